@@ -1,0 +1,106 @@
+
+// --- common/activation.wgsl ---
+// activate(x): the unary function number ACT with parameters p.act_a and p.act_b (reference::activation::Activation::code).
+// Forms are chosen so that no intermediate overflows and small results keep their relative accuracy; NaN passes through.
+
+override ACT: u32 = 0u;
+
+fn nan_passes(x: f32, y: f32) -> f32 {
+    return select(y, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);
+}
+
+// e^x - 1: the Taylor series near 0, where the difference would cancel.
+fn expm1(x: f32) -> f32 {
+    let series = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0))))));
+    return select(exp(x) - 1.0, series, abs(x) < 0.3);
+}
+
+// log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)), whose series converges fast: its argument is at most 1/3.
+fn log1p01(e: f32) -> f32 {
+    let s = e / (2.0 + e);
+    let q = s * s;
+    return 2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q / 15.0)))))));
+}
+
+fn sigmoid(x: f32) -> f32 {
+    let e = exp(-abs(x));
+    return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+fn tanh_accurate(x: f32) -> f32 {
+    let q = x * x;
+    let series = x + x * q * (-1.0 / 3.0 + q * (2.0 / 15.0 + q * (-17.0 / 315.0 + q * (62.0 / 2835.0 - q * (1382.0 / 155925.0)))));
+    let far = sign(x) * (1.0 - 2.0 / (1.0 + exp(2.0 * min(abs(x), 20.0))));
+    return select(far, series, abs(x) < 0.3);
+}
+
+// 1 - erf(a) for a >= 0: Abramowitz and Stegun 7.1.26, absolute error 1.5e-7.
+fn erfc_positive(a: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.3275911 * a);
+    let poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+    return poly * exp(-min(a * a, 200.0));
+}
+
+fn erf_accurate(z: f32) -> f32 {
+    let q = z * z;
+    let series = 1.1283791671 * z * (1.0 + q * (-1.0 / 3.0 + q * (1.0 / 10.0 + q * (-1.0 / 42.0 + q * (1.0 / 216.0 + q * (-1.0 / 1320.0 + q / 9360.0))))));
+    return select(sign(z) * (1.0 - erfc_positive(abs(z))), series, abs(z) < 0.5);
+}
+
+fn gelu(x: f32) -> f32 {
+    let z = x * 0.7071067811865476;
+    let half = select(1.0 - 0.5 * erfc_positive(abs(z)), 0.5 * erfc_positive(abs(z)), z < 0.0);
+    return x * select(half, 0.5 + 0.5 * erf_accurate(z), abs(z) < 0.5);
+}
+
+// x ((1 + e)^2 - 1) / ((1 + e)^2 + 1) with e = e^x, divided through by e^2x where x > 0.
+fn mish(x: f32) -> f32 {
+    let e = exp(-abs(x));
+    let negative = e * (e + 2.0);
+    let positive = 1.0 + 2.0 * e;
+    let numerator = select(positive, negative, x < 0.0);
+    return x * (numerator / (numerator + select(2.0 * e * e, 2.0, x < 0.0)));
+}
+
+fn activate(x: f32) -> f32 {
+    let a = p.act_a;
+    let b = p.act_b;
+    switch ACT {
+        case 0u: { return x; }
+        case 1u: { return nan_passes(x, max(x, 0.0)); }
+        case 2u: { return nan_passes(x, min(max(x, a), b)); }
+        case 3u: { return select(x * a, x, x > 0.0); }
+        case 4u: { return b * select(a * expm1(x), x, x > 0.0); }
+        case 5u: { return select(a * expm1(x / a), x, x > 0.0); }
+        case 6u: { return gelu(x); }
+        case 7u: { return x * sigmoid(1.5957691216 * (x + 0.044715 * x * x * x)); }
+        case 8u: { return sigmoid(x); }
+        case 9u: { return nan_passes(x, tanh_accurate(x)); }
+        case 10u: { return nan_passes(x, clamp(a * x + b, 0.0, 1.0)); }
+        case 11u: { return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0); }
+        case 12u: { return x * sigmoid(a * x); }
+        case 13u: { return mish(x); }
+        case 14u: {
+            let z = a * x;
+            return select((max(z, 0.0) + log1p01(exp(-abs(z)))) / a, x, z > b);
+        }
+        case 15u: { return x / (1.0 + abs(x)); }
+        case 16u: { return select(0.0, x, x > a); }
+        case 17u: { return exp(x); }
+        case 18u: { return log(x); }
+        case 19u: { return sqrt(x); }
+        case 20u: { return 1.0 / x; }
+        case 21u: { return abs(x); }
+        case 22u: { return -x; }
+        case 23u: { return floor(x); }
+        case 24u: { return ceil(x); }
+        case 25u: { return round(x); }
+        case 26u: { return nan_passes(x, sign(x)); }
+        case 27u: { return nan_passes(x, erf_accurate(x)); }
+        default: { return x; }
+    }
+}
+
+fn activate4(v: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(activate(v.x), activate(v.y), activate(v.z), activate(v.w));
+}

@@ -1,0 +1,75 @@
+//! The blocking twins of the async calls, for everything but the web.
+
+use pollster::block_on;
+
+use crate::device::{Device, DeviceTensor};
+use crate::error::Result;
+use crate::gpu::adapter::AdapterInfo;
+use crate::graph::Graph;
+use crate::session::{CompileOptions, Outputs, Session};
+use crate::tensor::Tensor;
+
+impl Device {
+    /// The best adapter (discrete, integrated, virtual, software), or the CPU reference if there is none.
+    ///
+    /// # Errors
+    /// The adapter gives no device.
+    pub fn new() -> Result<Device> {
+        Device::open("auto")
+    }
+    /// As [`Device::open_async`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(choice: &str) -> Result<Device> {
+        block_on(Device::open_async(choice))
+    }
+    /// Every adapter that can compute, best first.
+    pub fn list() -> Vec<AdapterInfo> {
+        block_on(Device::list_async())
+    }
+}
+
+impl Tensor {
+    /// Copies the tensor to a device.
+    ///
+    /// # Errors
+    /// As [`Tensor::to_device_async`].
+    pub fn to_device(&self, device: &Device) -> Result<DeviceTensor> {
+        block_on(self.to_device_async(device))
+    }
+}
+
+impl DeviceTensor {
+    /// Copies the tensor to the host.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn to_host(&self) -> Result<Tensor> {
+        block_on(self.to_host_async())
+    }
+}
+
+impl Session {
+    /// Compiles a graph for a device.
+    ///
+    /// # Errors
+    /// As [`Session::new_async`].
+    pub fn new(device: &Device, graph: Graph, options: &CompileOptions) -> Result<Session> {
+        block_on(Session::new_async(device, graph, options))
+    }
+    /// Runs the network on host tensors.
+    ///
+    /// # Errors
+    /// As [`Session::run_async`].
+    pub fn run(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        block_on(self.run_async(inputs))
+    }
+    /// Runs the network on tensors of its device and leaves the results there.
+    ///
+    /// # Errors
+    /// As [`Session::run_device_async`].
+    pub fn run_device(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
+        block_on(self.run_device_async(inputs))
+    }
+}

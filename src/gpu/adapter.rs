@@ -1,0 +1,278 @@
+//! Adapters and devices: which there are, which is chosen, what is asked of it, and what it reports when it fails.
+
+use std::sync::{Arc, Mutex};
+
+use super::caps::Caps;
+use super::memory::Pool;
+use super::program::PipelineCache;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What kind of hardware an adapter is, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdapterKind {
+    /// A card of its own.
+    Discrete,
+    /// Part of the CPU's chip.
+    Integrated,
+    /// A share of a card, in a virtual machine.
+    Virtual,
+    /// A CPU that executes shaders.
+    Software,
+    /// The driver does not say.
+    Other,
+}
+
+/// An adapter as `convgpu devices` lists it.
+#[derive(Clone, Debug)]
+pub struct AdapterInfo {
+    /// The driver's name for it.
+    pub name: String,
+    /// What kind of hardware it is.
+    pub kind: AdapterKind,
+    /// `Vulkan`, `Metal`, `Dx12`, `Gl` or `BrowserWebGpu`.
+    pub backend: String,
+    /// The driver and its version.
+    pub driver: String,
+    /// Capabilities and limits.
+    pub caps: Caps,
+}
+
+/// A device with its queue and everything cached for it.
+#[derive(Clone)]
+pub struct Gpu(Arc<Inner>);
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: AdapterInfo,
+    fault: Arc<Mutex<Option<Error>>>,
+    pool: Pool,
+    pipelines: PipelineCache,
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
+}
+
+fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, features: wgpu::Features) -> AdapterInfo {
+    let info = adapter.get_info();
+    let software = info.device_type == wgpu::DeviceType::Cpu;
+    let fixed = info.subgroup_min_size == info.subgroup_max_size;
+    AdapterInfo {
+        kind: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+            wgpu::DeviceType::VirtualGpu => AdapterKind::Virtual,
+            wgpu::DeviceType::Cpu => AdapterKind::Software,
+            wgpu::DeviceType::Other => AdapterKind::Other,
+        },
+        backend: format!("{:?}", info.backend),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        name: info.name,
+        caps: Caps {
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            max_buffer_bytes: limits.max_buffer_size,
+            max_invocations: limits.max_compute_invocations_per_workgroup,
+            max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            subgroup_size: (features.contains(wgpu::Features::SUBGROUP) && fixed).then_some(info.subgroup_min_size),
+            f16: features.contains(wgpu::Features::SHADER_F16),
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            software,
+        },
+    }
+}
+
+fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
+    let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+    if default_limits_only() { wgpu::Features::empty() } else { wanted & adapter.features() }
+}
+
+/// `CONVGPU_LIMITS=default` asks for no more than WebGPU promises everywhere: a test of what a browser would give.
+fn default_limits_only() -> bool {
+    std::env::var("CONVGPU_LIMITS").is_ok_and(|v| v == "default")
+}
+
+fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
+    if default_limits_only() { wgpu::Limits::default() } else { adapter.limits() }
+}
+
+/// Every adapter that can compute, best first: discrete, integrated, virtual, software; Vulkan, Metal and DX12
+/// before GL. wgpu's `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow the list.
+async fn adapters() -> Vec<wgpu::Adapter> {
+    let backends = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all());
+    let name = std::env::var("WGPU_ADAPTER_NAME").unwrap_or_default().to_lowercase();
+    let mut found: Vec<_> = instance()
+        .enumerate_adapters(backends)
+        .await
+        .into_iter()
+        .filter(|a| {
+            let info = a.get_info();
+            let computes = a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+                && a.limits().max_storage_buffers_per_shader_stage >= 4;
+            info.backend != wgpu::Backend::Noop && computes && info.name.to_lowercase().contains(&name)
+        })
+        .collect();
+    found.sort_by_key(|a| {
+        let info = describe(a, &a.limits(), a.features());
+        (info.kind, a.get_info().backend == wgpu::Backend::Gl)
+    });
+    found
+}
+
+/// Every adapter that can compute, best first. The position is the `INDEX` of `--device INDEX`.
+pub async fn list() -> Vec<AdapterInfo> {
+    adapters().await.iter().map(|a| describe(a, &a.limits(), a.features())).collect()
+}
+
+/// Which adapter to open.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// The first of [`list`].
+    Best,
+    /// That position in [`list`].
+    Index(usize),
+    /// The first whose name contains this, ignoring case.
+    Name(String),
+}
+
+impl Gpu {
+    /// Opens an adapter. `Ok(None)`: [`Choice::Best`] and there is none.
+    pub async fn open(choice: &Choice) -> Result<Option<Gpu>> {
+        let mut found = adapters().await;
+        let position = match choice {
+            Choice::Best if found.is_empty() => return Ok(None),
+            Choice::Best => Some(0),
+            Choice::Index(i) => (*i < found.len()).then_some(*i),
+            Choice::Name(name) => {
+                let name = name.to_lowercase();
+                found.iter().position(|a| a.get_info().name.to_lowercase().contains(&name))
+            }
+        };
+        let Some(position) = position else {
+            let names: Vec<_> = found.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(Error::new(ErrorKind::Device, format!("no adapter matches {choice:?}; adapters: {names}")));
+        };
+        Gpu::from_adapter(found.swap_remove(position)).await.map(Some)
+    }
+
+    async fn from_adapter(adapter: wgpu::Adapter) -> Result<Gpu> {
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("convgpu"),
+            required_features: wanted_features(&adapter),
+            required_limits: wanted_limits(&adapter),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
+            Error::new(ErrorKind::Device, format!("adapter {} gives no device: {e}", adapter.get_info().name))
+        })?;
+        let gpu = Gpu::from_wgpu(&adapter, device, queue);
+        let fault = gpu.0.fault.clone();
+        gpu.0.device.on_uncaptured_error(Arc::new(move |e| note(&fault, from_wgpu(&e))));
+        let fault = gpu.0.fault.clone();
+        gpu.0.device.set_device_lost_callback(move |reason, message| {
+            let text = format!("the device is lost ({reason:?}): {}", message.lines().next().unwrap_or_default());
+            note(&fault, Error::new(ErrorKind::DeviceLost, text));
+        });
+        Ok(gpu)
+    }
+
+    /// Shares a device that the program already has. Its error handlers stay as they are.
+    pub fn from_wgpu(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
+        let info = describe(adapter, &device.limits(), device.features());
+        Gpu(Arc::new(Inner {
+            pool: Pool::default(),
+            pipelines: PipelineCache::default(),
+            fault: Arc::default(),
+            device,
+            queue,
+            info,
+        }))
+    }
+
+    /// The adapter behind the device, with the capabilities the device was opened with.
+    pub fn info(&self) -> &AdapterInfo {
+        &self.0.info
+    }
+    /// What kernels may rely on.
+    pub fn caps(&self) -> &Caps {
+        &self.0.info.caps
+    }
+    pub(crate) fn device(&self) -> &wgpu::Device {
+        &self.0.device
+    }
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
+        &self.0.queue
+    }
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+    pub(crate) fn pipelines(&self) -> &PipelineCache {
+        &self.0.pipelines
+    }
+    /// A number that no other open device has.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+    /// Whether both are the same open device.
+    pub fn same(&self, other: &Gpu) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+    /// The error that the device reported outside any call, if it did. A lost device stays lost.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut fault = self.0.fault.lock().unwrap_or_else(|e| e.into_inner());
+        match &*fault {
+            Some(e) if e.kind() == ErrorKind::DeviceLost => Err(e.clone()),
+            Some(_) => Err(fault.take().expect("matched above")),
+            None => Ok(()),
+        }
+    }
+    /// Destroys the device, as a lost one would be: every later call reports [`ErrorKind::DeviceLost`].
+    pub fn destroy(&self) {
+        self.0.device.destroy();
+        note(&self.0.fault, Error::new(ErrorKind::DeviceLost, "the device was destroyed"));
+    }
+    /// Runs `work` and turns what the device objects to into an error.
+    ///
+    /// Error scopes belong to the thread that opened them, so `work` is synchronous; only their answers are awaited.
+    pub(crate) async fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        let answers = {
+            let memory = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+            let internal = self.0.device.push_error_scope(wgpu::ErrorFilter::Internal);
+            let validation = self.0.device.push_error_scope(wgpu::ErrorFilter::Validation);
+            let out = work();
+            let answers = (validation.pop(), internal.pop(), memory.pop());
+            (out, answers)
+        };
+        let (out, (validation, internal, memory)) = answers;
+        for error in [validation.await, internal.await, memory.await].into_iter().flatten() {
+            self.check()?;
+            return Err(from_wgpu(&error));
+        }
+        Ok(out)
+    }
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.0.info.name, self.0.info.backend)
+    }
+}
+
+fn note(fault: &Mutex<Option<Error>>, error: Error) {
+    let mut slot = fault.lock().unwrap_or_else(|e| e.into_inner());
+    if error.kind() == ErrorKind::DeviceLost || slot.is_none() {
+        *slot = Some(error);
+    }
+}
+
+/// A device's objection as this crate's error, on one line.
+pub(crate) fn from_wgpu(error: &wgpu::Error) -> Error {
+    let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::new(ErrorKind::Memory, "the device is out of memory"),
+        _ if text.contains("lost") => Error::new(ErrorKind::DeviceLost, text),
+        _ => Error::new(ErrorKind::Device, text),
+    }
+}

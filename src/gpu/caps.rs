@@ -1,0 +1,38 @@
+//! What a device can do, as plain data: all that the choice of kernels may depend on.
+
+/// Capabilities and limits that kernels and plans are chosen by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Caps {
+    /// Largest storage binding, in bytes: no tensor on the device may exceed it.
+    pub max_binding_bytes: u64,
+    /// Largest buffer, in bytes.
+    pub max_buffer_bytes: u64,
+    /// Most invocations in a workgroup.
+    pub max_invocations: u32,
+    /// Bytes of workgroup memory.
+    pub max_workgroup_bytes: u32,
+    /// The subgroup size, where it is one fixed number and subgroup operations are available.
+    pub subgroup_size: Option<u32>,
+    /// Whether shaders may compute in f16.
+    pub f16: bool,
+    /// Whether the device can time its own passes.
+    pub timestamps: bool,
+    /// A software adapter: lanes are SIMD lanes of a CPU, workgroup memory is no faster than any other.
+    pub software: bool,
+}
+
+impl Caps {
+    /// WebGPU's default limits, nothing optional: what every kernel family's base must work within.
+    pub fn webgpu_default() -> Caps {
+        Caps {
+            max_binding_bytes: 128 << 20,
+            max_buffer_bytes: 256 << 20,
+            max_invocations: 256,
+            max_workgroup_bytes: 16 << 10,
+            subgroup_size: None,
+            f16: false,
+            timestamps: false,
+            software: false,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Kernels and launches as plain data: what to run, described without touching a device.
+
+use std::fmt;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A WGSL compute kernel: the file and the shared pieces it uses.
+///
+/// The contract of every kernel: entry point `main`; `@group(0)`, binding 0 a uniform struct of 4-byte scalars
+/// (the params), then the inputs, read-only, then what it writes, `read_write`; at most 8 storage buffers.
+#[derive(Debug)]
+pub struct Kernel {
+    /// The file's name in `shaders/`, without `.wgsl`.
+    pub name: &'static str,
+    /// The text of the file.
+    pub source: &'static str,
+    /// Shared pieces, appended after the main text so that its line numbers stay true.
+    pub common: &'static [Common],
+    /// Whether the shader's bounds are proven by the project's own tests, so that the translator's run-time
+    /// checks may be left out. A custom operator's kernel says `false`.
+    pub trusted: bool,
+}
+
+/// A piece of WGSL shared by several kernels: a file of `shaders/common/`.
+#[derive(Clone, Copy, Debug)]
+pub struct Common {
+    /// The file's name without `.wgsl`.
+    pub name: &'static str,
+    /// The text of the file.
+    pub source: &'static str,
+}
+
+/// Declares a kernel of `shaders/`: `kernel!("pool2d")`, or `kernel!("conv2d_direct", ACTIVATION)` with the
+/// shared pieces it needs.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! kernel {
+    ($name:literal $(, $common:expr)*) => {
+        $crate::gpu::kernel::Kernel {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            common: &[$($common),*],
+            trusted: true,
+        }
+    };
+}
+pub(crate) use kernel;
+
+macro_rules! common {
+    ($name:literal) => {
+        Common { name: $name, source: include_str!(concat!("../../shaders/common/", $name, ".wgsl")) }
+    };
+}
+
+/// `flat_id`: the linear index of an invocation in a grid folded over two dimensions. `is_nan`.
+pub const INDEX: Common = common!("index");
+/// `activate`: every unary function, chosen by the override `ACT`.
+pub const ACTIVATION: Common = common!("activation");
+
+/// `finish`: bias, residual and activation of a row-major output; needs [`ACTIVATION`].
+pub const EPILOGUE1: Common = common!("epilogue1");
+/// `finish4`: the same for four channels of a channels-last output.
+pub const EPILOGUE4: Common = common!("epilogue4");
+
+/// Every shared piece, for the contract test.
+pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4];
+
+impl Kernel {
+    /// The assembled text that the device compiles, with the values of `consts` put in place.
+    pub fn wgsl(&self, consts: &[(&'static str, u32)]) -> String {
+        let mut text = self.source.to_owned();
+        for (name, value) in consts {
+            let head = format!("const {name} = ");
+            let start = text.find(&head).unwrap_or_else(|| panic!("{}: no `{head}`", self.name)) + head.len();
+            let end = start + text[start..].find(';').expect("a const ends with a semicolon");
+            text.replace_range(start..end, &format!("{value}u"));
+        }
+        for piece in self.common {
+            text.push_str(piece.source);
+        }
+        text
+    }
+}
+
+/// A parameter of a kernel: one 4-byte scalar of its uniform struct.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar {
+    /// WGSL `u32`.
+    U32(u32),
+    /// WGSL `i32`.
+    I32(i32),
+    /// WGSL `f32`.
+    F32(f32),
+}
+
+impl Scalar {
+    /// The WGSL name of the type.
+    pub fn wgsl_type(self) -> &'static str {
+        match self {
+            Scalar::U32(_) => "u32",
+            Scalar::I32(_) => "i32",
+            Scalar::F32(_) => "f32",
+        }
+    }
+    fn bits(self) -> u32 {
+        match self {
+            Scalar::U32(v) => v,
+            Scalar::I32(v) => v as u32,
+            Scalar::F32(v) => v.to_bits(),
+        }
+    }
+}
+
+impl From<u32> for Scalar {
+    fn from(v: u32) -> Scalar {
+        Scalar::U32(v)
+    }
+}
+/// Sizes are checked against [`MAX_ELEMENTS`] when a graph is built, so they fit.
+impl From<usize> for Scalar {
+    fn from(v: usize) -> Scalar {
+        Scalar::U32(v as u32)
+    }
+}
+impl From<i32> for Scalar {
+    fn from(v: i32) -> Scalar {
+        Scalar::I32(v)
+    }
+}
+impl From<f32> for Scalar {
+    fn from(v: f32) -> Scalar {
+        Scalar::F32(v)
+    }
+}
+
+/// The largest element count of a tensor: flat indices are 32-bit in the kernels.
+pub const MAX_ELEMENTS: usize = 1 << 31;
+
+/// The params of a launch: the fields of the kernel's uniform struct, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Params(pub Vec<(&'static str, Scalar)>);
+
+impl Params {
+    /// No fields yet.
+    pub fn new() -> Params {
+        Params::default()
+    }
+    /// Adds the next field.
+    pub fn with(mut self, name: &'static str, value: impl Into<Scalar>) -> Params {
+        self.0.push((name, value.into()));
+        self
+    }
+    /// The bytes of the uniform struct, padded to 16.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out: Vec<u8> = self.0.iter().flat_map(|(_, v)| v.bits().to_le_bytes()).collect();
+        out.resize(out.len().next_multiple_of(16).max(16), 0);
+        out
+    }
+}
+
+/// `params! { n, c; alpha: 0.5 }`-style construction: `params!(n, h: shape[2])` gives fields `n` and `h`.
+macro_rules! params {
+    (@field $p:expr, $name:ident : $value:expr) => { $p.with(stringify!($name), $value) };
+    (@field $p:expr, $name:ident) => { $p.with(stringify!($name), $name) };
+    ($($name:ident $(: $value:expr)?),* $(,)?) => {{
+        let p = $crate::gpu::kernel::Params::new();
+        $(let p = $crate::gpu::kernel::params!(@field p, $name $(: $value)?);)*
+        p
+    }};
+}
+pub(crate) use params;
+
+/// What a binding of a launch refers to, seen from the node it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arg {
+    /// The node's k-th input (epilogue inputs follow the operator's own).
+    Input(usize),
+    /// The node's k-th output.
+    Output(usize),
+    /// A temporary of the alternative, lost after the node.
+    Scratch(usize),
+    /// What `prepare` made: kept for the life of the session when its sources are constant.
+    Prepared(usize),
+}
+
+/// One dispatch: a kernel, its specialisation, its params, what it reads, what it writes, its grid.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// Values of `override` constants.
+    pub overrides: Vec<(&'static str, f64)>,
+    /// Values of `const` declarations that overrides cannot reach (register tile sizes).
+    pub consts: Vec<(&'static str, u32)>,
+    /// The uniform struct.
+    pub params: Params,
+    /// Read-only bindings, from 1 on.
+    pub reads: Vec<Arg>,
+    /// Read-write bindings, after them.
+    pub writes: Vec<Arg>,
+    /// The grid, in workgroups.
+    pub workgroups: [u32; 3],
+}
+
+/// Invocations of a workgroup of the kernels whose grid is [`flat_grid`].
+pub const FLAT_WORKGROUP: usize = 64;
+
+/// A grid of workgroups of 64 that covers `invocations` in a line, folded over y where x would exceed
+/// WebGPU's 65 535; the kernel undoes it with `flat_id`.
+pub fn flat_grid(invocations: usize) -> [u32; 3] {
+    let groups = invocations.div_ceil(FLAT_WORKGROUP);
+    let y = groups.div_ceil(65_535).max(1);
+    [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
+}
+
+impl Launch {
+    /// A launch over a [`flat_grid`].
+    pub fn flat(kernel: &'static Kernel, invocations: usize, params: Params) -> Launch {
+        Launch::grid(kernel, flat_grid(invocations), params)
+    }
+    /// A launch over the grid given, in workgroups.
+    pub fn grid(kernel: &'static Kernel, workgroups: [u32; 3], params: Params) -> Launch {
+        Launch { kernel, overrides: vec![], consts: vec![], params, reads: vec![], writes: vec![], workgroups }
+    }
+    /// Sets the read-only bindings.
+    pub fn reads(mut self, args: impl Into<Vec<Arg>>) -> Launch {
+        self.reads = args.into();
+        self
+    }
+    /// Sets the read-write bindings.
+    pub fn writes(mut self, args: impl Into<Vec<Arg>>) -> Launch {
+        self.writes = args.into();
+        self
+    }
+    /// Sets an override constant.
+    pub fn set(mut self, name: &'static str, value: impl Into<f64>) -> Launch {
+        self.overrides.push((name, value.into()));
+        self
+    }
+    /// Sets a `const` of the text.
+    pub fn set_const(mut self, name: &'static str, value: u32) -> Launch {
+        self.consts.push((name, value));
+        self
+    }
+    /// Refuses a grid that no device takes.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.workgroups.iter().find(|&&n| n > 65_535) {
+            Some(n) => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("kernel {} would need {n} workgroups in one dimension (limit 65535)", self.kernel.name),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [x, y, z] = self.workgroups;
+        write!(f, "{} <{x},{y},{z}>", self.kernel.name)?;
+        for (name, value) in &self.overrides {
+            write!(f, " {name}={value}")?;
+        }
+        for (name, value) in &self.consts {
+            write!(f, " {name}={value}")?;
+        }
+        Ok(())
+    }
+}

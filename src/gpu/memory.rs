@@ -1,0 +1,129 @@
+//! Buffers: a pool for those that come and go with every run, and the way back to the host.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use futures_intrusive::channel::shared::oneshot_channel;
+
+use super::adapter::Gpu;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Freed buffers kept for reuse hold no more than this.
+const POOL_BYTES: u64 = 256 << 20;
+
+const TENSOR: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
+
+type Free = Arc<Mutex<Shelf>>;
+
+/// Buffers given back and waiting for the next use, by usage and size.
+#[derive(Default)]
+pub(crate) struct Pool(Free);
+
+#[derive(Default)]
+struct Shelf {
+    free: HashMap<(wgpu::BufferUsages, u64), Vec<wgpu::Buffer>>,
+    bytes: u64,
+}
+
+/// A buffer that returns to the pool when the last clone of its handle is dropped.
+pub(crate) struct Pooled {
+    buffer: Option<wgpu::Buffer>,
+    home: Free,
+}
+
+impl Pooled {
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        self.buffer.as_ref().expect("present until dropped")
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(buffer) = self.buffer.take() else { return };
+        let mut shelf = self.home.lock().unwrap_or_else(|e| e.into_inner());
+        if shelf.bytes + buffer.size() <= POOL_BYTES {
+            shelf.bytes += buffer.size();
+            shelf.free.entry((buffer.usage(), buffer.size())).or_default().push(buffer);
+        }
+    }
+}
+
+impl Gpu {
+    async fn pooled(&self, usage: wgpu::BufferUsages, bytes: u64) -> Result<Pooled> {
+        let bytes = bytes.next_multiple_of(256).max(256);
+        let home = self.pool().0.clone();
+        let reused = {
+            let mut shelf = home.lock().unwrap_or_else(|e| e.into_inner());
+            let buffer = shelf.free.get_mut(&(usage, bytes)).and_then(Vec::pop);
+            shelf.bytes -= buffer.as_ref().map_or(0, wgpu::Buffer::size);
+            buffer
+        };
+        let buffer = match reused {
+            Some(buffer) => buffer,
+            None => self.buffer("pool", bytes, usage).await?,
+        };
+        Ok(Pooled { buffer: Some(buffer), home })
+    }
+
+    /// A buffer for one tensor.
+    pub(crate) async fn tensor_buffer(&self, bytes: u64) -> Result<Pooled> {
+        self.pooled(TENSOR, bytes).await
+    }
+
+    /// A buffer that the host can read after a copy.
+    pub(crate) async fn staging_buffer(&self, bytes: u64) -> Result<Pooled> {
+        self.pooled(STAGING, bytes).await
+    }
+
+    /// A new buffer; an error if the device has no room.
+    pub(crate) async fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        let limit = self.caps().max_buffer_bytes;
+        if bytes > limit {
+            let text = format!("a buffer of {bytes} bytes exceeds the device's limit of {limit}");
+            return Err(Error::new(ErrorKind::Memory, text));
+        }
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
+        self.guarded(|| self.device().create_buffer(&descriptor)).await
+    }
+
+    /// A buffer of tensors: arena, constants, or one tensor.
+    pub(crate) async fn storage_buffer(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer> {
+        self.buffer(label, bytes, TENSOR).await
+    }
+
+    /// The bytes of a staging buffer once the submitted work has arrived there.
+    pub(crate) async fn read(&self, staging: &Pooled, bytes: u64) -> Result<Vec<u8>> {
+        if bytes == 0 {
+            return Ok(vec![]);
+        }
+        let slice = staging.buffer().slice(..bytes);
+        let (sender, receiver) = oneshot_channel();
+        slice.map_async(wgpu::MapMode::Read, move |answer| {
+            let _ = sender.send(answer);
+        });
+        self.wait()?;
+        match receiver.receive().await {
+            Some(Ok(())) => {}
+            answer => {
+                self.check()?;
+                return Err(Error::new(ErrorKind::Device, format!("the result could not be read back: {answer:?}")));
+            }
+        }
+        let view = slice
+            .get_mapped_range()
+            .map_err(|e| Error::new(ErrorKind::Device, format!("the result could not be mapped: {e}")))?;
+        let out = view.to_vec();
+        drop(view);
+        staging.buffer().unmap();
+        Ok(out)
+    }
+
+    /// Waits for everything submitted so far. On the web the event loop does that; there it returns at once.
+    pub(crate) fn wait(&self) -> Result<()> {
+        let answer = self.device().poll(wgpu::PollType::wait_indefinitely());
+        self.check()?;
+        answer.map(drop).map_err(|e| Error::new(ErrorKind::Device, format!("waiting for the device failed: {e}")))
+    }
+}

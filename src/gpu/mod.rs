@@ -1,0 +1,8 @@
+//! The only folder that says `wgpu`. `kernel`, `recording` and `caps` are plain data; the rest executes them.
+
+pub mod adapter;
+pub mod caps;
+pub mod kernel;
+pub mod memory;
+pub mod program;
+pub mod recording;

@@ -1,0 +1,393 @@
+//! A recording made executable: buffers, pipelines, params and bind groups exist before the first run. A run is one
+//! encoder, one compute pass and one submit.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+#[cfg(not(target_arch = "wasm32"))]
+use rayon::prelude::*;
+
+use super::adapter::Gpu;
+use super::memory::Pooled;
+use super::recording::{Command, Dispatch, Range, Recording};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Uniform bindings start at multiples of this on every device.
+const UNIFORM_ALIGNMENT: usize = 256;
+
+/// What a pipeline is made from.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PipelineKey {
+    source: &'static str,
+    overrides: Vec<(&'static str, u64)>,
+    consts: Vec<(&'static str, u32)>,
+}
+
+impl PipelineKey {
+    fn of(d: &Dispatch) -> PipelineKey {
+        PipelineKey {
+            source: d.kernel.source,
+            overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
+            consts: d.consts.clone(),
+        }
+    }
+}
+
+/// Pipelines of a device, made once each.
+#[derive(Default)]
+pub(crate) struct PipelineCache(Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>);
+
+/// A recording bound to a device.
+pub struct Program {
+    gpu: Gpu,
+    buffers: Vec<Option<wgpu::Buffer>>,
+    run: Vec<Step>,
+    downloads: Vec<Range>,
+    guards: Vec<Range>,
+    pipelines: usize,
+    /// Uploads and their submit belong together: another thread's run must not come between.
+    order: Mutex<()>,
+}
+
+enum Step {
+    Upload { slot: usize, to: Range },
+    Dispatch { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, workgroups: [u32; 3] },
+    Download { slot: usize, from: Range },
+}
+
+/// The bytes of an upload: from the host, or already on the device.
+pub enum Source<'a> {
+    /// Host bytes, as long as the range or shorter.
+    Host(&'a [u8]),
+    /// A device tensor.
+    Device(&'a TensorBuffer),
+}
+
+/// A tensor's own buffer on the device.
+#[derive(Clone)]
+pub struct TensorBuffer(Arc<Pooled>);
+
+impl Program {
+    /// Compiles what is not yet compiled, fills the constants, and does the work that is done once.
+    pub async fn new(gpu: &Gpu, recording: &Recording) -> Result<Program> {
+        let all: Vec<&Dispatch> = recording.prepare.iter().chain(&recording.run).filter_map(as_dispatch).collect();
+        let pipelines = gpu.compile(&all).await?;
+        let mut buffers = Vec::with_capacity(recording.buffers.len());
+        for spec in &recording.buffers {
+            buffers.push(Some(gpu.storage_buffer(&spec.label, spec.bytes).await?));
+        }
+        let mut program = Program {
+            gpu: gpu.clone(),
+            buffers,
+            run: vec![],
+            downloads: recording.downloads(),
+            guards: recording.guards.clone(),
+            pipelines: pipelines.len(),
+            order: Mutex::new(()),
+        };
+        program.poison();
+        for (range, bytes) in &recording.constants {
+            gpu.queue().write_buffer(program.buffer(range), range.offset, bytes);
+        }
+        let prepare = program.steps(&recording.prepare, &pipelines).await?;
+        program.submit(&prepare, &[], &[]).await?;
+        program.run = program.steps(&recording.run, &pipelines).await?;
+        for &i in &recording.transient {
+            program.buffers[i] = None;
+        }
+        Ok(program)
+    }
+
+    /// Distinct pipelines that the recording uses.
+    pub fn pipelines(&self) -> usize {
+        self.pipelines
+    }
+
+    fn buffer(&self, range: &Range) -> &wgpu::Buffer {
+        self.buffers[range.buffer].as_ref().expect("a transient buffer is not used by `run`")
+    }
+
+    async fn steps(
+        &self,
+        commands: &[Command],
+        pipelines: &HashMap<PipelineKey, wgpu::ComputePipeline>,
+    ) -> Result<Vec<Step>> {
+        let dispatches: Vec<&Dispatch> = commands.iter().filter_map(as_dispatch).collect();
+        let mut uniforms = vec![];
+        let mut spans = vec![];
+        for d in &dispatches {
+            let bytes = d.params.bytes();
+            spans.push((uniforms.len() as u64, bytes.len() as u64));
+            uniforms.extend(bytes);
+            uniforms.resize(uniforms.len().next_multiple_of(UNIFORM_ALIGNMENT), 0u8);
+        }
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let params = self.gpu.buffer("params", uniforms.len().max(16) as u64, usage).await?;
+        self.gpu.queue().write_buffer(&params, 0, &uniforms);
+        let make = || {
+            let mut next = dispatches.iter().zip(&spans);
+            commands
+                .iter()
+                .map(|command| match command {
+                    Command::Upload { slot, to } => Step::Upload { slot: *slot, to: *to },
+                    Command::Download { slot, from } => Step::Download { slot: *slot, from: *from },
+                    Command::Dispatch(_) => {
+                        let (d, span) = next.next().expect("one span a dispatch");
+                        let pipeline = pipelines[&PipelineKey::of(d)].clone();
+                        let bind_group = self.bind_group(d, &pipeline, &params, *span);
+                        Step::Dispatch { pipeline, bind_group, workgroups: d.workgroups }
+                    }
+                })
+                .collect()
+        };
+        self.gpu.guarded(make).await
+    }
+
+    fn bind_group(
+        &self,
+        d: &Dispatch,
+        pipeline: &wgpu::ComputePipeline,
+        params: &wgpu::Buffer,
+        (offset, bytes): (u64, u64),
+    ) -> wgpu::BindGroup {
+        let part = |buffer, offset, bytes: u64| {
+            let size = std::num::NonZeroU64::new(bytes);
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
+        };
+        let storage = d.reads.iter().chain(&d.writes).map(|r| part(self.buffer(r), r.offset, r.bytes));
+        let entries: Vec<_> = std::iter::once(part(params, offset, bytes))
+            .chain(storage)
+            .enumerate()
+            .map(|(i, resource)| wgpu::BindGroupEntry { binding: i as u32, resource })
+            .collect();
+        self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(&d.node),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+
+    /// Encodes and submits; when this returns the results are on their way to `sinks`, one a download.
+    async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[(&wgpu::Buffer, u64)]) -> Result<()> {
+        let gpu = &self.gpu;
+        gpu.check()?;
+        let work = || {
+            let _order = self.order.lock().unwrap_or_else(|e| e.into_inner());
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            for step in steps {
+                let Step::Upload { slot, to } = step else { continue };
+                match &sources[*slot] {
+                    Source::Host(bytes) => gpu.queue().write_buffer(self.buffer(to), to.offset, bytes),
+                    Source::Device(b) => {
+                        encoder.copy_buffer_to_buffer(b.0.buffer(), 0, self.buffer(to), to.offset, to.bytes);
+                    }
+                }
+            }
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for step in steps {
+                let Step::Dispatch { pipeline, bind_group, workgroups: [x, y, z] } = step else { continue };
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, bind_group, &[]);
+                pass.dispatch_workgroups(*x, *y, *z);
+            }
+            drop(pass);
+            for step in steps {
+                let Step::Download { slot, from } = step else { continue };
+                let (buffer, offset) = sinks[*slot];
+                encoder.copy_buffer_to_buffer(self.buffer(from), from.offset, buffer, offset, from.bytes);
+            }
+            gpu.queue().submit([encoder.finish()]);
+        };
+        gpu.guarded(work).await
+    }
+
+    /// One run: uploads, dispatches, and the bytes of every download.
+    pub async fn run(&self, sources: &[Source<'_>]) -> Result<Vec<Vec<u8>>> {
+        self.poison();
+        let bytes = self.read_after(&self.run, sources, &self.downloads).await?;
+        self.check_guards().await?;
+        Ok(bytes)
+    }
+
+    /// Submits `steps` and reads `ranges` when they are done, in one copy to the host.
+    async fn read_after(&self, steps: &[Step], sources: &[Source<'_>], ranges: &[Range]) -> Result<Vec<Vec<u8>>> {
+        let mut offsets = vec![];
+        let mut total = 0;
+        for range in ranges {
+            offsets.push(total);
+            total += range.bytes;
+        }
+        let staging = self.gpu.staging_buffer(total).await?;
+        let sinks: Vec<_> = offsets.iter().map(|&at| (staging.buffer(), at)).collect();
+        self.submit(steps, sources, &sinks).await?;
+        let bytes = self.gpu.read(&staging, total).await?;
+        Ok(offsets.iter().zip(ranges).map(|(&at, r)| bytes[at as usize..(at + r.bytes) as usize].to_vec()).collect())
+    }
+
+    /// One run that leaves its results on the device.
+    pub async fn run_device(&self, sources: &[Source<'_>]) -> Result<Vec<TensorBuffer>> {
+        let mut outputs = vec![];
+        for range in &self.downloads {
+            outputs.push(TensorBuffer(Arc::new(self.gpu.tensor_buffer(range.bytes).await?)));
+        }
+        let sinks: Vec<_> = outputs.iter().map(|b| (b.0.buffer(), 0)).collect();
+        self.poison();
+        self.submit(&self.run, sources, &sinks).await?;
+        self.check_guards().await?;
+        Ok(outputs)
+    }
+
+    /// In a guarded program: fills everything a run writes with NaNs.
+    fn poison(&self) {
+        let arenas = self.guards.iter().map(|g| g.buffer).collect::<BTreeSet<_>>();
+        for buffer in arenas.into_iter().filter_map(|i| self.buffers[i].as_ref()) {
+            let words = vec![POISON; buffer.size() as usize / 4];
+            self.gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+        }
+    }
+
+    /// In a guarded program: an error if a kernel wrote behind the end of a tensor.
+    async fn check_guards(&self) -> Result<()> {
+        if self.guards.is_empty() {
+            return Ok(());
+        }
+        let steps: Vec<_> = self.guards.iter().enumerate().map(|(slot, &from)| Step::Download { slot, from }).collect();
+        let found = self.read_after(&steps, &[], &self.guards).await?;
+        let intact = |bytes: &Vec<u8>| bytes.chunks_exact(4).all(|w| w == POISON.to_le_bytes());
+        match found.iter().position(|bytes| !intact(bytes)) {
+            Some(i) => {
+                Err(Error::new(ErrorKind::Check, format!("a kernel wrote past a tensor, into {}", self.guards[i])))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a guarded program fills its arenas with: a NaN with a payload that no computation gives.
+pub const POISON: u32 = 0x7fc0_dead;
+
+impl TensorBuffer {
+    /// Host bytes in a buffer of their own.
+    pub async fn upload(gpu: &Gpu, bytes: &[u8]) -> Result<TensorBuffer> {
+        gpu.check()?;
+        let pooled = gpu.tensor_buffer(bytes.len() as u64).await?;
+        gpu.guarded(|| gpu.queue().write_buffer(pooled.buffer(), 0, bytes)).await?;
+        Ok(TensorBuffer(Arc::new(pooled)))
+    }
+    /// The first `bytes` of the buffer.
+    pub async fn download(&self, gpu: &Gpu, bytes: u64) -> Result<Vec<u8>> {
+        gpu.check()?;
+        let bytes = bytes.next_multiple_of(16);
+        let staging = gpu.staging_buffer(bytes).await?;
+        let copy = || {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(self.0.buffer(), 0, staging.buffer(), 0, bytes);
+            gpu.queue().submit([encoder.finish()]);
+        };
+        gpu.guarded(copy).await?;
+        gpu.read(&staging, bytes).await
+    }
+}
+
+impl Gpu {
+    /// The pipelines of these dispatches; those not made yet are compiled, in parallel where there are threads.
+    async fn compile(&self, dispatches: &[&Dispatch]) -> Result<HashMap<PipelineKey, wgpu::ComputePipeline>> {
+        let mut wanted: HashMap<PipelineKey, wgpu::ComputePipeline> = HashMap::new();
+        let mut missing: HashMap<PipelineKey, &Dispatch> = HashMap::new();
+        {
+            let cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
+            for d in dispatches {
+                let key = PipelineKey::of(d);
+                match cache.get(&key) {
+                    Some(pipeline) => drop(wanted.insert(key, pipeline.clone())),
+                    None => drop(missing.insert(key, d)),
+                }
+            }
+        }
+        let missing: Vec<_> = missing.into_iter().collect();
+        #[cfg(not(target_arch = "wasm32"))]
+        let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(self.compile_one(m))).collect();
+        #[cfg(target_arch = "wasm32")]
+        let made = futures_of(missing.into_iter().map(|m| self.compile_one(m))).await;
+        let mut cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
+        for item in made {
+            let (key, pipeline) = item?;
+            cache.insert(key.clone(), pipeline.clone());
+            wanted.insert(key, pipeline);
+        }
+        Ok(wanted)
+    }
+
+    async fn compile_one(&self, (key, d): (PipelineKey, &Dispatch)) -> Result<(PipelineKey, wgpu::ComputePipeline)> {
+        match self.guarded(|| self.pipeline(d)).await {
+            Ok(pipeline) => Ok((key, pipeline)),
+            Err(e) => Err(Error::new(e.kind(), format!("kernel {}: {e}", d.kernel.name)).at(d.node.clone())),
+        }
+    }
+
+    fn pipeline(&self, d: &Dispatch) -> wgpu::ComputePipeline {
+        let device = self.device();
+        let text = d.kernel.wgsl(&d.consts);
+        let source =
+            wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
+        let module = if d.kernel.trusted && !checked_shaders() {
+            // SAFETY: a trusted kernel is one of this crate's. The contract and operator tests run every one of them
+            // over shapes off its tile sizes with guarded buffers, and in checked mode, so no index leaves its binding.
+            unsafe { device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
+        } else {
+            device.create_shader_module(source)
+        };
+        let buffer = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        };
+        let (reads, writes) = (d.reads.len(), d.writes.len());
+        let storage = |i| wgpu::BufferBindingType::Storage { read_only: i <= reads };
+        let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform)];
+        entries.extend((1..=reads + writes).map(|i| buffer(i, storage(i))));
+        let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(d.kernel.name),
+            entries: &entries,
+        });
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(d.kernel.name),
+            bind_group_layouts: &[Some(&group)],
+            ..Default::default()
+        });
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(d.kernel.name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &d.overrides,
+                // The contract: a kernel writes workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: !d.kernel.trusted,
+            },
+            cache: None,
+        })
+    }
+}
+
+/// `CONVGPU_CHECKED=1` keeps the translator's bounds checks in every shader: the way to tell a bad index from a bad driver.
+fn checked_shaders() -> bool {
+    std::env::var("CONVGPU_CHECKED").is_ok_and(|v| v == "1")
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut out = vec![];
+    for future in futures {
+        out.push(future.await);
+    }
+    out
+}
+
+fn as_dispatch(c: &Command) -> Option<&Dispatch> {
+    match c {
+        Command::Dispatch(d) => Some(d),
+        _ => None,
+    }
+}

@@ -1,0 +1,490 @@
+//! From a graph to a recording: a layout for every value, a kernel for every node, a place in memory for every tensor.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Graph, Node, ValueId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::caps::Caps;
+use crate::gpu::kernel::{Arg, Launch};
+use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
+use crate::ops::{Alternative, Site, relayout};
+use crate::shape::{Desc, Layout};
+
+/// Places in memory start at multiples of this.
+const ALIGNMENT: u64 = 256;
+
+/// How a graph is planned.
+#[derive(Clone, Debug, Default)]
+pub struct PlanOptions {
+    /// Take this alternative of every operator (the last where there are fewer) instead of the best.
+    pub alternative: Option<usize>,
+    /// Give every tensor a place of its own with a gap behind it: prefilled with NaNs and checked after every run.
+    pub guarded: bool,
+}
+
+/// What the planner decided.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The commands.
+    pub recording: Recording,
+    /// One line a node, in order.
+    pub nodes: Vec<PlannedNode>,
+    /// Bytes of the arenas: what activations and temporaries take.
+    pub peak_bytes: u64,
+    /// The largest sum of tensors alive at once: no plan can take less.
+    pub lower_bound: u64,
+    /// Bytes of weights, packed or not, that stay on the device.
+    pub weight_bytes: u64,
+}
+
+/// What became of a node.
+#[derive(Clone, Debug)]
+pub struct PlannedNode {
+    /// The node's name.
+    pub name: String,
+    /// The operator with its epilogue.
+    pub op: String,
+    /// Kernels of a run.
+    pub kernels: String,
+    /// Dispatches of a run, conversions of its inputs included.
+    pub dispatches: usize,
+    /// Shape and type of the first output.
+    pub output: Desc,
+    /// By how much the chosen kernels' error bound exceeds the operator's own.
+    pub error_factor: f32,
+    /// Ways the device has to compute the node, the chosen one included.
+    pub alternatives: usize,
+}
+
+/// Index into `Planner::places`.
+type PlaceId = usize;
+
+/// A tensor in device memory, before it has an address.
+struct Place {
+    label: String,
+    bytes: u64,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Given before `prepare`; never written by a kernel.
+    Constant(Arc<Vec<u8>>),
+    /// Written in `prepare`, kept.
+    Prepared,
+    /// Lives in an arena from one step of the run to another.
+    Temporary { first: usize, last: usize },
+}
+
+/// A launch with its tensors resolved to places.
+struct Step {
+    node: String,
+    launch: Launch,
+    reads: Vec<PlaceId>,
+    writes: Vec<PlaceId>,
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    caps: &'a Caps,
+    options: &'a PlanOptions,
+    places: Vec<Place>,
+    /// Where each value lies, in every layout it has been given.
+    homes: HashMap<(ValueId, Layout), PlaceId>,
+    /// The layout each value was computed in.
+    native: HashMap<ValueId, Layout>,
+    prepare: Vec<Step>,
+    run: Vec<Step>,
+}
+
+impl Plan {
+    /// Plans a graph for a device.
+    ///
+    /// # Errors
+    /// An operator has no kernel for its case, or a tensor exceeds a limit of the device; the error names the node.
+    pub fn new(graph: &Graph, caps: &Caps, options: &PlanOptions) -> Result<Plan> {
+        let mut planner = Planner {
+            graph,
+            caps,
+            options,
+            places: vec![],
+            homes: HashMap::new(),
+            native: HashMap::new(),
+            prepare: vec![],
+            run: vec![],
+        };
+        planner.plan()
+    }
+
+    /// Dispatches of one run.
+    pub fn dispatches(&self) -> usize {
+        self.recording.dispatches().count()
+    }
+}
+
+impl Planner<'_> {
+    fn plan(&mut self) -> Result<Plan> {
+        let graph = self.graph;
+        for &id in &graph.inputs {
+            let value = &graph.values[id.0];
+            let kind = Kind::Temporary { first: 0, last: 0 };
+            let place = self.place(&value.name, value.desc.bytes(Layout::RowMajor), kind)?;
+            self.settle(id, Layout::RowMajor, place);
+        }
+        let mut nodes = vec![];
+        for node in &graph.nodes {
+            let before = self.run.len();
+            let (chosen, alternatives) = self.node(node).map_err(|e| e.at(node.name.clone()))?;
+            nodes.push(PlannedNode {
+                name: node.name.clone(),
+                op: format!("{}{}", node.op.name(), node.epilogue),
+                kernels: chosen.kernels(),
+                dispatches: self.run.len() - before,
+                output: graph.desc(node.outputs[0]).clone(),
+                error_factor: chosen.error_factor,
+                alternatives,
+            });
+        }
+        let mut outputs = vec![];
+        for (name, id) in &graph.outputs {
+            outputs.push(self.home(name, *id, Layout::RowMajor)?);
+        }
+        let inputs: Vec<_> = graph.inputs.iter().map(|id| self.homes[&(*id, Layout::RowMajor)]).collect();
+        self.lifetimes(&inputs, &outputs);
+        Ok(self.assemble(nodes, &inputs, &outputs))
+    }
+
+    fn place(&mut self, label: &str, bytes: usize, kind: Kind) -> Result<PlaceId> {
+        let bytes = bytes as u64;
+        if bytes > self.caps.max_binding_bytes {
+            let text = format!("{label} takes {bytes} bytes, the device binds at most {}", self.caps.max_binding_bytes);
+            return Err(Error::new(ErrorKind::Memory, text));
+        }
+        self.places.push(Place { label: label.to_owned(), bytes, kind });
+        Ok(self.places.len() - 1)
+    }
+
+    /// Records where a value lies; where both layouts agree byte for byte, it lies there in both.
+    fn settle(&mut self, id: ValueId, layout: Layout, place: PlaceId) {
+        self.native.insert(id, layout);
+        self.homes.insert((id, layout), place);
+        if self.graph.desc(id).layouts_coincide() {
+            self.homes.insert((id, Layout::RowMajor), place);
+            self.homes.insert((id, Layout::ChannelsLast), place);
+        }
+    }
+
+    fn is_fixed(&self, place: PlaceId) -> bool {
+        !matches!(self.places[place].kind, Kind::Temporary { .. })
+    }
+
+    /// A place for what depends only on `sources`: kept if they are, else one of the run.
+    fn derived(&mut self, label: &str, bytes: usize, fixed: bool) -> Result<PlaceId> {
+        let kind = if fixed { Kind::Prepared } else { Kind::Temporary { first: usize::MAX, last: 0 } };
+        self.place(label, bytes, kind)
+    }
+
+    /// Where a value lies in `layout`, uploaded or converted now if it does not yet.
+    fn home(&mut self, node: &str, id: ValueId, layout: Layout) -> Result<PlaceId> {
+        if let Some(&place) = self.homes.get(&(id, layout)) {
+            return Ok(place);
+        }
+        let value = &self.graph.values[id.0];
+        let Some(&native) = self.native.get(&id) else {
+            let tensor = value.constant.as_ref().expect("every value is an input, a constant or computed before");
+            let mut bytes = tensor.to_device_bytes().map_err(|e| e.at(value.name.clone()))?;
+            bytes.resize(value.desc.bytes(Layout::RowMajor), 0);
+            let place = self.place(&value.name, bytes.len(), Kind::Constant(Arc::new(bytes)))?;
+            self.settle(id, Layout::RowMajor, place);
+            return self.home(node, id, layout);
+        };
+        let from = self.homes[&(id, native)];
+        let fixed = self.is_fixed(from);
+        let to = self.derived(&value.name, value.desc.bytes(layout), fixed)?;
+        let launch = relayout::launch(&value.desc, layout);
+        let step = Step { node: node.to_owned(), launch, reads: vec![from], writes: vec![to] };
+        if fixed {
+            self.prepare.push(step)
+        } else {
+            self.run.push(step)
+        };
+        self.homes.insert((id, layout), to);
+        Ok(to)
+    }
+
+    fn node(&mut self, node: &Node) -> Result<(Alternative, usize)> {
+        let graph = self.graph;
+        let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
+        let layout_of = |id: &ValueId| self.native.get(id).copied().unwrap_or(Layout::RowMajor);
+        let layouts: Vec<_> = node.inputs.iter().map(layout_of).collect();
+        let constant: Vec<_> = node.inputs.iter().map(|id| graph.values[id.0].constant.is_some()).collect();
+        let site = Site {
+            inputs: &inputs,
+            outputs: &outputs,
+            layouts: &layouts,
+            constant: &constant,
+            epilogue: &node.epilogue,
+            caps: self.caps,
+        };
+        let mut alternatives = node.op.launches(&site)?;
+        if alternatives.is_empty() {
+            return Err(Error::unsupported(format!("no kernel of {} covers this case", node.op.name())));
+        }
+        let count = alternatives.len();
+        let pick = self.options.alternative.unwrap_or(0).min(count - 1);
+        let chosen = alternatives.swap_remove(pick);
+        self.emit(node, &chosen)?;
+        Ok((chosen, count))
+    }
+
+    /// Adds the steps of a node computed in this way.
+    fn emit(&mut self, node: &Node, way: &Alternative) -> Result<()> {
+        let graph = self.graph;
+        let launches = || way.prepare.iter().chain(&way.run);
+        let read: HashSet<Arg> = launches().flat_map(|l| l.reads.iter().copied()).collect();
+        let mut inputs = vec![None; node.inputs.len()];
+        for (k, id) in node.inputs.iter().enumerate() {
+            if read.contains(&Arg::Input(k)) || (node.op.is_view() && k == 0) {
+                inputs[k] = Some(self.home(&node.name, *id, way.inputs[k])?);
+            }
+        }
+        if node.op.is_view() {
+            let place = inputs[0].expect("a view has an input");
+            self.settle(node.outputs[0], Layout::RowMajor, place);
+            return Ok(());
+        }
+        let sources = way.prepare.iter().flat_map(|l| &l.reads).filter_map(|a| match a {
+            Arg::Input(k) => inputs[*k],
+            _ => None,
+        });
+        let fixed = sources.collect::<Vec<_>>().into_iter().all(|p| self.is_fixed(p));
+        let mut prepared = vec![];
+        for &bytes in &way.prepared {
+            prepared.push(self.derived(&format!("{} prepared", node.name), bytes, fixed)?);
+        }
+        let mut scratch = vec![];
+        for &bytes in &way.scratch {
+            let bytes = bytes.next_multiple_of(16).max(16);
+            scratch.push(self.derived(&format!("{} scratch", node.name), bytes, false)?);
+        }
+        let mut outputs = vec![];
+        for (k, id) in node.outputs.iter().enumerate() {
+            let layout = way.outputs[k];
+            let place = self.derived(&graph.values[id.0].name, graph.desc(*id).bytes(layout), false)?;
+            self.settle(*id, layout, place);
+            outputs.push(place);
+        }
+        let resolve = |args: &[Arg]| -> Vec<PlaceId> {
+            let one = |a: &Arg| match *a {
+                Arg::Input(k) => inputs[k].expect("it is read"),
+                Arg::Output(k) => outputs[k],
+                Arg::Scratch(k) => scratch[k],
+                Arg::Prepared(k) => prepared[k],
+            };
+            args.iter().map(one).collect()
+        };
+        for (list, once) in [(&way.prepare, fixed), (&way.run, false)] {
+            for launch in list {
+                launch.check()?;
+                let (reads, writes) = (resolve(&launch.reads), resolve(&launch.writes));
+                let step = Step { node: node.name.clone(), launch: launch.clone(), reads, writes };
+                if once {
+                    self.prepare.push(step)
+                } else {
+                    self.run.push(step)
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills in from which step to which every temporary lives.
+    fn lifetimes(&mut self, inputs: &[PlaceId], outputs: &[PlaceId]) {
+        let end = self.run.len();
+        let mut touch = |place: PlaceId, step: usize| {
+            if let Kind::Temporary { first, last } = &mut self.places[place].kind {
+                *first = step.min(*first);
+                *last = step.max(*last);
+            }
+        };
+        for (i, step) in self.run.iter().enumerate() {
+            step.reads.iter().chain(&step.writes).for_each(|&p| touch(p, i));
+        }
+        inputs.iter().for_each(|&p| touch(p, 0));
+        outputs.iter().for_each(|&p| touch(p, end));
+        if self.options.guarded {
+            (0..self.places.len()).for_each(|p| {
+                if let Kind::Temporary { first, last } = &mut self.places[p].kind {
+                    (*first, *last) = (0, end);
+                }
+            });
+        }
+    }
+
+    /// Pairs of places that one dispatch reads and writes: WebGPU forbids them one buffer.
+    fn conflicts(&self) -> HashSet<(PlaceId, PlaceId)> {
+        let pairs = |s: &Step| {
+            let pair = |r: PlaceId| s.writes.iter().flat_map(move |&w| [(r, w), (w, r)]).collect::<Vec<_>>();
+            s.reads.iter().flat_map(|&r| pair(r)).collect::<Vec<_>>()
+        };
+        self.run.iter().flat_map(pairs).collect()
+    }
+
+    fn assemble(&self, nodes: Vec<PlannedNode>, inputs: &[PlaceId], outputs: &[PlaceId]) -> Plan {
+        let guard = if self.options.guarded { ALIGNMENT } else { 0 };
+        let temporaries: Vec<_> = self
+            .places
+            .iter()
+            .enumerate()
+            .filter_map(|(id, p)| match p.kind {
+                Kind::Temporary { first, last } => Some(Tenant {
+                    id,
+                    bytes: p.bytes.next_multiple_of(ALIGNMENT) + guard,
+                    first,
+                    last: last.max(first),
+                }),
+                _ => None,
+            })
+            .filter(|t| t.first != usize::MAX)
+            .collect();
+        let packed = pack(&temporaries, &self.conflicts(), self.caps.max_buffer_bytes);
+        let mut recording = Recording::default();
+        let mut ranges: HashMap<PlaceId, Range> = HashMap::new();
+        for (k, &bytes) in packed.arenas.iter().enumerate() {
+            recording.buffers.push(BufferSpec { label: format!("arena {k}"), bytes });
+        }
+        for t in &temporaries {
+            let (buffer, offset) = packed.at[&t.id];
+            let bytes = self.places[t.id].bytes;
+            ranges.insert(t.id, Range { buffer, offset, bytes });
+            if guard > 0 {
+                let offset = offset + bytes.next_multiple_of(ALIGNMENT);
+                recording.guards.push(Range { buffer, offset, bytes: guard });
+            }
+        }
+        let of_run: HashSet<_> = self.run.iter().flat_map(|s| &s.reads).chain(outputs).copied().collect();
+        let mut weight_bytes = 0;
+        for (id, place) in self.places.iter().enumerate().filter(|(_, p)| !matches!(p.kind, Kind::Temporary { .. })) {
+            let buffer = recording.buffers.len();
+            recording.buffers.push(BufferSpec { label: place.label.clone(), bytes: place.bytes });
+            let range = Range { buffer, offset: 0, bytes: place.bytes };
+            ranges.insert(id, range);
+            if let Kind::Constant(bytes) = &place.kind {
+                recording.constants.push((range, bytes.clone()));
+            }
+            if of_run.contains(&id) {
+                weight_bytes += place.bytes;
+            } else {
+                recording.transient.push(buffer);
+            }
+        }
+        let dispatch = |s: &Step| {
+            Command::Dispatch(Dispatch {
+                node: s.node.clone(),
+                kernel: s.launch.kernel,
+                overrides: s.launch.overrides.clone(),
+                consts: s.launch.consts.clone(),
+                params: s.launch.params.clone(),
+                reads: s.reads.iter().map(|p| ranges[p]).collect(),
+                writes: s.writes.iter().map(|p| ranges[p]).collect(),
+                workgroups: s.launch.workgroups,
+            })
+        };
+        recording.prepare = self.prepare.iter().map(dispatch).collect();
+        let upload = |(slot, place): (usize, &PlaceId)| Command::Upload { slot, to: ranges[place] };
+        let download = |(slot, place): (usize, &PlaceId)| Command::Download { slot, from: ranges[place] };
+        recording.run.extend(inputs.iter().enumerate().map(upload));
+        recording.run.extend(self.run.iter().filter(|s| !s.launch.workgroups.contains(&0)).map(dispatch));
+        recording.run.extend(outputs.iter().enumerate().map(download));
+        let steps = self.run.len() + 1;
+        let live = |step| temporaries.iter().filter(|t| (t.first..=t.last).contains(&step)).map(|t| t.bytes).sum();
+        Plan {
+            recording,
+            nodes,
+            peak_bytes: packed.arenas.iter().sum(),
+            lower_bound: (0..steps).map(live).max().unwrap_or(0),
+            weight_bytes,
+        }
+    }
+}
+
+/// A temporary looking for an address.
+struct Tenant {
+    id: PlaceId,
+    bytes: u64,
+    first: usize,
+    last: usize,
+}
+
+struct Packed {
+    arenas: Vec<u64>,
+    at: HashMap<PlaceId, (usize, u64)>,
+}
+
+/// Greedy by size: the largest first, each where it makes its arena grow least among the arenas that none of its
+/// conflicts lives in (Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
+fn pack(tenants: &[Tenant], conflicts: &HashSet<(PlaceId, PlaceId)>, largest: u64) -> Packed {
+    let mut order: Vec<&Tenant> = tenants.iter().collect();
+    order.sort_by_key(|t| (std::cmp::Reverse(t.bytes), t.first, t.id));
+    let mut arenas: Vec<(u64, Vec<(&Tenant, u64)>)> = vec![];
+    let mut at = HashMap::new();
+    for t in order {
+        let fit = |(k, (size, housed)): (usize, &(u64, Vec<(&Tenant, u64)>))| {
+            if housed.iter().any(|(other, _)| conflicts.contains(&(t.id, other.id))) {
+                return None;
+            }
+            let offset = lowest_gap(t, housed);
+            let grown = (*size).max(offset + t.bytes);
+            (grown <= largest).then_some((grown - size, k, offset))
+        };
+        let best = arenas.iter().enumerate().filter_map(fit).min();
+        let (k, offset) = match best {
+            Some((_, k, offset)) => (k, offset),
+            None => {
+                arenas.push((0, vec![]));
+                (arenas.len() - 1, 0)
+            }
+        };
+        arenas[k].0 = arenas[k].0.max(offset + t.bytes);
+        arenas[k].1.push((t, offset));
+        at.insert(t.id, (k, offset));
+    }
+    Packed { arenas: arenas.into_iter().map(|(size, _)| size).collect(), at }
+}
+
+/// The lowest offset where `t` overlaps nobody that lives at the same time.
+fn lowest_gap(t: &Tenant, housed: &[(&Tenant, u64)]) -> u64 {
+    let mut taken: Vec<(u64, u64)> = housed
+        .iter()
+        .filter(|(other, _)| other.first <= t.last && t.first <= other.last)
+        .map(|(other, offset)| (*offset, offset + other.bytes))
+        .collect();
+    taken.sort_unstable();
+    let mut offset = 0;
+    for (start, end) in taken {
+        if offset + t.bytes <= start {
+            break;
+        }
+        offset = offset.max(end);
+    }
+    offset
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<30} {:<26} {:<34} {:>10}  output", "node", "operator", "kernels", "dispatches")?;
+        for n in &self.nodes {
+            writeln!(f, "{:<30} {:<26} {:<34} {:>10}  {}", n.name, n.op, n.kernels, n.dispatches, n.output)?;
+        }
+        let over = self.peak_bytes as f64 / self.lower_bound.max(1) as f64;
+        writeln!(
+            f,
+            "{} dispatches; activations {} bytes, {over:.2} times the lower bound {}; weights {} bytes",
+            self.dispatches(),
+            self.peak_bytes,
+            self.lower_bound,
+            self.weight_bytes
+        )
+    }
+}

@@ -1,0 +1,25 @@
+//! Convolutional networks on any GPU that wgpu reaches, every result checkable against a CPU reference.
+#![warn(missing_docs)]
+
+#[cfg(not(target_arch = "wasm32"))]
+mod blocking;
+pub mod device;
+pub mod error;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod functional;
+pub mod gpu;
+pub mod graph;
+pub mod ops;
+pub mod reference;
+pub mod session;
+pub mod shape;
+pub mod tensor;
+pub mod verify;
+
+pub use device::{Device, DeviceTensor};
+pub use error::{Error, ErrorKind, Result};
+pub use graph::Graph;
+pub use ops::{Alternative, Epilogue, Op, Site};
+pub use session::{CompileOptions, Outputs, Session};
+pub use shape::{DType, Desc, Layout};
+pub use tensor::{Data, Tensor};

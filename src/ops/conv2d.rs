@@ -1,0 +1,203 @@
+//! `conv2d`: two-dimensional cross-correlation.
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, kernel, params};
+pub use crate::reference::conv2d::Window;
+use crate::reference::{self, gamma};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static DIRECT: Kernel = kernel!("conv2d_direct", INDEX, ACTIVATION, EPILOGUE1);
+static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
+static PACK: Kernel = kernel!("conv2d_pack", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &PACK];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html>
+///
+/// Inputs: x `[n, ic, ih, iw]`, weight `[oc, ic / groups, kh, kw]`, optionally bias `[oc]`. Output `[n, oc, oh, ow]`.
+/// A linear layer is the case of a 1x1 image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv2d {
+    /// Steps between outputs: vertical, horizontal.
+    pub stride: [usize; 2],
+    /// Zeros around the image: top, bottom, left, right.
+    pub padding: [usize; 4],
+    /// Steps between taps: vertical, horizontal.
+    pub dilation: [usize; 2],
+    /// Channels are split into this many independent convolutions.
+    pub groups: usize,
+}
+
+impl Default for Conv2d {
+    fn default() -> Conv2d {
+        Conv2d { stride: [1, 1], padding: [0; 4], dilation: [1, 1], groups: 1 }
+    }
+}
+
+/// The sizes of one convolution.
+struct Sizes {
+    n: usize,
+    ic: usize,
+    ih: usize,
+    iw: usize,
+    oc: usize,
+    oh: usize,
+    ow: usize,
+}
+
+impl Conv2d {
+    fn window(&self, weight: &[usize]) -> Window {
+        Window { kernel: [weight[2], weight[3]], stride: self.stride, padding: self.padding, dilation: self.dilation }
+    }
+
+    fn sizes(&self, x: &[usize], weight: &[usize]) -> Result<Sizes> {
+        let window = self.window(weight);
+        let fits = |axis| {
+            window.outputs(axis, x[2 + axis]).ok_or_else(|| {
+                Error::shape(format!(
+                    "the window {weight:?} (dilation {:?}) exceeds the padded input {x:?}",
+                    self.dilation
+                ))
+            })
+        };
+        Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc: weight[0], oh: fits(0)?, ow: fits(1)? })
+    }
+
+    fn evaluate(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
+        let s = self.sizes(x.shape(), w.shape()).expect("the shape rule holds");
+        let image = (x.f32s(), [s.n, s.ic, s.ih, s.iw]);
+        let window = self.window(w.shape());
+        reference::conv2d::conv2d(image, (w.f32s(), s.oc), bias.map(Tensor::f32s), &window, self.groups, [s.oh, s.ow])
+    }
+
+    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Alternative {
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let slopes = self.slopes(site);
+        let params = params!(
+            n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups, slopes, act_a, act_b
+        );
+        let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
+            .reads([Arg::Input(0), Arg::Input(1)])
+            .writes([Arg::Output(0)]);
+        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Input(1));
+        Alternative::row_major(site, vec![launch])
+    }
+
+    /// Needs whole blocks of four channels in every group.
+    fn gemm(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+        let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
+        if self.groups > 1 && !(icg.is_multiple_of(4) && ocg.is_multiple_of(4)) {
+            return None;
+        }
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
+        let slopes = self.slopes(site);
+        let params =
+            params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
+        let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
+        let columns = if pair { oc4.div_ceil(2) } else { oc4 };
+        let launch = Launch::flat(&GEMM, (n * oh * ow).div_ceil(8) * columns, params)
+            .set("PAIR", u8::from(pair))
+            .reads([Arg::Input(0), Arg::Prepared(0)])
+            .writes([Arg::Output(0)]);
+        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Prepared(0));
+        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+        out.inputs[1] = Layout::RowMajor;
+        if site.inputs.len() > 2 {
+            out.inputs[2..self.own_inputs(site)].fill(Layout::RowMajor);
+        }
+        self.pack(site, &mut out);
+        Some(out)
+    }
+
+    fn pack(&self, site: &Site<'_>, out: &mut Alternative) {
+        let [oc, icg, kh, kw] = site.inputs[1].shape[..] else { unreachable!("the shape rule holds") };
+        let taps = kh * kw;
+        let columns = taps * icg.div_ceil(4) * oc.div_ceil(4) * 4;
+        out.prepared = vec![columns * 16];
+        let launch = Launch::flat(&PACK, columns, params!(oc, icg, taps));
+        out.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
+    }
+
+    /// How many of the node's inputs are the operator's own.
+    fn own_inputs(&self, site: &Site<'_>) -> usize {
+        let epilogue = site.epilogue;
+        site.inputs.len() - usize::from(epilogue.residual.is_some()) - usize::from(epilogue.slope.is_some())
+    }
+
+    fn bias(&self, site: &Site<'_>) -> Option<Arg> {
+        (self.own_inputs(site) == 3).then_some(Arg::Input(2))
+    }
+
+    fn slopes(&self, site: &Site<'_>) -> usize {
+        site.epilogue.slope.map_or(1, |i| site.inputs[i].numel())
+    }
+}
+
+impl Op for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 2..=3)?;
+        let (x, w) = (&inputs[0], &inputs[1]);
+        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
+            return Err(Error::unsupported(format!("conv2d of {d} (f32 only)")));
+        }
+        if x.rank() != 4 || w.rank() != 4 {
+            return Err(Error::shape("the input must be [n, c, h, w] and the weight [oc, ic / groups, kh, kw]"));
+        }
+        if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 || w.shape[2..].contains(&0) {
+            return Err(Error::argument("stride, dilation, groups and kernel size must be at least 1"));
+        }
+        let g = self.groups;
+        if !w.shape[0].is_multiple_of(g) || x.shape[1] != w.shape[1] * g {
+            let text = format!("{} input channels in {g} groups do not fit the weight {:?}", x.shape[1], w.shape);
+            return Err(Error::shape(text));
+        }
+        if inputs.len() == 3 && inputs[2].shape != [w.shape[0]] {
+            let text = format!("the bias {:?} must be [{}], one an output channel", inputs[2].shape, w.shape[0]);
+            return Err(Error::shape(text));
+        }
+        let s = self.sizes(&x.shape, &w.shape)?;
+        Ok(vec![Desc::f32([s.n, s.oc, s.oh, s.ow])])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let y = self.evaluate(&inputs[0], &inputs[1], inputs.get(2));
+        let shape = self.outputs(&inputs.iter().map(Tensor::desc).collect::<Vec<_>>())?.remove(0).shape;
+        Ok(vec![Tensor::of(shape, y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+    }
+
+    /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of the K products and the bias (Higham 3.1).
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let abs: Vec<_> = inputs.iter().map(|t| t.map(f32::abs)).collect();
+        let k: usize = inputs[1].shape()[1..].iter().product();
+        let scale = gamma(k + 1);
+        let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
+        Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
+        Ok(self.gemm(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
+    }
+
+    fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
+        let taps: usize = inputs[1].shape[1..].iter().product();
+        2 * (outputs[0].numel() * taps) as u64
+    }
+
+    fn takes_epilogue(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,102 @@
+//! What a kernel does to its first output before storing it: add a residual, apply an activation.
+
+use std::fmt;
+
+use super::Alternative;
+use super::unary::Activation;
+use crate::gpu::kernel::{Arg, Launch};
+use crate::reference::{UNIT, activation};
+use crate::tensor::Tensor;
+
+/// `y = activation(op(inputs) + residual)`. Its tensors follow the operator's own inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epilogue {
+    /// Which input of the node is added, a tensor of the output's shape.
+    pub residual: Option<usize>,
+    /// Which input of the node is the slope of a parametric relu, one number or one a channel.
+    pub slope: Option<usize>,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+impl Epilogue {
+    /// Nothing.
+    pub const NONE: Epilogue = Epilogue { residual: None, slope: None, activation: Activation::Identity };
+
+    /// Whether there is nothing to do.
+    pub fn is_none(&self) -> bool {
+        *self == Epilogue::NONE
+    }
+
+    /// The reference meaning and the bound, from those of the operator alone.
+    pub fn apply(&self, inputs: &[Tensor], y: &Tensor, bound: &[f32]) -> (Tensor, Vec<f32>) {
+        if self.is_none() {
+            return (y.clone(), bound.to_vec());
+        }
+        let residual = self.residual.map(|i| inputs[i].f32s());
+        let slope = self.slope.map(|i| inputs[i].f32s());
+        let (channels, plane) = (y.shape()[1], y.shape()[2..].iter().product::<usize>());
+        let mut bounds = Vec::with_capacity(y.numel());
+        let mut values = Vec::with_capacity(y.numel());
+        for (i, (&v, &b)) in y.f32s().iter().zip(bound).enumerate() {
+            let added = f64::from(v) + residual.map_or(0.0, |r| f64::from(r[i]));
+            let own = f64::from(b) + UNIT * (f64::from(v).abs() + added.abs());
+            let f = match slope {
+                Some(s) => {
+                    activation::Activation::LeakyRelu { slope: s[if s.len() == 1 { 0 } else { i / plane % channels }] }
+                }
+                None => self.activation,
+            };
+            let out = f.eval(added);
+            values.push(out as f32);
+            bounds.push((f.spread(added, own) + f.bound(added, out)) as f32);
+        }
+        (Tensor::of(y.shape(), values), bounds)
+    }
+
+    /// Sets the overrides and the bindings (`bias`, `residual`, `slope`, in this order, after `launch.reads`) that
+    /// `common/epilogue.wgsl` wants. An absent tensor binds `stand_in`, which is never read.
+    pub fn attach(&self, mut launch: Launch, bias: Option<Arg>, stand_in: Arg) -> Launch {
+        let residual = self.residual.map(Arg::Input);
+        let slope = self.slope.map(Arg::Input);
+        for (name, arg) in [("HAS_BIAS", bias), ("HAS_RESIDUAL", residual), ("HAS_SLOPE", slope)] {
+            launch.overrides.push((name, f64::from(u8::from(arg.is_some()))));
+            launch.reads.push(arg.unwrap_or(stand_in));
+        }
+        launch.set("ACT", self.activation.code().0)
+    }
+}
+
+impl Default for Epilogue {
+    fn default() -> Epilogue {
+        Epilogue::NONE
+    }
+}
+
+impl fmt::Display for Epilogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.residual.is_some() {
+            f.write_str(" + residual")?;
+        }
+        if self.slope.is_some() {
+            f.write_str(" + prelu")?;
+        }
+        if self.activation != Activation::Identity {
+            write!(f, " + {}", self.activation.name())?;
+        }
+        Ok(())
+    }
+}
+
+impl Alternative {
+    /// Sets the layout of the epilogue's residual to that of the first output, and leaves its slope row-major.
+    pub fn with_epilogue(mut self, epilogue: &Epilogue) -> Alternative {
+        if let Some(i) = epilogue.residual {
+            self.inputs[i] = self.outputs[0];
+        }
+        if let Some(i) = epilogue.slope {
+            self.inputs[i] = crate::shape::Layout::RowMajor;
+        }
+        self
+    }
+}

@@ -1,0 +1,135 @@
+//! Operators: what one is ([`Op`]), and one file for each.
+//!
+//! An operator is its attributes, its shape rule, its reference meaning with a derived error bound, its kernels for a
+//! device, and its cost. Nothing here touches a device: [`Op::launches`] maps descriptions to descriptions.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+use crate::gpu::caps::Caps;
+use crate::gpu::kernel::{Kernel, Launch};
+use crate::shape::{Desc, Layout};
+use crate::tensor::Tensor;
+
+pub mod conv2d;
+pub mod epilogue;
+pub mod relayout;
+pub mod reshape;
+pub mod unary;
+
+pub use epilogue::Epilogue;
+
+/// An operator with its attributes.
+pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
+    /// The name in `convgpu ops`, reports and errors.
+    fn name(&self) -> &'static str;
+
+    /// The shape rule: descriptions of the outputs, or an error that says what does not fit.
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>>;
+
+    /// What the operator means: the outputs, computed in f64 and rounded once. `inputs` satisfy the shape rule.
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
+
+    /// The largest absolute error that a correct f32 evaluation of each output may have, element by element.
+    ///
+    /// `outputs` are those of [`Op::reference`]. An output that is exact (copies, integers) has bounds of 0.
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>>;
+
+    /// Ways to compute the operator on a device, best first, for inputs as they are described.
+    ///
+    /// # Errors
+    /// No kernel covers this case.
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>>;
+
+    /// Floating-point operations; a fused multiply-add counts as two.
+    fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64;
+
+    /// Whether the kernels apply an [`Epilogue`] to their first output.
+    fn takes_epilogue(&self) -> bool {
+        false
+    }
+
+    /// Whether the output is the first input's bytes under another shape.
+    fn is_view(&self) -> bool {
+        false
+    }
+}
+
+/// Where an operator stands in a plan: all that the choice of kernels may depend on.
+#[derive(Clone, Debug)]
+pub struct Site<'a> {
+    /// The operator's inputs, then those of the epilogue.
+    pub inputs: &'a [Desc],
+    /// The outputs.
+    pub outputs: &'a [Desc],
+    /// The layout each input has now; another one costs a conversion.
+    pub layouts: &'a [Layout],
+    /// Which inputs are constant: what `prepare` makes of them alone is made once.
+    pub constant: &'a [bool],
+    /// What follows in the same kernel, on the first output.
+    pub epilogue: &'a Epilogue,
+    /// The device.
+    pub caps: &'a Caps,
+}
+
+impl Site<'_> {
+    /// Whether input `i` lies channels-last now (or may be read as if it did).
+    pub fn is_channels_last(&self, i: usize) -> bool {
+        self.layouts[i] == Layout::ChannelsLast || self.inputs[i].layouts_coincide()
+    }
+}
+
+/// One way to compute an operator on a device.
+#[derive(Clone, Debug)]
+pub struct Alternative {
+    /// The layout wanted of every input.
+    pub inputs: Vec<Layout>,
+    /// The layout given to every output.
+    pub outputs: Vec<Layout>,
+    /// Bytes of every temporary.
+    pub scratch: Vec<usize>,
+    /// Bytes of every buffer that `prepare` makes.
+    pub prepared: Vec<usize>,
+    /// Done once if the inputs it reads are constant, else in every run: weights packed, transformed.
+    pub prepare: Vec<Launch>,
+    /// Done in every run.
+    pub run: Vec<Launch>,
+    /// How many times the operator's error bound this alternative may err (1 unless the kernel's algorithm differs).
+    pub error_factor: f32,
+}
+
+impl Alternative {
+    /// An alternative without temporaries, every tensor row-major.
+    pub fn row_major(site: &Site<'_>, run: Vec<Launch>) -> Alternative {
+        Alternative::in_layout(site, Layout::RowMajor, run)
+    }
+    /// An alternative without temporaries, every tensor in the same layout.
+    pub fn in_layout(site: &Site<'_>, layout: Layout, run: Vec<Launch>) -> Alternative {
+        Alternative {
+            inputs: vec![layout; site.inputs.len()],
+            outputs: vec![layout; site.outputs.len()],
+            scratch: vec![],
+            prepared: vec![],
+            prepare: vec![],
+            run,
+            error_factor: 1.0,
+        }
+    }
+    /// The kernels of a run, for tables.
+    pub fn kernels(&self) -> String {
+        self.run.iter().map(|l| l.kernel.name).collect::<Vec<_>>().join(" + ")
+    }
+}
+
+/// An error unless there are `n` inputs.
+pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeInclusive<usize>) -> Result<()> {
+    if n.contains(&inputs.len()) {
+        return Ok(());
+    }
+    Err(Error::shape(format!("{} takes {n:?} inputs, has {}", op.name(), inputs.len())))
+}
+
+/// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
+pub fn kernels() -> Vec<&'static Kernel> {
+    [conv2d::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
+}

@@ -1,0 +1,41 @@
+//! `reshape`: the same elements under another shape. On a device it is a view, not a copy.
+
+use super::{Alternative, Op, Site};
+use crate::error::{Error, Result};
+use crate::shape::{Desc, numel};
+use crate::tensor::Tensor;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.reshape.html>, the shape already resolved (no -1).
+#[derive(Clone, Debug)]
+pub struct Reshape {
+    /// The shape to give.
+    pub shape: Vec<usize>,
+}
+
+impl Op for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        super::expect_inputs(self, inputs, 1..=1)?;
+        if numel(&self.shape) != inputs[0].numel() {
+            return Err(Error::shape(format!("{} cannot become {:?}", inputs[0], self.shape)));
+        }
+        Ok(vec![Desc::new(self.shape.clone(), inputs[0].dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![inputs[0].reshape(self.shape.clone())?])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        Ok(vec![Alternative::row_major(site, vec![])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+    fn is_view(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,54 @@
+//! Element-wise functions of one tensor: relu, gelu, exp, ... ([`Activation`] lists them).
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{ACTIVATION, Arg, INDEX, Kernel, Launch, kernel, params};
+pub use crate::reference::activation::Activation;
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static UNARY: Kernel = kernel!("unary", INDEX, ACTIVATION);
+
+pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
+
+/// `y = f(x)`, any shape.
+#[derive(Clone, Debug)]
+pub struct Unary(pub Activation);
+
+impl Op for Unary {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        if inputs[0].dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {} (f32 only)", self.name(), inputs[0])));
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![inputs[0].map(|x| self.0.eval(x.into()) as f32)])
+    }
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let pairs = inputs[0].f32s().iter().zip(outputs[0].f32s());
+        Ok(vec![pairs.map(|(&x, &y)| self.0.bound(x.into(), y.into()) as f32).collect()])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let desc = &site.inputs[0];
+        let layout = site.layouts[0];
+        let (c, c4) = match layout {
+            Layout::RowMajor => (0, 1),
+            Layout::ChannelsLast => (desc.shape[1], desc.shape[1].div_ceil(4)),
+        };
+        let count4 = desc.bytes(layout) / 16;
+        let (act, act_a, act_b) = self.0.code();
+        let launch = Launch::flat(&UNARY, count4, params!(count4, c, c4, act_a, act_b))
+            .set("ACT", act)
+            .reads([Arg::Input(0)])
+            .writes([Arg::Output(0)]);
+        Ok(vec![Alternative::in_layout(site, layout, vec![launch])])
+    }
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        inputs[0].numel() as u64
+    }
+}

@@ -1,0 +1,328 @@
+//! Unary functions: their values in f64, and how far an f32 device may be off.
+
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+
+/// A function of one number. The formulas are those of `torch.nn.functional` and, where PyTorch has none, of ONNX.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// x
+    Identity,
+    /// max(x, 0)
+    Relu,
+    /// min(max(x, min), max); relu6 is `Clamp { min: 0, max: 6 }`
+    #[allow(missing_docs)]
+    Clamp { min: f32, max: f32 },
+    /// x, or slope x below 0
+    #[allow(missing_docs)]
+    LeakyRelu { slope: f32 },
+    /// x, or alpha (e^x - 1) below 0
+    #[allow(missing_docs)]
+    Elu { alpha: f32 },
+    /// gamma (x, or alpha (e^x - 1) below 0)
+    #[allow(missing_docs)]
+    Selu { alpha: f32, gamma: f32 },
+    /// x, or alpha (e^(x/alpha) - 1) below 0
+    #[allow(missing_docs)]
+    Celu { alpha: f32 },
+    /// x (1 + erf(x / sqrt 2)) / 2
+    Gelu,
+    /// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+    GeluTanh,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+    /// tanh x
+    Tanh,
+    /// min(max(alpha x + beta, 0), 1); PyTorch: 1/6 and 1/2
+    #[allow(missing_docs)]
+    HardSigmoid { alpha: f32, beta: f32 },
+    /// x min(max(x + 3, 0), 6) / 6
+    HardSwish,
+    /// x sigmoid(beta x); SiLU has beta 1
+    #[allow(missing_docs)]
+    Swish { beta: f32 },
+    /// x tanh(softplus(x))
+    Mish,
+    /// log(1 + e^(beta x)) / beta, or x where beta x > threshold
+    #[allow(missing_docs)]
+    Softplus { beta: f32, threshold: f32 },
+    /// x / (1 + |x|)
+    Softsign,
+    /// x, or 0 up to alpha
+    #[allow(missing_docs)]
+    ThresholdedRelu { alpha: f32 },
+    /// e^x
+    Exp,
+    /// natural logarithm
+    Log,
+    /// square root
+    Sqrt,
+    /// 1 / x
+    Reciprocal,
+    /// |x|
+    Abs,
+    /// -x
+    Neg,
+    /// the integer below
+    Floor,
+    /// the integer above
+    Ceil,
+    /// the nearest integer, halves to even
+    Round,
+    /// -1, 0 or 1
+    Sign,
+    /// the error function
+    Erf,
+}
+
+use Activation::*;
+
+/// PyTorch's selu constants.
+pub const SELU: Activation = Selu { alpha: 1.673_263_2, gamma: 1.050_701 };
+/// min(max(x, 0), 6)
+pub const RELU6: Activation = Clamp { min: 0.0, max: 6.0 };
+/// PyTorch's hardsigmoid.
+pub const HARD_SIGMOID: Activation = HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 };
+/// x sigmoid(x)
+pub const SILU: Activation = Swish { beta: 1.0 };
+/// PyTorch's softplus.
+pub const SOFTPLUS: Activation = Softplus { beta: 1.0, threshold: 20.0 };
+
+impl Activation {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Identity => "identity",
+            Relu => "relu",
+            Clamp { .. } => "clamp",
+            LeakyRelu { .. } => "leaky_relu",
+            Elu { .. } => "elu",
+            Selu { .. } => "selu",
+            Celu { .. } => "celu",
+            Gelu => "gelu",
+            GeluTanh => "gelu_tanh",
+            Sigmoid => "sigmoid",
+            Tanh => "tanh",
+            HardSigmoid { .. } => "hardsigmoid",
+            HardSwish => "hardswish",
+            Swish { .. } => "silu",
+            Mish => "mish",
+            Softplus { .. } => "softplus",
+            Softsign => "softsign",
+            ThresholdedRelu { .. } => "thresholded_relu",
+            Exp => "exp",
+            Log => "log",
+            Sqrt => "sqrt",
+            Reciprocal => "reciprocal",
+            Abs => "abs",
+            Neg => "neg",
+            Floor => "floor",
+            Ceil => "ceil",
+            Round => "round",
+            Sign => "sign",
+            Erf => "erf",
+        }
+    }
+
+    /// The case of `switch ACT` in `shaders/common/activation.wgsl` and its two parameters.
+    pub fn code(self) -> (u32, f32, f32) {
+        match self {
+            Identity => (0, 0.0, 0.0),
+            Relu => (1, 0.0, 0.0),
+            Clamp { min, max } => (2, min, max),
+            LeakyRelu { slope } => (3, slope, 0.0),
+            Elu { alpha } => (4, alpha, 1.0),
+            Selu { alpha, gamma } => (4, alpha, gamma),
+            Celu { alpha } => (5, alpha, 0.0),
+            Gelu => (6, 0.0, 0.0),
+            GeluTanh => (7, 0.0, 0.0),
+            Sigmoid => (8, 0.0, 0.0),
+            Tanh => (9, 0.0, 0.0),
+            HardSigmoid { alpha, beta } => (10, alpha, beta),
+            HardSwish => (11, 0.0, 0.0),
+            Swish { beta } => (12, beta, 0.0),
+            Mish => (13, 0.0, 0.0),
+            Softplus { beta, threshold } => (14, beta, threshold),
+            Softsign => (15, 0.0, 0.0),
+            ThresholdedRelu { alpha } => (16, alpha, 0.0),
+            Exp => (17, 0.0, 0.0),
+            Log => (18, 0.0, 0.0),
+            Sqrt => (19, 0.0, 0.0),
+            Reciprocal => (20, 0.0, 0.0),
+            Abs => (21, 0.0, 0.0),
+            Neg => (22, 0.0, 0.0),
+            Floor => (23, 0.0, 0.0),
+            Ceil => (24, 0.0, 0.0),
+            Round => (25, 0.0, 0.0),
+            Sign => (26, 0.0, 0.0),
+            Erf => (27, 0.0, 0.0),
+        }
+    }
+
+    /// The value.
+    pub fn eval(self, x: f64) -> f64 {
+        if x.is_nan() {
+            return x;
+        }
+        let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        match self {
+            Identity => x,
+            Relu => x.max(0.0),
+            // torch.clamp: min wins over max where they cross.
+            Clamp { min, max } => x.max(min.into()).min(max.into()),
+            LeakyRelu { slope } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    x * f64::from(slope)
+                }
+            }
+            Elu { alpha } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    f64::from(alpha) * x.exp_m1()
+                }
+            }
+            Selu { alpha, gamma } => f64::from(gamma) * if x > 0.0 { x } else { f64::from(alpha) * x.exp_m1() },
+            Celu { alpha } => {
+                if x > 0.0 {
+                    x
+                } else {
+                    f64::from(alpha) * (x / f64::from(alpha)).exp_m1()
+                }
+            }
+            Gelu => x * 0.5 * erfc(-x * FRAC_1_SQRT_2),
+            GeluTanh => 0.5 * x * (1.0 + (FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x)).tanh()),
+            Sigmoid => sigmoid(x),
+            Tanh => x.tanh(),
+            HardSigmoid { alpha, beta } => (f64::from(alpha) * x + f64::from(beta)).clamp(0.0, 1.0),
+            HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+            Swish { beta } => x * sigmoid(f64::from(beta) * x),
+            Mish => x * softplus(x).tanh(),
+            Softplus { beta, threshold } => {
+                let z = f64::from(beta) * x;
+                if z > f64::from(threshold) { x } else { softplus(z) / f64::from(beta) }
+            }
+            Softsign => x / (1.0 + x.abs()),
+            ThresholdedRelu { alpha } => {
+                if x > f64::from(alpha) {
+                    x
+                } else {
+                    0.0
+                }
+            }
+            Exp => x.exp(),
+            Log => x.ln(),
+            Sqrt => x.sqrt(),
+            Reciprocal => 1.0 / x,
+            Abs => x.abs(),
+            Neg => -x,
+            Floor => x.floor(),
+            Ceil => x.ceil(),
+            Round => x.round_ties_even(),
+            Sign => {
+                if x == 0.0 {
+                    x
+                } else {
+                    x.signum()
+                }
+            }
+            Erf => 1.0 - erfc(x),
+        }
+    }
+
+    /// The largest |f(a) - f(b)| for |a - b| <= `dx` with a, b around `x`: how an error of the argument shows.
+    /// Discontinuous functions (floor, round, sign, a threshold) have no such bound; for them this is infinite where a jump is near.
+    pub fn spread(self, x: f64, dx: f64) -> f64 {
+        if dx == 0.0 {
+            return 0.0;
+        }
+        let (lo, hi) = (self.eval(x - dx), self.eval(x + dx));
+        match self {
+            Identity | Relu | Clamp { .. } | Abs | Neg | Sigmoid | Tanh | HardSigmoid { .. } | Erf | Softsign => dx,
+            LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),
+            Elu { alpha } => dx * f64::from(alpha.abs()).max(1.0),
+            Selu { alpha, gamma } => dx * f64::from(gamma.abs()) * f64::from(alpha.abs()).max(1.0),
+            Celu { .. } | Softplus { .. } => dx,
+            // |f'| stays below 1.13 (gelu), 1.1 (silu, mish), 1.5 (hardswish); swish scales with beta alone.
+            Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
+            Swish { beta } => dx * (1.5 + f64::from(beta.abs()) * 0.25 * dx),
+            Exp | Log | Sqrt | Reciprocal => (hi - lo).abs(),
+            Floor | Ceil | Round | Sign | ThresholdedRelu { .. } => {
+                if hi == lo {
+                    0.0
+                } else {
+                    f64::INFINITY
+                }
+            }
+        }
+    }
+
+    /// The largest absolute error of an f32 evaluation of `y = f(x)` with the accuracies that WGSL promises:
+    /// exp 3 + 2|x| ulp, division 2.5 ulp, log 3 ulp (2^-21 absolute in [0.5, 2]), inverseSqrt 2 ulp, the rest correctly rounded.
+    pub fn bound(self, x: f64, y: f64) -> f64 {
+        // In units of 2^-24: an ulp is at most two of them.
+        const U: f64 = super::UNIT;
+        let exp = |z: f64| 6.0 + 4.0 * z.abs().min(104.0);
+        let (x_abs, y_abs) = (x.abs(), y.abs());
+        let error = match self {
+            Identity | Relu | Clamp { .. } | ThresholdedRelu { .. } | Abs | Neg | Floor | Ceil | Round | Sign => 0.0,
+            LeakyRelu { .. } => y_abs,
+            Exp => exp(x) * y_abs,
+            // Below 0 the magnitude is at most alpha (1 - e^x); a polynomial near 0 keeps the error relative.
+            Elu { alpha } | Celu { alpha } => 4.0 * y_abs + 16.0 * f64::from(alpha.abs()).min(4.0 * y_abs),
+            Selu { alpha, gamma } => 4.0 * y_abs + 16.0 * f64::from((alpha * gamma).abs()).min(4.0 * y_abs),
+            // e / (1 + e) and 1 / (1 + e) with e = exp(-|x|) <= 1.
+            Sigmoid => (12.0 + exp(x)) * y_abs,
+            Swish { beta } => (14.0 + 2.0 * exp(f64::from(beta) * x)) * y_abs,
+            Mish => (16.0 + 2.0 * exp(x)) * y_abs,
+            Tanh => 24.0 * y_abs,
+            // x sigmoid(2 z): the argument carries 8 roundings, which the exponential turns into relative error.
+            GeluTanh => {
+                let z2 = (1.596 * (x + 0.044715 * x * x * x)).abs().min(104.0);
+                (20.0 + exp(z2) + 16.0 * z2) * y_abs
+            }
+            HardSigmoid { alpha, beta } => 2.0 * (f64::from(alpha.abs()) * x_abs).min(1.0 + f64::from(beta.abs())),
+            HardSwish => 16.0 * y_abs + if x_abs < 4.0 { 2.0 * x_abs } else { 0.0 },
+            Softplus { beta, .. } => (24.0 + exp(f64::from(beta) * x).min(40.0)) * y_abs,
+            Softsign => 8.0 * y_abs,
+            Log => (8.0 * y_abs).max(if (0.5..=2.0).contains(&x) { 8.0 } else { 0.0 }),
+            Sqrt => 12.0 * y_abs,
+            Reciprocal => 6.0 * y_abs,
+            // Abramowitz and Stegun 7.1.26: 1.5e-7 absolute = 2.6 units, and 8 roundings of terms up to 1.
+            Erf => 16.0 * y_abs,
+            Gelu => {
+                16.0 * y_abs
+                    + 8.0 * x_abs.min(8.0) * (-0.25 * x * x).exp()
+                    + if x < 0.0 { 3.0 * x_abs.min(8.0) } else { 0.0 }
+            }
+        };
+        error * U + if error == 0.0 { 0.0 } else { super::TINY }
+    }
+}
+
+/// 1 - erf(x) to f64 accuracy of about 1e-15: a Taylor series near 0, a continued fraction (Lentz) beyond.
+pub fn erfc(x: f64) -> f64 {
+    if x < 0.0 {
+        return 2.0 - erfc(-x);
+    }
+    if x > 27.0 {
+        return 0.0;
+    }
+    let two_over_sqrt_pi = 2.0 / std::f64::consts::PI.sqrt();
+    if x < 2.0 {
+        let (mut term, mut sum, mut n) = (x, x, 0.0);
+        while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
+            n += 1.0;
+            term *= -x * x / n;
+            sum += term / (2.0 * n + 1.0);
+        }
+        return 1.0 - two_over_sqrt_pi * sum;
+    }
+    let mut f = x;
+    for k in (1..=120).rev() {
+        f = x + f64::from(k) / 2.0 / f;
+    }
+    (-x * x).exp() / f / std::f64::consts::PI.sqrt()
+}

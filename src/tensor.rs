@@ -1,0 +1,202 @@
+//! Host tensors: dense, row-major, cheap to clone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::shape::{DType, Desc, numel};
+
+/// A dense row-major tensor in host memory; images are NCHW. Cloning shares the elements.
+#[derive(Clone, PartialEq)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    data: Data,
+}
+
+/// The elements of a [`Tensor`].
+#[derive(Clone, PartialEq)]
+pub enum Data {
+    /// 32-bit floats.
+    F32(Arc<Vec<f32>>),
+    /// 32-bit integers.
+    I32(Arc<Vec<i32>>),
+    /// 64-bit integers.
+    I64(Arc<Vec<i64>>),
+    /// Booleans.
+    Bool(Arc<Vec<bool>>),
+}
+
+impl From<Vec<f32>> for Data {
+    fn from(v: Vec<f32>) -> Data {
+        Data::F32(Arc::new(v))
+    }
+}
+impl From<Vec<i32>> for Data {
+    fn from(v: Vec<i32>) -> Data {
+        Data::I32(Arc::new(v))
+    }
+}
+impl From<Vec<i64>> for Data {
+    fn from(v: Vec<i64>) -> Data {
+        Data::I64(Arc::new(v))
+    }
+}
+impl From<Vec<bool>> for Data {
+    fn from(v: Vec<bool>) -> Data {
+        Data::Bool(Arc::new(v))
+    }
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Data::F32(v) => v.len(),
+            Data::I32(v) => v.len(),
+            Data::I64(v) => v.len(),
+            Data::Bool(v) => v.len(),
+        }
+    }
+}
+
+impl Tensor {
+    /// A tensor from its shape and its elements in row-major order.
+    ///
+    /// # Errors
+    /// The number of elements differs from the product of the shape.
+    pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Result<Tensor> {
+        let (shape, data) = (shape.into(), data.into());
+        if shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)) != Some(data.len()) {
+            return Err(Error::shape(format!("shape {shape:?} does not hold {} elements", data.len())));
+        }
+        Ok(Tensor { shape, data })
+    }
+    /// A tensor whose element count is known to fit.
+    pub(crate) fn of(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Tensor {
+        Tensor::new(shape, data).expect("the caller sized the data by the shape")
+    }
+    /// A tensor with every element `value`.
+    pub fn full(shape: impl Into<Vec<usize>>, value: f32) -> Tensor {
+        let shape = shape.into();
+        Tensor::of(shape.clone(), vec![value; numel(&shape)])
+    }
+    /// A tensor of zeros.
+    pub fn zeros(shape: impl Into<Vec<usize>>) -> Tensor {
+        Tensor::full(shape, 0.0)
+    }
+    /// A scalar (rank 0).
+    pub fn scalar(value: f32) -> Tensor {
+        Tensor::of([], vec![value])
+    }
+    /// Extents, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    /// Element type.
+    pub fn dtype(&self) -> DType {
+        match self.data {
+            Data::F32(_) => DType::F32,
+            Data::I32(_) => DType::I32,
+            Data::I64(_) => DType::I64,
+            Data::Bool(_) => DType::Bool,
+        }
+    }
+    /// Shape and type.
+    pub fn desc(&self) -> Desc {
+        Desc::new(self.shape.clone(), self.dtype())
+    }
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.data.len()
+    }
+    /// The elements with their type.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+    /// The elements of an f32 tensor.
+    ///
+    /// # Errors
+    /// The tensor has another type.
+    pub fn as_f32(&self) -> Result<&[f32]> {
+        match &self.data {
+            Data::F32(v) => Ok(v),
+            _ => Err(Error::shape(format!("expected f32 elements, have {}", self.desc()))),
+        }
+    }
+    /// The elements of an f32 tensor whose type the shape rule has already checked.
+    pub(crate) fn f32s(&self) -> &[f32] {
+        self.as_f32().expect("the shape rule checked the type")
+    }
+    /// The elements of an integer or boolean tensor as i64.
+    ///
+    /// # Errors
+    /// The tensor holds floats.
+    pub fn to_i64s(&self) -> Result<Vec<i64>> {
+        match &self.data {
+            Data::I64(v) => Ok(v.to_vec()),
+            Data::I32(v) => Ok(v.iter().map(|&x| x.into()).collect()),
+            Data::Bool(v) => Ok(v.iter().map(|&x| x.into()).collect()),
+            Data::F32(_) => Err(Error::shape(format!("expected integer elements, have {}", self.desc()))),
+        }
+    }
+    /// Every element as f64, whatever the type.
+    pub fn to_f64s(&self) -> Vec<f64> {
+        match &self.data {
+            Data::F32(v) => v.iter().map(|&x| x.into()).collect(),
+            Data::I32(v) => v.iter().map(|&x| x.into()).collect(),
+            Data::I64(v) => v.iter().map(|&x| x as f64).collect(),
+            Data::Bool(v) => v.iter().map(|&x| x as u8 as f64).collect(),
+        }
+    }
+    /// The same elements under another shape.
+    ///
+    /// # Errors
+    /// The element counts differ.
+    pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Tensor> {
+        Tensor::new(shape, self.data.clone())
+    }
+    /// The element-wise image of an f32 tensor.
+    pub(crate) fn map(&self, f: impl Fn(f32) -> f32) -> Tensor {
+        Tensor::of(self.shape.clone(), self.f32s().iter().map(|&x| f(x)).collect::<Vec<_>>())
+    }
+    /// The tensor as a GPU buffer holds it: four bytes an element.
+    ///
+    /// # Errors
+    /// An i64 element does not fit 32 bits.
+    pub(crate) fn to_device_bytes(&self) -> Result<Vec<u8>> {
+        Ok(match &self.data {
+            Data::F32(v) => bytemuck::cast_slice(v).to_vec(),
+            Data::I32(v) => bytemuck::cast_slice(v).to_vec(),
+            Data::Bool(v) => v.iter().flat_map(|&x| u32::from(x).to_le_bytes()).collect(),
+            Data::I64(v) => {
+                let mut out = Vec::with_capacity(v.len() * 4);
+                for &x in v.iter() {
+                    let x = i32::try_from(x).map_err(|_| {
+                        Error::unsupported(format!("the integer {x} does not fit the 32 bits a device has"))
+                    })?;
+                    out.extend(x.to_le_bytes());
+                }
+                out
+            }
+        })
+    }
+    /// The tensor that a GPU buffer holds; `bytes` may be longer than the elements (padding).
+    pub(crate) fn from_device_bytes(desc: &Desc, bytes: &[u8]) -> Tensor {
+        let words = bytes.chunks_exact(4).take(desc.numel()).map(|c| [c[0], c[1], c[2], c[3]]);
+        let data: Data = match desc.dtype {
+            DType::F32 => words.map(f32::from_le_bytes).collect::<Vec<_>>().into(),
+            DType::I32 => words.map(i32::from_le_bytes).collect::<Vec<_>>().into(),
+            DType::I64 => words.map(|w| i64::from(i32::from_le_bytes(w))).collect::<Vec<_>>().into(),
+            DType::Bool => words.map(|w| u32::from_le_bytes(w) != 0).collect::<Vec<_>>().into(),
+        };
+        Tensor::of(desc.shape.clone(), data)
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = self.to_f64s();
+        let shown = &values[..values.len().min(8)];
+        let more = if values.len() > shown.len() { ", .." } else { "" };
+        write!(f, "{} {shown:?}{more}", self.desc())
+    }
+}

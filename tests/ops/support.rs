@@ -1,0 +1,180 @@
+//! What the operator tests share: the device, random tensors, and one check that runs every kernel alternative.
+
+use std::sync::OnceLock;
+
+use convgpu::graph::Graph;
+use convgpu::verify::{alternatives, check_node, compare};
+use convgpu::{Device, Op, Tensor};
+
+/// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
+pub fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let choice = std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned());
+        let device = Device::open(&choice).expect("the test device opens");
+        assert!(
+            !device.is_reference() || choice == "cpu",
+            "no GPU adapter: install a software one (Debian, Ubuntu: apt-get install mesa-vulkan-drivers), \
+             or run scripts/test.sh, which does"
+        );
+        device
+    })
+}
+
+/// A small deterministic generator (splitmix64): tests must not depend on a random crate's stream.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    /// Uniform in [lo, hi].
+    pub fn int(&mut self, lo: usize, hi: usize) -> usize {
+        lo + (self.next() % (hi - lo + 1) as u64) as usize
+    }
+    /// Uniform in [-1, 1).
+    pub fn float(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+    pub fn tensor(&mut self, shape: &[usize]) -> Tensor {
+        let n = shape.iter().product();
+        Tensor::new(shape, (0..n).map(|_| self.float() * 2.0).collect::<Vec<_>>()).unwrap()
+    }
+    /// Small integers: sums of their products are exact in f32, so results are compared with `==`.
+    pub fn integers(&mut self, shape: &[usize]) -> Tensor {
+        let n = shape.iter().product();
+        Tensor::new(shape, (0..n).map(|_| self.int(0, 8) as f32 - 4.0).collect::<Vec<_>>()).unwrap()
+    }
+}
+
+/// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory
+/// prefilled with NaNs, and compares with the reference: within its bound, or exactly if `exact`.
+pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
+    for constants in [true, false] {
+        let mut graph = Graph::new();
+        let mut ids = vec![];
+        for (k, t) in inputs.iter().enumerate() {
+            ids.push(if constants && k > 0 {
+                graph.constant(format!("{k}"), t.clone()).unwrap()
+            } else {
+                graph.input(format!("{k}"), t.desc()).unwrap()
+            });
+        }
+        graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{op:?}: {e}"));
+        let node = &graph.nodes()[0];
+        let ways = alternatives(device(), &graph, node).unwrap_or_else(|e| panic!("{op:?}: {e}"));
+        for way in 0..ways {
+            let checked = pollster::block_on(check_node(device(), &graph, node, inputs, Some(way)))
+                .unwrap_or_else(|e| panic!("{op:?} way {way}: {e}"));
+            for (k, c) in checked.comparisons.iter().enumerate() {
+                let shapes: Vec<_> = inputs.iter().map(|t| t.shape().to_vec()).collect();
+                assert!(c.ok(), "{op:?} of {shapes:?}, {}, output {k}: {c}", checked.kernels);
+                assert!(!exact || c.worst == 0.0, "{op:?} of {shapes:?}, {}: integers must be exact", checked.kernels);
+            }
+        }
+        if inputs.len() == 1 {
+            break;
+        }
+    }
+}
+
+/// One of PyTorch's answers, computed in float64 and rounded once: a case of `tests/golden/<family>.safetensors`.
+#[allow(dead_code)] // one or the other accessor serves a single operator
+pub struct Case {
+    pub id: String,
+    pub op: String,
+    pub params: serde_json::Value,
+    tensors: Vec<(String, Tensor)>,
+    pub inputs: Vec<String>,
+    pub outputs: Vec<String>,
+}
+
+#[allow(dead_code)]
+impl Case {
+    /// The tensor of this role; `None` if the case has none (no bias, say).
+    pub fn get(&self, role: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|(name, _)| name == role).map(|(_, t)| t)
+    }
+    /// The tensors of the case's inputs, in order.
+    pub fn input_tensors(&self) -> Vec<Tensor> {
+        self.inputs.iter().map(|role| self.get(role).unwrap().clone()).collect()
+    }
+    /// A numeric parameter.
+    pub fn f32(&self, name: &str) -> f32 {
+        self.params[name].as_f64().unwrap_or_else(|| panic!("{name} in {}", self.params)) as f32
+    }
+    pub fn usize(&self, name: &str) -> usize {
+        self.params[name].as_u64().unwrap_or_else(|| panic!("{name} in {}", self.params)) as usize
+    }
+    /// A parameter that is a list of integers.
+    pub fn list(&self, name: &str) -> Vec<usize> {
+        let list = self.params[name].as_array().unwrap_or_else(|| panic!("{name} in {}", self.params));
+        list.iter().map(|v| v.as_u64().unwrap() as usize).collect()
+    }
+    pub fn pair(&self, name: &str) -> [usize; 2] {
+        self.list(name).try_into().unwrap()
+    }
+    pub fn bool(&self, name: &str) -> bool {
+        self.params[name].as_bool().unwrap_or_else(|| panic!("{name} in {}", self.params))
+    }
+}
+
+/// Every case of a family. The caller asserts how many it ran, so that none is lost silently.
+pub fn golden(family: &str) -> Vec<Case> {
+    let path = format!("{}/tests/golden/{family}.safetensors", env!("CARGO_MANIFEST_DIR"));
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let cases = &header.metadata().as_ref().unwrap()["cases"];
+    let cases: Vec<serde_json::Value> = serde_json::from_str(cases).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let roles = |v: &serde_json::Value| -> Vec<String> {
+        v.as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned()).collect()
+    };
+    let load = |c: &serde_json::Value| {
+        let id = c["id"].as_str().unwrap().to_owned();
+        let (inputs, outputs) = (roles(&c["inputs"]), roles(&c["outputs"]));
+        let tensor = |role: &String| {
+            let view = file.tensor(&format!("{id}.{role}")).unwrap();
+            let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
+            let t = match view.dtype() {
+                safetensors::Dtype::F32 => Tensor::new(view.shape(), words.map(f32::from_le_bytes).collect::<Vec<_>>()),
+                safetensors::Dtype::I32 => Tensor::new(view.shape(), words.map(i32::from_le_bytes).collect::<Vec<_>>()),
+                other => panic!("{other:?}"),
+            };
+            (role.clone(), t.unwrap())
+        };
+        let tensors = inputs.iter().chain(&outputs).map(tensor).collect();
+        Case { op: c["op"].as_str().unwrap().to_owned(), params: c["params"].clone(), id, tensors, inputs, outputs }
+    };
+    cases.iter().map(load).collect()
+}
+
+/// Checks an operator against PyTorch's answers: the reference to the last bit or two (its sums are f64, so only the
+/// rounding to f32 may differ), every kernel of the device within the operator's own bound.
+/// `expected` holds the golden outputs, in the order of the operator's.
+pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor], expected: &[Tensor]) {
+    let what = format!("case {} {} {}", case.id, case.op, case.params);
+    let reference = op.reference(inputs).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let bounds = op.bounds(inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
+    for (r, e) in reference.iter().zip(expected) {
+        let ulps = e.to_f64s().iter().map(|v| (v.abs() * 1.2e-7 + 1e-37) as f32).collect::<Vec<_>>();
+        let c = compare(r, e, &ulps);
+        assert!(c.ok(), "{what}: the reference against PyTorch: {c}");
+    }
+    let mut graph = Graph::new();
+    let ids: Vec<_> = inputs.iter().enumerate().map(|(k, t)| graph.input(k.to_string(), t.desc()).unwrap()).collect();
+    graph.add("node", op, &ids).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let node = &graph.nodes()[0];
+    for way in 0..alternatives(device(), &graph, node).unwrap_or_else(|e| panic!("{what}: {e}")) {
+        let checked = pollster::block_on(check_node(device(), &graph, node, inputs, Some(way)))
+            .unwrap_or_else(|e| panic!("{what} way {way}: {e}"));
+        for ((actual, e), b) in checked.outputs.iter().zip(expected).zip(&bounds) {
+            let c = compare(actual, e, b);
+            assert!(c.ok(), "{what}, {} against PyTorch: {c}", checked.kernels);
+        }
+    }
+}
