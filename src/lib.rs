@@ -9,7 +9,11 @@ pub mod error;
 pub mod functional;
 pub mod gpu;
 pub mod graph;
+pub mod model;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod nn;
 pub mod ops;
+pub mod options;
 pub mod reference;
 pub mod session;
 pub mod shape;

@@ -1,0 +1,3 @@
+//! Files: networks and weights.
+
+pub mod safetensors;
