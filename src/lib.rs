@@ -24,6 +24,6 @@ pub use device::{Device, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::Graph;
 pub use ops::{Alternative, Epilogue, Op, Site};
-pub use session::{CompileOptions, Outputs, Session};
+pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
 pub use shape::{DType, Desc, Layout};
 pub use tensor::{Data, Tensor};

@@ -7,14 +7,14 @@ use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ops::Op;
-use crate::session::{CompileOptions, Session};
+use crate::session::{CompileOptions, Compiled};
 
 /// Compiled graphs kept for reuse, the oldest leaving first.
 const KEPT_SESSIONS: usize = 256;
 
 #[derive(Default)]
 struct Kept {
-    sessions: HashMap<String, Arc<Session>>,
+    sessions: HashMap<String, Arc<Compiled>>,
     order: std::collections::VecDeque<String>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn run_graph(
         for (k, id) in build(&mut graph, &ids)?.into_iter().enumerate() {
             graph.output(k.to_string(), id);
         }
-        Session::new(device, graph, &CompileOptions::default())
+        Compiled::new(device, graph, &CompileOptions::default())
     })?;
     let names: Vec<_> = (0..inputs.len()).map(|k| k.to_string()).collect();
     let given: Vec<_> = names.iter().map(String::as_str).zip(inputs.iter().copied()).collect();
@@ -48,7 +48,7 @@ pub(crate) fn run_graph(
 }
 
 /// The session of this key, made now if it is not kept.
-pub(crate) fn cached(key: String, make: impl FnOnce() -> Result<Session>) -> Result<Arc<Session>> {
+pub(crate) fn cached(key: String, make: impl FnOnce() -> Result<Compiled>) -> Result<Arc<Compiled>> {
     let lock = || KEPT.lock().unwrap_or_else(|e| e.into_inner());
     if let Some(session) = lock().sessions.get(&key) {
         return Ok(session.clone());

@@ -11,7 +11,7 @@ use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
 use crate::functional::cached;
 use crate::graph::{Graph, ValueId};
-use crate::session::{CompileOptions, Session};
+use crate::session::{CompileOptions, Compiled, Session};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -157,7 +157,7 @@ pub trait Module: Send + Sync {
             let (y, updates) = build(&mut graph, |b| self.build(b, input))?;
             graph.output("out", y);
             updates.into_iter().for_each(|(path, value)| graph.output(path, value));
-            Session::new(&device, graph, &CompileOptions::default())
+            Compiled::new(&device, graph, &CompileOptions::default())
         })?;
         let mut held = vec![("x".to_owned(), x.clone())];
         for (path, slot) in self.slots() {
