@@ -22,6 +22,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Conv2d::default(), &[&[2, 5, 7, 6], &[9, 5, 3, 2], &[9]]),
         node(Conv2d { groups: 8, ..Conv2d::default() }, &[&[2, 8, 7, 6], &[8, 1, 3, 2]]),
         node(Conv2d { groups: 2, ..Conv2d::default() }, &[&[2, 8, 7, 6], &[8, 4, 3, 2]]),
+        node(Conv2d::default(), &[&[2, 5, 7, 6], &[19, 5, 3, 2]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),
     ]
 }
