@@ -4,10 +4,12 @@
 
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
+use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
 use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
-use crate::options::{Conv1dOptions, Conv2dOptions, Padding, PaddingMode};
+use crate::options::{AvgPool2dOptions, Conv1dOptions, Conv2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair};
 
 impl Graph {
     /// A name for the next node of this kind: the scope, the kind, a running number.
@@ -84,6 +86,49 @@ impl Graph {
         self.reshape(y, [lead, vec![out]].concat())
     }
 
+    /// The maximum of every window of `[n, c, h, w]`, and where in its plane each is (i64, `iy w + ix`).
+    pub fn max_pool2d_with_indices(
+        &mut self,
+        x: ValueId,
+        kernel: impl Into<Pair>,
+        o: &MaxPool2dOptions,
+    ) -> Result<[ValueId; 2]> {
+        let op = max_pool2d(kernel.into(), o, Indices::Plane)?;
+        let name = self.next_name("max_pool2d");
+        let outputs = self.add(name, op, &[x])?;
+        Ok([outputs[0], outputs[1]])
+    }
+
+    /// The maximum of every window of `[n, c, h, w]`.
+    pub fn max_pool2d(&mut self, x: ValueId, kernel: impl Into<Pair>, o: &MaxPool2dOptions) -> Result<ValueId> {
+        self.layer(max_pool2d(kernel.into(), o, Indices::None)?, &[x])
+    }
+
+    /// The mean of every window of `[n, c, h, w]`.
+    pub fn avg_pool2d(&mut self, x: ValueId, kernel: impl Into<Pair>, o: &AvgPool2dOptions) -> Result<ValueId> {
+        let kernel = kernel.into();
+        let op = AvgPool2d {
+            kernel: kernel.0,
+            stride: o.stride.unwrap_or(kernel).0,
+            padding: pool_padding(kernel, o.padding)?,
+            dilation: [1, 1],
+            ceil_mode: o.ceil_mode,
+            count_include_pad: o.count_include_pad,
+            divisor_override: o.divisor_override,
+        };
+        self.layer(op, &[x])
+    }
+
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`, each output the mean of its share of the input.
+    pub fn adaptive_avg_pool2d(&mut self, x: ValueId, output: impl Into<Pair>) -> Result<ValueId> {
+        self.layer(AdaptivePool2d { output: output.into().0, kind: Kind::Avg }, &[x])
+    }
+
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`, each output the maximum of its share of the input.
+    pub fn adaptive_max_pool2d(&mut self, x: ValueId, output: impl Into<Pair>) -> Result<ValueId> {
+        self.layer(AdaptivePool2d { output: output.into().0, kind: Kind::Max }, &[x])
+    }
+
     fn pad2d(&mut self, _: ValueId, mode: PaddingMode, _: [usize; 4]) -> Result<ValueId> {
         Err(Error::unsupported(format!("padding mode {mode:?}")))
     }
@@ -119,4 +164,23 @@ impl Graph {
     pub fn activation(&mut self, x: ValueId, f: Activation) -> Result<ValueId> {
         self.layer(Unary(f), &[x])
     }
+}
+
+fn max_pool2d(kernel: Pair, o: &MaxPool2dOptions, indices: Indices) -> Result<MaxPool2d> {
+    Ok(MaxPool2d {
+        kernel: kernel.0,
+        stride: o.stride.unwrap_or(kernel).0,
+        padding: pool_padding(kernel, o.padding)?,
+        dilation: o.dilation.0,
+        ceil_mode: o.ceil_mode,
+        indices,
+    })
+}
+
+/// PyTorch pads a pooling's window by at most half of it.
+fn pool_padding(Pair(kernel): Pair, Pair([y, x]): Pair) -> Result<[usize; 4]> {
+    if y > kernel[0] / 2 || x > kernel[1] / 2 {
+        return Err(Error::argument(format!("padding {:?} exceeds half the window {kernel:?}", [y, x])));
+    }
+    Ok([y, y, x, x])
 }
