@@ -5,4 +5,5 @@ mod support;
 mod adaptive_pool2d;
 mod conv2d;
 mod pool2d;
+mod resize;
 mod unary;
