@@ -3,6 +3,8 @@
 use convgpu::graph::{Graph, ValueId};
 use convgpu::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use convgpu::ops::conv2d::Conv2d;
+use convgpu::ops::pad::{Pad, PadMode};
+use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode};
 use convgpu::ops::unary::{Activation, Unary};
@@ -47,6 +49,9 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(lp_pool(), &[&[2, 5, 7, 6]]),
         node(AdaptivePool2d { output: [1, 1], kind: Kind::Avg }, &[&[2, 5, 17, 6]]),
         node(AdaptivePool2d { output: [5, 4], kind: Kind::Max }, &[&[2, 5, 7, 6]]),
+        node(PixelShuffle { factor: 2, order: Order::ChannelFirst }, &[&[2, 12, 7, 6]]),
+        node(PixelUnshuffle { factor: 2, order: Order::DepthFirst }, &[&[2, 5, 8, 6]]),
+        node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
         node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),
     ]
