@@ -52,7 +52,7 @@ macro_rules! common {
     };
 }
 
-/// `flat_id`: the linear index of an invocation in a grid folded over two dimensions. `is_nan`.
+/// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions. `is_nan`.
 pub const INDEX: Common = common!("index");
 /// `activate`: every unary function, chosen by the override `ACT`.
 pub const ACTIVATION: Common = common!("activation");
@@ -62,8 +62,11 @@ pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
 pub const EPILOGUE4: Common = common!("epilogue4");
 
+/// `Moments`, `merge`: sizes, sums and squared distances of sets, and of their unions.
+pub const MOMENTS: Common = common!("moments");
+
 /// Every shared piece, for the contract test.
-pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4];
+pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, MOMENTS];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.
@@ -208,7 +211,11 @@ pub const FLAT_WORKGROUP: usize = 64;
 /// A grid of workgroups of 64 that covers `invocations` in a line, folded over y where x would exceed
 /// WebGPU's 65 535; the kernel undoes it with `flat_id`.
 pub fn flat_grid(invocations: usize) -> [u32; 3] {
-    let groups = invocations.div_ceil(FLAT_WORKGROUP);
+    folded(invocations.div_ceil(FLAT_WORKGROUP))
+}
+
+/// A grid of at least this many workgroups, folded over y; the kernel undoes it with `group_id`.
+pub fn folded(groups: usize) -> [u32; 3] {
     let y = groups.div_ceil(65_535).max(1);
     [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
 }

@@ -11,8 +11,12 @@ use crate::gpu::kernel::{Kernel, Launch};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
+pub mod batch_norm;
 pub mod conv2d;
 pub mod epilogue;
+pub mod group_norm;
+pub mod layer_norm;
+mod normalization;
 pub mod relayout;
 pub mod reshape;
 pub mod unary;
@@ -131,5 +135,5 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
 
 /// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
 pub fn kernels() -> Vec<&'static Kernel> {
-    [conv2d::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
+    [batch_norm::KERNELS, conv2d::KERNELS, normalization::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
 }

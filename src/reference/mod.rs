@@ -2,6 +2,8 @@
 
 pub mod activation;
 pub mod conv2d;
+pub mod moments;
+pub mod normalize;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;

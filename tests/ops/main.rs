@@ -2,5 +2,8 @@
 
 mod support;
 
+mod batch_norm;
 mod conv2d;
+mod group_norm;
+mod layer_norm;
 mod unary;
