@@ -12,6 +12,7 @@ use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 pub mod adaptive_pool2d;
+pub mod catalog;
 pub mod conv2d;
 pub mod epilogue;
 pub mod pad;
