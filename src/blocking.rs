@@ -1,12 +1,14 @@
 //! The blocking twins of the async calls, for everything but the web.
 
+use std::sync::Arc;
+
 use pollster::block_on;
 
 use crate::device::{Device, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::adapter::AdapterInfo;
 use crate::graph::Graph;
-use crate::session::{CompileOptions, Outputs, Session};
+use crate::session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
 use crate::tensor::Tensor;
 
 impl Device {
@@ -50,13 +52,44 @@ impl DeviceTensor {
     }
 }
 
-impl Session {
+impl Compiled {
     /// Compiles a graph for a device.
     ///
     /// # Errors
+    /// As [`Compiled::new_async`].
+    pub fn new(device: &Device, graph: Graph, options: &CompileOptions) -> Result<Compiled> {
+        block_on(Compiled::new_async(device, graph, options))
+    }
+    /// Runs the graph on host tensors.
+    ///
+    /// # Errors
+    /// As [`Compiled::run_async`].
+    pub fn run(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        block_on(self.run_async(inputs))
+    }
+    /// Runs the graph on tensors of its device and leaves the results there.
+    ///
+    /// # Errors
+    /// As [`Compiled::run_device_async`].
+    pub fn run_device(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
+        block_on(self.run_device_async(inputs))
+    }
+}
+
+impl Session {
+    /// Makes a network ready for a device.
+    ///
+    /// # Errors
     /// As [`Session::new_async`].
-    pub fn new(device: &Device, graph: Graph, options: &CompileOptions) -> Result<Session> {
-        block_on(Session::new_async(device, graph, options))
+    pub fn new(device: &Device, network: impl Network + 'static, options: &CompileOptions) -> Result<Session> {
+        block_on(Session::new_async(device, network, options))
+    }
+    /// The network compiled for these inputs.
+    ///
+    /// # Errors
+    /// As [`Session::compiled_async`].
+    pub fn compiled(&self, given: &[Given<'_>]) -> Result<Arc<Compiled>> {
+        block_on(self.compiled_async(given))
     }
     /// Runs the network on host tensors.
     ///

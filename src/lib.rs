@@ -10,7 +10,10 @@ pub mod functional;
 pub mod gpu;
 pub mod graph;
 pub mod model;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod nn;
 pub mod ops;
+pub mod options;
 pub mod reference;
 pub mod session;
 pub mod shape;
@@ -22,6 +25,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use graph::Graph;
 pub use model::Model;
 pub use ops::{Alternative, Epilogue, Op, Site};
-pub use session::{CompileOptions, Outputs, Session};
+pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
 pub use shape::{DType, Desc, Layout};
 pub use tensor::{Data, Tensor};

@@ -1,6 +1,6 @@
-//! A network made ready for a device: planned, compiled, and run any number of times.
+//! A network made ready for a device: planned and compiled once for every set of input shapes, run any number of times.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
@@ -26,8 +26,8 @@ impl Default for CompileOptions {
     }
 }
 
-/// A network compiled for a device. Runs from several threads take turns.
-pub struct Session {
+/// A graph compiled for a device. Runs from several threads take turns.
+pub struct Compiled {
     device: Device,
     graph: Graph,
     fired: Vec<Firing>,
@@ -56,12 +56,12 @@ impl std::ops::Index<&str> for Outputs {
     }
 }
 
-impl Session {
+impl Compiled {
     /// Compiles a graph for a device.
     ///
     /// # Errors
     /// An operator has no kernel for its case, the device lacks memory, or it is lost.
-    pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Session> {
+    pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
         let fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
         let compiled = match device.gpu() {
             None => None,
@@ -71,7 +71,7 @@ impl Session {
                 Some((plan, program))
             }
         };
-        Ok(Session { device: device.clone(), graph, fired, compiled })
+        Ok(Compiled { device: device.clone(), graph, fired, compiled })
     }
 
     /// Runs the network on host tensors, each named as the graph names its input.
@@ -99,7 +99,7 @@ impl Session {
     /// Runs the network on tensors of its device and leaves the results there.
     ///
     /// # Errors
-    /// As [`Session::run_async`]; an input is on another device.
+    /// As [`Compiled::run_async`]; an input is on another device.
     pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
         let ordered = self.order(inputs, |t| t.desc().clone())?;
         if let Some(stray) = ordered.iter().find(|t| !t.device().same(&self.device)) {
@@ -185,6 +185,160 @@ impl Session {
     }
 }
 
+/// An input of a run before the run: its name, its description, and its value if it decides a shape.
+#[derive(Clone, Debug)]
+pub struct Given<'a> {
+    /// The input's name.
+    pub name: &'a str,
+    /// Shape and type.
+    pub desc: Desc,
+    /// The elements, for inputs that [`Network::shape_inputs`] names.
+    pub value: Option<Tensor>,
+}
+
+/// Something that gives a graph once the shapes of its inputs are known: a [`Graph`] itself, or a model file.
+pub trait Network: Send + Sync {
+    /// The graph for these inputs.
+    ///
+    /// # Errors
+    /// An input is missing, unknown or misshaped; a node does not fit; an operator is not supported.
+    fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph>;
+
+    /// Inputs whose values decide shapes: read on the host before planning, and part of what a plan is kept under.
+    fn shape_inputs(&self) -> Vec<String> {
+        vec![]
+    }
+
+    /// The descriptions of the inputs, if they are all fixed: then a session compiles when it is made.
+    fn fixed_inputs(&self) -> Option<Vec<(String, Desc)>>;
+}
+
+impl Network for Graph {
+    fn bind(&self, _: &[Given<'_>]) -> Result<Graph> {
+        Ok(self.clone())
+    }
+    fn fixed_inputs(&self) -> Option<Vec<(String, Desc)>> {
+        Some(self.inputs().map(|(name, desc)| (name.to_owned(), desc.clone())).collect())
+    }
+}
+
+/// Plans that a session keeps; the least recently used leaves first.
+const KEPT_PLANS: usize = 8;
+
+/// A network on a device. A new set of input shapes compiles a plan of its own; the last few are kept.
+pub struct Session {
+    device: Device,
+    options: CompileOptions,
+    network: Box<dyn Network>,
+    kept: Mutex<Vec<(String, Arc<Compiled>)>>,
+}
+
+impl Session {
+    /// Makes a network ready. If its shapes are all fixed it is compiled now, else at the first run.
+    ///
+    /// # Errors
+    /// An operator has no kernel for its case, the device lacks memory, or it is lost.
+    pub async fn new_async(
+        device: &Device,
+        network: impl Network + 'static,
+        options: &CompileOptions,
+    ) -> Result<Session> {
+        let session = Session {
+            device: device.clone(),
+            options: options.clone(),
+            network: Box::new(network),
+            kept: Mutex::default(),
+        };
+        if session.network.shape_inputs().is_empty()
+            && let Some(fixed) = session.network.fixed_inputs()
+        {
+            let given = fixed.iter().map(|(name, desc)| Given { name, desc: desc.clone(), value: None });
+            session.compiled_async(&given.collect::<Vec<_>>()).await?;
+        }
+        Ok(session)
+    }
+
+    /// The network compiled for these inputs, now if it has not been.
+    ///
+    /// # Errors
+    /// As [`Session::new_async`] and [`Network::bind`].
+    pub async fn compiled_async(&self, given: &[Given<'_>]) -> Result<Arc<Compiled>> {
+        let mut parts: Vec<_> = given.iter().map(|g| format!("{}:{}={:?}", g.name, g.desc, key_of(&g.value))).collect();
+        parts.sort();
+        let key = parts.join(";");
+        if let Some(found) = self.recall(&key) {
+            return Ok(found);
+        }
+        let graph = self.network.bind(given)?;
+        let made = Arc::new(Compiled::new_async(&self.device, graph, &self.options).await?);
+        let mut kept = self.kept.lock().unwrap_or_else(|e| e.into_inner());
+        if kept.len() >= KEPT_PLANS {
+            kept.remove(0);
+        }
+        kept.push((key, made.clone()));
+        Ok(made)
+    }
+
+    /// The plan of this key, moved to the recent end.
+    fn recall(&self, key: &str) -> Option<Arc<Compiled>> {
+        let mut kept = self.kept.lock().unwrap_or_else(|e| e.into_inner());
+        let at = kept.iter().position(|(k, _)| k == key)?;
+        let entry = kept.remove(at);
+        let found = entry.1.clone();
+        kept.push(entry);
+        Some(found)
+    }
+
+    /// The plan used last; `None` before the first run of a network whose shapes are not fixed.
+    pub fn latest(&self) -> Option<Arc<Compiled>> {
+        self.kept.lock().unwrap_or_else(|e| e.into_inner()).last().map(|(_, c)| c.clone())
+    }
+
+    /// Runs the network on host tensors, each named as the network names its input.
+    ///
+    /// # Errors
+    /// An input is missing, unknown or misshaped; the device is lost.
+    pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        let shaping = self.network.shape_inputs();
+        let value = |name: &str, t: &Tensor| shaping.iter().any(|s| s == name).then(|| t.clone());
+        let given: Vec<_> =
+            inputs.iter().map(|&(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
+        let compiled = self.compiled_async(&given).await?;
+        let used: Vec<_> =
+            inputs.iter().filter(|(name, _)| value(name, &Tensor::zeros([0])).is_none()).copied().collect();
+        compiled.run_async(&used).await
+    }
+
+    /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
+    ///
+    /// # Errors
+    /// As [`Session::run_async`]; an input is on another device.
+    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
+        let shaping = self.network.shape_inputs();
+        let mut given = vec![];
+        let mut used = vec![];
+        for &(name, t) in inputs {
+            let shapes = shaping.iter().any(|s| s == name);
+            let value = if shapes { Some(t.to_host_async().await?) } else { None };
+            if !shapes {
+                used.push((name, t));
+            }
+            given.push(Given { name, desc: t.desc().clone(), value });
+        }
+        self.compiled_async(&given).await?.run_device_async(&used).await
+    }
+
+    /// The device it was made for.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+/// A value as part of a key: its exact elements.
+fn key_of(value: &Option<Tensor>) -> Option<Vec<u64>> {
+    value.as_ref().map(|t| t.to_f64s().into_iter().map(f64::to_bits).collect())
+}
+
 /// One node on the reference, epilogue included.
 pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let own = &inputs[..node.own_inputs()];
@@ -207,5 +361,5 @@ pub fn evaluate_with_bounds(node: &Node, inputs: &[Tensor]) -> Result<(Vec<Tenso
 const _: fn() = || {
     fn shared<T: Send + Sync>() {}
     #[cfg(not(target_arch = "wasm32"))]
-    shared::<Arc<Session>>();
+    shared::<(Session, Compiled, DeviceTensor)>();
 };

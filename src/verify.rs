@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::graph::plan::PlanOptions;
 use crate::graph::{Graph, Node};
 use crate::reference::UNIT;
-use crate::session::{CompileOptions, Session, evaluate_with_bounds};
+use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
 use crate::shape::unravel;
 use crate::tensor::Tensor;
 
@@ -123,7 +123,7 @@ pub async fn check_node(
     let single = isolate(graph, node)?;
     let (expected, bounds) = evaluate_with_bounds(node, inputs)?;
     let options = CompileOptions { rewrite: false, plan: PlanOptions { alternative, guarded: true } };
-    let session = Session::new_async(device, single, &options).await?;
+    let session = Compiled::new_async(device, single, &options).await?;
     let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
     let given: Vec<_> = session
         .graph()

@@ -7,14 +7,14 @@ use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ops::Op;
-use crate::session::{CompileOptions, Session};
+use crate::session::{CompileOptions, Compiled};
 
 /// Compiled graphs kept for reuse, the oldest leaving first.
 const KEPT_SESSIONS: usize = 256;
 
 #[derive(Default)]
 struct Kept {
-    sessions: HashMap<String, Arc<Session>>,
+    sessions: HashMap<String, Arc<Compiled>>,
     order: std::collections::VecDeque<String>,
 }
 
@@ -31,37 +31,43 @@ pub(crate) fn run_graph(
     let device: &Device = first.device();
     let descs: Vec<_> = inputs.iter().map(|t| t.desc().to_string()).collect();
     let key = format!("{}|{name}|{}", device.identity(), descs.join(","));
-    let found = KEPT.lock().unwrap_or_else(|e| e.into_inner()).sessions.get(&key).cloned();
-    let session = match found {
-        Some(session) => session,
-        None => {
-            let mut graph = Graph::new();
-            let mut ids = vec![];
-            for (k, t) in inputs.iter().enumerate() {
-                ids.push(graph.input(k.to_string(), t.desc().clone())?);
-            }
-            for (k, id) in build(&mut graph, &ids)?.into_iter().enumerate() {
-                graph.output(k.to_string(), id);
-            }
-            let session = Arc::new(Session::new(device, graph, &CompileOptions::default())?);
-            keep(key, session.clone());
-            session
+    let session = cached(key, || {
+        let mut graph = Graph::new();
+        let mut ids = vec![];
+        for (k, t) in inputs.iter().enumerate() {
+            ids.push(graph.input(k.to_string(), t.desc().clone())?);
         }
-    };
+        for (k, id) in build(&mut graph, &ids)?.into_iter().enumerate() {
+            graph.output(k.to_string(), id);
+        }
+        Compiled::new(device, graph, &CompileOptions::default())
+    })?;
     let names: Vec<_> = (0..inputs.len()).map(|k| k.to_string()).collect();
     let given: Vec<_> = names.iter().map(String::as_str).zip(inputs.iter().copied()).collect();
     session.run_device(&given)
 }
 
-fn keep(key: String, session: Arc<Session>) {
-    let mut kept = KEPT.lock().unwrap_or_else(|e| e.into_inner());
+/// The session of this key, made now if it is not kept.
+pub(crate) fn cached(key: String, make: impl FnOnce() -> Result<Compiled>) -> Result<Arc<Compiled>> {
+    let lock = || KEPT.lock().unwrap_or_else(|e| e.into_inner());
+    if let Some(session) = lock().sessions.get(&key) {
+        return Ok(session.clone());
+    }
+    let session = Arc::new(make()?);
+    let mut kept = lock();
     if kept.order.len() >= KEPT_SESSIONS
         && let Some(oldest) = kept.order.pop_front()
     {
         kept.sessions.remove(&oldest);
     }
     kept.order.push_back(key.clone());
-    kept.sessions.insert(key, session);
+    kept.sessions.insert(key, session.clone());
+    Ok(session)
+}
+
+/// Forgets every compiled graph that `functional` and `Module::forward` keep, and frees their memory on the device.
+pub fn clear_cache() {
+    *KEPT.lock().unwrap_or_else(|e| e.into_inner()) = Kept::default();
 }
 
 /// Runs one operator.

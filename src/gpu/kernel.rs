@@ -62,8 +62,17 @@ pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
 pub const EPILOGUE4: Common = common!("epilogue4");
 
+/// `taps_before`: which taps of a pooling window lie inside the image.
+pub const WINDOW: Common = common!("window");
+/// `maximum`, `maximum4`: the larger of two, where a NaN beats every number.
+pub const MAXIMUM: Common = common!("maximum");
+/// `pool_term`, `pool_result`, `pool_divisor`: mean and norm of a pooling window; needs [`WINDOW`].
+pub const POOL_SUM: Common = common!("pool_sum");
+/// `bin`, `pool_combine`, `pool_finish`: adaptive pooling; needs [`MAXIMUM`].
+pub const POOL_BIN: Common = common!("pool_bin");
+
 /// Every shared piece, for the contract test.
-pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4];
+pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.

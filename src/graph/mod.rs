@@ -9,6 +9,7 @@ use crate::ops::{Epilogue, Op};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
+mod build;
 pub mod plan;
 pub mod rewrite;
 
@@ -49,6 +50,7 @@ pub struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) outputs: Vec<(String, ValueId)>,
+    scope: String,
 }
 
 impl Graph {

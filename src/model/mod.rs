@@ -1,9 +1,10 @@
-//! Files of networks and weights: ONNX.
+//! Files: networks and weights.
 
 mod import;
 pub mod onnx;
 mod order;
 pub mod proto;
+pub mod safetensors;
 pub(crate) mod tensor_proto;
 
 pub use onnx::Model;

@@ -12,7 +12,11 @@ static DIRECT: Kernel = kernel!("conv2d_direct", INDEX, ACTIVATION, EPILOGUE1);
 static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
 static PACK: Kernel = kernel!("conv2d_pack", INDEX);
 
-pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &PACK];
+static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
+static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
+static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &PACK, &SUBGROUP8, &DEPTHWISE, &DEPTHWISE_PACK];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html>
 ///
@@ -88,11 +92,11 @@ impl Conv2d {
         Alternative::row_major(site, vec![launch])
     }
 
-    /// Needs whole blocks of four channels in every group.
-    fn gemm(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+    /// The implicit matrix products. They need whole blocks of four channels in every group.
+    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
         let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
         if self.groups > 1 && !(icg.is_multiple_of(4) && ocg.is_multiple_of(4)) {
-            return None;
+            return vec![];
         }
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
@@ -102,29 +106,47 @@ impl Conv2d {
         let slopes = self.slopes(site);
         let params =
             params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
+        let pixels = n * oh * ow;
+        let mut launches = vec![];
+        // A subgroup spans 8 blocks of channels, all of one group.
+        let whole = self.groups == 1 || ocg4.is_multiple_of(8);
+        if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
+            let wide = pixels >= 512;
+            let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
+            launches.push(Launch::grid(&SUBGROUP8, fold(groups), params.clone()).set("WIDE", u8::from(wide)));
+        }
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-        let launch = Launch::flat(&GEMM, (n * oh * ow).div_ceil(8) * columns, params)
-            .set("PAIR", u8::from(pair))
-            .reads([Arg::Input(0), Arg::Prepared(0)])
-            .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Prepared(0));
-        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-        out.inputs[1] = Layout::RowMajor;
-        if site.inputs.len() > 2 {
-            out.inputs[2..self.own_inputs(site)].fill(Layout::RowMajor);
-        }
-        self.pack(site, &mut out);
-        Some(out)
+        launches.push(Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params).set("PAIR", u8::from(pair)));
+        launches.into_iter().map(|launch| self.channels_last(site, launch, pack(&site.inputs[1].shape))).collect()
     }
 
-    fn pack(&self, site: &Site<'_>, out: &mut Alternative) {
-        let [oc, icg, kh, kw] = site.inputs[1].shape[..] else { unreachable!("the shape rule holds") };
-        let taps = kh * kw;
-        let columns = taps * icg.div_ceil(4) * oc.div_ceil(4) * 4;
-        out.prepared = vec![columns * 16];
-        let launch = Launch::flat(&PACK, columns, params!(oc, icg, taps));
-        out.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
+    /// Needs one filter a channel.
+    fn depthwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+        if self.groups != s.ic || s.ic != s.oc || s.oc == 1 {
+            return None;
+        }
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let (c4, taps, slopes) = (oc.div_ceil(4), kh * kw, self.slopes(site));
+        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
+        let launch =
+            Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(4) * c4, params).set("SLIDE", u8::from(sx == 1 && dx == 1));
+        let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
+        Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
+    }
+
+    /// An alternative whose image is channels-last and whose weight is packed once: the packing launch and its bytes.
+    fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Alternative {
+        let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
+        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Prepared(0));
+        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+        out.prepared = vec![bytes];
+        out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
+        out
     }
 
     /// How many of the node's inputs are the operator's own.
@@ -140,6 +162,19 @@ impl Conv2d {
     fn slopes(&self, site: &Site<'_>) -> usize {
         site.epilogue.slope.map_or(1, |i| site.inputs[i].numel())
     }
+}
+
+/// Weights as 4x4 blocks: the launch and the bytes it writes.
+fn pack(weight: &[usize]) -> (Launch, usize) {
+    let (oc, icg, taps) = (weight[0], weight[1], weight[2] * weight[3]);
+    let columns = taps * icg.div_ceil(4) * oc.div_ceil(4) * 4;
+    (Launch::flat(&PACK, columns, params!(oc, icg, taps)), columns * 16)
+}
+
+/// `groups` workgroups in a line, folded over y beyond 65 535.
+fn fold(groups: usize) -> [u32; 3] {
+    let y = groups.div_ceil(65_535).max(1);
+    [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
 }
 
 impl Op for Conv2d {
@@ -189,7 +224,8 @@ impl Op for Conv2d {
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
-        Ok(self.gemm(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
+        let direct = self.direct(site, &s);
+        Ok(self.depthwise(site, &s).into_iter().chain(self.products(site, &s)).chain([direct]).collect())
     }
 
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {

@@ -11,8 +11,10 @@ use crate::gpu::kernel::{Kernel, Launch};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
+pub mod adaptive_pool2d;
 pub mod conv2d;
 pub mod epilogue;
+pub mod pool2d;
 pub mod relayout;
 pub mod reshape;
 pub mod unary;
@@ -115,6 +117,14 @@ impl Alternative {
             error_factor: 1.0,
         }
     }
+    /// An alternative in each layout, every tensor in the same one; first that which input 0 has now.
+    pub fn in_both_layouts(site: &Site<'_>, run: impl Fn(Layout) -> Vec<Launch>) -> Vec<Alternative> {
+        let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
+        if site.is_channels_last(0) {
+            layouts.reverse();
+        }
+        layouts.map(|layout| Alternative::in_layout(site, layout, run(layout))).into()
+    }
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
         self.run.iter().map(|l| l.kernel.name).collect::<Vec<_>>().join(" + ")
@@ -131,5 +141,5 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
 
 /// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
 pub fn kernels() -> Vec<&'static Kernel> {
-    [conv2d::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
+    [adaptive_pool2d::KERNELS, conv2d::KERNELS, pool2d::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
 }

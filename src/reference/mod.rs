@@ -1,7 +1,9 @@
 //! What operators mean: plain loops, sums in f64 rounded once, no `unsafe`, no device.
 
 pub mod activation;
+pub mod adaptive_pool2d;
 pub mod conv2d;
+pub mod pool2d;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;

@@ -23,16 +23,44 @@ fn random(rng: &mut Rng, integers: bool) {
     check(op, &inputs, integers);
 }
 
+/// One filter a channel.
+fn depthwise(rng: &mut Rng, integers: bool) {
+    let (n, c, kh, kw) = (rng.int(1, 2), rng.int(2, 21), rng.int(1, 5), rng.int(1, 4));
+    let op = Conv2d {
+        stride: [rng.int(1, 2), rng.int(1, 3)],
+        padding: [rng.int(0, 2), rng.int(0, 2), rng.int(0, 2), rng.int(0, 3)],
+        dilation: [rng.int(1, 2), rng.int(1, 2)],
+        groups: c,
+    };
+    let ih = op.dilation[0] * (kh - 1) + 1 + rng.int(0, 7);
+    let iw = op.dilation[1] * (kw - 1) + 1 + rng.int(0, 9);
+    let mut make = |shape: &[usize]| if integers { rng.integers(shape) } else { rng.tensor(shape) };
+    check(op, &[make(&[n, c, ih, iw]), make(&[c, 1, kh, kw]), make(&[c])], integers);
+}
+
+/// Enough channels and pixels for every width of the subgroup kernel, and groups of whole subgroups.
+#[test]
+fn wide_tiles_are_exact() {
+    let mut rng = Rng(3);
+    for (n, ic, oc, ih, iw, groups) in [(2, 6, 45, 17, 19, 1), (1, 10, 33, 5, 7, 1), (1, 64, 64, 23, 25, 2)] {
+        let op = Conv2d { stride: [1, 1], padding: [1, 0, 1, 2], dilation: [1, 2], groups };
+        let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic / groups, 3, 2]));
+        check(op, &[x, w, rng.integers(&[oc])], true);
+    }
+}
+
 #[test]
 fn integers_are_exact() {
     let mut rng = Rng(1);
     (0..30).for_each(|_| random(&mut rng, true));
+    (0..20).for_each(|_| depthwise(&mut rng, true));
 }
 
 #[test]
 fn random_cases_within_bounds() {
     let mut rng = Rng(2);
     (0..30).for_each(|_| random(&mut rng, false));
+    (0..10).for_each(|_| depthwise(&mut rng, false));
 }
 
 #[test]

@@ -2,5 +2,7 @@
 
 mod support;
 
+mod adaptive_pool2d;
 mod conv2d;
+mod pool2d;
 mod unary;

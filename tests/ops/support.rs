@@ -3,6 +3,9 @@
 use std::sync::OnceLock;
 
 use convgpu::graph::Graph;
+use convgpu::graph::plan::PlanOptions;
+use convgpu::ops::conv2d::Conv2d;
+use convgpu::session::{CompileOptions, Session};
 use convgpu::verify::{alternatives, check_node, compare};
 use convgpu::{Device, Op, Tensor};
 
@@ -177,4 +180,33 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
             assert!(c.ok(), "{what}, {} against PyTorch: {c}", checked.kernels);
         }
     }
+}
+
+/// Runs the operator between two 1x1 convolutions, which keep it channels-last and read its padding lanes, in guarded
+/// memory prefilled with NaNs. Everything is integers: `==`.
+#[allow(dead_code)]
+pub fn check_channels_last(op: impl Op + Clone + 'static, shape: [usize; 4]) {
+    let mut rng = Rng(99);
+    let mut graph = Graph::new();
+    let c = shape[1];
+    let x = rng.integers(&shape);
+    let input = graph.input("x", x.desc()).unwrap();
+    let w = graph.constant("w", rng.integers(&[c, c, 1, 1])).unwrap();
+    let before = graph.apply("before", Conv2d::default(), &[input, w]).unwrap();
+    let middle = graph.apply("middle", op.clone(), &[before]).unwrap();
+    let c = graph.shape(middle)[1];
+    let w = graph.constant("w2", rng.integers(&[3, c, 1, 1])).unwrap();
+    let after = graph.apply("after", Conv2d::default(), &[middle, w]).unwrap();
+    graph.output("y", after);
+    let options = CompileOptions { rewrite: false, plan: PlanOptions { guarded: true, ..Default::default() } };
+    let run = |device: &Device| {
+        let session = pollster::block_on(Session::new_async(device, graph.clone(), &options)).unwrap();
+        let kernels = session.plan().map(|p| p.nodes[1].clone());
+        (pollster::block_on(session.run_async(&[("x", &x)])).unwrap().first().clone(), kernels)
+    };
+    let ((actual, planned), (expected, _)) = (run(device()), run(&Device::cpu()));
+    let planned = planned.unwrap();
+    assert_eq!(planned.dispatches, 1, "{op:?} must take channels-last as it is: {}", planned.kernels);
+    let c = compare(&actual, &expected, &vec![0.0; expected.numel()]);
+    assert!(c.ok(), "{op:?}, {}: {c}", planned.kernels);
 }

@@ -1,0 +1,29 @@
+// Adaptive pooling as in adaptive_pool2d, four channels at a time.
+//   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4
+// Padding lanes of x are 0, hence so are those of y.
+// One invocation: one vec4 of y; neighbours take neighbouring channels, so that loads and stores coalesce.
+
+struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let c4 = (p.c + 3u) / 4u;
+    let i = flat_id(gid, groups);
+    if i >= p.n * p.oh * p.ow * c4 { return; }
+    let cb = i % c4;
+    let columns = bin(i / c4 % p.ow, p.ow, p.iw);
+    let rows = bin(i / (c4 * p.ow) % p.oh, p.oh, p.ih);
+    let n = i / (c4 * p.ow * p.oh);
+    var acc = vec4<f32>(p.empty);
+    for (var ky = 0u; ky < rows.y; ky++) {
+        let row = (n * p.ih + rows.x + ky) * p.iw + columns.x;
+        for (var kx = 0u; kx < columns.y; kx++) {
+            acc = pool_combine(acc, x[(row + kx) * c4 + cb]);
+        }
+    }
+    y[i] = pool_finish(acc, rows.y * columns.y);
+}

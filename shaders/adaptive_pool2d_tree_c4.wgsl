@@ -1,0 +1,42 @@
+// Adaptive pooling as in adaptive_pool2d_c4, for large bins.
+//   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4
+// One workgroup: 8 blocks of four channels of one output position, so that 8 neighbours load 128 bytes in a row.
+// Invocation (r, b) folds elements r, r + 8, .. of the bin for block b in order; a tree of fixed shape folds the 8 rows.
+
+struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+var<workgroup> partial: array<vec4<f32>, 64>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let c4 = (p.c + 3u) / 4u;
+    let c32 = (c4 + 7u) / 8u;
+    let i = group.x + group.y * groups.x;
+    if i >= p.n * p.oh * p.ow * c32 { return; }
+    let cb = i % c32 * 8u + t % 8u;
+    let pixel = i / c32;
+    let columns = bin(pixel % p.ow, p.ow, p.iw);
+    let rows = bin(pixel / p.ow % p.oh, p.oh, p.ih);
+    let n = pixel / (p.ow * p.oh);
+    let taps = rows.y * columns.y;
+    var acc = vec4<f32>(p.empty);
+    for (var k = t / 8u; k < taps && cb < c4; k += 8u) {
+        let iy = rows.x + k / columns.y;
+        let ix = columns.x + k % columns.y;
+        acc = pool_combine(acc, x[((n * p.ih + iy) * p.iw + ix) * c4 + cb]);
+    }
+    partial[t] = acc;
+    for (var half = 32u; half >= 8u; half /= 2u) {
+        workgroupBarrier();
+        if t < half { partial[t] = pool_combine(partial[t], partial[t + half]); }
+    }
+    if t < 8u && cb < c4 { y[pixel * c4 + cb] = pool_finish(partial[t], taps); }
+}

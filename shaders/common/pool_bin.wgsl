@@ -1,0 +1,21 @@
+
+// --- common/pool_bin.wgsl ---
+// Bins of an adaptive pooling, and their mean or, with MAX, their maximum.
+
+override MAX: bool = false;
+
+// Bin o of an axis: its first element and how many it has.
+fn bin(o: u32, bins: u32, extent: u32) -> vec2<u32> {
+    let first = o * extent / bins;
+    return vec2<u32>(first, ((o + 1u) * extent + bins - 1u) / bins - first);
+}
+
+fn pool_combine(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    if MAX { return maximum4(a, b); }
+    return a + b;
+}
+
+fn pool_finish(v: vec4<f32>, taps: u32) -> vec4<f32> {
+    if MAX { return v; }
+    return v / f32(taps);
+}

@@ -1,0 +1,63 @@
+//! Weights in safetensors files, PyTorch's names.
+
+use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
+
+use crate::error::{Error, Result};
+use crate::shape::DType;
+use crate::tensor::{Data, Tensor};
+
+/// Every tensor of a file. f16, bf16 and f64 become f32; integers of 32 bits and less become i32.
+///
+/// # Errors
+/// The bytes are not a safetensors file, or a tensor has a type that has no meaning here.
+pub fn from_bytes(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::file(format!("not a safetensors file: {e}")))?;
+    file.iter().map(|(name, view)| Ok((name.to_owned(), tensor(&view).map_err(|e| e.at(name))?))).collect()
+}
+
+fn tensor(view: &TensorView<'_>) -> Result<Tensor> {
+    let bytes = view.data();
+    macro_rules! each {
+        ($ty:ty, $n:literal, $convert:expr) => {
+            bytes.as_chunks::<$n>().0.iter().map(|c| $convert(<$ty>::from_le_bytes(*c))).collect::<Vec<_>>().into()
+        };
+    }
+    let data: Data = match view.dtype() {
+        Dtype::F32 => each!(f32, 4, |v| v),
+        Dtype::F64 => each!(f64, 8, |v| v as f32),
+        Dtype::F16 => each!(half::f16, 2, half::f16::to_f32),
+        Dtype::BF16 => each!(half::bf16, 2, half::bf16::to_f32),
+        Dtype::I64 => each!(i64, 8, |v| v),
+        Dtype::I32 => each!(i32, 4, |v| v),
+        Dtype::I16 => each!(i16, 2, i32::from),
+        Dtype::I8 => each!(i8, 1, i32::from),
+        Dtype::U8 => each!(u8, 1, i32::from),
+        Dtype::BOOL => bytes.iter().map(|&b| b != 0).collect::<Vec<_>>().into(),
+        other => return Err(Error::unsupported(format!("elements of type {other:?}"))),
+    };
+    Tensor::new(view.shape(), data)
+}
+
+/// The tensors as a safetensors file.
+///
+/// # Errors
+/// A name occurs twice.
+pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
+    let mut held = vec![];
+    for (name, t) in tensors {
+        let (dtype, bytes) = match t.data() {
+            Data::F32(v) => (Dtype::F32, bytemuck::cast_slice(v).to_vec()),
+            Data::I32(v) => (Dtype::I32, bytemuck::cast_slice(v).to_vec()),
+            Data::I64(v) => (Dtype::I64, bytemuck::cast_slice(v).to_vec()),
+            Data::Bool(v) => (Dtype::BOOL, v.iter().map(|&b| u8::from(b)).collect()),
+        };
+        debug_assert!(matches!(t.dtype(), DType::F32 | DType::I32 | DType::I64 | DType::Bool));
+        held.push((name, dtype, t.shape().to_vec(), bytes));
+    }
+    let mut views = vec![];
+    for (name, dtype, shape, bytes) in &held {
+        let view = TensorView::new(*dtype, shape.clone(), bytes);
+        views.push((name.as_str(), view.map_err(|e| Error::file(format!("{name}: {e}")))?));
+    }
+    serialize(views, None).map_err(|e| Error::file(e.to_string()))
+}

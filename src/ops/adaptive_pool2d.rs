@@ -1,0 +1,153 @@
+//! `adaptive_avg_pool2d` and `adaptive_max_pool2d`: pooling into a given number of bins; one bin is global pooling.
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAX_ELEMENTS, MAXIMUM, POOL_BIN, kernel, params};
+use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
+use crate::reference::{TINY, gamma};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static FLAT: Kernel = kernel!("adaptive_pool2d", INDEX, MAXIMUM, POOL_BIN);
+static FLAT_C4: Kernel = kernel!("adaptive_pool2d_c4", INDEX, MAXIMUM, POOL_BIN);
+static TREE: Kernel = kernel!("adaptive_pool2d_tree", MAXIMUM, POOL_BIN);
+static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", MAXIMUM, POOL_BIN);
+
+pub(super) const KERNELS: &[&Kernel] = &[&FLAT, &FLAT_C4, &TREE, &TREE_C4];
+
+/// Bins of at least so many pixels are folded by a workgroup, smaller ones by an invocation.
+const TREE_TAPS: usize = 32;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html>
+///
+/// Input: x `[n, c, ih, iw]`. Output `[n, c, output[0], output[1]]`: bin o of an axis covers its elements from
+/// floor(o extent / bins) to ceil((o + 1) extent / bins).
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdaptivePool2d {
+    /// Bins: vertical, horizontal.
+    pub output: [usize; 2],
+    /// What becomes of a bin.
+    pub kind: Kind,
+}
+
+/// What [`AdaptivePool2d`] makes of a bin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Its mean.
+    Avg,
+    /// Its maximum; a NaN beats every number.
+    Max,
+}
+
+impl AdaptivePool2d {
+    /// The most pixels a bin has along an axis: two more than its share, rounded down, reach into neighbours.
+    fn largest_bin(&self, axis: usize, extent: usize) -> usize {
+        let bins = self.output[axis];
+        extent / bins + if extent.is_multiple_of(bins) { 0 } else { 2 }
+    }
+
+    fn largest_taps(&self, x: &[usize]) -> usize {
+        self.largest_bin(0, x[2]) * self.largest_bin(1, x[3])
+    }
+
+    fn mean(&self, x: &Tensor) -> Vec<f64> {
+        adaptive_avg_pool2d((x.f32s(), planes(x)), self.output)
+    }
+
+    fn row_major(&self, x: &[usize], tree: bool) -> Launch {
+        let (planes, ih, iw, [oh, ow]) = (x[0] * x[1], x[2], x[3], self.output);
+        let params = params!(planes, ih, iw, oh, ow, empty: self.empty());
+        match tree {
+            true => Launch::flat(&TREE, planes * oh * ow * 64, params),
+            false => Launch::flat(&FLAT, planes * oh * ow, params),
+        }
+    }
+
+    fn channels_last(&self, x: &[usize], tree: bool) -> Launch {
+        let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.output);
+        let params = params!(n, c, ih, iw, oh, ow, empty: self.empty());
+        match tree {
+            true => Launch::flat(&TREE_C4, n * oh * ow * c.div_ceil(32) * 64, params),
+            false => Launch::flat(&FLAT_C4, n * oh * ow * c.div_ceil(4), params),
+        }
+    }
+
+    fn empty(&self) -> f32 {
+        match self.kind {
+            Kind::Avg => 0.0,
+            Kind::Max => f32::NEG_INFINITY,
+        }
+    }
+}
+
+/// The planes of an image `[n, c, h, w]`.
+fn planes(x: &Tensor) -> [usize; 3] {
+    let [n, c, h, w] = x.shape()[..] else { unreachable!("the shape rule holds") };
+    [n * c, h, w]
+}
+
+impl Op for AdaptivePool2d {
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Avg => "adaptive_avg_pool2d",
+            Kind::Max => "adaptive_max_pool2d",
+        }
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let &[n, c, ih, iw] = &inputs[0].shape[..] else {
+            return Err(Error::shape("the input must be [n, c, h, w]"));
+        };
+        if inputs[0].dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {} (f32 only)", self.name(), inputs[0])));
+        }
+        let [oh, ow] = self.output;
+        if [ih, iw, oh, ow].contains(&0) {
+            return Err(Error::shape(format!("{oh} x {ow} bins of {ih} x {iw} pixels: none of these may be 0")));
+        }
+        let fits = |bins: usize, extent: usize| {
+            bins.checked_add(1).and_then(|b| b.checked_mul(extent)?.checked_add(b)).is_some_and(|n| n < MAX_ELEMENTS)
+        };
+        if !fits(oh, ih) || !fits(ow, iw) {
+            return Err(Error::unsupported(format!("{oh} x {ow} bins of {ih} x {iw} pixels: too many (2^31)")));
+        }
+        Ok(vec![Desc::f32([n, c, oh, ow])])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let y = match self.kind {
+            Kind::Avg => self.mean(x).into_iter().map(|v| v as f32).collect(),
+            Kind::Max => adaptive_max_pool2d((x.f32s(), planes(x)), self.output),
+        };
+        Ok(vec![Tensor::of([x.shape()[0], x.shape()[1], self.output[0], self.output[1]], y)])
+    }
+    /// The mean: gamma_(K + 6) mean |x|, for K additions in any order, the rounding of the divisor and a division of
+    /// 2.5 ulp, which is 5 roundings. The maximum is a copy; only a subnormal one may be flushed.
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![match self.kind {
+            Kind::Avg => {
+                let scale = gamma(self.largest_taps(inputs[0].shape()) + 6);
+                self.mean(&inputs[0].map(f32::abs)).into_iter().map(|m| (m * scale + TINY) as f32).collect()
+            }
+            Kind::Max => {
+                let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };
+                outputs[0].f32s().iter().map(flushed).collect()
+            }
+        }])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0].shape;
+        let tree = self.largest_taps(x) >= TREE_TAPS;
+        Ok(Alternative::in_both_layouts(site, |layout| {
+            let launch = match layout {
+                Layout::RowMajor => self.row_major(x, tree),
+                Layout::ChannelsLast => self.channels_last(x, tree),
+            };
+            let launch = launch.set("MAX", u8::from(self.kind == Kind::Max));
+            vec![launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])]
+        }))
+    }
+    fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
+        inputs[0].numel().max(outputs[0].numel()) as u64
+    }
+}

@@ -1,0 +1,388 @@
+//! Pooling with a moving window: the maximum ([`MaxPool2d`]), the mean ([`AvgPool2d`]), the norm ([`LpPool2d`]).
+//!
+//! Each takes x `[n, c, ih, iw]` and gives `[n, c, oh, ow]`. `kernel`, `stride` and `dilation` are (vertical,
+//! horizontal), `padding` is (top, bottom, left, right); with `ceil_mode` a last window may hang over the end if it
+//! starts inside the image or the padding before it. Padding may exceed half the kernel, as ONNX allows.
+
+use super::adaptive_pool2d::{AdaptivePool2d, Kind};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_SUM, Params, WINDOW, kernel, params};
+use crate::reference::conv2d::Window;
+use crate::reference::pool2d::{self as reference, Divisor};
+use crate::reference::{TINY, UNIT, gamma};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static MAX: Kernel = kernel!("pool2d_max", INDEX, WINDOW, MAXIMUM);
+static MAX_C4: Kernel = kernel!("pool2d_max_c4", INDEX, WINDOW, MAXIMUM);
+static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", INDEX, WINDOW);
+static SUM: Kernel = kernel!("pool2d_sum", INDEX, WINDOW, POOL_SUM);
+static SUM_C4: Kernel = kernel!("pool2d_sum_c4", INDEX, WINDOW, POOL_SUM);
+
+pub(super) const KERNELS: &[&Kernel] = &[&MAX, &MAX_C4, &MAX_INDICES, &SUM, &SUM_C4];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html>
+///
+/// Padding never wins; a NaN does. Indices, if asked for, are a second output, i64 `[n, c, oh, ow]`: the first of equal
+/// maxima, the last NaN. A window that lies in the padding altogether gives -inf at row 0, column 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaxPool2d {
+    /// Extents of the window.
+    pub kernel: [usize; 2],
+    /// Steps between windows.
+    pub stride: [usize; 2],
+    /// Rows and columns around the image.
+    pub padding: [usize; 4],
+    /// Steps between taps.
+    pub dilation: [usize; 2],
+    /// Whether a last window may hang over the end.
+    pub ceil_mode: bool,
+    /// Whether and how the places of the maxima are given.
+    pub indices: Indices,
+}
+
+/// How [`MaxPool2d`] tells where a maximum is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indices {
+    /// Not at all: there is one output.
+    None,
+    /// `iy w + ix`, within the plane of the channel: PyTorch.
+    Plane,
+    /// `((n C + c) H + iy) W + ix`, within the tensor: ONNX.
+    Tensor,
+    /// `(n C + c) H W + ix H + iy`: ONNX with `storage_order = 1`.
+    TensorColumnMajor,
+}
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html>, with ONNX's `dilation`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AvgPool2d {
+    /// Extents of the window.
+    pub kernel: [usize; 2],
+    /// Steps between windows.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros around the image.
+    pub padding: [usize; 4],
+    /// Steps between taps.
+    pub dilation: [usize; 2],
+    /// Whether a last window may hang over the end.
+    pub ceil_mode: bool,
+    /// Whether taps in the padding count in the divisor; taps beyond it never do.
+    pub count_include_pad: bool,
+    /// Divides by this instead.
+    pub divisor_override: Option<usize>,
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__LpPool.html>: `(sum of |x|^p)^(1/p)`. In f32, as the sum is taken, `|x|^p` may
+/// overflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LpPool2d {
+    /// Extents of the window.
+    pub kernel: [usize; 2],
+    /// Steps between windows.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros around the image.
+    pub padding: [usize; 4],
+    /// Steps between taps.
+    pub dilation: [usize; 2],
+    /// Whether a last window may hang over the end.
+    pub ceil_mode: bool,
+    /// The norm, 1 to 64.
+    pub p: u32,
+}
+
+/// A pooling's window on its input: what the three have in common.
+struct Pooling {
+    window: Window,
+    input: [usize; 4],
+    output: [usize; 2],
+}
+
+/// Window attributes are bounded so that positions in a padded image fit 32 bits.
+const MAX_ATTRIBUTE: usize = u16::MAX as usize;
+
+impl Pooling {
+    fn new(op: &dyn Op, window: Window, ceil_mode: bool, x: &Desc) -> Result<Pooling> {
+        let &[n, c, ih, iw] = &x.shape[..] else {
+            return Err(Error::shape("the input must be [n, c, h, w]"));
+        };
+        if x.dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {x} (f32 only)", op.name())));
+        }
+        let Window { kernel, stride, padding, dilation } = window;
+        if [kernel, stride, dilation].iter().flatten().any(|v| !(1..=MAX_ATTRIBUTE).contains(v)) {
+            return Err(Error::argument(format!(
+                "kernel {kernel:?}, stride {stride:?} and dilation {dilation:?} must be from 1 to {MAX_ATTRIBUTE}"
+            )));
+        }
+        if padding.iter().any(|&v| v > MAX_ATTRIBUTE) {
+            return Err(Error::argument(format!("padding {padding:?} must be at most {MAX_ATTRIBUTE}")));
+        }
+        if ih == 0 || iw == 0 {
+            return Err(Error::shape("the image has no pixels"));
+        }
+        let outputs = |axis: usize| {
+            window.pool_outputs(axis, x.shape[2 + axis], ceil_mode).ok_or_else(|| {
+                Error::shape(format!(
+                    "the kernel {kernel:?} (dilation {dilation:?}) exceeds the input padded by {padding:?}"
+                ))
+            })
+        };
+        Ok(Pooling { window, input: [n, c, ih, iw], output: [outputs(0)?, outputs(1)?] })
+    }
+
+    fn shape(&self) -> [usize; 4] {
+        let ([n, c, _, _], [oh, ow]) = (self.input, self.output);
+        [n, c, oh, ow]
+    }
+
+    fn image<'a>(&self, x: &'a Tensor) -> (&'a [f32], [usize; 3]) {
+        let [n, c, ih, iw] = self.input;
+        (x.f32s(), [n * c, ih, iw])
+    }
+
+    fn params(&self, layout: Layout) -> Params {
+        let ([n, c, ih, iw], [oh, ow]) = (self.input, self.output);
+        let Window { kernel: [kh, kw], stride: [sy, sx], padding: [py, _, px, _], dilation: [dy, dx] } = self.window;
+        let params = match layout {
+            Layout::RowMajor => params!(planes: n * c),
+            Layout::ChannelsLast => params!(n, c),
+        };
+        let fields = params!(ih, iw, oh, ow, kh, kw, sy, sx, py, px, dy, dx);
+        Params(params.0.into_iter().chain(fields.0).collect())
+    }
+
+    /// One invocation an output, or a vec4 of outputs.
+    fn launch(&self, kernel: &'static Kernel, layout: Layout, params: Params) -> Launch {
+        let ([n, c, _, _], [oh, ow]) = (self.input, self.output);
+        let columns = match layout {
+            Layout::RowMajor => c,
+            Layout::ChannelsLast => c.div_ceil(4),
+        };
+        Launch::flat(kernel, n * columns * oh * ow, params).reads([Arg::Input(0)]).writes([Arg::Output(0)])
+    }
+
+    /// A sum over the window, `power` and `divisor` as `common/pool_sum.wgsl` has them.
+    fn sum(&self, layout: Layout, power: u32, divisor: Divisor) -> Launch {
+        let [_, _, ih, iw] = self.input;
+        let [top, bottom, left, right] = self.window.padding;
+        let (fixed, [count_y0, count_y1], [count_x0, count_x1]) = match divisor {
+            Divisor::Inside => (0, [top, top + ih], [left, left + iw]),
+            Divisor::Padded => (0, [0, top + ih + bottom], [0, left + iw + right]),
+            Divisor::Fixed(n) => (n, [0, 0], [0, 0]),
+        };
+        let kernel = match layout {
+            Layout::RowMajor => &SUM,
+            Layout::ChannelsLast => &SUM_C4,
+        };
+        let counts = params!(divisor: fixed, count_y0, count_y1, count_x0, count_x1);
+        let params = Params(self.params(layout).0.into_iter().chain(counts.0).collect());
+        self.launch(kernel, layout, params).set("POWER", power)
+    }
+
+    fn taps(&self) -> usize {
+        self.window.kernel.iter().product()
+    }
+}
+
+impl MaxPool2d {
+    fn pooling(&self, x: &Desc) -> Result<Pooling> {
+        let Self { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
+        Pooling::new(self, Window { kernel, stride, padding, dilation }, ceil_mode, x)
+    }
+
+    /// Index steps of a plane, a row and a column.
+    fn index_steps(&self, [_, _, ih, iw]: [usize; 4]) -> [usize; 3] {
+        match self.indices {
+            Indices::None | Indices::Plane => [0, iw, 1],
+            Indices::Tensor => [ih * iw, iw, 1],
+            Indices::TensorColumnMajor => [ih * iw, 1, ih],
+        }
+    }
+
+    fn with_indices(&self, site: &Site<'_>, pooling: &Pooling) -> Alternative {
+        let [step_plane, step_y, step_x] = self.index_steps(pooling.input);
+        let params = pooling.params(Layout::RowMajor);
+        let params = params.with("step_plane", step_plane).with("step_y", step_y).with("step_x", step_x);
+        let launch = pooling.launch(&MAX_INDICES, Layout::RowMajor, params.with("lowest", f32::NEG_INFINITY));
+        Alternative::row_major(site, vec![launch.writes([Arg::Output(0), Arg::Output(1)])])
+    }
+}
+
+impl Op for MaxPool2d {
+    fn name(&self) -> &'static str {
+        "max_pool2d"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let shape = self.pooling(&inputs[0])?.shape();
+        let indices = (self.indices != Indices::None).then(|| Desc::new(shape, DType::I64));
+        Ok([Desc::f32(shape)].into_iter().chain(indices).collect())
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let pooling = self.pooling(&inputs[0].desc())?;
+        let maxima = reference::max_pool2d(pooling.image(&inputs[0]), &pooling.window, pooling.output);
+        let values = Tensor::of(pooling.shape(), maxima.iter().map(|&(v, _)| v).collect::<Vec<_>>());
+        if self.indices == Indices::None {
+            return Ok(vec![values]);
+        }
+        let [step_plane, step_y, step_x] = self.index_steps(pooling.input);
+        let outputs = pooling.output.iter().product::<usize>();
+        let index = |(i, (_, [iy, ix])): (usize, &(f32, [usize; 2]))| {
+            (i / outputs * step_plane + iy * step_y + ix * step_x) as i64
+        };
+        Ok(vec![values, Tensor::of(pooling.shape(), maxima.iter().enumerate().map(index).collect::<Vec<_>>())])
+    }
+    /// A maximum is a copy; only a subnormal one may be flushed.
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };
+        let values = outputs[0].f32s().iter().map(flushed).collect();
+        Ok([values].into_iter().chain(outputs.get(1).map(|t| vec![0.0; t.numel()])).collect())
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let pooling = self.pooling(&site.inputs[0])?;
+        if self.indices != Indices::None {
+            return Ok(vec![self.with_indices(site, &pooling)]);
+        }
+        Ok(Alternative::in_both_layouts(site, |layout| {
+            let kernel = match layout {
+                Layout::RowMajor => &MAX,
+                Layout::ChannelsLast => &MAX_C4,
+            };
+            vec![pooling.launch(kernel, layout, pooling.params(layout).with("lowest", f32::NEG_INFINITY))]
+        }))
+    }
+    fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
+        (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64
+    }
+}
+
+impl AvgPool2d {
+    fn pooling(&self, x: &Desc) -> Result<Pooling> {
+        let Self { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
+        Pooling::new(self, Window { kernel, stride, padding, dilation }, ceil_mode, x)
+    }
+
+    fn divisor(&self) -> Divisor {
+        match (self.divisor_override, self.count_include_pad) {
+            (Some(n), _) => Divisor::Fixed(n),
+            (None, true) => Divisor::Padded,
+            (None, false) => Divisor::Inside,
+        }
+    }
+
+    fn evaluate(&self, x: &Tensor) -> Result<(Pooling, Vec<f64>)> {
+        let pooling = self.pooling(&x.desc())?;
+        let mean = reference::avg_pool2d(pooling.image(x), &pooling.window, self.divisor(), pooling.output);
+        Ok((pooling, mean))
+    }
+
+    /// Whether one window is the whole image: then the global pooling's tree sums it.
+    fn is_global(&self, pooling: &Pooling) -> bool {
+        pooling.window.kernel[..] == pooling.input[2..]
+            && self.padding == [0; 4]
+            && self.dilation == [1, 1]
+            && self.divisor_override.is_none_or(|n| n == pooling.taps())
+    }
+}
+
+impl Op for AvgPool2d {
+    fn name(&self) -> &'static str {
+        "avg_pool2d"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        if self.divisor_override.is_some_and(|n| n == 0 || n > u32::MAX as usize) {
+            return Err(Error::argument("divisor_override must be from 1 to 2^32 - 1"));
+        }
+        Ok(vec![Desc::f32(self.pooling(&inputs[0])?.shape())])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (pooling, mean) = self.evaluate(&inputs[0])?;
+        Ok(vec![Tensor::of(pooling.shape(), mean.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+    }
+    /// |error| <= gamma_(K + 6) mean |x|: K additions in any order, the rounding of the divisor, and a division of
+    /// 2.5 ulp, which is 5 roundings.
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let (pooling, mean) = self.evaluate(&inputs[0].map(f32::abs))?;
+        let scale = gamma(pooling.taps() + 6);
+        Ok(vec![mean.into_iter().map(|m| (m * scale + TINY) as f32).collect()])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let pooling = self.pooling(&site.inputs[0])?;
+        if self.is_global(&pooling) && pooling.output == [1, 1] {
+            return AdaptivePool2d { output: [1, 1], kind: Kind::Avg }.launches(site);
+        }
+        Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.sum(layout, 0, self.divisor())]))
+    }
+    fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
+        (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64
+    }
+}
+
+impl LpPool2d {
+    fn pooling(&self, x: &Desc) -> Result<Pooling> {
+        let Self { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
+        Pooling::new(self, Window { kernel, stride, padding, dilation }, ceil_mode, x)
+    }
+
+    /// The relative error of the root of a sum `s`: none for p = 1; `sqrt` has 2 ulp and a division of 2.5 ulp; `pow`
+    /// is `exp2(z)`, `z = log2(s) / p`, where log2 errs by 3 ulp or 2^-21, two roundings follow and exp2 errs by
+    /// 3 + 2 |z| ulp. An ulp is at most 2 `UNIT` relative.
+    fn root_error(&self, s: f64) -> f64 {
+        let z = s.log2().abs() / f64::from(self.p);
+        match self.p {
+            1 => 0.0,
+            2 => 9.0 * UNIT,
+            _ => {
+                let z_error = 8.0 * UNIT * z + 2f64.powi(-21) / f64::from(self.p);
+                (std::f64::consts::LN_2 * z_error).exp_m1() + (3.0 + 2.0 * z) * 2.0 * UNIT
+            }
+        }
+    }
+
+    /// The error of `y`: that of its sum `y^p`, (K + p) roundings and K flushed terms, through the root; then the
+    /// root's own. Nothing is promised where the sum overflows.
+    fn bound(&self, taps: usize, y: f64) -> f64 {
+        let p = f64::from(self.p);
+        let sum = y.powf(p);
+        let error = sum * gamma(taps + self.p as usize) + taps as f64 * TINY;
+        if sum + error > f64::from(f32::MAX) {
+            return f64::INFINITY;
+        }
+        let root = |s: f64| s.max(0.0).powf(1.0 / p);
+        let spread = (root(sum + error) - y).max(y - root(sum - error));
+        let own = if sum > 0.0 { root(sum + error) * self.root_error(sum) } else { 0.0 };
+        spread + own + TINY
+    }
+}
+
+impl Op for LpPool2d {
+    fn name(&self) -> &'static str {
+        "lp_pool2d"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        if !(1..=64).contains(&self.p) {
+            return Err(Error::unsupported(format!("p = {} (1 to 64)", self.p)));
+        }
+        Ok(vec![Desc::f32(self.pooling(&inputs[0])?.shape())])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let pooling = self.pooling(&inputs[0].desc())?;
+        let norm = reference::lp_pool2d(pooling.image(&inputs[0]), &pooling.window, self.p, pooling.output);
+        Ok(vec![Tensor::of(pooling.shape(), norm.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let taps = self.kernel.iter().product();
+        Ok(vec![outputs[0].f32s().iter().map(|&y| self.bound(taps, y.into()) as f32).collect()])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let pooling = self.pooling(&site.inputs[0])?;
+        Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.sum(layout, self.p, Divisor::Fixed(1))]))
+    }
+    fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
+        (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64 * u64::from(self.p)
+    }
+}

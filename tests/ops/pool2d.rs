@@ -1,0 +1,202 @@
+use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use convgpu::{Op, Tensor};
+
+use crate::support::{Rng, check, check_channels_last, check_golden, golden};
+
+/// A random window: never square, padding of every side its own, some windows altogether in the padding.
+struct Random {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 4],
+    dilation: [usize; 2],
+    ceil_mode: bool,
+    shape: [usize; 4],
+}
+
+impl Random {
+    fn new(rng: &mut Rng) -> Random {
+        let (kernel, dilation) = ([rng.int(1, 4), rng.int(1, 3)], [rng.int(1, 2), rng.int(1, 3)]);
+        let span = |axis: usize| dilation[axis] * (kernel[axis] - 1) + 1;
+        Random {
+            kernel,
+            stride: [rng.int(1, 3), rng.int(1, 4)],
+            padding: [rng.int(0, 3), rng.int(0, 2), rng.int(0, 2), rng.int(0, 4)],
+            dilation,
+            ceil_mode: rng.int(0, 1) == 1,
+            shape: [rng.int(1, 3), rng.int(1, 9), span(0) + rng.int(0, 6), span(1) + rng.int(0, 8)],
+        }
+    }
+    fn max(&self, indices: Indices) -> MaxPool2d {
+        let Random { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
+        MaxPool2d { kernel, stride, padding, dilation, ceil_mode, indices }
+    }
+    fn avg(&self, count_include_pad: bool, divisor_override: Option<usize>) -> AvgPool2d {
+        let Random { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
+        AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override }
+    }
+    fn lp(&self, p: u32) -> LpPool2d {
+        let Random { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
+        LpPool2d { kernel, stride, padding, dilation, ceil_mode, p }
+    }
+}
+
+#[test]
+fn maxima_and_their_indices_are_exact() {
+    let mut rng = Rng(1);
+    for _ in 0..12 {
+        let random = Random::new(&mut rng);
+        let x = rng.integers(&random.shape);
+        for indices in [Indices::None, Indices::Plane, Indices::Tensor, Indices::TensorColumnMajor] {
+            check(random.max(indices), &[x.clone()], true);
+        }
+    }
+}
+
+#[test]
+fn integer_sums_are_exact() {
+    let mut rng = Rng(2);
+    for _ in 0..15 {
+        let random = Random::new(&mut rng);
+        let x = rng.integers(&random.shape);
+        check(random.avg(true, Some(1)), &[x.clone()], true);
+        check(random.lp(1), &[x], true);
+    }
+}
+
+#[test]
+fn random_means_and_norms_within_bounds() {
+    let mut rng = Rng(3);
+    for _ in 0..12 {
+        let random = Random::new(&mut rng);
+        let x = rng.tensor(&random.shape);
+        check(random.avg(true, None), &[x.clone()], false);
+        check(random.avg(false, None), &[x.clone()], false);
+        check(random.avg(false, Some(5)), &[x.clone()], false);
+        for p in [1, 2, 3, 5] {
+            check(random.lp(p), &[x.clone()], false);
+        }
+    }
+}
+
+/// Windows of two taps, one of them in the padding.
+#[test]
+fn dilated_means_by_hand() {
+    let x = Tensor::new([1, 1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+    let mut op = AvgPool2d {
+        kernel: [1, 2],
+        stride: [1, 2],
+        padding: [0, 0, 1, 1],
+        dilation: [1, 2],
+        ceil_mode: false,
+        count_include_pad: false,
+        divisor_override: None,
+    };
+    let of = |op: &AvgPool2d| op.reference(std::slice::from_ref(&x)).unwrap()[0].as_f32().unwrap().to_vec();
+    assert_eq!(of(&op), [2.0, 2.0, 5.0, 5.0]); // taps at columns -1, 1 and 1, 3
+    op.count_include_pad = true;
+    assert_eq!(of(&op), [1.0, 1.0, 2.5, 2.5]);
+    check(op, &[x.clone()], true);
+}
+
+#[test]
+fn infinities_and_nans_as_pytorch_has_them() {
+    let (inf, nan) = (f32::INFINITY, f32::NAN);
+    let x = Tensor::new([1, 1, 2, 4], vec![-inf, nan, 1.0, inf, -inf, -inf, nan, 2.0]).unwrap();
+    for indices in [Indices::None, Indices::Plane] {
+        let op = MaxPool2d {
+            kernel: [2, 1],
+            stride: [2, 1],
+            padding: [0, 1, 2, 0],
+            dilation: [1, 1],
+            ceil_mode: true,
+            indices,
+        };
+        let y = op.reference(&[x.clone()]).unwrap();
+        assert_eq!(y[0].as_f32().unwrap()[..3], [-inf; 3]);
+        assert!(y[0].as_f32().unwrap()[3..5].iter().all(|v| v.is_nan()));
+        check(op, &[x.clone()], true);
+    }
+}
+
+#[test]
+fn a_batch_may_be_empty() {
+    let random = Random::new(&mut Rng(4));
+    for shape in [[0, 3, 9, 11], [2, 0, 9, 11]] {
+        check(random.max(Indices::Plane), &[Tensor::zeros(shape)], true);
+        check(random.max(Indices::None), &[Tensor::zeros(shape)], true);
+        check(random.avg(false, None), &[Tensor::zeros(shape)], true);
+    }
+}
+
+/// A mean over the whole image takes the tree of the global pooling.
+#[test]
+fn whole_images_within_bounds() {
+    let mut rng = Rng(5);
+    let op = AvgPool2d {
+        kernel: [13, 17],
+        stride: [13, 17],
+        padding: [0; 4],
+        dilation: [1, 1],
+        ceil_mode: false,
+        count_include_pad: true,
+        divisor_override: None,
+    };
+    check(op, &[rng.tensor(&[2, 37, 13, 17])], false);
+}
+
+#[test]
+fn padding_lanes_stay_zero() {
+    let mut rng = Rng(6);
+    let random = Random { padding: [1, 0, 0, 1], ..Random::new(&mut rng) };
+    check_channels_last(random.max(Indices::None), [2, 5, 9, 11]);
+    check_channels_last(random.avg(true, Some(1)), [2, 5, 9, 11]);
+    check_channels_last(random.lp(1), [2, 5, 9, 11]);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let good = Random::new(&mut Rng(7));
+    let x = |shape: &[usize]| Tensor::zeros(shape).desc();
+    let refuses = |op: &dyn Op, shape: &[usize]| assert!(op.outputs(&[x(shape)]).is_err(), "{op:?} of {shape:?}");
+    refuses(&good.max(Indices::None), &[3, 9, 11]);
+    refuses(&good.max(Indices::None), &[1, 3, 0, 11]);
+    refuses(&Random { kernel: [0, 1], ..Random::new(&mut Rng(7)) }.max(Indices::None), &[1, 3, 9, 11]);
+    refuses(&Random { kernel: [99, 1], ..Random::new(&mut Rng(7)) }.avg(true, None), &[1, 3, 9, 11]);
+    refuses(&Random { kernel: [usize::MAX, 1], ..Random::new(&mut Rng(7)) }.avg(true, None), &[1, 3, 9, 11]);
+    refuses(&Random { stride: [1, 0], ..Random::new(&mut Rng(7)) }.lp(2), &[1, 3, 9, 11]);
+    refuses(&good.avg(true, Some(0)), &[1, 3, 9, 11]);
+    refuses(&good.lp(0), &[1, 3, 9, 11]);
+}
+
+#[test]
+fn pytorch_agrees() {
+    let mut ran = [0, 0];
+    for case in golden("pool2d") {
+        let p = case.pair("padding");
+        let (kernel, stride, padding) = (case.pair("kernel"), case.pair("stride"), [p[0], p[0], p[1], p[1]]);
+        let ceil_mode = case.bool("ceil_mode");
+        let out = case.get("out").unwrap().clone();
+        if case.op == "avg_pool2d" {
+            let op = AvgPool2d {
+                kernel,
+                stride,
+                padding,
+                dilation: [1, 1],
+                ceil_mode,
+                count_include_pad: case.bool("count_include_pad"),
+                divisor_override: case.params["divisor_override"].as_u64().map(|n| n as usize),
+            };
+            check_golden(&case, op, &case.input_tensors(), &[out]);
+            ran[0] += 1;
+            continue;
+        }
+        let dilation = case.pair("dilation");
+        let indices = case.get("indices").unwrap();
+        let indices = Tensor::new(indices.shape(), indices.to_i64s().unwrap()).unwrap();
+        let op = MaxPool2d { kernel, stride, padding, dilation, ceil_mode, indices: Indices::None };
+        check_golden(&case, op.clone(), &case.input_tensors(), std::slice::from_ref(&out));
+        check_golden(&case, MaxPool2d { indices: Indices::Plane, ..op }, &case.input_tensors(), &[out, indices]);
+        ran[1] += 1;
+    }
+    assert_eq!(ran, [19, 23]);
+}
