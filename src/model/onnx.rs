@@ -13,6 +13,7 @@ use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use super::tensor_proto;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::session::{Given, Network};
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
@@ -32,6 +33,8 @@ pub struct Model {
     pub(super) constants: HashMap<String, Tensor>,
     inputs: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
+    /// Names of inputs that decide a shape, an axis or a scale.
+    shape_inputs: Vec<String>,
 }
 
 /// An input or output as the file declares it.
@@ -100,8 +103,9 @@ impl Model {
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
         let outputs = graph.output.iter().map(value_info).collect::<Result<Vec<_>>>()?;
-        let model = Model { opset, nodes, constants, inputs, outputs };
+        let mut model = Model { opset, nodes, constants, inputs, outputs, shape_inputs: vec![] };
         model.check_outputs()?;
+        model.shape_inputs = import::trace::shape_inputs(&model);
         Ok(model)
     }
 
@@ -146,27 +150,22 @@ impl Model {
         counts
     }
 
-    /// Inputs that decide a shape, an axis or a scale: [`Model::graph`] needs their values.
-    pub fn shape_inputs(&self) -> Vec<&str> {
-        import::trace::shape_inputs(self)
-    }
-
     /// The network for inputs of these descriptions. An input whose value is given becomes part of the network; one
-    /// that [`Model::shape_inputs`] lists must be.
+    /// that [`Network::shape_inputs`] lists must be.
     ///
     /// # Errors
     /// An input is missing, unknown or does not fit its declaration; a node's inputs do not fit; a shape depends on
     /// values computed on the device; something is unsupported (all such nodes are listed in one error).
-    pub fn graph(&self, inputs: &[(String, Desc, Option<Tensor>)]) -> Result<Graph> {
+    pub fn graph(&self, inputs: &[Given<'_>]) -> Result<Graph> {
         self.check_inputs(inputs)?;
         import::lower(self, inputs)
     }
 
-    fn check_inputs(&self, given: &[(String, Desc, Option<Tensor>)]) -> Result<()> {
+    fn check_inputs(&self, given: &[Given<'_>]) -> Result<()> {
         let names = || self.inputs.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
         let mut sizes: HashMap<&str, usize> = HashMap::new();
         for info in &self.inputs {
-            let Some((_, desc, value)) = given.iter().find(|(name, ..)| *name == info.name) else {
+            let Some(Given { desc, value, .. }) = given.iter().find(|g| g.name == info.name) else {
                 return Err(Error::argument(format!("the input {info} is missing; inputs: {}", names())));
             };
             if let Some(value) = value
@@ -176,10 +175,22 @@ impl Model {
             }
             info.check(desc, &mut sizes)?;
         }
-        match given.iter().find(|(name, ..)| !self.inputs.iter().any(|v| v.name == *name)) {
-            Some((name, ..)) => Err(Error::argument(format!("there is no input {name}; inputs: {}", names()))),
+        match given.iter().find(|g| !self.inputs.iter().any(|v| v.name == g.name)) {
+            Some(g) => Err(Error::argument(format!("there is no input {}; inputs: {}", g.name, names()))),
             None => Ok(()),
         }
+    }
+}
+
+impl Network for Model {
+    fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
+        self.graph(inputs)
+    }
+    fn shape_inputs(&self) -> Vec<String> {
+        self.shape_inputs.clone()
+    }
+    fn fixed_inputs(&self) -> Option<Vec<(String, Desc)>> {
+        self.inputs.iter().map(|v| Some((v.name.clone(), v.fixed()?))).collect()
     }
 }
 
@@ -191,6 +202,13 @@ impl fmt::Debug for Model {
 }
 
 impl ValueInfo {
+    /// The description, if every extent is fixed.
+    pub fn fixed(&self) -> Option<Desc> {
+        let extent = |dim: &Dim| if let Dim::Fixed(n) = dim { Some(*n) } else { None };
+        let shape = self.dims.as_ref()?.iter().map(extent).collect::<Option<Vec<_>>>()?;
+        Some(Desc::new(shape, self.dtype))
+    }
+
     /// An error unless a tensor described so may be given for this value. `sizes` are those of named dimensions.
     fn check<'a>(&'a self, desc: &Desc, sizes: &mut HashMap<&'a str, usize>) -> Result<()> {
         let mut fits = self.dtype == desc.dtype;

@@ -12,6 +12,7 @@ use crate::gpu::kernel::MAX_ELEMENTS;
 use crate::graph::{Graph, ValueId};
 use crate::ops::Op;
 use crate::ops::reshape::Reshape;
+use crate::session::Given;
 use crate::shape::{DType, Desc};
 use crate::tensor::{Data, Tensor};
 
@@ -20,6 +21,7 @@ pub(super) mod constant;
 mod conv;
 mod node_view;
 pub(super) mod operators;
+mod pool;
 mod reshape;
 pub(super) mod trace;
 mod window;
@@ -27,11 +29,10 @@ mod window;
 pub(super) use node_view::NodeView;
 use operators::{Operator, table};
 
-/// Results of at most this many elements are computed here if all that they depend on is known; larger ones only if
-/// they are not much larger than what they are made from, as weights in another order are.
-const FOLDED_ELEMENTS: usize = 1 << 16;
+/// Elements that the known results of one model may take together: 1 GiB of floats.
+const FOLDED_ELEMENTS: usize = 1 << 28;
 
-/// Floating-point operations that computing a known result here may take, beyond one an element.
+/// Floating-point operations that computing a known result here may take, beyond a few an element.
 const FOLDED_FLOPS: u64 = 1 << 24;
 
 /// A value while nodes are lowered.
@@ -95,18 +96,21 @@ pub(crate) struct Import<'m> {
     names: HashMap<usize, &'m str>,
     /// Constants already in the graph, by the address of their elements (which the graph keeps alive) and shape.
     constants: HashMap<(usize, Vec<usize>), ValueId>,
+    /// Elements that known results may still take.
+    budget: usize,
 }
 
 /// The network that `model` is for these inputs.
-pub(super) fn lower(model: &Model, inputs: &[(String, Desc, Option<Tensor>)]) -> Result<Graph> {
+pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let names = model.constants.iter().map(|(name, t)| (address(t), name.as_str())).collect();
-    let mut import = Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new() };
+    let mut import =
+        Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), budget: FOLDED_ELEMENTS };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
-    for (name, desc, value) in inputs {
+    for Given { name, desc, value } in inputs {
         let value = match value {
             Some(tensor) => tensor.clone().into(),
-            None => Val::Computed(import.graph.input(name, desc.clone())?, desc.clone()),
+            None => Val::Computed(import.graph.input(*name, desc.clone())?, desc.clone()),
         };
         values.insert(name, value);
     }
@@ -207,13 +211,30 @@ impl Import<'_> {
     pub fn apply_all(&mut self, op: impl Op + 'static, inputs: &[&Val]) -> Result<Vec<Val>> {
         let known: Option<Vec<Tensor>> = inputs.iter().map(|v| v.known().cloned()).collect();
         if let Some(tensors) = known
-            && folds(&op, &tensors)?
+            && self.folds(&op, &tensors)?
         {
             return Ok(op.reference(&tensors)?.into_iter().map(Val::Known).collect());
         }
         let ids = inputs.iter().map(|v| self.id(v)).collect::<Result<Vec<_>>>()?;
         let outputs = self.graph.add(self.node.clone(), op, &ids)?;
         Ok(outputs.into_iter().map(|id| Val::Computed(id, self.graph.desc(id).clone())).collect())
+    }
+
+    /// Whether a node of known inputs is evaluated here rather than on the device.
+    fn folds(&mut self, op: &dyn Op, inputs: &[Tensor]) -> Result<bool> {
+        let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
+        let outputs = op.outputs(&descs).map_err(|e| {
+            let shapes: Vec<_> = descs.iter().map(Desc::to_string).collect();
+            Error::new(e.kind(), format!("{}({}): {e}", op.name(), shapes.join(", ")))
+        })?;
+        let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
+        let handled = made + inputs.iter().map(Tensor::numel).sum::<usize>();
+        let little_work = op.flops(&descs, &outputs) <= FOLDED_FLOPS.max(4 * handled as u64);
+        let folds = little_work && made <= self.budget;
+        if folds && !op.is_view() {
+            self.budget -= made;
+        }
+        Ok(folds)
     }
 
     /// The value in the graph.
@@ -240,19 +261,6 @@ impl Import<'_> {
         checked_numel(shape)?;
         self.apply(Reshape { shape: shape.to_vec() }, &[x])
     }
-}
-
-/// Whether a node of known inputs is evaluated here rather than on the device.
-fn folds(op: &dyn Op, inputs: &[Tensor]) -> Result<bool> {
-    let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
-    let outputs = op.outputs(&descs).map_err(|e| {
-        let shapes: Vec<_> = descs.iter().map(Desc::to_string).collect();
-        Error::new(e.kind(), format!("{}({}): {e}", op.name(), shapes.join(", ")))
-    })?;
-    let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
-    let given: usize = inputs.iter().map(Tensor::numel).sum();
-    let work = op.flops(&descs, &outputs);
-    Ok(made <= FOLDED_ELEMENTS.max(2 * given) && work <= FOLDED_FLOPS.max(2 * given as u64))
 }
 
 /// The number of elements.

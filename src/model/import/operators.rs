@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::{Import, NodeView, Val, activation, constant, conv, reshape, unsupported};
+use super::{Import, NodeView, Val, activation, constant, conv, pool, reshape, unsupported};
 use crate::error::Result;
 use crate::model::proto::NodeProto;
 
@@ -36,7 +36,8 @@ impl Operator {
 /// The operators by name.
 pub(crate) fn table() -> &'static HashMap<&'static str, &'static Operator> {
     static TABLE: LazyLock<HashMap<&str, &Operator>> = LazyLock::new(|| {
-        let families = [activation::OPERATORS, constant::OPERATORS, conv::OPERATORS, reshape::OPERATORS];
+        let families =
+            [activation::OPERATORS, constant::OPERATORS, conv::OPERATORS, pool::OPERATORS, reshape::OPERATORS];
         families.into_iter().flatten().map(|o| (o.name, o)).collect()
     });
     &TABLE

@@ -9,12 +9,12 @@ use crate::model::proto::NodeProto;
 use crate::shape::DType;
 
 /// Inputs that decide a shape, an axis or a scale, in the model's order.
-pub(crate) fn shape_inputs(model: &Model) -> Vec<&str> {
+pub(crate) fn shape_inputs(model: &Model) -> Vec<String> {
     let read = model.nodes.iter().flat_map(|node| {
         let host = table()[node.op_type()].host;
         host.iter().filter_map(|&k| node.input.get(k)).map(String::as_str)
     });
-    sources(model, read.collect())
+    sources(model, read.collect()).into_iter().map(str::to_owned).collect()
 }
 
 /// The error for a value that must be known and is not.
