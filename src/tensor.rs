@@ -154,6 +154,19 @@ impl Tensor {
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Tensor> {
         Tensor::new(shape, self.data.clone())
     }
+    /// The tensor whose element `i` is this one's element `from[i]`, or `fill` cast to the type where that is `None`.
+    pub(crate) fn gather(&self, shape: impl Into<Vec<usize>>, from: &[Option<usize>], fill: f32) -> Tensor {
+        fn pick<T: Copy>(v: &[T], from: &[Option<usize>], fill: T) -> Vec<T> {
+            from.iter().map(|i| i.map_or(fill, |i| v[i])).collect()
+        }
+        let data: Data = match &self.data {
+            Data::F32(v) => pick(v, from, fill).into(),
+            Data::I32(v) => pick(v, from, fill as i32).into(),
+            Data::I64(v) => pick(v, from, fill as i64).into(),
+            Data::Bool(v) => pick(v, from, fill != 0.0).into(),
+        };
+        Tensor::of(shape, data)
+    }
     /// The element-wise image of an f32 tensor.
     pub(crate) fn map(&self, f: impl Fn(f32) -> f32) -> Tensor {
         Tensor::of(self.shape.clone(), self.f32s().iter().map(|&x| f(x)).collect::<Vec<_>>())

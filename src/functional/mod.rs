@@ -1,13 +1,20 @@
 //! PyTorch's functional forms: each builds a small graph and runs it at once, compiled once per shape and device.
 
+mod conv;
+mod pool;
+mod resample;
+
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
-use crate::ops::Op;
 use crate::session::{CompileOptions, Compiled};
+
+pub use conv::*;
+pub use pool::*;
+pub use resample::*;
 
 /// Compiled graphs kept for reuse, the oldest leaving first.
 const KEPT_SESSIONS: usize = 256;
@@ -70,13 +77,11 @@ pub fn clear_cache() {
     *KEPT.lock().unwrap_or_else(|e| e.into_inner()) = Kept::default();
 }
 
-/// Runs one operator.
-pub(crate) fn run_op(op: impl Op + 'static, inputs: &[&DeviceTensor]) -> Result<Vec<DeviceTensor>> {
-    let name = format!("{op:?}");
-    run_graph(&name, inputs, |g, ids| g.add(op.name(), op, ids))
-}
-
-/// Runs one operator of one output.
-pub(crate) fn run_one(op: impl Op + 'static, inputs: &[&DeviceTensor]) -> Result<DeviceTensor> {
-    Ok(run_op(op, inputs)?.remove(0))
+/// As [`run_graph`], of one output.
+pub(crate) fn run_named(
+    name: &str,
+    inputs: &[&DeviceTensor],
+    build: impl FnOnce(&mut Graph, &[ValueId]) -> Result<ValueId>,
+) -> Result<DeviceTensor> {
+    Ok(run_graph(name, inputs, |g, ids| Ok(vec![build(g, ids)?]))?.remove(0))
 }

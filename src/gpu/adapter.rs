@@ -135,6 +135,16 @@ pub enum Choice {
     Name(String),
 }
 
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Choice::Best => f.write_str("auto"),
+            Choice::Index(i) => write!(f, "index {i}"),
+            Choice::Name(name) => write!(f, "the name {name:?}"),
+        }
+    }
+}
+
 impl Gpu {
     /// Opens an adapter. `Ok(None)`: [`Choice::Best`] and there is none.
     pub async fn open(choice: &Choice) -> Result<Option<Gpu>> {
@@ -151,7 +161,7 @@ impl Gpu {
         let Some(position) = position else {
             let names: Vec<_> = found.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            return Err(Error::new(ErrorKind::Device, format!("no adapter matches {choice:?}; adapters: {names}")));
+            return Err(Error::argument(format!("no adapter matches {choice}; adapters: {names}")));
         };
         Gpu::from_adapter(found.swap_remove(position)).await.map(Some)
     }

@@ -188,6 +188,8 @@ pub enum Arg {
     Output(usize),
     /// A temporary of the alternative, lost after the node.
     Scratch(usize),
+    /// The launch's k-th table.
+    Table(usize),
     /// What `prepare` made: kept for the life of the session when its sources are constant.
     Prepared(usize),
 }
@@ -203,6 +205,8 @@ pub struct Launch {
     pub consts: Vec<(&'static str, u32)>,
     /// The uniform struct.
     pub params: Params,
+    /// Constants too long for the params, made by the host: 4-byte words, floats by their bits.
+    pub tables: Vec<Vec<u32>>,
     /// Read-only bindings, from 1 on.
     pub reads: Vec<Arg>,
     /// Read-write bindings, after them.
@@ -229,7 +233,21 @@ impl Launch {
     }
     /// A launch over the grid given, in workgroups.
     pub fn grid(kernel: &'static Kernel, workgroups: [u32; 3], params: Params) -> Launch {
-        Launch { kernel, overrides: vec![], consts: vec![], params, reads: vec![], writes: vec![], workgroups }
+        Launch {
+            kernel,
+            overrides: vec![],
+            consts: vec![],
+            params,
+            tables: vec![],
+            reads: vec![],
+            writes: vec![],
+            workgroups,
+        }
+    }
+    /// Sets the tables.
+    pub fn tables(mut self, tables: impl Into<Vec<Vec<u32>>>) -> Launch {
+        self.tables = tables.into();
+        self
     }
     /// Sets the read-only bindings.
     pub fn reads(mut self, args: impl Into<Vec<Arg>>) -> Launch {

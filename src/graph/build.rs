@@ -4,10 +4,18 @@
 
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
+use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
+use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
 use crate::ops::reshape::Reshape;
+use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use crate::ops::unary::{Activation, Unary};
-use crate::options::{Conv1dOptions, Conv2dOptions, Padding, PaddingMode};
+use crate::options::{
+    AvgPool2dOptions, Conv1dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Padding, PaddingMode, Pair,
+    Scale,
+};
 
 impl Graph {
     /// A name for the next node of this kind: the scope, the kind, a running number.
@@ -84,8 +92,91 @@ impl Graph {
         self.reshape(y, [lead, vec![out]].concat())
     }
 
-    fn pad2d(&mut self, _: ValueId, mode: PaddingMode, _: [usize; 4]) -> Result<ValueId> {
-        Err(Error::unsupported(format!("padding mode {mode:?}")))
+    /// The maximum of every window of `[n, c, h, w]`, and where in its plane each is (i64, `iy w + ix`).
+    pub fn max_pool2d_with_indices(
+        &mut self,
+        x: ValueId,
+        kernel: impl Into<Pair>,
+        o: &MaxPool2dOptions,
+    ) -> Result<[ValueId; 2]> {
+        let op = max_pool2d(kernel.into(), o, Indices::Plane)?;
+        let name = self.next_name("max_pool2d");
+        let outputs = self.add(name, op, &[x])?;
+        Ok([outputs[0], outputs[1]])
+    }
+
+    /// The maximum of every window of `[n, c, h, w]`.
+    pub fn max_pool2d(&mut self, x: ValueId, kernel: impl Into<Pair>, o: &MaxPool2dOptions) -> Result<ValueId> {
+        self.layer(max_pool2d(kernel.into(), o, Indices::None)?, &[x])
+    }
+
+    /// The mean of every window of `[n, c, h, w]`.
+    pub fn avg_pool2d(&mut self, x: ValueId, kernel: impl Into<Pair>, o: &AvgPool2dOptions) -> Result<ValueId> {
+        let kernel = kernel.into();
+        let op = AvgPool2d {
+            kernel: kernel.0,
+            stride: o.stride.unwrap_or(kernel).0,
+            padding: pool_padding(kernel, o.padding)?,
+            dilation: [1, 1],
+            ceil_mode: o.ceil_mode,
+            count_include_pad: o.count_include_pad,
+            divisor_override: o.divisor_override,
+        };
+        self.layer(op, &[x])
+    }
+
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`, each output the mean of its share of the input.
+    pub fn adaptive_avg_pool2d(&mut self, x: ValueId, output: impl Into<Pair>) -> Result<ValueId> {
+        self.layer(AdaptivePool2d { output: output.into().0, kind: Kind::Avg }, &[x])
+    }
+
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`, each output the maximum of its share of the input.
+    pub fn adaptive_max_pool2d(&mut self, x: ValueId, output: impl Into<Pair>) -> Result<ValueId> {
+        self.layer(AdaptivePool2d { output: output.into().0, kind: Kind::Max }, &[x])
+    }
+
+    /// `[n, c, h, w]` with rows and columns added: top, bottom, left, right.
+    pub fn pad2d(&mut self, x: ValueId, mode: PaddingMode, [top, bottom, left, right]: [usize; 4]) -> Result<ValueId> {
+        let mode = match mode {
+            PaddingMode::Zeros => PadMode::Constant(0.0),
+            PaddingMode::Reflect => PadMode::Reflect,
+            PaddingMode::Replicate => PadMode::Replicate,
+            PaddingMode::Circular => PadMode::Circular,
+        };
+        let pair = |a: usize, b: usize| [a as i64, b as i64];
+        self.layer(Pad { pads: vec![[0, 0], [0, 0], pair(top, bottom), pair(left, right)], mode }, &[x])
+    }
+
+    /// `[n, c, h, w]` resampled to another height and width.
+    pub fn interpolate(&mut self, x: ValueId, to: Scale, mode: InterpolateMode) -> Result<ValueId> {
+        let &[_, _, h, w] = self.shape(x) else {
+            return Err(Error::shape(format!("interpolate takes [n, c, h, w], not {:?}", self.shape(x))));
+        };
+        let (size, scale) = match to {
+            Scale::Size(size) => (size, None),
+            Scale::Factor(f) if f.iter().any(|f| !(f.is_finite() && *f > 0.0)) => {
+                return Err(Error::argument(format!("scale factors {f:?} must be positive")));
+            }
+            Scale::Factor([y, x]) => ([(h as f64 * y) as usize, (w as f64 * x) as usize], Some([y, x])),
+        };
+        let (mode, coordinates) = match mode {
+            InterpolateMode::Nearest => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
+            InterpolateMode::NearestExact => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
+            InterpolateMode::Bilinear { align_corners } => (ResizeMode::Linear, corners(align_corners)),
+            InterpolateMode::Bicubic { align_corners } => (ResizeMode::Cubic(-0.75), corners(align_corners)),
+        };
+        let scale = scale.filter(|_| coordinates != Coordinates::AlignCorners);
+        self.layer(Resize2d { scale, ..Resize2d::new(size, mode, coordinates) }, &[x])
+    }
+
+    /// `[n, c r r, h, w]` to `[n, c, h r, w r]`.
+    pub fn pixel_shuffle(&mut self, x: ValueId, factor: usize) -> Result<ValueId> {
+        self.layer(PixelShuffle { factor, order: Order::ChannelFirst }, &[x])
+    }
+
+    /// `[n, c, h r, w r]` to `[n, c r r, h, w]`.
+    pub fn pixel_unshuffle(&mut self, x: ValueId, factor: usize) -> Result<ValueId> {
+        self.layer(PixelUnshuffle { factor, order: Order::ChannelFirst }, &[x])
     }
 
     /// The same elements under another shape.
@@ -119,4 +210,27 @@ impl Graph {
     pub fn activation(&mut self, x: ValueId, f: Activation) -> Result<ValueId> {
         self.layer(Unary(f), &[x])
     }
+}
+
+fn corners(align: bool) -> Coordinates {
+    if align { Coordinates::AlignCorners } else { Coordinates::HalfPixel }
+}
+
+fn max_pool2d(kernel: Pair, o: &MaxPool2dOptions, indices: Indices) -> Result<MaxPool2d> {
+    Ok(MaxPool2d {
+        kernel: kernel.0,
+        stride: o.stride.unwrap_or(kernel).0,
+        padding: pool_padding(kernel, o.padding)?,
+        dilation: o.dilation.0,
+        ceil_mode: o.ceil_mode,
+        indices,
+    })
+}
+
+/// PyTorch pads a pooling's window by at most half of it.
+fn pool_padding(Pair(kernel): Pair, Pair([y, x]): Pair) -> Result<[usize; 4]> {
+    if y > kernel[0] / 2 || x > kernel[1] / 2 {
+        return Err(Error::argument(format!("padding {:?} exceeds half the window {kernel:?}", [y, x])));
+    }
+    Ok([y, y, x, x])
 }

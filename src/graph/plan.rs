@@ -185,6 +185,13 @@ impl Planner<'_> {
         self.place(label, bytes, kind)
     }
 
+    /// A place for a launch's table.
+    fn table(&mut self, node: &str, words: &[u32]) -> Result<PlaceId> {
+        let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        bytes.resize(bytes.len().next_multiple_of(16).max(16), 0);
+        self.place(&format!("{node} table"), bytes.len(), Kind::Constant(Arc::new(bytes)))
+    }
+
     /// Where a value lies in `layout`, uploaded or converted now if it does not yet.
     fn home(&mut self, node: &str, id: ValueId, layout: Layout) -> Result<PlaceId> {
         if let Some(&place) = self.homes.get(&(id, layout)) {
@@ -275,11 +282,12 @@ impl Planner<'_> {
             self.settle(*id, layout, place);
             outputs.push(place);
         }
-        let resolve = |args: &[Arg]| -> Vec<PlaceId> {
+        let resolve = |args: &[Arg], tables: &[PlaceId]| -> Vec<PlaceId> {
             let one = |a: &Arg| match *a {
                 Arg::Input(k) => inputs[k].expect("it is read"),
                 Arg::Output(k) => outputs[k],
                 Arg::Scratch(k) => scratch[k],
+                Arg::Table(k) => tables[k],
                 Arg::Prepared(k) => prepared[k],
             };
             args.iter().map(one).collect()
@@ -287,7 +295,8 @@ impl Planner<'_> {
         for (list, once) in [(&way.prepare, fixed), (&way.run, false)] {
             for launch in list {
                 launch.check()?;
-                let (reads, writes) = (resolve(&launch.reads), resolve(&launch.writes));
+                let tables = launch.tables.iter().map(|t| self.table(&node.name, t)).collect::<Result<Vec<_>>>()?;
+                let (reads, writes) = (resolve(&launch.reads, &tables), resolve(&launch.writes, &tables));
                 let step = Step { node: node.name.clone(), launch: launch.clone(), reads, writes };
                 if once {
                     self.prepare.push(step)

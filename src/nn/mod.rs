@@ -4,6 +4,8 @@
 mod activation;
 mod conv;
 mod linear;
+mod pool;
+mod resample;
 mod sequential;
 mod state;
 
@@ -18,6 +20,8 @@ use crate::tensor::Tensor;
 pub use activation::*;
 pub use conv::{Conv1d, Conv2d};
 pub use linear::{Dropout, Flatten, Linear};
+pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
+pub use resample::{PixelShuffle, Upsample};
 pub use sequential::Sequential;
 pub use state::{Slot, SlotKind, manual_seed};
 
@@ -78,9 +82,6 @@ pub trait Module: Send + Sync {
 
     /// Switches between training (batch statistics, dropout) and evaluation.
     fn set_training(&mut self, _training: bool) {}
-
-    /// Called after every training step that computed new buffers, to store what they imply.
-    fn stepped(&mut self) {}
 
     /// Training mode, as `torch.nn.Module.train`.
     fn train(&mut self) {
@@ -173,9 +174,6 @@ pub trait Module: Send + Sync {
             let slots = self.slots_mut();
             let (_, slot) = slots.into_iter().find(|(name, _)| name == path).expect("updates name slots");
             slot.replace_buffer(tensor);
-        }
-        if names.len() > 1 {
-            self.stepped();
         }
         Ok(outputs.swap_remove(0))
     }

@@ -48,7 +48,4 @@ impl Module for Sequential {
     fn set_training(&mut self, training: bool) {
         self.0.iter_mut().for_each(|m| m.set_training(training));
     }
-    fn stepped(&mut self) {
-        self.0.iter_mut().for_each(|m| m.stepped());
-    }
 }

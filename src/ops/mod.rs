@@ -14,9 +14,12 @@ use crate::tensor::Tensor;
 pub mod adaptive_pool2d;
 pub mod conv2d;
 pub mod epilogue;
+pub mod pad;
+pub mod pixel_shuffle;
 pub mod pool2d;
 pub mod relayout;
 pub mod reshape;
+pub mod resize;
 pub mod unary;
 
 pub use epilogue::Epilogue;
@@ -141,5 +144,15 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
 
 /// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
 pub fn kernels() -> Vec<&'static Kernel> {
-    [adaptive_pool2d::KERNELS, conv2d::KERNELS, pool2d::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
+    [
+        adaptive_pool2d::KERNELS,
+        conv2d::KERNELS,
+        pad::KERNELS,
+        pixel_shuffle::KERNELS,
+        pool2d::KERNELS,
+        relayout::KERNELS,
+        resize::KERNELS,
+        unary::KERNELS,
+    ]
+    .concat()
 }

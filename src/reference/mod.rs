@@ -3,7 +3,10 @@
 pub mod activation;
 pub mod adaptive_pool2d;
 pub mod conv2d;
+pub mod pad;
+pub mod pixel_shuffle;
 pub mod pool2d;
+pub mod resize;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;

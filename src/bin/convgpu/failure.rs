@@ -1,0 +1,50 @@
+//! What ends a command early: one line for stderr and an exit status.
+
+use std::fmt;
+
+use convgpu::{Error, ErrorKind};
+
+pub type Outcome<T> = Result<T, Failure>;
+
+#[derive(Debug)]
+pub struct Failure {
+    /// 1: the check or the run failed; 2: the call or the file is wrong.
+    pub status: u8,
+    message: String,
+}
+
+impl Failure {
+    /// The call or the file is wrong.
+    pub fn call(message: impl Into<String>) -> Failure {
+        Failure { status: 2, message: message.into() }
+    }
+    /// The check or the run failed.
+    pub fn run(message: impl Into<String>) -> Failure {
+        Failure { status: 1, message: message.into() }
+    }
+    /// The same failure with the file or the option it comes from in front.
+    pub fn of(self, what: impl fmt::Display) -> Failure {
+        Failure { message: format!("{what}: {}", self.message), ..self }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Failure {
+        let status = match e.kind() {
+            ErrorKind::Shape | ErrorKind::Argument | ErrorKind::Unsupported | ErrorKind::File => 2,
+            _ => 1,
+        };
+        Failure { status, message: e.to_string() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&one_line(&self.message))
+    }
+}
+
+/// Line breaks and runs of spaces become one space.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

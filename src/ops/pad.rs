@@ -1,0 +1,165 @@
+//! `pad`: values around a tensor, or fewer of them.
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAX_ELEMENTS, kernel, params};
+pub use crate::reference::pad::PadMode;
+use crate::reference::pad::sources;
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static PAD: Kernel = kernel!("pad", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&PAD];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html>
+///
+/// Input: any shape and type. Output: every axis grown by what `pads` say. `Reflect` adds less than an axis has,
+/// `Circular` at most as much.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pad {
+    /// Before and after, for every axis, outermost first (PyTorch's list runs the other way); negative ones crop.
+    pub pads: Vec<[i64; 2]>,
+    /// What is added.
+    pub mode: PadMode,
+}
+
+/// An axis as the kernel sees it.
+#[derive(Clone, Copy)]
+struct Axis {
+    input: usize,
+    output: usize,
+    before: i32,
+}
+
+/// Axes of the kernel.
+const AXES: usize = 6;
+
+impl Pad {
+    fn shape(&self, x: &[usize]) -> Result<Vec<usize>> {
+        let [most_extent, most_pad] = [MAX_ELEMENTS, MAX_ELEMENTS / 4].map(|n| n as i64);
+        x.iter()
+            .zip(&self.pads)
+            .map(|(&extent, &[before, after])| {
+                let most = match self.mode {
+                    PadMode::Constant(_) | PadMode::Replicate => most_pad,
+                    PadMode::Reflect => extent as i64 - 1,
+                    PadMode::Circular => extent as i64,
+                };
+                let grown = (extent as i64).saturating_add(before).saturating_add(after);
+                let empties = extent == 0 && !matches!(self.mode, PadMode::Constant(_)) && grown > 0;
+                if (before.max(after) > most.max(0)) || before.min(after) < -most_pad || empties {
+                    return Err(Error::argument(format!("an axis of {extent} cannot be padded by {before}, {after}")));
+                }
+                if !(0..most_extent).contains(&grown) {
+                    return Err(Error::shape(format!("pads {before}, {after} leave nothing of an axis of {extent}")));
+                }
+                Ok(grown as usize)
+            })
+            .collect()
+    }
+
+    /// The axes of the kernel: neighbours that are not padded are one.
+    fn axes(&self, x: &[usize], y: &[usize]) -> Option<[Axis; AXES]> {
+        let mut axes: Vec<Axis> = vec![];
+        let mut whole = false;
+        for ((&input, &output), pads) in x.iter().zip(y).zip(&self.pads) {
+            match axes.last_mut().filter(|_| whole && *pads == [0, 0]) {
+                Some(last) => *last = Axis { input: last.input * input, output: last.output * output, before: 0 },
+                None => axes.push(Axis { input, output, before: pads[0] as i32 }),
+            }
+            whole = *pads == [0, 0];
+        }
+        let lead = AXES.checked_sub(axes.len())?;
+        let mut out = [Axis { input: 1, output: 1, before: 0 }; AXES];
+        out[lead..].copy_from_slice(&axes);
+        Some(out)
+    }
+
+    /// Bits of the constant in the type of the tensor.
+    fn value(&self, dtype: DType) -> u32 {
+        let PadMode::Constant(value) = self.mode else { return 0 };
+        match dtype {
+            DType::F32 => value.to_bits(),
+            DType::I32 | DType::I64 => value as i32 as u32,
+            DType::Bool => u32::from(value != 0.0),
+        }
+    }
+
+    fn launch(&self, axes: [Axis; AXES], lanes: usize, dtype: DType) -> Launch {
+        let [i0, i1, i2, i3, i4, i5] = axes.map(|a| a.input);
+        let [o0, o1, o2, o3, o4, o5] = axes.map(|a| a.output);
+        let [before0, before1, before2, before3, before4, before5] = axes.map(|a| a.before);
+        let mode: u8 = match self.mode {
+            PadMode::Constant(_) => 0,
+            PadMode::Reflect => 1,
+            PadMode::Replicate => 2,
+            PadMode::Circular => 3,
+        };
+        let params = params!(
+            i0, i1, i2, i3, i4, i5, o0, o1, o2, o3, o4, o5, before0, before1, before2, before3, before4, before5, lanes,
+            value: self.value(dtype)
+        );
+        Launch::flat(&PAD, axes.iter().map(|a| a.output).product(), params)
+            .set("MODE", mode)
+            .reads([Arg::Input(0)])
+            .writes([Arg::Output(0)])
+    }
+
+    fn row_major(&self, site: &Site<'_>) -> Option<Alternative> {
+        let axes = self.axes(&site.inputs[0].shape, &site.outputs[0].shape)?;
+        let launch = self.launch(axes, axes[AXES - 1].output, site.inputs[0].dtype);
+        Some(Alternative::row_major(site, vec![launch]))
+    }
+
+    /// Images whose height and width alone are padded.
+    fn channels_last(&self, site: &Site<'_>) -> Option<Alternative> {
+        let (&[n, c, ih, iw], &[_, _, oh, ow]) = (&site.inputs[0].shape[..], &site.outputs[0].shape[..]) else {
+            return None;
+        };
+        if self.pads[..2] != [[0, 0]; 2] {
+            return None;
+        }
+        let axis = |input, output, axis: usize| Axis { input, output, before: self.pads[axis][0] as i32 };
+        let (one, lanes) = (axis(1, 1, 0), c.next_multiple_of(4));
+        let axes = [one, one, axis(n, n, 0), axis(ih, oh, 2), axis(iw, ow, 3), axis(lanes, lanes, 0)];
+        let launch = self.launch(axes, c, site.inputs[0].dtype);
+        Some(Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]))
+    }
+}
+
+impl Op for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if self.pads.len() != x.rank() {
+            return Err(Error::argument(format!("{} pairs of pads for {} axes", self.pads.len(), x.rank())));
+        }
+        let shape = self.shape(&x.shape)?;
+        if self.axes(&x.shape, &shape).is_none() {
+            return Err(Error::unsupported(format!("padding of more than {AXES} axes")));
+        }
+        Ok(vec![Desc::new(shape, x.dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let fill = if let PadMode::Constant(value) = self.mode { value } else { 0.0 };
+        Ok(vec![x.gather(self.shape(x.shape())?, &sources(x.shape(), &self.pads, self.mode), fill)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let mut ways: Vec<_> = self.row_major(site).into_iter().chain(self.channels_last(site)).collect();
+        if site.is_channels_last(0) {
+            ways.reverse();
+        }
+        Ok(ways)
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,135 @@
+//! `pixel_shuffle` and `pixel_unshuffle`: channels to pixels and back.
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+pub use crate::reference::pixel_shuffle::Order;
+use crate::reference::pixel_shuffle::deep_indices;
+use crate::shape::Desc;
+use crate::tensor::Tensor;
+
+static SHUFFLE: Kernel = kernel!("pixel_shuffle", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&SHUFFLE];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html>
+///
+/// Input: `[n, c r r, h, w]` of any type. Output: `[n, c, h r, w r]`, r being the factor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PixelShuffle {
+    /// r: how many pixels along each axis one becomes.
+    pub factor: usize,
+    /// Where a pixel's parts lie among the channels.
+    pub order: Order,
+}
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html>
+///
+/// Input: `[n, c, h r, w r]` of any type. Output: `[n, c r r, h, w]`, r being the factor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PixelUnshuffle {
+    /// r: how many pixels along each axis become one.
+    pub factor: usize,
+    /// Where a pixel's parts lie among the channels.
+    pub order: Order,
+}
+
+/// The one input's shape, if it is an image.
+fn image(op: &dyn Op, inputs: &[Desc]) -> Result<[usize; 4]> {
+    expect_inputs(op, inputs, 1..=1)?;
+    inputs[0].shape[..].try_into().map_err(|_| Error::shape("the input must be [n, c, h, w]"))
+}
+
+/// The launch that shuffles `[n, c r r, h, w]` to `[n, c, h r, w r]`, or back.
+fn launch([n, c, h, w]: [usize; 4], r: usize, order: Order, unshuffle: bool) -> Launch {
+    let [step_c, step_part] = order.steps(r * r, c);
+    Launch::flat(&SHUFFLE, n * c * h * w * r * r, params!(n, c, h, w, r, step_c, step_part))
+        .set("UNSHUFFLE", u8::from(unshuffle))
+        .reads([Arg::Input(0)])
+        .writes([Arg::Output(0)])
+}
+
+impl PixelShuffle {
+    /// `[n, c, h, w]` of an input `[n, c r r, h, w]`.
+    fn sizes(&self, inputs: &[Desc]) -> Result<[usize; 4]> {
+        let [n, c, h, w] = image(self, inputs)?;
+        let parts = self.factor.checked_mul(self.factor).filter(|&p| p > 0 && c.is_multiple_of(p));
+        let Some(parts) = parts else {
+            return Err(Error::shape(format!("{c} channels are no multiple of {}^2", self.factor)));
+        };
+        Ok([n, c / parts, h, w])
+    }
+}
+
+impl Op for PixelShuffle {
+    fn name(&self) -> &'static str {
+        "pixel_shuffle"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        let ([n, c, h, w], r) = (self.sizes(inputs)?, self.factor);
+        let too_large = || Error::unsupported(format!("the factor {r} makes the image too large"));
+        let sides = h.checked_mul(r).zip(w.checked_mul(r)).ok_or_else(too_large)?;
+        Ok(vec![Desc::new([n, c, sides.0, sides.1], inputs[0].dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let sizes = self.sizes(&[inputs[0].desc()])?;
+        let [n, c, h, w] = sizes;
+        let from: Vec<_> = deep_indices(sizes, self.factor, self.order).into_iter().map(Some).collect();
+        Ok(vec![inputs[0].gather([n, c, h * self.factor, w * self.factor], &from, 0.0)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, false);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+impl PixelUnshuffle {
+    /// `[n, c, h, w]` of an input `[n, c, h r, w r]`.
+    fn sizes(&self, inputs: &[Desc]) -> Result<[usize; 4]> {
+        let [n, c, h, w] = image(self, inputs)?;
+        let r = self.factor;
+        if r == 0 || !h.is_multiple_of(r) || !w.is_multiple_of(r) {
+            return Err(Error::shape(format!("{h} x {w} pixels are no multiple of {r}")));
+        }
+        Ok([n, c, h / r, w / r])
+    }
+}
+
+impl Op for PixelUnshuffle {
+    fn name(&self) -> &'static str {
+        "pixel_unshuffle"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        let [n, c, h, w] = self.sizes(inputs)?;
+        let channels = self.factor.checked_mul(self.factor).and_then(|parts| parts.checked_mul(c));
+        let Some(channels) = channels else {
+            return Err(Error::unsupported(format!("the factor {} makes too many channels", self.factor)));
+        };
+        Ok(vec![Desc::new([n, channels, h, w], inputs[0].dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let sizes = self.sizes(&[inputs[0].desc()])?;
+        let [n, c, h, w] = sizes;
+        let mut from = vec![None; inputs[0].numel()];
+        for (wide, deep) in deep_indices(sizes, self.factor, self.order).into_iter().enumerate() {
+            from[deep] = Some(wide);
+        }
+        Ok(vec![inputs[0].gather([n, c * self.factor * self.factor, h, w], &from, 0.0)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, true);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,161 @@
+//! `interpolate` and ONNX's `Resize` and `Upsample`, over the height and the width of images.
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, params};
+use crate::reference::resize::{Axis, resize};
+pub use crate::reference::resize::{Coordinates, ResizeMode, Rounding};
+use crate::reference::{TINY, gamma};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static RESIZE: Kernel = kernel!("resize", INDEX);
+static RESIZE_C4: Kernel = kernel!("resize_c4", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&RESIZE, &RESIZE_C4];
+
+/// The most taps an output may have along an axis: antialiasing needs that many when it shrinks much.
+const MAX_TAPS: usize = 1 << 12;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html>,
+/// <https://onnx.ai/onnx/operators/onnx__Resize.html>
+///
+/// Input: x `[n, c, ih, iw]`. Output `[n, c, size[0], size[1]]`. PyTorch's modes are
+///
+/// | PyTorch | mode | coordinates |
+/// |---|---|---|
+/// | nearest | `Nearest(Floor)` | `TorchNearest` |
+/// | nearest-exact | `Nearest(Floor)` | `TorchNearestExact` |
+/// | bilinear, bicubic | `Linear`, `Cubic(-0.75)` | `HalfPixel`, or `AlignCorners` with scale `None` |
+/// | .. with antialias | the same | and `antialias` and `exclude_outside` |
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resize2d {
+    /// Height and width of the output.
+    pub size: [usize; 2],
+    /// How values between pixels are made.
+    pub mode: ResizeMode,
+    /// Where the output's pixels lie in the input.
+    pub coordinates: Coordinates,
+    /// Outputs an input, vertical and horizontal, where coordinates shall use this and not the ratio of the sizes:
+    /// PyTorch's `scale_factor`, ONNX's `scales`.
+    pub scale: Option<[f64; 2]>,
+    /// Taps outside the image weigh nothing, instead of repeating its border.
+    pub exclude_outside: bool,
+    /// Widens the filter when shrinking; `Nearest` has none.
+    pub antialias: bool,
+}
+
+impl Resize2d {
+    /// The ratio of the sizes, nothing excluded, no antialiasing.
+    pub fn new(size: [usize; 2], mode: ResizeMode, coordinates: Coordinates) -> Resize2d {
+        Resize2d { size, mode, coordinates, scale: None, exclude_outside: false, antialias: false }
+    }
+
+    fn axes(&self, x: &[usize]) -> [Axis; 2] {
+        [0, 1].map(|axis| Axis {
+            inputs: x[2 + axis],
+            outputs: self.size[axis],
+            scale: self.scale.map(|s| s[axis]),
+            mode: self.mode,
+            coordinates: self.coordinates,
+            roi: match self.coordinates {
+                Coordinates::TfCropAndResize { roi, .. } => [roi[axis].into(), roi[2 + axis].into()],
+                _ => [0.0, 1.0],
+            },
+            exclude_outside: self.exclude_outside,
+            antialias: self.antialias,
+        })
+    }
+
+    fn outside(&self) -> f32 {
+        match self.coordinates {
+            Coordinates::TfCropAndResize { extrapolation_value, .. } => extrapolation_value,
+            _ => 0.0,
+        }
+    }
+
+    fn evaluate(&self, x: &Tensor, outside: f32, weigh: impl Fn(f64) -> f64 + Sync) -> Vec<f64> {
+        resize(x.f32s(), x.shape()[0] * x.shape()[1], &self.axes(x.shape()), outside, weigh)
+    }
+
+    fn launch(&self, x: &[usize], layout: Layout) -> Launch {
+        let axes = self.axes(x);
+        let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.size);
+        let [taps_y, taps_x] = axes.map(|a| a.tap_count());
+        let fields = params!(ih, iw, oh, ow, taps_y, taps_x, outside: self.outside());
+        let (kernel, head, invocations) = match layout {
+            Layout::RowMajor => (&RESIZE, params!(planes: n * c), n * c * oh * ow),
+            Layout::ChannelsLast => (&RESIZE_C4, params!(n, c), n * c.div_ceil(4) * oh * ow),
+        };
+        Launch::flat(kernel, invocations, Params(head.0.into_iter().chain(fields.0).collect()))
+            .tables(axes.map(|a| table(&a)))
+            .reads([Arg::Input(0), Arg::Table(0), Arg::Table(1)])
+            .writes([Arg::Output(0)])
+    }
+}
+
+/// The taps of every output of an axis as the kernels have them: index and weight; `u32::MAX` where there are none.
+fn table(axis: &Axis) -> Vec<u32> {
+    let none = || vec![u32::MAX; 2 * axis.tap_count()];
+    let words = |o| match axis.taps(o) {
+        Some(taps) => taps.iter().flat_map(|t| [t.at as u32, (t.weight as f32).to_bits()]).collect(),
+        None => none(),
+    };
+    (0..axis.outputs).flat_map(words).collect()
+}
+
+impl Op for Resize2d {
+    fn name(&self) -> &'static str {
+        "resize2d"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let &[n, c, ih, iw] = &inputs[0].shape[..] else {
+            return Err(Error::shape("the input must be [n, c, h, w]"));
+        };
+        if inputs[0].dtype != DType::F32 {
+            return Err(Error::unsupported(format!("resize2d of {} (f32 only)", inputs[0])));
+        }
+        let [oh, ow] = self.size;
+        if [ih, iw, oh, ow].contains(&0) {
+            return Err(Error::shape(format!("{ih} x {iw} pixels to {oh} x {ow}: none of these may be 0")));
+        }
+        if let Some(scale) = self.scale.filter(|s| s.iter().any(|v| !(v.is_finite() && *v > 0.0))) {
+            return Err(Error::argument(format!("the scale {scale:?} must be positive")));
+        }
+        if let Coordinates::TfCropAndResize { roi, .. } = self.coordinates
+            && roi.iter().any(|v| !v.is_finite())
+        {
+            return Err(Error::argument(format!("the region {roi:?} must be finite")));
+        }
+        if self.axes(&inputs[0].shape).iter().any(|a| a.tap_count() > MAX_TAPS) {
+            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TAPS} taps an axis");
+            return Err(Error::unsupported(text));
+        }
+        Ok(vec![Desc::f32([n, c, oh, ow])])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let y = self.evaluate(x, self.outside(), |w| w).into_iter().map(|v| v as f32).collect::<Vec<_>>();
+        Ok(vec![Tensor::of([x.shape()[0], x.shape()[1], self.size[0], self.size[1]], y)])
+    }
+    /// Nearest copies. Else |error| <= gamma_(Ky + Kx + 2) sum |wy| |wx| |x| for Ky x Kx taps: two weights are rounded to
+    /// f32, a row is Kx products and additions, the rows are Ky; every product may be flushed.
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        if matches!(self.mode, ResizeMode::Nearest(_)) {
+            return Ok(vec![vec![0.0; outputs[0].numel()]]);
+        }
+        let [ky, kx] = self.axes(inputs[0].shape()).map(|a| a.tap_count());
+        let (scale, flushed) = (gamma(ky + kx + 2), TINY * (2 * ky * kx) as f64);
+        let sums = self.evaluate(&inputs[0].map(f32::abs), 0.0, f64::abs);
+        Ok(vec![sums.into_iter().map(|s| (s * scale + flushed) as f32).collect()])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0].shape;
+        Ok(Alternative::in_both_layouts(site, |layout| vec![self.launch(x, layout)]))
+    }
+    fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
+        let [ky, kx] = self.axes(&inputs[0].shape).map(|a| a.tap_count());
+        if matches!(self.mode, ResizeMode::Nearest(_)) { 0 } else { 2 * (outputs[0].numel() * ky * (kx + 1)) as u64 }
+    }
+}

@@ -1,0 +1,91 @@
+use convgpu::ops::pad::{Pad, PadMode};
+use convgpu::{Op, Tensor};
+
+use crate::support::{Rng, check, check_channels_last, check_golden, golden};
+
+const MODES: [PadMode; 4] = [PadMode::Constant(0.5), PadMode::Reflect, PadMode::Replicate, PadMode::Circular];
+
+#[test]
+fn every_mode_pads_and_crops() {
+    let mut rng = Rng(1);
+    for mode in MODES {
+        for pads in [[[2, 1], [0, 3]], [[-1, 4], [3, -2]], [[-2, -1], [0, 0]], [[0, 4], [4, 0]]] {
+            let images = [[0, 0], [0, 0]].into_iter().chain(pads).collect();
+            check(Pad { pads: images, mode }, &[rng.tensor(&[2, 3, 5, 7])], true);
+            check(Pad { pads: pads.to_vec(), mode }, &[rng.tensor(&[5, 6])], true);
+        }
+        let all = vec![[1, 0], [0, 1], [1, 1], [0, 0], [1, -1], [-1, 1]];
+        check(Pad { pads: all, mode }, &[rng.tensor(&[2, 3, 4, 2, 5, 3])], true);
+    }
+}
+
+#[test]
+fn seven_axes_fold_to_six() {
+    let pads = vec![[1, 0], [0, 0], [0, 0], [0, 0], [0, 2], [0, 0], [1, 1]];
+    check(Pad { pads, mode: PadMode::Replicate }, &[Rng(2).tensor(&[2, 3, 1, 2, 3, 2, 2])], true);
+}
+
+#[test]
+fn infinities_and_other_types() {
+    let mut rng = Rng(3);
+    let pads = vec![[0, 0], [0, 0], [1, 0], [0, 2]];
+    for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+        check(Pad { pads: pads.clone(), mode: PadMode::Constant(value) }, &[rng.tensor(&[1, 3, 2, 5])], true);
+    }
+    let op = Pad { pads: vec![[1, 0], [-1, 2]], mode: PadMode::Constant(-7.0) };
+    check(op.clone(), &[Tensor::new([2, 3], vec![1i32, 2, 3, 4, 5, 6]).unwrap()], true);
+    check(op.clone(), &[Tensor::new([2, 3], vec![1i64, 2, 3, 4, 5, 6]).unwrap()], true);
+    check(op, &[Tensor::new([2, 3], vec![true, false, false, true, true, false]).unwrap()], true);
+}
+
+#[test]
+fn empty_tensors() {
+    let op = |pads: &[[i64; 2]], value| Pad { pads: pads.to_vec(), mode: PadMode::Constant(value) };
+    check(op(&[[1, 2], [0, 1]], 3.0), &[Tensor::zeros([0, 2])], true);
+    check(op(&[[0, 0], [-1, -1]], 3.0), &[Tensor::zeros([3, 2])], true);
+    check(op(&[], 3.0), &[Tensor::scalar(2.0)], true);
+}
+
+#[test]
+fn padding_lanes_stay_zero() {
+    for mode in [PadMode::Constant(3.0), PadMode::Reflect] {
+        check_channels_last(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 3]], mode }, [2, 5, 4, 6]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let refuses = |pads: &[[i64; 2]], mode| {
+        let op = Pad { pads: pads.to_vec(), mode };
+        assert!(op.outputs(&[Tensor::zeros([3, 4]).desc()]).is_err(), "{op:?}");
+    };
+    refuses(&[[1, 1]], PadMode::Replicate);
+    refuses(&[[0, 3], [0, 0]], PadMode::Reflect);
+    refuses(&[[4, 0], [0, 0]], PadMode::Circular);
+    refuses(&[[-2, -2], [0, 0]], PadMode::Constant(0.0));
+    for mode in MODES {
+        refuses(&[[i64::MAX, i64::MAX], [0, 0]], mode);
+        refuses(&[[i64::MIN, 0], [0, 0]], mode);
+    }
+    let op = Pad { pads: vec![[1, 0]], mode: PadMode::Replicate };
+    assert!(op.outputs(&[Tensor::zeros([0]).desc()]).is_err());
+}
+
+#[test]
+fn pytorch_agrees() {
+    let mut ran = 0;
+    for case in golden("elementwise").iter().filter(|c| c.op == "pad2d") {
+        let p: Vec<i64> = case.list("pad").iter().map(|&v| v as i64).collect();
+        let mode = match case.params["mode"].as_str().unwrap() {
+            "constant" => PadMode::Constant(case.f32("value")),
+            "reflect" => PadMode::Reflect,
+            "replicate" => PadMode::Replicate,
+            "circular" => PadMode::Circular,
+            other => panic!("{other}"),
+        };
+        let op = Pad { pads: vec![[0, 0], [0, 0], [p[2], p[3]], [p[0], p[1]]], mode };
+        check_golden(case, op, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
+        ran += 1;
+    }
+    assert_eq!(ran, 4);
+}

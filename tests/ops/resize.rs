@@ -1,0 +1,135 @@
+use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use convgpu::{Op, Tensor};
+
+use crate::support::{Rng, check, check_channels_last, check_golden, golden};
+
+const ROUNDINGS: [Rounding; 4] =
+    [Rounding::RoundPreferFloor, Rounding::RoundPreferCeil, Rounding::Floor, Rounding::Ceil];
+
+const CROP: Coordinates = Coordinates::TfCropAndResize { roi: [-0.25, 0.1, 0.75, 1.2], extrapolation_value: 7.0 };
+
+const COORDINATES: [Coordinates; 6] = [
+    Coordinates::HalfPixel,
+    Coordinates::HalfPixelSymmetric,
+    Coordinates::PytorchHalfPixel,
+    Coordinates::Asymmetric,
+    Coordinates::AlignCorners,
+    CROP,
+];
+
+/// A size that need not divide, with or without the scale it came from.
+fn random(rng: &mut Rng, [ih, iw]: [usize; 2], mode: ResizeMode, coordinates: Coordinates) -> Resize2d {
+    let scale = [0.3 + rng.int(0, 9) as f64 * 0.31, 0.4 + rng.int(0, 9) as f64 * 0.29];
+    let size = [(ih as f64 * scale[0]) as usize, (iw as f64 * scale[1]) as usize].map(|n| n.max(1));
+    let scale = (rng.int(0, 1) == 1).then_some(scale);
+    Resize2d { scale, exclude_outside: rng.int(0, 1) == 1, ..Resize2d::new(size, mode, coordinates) }
+}
+
+#[test]
+fn nearest_is_exact() {
+    let mut rng = Rng(1);
+    for coordinates in COORDINATES.into_iter().chain([Coordinates::TorchNearest, Coordinates::TorchNearestExact]) {
+        for rounding in ROUNDINGS {
+            let op = random(&mut rng, [7, 11], ResizeMode::Nearest(rounding), coordinates);
+            check(op, &[rng.integers(&[2, 5, 7, 11])], true);
+        }
+    }
+}
+
+/// Doubling has weights of quarters, so integers stay exact.
+#[test]
+fn doubled_integers_are_exact() {
+    let x = Rng(2).integers(&[2, 5, 7, 11]);
+    check(Resize2d::new([14, 22], ResizeMode::Linear, Coordinates::HalfPixel), &[x.clone()], true);
+    check(Resize2d::new([13, 21], ResizeMode::Linear, Coordinates::AlignCorners), &[x], true);
+}
+
+#[test]
+fn random_cases_within_bounds() {
+    let mut rng = Rng(3);
+    for coordinates in COORDINATES {
+        for mode in [ResizeMode::Linear, ResizeMode::Cubic(-0.75), ResizeMode::Cubic(-0.5)] {
+            for antialias in [false, true] {
+                let op = Resize2d { antialias, ..random(&mut rng, [9, 13], mode, coordinates) };
+                check(op, &[rng.tensor(&[2, 5, 9, 13])], false);
+            }
+        }
+    }
+}
+
+#[test]
+fn padding_lanes_stay_zero() {
+    let nearest = ResizeMode::Nearest(Rounding::Floor);
+    check_channels_last(Resize2d::new([5, 17], nearest, CROP), [2, 5, 9, 11]);
+    check_channels_last(Resize2d::new([14, 22], ResizeMode::Linear, Coordinates::HalfPixel), [2, 5, 7, 11]);
+}
+
+/// One row 0, 1, 2, .. resized: a nearest mode then shows the pixels it picks.
+fn picks(inputs: usize, outputs: usize, rounding: Rounding, coordinates: Coordinates) -> Vec<f32> {
+    let x = Tensor::new([1, 1, 1, inputs], (0..inputs).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
+    let op = Resize2d::new([1, outputs], ResizeMode::Nearest(rounding), coordinates);
+    op.reference(&[x]).unwrap()[0].as_f32().unwrap().to_vec()
+}
+
+#[test]
+fn halves_round_as_named() {
+    // Coordinates 0.5, 2.5, 4.5.
+    assert_eq!(picks(6, 3, Rounding::RoundPreferFloor, Coordinates::HalfPixel), [0.0, 2.0, 4.0]);
+    assert_eq!(picks(6, 3, Rounding::RoundPreferCeil, Coordinates::HalfPixel), [1.0, 3.0, 5.0]);
+    assert_eq!(picks(6, 3, Rounding::Floor, Coordinates::HalfPixel), [0.0, 2.0, 4.0]);
+    assert_eq!(picks(6, 3, Rounding::Ceil, Coordinates::HalfPixel), [1.0, 3.0, 5.0]);
+    // Every third coordinate is an integer, whatever the size.
+    for n in [5, 49, 99, 1001] {
+        let thirds = picks(n, 3 * n, Rounding::Floor, Coordinates::Asymmetric);
+        assert!(thirds.iter().enumerate().all(|(o, &i)| i == (o / 3) as f32), "{n}");
+    }
+}
+
+/// Shrinking 0 1 2 3 4 5 to a third with antialiasing: triangles of half-width 3 about 1 and 4, cut at the border.
+#[test]
+fn antialiasing_by_hand() {
+    let x = Tensor::new([1, 1, 1, 6], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+    let op = Resize2d {
+        antialias: true,
+        exclude_outside: true,
+        ..Resize2d::new([1, 2], ResizeMode::Linear, Coordinates::HalfPixel)
+    };
+    let y = op.reference(&[x]).unwrap()[0].as_f32().unwrap().to_vec();
+    let first = (1.0 * 3.0 + 2.0 * 2.0 + 3.0) / (2.0 + 3.0 + 2.0 + 1.0);
+    assert_eq!(y, [first as f32, (5.0 - first) as f32]);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let op = Resize2d::new([3, 4], ResizeMode::Linear, Coordinates::HalfPixel);
+    let refuses = |op: &Resize2d, shape: &[usize]| assert!(op.outputs(&[Tensor::zeros(shape).desc()]).is_err());
+    refuses(&op, &[2, 3, 4]);
+    refuses(&op, &[1, 2, 0, 4]);
+    refuses(&Resize2d { size: [0, 3], ..op.clone() }, &[1, 2, 3, 4]);
+    refuses(&Resize2d { scale: Some([0.0, 1.0]), ..op.clone() }, &[1, 2, 3, 4]);
+    refuses(&Resize2d { scale: Some([1e-9, 1.0]), antialias: true, ..op.clone() }, &[1, 2, 3, 4]);
+    check(op, &[Tensor::zeros([0, 2, 3, 4])], true);
+}
+
+#[test]
+fn pytorch_agrees() {
+    let mut ran = 0;
+    for case in golden("upsample2d").iter().filter(|c| c.op == "interpolate") {
+        let out = case.get("out").unwrap();
+        let align_corners = case.params["align_corners"].as_bool() == Some(true);
+        let (mode, coordinates) = match case.params["mode"].as_str().unwrap() {
+            "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
+            "nearest-exact" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
+            "bilinear" => (ResizeMode::Linear, Coordinates::HalfPixel),
+            "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::HalfPixel),
+            other => panic!("{other}"),
+        };
+        let coordinates = if align_corners { Coordinates::AlignCorners } else { coordinates };
+        let scale = case.params["scale_factor"].as_array().filter(|_| !align_corners);
+        let scale = scale.map(|s| [0, 1].map(|i| s[i].as_f64().unwrap()));
+        let op = Resize2d { scale, ..Resize2d::new([out.shape()[2], out.shape()[3]], mode, coordinates) };
+        check_golden(case, op, &case.input_tensors(), std::slice::from_ref(out));
+        ran += 1;
+    }
+    assert_eq!(ran, 32);
+}
