@@ -2,6 +2,7 @@
 
 mod conv;
 mod pool;
+mod resample;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -13,6 +14,7 @@ use crate::session::{CompileOptions, Compiled};
 
 pub use conv::*;
 pub use pool::*;
+pub use resample::*;
 
 /// Compiled graphs kept for reuse, the oldest leaving first.
 const KEPT_SESSIONS: usize = 256;

@@ -6,10 +6,16 @@ use super::{Graph, ValueId};
 use crate::error::{Error, Result};
 use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
 use crate::ops::reshape::Reshape;
+use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use crate::ops::unary::{Activation, Unary};
-use crate::options::{AvgPool2dOptions, Conv1dOptions, Conv2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair};
+use crate::options::{
+    AvgPool2dOptions, Conv1dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Padding, PaddingMode, Pair,
+    Scale,
+};
 
 impl Graph {
     /// A name for the next node of this kind: the scope, the kind, a running number.
@@ -129,8 +135,48 @@ impl Graph {
         self.layer(AdaptivePool2d { output: output.into().0, kind: Kind::Max }, &[x])
     }
 
-    fn pad2d(&mut self, _: ValueId, mode: PaddingMode, _: [usize; 4]) -> Result<ValueId> {
-        Err(Error::unsupported(format!("padding mode {mode:?}")))
+    /// `[n, c, h, w]` with rows and columns added: top, bottom, left, right.
+    pub fn pad2d(&mut self, x: ValueId, mode: PaddingMode, [top, bottom, left, right]: [usize; 4]) -> Result<ValueId> {
+        let mode = match mode {
+            PaddingMode::Zeros => PadMode::Constant(0.0),
+            PaddingMode::Reflect => PadMode::Reflect,
+            PaddingMode::Replicate => PadMode::Replicate,
+            PaddingMode::Circular => PadMode::Circular,
+        };
+        let pair = |a: usize, b: usize| [a as i64, b as i64];
+        self.layer(Pad { pads: vec![[0, 0], [0, 0], pair(top, bottom), pair(left, right)], mode }, &[x])
+    }
+
+    /// `[n, c, h, w]` resampled to another height and width.
+    pub fn interpolate(&mut self, x: ValueId, to: Scale, mode: InterpolateMode) -> Result<ValueId> {
+        let &[_, _, h, w] = self.shape(x) else {
+            return Err(Error::shape(format!("interpolate takes [n, c, h, w], not {:?}", self.shape(x))));
+        };
+        let (size, scale) = match to {
+            Scale::Size(size) => (size, None),
+            Scale::Factor(f) if f.iter().any(|f| !(f.is_finite() && *f > 0.0)) => {
+                return Err(Error::argument(format!("scale factors {f:?} must be positive")));
+            }
+            Scale::Factor([y, x]) => ([(h as f64 * y) as usize, (w as f64 * x) as usize], Some([y, x])),
+        };
+        let (mode, coordinates) = match mode {
+            InterpolateMode::Nearest => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
+            InterpolateMode::NearestExact => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
+            InterpolateMode::Bilinear { align_corners } => (ResizeMode::Linear, corners(align_corners)),
+            InterpolateMode::Bicubic { align_corners } => (ResizeMode::Cubic(-0.75), corners(align_corners)),
+        };
+        let scale = scale.filter(|_| coordinates != Coordinates::AlignCorners);
+        self.layer(Resize2d { scale, ..Resize2d::new(size, mode, coordinates) }, &[x])
+    }
+
+    /// `[n, c r r, h, w]` to `[n, c, h r, w r]`.
+    pub fn pixel_shuffle(&mut self, x: ValueId, factor: usize) -> Result<ValueId> {
+        self.layer(PixelShuffle { factor, order: Order::ChannelFirst }, &[x])
+    }
+
+    /// `[n, c, h r, w r]` to `[n, c r r, h, w]`.
+    pub fn pixel_unshuffle(&mut self, x: ValueId, factor: usize) -> Result<ValueId> {
+        self.layer(PixelUnshuffle { factor, order: Order::ChannelFirst }, &[x])
     }
 
     /// The same elements under another shape.
@@ -164,6 +210,10 @@ impl Graph {
     pub fn activation(&mut self, x: ValueId, f: Activation) -> Result<ValueId> {
         self.layer(Unary(f), &[x])
     }
+}
+
+fn corners(align: bool) -> Coordinates {
+    if align { Coordinates::AlignCorners } else { Coordinates::HalfPixel }
 }
 
 fn max_pool2d(kernel: Pair, o: &MaxPool2dOptions, indices: Indices) -> Result<MaxPool2d> {

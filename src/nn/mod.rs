@@ -5,6 +5,7 @@ mod activation;
 mod conv;
 mod linear;
 mod pool;
+mod resample;
 mod sequential;
 mod state;
 
@@ -20,6 +21,7 @@ pub use activation::*;
 pub use conv::{Conv1d, Conv2d};
 pub use linear::{Dropout, Flatten, Linear};
 pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
+pub use resample::{PixelShuffle, Upsample};
 pub use sequential::Sequential;
 pub use state::{Slot, SlotKind, manual_seed};
 
