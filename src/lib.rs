@@ -23,6 +23,7 @@ pub mod verify;
 pub use device::{Device, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::Graph;
+pub use model::Model;
 pub use ops::{Alternative, Epilogue, Op, Site};
 pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
 pub use shape::{DType, Desc, Layout};

@@ -1,3 +1,11 @@
 //! Files: networks and weights.
 
+mod import;
+pub mod onnx;
+mod order;
+pub mod proto;
 pub mod safetensors;
+pub(crate) mod tensor_proto;
+
+pub use onnx::Model;
+pub use tensor_proto::tensor_from_bytes;

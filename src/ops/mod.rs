@@ -13,6 +13,7 @@ use crate::tensor::Tensor;
 
 pub mod adaptive_pool2d;
 pub mod batch_norm;
+pub mod catalog;
 pub mod conv2d;
 pub mod epilogue;
 pub mod group_norm;

@@ -1,0 +1,73 @@
+//! Element-wise functions of one tensor.
+
+use super::operators::Operator;
+use super::{Import, NodeView, Val};
+use crate::error::{Error, Result};
+use crate::ops::unary::{Activation, Unary};
+
+/// What PyTorch takes for infinity in softplus; ONNX has no threshold.
+const NO_THRESHOLD: f32 = f32::INFINITY;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Abs", &[], |i, n| unary(i, n, Activation::Abs)),
+    Operator::new("Ceil", &[], |i, n| unary(i, n, Activation::Ceil)),
+    Operator::new("Celu", &["alpha"], |i, n| unary(i, n, Activation::Celu { alpha: n.float("alpha", 1.0)? })),
+    Operator::new("Elu", &["alpha"], |i, n| unary(i, n, Activation::Elu { alpha: n.float("alpha", 1.0)? })),
+    Operator::new("Erf", &[], |i, n| unary(i, n, Activation::Erf)),
+    Operator::new("Exp", &[], |i, n| unary(i, n, Activation::Exp)),
+    Operator::new("Floor", &[], |i, n| unary(i, n, Activation::Floor)),
+    Operator::new("Gelu", &["approximate"], gelu),
+    Operator::new("HardSigmoid", &["alpha", "beta"], hard_sigmoid),
+    Operator::new("HardSwish", &[], |i, n| unary(i, n, Activation::HardSwish)),
+    Operator::new("LeakyRelu", &["alpha"], leaky_relu),
+    Operator::new("Log", &[], |i, n| unary(i, n, Activation::Log)),
+    Operator::new("Mish", &[], |i, n| unary(i, n, Activation::Mish)),
+    Operator::new("Neg", &[], |i, n| unary(i, n, Activation::Neg)),
+    Operator::new("Reciprocal", &[], |i, n| unary(i, n, Activation::Reciprocal)),
+    Operator::new("Relu", &[], |i, n| unary(i, n, Activation::Relu)),
+    Operator::new("Round", &[], |i, n| unary(i, n, Activation::Round)),
+    Operator::new("Selu", &["alpha", "gamma"], selu),
+    Operator::new("Sigmoid", &[], |i, n| unary(i, n, Activation::Sigmoid)),
+    Operator::new("Sign", &[], |i, n| unary(i, n, Activation::Sign)),
+    Operator::new("Softplus", &[], softplus),
+    Operator::new("Softsign", &[], |i, n| unary(i, n, Activation::Softsign)),
+    Operator::new("Sqrt", &[], |i, n| unary(i, n, Activation::Sqrt)),
+    Operator::new("Swish", &["alpha"], |i, n| unary(i, n, Activation::Swish { beta: n.float("alpha", 1.0)? })),
+    Operator::new("Tanh", &[], |i, n| unary(i, n, Activation::Tanh)),
+    Operator::new("ThresholdedRelu", &["alpha"], thresholded_relu),
+];
+
+fn unary(import: &mut Import, node: &NodeView, f: Activation) -> Result<Vec<Val>> {
+    Ok(vec![import.apply(Unary(f), &[node.input(0)?])?])
+}
+
+fn gelu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let f = match node.string("approximate", "none")? {
+        "none" => Activation::Gelu,
+        "tanh" => Activation::GeluTanh,
+        other => return Err(Error::unsupported(format!("Gelu with approximate = {other}"))),
+    };
+    unary(import, node, f)
+}
+
+fn hard_sigmoid(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let f = Activation::HardSigmoid { alpha: node.float("alpha", 0.2)?, beta: node.float("beta", 0.5)? };
+    unary(import, node, f)
+}
+
+fn leaky_relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    unary(import, node, Activation::LeakyRelu { slope: node.float("alpha", 0.01)? })
+}
+
+fn selu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (alpha, gamma) = (node.float("alpha", 1.673_263_2)?, node.float("gamma", 1.050_701)?);
+    unary(import, node, Activation::Selu { alpha, gamma })
+}
+
+fn softplus(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    unary(import, node, Activation::Softplus { beta: 1.0, threshold: NO_THRESHOLD })
+}
+
+fn thresholded_relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    unary(import, node, Activation::ThresholdedRelu { alpha: node.float("alpha", 1.0)? })
+}

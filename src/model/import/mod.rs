@@ -1,0 +1,273 @@
+//! ONNX nodes to operators: with the shapes known, each node becomes nodes of a [`Graph`], or vanishes because all it
+//! reads is known and it is evaluated here.
+//!
+//! One file for each family of operators; each exports a table of them, which [`operators`] joins.
+
+use std::collections::{HashMap, HashSet};
+
+use super::onnx::Model;
+use super::proto::NodeProto;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::kernel::MAX_ELEMENTS;
+use crate::graph::{Graph, ValueId};
+use crate::ops::Op;
+use crate::ops::reshape::Reshape;
+use crate::session::Given;
+use crate::shape::{DType, Desc};
+use crate::tensor::{Data, Tensor};
+
+mod activation;
+pub(super) mod constant;
+mod conv;
+mod node_view;
+pub(super) mod operators;
+mod pool;
+mod reshape;
+pub(super) mod trace;
+mod window;
+
+pub(super) use node_view::NodeView;
+use operators::{Operator, table};
+
+/// Elements that the known results of one model may take together: 1 GiB of floats.
+const FOLDED_ELEMENTS: usize = 1 << 28;
+
+/// Floating-point operations that computing a known result here may take, beyond a few an element.
+const FOLDED_FLOPS: u64 = 1 << 24;
+
+/// A value while nodes are lowered.
+#[derive(Clone, Debug)]
+pub(crate) enum Val {
+    /// Known now, on the host.
+    Known(Tensor),
+    /// Computed on the device in every run.
+    Computed(ValueId, Desc),
+}
+
+impl Val {
+    pub fn desc(&self) -> Desc {
+        match self {
+            Val::Known(t) => t.desc(),
+            Val::Computed(_, desc) => desc.clone(),
+        }
+    }
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Val::Known(t) => t.shape(),
+            Val::Computed(_, desc) => &desc.shape,
+        }
+    }
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+    pub fn dtype(&self) -> DType {
+        match self {
+            Val::Known(t) => t.dtype(),
+            Val::Computed(_, desc) => desc.dtype,
+        }
+    }
+    pub fn known(&self) -> Option<&Tensor> {
+        match self {
+            Val::Known(t) => Some(t),
+            Val::Computed(..) => None,
+        }
+    }
+    /// The one element of a known f32 tensor.
+    pub fn known_scalar(&self) -> Option<f32> {
+        match self.known()?.as_f32() {
+            Ok(&[x]) => Some(x),
+            _ => None,
+        }
+    }
+}
+
+impl From<Tensor> for Val {
+    fn from(t: Tensor) -> Val {
+        Val::Known(t)
+    }
+}
+
+/// The graph in the making.
+pub(crate) struct Import<'m> {
+    graph: Graph,
+    /// The node being lowered.
+    node: String,
+    /// Constants of the model by the address of their elements.
+    names: HashMap<usize, &'m str>,
+    /// Constants already in the graph, by the address of their elements (which the graph keeps alive) and shape.
+    constants: HashMap<(usize, Vec<usize>), ValueId>,
+    /// Elements that known results may still take.
+    budget: usize,
+}
+
+/// The network that `model` is for these inputs.
+pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
+    let names = model.constants.iter().map(|(name, t)| (address(t), name.as_str())).collect();
+    let mut import =
+        Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), budget: FOLDED_ELEMENTS };
+    let mut values: HashMap<&str, Val> = HashMap::new();
+    values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
+    for Given { name, desc, value } in inputs {
+        let value = match value {
+            Some(tensor) => tensor.clone().into(),
+            None => Val::Computed(import.graph.input(*name, desc.clone())?, desc.clone()),
+        };
+        values.insert(name, value);
+    }
+    let mut problems = vec![];
+    for node in &model.nodes {
+        let known = |name: &String| name.is_empty() || values.contains_key(name.as_str());
+        if !node.input.iter().all(known) {
+            continue; // what it reads comes from a node with a problem
+        }
+        match import.lower_node(model, node, &values) {
+            Ok(outputs) => {
+                let named = node.output.iter().map(String::as_str).zip(outputs);
+                values.extend(named.filter(|(name, _)| !name.is_empty()));
+            }
+            Err(e) if e.kind() == ErrorKind::Unsupported => problems.push(e.at(node.name())),
+            Err(e) => return Err(e.at(node.name())),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(unsupported(&problems.iter().map(Error::to_string).collect::<Vec<_>>()));
+    }
+    for output in model.outputs() {
+        import.node.clone_from(&output.name);
+        let id = import.id(&values[output.name.as_str()])?;
+        import.graph.output(&output.name, id);
+    }
+    Ok(without_dead_nodes(import.graph))
+}
+
+/// One error for everything that is unsupported.
+fn unsupported(problems: &[String]) -> Error {
+    Error::unsupported(format!("the model needs what is not supported:\n  {}", problems.join("\n  ")))
+}
+
+/// Drops nodes that no output depends on: they served shapes, which are known now.
+fn without_dead_nodes(mut graph: Graph) -> Graph {
+    let mut live: HashSet<ValueId> = graph.outputs.iter().map(|(_, id)| *id).collect();
+    let mut nodes = std::mem::take(&mut graph.nodes);
+    nodes.reverse();
+    nodes.retain(|node| {
+        let needed = node.outputs.iter().any(|id| live.contains(id));
+        if needed {
+            live.extend(&node.inputs);
+        }
+        needed
+    });
+    nodes.reverse();
+    graph.nodes = nodes;
+    graph
+}
+
+/// Where the elements lie: clones of a tensor share it.
+fn address(tensor: &Tensor) -> usize {
+    match tensor.data() {
+        Data::F32(v) => std::sync::Arc::as_ptr(v) as usize,
+        Data::I32(v) => std::sync::Arc::as_ptr(v) as usize,
+        Data::I64(v) => std::sync::Arc::as_ptr(v) as usize,
+        Data::Bool(v) => std::sync::Arc::as_ptr(v) as usize,
+    }
+}
+
+impl Import<'_> {
+    fn lower_node(&mut self, model: &Model, node: &NodeProto, values: &HashMap<&str, Val>) -> Result<Vec<Val>> {
+        let operator: &Operator = table()[node.op_type()];
+        let input = |name: &String| values.get(name.as_str()).cloned();
+        let view = NodeView::new(node, model.opset, node.input.iter().map(input).collect());
+        for &k in operator.host {
+            if let Some(Val::Computed(..)) = view.optional(k) {
+                return Err(trace::not_known(model, &node.input[k]));
+            }
+        }
+        self.node = node.name().to_owned();
+        let first = self.graph.nodes.len();
+        let outputs = (operator.lower)(self, &view)?;
+        self.name_nodes(first);
+        match node.output.iter().skip(outputs.len()).find(|name| !name.is_empty()) {
+            Some(name) => Err(Error::unsupported(format!("{} has no output {name} here", node.op_type()))),
+            None => Ok(outputs),
+        }
+    }
+
+    /// Where a node of the model became several of the graph, all but the only one that is no view get the
+    /// operator's name behind the node's.
+    fn name_nodes(&mut self, first: usize) {
+        let added = &mut self.graph.nodes[first..];
+        let several = added.iter().filter(|n| !n.op.is_view()).count() > 1;
+        for node in added.iter_mut().filter(|n| several || n.op.is_view()) {
+            node.name = format!("{}/{}", node.name, node.op.name());
+        }
+    }
+
+    /// Applies an operator of one output.
+    pub fn apply(&mut self, op: impl Op + 'static, inputs: &[&Val]) -> Result<Val> {
+        Ok(self.apply_all(op, inputs)?.swap_remove(0))
+    }
+
+    /// Applies an operator: now if all inputs are known and it is not too much work, else on the device.
+    pub fn apply_all(&mut self, op: impl Op + 'static, inputs: &[&Val]) -> Result<Vec<Val>> {
+        let known: Option<Vec<Tensor>> = inputs.iter().map(|v| v.known().cloned()).collect();
+        if let Some(tensors) = known
+            && self.folds(&op, &tensors)?
+        {
+            return Ok(op.reference(&tensors)?.into_iter().map(Val::Known).collect());
+        }
+        let ids = inputs.iter().map(|v| self.id(v)).collect::<Result<Vec<_>>>()?;
+        let outputs = self.graph.add(self.node.clone(), op, &ids)?;
+        Ok(outputs.into_iter().map(|id| Val::Computed(id, self.graph.desc(id).clone())).collect())
+    }
+
+    /// Whether a node of known inputs is evaluated here rather than on the device.
+    fn folds(&mut self, op: &dyn Op, inputs: &[Tensor]) -> Result<bool> {
+        let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
+        let outputs = op.outputs(&descs).map_err(|e| {
+            let shapes: Vec<_> = descs.iter().map(Desc::to_string).collect();
+            Error::new(e.kind(), format!("{}({}): {e}", op.name(), shapes.join(", ")))
+        })?;
+        let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
+        let handled = made + inputs.iter().map(Tensor::numel).sum::<usize>();
+        let little_work = op.flops(&descs, &outputs) <= FOLDED_FLOPS.max(4 * handled as u64);
+        let folds = little_work && made <= self.budget;
+        if folds && !op.is_view() {
+            self.budget -= made;
+        }
+        Ok(folds)
+    }
+
+    /// The value in the graph.
+    fn id(&mut self, value: &Val) -> Result<ValueId> {
+        let tensor = match value {
+            Val::Computed(id, _) => return Ok(*id),
+            Val::Known(tensor) => tensor,
+        };
+        let key = (address(tensor), tensor.shape().to_vec());
+        if let Some(id) = self.constants.get(&key) {
+            return Ok(*id);
+        }
+        let name = self.names.get(&key.0).map_or(format!("{}/constant", self.node), |name| name.to_string());
+        let id = self.graph.constant(name, tensor.clone())?;
+        self.constants.insert(key, id);
+        Ok(id)
+    }
+
+    /// The same elements under another shape.
+    pub fn reshape(&mut self, x: &Val, shape: &[usize]) -> Result<Val> {
+        if x.shape() == shape {
+            return Ok(x.clone());
+        }
+        checked_numel(shape)?;
+        self.apply(Reshape { shape: shape.to_vec() }, &[x])
+    }
+}
+
+/// The number of elements.
+///
+/// # Errors
+/// There are 2^31 or more, which no device can index.
+fn checked_numel(shape: &[usize]) -> Result<usize> {
+    let n = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).filter(|&n| n < MAX_ELEMENTS);
+    n.ok_or_else(|| Error::unsupported(format!("a tensor of shape {shape:?} has 2^31 elements or more")))
+}

@@ -1,0 +1,144 @@
+//! An ONNX node with its values: attributes read with their types, inputs by position.
+
+use super::Val;
+use crate::error::{Error, Result};
+use crate::model::proto::{AttributeProto, NodeProto, attribute_type as ty};
+use crate::model::tensor_proto;
+use crate::shape;
+use crate::tensor::Tensor;
+
+/// A node about to be lowered.
+pub(crate) struct NodeView<'a> {
+    proto: &'a NodeProto,
+    /// The version of the operator set, which some defaults and meanings depend on.
+    pub opset: i64,
+    inputs: Vec<Option<Val>>,
+}
+
+impl<'a> NodeView<'a> {
+    pub fn new(proto: &'a NodeProto, opset: i64, inputs: Vec<Option<Val>>) -> NodeView<'a> {
+        NodeView { proto, opset, inputs }
+    }
+    /// The operator's name.
+    pub fn op(&self) -> &str {
+        self.proto.op_type()
+    }
+
+    /// Input `k`.
+    ///
+    /// # Errors
+    /// The node has none there.
+    pub fn input(&self, k: usize) -> Result<&Val> {
+        self.optional(k).ok_or_else(|| Error::file(format!("{} lacks its input {k}", self.op())))
+    }
+    /// Input `k`, if the node has one there.
+    pub fn optional(&self, k: usize) -> Option<&Val> {
+        self.inputs.get(k)?.as_ref()
+    }
+    /// All inputs of an operator that takes any number of them, at least one.
+    pub fn inputs(&self) -> Result<Vec<&Val>> {
+        (0..self.inputs.len().max(1)).map(|k| self.input(k)).collect()
+    }
+    /// Whether anything reads output `k`, as far as the node says.
+    pub fn gives(&self, k: usize) -> bool {
+        self.proto.output.get(k).is_some_and(|name| !name.is_empty())
+    }
+    /// How many outputs the node has.
+    pub fn outputs(&self) -> usize {
+        self.proto.output.len()
+    }
+
+    /// The value of an input that the operator's table entry says must be known.
+    pub fn host(&self, k: usize) -> Option<&Tensor> {
+        self.optional(k)?.known()
+    }
+    /// The same as integers.
+    pub fn host_ints(&self, k: usize) -> Result<Option<Vec<i64>>> {
+        self.host(k).map(Tensor::to_i64s).transpose()
+    }
+    /// The same as floats.
+    pub fn host_floats(&self, k: usize) -> Result<Option<Vec<f32>>> {
+        self.host(k).map(|t| t.as_f32().map(<[f32]>::to_vec)).transpose()
+    }
+    /// Integers that older versions have in an attribute, newer ones in input `k`.
+    pub fn ints_or_host(&self, attribute: &str, k: usize) -> Result<Option<Vec<i64>>> {
+        match self.ints(attribute)? {
+            Some(ints) => Ok(Some(ints)),
+            None => self.host_ints(k),
+        }
+    }
+
+    fn attribute(&self, name: &str, r#type: i32) -> Result<Option<&AttributeProto>> {
+        let Some(found) = self.proto.attribute.iter().find(|a| a.name() == name) else { return Ok(None) };
+        if ![0, r#type].contains(&found.r#type()) {
+            return Err(Error::file(format!("attribute {name} has the wrong type")));
+        }
+        Ok(Some(found))
+    }
+    /// Whether the node has the attribute.
+    pub fn has(&self, name: &str) -> bool {
+        self.proto.attribute.iter().any(|a| a.name() == name)
+    }
+    /// An integer.
+    pub fn int(&self, name: &str, default: i64) -> Result<i64> {
+        Ok(self.attribute(name, ty::INT)?.map_or(default, |a| a.i()))
+    }
+    /// An integer that is not 0.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool> {
+        Ok(self.int(name, default.into())? != 0)
+    }
+    /// An integer that counts something.
+    pub fn count(&self, name: &str, default: usize) -> Result<usize> {
+        let n = self.int(name, default as i64)?;
+        usize::try_from(n).map_err(|_| Error::file(format!("attribute {name} is {n}")))
+    }
+    /// A number.
+    pub fn float(&self, name: &str, default: f32) -> Result<f32> {
+        Ok(self.attribute(name, ty::FLOAT)?.map_or(default, |a| a.f()))
+    }
+    /// A list of integers.
+    pub fn ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
+        Ok(self.attribute(name, ty::INTS)?.map(|a| a.ints.clone()))
+    }
+    /// A list of integers that count something.
+    pub fn counts(&self, name: &str) -> Result<Option<Vec<usize>>> {
+        self.ints(name)?.map(|list| counts(name, &list)).transpose()
+    }
+    /// A list of numbers.
+    pub fn floats(&self, name: &str) -> Result<Option<Vec<f32>>> {
+        Ok(self.attribute(name, ty::FLOATS)?.map(|a| a.floats.clone()))
+    }
+    /// A string.
+    pub fn string(&self, name: &str, default: &'static str) -> Result<&str> {
+        match self.attribute(name, ty::STRING)? {
+            None => Ok(default),
+            Some(a) => std::str::from_utf8(a.s.as_deref().unwrap_or_default())
+                .map_err(|_| Error::file(format!("attribute {name} is not text"))),
+        }
+    }
+    /// A tensor.
+    pub fn tensor(&self, name: &str) -> Result<Option<Tensor>> {
+        let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
+        let proto = a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} is no tensor")))?;
+        tensor_proto::read(proto, None).map(Some)
+    }
+    /// The attribute `axis` as an index into a tensor of this rank.
+    pub fn axis(&self, default: i64, rank: usize) -> Result<usize> {
+        shape::axis(self.int("axis", default)?, rank)
+    }
+}
+
+/// Integers as counts.
+pub(crate) fn counts(what: &str, list: &[i64]) -> Result<Vec<usize>> {
+    let count = |&n: &i64| usize::try_from(n).map_err(|_| Error::file(format!("{what} {list:?} has a negative entry")));
+    list.iter().map(count).collect()
+}
+
+/// Axes as indices into a tensor of this rank, each once.
+pub(crate) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>> {
+    let axes = list.iter().map(|&a| shape::axis(a, rank)).collect::<Result<Vec<_>>>()?;
+    match axes.iter().enumerate().find(|(k, a)| axes[..*k].contains(a)) {
+        Some((_, twice)) => Err(Error::argument(format!("axis {twice} stands twice in {list:?}"))),
+        None => Ok(axes),
+    }
+}

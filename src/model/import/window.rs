@@ -1,0 +1,152 @@
+//! What convolution and pooling share: kernel, strides, dilations and pads of a node, and images of one axis as
+//! images of two.
+
+use super::{Import, NodeView, Val};
+use crate::error::{Error, Result};
+
+/// Attributes from which [`Window::of`] is read.
+pub(super) const STRIDES: &str = "strides";
+
+/// A sliding window over two axes.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub dilation: [usize; 2],
+    /// Top, bottom, left, right; negative ones crop.
+    pub padding: [i64; 4],
+}
+
+/// Where the odd zero of an even total goes, if the pads follow from the input's size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum AutoPad {
+    NotSet,
+    Valid,
+    SameUpper,
+    SameLower,
+}
+
+impl AutoPad {
+    pub fn of(node: &NodeView) -> Result<AutoPad> {
+        Ok(match node.string("auto_pad", "NOTSET")? {
+            "" | "NOTSET" => AutoPad::NotSet,
+            "VALID" => AutoPad::Valid,
+            "SAME_UPPER" => AutoPad::SameUpper,
+            "SAME_LOWER" => AutoPad::SameLower,
+            other => return Err(Error::unsupported(format!("auto_pad = {other}"))),
+        })
+    }
+
+    /// A total as begin and end.
+    pub fn halves(self, total: i64) -> [i64; 2] {
+        let half = total / 2;
+        if self == AutoPad::SameLower { [total - half, half] } else { [half, total - half] }
+    }
+}
+
+impl Window {
+    /// The node's window over an image of `x`'s shape `[n, c, spatial..]`. `kernel` is the weight's, where there is one.
+    ///
+    /// # Errors
+    /// Three or more spatial axes (unsupported), lists of the wrong length, a zero stride.
+    pub fn of(node: &NodeView, x: &[usize], kernel: Option<&[usize]>) -> Result<Window> {
+        let spatial = spatial(node, x)?;
+        let given = node.counts("kernel_shape")?;
+        let kernel = match (given, kernel) {
+            (Some(given), Some(kernel)) if given != kernel => {
+                return Err(Error::shape(format!("kernel_shape {given:?} is not the weight's {kernel:?}")));
+            }
+            (_, Some(kernel)) => kernel.to_vec(),
+            (Some(given), None) => given,
+            (None, None) => return Err(Error::file("the attribute kernel_shape is missing")),
+        };
+        let kernel = pair("kernel_shape", spatial, &kernel)?;
+        let stride = pair("strides", spatial, &node.counts(STRIDES)?.unwrap_or(vec![1; spatial.len()]))?;
+        let dilation = pair("dilations", spatial, &node.counts("dilations")?.unwrap_or(vec![1; spatial.len()]))?;
+        if [kernel, stride, dilation].as_flattened().contains(&0) {
+            return Err(Error::argument("kernel_shape, strides and dilations must be at least 1"));
+        }
+        let mut window = Window { kernel, stride, dilation, padding: [0; 4] };
+        window.padding = match AutoPad::of(node)? {
+            AutoPad::NotSet => pads(node, spatial.len())?,
+            AutoPad::Valid => [0; 4],
+            auto => window.same(auto, pair("spatial", spatial, spatial)?),
+        };
+        Ok(window)
+    }
+
+    /// Pads with which the output is `ceil(input / stride)` long.
+    fn same(&self, auto: AutoPad, input: [usize; 2]) -> [i64; 4] {
+        let along = |k: usize| {
+            let last = input[k].div_ceil(self.stride[k]).saturating_sub(1).saturating_mul(self.stride[k]);
+            let needed = last.saturating_add(self.extent(k));
+            auto.halves(needed.saturating_sub(input[k]).min(i64::MAX as usize) as i64)
+        };
+        let [[top, bottom], [left, right]] = [along(0), along(1)];
+        [top, bottom, left, right]
+    }
+
+    /// Elements from the first to the last tap.
+    fn extent(&self, k: usize) -> usize {
+        (self.kernel[k] - 1).saturating_mul(self.dilation[k]).saturating_add(1)
+    }
+
+    /// The padding without crops: what to crop from the image first.
+    pub fn split_padding(&self) -> ([usize; 4], [i64; 4]) {
+        (self.padding.map(|p| p.max(0) as usize), self.padding.map(|p| p.min(0)))
+    }
+
+    /// The padding where crops make no sense.
+    pub fn positive_padding(&self) -> Result<[usize; 4]> {
+        match self.split_padding() {
+            (padding, [0, 0, 0, 0]) => Ok(padding),
+            _ => Err(Error::unsupported(format!("negative pads {:?}", self.padding))),
+        }
+    }
+}
+
+/// The extents behind `[n, c]`: one or two.
+pub(super) fn spatial<'s>(node: &NodeView, x: &'s [usize]) -> Result<&'s [usize]> {
+    match x.len() {
+        3 | 4 => Ok(&x[2..]),
+        0..=2 => Err(Error::shape(format!("{} of {x:?}: there must be [n, c] and spatial axes", node.op()))),
+        n => Err(Error::unsupported(format!("{}-D {} (1-D and 2-D are)", n - 2, node.op()))),
+    }
+}
+
+/// The pads as top, bottom, left, right; ONNX has all beginnings, then all ends.
+pub(super) fn pads(node: &NodeView, axes: usize) -> Result<[i64; 4]> {
+    let pads = node.ints("pads")?.unwrap_or(vec![0; 2 * axes]);
+    match (axes, &pads[..]) {
+        (1, &[left, right]) => Ok([0, 0, left, right]),
+        (2, &[top, left, bottom, right]) => Ok([top, bottom, left, right]),
+        _ => Err(Error::shape(format!("pads {pads:?} do not fit {axes} spatial axes"))),
+    }
+}
+
+/// A value for each of two axes; an image of one axis is one row.
+pub(super) fn pair(what: &str, spatial: &[usize], list: &[usize]) -> Result<[usize; 2]> {
+    match (spatial.len(), list) {
+        (1, &[a]) => Ok([1, a]),
+        (2, &[a, b]) => Ok([a, b]),
+        _ => Err(Error::shape(format!("{what} {list:?} does not fit {} spatial axes", spatial.len()))),
+    }
+}
+
+impl Import<'_> {
+    /// `[n, c, l]` as `[n, c, 1, l]`.
+    pub fn as_image(&mut self, x: &Val) -> Result<Val> {
+        match *x.shape() {
+            [n, c, l] => self.reshape(x, &[n, c, 1, l]),
+            _ => Ok(x.clone()),
+        }
+    }
+
+    /// Undoes [`Import::as_image`] on what was made of an image of this rank.
+    pub fn from_image(&mut self, y: &Val, rank: usize) -> Result<Val> {
+        match (rank, y.shape()) {
+            (3, &[n, c, 1, l]) => self.reshape(y, &[n, c, l]),
+            _ => Ok(y.clone()),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! ONNX tensors as host tensors. Floats of every width become f32; integers up to 32 bits signed become i32, wider
+//! ones i64; nothing is allocated that the file does not hold.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path};
+
+use half::{bf16, f16};
+use prost::Message;
+use prost::bytes::Bytes;
+
+use super::proto::{EXTERNAL, TensorProto, data_type as ty};
+use crate::error::{Error, Result};
+use crate::shape::DType;
+use crate::tensor::{Data, Tensor};
+
+/// The type that elements of an ONNX type have here.
+///
+/// # Errors
+/// Strings, complex numbers, 8-bit and 4-bit floats, unknown numbers.
+pub(crate) fn dtype(data_type: i32) -> Result<DType> {
+    Ok(match data_type {
+        ty::FLOAT | ty::FLOAT16 | ty::BFLOAT16 | ty::DOUBLE => DType::F32,
+        ty::UINT8 | ty::INT8 | ty::UINT16 | ty::INT16 | ty::INT32 => DType::I32,
+        ty::UINT32 | ty::INT64 | ty::UINT64 => DType::I64,
+        ty::BOOL => DType::Bool,
+        other => return Err(Error::unsupported(format!("elements of type {} are not supported", type_name(other)))),
+    })
+}
+
+fn type_name(data_type: i32) -> Cow<'static, str> {
+    match data_type {
+        0 => "undefined".into(),
+        ty::STRING => "string".into(),
+        ty::COMPLEX64 => "complex64".into(),
+        ty::COMPLEX128 => "complex128".into(),
+        other => format!("number {other}").into(),
+    }
+}
+
+/// Bytes of an element in `raw_data`.
+fn width(data_type: i32) -> usize {
+    match data_type {
+        ty::UINT8 | ty::INT8 | ty::BOOL => 1,
+        ty::UINT16 | ty::INT16 | ty::FLOAT16 | ty::BFLOAT16 => 2,
+        ty::INT64 | ty::UINT64 | ty::DOUBLE => 8,
+        _ => 4,
+    }
+}
+
+/// A serialised `TensorProto` (the `.pb` files of ONNX's test suite): its name and its elements.
+///
+/// # Errors
+/// The bytes are no tensor, or it is of an unsupported type, or holds fewer or more elements than it declares.
+pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
+    let proto = TensorProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX tensor: {e}")))?;
+    let tensor = read(&proto, None)?;
+    Ok((proto.name.unwrap_or_default(), tensor))
+}
+
+/// The tensor's elements. External data lies in a file below `directory`.
+pub(crate) fn read(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
+    let data_type = proto.data_type.unwrap_or(0);
+    dtype(data_type)?;
+    let shape = shape(&proto.dims)?;
+    let Some(bytes) = shape.iter().try_fold(width(data_type), |a, &b| a.checked_mul(b)) else {
+        return Err(Error::file(format!("a tensor of shape {shape:?} exceeds the address space")));
+    };
+    let raw = match (&proto.raw_data, proto.data_location == Some(EXTERNAL)) {
+        (_, true) => Some(external(proto, bytes, directory)?),
+        (raw, false) => raw.clone().filter(|raw| !raw.is_empty()),
+    };
+    let data = match raw {
+        Some(raw) if raw.len() != bytes => {
+            let text = format!("declares {bytes} bytes for shape {shape:?} but holds {}", raw.len());
+            return Err(Error::file(text));
+        }
+        Some(raw) => from_raw(data_type, &raw)?,
+        None => from_fields(data_type, proto)?,
+    };
+    Tensor::new(shape, data).map_err(|e| Error::file(e.to_string()))
+}
+
+/// Dimensions as a shape.
+fn shape(dims: &[i64]) -> Result<Vec<usize>> {
+    let extent = |&d: &i64| {
+        usize::try_from(d).map_err(|_| Error::file(format!("a tensor has the negative dimension {d} ({dims:?})")))
+    };
+    dims.iter().map(extent).collect()
+}
+
+/// Little-endian elements, as many as there are.
+fn from_raw(data_type: i32, raw: &[u8]) -> Result<Data> {
+    macro_rules! elements {
+        ($t:ty, $f:expr) => {
+            raw.chunks_exact(size_of::<$t>())
+                .map(|c| $f(<$t>::from_le_bytes(c.try_into().expect("chunks are exact"))))
+                .collect::<Vec<_>>()
+                .into()
+        };
+    }
+    Ok(match data_type {
+        ty::FLOAT => elements!(f32, |x| x),
+        ty::FLOAT16 => elements!(f16, f16::to_f32),
+        ty::BFLOAT16 => elements!(bf16, bf16::to_f32),
+        ty::DOUBLE => elements!(f64, |x| x as f32),
+        ty::UINT8 => elements!(u8, i32::from),
+        ty::INT8 => elements!(i8, i32::from),
+        ty::UINT16 => elements!(u16, i32::from),
+        ty::INT16 => elements!(i16, i32::from),
+        ty::INT32 => elements!(i32, |x| x),
+        ty::UINT32 => elements!(u32, i64::from),
+        ty::INT64 => elements!(i64, |x| x),
+        ty::UINT64 => raw
+            .chunks_exact(8)
+            .map(|c| signed(u64::from_le_bytes(c.try_into().expect("of 8"))))
+            .collect::<Result<Vec<_>>>()?
+            .into(),
+        _ => elements!(u8, |x| x != 0),
+    })
+}
+
+fn signed(x: u64) -> Result<i64> {
+    i64::try_from(x).map_err(|_| Error::unsupported(format!("the integer {x} does not fit 63 bits")))
+}
+
+/// Elements in the typed fields; f16, bf16 and the small integers lie in `int32_data`.
+fn from_fields(data_type: i32, proto: &TensorProto) -> Result<Data> {
+    let words = || proto.int32_data.iter();
+    Ok(match data_type {
+        ty::FLOAT => proto.float_data.clone().into(),
+        ty::DOUBLE => proto.double_data.iter().map(|&x| x as f32).collect::<Vec<_>>().into(),
+        ty::FLOAT16 => words().map(|&x| f16::from_bits(x as u16).to_f32()).collect::<Vec<_>>().into(),
+        ty::BFLOAT16 => words().map(|&x| bf16::from_bits(x as u16).to_f32()).collect::<Vec<_>>().into(),
+        ty::INT64 => proto.int64_data.clone().into(),
+        ty::UINT32 | ty::UINT64 => proto.uint64_data.iter().map(|&x| signed(x)).collect::<Result<Vec<_>>>()?.into(),
+        ty::BOOL => words().map(|&x| x != 0).collect::<Vec<_>>().into(),
+        _ => proto.int32_data.clone().into(),
+    })
+}
+
+/// `bytes` bytes of a file that the tensor names, which must lie below `directory`.
+fn external(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Result<Bytes> {
+    let entry = |key: &str| proto.external_data.iter().find(|e| e.key() == key).map(|e| e.value());
+    let number = |key: &str| match entry(key).map(str::parse::<u64>) {
+        None => Ok(None),
+        Some(Ok(n)) => Ok(Some(n)),
+        Some(Err(_)) => Err(Error::file(format!("external data: {key} is not a number"))),
+    };
+    let Some(location) = entry("location") else {
+        return Err(Error::file("external data without a location"));
+    };
+    let Some(directory) = directory else {
+        return Err(Error::file(format!(
+            "the weights lie in {location}: load the model from its path, not from bytes"
+        )));
+    };
+    let inside = Path::new(location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+    let failed = |e: std::io::Error| Error::file(format!("external data {location}: {e}"));
+    let path = directory.join(location).canonicalize().map_err(failed)?;
+    if !inside || !path.starts_with(directory.canonicalize().map_err(failed)?) {
+        return Err(Error::file(format!("external data {location} lies outside the model's directory")));
+    }
+    let offset = number("offset")?.unwrap_or(0);
+    let length = number("length")?.unwrap_or(bytes as u64);
+    let mut file = File::open(&path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let held = metadata.len().saturating_sub(offset);
+    if !metadata.is_file() || length != bytes as u64 || length > held {
+        let text = format!("external data {location} gives {} bytes, the tensor takes {bytes}", length.min(held));
+        return Err(Error::file(text));
+    }
+    let mut raw = vec![0; bytes];
+    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+    file.read_exact(&mut raw).map_err(failed)?;
+    Ok(raw.into())
+}

@@ -1,0 +1,49 @@
+//! Comparison with another engine's answers: rtol 1e-3 and atol 1e-4 max|expected|; integers and booleans exactly.
+
+use std::path::{Path, PathBuf};
+
+use convgpu::{DType, Tensor};
+
+/// The folder with the large files that are not part of the repository.
+pub fn shared() -> PathBuf {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    std::env::var_os("CONVGPU_SHARED").map_or(beside, PathBuf::from)
+}
+
+/// An error that shows the worst element, unless all are close.
+pub fn check(actual: &Tensor, expected: &Tensor) -> Result<(), String> {
+    if actual.desc() != expected.desc() {
+        return Err(format!("is {}, expected {}", actual.desc(), expected.desc()));
+    }
+    let (actual, wanted) = (actual.to_f64s(), expected.to_f64s());
+    let largest = wanted.iter().filter(|v| v.is_finite()).fold(1e-6, |m: f64, v| m.max(v.abs()));
+    let exact = expected.dtype() != DType::F32;
+    let excess = |(k, (a, e)): (usize, (&f64, &f64))| {
+        let bound = if exact || !e.is_finite() { 0.0 } else { 1e-3 * e.abs() + 1e-4 * largest };
+        let fine = a == e || (a.is_nan() && e.is_nan()) || (a - e).abs() <= bound;
+        (!fine).then(|| ((a - e).abs(), k))
+    };
+    let wrong: Vec<_> = actual.iter().zip(&wanted).enumerate().filter_map(excess).collect();
+    match wrong.iter().max_by(|a, b| a.0.total_cmp(&b.0)) {
+        None => Ok(()),
+        Some(&(_, k)) => Err(format!(
+            "{} of {} elements wrong, worst at {k}: {} for {}",
+            wrong.len(),
+            wanted.len(),
+            actual[k],
+            wanted[k]
+        )),
+    }
+}
+
+#[test]
+fn the_comparison_sees_one_wrong_element() {
+    let expected = Tensor::new([4], vec![1.0f32, -2.0, 0.0, f32::INFINITY]).unwrap();
+    assert!(check(&expected, &expected).is_ok());
+    for (k, value) in [(0, 1.0013f32), (2, 3e-4), (3, 1e30), (1, f32::NAN)] {
+        let mut wrong = expected.as_f32().unwrap().to_vec();
+        wrong[k] = value;
+        assert!(check(&Tensor::new([4], wrong).unwrap(), &expected).is_err(), "{k}");
+    }
+    assert!(check(&expected.reshape([2, 2]).unwrap(), &expected).is_err());
+}
