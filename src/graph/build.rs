@@ -5,7 +5,10 @@
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
 use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::group_norm::GroupNorm;
+use crate::ops::layer_norm::LayerNorm;
 use crate::ops::pad::{Pad, PadMode};
 use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
@@ -16,6 +19,7 @@ use crate::options::{
     AvgPool2dOptions, Conv1dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Padding, PaddingMode, Pair,
     Scale,
 };
+use crate::tensor::Tensor;
 
 impl Graph {
     /// A name for the next node of this kind: the scope, the kind, a running number.
@@ -179,6 +183,77 @@ impl Graph {
         self.layer(PixelUnshuffle { factor, order: Order::ChannelFirst }, &[x])
     }
 
+    /// Ones and zeros in place of an absent scale and shift of `c` channels.
+    fn affine_or_identity(&mut self, affine: Option<[ValueId; 2]>, c: usize) -> Result<[ValueId; 2]> {
+        match affine {
+            Some(affine) => Ok(affine),
+            None => Ok([self.constant("ones", Tensor::full([c], 1.0))?, self.constant("zeros", Tensor::zeros([c]))?]),
+        }
+    }
+
+    fn channels(&self, x: ValueId) -> Result<usize> {
+        let shape = self.shape(x);
+        shape.get(1).copied().ok_or_else(|| Error::shape(format!("{shape:?} has no channel axis")))
+    }
+
+    /// `[n, c, ..]` normalised by given statistics `[mean, variance]`; `affine` is `[scale, shift]`, all of them `[c]`.
+    pub fn batch_norm(
+        &mut self,
+        x: ValueId,
+        affine: Option<[ValueId; 2]>,
+        [mean, var]: [ValueId; 2],
+        eps: f32,
+    ) -> Result<ValueId> {
+        let c = self.channels(x)?;
+        let [weight, bias] = self.affine_or_identity(affine, c)?;
+        self.layer(BatchNorm { eps }, &[x, weight, bias, mean, var])
+    }
+
+    /// `[n, c, ..]` normalised by its own statistics; and what the running `[mean, variance]` become with this momentum.
+    pub fn batch_norm_training(
+        &mut self,
+        x: ValueId,
+        affine: Option<[ValueId; 2]>,
+        running: Option<[ValueId; 2]>,
+        eps: f32,
+        momentum: f32,
+    ) -> Result<[ValueId; 3]> {
+        let c = self.channels(x)?;
+        let [weight, bias] = self.affine_or_identity(affine, c)?;
+        let [mean, var] = self.affine_or_identity(running, c)?;
+        let name = self.next_name("batch_norm");
+        let op = BatchNormTraining { eps, momentum, unbiased: running.is_some() };
+        let outputs = self.add(name, op, &[x, weight, bias, mean, var])?;
+        Ok([outputs[0], outputs[1], outputs[2]])
+    }
+
+    /// Normalised over the last axes, which have this shape, as have the scale and shift.
+    pub fn layer_norm(
+        &mut self,
+        x: ValueId,
+        normalized_shape: &[usize],
+        affine: Option<[ValueId; 2]>,
+        eps: f32,
+    ) -> Result<ValueId> {
+        if !self.shape(x).ends_with(normalized_shape) {
+            let text = format!("layer norm over {normalized_shape:?} is given {:?}", self.shape(x));
+            return Err(Error::shape(text));
+        }
+        let op = LayerNorm { axes: normalized_shape.len(), eps, stats: false };
+        self.layer(op, &with_affine(x, affine))
+    }
+
+    /// `[n, c, ..]` normalised over each of `groups` groups of channels of each image; scale and shift are `[c]`.
+    pub fn group_norm(&mut self, x: ValueId, groups: usize, affine: Option<[ValueId; 2]>, eps: f32) -> Result<ValueId> {
+        self.layer(GroupNorm { groups, eps }, &with_affine(x, affine))
+    }
+
+    /// `[n, c, ..]` normalised over each channel of each image; scale and shift are `[c]`.
+    pub fn instance_norm(&mut self, x: ValueId, affine: Option<[ValueId; 2]>, eps: f32) -> Result<ValueId> {
+        let groups = self.channels(x)?;
+        self.group_norm(x, groups, affine, eps)
+    }
+
     /// The same elements under another shape.
     pub fn reshape(&mut self, x: ValueId, shape: impl Into<Vec<usize>>) -> Result<ValueId> {
         let shape = shape.into();
@@ -210,6 +285,10 @@ impl Graph {
     pub fn activation(&mut self, x: ValueId, f: Activation) -> Result<ValueId> {
         self.layer(Unary(f), &[x])
     }
+}
+
+fn with_affine(x: ValueId, affine: Option<[ValueId; 2]>) -> Vec<ValueId> {
+    std::iter::once(x).chain(affine.into_iter().flatten()).collect()
 }
 
 fn corners(align: bool) -> Coordinates {
