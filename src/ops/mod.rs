@@ -11,10 +11,26 @@ use crate::gpu::kernel::{Kernel, Launch};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
+pub mod binary;
+mod broadcast;
+pub mod cast;
+pub mod concat;
 pub mod conv2d;
+pub mod conv_transpose2d;
 pub mod epilogue;
+pub mod expand;
+pub mod gather;
+pub mod matmul;
+pub mod permute;
+pub mod prelu;
 pub mod relayout;
 pub mod reshape;
+mod rows;
+pub mod select;
+pub mod slice;
+pub mod split;
+mod strided;
+pub mod tile;
 pub mod unary;
 
 pub use epilogue::Epilogue;
@@ -131,5 +147,18 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
 
 /// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
 pub fn kernels() -> Vec<&'static Kernel> {
-    [conv2d::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
+    [
+        binary::KERNELS,
+        cast::KERNELS,
+        conv2d::KERNELS,
+        conv_transpose2d::KERNELS,
+        gather::KERNELS,
+        matmul::KERNELS,
+        relayout::KERNELS,
+        rows::KERNELS,
+        select::KERNELS,
+        strided::KERNELS,
+        unary::KERNELS,
+    ]
+    .concat()
 }

@@ -1,7 +1,12 @@
 //! What operators mean: plain loops, sums in f64 rounded once, no `unsafe`, no device.
 
 pub mod activation;
+pub mod binary;
+pub mod concat;
 pub mod conv2d;
+pub mod conv_transpose2d;
+pub mod elements;
+pub mod matmul;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
