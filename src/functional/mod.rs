@@ -1,6 +1,7 @@
 //! PyTorch's functional forms: each builds a small graph and runs it at once, compiled once per shape and device.
 
 mod conv;
+mod elementwise;
 mod norm;
 mod pool;
 mod resample;
@@ -14,6 +15,7 @@ use crate::graph::{Graph, ValueId};
 use crate::session::{CompileOptions, Compiled};
 
 pub use conv::*;
+pub use elementwise::*;
 pub use norm::*;
 pub use pool::*;
 pub use resample::*;

@@ -6,19 +6,26 @@ use super::{Graph, ValueId};
 use crate::error::{Error, Result};
 use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
+use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::cast::Cast;
+use crate::ops::concat::Concat;
+use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::pad::{Pad, PadMode};
+use crate::ops::permute::Permute;
 use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
+use crate::ops::prelu::Prelu;
 use crate::ops::reshape::Reshape;
 use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use crate::ops::unary::{Activation, Unary};
 use crate::options::{
-    AvgPool2dOptions, Conv1dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Padding, PaddingMode, Pair,
-    Scale,
+    AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, InterpolateMode, MaxPool2dOptions, Padding,
+    PaddingMode, Pair, Scale,
 };
+use crate::shape::DType;
 use crate::tensor::Tensor;
 
 impl Graph {
@@ -252,6 +259,57 @@ impl Graph {
     pub fn instance_norm(&mut self, x: ValueId, affine: Option<[ValueId; 2]>, eps: f32) -> Result<ValueId> {
         let groups = self.channels(x)?;
         self.group_norm(x, groups, affine, eps)
+    }
+
+    /// A function of two tensors under NumPy's broadcasting rule.
+    pub fn binary(&mut self, a: ValueId, b: ValueId, kind: BinaryKind) -> Result<ValueId> {
+        self.layer(Binary(kind), &[a, b])
+    }
+
+    /// `[n, c, ..]`: x, or slope x below 0; one slope, or one a channel.
+    pub fn prelu(&mut self, x: ValueId, slope: ValueId) -> Result<ValueId> {
+        self.layer(Prelu, &[x, slope])
+    }
+
+    /// Tensors one after another along an axis.
+    pub fn concat(&mut self, parts: &[ValueId], axis: i64) -> Result<ValueId> {
+        let rank = parts.first().map_or(0, |&p| self.shape(p).len());
+        let axis = crate::shape::axis(axis, rank)?;
+        self.layer(Concat { axis }, parts)
+    }
+
+    /// Axis i of the result is axis `order[i]` of `x`.
+    pub fn permute(&mut self, x: ValueId, order: &[usize]) -> Result<ValueId> {
+        self.layer(Permute { order: order.to_vec() }, &[x])
+    }
+
+    /// The elements as another type.
+    pub fn cast(&mut self, x: ValueId, to: DType) -> Result<ValueId> {
+        self.layer(Cast { to }, &[x])
+    }
+
+    /// `[n, ic, h, w]` with a weight `[ic, oc / groups, kh, kw]` to `[n, oc, oh, ow]`; the bias is `[oc]`.
+    pub fn conv_transpose2d(
+        &mut self,
+        x: ValueId,
+        w: ValueId,
+        bias: Option<ValueId>,
+        o: &ConvTranspose2dOptions,
+    ) -> Result<ValueId> {
+        let Pair([py, px]) = o.padding;
+        let Pair(extra) = o.output_padding;
+        if (0..2).any(|a| extra[a] >= o.stride.0[a].max(o.dilation.0[a])) {
+            let text = format!("output_padding {extra:?} must be smaller than the stride or the dilation");
+            return Err(Error::argument(text));
+        }
+        let op = ConvTranspose2d {
+            stride: o.stride.0,
+            padding: [py, py, px, px],
+            output_padding: extra,
+            dilation: o.dilation.0,
+            groups: o.groups,
+        };
+        self.layer(op, &[&[x, w], bias.as_slice()].concat())
     }
 
     /// The same elements under another shape.

@@ -4,6 +4,7 @@
 mod activation;
 mod conv;
 mod linear;
+mod norm;
 mod pool;
 mod resample;
 mod sequential;
@@ -20,6 +21,7 @@ use crate::tensor::Tensor;
 pub use activation::*;
 pub use conv::{Conv1d, Conv2d};
 pub use linear::{Dropout, Flatten, Linear};
+pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm};
 pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
 pub use resample::{PixelShuffle, Upsample};
 pub use sequential::Sequential;
