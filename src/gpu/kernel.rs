@@ -65,8 +65,11 @@ pub const EPILOGUE4: Common = common!("epilogue4");
 /// `Moments`, `merge`: sizes, sums and squared distances of sets, and of their unions.
 pub const MOMENTS: Common = common!("moments");
 
+/// `larger`, `term`, `share`: the pieces of a softmax.
+pub const SOFTMAX: Common = common!("softmax");
+
 /// Every shared piece, for the contract test.
-pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, MOMENTS];
+pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, MOMENTS, SOFTMAX];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.

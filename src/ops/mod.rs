@@ -19,6 +19,7 @@ pub mod layer_norm;
 mod normalization;
 pub mod relayout;
 pub mod reshape;
+pub mod softmax;
 pub mod unary;
 
 pub use epilogue::Epilogue;
@@ -135,5 +136,6 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
 
 /// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
 pub fn kernels() -> Vec<&'static Kernel> {
-    [batch_norm::KERNELS, conv2d::KERNELS, normalization::KERNELS, relayout::KERNELS, unary::KERNELS].concat()
+    [batch_norm::KERNELS, conv2d::KERNELS, normalization::KERNELS, relayout::KERNELS, softmax::KERNELS, unary::KERNELS]
+        .concat()
 }

@@ -4,6 +4,7 @@ pub mod activation;
 pub mod conv2d;
 pub mod moments;
 pub mod normalize;
+pub mod softmax;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;

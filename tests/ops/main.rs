@@ -6,4 +6,5 @@ mod batch_norm;
 mod conv2d;
 mod group_norm;
 mod layer_norm;
+mod softmax;
 mod unary;
