@@ -68,8 +68,14 @@ pub const MOMENTS: Common = common!("moments");
 /// `larger`, `term`, `share`: the pieces of a softmax.
 pub const SOFTMAX: Common = common!("softmax");
 
+/// `start`, `map`, `join`, `finish`: the pieces of a reduction, chosen by the override `KIND`.
+pub const REDUCE: Common = common!("reduce");
+
+/// `beats`: which of two values an index of the extreme prefers.
+pub const ARG_REDUCE: Common = common!("arg_reduce");
+
 /// Every shared piece, for the contract test.
-pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, MOMENTS, SOFTMAX];
+pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, MOMENTS, SOFTMAX, REDUCE, ARG_REDUCE];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.

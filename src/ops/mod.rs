@@ -16,7 +16,9 @@ pub mod conv2d;
 pub mod epilogue;
 pub mod group_norm;
 pub mod layer_norm;
+pub mod local_response_norm;
 mod normalization;
+pub mod reduce;
 pub mod relayout;
 pub mod reshape;
 pub mod softmax;
@@ -136,6 +138,15 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
 
 /// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
 pub fn kernels() -> Vec<&'static Kernel> {
-    [batch_norm::KERNELS, conv2d::KERNELS, normalization::KERNELS, relayout::KERNELS, softmax::KERNELS, unary::KERNELS]
-        .concat()
+    [
+        batch_norm::KERNELS,
+        conv2d::KERNELS,
+        local_response_norm::KERNELS,
+        normalization::KERNELS,
+        reduce::KERNELS,
+        relayout::KERNELS,
+        softmax::KERNELS,
+        unary::KERNELS,
+    ]
+    .concat()
 }

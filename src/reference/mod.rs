@@ -2,8 +2,10 @@
 
 pub mod activation;
 pub mod conv2d;
+pub mod local_response_norm;
 pub mod moments;
 pub mod normalize;
+pub mod reduce;
 pub mod softmax;
 
 /// Unit roundoff of f32.

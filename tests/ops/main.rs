@@ -6,5 +6,7 @@ mod batch_norm;
 mod conv2d;
 mod group_norm;
 mod layer_norm;
+mod local_response_norm;
+mod reduce;
 mod softmax;
 mod unary;
