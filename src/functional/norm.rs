@@ -88,3 +88,19 @@ pub fn instance_norm<'a>(x: &'a DeviceTensor, affine: Affine<'a>, eps: f32) -> R
         g.instance_norm(ids[0], pair(ids, 1, affine.is_some()), eps)
     })
 }
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html>
+///
+/// # Errors
+/// The axis is outside the tensor.
+pub fn softmax(x: &DeviceTensor, dim: i64) -> Result<DeviceTensor> {
+    run_named(&format!("softmax{dim}"), &[x], |g, ids| g.softmax(ids[0], dim))
+}
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html>
+///
+/// # Errors
+/// The axis is outside the tensor.
+pub fn log_softmax(x: &DeviceTensor, dim: i64) -> Result<DeviceTensor> {
+    run_named(&format!("log_softmax{dim}"), &[x], |g, ids| g.log_softmax(ids[0], dim))
+}

@@ -20,6 +20,7 @@ use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
 use crate::ops::prelu::Prelu;
 use crate::ops::reshape::Reshape;
 use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use crate::ops::softmax::Softmax;
 use crate::ops::unary::{Activation, Unary};
 use crate::options::{
     AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, InterpolateMode, MaxPool2dOptions, Padding,
@@ -310,6 +311,18 @@ impl Graph {
             groups: o.groups,
         };
         self.layer(op, &[&[x, w], bias.as_slice()].concat())
+    }
+
+    /// e^x over its sum along an axis.
+    pub fn softmax(&mut self, x: ValueId, axis: i64) -> Result<ValueId> {
+        let axis = crate::shape::axis(axis, self.shape(x).len())?;
+        self.layer(Softmax { axis, log: false }, &[x])
+    }
+
+    /// The logarithm of [`Graph::softmax`].
+    pub fn log_softmax(&mut self, x: ValueId, axis: i64) -> Result<ValueId> {
+        let axis = crate::shape::axis(axis, self.shape(x).len())?;
+        self.layer(Softmax { axis, log: true }, &[x])
     }
 
     /// The same elements under another shape.

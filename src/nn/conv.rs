@@ -4,7 +4,7 @@ use super::state::fan_in_uniform;
 use super::{Builder, Module, Slot};
 use crate::error::Result;
 use crate::graph::ValueId;
-use crate::options::{Conv1dOptions, Conv2dOptions, Padding, PaddingMode, Pair};
+use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Padding, PaddingMode, Pair};
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>: `[n, in, h, w]` to `[n, out, oh, ow]`.
 ///
@@ -156,6 +156,87 @@ impl Module for Conv1d {
     }
     fn describe(&self) -> String {
         format!("Conv1d{:?}", self.options)
+    }
+    fn slots(&self) -> Vec<(String, &Slot)> {
+        weight_and_bias(&self.weight, self.bias.as_ref())
+    }
+    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+        weight_and_bias_mut(&mut self.weight, self.bias.as_mut())
+    }
+}
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html>: `[n, in, h, w]` to `[n, out, oh, ow]`.
+pub struct ConvTranspose2d {
+    in_channels: usize,
+    out_channels: usize,
+    kernel_size: [usize; 2],
+    options: ConvTranspose2dOptions,
+    weight: Slot,
+    bias: Option<Slot>,
+}
+
+impl ConvTranspose2d {
+    /// PyTorch's defaults: stride 1, no padding, a bias.
+    pub fn new(in_channels: usize, out_channels: usize, kernel_size: impl Into<Pair>) -> ConvTranspose2d {
+        let kernel_size = kernel_size.into().0;
+        // PyTorch takes the weight's second extent for the fan-in, here the outputs.
+        let fan_in = out_channels * kernel_size[0] * kernel_size[1];
+        ConvTranspose2d {
+            weight: fan_in_uniform(&[in_channels, out_channels, kernel_size[0], kernel_size[1]], fan_in),
+            bias: Some(fan_in_uniform(&[out_channels], fan_in)),
+            options: ConvTranspose2dOptions::default(),
+            in_channels,
+            out_channels,
+            kernel_size,
+        }
+    }
+    /// Steps between the outputs of neighbouring inputs.
+    pub fn stride(mut self, stride: impl Into<Pair>) -> ConvTranspose2d {
+        self.options.stride = stride.into();
+        self
+    }
+    /// Rows and columns cut from every side.
+    pub fn padding(mut self, padding: impl Into<Pair>) -> ConvTranspose2d {
+        self.options.padding = padding.into();
+        self
+    }
+    /// Rows and columns added to the bottom and the right.
+    pub fn output_padding(mut self, output_padding: impl Into<Pair>) -> ConvTranspose2d {
+        self.options.output_padding = output_padding.into();
+        self
+    }
+    /// Steps between taps.
+    pub fn dilation(mut self, dilation: impl Into<Pair>) -> ConvTranspose2d {
+        self.options.dilation = dilation.into();
+        self
+    }
+    /// Independent groups of channels. The weight is drawn anew: its shape depends on the groups.
+    pub fn groups(mut self, groups: usize) -> ConvTranspose2d {
+        self.options.groups = groups;
+        let [kh, kw] = self.kernel_size;
+        let per_group = self.out_channels / groups.max(1);
+        let fan_in = per_group * kh * kw;
+        self.weight = fan_in_uniform(&[self.in_channels, per_group, kh, kw], fan_in);
+        self.bias = self.bias.map(|_| fan_in_uniform(&[self.out_channels], fan_in));
+        self
+    }
+    /// With or without a bias.
+    pub fn bias(mut self, bias: bool) -> ConvTranspose2d {
+        if !bias {
+            self.bias = None;
+        }
+        self
+    }
+}
+
+impl Module for ConvTranspose2d {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        let weight = b.constant("weight", &self.weight)?;
+        let bias = self.bias.as_ref().map(|s| b.constant("bias", s)).transpose()?;
+        b.graph.conv_transpose2d(x, weight, bias, &self.options)
+    }
+    fn describe(&self) -> String {
+        format!("ConvTranspose2d{:?}", self.options)
     }
     fn slots(&self) -> Vec<(String, &Slot)> {
         weight_and_bias(&self.weight, self.bias.as_ref())

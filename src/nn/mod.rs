@@ -19,9 +19,9 @@ use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 pub use activation::*;
-pub use conv::{Conv1d, Conv2d};
+pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use linear::{Dropout, Flatten, Linear};
-pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm};
+pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, Softmax};
 pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
 pub use resample::{PixelShuffle, Upsample};
 pub use sequential::Sequential;

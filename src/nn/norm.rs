@@ -314,3 +314,23 @@ macro_rules! grouped_module {
 
 grouped_module!(GroupNorm);
 grouped_module!(InstanceNorm2d);
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html>
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax(i64);
+
+impl Softmax {
+    /// Along this axis, negative ones counting from the end.
+    pub fn new(dim: i64) -> Softmax {
+        Softmax(dim)
+    }
+}
+
+impl Module for Softmax {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        b.graph.softmax(x, self.0)
+    }
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+}

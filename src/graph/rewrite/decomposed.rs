@@ -2,9 +2,11 @@
 
 use super::{Answer, Links, number, op_as};
 use crate::graph::{Graph, Node, ValueId};
+use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::binary::{Binary, BinaryKind};
 use crate::ops::permute::Permute;
 use crate::ops::pixel_shuffle::{Order, PixelShuffle};
+use crate::ops::reduce::{Kind as ReduceKind, Reduce};
 use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
 use crate::reference::activation::SILU;
@@ -134,6 +136,37 @@ pub(super) fn gelu(graph: &mut Graph, links: &Links, i: usize) -> Answer {
         Some(x) => become_unary(graph, i, Activation::Gelu, x),
         None => Answer::No,
     }
+}
+
+/// The mean or maximum over height and width.
+pub(super) fn global_pool(graph: &mut Graph, _: &Links, i: usize) -> Answer {
+    let node = &graph.nodes[i];
+    let Some(reduce) = op_as::<Reduce>(node) else { return Answer::No };
+    let kind = match reduce.kind {
+        ReduceKind::Mean => Kind::Avg,
+        ReduceKind::Max => Kind::Max,
+        _ => return Answer::No,
+    };
+    let shape = graph.shape(node.inputs[0]);
+    let mut axes = reduce.axes.clone();
+    axes.sort_unstable();
+    if shape.len() != 4 || axes != [2, 3] || shape.contains(&0) {
+        return Answer::No;
+    }
+    let pool = AdaptivePool2d { output: [1, 1], kind };
+    if reduce.keep_dims {
+        graph.nodes[i].op = std::sync::Arc::new(pool);
+        return Answer::Fired;
+    }
+    let (x, flat) = (node.inputs[0], node.outputs[0]);
+    let name = node.name.clone();
+    let Ok(pooled) = graph.apply(format!("{name}.pool"), pool, &[x]) else { return Answer::No };
+    let added = graph.nodes.pop().expect("just added");
+    let shape = graph.shape(flat).to_vec();
+    graph.nodes[i].op = std::sync::Arc::new(Reshape { shape });
+    graph.nodes[i].inputs = vec![pooled];
+    graph.nodes.insert(i, added);
+    Answer::Fired
 }
 
 /// Reshape [n, c, r, r, h, w] (or [n, r, r, c, h, w]), transpose, reshape [n, c, h r, w r].

@@ -56,6 +56,7 @@ const RULES: &[(&str, Rule)] = &[
     ("swish recognised", decomposed::swish),
     ("hard swish recognised", decomposed::hard_swish),
     ("gelu recognised", decomposed::gelu),
+    ("global pooling recognised", decomposed::global_pool),
     ("batch norm into the convolution before it", batch_norm::into_convolution_before),
     ("batch norm into the convolution after it", batch_norm::into_convolution_after),
     ("pad into convolution", epilogue::pad_into_convolution),
