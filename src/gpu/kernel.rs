@@ -77,9 +77,23 @@ pub const POOL_BIN: Common = common!("pool_bin");
 /// `Moments`, `merge`: sizes, sums and squared distances of sets, and of their unions.
 pub const MOMENTS: Common = common!("moments");
 
+/// `larger`, `term`, `share`: the pieces of a softmax.
+pub const SOFTMAX: Common = common!("softmax");
+
+/// `start`, `map`, `join`, `finish`: the pieces of a reduction, chosen by the override `KIND`.
+pub const REDUCE: Common = common!("reduce");
+
+/// `beats`: which of two values an index of the extreme prefers.
+pub const ARG_REDUCE: Common = common!("arg_reduce");
+
+/// Every shared piece, for the contract test.
+<<<<<<< HEAD
+=======
+>>>>>>> norm
+
 /// Every shared piece, for the contract test.
 pub const COMMON: &[Common] =
-    &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL];
+    &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL, SOFTMAX, REDUCE, ARG_REDUCE];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.

@@ -25,6 +25,7 @@ pub mod expand;
 pub mod gather;
 pub mod group_norm;
 pub mod layer_norm;
+<<<<<<< HEAD
 pub mod matmul;
 mod normalization;
 pub mod pad;
@@ -41,6 +42,14 @@ pub mod slice;
 pub mod split;
 mod strided;
 pub mod tile;
+=======
+pub mod local_response_norm;
+mod normalization;
+pub mod reduce;
+pub mod relayout;
+pub mod reshape;
+pub mod softmax;
+>>>>>>> norm
 pub mod unary;
 
 pub use epilogue::Epilogue;
@@ -173,15 +182,18 @@ pub fn kernels() -> Vec<&'static Kernel> {
         conv2d::KERNELS,
         conv_transpose2d::KERNELS,
         gather::KERNELS,
+        local_response_norm::KERNELS,
         matmul::KERNELS,
         normalization::KERNELS,
         pad::KERNELS,
         pixel_shuffle::KERNELS,
         pool2d::KERNELS,
+        reduce::KERNELS,
         relayout::KERNELS,
         resize::KERNELS,
         rows::KERNELS,
         select::KERNELS,
+        softmax::KERNELS,
         strided::KERNELS,
         unary::KERNELS,
     ]

@@ -13,6 +13,7 @@ mod conv_transpose2d;
 mod gather;
 mod group_norm;
 mod layer_norm;
+<<<<<<< HEAD
 mod matmul;
 mod movement;
 mod pad;
@@ -21,4 +22,9 @@ mod pool2d;
 mod prelu;
 mod resize;
 mod select;
+=======
+mod local_response_norm;
+mod reduce;
+mod softmax;
+>>>>>>> norm
 mod unary;
