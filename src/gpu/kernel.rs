@@ -87,13 +87,10 @@ pub const REDUCE: Common = common!("reduce");
 pub const ARG_REDUCE: Common = common!("arg_reduce");
 
 /// Every shared piece, for the contract test.
-<<<<<<< HEAD
-=======
->>>>>>> norm
-
-/// Every shared piece, for the contract test.
-pub const COMMON: &[Common] =
-    &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL, SOFTMAX, REDUCE, ARG_REDUCE];
+pub const COMMON: &[Common] = &[
+    INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL, SOFTMAX,
+    REDUCE, ARG_REDUCE,
+];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.

@@ -25,31 +25,26 @@ pub mod expand;
 pub mod gather;
 pub mod group_norm;
 pub mod layer_norm;
-<<<<<<< HEAD
+pub mod local_response_norm;
 pub mod matmul;
 mod normalization;
+pub mod normalize;
 pub mod pad;
 pub mod permute;
 pub mod pixel_shuffle;
 pub mod pool2d;
 pub mod prelu;
+pub mod reduce;
 pub mod relayout;
 pub mod reshape;
 pub mod resize;
 mod rows;
 pub mod select;
 pub mod slice;
+pub mod softmax;
 pub mod split;
 mod strided;
 pub mod tile;
-=======
-pub mod local_response_norm;
-mod normalization;
-pub mod reduce;
-pub mod relayout;
-pub mod reshape;
-pub mod softmax;
->>>>>>> norm
 pub mod unary;
 
 pub use epilogue::Epilogue;
@@ -185,6 +180,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         local_response_norm::KERNELS,
         matmul::KERNELS,
         normalization::KERNELS,
+        normalize::KERNELS,
         pad::KERNELS,
         pixel_shuffle::KERNELS,
         pool2d::KERNELS,

@@ -13,18 +13,16 @@ mod conv_transpose2d;
 mod gather;
 mod group_norm;
 mod layer_norm;
-<<<<<<< HEAD
+mod local_response_norm;
 mod matmul;
 mod movement;
+mod normalize;
 mod pad;
 mod pixel_shuffle;
 mod pool2d;
 mod prelu;
+mod reduce;
 mod resize;
 mod select;
-=======
-mod local_response_norm;
-mod reduce;
 mod softmax;
->>>>>>> norm
 mod unary;
