@@ -28,6 +28,7 @@ pub mod layer_norm;
 pub mod local_response_norm;
 pub mod matmul;
 mod normalization;
+pub mod normalize;
 pub mod pad;
 pub mod permute;
 pub mod pixel_shuffle;
@@ -179,6 +180,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         local_response_norm::KERNELS,
         matmul::KERNELS,
         normalization::KERNELS,
+        normalize::KERNELS,
         pad::KERNELS,
         pixel_shuffle::KERNELS,
         pool2d::KERNELS,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::moments::{Scale, Slices};
-use super::{TINY, UNIT};
+use super::{TINY, UNIT, gamma};
 
 /// Weights and biases: element `i` has entry `i / step % entries`.
 #[derive(Clone, Copy, Debug)]
@@ -48,4 +48,25 @@ pub fn bounds(x: &[f32], slices: &Slices, scales: &[Scale], affine: &Affine) -> 
         product + UNIT * (ideal + bias.abs() + product) + TINY
     };
     x.par_iter().enumerate().map(one).collect()
+}
+
+/// The norms of order p, 1 or 2, along the middle axis of `[outer, n, inner]`, row-major over the others.
+pub fn lp_norms(x: &[f32], [outer, n, inner]: [usize; 3], p: usize) -> Vec<f64> {
+    let one = |i: usize| {
+        let values = (0..n).map(|k| f64::from(x[(i / inner * n + k) * inner + i % inner]));
+        if p == 1 { values.map(f64::abs).sum() } else { values.map(|v| v * v).sum::<f64>().sqrt() }
+    };
+    (0..outer * inner).into_par_iter().map(one).collect()
+}
+
+/// The error bound of x / norm, the norm of n values. The sum of the powers errs by r = gamma_(n / 64 + 7), relative
+/// (those of one invocation, 6 levels, the square), and by `TINY` for each that is subnormal; its root by
+/// 1 / sqrt(1 - r) and 9 u (1 / inverseSqrt: 2 and 2.5 ulp); the quotient by 2.5 ulp.
+pub fn lp_bounds(x: f64, norm: f64, n: usize, p: usize) -> f64 {
+    if norm == 0.0 {
+        return 0.0;
+    }
+    let relative = gamma(n.div_ceil(64) + 7) + n as f64 * TINY / norm.powi(p as i32);
+    let inverse = (1.0 - relative).max(0.0).powf(-1.0 / p as f64) * (1.0 + 10.0 * UNIT) * (1.0 + 5.0 * UNIT);
+    (x / norm).abs() * (inverse - 1.0) + TINY
 }

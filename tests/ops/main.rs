@@ -16,6 +16,7 @@ mod layer_norm;
 mod local_response_norm;
 mod matmul;
 mod movement;
+mod normalize;
 mod pad;
 mod pixel_shuffle;
 mod pool2d;

@@ -1,0 +1,181 @@
+//! ONNX's normalisations without weights: `lp_normalize` to norm 1, `mean_variance_normalize` to mean 0 and deviation 1.
+
+use rayon::prelude::*;
+
+use super::normalization::{Normalization, Spread, layouts};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, folded, kernel, params};
+use crate::reference::moments::{Scale, Slices, moments};
+use crate::reference::normalize::{self, Affine, lp_bounds, lp_norms};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static LP_NORMALIZE: Kernel = kernel!("lp_normalize", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&LP_NORMALIZE];
+
+const PLAIN: Affine<'static> = Affine { weight: None, bias: None, step: 1, entries: 1 };
+
+fn check(op: &dyn Op, inputs: &[Desc], axes: &[usize]) -> Result<()> {
+    expect_inputs(op, inputs, 1..=1)?;
+    let x = &inputs[0];
+    if x.dtype != DType::F32 {
+        return Err(Error::unsupported(format!("{} of {x} (f32 only)", op.name())));
+    }
+    match axes.iter().find(|&&axis| axis >= x.rank()) {
+        Some(axis) => Err(Error::argument(format!("axis {axis} is outside {x}"))),
+        None => Ok(()),
+    }
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__LpNormalization.html>
+///
+/// `y = x / norm of x along the axis`, 0 where the norm is 0. Input: x of any rank. Output: y, shaped like x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LpNormalize {
+    /// The axis along which the norm becomes 1.
+    pub axis: usize,
+    /// 1: the sum of |x|; 2: the root of the sum of squares.
+    pub p: usize,
+}
+
+impl LpNormalize {
+    fn extents(&self, shape: &[usize]) -> [usize; 3] {
+        [shape[..self.axis].iter().product(), shape[self.axis], shape[self.axis + 1..].iter().product()]
+    }
+
+    /// The norm that each element is divided by, as `f` gives it.
+    fn zip_norms(&self, x: &Tensor, f: impl Fn(f64, f64) -> f64 + Sync) -> Vec<f32> {
+        let extents = self.extents(x.shape());
+        let [_, n, inner] = extents;
+        let norms = lp_norms(x.f32s(), extents, self.p);
+        let one = |(i, &v): (usize, &f32)| f(v.into(), norms[i / (n * inner) * inner + i % inner]) as f32;
+        x.f32s().par_iter().enumerate().map(one).collect()
+    }
+}
+
+impl Op for LpNormalize {
+    fn name(&self) -> &'static str {
+        "lp_normalize"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        check(self, inputs, &[self.axis])?;
+        if !matches!(self.p, 1 | 2) {
+            return Err(Error::unsupported(format!("the norm of order {} (1 or 2)", self.p)));
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let y = self.zip_norms(&inputs[0], |x, norm| if norm == 0.0 { 0.0 } else { x / norm });
+        Ok(vec![Tensor::of(inputs[0].shape(), y)])
+    }
+
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let n = inputs[0].shape()[self.axis];
+        Ok(vec![self.zip_norms(&inputs[0], |x, norm| lp_bounds(x, norm, n, self.p))])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let [outer, n, inner] = self.extents(&site.inputs[0].shape);
+        let launch = Launch::grid(&LP_NORMALIZE, folded(outer * inner), params!(outer, n, inner))
+            .set("P", self.p as u32)
+            .reads([Arg::Input(0)])
+            .writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        3 * inputs[0].numel() as u64
+    }
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__MeanVarianceNormalization.html>
+///
+/// `y = (x - mean) / (sqrt(var) + eps)`, mean and biased variance over the axes. Input: x. Output: y, shaped like x.
+/// The axes that stay must be neighbours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeanVarianceNormalize {
+    /// The axes of one set of values; ONNX: 0, 2, 3.
+    pub axes: Vec<usize>,
+    /// Added to the deviation; ONNX: 1e-9.
+    pub eps: f32,
+}
+
+impl MeanVarianceNormalize {
+    fn kept(&self, shape: &[usize]) -> Vec<usize> {
+        (0..shape.len()).filter(|axis| !self.axes.contains(axis)).collect()
+    }
+
+    /// x as `[outer, slices, inner]`, or `None` where an axis that goes lies between axes that stay.
+    fn slices(&self, shape: &[usize]) -> Option<Slices> {
+        let kept: Vec<_> = self.kept(shape).into_iter().filter(|&axis| shape[axis] != 1).collect();
+        let (start, end) = (kept.first().copied().unwrap_or(0), kept.last().map_or(0, |last| last + 1));
+        let middle: usize = shape[start..end].iter().product();
+        let slices: usize = kept.iter().map(|&axis| shape[axis]).product();
+        let outer = shape[..start].iter().product();
+        (middle == slices).then_some(Slices { outer, slices, inner: shape[end..].iter().product() })
+    }
+
+    fn scales(&self, x: &Tensor) -> (Slices, Vec<Scale>) {
+        let slices = self.slices(x.shape()).expect("the shape rule holds");
+        let scales = moments(x.f32s(), &slices).iter().map(|m| m.scale_outside(self.eps)).collect();
+        (slices, scales)
+    }
+}
+
+impl Op for MeanVarianceNormalize {
+    fn name(&self) -> &'static str {
+        "mean_variance_normalize"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        check(self, inputs, &self.axes)?;
+        let x = &inputs[0];
+        if self.slices(&x.shape).is_none() {
+            let text = format!("the axes that stay, {:?} of {x}, must be neighbours", self.kept(&x.shape));
+            return Err(Error::unsupported(text));
+        }
+        Ok(vec![x.clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let (slices, scales) = self.scales(x);
+        let y = normalize::normalize(x.f32s(), &slices, &scales, &PLAIN);
+        Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+    }
+
+    /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let x = &inputs[0];
+        let (slices, scales) = self.scales(x);
+        let bounds = normalize::bounds(x.f32s(), &slices, &scales, &PLAIN);
+        Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0];
+        if x.numel() == 0 {
+            return Ok(vec![Alternative::row_major(site, vec![])]);
+        }
+        let slices = self.slices(&x.shape).expect("the shape rule holds");
+        let kept = self.kept(&x.shape);
+        let way = |layout| {
+            let (eps, per_image) = (self.eps, kept == [0, 1]);
+            let norm = Normalization { slices, entries: 1, step: 1, eps, layout, members: 1, per_image };
+            let stats = [Arg::Scratch(2), Arg::Scratch(3)];
+            let mut run = norm.statistics(x, Spread::InverseOutside, stats);
+            run.push(norm.apply(x, stats, Spread::InverseOutside, None, None));
+            norm.alternative(site, norm.scratch(x), run)
+        };
+        let channels_last = kept == [1] || kept == [0, 1];
+        Ok(layouts(site, channels_last).into_iter().map(way).collect())
+    }
+
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        6 * inputs[0].numel() as u64
+    }
+}
