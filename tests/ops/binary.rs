@@ -1,7 +1,7 @@
 use convgpu::ops::binary::{Binary, BinaryKind, BinaryKind::*};
 use convgpu::{DType, Desc, Op, Tensor};
 
-use crate::support::{Rng, check, check_golden, golden};
+use crate::support::{Rng, check, check_channels_last_with, check_golden, golden};
 
 /// Pairs of shapes, each a way in which one operand may be broadcast; the operands also change places.
 const SHAPES: &[(&[usize], &[usize])] = &[
@@ -138,4 +138,13 @@ fn pytorch_agrees() {
         ran += 1;
     }
     assert_eq!(ran, 24);
+}
+
+/// An infinite term shows a padding lane that is not 0: see [`check_channels_last_with`].
+#[test]
+fn channels_last_keeps_padding_lanes_zero() {
+    let shapes: [&[usize]; 5] = [&[], &[7, 1, 1], &[2, 7, 1, 1], &[2, 1, 3, 5], &[2, 7, 3, 5]];
+    for shape in shapes {
+        check_channels_last_with(Binary(Add), [2, 7, 3, 5], &[Tensor::full(shape, f32::INFINITY)]);
+    }
 }

@@ -192,6 +192,12 @@ fn positive(rng: &mut Rng, shape: &[usize]) -> Tensor {
 /// infinity in a channel stays one and an infinity in a padding lane becomes a NaN.
 #[allow(dead_code)]
 pub fn check_channels_last(op: impl Op + Clone + 'static, shape: [usize; 4]) {
+    check_channels_last_with(op, shape, &[]);
+}
+
+/// The same for an operator whose further inputs are these constants.
+#[allow(dead_code)]
+pub fn check_channels_last_with(op: impl Op + Clone + 'static, shape: [usize; 4], constants: &[Tensor]) {
     let mut rng = Rng(99);
     let mut graph = Graph::new();
     let c = shape[1];
@@ -199,7 +205,9 @@ pub fn check_channels_last(op: impl Op + Clone + 'static, shape: [usize; 4]) {
     let input = graph.input("x", x.desc()).unwrap();
     let w = graph.constant("w", rng.integers(&[c, c, 1, 1])).unwrap();
     let before = graph.apply("before", Conv2d::default(), &[input, w]).unwrap();
-    let middle = graph.apply("middle", op.clone(), &[before]).unwrap();
+    let mut inputs = vec![before];
+    inputs.extend(constants.iter().map(|t| graph.constant("constant", t.clone()).unwrap()));
+    let middle = graph.apply("middle", op.clone(), &inputs).unwrap();
     let c = graph.shape(middle)[1];
     let w = graph.constant("w2", positive(&mut rng, &[3, c, 1, 1])).unwrap();
     let after = graph.apply("after", Conv2d::default(), &[middle, w]).unwrap();

@@ -2,18 +2,33 @@
 
 use convgpu::graph::{Graph, ValueId};
 use convgpu::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::ops::binary::{Binary, BinaryKind};
+use convgpu::ops::cast::Cast;
+use convgpu::ops::concat::Concat;
+use convgpu::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::ops::conv2d::Conv2d;
+use convgpu::ops::gather::Gather;
+use convgpu::ops::matmul::MatMul;
 use convgpu::ops::pad::{Pad, PadMode};
+use convgpu::ops::permute::Permute;
 use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use convgpu::ops::prelu::Prelu;
 use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode};
+use convgpu::ops::select::Where;
+use convgpu::ops::split::Split;
+use convgpu::ops::tile::Tile;
 use convgpu::ops::unary::{Activation, Unary};
-use convgpu::{Desc, Op};
+use convgpu::{DType, Desc, Op};
 
 fn node(op: impl Op + 'static, shapes: &[&[usize]]) -> (String, Graph) {
+    node_of(op, shapes.iter().map(|s| Desc::f32(s.to_vec())).collect())
+}
+
+fn node_of(op: impl Op + 'static, inputs: Vec<Desc>) -> (String, Graph) {
     let mut graph = Graph::new();
-    let input = |(k, s): (usize, &&[usize])| graph.input(k.to_string(), Desc::f32(s.to_vec())).unwrap();
-    let ids: Vec<ValueId> = shapes.iter().enumerate().map(input).collect();
+    let input = |(k, desc)| graph.input(usize::to_string(&k), desc).unwrap();
+    let ids: Vec<ValueId> = inputs.into_iter().enumerate().map(input).collect();
     let name = op.name().to_owned();
     for (k, id) in graph.add(name.clone(), op, &ids).unwrap().into_iter().enumerate() {
         graph.output(k.to_string(), id);
@@ -54,5 +69,17 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
         node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),
+        node(Binary(BinaryKind::Add), &[&[2, 5, 7, 6], &[5, 1, 1]]),
+        node(Binary(BinaryKind::Pow), &[&[3, 1, 5], &[2, 1]]),
+        node(Prelu, &[&[2, 5, 7, 6], &[5]]),
+        node_of(Where, vec![Desc::new([3, 1], DType::Bool), Desc::f32([5]), Desc::f32([])]),
+        node(Cast { to: DType::I64 }, &[&[3, 5]]),
+        node(Concat { axis: 1 }, &[&[2, 4, 3, 5], &[2, 5, 3, 5]]),
+        node(Split { axis: 1, sizes: vec![3, 4] }, &[&[2, 7, 3, 5]]),
+        node(Permute { order: vec![0, 2, 3, 1] }, &[&[2, 5, 7, 6]]),
+        node(Tile { repeats: vec![2, 3] }, &[&[3, 5]]),
+        node_of(Gather { axis: 1 }, vec![Desc::f32([3, 5, 2]), Desc::new([2, 4], DType::I64)]),
+        node(MatMul, &[&[2, 5, 7], &[2, 7, 9]]),
+        node(ConvTranspose2d::default(), &[&[2, 5, 7, 6], &[5, 9, 3, 2], &[9]]),
     ]
 }
