@@ -1,6 +1,10 @@
 //! The command line as a script sees it: stdout, stderr, exit status.
 
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use convgpu::model::proto::*;
+use prost::Message;
 
 fn convgpu(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
@@ -91,10 +95,10 @@ fn a_wrong_call_or_file_is_one_line_and_status_2() {
 fn the_device_may_come_from_the_environment() {
     let command = |name: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
-        command.args(["demo", "missing.png"]).env("CONVGPU_DEVICE", name).output().unwrap()
+        command.args(["inspect", model()]).env("CONVGPU_DEVICE", name).output().unwrap()
     };
     assert!(String::from_utf8_lossy(&command("garbage").stderr).contains("no adapter matches"));
-    assert!(String::from_utf8_lossy(&command("cpu").stderr).contains("missing.png"));
+    assert!(command("cpu").status.success());
 }
 
 #[test]
@@ -112,4 +116,158 @@ fn a_reader_that_leaves_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+/// The file of a small network: Conv 3x3, Relu, MaxPool, then Conv 14x14 as a classifier that prefers class 7.
+fn model() -> &'static str {
+    static FILE: LazyLock<String> = LazyLock::new(|| {
+        let file = format!("{}/classifier.onnx", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(&file, classifier().encode_to_vec()).unwrap();
+        file
+    });
+    &FILE
+}
+
+fn classifier() -> ModelProto {
+    let value = |name: &str, dims: &[i64]| {
+        let dim = |&n: &i64| DimensionProto { dim_value: Some(n), ..Default::default() };
+        let shape = Some(TensorShapeProto { dim: dims.iter().map(dim).collect() });
+        let tensor_type = Some(TensorTypeProto { elem_type: Some(data_type::FLOAT), shape });
+        ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type }) }
+    };
+    let weight = |name: &str, dims: &[i64], of: fn(usize) -> f32| TensorProto {
+        name: Some(name.to_owned()),
+        dims: dims.to_vec(),
+        data_type: Some(data_type::FLOAT),
+        float_data: (0..dims.iter().product::<i64>() as usize).map(of).collect(),
+        ..Default::default()
+    };
+    let ints = |name: &str, ints: &[i64]| AttributeProto {
+        name: Some(name.to_owned()),
+        ints: ints.to_vec(),
+        r#type: Some(attribute_type::INTS),
+        ..Default::default()
+    };
+    let node = |op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>| NodeProto {
+        name: Some(format!("the {output}")),
+        op_type: Some(op.to_owned()),
+        input: inputs.iter().map(|&i| i.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        attribute,
+        ..Default::default()
+    };
+    let graph = GraphProto {
+        name: Some("classifier".to_owned()),
+        node: vec![
+            node("Conv", &["input", "w1", "b1"], "edges", vec![ints("pads", &[1, 1, 1, 1])]),
+            node("Relu", &["edges"], "light", vec![]),
+            node("MaxPool", &["light"], "small", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]),
+            node("Conv", &["small", "w2"], "logits", vec![]),
+        ],
+        initializer: vec![
+            weight("w1", &[4, 1, 3, 3], |i| (i % 5) as f32 / 8.0),
+            weight("b1", &[4], |i| i as f32 / 16.0),
+            weight("w2", &[10, 4, 14, 14], |i| if i / 784 == 7 { 0.2 } else { (i % 13) as f32 / 128.0 }),
+        ],
+        input: vec![value("input", &[1, 1, 28, 28])],
+        output: vec![value("logits", &[1, 10, 1, 1])],
+        ..Default::default()
+    };
+    let opset = OperatorSetIdProto { version: Some(13), ..Default::default() };
+    ModelProto { ir_version: Some(7), graph: Some(graph), opset_import: vec![opset], ..Default::default() }
+}
+
+/// An image file of 28x28 pixels.
+fn digit(name: &str) -> String {
+    let file = format!("{}/{name}.png", env!("CARGO_TARGET_TMPDIR"));
+    let image = image::GrayImage::from_fn(28, 28, |x, y| {
+        let bar = (8..20).contains(&x) && (5..8).contains(&y);
+        let stroke = (5..24).contains(&y) && (x + (y - 5) / 2).abs_diff(19) < 2;
+        image::Luma([if bar || stroke { 255 } else { 0 }])
+    });
+    image.save(&file).unwrap();
+    file
+}
+
+#[test]
+fn run_answers_with_labels_and_writes_every_output() {
+    let (image, dir) = (digit("run"), format!("{}/run", env!("CARGO_TARGET_TMPDIR")));
+    let labels = format!("{dir}.txt");
+    std::fs::write(&labels, (0..10).map(|d| format!("digit {d}\n")).collect::<String>()).unwrap();
+    let args = ["run", model(), "--device", "cpu", "--input", &image, "--labels", &labels, "--output-dir", &dir];
+    let text = stdout(&convgpu(&[&args[..], &["--top", "2"]].concat()));
+    assert!(text.lines().nth(1).unwrap().ends_with("digit 7") && text.lines().count() == 3, "{text}");
+    let json = stdout(&convgpu(&[&args[..], &["--json"]].concat()));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let output = &json["outputs"][0];
+    assert_eq!((&output["top"][0]["index"], output["top"].as_array().unwrap().len()), (&7.into(), 5), "{json}");
+    assert_eq!((&output["dtype"], &output["shape"]), (&"f32".into(), &serde_json::json!([1, 10, 1, 1])), "{json}");
+    let written = std::fs::read(output["file"].as_str().unwrap()).unwrap();
+    assert!(written.starts_with(b"\x93NUMPY") && written.len() == 128 + 40, "{}", written.len());
+}
+
+#[test]
+fn verify_passes_and_names_the_first_wrong_node() {
+    let image = digit("verify");
+    let args = ["verify", model(), "--input", &image, "--json"];
+    let output = convgpu(&args);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(output.status.success() && json["ok"] == true && json["first_wrong"].is_null(), "{json}");
+    let nodes = json["nodes"].as_array().unwrap();
+    assert!(nodes.len() == 3, "{json}");
+
+    let culprit = nodes[1]["name"].as_str().unwrap();
+    let output = convgpu(&[&args[..], &["--fail-at", culprit]].concat());
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((&json["ok"], &json["first_wrong"]["name"]), (&false.into(), &culprit.into()), "{json}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains(&format!("convgpu: {culprit} (")) && stderr.contains("bound"), "{stderr}");
+}
+
+#[test]
+fn inspect_and_bench_say_what_a_network_is() {
+    let json = |args: &[&str]| serde_json::from_str::<serde_json::Value>(&stdout(&convgpu(args))).unwrap();
+    let found = json(&["inspect", model(), "--json"]);
+    assert_eq!(
+        (&found["parameters"], &found["inputs"][0]["shape"]),
+        (&7880.into(), &serde_json::json!([1, 1, 28, 28]))
+    );
+    assert!(found["plan"]["dispatches"].as_u64().unwrap() >= 3, "{found}");
+    let found = json(&["bench", model(), "--json", "--seconds", "0"]);
+    let keys = ["device", "cold_ms", "median_ms", "p95_ms", "gflops", "dispatches", "pipelines", "bytes"];
+    assert!(keys.iter().all(|k| !found[*k].is_null()), "{found}");
+    let text = stdout(&convgpu(&["inspect", "--shader", "unary"]));
+    assert!(text.contains("fn main") && text.contains("fn activate"), "{text}");
+}
+
+#[test]
+fn a_wrong_network_or_input_is_one_line_and_status_2() {
+    let dir = env!("CARGO_TARGET_TMPDIR");
+    let text = format!("{dir}/text.onnx");
+    std::fs::write(&text, "this is text").unwrap();
+    let image = digit("wrong");
+    let cpu = ["--device", "cpu"];
+    let fails = |args: &[&str], parts: &[&str]| fails(&[args, &cpu[..]].concat(), 2, parts);
+    fails(&["run", "missing.onnx"], &["missing.onnx", "No such file"]);
+    fails(&["run", dir], &[dir]);
+    fails(&["run", &text], &["text.onnx"]);
+    fails(&["run", model()], &["input", "missing"]);
+    fails(&["run", model(), "--input", "missing.npy"], &["missing.npy"]);
+    fails(&["run", model(), "--input", &format!("nobody={image}")], &["no input nobody", "inputs: input"]);
+    fails(&["run", model(), "--input", &image, "--input", &image], &["only 1 inputs"]);
+    fails(&["run", model(), "--input", &text], &["text.onnx", "neither an .npy file nor an image"]);
+    fails(&["run", model(), "--input", &image, "--resize", "0"], &["--resize"]);
+    fails(&["run", model(), "--input", &image, "--crop", "20"], &["20x20", "28x28"]);
+    fails(&["run", model(), "--input", &image, "--labels", "missing.txt"], &["missing.txt"]);
+    fails(&["verify", model(), "--fail-at", "nobody"], &["no node nobody"]);
+    fails(&["inspect"], &["--shader"]);
+    fails(&["inspect", "--shader", "nope"], &["no kernel nope", "unary"]);
+    fails(&["bench"], &["--ops"]);
+}
+
+#[test]
+fn ops_prints_the_table_as_text_and_as_markdown() {
+    let (text, markdown) = (stdout(&convgpu(&["ops"])), stdout(&convgpu(&["ops", "--markdown"])));
+    assert!(text.contains("conv2d") && markdown.starts_with("| operator | PyTorch | ONNX |"), "{text}{markdown}");
 }

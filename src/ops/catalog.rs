@@ -22,17 +22,16 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "conv2d",
         "conv1d, conv2d, linear",
-        "Conv, Gemm, MatMul with a constant",
-        "stride, padding per side, dilation, groups (depthwise included), bias; activation and residual fused",
+        "Conv, Gemm, MatMul",
+        "stride, padding per side or same/valid, dilation, groups (depthwise included), bias; padding modes zeros, reflect, replicate, circular; activation and residual fused",
     ),
     entry(
-        "unary",
-        "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, \
-         softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
-        "Relu, LeakyRelu, Elu, Selu, Celu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Swish, Mish, Softplus, Softsign, \
-         ThresholdedRelu, Clip, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf",
-        "any shape; fused into the operator before it where that has an epilogue",
+        "conv_transpose2d",
+        "conv_transpose2d",
+        "ConvTranspose",
+        "stride, padding, output_padding, dilation, groups, bias; activation and residual fused",
     ),
+<<<<<<< HEAD
     entry(
         "conv_transpose2d",
         "conv_transpose2d",
@@ -56,6 +55,71 @@ pub const CATALOG: &[Entry] = &[
     entry("slice", "indexing with slices, flip", "Slice", "steps of either sign; any type"),
     entry("tile", "tile, repeat", "Tile", "any type; up to 8 axes and repetitions"),
     entry("gather", "index_select", "Gather", "integer indices of any shape; on a device one outside is clamped"),
+=======
+    entry("matmul", "matmul, bmm", "MatMul, Gemm", "batched, broadcast; both operands may be known only at run time"),
+    entry("max_pool2d", "max_pool2d", "MaxPool, GlobalMaxPool", "padding, dilation, ceil_mode, indices"),
+    entry(
+        "avg_pool2d",
+        "avg_pool2d",
+        "AveragePool, GlobalAveragePool",
+        "padding, dilation, ceil_mode, count_include_pad, divisor_override",
+    ),
+    entry("lp_pool2d", "lp_pool2d", "LpPool, GlobalLpPool", "padding, dilation, ceil_mode"),
+    entry(
+        "adaptive_avg_pool2d, adaptive_max_pool2d",
+        "adaptive_avg_pool2d, adaptive_max_pool2d",
+        "",
+        "any output size",
+    ),
+    entry(
+        "resize2d",
+        "interpolate, Upsample",
+        "Resize, Upsample",
+        "nearest (all roundings), linear, cubic; by size or scale; every coordinate transformation of ONNX; antialias",
+    ),
+    entry(
+        "pixel_shuffle, pixel_unshuffle",
+        "pixel_shuffle, pixel_unshuffle",
+        "DepthToSpace, SpaceToDepth",
+        "both orders (DCR, CRD)",
+    ),
+    entry(
+        "batch_norm, batch_norm_training",
+        "batch_norm",
+        "BatchNormalization",
+        "[N,C], [N,C,L], [N,C,H,W]; stored or the batch's statistics, with the running ones updated",
+    ),
+    entry("layer_norm", "layer_norm", "LayerNormalization", "any trailing axes"),
+    entry(
+        "group_norm",
+        "group_norm, instance_norm",
+        "GroupNormalization, InstanceNormalization",
+        "with or without weight and bias",
+    ),
+    entry(
+        "unary functions",
+        "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
+        "Relu, LeakyRelu, Elu, Selu, Celu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Swish, Mish, Softplus, Softsign, ThresholdedRelu, Clip, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf",
+        "any shape; fused into the operator before where that has an epilogue",
+    ),
+    entry("prelu", "prelu", "PRelu", "the slope broadcasts"),
+    entry(
+        "binary functions",
+        "add, sub, mul, div, maximum, minimum, pow, remainder, fmod, eq, lt, gt, le, ge, logical_and, logical_or, logical_xor",
+        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor",
+        "NumPy's broadcasting",
+    ),
+    entry("where", "where", "Where", "NumPy's broadcasting"),
+    entry("cast", "Tensor.to", "Cast", "f32, i32, i64, bool"),
+    entry("concat", "cat", "Concat", "any axis"),
+    entry("split", "split, chunk", "Split", "any axis"),
+    entry("slice", "narrow, slicing", "Slice", "any axes, steps, negative ones included"),
+    entry("gather", "index_select", "Gather", "any axis; indices known or computed"),
+    entry("expand", "expand", "Expand", "NumPy's broadcasting"),
+    entry("tile", "tile", "Tile", "any axes"),
+    entry("pad", "pad", "Pad", "constant, reflect, replicate, circular, over up to six axes; negative padding cuts"),
+    entry("permute", "permute, transpose", "Transpose", "any rank"),
+>>>>>>> cli
     entry("reshape", "reshape, flatten", "Reshape, Flatten, Squeeze, Unsqueeze", "a view: nothing is copied"),
 ];
 

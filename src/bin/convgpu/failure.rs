@@ -44,7 +44,24 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Line breaks and runs of spaces become one space.
+/// Lines become clauses, runs of spaces one space.
 pub fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut out = String::new();
+    for line in text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|l| !l.is_empty()) {
+        out += match out.chars().last() {
+            None => "",
+            Some(':' | ';' | ',') => " ",
+            Some(_) => "; ",
+        };
+        out += &line;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_become_clauses() {
+        assert_eq!(super::one_line("not\tsupported:\n  a: Gemm\n  b: Loop\n\n"), "not supported: a: Gemm; b: Loop");
+    }
 }

@@ -1,18 +1,14 @@
-//! A network from a file, bound to the inputs it is given: the one place that knows what model files there are.
+//! A network from a file, bound to the inputs it is given.
 
 use std::path::Path;
 
+use convgpu::model::Model;
+use convgpu::model::onnx::{Dim, ValueInfo};
 use convgpu::{DType, Given, Graph, Network, Tensor};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::input::{self, Declared, InputArgs};
-
-/// A network as its file describes it.
-pub struct Loaded {
-    network: Box<dyn Network>,
-    inputs: Vec<Declared>,
-}
 
 /// A network with every shape known, and the tensors of its inputs.
 pub struct Bound {
@@ -38,19 +34,20 @@ pub enum Missing {
 
 /// Loads a network and binds it to its inputs.
 pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound> {
-    let loaded = load(model)?;
-    let mut tensors = input::read(inputs, &loaded.inputs)?;
+    let model = Model::load(model)?;
+    let wanted: Vec<Declared> = model.inputs().iter().map(declared).collect();
+    let mut tensors = input::read(inputs, &wanted)?;
     if missing == Missing::Invent {
         let given: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
-        for input in loaded.inputs.iter().filter(|i| !given.contains(&i.name)) {
+        for input in wanted.iter().filter(|i| !given.contains(&i.name)) {
             console::note(&format!("{}: no --input, so it gets random numbers in 0..1", input.name));
             tensors.push((input.name.clone(), invent(input)?));
         }
     }
-    let shaping = loaded.network.shape_inputs();
+    let shaping = model.shape_inputs();
     let value = |name, t: &Tensor| shaping.contains(name).then(|| t.clone());
     let given: Vec<_> = tensors.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
-    let graph = loaded.network.bind(&given)?;
+    let graph = model.bind(&given)?;
     let used = |(name, _): &(String, Tensor)| !shaping.contains(name);
     Ok(Bound { graph, inputs: tensors.into_iter().filter(used).collect() })
 }
@@ -71,19 +68,9 @@ fn invent(input: &Declared) -> Outcome<Tensor> {
     Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?)
 }
 
-/// The name that stands for the demo's network in place of a file.
-const BUILT_IN: &str = "lenet5";
-
-fn load(path: &Path) -> Outcome<Loaded> {
-    if path.as_os_str() == BUILT_IN && !path.exists() {
-        let graph = crate::demo::lenet(1)?;
-        let declared = |(name, desc): (&str, &convgpu::Desc)| Declared {
-            name: name.to_owned(),
-            dtype: desc.dtype,
-            dims: Some(desc.shape.iter().map(|&n| Some(n)).collect()),
-        };
-        return Ok(Loaded { inputs: graph.inputs().map(declared).collect(), network: Box::new(graph) });
-    }
-    std::fs::read(path).map_err(|e| Failure::call(format!("{}: {e}", path.display())))?;
-    Err(Failure::call(format!("{}: no reader for this kind of model file (built in: {BUILT_IN})", path.display())))
+/// The inputs as `--input` needs them.
+fn declared(info: &ValueInfo) -> Declared {
+    let extent = |d: &Dim| if let Dim::Fixed(n) = d { Some(*n) } else { None };
+    let dims = info.dims.as_ref().map(|dims| dims.iter().map(extent).collect());
+    Declared { name: info.name.clone(), dtype: info.dtype, dims }
 }

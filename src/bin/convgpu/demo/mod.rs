@@ -16,7 +16,7 @@ use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
 use digits::{Digit, SIZE};
-pub use lenet::lenet;
+use lenet::lenet;
 
 /// Reads handwritten digits with LeNet-5 and checks the device against the reference
 #[derive(ClapArgs)]
