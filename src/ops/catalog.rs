@@ -31,31 +31,6 @@ pub const CATALOG: &[Entry] = &[
         "ConvTranspose",
         "stride, padding, output_padding, dilation, groups, bias; activation and residual fused",
     ),
-<<<<<<< HEAD
-    entry(
-        "conv_transpose2d",
-        "conv_transpose2d",
-        "ConvTranspose",
-        "stride, padding per side, output padding, dilation, groups, bias; activation and residual fused",
-    ),
-    entry("matmul", "matmul", "MatMul", "batched and broadcast, vectors included; f32"),
-    entry(
-        "binary",
-        "add, sub, mul, div, maximum, minimum, pow, remainder, fmod, eq, lt, gt, le, ge, logical_and, logical_or, logical_xor",
-        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor",
-        "broadcast; f32, i32, i64 in 32 bits (Mod of integers only); logical ones of booleans",
-    ),
-    entry("prelu", "prelu", "PRelu", "one slope, one a channel, or broadcast"),
-    entry("where", "where", "Where", "broadcast; any type"),
-    entry("cast", "to", "Cast", "f32, i32, i64, bool; floats saturate"),
-    entry("concat", "cat", "Concat", "any axis, number of inputs and type"),
-    entry("split", "split, chunk", "Split", "any axis and type"),
-    entry("permute", "permute, transpose", "Transpose", "any type"),
-    entry("expand", "expand, broadcast_to", "Expand", "any type"),
-    entry("slice", "indexing with slices, flip", "Slice", "steps of either sign; any type"),
-    entry("tile", "tile, repeat", "Tile", "any type; up to 8 axes and repetitions"),
-    entry("gather", "index_select", "Gather", "integer indices of any shape; on a device one outside is clamped"),
-=======
     entry("matmul", "matmul, bmm", "MatMul, Gemm", "batched, broadcast; both operands may be known only at run time"),
     entry("max_pool2d", "max_pool2d", "MaxPool, GlobalMaxPool", "padding, dilation, ceil_mode, indices"),
     entry(
@@ -119,7 +94,6 @@ pub const CATALOG: &[Entry] = &[
     entry("tile", "tile", "Tile", "any axes"),
     entry("pad", "pad", "Pad", "constant, reflect, replicate, circular, over up to six axes; negative padding cuts"),
     entry("permute", "permute, transpose", "Transpose", "any rank"),
->>>>>>> cli
     entry("reshape", "reshape, flatten", "Reshape, Flatten, Squeeze, Unsqueeze", "a view: nothing is copied"),
 ];
 

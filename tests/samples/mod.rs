@@ -2,20 +2,26 @@
 
 use convgpu::graph::{Graph, ValueId};
 use convgpu::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::ops::batch_norm::{BatchNorm, BatchNormTraining};
 use convgpu::ops::binary::{Binary, BinaryKind};
 use convgpu::ops::cast::Cast;
 use convgpu::ops::concat::Concat;
 use convgpu::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::ops::conv2d::Conv2d;
 use convgpu::ops::gather::Gather;
+use convgpu::ops::group_norm::GroupNorm;
+use convgpu::ops::layer_norm::LayerNorm;
+use convgpu::ops::local_response_norm::LocalResponseNorm;
 use convgpu::ops::matmul::MatMul;
 use convgpu::ops::pad::{Pad, PadMode};
 use convgpu::ops::permute::Permute;
 use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use convgpu::ops::prelu::Prelu;
+use convgpu::ops::reduce::{self, ArgReduce, Extreme, Reduce};
 use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode};
 use convgpu::ops::select::Where;
+use convgpu::ops::softmax::Softmax;
 use convgpu::ops::split::Split;
 use convgpu::ops::tile::Tile;
 use convgpu::ops::unary::{Activation, Unary};
@@ -51,6 +57,10 @@ fn lp_pool() -> LpPool2d {
     LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: 3 }
 }
 
+fn arg_reduce() -> ArgReduce {
+    ArgReduce { axis: 1, keep_dims: true, select_last: false, kind: Extreme::Max }
+}
+
 /// Names and graphs.
 pub fn graphs() -> Vec<(String, Graph)> {
     vec![
@@ -81,5 +91,16 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node_of(Gather { axis: 1 }, vec![Desc::f32([3, 5, 2]), Desc::new([2, 4], DType::I64)]),
         node(MatMul, &[&[2, 5, 7], &[2, 7, 9]]),
         node(ConvTranspose2d::default(), &[&[2, 5, 7, 6], &[5, 9, 3, 2], &[9]]),
+        node(BatchNorm { eps: 1e-5 }, &[&[2, 5, 7, 6], &[5], &[5], &[5], &[5]]),
+        node(BatchNormTraining { eps: 1e-5, momentum: 0.1, unbiased: true }, &[&[2, 5, 7, 6], &[5], &[5], &[5], &[5]]),
+        node(GroupNorm { groups: 5, eps: 1e-5 }, &[&[2, 5, 7, 6]]),
+        node(LayerNorm { axes: 2, eps: 1e-5, stats: true }, &[&[2, 5, 7, 600]]),
+        node(LocalResponseNorm { size: 3, before: 1, alpha: 1e-4, beta: 0.75, k: 1.0 }, &[&[2, 5, 7, 6]]),
+        node(Softmax { axis: 1, log: false }, &[&[2, 5, 7, 6]]),
+        node(Softmax { axis: 1, log: true }, &[&[2, 500]]),
+        node(Reduce { axes: vec![1], keep_dims: true, kind: reduce::Kind::Sum }, &[&[2, 5, 7]]),
+        node(Reduce { axes: vec![1, 2], keep_dims: true, kind: reduce::Kind::L2 }, &[&[2, 50, 70]]),
+        node(arg_reduce(), &[&[2, 5, 7]]),
+        node(arg_reduce(), &[&[2, 5000]]),
     ]
 }
