@@ -13,6 +13,7 @@ use convgpu::ops::group_norm::GroupNorm;
 use convgpu::ops::layer_norm::LayerNorm;
 use convgpu::ops::local_response_norm::LocalResponseNorm;
 use convgpu::ops::matmul::MatMul;
+use convgpu::ops::normalize::LpNormalize;
 use convgpu::ops::pad::{Pad, PadMode};
 use convgpu::ops::permute::Permute;
 use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
@@ -100,6 +101,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Softmax { axis: 1, log: true }, &[&[2, 500]]),
         node(Reduce { axes: vec![1], keep_dims: true, kind: reduce::Kind::Sum }, &[&[2, 5, 7]]),
         node(Reduce { axes: vec![1, 2], keep_dims: true, kind: reduce::Kind::L2 }, &[&[2, 50, 70]]),
+        node(LpNormalize { axis: 1, p: 2 }, &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5000]]),
     ]
