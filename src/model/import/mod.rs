@@ -142,7 +142,7 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
 
 /// One error for everything that is unsupported.
 fn unsupported(problems: &[String]) -> Error {
-    Error::unsupported(format!("the model needs what is not supported:\n  {}", problems.join("\n  ")))
+    Error::unsupported(format!("not supported: {}", problems.join("; ")))
 }
 
 /// Drops nodes that no output depends on: they served shapes, which are known now.
