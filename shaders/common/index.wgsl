@@ -9,3 +9,8 @@ fn flat_id(gid: vec3<u32>, groups: vec3<u32>) -> u32 {
 fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
+
+// The linear index of a workgroup in a grid folded over x and y (see gpu::kernel::folded).
+fn group_id(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return group.x + group.y * groups.x;
+}

@@ -52,7 +52,7 @@ macro_rules! common {
     };
 }
 
-/// `flat_id`: the linear index of an invocation in a grid folded over two dimensions. `is_nan`.
+/// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions. `is_nan`.
 pub const INDEX: Common = common!("index");
 /// `activate`: every unary function, chosen by the override `ACT`.
 pub const ACTIVATION: Common = common!("activation");
@@ -71,8 +71,11 @@ pub const POOL_SUM: Common = common!("pool_sum");
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling; needs [`MAXIMUM`].
 pub const POOL_BIN: Common = common!("pool_bin");
 
+/// `Moments`, `merge`: sizes, sums and squared distances of sets, and of their unions.
+pub const MOMENTS: Common = common!("moments");
+
 /// Every shared piece, for the contract test.
-pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN];
+pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.
@@ -221,7 +224,11 @@ pub const FLAT_WORKGROUP: usize = 64;
 /// A grid of workgroups of 64 that covers `invocations` in a line, folded over y where x would exceed
 /// WebGPU's 65 535; the kernel undoes it with `flat_id`.
 pub fn flat_grid(invocations: usize) -> [u32; 3] {
-    let groups = invocations.div_ceil(FLAT_WORKGROUP);
+    folded(invocations.div_ceil(FLAT_WORKGROUP))
+}
+
+/// A grid of at least this many workgroups, folded over y; the kernel undoes it with `group_id`.
+pub fn folded(groups: usize) -> [u32; 3] {
     let y = groups.div_ceil(65_535).max(1);
     [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
 }

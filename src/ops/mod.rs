@@ -12,8 +12,12 @@ use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 pub mod adaptive_pool2d;
+pub mod batch_norm;
 pub mod conv2d;
 pub mod epilogue;
+pub mod group_norm;
+pub mod layer_norm;
+mod normalization;
 pub mod pad;
 pub mod pixel_shuffle;
 pub mod pool2d;
@@ -146,7 +150,9 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
 pub fn kernels() -> Vec<&'static Kernel> {
     [
         adaptive_pool2d::KERNELS,
+        batch_norm::KERNELS,
         conv2d::KERNELS,
+        normalization::KERNELS,
         pad::KERNELS,
         pixel_shuffle::KERNELS,
         pool2d::KERNELS,

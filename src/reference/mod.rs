@@ -3,6 +3,8 @@
 pub mod activation;
 pub mod adaptive_pool2d;
 pub mod conv2d;
+pub mod moments;
+pub mod normalize;
 pub mod pad;
 pub mod pixel_shuffle;
 pub mod pool2d;

@@ -1,0 +1,21 @@
+// new_mean = (1 - momentum) running_mean + momentum mean, and so for the variance, which `correction` scales first:
+// n / (n - 1) makes the biased variance unbiased.
+//   every array: [c]. One invocation: one channel.
+
+struct Params { c: u32, keep: f32, momentum: f32, correction: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> mean: array<f32>;
+@group(0) @binding(2) var<storage, read> variance: array<f32>;
+@group(0) @binding(3) var<storage, read> running_mean: array<f32>;
+@group(0) @binding(4) var<storage, read> running_var: array<f32>;
+@group(0) @binding(5) var<storage, read_write> new_mean: array<f32>;
+@group(0) @binding(6) var<storage, read_write> new_var: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let c = flat_id(gid, groups);
+    if c >= p.c { return; }
+    new_mean[c] = p.keep * running_mean[c] + p.momentum * mean[c];
+    new_var[c] = p.keep * running_var[c] + p.momentum * (variance[c] * p.correction);
+}

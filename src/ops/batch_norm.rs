@@ -1,0 +1,218 @@
+//! `batch_norm`: every channel brought to a mean and a deviation of its own, by stored or by the batch's statistics.
+
+use super::normalization::{Normalization, Spread, layouts};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::reference::moments::{Moments, Scale, Slices, inverse_sqrt, moments};
+use crate::reference::normalize::{self, Affine, normalize};
+use crate::reference::{TINY, UNIT};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static RUNNING: Kernel = kernel!("batch_norm_running", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&RUNNING];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html> with `training=False`
+///
+/// `y = (x - running_mean) / sqrt(running_var + eps) weight + bias`.
+/// Inputs: x `[n, c, spatial..]`, weight, bias, running_mean, running_var, each `[c]`. Output: y, shaped like x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNorm {
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html> with `training=True`
+///
+/// Inputs as [`BatchNorm`]'s. Outputs: y, normalised by the mean and the biased variance of the batch; new_running_mean and
+/// new_running_var, `(1 - momentum) running + momentum statistic`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNormTraining {
+    /// Added to the variance.
+    pub eps: f32,
+    /// The share of the batch's statistics in the new running ones; 1 / step gives a cumulative average.
+    pub momentum: f32,
+    /// Store the unbiased variance, n / (n - 1) times the biased one (PyTorch), or the biased one (ONNX).
+    pub unbiased: bool,
+}
+
+fn check(op: &dyn Op, inputs: &[Desc]) -> Result<()> {
+    expect_inputs(op, inputs, 5..=5)?;
+    if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
+        return Err(Error::unsupported(format!("batch_norm of {d} (f32 only)")));
+    }
+    let x = &inputs[0].shape;
+    if x.len() < 2 {
+        return Err(Error::shape(format!("batch_norm needs [n, c, ..], has {x:?}")));
+    }
+    if let Some(d) = inputs[1..].iter().find(|d| d.shape != [x[1]]) {
+        let text = format!("weight, bias, mean and variance must be [{}], one value a channel; one is {d}", x[1]);
+        return Err(Error::shape(text));
+    }
+    Ok(())
+}
+
+fn slices(x: &[usize]) -> Slices {
+    Slices { outer: x[0], slices: x[1], inner: x[2..].iter().product() }
+}
+
+fn affine(inputs: &[Tensor]) -> Affine<'_> {
+    let Slices { slices, inner, .. } = slices(inputs[0].shape());
+    Affine { weight: Some(inputs[1].f32s()), bias: Some(inputs[2].f32s()), step: inner, entries: slices }
+}
+
+fn normalization(site: &Site<'_>, eps: f32, layout: Layout) -> Normalization {
+    let slices = slices(&site.inputs[0].shape);
+    let (entries, step) = (slices.slices, slices.inner);
+    Normalization { slices, entries, step, eps, layout, members: 1, per_image: false }
+}
+
+fn to_f32(values: impl IntoIterator<Item = f64>) -> Vec<f32> {
+    values.into_iter().map(|v| v as f32).collect()
+}
+
+impl BatchNorm {
+    fn scales(&self, inputs: &[Tensor]) -> Vec<Scale> {
+        let pairs = inputs[3].f32s().iter().zip(inputs[4].f32s());
+        pairs.map(|(&mean, &var)| inverse_sqrt(mean.into(), var.into(), 0.0, self.eps)).collect()
+    }
+}
+
+impl Op for BatchNorm {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        check(self, inputs)?;
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let y = normalize(x.f32s(), &slices(x.shape()), &self.scales(inputs), &affine(inputs));
+        Ok(vec![Tensor::of(x.shape(), to_f32(y))])
+    }
+
+    /// `reference::normalize::bounds`; the statistics are exact.
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let x = &inputs[0];
+        let bounds = normalize::bounds(x.f32s(), &slices(x.shape()), &self.scales(inputs), &affine(inputs));
+        Ok(vec![to_f32(bounds)])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0];
+        let way = |layout| {
+            let norm = normalization(site, self.eps, layout);
+            let stats = [Arg::Input(3), Arg::Input(4)];
+            let launch = norm.apply(x, stats, Spread::Variance, Some(Arg::Input(1)), Some(Arg::Input(2)));
+            norm.alternative(site, vec![], vec![launch])
+        };
+        Ok(layouts(site, true).into_iter().map(way).collect())
+    }
+
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        2 * inputs[0].numel() as u64
+    }
+}
+
+impl BatchNormTraining {
+    /// What the biased variance is multiplied by before it is stored.
+    fn correction(&self, count: usize) -> f64 {
+        if self.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 }
+    }
+
+    fn running<'a>(&self, old: &'a Tensor, new: impl Iterator<Item = f64> + 'a) -> Vec<f32> {
+        let momentum = f64::from(self.momentum);
+        to_f32(old.f32s().iter().zip(new).map(|(&old, new)| (1.0 - momentum) * f64::from(old) + momentum * new))
+    }
+
+    /// keep old + momentum new: keep is rounded, so are both products, the sum, and the correction and its product.
+    fn running_bounds(&self, old: &Tensor, new: impl Iterator<Item = (f64, f64)>) -> Vec<f32> {
+        let momentum = f64::from(self.momentum).abs();
+        let keep = (1.0 - f64::from(self.momentum)).abs();
+        let one = |(&old, (new, error)): (&f32, (f64, f64))| {
+            let new = new.abs() + error;
+            momentum * error + 6.0 * UNIT * (keep * f64::from(old).abs() + momentum * new) + TINY
+        };
+        to_f32(old.f32s().iter().zip(new).map(one))
+    }
+}
+
+impl Op for BatchNormTraining {
+    fn name(&self) -> &'static str {
+        "batch_norm_training"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        check(self, inputs)?;
+        let x = &inputs[0];
+        let needed = if self.unbiased { 2 } else { 1 };
+        if slices(&x.shape).count() < needed {
+            let text = format!("training needs {needed} or more values a channel, {x} has too few");
+            return Err(Error::shape(text));
+        }
+        Ok(vec![x.clone(), inputs[3].clone(), inputs[4].clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let slices = slices(x.shape());
+        let stats = moments(x.f32s(), &slices);
+        let scales: Vec<_> = stats.iter().map(|m| m.scale(self.eps)).collect();
+        let y = normalize(x.f32s(), &slices, &scales, &affine(inputs));
+        let correction = self.correction(slices.count());
+        let mean = self.running(&inputs[3], stats.iter().map(|m| m.mean));
+        let var = self.running(&inputs[4], stats.iter().map(|m| m.var * correction));
+        let channels = [slices.slices];
+        Ok(vec![Tensor::of(x.shape(), to_f32(y)), Tensor::of(channels, mean), Tensor::of(channels, var)])
+    }
+
+    /// `reference::normalize::bounds` with the errors of the batch's statistics (`reference::moments`).
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let x = &inputs[0];
+        let slices = slices(x.shape());
+        let stats: Vec<Moments> = moments(x.f32s(), &slices);
+        let scales: Vec<_> = stats.iter().map(|m| m.scale(self.eps)).collect();
+        let y = normalize::bounds(x.f32s(), &slices, &scales, &affine(inputs));
+        let correction = self.correction(slices.count());
+        let mean = self.running_bounds(&inputs[3], stats.iter().map(|m| (m.mean, m.mean_error())));
+        let var = stats.iter().map(|m| (m.var * correction, m.var_error() * correction));
+        Ok(vec![to_f32(y), mean, self.running_bounds(&inputs[4], var)])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0];
+        if x.numel() == 0 {
+            return Ok(vec![Alternative::row_major(site, vec![])]);
+        }
+        let way = |layout| {
+            let norm = normalization(site, self.eps, layout);
+            let stats = [Arg::Scratch(2), Arg::Scratch(3)];
+            let mut run = norm.statistics(x, Spread::Variance, stats);
+            run.push(norm.apply(x, stats, Spread::Variance, Some(Arg::Input(1)), Some(Arg::Input(2))));
+            run.push(self.store(norm.slices, stats));
+            norm.alternative(site, norm.scratch(x), run)
+        };
+        Ok(layouts(site, true).into_iter().map(way).collect())
+    }
+
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        6 * inputs[0].numel() as u64
+    }
+}
+
+impl BatchNormTraining {
+    /// The launch that mixes the batch's statistics into the running ones.
+    fn store(&self, slices: Slices, stats: [Arg; 2]) -> Launch {
+        let (c, momentum) = (slices.slices, self.momentum);
+        let keep = (1.0 - f64::from(momentum)) as f32;
+        let correction = self.correction(slices.count()) as f32;
+        Launch::flat(&RUNNING, c, params!(c, keep, momentum, correction))
+            .reads([stats[0], stats[1], Arg::Input(3), Arg::Input(4)])
+            .writes([Arg::Output(1), Arg::Output(2)])
+    }
+}

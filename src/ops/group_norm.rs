@@ -1,0 +1,119 @@
+//! `group_norm`: every group of channels of every image brought to mean 0 and deviation 1. Instance norm is the case of
+//! one channel a group.
+
+use super::normalization::{Normalization, Spread, layouts};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::Arg;
+use crate::reference::moments::{Scale, Slices, moments};
+use crate::reference::normalize::{self, Affine, normalize};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html>
+///
+/// `y = (x - mean) / sqrt(var + eps) weight + bias`, mean and biased variance over a group of channels of an image.
+/// Inputs: x `[n, c, spatial..]`, then both or neither of weight and bias `[c]`. Output: y, shaped like x.
+/// With `groups` the number of channels this is `torch.nn.functional.instance_norm`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupNorm {
+    /// The channels are split into this many groups.
+    pub groups: usize,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+impl GroupNorm {
+    /// Instance norm of an image of this many channels.
+    pub fn instance(channels: usize, eps: f32) -> GroupNorm {
+        GroupNorm { groups: channels, eps }
+    }
+
+    fn slices(&self, x: &[usize]) -> Slices {
+        let area: usize = x[2..].iter().product();
+        Slices { outer: 1, slices: x[0] * self.groups, inner: x[1] / self.groups * area }
+    }
+
+    fn affine<'a>(&self, inputs: &'a [Tensor]) -> Affine<'a> {
+        let x = inputs[0].shape();
+        let (weight, bias) = (inputs.get(1).map(Tensor::f32s), inputs.get(2).map(Tensor::f32s));
+        Affine { weight, bias, step: x[2..].iter().product(), entries: x[1] }
+    }
+
+    fn scales(&self, x: &Tensor) -> Vec<Scale> {
+        moments(x.f32s(), &self.slices(x.shape())).iter().map(|m| m.scale(self.eps)).collect()
+    }
+
+    fn normalization(&self, x: &Desc, layout: Layout) -> Normalization {
+        Normalization {
+            slices: self.slices(&x.shape),
+            entries: x.shape[1],
+            step: x.shape[2..].iter().product(),
+            eps: self.eps,
+            layout,
+            members: x.shape[1] / self.groups,
+            per_image: true,
+        }
+    }
+}
+
+impl Op for GroupNorm {
+    fn name(&self) -> &'static str {
+        "group_norm"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=3)?;
+        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
+            return Err(Error::unsupported(format!("group_norm of {d} (f32 only)")));
+        }
+        if inputs.len() == 2 {
+            return Err(Error::shape("group_norm takes both or neither of weight and bias"));
+        }
+        let x = &inputs[0].shape;
+        if x.len() < 2 {
+            return Err(Error::shape(format!("group_norm needs [n, c, ..], has {x:?}")));
+        }
+        if self.groups == 0 || !x[1].is_multiple_of(self.groups) {
+            return Err(Error::shape(format!("{} channels do not split into {} groups", x[1], self.groups)));
+        }
+        if let Some(d) = inputs[1..].iter().find(|d| d.shape != [x[1]]) {
+            return Err(Error::shape(format!("weight and bias must be [{}], one value a channel; one is {d}", x[1])));
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let y = normalize(x.f32s(), &self.slices(x.shape()), &self.scales(x), &self.affine(inputs));
+        Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+    }
+
+    /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let x = &inputs[0];
+        let bounds = normalize::bounds(x.f32s(), &self.slices(x.shape()), &self.scales(x), &self.affine(inputs));
+        Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0];
+        if x.numel() == 0 {
+            return Ok(vec![Alternative::row_major(site, vec![])]);
+        }
+        let affine = |k| (site.inputs.len() > k).then_some(Arg::Input(k));
+        let way = |layout| {
+            let norm = self.normalization(x, layout);
+            let stats = [Arg::Scratch(2), Arg::Scratch(3)];
+            let mut run = norm.statistics(x, Spread::Inverse, stats);
+            run.push(norm.apply(x, stats, Spread::Inverse, affine(1), affine(2)));
+            norm.alternative(site, norm.scratch(x), run)
+        };
+        let channels_last = self.normalization(x, Layout::ChannelsLast).allows_channels_last(x);
+        Ok(layouts(site, channels_last).into_iter().map(way).collect())
+    }
+
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        6 * inputs[0].numel() as u64
+    }
+}
