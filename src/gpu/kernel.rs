@@ -57,6 +57,12 @@ pub const INDEX: Common = common!("index");
 /// `activate`: every unary function, chosen by the override `ACT`.
 pub const ACTIVATION: Common = common!("activation");
 
+/// `combine`: every function of two elements, chosen by the override `OP`; needs [`INDEX`].
+pub const BINARY: Common = common!("binary");
+
+/// `matrices`: which matrices of two broadcast batches meet.
+pub const MATMUL: Common = common!("matmul");
+
 /// `finish`: bias, residual and activation of a row-major output; needs [`ACTIVATION`].
 pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
@@ -75,7 +81,8 @@ pub const POOL_BIN: Common = common!("pool_bin");
 pub const MOMENTS: Common = common!("moments");
 
 /// Every shared piece, for the contract test.
-pub const COMMON: &[Common] = &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS];
+pub const COMMON: &[Common] =
+    &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.

@@ -13,17 +13,33 @@ use crate::tensor::Tensor;
 
 pub mod adaptive_pool2d;
 pub mod batch_norm;
+pub mod binary;
+mod broadcast;
+pub mod cast;
+pub mod concat;
 pub mod conv2d;
+pub mod conv_transpose2d;
 pub mod epilogue;
+pub mod expand;
+pub mod gather;
 pub mod group_norm;
 pub mod layer_norm;
+pub mod matmul;
 mod normalization;
 pub mod pad;
+pub mod permute;
 pub mod pixel_shuffle;
 pub mod pool2d;
+pub mod prelu;
 pub mod relayout;
 pub mod reshape;
 pub mod resize;
+mod rows;
+pub mod select;
+pub mod slice;
+pub mod split;
+mod strided;
+pub mod tile;
 pub mod unary;
 
 pub use epilogue::Epilogue;
@@ -151,13 +167,21 @@ pub fn kernels() -> Vec<&'static Kernel> {
     [
         adaptive_pool2d::KERNELS,
         batch_norm::KERNELS,
+        binary::KERNELS,
+        cast::KERNELS,
         conv2d::KERNELS,
+        conv_transpose2d::KERNELS,
+        gather::KERNELS,
+        matmul::KERNELS,
         normalization::KERNELS,
         pad::KERNELS,
         pixel_shuffle::KERNELS,
         pool2d::KERNELS,
         relayout::KERNELS,
         resize::KERNELS,
+        rows::KERNELS,
+        select::KERNELS,
+        strided::KERNELS,
         unary::KERNELS,
     ]
     .concat()

@@ -2,7 +2,12 @@
 
 pub mod activation;
 pub mod adaptive_pool2d;
+pub mod binary;
+pub mod concat;
 pub mod conv2d;
+pub mod conv_transpose2d;
+pub mod elements;
+pub mod matmul;
 pub mod moments;
 pub mod normalize;
 pub mod pad;

@@ -1,0 +1,104 @@
+
+// --- common/binary.wgsl ---
+// combine(a, b): the function number OP (reference::binary::BinaryKind) of two elements given by their bits, floats if
+// FLOAT, else integers (booleans are 0 and 1). Needs common/index.wgsl.
+
+override OP: u32 = 0u;
+override FLOAT: bool = true;
+
+const NAN_BITS = 0x7fc00000u;
+const INFINITY_BITS = 0x7f800000u;
+
+// a^b = 2^(b log2 |a|), negated where a is negative and b odd; the cases that the logarithm does not cover come first.
+fn power(a: f32, b: f32) -> u32 {
+    if b == 0.0 || a == 1.0 { return bitcast<u32>(1.0); }
+    if is_nan(a) || is_nan(b) { return NAN_BITS; }
+    let whole = trunc(b) == b;
+    let odd = whole && abs(b) < 16777216.0 && (i32(clamp(b, -16777216.0, 16777216.0)) & 1) != 0;
+    let sign_bit = select(0u, bitcast<u32>(a) & 0x80000000u, odd);
+    if a == 0.0 { return sign_bit | select(INFINITY_BITS, 0u, b > 0.0); }
+    if a < 0.0 && !whole { return NAN_BITS; }
+    return sign_bit | bitcast<u32>(pow(abs(a), b));
+}
+
+fn combine_f32(a: f32, b: f32) -> u32 {
+    let ordered = !is_nan(a) && !is_nan(b);
+    switch OP {
+        case 0u: { return bitcast<u32>(a + b); }
+        case 1u: { return bitcast<u32>(a - b); }
+        case 2u: { return bitcast<u32>(a * b); }
+        case 3u: { return bitcast<u32>(a / b); }
+        case 4u: { return select(NAN_BITS, bitcast<u32>(max(a, b)), ordered); }
+        case 5u: { return select(NAN_BITS, bitcast<u32>(min(a, b)), ordered); }
+        case 6u: { return power(a, b); }
+        case 9u: { return u32(ordered && a == b); }
+        case 10u: { return u32(ordered && a < b); }
+        case 11u: { return u32(ordered && a > b); }
+        case 12u: { return u32(ordered && a <= b); }
+        case 13u: { return u32(ordered && a >= b); }
+        // parametric relu: b is the slope
+        case 17u: { return bitcast<u32>(select(a * b, a, a > 0.0)); }
+        default: { return 0u; }
+    }
+}
+
+// Division by 0 gives 0; division by -1 is apart because the smallest integer overflows.
+fn divide(a: i32, b: i32) -> i32 {
+    if b == 0 { return 0; }
+    if b == -1 { return -a; }
+    return a / b;
+}
+
+fn remainder(a: i32, b: i32) -> i32 {
+    if b == 0 || b == -1 { return 0; }
+    return a - a / b * b;
+}
+
+fn floor_remainder(a: i32, b: i32) -> i32 {
+    let r = remainder(a, b);
+    return select(r, r + b, r != 0 && (r < 0) != (b < 0));
+}
+
+// By repeated squaring; a negative power truncates toward 0.
+fn integer_power(base: i32, exponent: i32) -> i32 {
+    if exponent < 0 {
+        if base == 1 { return 1; }
+        if base == -1 { return 1 - 2 * (exponent & 1); }
+        return 0;
+    }
+    var y = 1;
+    var a = base;
+    for (var b = exponent; b > 0; b >>= 1u) {
+        if (b & 1) == 1 { y *= a; }
+        a *= a;
+    }
+    return y;
+}
+
+fn combine_i32(a: i32, b: i32) -> u32 {
+    switch OP {
+        case 0u: { return bitcast<u32>(a + b); }
+        case 1u: { return bitcast<u32>(a - b); }
+        case 2u: { return bitcast<u32>(a * b); }
+        case 3u: { return bitcast<u32>(divide(a, b)); }
+        case 4u: { return bitcast<u32>(max(a, b)); }
+        case 5u: { return bitcast<u32>(min(a, b)); }
+        case 6u: { return bitcast<u32>(integer_power(a, b)); }
+        case 7u: { return bitcast<u32>(floor_remainder(a, b)); }
+        case 8u: { return bitcast<u32>(remainder(a, b)); }
+        case 9u: { return u32(a == b); }
+        case 10u: { return u32(a < b); }
+        case 11u: { return u32(a > b); }
+        case 12u: { return u32(a <= b); }
+        case 13u: { return u32(a >= b); }
+        case 14u: { return bitcast<u32>(a & b); }
+        case 15u: { return bitcast<u32>(a | b); }
+        case 16u: { return bitcast<u32>(a ^ b); }
+        default: { return 0u; }
+    }
+}
+
+fn combine(a: u32, b: u32) -> u32 {
+    if FLOAT { return combine_f32(bitcast<f32>(a), bitcast<f32>(b)); }
+    return combine_i32(bitcast<i32>(a), bitcast<i32>(b));
+}

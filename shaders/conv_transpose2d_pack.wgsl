@@ -1,0 +1,30 @@
+// Weights for conv_transpose2d_gemm, as conv2d_pack.wgsl orders them: wp[tap, ic block, oc block] is a 4x4 block whose
+// column j holds the four output channels of the group's input channel j. Channels beyond the last are 0.
+//   w: row-major [groups icg, ocg, taps]   wp: [taps, icg4, oc4] of mat4x4, oc = groups ocg
+// One invocation: one column of a block.
+
+struct Params { oc: u32, icg: u32, ocg: u32, taps: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read_write> wp: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let oc4 = (p.oc + 3u) / 4u;
+    let icg4 = (p.icg + 3u) / 4u;
+    let i = flat_id(gid, groups);
+    if i >= p.taps * icg4 * oc4 * 4u { return; }
+    let ob = (i / 4u) % oc4;
+    let ic = (i / 4u / oc4) % icg4 * 4u + i % 4u;
+    let tap = i / 4u / oc4 / icg4;
+    var v = vec4<f32>(0.0);
+    for (var k = 0u; k < 4u; k++) {
+        let oc = ob * 4u + k;
+        if oc < p.oc && ic < p.icg {
+            let row = oc / p.ocg * p.icg + ic;
+            v[k] = w[(row * p.ocg + oc % p.ocg) * p.taps + tap];
+        }
+    }
+    wp[i] = v;
+}

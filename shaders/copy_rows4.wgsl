@@ -1,0 +1,18 @@
+// y[row to_pitch + to_first + k] = x[row from_pitch + from_first + k], k < width: rows copied from one pitch to another.
+//   x, y: vec4s of 4-byte elements; the rest of y is left as it is
+// One invocation: one word; neighbours copy neighbours.
+
+struct Params { count: u32, width: u32, from_pitch: u32, from_first: u32, to_pitch: u32, to_first: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    if i >= p.count { return; }
+    let row = i / p.width;
+    let k = i % p.width;
+    y[row * p.to_pitch + p.to_first + k] = x[row * p.from_pitch + p.from_first + k];
+}

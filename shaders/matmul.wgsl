@@ -1,0 +1,31 @@
+// y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast: z = [d0, .., d3], za = sum z_j a_j, zb = sum z_j b_j
+//   a: row-major matrices [m, k]   b: row-major [k, n]   y: row-major [batch, m, n]
+// One invocation: one output. The readable rung: nothing is reused.
+
+struct Params {
+    batch: u32, m: u32, k: u32, n: u32,
+    d0: u32, d1: u32, d2: u32, d3: u32,
+    a0: i32, a1: i32, a2: i32, a3: i32,
+    b0: i32, b1: i32, b2: i32, b3: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    if i >= p.batch * p.m * p.n { return; }
+    let n = i % p.n;
+    let m = i / p.n % p.m;
+    let pair = matrices(i / p.n / p.m);
+    let row = (pair.x * p.m + m) * p.k;
+    let column = pair.y * p.k * p.n + n;
+    var acc = 0.0;
+    for (var k = 0u; k < p.k; k++) {
+        acc += a[row + k] * b[column + k * p.n];
+    }
+    y[i] = acc;
+}

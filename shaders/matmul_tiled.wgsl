@@ -1,0 +1,89 @@
+// y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast as in matmul.wgsl, with the same layouts.
+// One invocation: 8 rows x 8 columns of y in registers, k in steps of 4: a block of b is a mat4x4 whose column j is row
+// k + j, so that four terms of four outputs are one matrix-vector product.
+// Over matmul.wgsl: every value of a is used 8 times, every value of b 8 times; vec4 loads where rows are whole vec4s.
+
+struct Params {
+    batch: u32, m: u32, k: u32, n: u32,
+    d0: u32, d1: u32, d2: u32, d3: u32,
+    a0: i32, a1: i32, a2: i32, a3: i32,
+    b0: i32, b1: i32, b2: i32, b3: i32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+// Whether k, and n, is a multiple of 4.
+override K4: bool = false;
+override N4: bool = false;
+
+// Elements `first` to `first + 3` of the rest of a row that has `left` more; 0 beyond it.
+fn a_scalars(first: u32, left: u32) -> vec4<f32> {
+    var v = vec4<f32>(0.0);
+    for (var j = 0u; j < min(left, 4u); j++) { v[j] = a[(first + j) / 4u][(first + j) % 4u]; }
+    return v;
+}
+
+fn b_scalars(first: u32, left: u32) -> vec4<f32> {
+    var v = vec4<f32>(0.0);
+    for (var j = 0u; j < min(left, 4u); j++) { v[j] = b[(first + j) / 4u][(first + j) % 4u]; }
+    return v;
+}
+
+// a[m, k .. k + 4]; a row beyond the last is the last.
+fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
+    let i = first + min(m, p.m - 1u) * p.k + k;
+    if K4 { return a[i / 4u]; }
+    return a_scalars(i, p.k - k);
+}
+
+// b[k, n .. n + 4]; 0 outside the matrix.
+fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
+    if k >= p.k || n >= p.n { return vec4<f32>(0.0); }
+    let i = first + k * p.n + n;
+    if N4 { return b[i / 4u]; }
+    return b_scalars(i, p.n - n);
+}
+
+fn block_b(first: u32, k: u32, n: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(load_b(first, k, n), load_b(first, k + 1u, n), load_b(first, k + 2u, n), load_b(first, k + 3u, n));
+}
+
+fn store(z: u32, m: u32, n: u32, c: vec4<f32>, d: vec4<f32>) {
+    if m >= p.m { return; }
+    let first = (z * p.m + m) * p.n + n;
+    for (var j = 0u; j < min(p.n - n, 4u); j++) { y[first + j] = c[j]; }
+    for (var j = 4u; j < min(p.n - n, 8u); j++) { y[first + j] = d[j - 4u]; }
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    let columns = (p.n + 7u) / 8u;
+    let rows = (p.m + 7u) / 8u;
+    if i >= p.batch * rows * columns { return; }
+    let n = i % columns * 8u;
+    let m = i / columns % rows * 8u;
+    let z = i / columns / rows;
+    let pair = matrices(z);
+    let fa = pair.x * p.m * p.k;
+    let fb = pair.y * p.k * p.n;
+    var c0 = vec4<f32>(0.0); var c1 = c0; var c2 = c0; var c3 = c0; var c4 = c0; var c5 = c0; var c6 = c0; var c7 = c0;
+    var d0 = c0; var d1 = c0; var d2 = c0; var d3 = c0; var d4 = c0; var d5 = c0; var d6 = c0; var d7 = c0;
+    for (var k = 0u; k < p.k; k += 4u) {
+        let wc = block_b(fb, k, n);
+        let wd = block_b(fb, k, n + 4u);
+        let r0 = load_a(fa, m, k); c0 += wc * r0; d0 += wd * r0;
+        let r1 = load_a(fa, m + 1u, k); c1 += wc * r1; d1 += wd * r1;
+        let r2 = load_a(fa, m + 2u, k); c2 += wc * r2; d2 += wd * r2;
+        let r3 = load_a(fa, m + 3u, k); c3 += wc * r3; d3 += wd * r3;
+        let r4 = load_a(fa, m + 4u, k); c4 += wc * r4; d4 += wd * r4;
+        let r5 = load_a(fa, m + 5u, k); c5 += wc * r5; d5 += wd * r5;
+        let r6 = load_a(fa, m + 6u, k); c6 += wc * r6; d6 += wd * r6;
+        let r7 = load_a(fa, m + 7u, k); c7 += wc * r7; d7 += wd * r7;
+    }
+    store(z, m, n, c0, d0); store(z, m + 1u, n, c1, d1); store(z, m + 2u, n, c2, d2); store(z, m + 3u, n, c3, d3);
+    store(z, m + 4u, n, c4, d4); store(z, m + 5u, n, c5, d5); store(z, m + 6u, n, c6, d6); store(z, m + 7u, n, c7, d7);
+}

@@ -1,0 +1,27 @@
+// y[n, row, column] = x[n, column, row], 4-byte elements.
+//   x: row-major [n, columns, rows]   y: row-major [n, rows, columns]
+// One workgroup: a tile of 16x16 of image n, read along rows of x and written along rows of y, so that both coalesce.
+// Over strided_copy: neighbours read neighbours. The tile's pitch is odd so that its columns lie in different banks.
+
+struct Params { rows: u32, columns: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+
+const TILE = 16u;
+var<workgroup> tile: array<u32, 272>;
+
+@compute @workgroup_size(16, 16)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+    let first = group.z * p.rows * p.columns;
+    let source = vec2<u32>(group.y * TILE + local.x, group.x * TILE + local.y);
+    if source.x < p.rows && source.y < p.columns {
+        tile[local.x * (TILE + 1u) + local.y] = x[first + source.y * p.rows + source.x];
+    }
+    workgroupBarrier();
+    let sink = vec2<u32>(group.x * TILE + local.x, group.y * TILE + local.y);
+    if sink.x < p.columns && sink.y < p.rows {
+        y[first + sink.y * p.columns + sink.x] = tile[local.y * (TILE + 1u) + local.x];
+    }
+}

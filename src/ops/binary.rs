@@ -1,0 +1,151 @@
+//! Element-wise functions of two tensors under NumPy's broadcasting rule ([`BinaryKind`] lists them).
+
+use super::broadcast::Operand;
+use super::strided::Walk;
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, BINARY, INDEX, Kernel, Launch, kernel, params};
+pub use crate::reference::binary::BinaryKind;
+use crate::reference::elements;
+use crate::shape::{DType, Desc, Layout, broadcast};
+use crate::tensor::{Data, Tensor};
+
+static BLOCKS: Kernel = kernel!("binary", INDEX, BINARY);
+static STRIDED: Kernel = kernel!("binary_strided", INDEX, BINARY);
+
+pub(super) const KERNELS: &[&Kernel] = &[&BLOCKS, &STRIDED];
+
+/// `y = f(a, b)`, both of one type, broadcast as
+/// <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>. Comparisons give booleans.
+///
+/// Integers wrap: an i64 in 64 bits on the reference, in 32 bits on a device.
+#[derive(Clone, Debug)]
+pub struct Binary(pub BinaryKind);
+
+impl Binary {
+    fn result_type(&self, dtype: DType) -> Option<DType> {
+        let kind = self.0;
+        match dtype {
+            DType::Bool if kind.is_logical() || kind == BinaryKind::Equal => Some(DType::Bool),
+            DType::Bool => None,
+            _ if kind.is_logical() => None,
+            _ if kind.is_comparison() => Some(DType::Bool),
+            DType::F32 if matches!(kind, BinaryKind::Mod | BinaryKind::Fmod) => None,
+            other => Some(other),
+        }
+    }
+}
+
+impl Op for Binary {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 2..=2)?;
+        let (a, b) = (&inputs[0], &inputs[1]);
+        if a.dtype != b.dtype {
+            return Err(Error::shape(format!("both inputs must be of one type, are {} and {}", a.dtype, b.dtype)));
+        }
+        let Some(dtype) = self.result_type(a.dtype) else {
+            return Err(Error::unsupported(format!("{} of {}", self.name(), a.dtype)));
+        };
+        Ok(vec![Desc::new(broadcast(&a.shape, &b.shape)?, dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let shape = broadcast(inputs[0].shape(), inputs[1].shape())?;
+        let (a, b) = (elements::broadcast(&inputs[0], &shape), elements::broadcast(&inputs[1], &shape));
+        Ok(vec![Tensor::of(shape, evaluate(self.0, &a, &b))])
+    }
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        if inputs[0].dtype() != DType::F32 {
+            return Ok(super::strided::exact(outputs));
+        }
+        Ok(vec![bounds(inputs, &outputs[0], |a, b, y| self.0.bound(a, b, y))])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        launches(site, self.0.code(), &site.inputs[1].shape)
+    }
+    fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
+        outputs[0].numel() as u64
+    }
+}
+
+/// The function of two tensors of one shape.
+fn evaluate(kind: BinaryKind, a: &Tensor, b: &Tensor) -> Data {
+    fn zip<A: Copy, R>(a: &[A], b: &[A], f: impl Fn(A, A) -> R) -> Vec<R> {
+        a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
+    }
+    let comparison = kind.is_comparison();
+    match (a.data(), b.data()) {
+        (Data::F32(a), Data::F32(b)) if comparison => zip(a, b, |a, b| kind.compare(a.partial_cmp(&b))).into(),
+        (Data::I32(a), Data::I32(b)) if comparison => zip(a, b, |a, b| kind.compare(Some(a.cmp(&b)))).into(),
+        (Data::I64(a), Data::I64(b)) if comparison => zip(a, b, |a, b| kind.compare(Some(a.cmp(&b)))).into(),
+        (Data::Bool(a), Data::Bool(b)) if comparison => zip(a, b, |a, b| kind.compare(Some(a.cmp(&b)))).into(),
+        (Data::F32(a), Data::F32(b)) => zip(a, b, |a, b| kind.float(a.into(), b.into()) as f32).into(),
+        (Data::I32(a), Data::I32(b)) => zip(a, b, |a, b| kind.integer(a.into(), b.into()) as i32).into(),
+        (Data::I64(a), Data::I64(b)) => zip(a, b, |a, b| kind.integer(a, b)).into(),
+        (Data::Bool(a), Data::Bool(b)) => zip(a, b, |a, b| kind.logical(a, b)).into(),
+        _ => unreachable!("the shape rule checked the types"),
+    }
+}
+
+/// `bound(a, b, y)` of every element of the broadcast f32 inputs.
+pub(super) fn bounds(inputs: &[Tensor], y: &Tensor, bound: impl Fn(f64, f64, f64) -> f64) -> Vec<f32> {
+    let (a, b) = (elements::broadcast(&inputs[0], y.shape()), elements::broadcast(&inputs[1], y.shape()));
+    let pairs = a.f32s().iter().zip(b.f32s()).zip(y.to_f64s());
+    pairs.map(|((&a, &b), y)| bound(a.into(), b.into(), y) as f32).collect()
+}
+
+/// The launches of function number `code` of input 0 and of input 1 seen as `b_shape`.
+pub(super) fn launches(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Vec<Alternative>> {
+    let to = &site.outputs[0].shape;
+    let channels_last = (0..2).any(|i| site.inputs[i].shape == *to && site.is_channels_last(i));
+    let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
+    if channels_last {
+        layouts.reverse();
+    }
+    let mut out: Vec<_> = layouts.iter().filter_map(|&l| blocks(site, code, b_shape, l)).collect();
+    match strided(site, code, b_shape) {
+        Ok(way) => out.push(way),
+        Err(e) if out.is_empty() => return Err(e),
+        Err(_) => {}
+    }
+    Ok(out)
+}
+
+fn specialised(launch: Launch, site: &Site<'_>, code: u32) -> Launch {
+    let float = u32::from(site.inputs[0].dtype == DType::F32);
+    launch.set("OP", code).set("FLOAT", float).reads([Arg::Input(0), Arg::Input(1)]).writes([Arg::Output(0)])
+}
+
+fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Option<Alternative> {
+    let y = &site.outputs[0];
+    if y.numel() == 0 || (layout == Layout::ChannelsLast && y.rank() < 2) {
+        return None;
+    }
+    let a = Operand::new(&site.inputs[0].shape, &y.shape, layout)?;
+    let b = Operand::new(b_shape, &y.shape, layout)?;
+    let (c, c4) = match layout {
+        Layout::RowMajor => (0, 1),
+        Layout::ChannelsLast => (y.shape[1], y.shape[1].div_ceil(4)),
+    };
+    let count4 = y.bytes(layout) / 16;
+    let launch = specialised(Launch::flat(&BLOCKS, count4, params!(count4, c, c4)), site, code);
+    let launch = a.attach(launch, "A_KIND", "a_step", "a_period");
+    let launch = b.attach(launch, "B_KIND", "b_step", "b_period");
+    let mut way = Alternative::in_layout(site, layout, vec![launch]);
+    way.inputs = vec![a.layout, b.layout];
+    Some(way)
+}
+
+fn strided(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Alternative> {
+    let y = &site.outputs[0];
+    let walk = Walk::broadcast(&y.shape, &[&site.inputs[0].shape, b_shape]);
+    let params = walk.params(
+        params!(count: y.numel()),
+        ["d0", "d1", "d2", "d3", "d4", "d5"],
+        &[["a0", "a1", "a2", "a3", "a4", "a5"], ["b0", "b1", "b2", "b3", "b4", "b5"]],
+    )?;
+    let launch = Launch::flat(&STRIDED, y.numel(), params).set("RANK", walk.rank() as u32);
+    Ok(Alternative::row_major(site, vec![specialised(launch, site, code)]))
+}

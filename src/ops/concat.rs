@@ -1,0 +1,61 @@
+//! `concat`: tensors one after the other along an axis.
+
+use super::rows::{Piece, copies};
+use super::{Alternative, Op, Site};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::Arg;
+use crate::reference;
+use crate::shape::{Desc, Layout};
+use crate::tensor::Tensor;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>, of any number of tensors of one type.
+#[derive(Clone, Debug)]
+pub struct Concat {
+    /// The axis along which they follow each other.
+    pub axis: usize,
+}
+
+impl Op for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        let Some(first) = inputs.first() else { return Err(Error::shape("concat takes at least 1 input")) };
+        if self.axis >= first.rank() {
+            return Err(Error::argument(format!("axis {} is outside a tensor of rank {}", self.axis, first.rank())));
+        }
+        let mut out = first.clone();
+        for d in &inputs[1..] {
+            let fits = d.dtype == first.dtype && d.rank() == first.rank();
+            if !fits || (0..d.rank()).any(|i| i != self.axis && d.shape[i] != first.shape[i]) {
+                return Err(Error::shape(format!("{d} does not continue {first} along axis {}", self.axis)));
+            }
+            out.shape[self.axis] += d.shape[self.axis];
+        }
+        Ok(vec![out])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![reference::concat::concat(inputs, self.axis)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(super::strided::exact(outputs))
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let last = site.inputs.len() - 1;
+        let whole_blocks = site.inputs[..last].iter().all(|d| d.shape.get(1).is_some_and(|c| c.is_multiple_of(4)));
+        let way = |layout| {
+            let mut first = 0;
+            let mut run = vec![];
+            for (k, part) in site.inputs.iter().enumerate() {
+                let piece = Piece { whole: &site.outputs[0], part, axis: self.axis, first };
+                run.extend(copies(piece, layout, Arg::Input(k), Arg::Output(0), true));
+                first += part.shape[self.axis];
+            }
+            Alternative::in_layout(site, layout, run)
+        };
+        Ok(super::rows::alternatives(site, self.axis, whole_blocks, way))
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,200 @@
+//! `conv_transpose2d`: the transpose of a two-dimensional convolution, which enlarges an image.
+
+use super::conv2d::Window;
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, kernel, params};
+use crate::reference::{self, gamma};
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static DIRECT: Kernel = kernel!("conv_transpose2d_direct", INDEX, ACTIVATION, EPILOGUE1);
+static GEMM: Kernel = kernel!("conv_transpose2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
+static PACK: Kernel = kernel!("conv_transpose2d_pack", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &PACK];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html>
+///
+/// Inputs: x `[n, ic, ih, iw]`, weight `[ic, oc / groups, kh, kw]`, optionally bias `[oc]`. Output `[n, oc, oh, ow]` with
+/// `oh = (ih - 1) stride - padding before and after + dilation (kh - 1) + output_padding + 1`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvTranspose2d {
+    /// Steps between the windows of neighbouring inputs: vertical, horizontal.
+    pub stride: [usize; 2],
+    /// Rows and columns cut off the output: top, bottom, left, right.
+    pub padding: [usize; 4],
+    /// Rows and columns added at the output's bottom and right.
+    pub output_padding: [usize; 2],
+    /// Steps between taps: vertical, horizontal.
+    pub dilation: [usize; 2],
+    /// Channels are split into this many independent convolutions.
+    pub groups: usize,
+}
+
+impl Default for ConvTranspose2d {
+    fn default() -> ConvTranspose2d {
+        ConvTranspose2d { stride: [1, 1], padding: [0; 4], output_padding: [0, 0], dilation: [1, 1], groups: 1 }
+    }
+}
+
+/// The sizes of one transposed convolution.
+struct Sizes {
+    n: usize,
+    ic: usize,
+    ih: usize,
+    iw: usize,
+    oc: usize,
+    oh: usize,
+    ow: usize,
+}
+
+impl ConvTranspose2d {
+    fn window(&self, weight: &[usize]) -> Window {
+        Window { kernel: [weight[2], weight[3]], stride: self.stride, padding: self.padding, dilation: self.dilation }
+    }
+
+    fn sizes(&self, x: &[usize], weight: &[usize]) -> Result<Sizes> {
+        let window = self.window(weight);
+        let extent = |axis: usize| {
+            let (before, after) = window.pads(axis);
+            let scattered = x[2 + axis].checked_sub(1).map(|last| last * self.stride[axis] + window.span(axis));
+            let whole = scattered.and_then(|s| (s + self.output_padding[axis]).checked_sub(before + after));
+            whole.filter(|&o| o > 0).ok_or_else(|| {
+                Error::shape(format!("the padding {:?} leaves nothing of the output for input {x:?}", self.padding))
+            })
+        };
+        let oc = weight[1] * self.groups;
+        Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc, oh: extent(0)?, ow: extent(1)? })
+    }
+
+    fn evaluate(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
+        let s = self.sizes(x.shape(), w.shape()).expect("the shape rule holds");
+        let (image, weight) = ((x.f32s(), [s.n, s.ic, s.ih, s.iw]), (w.f32s(), s.oc));
+        let window = self.window(w.shape());
+        let bias = bias.map(Tensor::f32s);
+        reference::conv_transpose2d::conv_transpose2d(image, weight, bias, &window, self.groups, [s.oh, s.ow])
+    }
+
+    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Alternative {
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let slopes = slopes(site);
+        let params = params!(
+            n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups, slopes, act_a, act_b
+        );
+        let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
+            .reads([Arg::Input(0), Arg::Input(1)])
+            .writes([Arg::Output(0)]);
+        Alternative::row_major(site, vec![site.epilogue.attach(launch, bias(site), Arg::Input(1))])
+    }
+
+    /// Needs whole blocks of four channels in every group.
+    fn gemm(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+        let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
+        let blocked = self.groups == 1 || (icg.is_multiple_of(4) && ocg.is_multiple_of(4));
+        if !blocked || s.n * s.ic * s.oc == 0 {
+            return None;
+        }
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
+        let slopes = slopes(site);
+        let params =
+            params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
+        let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
+        let columns = if pair { oc4.div_ceil(2) } else { oc4 };
+        let tiles = (n * oh.div_ceil(sy) * ow.div_ceil(sx)).div_ceil(8);
+        let launch = Launch::flat(&GEMM, sy * sx * tiles * columns, params)
+            .set("PAIR", u8::from(pair))
+            .reads([Arg::Input(0), Arg::Prepared(0)])
+            .writes([Arg::Output(0)]);
+        let launch = site.epilogue.attach(launch, bias(site), Arg::Prepared(0));
+        let mut way = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+        way.inputs[1..own_inputs(site)].fill(Layout::RowMajor);
+        let (taps, blocks) = (kh * kw, icg4 * oc4);
+        way.prepared = vec![taps * blocks * 64];
+        let launch = Launch::flat(&PACK, taps * blocks * 4, params!(oc, icg, ocg, taps));
+        way.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
+        Some(way)
+    }
+}
+
+/// How many of the node's inputs are the operator's own.
+fn own_inputs(site: &Site<'_>) -> usize {
+    let epilogue = site.epilogue;
+    site.inputs.len() - usize::from(epilogue.residual.is_some()) - usize::from(epilogue.slope.is_some())
+}
+
+fn bias(site: &Site<'_>) -> Option<Arg> {
+    (own_inputs(site) == 3).then_some(Arg::Input(2))
+}
+
+fn slopes(site: &Site<'_>) -> usize {
+    site.epilogue.slope.map_or(1, |i| site.inputs[i].numel())
+}
+
+impl Op for ConvTranspose2d {
+    fn name(&self) -> &'static str {
+        "conv_transpose2d"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 2..=3)?;
+        let (x, w) = (&inputs[0], &inputs[1]);
+        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
+            return Err(Error::unsupported(format!("conv_transpose2d of {d} (f32 only)")));
+        }
+        if x.rank() != 4 || w.rank() != 4 {
+            return Err(Error::shape("the input must be [n, c, h, w] and the weight [ic, oc / groups, kh, kw]"));
+        }
+        if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 || w.shape[2..].contains(&0) {
+            return Err(Error::argument("stride, dilation, groups and kernel size must be at least 1"));
+        }
+        if !x.shape[1].is_multiple_of(self.groups) || x.shape[1] != w.shape[0] {
+            let text =
+                format!("{} input channels in {} groups do not fit the weight {:?}", x.shape[1], self.groups, w.shape);
+            return Err(Error::shape(text));
+        }
+        let s = self.sizes(&x.shape, &w.shape)?;
+        if inputs.len() == 3 && inputs[2].shape != [s.oc] {
+            let text = format!("the bias {:?} must be [{}], one an output channel", inputs[2].shape, s.oc);
+            return Err(Error::shape(text));
+        }
+        Ok(vec![Desc::f32([s.n, s.oc, s.oh, s.ow])])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let s = self.sizes(inputs[0].shape(), inputs[1].shape())?;
+        let y = self.evaluate(&inputs[0], &inputs[1], inputs.get(2));
+        Ok(vec![Tensor::of([s.n, s.oc, s.oh, s.ow], y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+    }
+
+    /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of at most K = ic/groups kh kw products and the bias
+    /// (Higham 3.1).
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let abs: Vec<_> = inputs.iter().map(|t| t.map(f32::abs)).collect();
+        let w = inputs[1].shape();
+        let scale = gamma(w[0] / self.groups * w[2] * w[3] + 1);
+        let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
+        Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
+        Ok(self.gemm(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
+    }
+
+    /// Every input element meets every tap of its group's output channels.
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        2 * (inputs[0].numel() * inputs[1].shape[1..].iter().product::<usize>()) as u64
+    }
+
+    fn takes_epilogue(&self) -> bool {
+        true
+    }
+}

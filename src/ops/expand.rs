@@ -1,0 +1,41 @@
+//! `expand`: a tensor repeated along its axes of extent 1.
+
+use super::strided::{copy, exact};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::reference::elements;
+use crate::shape::{Desc, broadcast, broadcast_strides};
+use crate::tensor::Tensor;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>, of any type.
+#[derive(Clone, Debug)]
+pub struct Expand {
+    /// The shape to give. ONNX's two-way rule is resolved before: it is the broadcast of the input's and the wanted one.
+    pub shape: Vec<usize>,
+}
+
+impl Op for Expand {
+    fn name(&self) -> &'static str {
+        "expand"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        if broadcast(&inputs[0].shape, &self.shape)? != self.shape {
+            return Err(Error::shape(format!("{} does not expand to {:?}", inputs[0], self.shape)));
+        }
+        Ok(vec![Desc::new(self.shape.clone(), inputs[0].dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![elements::broadcast(&inputs[0], &self.shape)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(exact(outputs))
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let strides = broadcast_strides(&site.inputs[0].shape, &self.shape);
+        copy(site, &self.shape, strides.into_iter().map(|s| s as isize).collect(), 0)
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

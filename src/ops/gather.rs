@@ -1,0 +1,76 @@
+//! `gather`: entries of a tensor along an axis, chosen by a tensor of indices.
+
+use super::strided::exact;
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::reference::elements;
+use crate::shape::{DType, Desc, numel};
+use crate::tensor::Tensor;
+
+static GATHER: Kernel = kernel!("gather", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&GATHER];
+
+/// <https://onnx.ai/onnx/operators/onnx__Gather.html> (PyTorch's `index_select`, with indices of any shape).
+///
+/// Inputs: x of any type, indices (i64 or i32, negative ones count from the end). The indices' axes take the place of the
+/// axis. An index outside it is an error on the reference and clamped on a device, which cannot report it.
+#[derive(Clone, Debug)]
+pub struct Gather {
+    /// The axis along which entries are chosen.
+    pub axis: usize,
+}
+
+impl Op for Gather {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 2..=2)?;
+        let (x, indices) = (&inputs[0], &inputs[1]);
+        if self.axis >= x.rank() {
+            return Err(Error::argument(format!("axis {} is outside a tensor of rank {}", self.axis, x.rank())));
+        }
+        if !matches!(indices.dtype, DType::I32 | DType::I64) {
+            return Err(Error::shape(format!("indices must be integers, are {}", indices.dtype)));
+        }
+        if x.shape[self.axis] == 0 && indices.numel() > 0 {
+            return Err(Error::shape(format!("axis {} of {x} has nothing to choose from", self.axis)));
+        }
+        let shape = [&x.shape[..self.axis], &indices.shape, &x.shape[self.axis + 1..]].concat();
+        Ok(vec![Desc::new(shape, x.dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (x, axis) = (&inputs[0], self.axis);
+        let extent = x.shape()[axis];
+        let mut chosen = vec![];
+        for index in inputs[1].to_i64s()? {
+            let at = crate::shape::axis(index, extent);
+            chosen.push(at.map_err(|_| Error::argument(format!("index {index} is outside an axis of {extent}")))?);
+        }
+        let ranks = axis..axis + inputs[1].shape().len();
+        let shape = [&x.shape()[..axis], inputs[1].shape(), &x.shape()[axis + 1..]].concat();
+        let picks = inputs[1].shape();
+        let source = |at: &[usize]| {
+            let pick = at[ranks.clone()].iter().zip(picks).fold(0, |flat, (k, d)| flat * d + k);
+            [&at[..axis], &[chosen[pick]], &at[ranks.end..]].concat()
+        };
+        Ok(vec![elements::pick_at(x, &shape, source)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(exact(outputs))
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0].shape;
+        let (extent, inner) = (x[self.axis], numel(&x[self.axis + 1..]));
+        let (picks, count) = (site.inputs[1].numel(), site.outputs[0].numel());
+        let launch = Launch::flat(&GATHER, count, params!(count, extent, picks, inner))
+            .reads([Arg::Input(0), Arg::Input(1)])
+            .writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

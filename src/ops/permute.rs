@@ -1,0 +1,64 @@
+//! `permute`: axes in another order.
+
+use super::strided::{copy, exact};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::reference::elements;
+use crate::shape::{Desc, strides};
+use crate::tensor::Tensor;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.permute.html>, of any type.
+///
+/// Where [`Permute::only_moves_ones`] holds, a reshape does the same without a copy.
+#[derive(Clone, Debug)]
+pub struct Permute {
+    /// Output axis i is input axis `order[i]`.
+    pub order: Vec<usize>,
+}
+
+impl Permute {
+    /// Whether for an input of this shape the elements stay in their order: only axes of extent 1 move.
+    pub fn only_moves_ones(&self, shape: &[usize]) -> bool {
+        self.order.iter().filter(|&&axis| shape.get(axis) != Some(&1)).is_sorted()
+    }
+}
+
+impl Op for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        let mut sorted = self.order.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..x.rank()) {
+            return Err(Error::argument(format!("{:?} is no order of the {} axes of {x}", self.order, x.rank())));
+        }
+        let shape: Vec<_> = self.order.iter().map(|&axis| x.shape[axis]).collect();
+        Ok(vec![Desc::new(shape, x.dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let shape: Vec<_> = self.order.iter().map(|&axis| inputs[0].shape()[axis]).collect();
+        let source = |at: &[usize]| {
+            let mut from = vec![0; at.len()];
+            self.order.iter().zip(at).for_each(|(&axis, &k)| from[axis] = k);
+            from
+        };
+        Ok(vec![elements::pick_at(&inputs[0], &shape, source)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(exact(outputs))
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let own = strides(&site.inputs[0].shape);
+        copy(site, &site.outputs[0].shape, self.order.iter().map(|&axis| own[axis] as isize).collect(), 0)
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+    /// Whatever the shape; an order that only moves axes of extent 1 is a reshape to the graph's builder.
+    fn is_view(&self) -> bool {
+        self.order.is_sorted()
+    }
+}

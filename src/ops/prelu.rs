@@ -1,0 +1,67 @@
+//! `prelu`: a relu whose slope below 0 is a tensor.
+
+use super::{Alternative, Op, Site, binary, expect_inputs};
+use crate::error::{Error, Result};
+use crate::reference::binary::BinaryKind;
+use crate::reference::elements;
+use crate::shape::{DType, Desc, broadcast};
+use crate::tensor::Tensor;
+
+/// The case of `switch OP` in `shaders/common/binary.wgsl`.
+const CODE: u32 = 17;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html>: `y = x`, or `slope x` up to 0.
+///
+/// Inputs: x, slope. A slope of one axis with `x.shape[1]` elements lies along axis 1; any other is broadcast to x as
+/// ONNX has it (an importer gives a slope along the last axis the rank of x, so that the two cannot be confused).
+#[derive(Clone, Debug)]
+pub struct Prelu;
+
+/// The slope's shape, right-aligned with x.
+fn slope_shape(x: &[usize], slope: &[usize]) -> Vec<usize> {
+    let mut shape = slope.to_vec();
+    if slope.len() == 1 && x.len() > 2 && slope[0] == x[1] {
+        shape.resize(x.len() - 1, 1);
+    }
+    shape
+}
+
+/// x, and the slope under the shape of [`slope_shape`].
+fn aligned(inputs: &[Tensor]) -> Result<[Tensor; 2]> {
+    let slope = inputs[1].reshape(slope_shape(inputs[0].shape(), inputs[1].shape()))?;
+    Ok([inputs[0].clone(), slope])
+}
+
+impl Op for Prelu {
+    fn name(&self) -> &'static str {
+        "prelu"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 2..=2)?;
+        let (x, slope) = (&inputs[0], &inputs[1]);
+        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
+            return Err(Error::unsupported(format!("prelu of {d} (f32 only)")));
+        }
+        if !broadcast(&x.shape, &slope_shape(&x.shape, &slope.shape)).is_ok_and(|shape| shape == x.shape) {
+            return Err(Error::shape(format!("the slope {:?} does not fit the input {:?}", slope.shape, x.shape)));
+        }
+        Ok(vec![x.clone()])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let [x, slope] = aligned(inputs)?;
+        let slope = elements::broadcast(&slope, x.shape());
+        let value = |(&x, &s): (&f32, &f32)| if x > 0.0 { x } else { (f64::from(x) * f64::from(s)) as f32 };
+        Ok(vec![Tensor::of(x.shape(), x.f32s().iter().zip(slope.f32s()).map(value).collect::<Vec<_>>())])
+    }
+    /// A product's; 0 where x is positive.
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let product = |x, s, y| if x > 0.0 { 0.0 } else { BinaryKind::Mul.bound(x, s, y) };
+        Ok(vec![binary::bounds(&aligned(inputs)?, &outputs[0], product)])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        binary::launches(site, CODE, &slope_shape(&site.inputs[0].shape, &site.inputs[1].shape))
+    }
+    fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
+        outputs[0].numel() as u64
+    }
+}

@@ -1,0 +1,64 @@
+//! `where`: elements of one tensor or of another, as a third says.
+
+use super::strided::{Walk, exact};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::reference::{concat, elements};
+use crate::shape::{DType, Desc, broadcast};
+use crate::tensor::Tensor;
+
+static SELECT: Kernel = kernel!("select", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&SELECT];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.where.html>. Inputs: condition (boolean), a, b of one type, all
+/// broadcast together.
+#[derive(Clone, Debug)]
+pub struct Where;
+
+impl Op for Where {
+    fn name(&self) -> &'static str {
+        "where"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 3..=3)?;
+        let (cond, a, b) = (&inputs[0], &inputs[1], &inputs[2]);
+        if cond.dtype != DType::Bool || a.dtype != b.dtype {
+            return Err(Error::shape("where takes a boolean condition and two tensors of one type"));
+        }
+        Ok(vec![Desc::new(broadcast(&broadcast(&cond.shape, &a.shape)?, &b.shape)?, a.dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let shape = self.outputs(&inputs.iter().map(Tensor::desc).collect::<Vec<_>>())?.remove(0).shape;
+        let [cond, a, b] = [0, 1, 2].map(|k| elements::broadcast(&inputs[k], &shape));
+        let (cond, count) = (cond.to_i64s()?, a.numel());
+        let both = concat::join(&[a, b]);
+        Ok(vec![elements::pick(&both, &shape, |i| if cond[i] != 0 { i } else { count + i })])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(exact(outputs))
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let y = &site.outputs[0];
+        let shapes: Vec<&[usize]> = site.inputs.iter().map(|d| &d.shape[..]).collect();
+        let walk = Walk::broadcast(&y.shape, &shapes);
+        let params = walk.params(
+            params!(count: y.numel()),
+            ["d0", "d1", "d2", "d3", "d4", "d5"],
+            &[
+                ["c0", "c1", "c2", "c3", "c4", "c5"],
+                ["a0", "a1", "a2", "a3", "a4", "a5"],
+                ["b0", "b1", "b2", "b3", "b4", "b5"],
+            ],
+        )?;
+        let launch = Launch::flat(&SELECT, y.numel(), params)
+            .set("RANK", walk.rank() as u32)
+            .reads([Arg::Input(0), Arg::Input(1), Arg::Input(2)])
+            .writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,72 @@
+//! `slice`: every step-th element from a start on, along every axis.
+
+use super::strided::{copy, exact};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::reference::elements;
+use crate::shape::{Desc, strides};
+use crate::tensor::Tensor;
+
+/// `y[k0, k1, ..] = x[start0 + k0 step0, ..]`, of any type: <https://onnx.ai/onnx/operators/onnx__Slice.html> with starts
+/// and ends normalised to one start, step and size an axis.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The first index along every axis.
+    pub starts: Vec<i64>,
+    /// The distance to the next, possibly negative.
+    pub steps: Vec<i64>,
+    /// How many: the shape of the output.
+    pub sizes: Vec<usize>,
+}
+
+impl Slice {
+    /// Whether the indices of an axis of this extent are inside it.
+    fn fits(&self, axis: usize, extent: usize) -> bool {
+        let Some(more) = self.sizes[axis].checked_sub(1) else { return true };
+        let start = i128::from(self.starts[axis]);
+        let last = start + i128::from(self.steps[axis]) * more as i128;
+        let inside = 0..extent as i128;
+        inside.contains(&start) && inside.contains(&last)
+    }
+}
+
+impl Op for Slice {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if [self.starts.len(), self.steps.len(), self.sizes.len()] != [x.rank(); 3] {
+            return Err(Error::argument(format!("a slice of {x} needs {} starts, steps and sizes", x.rank())));
+        }
+        if let Some(axis) = (0..x.rank()).find(|&axis| !self.fits(axis, x.shape[axis])) {
+            let (start, step, size) = (self.starts[axis], self.steps[axis], self.sizes[axis]);
+            let text = format!("{size} elements from {start} in steps of {step} leave axis {axis} of {x}");
+            return Err(Error::argument(text));
+        }
+        Ok(vec![Desc::new(self.sizes.clone(), x.dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let along = |(axis, &k): (usize, &usize)| (self.starts[axis] + k as i64 * self.steps[axis]) as usize;
+        let source = |at: &[usize]| at.iter().enumerate().map(along).collect();
+        Ok(vec![elements::pick_at(&inputs[0], &self.sizes, source)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(exact(outputs))
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let own = strides(&site.inputs[0].shape);
+        let mut offset = 0;
+        let mut steps = vec![];
+        for (axis, &stride) in own.iter().enumerate() {
+            // Of one element or none, start and step may be anything: they never count, or the start is inside.
+            offset += if self.sizes[axis] > 0 { self.starts[axis] as usize * stride } else { 0 };
+            steps.push(if self.sizes[axis] > 1 { self.steps[axis] as isize * stride as isize } else { 0 });
+        }
+        copy(site, &self.sizes, steps, offset)
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

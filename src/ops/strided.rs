@@ -1,0 +1,123 @@
+//! Walks over strided tensors: what the broadcasting and copying operators share. Not an operator of its own.
+
+use super::{Alternative, Site};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, params};
+use crate::shape::broadcast_strides;
+use crate::tensor::Tensor;
+
+static COPY: Kernel = kernel!("strided_copy", INDEX);
+static TRANSPOSE: Kernel = kernel!("transpose");
+
+pub(super) const KERNELS: &[&Kernel] = &[&COPY, &TRANSPOSE];
+
+/// Side of a tile of `shaders/transpose.wgsl`.
+const TILE: usize = 16;
+
+/// An index space and the strides, in elements, with which each of some tensors is walked through it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Walk {
+    pub dims: Vec<usize>,
+    /// For every tensor a stride an axis: 0 where it is broadcast, negative where it runs backwards.
+    pub strides: Vec<Vec<isize>>,
+}
+
+impl Walk {
+    /// The same walk with the fewest axes: those of extent 1 dropped, neighbours merged where every tensor allows.
+    pub fn new(dims: &[usize], strides: &[Vec<isize>]) -> Walk {
+        let mut out = Walk { dims: vec![], strides: vec![vec![]; strides.len()] };
+        for axis in 0..dims.len() {
+            if dims[axis] == 1 {
+                continue;
+            }
+            let extent = dims[axis] as isize;
+            let merges = |(kept, all): (&Vec<isize>, &Vec<isize>)| kept.last() == Some(&(all[axis] * extent));
+            if !out.dims.is_empty() && out.strides.iter().zip(strides).all(merges) {
+                *out.dims.last_mut().expect("not empty") *= dims[axis];
+                out.strides.iter_mut().zip(strides).for_each(|(s, all)| *s.last_mut().expect("not empty") = all[axis]);
+            } else {
+                out.dims.push(dims[axis]);
+                out.strides.iter_mut().zip(strides).for_each(|(s, all)| s.push(all[axis]));
+            }
+        }
+        out
+    }
+
+    /// A walk over the broadcast shape `to` of tensors of these shapes.
+    pub fn broadcast(to: &[usize], shapes: &[&[usize]]) -> Walk {
+        let signed = |s: &&[usize]| broadcast_strides(s, to).into_iter().map(|v| v as isize).collect();
+        Walk::new(to, &shapes.iter().map(signed).collect::<Vec<_>>())
+    }
+
+    /// Axes that a kernel must walk, at least 1.
+    pub fn rank(&self) -> usize {
+        self.dims.len().max(1)
+    }
+
+    /// Appends the extents and, tensor by tensor, the strides as fields of the names given, outermost first; axes that
+    /// the walk does not have are of extent 1 and come first.
+    ///
+    /// # Errors
+    /// There are more axes than names.
+    pub fn params<const R: usize>(
+        &self,
+        mut params: Params,
+        dims: [&'static str; R],
+        strides: &[[&'static str; R]],
+    ) -> Result<Params> {
+        let Some(lead) = R.checked_sub(self.dims.len()) else {
+            return Err(Error::unsupported(format!("strided access over {} axes (at most {R})", self.dims.len())));
+        };
+        for (k, name) in dims.into_iter().enumerate() {
+            params = params.with(name, if k < lead { 1 } else { self.dims[k - lead] });
+        }
+        for (names, own) in strides.iter().zip(&self.strides) {
+            for (k, name) in names.iter().enumerate() {
+                params = params.with(name, if k < lead { 0 } else { own[k - lead] as i32 });
+            }
+        }
+        Ok(params)
+    }
+
+    /// `[batch, rows, columns]` if the walk is a batch of matrix transpositions: columns are `rows` apart.
+    fn as_transpose(&self) -> Option<[usize; 3]> {
+        let (batch, dims, s) = match (&self.dims[..], &self.strides[0][..]) {
+            ([r, c], s) => (1, [*r, *c], s),
+            ([b, r, c], [sb, s @ ..]) if *sb == (r * c) as isize => (*b, [*r, *c], s),
+            _ => return None,
+        };
+        let [rows, columns] = dims;
+        (s == [1, rows as isize] && batch <= 65_535).then_some([batch, rows, columns])
+    }
+}
+
+/// The row-major copy of a strided view of the input: output index k comes from element `offset + sum k_j strides_j`.
+///
+/// # Errors
+/// More than 8 axes remain after merging.
+pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset: usize) -> Result<Vec<Alternative>> {
+    let walk = Walk::new(dims, &[strides]);
+    let count: usize = dims.iter().product();
+    let offset = if count == 0 { 0 } else { offset };
+    let params = walk.params(
+        params!(count, offset: offset as i32),
+        ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"],
+        &[["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"]],
+    )?;
+    let launch = Launch::flat(&COPY, count, params).set("RANK", walk.rank() as u32);
+    let mut launches = vec![launch];
+    if let (Some([batch, rows, columns]), 0) = (walk.as_transpose(), offset) {
+        let grid = [columns.div_ceil(TILE), rows.div_ceil(TILE), batch].map(|n| n as u32);
+        let launch = Launch::grid(&TRANSPOSE, grid, params!(rows, columns));
+        if launch.check().is_ok() && count > 0 {
+            launches.insert(0, launch);
+        }
+    }
+    let bind = |l: Launch| l.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+    Ok(launches.into_iter().map(|l| Alternative::row_major(site, vec![bind(l)])).collect())
+}
+
+/// The bounds of outputs that are copies or integers.
+pub(super) fn exact(outputs: &[Tensor]) -> Vec<Vec<f32>> {
+    outputs.iter().map(|t| vec![0.0; t.numel()]).collect()
+}

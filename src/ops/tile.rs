@@ -1,0 +1,50 @@
+//! `tile`: a tensor repeated whole along its axes.
+
+use super::strided::{copy, exact};
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::reference::elements;
+use crate::shape::{Desc, strides};
+use crate::tensor::Tensor;
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.tile.html>, of any type. At most 8 axes and repetitions (an
+/// axis repeated counts twice, neighbouring axes that are not repeated count once) on a device.
+#[derive(Clone, Debug)]
+pub struct Tile {
+    /// How often along every axis.
+    pub repeats: Vec<usize>,
+}
+
+impl Op for Tile {
+    fn name(&self) -> &'static str {
+        "tile"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if self.repeats.len() != x.rank() {
+            return Err(Error::argument(format!("tile of {x} needs {} repeats, has {:?}", x.rank(), self.repeats)));
+        }
+        let shape: Option<Vec<_>> = x.shape.iter().zip(&self.repeats).map(|(&d, &r)| d.checked_mul(r)).collect();
+        let shape = shape.ok_or_else(|| Error::argument(format!("{:?} repeats of {x} overflow", self.repeats)))?;
+        Ok(vec![Desc::new(shape, x.dtype)])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let shape: Vec<_> = x.shape().iter().zip(&self.repeats).map(|(d, r)| d * r).collect();
+        let source = |at: &[usize]| at.iter().zip(x.shape()).map(|(k, d)| k % d).collect();
+        Ok(vec![elements::pick_at(x, &shape, source)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(exact(outputs))
+    }
+    /// Axis d repeated r times is an axis of extent r and stride 0 before it.
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let shape = &site.inputs[0].shape;
+        let dims: Vec<_> = self.repeats.iter().zip(shape).flat_map(|(&r, &d)| [r, d]).collect();
+        copy(site, &dims, strides(shape).into_iter().flat_map(|s| [0, s as isize]).collect(), 0)
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,197 @@
+//! Functions of two numbers: their values in f64 and in integers, and how far an f32 device may be off.
+
+use std::cmp::Ordering;
+
+use super::{TINY, UNIT};
+
+/// A function of two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinaryKind {
+    /// a + b
+    Add,
+    /// a - b
+    Sub,
+    /// a b
+    Mul,
+    /// a / b; integers truncate toward 0, and a / 0 is 0
+    Div,
+    /// The larger; NaN if either is
+    Maximum,
+    /// The smaller; NaN if either is
+    Minimum,
+    /// a to the power b; of integers, a negative power truncates toward 0
+    Pow,
+    /// Integer remainder with the sign of b (ONNX `Mod`); 0 where b is 0
+    Mod,
+    /// Integer remainder with the sign of a (ONNX `Mod`, `fmod = 1`); 0 where b is 0
+    Fmod,
+    /// a = b
+    Equal,
+    /// a < b
+    Less,
+    /// a > b
+    Greater,
+    /// a <= b
+    LessOrEqual,
+    /// a >= b
+    GreaterOrEqual,
+    /// Both
+    And,
+    /// At least one
+    Or,
+    /// Exactly one
+    Xor,
+}
+
+use BinaryKind::*;
+
+impl BinaryKind {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Add => "add",
+            Sub => "sub",
+            Mul => "mul",
+            Div => "div",
+            Maximum => "maximum",
+            Minimum => "minimum",
+            Pow => "pow",
+            Mod => "mod",
+            Fmod => "fmod",
+            Equal => "equal",
+            Less => "less",
+            Greater => "greater",
+            LessOrEqual => "less_or_equal",
+            GreaterOrEqual => "greater_or_equal",
+            And => "and",
+            Or => "or",
+            Xor => "xor",
+        }
+    }
+
+    /// The case of `switch OP` in `shaders/common/binary.wgsl`.
+    pub fn code(self) -> u32 {
+        self as u32
+    }
+
+    /// Whether the result says how a stands to b.
+    pub fn is_comparison(self) -> bool {
+        matches!(self, Equal | Less | Greater | LessOrEqual | GreaterOrEqual)
+    }
+
+    /// Whether it takes truth values and gives one.
+    pub fn is_logical(self) -> bool {
+        matches!(self, And | Or | Xor)
+    }
+
+    /// A comparison; `order` is `None` where one side is NaN.
+    pub fn compare(self, order: Option<Ordering>) -> bool {
+        match self {
+            Equal => order == Some(Ordering::Equal),
+            Less => order == Some(Ordering::Less),
+            Greater => order == Some(Ordering::Greater),
+            LessOrEqual => order.is_some_and(Ordering::is_le),
+            GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+            _ => unreachable!("{} is no comparison", self.name()),
+        }
+    }
+
+    /// A function of truth values.
+    pub fn logical(self, a: bool, b: bool) -> bool {
+        match self {
+            And => a & b,
+            Or => a | b,
+            Xor => a ^ b,
+            _ => unreachable!("{} is no logical function", self.name()),
+        }
+    }
+
+    /// An arithmetic function of f32 values.
+    pub fn float(self, a: f64, b: f64) -> f64 {
+        match self {
+            Add => a + b,
+            Sub => a - b,
+            Mul => a * b,
+            Div => a / b,
+            Maximum | Minimum if a.is_nan() || b.is_nan() => f64::NAN,
+            Maximum => a.max(b),
+            Minimum => a.min(b),
+            Pow => a.powf(b),
+            _ => unreachable!("{} has no f32 meaning", self.name()),
+        }
+    }
+
+    /// An arithmetic function of integers, wrapping.
+    pub fn integer(self, a: i64, b: i64) -> i64 {
+        match self {
+            Add => a.wrapping_add(b),
+            Sub => a.wrapping_sub(b),
+            Mul => a.wrapping_mul(b),
+            Div | Mod | Fmod if b == 0 => 0,
+            Div => a.wrapping_div(b),
+            Maximum => a.max(b),
+            Minimum => a.min(b),
+            Pow => power(a, b),
+            Mod => match a.wrapping_rem(b) {
+                r if r != 0 && (r < 0) != (b < 0) => r + b,
+                r => r,
+            },
+            Fmod => a.wrapping_rem(b),
+            _ => unreachable!("{} has no integer meaning", self.name()),
+        }
+    }
+
+    /// The largest absolute error of a correct f32 evaluation of `y = f(a, b)`.
+    ///
+    /// One rounding for sums and products, 2.5 ulp for a quotient whose divisor is within 2^+-126 (WGSL promises nothing
+    /// outside). An argument flushed to 0 counts as an error of its own size, carried through by the derivative.
+    pub fn bound(self, a: f64, b: f64, y: f64) -> f64 {
+        let flushed = |x: f64| if x.abs() < TINY { x.abs() } else { 0.0 };
+        match self {
+            Add | Sub => UNIT * y.abs() + flushed(a) + flushed(b) + flushed(y),
+            Mul => UNIT * y.abs() + flushed(a) * b.abs() + flushed(b) * a.abs() + flushed(y),
+            Div if !(TINY..=1.0 / TINY).contains(&b.abs()) => f64::INFINITY,
+            Div => 5.0 * UNIT * y.abs() + flushed(a) / b.abs() + flushed(y),
+            Maximum | Minimum => flushed(a) + flushed(b),
+            Pow => power_bound(a, b, y),
+            _ if self.is_comparison() => {
+                f64::from(u8::from(a != b && flushed(a) + flushed(b) > 0.0 && (a - b).abs() < 2.0 * TINY))
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// `a^b` by repeated squaring, wrapping; a negative power truncates toward 0.
+fn power(mut a: i64, mut b: i64) -> i64 {
+    if b < 0 {
+        return match a {
+            1 => 1,
+            -1 => 1 - 2 * (b & 1),
+            _ => 0,
+        };
+    }
+    let mut y = 1i64;
+    while b > 0 {
+        if b & 1 == 1 {
+            y = y.wrapping_mul(a);
+        }
+        a = a.wrapping_mul(a);
+        b >>= 1;
+    }
+    y
+}
+
+/// `a^b = 2^t`, `t = b log2 |a|`. WGSL promises log2 to 3 ulp, or 2^-21 absolute for |a| in [1/2, 2], and exp2 to
+/// 3 + 2 |t| ulp; an error dt of the exponent is a factor 2^dt. An ulp is at most 2 UNIT.
+fn power_bound(a: f64, b: f64, y: f64) -> f64 {
+    if a == 0.0 || b == 0.0 || !y.is_finite() {
+        return 0.0;
+    }
+    let log = a.abs().log2();
+    let t = b * log;
+    let log_error = if (0.5..=2.0).contains(&a.abs()) { 0.5f64.powi(21) } else { 6.0 * UNIT * log.abs() };
+    let dt = b.abs() * log_error + UNIT * t.abs();
+    let factor = dt.exp2() * (1.0 + (6.0 + 4.0 * t.abs()) * UNIT);
+    y.abs() * (factor - 1.0) + TINY
+}

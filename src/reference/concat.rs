@@ -1,0 +1,61 @@
+//! Tensors put one after the other along an axis, and cut again.
+
+use super::elements::{pick, pick_at};
+use crate::shape::{numel, unravel};
+use crate::tensor::{Data, Tensor};
+
+/// The tensors, of one type and agreeing in every other axis, one after the other along `axis`.
+pub fn concat(parts: &[Tensor], axis: usize) -> Tensor {
+    let mut shape = parts[0].shape().to_vec();
+    shape[axis] = parts.iter().map(|t| t.shape()[axis]).sum();
+    // Where each part begins in the joined elements.
+    let starts: Vec<usize> = parts.iter().scan(0, |at, t| Some(std::mem::replace(at, *at + t.numel()))).collect();
+    let flat = |i: usize| {
+        let mut index = unravel(i, &shape);
+        let mut k = 0;
+        while index[axis] >= parts[k].shape()[axis] {
+            index[axis] -= parts[k].shape()[axis];
+            k += 1;
+        }
+        starts[k] + index.iter().zip(parts[k].shape()).fold(0, |at, (i, extent)| at * extent + i)
+    };
+    pick(&join(parts), &shape, flat)
+}
+
+/// The parts of these extents along `axis`.
+pub fn split(x: &Tensor, axis: usize, sizes: &[usize]) -> Vec<Tensor> {
+    let mut first = 0;
+    let mut parts = vec![];
+    for &size in sizes {
+        let mut shape = x.shape().to_vec();
+        shape[axis] = size;
+        let source = |at: &[usize]| {
+            let mut at = at.to_vec();
+            at[axis] += first;
+            at
+        };
+        parts.push(pick_at(x, &shape, source));
+        first += size;
+    }
+    parts
+}
+
+/// The elements of tensors of one type, one tensor after the other.
+pub fn join(parts: &[Tensor]) -> Tensor {
+    macro_rules! join {
+        ($variant:ident) => {{
+            let slices = parts.iter().map(|t| match t.data() {
+                Data::$variant(v) => v.as_slice(),
+                _ => unreachable!("the shape rule checked the types"),
+            });
+            slices.collect::<Vec<_>>().concat().into()
+        }};
+    }
+    let data: Data = match parts[0].data() {
+        Data::F32(_) => join!(F32),
+        Data::I32(_) => join!(I32),
+        Data::I64(_) => join!(I64),
+        Data::Bool(_) => join!(Bool),
+    };
+    Tensor::of([parts.iter().map(|t| numel(t.shape())).sum::<usize>()], data)
+}

@@ -1,0 +1,141 @@
+use convgpu::ops::binary::{Binary, BinaryKind, BinaryKind::*};
+use convgpu::{DType, Desc, Op, Tensor};
+
+use crate::support::{Rng, check, check_golden, golden};
+
+/// Pairs of shapes, each a way in which one operand may be broadcast; the operands also change places.
+const SHAPES: &[(&[usize], &[usize])] = &[
+    (&[2, 3, 4, 5], &[2, 3, 4, 5]),
+    (&[2, 7, 3, 5], &[]),
+    (&[2, 7, 3, 5], &[1, 1]),
+    (&[2, 7, 3, 5], &[7, 1, 1]),
+    (&[2, 7, 3, 4], &[7, 1, 1]),
+    (&[3, 6, 2, 5], &[1, 6, 1, 1]),
+    (&[3, 6, 5, 4], &[3, 6, 1, 1]),
+    (&[2, 8, 3, 3], &[2, 8, 1, 1]),
+    (&[2, 5, 3, 4], &[2, 1, 3, 4]),
+    (&[2, 5, 3, 4], &[1, 3, 4]),
+    (&[2, 5, 3, 8], &[8]),
+    (&[2, 5, 3, 6], &[6]),
+    (&[2, 5, 3, 4], &[5, 1, 4]),
+    (&[3, 9], &[9]),
+    (&[3, 9], &[3, 1]),
+    (&[11], &[1]),
+    (&[4, 1, 3], &[2, 1]),
+    (&[2, 1, 3, 1, 2, 1], &[1, 3, 1, 2, 1, 3]),
+    (&[1], &[1]),
+    (&[0, 3], &[3]),
+    (&[2, 0, 3], &[2, 1, 1]),
+    (&[2, 3], &[0, 1, 1]),
+];
+
+/// Every pair, both ways round.
+fn pairs() -> impl Iterator<Item = (&'static [usize], &'static [usize])> {
+    SHAPES.iter().flat_map(|&(a, b)| [(a, b), (b, a)])
+}
+
+fn i32s(rng: &mut Rng, shape: &[usize]) -> Tensor {
+    let n = shape.iter().product();
+    Tensor::new(shape, (0..n).map(|_| rng.int(0, 14) as i32 - 7).collect::<Vec<_>>()).unwrap()
+}
+
+fn bools(rng: &mut Rng, shape: &[usize]) -> Tensor {
+    let n = shape.iter().product();
+    Tensor::new(shape, (0..n).map(|_| rng.int(0, 1) == 1).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn every_broadcast_is_exact_on_integers() {
+    let mut rng = Rng(1);
+    for (a, b) in pairs() {
+        check(Binary(Sub), &[rng.integers(a), rng.integers(b)], true);
+        check(Binary(Less), &[rng.integers(a), rng.integers(b)], true);
+    }
+}
+
+#[test]
+fn every_kind_of_floats() {
+    let mut rng = Rng(2);
+    for kind in [Add, Sub, Mul, Div, Maximum, Minimum, Equal, Less, Greater, LessOrEqual, GreaterOrEqual] {
+        check(Binary(kind), &[rng.tensor(&[2, 3, 5, 7]), rng.tensor(&[3, 1, 1])], false);
+    }
+}
+
+#[test]
+fn powers() {
+    let mut rng = Rng(3);
+    let base = rng.tensor(&[3, 50]).reshape([150]).unwrap();
+    let positive = Tensor::new([150], base.as_f32().unwrap().iter().map(|v| v.abs() + 0.01).collect::<Vec<_>>());
+    check(Binary(Pow), &[positive.unwrap(), rng.tensor(&[150])], false);
+    check(Binary(Pow), &[base, Tensor::new([5, 1], vec![2.0f32, 3.0, -1.0, 0.0, -2.0]).unwrap()], false);
+    let edges = vec![0.0f32, 1.0, 0.0, -2.0, 0.0];
+    let exponents = vec![2.0f32, 5.5, -1.0, 0.5, 0.0];
+    check(Binary(Pow), &[Tensor::new([5], edges).unwrap(), Tensor::new([5], exponents).unwrap()], false);
+}
+
+#[test]
+fn every_kind_of_integers() {
+    let mut rng = Rng(4);
+    let extremes = vec![i32::MIN, i32::MIN, i32::MAX, 5, -1, -1, 0];
+    let divisors = vec![-1, 1, i32::MAX, 0, -3, -4, -2];
+    let edges = [Tensor::new([7], extremes).unwrap(), Tensor::new([7], divisors).unwrap()];
+    let small = [i32s(&mut rng, &[3, 5, 7]), i32s(&mut rng, &[5, 1])];
+    let wide = small.clone().map(|t| Tensor::new(t.shape().to_vec(), t.to_i64s().unwrap()).unwrap());
+    for kind in
+        [Add, Sub, Mul, Div, Maximum, Minimum, Mod, Fmod, Pow, Equal, Less, Greater, LessOrEqual, GreaterOrEqual]
+    {
+        check(Binary(kind), &edges, true);
+        check(Binary(kind), &small, true);
+        if kind != Pow {
+            check(Binary(kind), &wide, true);
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_booleans() {
+    let mut rng = Rng(5);
+    for kind in [And, Or, Xor, Equal] {
+        check(Binary(kind), &[bools(&mut rng, &[2, 3, 5]), bools(&mut rng, &[3, 1])], true);
+    }
+}
+
+#[test]
+fn nan_makes_extremes_nan_and_comparisons_false() {
+    let a = Tensor::new([4], vec![f32::NAN, 1.0, f32::NAN, 2.0]).unwrap();
+    let b = Tensor::new([4], vec![1.0, f32::NAN, f32::NAN, 1.0]).unwrap();
+    for kind in [Maximum, Minimum, Equal, Less, Greater, LessOrEqual, GreaterOrEqual] {
+        check(Binary(kind), &[a.clone(), b.clone()], true);
+    }
+    let y = Binary(Maximum).reference(&[a, b]).unwrap().remove(0);
+    assert!(y.as_f32().unwrap()[..3].iter().all(|v| v.is_nan()));
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let refused = |kind, a: Desc, b: Desc| assert!(Binary(kind).outputs(&[a, b]).is_err());
+    refused(Add, Desc::f32([2, 3]), Desc::f32([2]));
+    refused(Add, Desc::f32([2]), Desc::new([2], DType::I32));
+    refused(And, Desc::f32([2]), Desc::f32([2]));
+    refused(Add, Desc::new([2], DType::Bool), Desc::new([2], DType::Bool));
+    refused(Mod, Desc::f32([2]), Desc::f32([2]));
+}
+
+#[test]
+fn pytorch_agrees() {
+    let mut ran = 0;
+    for case in golden("elementwise") {
+        let kind: BinaryKind = match case.op.as_str() {
+            "add" => Add,
+            "sub" => Sub,
+            "mul" => Mul,
+            "div" => Div,
+            "maximum" => Maximum,
+            "minimum" => Minimum,
+            _ => continue, // concat and pad2d have files of their own
+        };
+        check_golden(&case, Binary(kind), &case.input_tensors(), &[case.get("out").unwrap().clone()]);
+        ran += 1;
+    }
+    assert_eq!(ran, 24);
+}

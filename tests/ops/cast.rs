@@ -1,0 +1,30 @@
+use convgpu::ops::cast::Cast;
+use convgpu::{DType, Op, Tensor};
+
+use crate::support::check;
+
+const TYPES: [DType; 4] = [DType::F32, DType::I32, DType::I64, DType::Bool];
+
+#[test]
+fn between_all_types() {
+    let floats = vec![0.0f32, -0.0, 0.5, -0.5, 1.99, -1.99, 7.0, -16777216.0, 0.001, 123456.7, 3.0];
+    let ints = vec![0i32, 1, -1, 2, 16777217, -33554435, i32::MAX, i32::MIN, 5, 6, 7];
+    let wide = ints.iter().map(|&v| i64::from(v)).collect::<Vec<_>>();
+    let bools = ints.iter().map(|v| v % 2 == 0).collect::<Vec<_>>();
+    for to in TYPES {
+        check(Cast { to }, &[Tensor::new([11], floats.clone()).unwrap()], true);
+        check(Cast { to }, &[Tensor::new([1, 11], ints.clone()).unwrap()], false);
+        check(Cast { to }, &[Tensor::new([11, 1], wide.clone()).unwrap()], false);
+        check(Cast { to }, &[Tensor::new([11], bools.clone()).unwrap()], true);
+        check(Cast { to }, &[Tensor::zeros([2, 0])], true);
+    }
+}
+
+#[test]
+fn beyond_the_range_is_the_nearest_integer() {
+    let x = Tensor::new([5], vec![f32::NAN, 3e9, -3e9, f32::INFINITY, f32::NEG_INFINITY]).unwrap();
+    check(Cast { to: DType::I32 }, &[x.clone()], true);
+    check(Cast { to: DType::Bool }, &[x.clone()], true);
+    let y = Cast { to: DType::I32 }.reference(&[x]).unwrap().remove(0);
+    assert_eq!(y.to_i64s().unwrap(), [0, i32::MAX, i32::MIN, i32::MAX, i32::MIN].map(i64::from));
+}

@@ -1,0 +1,79 @@
+use convgpu::ops::conv_transpose2d::ConvTranspose2d;
+use convgpu::{Desc, Op};
+
+use crate::support::{Rng, check, check_golden, golden};
+
+/// A random transposed convolution: never square, cuts of every side their own, channels off the tile sizes.
+fn random(rng: &mut Rng, integers: bool) {
+    let groups = [1, 1, 1, 2, 4][rng.int(0, 4)];
+    let (icg, ocg) = if rng.int(0, 2) == 0 { (4, 8) } else { (rng.int(1, 9), rng.int(1, 13)) };
+    let (n, kh, kw) = (rng.int(1, 3), rng.int(1, 5), rng.int(1, 4));
+    let op = ConvTranspose2d {
+        stride: [rng.int(1, 3), rng.int(1, 4)],
+        padding: [rng.int(0, 3), rng.int(0, 2), rng.int(0, 2), rng.int(0, 3)],
+        output_padding: [rng.int(0, 2), rng.int(0, 3)],
+        dilation: [rng.int(1, 2), rng.int(1, 3)],
+        groups,
+    };
+    let (ih, iw) = (rng.int(6, 9), rng.int(7, 11));
+    let mut make = |shape: &[usize]| if integers { rng.integers(shape) } else { rng.tensor(shape) };
+    let mut inputs = vec![make(&[n, icg * groups, ih, iw]), make(&[icg * groups, ocg, kh, kw])];
+    if kh % 2 == 0 {
+        inputs.push(make(&[ocg * groups]));
+    }
+    check(op, &inputs, integers);
+}
+
+#[test]
+fn integers_are_exact() {
+    let mut rng = Rng(1);
+    (0..30).for_each(|_| random(&mut rng, true));
+}
+
+#[test]
+fn random_cases_within_bounds() {
+    let mut rng = Rng(2);
+    (0..20).for_each(|_| random(&mut rng, false));
+}
+
+#[test]
+fn dcgan_layer() {
+    let mut rng = Rng(3);
+    let op = ConvTranspose2d { stride: [2, 2], padding: [1; 4], ..Default::default() };
+    check(op, &[rng.integers(&[1, 128, 7, 9]), rng.integers(&[128, 64, 4, 4])], true);
+}
+
+#[test]
+fn single_pixels_and_empty_batches() {
+    let mut rng = Rng(4);
+    let op = ConvTranspose2d { stride: [3, 2], ..Default::default() };
+    check(op.clone(), &[rng.integers(&[1, 5, 1, 1]), rng.integers(&[5, 3, 2, 1])], true);
+    check(op, &[rng.integers(&[0, 5, 2, 3]), rng.integers(&[5, 3, 2, 1])], true);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let x = Desc::f32([1, 4, 2, 3]);
+    let refused = |op: ConvTranspose2d, w: [usize; 4]| assert!(op.outputs(&[x.clone(), Desc::f32(w)]).is_err());
+    refused(ConvTranspose2d { padding: [2, 2, 0, 0], ..Default::default() }, [4, 2, 1, 1]);
+    refused(ConvTranspose2d { groups: 3, ..Default::default() }, [4, 2, 1, 1]);
+    refused(ConvTranspose2d { stride: [0, 1], ..Default::default() }, [4, 2, 1, 1]);
+    refused(ConvTranspose2d::default(), [5, 2, 1, 1]);
+}
+
+#[test]
+fn pytorch_agrees() {
+    let cases = golden("conv_transpose2d");
+    assert!(cases.len() >= 6);
+    for case in &cases {
+        let p = case.pair("padding");
+        let op = ConvTranspose2d {
+            stride: case.pair("stride"),
+            padding: [p[0], p[0], p[1], p[1]],
+            output_padding: case.pair("output_padding"),
+            dilation: case.pair("dilation"),
+            groups: case.usize("groups"),
+        };
+        check_golden(case, op, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
+    }
+}

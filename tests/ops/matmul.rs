@@ -1,0 +1,75 @@
+use convgpu::ops::conv2d::Conv2d;
+use convgpu::ops::matmul::MatMul;
+use convgpu::{Desc, Op, Tensor};
+
+use crate::support::{Rng, check, check_golden, golden};
+
+const SHAPES: &[(&[usize], &[usize])] = &[
+    (&[5, 7], &[7, 3]),
+    (&[9, 8], &[8, 12]),
+    (&[17, 12], &[12, 9]),
+    (&[3, 70], &[70, 20]),
+    (&[1, 1], &[1, 1]),
+    (&[6], &[6]),
+    (&[6], &[6, 5]),
+    (&[4, 6], &[6]),
+    (&[2, 3, 5, 7], &[7, 4]),
+    (&[2, 3, 5, 7], &[2, 3, 7, 10]),
+    (&[3, 1, 5, 8], &[4, 8, 12]),
+    (&[5, 8], &[2, 3, 8, 11]),
+    (&[2, 1, 3, 5, 6], &[4, 1, 6, 2]),
+    (&[7], &[2, 3, 7, 4]),
+    (&[0, 4], &[4, 3]),
+    (&[2, 4], &[4, 0]),
+    (&[2, 0], &[0, 3]),
+    (&[0, 2, 4], &[1, 4, 3]),
+    (&[2, 4], &[0, 4, 3]),
+];
+
+#[test]
+fn integers_are_exact() {
+    let mut rng = Rng(1);
+    for (a, b) in SHAPES {
+        check(MatMul, &[rng.integers(a), rng.integers(b)], true);
+    }
+}
+
+#[test]
+fn random_cases_within_bounds() {
+    let mut rng = Rng(2);
+    for (a, b) in SHAPES {
+        check(MatMul, &[rng.tensor(a), rng.tensor(b)], false);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    assert!(MatMul.outputs(&[Desc::f32([2, 3]), Desc::f32([4, 2])]).is_err());
+    assert!(MatMul.outputs(&[Desc::f32([]), Desc::f32([3])]).is_err());
+    assert!(MatMul.outputs(&[Desc::f32([2, 4, 3]), Desc::f32([3, 3, 2])]).is_err());
+}
+
+/// `[o, i]` to `[i, o]`.
+fn transposed(w: &Tensor) -> Tensor {
+    let (o, i) = (w.shape()[0], w.shape()[1]);
+    let w = w.as_f32().unwrap();
+    Tensor::new([i, o], (0..i * o).map(|k| w[k % o * i + k / o]).collect::<Vec<_>>()).unwrap()
+}
+
+/// A linear layer without bias is a matrix product; every one is a convolution of 1x1 images.
+#[test]
+fn pytorch_linear_agrees() {
+    let cases = golden("linear");
+    assert_eq!(cases.len(), 7);
+    for case in &cases {
+        let (x, w, out) = (case.get("x").unwrap(), case.get("weight").unwrap(), case.get("out").unwrap());
+        let (o, i) = (w.shape()[0], w.shape()[1]);
+        let rows = x.numel() / i;
+        let mut inputs = vec![x.reshape([rows, i, 1, 1]).unwrap(), w.reshape([o, i, 1, 1]).unwrap()];
+        inputs.extend(case.get("bias").cloned());
+        check_golden(case, Conv2d::default(), &inputs, &[out.reshape([rows, o, 1, 1]).unwrap()]);
+        if case.get("bias").is_none() {
+            check_golden(case, MatMul, &[x.clone(), transposed(w)], &[out.clone()]);
+        }
+    }
+}

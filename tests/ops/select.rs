@@ -1,0 +1,32 @@
+use convgpu::ops::select::Where;
+use convgpu::{DType, Desc, Op, Tensor};
+
+use crate::support::{Rng, check};
+
+#[test]
+fn where_is_exact() {
+    let mut rng = Rng(1);
+    let shapes: [[&[usize]; 3]; 6] = [
+        [&[2, 3, 5], &[2, 3, 5], &[2, 3, 5]],
+        [&[2, 1, 5], &[3, 1], &[]],
+        [&[], &[2, 3], &[3]],
+        [&[7], &[1], &[1]],
+        [&[2, 3, 1, 5], &[1, 3, 4, 1], &[2, 1, 4, 5]],
+        [&[0, 3], &[3], &[1]],
+    ];
+    for [c, a, b] in shapes {
+        let cond = (0..c.iter().product()).map(|_| rng.int(0, 1) == 1).collect::<Vec<_>>();
+        check(Where, &[Tensor::new(c, cond).unwrap(), rng.tensor(a), rng.tensor(b)], true);
+    }
+    let [cond, a, b] = [vec![true, false, true], vec![false, false, true], vec![true, true, false]];
+    let bools = [cond, a, b].map(|v| Tensor::new([3], v).unwrap());
+    check(Where, &bools, true);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let (cond, x) = (Desc::new([2], DType::Bool), Desc::f32([2]));
+    assert!(Where.outputs(&[x.clone(), x.clone(), x.clone()]).is_err());
+    assert!(Where.outputs(&[cond.clone(), x.clone(), Desc::new([2], DType::I64)]).is_err());
+    assert!(Where.outputs(&[cond, x, Desc::f32([3])]).is_err());
+}
