@@ -17,12 +17,17 @@ use crate::shape::{DType, Desc};
 use crate::tensor::{Data, Tensor};
 
 mod activation;
+mod arithmetic;
 pub(super) mod constant;
 mod conv;
+mod data;
+mod linear;
 mod node_view;
+mod norm;
 pub(super) mod operators;
 mod pool;
 mod reshape;
+mod resize;
 pub(super) mod trace;
 mod window;
 
