@@ -1,5 +1,7 @@
 //! Comparison of what a device computed with what it should have.
 
+pub mod network;
+
 use std::fmt;
 
 use crate::device::Device;

@@ -1,6 +1,8 @@
 //! PyTorch's functional forms: each builds a small graph and runs it at once, compiled once per shape and device.
 
 mod conv;
+mod elementwise;
+mod norm;
 mod pool;
 mod resample;
 
@@ -13,6 +15,8 @@ use crate::graph::{Graph, ValueId};
 use crate::session::{CompileOptions, Compiled};
 
 pub use conv::*;
+pub use elementwise::*;
+pub use norm::*;
 pub use pool::*;
 pub use resample::*;
 

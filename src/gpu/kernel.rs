@@ -59,10 +59,8 @@ pub const ACTIVATION: Common = common!("activation");
 
 /// `combine`: every function of two elements, chosen by the override `OP`; needs [`INDEX`].
 pub const BINARY: Common = common!("binary");
-
 /// `matrices`: which matrices of two broadcast batches meet.
 pub const MATMUL: Common = common!("matmul");
-
 /// `finish`: bias, residual and activation of a row-major output; needs [`ACTIVATION`].
 pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
@@ -76,13 +74,23 @@ pub const MAXIMUM: Common = common!("maximum");
 pub const POOL_SUM: Common = common!("pool_sum");
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling; needs [`MAXIMUM`].
 pub const POOL_BIN: Common = common!("pool_bin");
-
 /// `Moments`, `merge`: sizes, sums and squared distances of sets, and of their unions.
 pub const MOMENTS: Common = common!("moments");
 
+/// `larger`, `term`, `share`: the pieces of a softmax.
+pub const SOFTMAX: Common = common!("softmax");
+
+/// `start`, `map`, `join`, `finish`: the pieces of a reduction, chosen by the override `KIND`.
+pub const REDUCE: Common = common!("reduce");
+
+/// `beats`: which of two values an index of the extreme prefers.
+pub const ARG_REDUCE: Common = common!("arg_reduce");
+
 /// Every shared piece, for the contract test.
-pub const COMMON: &[Common] =
-    &[INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL];
+pub const COMMON: &[Common] = &[
+    INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL, SOFTMAX,
+    REDUCE, ARG_REDUCE,
+];
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place.

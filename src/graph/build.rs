@@ -5,17 +5,28 @@
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
 use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
+use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::cast::Cast;
+use crate::ops::concat::Concat;
+use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
+use crate::ops::group_norm::GroupNorm;
+use crate::ops::layer_norm::LayerNorm;
 use crate::ops::pad::{Pad, PadMode};
+use crate::ops::permute::Permute;
 use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
+use crate::ops::prelu::Prelu;
 use crate::ops::reshape::Reshape;
 use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use crate::ops::unary::{Activation, Unary};
 use crate::options::{
-    AvgPool2dOptions, Conv1dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Padding, PaddingMode, Pair,
-    Scale,
+    AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, InterpolateMode, MaxPool2dOptions, Padding,
+    PaddingMode, Pair, Scale,
 };
+use crate::shape::DType;
+use crate::tensor::Tensor;
 
 impl Graph {
     /// A name for the next node of this kind: the scope, the kind, a running number.
@@ -179,6 +190,128 @@ impl Graph {
         self.layer(PixelUnshuffle { factor, order: Order::ChannelFirst }, &[x])
     }
 
+    /// Ones and zeros in place of an absent scale and shift of `c` channels.
+    fn affine_or_identity(&mut self, affine: Option<[ValueId; 2]>, c: usize) -> Result<[ValueId; 2]> {
+        match affine {
+            Some(affine) => Ok(affine),
+            None => Ok([self.constant("ones", Tensor::full([c], 1.0))?, self.constant("zeros", Tensor::zeros([c]))?]),
+        }
+    }
+
+    fn channels(&self, x: ValueId) -> Result<usize> {
+        let shape = self.shape(x);
+        shape.get(1).copied().ok_or_else(|| Error::shape(format!("{shape:?} has no channel axis")))
+    }
+
+    /// `[n, c, ..]` normalised by given statistics `[mean, variance]`; `affine` is `[scale, shift]`, all of them `[c]`.
+    pub fn batch_norm(
+        &mut self,
+        x: ValueId,
+        affine: Option<[ValueId; 2]>,
+        [mean, var]: [ValueId; 2],
+        eps: f32,
+    ) -> Result<ValueId> {
+        let c = self.channels(x)?;
+        let [weight, bias] = self.affine_or_identity(affine, c)?;
+        self.layer(BatchNorm { eps }, &[x, weight, bias, mean, var])
+    }
+
+    /// `[n, c, ..]` normalised by its own statistics; and what the running `[mean, variance]` become with this momentum.
+    pub fn batch_norm_training(
+        &mut self,
+        x: ValueId,
+        affine: Option<[ValueId; 2]>,
+        running: Option<[ValueId; 2]>,
+        eps: f32,
+        momentum: f32,
+    ) -> Result<[ValueId; 3]> {
+        let c = self.channels(x)?;
+        let [weight, bias] = self.affine_or_identity(affine, c)?;
+        let [mean, var] = self.affine_or_identity(running, c)?;
+        let name = self.next_name("batch_norm");
+        let op = BatchNormTraining { eps, momentum, unbiased: running.is_some() };
+        let outputs = self.add(name, op, &[x, weight, bias, mean, var])?;
+        Ok([outputs[0], outputs[1], outputs[2]])
+    }
+
+    /// Normalised over the last axes, which have this shape, as have the scale and shift.
+    pub fn layer_norm(
+        &mut self,
+        x: ValueId,
+        normalized_shape: &[usize],
+        affine: Option<[ValueId; 2]>,
+        eps: f32,
+    ) -> Result<ValueId> {
+        if !self.shape(x).ends_with(normalized_shape) {
+            let text = format!("layer norm over {normalized_shape:?} is given {:?}", self.shape(x));
+            return Err(Error::shape(text));
+        }
+        let op = LayerNorm { axes: normalized_shape.len(), eps, stats: false };
+        self.layer(op, &with_affine(x, affine))
+    }
+
+    /// `[n, c, ..]` normalised over each of `groups` groups of channels of each image; scale and shift are `[c]`.
+    pub fn group_norm(&mut self, x: ValueId, groups: usize, affine: Option<[ValueId; 2]>, eps: f32) -> Result<ValueId> {
+        self.layer(GroupNorm { groups, eps }, &with_affine(x, affine))
+    }
+
+    /// `[n, c, ..]` normalised over each channel of each image; scale and shift are `[c]`.
+    pub fn instance_norm(&mut self, x: ValueId, affine: Option<[ValueId; 2]>, eps: f32) -> Result<ValueId> {
+        let groups = self.channels(x)?;
+        self.group_norm(x, groups, affine, eps)
+    }
+
+    /// A function of two tensors under NumPy's broadcasting rule.
+    pub fn binary(&mut self, a: ValueId, b: ValueId, kind: BinaryKind) -> Result<ValueId> {
+        self.layer(Binary(kind), &[a, b])
+    }
+
+    /// `[n, c, ..]`: x, or slope x below 0; one slope, or one a channel.
+    pub fn prelu(&mut self, x: ValueId, slope: ValueId) -> Result<ValueId> {
+        self.layer(Prelu, &[x, slope])
+    }
+
+    /// Tensors one after another along an axis.
+    pub fn concat(&mut self, parts: &[ValueId], axis: i64) -> Result<ValueId> {
+        let rank = parts.first().map_or(0, |&p| self.shape(p).len());
+        let axis = crate::shape::axis(axis, rank)?;
+        self.layer(Concat { axis }, parts)
+    }
+
+    /// Axis i of the result is axis `order[i]` of `x`.
+    pub fn permute(&mut self, x: ValueId, order: &[usize]) -> Result<ValueId> {
+        self.layer(Permute { order: order.to_vec() }, &[x])
+    }
+
+    /// The elements as another type.
+    pub fn cast(&mut self, x: ValueId, to: DType) -> Result<ValueId> {
+        self.layer(Cast { to }, &[x])
+    }
+
+    /// `[n, ic, h, w]` with a weight `[ic, oc / groups, kh, kw]` to `[n, oc, oh, ow]`; the bias is `[oc]`.
+    pub fn conv_transpose2d(
+        &mut self,
+        x: ValueId,
+        w: ValueId,
+        bias: Option<ValueId>,
+        o: &ConvTranspose2dOptions,
+    ) -> Result<ValueId> {
+        let Pair([py, px]) = o.padding;
+        let Pair(extra) = o.output_padding;
+        if (0..2).any(|a| extra[a] >= o.stride.0[a].max(o.dilation.0[a])) {
+            let text = format!("output_padding {extra:?} must be smaller than the stride or the dilation");
+            return Err(Error::argument(text));
+        }
+        let op = ConvTranspose2d {
+            stride: o.stride.0,
+            padding: [py, py, px, px],
+            output_padding: extra,
+            dilation: o.dilation.0,
+            groups: o.groups,
+        };
+        self.layer(op, &[&[x, w], bias.as_slice()].concat())
+    }
+
     /// The same elements under another shape.
     pub fn reshape(&mut self, x: ValueId, shape: impl Into<Vec<usize>>) -> Result<ValueId> {
         let shape = shape.into();
@@ -210,6 +343,10 @@ impl Graph {
     pub fn activation(&mut self, x: ValueId, f: Activation) -> Result<ValueId> {
         self.layer(Unary(f), &[x])
     }
+}
+
+fn with_affine(x: ValueId, affine: Option<[ValueId; 2]>) -> Vec<ValueId> {
+    std::iter::once(x).chain(affine.into_iter().flatten()).collect()
 }
 
 fn corners(align: bool) -> Coordinates {

@@ -4,6 +4,7 @@
 mod activation;
 mod conv;
 mod linear;
+mod norm;
 mod pool;
 mod resample;
 mod sequential;
@@ -20,6 +21,7 @@ use crate::tensor::Tensor;
 pub use activation::*;
 pub use conv::{Conv1d, Conv2d};
 pub use linear::{Dropout, Flatten, Linear};
+pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm};
 pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
 pub use resample::{PixelShuffle, Upsample};
 pub use sequential::Sequential;
@@ -178,19 +180,27 @@ pub trait Module: Send + Sync {
         Ok(outputs.swap_remove(0))
     }
 
-    /// Makes a session of the whole module for an input of this description, named `x`; its output is `out`.
+    /// The whole module as a graph for an input of this description, named `x`; its output is `out`.
     ///
     /// # Errors
-    /// The module is in training mode; the shape does not fit; an operator has no kernel for its case.
-    fn compile(&self, device: &Device, x: Desc, options: &CompileOptions) -> Result<Session> {
+    /// The module is in training mode; the shape does not fit.
+    fn graph(&self, x: Desc) -> Result<Graph> {
         let mut graph = Graph::new();
         let input = graph.input("x", x)?;
         let (y, updates) = build(&mut graph, |b| self.build(b, input))?;
         if !updates.is_empty() {
-            return Err(Error::argument("compile takes a module in evaluation mode: call eval() first"));
+            return Err(Error::argument("a module becomes a graph in evaluation mode: call eval() first"));
         }
         graph.output("out", y);
-        Session::new(device, graph, options)
+        Ok(graph)
+    }
+
+    /// Makes a session of [`Module::graph`].
+    ///
+    /// # Errors
+    /// As there; an operator has no kernel for its case.
+    fn compile(&self, device: &Device, x: Desc, options: &CompileOptions) -> Result<Session> {
+        Session::new(device, self.graph(x)?, options)
     }
 }
 

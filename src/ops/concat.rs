@@ -5,7 +5,7 @@ use super::{Alternative, Op, Site};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference;
-use crate::shape::{Desc, Layout};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>, of any number of tensors of one type.

@@ -16,6 +16,7 @@ pub mod batch_norm;
 pub mod binary;
 mod broadcast;
 pub mod cast;
+pub mod catalog;
 pub mod concat;
 pub mod conv2d;
 pub mod conv_transpose2d;
@@ -24,6 +25,7 @@ pub mod expand;
 pub mod gather;
 pub mod group_norm;
 pub mod layer_norm;
+pub mod local_response_norm;
 pub mod matmul;
 mod normalization;
 pub mod pad;
@@ -31,12 +33,14 @@ pub mod permute;
 pub mod pixel_shuffle;
 pub mod pool2d;
 pub mod prelu;
+pub mod reduce;
 pub mod relayout;
 pub mod reshape;
 pub mod resize;
 mod rows;
 pub mod select;
 pub mod slice;
+pub mod softmax;
 pub mod split;
 mod strided;
 pub mod tile;
@@ -172,15 +176,18 @@ pub fn kernels() -> Vec<&'static Kernel> {
         conv2d::KERNELS,
         conv_transpose2d::KERNELS,
         gather::KERNELS,
+        local_response_norm::KERNELS,
         matmul::KERNELS,
         normalization::KERNELS,
         pad::KERNELS,
         pixel_shuffle::KERNELS,
         pool2d::KERNELS,
+        reduce::KERNELS,
         relayout::KERNELS,
         resize::KERNELS,
         rows::KERNELS,
         select::KERNELS,
+        softmax::KERNELS,
         strided::KERNELS,
         unary::KERNELS,
     ]

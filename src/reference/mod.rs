@@ -7,13 +7,16 @@ pub mod concat;
 pub mod conv2d;
 pub mod conv_transpose2d;
 pub mod elements;
+pub mod local_response_norm;
 pub mod matmul;
 pub mod moments;
 pub mod normalize;
 pub mod pad;
 pub mod pixel_shuffle;
 pub mod pool2d;
+pub mod reduce;
 pub mod resize;
+pub mod softmax;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;

@@ -26,6 +26,15 @@ pub fn run(args: &Args) -> Outcome<()> {
     console::print(&format!("{}\n--device auto takes {default}\n", table(&rows(&adapters))))
 }
 
+/// The device that `--device` names.
+pub fn open(choice: &str) -> Outcome<Device> {
+    let device = Device::open(choice)?;
+    if device.is_reference() && !choice.trim().eq_ignore_ascii_case("cpu") {
+        console::note("no GPU adapter found: running on the CPU reference");
+    }
+    Ok(device)
+}
+
 fn rows(adapters: &[AdapterInfo]) -> Vec<Vec<String>> {
     let text = |cells: [&str; 9]| cells.map(str::to_owned).to_vec();
     let yes = |b: bool| if b { "yes" } else { "no" };

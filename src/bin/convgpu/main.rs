@@ -1,17 +1,26 @@
 //! The command line. stdout carries results, stderr messages; exit status 0 done, 1 the check or the run failed,
 //! 2 the call or the file is wrong.
 
+mod bench;
 mod console;
 mod demo;
 mod devices;
 mod failure;
+mod input;
+mod inspect;
+mod network;
+mod npy;
+mod ops;
+mod output;
+mod pixels;
+mod run;
 mod table;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use convgpu::Device;
 use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, every result checkable against a CPU reference.
@@ -29,6 +38,11 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Devices(devices::Args),
+    Inspect(inspect::Args),
+    Run(run::Args),
+    Verify(verify::Args),
+    Bench(bench::Args),
+    Ops(ops::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,8 +62,13 @@ fn main() -> ExitCode {
 fn run(cli: Option<Cli>) -> Outcome<()> {
     let Some(cli) = cli else { return Ok(()) };
     match cli.command {
-        Command::Demo(args) => demo::run(&args, &open(&cli.device)?),
+        Command::Demo(args) => demo::run(&args, &cli.device),
         Command::Devices(args) => devices::run(&args),
+        Command::Inspect(args) => inspect::run(&args, &cli.device),
+        Command::Run(args) => run::run(&args, &cli.device),
+        Command::Verify(args) => verify::run(&args, &cli.device),
+        Command::Bench(args) => bench::run(&args, &cli.device),
+        Command::Ops(args) => ops::run(&args),
     }
 }
 
@@ -70,12 +89,4 @@ fn parse() -> Outcome<Option<Cli>> {
             Err(Failure::call(format!("{what}; see convgpu --help")))
         }
     }
-}
-
-fn open(choice: &str) -> Outcome<Device> {
-    let device = Device::open(choice)?;
-    if device.is_reference() && !choice.eq_ignore_ascii_case("cpu") {
-        console::note("no GPU adapter found: running on the CPU reference");
-    }
-    Ok(device)
 }

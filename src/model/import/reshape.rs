@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(resolve(&[2, 3, 4], &[0, -1], false).unwrap(), [2, 12]);
         assert_eq!(resolve(&[0, 3, 4], &[3, 4, 0], true).unwrap(), [3, 4, 0]);
         assert_eq!(resolve(&[], &[-1], false).unwrap(), [1]);
-        assert_eq!(resolve(&[1], &[], false).unwrap(), []);
+        assert_eq!(resolve(&[1], &[], false).unwrap(), Vec::<usize>::new());
         for bad in [&[-1, -1][..], &[5, -1], &[-2, 12], &[24, 2], &[i64::MAX, i64::MAX]] {
             assert!(resolve(&[2, 3, 4], bad, false).is_err(), "{bad:?}");
         }

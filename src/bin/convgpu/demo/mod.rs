@@ -6,15 +6,17 @@ mod lenet;
 mod picture;
 mod scan;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use convgpu::{CompileOptions, Device, Session, Tensor};
 
 use crate::console;
+use crate::devices;
 use crate::failure::{Failure, Outcome};
 use digits::{Digit, SIZE};
+pub use lenet::lenet;
 
 /// Reads handwritten digits with LeNet-5 and checks the device against the reference
 #[derive(ClapArgs)]
@@ -32,22 +34,21 @@ const MEASURE: Duration = Duration::from_millis(500);
 /// Columns of the gallery.
 const WIDTH: usize = 80;
 
-pub fn run(args: &Args, device: &Device) -> Outcome<()> {
+pub fn run(args: &Args, device: &str) -> Outcome<()> {
     match &args.file {
-        Some(file) => read_one(file, device),
-        None => read_all(device),
+        Some(file) => read_one(&scan::read(file)?, &devices::open(device)?),
+        None => read_all(&devices::open(device)?),
     }
 }
 
-fn read_one(file: &Path, device: &Device) -> Outcome<()> {
-    let digit = scan::read(file)?;
-    let session = Session::new(device, lenet::lenet(1)?, &CompileOptions::default())?;
-    let logits = session.run(&[(lenet::INPUT, &batch(std::slice::from_ref(&digit), 1)?)])?.first().clone();
+fn read_one(digit: &Digit, device: &Device) -> Outcome<()> {
+    let session = Session::new(device, lenet(1)?, &CompileOptions::default())?;
+    let logits = session.run(&[(lenet::INPUT, &batch(std::slice::from_ref(digit), 1)?)])?.first().clone();
     let probabilities = softmax(logits.as_f32()?);
     let mut ranked: Vec<(usize, f64)> = probabilities.into_iter().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     let lines: Vec<String> = ranked[..3].iter().map(|(d, p)| format!("{d}  {:5.1} %", 100.0 * p)).collect();
-    let picture = picture::picture(&digit).join("\n");
+    let picture = picture::picture(digit).join("\n");
     console::print(&format!("{picture}\n\n{}\n", lines.join("\n")))
 }
 
@@ -55,7 +56,7 @@ fn read_all(device: &Device) -> Outcome<()> {
     let digits = digits::all();
     let inks: Vec<Digit> = digits.iter().map(|(ink, _)| ink.clone()).collect();
     let batches = inks.chunks(BATCH).map(|chunk| batch(chunk, BATCH)).collect::<Outcome<Vec<_>>>()?;
-    let session = Session::new(device, lenet::lenet(BATCH)?, &CompileOptions::default())?;
+    let session = Session::new(device, lenet(BATCH)?, &CompileOptions::default())?;
     let start = Instant::now();
     let logits = run_batches(&session, &batches)?;
     let first = start.elapsed();
@@ -134,7 +135,7 @@ struct Check {
 
 impl Check {
     fn new(batches: &[Tensor], logits: &[Vec<f32>]) -> Outcome<Check> {
-        let graph = lenet::lenet(BATCH)?;
+        let graph = lenet(BATCH)?;
         let mut check = Check { difference: 0.0, bound: 0.0, ratio: 0.0, wrong: 0 };
         for (input, actual) in batches.iter().zip(logits) {
             let (expected, bounds) = bound::evaluate(&graph, input)?;
@@ -175,7 +176,7 @@ mod tests {
     fn a_wrong_logit_and_a_nan_are_seen() {
         let inks: Vec<Digit> = digits::all().into_iter().take(3).map(|(ink, _)| ink).collect();
         let input = [batch(&inks, BATCH).unwrap()];
-        let session = Session::new(&Device::cpu(), lenet::lenet(BATCH).unwrap(), &CompileOptions::default()).unwrap();
+        let session = Session::new(&Device::cpu(), lenet(BATCH).unwrap(), &CompileOptions::default()).unwrap();
         let good = run_batches(&session, &input).unwrap();
         assert_eq!(Check::new(&input, &good).unwrap().wrong, 0);
         for wrong in [good[0][7] + 0.1, f32::NAN] {

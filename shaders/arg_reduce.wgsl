@@ -1,0 +1,26 @@
+// y[o, i] = the index k of the largest x[o, k, i] (SMALLEST: the smallest).
+//   x: row-major, seen as [outer, n, inner]      y: row-major [outer, inner]
+// One invocation: one output.
+
+struct Params { outer: u32, n: u32, inner: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<i32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    if i >= p.outer * p.inner { return; }
+    let first = i / p.inner * p.n * p.inner + i % p.inner;
+    var best = x[first];
+    var at = 0u;
+    for (var k = 1u; k < p.n; k++) {
+        let v = x[first + k * p.inner];
+        if beats(v, k, best, at) {
+            best = v;
+            at = k;
+        }
+    }
+    y[i] = i32(at);
+}

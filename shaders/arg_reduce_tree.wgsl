@@ -1,0 +1,36 @@
+// arg_reduce.wgsl for long axes, n >= 256. One workgroup: one output; an invocation loops over every 256th value, then a tree.
+
+struct Params { outer: u32, n: u32, inner: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<i32>;
+
+struct Best { value: f32, at: u32 }
+
+var<workgroup> tree: array<Best, 256>;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let i = group_id(group, groups);
+    if i >= p.outer * p.inner { return; }
+    let first = i / p.inner * p.n * p.inner + i % p.inner;
+    var best = Best(x[first + t * p.inner], t);
+    for (var k = t + 256u; k < p.n; k += 256u) {
+        let v = x[first + k * p.inner];
+        if beats(v, k, best.value, best.at) { best = Best(v, k); }
+    }
+    tree[t] = best;
+    for (var half = 128u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if t < half {
+            let other = tree[t + half];
+            if beats(other.value, other.at, tree[t].value, tree[t].at) { tree[t] = other; }
+        }
+    }
+    if t == 0u { y[i] = i32(tree[0].at); }
+}

@@ -1,0 +1,31 @@
+// y[o] = finish(map(x) joined over the values of output o): sum, mean, max, ... by KIND (ops::reduce).
+//   x: row-major, its axes collapsed to at most three kept ones (extents .., k1, k2, strides ks) and at most three reduced
+//   ones (.., r1, r2, rs)      y: row-major over the kept axes
+// One invocation: one output. A log-sum-exp takes the maximum first.
+
+struct Params {
+    outputs: u32, count: u32,
+    k1: u32, k2: u32, ks0: u32, ks1: u32, ks2: u32,
+    r1: u32, r2: u32, rs0: u32, rs1: u32, rs2: u32,
+    lowest: f32, highest: f32, empty: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn fold(kind: u32, o: u32, shift: f32) -> f32 {
+    let origin = first(o);
+    var a = start(kind);
+    for (var r = 0u; r < p.count; r++) { a = join(kind, a, map(kind, x[origin + offset(r)], shift)); }
+    return a;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let o = flat_id(gid, groups);
+    if o >= p.outputs { return; }
+    var shift = 0.0;
+    if KIND == LOG_SUM_EXP { shift = fold(MAX, o, 0.0); }
+    y[o] = finish(fold(KIND, o, shift), shift);
+}

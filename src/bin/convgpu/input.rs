@@ -1,0 +1,131 @@
+//! `--input [NAME=]FILE`: tensors for the inputs that a network declares.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use convgpu::{DType, Data, Tensor};
+
+use crate::failure::{Failure, Outcome};
+use crate::npy;
+use crate::pixels::{self, PixelArgs};
+
+/// What a network is given
+#[derive(ClapArgs, Clone, Debug)]
+pub struct InputArgs {
+    /// An .npy file or an image for an input, by name or in the network's order; repeatable
+    #[arg(long, value_name = "[NAME=]FILE")]
+    input: Vec<String>,
+    #[command(flatten)]
+    pub pixels: PixelArgs,
+}
+
+/// An input as the network declares it.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    pub name: String,
+    pub dtype: DType,
+    /// Extents, `None` for any; `None` if even their number is open.
+    pub dims: Option<Vec<Option<usize>>>,
+}
+
+/// The tensors of the inputs that a file is given for.
+pub fn read(args: &InputArgs, declared: &[Declared]) -> Outcome<Vec<(String, Tensor)>> {
+    let mut out: Vec<(String, Tensor)> = vec![];
+    for text in &args.input {
+        let taken = |d: &&Declared| !out.iter().any(|(name, _)| *name == d.name);
+        let (named, file) = split(text, declared)?;
+        let Some(input) = named.or_else(|| declared.iter().find(taken)) else {
+            return Err(Failure::call(format!("--input {text}: the network has only {} inputs", declared.len())));
+        };
+        if !taken(&input) {
+            return Err(Failure::call(format!("--input {text}: {} is given twice", input.name)));
+        }
+        let tensor = read_one(&file, &args.pixels, input)?;
+        out.push((input.name.clone(), tensor));
+    }
+    Ok(out)
+}
+
+/// The input that is named, if one is, and the file.
+fn split<'a>(text: &str, declared: &'a [Declared]) -> Outcome<(Option<&'a Declared>, PathBuf)> {
+    let Some((name, file)) = text.split_once('=') else { return Ok((None, text.into())) };
+    if let Some(found) = declared.iter().find(|d| d.name == name) {
+        return Ok((Some(found), file.into()));
+    }
+    if Path::new(text).exists() {
+        return Ok((None, text.into()));
+    }
+    let names: Vec<&str> = declared.iter().map(|d| d.name.as_str()).collect();
+    Err(Failure::call(format!("--input {text}: there is no input {name}; inputs: {}", names.join(", "))))
+}
+
+fn read_one(file: &Path, args: &PixelArgs, input: &Declared) -> Outcome<Tensor> {
+    let tensor = if npy::is_npy(file)? { npy::read(file)? } else { pixels::read(file, args, input.dims.as_deref())? };
+    convert(&tensor, input.dtype).map_err(|e| e.of(file.display()))
+}
+
+/// The tensor as the input's type: integers may become floats or other integers, nothing else changes.
+fn convert(tensor: &Tensor, dtype: DType) -> Outcome<Tensor> {
+    if tensor.dtype() == dtype {
+        return Ok(tensor.clone());
+    }
+    let refused = || Failure::call(format!("{} cannot become {dtype}, which the input wants", tensor.desc()));
+    if matches!(tensor.dtype(), DType::F32 | DType::Bool) || dtype == DType::Bool {
+        return Err(refused());
+    }
+    let values = tensor.to_i64s()?;
+    let narrow = |v: i64| i32::try_from(v).map_err(|_| Failure::call(format!("the integer {v} does not fit i32")));
+    let data: Data = match dtype {
+        DType::F32 => values.iter().map(|&v| v as f32).collect::<Vec<_>>().into(),
+        DType::I32 => values.into_iter().map(narrow).collect::<Outcome<Vec<_>>>()?.into(),
+        _ => values.into(),
+    };
+    Ok(Tensor::new(tensor.shape(), data)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> [Declared; 2] {
+        let declared = |name: &str, dtype| Declared { name: name.to_owned(), dtype, dims: None };
+        [declared("x", DType::F32), declared("sizes", DType::I64)]
+    }
+
+    #[test]
+    fn a_name_is_split_off_only_if_an_input_has_it() {
+        let declared = two();
+        let (named, file) = split("sizes=a=b.npy", &declared).unwrap();
+        assert_eq!((named.unwrap().name.as_str(), file), ("sizes", PathBuf::from("a=b.npy")));
+        assert!(split("plain.npy", &two()).unwrap().0.is_none());
+        assert!(split("other=b.npy", &two()).unwrap_err().to_string().contains("inputs: x, sizes"));
+    }
+
+    #[test]
+    fn integers_convert_and_floats_do_not() {
+        let ints = Tensor::new([2], vec![3, -4]).unwrap();
+        assert_eq!(convert(&ints, DType::F32).unwrap(), Tensor::new([2], vec![3.0f32, -4.0]).unwrap());
+        assert_eq!(convert(&ints, DType::I64).unwrap(), Tensor::new([2], vec![3i64, -4]).unwrap());
+        assert!(convert(&Tensor::scalar(1.0), DType::I64).is_err());
+        assert!(convert(&Tensor::new([1], vec![1i64 << 40]).unwrap(), DType::I32).is_err());
+    }
+
+    #[test]
+    fn too_many_and_repeated_inputs_are_errors() {
+        let dir = std::env::temp_dir().join(format!("convgpu-input-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let file = dir.join("x.npy");
+        npy::write(&file, &Tensor::new([1], vec![2i64]).unwrap()).unwrap();
+        let name = file.display().to_string();
+        let pixels = PixelArgs::default();
+        let given = |input: Vec<String>| read(&InputArgs { input, pixels: pixels.clone() }, &two());
+        let found = given(vec![format!("sizes={name}"), name.clone()]).unwrap();
+        assert_eq!(
+            found.iter().map(|(n, t)| (n.as_str(), t.dtype())).collect::<Vec<_>>(),
+            [("sizes", DType::I64), ("x", DType::F32)]
+        );
+        assert!(given(vec![name.clone(), name.clone(), name.clone()]).unwrap_err().to_string().contains("only 2"));
+        assert!(given(vec![format!("x={name}"), format!("x={name}")]).unwrap_err().to_string().contains("twice"));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,120 @@
+//! `convgpu inspect`: what a network is, and what a device would make of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use convgpu::graph::plan::Plan;
+use convgpu::{CompileOptions, Compiled, Desc, Graph, ops};
+use serde_json::{Value, json};
+
+use crate::console;
+use crate::devices;
+use crate::failure::{Failure, Outcome};
+use crate::input::InputArgs;
+use crate::network::{self, Bound, Missing};
+use crate::table::table;
+
+/// Shows inputs, outputs, operators, fusion, memory plan and kernels of a network
+#[derive(ClapArgs)]
+pub struct Args {
+    /// The network: an ONNX file
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    inputs: InputArgs,
+    /// Print the WGSL of a kernel instead
+    #[arg(long, value_name = "NAME", conflicts_with = "model")]
+    shader: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, device: &str) -> Outcome<()> {
+    if let Some(name) = &args.shader {
+        return console::print(&shader(name)?);
+    }
+    let Some(model) = &args.model else {
+        return Err(Failure::call("inspect takes a model or --shader NAME; see convgpu inspect --help"));
+    };
+    let network = network::bind(model, &args.inputs, Missing::Invent)?;
+    let compiled = Compiled::new(&devices::open(device)?, network.graph.clone(), &CompileOptions::default())?;
+    let text = if args.json { format!("{:#}\n", as_json(&network, &compiled)) } else { as_text(&network, &compiled) };
+    console::print(&text)
+}
+
+fn shader(name: &str) -> Outcome<String> {
+    let kernels = ops::kernels();
+    let names: Vec<&str> = kernels.iter().map(|k| k.name).collect();
+    let found = kernels.iter().find(|k| k.name == name);
+    let found =
+        found.ok_or_else(|| Failure::call(format!("there is no kernel {name}; kernels: {}", names.join(", "))))?;
+    Ok(found.wgsl(&[]))
+}
+
+/// How often each operator occurs, before rewriting.
+fn operators(graph: &Graph) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    graph.nodes().iter().for_each(|n| *counts.entry(n.op.name()).or_default() += 1);
+    counts
+}
+
+/// Elements of all constants that nodes read, each counted once.
+fn parameters(graph: &Graph) -> usize {
+    let ids: std::collections::BTreeSet<_> = graph.nodes().iter().flat_map(|n| n.inputs.iter().copied()).collect();
+    ids.into_iter().filter_map(|id| graph.constant_of(id)).map(|t| t.numel()).sum()
+}
+
+fn as_text(network: &Bound, compiled: &Compiled) -> String {
+    let graph = &network.graph;
+    let mut out = String::new();
+    graph.inputs().for_each(|(name, desc)| out += &format!("input       {name}: {desc}\n"));
+    graph.outputs().for_each(|(name, desc)| out += &format!("output      {name}: {desc}\n"));
+    let counts: Vec<String> = operators(graph).iter().map(|(name, n)| format!("{name} {n}")).collect();
+    out += &format!("operators   {}\n", counts.join(", "));
+    out += &format!("parameters  {}\n", parameters(graph));
+    out += &format!("FLOPs       {}\n\n", graph.flops());
+    let fired = compiled.rewrites().iter().map(|f| vec![f.rule.to_owned(), f.node.clone()]);
+    out += &table(&[vec!["rewrite".to_owned(), "node".to_owned()]].into_iter().chain(fired).collect::<Vec<_>>());
+    out += "\n";
+    out += &match compiled.plan() {
+        Some(plan) => format!("{plan}{} pipelines on {}\n", compiled.pipelines(), compiled.device()),
+        None => compiled.graph().to_string(),
+    };
+    out
+}
+
+fn as_json(network: &Bound, compiled: &Compiled) -> Value {
+    let graph = &network.graph;
+    let value = |(name, d): (&str, &Desc)| json!({ "name": name, "shape": d.shape, "dtype": d.dtype.to_string() });
+    json!({
+        "device": compiled.device().to_string(),
+        "inputs": graph.inputs().map(value).collect::<Vec<_>>(),
+        "outputs": graph.outputs().map(value).collect::<Vec<_>>(),
+        "operators": operators(graph),
+        "parameters": parameters(graph),
+        "flops": graph.flops(),
+        "rewrites": compiled.rewrites().iter().map(|f| json!({ "rule": f.rule, "node": f.node })).collect::<Vec<_>>(),
+        "plan": compiled.plan().map(plan_json),
+        "pipelines": compiled.pipelines(),
+    })
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    let node = |n: &convgpu::graph::plan::PlannedNode| {
+        json!({
+            "name": n.name,
+            "op": n.op,
+            "kernels": n.kernels,
+            "dispatches": n.dispatches,
+            "shape": n.output.shape,
+        })
+    };
+    json!({
+        "nodes": plan.nodes.iter().map(node).collect::<Vec<_>>(),
+        "dispatches": plan.dispatches(),
+        "peak_bytes": plan.peak_bytes,
+        "lower_bound_bytes": plan.lower_bound,
+        "weight_bytes": plan.weight_bytes,
+    })
+}

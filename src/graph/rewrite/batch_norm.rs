@@ -1,0 +1,123 @@
+//! A batch norm of constants is a scale and a shift a channel, which a neighbouring convolution can absorb.
+
+use super::{Answer, Links, constant, op_as};
+use crate::graph::{Graph, Node, ValueId};
+use crate::ops::batch_norm::BatchNorm;
+use crate::ops::conv_transpose2d::ConvTranspose2d;
+use crate::ops::conv2d::Conv2d;
+use crate::tensor::Tensor;
+
+/// y = scale x + shift, one pair a channel.
+struct Affine {
+    scale: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+/// The affine form of a batch norm whose four parameters are constants.
+fn affine(graph: &Graph, node: &Node) -> Option<Affine> {
+    let eps = f64::from(op_as::<BatchNorm>(node)?.eps);
+    let [_, weight, bias, mean, var] = node.inputs[..] else { return None };
+    let of = |id: ValueId| constant(graph, id).map(Tensor::to_f64s);
+    let (weight, bias, mean, var) = (of(weight)?, of(bias)?, of(mean)?, of(var)?);
+    let scale: Vec<f64> = weight.iter().zip(&var).map(|(w, v)| w / (v + eps).sqrt()).collect();
+    let shift = bias.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+    Some(Affine { scale, shift })
+}
+
+/// The output channel of every weight of a convolution, or the input channel: what a scale is looked up by.
+fn channels(node: &Node, shape: &[usize], of_output: bool) -> Option<Vec<usize>> {
+    let taps = shape[2..].iter().product::<usize>();
+    let index = |i: usize| (i / taps / shape[1], i / taps % shape[1]);
+    let (groups, transposed) = match (op_as::<Conv2d>(node), op_as::<ConvTranspose2d>(node)) {
+        (Some(c), _) => (c.groups, false),
+        (_, Some(c)) => (c.groups, true),
+        _ => return None,
+    };
+    // A weight is [oc, ic / groups, ..], transposed [ic, oc / groups, ..]: the second index counts within a group.
+    let per_group = shape[0] / groups;
+    let first_is_output = !transposed;
+    let channel = |i: usize| {
+        let (a, b) = index(i);
+        if first_is_output == of_output { a } else { a / per_group * shape[1] + b }
+    };
+    Some((0..shape.iter().product()).map(channel).collect())
+}
+
+/// conv, then scale and shift: w' = scale w, b' = scale b + shift.
+pub(super) fn into_convolution_before(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+    let norm = &graph.nodes[i];
+    let Some(affine) = affine(graph, norm) else { return Answer::No };
+    let Some(before) = links.maker(norm.inputs[0]) else { return Answer::No };
+    let conv = &graph.nodes[before];
+    if op_as::<Conv2d>(conv).is_none() && op_as::<ConvTranspose2d>(conv).is_none() {
+        return Answer::No;
+    }
+    if links.uses(norm.inputs[0]) > 1 {
+        return Answer::Declined("the convolution's result has other readers");
+    }
+    if !conv.epilogue.is_none() {
+        return Answer::Declined("the convolution already has an epilogue");
+    }
+    let Some(weight) = constant(graph, conv.inputs[1]) else { return Answer::Declined("the weight is not constant") };
+    let bias = match conv.inputs.get(2) {
+        None => vec![0.0; affine.scale.len()],
+        Some(&id) => match constant(graph, id) {
+            Some(t) => t.to_f64s(),
+            None => return Answer::Declined("the bias is not constant"),
+        },
+    };
+    let channel = channels(conv, weight.shape(), true).expect("it is a convolution");
+    let scaled = weight.f32s().iter().zip(&channel).map(|(w, &c)| (f64::from(*w) * affine.scale[c]) as f32);
+    let weight = Tensor::of(weight.shape(), scaled.collect::<Vec<_>>());
+    let shifted = bias.iter().zip(&affine.scale).zip(&affine.shift).map(|((b, s), t)| (b * s + t) as f32);
+    let bias = Tensor::of([bias.len()], shifted.collect::<Vec<_>>());
+    let output = norm.outputs[0];
+    replace_weights(graph, before, weight, bias);
+    let result = graph.nodes[before].outputs[0];
+    super::redirect(graph, output, result);
+    Answer::Fired
+}
+
+/// scale and shift, then conv without padding: w' = w scale[ic], b' = b + sum w shift[ic]. Zeros that a convolution
+/// pads with come after the shift, so padding forbids it.
+pub(super) fn into_convolution_after(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+    let conv = &graph.nodes[i];
+    let Some(op) = op_as::<Conv2d>(conv) else { return Answer::No };
+    let Some(before) = links.maker(conv.inputs[0]) else { return Answer::No };
+    let Some(affine) = affine(graph, &graph.nodes[before]) else { return Answer::No };
+    if op.padding != [0; 4] {
+        return Answer::Declined("the convolution pads");
+    }
+    let Some(weight) = constant(graph, conv.inputs[1]) else { return Answer::Declined("the weight is not constant") };
+    let mut bias = match conv.inputs[..conv.own_inputs()].get(2) {
+        None => vec![0.0; weight.shape()[0]],
+        Some(&id) => match constant(graph, id) {
+            Some(t) => t.to_f64s(),
+            None => return Answer::Declined("the bias is not constant"),
+        },
+    };
+    if !conv.epilogue.is_none() {
+        return Answer::Declined("the convolution already has an epilogue");
+    }
+    let channel = channels(conv, weight.shape(), false).expect("it is a convolution");
+    let output = channels(conv, weight.shape(), true).expect("it is a convolution");
+    let mut scaled = vec![];
+    for ((w, &ic), &oc) in weight.f32s().iter().zip(&channel).zip(&output) {
+        scaled.push((f64::from(*w) * affine.scale[ic]) as f32);
+        bias[oc] += f64::from(*w) * affine.shift[ic];
+    }
+    let weight = Tensor::of(weight.shape(), scaled);
+    let bias = Tensor::of([bias.len()], bias.into_iter().map(|b| b as f32).collect::<Vec<_>>());
+    let source = graph.nodes[before].inputs[0];
+    replace_weights(graph, i, weight, bias);
+    graph.nodes[i].inputs[0] = source;
+    Answer::Fired
+}
+
+fn replace_weights(graph: &mut Graph, node: usize, weight: Tensor, bias: Tensor) {
+    let name = graph.nodes[node].name.clone();
+    let x = graph.nodes[node].inputs[0];
+    let weight = graph.constant(format!("{name}.weight"), weight).expect("as large as the one it replaces");
+    let bias = graph.constant(format!("{name}.bias"), bias).expect("small");
+    graph.nodes[node].inputs = vec![x, weight, bias];
+}

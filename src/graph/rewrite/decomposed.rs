@@ -1,0 +1,167 @@
+//! Operators that exporters write as several nodes, put together again.
+
+use super::{Answer, Links, number, op_as};
+use crate::graph::{Graph, Node, ValueId};
+use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::permute::Permute;
+use crate::ops::pixel_shuffle::{Order, PixelShuffle};
+use crate::ops::reshape::Reshape;
+use crate::ops::unary::{Activation, Unary};
+use crate::reference::activation::SILU;
+
+fn binary(node: &Node) -> Option<BinaryKind> {
+    op_as::<Binary>(node).map(|b| b.0)
+}
+
+/// The node that makes a value.
+fn behind<'g>(graph: &'g Graph, links: &Links, id: ValueId) -> Option<&'g Node> {
+    links.maker(id).map(|i| &graph.nodes[i])
+}
+
+/// The two operands of a commutative node of this kind, in either order.
+fn either(node: &Node, kind: BinaryKind) -> Vec<(ValueId, ValueId)> {
+    match node.inputs[..] {
+        [a, b] if binary(node) == Some(kind) => vec![(a, b), (b, a)],
+        _ => vec![],
+    }
+}
+
+/// A node of this kind that joins a value and one number: the value and the number.
+fn with_number(graph: &Graph, node: &Node, kind: BinaryKind) -> Option<(ValueId, f32)> {
+    let [a, b] = node.inputs[..] else { return None };
+    if binary(node) != Some(kind) {
+        return None;
+    }
+    match (number(graph, a), number(graph, b)) {
+        (_, Some(n)) => Some((a, n)),
+        (Some(n), _) if matches!(kind, BinaryKind::Add | BinaryKind::Mul) => Some((b, n)),
+        _ => None,
+    }
+}
+
+/// The node becomes f(x).
+fn become_unary(graph: &mut Graph, i: usize, f: Activation, x: ValueId) -> Answer {
+    graph.nodes[i].op = std::sync::Arc::new(Unary(f));
+    graph.nodes[i].inputs = vec![x];
+    Answer::Fired
+}
+
+/// x sigmoid(x)
+pub(super) fn swish(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+    let found = either(&graph.nodes[i], BinaryKind::Mul).into_iter().find(|&(x, s)| {
+        behind(graph, links, s).is_some_and(|n| {
+            matches!(op_as(n), Some(Unary(Activation::Sigmoid))) && n.epilogue.is_none() && n.inputs[0] == x
+        })
+    });
+    found.map_or(Answer::No, |(x, _)| become_unary(graph, i, SILU, x))
+}
+
+/// x clip(x + 3, 0, 6) / 6, the division last or on either factor, or x hardsigmoid(x).
+pub(super) fn hard_swish(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+    // hardsigmoid(x) 6 times over, or just as it is.
+    let gate = |id: ValueId| -> Option<(ValueId, f32)> {
+        let n = behind(graph, links, id)?;
+        match op_as::<Unary>(n)?.0 {
+            Activation::Clamp { min: 0.0, max: 6.0 } => {
+                let (x, three) = with_number(graph, behind(graph, links, n.inputs[0])?, BinaryKind::Add)?;
+                (three == 3.0).then_some((x, 6.0))
+            }
+            Activation::HardSigmoid { alpha, beta: 0.5 } if (alpha - 1.0 / 6.0).abs() < 1e-6 => {
+                Some((n.inputs[0], 1.0))
+            }
+            _ => None,
+        }
+    };
+    let divided = |id: ValueId| -> Option<(ValueId, f32)> {
+        let n = behind(graph, links, id)?;
+        let by = with_number(graph, n, BinaryKind::Div);
+        by.or_else(|| with_number(graph, n, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))
+    };
+    let product = |node: &Node| -> Option<(ValueId, f32)> {
+        either(node, BinaryKind::Mul).into_iter().find_map(|(x, g)| match gate(g) {
+            Some((of, times)) if of == x => Some((x, times)),
+            _ => {
+                let (inner, by) = divided(g)?;
+                let (of, times) = gate(inner)?;
+                (of == x).then_some((x, times / by))
+            }
+        })
+    };
+    let node = &graph.nodes[i];
+    let whole = product(node).or_else(|| {
+        let (inner, by) = divided(node.outputs[0])?;
+        let (x, times) = product(behind(graph, links, inner)?)?;
+        Some((x, times / by))
+    });
+    match whole {
+        Some((x, times)) if (times - 1.0).abs() < 1e-6 => become_unary(graph, i, Activation::HardSwish, x),
+        _ => Answer::No,
+    }
+}
+
+/// x (1 + erf(x / sqrt 2)) / 2, in the order PyTorch exports: Mul(Mul(x, Add(Erf(Div(x, 1.414..)), 1)), 0.5), or 0.5 on x.
+pub(super) fn gelu(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+    // Add(Erf(x / sqrt 2), 1): x
+    let gate = |id: ValueId| -> Option<ValueId> {
+        let (erf, one) = with_number(graph, behind(graph, links, id)?, BinaryKind::Add)?;
+        let erf = behind(graph, links, erf)?;
+        if one != 1.0 || op_as::<Unary>(erf)?.0 != Activation::Erf {
+            return None;
+        }
+        let scaled = behind(graph, links, erf.inputs[0])?;
+        let (x, by) = with_number(graph, scaled, BinaryKind::Div)
+            .or_else(|| with_number(graph, scaled, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))?;
+        ((by - std::f32::consts::SQRT_2).abs() < 1e-5).then_some(x)
+    };
+    let half = |id: ValueId| -> Option<ValueId> {
+        let (x, f) = with_number(graph, behind(graph, links, id)?, BinaryKind::Mul)?;
+        (f == 0.5).then_some(x)
+    };
+    let node = &graph.nodes[i];
+    // (x g) 0.5
+    let last = half(node.outputs[0]).and_then(|product| {
+        let pairs = either(behind(graph, links, product)?, BinaryKind::Mul);
+        pairs.into_iter().find_map(|(x, g)| (gate(g)? == x).then_some(x))
+    });
+    // (0.5 x) g, or x (0.5 g)
+    let inner = || {
+        either(node, BinaryKind::Mul).into_iter().find_map(|(a, g)| match gate(g) {
+            Some(x) => (half(a)? == x).then_some(x),
+            None => (gate(half(g)?)? == a).then_some(a),
+        })
+    };
+    match last.or_else(inner) {
+        Some(x) => become_unary(graph, i, Activation::Gelu, x),
+        None => Answer::No,
+    }
+}
+
+/// Reshape [n, c, r, r, h, w] (or [n, r, r, c, h, w]), transpose, reshape [n, c, h r, w r].
+pub(super) fn pixel_shuffle(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+    let last = &graph.nodes[i];
+    if op_as::<Reshape>(last).is_none() {
+        return Answer::No;
+    }
+    let Some(middle) = behind(graph, links, last.inputs[0]) else { return Answer::No };
+    let Some(permute) = op_as::<Permute>(middle) else { return Answer::No };
+    let Some(first) = behind(graph, links, middle.inputs[0]) else { return Answer::No };
+    if op_as::<Reshape>(first).is_none() || graph.shape(first.inputs[0]).len() != 4 {
+        return Answer::No;
+    }
+    let [n, a, b, c, h, w] = graph.shape(middle.inputs[0])[..] else { return Answer::No };
+    let (order, r, channels, factors) = match permute.order[..] {
+        [0, 1, 4, 2, 5, 3] => (Order::ChannelFirst, b, a, [b, c]),
+        [0, 3, 4, 1, 5, 2] => (Order::DepthFirst, a, c, [a, b]),
+        _ => return Answer::No,
+    };
+    let source = first.inputs[0];
+    let fits = factors == [r, r]
+        && graph.shape(source) == [n, channels * r * r, h, w]
+        && graph.shape(last.outputs[0]) == [n, channels, h * r, w * r];
+    if !fits {
+        return Answer::No;
+    }
+    graph.nodes[i].op = std::sync::Arc::new(PixelShuffle { factor: r, order });
+    graph.nodes[i].inputs = vec![source];
+    Answer::Fired
+}

@@ -1,0 +1,103 @@
+//! `local_response_norm`: every value damped by its neighbours in other channels.
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::reference::local_response_norm::Formula;
+use crate::shape::{DType, Desc};
+use crate::tensor::Tensor;
+
+static LOCAL_RESPONSE_NORM: Kernel = kernel!("local_response_norm", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&LOCAL_RESPONSE_NORM];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html>
+///
+/// `y = x (k + alpha / size sum x^2)^-beta`, the sum over `size` neighbouring channels, absent ones 0.
+/// Input: x `[n, c, spatial..]`. Output: y, shaped like x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocalResponseNorm {
+    /// Channels of the window.
+    pub size: usize,
+    /// Those of them below the value's own: the frameworks differ where `size` is even.
+    pub before: usize,
+    /// The weight of the mean square of the window.
+    pub alpha: f32,
+    /// The exponent.
+    pub beta: f32,
+    /// Added to the weighted mean square; above 0.
+    pub k: f32,
+}
+
+impl LocalResponseNorm {
+    /// PyTorch's window: of an even size the greater half lies below.
+    pub fn pytorch(size: usize, alpha: f32, beta: f32, k: f32) -> LocalResponseNorm {
+        LocalResponseNorm { size, before: size / 2, alpha, beta, k }
+    }
+    /// ONNX's window: of an even size the greater half lies above.
+    pub fn onnx(size: usize, alpha: f32, beta: f32, k: f32) -> LocalResponseNorm {
+        LocalResponseNorm { size, before: size.saturating_sub(1) / 2, alpha, beta, k }
+    }
+
+    fn formula(&self) -> Formula {
+        let LocalResponseNorm { size, before, alpha, beta, k } = *self;
+        Formula { size, before, alpha: alpha.into(), beta: beta.into(), k: k.into() }
+    }
+}
+
+/// Channels and values of a channel.
+fn extents(x: &[usize]) -> [usize; 2] {
+    [x[1], x[2..].iter().product()]
+}
+
+impl Op for LocalResponseNorm {
+    fn name(&self) -> &'static str {
+        "local_response_norm"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if x.dtype != DType::F32 {
+            return Err(Error::unsupported(format!("local_response_norm of {x} (f32 only)")));
+        }
+        if x.rank() < 2 {
+            return Err(Error::shape(format!("local_response_norm needs [n, c, ..], has {x}")));
+        }
+        if self.size == 0 || self.before >= self.size || self.size > 1 << 20 {
+            return Err(Error::argument("the window needs a channel at least, its own among them, and 2^20 at most"));
+        }
+        if !(self.k > 0.0 && self.alpha >= 0.0) {
+            return Err(Error::unsupported("local_response_norm with k not above 0 or alpha below 0"));
+        }
+        Ok(vec![x.clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let y = self.formula().apply(x.f32s(), extents(x.shape()));
+        Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+    }
+
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let x = &inputs[0];
+        let bounds = self.formula().bounds(x.f32s(), extents(x.shape()));
+        Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0].shape;
+        let (n, [c, area]) = (x[0], extents(x));
+        let LocalResponseNorm { size, before, alpha, beta, k } = *self;
+        let scale = alpha / size as f32;
+        let launch =
+            Launch::flat(&LOCAL_RESPONSE_NORM, n * c * area, params!(n, c, area, size, before, scale, beta, k));
+        let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+
+    /// The window's squares and sums, and a power.
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        (inputs[0].numel() * (2 * self.size + 5)) as u64
+    }
+}

@@ -1,0 +1,276 @@
+//! `reduce`: sums, means, extremes, norms over any axes; `arg_reduce`: where the extreme is.
+
+use rayon::prelude::*;
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, REDUCE, folded, kernel, params};
+pub use crate::reference::reduce::Kind;
+use crate::reference::reduce::{arg_reduce, reduce_integers};
+use crate::shape::{DType, Desc, strides};
+use crate::tensor::Tensor;
+
+static SERIAL: Kernel = kernel!("reduce", INDEX, REDUCE);
+static TREE: Kernel = kernel!("reduce_tree", INDEX, REDUCE);
+static ARG_SERIAL: Kernel = kernel!("arg_reduce", INDEX, ARG_REDUCE);
+static ARG_TREE: Kernel = kernel!("arg_reduce_tree", INDEX, ARG_REDUCE);
+
+pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &TREE, &ARG_SERIAL, &ARG_TREE];
+
+/// Reductions at least this long get a workgroup for each output.
+const LONG: usize = 256;
+
+/// A reduction over axes, as `torch.sum`, `mean`, `amax`, `amin`, `prod`, `logsumexp` and ONNX's `Reduce*`.
+///
+/// Input: x of any rank. Output: one value for each index of the axes kept. Of no values the sum is 0, the product 1, the
+/// maximum -inf, the minimum inf, the mean NaN, a logarithm -inf. Integers are reduced on the host alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reduce {
+    /// The axes that go, in any order; none: every value is a set of its own.
+    pub axes: Vec<usize>,
+    /// Keep them with extent 1.
+    pub keep_dims: bool,
+    /// What becomes of the values.
+    pub kind: Kind,
+}
+
+/// The axes of a tensor, neighbours with the same fate joined: extents and strides.
+#[derive(Default)]
+struct Collapsed {
+    kept: Vec<(usize, usize)>,
+    reduced: Vec<(usize, usize)>,
+}
+
+fn extent(dims: &[(usize, usize)]) -> usize {
+    dims.iter().map(|d| d.0).product()
+}
+
+/// Every offset that the dimensions reach, in row-major order.
+fn offsets(dims: &[(usize, usize)]) -> Vec<usize> {
+    dims.iter().fold(vec![0], |all, &(extent, stride)| {
+        all.iter().flat_map(|&at| (0..extent).map(move |k| at + k * stride)).collect()
+    })
+}
+
+/// At most three dimensions as the kernels take them: extents, strides, 1 and 0 in front.
+fn three(dims: &[(usize, usize)]) -> Option<([usize; 3], [usize; 3])> {
+    let lead = 3usize.checked_sub(dims.len())?;
+    let at = |i: usize| if i < lead { (1, 0) } else { dims[i - lead] };
+    Some(([0, 1, 2].map(|i| at(i).0), [0, 1, 2].map(|i| at(i).1)))
+}
+
+impl Reduce {
+    fn collapse(&self, shape: &[usize]) -> Collapsed {
+        let mut out = Collapsed::default();
+        let mut before = None;
+        for (axis, (&extent, stride)) in shape.iter().zip(strides(shape)).enumerate() {
+            if extent == 1 {
+                continue;
+            }
+            let reduced = self.axes.contains(&axis);
+            let dims = if reduced { &mut out.reduced } else { &mut out.kept };
+            match dims.last_mut() {
+                Some(last) if before == Some(reduced) => *last = (last.0 * extent, stride),
+                _ => dims.push((extent, stride)),
+            }
+            before = Some(reduced);
+        }
+        out
+    }
+
+    fn shape(&self, x: &[usize]) -> Vec<usize> {
+        let gone = |axis| self.axes.contains(&axis);
+        let kept = |(axis, &extent): (usize, &usize)| match (gone(axis), self.keep_dims) {
+            (true, false) => None,
+            (true, true) => Some(1),
+            (false, _) => Some(extent),
+        };
+        x.iter().enumerate().filter_map(kept).collect()
+    }
+
+    /// Applies `f` to the values of every output.
+    fn sets<T: Copy + Sync, R: Send>(&self, shape: &[usize], x: &[T], f: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+        let Collapsed { kept, reduced } = self.collapse(shape);
+        let inside = offsets(&reduced);
+        let one = |from: usize| f(&inside.iter().map(|at| x[from + at]).collect::<Vec<_>>());
+        offsets(&kept).into_par_iter().map(one).collect()
+    }
+}
+
+impl Op for Reduce {
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Sum => "reduce_sum",
+            Kind::Mean => "reduce_mean",
+            Kind::Max => "reduce_max",
+            Kind::Min => "reduce_min",
+            Kind::Prod => "reduce_prod",
+            Kind::L1 => "reduce_l1",
+            Kind::L2 => "reduce_l2",
+            Kind::LogSum => "reduce_log_sum",
+            Kind::LogSumExp => "reduce_log_sum_exp",
+            Kind::SumSquare => "reduce_sum_square",
+        }
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if let Some(axis) = self.axes.iter().find(|&&axis| axis >= x.rank()) {
+            return Err(Error::argument(format!("axis {axis} is outside {x}")));
+        }
+        if (1..self.axes.len()).any(|k| self.axes[..k].contains(&self.axes[k])) {
+            return Err(Error::argument(format!("the axes {:?} name one twice", self.axes)));
+        }
+        let floats_only = matches!(self.kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp);
+        if x.dtype == DType::Bool || (x.dtype != DType::F32 && floats_only) {
+            return Err(Error::unsupported(format!("{} of {x}", self.name())));
+        }
+        Ok(vec![Desc::new(self.shape(&x.shape), x.dtype)])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        let shape = self.shape(x.shape());
+        if x.dtype() == DType::F32 {
+            let y = self.sets(x.shape(), &x.to_f64s(), |set| self.kind.reduce(set) as f32);
+            return Ok(vec![Tensor::of(shape, y)]);
+        }
+        let range =
+            || Error::unsupported(format!("{} of {}: a result has no value in its type", self.name(), x.desc()));
+        let y = self.sets(x.shape(), &x.to_i64s()?, |set| reduce_integers(self.kind, set));
+        let y: Vec<i64> = y.into_iter().collect::<Option<_>>().ok_or_else(range)?;
+        Ok(vec![match x.dtype() {
+            DType::I32 => {
+                let y: Vec<i32> = y.into_iter().map(i32::try_from).collect::<Result<_, _>>().map_err(|_| range())?;
+                Tensor::of(shape, y)
+            }
+            _ => Tensor::of(shape, y),
+        }])
+    }
+
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let x = &inputs[0];
+        if x.dtype() != DType::F32 {
+            return Ok(vec![vec![0.0; outputs[0].numel()]]);
+        }
+        let n = extent(&self.collapse(x.shape()).reduced);
+        let depth = if n < LONG { n } else { n.div_ceil(256) + 8 };
+        Ok(vec![self.sets(x.shape(), &x.to_f64s(), |set| self.kind.bound(set, depth) as f32)])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let x = &site.inputs[0];
+        if x.dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {x} on a device (f32 only)", self.name())));
+        }
+        let Collapsed { kept, reduced } = self.collapse(&x.shape);
+        let (Some((k, ks)), Some((r, rs))) = (three(&kept), three(&reduced)) else {
+            return Err(Error::unsupported(format!("{} over axes {:?} of {x}: too scattered", self.name(), self.axes)));
+        };
+        let (outputs, count) = (extent(&kept), extent(&reduced));
+        let params = params!(
+            outputs, count,
+            k1: k[1], k2: k[2], ks0: ks[0], ks1: ks[1], ks2: ks[2],
+            r1: r[1], r2: r[2], rs0: rs[0], rs1: rs[1], rs2: rs[2],
+            lowest: f32::NEG_INFINITY, highest: f32::INFINITY, empty: self.kind.reduce(&[]) as f32
+        );
+        let launch = match count < LONG {
+            true => Launch::flat(&SERIAL, outputs, params),
+            false => Launch::grid(&TREE, folded(outputs), params),
+        };
+        let launch = launch.set("KIND", self.kind as u32).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        inputs[0].numel() as u64
+    }
+}
+
+/// Which value [`ArgReduce`] looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Extreme {
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+/// The index of the largest or smallest value along an axis, as `torch.argmax`, `argmin` and ONNX's `ArgMax`, `ArgMin`.
+///
+/// Input: x of any rank. Output: i64 indices. NaN counts as more extreme than any number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArgReduce {
+    /// The axis that goes.
+    pub axis: usize,
+    /// Keep it with extent 1.
+    pub keep_dims: bool,
+    /// Of equal values take the last index, not the first.
+    pub select_last: bool,
+    /// Which value.
+    pub kind: Extreme,
+}
+
+impl ArgReduce {
+    fn as_reduce(&self) -> Reduce {
+        Reduce { axes: vec![self.axis], keep_dims: self.keep_dims, kind: Kind::Max }
+    }
+}
+
+impl Op for ArgReduce {
+    fn name(&self) -> &'static str {
+        match self.kind {
+            Extreme::Max => "arg_max",
+            Extreme::Min => "arg_min",
+        }
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if x.dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {x} (f32 only)", self.name())));
+        }
+        if self.axis >= x.rank() {
+            return Err(Error::argument(format!("axis {} is outside {x}", self.axis)));
+        }
+        let shape = self.as_reduce().shape(&x.shape);
+        if x.shape[self.axis] == 0 && !shape.contains(&0) {
+            return Err(Error::shape(format!("{} of {x}: no values have no extreme", self.name())));
+        }
+        Ok(vec![Desc::new(shape, DType::I64)])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let (x, reduce) = (&inputs[0], self.as_reduce());
+        let smallest = self.kind == Extreme::Min;
+        let index = |set: &[f32]| arg_reduce(set, smallest, self.select_last) as i64;
+        Ok(vec![Tensor::of(reduce.shape(x.shape()), reduce.sets(x.shape(), x.f32s(), index))])
+    }
+
+    /// Indices are exact.
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let shape = &site.inputs[0].shape;
+        let (outer, n): (usize, _) = (shape[..self.axis].iter().product(), shape[self.axis]);
+        let inner: usize = shape[self.axis + 1..].iter().product();
+        let launch = match n < LONG {
+            true => Launch::flat(&ARG_SERIAL, outer * inner, params!(outer, n, inner)),
+            false => Launch::grid(&ARG_TREE, folded(outer * inner), params!(outer, n, inner)),
+        };
+        let launch = launch
+            .set("SMALLEST", u8::from(self.kind == Extreme::Min))
+            .set("LAST", u8::from(self.select_last))
+            .reads([Arg::Input(0)])
+            .writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        inputs[0].numel() as u64
+    }
+}

@@ -1,0 +1,110 @@
+//! `softmax`, `log_softmax`: values along an axis as shares of a whole.
+
+use rayon::prelude::*;
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, SOFTMAX, folded, kernel, params};
+use crate::reference::softmax;
+use crate::shape::{DType, Desc};
+use crate::tensor::Tensor;
+
+static SERIAL: Kernel = kernel!("softmax", INDEX, SOFTMAX);
+static TREE: Kernel = kernel!("softmax_tree", INDEX, SOFTMAX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &TREE];
+
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html>
+///
+/// `y = exp(x) / sum of exp(x) along the axis`, or its logarithm; any shape. -inf gives a share of 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Softmax {
+    /// The axis along which the values sum up to 1.
+    pub axis: usize,
+    /// The logarithm of the shares instead.
+    pub log: bool,
+}
+
+impl Softmax {
+    /// The shape seen as `[outer, n, inner]`.
+    fn extents(&self, shape: &[usize]) -> [usize; 3] {
+        let inner = shape[self.axis + 1..].iter().product();
+        [shape[..self.axis].iter().product(), shape[self.axis], inner]
+    }
+
+    /// A workgroup for each set: it is long, and its values are neighbours or there are too few sets to fill a device.
+    fn takes_tree(&self, shape: &[usize]) -> bool {
+        let [outer, n, inner] = self.extents(shape);
+        n >= 64 && (inner == 1 || outer * inner < 1024)
+    }
+
+    /// Additions one after the other: all, or those of one invocation and 8 levels.
+    fn depth(&self, shape: &[usize]) -> usize {
+        let n = shape[self.axis];
+        if self.takes_tree(shape) { n.div_ceil(256) + 8 } else { n }
+    }
+
+    /// Applies `f` to every set of values along the axis.
+    fn along(&self, x: &Tensor, f: impl Fn(&[f64]) -> Vec<f64> + Sync) -> Vec<f32> {
+        let [outer, n, inner] = self.extents(x.shape());
+        let data = x.f32s();
+        let set = |s: usize| {
+            let at = |k| f64::from(data[(s / inner * n + k) * inner + s % inner]);
+            f(&(0..n).map(at).collect::<Vec<_>>())
+        };
+        let sets: Vec<_> = (0..outer * inner).into_par_iter().map(set).collect();
+        let mut out = vec![0.0; data.len()];
+        for (s, values) in sets.iter().enumerate() {
+            for (k, &v) in values.iter().enumerate() {
+                out[(s / inner * n + k) * inner + s % inner] = v as f32;
+            }
+        }
+        out
+    }
+}
+
+impl Op for Softmax {
+    fn name(&self) -> &'static str {
+        if self.log { "log_softmax" } else { "softmax" }
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if x.dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {x} (f32 only)", self.name())));
+        }
+        if self.axis >= x.rank() {
+            return Err(Error::argument(format!("axis {} is outside {x}", self.axis)));
+        }
+        Ok(vec![x.clone()])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = &inputs[0];
+        Ok(vec![Tensor::of(x.shape(), self.along(x, |set| softmax::softmax(set, self.log)))])
+    }
+
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let x = &inputs[0];
+        let depth = self.depth(x.shape());
+        Ok(vec![self.along(x, |set| softmax::bounds(set, self.log, depth))])
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let shape = &site.inputs[0].shape;
+        let [outer, n, inner] = self.extents(shape);
+        let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
+        let launch = match self.takes_tree(shape) {
+            true => Launch::grid(&TREE, folded(outer * inner), params),
+            false => Launch::flat(&SERIAL, outer * inner, params),
+        };
+        let launch = launch.set("LOG", u8::from(self.log)).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+
+    /// A difference, an exponential, an addition and a division.
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        4 * inputs[0].numel() as u64
+    }
+}

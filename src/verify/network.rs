@@ -1,0 +1,160 @@
+//! A whole network on a device against the reference: every node by itself, then the real plan end to end.
+
+use std::fmt;
+
+use super::{Comparison, check_node, compare};
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::graph::rewrite::rewrite;
+use crate::graph::{Graph, Node};
+use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
+use crate::tensor::Tensor;
+
+/// How far an output of the real plan may be from the reference, relative to the element.
+pub const RTOL: f32 = 1e-3;
+/// The same, relative to the largest finite element of the output.
+pub const ATOL: f32 = 1e-4;
+
+/// How a network is verified.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// Corrupts one element of what this node computed before it is compared: shows that a wrong kernel is seen.
+    pub fail_at: Option<String>,
+}
+
+/// One node against the reference.
+#[derive(Clone, Debug)]
+pub struct NodeReport {
+    /// The node.
+    pub name: String,
+    /// Its operator with what is fused into it.
+    pub op: String,
+    /// The kernels that computed it.
+    pub kernels: String,
+    /// One an output, within the operator's derived bound.
+    pub outputs: Vec<Comparison>,
+}
+
+/// What verifying a network found.
+#[derive(Clone, Debug)]
+#[must_use = "a report that nobody looks at checks nothing"]
+pub struct Report {
+    /// The device.
+    pub device: String,
+    /// Every node of the rewritten graph, fed with what the device itself computed for its inputs.
+    pub nodes: Vec<NodeReport>,
+    /// Every output of the real plan (fused, buffers reused) against the graph before rewriting, within
+    /// [`RTOL`] |y| + [`ATOL`] max |y|.
+    pub outputs: Vec<(String, Comparison)>,
+}
+
+impl NodeReport {
+    /// Whether every element is within its bound.
+    pub fn ok(&self) -> bool {
+        self.outputs.iter().all(Comparison::ok)
+    }
+    /// The largest ratio of error to bound.
+    pub fn worst(&self) -> f64 {
+        self.outputs.iter().map(|c| c.worst).fold(0.0, f64::max)
+    }
+}
+
+impl Report {
+    /// Whether everything is within its bound.
+    pub fn ok(&self) -> bool {
+        self.first_wrong().is_none() && self.outputs.iter().all(|(_, c)| c.ok())
+    }
+    /// The first node that is not.
+    pub fn first_wrong(&self) -> Option<&NodeReport> {
+        self.nodes.iter().find(|n| !n.ok())
+    }
+}
+
+/// Verifies a network that has not been rewritten, for these inputs. `progress` is told the number of nodes and the
+/// position and name of each before it is checked.
+///
+/// # Errors
+/// An input is missing, unknown or misshaped; a node has no kernel for its case; the device is lost. A wrong result is
+/// no error: the report says it.
+pub async fn verify_async(
+    device: &Device,
+    graph: &Graph,
+    inputs: &[(&str, &Tensor)],
+    options: &VerifyOptions,
+    progress: &mut dyn FnMut(usize, usize, &str),
+) -> Result<Report> {
+    let outputs = end_to_end(device, graph, inputs).await?;
+    let mut rewritten = graph.clone();
+    rewrite(&mut rewritten);
+    if let Some(name) = &options.fail_at
+        && !rewritten.nodes.iter().any(|n| n.name == *name)
+    {
+        return Err(Error::argument(format!("there is no node {name} after rewriting")));
+    }
+    let mut values: Vec<Option<Tensor>> = rewritten.values.iter().map(|v| v.constant.clone()).collect();
+    for id in &rewritten.inputs {
+        let given = inputs.iter().find(|(name, _)| *name == rewritten.values[id.0].name);
+        values[id.0] = given.map(|(_, t)| (*t).clone());
+    }
+    let mut nodes = vec![];
+    for (i, node) in rewritten.nodes.iter().enumerate() {
+        progress(rewritten.nodes.len(), i, &node.name);
+        let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
+        let mut checked = check_node(device, &rewritten, node, &given, None).await?;
+        if options.fail_at.as_ref() == Some(&node.name) {
+            corrupt(node, &given, &mut checked.outputs[0], &mut checked.comparisons[0])?;
+        }
+        for (id, tensor) in node.outputs.iter().zip(checked.outputs) {
+            values[id.0] = Some(tensor);
+        }
+        let op = format!("{}{}", node.op.name(), node.epilogue);
+        let (name, kernels) = (node.name.clone(), checked.kernels);
+        nodes.push(NodeReport { name, op, kernels, outputs: checked.comparisons });
+    }
+    Ok(Report { device: device.to_string(), nodes, outputs })
+}
+
+async fn end_to_end(device: &Device, graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Comparison)>> {
+    let actual =
+        Compiled::new_async(device, graph.clone(), &CompileOptions::default()).await?.run_async(inputs).await?;
+    let plain = CompileOptions { rewrite: false, ..CompileOptions::default() };
+    let expected = Compiled::new_async(&Device::cpu(), graph.clone(), &plain).await?.run_async(inputs).await?;
+    let pairs = actual.0.into_iter().zip(expected.0);
+    Ok(pairs.map(|((name, a), (_, e))| (name, compare(&a, &e, &tolerances(&e)))).collect())
+}
+
+/// [`RTOL`] |y| + [`ATOL`] max |y| of a float output; integers must be equal.
+fn tolerances(expected: &Tensor) -> Vec<f32> {
+    let Ok(values) = expected.as_f32() else { return vec![0.0; expected.numel()] };
+    let finite = || values.iter().map(|v| if v.is_finite() { v.abs() } else { 0.0 });
+    let largest = finite().fold(0.0, f32::max);
+    finite().map(|v| RTOL * v + ATOL * largest).collect()
+}
+
+/// Moves the middle element of an output far outside its bound.
+fn corrupt(node: &Node, inputs: &[Tensor], output: &mut Tensor, comparison: &mut Comparison) -> Result<()> {
+    let (expected, bounds) = evaluate_with_bounds(node, inputs)?;
+    let mut values = output.as_f32()?.to_vec();
+    let middle = values.len() / 2;
+    if let Some(v) = values.get_mut(middle) {
+        *v += 10.0 * (1.0 + v.abs() + bounds[0][middle]);
+    }
+    *output = Tensor::new(output.shape(), values)?;
+    *comparison = compare(output, &expected[0], &bounds[0]);
+    Ok(())
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<30} {:<26} {:<34} {:>11}  result", "node", "operator", "kernels", "error/bound")?;
+        for n in &self.nodes {
+            let result = if n.ok() { "ok" } else { "WRONG" };
+            writeln!(f, "{:<30} {:<26} {:<34} {:>11.1e}  {result}", n.name, n.op, n.kernels, n.worst())?;
+        }
+        for (name, c) in &self.outputs {
+            let result = if c.ok() { "ok" } else { "WRONG" };
+            writeln!(f, "output {name}: {:.1e} of rtol {RTOL} atol {ATOL} max|out|  {result}", c.worst)?;
+        }
+        Ok(())
+    }
+}

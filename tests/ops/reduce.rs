@@ -1,0 +1,129 @@
+use convgpu::ops::Op;
+use convgpu::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
+use convgpu::{Desc, Tensor};
+
+use crate::support::{Rng, check};
+
+const KINDS: [Kind; 10] = [
+    Kind::Sum,
+    Kind::Mean,
+    Kind::Max,
+    Kind::Min,
+    Kind::Prod,
+    Kind::L1,
+    Kind::L2,
+    Kind::LogSum,
+    Kind::LogSumExp,
+    Kind::SumSquare,
+];
+
+const CASES: [(&[usize], &[usize]); 12] = [
+    (&[3, 5], &[1]),
+    (&[3, 5], &[0]),
+    (&[7], &[0]),
+    (&[2, 3, 4, 5], &[2, 3]),
+    (&[2, 3, 4, 5], &[0, 2]),
+    (&[2, 3, 4, 5], &[3, 1]),
+    (&[2, 1, 4, 1, 5], &[1, 2]),
+    (&[2, 3, 4, 2, 3, 2], &[0, 2, 4]),
+    (&[3, 17, 19], &[1, 2]),
+    (&[2, 70, 3, 6], &[1, 3]),
+    (&[600, 2], &[0]),
+    (&[2, 3], &[]),
+];
+
+#[test]
+fn integers_are_exact() {
+    for (k, (shape, axes)) in CASES.iter().enumerate() {
+        for kind in [Kind::Sum, Kind::Max, Kind::Min, Kind::L1, Kind::SumSquare] {
+            let x = Rng(k as u64).integers(shape);
+            check(Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind }, &[x], true);
+        }
+    }
+}
+
+/// Positive values, so that a sum has a logarithm; near 1, so that no product over- or underflows.
+#[test]
+fn random_cases_within_bounds() {
+    for (k, (shape, axes)) in CASES.iter().enumerate() {
+        for kind in KINDS {
+            let rng = &mut Rng(k as u64);
+            let values = (0..shape.iter().product()).map(|_| 1.0 + 0.1 * rng.float()).collect::<Vec<_>>();
+            let x = Tensor::new(*shape, values).unwrap();
+            check(Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind }, &[x], false);
+            if !matches!(kind, Kind::LogSum | Kind::Prod) {
+                check(Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind }, &[rng.tensor(shape)], false);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_reduces_to_the_neutral_element() {
+    for kind in KINDS {
+        for (shape, axes) in [([3, 0, 2], vec![1]), ([0, 3, 2], vec![0, 2]), ([0, 3, 2], vec![1])] {
+            check(Reduce { axes, keep_dims: true, kind }, &[Tensor::zeros(shape)], true);
+        }
+    }
+}
+
+#[test]
+fn infinities_and_nans() {
+    let inf = f32::INFINITY;
+    for n in [3, 300] {
+        let mut x = vec![0.5; 5 * n];
+        (x[1], x[n + 2], x[2 * n]) = (f32::NAN, inf, -inf);
+        x[3 * n..4 * n].fill(-inf);
+        let x = Tensor::new([5, n], x).unwrap();
+        for kind in [Kind::Max, Kind::Min, Kind::Sum, Kind::LogSumExp] {
+            check(Reduce { axes: vec![1], keep_dims: false, kind }, &[x.clone()], false);
+        }
+    }
+}
+
+#[test]
+fn integer_types_reduce_on_the_host() {
+    let reduce = |kind, x: Tensor| Reduce { axes: vec![1], keep_dims: false, kind }.reference(&[x]);
+    let x = || Tensor::new([2, 3], vec![1i64, -2, 30, 4, 5, -6]).unwrap();
+    assert_eq!(reduce(Kind::Sum, x()).unwrap()[0].to_i64s().unwrap(), [29, 3]);
+    assert_eq!(reduce(Kind::Prod, x()).unwrap()[0].to_i64s().unwrap(), [-60, -120]);
+    assert_eq!(reduce(Kind::Max, x()).unwrap()[0].to_i64s().unwrap(), [30, 5]);
+    assert!(reduce(Kind::Sum, Tensor::new([1, 2], vec![i64::MAX, 1]).unwrap()).is_err());
+    assert!(reduce(Kind::Prod, Tensor::new([1, 2], vec![i32::MAX, 2]).unwrap()).is_err());
+}
+
+#[test]
+fn wrong_axes_are_refused() {
+    let op = |axes| Reduce { axes, keep_dims: false, kind: Kind::Sum };
+    assert!(op(vec![2]).outputs(&[Desc::f32([2, 3])]).is_err());
+    assert!(op(vec![1, 1]).outputs(&[Desc::f32([2, 3])]).is_err());
+}
+
+#[test]
+fn indices_of_extremes() {
+    for (k, (shape, axis)) in
+        [(vec![4, 9], 1), (vec![2, 5, 7], 1), (vec![6, 2], 0), (vec![3, 1000], 1), (vec![2, 300, 3], 1), (vec![1], 0)]
+            .into_iter()
+            .enumerate()
+    {
+        for (kind, select_last) in
+            [(Extreme::Max, false), (Extreme::Max, true), (Extreme::Min, false), (Extreme::Min, true)]
+        {
+            let op = ArgReduce { axis, keep_dims: k % 2 == 0, select_last, kind };
+            check(op.clone(), &[Rng(k as u64).tensor(&shape)], true);
+            // Nine different values: ties everywhere.
+            check(op.clone(), &[Rng(k as u64).integers(&shape)], true);
+            let mut values = Rng(k as u64).integers(&shape).as_f32().unwrap().to_vec();
+            let n = values.len();
+            (values[n / 2], values[n - 1]) = (f32::NAN, f32::NAN);
+            check(op, &[Tensor::new(shape.clone(), values).unwrap()], true);
+        }
+    }
+    let op = ArgReduce { axis: 1, keep_dims: false, select_last: false, kind: Extreme::Max };
+    assert!(op.outputs(&[Desc::f32([2, 0])]).is_err());
+    assert!(op.outputs(&[Desc::f32([2])]).is_err());
+    check(op, &[Tensor::zeros([0, 3])], true);
+    let x = Tensor::new([4], vec![1.0, 3.0, f32::NAN, 3.0]).unwrap();
+    let op = ArgReduce { axis: 0, keep_dims: false, select_last: false, kind: Extreme::Min };
+    assert_eq!(op.reference(&[x]).unwrap()[0].to_i64s().unwrap(), [2]);
+}

@@ -1,0 +1,73 @@
+use convgpu::Tensor;
+use convgpu::ops::Op;
+use convgpu::ops::softmax::Softmax;
+
+use crate::support::{Rng, check, check_golden, golden};
+
+#[test]
+fn random_cases_within_bounds() {
+    let cases: [(usize, &[usize]); 11] = [
+        (0, &[7]),
+        (0, &[300]),
+        (1, &[3, 64]),
+        (1, &[2, 63, 5]),
+        (1, &[2, 1000]),
+        (1, &[3, 65, 4]),
+        (1, &[2, 70, 29, 31]),
+        (2, &[2, 3, 513, 2]),
+        (3, &[2, 3, 4, 5]),
+        (0, &[5, 3]),
+        (1, &[4, 1]),
+    ];
+    for (axis, shape) in cases {
+        let x = Rng(axis as u64).tensor(shape);
+        let wide = Tensor::new(shape, x.as_f32().unwrap().iter().map(|v| v * 40.0).collect::<Vec<_>>()).unwrap();
+        for log in [false, true] {
+            check(Softmax { axis, log }, &[x.clone()], false);
+            check(Softmax { axis, log }, &[wide.clone()], false);
+        }
+    }
+}
+
+/// As PyTorch: -inf has no share, +inf and NaN spoil their set, as does a set of -inf alone; no other set is touched.
+#[test]
+fn infinities_and_nans() {
+    let inf = f32::INFINITY;
+    for n in [4, 70] {
+        let mut x = vec![0.5; 6 * n];
+        x[0] = -inf;
+        x[n + 1] = inf;
+        x[2 * n + 2] = f32::NAN;
+        x[3 * n..4 * n].fill(-inf);
+        x[4 * n] = f32::MAX;
+        let x = Tensor::new([6, n], x).unwrap();
+        for log in [false, true] {
+            let op = Softmax { axis: 1, log };
+            let y = op.reference(std::slice::from_ref(&x)).unwrap().remove(0);
+            let nans: Vec<_> = y.as_f32().unwrap().chunks(n).map(|row| row.iter().all(|v| v.is_nan())).collect();
+            assert_eq!(nans, [false, true, true, true, false, false]);
+            assert_eq!(y.as_f32().unwrap()[0], if log { -inf } else { 0.0 });
+            check(op, &[x.clone()], false);
+        }
+    }
+}
+
+#[test]
+fn empty_tensors_and_wrong_axes() {
+    for shape in [[0, 3], [3, 0]] {
+        check(Softmax { axis: 1, log: false }, &[Tensor::zeros(shape)], true);
+    }
+    assert!(Softmax { axis: 2, log: false }.outputs(&[Tensor::zeros([2, 3]).desc()]).is_err());
+    assert!(Softmax { axis: 0, log: false }.outputs(&[Tensor::scalar(1.0).desc()]).is_err());
+}
+
+#[test]
+fn pytorch_agrees() {
+    let mut ran = 0;
+    for case in golden("activation").iter().filter(|c| c.op.ends_with("softmax")) {
+        let op = Softmax { axis: case.usize("dim"), log: case.op == "log_softmax" };
+        check_golden(case, op, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
+        ran += 1;
+    }
+    assert_eq!(ran, 11);
+}
