@@ -331,7 +331,7 @@ fn value_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
         (Some(n), _) => usize::try_from(n)
             .map(Dim::Fixed)
             .map_err(|_| Error::file(format!("the value {name} has the negative dimension {n}"))),
-        (None, "") => Ok(Dim::Unknown),
+        (None, "" | "?") => Ok(Dim::Unknown), // Paddle's exporter names every open extent "?"
         (None, name) => Ok(Dim::Named(name.to_owned())),
     };
     let dims = tensor.shape.as_ref().map(|s| s.dim.iter().map(dim).collect::<Result<Vec<_>>>()).transpose()?;

@@ -1,4 +1,4 @@
-//! Constant, ConstantOfShape, Shape, Size, Identity: values that cost nothing at run time.
+//! Constant, Shape, Size, Identity, Dropout: values that cost nothing at run time.
 
 use super::operators::Operator;
 use super::{Import, NodeView, Val};
@@ -7,6 +7,7 @@ use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Constant", &["value", "value_float", "value_floats", "value_int", "value_ints"], constant),
+    Operator::new("Dropout", &["is_test", "ratio", "seed"], dropout).host(&[1, 2]),
     Operator::new("Identity", &[], identity),
     Operator::new("Shape", &["start", "end"], shape),
     Operator::new("Size", &[], size),
@@ -36,6 +37,22 @@ fn constant(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 
 fn identity(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![node.input(0)?.clone()])
+}
+
+/// The input and a mask that keeps everything; training mode is random, so it is refused unless nothing is dropped.
+/// <https://onnx.ai/onnx/operators/onnx__Dropout.html>
+fn dropout(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let number = |k: usize, none: f64| node.host(k).map_or(none, |t| t.to_f64s().first().copied().unwrap_or(none));
+    if node.opset >= 12 && number(2, 0.0) != 0.0 && number(1, 0.5) != 0.0 {
+        return Err(Error::unsupported("Dropout in training mode, which is random"));
+    }
+    if !node.gives(1) {
+        return Ok(vec![x.clone()]);
+    }
+    let n = x.shape().iter().product();
+    let mask = if node.opset >= 10 { Tensor::of(x.shape(), vec![true; n]) } else { Tensor::full(x.shape(), 1.0) };
+    Ok(vec![x.clone(), mask.into()])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__Shape.html>

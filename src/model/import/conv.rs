@@ -1,27 +1,100 @@
-//! Conv.
+//! Conv and ConvTranspose.
 
 use super::operators::Operator;
-use super::window::Window;
+use super::window::{AutoPad, Window, pads, pair, spatial};
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
+use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
+use crate::ops::pad::{Pad, PadMode};
 
-pub(super) const OPERATORS: &[Operator] =
-    &[Operator::new("Conv", &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"], conv)];
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Conv", &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"], conv),
+    Operator::new(
+        "ConvTranspose",
+        &["auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"],
+        conv_transpose,
+    ),
+];
 
 /// <https://onnx.ai/onnx/operators/onnx__Conv.html>
 fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (x, weight) = (node.input(0)?, node.input(1)?);
     let window = Window::of(node, x.shape(), weight.shape().get(2..))?;
-    let (padding, crop) = window.split_padding();
-    if crop != [0; 4] {
-        return Err(Error::unsupported(format!("negative pads {:?}", window.padding)));
+    let (padding, [top, bottom, left, right]) = window.split_padding();
+    let mut image = import.as_image(x)?;
+    if [top, bottom, left, right] != [0; 4] {
+        let pads = vec![[0, 0], [0, 0], [top, bottom], [left, right]];
+        image = import.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[&image])?;
     }
-    let op = Conv2d { stride: window.stride, padding, dilation: window.dilation, groups: node.count("group", 1)? };
-    let image = import.as_image(x)?;
     let weight = import.as_image(weight)?;
-    let mut inputs = vec![&image, &weight];
-    inputs.extend(node.optional(2));
+    let op = Conv2d { stride: window.stride, padding, dilation: window.dilation, groups: node.count("group", 1)? };
+    let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
     let y = import.apply(op, &inputs)?;
     Ok(vec![import.from_image(&y, x.rank())?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>
+fn conv_transpose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (x, weight) = (node.input(0)?, node.input(1)?);
+    let window = Window::of(node, x.shape(), weight.shape().get(2..))?;
+    let axes = spatial(node, x.shape())?;
+    let extra = node.counts("output_padding")?.unwrap_or(vec![0; axes.len()]);
+    let mut op = ConvTranspose2d {
+        stride: window.stride,
+        padding: [0; 4],
+        output_padding: if axes.len() == 1 && extra.len() == 1 {
+            [0, extra[0]]
+        } else {
+            pair("output_padding", axes, &extra)?
+        },
+        dilation: window.dilation,
+        groups: node.count("group", 1)?,
+    };
+    match output_shape(node, axes)? {
+        Some(output) => fit(&mut op, &window, AutoPad::of(node)?, pair("the input", axes, axes)?, output)?,
+        None if AutoPad::of(node)? == AutoPad::NotSet => {
+            let pads = pads(node, axes.len())?;
+            op.padding = pads.map(|p| p.max(0) as usize);
+            if pads.iter().any(|&p| p < 0) {
+                return Err(Error::unsupported(format!("ConvTranspose with negative pads {pads:?}")));
+            }
+        }
+        None => {}
+    }
+    let image = import.as_image(x)?;
+    let weight = import.as_image(weight)?;
+    let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
+    let y = import.apply(op, &inputs)?;
+    Ok(vec![import.from_image(&y, x.rank())?])
+}
+
+/// The output's extents, if `output_shape` or `auto_pad` fixes them: `input x stride` for the latter.
+fn output_shape(node: &NodeView, axes: &[usize]) -> Result<Option<[usize; 2]>> {
+    if let Some(shape) = node.counts("output_shape")? {
+        let behind = shape.len().saturating_sub(axes.len());
+        return pair("output_shape", axes, &shape[behind..]).map(Some);
+    }
+    if ![AutoPad::SameUpper, AutoPad::SameLower].contains(&AutoPad::of(node)?) {
+        return Ok(None);
+    }
+    let strides = node.counts("strides")?.unwrap_or(vec![1; axes.len()]);
+    let extents: Vec<_> = axes.iter().zip(&strides).map(|(&n, &s)| n.saturating_mul(s)).collect();
+    pair("the output", axes, &extents).map(Some)
+}
+
+/// Pads, or pads the output, so that it has these extents.
+fn fit(op: &mut ConvTranspose2d, window: &Window, auto: AutoPad, input: [usize; 2], output: [usize; 2]) -> Result<()> {
+    for k in 0..2 {
+        let spread = (input[k].saturating_sub(1) as i128) * window.stride[k] as i128;
+        let reach = (window.kernel[k] - 1) as i128 * window.dilation[k] as i128 + 1;
+        let total = spread + reach + op.output_padding[k] as i128 - output[k] as i128;
+        let total = i64::try_from(total).map_err(|_| Error::shape("the output of ConvTranspose is too large"))?;
+        // Only SAME_UPPER puts the odd one at the end (the operator's documentation).
+        let auto = if auto == AutoPad::SameUpper { auto } else { AutoPad::SameLower };
+        let [begin, end] = auto.halves(total.max(0));
+        [op.padding[2 * k], op.padding[2 * k + 1]] = [begin as usize, end as usize];
+        op.output_padding[k] += (-total).max(0) as usize;
+    }
+    Ok(())
 }

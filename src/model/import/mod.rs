@@ -17,12 +17,17 @@ use crate::shape::{DType, Desc};
 use crate::tensor::{Data, Tensor};
 
 mod activation;
+mod arithmetic;
 pub(super) mod constant;
 mod conv;
+mod data;
+mod linear;
 mod node_view;
+mod norm;
 pub(super) mod operators;
 mod pool;
 mod reshape;
+mod resize;
 pub(super) mod trace;
 mod window;
 
@@ -142,7 +147,7 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
 
 /// One error for everything that is unsupported.
 fn unsupported(problems: &[String]) -> Error {
-    Error::unsupported(format!("the model needs what is not supported:\n  {}", problems.join("\n  ")))
+    Error::unsupported(format!("not supported: {}", problems.join("; ")))
 }
 
 /// Drops nodes that no output depends on: they served shapes, which are known now.

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::{Import, NodeView, Val, activation, constant, conv, pool, reshape, unsupported};
+use super::{
+    Import, NodeView, Val, activation, arithmetic, constant, conv, data, linear, norm, pool, reshape, resize,
+    unsupported,
+};
 use crate::error::Result;
 use crate::model::proto::NodeProto;
 
@@ -36,8 +39,18 @@ impl Operator {
 /// The operators by name.
 pub(crate) fn table() -> &'static HashMap<&'static str, &'static Operator> {
     static TABLE: LazyLock<HashMap<&str, &Operator>> = LazyLock::new(|| {
-        let families =
-            [activation::OPERATORS, constant::OPERATORS, conv::OPERATORS, pool::OPERATORS, reshape::OPERATORS];
+        let families = [
+            activation::OPERATORS,
+            arithmetic::OPERATORS,
+            constant::OPERATORS,
+            conv::OPERATORS,
+            data::OPERATORS,
+            linear::OPERATORS,
+            norm::OPERATORS,
+            pool::OPERATORS,
+            reshape::OPERATORS,
+            resize::OPERATORS,
+        ];
         families.into_iter().flatten().map(|o| (o.name, o)).collect()
     });
     &TABLE

@@ -1,0 +1,169 @@
+//! Element-wise functions of two and more tensors: sums, products, comparisons, limits, choice, conversion.
+
+use super::operators::Operator;
+use super::{Import, NodeView, Val};
+use crate::error::{Error, Result};
+use crate::model::proto::data_type as ty;
+use crate::model::tensor_proto;
+use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::cast::Cast;
+use crate::ops::prelu::Prelu;
+use crate::ops::select::Where;
+use crate::ops::unary::{Activation, Unary};
+use crate::shape::DType;
+use crate::tensor::Tensor;
+
+/// How version 6 says where the second tensor lies along the first.
+const BROADCAST: &[&str] = &["axis", "broadcast"];
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Add", BROADCAST, |i, n| two(i, n, BinaryKind::Add)),
+    Operator::new("And", BROADCAST, |i, n| two(i, n, BinaryKind::And)),
+    Operator::new("Cast", &["round_mode", "saturate", "to"], cast),
+    Operator::new("Clip", &["max", "min"], clip),
+    Operator::new("Div", BROADCAST, |i, n| two(i, n, BinaryKind::Div)),
+    Operator::new("Equal", BROADCAST, |i, n| two(i, n, BinaryKind::Equal)),
+    Operator::new("Greater", BROADCAST, |i, n| two(i, n, BinaryKind::Greater)),
+    Operator::new("GreaterOrEqual", &[], |i, n| two(i, n, BinaryKind::GreaterOrEqual)),
+    Operator::new("Less", BROADCAST, |i, n| two(i, n, BinaryKind::Less)),
+    Operator::new("LessOrEqual", &[], |i, n| two(i, n, BinaryKind::LessOrEqual)),
+    Operator::new("Max", &[], |i, n| fold(i, n, BinaryKind::Maximum)),
+    Operator::new("Mean", &[], mean),
+    Operator::new("Min", &[], |i, n| fold(i, n, BinaryKind::Minimum)),
+    Operator::new("Mod", &["fmod"], modulo),
+    Operator::new("Mul", BROADCAST, |i, n| two(i, n, BinaryKind::Mul)),
+    Operator::new("Not", &[], not),
+    Operator::new("Or", BROADCAST, |i, n| two(i, n, BinaryKind::Or)),
+    Operator::new("Pow", BROADCAST, pow),
+    Operator::new("PRelu", &[], prelu),
+    Operator::new("Sub", BROADCAST, |i, n| two(i, n, BinaryKind::Sub)),
+    Operator::new("Sum", &[], |i, n| fold(i, n, BinaryKind::Add)),
+    Operator::new("Where", &[], choose),
+    Operator::new("Xor", BROADCAST, |i, n| two(i, n, BinaryKind::Xor)),
+];
+
+impl Import<'_> {
+    /// `f(a, b)`, broadcast.
+    pub fn binary(&mut self, f: BinaryKind, a: &Val, b: &Val) -> Result<Val> {
+        self.apply(Binary(f), &[a, b])
+    }
+
+    /// The same numbers as another type.
+    pub fn cast(&mut self, x: &Val, to: DType) -> Result<Val> {
+        if x.dtype() == to { Ok(x.clone()) } else { self.apply(Cast { to }, &[x]) }
+    }
+}
+
+fn two(import: &mut Import, node: &NodeView, f: BinaryKind) -> Result<Vec<Val>> {
+    let (a, b) = operands(import, node)?;
+    Ok(vec![import.binary(f, &a, &b)?])
+}
+
+/// Both inputs. In version 6 the attribute `axis` says along which axes of the first the second lies.
+fn operands(import: &mut Import, node: &NodeView) -> Result<(Val, Val)> {
+    let (a, b) = (node.input(0)?.clone(), node.input(1)?.clone());
+    if node.opset >= 7 || !node.has("axis") {
+        return Ok((a, b));
+    }
+    let axis = node.axis(0, a.rank())?;
+    let Some(behind) = a.rank().checked_sub(axis + b.rank()) else {
+        return Err(Error::shape(format!("{} does not lie along axis {axis} of {}", b.desc(), a.desc())));
+    };
+    let shape = [b.shape(), &vec![1; behind]].concat();
+    let b = import.reshape(&b, &shape)?;
+    Ok((a, b))
+}
+
+/// The function of all inputs, one after another.
+fn fold(import: &mut Import, node: &NodeView, f: BinaryKind) -> Result<Vec<Val>> {
+    let inputs = node.inputs()?;
+    let mut out = inputs[0].clone();
+    for x in &inputs[1..] {
+        out = import.binary(f, &out, x)?;
+    }
+    Ok(vec![out])
+}
+
+fn mean(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let sum = fold(import, node, BinaryKind::Add)?.swap_remove(0);
+    let n = node.inputs()?.len();
+    Ok(vec![if n == 1 { sum } else { import.binary(BinaryKind::Div, &sum, &Tensor::scalar(n as f32).into())? }])
+}
+
+fn modulo(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let f = if node.flag("fmod", false)? { BinaryKind::Fmod } else { BinaryKind::Mod };
+    two(import, node, f)
+}
+
+fn not(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let no = Tensor::of([], vec![false]);
+    Ok(vec![import.binary(BinaryKind::Equal, node.input(0)?, &no.into())?])
+}
+
+/// The result has the type of the base; a float exponent of an integer makes it a float on the way.
+/// <https://onnx.ai/onnx/operators/onnx__Pow.html>
+fn pow(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (base, exponent) = operands(import, node)?;
+    let dtype = if exponent.dtype() == DType::F32 { DType::F32 } else { base.dtype() };
+    let (x, e) = (import.cast(&base, dtype)?, import.cast(&exponent, dtype)?);
+    let y = import.binary(BinaryKind::Pow, &x, &e)?;
+    Ok(vec![import.cast(&y, base.dtype())?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__Clip.html>: first the lower limit, then the upper. Before version 11 the
+/// limits are attributes.
+fn clip(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let limit = |k: usize, name: &str| match node.optional(k) {
+        Some(limit) => Ok(Some(limit.clone())),
+        None if node.has(name) => Ok(Some(Tensor::scalar(node.float(name, 0.0)?).into())),
+        None => Ok::<_, Error>(None),
+    };
+    let (low, high) = (limit(1, "min")?, limit(2, "max")?);
+    let number = |limit: &Option<Val>, none: f32| limit.as_ref().map_or(Some(none), Val::known_scalar);
+    let numbers = (number(&low, f32::NEG_INFINITY), number(&high, f32::INFINITY));
+    if let ((Some(min), Some(max)), DType::F32) = (numbers, x.dtype()) {
+        return Ok(vec![import.apply(Unary(Activation::Clamp { min, max }), &[x])?]);
+    }
+    let mut y = x.clone();
+    if let Some(low) = low {
+        y = import.binary(BinaryKind::Maximum, &y, &low)?;
+    }
+    if let Some(high) = high {
+        y = import.binary(BinaryKind::Minimum, &y, &high)?;
+    }
+    Ok(vec![y])
+}
+
+/// The slope is broadcast from the right, in version 6 along axis 1. Slopes of channels become one axis, whichever way
+/// they are written. <https://onnx.ai/onnx/operators/onnx__PRelu.html>
+fn prelu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (x, slope) = (node.input(0)?, node.input(1)?);
+    let along_channels = node.opset < 7 && slope.rank() == 1;
+    let Some(missing) = x.rank().checked_sub(slope.rank()) else {
+        return Err(Error::shape(format!("the slope {} does not broadcast to {}", slope.desc(), x.desc())));
+    };
+    let aligned = [&vec![1; missing], slope.shape()].concat();
+    let only_channels = aligned.iter().enumerate().all(|(k, &n)| k == 1 || n == 1);
+    let shape = if along_channels || only_channels { vec![slope.shape().iter().product()] } else { aligned };
+    let slope = import.reshape(slope, &shape)?;
+    Ok(vec![import.apply(Prelu, &[x, &slope])?])
+}
+
+fn choose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    Ok(vec![import.apply(Where, &[node.input(0)?, node.input(1)?, node.input(2)?])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__Cast.html>. Floats of every width are f32 here. An integer that does not fit a
+/// narrower type would wrap around, which is not done; of floats ONNX leaves that open.
+fn cast(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let to = node.int("to", 0)?;
+    let to = i32::try_from(to).unwrap_or(0);
+    let narrow = ![ty::FLOAT, ty::FLOAT16, ty::BFLOAT16, ty::DOUBLE, ty::INT32, ty::INT64, ty::BOOL].contains(&to);
+    let dtype = tensor_proto::dtype(to)?;
+    if narrow && matches!(x.dtype(), DType::I32 | DType::I64) {
+        return Err(Error::unsupported(format!("Cast of {} to integers of type number {to}", x.dtype())));
+    }
+    Ok(vec![import.cast(x, dtype)?])
+}

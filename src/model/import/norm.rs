@@ -1,0 +1,78 @@
+//! Normalisation: BatchNormalization, InstanceNormalization, LayerNormalization, GroupNormalization.
+
+use super::operators::Operator;
+use super::{Import, NodeView, Val};
+use crate::error::{Error, Result};
+use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
+use crate::ops::group_norm::GroupNorm;
+use crate::ops::layer_norm::LayerNorm;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("BatchNormalization", &["epsilon", "is_test", "momentum", "spatial", "training_mode"], batch_norm),
+    Operator::new("GroupNormalization", &["epsilon", "num_groups", "stash_type"], group_norm),
+    Operator::new("InstanceNormalization", &["epsilon"], instance_norm),
+    Operator::new("LayerNormalization", &["axis", "epsilon", "stash_type"], layer_norm),
+];
+
+fn epsilon(node: &NodeView) -> Result<f32> {
+    node.float("epsilon", 1e-5)
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>. ONNX's momentum is the share of the old statistics.
+fn batch_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let inputs = [0, 1, 2, 3, 4].map(|k| node.input(k));
+    let [x, weight, bias, mean, var] = inputs;
+    let inputs = [x?, weight?, bias?, mean?, var?];
+    if !node.flag("spatial", true)? {
+        return Err(Error::unsupported("BatchNormalization with spatial = 0"));
+    }
+    let eps = epsilon(node)?;
+    if node.opset >= 14 && node.flag("training_mode", false)? {
+        let momentum = 1.0 - node.float("momentum", 0.9)?;
+        return import.apply_all(BatchNormTraining { eps, momentum, unbiased: false }, &inputs);
+    }
+    Ok(vec![import.apply(BatchNorm { eps }, &inputs)?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html>
+fn instance_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let Some(&channels) = x.shape().get(1) else {
+        return Err(Error::shape(format!("InstanceNormalization of {}: there are no channels", x.desc())));
+    };
+    let op = GroupNorm::instance(channels, epsilon(node)?);
+    Ok(vec![import.apply(op, &[x, node.input(1)?, node.input(2)?])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__GroupNormalization.html>. Before version 21 weight and bias are those of groups.
+fn group_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let groups = node.count("num_groups", 0)?;
+    let channels = x.shape().get(1).copied().unwrap_or(0);
+    let mut per_channel = |k: usize| {
+        let v = node.input(k)?;
+        if node.opset >= 21 || v.shape() != [groups] || groups == 0 || !channels.is_multiple_of(groups) {
+            return Ok::<_, Error>(v.clone());
+        }
+        let column = import.reshape(v, &[groups, 1])?;
+        let wide = import.expand(&column, &[groups, channels / groups])?;
+        import.reshape(&wide, &[channels])
+    };
+    let (weight, bias) = (per_channel(1)?, per_channel(2)?);
+    Ok(vec![import.apply(GroupNorm { groups, eps: epsilon(node)? }, &[x, &weight, &bias])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__LayerNormalization.html>. Weight and bias may be broadcast.
+fn layer_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let axis = node.axis(-1, x.rank())?;
+    let inner = &x.shape()[axis..];
+    let mut inputs = vec![x.clone()];
+    for k in [1, 2] {
+        if let Some(v) = node.optional(k) {
+            inputs.push(import.expand(v, inner)?);
+        }
+    }
+    let op = LayerNorm { axes: x.rank() - axis, eps: epsilon(node)?, stats: node.gives(1) || node.gives(2) };
+    import.apply_all(op, &inputs.iter().collect::<Vec<_>>())
+}
