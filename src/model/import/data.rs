@@ -5,6 +5,7 @@ use super::node_view::{axes, counts};
 use super::operators::Operator;
 use super::{Import, NodeView, Val, checked_numel};
 use crate::error::{Error, Result};
+use crate::ops::Op;
 use crate::ops::concat::Concat;
 use crate::ops::expand::Expand;
 use crate::ops::gather::Gather;
@@ -36,8 +37,8 @@ impl Import<'_> {
     /// Axes in another order: output axis `i` is input axis `order[i]`.
     pub fn permute(&mut self, x: &Val, order: &[usize]) -> Result<Val> {
         let op = Permute { order: order.to_vec() };
-        if order.len() == x.rank() && op.only_moves_ones(x.shape()) {
-            let shape: Vec<_> = order.iter().map(|&k| x.shape()[k]).collect();
+        let shape = op.outputs(&[x.desc()])?.swap_remove(0).shape;
+        if op.only_moves_ones(x.shape()) {
             return self.reshape(x, &shape);
         }
         self.apply(op, &[x])

@@ -114,6 +114,7 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
+        checked_numel(&desc.shape).map_err(|e| Error::new(e.kind(), format!("the input {name}: {e}")))?;
         let value = match value {
             Some(tensor) => tensor.clone().into(),
             None => Val::Computed(import.graph.input(*name, desc.clone())?, desc.clone()),
@@ -276,8 +277,9 @@ impl Import<'_> {
 /// The number of elements.
 ///
 /// # Errors
-/// There are 2^31 or more, which no device can index.
+/// There are 2^31 or more, which no device can index, or would be if no extent were 0.
 fn checked_numel(shape: &[usize]) -> Result<usize> {
-    let n = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).filter(|&n| n < MAX_ELEMENTS);
-    n.ok_or_else(|| Error::unsupported(format!("a tensor of shape {shape:?} has 2^31 elements or more")))
+    let most = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b.max(1))).filter(|&n| n < MAX_ELEMENTS);
+    most.ok_or_else(|| Error::unsupported(format!("a tensor of shape {shape:?} has 2^31 elements or more")))?;
+    Ok(shape.iter().product())
 }
