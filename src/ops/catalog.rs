@@ -71,6 +71,19 @@ pub const CATALOG: &[Entry] = &[
         "GroupNormalization, InstanceNormalization",
         "with or without weight and bias",
     ),
+    entry("local_response_norm", "local_response_norm", "LRN", "across channels"),
+    entry("lp_normalize", "normalize", "LpNormalization", "any axis"),
+    entry("mean_variance_normalize", "", "MeanVarianceNormalization", "any axes"),
+    entry("softmax, log_softmax", "softmax, log_softmax", "Softmax, LogSoftmax", "any axis, stable"),
+    entry(
+        "reduce_sum, reduce_mean, reduce_max, reduce_min, reduce_prod, reduce_l1, reduce_l2, reduce_log_sum, reduce_log_sum_exp, \
+         reduce_sum_square",
+        "sum, mean, amax, amin, prod, norm, logsumexp",
+        "ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, \
+         ReduceSumSquare",
+        "any axes, by a fixed tree",
+    ),
+    entry("arg_max, arg_min", "argmax, argmin", "ArgMax, ArgMin", "any axis"),
     entry(
         "unary functions",
         "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
