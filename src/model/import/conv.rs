@@ -31,7 +31,7 @@ fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let op = Conv2d { stride: window.stride, padding, dilation: window.dilation, groups: node.count("group", 1)? };
     let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
     let y = import.apply(op, &inputs)?;
-    Ok(vec![import.from_image(&y, x.rank())?])
+    Ok(vec![import.as_rank(&y, x.rank())?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>
@@ -66,7 +66,7 @@ fn conv_transpose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let weight = import.as_image(weight)?;
     let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
     let y = import.apply(op, &inputs)?;
-    Ok(vec![import.from_image(&y, x.rank())?])
+    Ok(vec![import.as_rank(&y, x.rank())?])
 }
 
 /// The output's extents, if `output_shape` or `auto_pad` fixes them: `input x stride` for the latter.

@@ -26,6 +26,7 @@ mod node_view;
 mod norm;
 pub(super) mod operators;
 mod pool;
+mod reduce;
 mod reshape;
 mod resize;
 pub(super) mod trace;
@@ -97,7 +98,7 @@ pub(crate) struct Import<'m> {
     graph: Graph,
     /// The node being lowered.
     node: String,
-    /// Constants of the model by the address of their elements.
+    /// Names of known values by the address of their elements.
     names: HashMap<usize, &'m str>,
     /// Constants already in the graph, by the address of their elements (which the graph keeps alive) and shape.
     constants: HashMap<(usize, Vec<usize>), ValueId>,
@@ -127,8 +128,12 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
         }
         match import.lower_node(model, node, &values) {
             Ok(outputs) => {
-                let named = node.output.iter().map(String::as_str).zip(outputs);
-                values.extend(named.filter(|(name, _)| !name.is_empty()));
+                for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
+                    if let Val::Known(tensor) = &value {
+                        import.names.entry(address(tensor)).or_insert(name);
+                    }
+                    values.insert(name, value);
+                }
             }
             Err(e) if e.kind() == ErrorKind::Unsupported => problems.push(e.at(node.name())),
             Err(e) => return Err(e.at(node.name())),

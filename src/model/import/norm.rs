@@ -1,18 +1,27 @@
-//! Normalisation: BatchNormalization, InstanceNormalization, LayerNormalization, GroupNormalization.
+//! Normalisation over the batch, over images, groups, trailing axes, neighbouring channels.
 
+use super::node_view::axes;
 use super::operators::Operator;
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
+use crate::ops::local_response_norm::LocalResponseNorm;
+use crate::ops::normalize::{LpNormalize, MeanVarianceNormalize};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("BatchNormalization", &["epsilon", "is_test", "momentum", "spatial", "training_mode"], batch_norm),
     Operator::new("GroupNormalization", &["epsilon", "num_groups", "stash_type"], group_norm),
     Operator::new("InstanceNormalization", &["epsilon"], instance_norm),
+    Operator::new("LRN", &["alpha", "beta", "bias", "size"], local_response_norm),
     Operator::new("LayerNormalization", &["axis", "epsilon", "stash_type"], layer_norm),
+    Operator::new("LpNormalization", &["axis", "p"], lp_normalize),
+    Operator::new("MeanVarianceNormalization", &["axes"], mean_variance_normalize),
 ];
+
+/// What the definition of MeanVarianceNormalization adds to the deviation.
+const MVN_EPSILON: f32 = 1e-9;
 
 fn epsilon(node: &NodeView) -> Result<f32> {
     node.float("epsilon", 1e-5)
@@ -75,4 +84,25 @@ fn layer_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     }
     let op = LayerNorm { axes: x.rank() - axis, eps: epsilon(node)?, stats: node.gives(1) || node.gives(2) };
     import.apply_all(op, &inputs.iter().collect::<Vec<_>>())
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__LRN.html>
+fn local_response_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (alpha, beta, k) = (node.float("alpha", 1e-4)?, node.float("beta", 0.75)?, node.float("bias", 1.0)?);
+    let op = LocalResponseNorm::onnx(node.count("size", 0)?, alpha, beta, k);
+    Ok(vec![import.apply(op, &[node.input(0)?])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__LpNormalization.html>
+fn lp_normalize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let op = LpNormalize { axis: node.axis(-1, x.rank())?, p: node.count("p", 2)? };
+    Ok(vec![import.apply(op, &[x])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__MeanVarianceNormalization.html>
+fn mean_variance_normalize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let axes = axes(&node.ints("axes")?.unwrap_or(vec![0, 2, 3]), x.rank())?;
+    Ok(vec![import.apply(MeanVarianceNormalize { axes, eps: MVN_EPSILON }, &[x])?])
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::{
-    Import, NodeView, Val, activation, arithmetic, constant, conv, data, linear, norm, pool, reshape, resize,
+    Import, NodeView, Val, activation, arithmetic, constant, conv, data, linear, norm, pool, reduce, reshape, resize,
     unsupported,
 };
 use crate::error::Result;
@@ -48,6 +48,7 @@ pub(crate) fn table() -> &'static HashMap<&'static str, &'static Operator> {
             linear::OPERATORS,
             norm::OPERATORS,
             pool::OPERATORS,
+            reduce::OPERATORS,
             reshape::OPERATORS,
             resize::OPERATORS,
         ];

@@ -44,7 +44,7 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     };
     let image = import.as_image(x)?;
     let outputs = import.apply_all(op, &[&image])?;
-    outputs.iter().map(|y| import.from_image(y, x.rank())).collect()
+    outputs.iter().map(|y| import.as_rank(y, x.rank())).collect()
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__AveragePool.html>
@@ -62,7 +62,7 @@ fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     };
     let image = import.as_image(x)?;
     let y = import.apply(op, &[&image])?;
-    Ok(vec![import.from_image(&y, x.rank())?])
+    Ok(vec![import.as_rank(&y, x.rank())?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__LpPool.html>
@@ -80,7 +80,7 @@ fn lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     };
     let image = import.as_image(x)?;
     let y = import.apply(op, &[&image])?;
-    Ok(vec![import.from_image(&y, x.rank())?])
+    Ok(vec![import.as_rank(&y, x.rank())?])
 }
 
 /// One value a channel, whatever the number of spatial axes.

@@ -143,7 +143,7 @@ impl Import<'_> {
     }
 
     /// Undoes [`Import::as_image`] on what was made of an image of this rank.
-    pub fn from_image(&mut self, y: &Val, rank: usize) -> Result<Val> {
+    pub fn as_rank(&mut self, y: &Val, rank: usize) -> Result<Val> {
         match (rank, y.shape()) {
             (3, &[n, c, 1, l]) => self.reshape(y, &[n, c, l]),
             _ => Ok(y.clone()),
