@@ -6,7 +6,7 @@ use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
 use crate::gpu::program::{Program, Source};
 use crate::graph::plan::{Plan, PlanOptions};
-use crate::graph::rewrite::{Firing, rewrite};
+use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -62,7 +62,10 @@ impl Compiled {
     /// # Errors
     /// An operator has no kernel for its case, the device lacks memory, or it is lost.
     pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
-        let fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
+        let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
+        if let Some(gpu) = device.gpu() {
+            fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
+        }
         let compiled = match device.gpu() {
             None => None,
             Some(gpu) => {

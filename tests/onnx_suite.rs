@@ -132,7 +132,7 @@ fn run_all(title: &str, cases: &[Case]) {
         }
     }
     // Straight to stderr: what `println` writes is shown of failing tests alone.
-    writeln!(std::io::stderr(), "{title}: {passed} passed, {excluded} excluded, {} wrong", wrong.len()).unwrap();
+    eprintln!("{title}: {passed} passed, {excluded} excluded, {} wrong", wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -256,7 +256,8 @@ impl Gpu {
             (out, answers)
         };
         let (out, (validation, internal, memory)) = answers;
-        for error in [validation.await, internal.await, memory.await].into_iter().flatten() {
+        let answers = [validation.await, internal.await, memory.await];
+        if let Some(error) = answers.into_iter().flatten().next() {
             self.check()?;
             return Err(from_wgpu(&error));
         }

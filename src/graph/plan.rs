@@ -426,6 +426,13 @@ struct Tenant {
     last: usize,
 }
 
+/// A buffer being filled: its size so far, and who lives where in it.
+#[derive(Default)]
+struct Arena<'t> {
+    size: u64,
+    housed: Vec<(&'t Tenant, u64)>,
+}
+
 struct Packed {
     arenas: Vec<u64>,
     at: HashMap<PlaceId, (usize, u64)>,
@@ -436,10 +443,10 @@ struct Packed {
 fn pack(tenants: &[Tenant], conflicts: &HashSet<(PlaceId, PlaceId)>, largest: u64) -> Packed {
     let mut order: Vec<&Tenant> = tenants.iter().collect();
     order.sort_by_key(|t| (std::cmp::Reverse(t.bytes), t.first, t.id));
-    let mut arenas: Vec<(u64, Vec<(&Tenant, u64)>)> = vec![];
+    let mut arenas: Vec<Arena<'_>> = vec![];
     let mut at = HashMap::new();
     for t in order {
-        let fit = |(k, (size, housed)): (usize, &(u64, Vec<(&Tenant, u64)>))| {
+        let fit = |(k, Arena { size, housed }): (usize, &Arena<'_>)| {
             if housed.iter().any(|(other, _)| conflicts.contains(&(t.id, other.id))) {
                 return None;
             }
@@ -451,15 +458,15 @@ fn pack(tenants: &[Tenant], conflicts: &HashSet<(PlaceId, PlaceId)>, largest: u6
         let (k, offset) = match best {
             Some((_, k, offset)) => (k, offset),
             None => {
-                arenas.push((0, vec![]));
+                arenas.push(Arena::default());
                 (arenas.len() - 1, 0)
             }
         };
-        arenas[k].0 = arenas[k].0.max(offset + t.bytes);
-        arenas[k].1.push((t, offset));
+        arenas[k].size = arenas[k].size.max(offset + t.bytes);
+        arenas[k].housed.push((t, offset));
         at.insert(t.id, (k, offset));
     }
-    Packed { arenas: arenas.into_iter().map(|(size, _)| size).collect(), at }
+    Packed { arenas: arenas.into_iter().map(|a| a.size).collect(), at }
 }
 
 /// The lowest offset where `t` overlaps nobody that lives at the same time.

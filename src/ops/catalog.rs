@@ -71,6 +71,17 @@ pub const CATALOG: &[Entry] = &[
         "GroupNormalization, InstanceNormalization",
         "with or without weight and bias",
     ),
+    entry("local_response_norm", "local_response_norm", "LRN", "any window, even ones as either framework places them"),
+    entry("lp_normalize", "normalize", "LpNormalization", "order 1 or 2, any axis"),
+    entry("mean_variance_normalize", "", "MeanVarianceNormalization", "the axes that stay must be neighbours"),
+    entry("softmax, log_softmax", "softmax, log_softmax", "Softmax, LogSoftmax", "any axis; -inf has no share"),
+    entry(
+        "reduce_sum, reduce_mean, reduce_max, reduce_min, reduce_prod, reduce_l1, reduce_l2, reduce_log_sum, reduce_log_sum_exp, reduce_sum_square",
+        "sum, mean, amax, amin, prod, norm, logsumexp",
+        "ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceSumSquare",
+        "any axes; f32, integers on the host alone",
+    ),
+    entry("arg_max, arg_min", "argmax, argmin", "ArgMax, ArgMin", "any axis; of equals the first or the last"),
     entry(
         "unary functions",
         "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, folded, kernel, params};
 use crate::reference::moments::{Scale, Slices, moments};
 use crate::reference::normalize::{self, Affine, lp_bounds, lp_norms};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 static LP_NORMALIZE: Kernel = kernel!("lp_normalize", INDEX);

@@ -10,8 +10,8 @@ fn random_cases_within_bounds() {
     for shape in shapes {
         for size in [1, 2, 4, 5, 9] {
             let x = Rng(size as u64).tensor(shape);
-            check(LocalResponseNorm::pytorch(size, 1e-2, 0.75, 1.0), &[x.clone()], false);
-            check(LocalResponseNorm::onnx(size, 2.0, 0.5, 0.3), &[x.clone()], false);
+            check(LocalResponseNorm::pytorch(size, 1e-2, 0.75, 1.0), std::slice::from_ref(&x), false);
+            check(LocalResponseNorm::onnx(size, 2.0, 0.5, 0.3), std::slice::from_ref(&x), false);
             check(LocalResponseNorm::onnx(size, 300.0, 1.25, 7.0), &[x], false);
         }
     }

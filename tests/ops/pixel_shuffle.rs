@@ -24,7 +24,9 @@ fn shuffles_are_exact() {
 #[test]
 fn orders_by_hand() {
     let x = Tensor::new([1, 8, 1, 1], (0..8).map(|v| v as f32).collect::<Vec<_>>()).unwrap();
-    let of = |order| PixelShuffle { factor: 2, order }.reference(&[x.clone()]).unwrap()[0].as_f32().unwrap().to_vec();
+    let of = |order| {
+        PixelShuffle { factor: 2, order }.reference(std::slice::from_ref(&x)).unwrap()[0].as_f32().unwrap().to_vec()
+    };
     assert_eq!(of(Order::ChannelFirst), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
     assert_eq!(of(Order::DepthFirst), [0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0]);
 }

@@ -23,8 +23,8 @@ fn random_cases_within_bounds() {
         let x = Rng(axis as u64).tensor(shape);
         let wide = Tensor::new(shape, x.as_f32().unwrap().iter().map(|v| v * 40.0).collect::<Vec<_>>()).unwrap();
         for log in [false, true] {
-            check(Softmax { axis, log }, &[x.clone()], false);
-            check(Softmax { axis, log }, &[wide.clone()], false);
+            check(Softmax { axis, log }, std::slice::from_ref(&x), false);
+            check(Softmax { axis, log }, std::slice::from_ref(&wide), false);
         }
     }
 }
@@ -47,7 +47,7 @@ fn infinities_and_nans() {
             let nans: Vec<_> = y.as_f32().unwrap().chunks(n).map(|row| row.iter().all(|v| v.is_nan())).collect();
             assert_eq!(nans, [false, true, true, true, false, false]);
             assert_eq!(y.as_f32().unwrap()[0], if log { -inf } else { 0.0 });
-            check(op, &[x.clone()], false);
+            check(op, std::slice::from_ref(&x), false);
         }
     }
 }

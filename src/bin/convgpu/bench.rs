@@ -93,7 +93,7 @@ impl Timing {
             flops,
             dispatches: plan.map_or(0, |p| p.dispatches()),
             pipelines: compiled.pipelines(),
-            bytes: plan.map_or(0, |p| p.peak_bytes + p.weight_bytes as u64),
+            bytes: plan.map_or(0, |p| p.peak_bytes + p.weight_bytes),
         })
     }
 

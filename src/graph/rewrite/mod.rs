@@ -3,7 +3,10 @@
 mod batch_norm;
 mod decomposed;
 mod epilogue;
+mod split;
 mod views;
+
+pub use split::split_large_weights;
 
 use std::any::Any;
 use std::collections::HashMap;

@@ -148,8 +148,7 @@ impl Check {
 
     fn add(&mut self, difference: f64, bound: f64) {
         let difference = difference.abs();
-        // Not `difference > bound`: a NaN is wrong.
-        self.wrong += usize::from(!(difference <= bound));
+        self.wrong += usize::from(difference > bound || difference.is_nan());
         self.ratio = self.ratio.max(difference / bound);
         if difference > self.difference {
             (self.difference, self.bound) = (difference, bound);
