@@ -117,6 +117,11 @@ fn run(case: &Case) -> Result<(), String> {
     })
 }
 
+/// Writes to stderr past the test harness, which shows what `eprintln` writes of failing tests alone.
+fn tell(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+}
+
 /// Runs all cases and prints the counts.
 fn run_all(title: &str, cases: &[Case]) {
     let wanted = std::env::var("CONVGPU_ONNX_CASE").unwrap_or_default();
@@ -131,8 +136,7 @@ fn run_all(title: &str, cases: &[Case]) {
             (Ok(()), Some(reason)) => wrong.push(format!("{} passes, though excluded: {reason}", case.name)),
         }
     }
-    // Straight to stderr: what `println` writes is shown of failing tests alone.
-    eprintln!("{title}: {passed} passed, {excluded} excluded, {} wrong", wrong.len());
+    tell(&format!("{title}: {passed} passed, {excluded} excluded, {} wrong\n", wrong.len()));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -148,7 +152,7 @@ fn the_whole_suite() {
     let shared = close::shared();
     let archive = shared.join("onnx/onnx_backend_tests.tar.xz");
     if !archive.exists() {
-        writeln!(std::io::stderr(), "{} is not there: only the subset runs", archive.display()).unwrap();
+        tell(&format!("{} is not there: only the subset runs\n", archive.display()));
         return;
     }
     let root = std::env::temp_dir().join(format!("convgpu-onnx-{}", std::process::id()));

@@ -194,8 +194,11 @@ impl Op for Conv2d {
         if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 || w.shape[2..].contains(&0) {
             return Err(Error::argument("stride, dilation, groups and kernel size must be at least 1"));
         }
+        if !self.window(&w.shape).is_addressable() {
+            return Err(Error::argument(format!("the window {self:?} over {:?} is too large", w.shape)));
+        }
         let g = self.groups;
-        if !w.shape[0].is_multiple_of(g) || x.shape[1] != w.shape[1] * g {
+        if !w.shape[0].is_multiple_of(g) || x.shape[1] != w.shape[1].saturating_mul(g) {
             let text = format!("{} input channels in {g} groups do not fit the weight {:?}", x.shape[1], w.shape);
             return Err(Error::shape(text));
         }

@@ -64,7 +64,7 @@ impl ConvTranspose2d {
                 Error::shape(format!("the padding {:?} leaves nothing of the output for input {x:?}", self.padding))
             })
         };
-        let oc = weight[1] * self.groups;
+        let oc = weight[1].saturating_mul(self.groups);
         Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc, oh: extent(0)?, ow: extent(1)? })
     }
 
@@ -154,6 +154,9 @@ impl Op for ConvTranspose2d {
         }
         if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 || w.shape[2..].contains(&0) {
             return Err(Error::argument("stride, dilation, groups and kernel size must be at least 1"));
+        }
+        if !self.window(&w.shape).is_addressable() || self.output_padding.iter().any(|&n| n >= 1 << 16) {
+            return Err(Error::argument(format!("the window {self:?} over {:?} is too large", w.shape)));
         }
         if !x.shape[1].is_multiple_of(self.groups) || x.shape[1] != w.shape[0] {
             let text =

@@ -206,7 +206,7 @@ fn pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 /// `start, start + delta, ..` up to but not including `limit`. <https://onnx.ai/onnx/operators/onnx__Range.html>
-fn range(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let [start, limit, delta] = [node.input(0)?, node.input(1)?, node.input(2)?];
     let tensors = [start, limit, delta].map(|v| v.known().expect("the table says they are known"));
     if tensors.iter().any(|t| t.numel() != 1 || t.dtype() != tensors[0].dtype()) {
@@ -218,6 +218,9 @@ fn range(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         return Err(Error::argument(format!("Range from {start} to {limit} in steps of {delta} does not end")));
     }
     let n = checked_numel(&[steps.max(0.0) as usize])?;
+    if !import.afford(n) {
+        return Err(Error::unsupported(format!("Range of {n} elements")));
+    }
     let at = |k: usize| start + k as f64 * delta;
     let data: Data = match tensors[0].data() {
         Data::F32(_) => (0..n).map(|k| at(k) as f32).collect::<Vec<_>>().into(),

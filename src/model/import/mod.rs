@@ -241,11 +241,14 @@ impl Import<'_> {
         let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
         let handled = made + inputs.iter().map(Tensor::numel).sum::<usize>();
         let little_work = op.flops(&descs, &outputs) <= FOLDED_FLOPS.max(4 * handled as u64);
-        let folds = little_work && made <= self.budget;
-        if folds && !op.is_view() {
-            self.budget -= made;
-        }
-        Ok(folds)
+        Ok(little_work && (op.is_view() || self.afford(made)))
+    }
+
+    /// Takes so many elements out of the budget for known results, if it has them.
+    pub fn afford(&mut self, elements: usize) -> bool {
+        let rest = self.budget.checked_sub(elements);
+        self.budget = rest.unwrap_or(self.budget);
+        rest.is_some()
     }
 
     /// The value in the graph.
