@@ -5,20 +5,21 @@
 //! The file holds torchvision's state: `safetensors.torch.save_file(model.state_dict(), "resnet18.safetensors")`.
 //! Without one the weights are seeded random numbers.
 
+use std::error::Error;
 use std::path::Path;
 
 use convgpu::nn::{Module, manual_seed, zoo};
-use convgpu::{CompileOptions, Desc, Device, Error, Result, Tensor};
+use convgpu::{CompileOptions, Desc, Device, Result, Tensor};
 
 const CLASSES: usize = 1000;
 const SHAPE: [usize; 4] = [1, 3, 224, 224];
 
-fn main() -> Result<()> {
+fn main() -> std::result::Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let name = args.first().map_or("resnet18", String::as_str);
     let Some((_, make)) = zoo::ARCHITECTURES.into_iter().find(|(known, _)| *known == name) else {
         let known = zoo::ARCHITECTURES.map(|(known, _)| known).join(", ");
-        return Err(Error::argument(format!("there is no {name}; architectures: {known}")));
+        return Err(format!("there is no {name}; architectures: {known}").into());
     };
     manual_seed(1);
     let mut net = make(CLASSES);
