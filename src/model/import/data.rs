@@ -49,9 +49,25 @@ impl Import<'_> {
         if x.shape() == shape {
             return Ok(x.clone());
         }
-        checked_numel(shape)?;
-        self.apply(Expand { shape: shape.to_vec() }, &[x])
+        let n = checked_numel(shape)?;
+        match x.known() {
+            Some(one) if one.numel() == 1 && x.rank() <= shape.len() && self.afford(n) => {
+                Ok(filled(one, shape, n).into())
+            }
+            _ => self.apply(Expand { shape: shape.to_vec() }, &[x]),
+        }
     }
+}
+
+/// `n` times the only element: what `Expand` gives, at the speed of memory.
+fn filled(one: &Tensor, shape: &[usize], n: usize) -> Tensor {
+    let data: Data = match one.data() {
+        Data::F32(v) => vec![v[0]; n].into(),
+        Data::I32(v) => vec![v[0]; n].into(),
+        Data::I64(v) => vec![v[0]; n].into(),
+        Data::Bool(v) => vec![v[0]; n].into(),
+    };
+    Tensor::of(shape, data)
 }
 
 fn concat(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
