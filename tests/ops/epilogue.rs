@@ -43,7 +43,7 @@ fn check(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
         }
         let y = g.apply("conv", op.clone(), &ids).unwrap();
         let shape = g.shape(y).to_vec();
-        let mut add = |g: &mut Graph| {
+        let add = |g: &mut Graph| {
             let r = g.input("r", Desc::f32(shape.clone())).unwrap();
             g.binary(y, r, BinaryKind::Add).unwrap()
         };
