@@ -9,7 +9,7 @@ use convgpu::ops::conv2d::Conv2d;
 use convgpu::{Alternative, CompileOptions, Compiled, Desc, Device, Error, Graph, Op, Site, Tensor};
 use pollster::block_on;
 
-const ONCE: Effort = Effort { time: Duration::ZERO, samples: 1 };
+const ONCE: Effort = Effort { time: Duration::ZERO, samples: 1, ways: usize::MAX };
 
 fn open() -> Result<Device, Error> {
     Device::open(&std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned()))

@@ -24,6 +24,8 @@ pub struct Effort {
     pub time: Duration,
     /// And at least this often.
     pub samples: usize,
+    /// At most this many alternatives of a case are measured, in the static order.
+    pub ways: usize,
 }
 
 /// One way of computing a case on a device.

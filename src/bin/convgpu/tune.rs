@@ -55,7 +55,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     };
     let file = path(adapter).ok_or_else(|| Failure::call("no cache directory: set XDG_CACHE_HOME or HOME"))?;
     let mut tuning = load(&file, adapter);
-    let effort = Effort { time: Duration::from_secs_f64(args.seconds), samples: 3 };
+    let effort = Effort { time: Duration::from_secs_f64(args.seconds), samples: 3, ways: usize::MAX };
     let mut progress = |name: &str| console::note(name);
     let found = pollster::block_on(tune(&device, &network.graph, &effort, &mut tuning, &mut progress))?;
     save(&file, adapter, &tuning)?;

@@ -35,6 +35,9 @@ pub struct Args {
     /// Only the layers and operators whose names contain this
     #[arg(long, value_name = "NAME", requires = "ops")]
     only: Option<String>,
+    /// Measure only the kernels that are taken without tuning
+    #[arg(long, requires = "ops")]
+    chosen: bool,
     /// Show what every dispatch of the network takes
     #[arg(long, conflicts_with = "ops")]
     profile: bool,

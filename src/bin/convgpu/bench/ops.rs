@@ -33,7 +33,7 @@ pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
     if let Some(part) = &args.only {
         cases.retain(|(c, _)| c.name.contains(part.as_str()));
     }
-    let effort = Effort { time: limit, samples: SAMPLES };
+    let effort = Effort { time: limit, samples: SAMPLES, ways: if args.chosen { 1 } else { usize::MAX } };
     let open = || -> Result<Device, Error> { Device::open(device) };
     let mut at = 0;
     let total = cases.len();
