@@ -24,6 +24,7 @@ mod pool2d;
 mod prelu;
 mod reduce;
 mod resize;
+mod roofline;
 mod select;
 mod softmax;
 mod unary;
