@@ -1,4 +1,4 @@
-//! Convolutional networks on any GPU that wgpu reaches, every result checkable against a CPU reference.
+#![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
 #[cfg(not(target_arch = "wasm32"))]

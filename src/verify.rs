@@ -10,7 +10,7 @@ use crate::graph::plan::PlanOptions;
 use crate::graph::{Graph, Node};
 use crate::reference::UNIT;
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
-use crate::shape::unravel;
+use crate::shape::{Layout, unravel};
 use crate::tensor::Tensor;
 
 /// Element-wise comparison of a tensor with its expected value.
@@ -113,18 +113,24 @@ pub struct Checked {
     pub outputs: Vec<Tensor>,
 }
 
+/// Which of its kernels a node is checked with.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// The position among the operator's alternatives; `None`: the one a plan takes.
+    pub alternative: Option<usize>,
+    /// The layout every input of the node has before; row-major where there are fewer.
+    pub layouts: Vec<Layout>,
+}
+
 /// Runs a node on a device with the inputs given, in guarded memory, and compares with the reference.
-/// `alternative` picks one of the operator's kernels (`None`: the one a plan would take).
-pub async fn check_node(
-    device: &Device,
-    graph: &Graph,
-    node: &Node,
-    inputs: &[Tensor],
-    alternative: Option<usize>,
-) -> Result<Checked> {
+pub async fn check_node(device: &Device, graph: &Graph, node: &Node, inputs: &[Tensor], way: &Way) -> Result<Checked> {
     let single = isolate(graph, node)?;
     let (expected, bounds) = evaluate_with_bounds(node, inputs)?;
-    let options = CompileOptions { rewrite: false, plan: PlanOptions { alternative, guarded: true } };
+    let variable = node.inputs.iter().enumerate().filter(|(_, id)| graph.constant_of(**id).is_none());
+    let layout = |k: usize| way.layouts.get(k).copied().unwrap_or(Layout::RowMajor);
+    let input_layouts = variable.map(|(k, _)| layout(k)).collect();
+    let plan = PlanOptions { alternative: way.alternative, input_layouts, guarded: true };
+    let options = CompileOptions { rewrite: false, plan };
     let session = Compiled::new_async(device, single, &options).await?;
     let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
     let given: Vec<_> = session

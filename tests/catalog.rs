@@ -39,3 +39,10 @@ fn a_row_of_the_markdown_has_four_cells() {
     assert_eq!(markdown().lines().count(), CATALOG.len() + 2);
     assert!(markdown().lines().all(|l| l.matches('|').count() == 5));
 }
+
+#[test]
+fn the_readme_shows_the_table() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("<!-- ops -->").nth(1).unwrap().split("<!-- /ops -->").next().unwrap();
+    assert_eq!(shown.trim(), markdown().trim(), "put the output of `convgpu ops --markdown` between the ops marks");
+}

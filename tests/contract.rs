@@ -128,7 +128,7 @@ fn dispatches() -> Vec<Dispatch> {
     for (name, graph) in samples::graphs() {
         for caps in classes() {
             for alternative in 0..8 {
-                let options = PlanOptions { alternative: Some(alternative), guarded: false };
+                let options = PlanOptions { alternative: Some(alternative), ..Default::default() };
                 let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
                 let commands = plan.recording.prepare.iter().chain(&plan.recording.run);
                 out.extend(commands.filter_map(|c| match c {

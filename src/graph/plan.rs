@@ -20,6 +20,9 @@ const ALIGNMENT: u64 = 256;
 pub struct PlanOptions {
     /// Take this alternative of every operator (the last where there are fewer) instead of the best.
     pub alternative: Option<usize>,
+    /// Convert the graph's inputs to these layouts first, in their order; row-major where there are fewer. Operators
+    /// then choose their kernels as they do in the middle of a network.
+    pub input_layouts: Vec<Layout>,
     /// Give every tensor a place of its own with a gap behind it: prefilled with NaNs and checked after every run.
     pub guarded: bool,
 }
@@ -56,6 +59,8 @@ pub struct PlannedNode {
     pub error_factor: f32,
     /// Ways the device has to compute the node, the chosen one included.
     pub alternatives: usize,
+    /// The layout that each input had when the choice was made.
+    pub layouts: Vec<Layout>,
 }
 
 /// Index into `Planner::places`.
@@ -132,9 +137,14 @@ impl Planner<'_> {
             let place = self.place(&value.name, value.desc.bytes(Layout::RowMajor), kind)?;
             self.settle(id, Layout::RowMajor, place);
         }
+        for (&id, &layout) in graph.inputs.iter().zip(&self.options.input_layouts) {
+            self.home("input", id, layout)?;
+            self.native.insert(id, layout);
+        }
         let mut nodes = vec![];
         for node in &graph.nodes {
             let before = self.run.len();
+            let layouts = node.inputs.iter().map(|id| self.layout_of(id)).collect();
             let (chosen, alternatives) = self.node(node).map_err(|e| e.at(node.name.clone()))?;
             nodes.push(PlannedNode {
                 name: node.name.clone(),
@@ -144,6 +154,7 @@ impl Planner<'_> {
                 output: graph.desc(node.outputs[0]).clone(),
                 error_factor: chosen.error_factor,
                 alternatives,
+                layouts,
             });
         }
         let mut outputs = vec![];
@@ -220,11 +231,15 @@ impl Planner<'_> {
         Ok(to)
     }
 
+    /// The layout a value was computed in.
+    fn layout_of(&self, id: &ValueId) -> Layout {
+        self.native.get(id).copied().unwrap_or(Layout::RowMajor)
+    }
+
     fn node(&mut self, node: &Node) -> Result<(Alternative, usize)> {
         let graph = self.graph;
         let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
-        let layout_of = |id: &ValueId| self.native.get(id).copied().unwrap_or(Layout::RowMajor);
-        let layouts: Vec<_> = node.inputs.iter().map(layout_of).collect();
+        let layouts: Vec<_> = node.inputs.iter().map(|id| self.layout_of(id)).collect();
         let constant: Vec<_> = node.inputs.iter().map(|id| graph.values[id.0].constant.is_some()).collect();
         let site = Site {
             inputs: &inputs,

@@ -2,6 +2,7 @@
 //! per shape; `compile` makes a session of the whole network.
 
 mod activation;
+mod children;
 mod conv;
 mod linear;
 mod norm;
@@ -9,6 +10,7 @@ mod pool;
 mod resample;
 mod sequential;
 mod state;
+pub mod zoo;
 
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
@@ -19,6 +21,8 @@ use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 pub use activation::*;
+#[doc(hidden)]
+pub use children::below;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use linear::{Dropout, Flatten, Linear};
 pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, Softmax};
@@ -58,6 +62,10 @@ impl Builder<'_> {
         self.graph.set_scope(outer.clone());
         self.prefix = outer;
         y
+    }
+    /// Builds children one after another.
+    pub fn chain(&mut self, x: ValueId, children: &[(&str, &dyn Module)]) -> Result<ValueId> {
+        children.iter().try_fold(x, |x, (name, module)| self.child(name, *module, x))
     }
 }
 

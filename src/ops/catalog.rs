@@ -62,7 +62,7 @@ pub const CATALOG: &[Entry] = &[
         "batch_norm, batch_norm_training",
         "batch_norm",
         "BatchNormalization",
-        "[N,C], [N,C,L], [N,C,H,W]; stored or the batch's statistics, with the running ones updated",
+        "`[n, c, ..]`; stored or the batch's statistics, with the running ones updated",
     ),
     entry("layer_norm", "layer_norm", "LayerNormalization", "any trailing axes"),
     entry(

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::{Comparison, check_node, compare};
+use super::{Comparison, Way, check_node, compare};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::graph::rewrite::rewrite;
+use crate::graph::plan::{Plan, PlanOptions};
+use crate::graph::rewrite::{rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
 use crate::tensor::Tensor;
@@ -86,6 +87,13 @@ pub async fn verify_async(
     let outputs = end_to_end(device, graph, inputs).await?;
     let mut rewritten = graph.clone();
     rewrite(&mut rewritten);
+    let planned = match device.gpu() {
+        Some(gpu) => {
+            split_large_weights(&mut rewritten, gpu.caps().max_binding_bytes)?;
+            Plan::new(&rewritten, gpu.caps(), &PlanOptions::default())?.nodes
+        }
+        None => vec![],
+    };
     if let Some(name) = &options.fail_at
         && !rewritten.nodes.iter().any(|n| n.name == *name)
     {
@@ -100,7 +108,10 @@ pub async fn verify_async(
     for (i, node) in rewritten.nodes.iter().enumerate() {
         progress(rewritten.nodes.len(), i, &node.name);
         let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
-        let mut checked = check_node(device, &rewritten, node, &given, None).await?;
+        // The kernel that the real plan takes, which depends on the layouts its inputs have there.
+        let layouts = planned.get(i).map_or(vec![], |p| p.layouts.clone());
+        let way = Way { alternative: None, layouts };
+        let mut checked = check_node(device, &rewritten, node, &given, &way).await?;
         if options.fail_at.as_ref() == Some(&node.name) {
             corrupt(node, &given, &mut checked.outputs[0], &mut checked.comparisons[0])?;
         }

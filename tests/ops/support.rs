@@ -6,7 +6,7 @@ use convgpu::graph::Graph;
 use convgpu::graph::plan::PlanOptions;
 use convgpu::ops::conv2d::Conv2d;
 use convgpu::session::{CompileOptions, Compiled};
-use convgpu::verify::{alternatives, check_node, compare};
+use convgpu::verify::{Way, alternatives, check_node, compare};
 use convgpu::{Device, Op, Tensor};
 
 /// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
@@ -54,6 +54,10 @@ impl Rng {
     }
 }
 
+fn by_number(alternative: usize) -> Way {
+    Way { alternative: Some(alternative), layouts: vec![] }
+}
+
 /// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory
 /// prefilled with NaNs, and compares with the reference: within its bound, or exactly if `exact`.
 pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
@@ -71,7 +75,7 @@ pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
         let node = &graph.nodes()[0];
         let ways = alternatives(device(), &graph, node).unwrap_or_else(|e| panic!("{op:?}: {e}"));
         for way in 0..ways {
-            let checked = pollster::block_on(check_node(device(), &graph, node, inputs, Some(way)))
+            let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &by_number(way)))
                 .unwrap_or_else(|e| panic!("{op:?} way {way}: {e}"));
             for (k, c) in checked.comparisons.iter().enumerate() {
                 let shapes: Vec<_> = inputs.iter().map(|t| t.shape().to_vec()).collect();
@@ -173,7 +177,7 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
     graph.add("node", op, &ids).unwrap_or_else(|e| panic!("{what}: {e}"));
     let node = &graph.nodes()[0];
     for way in 0..alternatives(device(), &graph, node).unwrap_or_else(|e| panic!("{what}: {e}")) {
-        let checked = pollster::block_on(check_node(device(), &graph, node, inputs, Some(way)))
+        let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &by_number(way)))
             .unwrap_or_else(|e| panic!("{what} way {way}: {e}"));
         for ((actual, e), b) in checked.outputs.iter().zip(expected).zip(&bounds) {
             let c = compare(actual, e, b);
