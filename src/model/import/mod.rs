@@ -149,9 +149,14 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     Ok(without_dead_nodes(import.graph))
 }
 
-/// One error for everything that is unsupported.
+/// One error for everything that is unsupported, or as much of it as a person reads.
 fn unsupported(problems: &[String]) -> Error {
-    Error::unsupported(format!("not supported: {}", problems.join("; ")))
+    let shown = &problems[..problems.len().min(100)];
+    let more = match problems.len() - shown.len() {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    Error::unsupported(format!("not supported: {}{more}", shown.join("; ")))
 }
 
 /// Drops nodes that no output depends on: they served shapes, which are known now.
