@@ -7,6 +7,7 @@ use pollster::block_on;
 use crate::device::{Device, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::adapter::AdapterInfo;
+use crate::gpu::profile::Profile;
 use crate::graph::Graph;
 use crate::session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
 use crate::tensor::Tensor;
@@ -73,6 +74,13 @@ impl Compiled {
     /// As [`Compiled::run_device_async`].
     pub fn run_device(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
         block_on(self.run_device_async(inputs))
+    }
+    /// One run with every dispatch timed.
+    ///
+    /// # Errors
+    /// As [`Compiled::profile_async`].
+    pub fn profile(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
+        block_on(self.profile_async(inputs))
     }
 }
 

@@ -2,6 +2,8 @@
 #![warn(missing_docs)]
 
 #[cfg(not(target_arch = "wasm32"))]
+pub mod bench;
+#[cfg(not(target_arch = "wasm32"))]
 mod blocking;
 pub mod device;
 pub mod error;

@@ -4,7 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::profile::Profile;
 use crate::gpu::program::{Program, Source};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::recording::Dispatch;
 use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
@@ -87,10 +91,7 @@ impl Compiled {
         let tensors = match &self.compiled {
             None => self.run_reference(&ordered)?,
             Some((_, program)) => {
-                let mut bytes = vec![];
-                for t in ordered {
-                    bytes.push(t.to_device_bytes()?);
-                }
+                let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
                 let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
                 let found = program.run(&sources).await?;
                 let descs = self.graph.outputs().map(|(_, d)| d);
@@ -130,6 +131,37 @@ impl Compiled {
             }
         };
         Ok(descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s)).collect())
+    }
+
+    /// One run with every dispatch timed, each in a pass of its own.
+    ///
+    /// # Errors
+    /// As [`Compiled::run_async`]; the reference, which has no dispatches.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn profile_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
+        let (plan, program) = self.on_gpu()?;
+        let ordered = self.order(inputs, |t| t.desc())?;
+        let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
+        let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
+        program.profile(&plan.recording, &sources).await
+    }
+
+    /// Seconds of the dispatches of a run that `wanted` picks, once: the mean of `repeats` without upload and readback.
+    ///
+    /// # Errors
+    /// The device is lost; the reference, which has no dispatches.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn repeat_async(&self, wanted: impl Fn(&Dispatch) -> bool, repeats: usize) -> Result<f64> {
+        let (plan, program) = self.on_gpu()?;
+        let wanted: Vec<bool> = plan.recording.dispatches().map(wanted).collect();
+        program.repeat(&wanted, repeats).await
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn on_gpu(&self) -> Result<&(Plan, Program)> {
+        self.compiled
+            .as_ref()
+            .ok_or_else(|| Error::argument("the reference has no dispatches to time: choose a GPU adapter"))
     }
 
     /// The inputs in the graph's order, checked.

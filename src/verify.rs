@@ -122,16 +122,52 @@ pub struct Way {
     pub layouts: Vec<Layout>,
 }
 
+impl Way {
+    /// How a graph of one node is planned for this way.
+    pub fn plan(&self, single: &Graph) -> PlanOptions {
+        let variable = single.nodes[0].inputs.iter().enumerate().filter(|(_, id)| single.constant_of(**id).is_none());
+        let layout = |k: usize| self.layouts.get(k).copied().unwrap_or(Layout::RowMajor);
+        let input_layouts = variable.map(|(k, _)| layout(k)).collect();
+        PlanOptions { alternative: self.alternative, input_layouts, ..PlanOptions::default() }
+    }
+}
+
 /// Runs a node on a device with the inputs given, in guarded memory, and compares with the reference.
 pub async fn check_node(device: &Device, graph: &Graph, node: &Node, inputs: &[Tensor], way: &Way) -> Result<Checked> {
-    let single = isolate(graph, node)?;
-    let (expected, bounds) = evaluate_with_bounds(node, inputs)?;
-    let variable = node.inputs.iter().enumerate().filter(|(_, id)| graph.constant_of(**id).is_none());
-    let layout = |k: usize| way.layouts.get(k).copied().unwrap_or(Layout::RowMajor);
-    let input_layouts = variable.map(|(k, _)| layout(k)).collect();
-    let plan = PlanOptions { alternative: way.alternative, input_layouts, guarded: true };
+    check_against(device, &isolate(graph, node)?, inputs, &Expected::of(node, inputs)?, way).await
+}
+
+/// What a node's outputs must be.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The outputs, by the reference.
+    pub outputs: Vec<Tensor>,
+    /// The largest absolute error of every element.
+    pub bounds: Vec<Vec<f32>>,
+}
+
+impl Expected {
+    /// What the reference gives for these inputs.
+    ///
+    /// # Errors
+    /// The inputs do not fit the node.
+    pub fn of(node: &Node, inputs: &[Tensor]) -> Result<Expected> {
+        let (outputs, bounds) = evaluate_with_bounds(node, inputs)?;
+        Ok(Expected { outputs, bounds })
+    }
+}
+
+/// As [`check_node`], for a graph of one node (see [`isolate`]) whose answer is known already.
+pub async fn check_against(
+    device: &Device,
+    single: &Graph,
+    inputs: &[Tensor],
+    expected: &Expected,
+    way: &Way,
+) -> Result<Checked> {
+    let plan = PlanOptions { guarded: true, ..way.plan(single) };
     let options = CompileOptions { rewrite: false, plan };
-    let session = Compiled::new_async(device, single, &options).await?;
+    let session = Compiled::new_async(device, single.clone(), &options).await?;
     let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
     let given: Vec<_> = session
         .graph()
@@ -145,7 +181,8 @@ pub async fn check_node(device: &Device, graph: &Graph, node: &Node, inputs: &[T
     let planned = session.plan().and_then(|p| p.nodes.first());
     let factor = planned.map_or(1.0, |n| n.error_factor);
     let scaled = |b: &Vec<f32>| b.iter().map(|b| b * factor).collect::<Vec<_>>();
-    let comparisons = outputs.iter().zip(&expected).zip(&bounds).map(|((a, e), b)| compare(a, e, &scaled(b))).collect();
+    let pairs = expected.outputs.iter().zip(&expected.bounds);
+    let comparisons = outputs.iter().zip(pairs).map(|(a, (e, b))| compare(a, e, &scaled(b))).collect();
     let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
     Ok(Checked { kernels, comparisons, outputs })
 }

@@ -237,6 +237,8 @@ fn inspect_and_bench_say_what_a_network_is() {
     let found = json(&["bench", model(), "--json", "--seconds", "0"]);
     let keys = ["device", "cold_ms", "median_ms", "p95_ms", "gflops", "dispatches", "pipelines", "bytes"];
     assert!(keys.iter().all(|k| !found[*k].is_null()), "{found}");
+    let found = json(&["bench", "--ops", "--only", "relu", "--json", "--seconds", "0"]);
+    assert!(found["ok"] == true && found["cases"][0]["ways"][0]["gbytes"].as_f64().unwrap() > 0.0, "{found}");
     let text = stdout(&convgpu(&["inspect", "--shader", "unary"]));
     assert!(text.contains("fn main") && text.contains("fn activate"), "{text}");
 }
@@ -264,6 +266,9 @@ fn a_wrong_network_or_input_is_one_line_and_status_2() {
     fails(&["inspect"], &["--shader"]);
     fails(&["inspect", "--shader", "nope"], &["no kernel nope", "unary"]);
     fails(&["bench"], &["--ops"]);
+    fails(&["bench", "--ops"], &["reference"]);
+    fails(&["bench", "--ops", "--layers", &text], &["text.onnx", "no file of layers"]);
+    fails(&["tune", model()], &["reference"]);
 }
 
 #[test]

@@ -99,3 +99,70 @@ fn portrait_segmentation() {
 fn text_detection() {
     shared("ppocr_det_en_v3", "page", &[]);
 }
+
+/// The share of CIFAR-10 test images that resnet20 names right, as published with its weights.
+#[test]
+fn resnet20_accuracy() {
+    let root = close::shared().join("models");
+    if !root.exists() {
+        println!("{} is not there: the accuracy of resnet20 is not measured", root.display());
+        return;
+    }
+    let records = fs::read(root.join("data/cifar10-test-first500.bin")).unwrap();
+    let model = Model::load(root.join("models/resnet20_cifar10.onnx")).unwrap();
+    let session = Session::new(support::device(), model, &CompileOptions::default()).unwrap();
+    let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+    let mut right = 0;
+    for record in records.chunks_exact(3073) {
+        let pixel = |(i, &v): (usize, &u8)| (f32::from(v) / 255.0 - mean[i / 1024]) / std[i / 1024];
+        let image: Vec<f32> = record[1..].iter().enumerate().map(pixel).collect();
+        let image = Tensor::new([1, 3, 32, 32], image).unwrap();
+        let logits = session.run(&[("input", &image)]).unwrap().first().to_f64s();
+        let best = (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+        right += usize::from(best == usize::from(record[0]));
+    }
+    println!("resnet20: {right} of {} images right", records.len() / 3073);
+    assert_eq!((right, records.len() / 3073), (455, 500), "91.0 %");
+}
+
+/// The best box on the astronaut is the face.
+#[test]
+fn ultraface_finds_the_face() {
+    let root = close::shared().join("models");
+    if !root.exists() {
+        println!("{} is not there: no face is looked for", root.display());
+        return;
+    }
+    let golden = |rest: &str| npy(&root.join(format!("golden/ultraface_rfb320.astronaut.{rest}.npy")));
+    let model = Model::load(root.join("models/ultraface_rfb320.onnx")).unwrap();
+    let session = Session::new(support::device(), model, &CompileOptions::default()).unwrap();
+    let outputs = session.run(&[("input", &golden("in"))]).unwrap();
+    let scores = outputs["scores"].as_f32().unwrap();
+    let best = (0..scores.len() / 2).max_by(|&a, &b| scores[2 * a + 1].total_cmp(&scores[2 * b + 1])).unwrap();
+    let b = &outputs["boxes"].as_f32().unwrap()[4 * best..][..4];
+    // The photograph has 512 x 512 pixels.
+    let pixels: Vec<i32> = b.iter().map(|v| (v * 512.0).round() as i32).collect();
+    println!("ultraface: score {:.3}, box {pixels:?}", scores[2 * best + 1]);
+    for (at, expected) in pixels.iter().zip([180, 62, 268, 174]) {
+        assert!((at - expected).abs() <= 6, "{pixels:?}");
+    }
+}
+
+/// Height and width are open: a second size makes a second plan, and both are kept.
+#[test]
+fn text_detection_at_two_sizes() {
+    let root = close::shared().join("models");
+    if !root.exists() {
+        println!("{} is not there: text detection is not run at two sizes", root.display());
+        return;
+    }
+    let load = || Model::load(root.join("models/ppocr_det_en_v3.onnx")).unwrap();
+    let gpu = Session::new(support::device(), load(), &CompileOptions::default()).unwrap();
+    let cpu = Session::new(&convgpu::Device::cpu(), load(), &CompileOptions::default()).unwrap();
+    for [h, w] in [[64, 96], [96, 32], [64, 96]] {
+        let x = support::Rng(5).tensor(&[1, 3, h, w]);
+        let (a, b) = (gpu.run(&[("x", &x)]).unwrap(), cpu.run(&[("x", &x)]).unwrap());
+        assert_eq!(a.first().shape(), [h, w]);
+        close::check(a.first(), b.first()).unwrap();
+    }
+}

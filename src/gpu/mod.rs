@@ -4,5 +4,8 @@ pub mod adapter;
 pub mod caps;
 pub mod kernel;
 pub mod memory;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod profile;
 pub mod program;
 pub mod recording;
+pub mod roofline;

@@ -39,20 +39,31 @@ pub(crate) struct PipelineCache(Mutex<HashMap<PipelineKey, wgpu::ComputePipeline
 
 /// A recording bound to a device.
 pub struct Program {
-    gpu: Gpu,
+    pub(super) gpu: Gpu,
     buffers: Vec<Option<wgpu::Buffer>>,
-    run: Vec<Step>,
-    downloads: Vec<Range>,
+    pub(super) run: Vec<Step>,
+    pub(super) downloads: Vec<Range>,
     guards: Vec<Range>,
     pipelines: usize,
     /// Uploads and their submit belong together: another thread's run must not come between.
     order: Mutex<()>,
 }
 
-enum Step {
+#[derive(Clone)]
+pub(super) enum Step {
     Upload { slot: usize, to: Range },
     Dispatch { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, workgroups: [u32; 3] },
     Download { slot: usize, from: Range },
+}
+
+impl Step {
+    /// Puts a dispatch into a pass; what is no dispatch has no place there.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let Step::Dispatch { pipeline, bind_group, workgroups: [x, y, z] } = self else { return };
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, bind_group, &[]);
+        pass.dispatch_workgroups(*x, *y, *z);
+    }
 }
 
 /// The bytes of an upload: from the host, or already on the device.
@@ -168,7 +179,12 @@ impl Program {
     }
 
     /// Encodes and submits; when this returns the results are on their way to `sinks`, one a download.
-    async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[(&wgpu::Buffer, u64)]) -> Result<()> {
+    pub(super) async fn submit(
+        &self,
+        steps: &[Step],
+        sources: &[Source<'_>],
+        sinks: &[(&wgpu::Buffer, u64)],
+    ) -> Result<()> {
         let gpu = &self.gpu;
         gpu.check()?;
         let work = || {
@@ -184,12 +200,7 @@ impl Program {
                 }
             }
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            for step in steps {
-                let Step::Dispatch { pipeline, bind_group, workgroups: [x, y, z] } = step else { continue };
-                pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, bind_group, &[]);
-                pass.dispatch_workgroups(*x, *y, *z);
-            }
+            steps.iter().for_each(|step| step.encode(&mut pass));
             drop(pass);
             for step in steps {
                 let Step::Download { slot, from } = step else { continue };
@@ -210,7 +221,12 @@ impl Program {
     }
 
     /// Submits `steps` and reads `ranges` when they are done, in one copy to the host.
-    async fn read_after(&self, steps: &[Step], sources: &[Source<'_>], ranges: &[Range]) -> Result<Vec<Vec<u8>>> {
+    pub(super) async fn read_after(
+        &self,
+        steps: &[Step],
+        sources: &[Source<'_>],
+        ranges: &[Range],
+    ) -> Result<Vec<Vec<u8>>> {
         let mut offsets = vec![];
         let mut total = 0;
         for range in ranges {

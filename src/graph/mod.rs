@@ -11,6 +11,7 @@ use crate::tensor::Tensor;
 mod build;
 pub mod plan;
 pub mod rewrite;
+pub mod tuning;
 
 /// Index of a value in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

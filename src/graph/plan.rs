@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::tuning::Tuning;
 use super::{Graph, Node, ValueId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
@@ -25,6 +26,8 @@ pub struct PlanOptions {
     pub input_layouts: Vec<Layout>,
     /// Give every tensor a place of its own with a gap behind it: prefilled with NaNs and checked after every run.
     pub guarded: bool,
+    /// Measured choices; a node without one takes the best by the static order. `alternative` comes before it.
+    pub tuning: Option<Arc<Tuning>>,
 }
 
 /// What the planner decided.
@@ -61,6 +64,8 @@ pub struct PlannedNode {
     pub alternatives: usize,
     /// The layout that each input had when the choice was made.
     pub layouts: Vec<Layout>,
+    /// The chosen one.
+    pub chosen: Alternative,
 }
 
 /// Index into `Planner::places`.
@@ -155,6 +160,7 @@ impl Planner<'_> {
                 error_factor: chosen.error_factor,
                 alternatives,
                 layouts,
+                chosen,
             });
         }
         let mut outputs = vec![];
@@ -254,7 +260,8 @@ impl Planner<'_> {
             return Err(Error::unsupported(format!("no kernel of {} covers this case", node.op.name())));
         }
         let count = alternatives.len();
-        let pick = self.options.alternative.unwrap_or(0).min(count - 1);
+        let tuned = || self.options.tuning.as_ref().and_then(|t| t.pick(graph, node, &alternatives));
+        let pick = self.options.alternative.or_else(tuned).unwrap_or(0).min(count - 1);
         let chosen = alternatives.swap_remove(pick);
         self.emit(node, &chosen)?;
         Ok((chosen, count))

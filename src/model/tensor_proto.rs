@@ -64,9 +64,10 @@ pub(crate) fn read(proto: &TensorProto, directory: Option<&Path>) -> Result<Tens
     let data_type = proto.data_type.unwrap_or(0);
     dtype(data_type)?;
     let shape = shape(&proto.dims)?;
-    let Some(bytes) = shape.iter().try_fold(width(data_type), |a, &b| a.checked_mul(b)) else {
+    if shape.iter().try_fold(width(data_type), |a, &b| a.checked_mul(b.max(1))).is_none() {
         return Err(Error::file(format!("a tensor of shape {shape:?} exceeds the address space")));
-    };
+    }
+    let bytes = shape.iter().product::<usize>() * width(data_type);
     let raw = match (&proto.raw_data, proto.data_location == Some(EXTERNAL)) {
         (_, true) => Some(external(proto, bytes, directory)?),
         (raw, false) => raw.clone().filter(|raw| !raw.is_empty()),

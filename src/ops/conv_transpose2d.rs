@@ -65,8 +65,7 @@ impl ConvTranspose2d {
                 Error::shape(format!("the padding {:?} leaves nothing, or too much, for input {x:?}", self.padding))
             })
         };
-        let channels = || Error::shape(format!("{} groups of {} channels are too many", self.groups, weight[1]));
-        let oc = weight[1].checked_mul(self.groups).ok_or_else(channels)?;
+        let oc = weight[1].saturating_mul(self.groups);
         Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc, oh: extent(0)?, ow: extent(1)? })
     }
 

@@ -154,6 +154,11 @@ impl Alternative {
         }
         layouts.map(|layout| Alternative::in_layout(site, layout, run(layout))).into()
     }
+    /// What tells this way from the others of the same node: launches with their constants, and layouts.
+    pub fn signature(&self) -> String {
+        let launches: Vec<_> = self.run.iter().map(ToString::to_string).collect();
+        format!("{} {:?} -> {:?}", launches.join(" + "), self.inputs, self.outputs)
+    }
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
         self.run.iter().map(|l| l.kernel.name).collect::<Vec<_>>().join(" + ")
@@ -212,6 +217,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         softmax::KERNELS,
         strided::KERNELS,
         unary::KERNELS,
+        crate::gpu::roofline::KERNELS,
     ]
     .concat()
 }

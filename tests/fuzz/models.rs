@@ -84,7 +84,7 @@ fn exercise(rng: &mut Rng, graph: Graph) -> bool {
 }
 
 fn plan(graph: &Graph) -> bool {
-    let options = |alternative, guarded| PlanOptions { alternative, guarded };
+    let options = |alternative, guarded| PlanOptions { alternative, guarded, ..Default::default() };
     for options in [options(Some(1), false), options(Some(usize::MAX), true)] {
         let _ = Plan::new(graph, &Caps::webgpu_default(), &options);
     }

@@ -31,7 +31,7 @@ use convgpu::ops::split::Split;
 use convgpu::ops::tile::Tile;
 use convgpu::ops::unary::{Activation, Unary};
 use convgpu::session::evaluate_with_bounds;
-use convgpu::{DType, Data, Desc, Graph, Op, Tensor};
+use convgpu::{DType, Data, Desc, Graph, Layout, Op, Tensor};
 
 use super::mutate::{edge, pick};
 use super::support::Rng;
@@ -318,8 +318,11 @@ fn case_of(r: &mut Rng, op: impl Op + 'static, descs: Vec<Desc>) -> bool {
         graph.output(k.to_string(), *id);
     }
     let _ = graph.to_string();
-    for alternative in [Some(1), Some(usize::MAX)] {
-        let _ = Plan::new(&graph, &Caps::webgpu_default(), &PlanOptions { alternative, guarded: true });
+    let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+    let input_layouts: Vec<Layout> = descs.iter().map(layout).collect();
+    for (alternative, input_layouts) in [(None, input_layouts), (Some(1), vec![]), (Some(usize::MAX), vec![])] {
+        let options = PlanOptions { alternative, guarded: true, input_layouts, ..Default::default() };
+        let _ = Plan::new(&graph, &Caps::webgpu_default(), &options);
     }
     let planned = Plan::new(&graph, &Caps::webgpu_default(), &PlanOptions::default()).is_ok();
     let all = descs.iter().chain(outputs.iter().map(|&id| graph.desc(id)));

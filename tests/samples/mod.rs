@@ -1,5 +1,6 @@
 //! One small graph for every kernel: what the contract test plans.
 
+use convgpu::bench::{Copy, FmaChain};
 use convgpu::graph::{Graph, ValueId};
 use convgpu::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use convgpu::ops::batch_norm::{BatchNorm, BatchNormTraining};
@@ -104,5 +105,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(LpNormalize { axis: 1, p: 2 }, &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5000]]),
+        node(FmaChain { rounds: 2 }, &[&[3, 4]]),
+        node(Copy, &[&[3, 4]]),
     ]
 }

@@ -15,6 +15,7 @@ mod output;
 mod pixels;
 mod run;
 mod table;
+mod tune;
 mod verify;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ enum Command {
     Run(run::Args),
     Verify(verify::Args),
     Bench(bench::Args),
+    Tune(tune::Args),
     Ops(ops::Args),
 }
 
@@ -68,6 +70,7 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
         Command::Run(args) => run::run(&args, &cli.device),
         Command::Verify(args) => verify::run(&args, &cli.device),
         Command::Bench(args) => bench::run(&args, &cli.device),
+        Command::Tune(args) => tune::run(&args, &cli.device),
         Command::Ops(args) => ops::run(&args),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use convgpu::{CompileOptions, Compiled, Data, Tensor};
+use convgpu::{Compiled, Data, Tensor};
 use serde_json::json;
 
 use crate::console;
@@ -12,6 +12,7 @@ use crate::failure::Outcome;
 use crate::input::InputArgs;
 use crate::network::{self, Missing};
 use crate::output::{OutputArgs, Ranked};
+use crate::tune;
 
 /// Runs a network on .npy files or images
 #[derive(ClapArgs)]
@@ -22,6 +23,9 @@ pub struct Args {
     inputs: InputArgs,
     #[command(flatten)]
     output: OutputArgs,
+    /// Use the kernels that `convgpu tune` found fastest
+    #[arg(long)]
+    tuned: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -31,7 +35,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     let labels = args.output.labels()?;
     let network = network::bind(&args.model, &args.inputs, Missing::Refuse)?;
     let device = devices::open(device)?;
-    let compiled = Compiled::new(&device, network.graph.clone(), &CompileOptions::default())?;
+    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, args.tuned))?;
     let outputs = compiled.run(&network.inputs())?;
     let files = args.output.write(&outputs, args.inputs.pixels.bgr)?;
     let results = outputs.0.iter().zip(&files).map(|((name, tensor), file)| {

@@ -3,13 +3,16 @@
 use super::operators::Operator;
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
+use crate::ops::binary::BinaryKind;
 use crate::ops::unary::{Activation, Unary};
+use crate::shape::DType;
+use crate::tensor::Tensor;
 
 /// What PyTorch takes for infinity in softplus; ONNX has no threshold.
 const NO_THRESHOLD: f32 = f32::INFINITY;
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new("Abs", &[], |i, n| unary(i, n, Activation::Abs)),
+    Operator::new("Abs", &[], abs),
     Operator::new("Ceil", &[], |i, n| unary(i, n, Activation::Ceil)),
     Operator::new("Celu", &["alpha"], |i, n| unary(i, n, Activation::Celu { alpha: n.float("alpha", 1.0)? })),
     Operator::new("Elu", &["alpha"], |i, n| unary(i, n, Activation::Elu { alpha: n.float("alpha", 1.0)? })),
@@ -22,7 +25,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("LeakyRelu", &["alpha"], leaky_relu),
     Operator::new("Log", &[], |i, n| unary(i, n, Activation::Log)),
     Operator::new("Mish", &[], |i, n| unary(i, n, Activation::Mish)),
-    Operator::new("Neg", &[], |i, n| unary(i, n, Activation::Neg)),
+    Operator::new("Neg", &[], neg),
     Operator::new("Reciprocal", &[], |i, n| unary(i, n, Activation::Reciprocal)),
     Operator::new("Relu", &[], |i, n| unary(i, n, Activation::Relu)),
     Operator::new("Round", &[], |i, n| unary(i, n, Activation::Round)),
@@ -39,6 +42,26 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 fn unary(import: &mut Import, node: &NodeView, f: Activation) -> Result<Vec<Val>> {
     Ok(vec![import.apply(Unary(f), &[node.input(0)?])?])
+}
+
+/// `0 - x` of integers.
+fn neg(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    if x.dtype() == DType::F32 {
+        return unary(import, node, Activation::Neg);
+    }
+    let zero = import.cast(&Tensor::scalar(0.0).into(), x.dtype())?;
+    Ok(vec![import.binary(BinaryKind::Sub, &zero, x)?])
+}
+
+/// `max(x, -x)` of integers.
+fn abs(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    if x.dtype() == DType::F32 {
+        return unary(import, node, Activation::Abs);
+    }
+    let negative = neg(import, node)?.swap_remove(0);
+    Ok(vec![import.binary(BinaryKind::Maximum, x, &negative)?])
 }
 
 fn gelu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {

@@ -41,7 +41,7 @@ fn identity(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 
 /// The input and a mask that keeps everything; training mode is random, so it is refused unless nothing is dropped.
 /// <https://onnx.ai/onnx/operators/onnx__Dropout.html>
-fn dropout(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+fn dropout(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let number = |k: usize, none: f64| node.host(k).map_or(none, |t| t.to_f64s().first().copied().unwrap_or(none));
     if node.opset >= 12 && number(2, 0.0) != 0.0 && number(1, 0.5) != 0.0 {
@@ -50,9 +50,9 @@ fn dropout(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     if !node.gives(1) {
         return Ok(vec![x.clone()]);
     }
-    let n = x.shape().iter().product();
-    let mask = if node.opset >= 10 { Tensor::of(x.shape(), vec![true; n]) } else { Tensor::full(x.shape(), 1.0) };
-    Ok(vec![x.clone(), mask.into()])
+    let one = if node.opset >= 10 { Tensor::of([], vec![true]) } else { Tensor::scalar(1.0) };
+    let mask = import.expand(&one.into(), x.shape())?;
+    Ok(vec![x.clone(), mask])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__Shape.html>

@@ -5,6 +5,7 @@ use super::node_view::{axes, counts};
 use super::operators::Operator;
 use super::{Import, NodeView, Val, checked_numel};
 use crate::error::{Error, Result};
+use crate::ops::Op;
 use crate::ops::concat::Concat;
 use crate::ops::expand::Expand;
 use crate::ops::gather::Gather;
@@ -36,8 +37,8 @@ impl Import<'_> {
     /// Axes in another order: output axis `i` is input axis `order[i]`.
     pub fn permute(&mut self, x: &Val, order: &[usize]) -> Result<Val> {
         let op = Permute { order: order.to_vec() };
-        if order.len() == x.rank() && op.only_moves_ones(x.shape()) {
-            let shape: Vec<_> = order.iter().map(|&k| x.shape()[k]).collect();
+        let shape = op.outputs(&[x.desc()])?.swap_remove(0).shape;
+        if op.only_moves_ones(x.shape()) {
             return self.reshape(x, &shape);
         }
         self.apply(op, &[x])
@@ -48,9 +49,25 @@ impl Import<'_> {
         if x.shape() == shape {
             return Ok(x.clone());
         }
-        checked_numel(shape)?;
-        self.apply(Expand { shape: shape.to_vec() }, &[x])
+        let n = checked_numel(shape)?;
+        match x.known() {
+            Some(one) if one.numel() == 1 && x.rank() <= shape.len() && self.afford(n) => {
+                Ok(filled(one, shape, n).into())
+            }
+            _ => self.apply(Expand { shape: shape.to_vec() }, &[x]),
+        }
     }
+}
+
+/// `n` times the only element: what `Expand` gives, at the speed of memory.
+fn filled(one: &Tensor, shape: &[usize], n: usize) -> Tensor {
+    let data: Data = match one.data() {
+        Data::F32(v) => vec![v[0]; n].into(),
+        Data::I32(v) => vec![v[0]; n].into(),
+        Data::I64(v) => vec![v[0]; n].into(),
+        Data::Bool(v) => vec![v[0]; n].into(),
+    };
+    Tensor::of(shape, data)
 }
 
 fn concat(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
@@ -205,7 +222,7 @@ fn pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 /// `start, start + delta, ..` up to but not including `limit`. <https://onnx.ai/onnx/operators/onnx__Range.html>
-fn range(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let [start, limit, delta] = [node.input(0)?, node.input(1)?, node.input(2)?];
     let tensors = [start, limit, delta].map(|v| v.known().expect("the table says they are known"));
     if tensors.iter().any(|t| t.numel() != 1 || t.dtype() != tensors[0].dtype()) {
@@ -217,6 +234,9 @@ fn range(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         return Err(Error::argument(format!("Range from {start} to {limit} in steps of {delta} does not end")));
     }
     let n = checked_numel(&[steps.max(0.0) as usize])?;
+    if !import.afford(n) {
+        return Err(Error::unsupported(format!("Range of {n} elements")));
+    }
     let at = |k: usize| start + k as f64 * delta;
     let data: Data = match tensors[0].data() {
         Data::F32(_) => (0..n).map(|k| at(k) as f32).collect::<Vec<_>>().into(),

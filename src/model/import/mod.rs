@@ -113,6 +113,7 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
+        checked_numel(&desc.shape).map_err(|e| Error::new(e.kind(), format!("the input {name}: {e}")))?;
         let value = match value {
             Some(tensor) => tensor.clone().into(),
             None => Val::Computed(import.graph.input(*name, desc.clone())?, desc.clone()),
@@ -244,11 +245,14 @@ impl Import<'_> {
         let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
         let handled = made + inputs.iter().map(Tensor::numel).sum::<usize>();
         let little_work = op.flops(&descs, &outputs) <= FOLDED_FLOPS.max(4 * handled as u64);
-        let folds = little_work && made <= self.budget;
-        if folds && !op.is_view() {
-            self.budget -= made;
-        }
-        Ok(folds)
+        Ok(little_work && (op.is_view() || self.afford(made)))
+    }
+
+    /// Takes so many elements out of the budget for known results, if it has them.
+    pub fn afford(&mut self, elements: usize) -> bool {
+        let rest = self.budget.checked_sub(elements);
+        self.budget = rest.unwrap_or(self.budget);
+        rest.is_some()
     }
 
     /// The value in the graph.
@@ -280,7 +284,7 @@ impl Import<'_> {
 /// The number of elements.
 ///
 /// # Errors
-/// There are 2^31 or more, which no device can index.
+/// There are 2^31 or more, which no device can index, or would be if no extent were 0.
 fn checked_numel(shape: &[usize]) -> Result<usize> {
     shape::checked_numel(shape)
         .ok_or_else(|| Error::unsupported(format!("a tensor of shape {shape:?} has 2^31 elements or more")))

@@ -1,0 +1,31 @@
+// y = u + v: u and v start as x and x + 1 and go through 8 rounds steps z = a z + b each. With a = b = 1 and integers:
+// y = 2 x + 1 + 16 rounds, exactly. What the ALUs give at most: 8 independent chains an invocation, no memory to speak of.
+//   x, y: count4 vec4s
+// One invocation: one vec4. a and b come from the params, so that no compiler can shorten the chain.
+
+struct Params { count4: u32, rounds: u32, a: f32, b: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    if i >= p.count4 { return; }
+    let a = vec4<f32>(p.a);
+    let b = vec4<f32>(p.b);
+    var u = x[i];
+    var v = u + 1.0;
+    for (var round = 0u; round < p.rounds; round++) {
+        u = fma(u, a, b); v = fma(v, a, b);
+        u = fma(u, a, b); v = fma(v, a, b);
+        u = fma(u, a, b); v = fma(v, a, b);
+        u = fma(u, a, b); v = fma(v, a, b);
+        u = fma(u, a, b); v = fma(v, a, b);
+        u = fma(u, a, b); v = fma(v, a, b);
+        u = fma(u, a, b); v = fma(v, a, b);
+        u = fma(u, a, b); v = fma(v, a, b);
+    }
+    y[i] = u + v;
+}

@@ -1,0 +1,99 @@
+//! One operator with inputs: what is checked and timed.
+
+use crate::error::Result;
+use crate::graph::{Graph, Node};
+use crate::ops::Op;
+use crate::shape::Layout;
+use crate::tensor::Tensor;
+use crate::verify::{Way, isolate};
+
+/// A graph of one node, every input of the graph named by its position among the node's, and the values of all of them.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What tables call it.
+    pub name: String,
+    /// The graph.
+    pub graph: Graph,
+    /// The node's inputs, constants included.
+    pub values: Vec<Tensor>,
+    /// Floating-point operations of a run.
+    pub flops: u64,
+    /// The fewest bytes that a run moves: every input and output once, four bytes an element.
+    pub bytes: u64,
+    /// The layout that each of the node's inputs has before; row-major where there are fewer.
+    pub layouts: Vec<Layout>,
+    /// Only kernels whose names start with this are timed: part of an operator.
+    pub only: Option<&'static str>,
+}
+
+impl Case {
+    /// An operator on these values; those from position `variable` on are constants, packed before any run.
+    ///
+    /// # Errors
+    /// The values do not fit the operator.
+    pub fn new(name: impl Into<String>, op: impl Op + 'static, values: Vec<Tensor>, variable: usize) -> Result<Case> {
+        let mut graph = Graph::new();
+        let mut ids = vec![];
+        for (k, t) in values.iter().enumerate() {
+            let id = if k < variable {
+                graph.input(k.to_string(), t.desc())
+            } else {
+                graph.constant(k.to_string(), t.clone())
+            };
+            ids.push(id?);
+        }
+        let name = name.into();
+        for (k, id) in graph.add(name.clone(), op, &ids)?.into_iter().enumerate() {
+            graph.output(k.to_string(), id);
+        }
+        Ok(Case::of(name, graph, values))
+    }
+
+    /// A node of a network whose inputs have these layouts, on its constants and on random numbers for the rest.
+    ///
+    /// # Errors
+    /// An input of the node is not f32.
+    pub fn of_node(graph: &Graph, node: &Node, layouts: &[Layout]) -> Result<Case> {
+        let value = |(k, id): (usize, &crate::graph::ValueId)| match graph.constant_of(*id) {
+            Some(tensor) => tensor.clone(),
+            None => random(graph.shape(*id), k as u64),
+        };
+        let values = node.inputs.iter().enumerate().map(value).collect();
+        let case = Case::of(node.name.clone(), isolate(graph, node)?, values);
+        Ok(Case { layouts: layouts.to_vec(), ..case })
+    }
+
+    fn of(name: String, graph: Graph, values: Vec<Tensor>) -> Case {
+        let elements: usize =
+            values.iter().map(Tensor::numel).sum::<usize>() + graph.outputs().map(|(_, d)| d.numel()).sum::<usize>();
+        Case { name, flops: graph.flops(), bytes: 4 * elements as u64, graph, values, layouts: vec![], only: None }
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.graph.nodes()[0]
+    }
+
+    /// An alternative of the node.
+    pub fn way(&self, alternative: usize) -> Way {
+        Way { alternative: Some(alternative), layouts: self.layouts.clone() }
+    }
+
+    /// What a run is given.
+    pub fn inputs(&self) -> Vec<(&str, &Tensor)> {
+        let value = |name: &str| &self.values[name.parse::<usize>().expect("inputs are named by position")];
+        self.graph.inputs().map(|(name, _)| (name, value(name))).collect()
+    }
+}
+
+/// Numbers in [-1, 1), the same every time (splitmix64: Steele et al., Fast Splittable Pseudorandom Number Generators).
+pub fn random(shape: &[usize], seed: u64) -> Tensor {
+    let mut state = seed.wrapping_mul(0xd134_2543_de82_ef95);
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    Tensor::of(shape.to_vec(), (0..shape.iter().product()).map(|_| next()).collect::<Vec<f32>>())
+}

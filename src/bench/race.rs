@@ -1,0 +1,95 @@
+//! Several ways to do one thing, timed in turn so that what drifts hits all alike.
+
+use std::time::{Duration, Instant};
+
+use super::case::Case;
+use super::samples::Samples;
+use crate::device::Device;
+use crate::error::Result;
+use crate::gpu::recording::Dispatch;
+use crate::session::{CompileOptions, Compiled};
+
+/// A sample of a short kernel repeats it for about this long, so that no clock is too coarse for it.
+const SAMPLE_SECONDS: f64 = 5e-3;
+/// At most this often: a command buffer is not endless.
+const MAX_REPEATS: f64 = 1000.0;
+
+/// Who needs this many times the time asked for is slow enough for fewer samples.
+const SLOW: f64 = 5.0;
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Every contestant is timed until its samples add up to this much.
+    pub time: Duration,
+    /// And at least this often.
+    pub samples: usize,
+    /// At most this many alternatives of a case are measured, in the static order.
+    pub ways: usize,
+}
+
+/// One way of computing a case on a device.
+pub struct Contestant<'a> {
+    compiled: Compiled,
+    case: &'a Case,
+    repeats: usize,
+    /// Seconds of the kernels, conversions between layouts left out.
+    pub kernel: Samples,
+    /// Seconds of a whole call: upload, conversions, kernels, readback.
+    pub call: Samples,
+}
+
+impl<'a> Contestant<'a> {
+    /// Compiles an alternative of the case, runs it once, and finds how often a sample must repeat it.
+    ///
+    /// # Errors
+    /// The device lacks memory, is lost, or is the reference.
+    pub async fn new(device: &Device, case: &'a Case, alternative: usize) -> Result<Contestant<'a>> {
+        let options = CompileOptions { rewrite: false, plan: case.way(alternative).plan(&case.graph) };
+        let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
+        compiled.run_async(&case.inputs()).await?;
+        let (kernel, call) = (Samples::default(), Samples::default());
+        let mut made = Contestant { compiled, case, repeats: 1, kernel, call };
+        let once = made.time_kernel().await?;
+        made.repeats = (SAMPLE_SECONDS / once).clamp(1.0, MAX_REPEATS) as usize;
+        Ok(made)
+    }
+
+    async fn time_kernel(&self) -> Result<f64> {
+        let wanted = |d: &Dispatch| !is_conversion(d) && self.case.only.is_none_or(|k| d.kernel.name.starts_with(k));
+        self.compiled.repeat_async(wanted, self.repeats).await
+    }
+
+    async fn sample(&mut self) -> Result<()> {
+        let seconds = self.time_kernel().await?;
+        self.kernel.push(seconds);
+        let begin = Instant::now();
+        self.compiled.run_async(&self.case.inputs()).await?;
+        self.call.push(begin.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    fn is_done(&self, effort: &Effort) -> bool {
+        let spent = self.kernel.total() * self.repeats as f64 + self.call.total();
+        let time = effort.time.as_secs_f64();
+        let enough = self.call.0.len() >= effort.samples || spent >= SLOW * time;
+        enough && spent >= time && !self.call.0.is_empty()
+    }
+}
+
+fn is_conversion(d: &Dispatch) -> bool {
+    ["to_channels_last", "to_row_major"].contains(&d.kernel.name)
+}
+
+/// Takes a sample of each contestant in turn until all have enough.
+///
+/// # Errors
+/// The device is lost.
+pub async fn race(contestants: &mut [Contestant<'_>], effort: &Effort) -> Result<()> {
+    while contestants.iter().any(|c| !c.is_done(effort)) {
+        for c in contestants.iter_mut().filter(|c| !c.is_done(effort)) {
+            c.sample().await?;
+        }
+    }
+    Ok(())
+}

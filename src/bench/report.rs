@@ -1,0 +1,192 @@
+//! Every case through every alternative: checked, then timed against the others.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::case::{Case, random};
+use super::race::{Contestant, Effort, race};
+use super::roofline::{Ceilings, Copy};
+use super::samples::Samples;
+use crate::device::Device;
+use crate::error::Result;
+use crate::session::{CompileOptions, Compiled};
+use crate::verify::{Expected, alternatives, check_against};
+
+/// What measuring found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The device.
+    pub device: String,
+    /// What it gives at most.
+    pub ceilings: Ceilings,
+    /// The cases, in order.
+    pub cases: Vec<CaseReport>,
+}
+
+/// One case.
+#[derive(Clone, Debug)]
+pub struct CaseReport {
+    /// The case's name.
+    pub name: String,
+    /// Floating-point operations of a run.
+    pub flops: u64,
+    /// The fewest bytes that a run moves.
+    pub bytes: u64,
+    /// The alternatives, in the static order: without tuning the first is taken.
+    pub ways: Vec<Measured>,
+    /// A copy kernel that moves as many bytes, timed in turn with the ways; for cases bound by memory.
+    pub copy: Option<Samples>,
+}
+
+/// One alternative of a case.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Its kernels.
+    pub kernels: String,
+    /// The largest ratio of error to bound.
+    pub worst: f64,
+    /// Why it was not timed: its result is wrong, or it did not run.
+    pub failure: Option<String>,
+    /// Seconds to compile it and run it for the first time on a newly opened device.
+    pub first: f64,
+    /// Seconds of the kernels alone.
+    pub kernel: Samples,
+    /// Seconds of a whole call, upload and readback included.
+    pub call: Samples,
+}
+
+/// Measures cases on the device that `open` opens; a new one for every first run. `compare_with_copy` tells the cases
+/// bound by memory. `progress` is told what is measured next.
+///
+/// # Errors
+/// The device is the reference or is lost. A wrong kernel is no error: the report says it.
+pub async fn measure(
+    open: &dyn Fn() -> Result<Device>,
+    cases: &[(Case, bool)],
+    effort: &Effort,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Report> {
+    let device = open()?;
+    progress("ceilings");
+    let ceilings = Ceilings::measure(&device, effort).await?;
+    let mut reports = vec![];
+    for (case, compare_with_copy) in cases {
+        progress(&case.name);
+        reports.push(measure_case(&device, open, case, *compare_with_copy, effort).await?);
+    }
+    Ok(Report { device: device.to_string(), ceilings, cases: reports })
+}
+
+async fn measure_case(
+    device: &Device,
+    open: &dyn Fn() -> Result<Device>,
+    case: &Case,
+    compare_with_copy: bool,
+    effort: &Effort,
+) -> Result<CaseReport> {
+    let expected = Expected::of(case.node(), &case.values)?;
+    let mut ways = vec![];
+    for k in 0..alternatives(device, &case.graph, case.node())?.min(effort.ways) {
+        let mut way = check(device, case, &expected, k).await;
+        if way.failure.is_none() {
+            way.first = first_run(&open()?, case, k).await?;
+        }
+        ways.push(way);
+    }
+    let copy = Case::new("copy", Copy, vec![random(&[(case.bytes as usize / 32 * 4).max(4)], 0)], 1)?;
+    let mut contestants = vec![];
+    for (k, _) in ways.iter().enumerate().filter(|(_, w)| w.failure.is_none()) {
+        contestants.push(Contestant::new(device, case, k).await?);
+    }
+    if compare_with_copy {
+        contestants.push(Contestant::new(device, &copy, 0).await?);
+    }
+    race(&mut contestants, effort).await?;
+    let copy = if compare_with_copy { contestants.pop().map(|c| c.kernel) } else { None };
+    for (way, c) in ways.iter_mut().filter(|w| w.failure.is_none()).zip(contestants) {
+        (way.kernel, way.call) = (c.kernel, c.call);
+    }
+    Ok(CaseReport { name: case.name.clone(), flops: case.flops, bytes: case.bytes, ways, copy })
+}
+
+/// An alternative of which nothing is known but whether it is right.
+async fn check(device: &Device, case: &Case, expected: &Expected, alternative: usize) -> Measured {
+    let (kernel, call) = (Samples::default(), Samples::default());
+    let way = Measured { kernels: format!("#{alternative}"), worst: 0.0, failure: None, first: f64::NAN, kernel, call };
+    match check_against(device, &case.graph, &case.values, expected, &case.way(alternative)).await {
+        Err(e) => Measured { failure: Some(e.to_string()), ..way },
+        Ok(checked) => {
+            let worst = checked.comparisons.iter().map(|c| c.worst).fold(0.0, f64::max);
+            let failure = checked.comparisons.iter().find(|c| !c.ok()).map(ToString::to_string);
+            Measured { kernels: checked.kernels, worst, failure, ..way }
+        }
+    }
+}
+
+async fn first_run(device: &Device, case: &Case, alternative: usize) -> Result<f64> {
+    let options = CompileOptions { rewrite: false, plan: case.way(alternative).plan(&case.graph) };
+    let begin = Instant::now();
+    let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
+    compiled.run_async(&case.inputs()).await?;
+    Ok(begin.elapsed().as_secs_f64())
+}
+
+impl Report {
+    /// Whether every alternative of every case is right.
+    pub fn ok(&self) -> bool {
+        self.cases.iter().flat_map(|c| &c.ways).all(|w| w.failure.is_none())
+    }
+}
+
+impl CaseReport {
+    /// The position of the alternative whose kernels were fastest; `None` if none is right.
+    pub fn fastest(&self) -> Option<usize> {
+        let timed = self.ways.iter().enumerate().filter(|(_, w)| w.failure.is_none());
+        timed.min_by(|a, b| a.1.kernel.median().total_cmp(&b.1.kernel.median())).map(|(k, _)| k)
+    }
+    /// Floating-point operations a second of an alternative's kernels.
+    pub fn flop_rate(&self, way: &Measured) -> f64 {
+        self.flops as f64 / way.kernel.median()
+    }
+    /// Bytes a second of an alternative's kernels, counting the fewest that must move.
+    pub fn byte_rate(&self, way: &Measured) -> f64 {
+        self.bytes as f64 / way.kernel.median()
+    }
+    /// How many times as long as a copy of the same bytes an alternative takes.
+    pub fn copy_ratio(&self, way: &Measured) -> Option<f64> {
+        self.copy.as_ref().map(|copy| way.kernel.median() / copy.median())
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, ceilings: &Ceilings) -> fmt::Result {
+        for (k, w) in self.ways.iter().enumerate() {
+            let taken = if k == 0 { '*' } else { ' ' };
+            let fastest = if self.fastest() == Some(k) { '<' } else { ' ' };
+            let label = format!("{:<20} {taken}{fastest}", self.name);
+            if let Some(failure) = &w.failure {
+                writeln!(f, "{label} {}: WRONG: {}", w.kernels, failure.lines().next().unwrap_or_default())?;
+                continue;
+            }
+            let (flops, bytes) = (self.flop_rate(w), self.byte_rate(w));
+            write!(f, "{label} {:>9.3} {:>9.3}", w.kernel.median() * 1e3, w.kernel.p95() * 1e3)?;
+            write!(f, " {:>9.2} {:>6.1}%", flops / 1e9, 100.0 * flops / ceilings.flops)?;
+            write!(f, " {:>8.2} {:>6.1}%", bytes / 1e9, 100.0 * bytes / ceilings.bytes)?;
+            let ratio = self.copy_ratio(w).map_or("-".to_owned(), |r| format!("{r:.2}"));
+            write!(f, " {ratio:>6} {:>9.3} {:>9.1}", w.call.median() * 1e3, w.first * 1e3)?;
+            writeln!(f, " {:>9.1e}  {}", w.worst, w.kernels)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ceilings { flops, bytes } = self.ceilings;
+        writeln!(f, "{}", self.device)?;
+        writeln!(f, "measured ceilings: {:.1} GFLOP/s, {:.2} GB/s", flops / 1e9, bytes / 1e9)?;
+        writeln!(f, "* taken without tuning, < fastest; times are of the kernels but for call and first\n")?;
+        write!(f, "{:<23} {:>9} {:>9}", "case", "median ms", "p95 ms")?;
+        write!(f, " {:>9} {:>7} {:>8} {:>7}", "GFLOP/s", "of ALU", "GB/s", "of copy")?;
+        writeln!(f, " {:>6} {:>9} {:>9} {:>9}  kernels", "copies", "call ms", "first ms", "err/bound")?;
+        self.cases.iter().try_for_each(|c| c.write(f, &self.ceilings))
+    }
+}

@@ -1,0 +1,120 @@
+//! What an adapter gives at most: the rates of two kernels that do nothing else (Williams, Waterman and Patterson,
+//! Roofline, 2009).
+
+use super::case::Case;
+use super::race::{Contestant, Effort, race};
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, Launch, params};
+use crate::gpu::roofline;
+use crate::ops::{Alternative, Op, Site};
+use crate::reference::gamma;
+use crate::shape::Desc;
+use crate::tensor::Tensor;
+use crate::verify::{Expected, check_against};
+
+/// `y = u + v`, `u` and `v` being x and x + 1 after `8 rounds` additions of 1, each a fused multiply-add.
+///
+/// Input: x, f32, a multiple of 4 elements. Output: y, shaped like x. Integers are exact.
+#[derive(Clone, Debug)]
+pub struct FmaChain {
+    /// Eight steps each.
+    pub rounds: usize,
+}
+
+/// `y = x`, through a kernel.
+///
+/// Input: x, f32, a multiple of 4 elements. Output: y, shaped like x.
+#[derive(Clone, Debug)]
+pub struct Copy;
+
+fn like_input(op: &dyn Op, inputs: &[Desc]) -> Result<Vec<Desc>> {
+    match inputs {
+        [x] if *x == Desc::f32(x.shape.clone()) && x.numel().is_multiple_of(4) => Ok(vec![x.clone()]),
+        _ => Err(Error::shape(format!("{} takes one f32 tensor of a multiple of 4 elements", op.name()))),
+    }
+}
+
+impl Op for FmaChain {
+    fn name(&self) -> &'static str {
+        "fma_chain"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        like_input(self, inputs)
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![inputs[0].map(|x| (2.0 * f64::from(x) + 1.0 + 16.0 * self.rounds as f64) as f32)])
+    }
+    /// A sum of `16 rounds + 3` terms in some order.
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let terms = 16 * self.rounds;
+        let bound = |x: &f32| (gamma(terms + 3) * (2.0 * f64::from(x.abs()) + 1.0 + terms as f64)) as f32;
+        Ok(vec![inputs[0].f32s().iter().map(bound).collect()])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let count4 = site.inputs[0].numel() / 4;
+        let params = params!(count4, rounds: self.rounds, a: 1.0f32, b: 1.0f32);
+        let launch = Launch::flat(&roofline::FMA, count4, params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        (inputs[0].numel() * 2 * 8 * self.rounds * 2) as u64
+    }
+}
+
+impl Op for Copy {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        like_input(self, inputs)
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(inputs.to_vec())
+    }
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; inputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let count4 = site.inputs[0].numel() / 4;
+        let launch = Launch::flat(&roofline::COPY, count4, params!(count4));
+        let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+/// The measured ceilings of a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Ceilings {
+    /// Floating-point operations a second of chains of fused multiply-adds.
+    pub flops: f64,
+    /// Bytes a second, read and written, of a copy larger than the caches.
+    pub bytes: f64,
+}
+
+impl Ceilings {
+    /// Measures them, after both kernels have been seen to be right.
+    ///
+    /// # Errors
+    /// The device is the reference, is lost, or computes them wrongly.
+    pub async fn measure(device: &Device, effort: &Effort) -> Result<Ceilings> {
+        let software = device.gpu().is_some_and(|gpu| gpu.caps().software);
+        let integers = |n: usize| Tensor::of(vec![n], (0..n).map(|i| (i % 1021) as f32).collect::<Vec<_>>());
+        let (chains, words) = if software { (1 << 17, 1 << 22) } else { (1 << 22, 1 << 25) };
+        let fma = Case::new("fma", FmaChain { rounds: 64 }, vec![integers(chains)], 1)?;
+        let copy = Case::new("copy", Copy, vec![integers(words)], 1)?;
+        let mut rates = vec![];
+        for (case, work) in [(&fma, fma.flops), (&copy, copy.bytes)] {
+            let expected = Expected::of(case.node(), &case.values)?;
+            let checked = check_against(device, &case.graph, &case.values, &expected, &case.way(0)).await?;
+            checked.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop))?;
+            let mut alone = [Contestant::new(device, case, 0).await?];
+            race(&mut alone, effort).await?;
+            rates.push(work as f64 / alone[0].kernel.median());
+        }
+        Ok(Ceilings { flops: rates[0], bytes: rates[1] })
+    }
+}

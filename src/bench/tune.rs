@@ -1,0 +1,115 @@
+//! Choosing kernels by measurement: opt-in, per adapter, among those that are right on the very shape.
+
+use super::case::Case;
+use super::race::{Contestant, Effort, race};
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::graph::plan::{Plan, PlanOptions, PlannedNode};
+use crate::graph::rewrite::rewrite;
+use crate::graph::tuning::Tuning;
+use crate::graph::{Graph, Node};
+use crate::verify::{Expected, check_against};
+
+/// Operators with kernels worth choosing between.
+const TUNED: &[&str] = &["conv2d", "conv_transpose2d", "matmul"];
+
+/// What was found for one kind of node.
+#[derive(Clone, Debug)]
+pub struct Tuned {
+    /// The first node of the kind.
+    pub node: String,
+    /// Kernels of the static choice.
+    pub fixed: String,
+    /// Seconds of the static choice, median.
+    pub fixed_seconds: f64,
+    /// Kernels of the fastest; the static choice's own if that is the fastest.
+    pub best: String,
+    /// Seconds of the fastest, median.
+    pub best_seconds: f64,
+    /// Candidates left out because their result was wrong.
+    pub wrong: usize,
+}
+
+/// Times the candidates of every convolution and matrix product of a network, and adds the winners to `tuning`.
+///
+/// A candidate wants its tensors in the same layouts as the static choice does in the network's plan: whether another
+/// layout pays depends on the neighbours, not on the node. `progress` is told the node measured next.
+///
+/// # Errors
+/// The device is the reference or is lost.
+pub async fn tune(
+    device: &Device,
+    graph: &Graph,
+    effort: &Effort,
+    tuning: &mut Tuning,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Vec<Tuned>> {
+    let gpu = device.gpu().ok_or_else(|| Error::argument("the reference has no kernels to choose from"))?;
+    let mut rewritten = graph.clone();
+    rewrite(&mut rewritten);
+    let planned = Plan::new(&rewritten, gpu.caps(), &PlanOptions::default())?;
+    let mut found = vec![];
+    let mut seen = std::collections::HashSet::new();
+    for (node, plan) in rewritten.nodes().iter().zip(&planned.nodes) {
+        let key = Tuning::key(&rewritten, node);
+        if plan.alternatives < 2 || !TUNED.contains(&node.op.name()) || !seen.insert(key.clone()) {
+            continue;
+        }
+        progress(&node.name);
+        let (tuned, signature) = tune_node(device, &rewritten, node, plan, effort).await?;
+        match signature {
+            Some(signature) => drop(tuning.choices.insert(key, signature)),
+            None => drop(tuning.choices.remove(&key)),
+        }
+        found.push(tuned);
+    }
+    Ok(found)
+}
+
+/// The candidates of one node in turn, and the signature of the fastest if it is not the static choice.
+async fn tune_node(
+    device: &Device,
+    graph: &Graph,
+    node: &Node,
+    planned: &PlannedNode,
+    effort: &Effort,
+) -> Result<(Tuned, Option<String>)> {
+    let case = Case::of_node(graph, node, &planned.layouts)?;
+    let fixed = &planned.chosen;
+    let expected = Expected::of(node, &case.values)?;
+    let caps = device.gpu().expect("checked by the caller").caps();
+    let mut candidates = vec![];
+    let mut wrong = 0;
+    for k in 0.. {
+        let plan = Plan::new(&case.graph, caps, &case.way(k).plan(&case.graph))?.nodes.remove(0);
+        if k >= plan.alternatives {
+            break;
+        }
+        if (&plan.chosen.inputs, &plan.chosen.outputs) != (&fixed.inputs, &fixed.outputs) {
+            continue;
+        }
+        match check_against(device, &case.graph, &case.values, &expected, &case.way(k)).await {
+            Ok(c) if c.comparisons.iter().all(|c| c.ok()) => candidates.push((k, plan.chosen)),
+            Err(e) if e.kind() == crate::error::ErrorKind::DeviceLost => return Err(e),
+            _ => wrong += 1,
+        }
+    }
+    let mut contestants = vec![];
+    for (k, _) in &candidates {
+        contestants.push(Contestant::new(device, &case, *k).await?);
+    }
+    race(&mut contestants, effort).await?;
+    let seconds: Vec<f64> = contestants.iter().map(|c| c.kernel.median()).collect();
+    let none = || Error::new(crate::error::ErrorKind::Check, "no kernel is right").at(node.name.clone());
+    let best = (0..seconds.len()).min_by(|&a, &b| seconds[a].total_cmp(&seconds[b])).ok_or_else(none)?;
+    let first = candidates.iter().position(|(_, a)| a.signature() == fixed.signature());
+    let tuned = Tuned {
+        node: node.name.clone(),
+        fixed: fixed.kernels(),
+        fixed_seconds: first.map_or(f64::NAN, |i| seconds[i]),
+        best: candidates[best].1.kernels(),
+        best_seconds: seconds[best],
+        wrong,
+    };
+    Ok((tuned, (first != Some(best)).then(|| candidates[best].1.signature())))
+}

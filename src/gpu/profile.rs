@@ -1,0 +1,227 @@
+//! How long dispatches take: by the device's own clock (timestamp queries) where it has one, else by the host's.
+//!
+//! A profiling run puts every dispatch into a pass of its own; a normal run is one pass and knows nothing of this.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::adapter::Gpu;
+use super::memory::Pooled;
+use super::program::{Program, Source, Step};
+use super::recording::Recording;
+use crate::error::Result;
+
+/// Most timestamps in one query set, two a dispatch.
+const MAX_QUERIES: usize = 4096;
+
+/// What measured a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The device's: the kernels alone.
+    Device,
+    /// The host's, one submission a dispatch: what submitting costs is included.
+    Host,
+}
+
+/// One dispatch of a run.
+#[derive(Clone, Debug)]
+pub struct DispatchTime {
+    /// The node it works for.
+    pub node: String,
+    /// Its kernel.
+    pub kernel: &'static str,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Where the time of one profiling run went.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// What measured the dispatches.
+    pub clock: Clock,
+    /// The dispatches, in order.
+    pub dispatches: Vec<DispatchTime>,
+    /// The run on the host's clock, from the upload to the last byte read back.
+    pub total: f64,
+}
+
+impl Profile {
+    /// What the dispatches leave of the total: upload, readback, encoding, the gaps between passes.
+    pub fn other(&self) -> f64 {
+        self.total - self.dispatches.iter().map(|d| d.seconds).sum::<f64>()
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |seconds: f64| if self.total > 0.0 { 100.0 * seconds / self.total } else { 0.0 };
+        writeln!(f, "{:<34} {:<26} {:>10} {:>7}", "node", "kernel", "ms", "share")?;
+        let mut row = |node: &str, kernel: &str, seconds: f64| {
+            writeln!(f, "{node:<34} {kernel:<26} {:>10.4} {:>6.1}%", seconds * 1e3, share(seconds))
+        };
+        for d in &self.dispatches {
+            row(&d.node, d.kernel, d.seconds)?;
+        }
+        row("other", "(upload, readback, gaps)", self.other())?;
+        row("total", "", self.total)?;
+        match self.clock {
+            Clock::Device => writeln!(f, "one pass a dispatch, on the device's clock"),
+            Clock::Host => writeln!(f, "one submission a dispatch, on the host's clock: submitting is included"),
+        }
+    }
+}
+
+impl Program {
+    /// One run with every dispatch timed; `recording` is the one the program was made from.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub async fn profile(&self, recording: &Recording, sources: &[Source<'_>]) -> Result<Profile> {
+        let of = |wanted: fn(&Step) -> bool| self.run.iter().filter(|s| wanted(s)).cloned().collect::<Vec<_>>();
+        let begin = Instant::now();
+        self.submit(&of(|s| matches!(s, Step::Upload { .. })), sources, &[]).await?;
+        let mut seconds = vec![];
+        for steps in of(is_dispatch).chunks(MAX_QUERIES / 2) {
+            seconds.extend(self.time_each(steps).await?);
+        }
+        self.read_after(&of(|s| matches!(s, Step::Download { .. })), &[], &self.downloads).await?;
+        let total = begin.elapsed().as_secs_f64();
+        let named = |(d, seconds): (&super::recording::Dispatch, f64)| DispatchTime {
+            node: d.node.clone(),
+            kernel: d.kernel.name,
+            seconds,
+        };
+        let dispatches = recording.dispatches().zip(seconds).map(named).collect();
+        Ok(Profile { clock: self.gpu.clock(), dispatches, total })
+    }
+
+    /// Seconds of the dispatches that `wanted` says, once: the mean of `repeats` in one pass on what lies in memory
+    /// since the last run. Nothing is uploaded or read back.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub async fn repeat(&self, wanted: &[bool], repeats: usize) -> Result<f64> {
+        let dispatches = self.run.iter().filter(|s| is_dispatch(s));
+        let once: Vec<Step> = dispatches.zip(wanted).filter(|(_, w)| **w).map(|(s, _)| s.clone()).collect();
+        let repeats = repeats.max(1);
+        let all: Vec<Step> = std::iter::repeat_n(&once, repeats).flatten().cloned().collect();
+        let seconds = match self.gpu.clock() {
+            Clock::Device => self.time_passes(&[&all]).await?[0],
+            Clock::Host => self.time_submission(&all).await?,
+        };
+        Ok(seconds / repeats as f64)
+    }
+
+    async fn time_each(&self, steps: &[Step]) -> Result<Vec<f64>> {
+        if self.gpu.clock() == Clock::Device {
+            return self.time_passes(&steps.chunks(1).collect::<Vec<_>>()).await;
+        }
+        let mut seconds = vec![];
+        for step in steps.chunks(1) {
+            seconds.push(self.time_submission(step).await?);
+        }
+        Ok(seconds)
+    }
+
+    async fn time_submission(&self, steps: &[Step]) -> Result<f64> {
+        self.gpu.wait()?;
+        let begin = Instant::now();
+        self.submit(steps, &[], &[]).await?;
+        self.gpu.wait()?;
+        Ok(begin.elapsed().as_secs_f64())
+    }
+
+    /// Seconds of every pass, all in one submission.
+    async fn time_passes(&self, passes: &[&[Step]]) -> Result<Vec<f64>> {
+        let gpu = &self.gpu;
+        gpu.check()?;
+        let stamps = Stamps::new(gpu, passes.len()).await?;
+        let work = || {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            for (i, steps) in passes.iter().enumerate() {
+                let mut pass = encoder.begin_compute_pass(&stamps.pass(i));
+                steps.iter().for_each(|step| step.encode(&mut pass));
+            }
+            stamps.resolve(&mut encoder);
+            gpu.queue().submit([encoder.finish()]);
+        };
+        gpu.guarded(work).await?;
+        stamps.seconds(gpu).await
+    }
+}
+
+fn is_dispatch(step: &Step) -> bool {
+    matches!(step, Step::Dispatch { .. })
+}
+
+impl Gpu {
+    /// What times this device's dispatches.
+    pub(crate) fn clock(&self) -> Clock {
+        if self.caps().timestamps { Clock::Device } else { Clock::Host }
+    }
+}
+
+/// The timestamps of one submission: the begin and the end of every pass, in nanoseconds times the queue's period.
+struct Stamps {
+    set: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+    staging: Pooled,
+    passes: usize,
+}
+
+impl Stamps {
+    async fn new(gpu: &Gpu, passes: usize) -> Result<Stamps> {
+        let bytes = (passes * 16) as u64;
+        let set = wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count: 2 * passes as u32 };
+        Ok(Stamps {
+            set: gpu.guarded(|| gpu.device().create_query_set(&set)).await?,
+            resolved: gpu
+                .buffer("timestamps", bytes, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC)
+                .await?,
+            staging: gpu.staging_buffer(bytes).await?,
+            passes,
+        })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.passes as u64 * 16
+    }
+
+    fn pass(&self, i: usize) -> wgpu::ComputePassDescriptor<'_> {
+        wgpu::ComputePassDescriptor {
+            label: None,
+            timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                query_set: &self.set,
+                beginning_of_pass_write_index: Some(2 * i as u32),
+                end_of_pass_write_index: Some(2 * i as u32 + 1),
+            }),
+        }
+    }
+
+    fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.resolve_query_set(&self.set, 0..2 * self.passes as u32, &self.resolved, 0);
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, self.staging.buffer(), 0, self.bytes());
+    }
+
+    async fn seconds(&self, gpu: &Gpu) -> Result<Vec<f64>> {
+        let bytes = gpu.read(&self.staging, self.bytes()).await?;
+        let ticks: Vec<u64> =
+            bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("8 bytes"))).collect();
+        let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
+        Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_add_up_to_the_total() {
+        let d = |seconds| DispatchTime { node: "conv".to_owned(), kernel: "conv2d_direct", seconds };
+        let profile = Profile { clock: Clock::Device, dispatches: vec![d(0.25), d(0.5)], total: 1.0 };
+        assert_eq!(profile.other(), 0.25);
+        let text = profile.to_string();
+        assert!(text.contains("other") && text.contains("25.0%") && text.contains("100.0%"), "{text}");
+    }
+}
