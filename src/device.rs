@@ -58,6 +58,14 @@ impl Device {
         self.gpu().map(Gpu::info)
     }
 
+    /// Loses the device on purpose, for tests: every later call on it is an error.
+    #[doc(hidden)]
+    pub fn destroy(&self) {
+        if let Some(gpu) = self.gpu() {
+            gpu.destroy();
+        }
+    }
+
     pub(crate) fn gpu(&self) -> Option<&Gpu> {
         match &self.0 {
             Kind::Gpu(gpu) => Some(gpu),

@@ -12,6 +12,7 @@ use crate::gpu::recording::Dispatch;
 use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
+use crate::ops;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -377,7 +378,7 @@ fn key_of(value: &Option<Tensor>) -> Option<Vec<u64>> {
 /// One node on the reference, epilogue included.
 pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let own = &inputs[..node.own_inputs()];
-    let mut outputs = node.op.reference(own).map_err(|e| e.at(node.name.clone()))?;
+    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
     if !node.epilogue.is_none() {
         outputs[0] = node.epilogue.apply(inputs, &outputs[0], &vec![0.0; outputs[0].numel()]).0;
     }
@@ -387,8 +388,8 @@ pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
 /// One node on the reference with the error bound of every output element, epilogue included.
 pub fn evaluate_with_bounds(node: &Node, inputs: &[Tensor]) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
     let own = &inputs[..node.own_inputs()];
-    let mut outputs = node.op.reference(own).map_err(|e| e.at(node.name.clone()))?;
-    let mut bounds = node.op.bounds(own, &outputs)?;
+    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
+    let mut bounds = ops::bounds(&*node.op, own, &outputs)?;
     (outputs[0], bounds[0]) = node.epilogue.apply(inputs, &outputs[0], &bounds[0]);
     Ok((outputs, bounds))
 }

@@ -50,6 +50,10 @@ impl Desc {
     pub fn numel(&self) -> usize {
         self.shape.iter().product()
     }
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.shape.contains(&0)
+    }
     /// The number of axes.
     pub fn rank(&self) -> usize {
         self.shape.len()
@@ -85,6 +89,16 @@ pub enum Layout {
     RowMajor,
     /// Axis 1 (channels) moved last and padded to a multiple of 4: `[N, spatial.., C4 * 4]`. Padding lanes hold 0.
     ChannelsLast,
+}
+
+/// The largest element count of a tensor: flat indices are 32-bit in the kernels.
+pub const MAX_ELEMENTS: usize = 1 << 31;
+
+/// The number of elements, if a device can index them: the extents other than 0 multiply to less than 2^31, so that
+/// strides of an empty tensor fit, too.
+pub fn checked_numel(shape: &[usize]) -> Option<usize> {
+    let reach = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b.max(1)))?;
+    (reach < MAX_ELEMENTS).then(|| numel(shape))
 }
 
 /// The number of elements of a shape.

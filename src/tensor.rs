@@ -87,6 +87,11 @@ impl Tensor {
     pub fn scalar(value: f32) -> Tensor {
         Tensor::of([], vec![value])
     }
+    /// The tensor of a description that holds no elements.
+    pub(crate) fn empty(desc: &Desc) -> Tensor {
+        debug_assert!(desc.is_empty());
+        Tensor::from_device_bytes(desc, &[])
+    }
     /// Extents, outermost first.
     pub fn shape(&self) -> &[usize] {
         &self.shape

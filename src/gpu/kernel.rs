@@ -118,13 +118,15 @@ pub enum Scalar {
     I32(i32),
     /// WGSL `f32`.
     F32(f32),
+    /// A size that does not fit a WGSL `u32`: [`Launch::check`] refuses it.
+    TooLarge(usize),
 }
 
 impl Scalar {
     /// The WGSL name of the type.
     pub fn wgsl_type(self) -> &'static str {
         match self {
-            Scalar::U32(_) => "u32",
+            Scalar::U32(_) | Scalar::TooLarge(_) => "u32",
             Scalar::I32(_) => "i32",
             Scalar::F32(_) => "f32",
         }
@@ -134,6 +136,7 @@ impl Scalar {
             Scalar::U32(v) => v,
             Scalar::I32(v) => v as u32,
             Scalar::F32(v) => v.to_bits(),
+            Scalar::TooLarge(_) => u32::MAX,
         }
     }
 }
@@ -143,10 +146,9 @@ impl From<u32> for Scalar {
         Scalar::U32(v)
     }
 }
-/// Sizes are checked against [`MAX_ELEMENTS`] when a graph is built, so they fit.
 impl From<usize> for Scalar {
     fn from(v: usize) -> Scalar {
-        Scalar::U32(v as u32)
+        u32::try_from(v).map_or(Scalar::TooLarge(v), Scalar::U32)
     }
 }
 impl From<i32> for Scalar {
@@ -159,9 +161,6 @@ impl From<f32> for Scalar {
         Scalar::F32(v)
     }
 }
-
-/// The largest element count of a tensor: flat indices are 32-bit in the kernels.
-pub const MAX_ELEMENTS: usize = 1 << 31;
 
 /// The params of a launch: the fields of the kernel's uniform struct, in order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -291,8 +290,12 @@ impl Launch {
         self.consts.push((name, value));
         self
     }
-    /// Refuses a grid that no device takes.
+    /// Refuses what no device takes: a parameter of more than 32 bits, a grid that is too large.
     pub(crate) fn check(&self) -> Result<()> {
+        if let Some((name, value)) = self.params.0.iter().find(|(_, v)| matches!(v, Scalar::TooLarge(_))) {
+            let text = format!("kernel {}: {name} = {value:?} exceeds 32 bits", self.kernel.name);
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
         match self.workgroups.iter().find(|&&n| n > 65_535) {
             Some(n) => Err(Error::new(
                 ErrorKind::Unsupported,

@@ -50,9 +50,19 @@ impl Drop for Pooled {
     }
 }
 
+/// The size of the buffer for so many bytes: four steps an octave, so that tensors of many sizes share buffers and at
+/// most a fifth of one is unused; 1 KiB at least.
+fn size_class(bytes: u64) -> u64 {
+    let bytes = bytes.max(1024);
+    bytes.next_multiple_of(1 << (bytes.ilog2() - 2))
+}
+
 impl Gpu {
     async fn pooled(&self, usage: wgpu::BufferUsages, bytes: u64) -> Result<Pooled> {
-        let bytes = bytes.next_multiple_of(256).max(256);
+        let bytes = match size_class(bytes) {
+            class if class <= self.caps().max_buffer_bytes => class,
+            _ => bytes.next_multiple_of(256),
+        };
         let home = self.pool().0.clone();
         let reused = {
             let mut shelf = home.lock().unwrap_or_else(|e| e.into_inner());

@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::gpu::kernel::MAX_ELEMENTS;
 use crate::ops::{Epilogue, Op};
-use crate::shape::Desc;
+use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
 
 mod build;
@@ -61,8 +60,7 @@ impl Graph {
     }
 
     fn value(&mut self, name: String, desc: Desc, constant: Option<Tensor>) -> Result<ValueId> {
-        let elements = desc.shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
-        if elements.is_none_or(|n| n >= MAX_ELEMENTS) {
+        if checked_numel(&desc.shape).is_none() {
             return Err(Error::unsupported(format!("{desc} has 2^31 elements or more")).at(name));
         }
         self.values.push(Value { name, desc, constant });
@@ -152,7 +150,8 @@ impl Graph {
     }
     /// Floating-point operations of one run; a multiply-add counts as two.
     pub fn flops(&self) -> u64 {
-        self.nodes.iter().map(|n| n.op.flops(&self.descs(&n.inputs), &self.descs(&n.outputs))).sum()
+        let of = |n: &Node| n.op.flops(&self.descs(&n.inputs), &self.descs(&n.outputs));
+        self.nodes.iter().map(of).fold(0, u64::saturating_add)
     }
     pub(crate) fn descs(&self, ids: &[ValueId]) -> Vec<Desc> {
         ids.iter().map(|&i| self.values[i.0].desc.clone()).collect()

@@ -68,6 +68,11 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
         let in_file = |e: &dyn fmt::Display| Error::file(format!("{}: {e}", path.display()));
+        // A directory gives no bytes, a device may give bytes without end.
+        let metadata = std::fs::metadata(path).map_err(|e| in_file(&e))?;
+        if !metadata.is_file() {
+            return Err(in_file(if metadata.is_dir() { &"a directory, not a file" } else { &"a device, not a file" }));
+        }
         let bytes = std::fs::read(path).map_err(|e| in_file(&e))?;
         let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,

@@ -2,10 +2,10 @@
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAX_ELEMENTS, MAXIMUM, POOL_BIN, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_BIN, kernel, params};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
 use crate::reference::{TINY, gamma};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
 static FLAT: Kernel = kernel!("adaptive_pool2d", INDEX, MAXIMUM, POOL_BIN);

@@ -191,14 +191,9 @@ impl Op for Conv2d {
         if x.rank() != 4 || w.rank() != 4 {
             return Err(Error::shape("the input must be [n, c, h, w] and the weight [oc, ic / groups, kh, kw]"));
         }
-        if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 || w.shape[2..].contains(&0) {
-            return Err(Error::argument("stride, dilation, groups and kernel size must be at least 1"));
-        }
-        if !self.window(&w.shape).is_addressable() {
-            return Err(Error::argument(format!("the window {self:?} over {:?} is too large", w.shape)));
-        }
+        super::window::check(&self.window(&w.shape), &x.shape)?;
         let g = self.groups;
-        if !w.shape[0].is_multiple_of(g) || x.shape[1] != w.shape[1].saturating_mul(g) {
+        if !w.shape[0].is_multiple_of(g) || Some(x.shape[1]) != w.shape[1].checked_mul(g) || g == 0 {
             let text = format!("{} input channels in {g} groups do not fit the weight {:?}", x.shape[1], w.shape);
             return Err(Error::shape(text));
         }

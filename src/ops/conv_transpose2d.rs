@@ -1,6 +1,7 @@
 //! `conv_transpose2d`: the transpose of a two-dimensional convolution, which enlarges an image.
 
 use super::conv2d::Window;
+use super::window::MAX_EXTENT;
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, kernel, params};
@@ -59,9 +60,9 @@ impl ConvTranspose2d {
         let extent = |axis: usize| {
             let (before, after) = window.pads(axis);
             let scattered = x[2 + axis].checked_sub(1).map(|last| last * self.stride[axis] + window.span(axis));
-            let whole = scattered.and_then(|s| (s + self.output_padding[axis]).checked_sub(before + after));
-            whole.filter(|&o| o > 0).ok_or_else(|| {
-                Error::shape(format!("the padding {:?} leaves nothing of the output for input {x:?}", self.padding))
+            let whole = scattered.and_then(|s| s.checked_add(self.output_padding[axis])?.checked_sub(before + after));
+            whole.filter(|o| (1..=MAX_EXTENT).contains(o)).ok_or_else(|| {
+                Error::shape(format!("the padding {:?} leaves nothing, or too much, for input {x:?}", self.padding))
             })
         };
         let oc = weight[1].saturating_mul(self.groups);
@@ -152,13 +153,8 @@ impl Op for ConvTranspose2d {
         if x.rank() != 4 || w.rank() != 4 {
             return Err(Error::shape("the input must be [n, c, h, w] and the weight [ic, oc / groups, kh, kw]"));
         }
-        if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 || w.shape[2..].contains(&0) {
-            return Err(Error::argument("stride, dilation, groups and kernel size must be at least 1"));
-        }
-        if !self.window(&w.shape).is_addressable() || self.output_padding.iter().any(|&n| n >= 1 << 16) {
-            return Err(Error::argument(format!("the window {self:?} over {:?} is too large", w.shape)));
-        }
-        if !x.shape[1].is_multiple_of(self.groups) || x.shape[1] != w.shape[0] {
+        super::window::check(&self.window(&w.shape), &x.shape)?;
+        if self.groups == 0 || !x.shape[1].is_multiple_of(self.groups) || x.shape[1] != w.shape[0] {
             let text =
                 format!("{} input channels in {} groups do not fit the weight {:?}", x.shape[1], self.groups, w.shape);
             return Err(Error::shape(text));

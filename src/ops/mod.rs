@@ -46,6 +46,7 @@ pub mod split;
 mod strided;
 pub mod tile;
 pub mod unary;
+mod window;
 
 pub use epilogue::Epilogue;
 
@@ -161,6 +162,25 @@ impl Alternative {
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
         self.run.iter().map(|l| l.kernel.name).collect::<Vec<_>>().join(" + ")
+    }
+}
+
+/// What an operator gives on the reference. Where every output is empty nothing is computed: the loops of a reference
+/// may be long even so.
+pub(crate) fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
+    let outputs = op.outputs(&descs)?;
+    match outputs.iter().all(Desc::is_empty) {
+        true => Ok(outputs.iter().map(Tensor::empty).collect()),
+        false => op.reference(inputs),
+    }
+}
+
+/// The bounds of what [`evaluate`] gave.
+pub(crate) fn bounds(op: &dyn Op, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    match outputs.iter().all(|t| t.numel() == 0) {
+        true => Ok(vec![vec![]; outputs.len()]),
+        false => op.bounds(inputs, outputs),
     }
 }
 

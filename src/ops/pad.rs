@@ -2,10 +2,10 @@
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAX_ELEMENTS, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pad::PadMode;
 use crate::reference::pad::sources;
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
 static PAD: Kernel = kernel!("pad", INDEX);

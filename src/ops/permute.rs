@@ -17,9 +17,15 @@ pub struct Permute {
 }
 
 impl Permute {
+    fn is_order_of(&self, rank: usize) -> bool {
+        let mut sorted = self.order.clone();
+        sorted.sort_unstable();
+        sorted.into_iter().eq(0..rank)
+    }
+
     /// Whether for an input of this shape the elements stay in their order: only axes of extent 1 move.
     pub fn only_moves_ones(&self, shape: &[usize]) -> bool {
-        self.order.iter().filter(|&&axis| shape.get(axis) != Some(&1)).is_sorted()
+        self.is_order_of(shape.len()) && self.order.iter().filter(|&&axis| shape[axis] != 1).is_sorted()
     }
 }
 
@@ -30,9 +36,7 @@ impl Op for Permute {
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
-        let mut sorted = self.order.clone();
-        sorted.sort_unstable();
-        if !sorted.into_iter().eq(0..x.rank()) {
+        if !self.is_order_of(x.rank()) {
             return Err(Error::argument(format!("{:?} is no order of the {} axes of {x}", self.order, x.rank())));
         }
         let shape: Vec<_> = self.order.iter().map(|&axis| x.shape[axis]).collect();

@@ -99,9 +99,6 @@ struct Pooling {
     output: [usize; 2],
 }
 
-/// Window attributes are bounded so that positions in a padded image fit 32 bits.
-const MAX_ATTRIBUTE: usize = u16::MAX as usize;
-
 impl Pooling {
     fn new(op: &dyn Op, window: Window, ceil_mode: bool, x: &Desc) -> Result<Pooling> {
         let &[n, c, ih, iw] = &x.shape[..] else {
@@ -110,15 +107,8 @@ impl Pooling {
         if x.dtype != DType::F32 {
             return Err(Error::unsupported(format!("{} of {x} (f32 only)", op.name())));
         }
-        let Window { kernel, stride, padding, dilation } = window;
-        if [kernel, stride, dilation].iter().flatten().any(|v| !(1..=MAX_ATTRIBUTE).contains(v)) {
-            return Err(Error::argument(format!(
-                "kernel {kernel:?}, stride {stride:?} and dilation {dilation:?} must be from 1 to {MAX_ATTRIBUTE}"
-            )));
-        }
-        if padding.iter().any(|&v| v > MAX_ATTRIBUTE) {
-            return Err(Error::argument(format!("padding {padding:?} must be at most {MAX_ATTRIBUTE}")));
-        }
+        super::window::check(&window, &x.shape)?;
+        let Window { kernel, padding, dilation, .. } = window;
         if ih == 0 || iw == 0 {
             return Err(Error::shape("the image has no pixels"));
         }

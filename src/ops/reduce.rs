@@ -47,6 +47,9 @@ fn extent(dims: &[(usize, usize)]) -> usize {
 
 /// Every offset that the dimensions reach, in row-major order.
 fn offsets(dims: &[(usize, usize)]) -> Vec<usize> {
+    if extent(dims) == 0 {
+        return vec![];
+    }
     dims.iter().fold(vec![0], |all, &(extent, stride)| {
         all.iter().flat_map(|&at| (0..extent).map(move |k| at + k * stride)).collect()
     })

@@ -2,7 +2,7 @@
 
 use super::{Alternative, Op, Site};
 use crate::error::{Error, Result};
-use crate::shape::{Desc, numel};
+use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.reshape.html>, the shape already resolved (no -1).
@@ -18,7 +18,7 @@ impl Op for Reshape {
     }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         super::expect_inputs(self, inputs, 1..=1)?;
-        if numel(&self.shape) != inputs[0].numel() {
+        if checked_numel(&self.shape) != Some(inputs[0].numel()) {
             return Err(Error::shape(format!("{} cannot become {:?}", inputs[0], self.shape)));
         }
         Ok(vec![Desc::new(self.shape.clone(), inputs[0].dtype)])

@@ -17,6 +17,9 @@ pub(super) const KERNELS: &[&Kernel] = &[&RESIZE, &RESIZE_C4];
 /// The most taps an output may have along an axis: antialiasing needs that many when it shrinks much.
 const MAX_TAPS: usize = 1 << 12;
 
+/// The most taps of all outputs along an axis together: they are a table of 8 bytes each, made before the first run.
+const MAX_TABLE: usize = 1 << 21;
+
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html>,
 /// <https://onnx.ai/onnx/operators/onnx__Resize.html>
 ///
@@ -130,6 +133,10 @@ impl Op for Resize2d {
         }
         if self.axes(&inputs[0].shape).iter().any(|a| a.tap_count() > MAX_TAPS) {
             let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TAPS} taps an axis");
+            return Err(Error::unsupported(text));
+        }
+        if self.axes(&inputs[0].shape).iter().any(|a| a.outputs.saturating_mul(a.tap_count()) > MAX_TABLE) {
+            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TABLE} weights an axis");
             return Err(Error::unsupported(text));
         }
         Ok(vec![Desc::f32([n, c, oh, ow])])

@@ -96,9 +96,10 @@ impl Walk {
 /// # Errors
 /// More than 8 axes remain after merging.
 pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset: usize) -> Result<Vec<Alternative>> {
+    // A walk of no elements may have any extents and strides.
+    let (dims, strides, offset) = if dims.contains(&0) { (&[0][..], vec![0], 0) } else { (dims, strides, offset) };
     let walk = Walk::new(dims, &[strides]);
     let count: usize = dims.iter().product();
-    let offset = if count == 0 { 0 } else { offset };
     let params = walk.params(
         params!(count, offset: offset as i32),
         ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"],

@@ -16,13 +16,6 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether positions in a padded image fit 31 bits, as kernels compute them: steps and pads below 2^16, the span
-    /// below 2^30.
-    pub fn is_addressable(&self) -> bool {
-        let steps = [self.stride, self.dilation].into_iter().flatten().chain(self.padding);
-        let span = |axis: usize| self.dilation[axis].checked_mul(self.kernel[axis]).is_some_and(|n| n < 1 << 30);
-        steps.into_iter().all(|n| n < 1 << 16) && span(0) && span(1)
-    }
     /// The extent of the image that one window spans: dilation (kernel - 1) + 1.
     pub fn span(&self, axis: usize) -> usize {
         self.dilation[axis] * (self.kernel[axis] - 1) + 1

@@ -52,6 +52,9 @@ pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound
     Ok(Bound { graph, inputs: tensors.into_iter().filter(used).collect() })
 }
 
+/// Elements of an input that is made up: 1 GiB.
+const MOST_INVENTED: usize = 1 << 28;
+
 /// A repeatable tensor for an input of known shape; an open batch is 1.
 fn invent(input: &Declared) -> Outcome<Tensor> {
     let open = || Failure::call(format!("the input {} needs --input: its shape or type is open", input.name));
@@ -63,7 +66,7 @@ fn invent(input: &Declared) -> Outcome<Tensor> {
     let shape = dims.iter().enumerate().map(extent).collect::<Option<Vec<usize>>>().ok_or_else(open)?;
     // The high bits of a Weyl sequence through a multiplicative hash (Knuth, TAOCP 6.4).
     let value = |i: usize| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1u64 << 24) as f32;
-    let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).filter(|&n| n < 1 << 31);
+    let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).filter(|&n| n <= MOST_INVENTED);
     let count = count.ok_or_else(|| Failure::call(format!("the input {} is too large: {shape:?}", input.name)))?;
     Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?)
 }

@@ -44,14 +44,24 @@ fn parse(bytes: &[u8]) -> Outcome<Tensor> {
     Ok(Tensor::new(shape, data)?)
 }
 
-/// Whether the product of the extents fits: the crate multiplies them unchecked.
+/// The text that describes the array, if the file is as long as it says: the crate makes room for it unchecked.
+fn header(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.get(8..)?;
+    let (length, rest) = match bytes[6] {
+        1 => rest.split_first_chunk().map(|(n, rest)| (usize::from(u16::from_le_bytes(*n)), rest))?,
+        _ => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest))?,
+    };
+    rest.get(..length)
+}
+
+/// Whether the product of the extents other than 0 fits: the crate multiplies them unchecked, in any order.
 fn shape_is_sane(bytes: &[u8]) -> bool {
-    let end = bytes.len().min(1 << 16);
-    let text = String::from_utf8_lossy(&bytes[..end]);
+    let Some(header) = header(bytes) else { return false };
+    let text = String::from_utf8_lossy(header);
     let Some((_, rest)) = text.split_once("'shape':") else { return false };
     let extents = rest.split([')', '}']).next().unwrap_or_default();
     let numbers = extents.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
-    numbers.map(|n| n.parse::<u64>().ok()).try_fold(1u64, |a, n| a.checked_mul(n?)).is_some()
+    numbers.map(|n| n.parse::<u64>().ok()).try_fold(1u64, |a, n| a.checked_mul(n?.max(1))).is_some()
 }
 
 fn elements(bytes: &[u8], kind: TypeChar, size: usize, big: bool) -> Option<Data> {

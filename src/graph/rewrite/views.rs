@@ -2,6 +2,7 @@
 
 use super::{Answer, Links, op_as, redirect};
 use crate::graph::Graph;
+use crate::ops;
 use crate::ops::permute::Permute;
 use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
@@ -9,6 +10,9 @@ use crate::tensor::Tensor;
 
 /// Results larger than this are left to the device: folding them would only trade work for memory.
 const LARGEST_FOLD: usize = 1 << 22;
+
+/// Work beyond this is left to the device, which does it once.
+const MOST_FLOPS: u64 = 1 << 26;
 
 /// A node whose inputs are all constants.
 pub(super) fn fold_constants(graph: &mut Graph, _: &Links, i: usize) -> Answer {
@@ -21,7 +25,10 @@ pub(super) fn fold_constants(graph: &mut Graph, _: &Links, i: usize) -> Answer {
     if node.outputs.iter().any(|&o| graph.desc(o).numel() > LARGEST_FOLD) {
         return Answer::Declined("the result is large");
     }
-    let Ok(results) = node.op.reference(&inputs) else { return Answer::Declined("the reference refuses it") };
+    if node.op.flops(&graph.descs(&node.inputs), &graph.descs(&node.outputs)) > MOST_FLOPS {
+        return Answer::Declined("it is much work");
+    }
+    let Ok(results) = ops::evaluate(&*node.op, &inputs) else { return Answer::Declined("the reference refuses it") };
     for (id, tensor) in node.outputs.clone().into_iter().zip(results) {
         graph.values[id.0].constant = Some(tensor);
     }

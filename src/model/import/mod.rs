@@ -8,12 +8,11 @@ use std::collections::{HashMap, HashSet};
 use super::onnx::Model;
 use super::proto::NodeProto;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::kernel::MAX_ELEMENTS;
 use crate::graph::{Graph, ValueId};
-use crate::ops::Op;
 use crate::ops::reshape::Reshape;
+use crate::ops::{self, Op};
 use crate::session::Given;
-use crate::shape::{DType, Desc};
+use crate::shape::{self, DType, Desc};
 use crate::tensor::{Data, Tensor};
 
 mod activation;
@@ -35,8 +34,8 @@ mod window;
 pub(super) use node_view::NodeView;
 use operators::{Operator, table};
 
-/// Elements that the known results of one model may take together: 1 GiB of floats.
-const FOLDED_ELEMENTS: usize = 1 << 28;
+/// Elements that the known results of one model may take together, beyond a few for each that it holds itself.
+const FOLDED_ELEMENTS: usize = 1 << 22;
 
 /// Floating-point operations that computing a known result here may take, beyond a few an element.
 const FOLDED_FLOPS: u64 = 1 << 24;
@@ -109,8 +108,8 @@ pub(crate) struct Import<'m> {
 /// The network that `model` is for these inputs.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let names = model.constants.iter().map(|(name, t)| (address(t), name.as_str())).collect();
-    let mut import =
-        Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), budget: FOLDED_ELEMENTS };
+    let budget = FOLDED_ELEMENTS + 4 * model.parameters();
+    let mut import = Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), budget };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
@@ -151,9 +150,14 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     Ok(without_dead_nodes(import.graph))
 }
 
-/// One error for everything that is unsupported.
+/// One error for everything that is unsupported, or as much of it as a person reads.
 fn unsupported(problems: &[String]) -> Error {
-    Error::unsupported(format!("not supported: {}", problems.join("; ")))
+    let shown = &problems[..problems.len().min(100)];
+    let more = match problems.len() - shown.len() {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    Error::unsupported(format!("not supported: {}{more}", shown.join("; ")))
 }
 
 /// Drops nodes that no output depends on: they served shapes, which are known now.
@@ -224,7 +228,7 @@ impl Import<'_> {
         if let Some(tensors) = known
             && self.folds(&op, &tensors)?
         {
-            return Ok(op.reference(&tensors)?.into_iter().map(Val::Known).collect());
+            return Ok(ops::evaluate(&op, &tensors)?.into_iter().map(Val::Known).collect());
         }
         let ids = inputs.iter().map(|v| self.id(v)).collect::<Result<Vec<_>>>()?;
         let outputs = self.graph.add(self.node.clone(), op, &ids)?;
@@ -282,7 +286,6 @@ impl Import<'_> {
 /// # Errors
 /// There are 2^31 or more, which no device can index, or would be if no extent were 0.
 fn checked_numel(shape: &[usize]) -> Result<usize> {
-    let most = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b.max(1))).filter(|&n| n < MAX_ELEMENTS);
-    most.ok_or_else(|| Error::unsupported(format!("a tensor of shape {shape:?} has 2^31 elements or more")))?;
-    Ok(shape.iter().product())
+    shape::checked_numel(shape)
+        .ok_or_else(|| Error::unsupported(format!("a tensor of shape {shape:?} has 2^31 elements or more")))
 }

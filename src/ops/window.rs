@@ -1,0 +1,29 @@
+//! What the operators with a moving window refuse. Not an operator of its own.
+
+use crate::error::{Error, Result};
+use crate::reference::conv2d::Window;
+
+/// A window's attributes are at most this.
+const MAX_ATTRIBUTE: usize = u16::MAX as usize;
+
+/// Images are at most this long with their padding, so that the positions of taps, also of a last window that hangs
+/// over the end, fit 31 bits.
+pub(super) const MAX_EXTENT: usize = 1 << 30;
+
+/// An error unless positions in the padded image `[.., ih, iw]` can be computed in 32 bits.
+pub(super) fn check(window: &Window, image: &[usize]) -> Result<()> {
+    let Window { kernel, stride, padding, dilation } = *window;
+    if [kernel, stride, dilation].iter().flatten().any(|v| !(1..=MAX_ATTRIBUTE).contains(v)) {
+        return Err(Error::argument(format!(
+            "kernel {kernel:?}, stride {stride:?} and dilation {dilation:?} must be from 1 to {MAX_ATTRIBUTE}"
+        )));
+    }
+    if padding.iter().any(|&v| v > MAX_ATTRIBUTE) {
+        return Err(Error::argument(format!("padding {padding:?} must be at most {MAX_ATTRIBUTE}")));
+    }
+    let long = |axis: usize| image[2 + axis] + window.pads(axis).0 + window.pads(axis).1 > MAX_EXTENT;
+    if long(0) || long(1) {
+        return Err(Error::unsupported(format!("an image of {image:?}, padded by {padding:?}, is too large (2^30)")));
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! A model file from its bytes to an answer.
+
+use convgpu::gpu::caps::Caps;
+use convgpu::graph::plan::{Plan, PlanOptions};
+use convgpu::graph::rewrite::rewrite;
+use convgpu::model::onnx::{Dim, ValueInfo};
+use convgpu::session::{CompileOptions, Compiled, Given, Network};
+use convgpu::{DType, Data, Desc, Device, Graph, Model, Tensor};
+
+use super::mutate::edge;
+use super::support::Rng;
+
+/// Multiplications and elements of a graph that is run.
+const FLOPS: u64 = 1 << 22;
+const ELEMENTS: usize = 1 << 18;
+
+/// Reads, binds, plans, and runs on the reference if it is small; whether there was a model to do so with.
+pub fn survives(seed: u64, file: &[u8]) -> bool {
+    let mut rng = Rng(seed ^ 0x5eed);
+    let model = match Model::from_bytes(file) {
+        Ok(model) => model,
+        Err(e) => {
+            assert!(!e.to_string().is_empty());
+            return false;
+        }
+    };
+    let _ = (format!("{model:?}"), model.parameters(), model.operators(), model.outputs());
+    let bound = model.graph(&given(&mut rng, &model, false)).is_ok_and(|graph| exercise(&mut rng, graph));
+    let _ = model.graph(&given(&mut rng, &model, true)).is_ok_and(|graph| exercise(&mut rng, graph));
+    bound
+}
+
+/// Descriptions for the inputs: as the file declares them with small numbers where it leaves them open, or anything.
+fn given<'m>(rng: &mut Rng, model: &'m Model, hostile: bool) -> Vec<Given<'m>> {
+    let shaping = model.shape_inputs();
+    let one = |info: &'m ValueInfo| {
+        let dims = info.dims.clone().unwrap_or(vec![Dim::Unknown; 4]);
+        let mut shape: Vec<usize> = dims.iter().map(|d| extent(rng, d)).collect();
+        if hostile && !shape.is_empty() {
+            let k = rng.int(0, shape.len() - 1);
+            shape[k] = edge(rng) as usize;
+        }
+        let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
+        let small = count.filter(|&n| n <= 64 && (shaping.contains(&info.name) || rng.int(0, 9) == 0));
+        let value = small.map(|n| values(rng, info.dtype, &shape, n));
+        Given { name: &info.name, desc: Desc::new(shape, info.dtype), value }
+    };
+    model.inputs().iter().map(one).collect()
+}
+
+fn extent(rng: &mut Rng, dim: &Dim) -> usize {
+    match dim {
+        Dim::Fixed(n) => *n,
+        Dim::Named(name) => 1 + name.len() % 4,
+        Dim::Unknown => rng.int(1, 4),
+    }
+}
+
+fn values(rng: &mut Rng, dtype: DType, shape: &[usize], count: usize) -> Tensor {
+    let wild = rng.int(0, 3) == 0;
+    let integers: Vec<i64> = (0..count).map(|_| if wild { edge(rng) } else { rng.int(0, 8) as i64 - 2 }).collect();
+    let data: Data = match dtype {
+        DType::F32 => integers.iter().map(|&v| v as f32 * 0.5).collect::<Vec<_>>().into(),
+        DType::I32 => integers.iter().map(|&v| v as i32).collect::<Vec<_>>().into(),
+        DType::I64 => integers.into(),
+        DType::Bool => integers.iter().map(|&v| v != 0).collect::<Vec<_>>().into(),
+    };
+    Tensor::new(shape, data).expect("counted")
+}
+
+/// Plans the graph as it is and rewritten, and runs it if it is small; whether it could be planned.
+fn exercise(rng: &mut Rng, graph: Graph) -> bool {
+    let mut fused = graph.clone();
+    rewrite(&mut fused);
+    let _ = (graph.to_string(), fused.to_string());
+    let planned = plan(&graph);
+    plan(&fused);
+    let sizes = graph.nodes().iter().flat_map(|n| &n.outputs).map(|&id| graph.desc(id).numel());
+    let elements = sizes.chain(graph.inputs().map(|(_, d)| d.numel())).fold(0usize, usize::saturating_add);
+    if graph.flops() <= FLOPS && elements <= ELEMENTS {
+        run(rng, &graph);
+    }
+    planned
+}
+
+fn plan(graph: &Graph) -> bool {
+    let options = |alternative, guarded| PlanOptions { alternative, guarded, ..Default::default() };
+    for options in [options(Some(1), false), options(Some(usize::MAX), true)] {
+        let _ = Plan::new(graph, &Caps::webgpu_default(), &options);
+    }
+    Plan::new(graph, &Caps::webgpu_default(), &PlanOptions::default()).is_ok_and(|p| !p.to_string().is_empty())
+}
+
+fn run(rng: &mut Rng, graph: &Graph) {
+    let wanted: Vec<(String, Desc)> = graph.inputs().map(|(name, d)| (name.to_owned(), d.clone())).collect();
+    let tensors: Vec<Tensor> = wanted.iter().map(|(_, d)| values(rng, d.dtype, &d.shape, d.numel())).collect();
+    let inputs: Vec<_> = wanted.iter().map(|(name, _)| name.as_str()).zip(&tensors).collect();
+    let Ok(compiled) = Compiled::new(&Device::cpu(), graph.clone(), &CompileOptions::default()) else { return };
+    let Ok(outputs) = compiled.run(&inputs) else { return };
+    for ((name, tensor), (_, desc)) in outputs.0.iter().zip(graph.outputs()) {
+        assert_eq!(tensor.desc(), *desc, "the output {name} is not as it was described");
+    }
+}

@@ -1,0 +1,454 @@
+//! Every operator with random attributes on random shapes: plausible ones mostly, now and then absurd ones.
+
+use convgpu::gpu::caps::Caps;
+use convgpu::graph::plan::{Plan, PlanOptions};
+use convgpu::ops::adaptive_pool2d::{self, AdaptivePool2d};
+use convgpu::ops::batch_norm::{BatchNorm, BatchNormTraining};
+use convgpu::ops::binary::{Binary, BinaryKind};
+use convgpu::ops::cast::Cast;
+use convgpu::ops::concat::Concat;
+use convgpu::ops::conv_transpose2d::ConvTranspose2d;
+use convgpu::ops::conv2d::Conv2d;
+use convgpu::ops::expand::Expand;
+use convgpu::ops::gather::Gather;
+use convgpu::ops::group_norm::GroupNorm;
+use convgpu::ops::layer_norm::LayerNorm;
+use convgpu::ops::local_response_norm::LocalResponseNorm;
+use convgpu::ops::matmul::MatMul;
+use convgpu::ops::normalize::{LpNormalize, MeanVarianceNormalize};
+use convgpu::ops::pad::{Pad, PadMode};
+use convgpu::ops::permute::Permute;
+use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
+use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use convgpu::ops::prelu::Prelu;
+use convgpu::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
+use convgpu::ops::reshape::Reshape;
+use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use convgpu::ops::select::Where;
+use convgpu::ops::slice::Slice;
+use convgpu::ops::softmax::Softmax;
+use convgpu::ops::split::Split;
+use convgpu::ops::tile::Tile;
+use convgpu::ops::unary::{Activation, Unary};
+use convgpu::session::evaluate_with_bounds;
+use convgpu::{DType, Data, Desc, Graph, Layout, Op, Tensor};
+
+use super::mutate::{edge, pick};
+use super::support::Rng;
+
+/// Largest inputs and outputs, and work, of a case that is evaluated.
+const ELEMENTS: usize = 1 << 14;
+const FLOPS: u64 = 1 << 20;
+
+/// One operator: its shape rule, its plan, and its meaning if it is small; whether it could be planned.
+pub fn survives(rng: &mut Rng) -> bool {
+    let r = &mut *rng;
+    match r.int(0, 32) {
+        0 => convolution(r, |r| Conv2d { stride: r.pair(), padding: r.four(), dilation: r.pair(), groups: r.count() }),
+        1 => convolution(r, |r| ConvTranspose2d {
+            stride: r.pair(),
+            padding: r.four(),
+            output_padding: r.pair(),
+            dilation: r.pair(),
+            groups: r.count(),
+        }),
+        2 => {
+            let indices = r.one(&[Indices::None, Indices::Plane, Indices::Tensor, Indices::TensorColumnMajor]);
+            let (kernel, stride, padding, dilation, ceil_mode) = r.window();
+            unary(r, MaxPool2d { kernel, stride, padding, dilation, ceil_mode, indices })
+        }
+        3 => {
+            let (kernel, stride, padding, dilation, ceil_mode) = r.window();
+            let divisor_override = r.flag().then(|| r.count());
+            let count_include_pad = r.flag();
+            let op = AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override };
+            unary(r, op)
+        }
+        4 => {
+            let (kernel, stride, padding, dilation, ceil_mode) = r.window();
+            let p = r.count() as u32;
+            unary(r, LpPool2d { kernel, stride, padding, dilation, ceil_mode, p })
+        }
+        5 => {
+            let kind = r.one(&[adaptive_pool2d::Kind::Avg, adaptive_pool2d::Kind::Max]);
+            let output = r.pair();
+            unary(r, AdaptivePool2d { output, kind })
+        }
+        6 => resize(r),
+        7 => {
+            let shape = r.shape(4);
+            let mode = r.one(&[PadMode::Constant(1.0), PadMode::Reflect, PadMode::Replicate, PadMode::Circular]);
+            let pads = r.list(&shape, |r, _| [r.signed(), r.signed()]);
+            case(r, Pad { pads, mode }, &[&shape])
+        }
+        8 => {
+            let (factor, order) = (r.count(), r.one(&[Order::ChannelFirst, Order::DepthFirst]));
+            let shape = [r.count(), r.count().wrapping_mul(factor).wrapping_mul(factor), r.count(), r.count()];
+            case(r, PixelShuffle { factor, order }, &[&shape])
+        }
+        9 => {
+            let (factor, order) = (r.count(), r.one(&[Order::ChannelFirst, Order::DepthFirst]));
+            let shape = [r.count(), r.count(), r.count().wrapping_mul(factor), r.count().wrapping_mul(factor)];
+            case(r, PixelUnshuffle { factor, order }, &[&shape])
+        }
+        10 => {
+            let (shape, axis) = r.shape_and_axis();
+            let mut other = shape.clone();
+            if let Some(extent) = other.get_mut(axis) {
+                *extent = r.count();
+            }
+            case(r, Concat { axis }, &[&shape, &other])
+        }
+        11 => {
+            let (mut shape, axis) = r.shape_and_axis();
+            let sizes = r.list(&[0; 3], |r, _| r.count());
+            if let Some(extent) = shape.get_mut(axis) {
+                *extent = sizes.iter().fold(0, |a, &b| a.wrapping_add(b));
+            }
+            case(r, Split { axis, sizes }, &[&shape])
+        }
+        12 => {
+            let shape = r.shape(7);
+            let order = r.order(shape.len());
+            case(r, Permute { order }, &[&shape])
+        }
+        13 => {
+            let shape = r.shape(7);
+            let repeats = r.list(&shape, |r, _| r.count());
+            case(r, Tile { repeats }, &[&shape])
+        }
+        14 => {
+            let shape = r.shape(7);
+            let starts =
+                r.list(&shape, |r, n| if n > 0 && r.flag() { r.int(0, n.min(9) - 1) as i64 } else { r.signed() });
+            let steps = r.list(&shape, |r, _| r.signed());
+            let sizes = r.list(&shape, |r, n| if r.flag() { 1.min(n) } else { r.count() });
+            case(r, Slice { starts, steps, sizes }, &[&shape])
+        }
+        15 => {
+            let (shape, axis) = r.shape_and_axis();
+            let indices = r.shape(2);
+            let descs = vec![r.desc(&shape), Desc::new(indices, r.one(&[DType::I64, DType::I32]))];
+            case_of(r, Gather { axis }, descs)
+        }
+        16 => {
+            let shape = r.shape(7);
+            let wanted = r.list(&shape, |r, n| if n == 1 { r.count() } else { n });
+            case(r, Expand { shape: wanted }, &[&shape])
+        }
+        17 => {
+            let mut shape = r.shape(7);
+            let wanted = if r.flag() { vec![shape.iter().fold(1usize, |a, &b| a.wrapping_mul(b))] } else { r.shape(7) };
+            shape.reverse();
+            case(r, Reshape { shape: wanted }, &[&shape])
+        }
+        18 => {
+            let (shape, axis) = r.shape_and_axis();
+            let log = r.flag();
+            case(r, Softmax { axis, log }, &[&shape])
+        }
+        19 => {
+            let kinds = [Kind::Sum, Kind::Mean, Kind::Max, Kind::Min, Kind::Prod, Kind::L1, Kind::L2, Kind::LogSum];
+            let more = [Kind::LogSumExp, Kind::SumSquare];
+            let kind = if r.flag() { r.one(&kinds) } else { r.one(&more) };
+            let shape = r.shape(7);
+            let (axes, keep_dims) = (r.some_axes(shape.len()), r.flag());
+            case(r, Reduce { axes, keep_dims, kind }, &[&shape])
+        }
+        20 => {
+            let (shape, axis) = r.shape_and_axis();
+            let (keep_dims, select_last, kind) = (r.flag(), r.flag(), r.one(&[Extreme::Max, Extreme::Min]));
+            case(r, ArgReduce { axis, keep_dims, select_last, kind }, &[&shape])
+        }
+        21 => {
+            let (shape, axis) = r.shape_and_axis();
+            let p = r.count();
+            case(r, LpNormalize { axis, p }, &[&shape])
+        }
+        22 => {
+            let shape = r.shape(7);
+            let (axes, eps) = (r.some_axes(shape.len()), r.number());
+            case(r, MeanVarianceNormalize { axes, eps }, &[&shape])
+        }
+        23 => {
+            let shape = r.image();
+            let c = shape[1];
+            let eps = r.number();
+            case(r, BatchNorm { eps }, &[&shape, &[c], &[c], &[c], &[c]])
+        }
+        24 => {
+            let shape = r.image();
+            let c = shape[1];
+            let (eps, momentum, unbiased) = (r.number(), r.number(), r.flag());
+            case(r, BatchNormTraining { eps, momentum, unbiased }, &[&shape, &[c], &[c], &[c], &[c]])
+        }
+        25 => {
+            let shape = r.image();
+            let c = shape[1];
+            let (groups, eps) = (r.count(), r.number());
+            let all: [&[usize]; 3] = [&shape, &[c], &[c]];
+            let given = if r.flag() { 3 } else { 1 };
+            case(r, GroupNorm { groups, eps }, &all[..given])
+        }
+        26 => {
+            let shape = r.shape(7);
+            let (axes, eps, stats) = (r.count(), r.number(), r.flag());
+            let last = shape[shape.len().saturating_sub(axes)..].to_vec();
+            if r.flag() {
+                case(r, LayerNorm { axes, eps, stats }, &[&shape, &last, &last])
+            } else {
+                case(r, LayerNorm { axes, eps, stats }, &[&shape])
+            }
+        }
+        27 => {
+            let (size, before) = (r.count(), r.count());
+            let (alpha, beta, k) = (r.number(), r.number(), r.number());
+            unary(r, LocalResponseNorm { size, before, alpha, beta, k })
+        }
+        28 => {
+            let (batch, [m, k], n) = (r.shape(3), r.pair(), r.count());
+            let (a, b) = ([&batch[..], &[m, k]].concat(), [&batch[..], &[k, n]].concat());
+            case(r, MatMul, &[&a, &b])
+        }
+        29 => {
+            let shape = r.shape(4);
+            let slope = vec![shape.get(1).copied().unwrap_or(1)];
+            case(r, Prelu, &[&shape, &slope])
+        }
+        30 => {
+            let kinds = [BinaryKind::Add, BinaryKind::Div, BinaryKind::Pow, BinaryKind::Mod, BinaryKind::Fmod];
+            let more = [BinaryKind::Maximum, BinaryKind::Less, BinaryKind::And, BinaryKind::Mul, BinaryKind::Equal];
+            let kind = if r.flag() { r.one(&kinds) } else { r.one(&more) };
+            let (a, b) = r.broadcast();
+            let dtype = r.dtype();
+            case_of(r, Binary(kind), vec![Desc::new(a, dtype), Desc::new(b, dtype)])
+        }
+        31 => {
+            let (a, b) = r.broadcast();
+            let mask = if r.flag() { a.clone() } else { b.clone() };
+            let dtype = r.dtype();
+            case_of(r, Where, vec![Desc::new(mask, DType::Bool), Desc::new(a, dtype), Desc::new(b, dtype)])
+        }
+        _ if r.flag() => {
+            let to = r.dtype();
+            let desc = vec![r.any_desc(7)];
+            case_of(r, Cast { to }, desc)
+        }
+        _ => {
+            let (a, b) = (r.number(), r.number());
+            let some =
+                [Activation::Clamp { min: a, max: b }, Activation::Elu { alpha: a }, Activation::Celu { alpha: a }];
+            let more =
+                [Activation::Softplus { beta: a, threshold: b }, Activation::Mish, Activation::Swish { beta: a }];
+            let op = Unary(if r.flag() { r.one(&some) } else { r.one(&more) });
+            let desc = vec![r.any_desc(7)];
+            case_of(r, op, desc)
+        }
+    }
+}
+
+fn convolution<O: Op + 'static>(r: &mut Rng, op: impl Fn(&mut Rng) -> O) -> bool {
+    let [n, c, h, w] = r.image();
+    let op = op(r);
+    // The group count is not visible here: a weight of one channel a group fits every c = groups.
+    let weight = [c, if r.flag() { 1 } else { c }, r.count(), r.count()];
+    if r.flag() { case(r, op, &[&[n, c, h, w], &weight, &[c]]) } else { case(r, op, &[&[n, c, h, w], &weight]) }
+}
+
+fn resize(r: &mut Rng) -> bool {
+    let roi = [r.number(), r.number(), r.number(), r.number()];
+    let places = [
+        Coordinates::HalfPixel,
+        Coordinates::HalfPixelSymmetric,
+        Coordinates::PytorchHalfPixel,
+        Coordinates::Asymmetric,
+        Coordinates::AlignCorners,
+        Coordinates::TfCropAndResize { roi, extrapolation_value: roi[0] },
+        Coordinates::TorchNearest,
+        Coordinates::TorchNearestExact,
+    ];
+    let modes = [
+        ResizeMode::Nearest(Rounding::RoundPreferFloor),
+        ResizeMode::Nearest(Rounding::RoundPreferCeil),
+        ResizeMode::Nearest(Rounding::Floor),
+        ResizeMode::Nearest(Rounding::Ceil),
+        ResizeMode::Linear,
+        ResizeMode::Cubic(-0.75),
+    ];
+    let op = Resize2d {
+        size: r.pair(),
+        mode: r.one(&modes),
+        coordinates: r.one(&places),
+        scale: r.flag().then(|| [r.number().into(), r.number().into()]),
+        exclude_outside: r.flag(),
+        antialias: r.flag(),
+    };
+    unary(r, op)
+}
+
+/// An operator of one image.
+fn unary(r: &mut Rng, op: impl Op + 'static) -> bool {
+    let shape = r.image();
+    case(r, op, &[&shape])
+}
+
+/// An operator of floats, mostly.
+fn case(r: &mut Rng, op: impl Op + 'static, shapes: &[&[usize]]) -> bool {
+    let mut descs: Vec<Desc> = shapes.iter().map(|s| r.desc(s)).collect();
+    if r.int(0, 15) == 0 && !descs.is_empty() {
+        let k = r.int(0, descs.len() - 1);
+        descs[k] = r.any_desc(7);
+    }
+    if r.int(0, 31) == 0 {
+        descs.pop();
+    }
+    case_of(r, op, descs)
+}
+
+/// Builds, plans every alternative, and evaluates.
+fn case_of(r: &mut Rng, op: impl Op + 'static, descs: Vec<Desc>) -> bool {
+    let mut graph = Graph::new();
+    let mut ids = vec![];
+    for (k, desc) in descs.iter().enumerate() {
+        let Ok(id) = graph.input(k.to_string(), desc.clone()) else { return false };
+        ids.push(id);
+    }
+    let Ok(outputs) = graph.add("node", op, &ids) else { return false };
+    for (k, id) in outputs.iter().enumerate() {
+        graph.output(k.to_string(), *id);
+    }
+    let _ = graph.to_string();
+    let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+    let input_layouts: Vec<Layout> = descs.iter().map(layout).collect();
+    for (alternative, input_layouts) in [(None, input_layouts), (Some(1), vec![]), (Some(usize::MAX), vec![])] {
+        let options = PlanOptions { alternative, guarded: true, input_layouts, ..Default::default() };
+        let _ = Plan::new(&graph, &Caps::webgpu_default(), &options);
+    }
+    let planned = Plan::new(&graph, &Caps::webgpu_default(), &PlanOptions::default()).is_ok();
+    let all = descs.iter().chain(outputs.iter().map(|&id| graph.desc(id)));
+    if all.map(Desc::numel).max() <= Some(ELEMENTS) && graph.flops() <= FLOPS {
+        evaluate(r, &graph);
+    }
+    planned
+}
+
+fn evaluate(r: &mut Rng, graph: &Graph) {
+    let node = &graph.nodes()[0];
+    let inputs: Vec<Tensor> = graph.inputs().map(|(_, d)| r.values(d)).collect();
+    let Ok((outputs, bounds)) = evaluate_with_bounds(node, &inputs) else { return };
+    let described: Vec<Desc> = graph.outputs().map(|(_, d)| d.clone()).collect();
+    assert_eq!(outputs.iter().map(Tensor::desc).collect::<Vec<_>>(), described, "{:?} of {inputs:?}", node.op);
+    let counts: Vec<_> = outputs.iter().map(Tensor::numel).collect();
+    assert_eq!(bounds.iter().map(Vec::len).collect::<Vec<_>>(), counts, "{:?} of {inputs:?}", node.op);
+}
+
+/// Random attributes and shapes.
+trait Draw {
+    fn rng(&mut self) -> &mut Rng;
+
+    fn flag(&mut self) -> bool {
+        self.rng().int(0, 1) == 0
+    }
+    fn one<T: Clone>(&mut self, list: &[T]) -> T {
+        pick(self.rng(), list).expect("not empty").clone()
+    }
+    /// 1 to 5, seldom 0 or an edge.
+    fn count(&mut self) -> usize {
+        match self.rng().int(0, 40) {
+            0 => edge(self.rng()) as usize,
+            1 => 0,
+            2 => self.rng().int(6, 300),
+            _ => self.rng().int(1, 5),
+        }
+    }
+    fn signed(&mut self) -> i64 {
+        if self.rng().int(0, 15) == 0 { edge(self.rng()) } else { self.rng().int(0, 6) as i64 - 3 }
+    }
+    fn number(&mut self) -> f32 {
+        self.one(&[0.0, 1e-5, 0.5, 1.0, 2.0, -1.0, 3.5, 0.25, f32::MAX, f32::INFINITY, f32::NAN])
+    }
+    fn dtype(&mut self) -> DType {
+        self.one(&[DType::F32, DType::F32, DType::I64, DType::I32, DType::Bool])
+    }
+    fn pair(&mut self) -> [usize; 2] {
+        [self.count(), self.count()]
+    }
+    fn four(&mut self) -> [usize; 4] {
+        [(); 4].map(|()| self.count().wrapping_sub(1)).map(|n| if n == usize::MAX { 0 } else { n })
+    }
+    fn window(&mut self) -> ([usize; 2], [usize; 2], [usize; 4], [usize; 2], bool) {
+        (self.pair(), self.pair(), self.four(), self.pair(), self.flag())
+    }
+    /// An image large enough for most windows.
+    fn image(&mut self) -> [usize; 4] {
+        let side = |r: &mut Self| if r.rng().int(0, 3) == 0 { r.count() } else { r.rng().int(6, 24) };
+        [self.count(), self.count(), side(self), side(self)]
+    }
+    fn shape(&mut self, most: usize) -> Vec<usize> {
+        (0..self.rng().int(0, most)).map(|_| self.count()).collect()
+    }
+    /// A shape and one of its axes, seldom another number.
+    fn shape_and_axis(&mut self) -> (Vec<usize>, usize) {
+        let shape = self.shape(6);
+        let axis = if self.rng().int(0, 15) == 0 { self.count() } else { self.rng().int(0, shape.len().max(1) - 1) };
+        (shape, axis)
+    }
+    fn some_axes(&mut self, rank: usize) -> Vec<usize> {
+        let mut axes: Vec<usize> = (0..rank).filter(|_| self.flag()).collect();
+        if self.rng().int(0, 15) == 0 {
+            axes.push(self.count());
+        }
+        axes
+    }
+    fn order(&mut self, rank: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..rank).collect();
+        for k in (1..rank).rev() {
+            let other = self.rng().int(0, k);
+            order.swap(k, other);
+        }
+        if self.rng().int(0, 15) == 0 {
+            order.push(self.count());
+        }
+        order
+    }
+    /// An entry for every axis, seldom one more.
+    fn list<T>(&mut self, shape: &[usize], entry: impl Fn(&mut Rng, usize) -> T) -> Vec<T> {
+        let mut out: Vec<T> = shape.iter().map(|&n| entry(self.rng(), n)).collect();
+        if self.rng().int(0, 31) == 0 {
+            out.push(entry(self.rng(), 1));
+        }
+        out
+    }
+    /// Two shapes that mostly broadcast.
+    fn broadcast(&mut self) -> (Vec<usize>, Vec<usize>) {
+        let a = self.shape(7);
+        let from = self.rng().int(0, a.len());
+        let b = a[from..].iter().map(|&n| if self.rng().int(0, 2) == 0 { 1 } else { n }).collect();
+        if self.flag() { (a, b) } else { (b, a) }
+    }
+    fn desc(&mut self, shape: &[usize]) -> Desc {
+        let dtype = if self.rng().int(0, 20) == 0 { self.dtype() } else { DType::F32 };
+        Desc::new(shape, dtype)
+    }
+    fn any_desc(&mut self, most: usize) -> Desc {
+        let shape = self.shape(most);
+        Desc::new(shape, self.dtype())
+    }
+    fn values(&mut self, desc: &Desc) -> Tensor {
+        let n = desc.numel();
+        let data: Data = match desc.dtype {
+            DType::F32 if self.rng().int(0, 7) == 0 => (0..n).map(|_| self.number()).collect::<Vec<_>>().into(),
+            DType::F32 => (0..n).map(|_| self.rng().float()).collect::<Vec<_>>().into(),
+            DType::I32 => (0..n).map(|_| self.signed() as i32).collect::<Vec<_>>().into(),
+            DType::I64 => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),
+            DType::Bool => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
+        };
+        Tensor::new(desc.shape.clone(), data).expect("counted")
+    }
+}
+
+impl Draw for Rng {
+    fn rng(&mut self) -> &mut Rng {
+        self
+    }
+}
