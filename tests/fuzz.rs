@@ -1,5 +1,5 @@
 //! Bad input never panics, never hangs, never takes memory without bound: damaged models, damaged weights, operators
-//! with any attributes on any shapes. Every case is its seed: `CONVGPU_FUZZ_SEED=n` runs one alone,
+//! with any attributes on any shapes; and what a device makes of operators is what they mean. Every case is its seed: `CONVGPU_FUZZ_SEED=n` runs one alone,
 //! `CONVGPU_FUZZ_SECONDS` says how long (5); `CONVGPU_FUZZ_CORPUS` names a folder of more models.
 
 use std::fs;
@@ -55,19 +55,25 @@ fn corpus() -> Vec<Vec<u8>> {
 #[test]
 fn models_of_damaged_bytes() {
     let files = corpus();
-    Fuzzer::new("models of damaged bytes", 0.25).run(|seed| mutate::damaged(&mut Rng(seed), &files), models::survives);
+    Fuzzer::new("models of damaged bytes", 0.2).run(|seed| mutate::damaged(&mut Rng(seed), &files), models::survives);
 }
 
 #[test]
 fn models_with_changed_parts() {
     let protos: Vec<ModelProto> = corpus().iter().map(|f| ModelProto::decode(&f[..]).unwrap()).collect();
     let change = |seed| mutate::changed_model(&mut Rng(seed), &protos);
-    Fuzzer::new("models with changed parts", 0.35).run(change, models::survives);
+    Fuzzer::new("models with changed parts", 0.3).run(change, models::survives);
 }
 
 #[test]
 fn operators_of_any_attributes() {
-    Fuzzer::new("operators", 0.3).run(|_| vec![], |seed, _| operators::survives(&mut Rng(seed)));
+    Fuzzer::new("operators", 0.2).run(|_| vec![], |seed, _| operators::survives(seed));
+}
+
+#[test]
+fn operators_on_the_device() {
+    let device = support::device();
+    Fuzzer::new("operators on the device", 0.2).run(|_| vec![], |seed, _| operators::agrees(seed, device));
 }
 
 #[test]

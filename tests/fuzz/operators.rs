@@ -31,7 +31,8 @@ use convgpu::ops::split::Split;
 use convgpu::ops::tile::Tile;
 use convgpu::ops::unary::{Activation, Unary};
 use convgpu::session::evaluate_with_bounds;
-use convgpu::{DType, Data, Desc, Graph, Layout, Op, Tensor};
+use convgpu::verify::{Way, alternatives, check_node};
+use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Layout, Op, Tensor};
 
 use super::mutate::{edge, pick};
 use super::support::Rng;
@@ -40,18 +41,62 @@ use super::support::Rng;
 const ELEMENTS: usize = 1 << 14;
 const FLOPS: u64 = 1 << 20;
 
-/// One operator: its shape rule, its plan, and its meaning if it is small; whether it could be planned.
-pub fn survives(rng: &mut Rng) -> bool {
-    let r = &mut *rng;
-    match r.int(0, 32) {
-        0 => convolution(r, |r| Conv2d { stride: r.pair(), padding: r.four(), dilation: r.pair(), groups: r.count() }),
-        1 => convolution(r, |r| ConvTranspose2d {
-            stride: r.pair(),
-            padding: r.four(),
-            output_padding: r.pair(),
-            dilation: r.pair(),
-            groups: r.count(),
-        }),
+/// An operator's shape rule, its plans, and its meaning if it is small; whether it could be planned.
+pub fn survives(seed: u64) -> bool {
+    let r = &mut Draws { rng: Rng(seed), wild: true };
+    let Some(graph) = draw(r) else { return false };
+    let _ = graph.to_string();
+    let inputs: Vec<Desc> = graph.inputs().map(|(_, d)| d.clone()).collect();
+    let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+    let input_layouts: Vec<Layout> = inputs.iter().map(layout).collect();
+    for (alternative, input_layouts) in [(None, input_layouts), (Some(1), vec![]), (Some(usize::MAX), vec![])] {
+        let options = PlanOptions { alternative, guarded: true, input_layouts, ..Default::default() };
+        let _ = Plan::new(&graph, &Caps::webgpu_default(), &options);
+    }
+    if is_small(&graph) {
+        evaluate(r, &graph);
+    }
+    Plan::new(&graph, &Caps::webgpu_default(), &PlanOptions::default()).is_ok()
+}
+
+/// An operator of ordinary attributes is on the device what it is on the reference, by every alternative and from both
+/// layouts; whether there was anything to compare.
+pub fn agrees(seed: u64, device: &Device) -> bool {
+    let r = &mut Draws { rng: Rng(seed), wild: false };
+    let Some(graph) = draw(r).filter(is_small) else { return false };
+    let node = &graph.nodes()[0];
+    let inputs: Vec<Tensor> = graph.inputs().map(|(_, d)| r.values(d)).collect();
+    let Ok(ways) = alternatives(device, &graph, node) else { return false };
+    let last = inputs.iter().map(|t| if t.shape().len() < 2 { Layout::RowMajor } else { Layout::ChannelsLast });
+    let last: Vec<Layout> = last.collect();
+    for alternative in 0..ways {
+        for layouts in [vec![], last.clone()] {
+            let way = Way { alternative: Some(alternative), layouts };
+            let what =
+                || format!("{:?} of {:?}, {way:?}", node.op, inputs.iter().map(Tensor::desc).collect::<Vec<_>>());
+            match pollster::block_on(check_node(device, &graph, node, &inputs, &way)) {
+                Ok(c) => c.comparisons.iter().for_each(|x| assert!(x.ok(), "{}, {}: {x}", what(), c.kernels)),
+                Err(e) => assert!(matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::Argument), "{}: {e}", what()),
+            }
+        }
+    }
+    true
+}
+
+/// A graph of one node; `None` if its shape rule refuses.
+fn draw(r: &mut Draws) -> Option<Graph> {
+    match r.rng.int(0, 32) {
+        0 => {
+            let (x, [_, icg, oc, groups], kernel) = r.convolution();
+            let op = Conv2d { stride: r.pair(), padding: r.four(), dilation: r.pair(), groups };
+            convolution(r, op, x, [oc, icg, kernel[0], kernel[1]], oc)
+        }
+        1 => {
+            let (x, [ic, _, oc, groups], kernel) = r.convolution();
+            let (stride, padding, output_padding, dilation) = (r.pair(), r.four(), r.pair(), r.pair());
+            let op = ConvTranspose2d { stride, padding, output_padding, dilation, groups };
+            convolution(r, op, x, [ic, oc / groups.max(1), kernel[0], kernel[1]], oc)
+        }
         2 => {
             let indices = r.one(&[Indices::None, Indices::Plane, Indices::Tensor, Indices::TensorColumnMajor]);
             let (kernel, stride, padding, dilation, ceil_mode) = r.window();
@@ -120,7 +165,7 @@ pub fn survives(rng: &mut Rng) -> bool {
         14 => {
             let shape = r.shape(7);
             let starts =
-                r.list(&shape, |r, n| if n > 0 && r.flag() { r.int(0, n.min(9) - 1) as i64 } else { r.signed() });
+                r.list(&shape, |r, n| if n > 0 && r.flag() { r.rng.int(0, n.min(9) - 1) as i64 } else { r.signed() });
             let steps = r.list(&shape, |r, _| r.signed());
             let sizes = r.list(&shape, |r, n| if r.flag() { 1.min(n) } else { r.count() });
             case(r, Slice { starts, steps, sizes }, &[&shape])
@@ -129,7 +174,7 @@ pub fn survives(rng: &mut Rng) -> bool {
             let (shape, axis) = r.shape_and_axis();
             let indices = r.shape(2);
             let descs = vec![r.desc(&shape), Desc::new(indices, r.one(&[DType::I64, DType::I32]))];
-            case_of(r, Gather { axis }, descs)
+            case_of(Gather { axis }, descs)
         }
         16 => {
             let shape = r.shape(7);
@@ -221,18 +266,18 @@ pub fn survives(rng: &mut Rng) -> bool {
             let kind = if r.flag() { r.one(&kinds) } else { r.one(&more) };
             let (a, b) = r.broadcast();
             let dtype = r.dtype();
-            case_of(r, Binary(kind), vec![Desc::new(a, dtype), Desc::new(b, dtype)])
+            case_of(Binary(kind), vec![Desc::new(a, dtype), Desc::new(b, dtype)])
         }
         31 => {
             let (a, b) = r.broadcast();
             let mask = if r.flag() { a.clone() } else { b.clone() };
             let dtype = r.dtype();
-            case_of(r, Where, vec![Desc::new(mask, DType::Bool), Desc::new(a, dtype), Desc::new(b, dtype)])
+            case_of(Where, vec![Desc::new(mask, DType::Bool), Desc::new(a, dtype), Desc::new(b, dtype)])
         }
         _ if r.flag() => {
             let to = r.dtype();
             let desc = vec![r.any_desc(7)];
-            case_of(r, Cast { to }, desc)
+            case_of(Cast { to }, desc)
         }
         _ => {
             let (a, b) = (r.number(), r.number());
@@ -242,20 +287,16 @@ pub fn survives(rng: &mut Rng) -> bool {
                 [Activation::Softplus { beta: a, threshold: b }, Activation::Mish, Activation::Swish { beta: a }];
             let op = Unary(if r.flag() { r.one(&some) } else { r.one(&more) });
             let desc = vec![r.any_desc(7)];
-            case_of(r, op, desc)
+            case_of(op, desc)
         }
     }
 }
 
-fn convolution<O: Op + 'static>(r: &mut Rng, op: impl Fn(&mut Rng) -> O) -> bool {
-    let [n, c, h, w] = r.image();
-    let op = op(r);
-    // The group count is not visible here: a weight of one channel a group fits every c = groups.
-    let weight = [c, if r.flag() { 1 } else { c }, r.count(), r.count()];
-    if r.flag() { case(r, op, &[&[n, c, h, w], &weight, &[c]]) } else { case(r, op, &[&[n, c, h, w], &weight]) }
+fn convolution(r: &mut Draws, op: impl Op + 'static, x: [usize; 4], w: [usize; 4], oc: usize) -> Option<Graph> {
+    if r.flag() { case(r, op, &[&x, &w, &[oc]]) } else { case(r, op, &[&x, &w]) }
 }
 
-fn resize(r: &mut Rng) -> bool {
+fn resize(r: &mut Draws) -> Option<Graph> {
     let roi = [r.number(), r.number(), r.number(), r.number()];
     let places = [
         Coordinates::HalfPixel,
@@ -287,52 +328,42 @@ fn resize(r: &mut Rng) -> bool {
 }
 
 /// An operator of one image.
-fn unary(r: &mut Rng, op: impl Op + 'static) -> bool {
+fn unary(r: &mut Draws, op: impl Op + 'static) -> Option<Graph> {
     let shape = r.image();
     case(r, op, &[&shape])
 }
 
 /// An operator of floats, mostly.
-fn case(r: &mut Rng, op: impl Op + 'static, shapes: &[&[usize]]) -> bool {
+fn case(r: &mut Draws, op: impl Op + 'static, shapes: &[&[usize]]) -> Option<Graph> {
     let mut descs: Vec<Desc> = shapes.iter().map(|s| r.desc(s)).collect();
-    if r.int(0, 15) == 0 && !descs.is_empty() {
-        let k = r.int(0, descs.len() - 1);
+    if r.rng.int(0, 15) == 0 && !descs.is_empty() {
+        let k = r.rng.int(0, descs.len() - 1);
         descs[k] = r.any_desc(7);
     }
-    if r.int(0, 31) == 0 {
+    if r.rng.int(0, 31) == 0 {
         descs.pop();
     }
-    case_of(r, op, descs)
+    case_of(op, descs)
 }
 
-/// Builds, plans every alternative, and evaluates.
-fn case_of(r: &mut Rng, op: impl Op + 'static, descs: Vec<Desc>) -> bool {
+fn case_of(op: impl Op + 'static, descs: Vec<Desc>) -> Option<Graph> {
     let mut graph = Graph::new();
     let mut ids = vec![];
-    for (k, desc) in descs.iter().enumerate() {
-        let Ok(id) = graph.input(k.to_string(), desc.clone()) else { return false };
-        ids.push(id);
+    for (k, desc) in descs.into_iter().enumerate() {
+        ids.push(graph.input(k.to_string(), desc).ok()?);
     }
-    let Ok(outputs) = graph.add("node", op, &ids) else { return false };
-    for (k, id) in outputs.iter().enumerate() {
-        graph.output(k.to_string(), *id);
+    for (k, id) in graph.add("node", op, &ids).ok()?.into_iter().enumerate() {
+        graph.output(k.to_string(), id);
     }
-    let _ = graph.to_string();
-    let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
-    let input_layouts: Vec<Layout> = descs.iter().map(layout).collect();
-    for (alternative, input_layouts) in [(None, input_layouts), (Some(1), vec![]), (Some(usize::MAX), vec![])] {
-        let options = PlanOptions { alternative, guarded: true, input_layouts, ..Default::default() };
-        let _ = Plan::new(&graph, &Caps::webgpu_default(), &options);
-    }
-    let planned = Plan::new(&graph, &Caps::webgpu_default(), &PlanOptions::default()).is_ok();
-    let all = descs.iter().chain(outputs.iter().map(|&id| graph.desc(id)));
-    if all.map(Desc::numel).max() <= Some(ELEMENTS) && graph.flops() <= FLOPS {
-        evaluate(r, &graph);
-    }
-    planned
+    Some(graph)
 }
 
-fn evaluate(r: &mut Rng, graph: &Graph) {
+fn is_small(graph: &Graph) -> bool {
+    let all = graph.inputs().chain(graph.outputs()).map(|(_, d)| d.numel());
+    all.max() <= Some(ELEMENTS) && graph.flops() <= FLOPS
+}
+
+fn evaluate(r: &mut Draws, graph: &Graph) {
     let node = &graph.nodes()[0];
     let inputs: Vec<Tensor> = graph.inputs().map(|(_, d)| r.values(d)).collect();
     let Ok((outputs, bounds)) = evaluate_with_bounds(node, &inputs) else { return };
@@ -343,29 +374,36 @@ fn evaluate(r: &mut Rng, graph: &Graph) {
 }
 
 /// Random attributes and shapes.
-trait Draw {
-    fn rng(&mut self) -> &mut Rng;
+struct Draws {
+    rng: Rng,
+    /// Now and then something absurd.
+    wild: bool,
+}
 
+impl Draws {
     fn flag(&mut self) -> bool {
-        self.rng().int(0, 1) == 0
+        self.rng.int(0, 1) == 0
     }
     fn one<T: Clone>(&mut self, list: &[T]) -> T {
-        pick(self.rng(), list).expect("not empty").clone()
+        pick(&mut self.rng, list).expect("not empty").clone()
     }
     /// 1 to 5, seldom 0 or an edge.
     fn count(&mut self) -> usize {
-        match self.rng().int(0, 40) {
-            0 => edge(self.rng()) as usize,
+        match self.rng.int(0, 40) {
+            0 if self.wild => edge(&mut self.rng) as usize,
             1 => 0,
-            2 => self.rng().int(6, 300),
-            _ => self.rng().int(1, 5),
+            2 => self.rng.int(6, 300),
+            _ => self.rng.int(1, 5),
         }
     }
     fn signed(&mut self) -> i64 {
-        if self.rng().int(0, 15) == 0 { edge(self.rng()) } else { self.rng().int(0, 6) as i64 - 3 }
+        if self.wild && self.rng.int(0, 15) == 0 { edge(&mut self.rng) } else { self.rng.int(0, 6) as i64 - 3 }
     }
     fn number(&mut self) -> f32 {
-        self.one(&[0.0, 1e-5, 0.5, 1.0, 2.0, -1.0, 3.5, 0.25, f32::MAX, f32::INFINITY, f32::NAN])
+        match self.wild {
+            true => self.one(&[0.0, 1e-5, 0.5, 1.0, -1.0, 3.5, f32::MAX, f32::INFINITY, f32::NAN]),
+            false => self.one(&[1e-5, 0.25, 0.5, 1.0, 2.0, 3.5]),
+        }
     }
     fn dtype(&mut self) -> DType {
         self.one(&[DType::F32, DType::F32, DType::I64, DType::I32, DType::Bool])
@@ -381,21 +419,29 @@ trait Draw {
     }
     /// An image large enough for most windows.
     fn image(&mut self) -> [usize; 4] {
-        let side = |r: &mut Self| if r.rng().int(0, 3) == 0 { r.count() } else { r.rng().int(6, 24) };
+        let side = |r: &mut Draws| if r.rng.int(0, 3) == 0 { r.count() } else { r.rng.int(6, 24) };
         [self.count(), self.count(), side(self), side(self)]
     }
+    /// An image, its channels, those of a group, the output's and the groups, and a kernel.
+    fn convolution(&mut self) -> ([usize; 4], [usize; 4], [usize; 2]) {
+        let groups = if self.flag() { 1 } else { self.count() };
+        let (icg, ocg) = (self.count(), if self.flag() { self.count() } else { self.count().wrapping_mul(4) });
+        let [ic, oc] = [icg, ocg].map(|n| n.wrapping_mul(groups));
+        let [n, _, h, w] = self.image();
+        ([n, ic, h, w], [ic, icg, oc, groups], self.pair())
+    }
     fn shape(&mut self, most: usize) -> Vec<usize> {
-        (0..self.rng().int(0, most)).map(|_| self.count()).collect()
+        (0..self.rng.int(0, most)).map(|_| self.count()).collect()
     }
     /// A shape and one of its axes, seldom another number.
     fn shape_and_axis(&mut self) -> (Vec<usize>, usize) {
         let shape = self.shape(6);
-        let axis = if self.rng().int(0, 15) == 0 { self.count() } else { self.rng().int(0, shape.len().max(1) - 1) };
+        let axis = if self.rng.int(0, 15) == 0 { self.count() } else { self.rng.int(0, shape.len().max(1) - 1) };
         (shape, axis)
     }
     fn some_axes(&mut self, rank: usize) -> Vec<usize> {
         let mut axes: Vec<usize> = (0..rank).filter(|_| self.flag()).collect();
-        if self.rng().int(0, 15) == 0 {
+        if self.rng.int(0, 15) == 0 {
             axes.push(self.count());
         }
         axes
@@ -403,31 +449,31 @@ trait Draw {
     fn order(&mut self, rank: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..rank).collect();
         for k in (1..rank).rev() {
-            let other = self.rng().int(0, k);
+            let other = self.rng.int(0, k);
             order.swap(k, other);
         }
-        if self.rng().int(0, 15) == 0 {
+        if self.rng.int(0, 15) == 0 {
             order.push(self.count());
         }
         order
     }
     /// An entry for every axis, seldom one more.
-    fn list<T>(&mut self, shape: &[usize], entry: impl Fn(&mut Rng, usize) -> T) -> Vec<T> {
-        let mut out: Vec<T> = shape.iter().map(|&n| entry(self.rng(), n)).collect();
-        if self.rng().int(0, 31) == 0 {
-            out.push(entry(self.rng(), 1));
+    fn list<T>(&mut self, shape: &[usize], entry: impl Fn(&mut Draws, usize) -> T) -> Vec<T> {
+        let mut out: Vec<T> = shape.iter().map(|&n| entry(self, n)).collect();
+        if self.rng.int(0, 31) == 0 {
+            out.push(entry(self, 1));
         }
         out
     }
     /// Two shapes that mostly broadcast.
     fn broadcast(&mut self) -> (Vec<usize>, Vec<usize>) {
         let a = self.shape(7);
-        let from = self.rng().int(0, a.len());
-        let b = a[from..].iter().map(|&n| if self.rng().int(0, 2) == 0 { 1 } else { n }).collect();
+        let from = self.rng.int(0, a.len());
+        let b = a[from..].iter().map(|&n| if self.rng.int(0, 2) == 0 { 1 } else { n }).collect();
         if self.flag() { (a, b) } else { (b, a) }
     }
     fn desc(&mut self, shape: &[usize]) -> Desc {
-        let dtype = if self.rng().int(0, 20) == 0 { self.dtype() } else { DType::F32 };
+        let dtype = if self.rng.int(0, 20) == 0 { self.dtype() } else { DType::F32 };
         Desc::new(shape, dtype)
     }
     fn any_desc(&mut self, most: usize) -> Desc {
@@ -437,18 +483,12 @@ trait Draw {
     fn values(&mut self, desc: &Desc) -> Tensor {
         let n = desc.numel();
         let data: Data = match desc.dtype {
-            DType::F32 if self.rng().int(0, 7) == 0 => (0..n).map(|_| self.number()).collect::<Vec<_>>().into(),
-            DType::F32 => (0..n).map(|_| self.rng().float()).collect::<Vec<_>>().into(),
+            DType::F32 if self.rng.int(0, 7) == 0 => (0..n).map(|_| self.number()).collect::<Vec<_>>().into(),
+            DType::F32 => (0..n).map(|_| self.rng.float()).collect::<Vec<_>>().into(),
             DType::I32 => (0..n).map(|_| self.signed() as i32).collect::<Vec<_>>().into(),
             DType::I64 => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),
             DType::Bool => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
         };
         Tensor::new(desc.shape.clone(), data).expect("counted")
-    }
-}
-
-impl Draw for Rng {
-    fn rng(&mut self) -> &mut Rng {
-        self
     }
 }
