@@ -1,6 +1,7 @@
 //! The table of operators is whole: every operator of `src/ops` has its row.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use convgpu::ops::catalog::{CATALOG, markdown};
 
@@ -10,6 +11,12 @@ fn names(text: &str) -> Vec<&str> {
     bodies.flat_map(|b| b.split("\n    }").next().unwrap_or("").split('"').skip(1).step_by(2)).collect()
 }
 
+/// The source files below `folder`, those of nested folders included.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
 fn rows() -> Vec<&'static str> {
     CATALOG.iter().flat_map(|e| e.name.split(", ")).collect()
 }
@@ -17,8 +24,7 @@ fn rows() -> Vec<&'static str> {
 #[test]
 fn every_operator_has_a_row() {
     let mut found = 0;
-    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops")).unwrap() {
-        let path = entry.unwrap().path();
+    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops")) {
         let text = fs::read_to_string(&path).unwrap();
         for name in names(&text) {
             assert!(rows().contains(&name), "{}: {name} has no row in src/ops/catalog.rs", path.display());
