@@ -177,6 +177,28 @@ fn sizes_that_cannot_be() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn weights_in_files_that_never_end() {
+    let entry = |key: &str, value: &str| StringStringEntryProto { key: Some(key.into()), value: Some(value.into()) };
+    let outside = |location: &str| TensorProto {
+        name: Some("w".to_owned()),
+        dims: vec![2, 3],
+        data_type: Some(data_type::FLOAT),
+        data_location: Some(EXTERNAL),
+        external_data: vec![entry("location", location)],
+        ..Default::default()
+    };
+    let pipe = file("pipe", b"");
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for location in ["pipe", "/dev/zero", "../../../../../../../../../../dev/zero", ".", "no such file"] {
+        let net = model(vec![node("sum", "Add", &["x", "w"], "y")], vec![outside(location)], &[2, 3]);
+        refused(&["run", &file("outside.onnx", &net)], &["w", location]);
+    }
+    refused(&["run", &pipe], &["not a file"]);
+}
+
 #[test]
 fn messages_within_messages() {
     // Groups, an old wire type that only nesting can skip.

@@ -71,7 +71,11 @@ impl Model {
         // A directory gives no bytes, a device may give bytes without end.
         let metadata = std::fs::metadata(path).map_err(|e| in_file(&e))?;
         if !metadata.is_file() {
-            return Err(in_file(if metadata.is_dir() { &"a directory, not a file" } else { &"a device, not a file" }));
+            return Err(in_file(if metadata.is_dir() {
+                &"a directory, not a file"
+            } else {
+                &"a device or a pipe, not a file"
+            }));
         }
         let bytes = std::fs::read(path).map_err(|e| in_file(&e))?;
         let directory = match path.parent() {
