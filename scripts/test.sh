@@ -22,12 +22,15 @@ install_vulkan() {
     [ "$(id -u)" = 0 ] || sudo=sudo
     if command -v apt-get >/dev/null && { [ -z "$sudo" ] || command -v sudo >/dev/null; }; then
         $sudo apt-get update -qq
-        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mesa-vulkan-drivers libvulkan1
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mesa-vulkan-drivers libvulkan1 xz-utils
     else
         echo "no Vulkan driver: install one (Debian, Ubuntu: mesa-vulkan-drivers), then run this again" >&2
         exit 1
     fi
 }
+
+# lavapipe then works in the thread that submits: many tiny dispatches go faster, and the tests run side by side anyway.
+export LP_NUM_THREADS=0
 
 [ "$(uname)" != Linux ] || has_vulkan || step "software Vulkan adapter" install_vulkan
 

@@ -10,6 +10,7 @@ use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
 use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use crate::ops::softmax::Softmax;
 use crate::ops::unary::{Activation, Unary};
+use crate::shape::Layout;
 use crate::tensor::Tensor;
 
 const C: usize = 64;
@@ -48,7 +49,7 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
     let rows = || random(&[n * C * H / 8, W * 8], 1);
     let row = || random(&[W * 8], 2);
     let statistics = Case::new("batch statistics", training.clone(), affine(image(), 4), 1)?;
-    Ok(vec![
+    let cases = vec![
         Case::new("max_pool 2x2", max(2, 0), vec![image()], 1)?,
         Case::new("avg_pool 2x2", avg, vec![image()], 1)?,
         Case::new("max_pool 3x3/2", max(3, 1), vec![image()], 1)?,
@@ -63,7 +64,14 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
         Case::new("group_norm 32", GroupNorm { groups: 32, eps: 1e-5 }, affine(image(), 2), 1)?,
         Case::new("layer_norm 768", LayerNorm { axes: 1, eps: 1e-5, stats: false }, vec![rows(), row(), row()], 1)?,
         Case::new("softmax 768", Softmax { axis: 1, log: false }, vec![rows()], 1)?,
-    ])
+    ];
+    Ok(cases.into_iter().map(in_a_network).collect())
+}
+
+/// Images lie channels-last between convolutions: the choice of kernels is to be the one made there.
+fn in_a_network(case: Case) -> Case {
+    let layout = |t: &Tensor| if t.shape().len() == 4 { Layout::ChannelsLast } else { Layout::RowMajor };
+    Case { layouts: case.values.iter().map(layout).collect(), ..case }
 }
 
 #[cfg(test)]

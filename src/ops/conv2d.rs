@@ -111,7 +111,7 @@ impl Conv2d {
         // A subgroup spans 8 blocks of channels, all of one group.
         let whole = self.groups == 1 || ocg4.is_multiple_of(8);
         if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
-            let wide = pixels >= 512;
+            let wide = pixels > 16;
             let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
             launches.push(Launch::grid(&SUBGROUP8, fold(groups), params.clone()).set("WIDE", u8::from(wide)));
         }

@@ -32,6 +32,9 @@ pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
     }
     if let Some(part) = &args.only {
         cases.retain(|(c, _)| c.name.contains(part.as_str()));
+        if cases.is_empty() {
+            return Err(Failure::call(format!("no layer or operator has {part:?} in its name")));
+        }
     }
     let effort = Effort { time: limit, samples: SAMPLES, ways: if args.chosen { 1 } else { usize::MAX } };
     let open = || -> Result<Device, Error> { Device::open(device) };
