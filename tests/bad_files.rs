@@ -177,6 +177,17 @@ fn sizes_that_cannot_be() {
     }
 }
 
+#[test]
+fn more_nodes_than_a_network_has() {
+    let chain = |k: usize| {
+        let [from, to] = [k, k + 1].map(|k| if k == 0 { "x".to_owned() } else { format!("v{k}") });
+        node(&format!("n{k}"), "Relu", &[&from], &to)
+    };
+    let mut nodes: Vec<NodeProto> = (0..100_000).map(chain).collect();
+    nodes.push(node("last", "Relu", &["v100000"], "y"));
+    refused(&["run", &file("chain.onnx", &model(nodes, vec![], &[2, 3]))], &["100001 nodes"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn weights_in_files_that_never_end() {

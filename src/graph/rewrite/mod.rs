@@ -73,6 +73,10 @@ const RULES: &[(&str, Rule)] = &[
 /// Elements that constants may take after folding, beyond a few for each that they take before: 64 MiB of floats.
 const FOLDED_ELEMENTS: usize = 1 << 24;
 
+/// Nodes times firings, which the time that rewriting takes is proportional to: a graph that would need more stays
+/// less rewritten, some seconds after it was begun.
+const MOST_WORK: usize = 1 << 26;
+
 /// Elements of all constants.
 fn held(graph: &Graph) -> usize {
     graph.values.iter().filter_map(|v| v.constant.as_ref()).map(Tensor::numel).sum()
@@ -82,7 +86,10 @@ fn held(graph: &Graph) -> usize {
 pub fn rewrite(graph: &mut Graph) -> Vec<Firing> {
     let mut fired = vec![];
     let most = FOLDED_ELEMENTS + 2 * held(graph);
-    while let Some(firing) = step(graph, most) {
+    let most_firings = MOST_WORK / graph.nodes.len().max(1);
+    while fired.len() < most_firings
+        && let Some(firing) = step(graph, most)
+    {
         fired.push(firing);
     }
     let links = Links::of(graph, most);
@@ -101,12 +108,12 @@ pub fn rewrite(graph: &mut Graph) -> Vec<Firing> {
 /// Fires the first rule that can, at the first node where it can.
 fn step(graph: &mut Graph, most: usize) -> Option<Firing> {
     let links = Links::of(graph, most);
+    let mut names: Vec<String> = graph.nodes.iter().map(|n| n.name.clone()).collect();
     for (rule, apply) in RULES {
-        for i in 0..graph.nodes.len() {
-            let node = graph.nodes[i].name.clone();
+        for (i, name) in names.iter_mut().enumerate() {
             if let Answer::Fired = apply(graph, &links, i) {
                 remove_dead(graph);
-                return Some(Firing { rule, node, declined: None });
+                return Some(Firing { rule, node: std::mem::take(name), declined: None });
             }
         }
     }
