@@ -12,7 +12,7 @@ use crate::gpu::recording::Dispatch;
 use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
-use crate::ops;
+use crate::ops::{self, Algorithm};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -385,11 +385,15 @@ pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     Ok(outputs)
 }
 
-/// One node on the reference with the error bound of every output element, epilogue included.
-pub fn evaluate_with_bounds(node: &Node, inputs: &[Tensor]) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
+/// One node on the reference with the error bound that the algorithm has for every output element, epilogue included.
+pub fn evaluate_with_bounds(
+    node: &Node,
+    inputs: &[Tensor],
+    algorithm: Algorithm,
+) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
     let own = &inputs[..node.own_inputs()];
     let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
-    let mut bounds = ops::bounds(&*node.op, own, &outputs)?;
+    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs)?;
     (outputs[0], bounds[0]) = node.epilogue.apply(inputs, &outputs[0], &bounds[0]);
     Ok((outputs, bounds))
 }

@@ -8,6 +8,7 @@ use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::plan::PlanOptions;
 use crate::graph::{Graph, Node};
+use crate::ops::Algorithm;
 use crate::reference::UNIT;
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
 use crate::shape::{Layout, unravel};
@@ -111,6 +112,8 @@ pub struct Checked {
     pub comparisons: Vec<Comparison>,
     /// What the device computed.
     pub outputs: Vec<Tensor>,
+    /// The algorithm of the kernels.
+    pub algorithm: Algorithm,
 }
 
 /// Which of its kernels a node is checked with.
@@ -142,22 +145,27 @@ pub async fn check_node(device: &Device, graph: &Graph, node: &Node, inputs: &[T
 pub struct Expected {
     /// The outputs, by the reference.
     pub outputs: Vec<Tensor>,
-    /// The largest absolute error of every element.
+    /// The largest absolute error of every element, by one algorithm.
     pub bounds: Vec<Vec<f32>>,
 }
 
 impl Expected {
-    /// What the reference gives for these inputs.
+    /// What the reference gives for these inputs, with the bounds of [`Algorithm::Direct`].
     ///
     /// # Errors
     /// The inputs do not fit the node.
     pub fn of(node: &Node, inputs: &[Tensor]) -> Result<Expected> {
-        let (outputs, bounds) = evaluate_with_bounds(node, inputs)?;
+        Expected::by(Algorithm::Direct, node, inputs)
+    }
+
+    fn by(algorithm: Algorithm, node: &Node, inputs: &[Tensor]) -> Result<Expected> {
+        let (outputs, bounds) = evaluate_with_bounds(node, inputs, algorithm)?;
         Ok(Expected { outputs, bounds })
     }
 }
 
-/// As [`check_node`], for a graph of one node (see [`isolate`]) whose answer is known already.
+/// As [`check_node`], for a graph of one node (see [`isolate`]) whose answer is known already, with the bounds of
+/// [`Algorithm::Direct`]; another algorithm's are computed where a kernel names it.
 pub async fn check_against(
     device: &Device,
     single: &Graph,
@@ -179,12 +187,16 @@ pub async fn check_against(
         .collect();
     let outputs: Vec<Tensor> = session.run_async(&given).await?.0.into_iter().map(|(_, t)| t).collect();
     let planned = session.plan().and_then(|p| p.nodes.first());
-    let factor = planned.map_or(1.0, |n| n.error_factor);
-    let scaled = |b: &Vec<f32>| b.iter().map(|b| b * factor).collect::<Vec<_>>();
-    let pairs = expected.outputs.iter().zip(&expected.bounds);
-    let comparisons = outputs.iter().zip(pairs).map(|(a, (e, b))| compare(a, e, &scaled(b))).collect();
+    let algorithm = planned.map_or(Algorithm::Direct, |n| n.chosen.algorithm);
+    let own = match algorithm {
+        Algorithm::Direct => None,
+        other => Some(Expected::by(other, &single.nodes[0], inputs)?),
+    };
+    let Expected { outputs: values, bounds } = own.as_ref().unwrap_or(expected);
+    let pairs = values.iter().zip(bounds);
+    let comparisons = outputs.iter().zip(pairs).map(|(a, (e, b))| compare(a, e, b)).collect();
     let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
-    Ok(Checked { kernels, comparisons, outputs })
+    Ok(Checked { kernels, comparisons, outputs, algorithm })
 }
 
 /// How many ways a device has to compute a node.

@@ -118,7 +118,7 @@ pub enum Scalar {
     I32(i32),
     /// WGSL `f32`.
     F32(f32),
-    /// A size that does not fit a WGSL `u32`: [`Launch::check`] refuses it.
+    /// A size that does not fit a WGSL `u32`: `Launch::check` refuses it.
     TooLarge(usize),
 }
 

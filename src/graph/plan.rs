@@ -58,8 +58,6 @@ pub struct PlannedNode {
     pub dispatches: usize,
     /// Shape and type of the first output.
     pub output: Desc,
-    /// By how much the chosen kernels' error bound exceeds the operator's own.
-    pub error_factor: f32,
     /// Ways the device has to compute the node, the chosen one included.
     pub alternatives: usize,
     /// The layout that each input had when the choice was made.
@@ -157,7 +155,6 @@ impl Planner<'_> {
                 kernels: chosen.kernels(),
                 dispatches: self.run.len() - before,
                 output: graph.desc(node.outputs[0]).clone(),
-                error_factor: chosen.error_factor,
                 alternatives,
                 layouts,
                 chosen,

@@ -1,6 +1,9 @@
 //! `conv2d`: two-dimensional cross-correlation.
 
-use super::{Alternative, Op, Site, expect_inputs};
+mod gemm;
+mod winograd;
+
+use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::conv2d::Window;
@@ -15,8 +18,25 @@ static PACK: Kernel = kernel!("conv2d_pack", INDEX);
 static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
+static BATCH_GEMM: Kernel = kernel!("gemm", INDEX, ACTIVATION, EPILOGUE4);
+static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
+static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
+static WINOGRAD_INPUT: Kernel = kernel!("conv2d_winograd_input", INDEX);
+static WINOGRAD_OUTPUT: Kernel = kernel!("conv2d_winograd_output", INDEX, ACTIVATION, EPILOGUE4);
 
-pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &PACK, &SUBGROUP8, &DEPTHWISE, &DEPTHWISE_PACK];
+pub(super) const KERNELS: &[&Kernel] = &[
+    &DIRECT,
+    &GEMM,
+    &PACK,
+    &SUBGROUP8,
+    &DEPTHWISE,
+    &DEPTHWISE_PACK,
+    &BATCH_GEMM,
+    &BATCH_SUBGROUP8,
+    &WINOGRAD_WEIGHT,
+    &WINOGRAD_INPUT,
+    &WINOGRAD_OUTPUT,
+];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html>
 ///
@@ -220,10 +240,20 @@ impl Op for Conv2d {
         Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
     }
 
+    fn bounds_of(&self, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        match algorithm {
+            Algorithm::Direct => self.bounds(inputs, outputs),
+            Algorithm::Winograd => Ok(vec![self.winograd_bounds(inputs)]),
+        }
+    }
+
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
         let direct = self.direct(site, &s);
-        Ok(self.depthwise(site, &s).into_iter().chain(self.products(site, &s)).chain([direct]).collect())
+        let mut products = self.products(site, &s);
+        let at = if self.winograd_pays(site, &s) { 0 } else { products.len() };
+        products.splice(at..at, self.winograd(site, &s));
+        Ok(self.depthwise(site, &s).into_iter().chain(products).chain([direct]).collect())
     }
 
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {

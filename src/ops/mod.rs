@@ -66,6 +66,11 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     /// `outputs` are those of [`Op::reference`]. An output that is exact (copies, integers) has bounds of 0.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>>;
 
+    /// [`Op::bounds`] of an algorithm that one of the operator's alternatives names.
+    fn bounds_of(&self, _: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        self.bounds(inputs, outputs)
+    }
+
     /// Ways to compute the operator on a device, best first, for inputs as they are described.
     ///
     /// # Errors
@@ -110,6 +115,16 @@ impl Site<'_> {
     }
 }
 
+/// How an alternative computes its operator, as far as rounding errors tell algorithms apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// The sums of the definition, in any order: [`Op::bounds`] holds.
+    #[default]
+    Direct,
+    /// Winograd's F(4x4, 3x3): integers do not stay exact, and an output's error depends on its whole tile.
+    Winograd,
+}
+
 /// One way to compute an operator on a device.
 #[derive(Clone, Debug)]
 pub struct Alternative {
@@ -125,8 +140,8 @@ pub struct Alternative {
     pub prepare: Vec<Launch>,
     /// Done in every run.
     pub run: Vec<Launch>,
-    /// How many times the operator's error bound this alternative may err (1 unless the kernel's algorithm differs).
-    pub error_factor: f32,
+    /// How it computes the operator, which decides how far rounding may take it.
+    pub algorithm: Algorithm,
 }
 
 impl Alternative {
@@ -143,7 +158,7 @@ impl Alternative {
             prepared: vec![],
             prepare: vec![],
             run,
-            error_factor: 1.0,
+            algorithm: Algorithm::Direct,
         }
     }
     /// An alternative in each layout, every tensor in the same one; first that which input 0 has now.
@@ -176,11 +191,16 @@ pub(crate) fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     }
 }
 
-/// The bounds of what [`evaluate`] gave.
-pub(crate) fn bounds(op: &dyn Op, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+/// The bounds of what [`evaluate`] gave, for an algorithm.
+pub(crate) fn bounds(
+    op: &dyn Op,
+    algorithm: Algorithm,
+    inputs: &[Tensor],
+    outputs: &[Tensor],
+) -> Result<Vec<Vec<f32>>> {
     match outputs.iter().all(|t| t.numel() == 0) {
         true => Ok(vec![vec![]; outputs.len()]),
-        false => op.bounds(inputs, outputs),
+        false => op.bounds_of(algorithm, inputs, outputs),
     }
 }
 

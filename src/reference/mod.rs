@@ -17,6 +17,7 @@ pub mod pool2d;
 pub mod reduce;
 pub mod resize;
 pub mod softmax;
+pub mod winograd;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Comparison, Way, check_node, compare};
+use super::{Checked, Comparison, Way, check_node, compare};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::plan::{Plan, PlanOptions};
@@ -113,7 +113,7 @@ pub async fn verify_async(
         let way = Way { alternative: None, layouts };
         let mut checked = check_node(device, &rewritten, node, &given, &way).await?;
         if options.fail_at.as_ref() == Some(&node.name) {
-            corrupt(node, &given, &mut checked.outputs[0], &mut checked.comparisons[0])?;
+            corrupt(node, &given, &mut checked)?;
         }
         for (id, tensor) in node.outputs.iter().zip(checked.outputs) {
             values[id.0] = Some(tensor);
@@ -143,15 +143,16 @@ fn tolerances(expected: &Tensor) -> Vec<f32> {
 }
 
 /// Moves the middle element of an output far outside its bound.
-fn corrupt(node: &Node, inputs: &[Tensor], output: &mut Tensor, comparison: &mut Comparison) -> Result<()> {
-    let (expected, bounds) = evaluate_with_bounds(node, inputs)?;
+fn corrupt(node: &Node, inputs: &[Tensor], checked: &mut Checked) -> Result<()> {
+    let (expected, bounds) = evaluate_with_bounds(node, inputs, checked.algorithm)?;
+    let output = &mut checked.outputs[0];
     let mut values = output.as_f32()?.to_vec();
     let middle = values.len() / 2;
     if let Some(v) = values.get_mut(middle) {
         *v += 10.0 * (1.0 + v.abs() + bounds[0][middle]);
     }
     *output = Tensor::new(output.shape(), values)?;
-    *comparison = compare(output, &expected[0], &bounds[0]);
+    checked.comparisons[0] = compare(output, &expected[0], &bounds[0]);
     Ok(())
 }
 

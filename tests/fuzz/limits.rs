@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, Once};
 use std::time::{Duration, Instant};
 
-/// What a case may take besides 16 times the size of its file.
-const MEMORY: usize = 256 << 20;
+/// What a case may take besides 16 times the size of its file: the known results of a model are 1 GiB at most, and a plan
+/// holds them twice.
+const MEMORY: usize = 3 << 30;
 
 /// How long a case may take.
 const TIME: Duration = Duration::from_secs(5);

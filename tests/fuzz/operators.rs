@@ -2,6 +2,7 @@
 
 use convgpu::gpu::caps::Caps;
 use convgpu::graph::plan::{Plan, PlanOptions};
+use convgpu::ops::Algorithm;
 use convgpu::ops::adaptive_pool2d::{self, AdaptivePool2d};
 use convgpu::ops::batch_norm::{BatchNorm, BatchNormTraining};
 use convgpu::ops::binary::{Binary, BinaryKind};
@@ -366,7 +367,7 @@ fn is_small(graph: &Graph) -> bool {
 fn evaluate(r: &mut Draws, graph: &Graph) {
     let node = &graph.nodes()[0];
     let inputs: Vec<Tensor> = graph.inputs().map(|(_, d)| r.values(d)).collect();
-    let Ok((outputs, bounds)) = evaluate_with_bounds(node, &inputs) else { return };
+    let Ok((outputs, bounds)) = evaluate_with_bounds(node, &inputs, Algorithm::Direct) else { return };
     let described: Vec<Desc> = graph.outputs().map(|(_, d)| d.clone()).collect();
     assert_eq!(outputs.iter().map(Tensor::desc).collect::<Vec<_>>(), described, "{:?} of {inputs:?}", node.op);
     let counts: Vec<_> = outputs.iter().map(Tensor::numel).collect();

@@ -96,6 +96,24 @@ fn wide_tiles_are_exact() {
     }
 }
 
+/// Images off the tiles of 4 outputs on every side, one tile and many, every band of the products.
+#[test]
+fn winograd_within_bounds() {
+    let mut rng = Rng(4);
+    for (n, ic, oc, ih, iw, padding) in [
+        (2, 6, 45, 17, 19, [1, 0, 1, 2]),
+        (1, 18, 33, 5, 7, [1, 1, 1, 1]),
+        (1, 17, 16, 3, 3, [0, 0, 0, 0]),
+        (3, 16, 5, 6, 11, [4, 1, 0, 5]),
+        (1, 64, 64, 23, 25, [1, 1, 1, 1]),
+        (1, 3, 2, 2, 1, [0, 7, 6, 1]),
+    ] {
+        let op = Conv2d { padding, ..Conv2d::default() };
+        let (x, w) = (rng.tensor(&[n, ic, ih, iw]), rng.tensor(&[oc, ic, 3, 3]));
+        check(op, &[x, w, rng.tensor(&[oc])], false);
+    }
+}
+
 #[test]
 fn depthwise_integers_are_exact() {
     let mut rng = Rng(1);

@@ -83,6 +83,7 @@ fn conv2d() {
     let op = Conv2d { padding: [1, 0, 1, 2], ..Conv2d::default() };
     check(op.clone(), &[&[2, 5, 7, 6], &[6, 5, 3, 2], &[6]]);
     check(op.clone(), &[&[2, 6, 9, 7], &[21, 6, 3, 2], &[21]]);
+    check(op.clone(), &[&[2, 6, 9, 7], &[21, 6, 3, 3], &[21]]);
     check(Conv2d { groups: 3, ..op.clone() }, &[&[2, 12, 7, 6], &[24, 4, 3, 2]]);
     check(Conv2d { groups: 7, ..op.clone() }, &[&[2, 7, 7, 6], &[7, 1, 3, 2], &[7]]);
     check(Conv2d { groups: 5, ..op }, &[&[2, 5, 7, 6], &[15, 1, 3, 2]]);
@@ -112,7 +113,7 @@ fn padding_lanes_stay_zero() {
         };
         let mut g = Graph::new();
         let x = g.input("x", Desc::f32([2, c, 7, 6])).unwrap();
-        let w = g.constant("w", positive(&[oc, c / groups, 3, 2])).unwrap();
+        let w = g.constant("w", positive(&[oc, c / groups, 3, 3])).unwrap();
         let y = g.apply("first", Conv2d { groups, ..Conv2d::default() }, &[x, w]).unwrap();
         let y = g.activation(y, Activation::Reciprocal).unwrap();
         let w = g.constant("w", positive(&[9, oc, 1, 1])).unwrap();

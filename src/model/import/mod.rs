@@ -34,8 +34,9 @@ mod window;
 pub(super) use node_view::NodeView;
 use operators::{Operator, table};
 
-/// Elements that the known results of one model may take together, beyond a few for each that it holds itself.
-const FOLDED_ELEMENTS: usize = 1 << 22;
+/// Elements that the known results of one model may take together, beyond a few for each that it holds itself: 1 GiB of
+/// floats, so that a network whose weights are filled in by `ConstantOfShape` (as large as vgg19) still has known weights.
+const FOLDED_ELEMENTS: usize = 1 << 28;
 
 /// Floating-point operations that computing a known result here may take, beyond a few an element.
 const FOLDED_FLOPS: u64 = 1 << 24;

@@ -1,0 +1,64 @@
+// Winograd's output transform: the 4x4 outputs A^T m A of every tile, then the epilogue (Lavin and Gray 2015; points as in
+// src/reference/winograd.rs).
+//   m: [36, tile (n, ty, tx), oc4] of vec4, matrix 6 i + j for element (i, j)   y, residual: channels-last [n, oh, ow, oc4] of vec4
+// One invocation: one tile of four channels; outputs beyond the image's edge are dropped.
+
+struct Params {
+    n: u32, oh: u32, ow: u32, oc: u32, oc4: u32, th: u32, tw: u32,
+    slopes: u32, act_a: f32, act_b: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> slope: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+
+struct Four { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32> }
+
+const SQRT2: f32 = 1.4142135623730951;
+
+// A^T (m0, .., m5). A term is rounded 5 times at most, the constant included.
+fn transform(m0: vec4<f32>, m1: vec4<f32>, m2: vec4<f32>, m3: vec4<f32>, m4: vec4<f32>, m5: vec4<f32>) -> Four {
+    let even = m1 + m2;
+    let odd = m1 - m2;
+    let even2 = m3 + m4;
+    let odd2 = m3 - m4;
+    return Four(m0 + even + even2, SQRT2 * (0.5 * odd + odd2), 0.5 * even + 2.0 * even2, SQRT2 * (0.25 * odd + 2.0 * odd2) + m5);
+}
+
+fn column(at: u32, j: u32) -> Four {
+    let stride = p.n * p.th * p.tw * p.oc4;
+    let first = j * stride + at;
+    return transform(m[first], m[first + 6u * stride], m[first + 12u * stride],
+        m[first + 18u * stride], m[first + 24u * stride], m[first + 30u * stride]);
+}
+
+fn store(n: u32, oy: u32, ox: u32, ob: u32, v: vec4<f32>) {
+    if oy >= p.oh || ox >= p.ow { return; }
+    let i = ((n * p.oh + oy) * p.ow + ox) * p.oc4 + ob;
+    y[i] = finish4(v, ob, i);
+}
+
+fn row(n: u32, oy: u32, ox: u32, ob: u32, r: Four) {
+    store(n, oy, ox, ob, r.a); store(n, oy, ox + 1u, ob, r.b);
+    store(n, oy, ox + 2u, ob, r.c); store(n, oy, ox + 3u, ob, r.d);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    if i >= p.n * p.th * p.tw * p.oc4 { return; }
+    let ob = i % p.oc4;
+    let tile = i / p.oc4;
+    let ox = tile % p.tw * 4u;
+    let oy = tile / p.tw % p.th * 4u;
+    let n = tile / (p.tw * p.th);
+    let q = column(i, 0u); let r = column(i, 1u); let s = column(i, 2u);
+    let t = column(i, 3u); let u = column(i, 4u); let w = column(i, 5u);
+    row(n, oy, ox, ob, transform(q.a, r.a, s.a, t.a, u.a, w.a));
+    row(n, oy + 1u, ox, ob, transform(q.b, r.b, s.b, t.b, u.b, w.b));
+    row(n, oy + 2u, ox, ob, transform(q.c, r.c, s.c, t.c, u.c, w.c));
+    row(n, oy + 3u, ox, ob, transform(q.d, r.d, s.d, t.d, u.d, w.d));
+}

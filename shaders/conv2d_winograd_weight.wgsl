@@ -1,0 +1,57 @@
+// Winograd's weight transform: U = G g G^T of every 3x3 filter g (Lavin and Gray 2015; points as in src/reference/winograd.rs).
+//   w: row-major [oc, ic, 3, 3]   u: [36, ic4, oc4] of mat4x4 as in conv2d_pack.wgsl, matrix 6 i + j for element (i, j) of U
+// One invocation: one column of the 36 blocks, that is one input channel and four output channels.
+
+struct Params { oc: u32, ic: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
+
+struct Six { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32> }
+
+const SQRT2: f32 = 1.4142135623730951;
+
+// G (g0, g1, g2). A term is rounded 4 times at most, the constant included.
+fn transform(g0: vec4<f32>, g1: vec4<f32>, g2: vec4<f32>) -> Six {
+    let even = (2.0 * g0 + g2) * (1.0 / 3.0);
+    let odd = g1 * (SQRT2 / 3.0);
+    let even2 = (0.5 * g0 + g2) * (1.0 / 3.0);
+    let odd2 = g1 * (SQRT2 / 6.0);
+    return Six(g0, -even - odd, odd - even, even2 + odd2, even2 - odd2, g2);
+}
+
+// One tap of input channel `ic`, four output channels.
+fn load(ob: u32, ic: u32, tap: u32) -> vec4<f32> {
+    var v = vec4<f32>(0.0);
+    for (var k = 0u; k < 4u; k++) {
+        let oc = ob * 4u + k;
+        if oc < p.oc && ic < p.ic { v[k] = w[(oc * p.ic + ic) * 9u + tap]; }
+    }
+    return v;
+}
+
+fn column(ob: u32, ic: u32, kx: u32) -> Six {
+    return transform(load(ob, ic, kx), load(ob, ic, 3u + kx), load(ob, ic, 6u + kx));
+}
+
+fn store(at: u32, matrix: u32, v: vec4<f32>) {
+    u[matrix * ((p.ic + 3u) / 4u) * ((p.oc + 3u) / 4u) * 4u + at] = v;
+}
+
+fn row(at: u32, i: u32, v: Six) {
+    store(at, 6u * i, v.a); store(at, 6u * i + 1u, v.b); store(at, 6u * i + 2u, v.c);
+    store(at, 6u * i + 3u, v.d); store(at, 6u * i + 4u, v.e); store(at, 6u * i + 5u, v.f);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let oc4 = (p.oc + 3u) / 4u;
+    let i = flat_id(gid, groups);
+    if i >= (p.ic + 3u) / 4u * oc4 * 4u { return; }
+    let ob = i / 4u % oc4;
+    let ic = i / 4u / oc4 * 4u + i % 4u;
+    let x = column(ob, ic, 0u); let y = column(ob, ic, 1u); let z = column(ob, ic, 2u);
+    row(i, 0u, transform(x.a, y.a, z.a)); row(i, 1u, transform(x.b, y.b, z.b)); row(i, 2u, transform(x.c, y.c, z.c));
+    row(i, 3u, transform(x.d, y.d, z.d)); row(i, 4u, transform(x.e, y.e, z.e)); row(i, 5u, transform(x.f, y.f, z.f));
+}

@@ -1,0 +1,21 @@
+//! Batches of matrix products: the middle of Winograd's algorithm.
+
+use super::{BATCH_GEMM, BATCH_SUBGROUP8};
+use crate::gpu::caps::Caps;
+use crate::gpu::kernel::{Launch, folded, params};
+use crate::ops::Epilogue;
+
+/// The launch of `batch` products `[rows, ic] x [ic, oc]`, without its bindings: a, packed w, the epilogue's, y.
+pub(super) fn launch(caps: &Caps, [batch, rows, ic, oc]: [usize; 4], epilogue: &Epilogue, slopes: usize) -> Launch {
+    let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
+    let (_, act_a, act_b) = epilogue.activation.code();
+    let params = params!(batch, rows, ic4, oc, oc4, slopes, act_a, act_b);
+    if caps.subgroup_size == Some(8) && caps.software && oc4 > 2 {
+        let band = if rows >= 24 { 32 } else { rows.next_multiple_of(8).min(16) };
+        let groups = batch * rows.div_ceil(band) * oc4.div_ceil(8);
+        return Launch::grid(&BATCH_SUBGROUP8, folded(groups), params).set("ROWS", band as f64);
+    }
+    let pair = oc4 > 1;
+    let columns = if pair { oc4.div_ceil(2) } else { oc4 };
+    Launch::flat(&BATCH_GEMM, batch * rows.div_ceil(8) * columns, params).set("PAIR", u8::from(pair))
+}

@@ -1,0 +1,77 @@
+//! Winograd's algorithm F(4x4, 3x3) for 3x3 convolutions of stride 1: a quarter of the multiplications.
+
+use super::{Conv2d, Sizes, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gemm};
+use crate::gpu::kernel::{Arg, Launch, params};
+use crate::ops::{Algorithm, Alternative, Epilogue, Site};
+use crate::reference::winograd::{TILE, Transform, winograd};
+use crate::reference::{TINY, gamma};
+use crate::shape::Layout;
+use crate::tensor::Tensor;
+
+/// Products of matrices that the element-wise products of all tiles and channels amount to.
+const MATRICES: usize = (TILE + 2) * (TILE + 2);
+
+impl Conv2d {
+    /// Needs a 3x3 window of stride 1, not dilated, one group, and tensors between the stages that the device can bind.
+    pub(super) fn winograd(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+        let plain = self.stride == [1, 1] && self.dilation == [1, 1] && self.groups == 1;
+        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        if !plain || site.inputs[1].shape[2..] != [3, 3] || n * ic * oc == 0 {
+            return None;
+        }
+        let (ic4, oc4, th, tw) = (ic.div_ceil(4), oc.div_ceil(4), oh.div_ceil(TILE), ow.div_ceil(TILE));
+        let tiles = n * th * tw;
+        let fits = |a: usize, b: usize, bytes: usize| {
+            let sizes = [MATRICES, a, b, bytes].map(|n| n as u64);
+            sizes.into_iter().fold(1, u64::saturating_mul) <= site.caps.max_binding_bytes
+        };
+        if !(fits(ic4, oc4, 64) && fits(tiles, ic4, 16) && fits(tiles, oc4, 16)) {
+            return None;
+        }
+        let prepared = vec![MATRICES * ic4 * oc4 * 64];
+        let scratch = vec![MATRICES * tiles * ic4 * 16, MATRICES * tiles * oc4 * 16];
+        let [py, _, px, _] = self.padding;
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let weight = Launch::flat(&WINOGRAD_WEIGHT, ic4 * oc4 * 4, params!(oc, ic))
+            .reads([Arg::Input(1)])
+            .writes([Arg::Prepared(0)]);
+        let input = Launch::flat(&WINOGRAD_INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px))
+            .reads([Arg::Input(0)])
+            .writes([Arg::Scratch(0)]);
+        let product = gemm::launch(site.caps, [MATRICES, tiles, ic, oc], &Epilogue::NONE, 1)
+            .reads([Arg::Scratch(0), Arg::Prepared(0)])
+            .writes([Arg::Scratch(1)]);
+        let product = Epilogue::NONE.attach(product, None, Arg::Prepared(0));
+        let params = params!(n, oh, ow, oc, oc4, th, tw, slopes: self.slopes(site), act_a, act_b);
+        let output =
+            Launch::flat(&WINOGRAD_OUTPUT, tiles * oc4, params).reads([Arg::Scratch(1)]).writes([Arg::Output(0)]);
+        let output = site.epilogue.attach(output, self.bias(site), Arg::Scratch(1));
+        let run = vec![input, product, output];
+        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
+        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+        (out.prepared, out.scratch, out.prepare) = (prepared, scratch, vec![weight]);
+        out.algorithm = Algorithm::Winograd;
+        Some(out)
+    }
+
+    /// Whether it is the fastest way: the transforms are small beside the products, and the products beside two more
+    /// dispatches (measured on lavapipe).
+    pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
+        let saved = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
+        site.caps.software && site.constant[1] && s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= 64 && saved >= 1 << 20
+    }
+
+    /// Winograd's algorithm of absolute values times gamma_k. A factor of |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A|
+    /// is rounded at most 4 times on each side of g and of d, ic times in the product and the sum over channels, 5 times
+    /// on each side of the sum, and once with the bias (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
+    pub(super) fn winograd_bounds(&self, inputs: &[Tensor]) -> Vec<f32> {
+        let abs: Vec<_> = inputs.iter().map(|t| t.map(f32::abs)).collect();
+        let s = self.sizes(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
+        let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
+        let pad = [self.padding[0], self.padding[2]];
+        let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
+        let scale = gamma(2 * 4 + 2 * 4 + s.ic + 2 * 5 + 1);
+        let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
+        sums.into_iter().enumerate().map(|(i, sum)| ((sum + bias(i)) * scale + TINY) as f32).collect()
+    }
+}
