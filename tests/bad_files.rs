@@ -178,6 +178,39 @@ fn sizes_that_cannot_be() {
 }
 
 #[test]
+fn more_nodes_than_a_network_has() {
+    let chain = |k: usize| {
+        let [from, to] = [k, k + 1].map(|k| if k == 0 { "x".to_owned() } else { format!("v{k}") });
+        node(&format!("n{k}"), "Relu", &[&from], &to)
+    };
+    let mut nodes: Vec<NodeProto> = (0..100_000).map(chain).collect();
+    nodes.push(node("last", "Relu", &["v100000"], "y"));
+    refused(&["run", &file("chain.onnx", &model(nodes, vec![], &[2, 3]))], &["100001 nodes"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn weights_in_files_that_never_end() {
+    let entry = |key: &str, value: &str| StringStringEntryProto { key: Some(key.into()), value: Some(value.into()) };
+    let outside = |location: &str| TensorProto {
+        name: Some("w".to_owned()),
+        dims: vec![2, 3],
+        data_type: Some(data_type::FLOAT),
+        data_location: Some(EXTERNAL),
+        external_data: vec![entry("location", location)],
+        ..Default::default()
+    };
+    let pipe = file("beside", b"").replace("beside", "pipe");
+    let _ = std::fs::remove_file(&pipe); // of an earlier run
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for location in ["pipe", "/dev/zero", "../../../../../../../../../../dev/zero", ".", "no such file"] {
+        let net = model(vec![node("sum", "Add", &["x", "w"], "y")], vec![outside(location)], &[2, 3]);
+        refused(&["run", &file("outside.onnx", &net)], &["w", location]);
+    }
+    refused(&["run", &pipe], &["not a file"]);
+}
+
+#[test]
 fn messages_within_messages() {
     // Groups, an old wire type that only nesting can skip.
     refused(&["run", &file("groups.onnx", &[0x5b; 1 << 20])], &["not an ONNX model"]);

@@ -20,6 +20,9 @@ use crate::tensor::Tensor;
 /// Versions of the default operator set that are understood.
 const OPSETS: std::ops::RangeInclusive<i64> = 6..=25;
 
+/// Nodes that a model may have: planning compares them with each other.
+const MOST_NODES: usize = 1 << 15;
+
 /// The oldest file format: before it, attributes carry no types.
 const OLDEST_IR: i64 = 3;
 
@@ -71,7 +74,11 @@ impl Model {
         // A directory gives no bytes, a device may give bytes without end.
         let metadata = std::fs::metadata(path).map_err(|e| in_file(&e))?;
         if !metadata.is_file() {
-            return Err(in_file(if metadata.is_dir() { &"a directory, not a file" } else { &"a device, not a file" }));
+            return Err(in_file(if metadata.is_dir() {
+                &"a directory, not a file"
+            } else {
+                &"a device or a pipe, not a file"
+            }));
         }
         let bytes = std::fs::read(path).map_err(|e| in_file(&e))?;
         let directory = match path.parent() {
@@ -99,6 +106,10 @@ impl Model {
         let Some(graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
         let mut constants = initialisers(&graph, directory)?;
         let nodes = import::operators::check(named(graph.node))?;
+        if nodes.len() > MOST_NODES {
+            let text = format!("the model has {} nodes (at most {MOST_NODES} are read)", nodes.len());
+            return Err(Error::unsupported(text));
+        }
         let nodes = constant_nodes(nodes, opset, &mut constants)?;
         let open = |v: &&ValueInfoProto| !constants.contains_key(v.name());
         let inputs = graph.input.iter().filter(open).map(value_info).collect::<Result<Vec<_>>>()?;

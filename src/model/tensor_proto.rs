@@ -165,14 +165,14 @@ fn external(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Resu
     }
     let offset = number("offset")?.unwrap_or(0);
     let length = number("length")?.unwrap_or(bytes as u64);
-    let mut file = File::open(&path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
+    let metadata = std::fs::metadata(&path).map_err(failed)?;
     let held = metadata.len().saturating_sub(offset);
     if !metadata.is_file() || length != bytes as u64 || length > held {
         let text = format!("external data {location} gives {} bytes, the tensor takes {bytes}", length.min(held));
         return Err(Error::file(text));
     }
     let mut raw = vec![0; bytes];
+    let mut file = File::open(&path).map_err(failed)?;
     file.seek(SeekFrom::Start(offset)).map_err(failed)?;
     file.read_exact(&mut raw).map_err(failed)?;
     Ok(raw.into())

@@ -70,13 +70,29 @@ const RULES: &[(&str, Rule)] = &[
     ("prelu into epilogue", epilogue::prelu),
 ];
 
+/// Elements that constants may take after folding, beyond a few for each that they take before: 64 MiB of floats.
+const FOLDED_ELEMENTS: usize = 1 << 24;
+
+/// Nodes times firings, which the time that rewriting takes is proportional to: a graph that would need more stays
+/// less rewritten, some seconds after it was begun.
+const MOST_WORK: usize = 1 << 26;
+
+/// Elements of all constants.
+fn held(graph: &Graph) -> usize {
+    graph.values.iter().filter_map(|v| v.constant.as_ref()).map(Tensor::numel).sum()
+}
+
 /// Applies every rule until none fires, then drops what nothing reads. The answers, firings first.
 pub fn rewrite(graph: &mut Graph) -> Vec<Firing> {
     let mut fired = vec![];
-    while let Some(firing) = step(graph) {
+    let most = FOLDED_ELEMENTS + 2 * held(graph);
+    let most_firings = MOST_WORK / graph.nodes.len().max(1);
+    while fired.len() < most_firings
+        && let Some(firing) = step(graph, most)
+    {
         fired.push(firing);
     }
-    let links = Links::of(graph);
+    let links = Links::of(graph, most);
     let mut declined = vec![];
     for i in 0..graph.nodes.len() {
         for (rule, apply) in RULES {
@@ -90,35 +106,37 @@ pub fn rewrite(graph: &mut Graph) -> Vec<Firing> {
 }
 
 /// Fires the first rule that can, at the first node where it can.
-fn step(graph: &mut Graph) -> Option<Firing> {
-    let links = Links::of(graph);
+fn step(graph: &mut Graph, most: usize) -> Option<Firing> {
+    let links = Links::of(graph, most);
+    let mut names: Vec<String> = graph.nodes.iter().map(|n| n.name.clone()).collect();
     for (rule, apply) in RULES {
-        for i in 0..graph.nodes.len() {
-            let node = graph.nodes[i].name.clone();
+        for (i, name) in names.iter_mut().enumerate() {
             if let Answer::Fired = apply(graph, &links, i) {
                 remove_dead(graph);
-                return Some(Firing { rule, node, declined: None });
+                return Some(Firing { rule, node: std::mem::take(name), declined: None });
             }
         }
     }
     None
 }
 
-/// Who makes and who reads every value.
+/// Who makes and who reads every value; how many elements folding may still make.
 struct Links {
+    room: usize,
     maker: HashMap<ValueId, usize>,
     uses: HashMap<ValueId, usize>,
 }
 
 impl Links {
-    fn of(graph: &Graph) -> Links {
+    fn of(graph: &Graph, most: usize) -> Links {
         let outputs = |(i, n): (usize, &Node)| n.outputs.iter().map(move |&o| (o, i)).collect::<Vec<_>>();
         let mut uses = HashMap::new();
         let read = graph.nodes.iter().flat_map(|n| &n.inputs).chain(graph.outputs.iter().map(|(_, id)| id));
         for id in read {
             *uses.entry(*id).or_default() += 1;
         }
-        Links { maker: graph.nodes.iter().enumerate().flat_map(outputs).collect(), uses }
+        let room = most.saturating_sub(held(graph));
+        Links { room, maker: graph.nodes.iter().enumerate().flat_map(outputs).collect(), uses }
     }
     /// The index of the node that makes a value, unless it is an input or a constant.
     fn maker(&self, id: ValueId) -> Option<usize> {
@@ -152,7 +170,7 @@ fn redirect(graph: &mut Graph, old: ValueId, new: ValueId) {
     readers.filter(|id| **id == old).for_each(|id| *id = new);
 }
 
-/// Drops nodes whose results nothing reads.
+/// Drops nodes whose results nothing reads, and the elements of constants that nothing reads.
 fn remove_dead(graph: &mut Graph) {
     let mut live: std::collections::HashSet<ValueId> = graph.outputs.iter().map(|(_, id)| *id).collect();
     let mut keep = vec![false; graph.nodes.len()];
@@ -164,4 +182,6 @@ fn remove_dead(graph: &mut Graph) {
     }
     let mut keep = keep.into_iter();
     graph.nodes.retain(|_| keep.next().expect("one flag a node"));
+    let dead = graph.values.iter_mut().enumerate().filter(|(k, _)| !live.contains(&ValueId(*k)));
+    dead.for_each(|(_, value)| value.constant = None);
 }

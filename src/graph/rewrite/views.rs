@@ -15,14 +15,15 @@ const LARGEST_FOLD: usize = 1 << 22;
 const MOST_FLOPS: u64 = 1 << 26;
 
 /// A node whose inputs are all constants.
-pub(super) fn fold_constants(graph: &mut Graph, _: &Links, i: usize) -> Answer {
+pub(super) fn fold_constants(graph: &mut Graph, links: &Links, i: usize) -> Answer {
     let node = &graph.nodes[i];
     let inputs: Option<Vec<Tensor>> = node.inputs.iter().map(|&id| graph.constant_of(id).cloned()).collect();
     let Some(inputs) = inputs else { return Answer::No };
     if inputs.is_empty() || !node.epilogue.is_none() {
         return Answer::No;
     }
-    if node.outputs.iter().any(|&o| graph.desc(o).numel() > LARGEST_FOLD) {
+    let made: usize = node.outputs.iter().map(|&o| graph.desc(o).numel()).sum();
+    if made > LARGEST_FOLD.min(links.room) {
         return Answer::Declined("the result is large");
     }
     if node.op.flops(&graph.descs(&node.inputs), &graph.descs(&node.outputs)) > MOST_FLOPS {
