@@ -7,8 +7,9 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::rewrite::{rewrite, split_large_weights};
-use crate::graph::{Graph, Node};
-use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
+use crate::graph::Graph;
+use crate::session::{CompileOptions, Compiled};
+use crate::shape::Precision;
 use crate::tensor::Tensor;
 
 /// How far an output of the real plan may be from the reference, relative to the element.
@@ -21,6 +22,8 @@ pub const ATOL: f32 = 1e-4;
 pub struct VerifyOptions {
     /// Corrupts one element of what this node computed before it is compared: shows that a wrong kernel is seen.
     pub fail_at: Option<String>,
+    /// How the device stores floats.
+    pub precision: Precision,
 }
 
 /// One node against the reference.
@@ -84,13 +87,14 @@ pub async fn verify_async(
     options: &VerifyOptions,
     progress: &mut dyn FnMut(usize, usize, &str),
 ) -> Result<Report> {
-    let outputs = end_to_end(device, graph, inputs).await?;
+    let plan = PlanOptions { precision: options.precision, ..PlanOptions::default() };
+    let outputs = end_to_end(device, graph, inputs, &plan).await?;
     let mut rewritten = graph.clone();
     rewrite(&mut rewritten);
     let planned = match device.gpu() {
         Some(gpu) => {
             split_large_weights(&mut rewritten, gpu.caps().max_binding_bytes)?;
-            Plan::new(&rewritten, gpu.caps(), &PlanOptions::default())?.nodes
+            Plan::new(&rewritten, gpu.caps(), &plan)?.nodes
         }
         None => vec![],
     };
@@ -110,10 +114,10 @@ pub async fn verify_async(
         let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
         // The kernel that the real plan takes, which depends on the layouts its inputs have there.
         let layouts = planned.get(i).map_or(vec![], |p| p.layouts.clone());
-        let way = Way { alternative: None, layouts };
+        let way = Way { alternative: None, layouts, precision: options.precision };
         let mut checked = check_node(device, &rewritten, node, &given, &way).await?;
         if options.fail_at.as_ref() == Some(&node.name) {
-            corrupt(node, &given, &mut checked)?;
+            checked = corrupt(checked)?;
         }
         for (id, tensor) in node.outputs.iter().zip(checked.outputs) {
             values[id.0] = Some(tensor);
@@ -125,9 +129,14 @@ pub async fn verify_async(
     Ok(Report { device: device.to_string(), nodes, outputs })
 }
 
-async fn end_to_end(device: &Device, graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Comparison)>> {
-    let actual =
-        Compiled::new_async(device, graph.clone(), &CompileOptions::default()).await?.run_async(inputs).await?;
+async fn end_to_end(
+    device: &Device,
+    graph: &Graph,
+    inputs: &[(&str, &Tensor)],
+    plan: &PlanOptions,
+) -> Result<Vec<(String, Comparison)>> {
+    let options = CompileOptions { plan: plan.clone(), ..CompileOptions::default() };
+    let actual = Compiled::new_async(device, graph.clone(), &options).await?.run_async(inputs).await?;
     let plain = CompileOptions { rewrite: false, ..CompileOptions::default() };
     let expected = Compiled::new_async(&Device::cpu(), graph.clone(), &plain).await?.run_async(inputs).await?;
     let pairs = actual.0.into_iter().zip(expected.0);
@@ -143,17 +152,15 @@ fn tolerances(expected: &Tensor) -> Vec<f32> {
 }
 
 /// Moves the middle element of an output far outside its bound.
-fn corrupt(node: &Node, inputs: &[Tensor], checked: &mut Checked) -> Result<()> {
-    let (expected, bounds) = evaluate_with_bounds(node, inputs, checked.algorithm)?;
+fn corrupt(mut checked: Checked) -> Result<Checked> {
     let output = &mut checked.outputs[0];
     let mut values = output.as_f32()?.to_vec();
     let middle = values.len() / 2;
     if let Some(v) = values.get_mut(middle) {
-        *v += 10.0 * (1.0 + v.abs() + bounds[0][middle]);
+        *v += 10.0 * (1.0 + v.abs() + checked.expected.bounds[0][middle]);
     }
     *output = Tensor::new(output.shape(), values)?;
-    checked.comparisons[0] = compare(output, &expected[0], &bounds[0]);
-    Ok(())
+    Ok(checked.compared())
 }
 
 impl fmt::Display for Report {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use convgpu::verify::Comparison;
 use convgpu::verify::network::{NodeReport, Report, VerifyOptions, verify_async};
+use convgpu::Precision;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -24,6 +25,9 @@ pub struct Args {
     /// Corrupt what this node computes, to see that it is found
     #[arg(long, value_name = "NODE", hide = true)]
     fail_at: Option<String>,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -41,7 +45,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
         bar.set_position(at as u64);
         bar.set_message(name.to_owned());
     };
-    let options = VerifyOptions { fail_at: args.fail_at.clone() };
+    let options = VerifyOptions { fail_at: args.fail_at.clone(), precision: args.precision };
     let inputs = network.inputs();
     let report = pollster::block_on(verify_async(&device, &network.graph, &inputs, &options, &mut progress));
     bar.finish_and_clear();
