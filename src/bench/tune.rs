@@ -8,8 +8,8 @@ use crate::graph::plan::{Plan, PlanOptions, PlannedNode};
 use crate::graph::rewrite::rewrite;
 use crate::graph::tuning::Tuning;
 use crate::graph::{Graph, Node};
-use crate::shape::Precision;
 use crate::ops::Alternative;
+use crate::shape::Precision;
 use crate::verify::{Expected, check_against};
 
 /// Operators with kernels worth choosing between.

@@ -276,7 +276,8 @@ impl Planner<'_> {
             return Err(Error::unsupported(format!("no kernel of {} covers this case", node.op.name())));
         }
         let count = alternatives.len();
-        let tuned = || self.options.tuning.as_ref().and_then(|t| t.pick(graph, node, self.options.precision, &alternatives));
+        let tuned =
+            || self.options.tuning.as_ref().and_then(|t| t.pick(graph, node, self.options.precision, &alternatives));
         let pick = self.options.alternative.or_else(tuned).unwrap_or(0).min(count - 1);
         let chosen = alternatives.swap_remove(pick);
         self.emit(node, &chosen)?;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use convgpu::Precision;
 use convgpu::verify::Comparison;
 use convgpu::verify::network::{NodeReport, Report, VerifyOptions, verify_async};
-use convgpu::Precision;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
