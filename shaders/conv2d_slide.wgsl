@@ -10,26 +10,29 @@ struct Params {
     slopes: u32, act_a: f32, act_b: f32,
 }
 
+// The element type of x, y, the residual and the packed weights.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<mat4x4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
 // 16 pixels an invocation instead of 8.
 override WIDE: bool = true;
 
 // Column ix (wrapping below 0) of the row that begins at `row`.
 fn load(row: u32, ix: u32) -> vec4<f32> {
-    return select(vec4<f32>(0.0), x[select(row, row + ix * p.ic4, ix < p.iw)], ix < p.iw);
+    return select(vec4<f32>(0.0), vec4<f32>(x[select(row, row + ix * p.ic4, ix < p.iw)]), ix < p.iw);
 }
 
 fn store(row: u32, ox: u32, ob: u32, v: vec4<f32>) {
     if ox >= p.ow { return; }
     let i = (row + ox) * p.oc4 + ob;
-    y[i] = finish4(v, ob, i);
+    y[i] = vec4<Stored>(finish4(v, ob, i));
 }
 
 @compute @workgroup_size(64)
@@ -61,7 +64,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
                 z4 = load(r, left + 12u); z5 = load(r, left + 13u); z6 = load(r, left + 14u);
             }
             for (var kx = 0u; kx < p.kw; kx++) {
-                let m = w[wr + kx * p.icg4 * p.oc4];
+                let m = mat4x4<f32>(w[wr + kx * p.icg4 * p.oc4]);
                 let next = load(r, left + kx + pixels - 1u);
                 if WIDE { z7 = next; } else { x7 = next; }
                 a0 += m * x0; a1 += m * x1; a2 += m * x2; a3 += m * x3;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use convgpu::Precision;
 use convgpu::verify::Comparison;
-use convgpu::verify::network::{NodeReport, Report, VerifyOptions, verify_async};
+use convgpu::verify::network::{NodeReport, OutputReport, Report, VerifyOptions, verify_async};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -61,8 +61,8 @@ fn verdict(report: &Report) -> Outcome<()> {
         let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::to_string).unwrap_or_default();
         return Err(Failure::run(format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}")));
     }
-    if let Some((name, c)) = report.outputs.iter().find(|(_, c)| !c.ok()) {
-        let text = format!("every node is right by itself, but the plan gives a wrong output {name}: {c}");
+    if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| !o.comparison.ok()) {
+        let text = format!("every node is right by itself, but the plan gives a wrong output {name}: {comparison}");
         return Err(Failure::run(text));
     }
     Ok(())
@@ -70,7 +70,8 @@ fn verdict(report: &Report) -> Outcome<()> {
 
 fn as_json(report: &Report) -> Value {
     let nodes: Vec<Value> = report.nodes.iter().map(node_json).collect();
-    let outputs = report.outputs.iter().map(|(name, c)| json!({ "name": name, "ok": c.ok(), "worst": c.worst }));
+    let output = |OutputReport { name, comparison: c, rounding }: &OutputReport| json!({ "name": name, "ok": c.ok(), "worst": c.worst, "rounding": rounding });
+    let outputs = report.outputs.iter().map(output);
     json!({
         "device": report.device,
         "ok": report.ok(),
