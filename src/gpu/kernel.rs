@@ -95,10 +95,12 @@ pub const COMMON: &[Common] = &[
 
 /// How a kernel declares the element type of its channels-last tensors and packed weights, if it can have them in f16.
 const STORED: &str = "alias Stored = ";
+/// How it declares the type that it handles such an element as by its bits, if it does: f32 where `Stored` is f16.
+const WIDE: &str = "alias Wide = ";
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place. In [`Precision::F16`] the
-    /// alias `Stored` is `f16`.
+    /// alias `Stored` is `f16`, and `Wide`, if there is one, `f32`.
     pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
         let mut text = self.source.to_owned();
         let mut set = |head: &str, value: &str| {
@@ -111,6 +113,9 @@ impl Kernel {
         }
         if precision == Precision::F16 {
             set(STORED, "f16");
+            if self.source.contains(WIDE) {
+                set(WIDE, "f32");
+            }
             // On the first line, so that line numbers stay true.
             text.insert_str(0, "enable f16; ");
         }
