@@ -8,26 +8,34 @@ struct Params {
     a_step: u32, a_period: u32, b_step: u32, b_period: u32,
 }
 
+// The element type of a, b and y, any type of 4 bytes, combined by its bits.
+alias Stored = u32;
+alias Wide = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
 
 override A_KIND: u32 = 0u;
 override B_KIND: u32 = 0u;
 
+fn bits(v: vec4<Stored>) -> vec4<u32> {
+    return bitcast<vec4<u32>>(vec4<Wide>(v));
+}
+
 fn load_a(i: u32) -> vec4<u32> {
-    if A_KIND == 0u { return a[i]; }
-    if A_KIND == 1u { return a[i / p.a_step * p.a_period + i % p.a_period]; }
+    if A_KIND == 0u { return bits(a[i]); }
+    if A_KIND == 1u { return bits(a[i / p.a_step * p.a_period + i % p.a_period]); }
     let e = i / p.a_step % p.a_period;
-    return vec4<u32>(a[e / 4u][e % 4u]);
+    return vec4<u32>(bits(a[e / 4u])[e % 4u]);
 }
 
 fn load_b(i: u32) -> vec4<u32> {
-    if B_KIND == 0u { return b[i]; }
-    if B_KIND == 1u { return b[i / p.b_step * p.b_period + i % p.b_period]; }
+    if B_KIND == 0u { return bits(b[i]); }
+    if B_KIND == 1u { return bits(b[i / p.b_step * p.b_period + i % p.b_period]); }
     let e = i / p.b_step % p.b_period;
-    return vec4<u32>(b[e / 4u][e % 4u]);
+    return vec4<u32>(bits(b[e / 4u])[e % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -41,5 +49,5 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
         r = select(vec4<u32>(0u), r, lanes < vec4<u32>(p.c));
     }
-    y[i] = r;
+    y[i] = vec4<Stored>(bitcast<vec4<Wide>>(r));
 }

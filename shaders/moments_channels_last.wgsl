@@ -6,8 +6,11 @@
 
 struct Params { images: u32, pixels: u32, c: u32, members: u32, chunk: u32, parts: u32 }
 
+// The element type of x.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(3) var<storage, read_write> m2s: array<f32>;
 
@@ -17,7 +20,7 @@ alias Value = vec4<f32>;
 var<workgroup> tree: array<Moments, 256>;
 
 fn value(image: u32, pixel: u32, block: u32) -> vec4<f32> {
-    return x[(image * p.pixels + pixel) * ((p.c + 3u) / 4u) + block];
+    return vec4<f32>(x[(image * p.pixels + pixel) * ((p.c + 3u) / 4u) + block]);
 }
 
 fn first_value(image: u32, channel: u32) -> f32 {

@@ -6,13 +6,16 @@
 
 struct Params { n: u32, pixels: u32, c: u32, image_slices: u32, members: u32, eps: f32 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> spread: array<f32>;
 @group(0) @binding(4) var<storage, read> weight: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
 override INVERSE: bool = false;
 override WEIGHT: bool = false;
@@ -36,9 +39,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if i >= p.n * p.pixels * c4 { return; }
     let image = i / (p.pixels * c4);
     let c = i % c4 * 4u;
-    let v = x[i];
-    y[i] = vec4<f32>(
+    let v = vec4<f32>(x[i]);
+    y[i] = vec4<Stored>(vec4<f32>(
         normalize1(v.x, image, c), normalize1(v.y, image, c + 1u),
         normalize1(v.z, image, c + 2u), normalize1(v.w, image, c + 3u)
-    );
+    ));
 }

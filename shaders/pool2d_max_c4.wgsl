@@ -8,9 +8,12 @@ struct Params {
     lowest: f32,
 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -27,9 +30,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     for (var ky = taps_before(p.py, start_y, p.dy, p.kh); ky < end_y; ky++) {
         let row = (n * p.ih + start_y + ky * p.dy - p.py) * p.iw;
         for (var kx = taps_before(p.px, start_x, p.dx, p.kw); kx < end_x; kx++) {
-            best = maximum4(best, x[(row + start_x + kx * p.dx - p.px) * c4 + cb]);
+            best = maximum4(best, vec4<f32>(x[(row + start_x + kx * p.dx - p.px) * c4 + cb]));
         }
     }
     let lanes = vec4<u32>(0u, 1u, 2u, 3u) + cb * 4u;
-    y[i] = select(vec4<f32>(0.0), best, lanes < vec4<u32>(p.c));
+    y[i] = vec4<Stored>(select(vec4<f32>(0.0), best, lanes < vec4<u32>(p.c)));
 }

@@ -9,9 +9,12 @@ struct Params {
     divisor: u32, count_y0: u32, count_y1: u32, count_x0: u32, count_x1: u32,
 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -28,8 +31,8 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     for (var ky = taps_before(p.py, start_y, p.dy, p.kh); ky < end_y; ky++) {
         let row = (n * p.ih + start_y + ky * p.dy - p.py) * p.iw;
         for (var kx = taps_before(p.px, start_x, p.dx, p.kw); kx < end_x; kx++) {
-            sum += pool_term(x[(row + start_x + kx * p.dx - p.px) * c4 + cb]);
+            sum += pool_term(vec4<f32>(x[(row + start_x + kx * p.dx - p.px) * c4 + cb]));
         }
     }
-    y[i] = pool_result(sum, pool_divisor(start_y, start_x));
+    y[i] = vec4<Stored>(pool_result(sum, pool_divisor(start_y, start_x)));
 }

@@ -6,11 +6,14 @@ struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, taps_y: u32,
 
 struct Tap { at: u32, weight: f32 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> rows: array<Tap>;
 @group(0) @binding(3) var<storage, read> columns: array<Tap>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<Stored>>;
 
 const NONE: u32 = 0xffffffffu;
 
@@ -25,7 +28,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let image = i / (c4 * p.ow * p.oh) * p.ih;
     if rows[row].at == NONE || columns[column].at == NONE {
         let lanes = vec4<u32>(0u, 1u, 2u, 3u) + cb * 4u;
-        y[i] = select(vec4<f32>(0.0), vec4<f32>(p.outside), lanes < vec4<u32>(p.c));
+        y[i] = vec4<Stored>(select(vec4<f32>(0.0), vec4<f32>(p.outside), lanes < vec4<u32>(p.c)));
         return;
     }
     if p.taps_y == 1u && p.taps_x == 1u {
@@ -38,9 +41,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         var line = vec4<f32>(0.0);
         for (var kx = 0u; kx < p.taps_x; kx++) {
             let tx = columns[column + kx];
-            line += tx.weight * x[((image + ty.at) * p.iw + tx.at) * c4 + cb];
+            line += tx.weight * vec4<f32>(x[((image + ty.at) * p.iw + tx.at) * c4 + cb]);
         }
         sum += ty.weight * line;
     }
-    y[i] = sum;
+    y[i] = vec4<Stored>(sum);
 }

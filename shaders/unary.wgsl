@@ -4,18 +4,21 @@
 
 struct Params { count4: u32, c: u32, c4: u32, act_a: f32, act_b: f32 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_id(gid, groups);
     if i >= p.count4 { return; }
-    var v = activate4(x[i]);
+    var v = activate4(vec4<f32>(x[i]));
     if p.c > 0u {
         let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
         v = select(vec4<f32>(0.0), v, lanes < vec4<u32>(p.c));
     }
-    y[i] = v;
+    y[i] = vec4<Stored>(v);
 }

@@ -91,6 +91,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),
         node(Binary(BinaryKind::Add), &[&[2, 5, 7, 6], &[5, 1, 1]]),
+        node(Binary(BinaryKind::Mul), &[&[2, 5, 7, 6], &[2, 5, 1, 1]]),
         node(Binary(BinaryKind::Pow), &[&[3, 1, 5], &[2, 1]]),
         node(Prelu, &[&[2, 5, 7, 6], &[5]]),
         node_of(Where, vec![Desc::new([3, 1], DType::Bool), Desc::f32([5]), Desc::f32([])]),
