@@ -96,9 +96,8 @@ impl Compiled {
             Some((_, program)) => {
                 let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
                 let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
-                let found = program.run(&sources).await?;
-                let descs = self.graph.outputs().map(|(_, d)| d);
-                descs.zip(found).map(|(d, bytes)| Tensor::from_device_bytes(d, &bytes)).collect()
+                let descs: Vec<_> = self.graph.outputs().map(|(_, d)| d).collect();
+                program.run(&sources, |slot, bytes| Tensor::from_device_bytes(descs[slot], bytes)).await?
             }
         };
         Ok(Outputs(self.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))

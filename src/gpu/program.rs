@@ -215,21 +215,22 @@ impl Program {
         gpu.guarded(work).await
     }
 
-    /// One run: uploads, dispatches, and the bytes of every download.
-    pub async fn run(&self, sources: &[Source<'_>]) -> Result<Vec<Vec<u8>>> {
+    /// One run: uploads, dispatches, and what `take` makes of the position and the bytes of every download.
+    pub async fn run<T>(&self, sources: &[Source<'_>], take: impl Fn(usize, &[u8]) -> T) -> Result<Vec<T>> {
         self.poison();
-        let bytes = self.read_after(&self.run, sources, &self.downloads).await?;
+        let found = self.read_after(&self.run, sources, &self.downloads, take).await?;
         self.check_guards().await?;
-        Ok(bytes)
+        Ok(found)
     }
 
     /// Submits `steps` and reads `ranges` when they are done, in one copy to the host.
-    pub(super) async fn read_after(
+    pub(super) async fn read_after<T>(
         &self,
         steps: &[Step],
         sources: &[Source<'_>],
         ranges: &[Range],
-    ) -> Result<Vec<Vec<u8>>> {
+        take: impl Fn(usize, &[u8]) -> T,
+    ) -> Result<Vec<T>> {
         let mut offsets = vec![];
         let mut total = 0;
         for range in ranges {
@@ -239,8 +240,9 @@ impl Program {
         let staging = self.gpu.staging_buffer(total).await?;
         let sinks: Vec<_> = offsets.iter().map(|&at| (staging.buffer(), at)).collect();
         self.submit(steps, sources, &sinks).await?;
-        let bytes = self.gpu.read(&staging, total).await?;
-        Ok(offsets.iter().zip(ranges).map(|(&at, r)| bytes[at as usize..(at + r.bytes) as usize].to_vec()).collect())
+        let part = |slot: usize| offsets[slot] as usize..(offsets[slot] + ranges[slot].bytes) as usize;
+        let parts = |bytes: &[u8]| (0..ranges.len()).map(|slot| take(slot, &bytes[part(slot)])).collect();
+        self.gpu.read(&staging, total, parts).await
     }
 
     /// One run that leaves its results on the device.
@@ -271,9 +273,9 @@ impl Program {
             return Ok(());
         }
         let steps: Vec<_> = self.guards.iter().enumerate().map(|(slot, &from)| Step::Download { slot, from }).collect();
-        let found = self.read_after(&steps, &[], &self.guards).await?;
-        let intact = |bytes: &Vec<u8>| bytes.chunks_exact(4).all(|w| w == POISON.to_le_bytes());
-        match found.iter().position(|bytes| !intact(bytes)) {
+        let intact = |_: usize, bytes: &[u8]| bytes.chunks_exact(4).all(|w| w == POISON.to_le_bytes());
+        let found = self.read_after(&steps, &[], &self.guards, intact).await?;
+        match found.iter().position(|intact| !intact) {
             Some(i) => {
                 Err(Error::new(ErrorKind::Check, format!("a kernel wrote past a tensor, into {}", self.guards[i])))
             }
@@ -293,8 +295,8 @@ impl TensorBuffer {
         gpu.guarded(|| gpu.queue().write_buffer(pooled.buffer(), 0, bytes)).await?;
         Ok(TensorBuffer(Arc::new(pooled)))
     }
-    /// The first `bytes` of the buffer.
-    pub async fn download(&self, gpu: &Gpu, bytes: u64) -> Result<Vec<u8>> {
+    /// What `take` makes of the first `bytes` of the buffer.
+    pub async fn download<T>(&self, gpu: &Gpu, bytes: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
         gpu.check()?;
         let bytes = bytes.next_multiple_of(16);
         let staging = gpu.staging_buffer(bytes).await?;
@@ -304,7 +306,7 @@ impl TensorBuffer {
             gpu.queue().submit([encoder.finish()]);
         };
         gpu.guarded(copy).await?;
-        gpu.read(&staging, bytes).await
+        gpu.read(&staging, bytes, take).await
     }
 }
 

@@ -232,7 +232,7 @@ impl Planner<'_> {
         let value = &self.graph.values[id.0];
         let Some(&native) = self.native.get(&id) else {
             let tensor = value.constant.as_ref().expect("every value is an input, a constant or computed before");
-            let mut bytes = tensor.to_device_bytes().map_err(|e| e.at(value.name.clone()))?;
+            let mut bytes = tensor.to_device_bytes().map_err(|e| e.at(value.name.clone()))?.into_owned();
             bytes.resize(value.desc.bytes(Layout::RowMajor), 0);
             let place = self.place(&value.name, bytes.len(), Kind::Constant(Arc::new(bytes)))?;
             self.settle(id, ROW_MAJOR, place);
