@@ -5,8 +5,6 @@ use std::fmt;
 use super::{Checked, Comparison, Way, check_node, compare};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::graph::plan::{Plan, PlanOptions};
-use crate::graph::rewrite::{rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
 use crate::tensor::Tensor;
@@ -21,6 +19,8 @@ pub const ATOL: f32 = 1e-4;
 pub struct VerifyOptions {
     /// Corrupts one element of what this node computed before it is compared: shows that a wrong kernel is seen.
     pub fail_at: Option<String>,
+    /// How the network is compiled: the nodes checked are those that it then has, with the kernels that they then take.
+    pub compile: CompileOptions,
 }
 
 /// One node against the reference.
@@ -84,16 +84,10 @@ pub async fn verify_async(
     options: &VerifyOptions,
     progress: &mut dyn FnMut(usize, usize, &str),
 ) -> Result<Report> {
-    let outputs = end_to_end(device, graph, inputs).await?;
-    let mut rewritten = graph.clone();
-    rewrite(&mut rewritten);
-    let planned = match device.gpu() {
-        Some(gpu) => {
-            split_large_weights(&mut rewritten, gpu.caps().max_binding_bytes)?;
-            Plan::new(&rewritten, gpu.caps(), &PlanOptions::default())?.nodes
-        }
-        None => vec![],
-    };
+    let compiled = Compiled::new_async(device, graph.clone(), &options.compile).await?;
+    let outputs = end_to_end(&compiled, graph, inputs).await?;
+    let rewritten = compiled.graph();
+    let planned = compiled.plan().map_or(&[][..], |plan| &plan.nodes);
     if let Some(name) = &options.fail_at
         && !rewritten.nodes.iter().any(|n| n.name == *name)
     {
@@ -108,10 +102,10 @@ pub async fn verify_async(
     for (i, node) in rewritten.nodes.iter().enumerate() {
         progress(rewritten.nodes.len(), i, &node.name);
         let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
-        // The kernel that the real plan takes, which depends on the layouts its inputs have there.
-        let layouts = planned.get(i).map_or(vec![], |p| p.layouts.clone());
-        let way = Way { alternative: None, layouts };
-        let mut checked = check_node(device, &rewritten, node, &given, &way).await?;
+        // The kernel that the real plan takes, and the layouts its inputs have there.
+        let way =
+            planned.get(i).map_or(Way::default(), |p| Way { alternative: Some(p.pick), layouts: p.layouts.clone() });
+        let mut checked = check_node(device, rewritten, node, &given, &way).await?;
         if options.fail_at.as_ref() == Some(&node.name) {
             corrupt(node, &given, &mut checked)?;
         }
@@ -125,9 +119,12 @@ pub async fn verify_async(
     Ok(Report { device: device.to_string(), nodes, outputs })
 }
 
-async fn end_to_end(device: &Device, graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Comparison)>> {
-    let actual =
-        Compiled::new_async(device, graph.clone(), &CompileOptions::default()).await?.run_async(inputs).await?;
+async fn end_to_end(
+    compiled: &Compiled,
+    graph: &Graph,
+    inputs: &[(&str, &Tensor)],
+) -> Result<Vec<(String, Comparison)>> {
+    let actual = compiled.run_async(inputs).await?;
     let plain = CompileOptions { rewrite: false, ..CompileOptions::default() };
     let expected = Compiled::new_async(&Device::cpu(), graph.clone(), &plain).await?.run_async(inputs).await?;
     let pairs = actual.0.into_iter().zip(expected.0);

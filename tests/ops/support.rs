@@ -219,7 +219,8 @@ pub fn check_channels_last_with(op: impl Op + Clone + 'static, shape: [usize; 4]
     let w = graph.constant("w2", positive(&mut rng, &[3, c, 1, 1])).unwrap();
     let after = graph.apply("after", Conv2d::default(), &[middle, w]).unwrap();
     graph.output("y", after);
-    let options = CompileOptions { rewrite: false, plan: PlanOptions { guarded: true, ..Default::default() } };
+    let plan = PlanOptions { guarded: true, ..Default::default() };
+    let options = CompileOptions { rewrite: false, plan, ..Default::default() };
     let run = |device: &Device| {
         let session = pollster::block_on(Compiled::new_async(device, graph.clone(), &options)).unwrap();
         let kernels = session.plan().map(|p| p.nodes[1].clone());
