@@ -10,13 +10,16 @@ struct Params {
     slopes: u32, act_a: f32, act_b: f32,
 }
 
+// The element type of x, y, the residual and the packed weights.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
 // Neighbouring outputs use neighbouring columns: stride 1, dilation 1.
 override SLIDE: bool = false;
@@ -24,13 +27,13 @@ override SLIDE: bool = false;
 // Column ix of a row that starts at `row` in x, or 0 outside the image (columns left of it wrap to large numbers).
 fn load(row: u32, ix: u32, cb: u32) -> vec4<f32> {
     if ix >= p.iw { return vec4<f32>(0.0); }
-    return x[(row + ix) * p.c4 + cb];
+    return vec4<f32>(x[(row + ix) * p.c4 + cb]);
 }
 
 fn store(row: u32, ox: u32, cb: u32, v: vec4<f32>) {
     if ox >= p.ow { return; }
     let i = (row + ox) * p.c4 + cb;
-    y[i] = finish4(v, cb, i);
+    y[i] = vec4<Stored>(finish4(v, cb, i));
 }
 
 @compute @workgroup_size(64)
@@ -53,13 +56,13 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             var x0 = load(row, ix, cb); var x1 = load(row, ix + 1u, cb); var x2 = load(row, ix + 2u, cb);
             for (var kx = 0u; kx < p.kw; kx++) {
                 let x3 = load(row, ix + kx + 3u, cb);
-                let v = w[taps + kx * p.c4];
+                let v = vec4<f32>(w[taps + kx * p.c4]);
                 a0 += v * x0; a1 += v * x1; a2 += v * x2; a3 += v * x3;
                 x0 = x1; x1 = x2; x2 = x3;
             }
         } else {
             for (var kx = 0u; kx < p.kw; kx++) {
-                let v = w[taps + kx * p.c4];
+                let v = vec4<f32>(w[taps + kx * p.c4]);
                 let at = ix + kx * p.dx;
                 a0 += v * load(row, at, cb);
                 a1 += v * load(row, at + p.sx, cb);

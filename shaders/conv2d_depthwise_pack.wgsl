@@ -4,9 +4,12 @@
 
 struct Params { c: u32, taps: u32 }
 
+// The element type of wp.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> wp: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -18,5 +21,5 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let c = i % c4 * 4u + k;
         if c < p.c { v[k] = w[c * p.taps + i / c4]; }
     }
-    wp[i] = v;
+    wp[i] = vec4<Stored>(v);
 }

@@ -12,13 +12,16 @@ struct Params {
     slopes: u32, act_a: f32, act_b: f32,
 }
 
+// The element type of x, y, the residual and the packed weights.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<mat4x4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
 // Two blocks of channels an invocation (both of one group), or one.
 override PAIR: bool = true;
@@ -40,14 +43,14 @@ fn tap_index(o: Origin, ky: u32, kx: u32) -> u32 {
 
 fn load(index: u32, c: u32) -> vec4<f32> {
     if index == 0xffffffffu { return vec4<f32>(0.0); }
-    return x[index + c];
+    return vec4<f32>(x[index + c]);
 }
 
 fn store(pixel: u32, ob: u32, a: vec4<f32>, b: vec4<f32>) {
     if pixel >= p.n * p.oh * p.ow { return; }
     let i = pixel * p.oc4 + ob;
-    y[i] = finish4(a, ob, i);
-    if PAIR && ob + 1u < p.oc4 { y[i + 1u] = finish4(b, ob + 1u, i + 1u); }
+    y[i] = vec4<Stored>(finish4(a, ob, i));
+    if PAIR && ob + 1u < p.oc4 { y[i + 1u] = vec4<Stored>(finish4(b, ob + 1u, i + 1u)); }
 }
 
 @compute @workgroup_size(64)
@@ -75,11 +78,11 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
                 let x2 = load(i2, first_c + c); let x3 = load(i3, first_c + c);
                 let x4 = load(i4, first_c + c); let x5 = load(i5, first_c + c);
                 let x6 = load(i6, first_c + c); let x7 = load(i7, first_c + c);
-                let wa = w[row + c * p.oc4 + ob];
+                let wa = mat4x4<f32>(w[row + c * p.oc4 + ob]);
                 a0 += wa * x0; a1 += wa * x1; a2 += wa * x2; a3 += wa * x3;
                 a4 += wa * x4; a5 += wa * x5; a6 += wa * x6; a7 += wa * x7;
                 if PAIR {
-                    let wb = w[row + c * p.oc4 + second];
+                    let wb = mat4x4<f32>(w[row + c * p.oc4 + second]);
                     b0 += wb * x0; b1 += wb * x1; b2 += wb * x2; b3 += wb * x3;
                     b4 += wb * x4; b5 += wb * x5; b6 += wb * x6; b7 += wb * x7;
                 }

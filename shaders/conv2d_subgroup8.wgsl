@@ -11,13 +11,16 @@ struct Params {
     slopes: u32, act_a: f32, act_b: f32,
 }
 
+// The element type of x, y, the residual and the packed weights.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<mat4x4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
 // 32 pixels a subgroup instead of 16.
 override WIDE: bool = true;
@@ -38,13 +41,13 @@ fn tap_index(o: Origin, ky: u32, kx: u32) -> u32 {
 }
 
 fn load(index: u32, c: u32) -> vec4<f32> {
-    return select(vec4<f32>(0.0), x[select(index + c, 0u, index == 0xffffffffu)], index != 0xffffffffu);
+    return select(vec4<f32>(0.0), vec4<f32>(x[select(index + c, 0u, index == 0xffffffffu)]), index != 0xffffffffu);
 }
 
 fn store(pixel: u32, ob: u32, v: vec4<f32>) {
     if pixel >= p.n * p.oh * p.ow || ob >= p.oc4 { return; }
     let i = pixel * p.oc4 + ob;
-    y[i] = finish4(v, ob, i);
+    y[i] = vec4<Stored>(finish4(v, ob, i));
 }
 
 @compute @workgroup_size(8)
@@ -68,7 +71,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             let i2 = tap_index(o2, ky, kx); let i3 = tap_index(o3, ky, kx);
             let row = (ky * p.kw + kx) * p.icg4 * p.oc4 + column;
             for (var c = 0u; c < p.icg4; c++) {
-                let m = w[row + c * p.oc4];
+                let m = mat4x4<f32>(w[row + c * p.oc4]);
                 let x0 = load(i0, first_c + c);
                 c0 += m * subgroupBroadcast(x0, 0u); c1 += m * subgroupBroadcast(x0, 1u);
                 c2 += m * subgroupBroadcast(x0, 2u); c3 += m * subgroupBroadcast(x0, 3u);

@@ -5,9 +5,12 @@
 
 struct Params { oc: u32, icg: u32, ocg: u32, taps: u32 }
 
+// The element type of wp.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> wp: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -26,5 +29,5 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             v[k] = w[(row * p.ocg + oc % p.ocg) * p.taps + tap];
         }
     }
-    wp[i] = v;
+    wp[i] = vec4<Stored>(v);
 }

@@ -28,5 +28,5 @@ pub use graph::Graph;
 pub use model::Model;
 pub use ops::{Alternative, Epilogue, Op, Site};
 pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
-pub use shape::{DType, Desc, Layout};
+pub use shape::{DType, Desc, Layout, Precision};
 pub use tensor::{Data, Tensor};

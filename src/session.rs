@@ -13,7 +13,7 @@ use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
 use crate::ops::{self, Algorithm};
-use crate::shape::Desc;
+use crate::shape::{Desc, Precision};
 use crate::tensor::Tensor;
 
 /// How a network is compiled.
@@ -65,13 +65,16 @@ impl Compiled {
     /// Compiles a graph for a device.
     ///
     /// # Errors
-    /// An operator has no kernel for its case, the device lacks memory, or it is lost.
+    /// An operator has no kernel for its case, the device lacks memory or f16 where it is asked for, or it is lost.
     pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
         let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
         if let Some(gpu) = device.gpu() {
             fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
         }
         let compiled = match device.gpu() {
+            None if options.plan.precision == Precision::F16 => {
+                return Err(Error::argument("precision f16: the CPU reference stores f32 only; choose a GPU adapter"));
+            }
             None => None,
             Some(gpu) => {
                 let plan = Plan::new(&graph, gpu.caps(), &options.plan)?;

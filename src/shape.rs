@@ -61,6 +61,10 @@ impl Desc {
     /// Bytes in a GPU buffer under `layout` (every element takes four), rounded up to 16 so that a kernel
     /// may see the buffer as `array<vec4>`.
     pub fn bytes(&self, layout: Layout) -> usize {
+        self.bytes_in(layout, Precision::F32)
+    }
+    /// The same where every element takes the bytes of a float of this precision.
+    pub fn bytes_in(&self, layout: Layout, precision: Precision) -> usize {
         let elements = match layout {
             Layout::RowMajor => self.numel(),
             Layout::ChannelsLast => {
@@ -68,7 +72,7 @@ impl Desc {
                 self.numel().checked_div(c).unwrap_or(0) * c.next_multiple_of(4)
             }
         };
-        (elements * 4).next_multiple_of(16).max(16)
+        (elements * precision.bytes()).next_multiple_of(16).max(16)
     }
     /// Whether both layouts put every element in the same place.
     pub fn layouts_coincide(&self) -> bool {
@@ -89,6 +93,46 @@ pub enum Layout {
     RowMajor,
     /// Axis 1 (channels) moved last and padded to a multiple of 4: `[N, spatial.., C4 * 4]`. Padding lanes hold 0.
     ChannelsLast,
+}
+
+/// How wide the floats are that a GPU stores between kernels. Kernels compute in f32 either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, 10 of them behind the point (IEEE binary16), at most 65 504.
+    F16,
+}
+
+impl Precision {
+    /// Of an element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Precision::F32 => 4,
+            Precision::F16 => 2,
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Precision::F32 => "f32",
+            Precision::F16 => "f16",
+        })
+    }
+}
+
+impl std::str::FromStr for Precision {
+    type Err = Error;
+    fn from_str(s: &str) -> Result<Precision> {
+        match s {
+            "f32" => Ok(Precision::F32),
+            "f16" => Ok(Precision::F16),
+            other => Err(Error::argument(format!("there is no precision {other}: f32 or f16"))),
+        }
+    }
 }
 
 /// The largest element count of a tensor: flat indices are 32-bit in the kernels.

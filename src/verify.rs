@@ -6,12 +6,12 @@ use std::fmt;
 
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::plan::PlanOptions;
+use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::{Graph, Node};
-use crate::ops::Algorithm;
-use crate::reference::UNIT;
+use crate::ops::{Algorithm, Alternative};
+use crate::reference::{UNIT, half};
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
-use crate::shape::{Layout, unravel};
+use crate::shape::{DType, Layout, Precision, unravel};
 use crate::tensor::Tensor;
 
 /// Element-wise comparison of a tensor with its expected value.
@@ -112,8 +112,12 @@ pub struct Checked {
     pub comparisons: Vec<Comparison>,
     /// What the device computed.
     pub outputs: Vec<Tensor>,
+    /// What they should have been.
+    pub expected: Expected,
     /// The algorithm of the kernels.
     pub algorithm: Algorithm,
+    /// How they store floats.
+    pub precision: Precision,
 }
 
 /// Which of its kernels a node is checked with.
@@ -123,6 +127,8 @@ pub struct Way {
     pub alternative: Option<usize>,
     /// The layout every input of the node has before; row-major where there are fewer.
     pub layouts: Vec<Layout>,
+    /// How floats are stored where there is a choice.
+    pub precision: Precision,
 }
 
 impl Way {
@@ -131,7 +137,8 @@ impl Way {
         let variable = single.nodes[0].inputs.iter().enumerate().filter(|(_, id)| single.constant_of(**id).is_none());
         let layout = |k: usize| self.layouts.get(k).copied().unwrap_or(Layout::RowMajor);
         let input_layouts = variable.map(|(k, _)| layout(k)).collect();
-        PlanOptions { alternative: self.alternative, input_layouts, ..PlanOptions::default() }
+        let (alternative, precision) = (self.alternative, self.precision);
+        PlanOptions { alternative, input_layouts, precision, ..PlanOptions::default() }
     }
 }
 
@@ -162,10 +169,24 @@ impl Expected {
         let (outputs, bounds) = evaluate_with_bounds(node, inputs, algorithm)?;
         Ok(Expected { outputs, bounds })
     }
+
+    /// The same where a way stores outputs in f16 ([`half::stored`]).
+    fn stored_by(mut self, way: &Alternative) -> Expected {
+        for ((y, bounds), layout) in self.outputs.iter().zip(&mut self.bounds).zip(&way.outputs) {
+            if y.dtype() == DType::F32 && *layout == Layout::ChannelsLast {
+                let pairs = y.f32s().iter().zip(bounds);
+                pairs.for_each(|(&y, b)| *b = half::stored(y.into(), (*b).into()) as f32);
+            }
+        }
+        self
+    }
 }
 
 /// As [`check_node`], for a graph of one node (see [`isolate`]) whose answer is known already, with the bounds of
 /// [`Algorithm::Direct`]; another algorithm's are computed where a kernel names it.
+///
+/// Kernels that store f16 are given, as the reference is, inputs that are f16 already where they are to be: then
+/// converting them changes nothing, and the bound is that of f32 with the result stored in 16 bits.
 pub async fn check_against(
     device: &Device,
     single: &Graph,
@@ -174,6 +195,7 @@ pub async fn check_against(
     way: &Way,
 ) -> Result<Checked> {
     let plan = PlanOptions { guarded: true, ..way.plan(single) };
+    let (single, inputs) = rounded(device, single, inputs, &plan)?;
     let options = CompileOptions { rewrite: false, plan };
     let session = Compiled::new_async(device, single.clone(), &options).await?;
     let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
@@ -187,21 +209,48 @@ pub async fn check_against(
         .collect();
     let outputs: Vec<Tensor> = session.run_async(&given).await?.0.into_iter().map(|(_, t)| t).collect();
     let planned = session.plan().and_then(|p| p.nodes.first());
-    let algorithm = planned.map_or(Algorithm::Direct, |n| n.chosen.algorithm);
-    let own = match algorithm {
-        Algorithm::Direct => None,
-        other => Some(Expected::by(other, &single.nodes[0], inputs)?),
+    let (algorithm, precision) =
+        planned.map_or((Algorithm::Direct, Precision::F32), |n| (n.chosen.algorithm, n.chosen.precision));
+    let expected = match (planned, algorithm) {
+        (Some(n), _) if precision == Precision::F16 => {
+            Expected::by(algorithm, &single.nodes[0], &inputs)?.stored_by(&n.chosen)
+        }
+        (_, Algorithm::Direct) => expected.clone(),
+        (_, other) => Expected::by(other, &single.nodes[0], &inputs)?,
     };
-    let Expected { outputs: values, bounds } = own.as_ref().unwrap_or(expected);
-    let pairs = values.iter().zip(bounds);
-    let comparisons = outputs.iter().zip(pairs).map(|(a, (e, b))| compare(a, e, b)).collect();
     let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
-    Ok(Checked { kernels, comparisons, outputs, algorithm })
+    let checked = Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision };
+    Ok(checked.compared())
 }
 
-/// How many ways a device has to compute a node.
-pub fn alternatives(device: &Device, graph: &Graph, node: &Node) -> Result<usize> {
+impl Checked {
+    /// With its comparisons made anew.
+    pub(crate) fn compared(mut self) -> Checked {
+        let pairs = self.expected.outputs.iter().zip(&self.expected.bounds);
+        self.comparisons = self.outputs.iter().zip(pairs).map(|(a, (e, b))| compare(a, e, b)).collect();
+        self
+    }
+}
+
+/// A graph of one node and its inputs, those rounded that the node's way under this plan has in f16.
+fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOptions) -> Result<(Graph, Vec<Tensor>)> {
+    let (mut graph, mut values) = (single.clone(), inputs.to_vec());
+    let Some(gpu) = device.gpu().filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
+    let way = Plan::new(single, gpu.caps(), plan)?.nodes.remove(0).chosen;
+    for (k, _) in way.rounds(inputs.len()).iter().enumerate().filter(|(_, rounds)| **rounds) {
+        if values[k].dtype() == DType::F32 {
+            values[k] = values[k].map(half::nearest);
+            let id = graph.nodes[0].inputs[k];
+            let constant = &mut graph.values[id.0].constant;
+            *constant = constant.is_some().then(|| values[k].clone());
+        }
+    }
+    Ok((graph, values))
+}
+
+/// How many ways a device has to compute a node where floats may be stored in this precision.
+pub fn alternatives(device: &Device, graph: &Graph, node: &Node, precision: Precision) -> Result<usize> {
     let Some(gpu) = device.gpu() else { return Ok(1) };
-    let plan = crate::graph::plan::Plan::new(&isolate(graph, node)?, gpu.caps(), &PlanOptions::default())?;
-    Ok(plan.nodes[0].alternatives)
+    let options = PlanOptions { precision, ..PlanOptions::default() };
+    Ok(Plan::new(&isolate(graph, node)?, gpu.caps(), &options)?.nodes[0].alternatives)
 }

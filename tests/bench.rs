@@ -6,7 +6,7 @@ use convgpu::bench::{Case, Ceilings, Copy, Effort, Layer, Report, measure, tune}
 use convgpu::graph::plan::PlanOptions;
 use convgpu::graph::tuning::Tuning;
 use convgpu::ops::conv2d::Conv2d;
-use convgpu::{Alternative, CompileOptions, Compiled, Desc, Device, Error, Graph, Op, Site, Tensor};
+use convgpu::{Alternative, CompileOptions, Compiled, Desc, Device, Error, Graph, Op, Precision, Site, Tensor};
 use pollster::block_on;
 
 const ONCE: Effort = Effort { time: Duration::ZERO, samples: 1, ways: usize::MAX };
@@ -115,7 +115,7 @@ fn a_profile_has_every_dispatch_and_adds_up() {
 fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
     let device = open().unwrap();
     let mut tuning = Tuning::default();
-    let found = block_on(tune(&device, &network(), &ONCE, &mut tuning, &mut |_| ())).unwrap();
+    let found = block_on(tune(&device, &network(), Precision::F32, &ONCE, &mut tuning, &mut |_| ())).unwrap();
     assert_eq!(found.len(), 1, "two nodes of one kind are measured once: {found:?}");
     assert_eq!((found[0].wrong, found[0].fixed_seconds.is_nan()), (0, false));
 
@@ -128,7 +128,7 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
     let last = Compiled::new(&device, network(), &CompileOptions { plan: last, ..CompileOptions::default() }).unwrap();
     let chosen = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.chosen.signature()).collect::<Vec<_>>();
     assert_ne!(chosen(&plain), chosen(&last));
-    let key = Tuning::key(plain.graph(), &plain.graph().nodes()[0]);
+    let key = Tuning::key(plain.graph(), &plain.graph().nodes()[0], Precision::F32);
     let tuned = compiled(Tuning { choices: [(key.clone(), chosen(&last)[0].clone())].into() });
     assert_eq!(chosen(&tuned), chosen(&last));
     let foreign = compiled(Tuning { choices: [(key, "a kernel of long ago".to_owned())].into() });

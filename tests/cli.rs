@@ -102,6 +102,20 @@ fn the_device_may_come_from_the_environment() {
 }
 
 #[test]
+fn f16_is_refused_where_there_is_none() {
+    fails(&["inspect", model(), "--precision", "f8"], 2, &["--precision", "f8", "f32 or f16"]);
+    fails(&["inspect", model(), "--precision", "f16", "--device", "cpu"], 2, &["f16", "reference"]);
+    fails(&["inspect", "--shader", "softmax", "--precision", "f16"], 2, &["softmax", "f16"]);
+    let shader = stdout(&convgpu(&["inspect", "--shader", "conv2d_gemm", "--precision", "f16"]));
+    assert!(shader.starts_with("enable f16;") && shader.contains("alias Stored = f16;"), "{shader}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    let output =
+        command.args(["inspect", model(), "--precision", "f16"]).env("CONVGPU_LIMITS", "default").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.contains("precision f16"), "{stderr}");
+}
+
+#[test]
 fn help_names_the_source_of_the_digits() {
     let output = convgpu(&["demo", "--help"]);
     let text = stdout(&output);

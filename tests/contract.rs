@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use convgpu::gpu::caps::Caps;
-use convgpu::gpu::kernel::COMMON;
+use convgpu::gpu::kernel::{COMMON, Kernel, Params};
 use convgpu::gpu::recording::{Command, Dispatch};
 use convgpu::graph::plan::{Plan, PlanOptions};
-use convgpu::ops::kernels;
+use convgpu::ops::{kernels, relayout};
+use convgpu::{Layout, Precision};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
 
 mod samples;
@@ -24,21 +25,33 @@ fn parse(name: &str, text: &str) -> naga::Module {
     module
 }
 
+/// Whether the elements of an array are f16, or vectors or matrices of it.
+fn is_half(module: &naga::Module, ty: naga::Handle<naga::Type>) -> bool {
+    match &module.types[ty].inner {
+        TypeInner::Array { base, .. } => is_half(module, *base),
+        inner => inner.scalar().is_some_and(|s| (s.kind, s.width) == (ScalarKind::Float, 2)),
+    }
+}
+
 /// What is wrong with a dispatch, seen from the text of its kernel.
 fn complaints(d: &Dispatch) -> Vec<String> {
     let name = d.kernel.name;
-    let module = parse(name, &d.kernel.wgsl(&d.consts));
+    let module = parse(name, &d.kernel.wgsl(&d.consts, d.precision));
     let mut out = vec![];
     let mut complain = |text: String| out.push(format!("{name}: {text}"));
 
     let mut uniform = None;
     let mut storage = vec![];
+    let mut halves = vec![];
     let mut workgroup_bytes = 0;
     for (_, v) in module.global_variables.iter() {
         match (&v.binding, v.space) {
             (Some(b), _) if b.group != 0 => complain(format!("binding in group {}", b.group)),
             (Some(b), AddressSpace::Uniform) => uniform = Some((b.binding, v.ty)),
-            (Some(b), AddressSpace::Storage { access }) => storage.push((b.binding, access)),
+            (Some(b), AddressSpace::Storage { access }) => {
+                storage.push((b.binding, access));
+                halves.push((b.binding, is_half(&module, v.ty)));
+            }
             (None, AddressSpace::WorkGroup) => {
                 workgroup_bytes += module.types[v.ty].inner.size(module.to_ctx());
             }
@@ -92,6 +105,17 @@ fn complaints(d: &Dispatch) -> Vec<String> {
         complain(format!("{} storage buffers, WebGPU promises 8", storage.len()));
     }
 
+    halves.sort();
+    let stored = d.kernel.stored();
+    let halves: Vec<bool> = halves.into_iter().map(|(_, half)| half).collect();
+    let wanted = match d.precision {
+        Precision::F16 => stored,
+        Precision::F32 => vec![false; stored.len()],
+    };
+    if halves != wanted && !relayout::is_conversion(d.kernel) {
+        complain(format!("bindings of f16 are {halves:?} in the text, {wanted:?} on the host"));
+    }
+
     let declared: BTreeSet<_> = module.overrides.iter().filter_map(|(_, o)| o.name.clone()).collect();
     let set: BTreeSet<_> = d.overrides.iter().map(|(n, _)| (*n).to_owned()).collect();
     if declared != set {
@@ -123,18 +147,30 @@ fn classes() -> Vec<Caps> {
     vec![base, lavapipe, swiftshader, discrete]
 }
 
+/// More alternatives than any operator has, in every precision that a device has.
+fn ways(caps: &Caps) -> Vec<(usize, Precision)> {
+    let wide = (0..8).map(|k| (k, Precision::F32));
+    let half = (0..16).map(|k| (k, Precision::F16)).filter(|_| caps.f16);
+    wide.chain(half).collect()
+}
+
 fn dispatches() -> Vec<Dispatch> {
     let mut out = vec![];
     for (name, graph) in samples::graphs() {
         for caps in classes() {
-            for alternative in 0..8 {
-                let options = PlanOptions { alternative: Some(alternative), ..Default::default() };
-                let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
-                let commands = plan.recording.prepare.iter().chain(&plan.recording.run);
-                out.extend(commands.filter_map(|c| match c {
-                    Command::Dispatch(d) => Some(d.clone()),
-                    _ => None,
-                }));
+            let layout = |d: &convgpu::Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+            let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
+            for (alternative, precision) in ways(&caps) {
+                for input_layouts in [vec![], last.clone()] {
+                    let alternative = Some(alternative);
+                    let options = PlanOptions { alternative, input_layouts, precision, ..Default::default() };
+                    let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
+                    let commands = plan.recording.prepare.iter().chain(&plan.recording.run);
+                    out.extend(commands.filter_map(|c| match c {
+                        Command::Dispatch(d) => Some(d.clone()),
+                        _ => None,
+                    }));
+                }
             }
         }
     }
@@ -151,13 +187,17 @@ fn every_kernel_keeps_the_contract() {
         seen.insert(d.kernel.name);
         let fields: Vec<_> = d.params.0.iter().map(|(n, v)| (*n, v.wgsl_type())).collect();
         let names: Vec<_> = d.overrides.iter().map(|o| o.0).collect();
-        let form =
-            format!("{} {:?} {fields:?} {names:?} {} {}", d.kernel.name, d.consts, d.reads.len(), d.writes.len());
+        let launch = format!("{} {:?} {}", d.kernel.name, d.consts, d.precision);
+        let form = format!("{launch} {fields:?} {names:?} {} {}", d.reads.len(), d.writes.len());
         if checked.insert(form) {
             wrong.extend(complaints(d));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
+    // Every kernel that has a form in f16 is launched in it.
+    let halves: BTreeSet<_> = all.iter().filter(|d| d.precision == Precision::F16).map(|d| d.kernel.name).collect();
+    let narrow = kernels().into_iter().filter(|k| k.stored().contains(&true)).map(|k| k.name);
+    assert_eq!(narrow.filter(|name| !halves.contains(name)).collect::<Vec<_>>(), [] as [&str; 0]);
     let unseen: Vec<_> = kernels().iter().map(|k| k.name).filter(|n| !seen.contains(n)).collect();
     assert!(unseen.is_empty(), "no sample launches {unseen:?}: add one to tests/samples/mod.rs");
 }
@@ -173,6 +213,30 @@ fn no_shader_is_orphaned() {
     let names = |list: Vec<&str>| -> BTreeSet<String> { list.into_iter().map(str::to_owned).collect() };
     assert_eq!(stems(root), names(kernels().iter().map(|k| k.name).collect()));
     assert_eq!(stems(&format!("{root}/common")), names(COMMON.iter().map(|c| c.name).collect()));
+}
+
+/// A kernel with a binding of `Stored` that does not say so on its line.
+static HIDDEN: Kernel = Kernel {
+    name: "hidden",
+    source: "alias Stored = f32;
+alias Four = vec4<Stored>;
+struct Params { n: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<Four>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
+@compute @workgroup_size(1) fn main() { y[p.n] = x[p.n]; }",
+    common: &[],
+    trusted: false,
+};
+
+#[test]
+fn the_check_sees_a_hidden_f16() {
+    let mut d = dispatches().into_iter().find(|d| (d.reads.len(), d.writes.len()) == (1, 1)).unwrap();
+    (d.kernel, d.params, d.overrides) = (&HIDDEN, Params::new().with("n", 1u32), vec![]);
+    assert!(complaints(&d).is_empty());
+    d.precision = Precision::F16;
+    let complaints = complaints(&d);
+    assert!(matches!(&complaints[..], [c] if c.contains("bindings of f16")), "{complaints:?}");
 }
 
 #[test]

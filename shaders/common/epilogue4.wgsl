@@ -1,7 +1,7 @@
 
 // --- common/epilogue4.wgsl ---
 // finish4: bias, residual and activation of four channels of one channels-last output, before it is stored.
-// The kernel declares `bias: array<f32>`, `residual: array<vec4<f32>>` and `slope: array<f32>` as its read-only
+// The kernel declares `bias: array<f32>`, `residual: array<vec4<..>>` and `slope: array<f32>` as its read-only
 // bindings after its own inputs; its params hold `oc` (channels) and `slopes` (1 or oc).
 
 override HAS_BIAS: bool = false;
@@ -14,7 +14,7 @@ fn finish4(acc: vec4<f32>, ob: u32, i: u32) -> vec4<f32> {
     let at = min(lanes, vec4<u32>(p.oc - 1u));
     var v = acc;
     if HAS_BIAS { v += vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]); }
-    if HAS_RESIDUAL { v += residual[i]; }
+    if HAS_RESIDUAL { v += vec4<f32>(residual[i]); }
     if HAS_SLOPE {
         let last = vec4<u32>(p.slopes - 1u);
         let s = min(at, last);

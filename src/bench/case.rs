@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::graph::{Graph, Node};
 use crate::ops::Op;
-use crate::shape::Layout;
+use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
 use crate::verify::{Way, isolate};
 
@@ -18,10 +18,12 @@ pub struct Case {
     pub values: Vec<Tensor>,
     /// Floating-point operations of a run.
     pub flops: u64,
-    /// The fewest bytes that a run moves: every input and output once, four bytes an element.
+    /// The fewest bytes that a run moves: every input and output once.
     pub bytes: u64,
     /// The layout that each of the node's inputs has before; row-major where there are fewer.
     pub layouts: Vec<Layout>,
+    /// How floats are stored.
+    pub precision: Precision,
     /// Only kernels whose names start with this are timed: part of an operator.
     pub only: Option<&'static str>,
 }
@@ -66,7 +68,14 @@ impl Case {
     fn of(name: String, graph: Graph, values: Vec<Tensor>) -> Case {
         let elements: usize =
             values.iter().map(Tensor::numel).sum::<usize>() + graph.outputs().map(|(_, d)| d.numel()).sum::<usize>();
-        Case { name, flops: graph.flops(), bytes: 4 * elements as u64, graph, values, layouts: vec![], only: None }
+        let (flops, bytes) = (graph.flops(), 4 * elements as u64);
+        Case { name, flops, bytes, graph, values, layouts: vec![], precision: Precision::F32, only: None }
+    }
+
+    /// The same on floats stored in this precision.
+    pub fn stored_in(self, precision: Precision) -> Case {
+        let elements = self.bytes / self.precision.bytes() as u64;
+        Case { bytes: elements * precision.bytes() as u64, precision, ..self }
     }
 
     /// The node.
@@ -76,7 +85,7 @@ impl Case {
 
     /// An alternative of the node.
     pub fn way(&self, alternative: usize) -> Way {
-        Way { alternative: Some(alternative), layouts: self.layouts.clone() }
+        Way { alternative: Some(alternative), layouts: self.layouts.clone(), precision: self.precision }
     }
 
     /// What a run is given.

@@ -7,6 +7,7 @@ use super::samples::Samples;
 use crate::device::Device;
 use crate::error::Result;
 use crate::gpu::recording::Dispatch;
+use crate::ops::relayout::is_conversion;
 use crate::session::{CompileOptions, Compiled};
 
 /// A sample of a short kernel repeats it for about this long, so that no clock is too coarse for it.
@@ -56,7 +57,8 @@ impl<'a> Contestant<'a> {
     }
 
     async fn time_kernel(&self) -> Result<f64> {
-        let wanted = |d: &Dispatch| !is_conversion(d) && self.case.only.is_none_or(|k| d.kernel.name.starts_with(k));
+        let wanted =
+            |d: &Dispatch| !is_conversion(d.kernel) && self.case.only.is_none_or(|k| d.kernel.name.starts_with(k));
         self.compiled.repeat_async(wanted, self.repeats).await
     }
 
@@ -75,10 +77,6 @@ impl<'a> Contestant<'a> {
         let enough = self.call.0.len() >= effort.samples || spent >= SLOW * time;
         enough && spent >= time && !self.call.0.is_empty()
     }
-}
-
-fn is_conversion(d: &Dispatch) -> bool {
-    ["to_channels_last", "to_row_major"].contains(&d.kernel.name)
 }
 
 /// Takes a sample of each contestant in turn until all have enough.

@@ -8,6 +8,8 @@ use crate::graph::plan::{Plan, PlanOptions, PlannedNode};
 use crate::graph::rewrite::rewrite;
 use crate::graph::tuning::Tuning;
 use crate::graph::{Graph, Node};
+use crate::ops::Alternative;
+use crate::shape::Precision;
 use crate::verify::{Expected, check_against};
 
 /// Operators with kernels worth choosing between.
@@ -32,7 +34,7 @@ pub struct Tuned {
 
 /// Times the candidates of every convolution and matrix product of a network, and adds the winners to `tuning`.
 ///
-/// A candidate wants its tensors in the same layouts as the static choice does in the network's plan: whether another
+/// A candidate wants its tensors in the same layouts and precision as the static choice does in the network's plan: whether another
 /// layout pays depends on the neighbours, not on the node. `progress` is told the node measured next.
 ///
 /// # Errors
@@ -40,6 +42,7 @@ pub struct Tuned {
 pub async fn tune(
     device: &Device,
     graph: &Graph,
+    precision: Precision,
     effort: &Effort,
     tuning: &mut Tuning,
     progress: &mut dyn FnMut(&str),
@@ -47,16 +50,16 @@ pub async fn tune(
     let gpu = device.gpu().ok_or_else(|| Error::argument("the reference has no kernels to choose from"))?;
     let mut rewritten = graph.clone();
     rewrite(&mut rewritten);
-    let planned = Plan::new(&rewritten, gpu.caps(), &PlanOptions::default())?;
+    let planned = Plan::new(&rewritten, gpu.caps(), &PlanOptions { precision, ..Default::default() })?;
     let mut found = vec![];
     let mut seen = std::collections::HashSet::new();
     for (node, plan) in rewritten.nodes().iter().zip(&planned.nodes) {
-        let key = Tuning::key(&rewritten, node);
+        let key = Tuning::key(&rewritten, node, precision);
         if plan.alternatives < 2 || !TUNED.contains(&node.op.name()) || !seen.insert(key.clone()) {
             continue;
         }
         progress(&node.name);
-        let (tuned, signature) = tune_node(device, &rewritten, node, plan, effort).await?;
+        let (tuned, signature) = tune_node(device, &rewritten, node, plan, precision, effort).await?;
         match signature {
             Some(signature) => drop(tuning.choices.insert(key, signature)),
             None => drop(tuning.choices.remove(&key)),
@@ -72,9 +75,10 @@ async fn tune_node(
     graph: &Graph,
     node: &Node,
     planned: &PlannedNode,
+    precision: Precision,
     effort: &Effort,
 ) -> Result<(Tuned, Option<String>)> {
-    let case = Case::of_node(graph, node, &planned.layouts)?;
+    let case = Case::of_node(graph, node, &planned.layouts)?.stored_in(precision);
     let fixed = &planned.chosen;
     let expected = Expected::of(node, &case.values)?;
     let caps = device.gpu().expect("checked by the caller").caps();
@@ -85,7 +89,8 @@ async fn tune_node(
         if k >= plan.alternatives {
             break;
         }
-        if (&plan.chosen.inputs, &plan.chosen.outputs) != (&fixed.inputs, &fixed.outputs) {
+        let form = |a: &Alternative| (a.precision, a.inputs.clone(), a.outputs.clone());
+        if form(&plan.chosen) != form(fixed) {
             continue;
         }
         match check_against(device, &case.graph, &case.values, &expected, &case.way(k)).await {

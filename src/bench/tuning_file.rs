@@ -11,7 +11,7 @@ use crate::gpu::adapter::AdapterInfo;
 use crate::graph::tuning::Tuning;
 
 /// Of the file's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct File {

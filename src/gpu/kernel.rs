@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::shape::Precision;
 
 /// A WGSL compute kernel: the file and the shared pieces it uses.
 ///
@@ -94,20 +95,39 @@ pub const COMMON: &[Common] = &[
     SOFTMAX, REDUCE, ARG_REDUCE,
 ];
 
+/// How a kernel declares the element type of its channels-last tensors and packed weights, if it can have them in f16.
+const STORED: &str = "alias Stored = ";
+
 impl Kernel {
-    /// The assembled text that the device compiles, with the values of `consts` put in place.
-    pub fn wgsl(&self, consts: &[(&'static str, u32)]) -> String {
+    /// The assembled text that the device compiles, with the values of `consts` put in place. In [`Precision::F16`] the
+    /// alias `Stored` is `f16`.
+    pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
         let mut text = self.source.to_owned();
+        let mut set = |head: &str, value: &str| {
+            let start = text.find(head).unwrap_or_else(|| panic!("{}: no `{head}`", self.name)) + head.len();
+            let end = start + text[start..].find(';').expect("a declaration ends with a semicolon");
+            text.replace_range(start..end, value);
+        };
         for (name, value) in consts {
-            let head = format!("const {name} = ");
-            let start = text.find(&head).unwrap_or_else(|| panic!("{}: no `{head}`", self.name)) + head.len();
-            let end = start + text[start..].find(';').expect("a const ends with a semicolon");
-            text.replace_range(start..end, &format!("{value}u"));
+            set(&format!("const {name} = "), &format!("{value}u"));
+        }
+        if precision == Precision::F16 {
+            set(STORED, "f16");
+            // On the first line, so that line numbers stay true.
+            text.insert_str(0, "enable f16; ");
         }
         for piece in self.common {
             text.push_str(piece.source);
         }
         text
+    }
+}
+
+impl Kernel {
+    /// Whether elements of the storage bindings, from 1 on, are `Stored`. By convention a binding is one line of the text.
+    pub fn stored(&self) -> Vec<bool> {
+        let bindings = self.source.lines().filter(|l| l.contains("var<storage"));
+        bindings.map(|l| l.contains("Stored")).collect()
     }
 }
 
@@ -222,6 +242,8 @@ pub struct Launch {
     pub overrides: Vec<(&'static str, f64)>,
     /// Values of `const` declarations that overrides cannot reach (register tile sizes).
     pub consts: Vec<(&'static str, u32)>,
+    /// What its kernel's `Stored` is.
+    pub precision: Precision,
     /// The uniform struct.
     pub params: Params,
     /// Constants too long for the params, made by the host: 4-byte words, floats by their bits.
@@ -273,6 +295,7 @@ impl Launch {
             kernel,
             overrides: vec![],
             consts: vec![],
+            precision: Precision::F32,
             params,
             tables: vec![],
             reads: vec![],
@@ -331,6 +354,9 @@ impl fmt::Display for Launch {
         for (name, value) in &self.consts {
             write!(f, " {name}={value}")?;
         }
-        Ok(())
+        match self.precision {
+            Precision::F32 => Ok(()),
+            Precision::F16 => f.write_str(" f16"),
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::adapter::Gpu;
 use super::memory::Pooled;
 use super::recording::{Command, Dispatch, Range, Recording};
 use crate::error::{Error, ErrorKind, Result};
+use crate::shape::Precision;
 
 /// Uniform bindings start at multiples of this on every device.
 const UNIFORM_ALIGNMENT: usize = 256;
@@ -21,6 +22,7 @@ struct PipelineKey {
     source: &'static str,
     overrides: Vec<(&'static str, u64)>,
     consts: Vec<(&'static str, u32)>,
+    precision: Precision,
 }
 
 impl PipelineKey {
@@ -29,6 +31,7 @@ impl PipelineKey {
             source: d.kernel.source,
             overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
             consts: d.consts.clone(),
+            precision: d.precision,
         }
     }
 }
@@ -279,8 +282,8 @@ impl Program {
     }
 }
 
-/// What a guarded program fills its arenas with: a NaN with a payload that no computation gives.
-pub const POISON: u32 = 0x7fc0_dead;
+/// What a guarded program fills its arenas with: a NaN as f32 and as two f16, with a payload that no computation gives.
+pub const POISON: u32 = 0x7fff_7ead;
 
 impl TensorBuffer {
     /// Host bytes in a buffer of their own.
@@ -343,7 +346,7 @@ impl Gpu {
 
     fn pipeline(&self, d: &Dispatch) -> wgpu::ComputePipeline {
         let device = self.device();
-        let text = d.kernel.wgsl(&d.consts);
+        let text = d.kernel.wgsl(&d.consts, d.precision);
         let source =
             wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
         let module = if d.kernel.trusted && !checked_shaders() {

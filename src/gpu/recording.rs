@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::kernel::{Kernel, Params};
+use crate::shape::Precision;
 
 /// A buffer that a recording uses.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct Dispatch {
     pub overrides: Vec<(&'static str, f64)>,
     /// `const` values.
     pub consts: Vec<(&'static str, u32)>,
+    /// What the kernel's `Stored` is.
+    pub precision: Precision,
     /// The uniform struct.
     pub params: Params,
     /// Read-only bindings.

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch};
 use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
-use crate::ops::{Alternative, Site, relayout};
-use crate::shape::{Desc, Layout};
+use crate::ops::{self, Alternative, Site, relayout};
+use crate::shape::{DType, Desc, Layout, Precision};
 
 /// Places in memory start at multiples of this.
 const ALIGNMENT: u64 = 256;
@@ -26,6 +26,8 @@ pub struct PlanOptions {
     pub input_layouts: Vec<Layout>,
     /// Give every tensor a place of its own with a gap behind it: prefilled with NaNs and checked after every run.
     pub guarded: bool,
+    /// How floats are stored between kernels that can have them in 16 bits; what they add up is f32 either way.
+    pub precision: Precision,
     /// Measured choices; a node without one takes the best by the static order. `alternative` comes before it.
     pub tuning: Option<Arc<Tuning>>,
 }
@@ -66,6 +68,11 @@ pub struct PlannedNode {
     pub chosen: Alternative,
 }
 
+/// How a tensor lies in a buffer: in which order, and how wide its floats are.
+type Form = (Layout, Precision);
+
+const ROW_MAJOR: Form = (Layout::RowMajor, Precision::F32);
+
 /// Index into `Planner::places`.
 type PlaceId = usize;
 
@@ -98,10 +105,10 @@ struct Planner<'a> {
     caps: &'a Caps,
     options: &'a PlanOptions,
     places: Vec<Place>,
-    /// Where each value lies, in every layout it has been given.
-    homes: HashMap<(ValueId, Layout), PlaceId>,
-    /// The layout each value was computed in.
-    native: HashMap<ValueId, Layout>,
+    /// Where each value lies, in every form it has been given.
+    homes: HashMap<(ValueId, Form), PlaceId>,
+    /// The form each value was computed in.
+    native: HashMap<ValueId, Form>,
     prepare: Vec<Step>,
     run: Vec<Step>,
 }
@@ -110,8 +117,12 @@ impl Plan {
     /// Plans a graph for a device.
     ///
     /// # Errors
-    /// An operator has no kernel for its case, or a tensor exceeds a limit of the device; the error names the node.
+    /// An operator has no kernel for its case, or a tensor exceeds a limit of the device: the error names the node. The
+    /// precision is f16 and the device's shaders have no such type.
     pub fn new(graph: &Graph, caps: &Caps, options: &PlanOptions) -> Result<Plan> {
+        if options.precision == Precision::F16 && !caps.f16 {
+            return Err(Error::unsupported("precision f16: the device's shaders have no 16-bit floats (SHADER_F16)"));
+        }
         let mut planner = Planner {
             graph,
             caps,
@@ -138,11 +149,12 @@ impl Planner<'_> {
             let value = &graph.values[id.0];
             let kind = Kind::Temporary { first: 0, last: 0 };
             let place = self.place(&value.name, value.desc.bytes(Layout::RowMajor), kind)?;
-            self.settle(id, Layout::RowMajor, place);
+            self.settle(id, ROW_MAJOR, place);
         }
         for (&id, &layout) in graph.inputs.iter().zip(&self.options.input_layouts) {
-            self.home("input", id, layout)?;
-            self.native.insert(id, layout);
+            let form = (layout, Precision::F32);
+            self.home("input", id, form)?;
+            self.native.insert(id, form);
         }
         let mut nodes = vec![];
         for node in &graph.nodes {
@@ -162,9 +174,9 @@ impl Planner<'_> {
         }
         let mut outputs = vec![];
         for (name, id) in &graph.outputs {
-            outputs.push(self.home(name, *id, Layout::RowMajor)?);
+            outputs.push(self.home(name, *id, ROW_MAJOR)?);
         }
-        let inputs: Vec<_> = graph.inputs.iter().map(|id| self.homes[&(*id, Layout::RowMajor)]).collect();
+        let inputs: Vec<_> = graph.inputs.iter().map(|id| self.homes[&(*id, ROW_MAJOR)]).collect();
         self.lifetimes(&inputs, &outputs);
         Ok(self.assemble(nodes, &inputs, &outputs))
     }
@@ -179,13 +191,19 @@ impl Planner<'_> {
         Ok(self.places.len() - 1)
     }
 
+    /// The form of a value in a layout, by an alternative of this precision.
+    fn form(&self, id: ValueId, layout: Layout, precision: Precision) -> Form {
+        let narrows = layout == Layout::ChannelsLast && self.graph.desc(id).dtype == DType::F32;
+        (layout, if narrows { precision } else { Precision::F32 })
+    }
+
     /// Records where a value lies; where both layouts agree byte for byte, it lies there in both.
-    fn settle(&mut self, id: ValueId, layout: Layout, place: PlaceId) {
-        self.native.insert(id, layout);
-        self.homes.insert((id, layout), place);
-        if self.graph.desc(id).layouts_coincide() {
-            self.homes.insert((id, Layout::RowMajor), place);
-            self.homes.insert((id, Layout::ChannelsLast), place);
+    fn settle(&mut self, id: ValueId, form: Form, place: PlaceId) {
+        self.native.insert(id, form);
+        self.homes.insert((id, form), place);
+        if self.graph.desc(id).layouts_coincide() && form.1 == Precision::F32 {
+            self.homes.insert((id, ROW_MAJOR), place);
+            self.homes.insert((id, (Layout::ChannelsLast, Precision::F32)), place);
         }
     }
 
@@ -206,9 +224,9 @@ impl Planner<'_> {
         self.place(&format!("{node} table"), bytes.len(), Kind::Constant(Arc::new(bytes)))
     }
 
-    /// Where a value lies in `layout`, uploaded or converted now if it does not yet.
-    fn home(&mut self, node: &str, id: ValueId, layout: Layout) -> Result<PlaceId> {
-        if let Some(&place) = self.homes.get(&(id, layout)) {
+    /// Where a value lies in this form, uploaded or converted now if it does not yet.
+    fn home(&mut self, node: &str, id: ValueId, form: Form) -> Result<PlaceId> {
+        if let Some(&place) = self.homes.get(&(id, form)) {
             return Ok(place);
         }
         let value = &self.graph.values[id.0];
@@ -217,26 +235,26 @@ impl Planner<'_> {
             let mut bytes = tensor.to_device_bytes().map_err(|e| e.at(value.name.clone()))?;
             bytes.resize(value.desc.bytes(Layout::RowMajor), 0);
             let place = self.place(&value.name, bytes.len(), Kind::Constant(Arc::new(bytes)))?;
-            self.settle(id, Layout::RowMajor, place);
-            return self.home(node, id, layout);
+            self.settle(id, ROW_MAJOR, place);
+            return self.home(node, id, form);
         };
         let from = self.homes[&(id, native)];
         let fixed = self.is_fixed(from);
-        let to = self.derived(&value.name, value.desc.bytes(layout), fixed)?;
-        let launch = relayout::launch(&value.desc, layout);
+        let to = self.derived(&value.name, value.desc.bytes_in(form.0, form.1), fixed)?;
+        let launch = relayout::launch(&value.desc, native, form);
         let step = Step { node: node.to_owned(), launch, reads: vec![from], writes: vec![to] };
         if fixed {
             self.prepare.push(step)
         } else {
             self.run.push(step)
         };
-        self.homes.insert((id, layout), to);
+        self.homes.insert((id, form), to);
         Ok(to)
     }
 
     /// The layout a value was computed in.
     fn layout_of(&self, id: &ValueId) -> Layout {
-        self.native.get(id).copied().unwrap_or(Layout::RowMajor)
+        self.native.get(id).map_or(Layout::RowMajor, |form| form.0)
     }
 
     fn node(&mut self, node: &Node) -> Result<(Alternative, usize)> {
@@ -250,14 +268,16 @@ impl Planner<'_> {
             layouts: &layouts,
             constant: &constant,
             epilogue: &node.epilogue,
+            precision: self.options.precision,
             caps: self.caps,
         };
-        let mut alternatives = node.op.launches(&site)?;
+        let mut alternatives = ops::alternatives(&*node.op, &site)?;
         if alternatives.is_empty() {
             return Err(Error::unsupported(format!("no kernel of {} covers this case", node.op.name())));
         }
         let count = alternatives.len();
-        let tuned = || self.options.tuning.as_ref().and_then(|t| t.pick(graph, node, &alternatives));
+        let tuned =
+            || self.options.tuning.as_ref().and_then(|t| t.pick(graph, node, self.options.precision, &alternatives));
         let pick = self.options.alternative.or_else(tuned).unwrap_or(0).min(count - 1);
         let chosen = alternatives.swap_remove(pick);
         self.emit(node, &chosen)?;
@@ -272,12 +292,12 @@ impl Planner<'_> {
         let mut inputs = vec![None; node.inputs.len()];
         for (k, id) in node.inputs.iter().enumerate() {
             if read.contains(&Arg::Input(k)) || (node.op.is_view() && k == 0) {
-                inputs[k] = Some(self.home(&node.name, *id, way.inputs[k])?);
+                inputs[k] = Some(self.home(&node.name, *id, self.form(*id, way.inputs[k], way.precision))?);
             }
         }
         if node.op.is_view() {
             let place = inputs[0].expect("a view has an input");
-            self.settle(node.outputs[0], Layout::RowMajor, place);
+            self.settle(node.outputs[0], ROW_MAJOR, place);
             return Ok(());
         }
         let sources = way.prepare.iter().flat_map(|l| &l.reads).filter_map(|a| match a {
@@ -296,9 +316,9 @@ impl Planner<'_> {
         }
         let mut outputs = vec![];
         for (k, id) in node.outputs.iter().enumerate() {
-            let layout = way.outputs[k];
-            let place = self.derived(&graph.values[id.0].name, graph.desc(*id).bytes(layout), false)?;
-            self.settle(*id, layout, place);
+            let form = self.form(*id, way.outputs[k], way.precision);
+            let place = self.derived(&graph.values[id.0].name, graph.desc(*id).bytes_in(form.0, form.1), false)?;
+            self.settle(*id, form, place);
             outputs.push(place);
         }
         let resolve = |args: &[Arg], tables: &[PlaceId]| -> Vec<PlaceId> {
@@ -413,6 +433,7 @@ impl Planner<'_> {
                 kernel: s.launch.kernel,
                 overrides: s.launch.overrides.clone(),
                 consts: s.launch.consts.clone(),
+                precision: s.launch.precision,
                 params: s.launch.params.clone(),
                 reads: s.reads.iter().map(|p| ranges[p]).collect(),
                 writes: s.writes.iter().map(|p| ranges[p]).collect(),

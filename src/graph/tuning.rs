@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Graph, Node};
 use crate::ops::Alternative;
+use crate::shape::Precision;
 
 /// For every tuned node the alternative that was fastest, both by what describes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,15 +15,21 @@ pub struct Tuning {
 
 impl Tuning {
     /// What a choice depends on besides the adapter: the operator with its attributes, what follows in the same
-    /// kernel, every input's shape and type.
-    pub fn key(graph: &Graph, node: &Node) -> String {
+    /// kernel, every input's shape and type, the precision.
+    pub fn key(graph: &Graph, node: &Node, precision: Precision) -> String {
         let inputs: Vec<_> = graph.descs(&node.inputs).iter().map(ToString::to_string).collect();
-        format!("{:?} {:?} ({})", node.op, node.epilogue, inputs.join(", "))
+        format!("{:?} {:?} ({}) in {precision}", node.op, node.epilogue, inputs.join(", "))
     }
 
     /// The position of a node's choice among its alternatives; `None` if it is not tuned or that alternative is not there.
-    pub fn pick(&self, graph: &Graph, node: &Node, alternatives: &[Alternative]) -> Option<usize> {
-        let wanted = self.choices.get(&Tuning::key(graph, node))?;
+    pub fn pick(
+        &self,
+        graph: &Graph,
+        node: &Node,
+        precision: Precision,
+        alternatives: &[Alternative],
+    ) -> Option<usize> {
+        let wanted = self.choices.get(&Tuning::key(graph, node, precision))?;
         alternatives.iter().position(|a| a.signature() == *wanted)
     }
 }

@@ -5,7 +5,7 @@ mod winograd;
 
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, folded, kernel, params};
 pub use crate::reference::conv2d::Window;
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
@@ -15,6 +15,7 @@ static DIRECT: Kernel = kernel!("conv2d_direct", INDEX, ACTIVATION, EPILOGUE1);
 static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
 static PACK: Kernel = kernel!("conv2d_pack", INDEX);
 
+static SLIDE: Kernel = kernel!("conv2d_slide", INDEX, ACTIVATION, EPILOGUE4);
 static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
@@ -28,6 +29,7 @@ pub(super) const KERNELS: &[&Kernel] = &[
     &DIRECT,
     &GEMM,
     &PACK,
+    &SLIDE,
     &SUBGROUP8,
     &DEPTHWISE,
     &DEPTHWISE_PACK,
@@ -133,12 +135,30 @@ impl Conv2d {
         if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
             let wide = pixels > 16;
             let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
-            launches.push(Launch::grid(&SUBGROUP8, fold(groups), params.clone()).set("WIDE", u8::from(wide)));
+            launches.push(Launch::grid(&SUBGROUP8, folded(groups), params.clone()).set("WIDE", u8::from(wide)));
         }
+        launches.extend(self.slide(site, s));
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
         launches.push(Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params).set("PAIR", u8::from(pair)));
         launches.into_iter().map(|launch| self.channels_last(site, launch, pack(&site.inputs[1].shape))).collect()
+    }
+
+    /// Needs windows whose columns lie side by side, as do the windows of neighbouring outputs.
+    fn slide(&self, site: &Site<'_>, s: &Sizes) -> Option<Launch> {
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        if self.stride[1] != 1 || self.dilation[1] != 1 || kw == 1 {
+            return None;
+        }
+        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        let (sy, dy, [py, _, px, _]) = (self.stride[0], self.dilation[0], self.padding);
+        let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let slopes = self.slopes(site);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, py, px, dy, slopes, act_a, act_b);
+        let wide = ow > 8;
+        let strips = ow.div_ceil(if wide { 16 } else { 8 });
+        Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).set("WIDE", u8::from(wide)))
     }
 
     /// Needs one filter a channel.
@@ -189,12 +209,6 @@ fn pack(weight: &[usize]) -> (Launch, usize) {
     let (oc, icg, taps) = (weight[0], weight[1], weight[2] * weight[3]);
     let columns = taps * icg.div_ceil(4) * oc.div_ceil(4) * 4;
     (Launch::flat(&PACK, columns, params!(oc, icg, taps)), columns * 16)
-}
-
-/// `groups` workgroups in a line, folded over y beyond 65 535.
-fn fold(groups: usize) -> [u32; 3] {
-    let y = groups.div_ceil(65_535).max(1);
-    [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
 }
 
 impl Op for Conv2d {

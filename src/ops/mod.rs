@@ -8,7 +8,7 @@ use std::fmt;
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, Launch};
-use crate::shape::{Desc, Layout};
+use crate::shape::{Desc, Layout, Precision};
 use crate::tensor::Tensor;
 
 pub mod adaptive_pool2d;
@@ -24,6 +24,7 @@ pub mod epilogue;
 pub mod expand;
 pub mod gather;
 pub mod group_norm;
+mod half;
 pub mod layer_norm;
 pub mod local_response_norm;
 pub mod matmul;
@@ -104,6 +105,9 @@ pub struct Site<'a> {
     pub constant: &'a [bool],
     /// What follows in the same kernel, on the first output.
     pub epilogue: &'a Epilogue,
+    /// How floats are stored where there is a choice: a way in f32 has its twin in f16 before it then
+    /// ([`Alternative::in_half`]), which the operator need not know of.
+    pub precision: Precision,
     /// The device.
     pub caps: &'a Caps,
 }
@@ -142,6 +146,8 @@ pub struct Alternative {
     pub run: Vec<Launch>,
     /// How it computes the operator, which decides how far rounding may take it.
     pub algorithm: Algorithm,
+    /// How the floats of its channels-last tensors, and of what its `Stored` launches prepare, are stored.
+    pub precision: Precision,
 }
 
 impl Alternative {
@@ -159,6 +165,7 @@ impl Alternative {
             prepare: vec![],
             run,
             algorithm: Algorithm::Direct,
+            precision: Precision::F32,
         }
     }
     /// An alternative in each layout, every tensor in the same one; first that which input 0 has now.
@@ -176,8 +183,21 @@ impl Alternative {
     }
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
-        self.run.iter().map(|l| l.kernel.name).collect::<Vec<_>>().join(" + ")
+        let names = self.run.iter().map(|l| l.kernel.name).collect::<Vec<_>>().join(" + ");
+        match self.precision {
+            Precision::F32 => names,
+            Precision::F16 => format!("{names} in f16"),
+        }
     }
+}
+
+/// The ways of an operator: those of [`Op::launches`], in f16 each after its twin that stores f16.
+pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    let ways = op.launches(site)?;
+    Ok(match site.precision {
+        Precision::F32 => ways,
+        Precision::F16 => ways.into_iter().flat_map(|way| way.in_half(site).into_iter().chain([way])).collect(),
+    })
 }
 
 /// What an operator gives on the reference. Where every output is empty nothing is computed: the loops of a reference

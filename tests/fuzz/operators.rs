@@ -33,7 +33,7 @@ use convgpu::ops::tile::Tile;
 use convgpu::ops::unary::{Activation, Unary};
 use convgpu::session::evaluate_with_bounds;
 use convgpu::verify::{Way, alternatives, check_node};
-use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Layout, Op, Tensor};
+use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Layout, Op, Precision, Tensor};
 
 use super::mutate::{edge, pick};
 use super::support::Rng;
@@ -67,12 +67,15 @@ pub fn agrees(seed: u64, device: &Device) -> bool {
     let Some(graph) = draw(r).filter(is_small) else { return false };
     let node = &graph.nodes()[0];
     let inputs: Vec<Tensor> = graph.inputs().map(|(_, d)| r.values(d)).collect();
-    let Ok(ways) = alternatives(device, &graph, node) else { return false };
+    // f16 has the ways of f32, too.
+    let half = device.adapter().is_some_and(|a| a.caps.f16);
+    let precision = if half { Precision::F16 } else { Precision::F32 };
+    let Ok(ways) = alternatives(device, &graph, node, precision) else { return false };
     let last = inputs.iter().map(|t| if t.shape().len() < 2 { Layout::RowMajor } else { Layout::ChannelsLast });
     let last: Vec<Layout> = last.collect();
     for alternative in 0..ways {
         for layouts in [vec![], last.clone()] {
-            let way = Way { alternative: Some(alternative), layouts };
+            let way = Way { alternative: Some(alternative), layouts, precision };
             let what =
                 || format!("{:?} of {:?}, {way:?}", node.op, inputs.iter().map(Tensor::desc).collect::<Vec<_>>());
             match pollster::block_on(check_node(device, &graph, node, &inputs, &way)) {

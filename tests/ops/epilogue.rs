@@ -10,7 +10,7 @@ use convgpu::ops::unary::Activation;
 use convgpu::verify::{Way, alternatives, check_node};
 use convgpu::{CompileOptions, Compiled, Desc, Device, Layout, Op, Tensor};
 
-use crate::support::{Rng, device};
+use crate::support::{Rng, device, precisions};
 
 /// What follows the operator.
 #[derive(Clone, Copy, Debug)]
@@ -67,12 +67,14 @@ fn check(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
             .iter()
             .map(|&id| g.constant_of(id).cloned().unwrap_or_else(|| rng.tensor(g.shape(id))))
             .collect();
-        for alternative in 0..alternatives(device(), &g, node).unwrap() {
-            for layout in [Layout::RowMajor, Layout::ChannelsLast] {
-                let way = Way { alternative: Some(alternative), layouts: vec![layout; inputs.len()] };
-                let checked = pollster::block_on(check_node(device(), &g, node, &inputs, &way)).unwrap();
-                let c = &checked.comparisons[0];
-                assert!(c.ok(), "{op:?} {follow:?} {}: {c}", checked.kernels);
+        for precision in precisions() {
+            for alternative in 0..alternatives(device(), &g, node, precision).unwrap() {
+                for layout in [Layout::RowMajor, Layout::ChannelsLast] {
+                    let way = Way { alternative: Some(alternative), layouts: vec![layout; inputs.len()], precision };
+                    let checked = pollster::block_on(check_node(device(), &g, node, &inputs, &way)).unwrap();
+                    let c = &checked.comparisons[0];
+                    assert!(c.ok(), "{op:?} {follow:?} {}: {c}", checked.kernels);
+                }
             }
         }
     }

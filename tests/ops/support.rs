@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use convgpu::graph::Graph;
-use convgpu::graph::plan::PlanOptions;
+use convgpu::graph::plan::{Plan, PlanOptions};
+use convgpu::graph::{Graph, Node};
 use convgpu::ops::Algorithm;
 use convgpu::ops::conv2d::Conv2d;
 use convgpu::session::{CompileOptions, Compiled};
-use convgpu::verify::{Way, alternatives, check_node, compare};
-use convgpu::{Device, Op, Tensor};
+use convgpu::verify::{Checked, Way, alternatives, check_node, compare, isolate};
+use convgpu::{Device, Op, Precision, Tensor};
 
 /// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
 pub fn device() -> &'static Device {
@@ -55,8 +55,42 @@ impl Rng {
     }
 }
 
-fn by_number(alternative: usize) -> Way {
-    Way { alternative: Some(alternative), layouts: vec![] }
+fn by_number(alternative: usize, precision: Precision) -> Way {
+    Way { alternative: Some(alternative), layouts: vec![], precision }
+}
+
+/// Every precision that the device under test has.
+pub fn precisions() -> Vec<Precision> {
+    let half = device().adapter().is_some_and(|a| a.caps.f16);
+    if half { vec![Precision::F32, Precision::F16] } else { vec![Precision::F32] }
+}
+
+/// Integers up to this are f16 numbers.
+const LARGEST_INTEGER: f64 = 2048.0;
+
+/// Whether the device is right to the last bit, as far as f16 has room for the integers it should give.
+fn is_exact(checked: &Checked) -> bool {
+    let pairs = checked.outputs.iter().zip(&checked.expected.outputs);
+    pairs.into_iter().all(|(a, e)| {
+        let half = checked.precision == Precision::F16;
+        let within = |e: f64| !half || e.abs() <= LARGEST_INTEGER;
+        a.to_f64s().into_iter().zip(e.to_f64s()).all(|(a, e)| !within(e) || a == e || (a.is_nan() && e.is_nan()))
+    })
+}
+
+/// Every way to compute a node: all of f32, then those of f16 that store in 16 bits.
+fn ways(graph: &Graph, node: &Node) -> Vec<Way> {
+    let of = |precision| {
+        let all = alternatives(device(), graph, node, precision).unwrap_or_else(|e| panic!("{:?}: {e}", node.op));
+        (0..all).map(move |k| by_number(k, precision))
+    };
+    let single = isolate(graph, node).unwrap();
+    let stores_it = |way: &Way| {
+        let Some(adapter) = device().adapter() else { return true };
+        let plan = Plan::new(&single, &adapter.caps, &way.plan(&single)).unwrap();
+        plan.nodes[0].chosen.precision == way.precision
+    };
+    precisions().into_iter().flat_map(of).filter(stores_it).collect()
 }
 
 /// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory
@@ -75,15 +109,15 @@ pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
         }
         graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{op:?}: {e}"));
         let node = &graph.nodes()[0];
-        let ways = alternatives(device(), &graph, node).unwrap_or_else(|e| panic!("{op:?}: {e}"));
-        for way in 0..ways {
-            let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &by_number(way)))
-                .unwrap_or_else(|e| panic!("{op:?} way {way}: {e}"));
+        for way in ways(&graph, node) {
+            let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &way))
+                .unwrap_or_else(|e| panic!("{op:?} {way:?}: {e}"));
             for (k, c) in checked.comparisons.iter().enumerate() {
                 let shapes: Vec<_> = inputs.iter().map(|t| t.shape().to_vec()).collect();
                 assert!(c.ok(), "{op:?} of {shapes:?}, {}, output {k}: {c}", checked.kernels);
                 let exact = exact && checked.algorithm == Algorithm::Direct;
-                assert!(!exact || c.worst == 0.0, "{op:?} of {shapes:?}, {}: integers must be exact", checked.kernels);
+                let right = !exact || is_exact(&checked);
+                assert!(right, "{op:?} of {shapes:?}, {}: integers must be exact", checked.kernels);
             }
         }
         if inputs.len() == 1 {
@@ -178,9 +212,10 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
     let ids: Vec<_> = inputs.iter().enumerate().map(|(k, t)| graph.input(k.to_string(), t.desc()).unwrap()).collect();
     graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{what}: {e}"));
     let node = &graph.nodes()[0];
-    for way in 0..alternatives(device(), &graph, node).unwrap_or_else(|e| panic!("{what}: {e}")) {
-        let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &by_number(way)))
-            .unwrap_or_else(|e| panic!("{what} way {way}: {e}"));
+    for way in 0..alternatives(device(), &graph, node, Precision::F32).unwrap_or_else(|e| panic!("{what}: {e}")) {
+        let way = by_number(way, Precision::F32);
+        let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &way))
+            .unwrap_or_else(|e| panic!("{what} {way:?}: {e}"));
         let bounds = op.bounds_of(checked.algorithm, inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
         for ((actual, e), b) in checked.outputs.iter().zip(expected).zip(&bounds) {
             let c = compare(actual, e, b);
@@ -219,15 +254,32 @@ pub fn check_channels_last_with(op: impl Op + Clone + 'static, shape: [usize; 4]
     let w = graph.constant("w2", positive(&mut rng, &[3, c, 1, 1])).unwrap();
     let after = graph.apply("after", Conv2d::default(), &[middle, w]).unwrap();
     graph.output("y", after);
-    let options = CompileOptions { rewrite: false, plan: PlanOptions { guarded: true, ..Default::default() } };
+    for precision in precisions() {
+        check_between(&op, &graph, &x, precision);
+    }
+}
+
+fn check_between(op: &dyn Op, graph: &Graph, x: &Tensor, precision: Precision) {
     let run = |device: &Device| {
+        let precision = if device.is_reference() { Precision::F32 } else { precision };
+        let plan = PlanOptions { guarded: true, precision, ..Default::default() };
+        let options = CompileOptions { rewrite: false, plan };
         let session = pollster::block_on(Compiled::new_async(device, graph.clone(), &options)).unwrap();
         let kernels = session.plan().map(|p| p.nodes[1].clone());
-        (pollster::block_on(session.run_async(&[("x", &x)])).unwrap().first().clone(), kernels)
+        (pollster::block_on(session.run_async(&[("x", x)])).unwrap().first().clone(), kernels)
     };
     let ((actual, planned), (expected, _)) = (run(device()), run(&Device::cpu()));
     let planned = planned.unwrap();
-    assert_eq!(planned.dispatches, 1, "{op:?} must take channels-last as it is: {}", planned.kernels);
-    let c = compare(&actual, &expected, &vec![0.0; expected.numel()]);
-    assert!(c.ok(), "{op:?}, {}: {c}", planned.kernels);
+    let half = planned.chosen.precision == Precision::F16 || precision == Precision::F32;
+    assert_eq!(
+        planned.dispatches,
+        if half { 1 } else { 2 },
+        "{op:?} must take channels-last as it is: {}",
+        planned.kernels
+    );
+    // f16 has no room for all of these integers: there it is the infinities and NaNs that tell.
+    let largest = expected.to_f64s().into_iter().filter(|v| v.is_finite()).fold(0.0, f64::max) as f32;
+    let bound = if precision == Precision::F16 { largest / 256.0 } else { 0.0 };
+    let c = compare(&actual, &expected, &vec![bound; expected.numel()]);
+    assert!(c.ok(), "{op:?}, {} {precision}: {c}", planned.kernels);
 }

@@ -63,6 +63,14 @@ fn arg_reduce() -> ArgReduce {
     ArgReduce { axis: 1, keep_dims: true, select_last: false, kind: Extreme::Max }
 }
 
+/// What stores f16 before what does not.
+fn in_f16_and_back() -> (String, Graph) {
+    let (name, mut graph) = node(Conv2d::default(), &[&[2, 5, 7, 6], &[9, 5, 3, 2]]);
+    let y = graph.nodes()[0].outputs[0];
+    graph.apply("after", Unary(Activation::Relu), &[y]).unwrap();
+    (name, graph)
+}
+
 /// Names and graphs.
 pub fn graphs() -> Vec<(String, Graph)> {
     vec![
@@ -109,5 +117,6 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(arg_reduce(), &[&[2, 5000]]),
         node(FmaChain { rounds: 2 }, &[&[3, 4]]),
         node(Copy, &[&[3, 4]]),
+        in_f16_and_back(),
     ]
 }

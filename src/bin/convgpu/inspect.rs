@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use convgpu::graph::plan::Plan;
-use convgpu::{CompileOptions, Compiled, Desc, Graph, ops};
+use convgpu::{Compiled, Desc, Graph, Precision, ops};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -14,6 +14,7 @@ use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::network::{self, Bound, Missing};
 use crate::table::table;
+use crate::tune;
 
 /// Shows inputs, outputs, operators, fusion, memory plan and kernels of a network
 #[derive(ClapArgs)]
@@ -25,6 +26,9 @@ pub struct Args {
     /// Print the WGSL of a kernel instead
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     shader: Option<String>,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -32,24 +36,28 @@ pub struct Args {
 
 pub fn run(args: &Args, device: &str) -> Outcome<()> {
     if let Some(name) = &args.shader {
-        return console::print(&shader(name)?);
+        return console::print(&shader(name, args.precision)?);
     }
     let Some(model) = &args.model else {
         return Err(Failure::call("inspect takes a model or --shader NAME; see convgpu inspect --help"));
     };
     let network = network::bind(model, &args.inputs, Missing::Invent)?;
-    let compiled = Compiled::new(&devices::open(device)?, network.graph.clone(), &CompileOptions::default())?;
+    let device = devices::open(device)?;
+    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, false, args.precision))?;
     let text = if args.json { format!("{:#}\n", as_json(&network, &compiled)) } else { as_text(&network, &compiled) };
     console::print(&text)
 }
 
-fn shader(name: &str) -> Outcome<String> {
+fn shader(name: &str, precision: Precision) -> Outcome<String> {
     let kernels = ops::kernels();
     let names: Vec<&str> = kernels.iter().map(|k| k.name).collect();
     let found = kernels.iter().find(|k| k.name == name);
     let found =
         found.ok_or_else(|| Failure::call(format!("there is no kernel {name}; kernels: {}", names.join(", "))))?;
-    Ok(found.wgsl(&[]))
+    if precision == Precision::F16 && !found.stored().contains(&true) {
+        return Err(Failure::call(format!("the kernel {name} has no form of its own for f16")));
+    }
+    Ok(found.wgsl(&[], precision))
 }
 
 /// How often each operator occurs, before rewriting.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use convgpu::{Compiled, Data, Tensor};
+use convgpu::{Compiled, Data, Precision, Tensor};
 use serde_json::json;
 
 use crate::console;
@@ -26,6 +26,9 @@ pub struct Args {
     /// Use the kernels that `convgpu tune` found fastest
     #[arg(long)]
     tuned: bool,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -35,7 +38,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     let labels = args.output.labels()?;
     let network = network::bind(&args.model, &args.inputs, Missing::Refuse)?;
     let device = devices::open(device)?;
-    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, args.tuned))?;
+    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, args.tuned, args.precision))?;
     let outputs = compiled.run(&network.inputs())?;
     let files = args.output.write(&outputs, args.inputs.pixels.bgr)?;
     let results = outputs.0.iter().zip(&files).map(|((name, tensor), file)| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use convgpu::bench::{Effort, Tuned, load, path, save, tune};
 use convgpu::graph::plan::PlanOptions;
-use convgpu::{CompileOptions, Device};
+use convgpu::{CompileOptions, Device, Precision};
 use serde_json::json;
 
 use crate::console;
@@ -27,14 +27,18 @@ pub struct Args {
     /// Seconds to measure each kernel
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// How `--tuned` compiles: with what was kept for this adapter, if anything.
-pub fn options(device: &Device, tuned: bool) -> CompileOptions {
+/// How `--precision` and `--tuned` compile: with what was kept for this adapter, if anything.
+pub fn options(device: &Device, tuned: bool, precision: Precision) -> CompileOptions {
     let mut options = CompileOptions::default();
+    options.plan.precision = precision;
     let Some(adapter) = device.adapter().filter(|_| tuned) else { return options };
     let tuning = path(adapter).map(|p| load(&p, adapter)).unwrap_or_default();
     if tuning.choices.is_empty() {
@@ -57,7 +61,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     let mut tuning = load(&file, adapter);
     let effort = Effort { time: Duration::from_secs_f64(args.seconds), samples: 3, ways: usize::MAX };
     let mut progress = |name: &str| console::note(name);
-    let found = pollster::block_on(tune(&device, &network.graph, &effort, &mut tuning, &mut progress))?;
+    let found = pollster::block_on(tune(&device, &network.graph, args.precision, &effort, &mut tuning, &mut progress))?;
     save(&file, adapter, &tuning)?;
     console::note(&format!("kept in {}", file.display()));
     if args.json {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use convgpu::Precision;
 use convgpu::verify::Comparison;
-use convgpu::verify::network::{NodeReport, Report, VerifyOptions, verify_async};
+use convgpu::verify::network::{NodeReport, OutputReport, Report, VerifyOptions, verify_async};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -24,6 +25,9 @@ pub struct Args {
     /// Corrupt what this node computes, to see that it is found
     #[arg(long, value_name = "NODE", hide = true)]
     fail_at: Option<String>,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -41,7 +45,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
         bar.set_position(at as u64);
         bar.set_message(name.to_owned());
     };
-    let options = VerifyOptions { fail_at: args.fail_at.clone() };
+    let options = VerifyOptions { fail_at: args.fail_at.clone(), precision: args.precision };
     let inputs = network.inputs();
     let report = pollster::block_on(verify_async(&device, &network.graph, &inputs, &options, &mut progress));
     bar.finish_and_clear();
@@ -57,8 +61,8 @@ fn verdict(report: &Report) -> Outcome<()> {
         let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::to_string).unwrap_or_default();
         return Err(Failure::run(format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}")));
     }
-    if let Some((name, c)) = report.outputs.iter().find(|(_, c)| !c.ok()) {
-        let text = format!("every node is right by itself, but the plan gives a wrong output {name}: {c}");
+    if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| !o.comparison.ok()) {
+        let text = format!("every node is right by itself, but the plan gives a wrong output {name}: {comparison}");
         return Err(Failure::run(text));
     }
     Ok(())
@@ -66,7 +70,8 @@ fn verdict(report: &Report) -> Outcome<()> {
 
 fn as_json(report: &Report) -> Value {
     let nodes: Vec<Value> = report.nodes.iter().map(node_json).collect();
-    let outputs = report.outputs.iter().map(|(name, c)| json!({ "name": name, "ok": c.ok(), "worst": c.worst }));
+    let output = |OutputReport { name, comparison: c, rounding }: &OutputReport| json!({ "name": name, "ok": c.ok(), "worst": c.worst, "rounding": rounding });
+    let outputs = report.outputs.iter().map(output);
     json!({
         "device": report.device,
         "ok": report.ok(),

@@ -55,10 +55,16 @@ impl Conv2d {
     }
 
     /// Whether it is the fastest way: the transforms are small beside the products, and the products beside two more
-    /// dispatches (measured on lavapipe).
+    /// dispatches (measured on lavapipe). Its tensors are f32: where f16 is asked for, they would have to be converted.
     pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
         let saved = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
-        site.caps.software && site.constant[1] && s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= 64 && saved >= 1 << 20
+        let wide = site.precision == crate::shape::Precision::F32;
+        wide && site.caps.software
+            && site.constant[1]
+            && s.ic >= 32
+            && s.oc >= 32
+            && s.oh * s.ow >= 64
+            && saved >= 1 << 20
     }
 
     /// Winograd's algorithm of absolute values times gamma_k. A factor of |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A|

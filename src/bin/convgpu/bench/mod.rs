@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args as ClapArgs;
 use convgpu::bench::Samples;
 use convgpu::gpu::profile::{Clock, Profile};
-use convgpu::{CompileOptions, Compiled, Device, Graph, Tensor};
+use convgpu::{CompileOptions, Compiled, Device, Graph, Precision, Tensor};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -47,6 +47,9 @@ pub struct Args {
     /// Seconds to measure each
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -65,7 +68,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     };
     let network = network::bind(model, &args.inputs, Missing::Invent)?;
     let device = devices::open(device)?;
-    let options = tune::options(&device, args.tuned);
+    let options = tune::options(&device, args.tuned, args.precision);
     let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
     let profile = if args.profile { Some(profile(&device, &network, &options)?) } else { None };
     if args.json {

@@ -25,10 +25,10 @@ pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
     let images = if adapter.caps.software { 1 } else { 16 };
     let mut cases: Vec<(Case, bool)> = vec![];
     for layer in &layers {
-        cases.push((layer.case()?, false));
+        cases.push((layer.case()?.stored_in(args.precision), false));
     }
     if args.layers.is_none() {
-        cases.extend(memory_bound(images)?.into_iter().map(|c| (c, true)));
+        cases.extend(memory_bound(images)?.into_iter().map(|c| (c.stored_in(args.precision), true)));
     }
     if let Some(part) = &args.only {
         cases.retain(|(c, _)| c.name.contains(part.as_str()));

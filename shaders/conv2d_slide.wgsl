@@ -1,0 +1,88 @@
+// Convolution whose window slides along a row, for horizontal stride and dilation of 1. Formula and operands as in conv2d_gemm.wgsl.
+// One invocation: PIXELS = 8 or 16 consecutive pixels of one output row x one block of 4 channels, held in registers, as are the inputs
+// under one column of the window: the next column needs one more.
+// Over conv2d_gemm: kw + PIXELS - 1 loads of x for a row of the window instead of kw * PIXELS; a weight serves up to 16 pixels.
+
+struct Params {
+    n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
+    oh: u32, ow: u32, oc: u32, oc4: u32, ocg4: u32,
+    kh: u32, kw: u32, sy: u32, py: u32, px: u32, dy: u32,
+    slopes: u32, act_a: f32, act_b: f32,
+}
+
+// The element type of x, y, the residual and the packed weights.
+alias Stored = f32;
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
+@group(0) @binding(5) var<storage, read> slope: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+
+// 16 pixels an invocation instead of 8.
+override WIDE: bool = true;
+
+// Column ix (wrapping below 0) of the row that begins at `row`.
+fn load(row: u32, ix: u32) -> vec4<f32> {
+    return select(vec4<f32>(0.0), vec4<f32>(x[select(row, row + ix * p.ic4, ix < p.iw)]), ix < p.iw);
+}
+
+fn store(row: u32, ox: u32, ob: u32, v: vec4<f32>) {
+    if ox >= p.ow { return; }
+    let i = (row + ox) * p.oc4 + ob;
+    y[i] = vec4<Stored>(finish4(v, ob, i));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    let pixels = select(8u, 16u, WIDE);
+    let strips = (p.ow + pixels - 1u) / pixels;
+    let ob = i % p.oc4;
+    let ox = i / p.oc4 % strips * pixels;
+    let row = i / p.oc4 / strips;
+    if row >= p.n * p.oh { return; }
+    let first_c = ob / p.ocg4 * p.icg4;
+    let top = row % p.oh * p.sy - p.py;
+    let left = ox - p.px;
+    var a0 = vec4<f32>(0.0); var a1 = a0; var a2 = a0; var a3 = a0; var a4 = a0; var a5 = a0; var a6 = a0; var a7 = a0;
+    var b0 = a0; var b1 = a0; var b2 = a0; var b3 = a0; var b4 = a0; var b5 = a0; var b6 = a0; var b7 = a0;
+    for (var ky = 0u; ky < p.kh; ky++) {
+        let iy = top + ky * p.dy;
+        if iy >= p.ih { continue; }
+        for (var c = 0u; c < p.icg4; c++) {
+            let r = (row / p.oh * p.ih + iy) * p.iw * p.ic4 + first_c + c;
+            let wr = (ky * p.kw * p.icg4 + c) * p.oc4 + ob;
+            var x0 = load(r, left); var x1 = load(r, left + 1u); var x2 = load(r, left + 2u); var x3 = load(r, left + 3u);
+            var x4 = load(r, left + 4u); var x5 = load(r, left + 5u); var x6 = load(r, left + 6u); var x7 = vec4<f32>(0.0);
+            var z0 = x7; var z1 = x7; var z2 = x7; var z3 = x7; var z4 = x7; var z5 = x7; var z6 = x7; var z7 = x7;
+            if WIDE {
+                x7 = load(r, left + 7u);
+                z0 = load(r, left + 8u); z1 = load(r, left + 9u); z2 = load(r, left + 10u); z3 = load(r, left + 11u);
+                z4 = load(r, left + 12u); z5 = load(r, left + 13u); z6 = load(r, left + 14u);
+            }
+            for (var kx = 0u; kx < p.kw; kx++) {
+                let m = mat4x4<f32>(w[wr + kx * p.icg4 * p.oc4]);
+                let next = load(r, left + kx + pixels - 1u);
+                if WIDE { z7 = next; } else { x7 = next; }
+                a0 += m * x0; a1 += m * x1; a2 += m * x2; a3 += m * x3;
+                a4 += m * x4; a5 += m * x5; a6 += m * x6; a7 += m * x7;
+                x0 = x1; x1 = x2; x2 = x3; x3 = x4; x4 = x5; x5 = x6; x6 = x7;
+                if WIDE {
+                    b0 += m * z0; b1 += m * z1; b2 += m * z2; b3 += m * z3;
+                    b4 += m * z4; b5 += m * z5; b6 += m * z6; b7 += m * z7;
+                    x7 = z0; z0 = z1; z1 = z2; z2 = z3; z3 = z4; z4 = z5; z5 = z6; z6 = z7;
+                }
+            }
+        }
+    }
+    let first = row * p.ow;
+    store(first, ox, ob, a0); store(first, ox + 1u, ob, a1); store(first, ox + 2u, ob, a2); store(first, ox + 3u, ob, a3);
+    store(first, ox + 4u, ob, a4); store(first, ox + 5u, ob, a5); store(first, ox + 6u, ob, a6); store(first, ox + 7u, ob, a7);
+    if WIDE {
+        store(first, ox + 8u, ob, b0); store(first, ox + 9u, ob, b1); store(first, ox + 10u, ob, b2); store(first, ox + 11u, ob, b3);
+        store(first, ox + 12u, ob, b4); store(first, ox + 13u, ob, b5); store(first, ox + 14u, ob, b6); store(first, ox + 15u, ob, b7);
+    }
+}

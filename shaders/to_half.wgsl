@@ -1,0 +1,26 @@
+enable f16;
+// y[n, hw, c] = x[n, c, hw] rounded to f16; padding lanes of c hold 0.
+//   x: row-major [n, c, hw]                y: channels-last [n, hw, c4] of vec4
+// One invocation: one vec4 of y; neighbours take neighbouring hw, so that the four loads coalesce.
+
+struct Params { n: u32, c: u32, hw: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f16>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let c4 = (p.c + 3u) / 4u;
+    let i = flat_id(gid, groups);
+    if i >= p.n * c4 * p.hw { return; }
+    let hw = i % p.hw;
+    let cb = (i / p.hw) % c4;
+    let n = i / (p.hw * c4);
+    var v = vec4<f32>(0.0);
+    for (var k = 0u; k < 4u; k++) {
+        let c = cb * 4u + k;
+        if c < p.c { v[k] = x[(n * p.c + c) * p.hw + hw]; }
+    }
+    y[(n * p.hw + hw) * c4 + cb] = vec4<f16>(v);
+}

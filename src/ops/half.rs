@@ -1,0 +1,65 @@
+//! A way of computing an operator whose tensors lie in f16, made from one in f32.
+
+use super::{Alternative, Site};
+use crate::gpu::kernel::{Arg, Launch};
+use crate::shape::{DType, Layout, Precision};
+
+use Precision::{F16, F32};
+
+impl Alternative {
+    /// The same way with its channels-last tensors and its packed weights in f16: launches whose kernels have the alias
+    /// `Stored` take it as `f16`. `None` if there is nothing to narrow, or a kernel binds such a tensor as another type.
+    ///
+    /// Row-major tensors, scratch and tables stay as they are; what is prepared narrows if its kernel writes `Stored`.
+    pub fn in_half(&self, site: &Site<'_>) -> Option<Alternative> {
+        let of = |layout, dtype| if (layout, dtype) == (Layout::ChannelsLast, DType::F32) { F16 } else { F32 };
+        let tensor = |arg: &Arg| match *arg {
+            Arg::Input(k) => Some(of(self.inputs[k], site.inputs[k].dtype)),
+            Arg::Output(k) => Some(of(self.outputs[k], site.outputs[k].dtype)),
+            Arg::Scratch(_) | Arg::Table(_) => Some(F32),
+            Arg::Prepared(_) => None,
+        };
+        let mut half = Alternative { precision: F16, ..self.clone() };
+        for launch in half.prepare.iter_mut().chain(&mut half.run) {
+            launch.precision = agreed(launch, tensor)?;
+        }
+        let mut packed = vec![F32; self.prepared.len()];
+        for launch in &half.prepare {
+            for (arg, precision) in bindings(launch, launch.precision).skip(launch.reads.len()) {
+                if let Arg::Prepared(k) = *arg {
+                    packed[k] = precision;
+                }
+            }
+        }
+        for (k, bytes) in half.prepared.iter_mut().enumerate().filter(|(k, _)| packed[*k] == F16) {
+            *bytes = (self.prepared[k] / 2).next_multiple_of(16);
+        }
+        // A binding without a tensor may have a prepared buffer of either type: one that is used agrees.
+        let used = |launch: &Launch, k: usize| {
+            let mut of = bindings(launch, launch.precision).filter(|(arg, _)| **arg == Arg::Prepared(k)).peekable();
+            of.peek().is_none() || of.any(|(_, precision)| precision == packed[k])
+        };
+        let fits = half.run.iter().all(|launch| (0..packed.len()).all(|k| used(launch, k)));
+        (fits && half.run.iter().any(|l| l.precision == F16)).then_some(half)
+    }
+
+    /// Which of the node's inputs are in f16 when they are computed with, whatever they were before.
+    pub fn rounds(&self, inputs: usize) -> Vec<bool> {
+        let packed = |k| self.prepare.iter().any(|l| l.precision == F16 && l.reads.contains(&Arg::Input(k)));
+        let rounds = |k: usize| self.precision == F16 && (self.inputs[k] == Layout::ChannelsLast || packed(k));
+        (0..inputs).map(rounds).collect()
+    }
+}
+
+/// What is bound, and as what the kernel sees it when its `Stored` is of this precision.
+fn bindings(launch: &Launch, precision: Precision) -> impl Iterator<Item = (&Arg, Precision)> {
+    let seen = launch.kernel.stored().into_iter().map(move |stored| if stored { precision } else { F32 });
+    launch.reads.iter().chain(&launch.writes).zip(seen)
+}
+
+/// The precision of a launch with which its kernel sees every tensor as what it is.
+fn agreed(launch: &Launch, tensor: impl Fn(&Arg) -> Option<Precision>) -> Option<Precision> {
+    let stored = launch.kernel.stored().contains(&true);
+    let fits = |p: &Precision| bindings(launch, *p).all(|(arg, seen)| tensor(arg).is_none_or(|t| t == seen));
+    [F16, F32].into_iter().filter(|p| stored || *p == F32).find(fits)
+}
