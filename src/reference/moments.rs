@@ -91,8 +91,8 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
 ///
 /// Set sizes are exact below 2^24, above they round too: H more in k and c.
 impl Moments {
-    /// H: 16 strips of one invocation, or as many as parts of more than 256 values a lane have; 3 additions in a strip,
-    /// 6 levels of a tree, 16 parts, 6 levels.
+    /// H: 16 strips of one invocation (more where a part has more than 256 pixels: at most 1024 parts share the slice, and
+    /// an invocation takes every 16th pixel at the least); 3 additions in a strip, 6 levels of a tree, 16 parts, 6 levels.
     fn height(&self) -> usize {
         self.count.min(47 + (self.count >> 14))
     }
