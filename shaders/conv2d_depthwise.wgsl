@@ -1,12 +1,11 @@
 // Depthwise convolution (groups = ic = oc): every channel its own filter. Formula as in conv2d_direct.wgsl.
 //   x: channels-last [n, ih, iw, c4] of vec4   w: packed by conv2d_depthwise_pack.wgsl, [tap, c4] of vec4
 //   y, residual: channels-last [n, oh, ow, c4] of vec4
-// One invocation: 4 channels of 4 neighbouring outputs of a row. A row of taps is read once as vec4s; with stride 1 and
-// dilation 1 neighbours share their columns, which the window of registers x0..x3 slides over.
+// One invocation: 4 channels of 8 neighbouring outputs of a row. The window slides as in conv2d_slide.wgsl.
 
 struct Params {
     n: u32, ih: u32, iw: u32, oh: u32, ow: u32, oc: u32, c4: u32,
-    kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
+    kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32, step: u32,
     slopes: u32, act_a: f32, act_b: f32,
 }
 
@@ -21,13 +20,9 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
-// Neighbouring outputs use neighbouring columns: stride 1, dilation 1.
-override SLIDE: bool = false;
-
-// Column ix of a row that starts at `row` in x, or 0 outside the image (columns left of it wrap to large numbers).
-fn load(row: u32, ix: u32, cb: u32) -> vec4<f32> {
-    if ix >= p.iw { return vec4<f32>(0.0); }
-    return vec4<f32>(x[(row + ix) * p.c4 + cb]);
+// Column ix (wrapping below 0) of the row that begins at `row`.
+fn load(row: u32, ix: u32) -> vec4<f32> {
+    return select(vec4<f32>(0.0), vec4<f32>(x[select(row, row + ix * p.c4, ix < p.iw)]), ix < p.iw);
 }
 
 fn store(row: u32, ox: u32, cb: u32, v: vec4<f32>) {
@@ -39,38 +34,34 @@ fn store(row: u32, ox: u32, cb: u32, v: vec4<f32>) {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_id(gid, groups);
-    let tiles = (p.ow + 3u) / 4u;
-    if i >= p.n * p.oh * tiles * p.c4 { return; }
+    let strips = (p.ow + 7u) / 8u;
     let cb = i % p.c4;
-    let ox = i / p.c4 % tiles * 4u;
-    let oy = i / (p.c4 * tiles) % p.oh;
-    let n = i / (p.c4 * tiles * p.oh);
-    let ix = ox * p.sx - p.px;
-    var a0 = vec4<f32>(0.0); var a1 = a0; var a2 = a0; var a3 = a0;
+    let ox = i / p.c4 % strips * 8u;
+    let row = i / p.c4 / strips;
+    if row >= p.n * p.oh { return; }
+    let top = row % p.oh * p.sy - p.py;
+    var a0 = vec4<f32>(0.0); var a1 = a0; var a2 = a0; var a3 = a0; var a4 = a0; var a5 = a0; var a6 = a0; var a7 = a0;
     for (var ky = 0u; ky < p.kh; ky++) {
-        let iy = oy * p.sy + ky * p.dy - p.py;
+        let iy = top + ky * p.dy;
         if iy >= p.ih { continue; }
-        let row = (n * p.ih + iy) * p.iw;
-        let taps = ky * p.kw * p.c4 + cb;
-        if SLIDE {
-            var x0 = load(row, ix, cb); var x1 = load(row, ix + 1u, cb); var x2 = load(row, ix + 2u, cb);
-            for (var kx = 0u; kx < p.kw; kx++) {
-                let x3 = load(row, ix + kx + 3u, cb);
-                let v = vec4<f32>(w[taps + kx * p.c4]);
+        let r = (row / p.oh * p.ih + iy) * p.iw * p.c4 + cb;
+        let wr = ky * p.kw * p.c4 + cb;
+        for (var k = 0u; k < min(p.step, p.kw); k++) {
+            let left = ox * p.sx + k * p.dx - p.px;
+            var x0 = load(r, left); var x1 = load(r, left + p.sx); var x2 = load(r, left + 2u * p.sx); var x3 = load(r, left + 3u * p.sx);
+            var x4 = load(r, left + 4u * p.sx); var x5 = load(r, left + 5u * p.sx); var x6 = load(r, left + 6u * p.sx);
+            var last = left + 7u * p.sx;
+            for (var kx = k; kx < p.kw; kx += p.step) {
+                let v = vec4<f32>(w[wr + kx * p.c4]);
+                let x7 = load(r, last);
+                last += p.sx;
                 a0 += v * x0; a1 += v * x1; a2 += v * x2; a3 += v * x3;
-                x0 = x1; x1 = x2; x2 = x3;
-            }
-        } else {
-            for (var kx = 0u; kx < p.kw; kx++) {
-                let v = vec4<f32>(w[taps + kx * p.c4]);
-                let at = ix + kx * p.dx;
-                a0 += v * load(row, at, cb);
-                a1 += v * load(row, at + p.sx, cb);
-                a2 += v * load(row, at + 2u * p.sx, cb);
-                a3 += v * load(row, at + 3u * p.sx, cb);
+                a4 += v * x4; a5 += v * x5; a6 += v * x6; a7 += v * x7;
+                x0 = x1; x1 = x2; x2 = x3; x3 = x4; x4 = x5; x5 = x6; x6 = x7;
             }
         }
     }
-    let row = (n * p.oh + oy) * p.ow;
-    store(row, ox, cb, a0); store(row, ox + 1u, cb, a1); store(row, ox + 2u, cb, a2); store(row, ox + 3u, cb, a3);
+    let first = row * p.ow;
+    store(first, ox, cb, a0); store(first, ox + 1u, cb, a1); store(first, ox + 2u, cb, a2); store(first, ox + 3u, cb, a3);
+    store(first, ox + 4u, cb, a4); store(first, ox + 5u, cb, a5); store(first, ox + 6u, cb, a6); store(first, ox + 7u, cb, a7);
 }

@@ -1,12 +1,13 @@
-// Convolution whose window slides along a row, for horizontal stride and dilation of 1. Formula and operands as in conv2d_gemm.wgsl.
+// Convolution whose window slides along a row. Formula and operands as in conv2d_gemm.wgsl.
 // One invocation: PIXELS = 8 or 16 consecutive pixels of one output row x one block of 4 channels, held in registers, as are the inputs
-// under one column of the window: the next column needs one more.
-// Over conv2d_gemm: kw + PIXELS - 1 loads of x for a row of the window instead of kw * PIXELS; a weight serves up to 16 pixels.
+// under one tap of their windows. Where the stride is `step` dilations, the tap `step` further on needs the inputs of the next pixels:
+// all but one are there.
+// Over conv2d_gemm: with stride 1 kw + PIXELS - 1 loads of x for a row of the window instead of kw * PIXELS; a weight serves up to 16 pixels.
 
 struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
     oh: u32, ow: u32, oc: u32, oc4: u32, ocg4: u32,
-    kh: u32, kw: u32, sy: u32, py: u32, px: u32, dy: u32,
+    kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32, step: u32,
     slopes: u32, act_a: f32, act_b: f32,
 }
 
@@ -46,7 +47,6 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if row >= p.n * p.oh { return; }
     let first_c = ob / p.ocg4 * p.icg4;
     let top = row % p.oh * p.sy - p.py;
-    let left = ox - p.px;
     var a0 = vec4<f32>(0.0); var a1 = a0; var a2 = a0; var a3 = a0; var a4 = a0; var a5 = a0; var a6 = a0; var a7 = a0;
     var b0 = a0; var b1 = a0; var b2 = a0; var b3 = a0; var b4 = a0; var b5 = a0; var b6 = a0; var b7 = a0;
     for (var ky = 0u; ky < p.kh; ky++) {
@@ -55,25 +55,29 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         for (var c = 0u; c < p.icg4; c++) {
             let r = (row / p.oh * p.ih + iy) * p.iw * p.ic4 + first_c + c;
             let wr = (ky * p.kw * p.icg4 + c) * p.oc4 + ob;
-            var x0 = load(r, left); var x1 = load(r, left + 1u); var x2 = load(r, left + 2u); var x3 = load(r, left + 3u);
-            var x4 = load(r, left + 4u); var x5 = load(r, left + 5u); var x6 = load(r, left + 6u); var x7 = vec4<f32>(0.0);
-            var z0 = x7; var z1 = x7; var z2 = x7; var z3 = x7; var z4 = x7; var z5 = x7; var z6 = x7; var z7 = x7;
-            if WIDE {
-                x7 = load(r, left + 7u);
-                z0 = load(r, left + 8u); z1 = load(r, left + 9u); z2 = load(r, left + 10u); z3 = load(r, left + 11u);
-                z4 = load(r, left + 12u); z5 = load(r, left + 13u); z6 = load(r, left + 14u);
-            }
-            for (var kx = 0u; kx < p.kw; kx++) {
-                let m = mat4x4<f32>(w[wr + kx * p.icg4 * p.oc4]);
-                let next = load(r, left + kx + pixels - 1u);
-                if WIDE { z7 = next; } else { x7 = next; }
-                a0 += m * x0; a1 += m * x1; a2 += m * x2; a3 += m * x3;
-                a4 += m * x4; a5 += m * x5; a6 += m * x6; a7 += m * x7;
-                x0 = x1; x1 = x2; x2 = x3; x3 = x4; x4 = x5; x5 = x6; x6 = x7;
+            for (var k = 0u; k < min(p.step, p.kw); k++) {
+                let left = ox * p.sx + k * p.dx - p.px;
+                var x0 = load(r, left); var x1 = load(r, left + p.sx); var x2 = load(r, left + 2u * p.sx); var x3 = load(r, left + 3u * p.sx);
+                var x4 = load(r, left + 4u * p.sx); var x5 = load(r, left + 5u * p.sx); var x6 = load(r, left + 6u * p.sx);
+                var x7 = vec4<f32>(0.0); var z0 = x7; var z1 = x7; var z2 = x7; var z3 = x7; var z4 = x7; var z5 = x7; var z6 = x7; var z7 = x7;
                 if WIDE {
-                    b0 += m * z0; b1 += m * z1; b2 += m * z2; b3 += m * z3;
-                    b4 += m * z4; b5 += m * z5; b6 += m * z6; b7 += m * z7;
-                    x7 = z0; z0 = z1; z1 = z2; z2 = z3; z3 = z4; z4 = z5; z5 = z6; z6 = z7;
+                    x7 = load(r, left + 7u * p.sx);
+                    z0 = load(r, left + 8u * p.sx); z1 = load(r, left + 9u * p.sx); z2 = load(r, left + 10u * p.sx); z3 = load(r, left + 11u * p.sx);
+                    z4 = load(r, left + 12u * p.sx); z5 = load(r, left + 13u * p.sx); z6 = load(r, left + 14u * p.sx);
+                }
+                var last = left + (pixels - 1u) * p.sx;
+                for (var kx = k; kx < p.kw; kx += p.step) {
+                    let m = mat4x4<f32>(w[wr + kx * p.icg4 * p.oc4]);
+                    if WIDE { z7 = load(r, last); } else { x7 = load(r, last); }
+                    last += p.sx;
+                    a0 += m * x0; a1 += m * x1; a2 += m * x2; a3 += m * x3;
+                    a4 += m * x4; a5 += m * x5; a6 += m * x6; a7 += m * x7;
+                    x0 = x1; x1 = x2; x2 = x3; x3 = x4; x4 = x5; x5 = x6; x6 = x7;
+                    if WIDE {
+                        b0 += m * z0; b1 += m * z1; b2 += m * z2; b3 += m * z3;
+                        b4 += m * z4; b5 += m * z5; b6 += m * z6; b7 += m * z7;
+                        x7 = z0; z0 = z1; z1 = z2; z2 = z3; z3 = z4; z4 = z5; z5 = z6; z6 = z7;
+                    }
                 }
             }
         }

@@ -126,7 +126,7 @@ impl DeviceTensor {
         let storage = match &device.0 {
             Kind::Reference => Storage::Host(tensor.clone()),
             Kind::Gpu(gpu) => {
-                let mut bytes = tensor.to_device_bytes()?;
+                let mut bytes = tensor.to_device_bytes()?.into_owned();
                 bytes.resize(tensor.desc().bytes(Layout::RowMajor), 0);
                 Storage::Buffer(TensorBuffer::upload(gpu, &bytes).await?)
             }
@@ -141,8 +141,8 @@ impl DeviceTensor {
         match (&self.storage, self.device.gpu()) {
             (Storage::Host(tensor), _) => Ok(tensor.clone()),
             (Storage::Buffer(buffer), Some(gpu)) => {
-                let bytes = buffer.download(gpu, self.desc.bytes(Layout::RowMajor) as u64).await?;
-                Ok(Tensor::from_device_bytes(&self.desc, &bytes))
+                let bytes = self.desc.bytes(Layout::RowMajor) as u64;
+                buffer.download(gpu, bytes, |bytes| Tensor::from_device_bytes(&self.desc, bytes)).await
             }
             (Storage::Buffer(_), None) => unreachable!("a buffer belongs to a GPU"),
         }

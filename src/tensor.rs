@@ -1,5 +1,6 @@
 //! Host tensors: dense, row-major, cheap to clone.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -180,10 +181,10 @@ impl Tensor {
     ///
     /// # Errors
     /// An i64 element does not fit 32 bits.
-    pub(crate) fn to_device_bytes(&self) -> Result<Vec<u8>> {
+    pub(crate) fn to_device_bytes(&self) -> Result<Cow<'_, [u8]>> {
         Ok(match &self.data {
-            Data::F32(v) => bytemuck::cast_slice(v).to_vec(),
-            Data::I32(v) => bytemuck::cast_slice(v).to_vec(),
+            Data::F32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
+            Data::I32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
             Data::Bool(v) => v.iter().flat_map(|&x| u32::from(x).to_le_bytes()).collect(),
             Data::I64(v) => {
                 let mut out = Vec::with_capacity(v.len() * 4);
@@ -193,18 +194,19 @@ impl Tensor {
                     })?;
                     out.extend(x.to_le_bytes());
                 }
-                out
+                Cow::Owned(out)
             }
         })
     }
     /// The tensor that a GPU buffer holds; `bytes` may be longer than the elements (padding).
     pub(crate) fn from_device_bytes(desc: &Desc, bytes: &[u8]) -> Tensor {
-        let words = bytes.chunks_exact(4).take(desc.numel()).map(|c| [c[0], c[1], c[2], c[3]]);
+        let bytes = &bytes[..bytes.len().min(desc.numel() * 4)];
+        let words = || bytemuck::pod_collect_to_vec::<u8, i32>(bytes);
         let data: Data = match desc.dtype {
-            DType::F32 => words.map(f32::from_le_bytes).collect::<Vec<_>>().into(),
-            DType::I32 => words.map(i32::from_le_bytes).collect::<Vec<_>>().into(),
-            DType::I64 => words.map(|w| i64::from(i32::from_le_bytes(w))).collect::<Vec<_>>().into(),
-            DType::Bool => words.map(|w| u32::from_le_bytes(w) != 0).collect::<Vec<_>>().into(),
+            DType::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(bytes).into(),
+            DType::I32 => words().into(),
+            DType::I64 => words().into_iter().map(i64::from).collect::<Vec<_>>().into(),
+            DType::Bool => words().into_iter().map(|w| w != 0).collect::<Vec<_>>().into(),
         };
         Tensor::of(desc.shape.clone(), data)
     }

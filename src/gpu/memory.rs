@@ -103,10 +103,10 @@ impl Gpu {
         self.buffer(label, bytes, TENSOR).await
     }
 
-    /// The bytes of a staging buffer once the submitted work has arrived there.
-    pub(crate) async fn read(&self, staging: &Pooled, bytes: u64) -> Result<Vec<u8>> {
+    /// What `take` makes of the bytes of a staging buffer once the submitted work has arrived there.
+    pub(crate) async fn read<T>(&self, staging: &Pooled, bytes: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
         if bytes == 0 {
-            return Ok(vec![]);
+            return Ok(take(&[]));
         }
         let slice = staging.buffer().slice(..bytes);
         let (sender, receiver) = oneshot_channel();
@@ -124,7 +124,7 @@ impl Gpu {
         let view = slice
             .get_mapped_range()
             .map_err(|e| Error::new(ErrorKind::Device, format!("the result could not be mapped: {e}")))?;
-        let out = view.to_vec();
+        let out = take(&view);
         drop(view);
         staging.buffer().unmap();
         Ok(out)

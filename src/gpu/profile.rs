@@ -84,7 +84,7 @@ impl Program {
         for steps in of(is_dispatch).chunks(MAX_QUERIES / 2) {
             seconds.extend(self.time_each(steps).await?);
         }
-        self.read_after(&of(|s| matches!(s, Step::Download { .. })), &[], &self.downloads).await?;
+        self.read_after(&of(|s| matches!(s, Step::Download { .. })), &[], &self.downloads, |_, _| ()).await?;
         let total = begin.elapsed().as_secs_f64();
         let named = |(d, seconds): (&super::recording::Dispatch, f64)| DispatchTime {
             node: d.node.clone(),
@@ -204,9 +204,7 @@ impl Stamps {
     }
 
     async fn seconds(&self, gpu: &Gpu) -> Result<Vec<f64>> {
-        let bytes = gpu.read(&self.staging, self.bytes()).await?;
-        let ticks: Vec<u64> =
-            bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().expect("8 bytes"))).collect();
+        let ticks = gpu.read(&self.staging, self.bytes(), bytemuck::pod_collect_to_vec::<u8, u64>).await?;
         let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
         Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())
     }

@@ -2,6 +2,7 @@
 //! encoder, one compute pass and one submit.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -39,6 +40,16 @@ impl PipelineKey {
 /// Pipelines of a device, made once each.
 #[derive(Default)]
 pub(crate) struct PipelineCache(Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>);
+
+/// Told how many pipelines of how many are compiled, whenever one is: from any thread, in no order.
+#[derive(Clone)]
+pub struct Progress(pub Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
+}
 
 /// A recording bound to a device.
 pub struct Program {
@@ -83,9 +94,9 @@ pub struct TensorBuffer(Arc<Pooled>);
 
 impl Program {
     /// Compiles what is not yet compiled, fills the constants, and does the work that is done once.
-    pub async fn new(gpu: &Gpu, recording: &Recording) -> Result<Program> {
+    pub async fn new(gpu: &Gpu, recording: &Recording, progress: Option<&Progress>) -> Result<Program> {
         let all: Vec<&Dispatch> = recording.prepare.iter().chain(&recording.run).filter_map(as_dispatch).collect();
-        let pipelines = gpu.compile(&all).await?;
+        let pipelines = gpu.compile(&all, progress).await?;
         let mut buffers = Vec::with_capacity(recording.buffers.len());
         for spec in &recording.buffers {
             buffers.push(Some(gpu.storage_buffer(&spec.label, spec.bytes).await?));
@@ -215,21 +226,22 @@ impl Program {
         gpu.guarded(work).await
     }
 
-    /// One run: uploads, dispatches, and the bytes of every download.
-    pub async fn run(&self, sources: &[Source<'_>]) -> Result<Vec<Vec<u8>>> {
+    /// One run: uploads, dispatches, and what `take` makes of the position and the bytes of every download.
+    pub async fn run<T>(&self, sources: &[Source<'_>], take: impl Fn(usize, &[u8]) -> T) -> Result<Vec<T>> {
         self.poison();
-        let bytes = self.read_after(&self.run, sources, &self.downloads).await?;
+        let found = self.read_after(&self.run, sources, &self.downloads, take).await?;
         self.check_guards().await?;
-        Ok(bytes)
+        Ok(found)
     }
 
     /// Submits `steps` and reads `ranges` when they are done, in one copy to the host.
-    pub(super) async fn read_after(
+    pub(super) async fn read_after<T>(
         &self,
         steps: &[Step],
         sources: &[Source<'_>],
         ranges: &[Range],
-    ) -> Result<Vec<Vec<u8>>> {
+        take: impl Fn(usize, &[u8]) -> T,
+    ) -> Result<Vec<T>> {
         let mut offsets = vec![];
         let mut total = 0;
         for range in ranges {
@@ -239,8 +251,9 @@ impl Program {
         let staging = self.gpu.staging_buffer(total).await?;
         let sinks: Vec<_> = offsets.iter().map(|&at| (staging.buffer(), at)).collect();
         self.submit(steps, sources, &sinks).await?;
-        let bytes = self.gpu.read(&staging, total).await?;
-        Ok(offsets.iter().zip(ranges).map(|(&at, r)| bytes[at as usize..(at + r.bytes) as usize].to_vec()).collect())
+        let part = |slot: usize| offsets[slot] as usize..(offsets[slot] + ranges[slot].bytes) as usize;
+        let parts = |bytes: &[u8]| (0..ranges.len()).map(|slot| take(slot, &bytes[part(slot)])).collect();
+        self.gpu.read(&staging, total, parts).await
     }
 
     /// One run that leaves its results on the device.
@@ -271,9 +284,9 @@ impl Program {
             return Ok(());
         }
         let steps: Vec<_> = self.guards.iter().enumerate().map(|(slot, &from)| Step::Download { slot, from }).collect();
-        let found = self.read_after(&steps, &[], &self.guards).await?;
-        let intact = |bytes: &Vec<u8>| bytes.chunks_exact(4).all(|w| w == POISON.to_le_bytes());
-        match found.iter().position(|bytes| !intact(bytes)) {
+        let intact = |_: usize, bytes: &[u8]| bytes.chunks_exact(4).all(|w| w == POISON.to_le_bytes());
+        let found = self.read_after(&steps, &[], &self.guards, intact).await?;
+        match found.iter().position(|intact| !intact) {
             Some(i) => {
                 Err(Error::new(ErrorKind::Check, format!("a kernel wrote past a tensor, into {}", self.guards[i])))
             }
@@ -293,8 +306,8 @@ impl TensorBuffer {
         gpu.guarded(|| gpu.queue().write_buffer(pooled.buffer(), 0, bytes)).await?;
         Ok(TensorBuffer(Arc::new(pooled)))
     }
-    /// The first `bytes` of the buffer.
-    pub async fn download(&self, gpu: &Gpu, bytes: u64) -> Result<Vec<u8>> {
+    /// What `take` makes of the first `bytes` of the buffer.
+    pub async fn download<T>(&self, gpu: &Gpu, bytes: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
         gpu.check()?;
         let bytes = bytes.next_multiple_of(16);
         let staging = gpu.staging_buffer(bytes).await?;
@@ -304,13 +317,17 @@ impl TensorBuffer {
             gpu.queue().submit([encoder.finish()]);
         };
         gpu.guarded(copy).await?;
-        gpu.read(&staging, bytes).await
+        gpu.read(&staging, bytes, take).await
     }
 }
 
 impl Gpu {
     /// The pipelines of these dispatches; those not made yet are compiled, in parallel where there are threads.
-    async fn compile(&self, dispatches: &[&Dispatch]) -> Result<HashMap<PipelineKey, wgpu::ComputePipeline>> {
+    async fn compile(
+        &self,
+        dispatches: &[&Dispatch],
+        progress: Option<&Progress>,
+    ) -> Result<HashMap<PipelineKey, wgpu::ComputePipeline>> {
         let mut wanted: HashMap<PipelineKey, wgpu::ComputePipeline> = HashMap::new();
         let mut missing: HashMap<PipelineKey, &Dispatch> = HashMap::new();
         {
@@ -324,10 +341,18 @@ impl Gpu {
             }
         }
         let missing: Vec<_> = missing.into_iter().collect();
+        let (all, done) = (missing.len(), AtomicUsize::new(0));
+        let compile = async |one| {
+            let made = self.compile_one(one).await;
+            if let Some(Progress(tell)) = progress {
+                tell(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+            }
+            made
+        };
         #[cfg(not(target_arch = "wasm32"))]
-        let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(self.compile_one(m))).collect();
+        let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(compile(m))).collect();
         #[cfg(target_arch = "wasm32")]
-        let made = futures_of(missing.into_iter().map(|m| self.compile_one(m))).await;
+        let made = futures_of(missing.into_iter().map(compile)).await;
         let mut cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
         for item in made {
             let (key, pipeline) = item?;

@@ -144,21 +144,29 @@ impl Conv2d {
         launches.into_iter().map(|launch| self.channels_last(site, launch, pack(&site.inputs[1].shape))).collect()
     }
 
-    /// Needs windows whose columns lie side by side, as do the windows of neighbouring outputs.
+    /// Needs windows of neighbouring pixels that share inputs.
     fn slide(&self, site: &Site<'_>, s: &Sizes) -> Option<Launch> {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        if self.stride[1] != 1 || self.dilation[1] != 1 || kw == 1 {
+        if self.step(kw) >= kw {
             return None;
         }
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
-        let (sy, dy, [py, _, px, _]) = (self.stride[0], self.dilation[0], self.padding);
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
         let (_, act_a, act_b) = site.epilogue.activation.code();
-        let slopes = self.slopes(site);
-        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, py, px, dy, slopes, act_a, act_b);
+        let (step, slopes) = (self.step(kw), self.slopes(site));
+        let params = params!(
+            n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step, slopes, act_a, act_b
+        );
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
         Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).set("WIDE", u8::from(wide)))
+    }
+
+    /// After so many taps a row's windows lie where those of the next pixels began; kw if never.
+    fn step(&self, kw: usize) -> usize {
+        let (stride, dilation) = (self.stride[1], self.dilation[1]);
+        if stride.is_multiple_of(dilation) { stride / dilation } else { kw }
     }
 
     /// Needs one filter a channel.
@@ -171,9 +179,9 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (_, act_a, act_b) = site.epilogue.activation.code();
         let (c4, taps, slopes) = (oc.div_ceil(4), kh * kw, self.slopes(site));
-        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
-        let launch =
-            Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(4) * c4, params).set("SLIDE", u8::from(sx == 1 && dx == 1));
+        let step = self.step(kw);
+        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step, slopes, act_a, act_b);
+        let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params);
         let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
         Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
     }
