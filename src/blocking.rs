@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::gpu::adapter::AdapterInfo;
 use crate::gpu::profile::Profile;
 use crate::graph::Graph;
+use crate::model::Model;
 use crate::session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
 use crate::tensor::Tensor;
 
@@ -50,6 +51,16 @@ impl DeviceTensor {
     /// The device is lost.
     pub fn to_host(&self) -> Result<Tensor> {
         block_on(self.to_host_async())
+    }
+}
+
+impl Model {
+    /// Makes the network ready for a device, with the default options; [`Session::new`] takes others.
+    ///
+    /// # Errors
+    /// As [`Model::compile_async`].
+    pub fn compile(self, device: &Device) -> Result<Session> {
+        block_on(self.compile_async(device))
     }
 }
 

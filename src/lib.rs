@@ -27,6 +27,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use graph::Graph;
 pub use model::Model;
 pub use ops::{Alternative, Epilogue, Op, Site};
-pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
+pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Progress, Session};
 pub use shape::{DType, Desc, Layout, Precision};
 pub use tensor::{Data, Tensor};

@@ -6,6 +6,7 @@ use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::profile::Profile;
+pub use crate::gpu::program::Progress;
 use crate::gpu::program::{Program, Source};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::recording::Dispatch;
@@ -23,11 +24,13 @@ pub struct CompileOptions {
     pub rewrite: bool,
     /// How it is planned.
     pub plan: PlanOptions,
+    /// Who is told how far compiling is.
+    pub progress: Option<Progress>,
 }
 
 impl Default for CompileOptions {
     fn default() -> CompileOptions {
-        CompileOptions { rewrite: true, plan: PlanOptions::default() }
+        CompileOptions { rewrite: true, plan: PlanOptions::default(), progress: None }
     }
 }
 
@@ -78,7 +81,7 @@ impl Compiled {
             None => None,
             Some(gpu) => {
                 let plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
-                let program = Program::new(gpu, &plan.recording).await?;
+                let program = Program::new(gpu, &plan.recording, options.progress.as_ref()).await?;
                 Some((plan, program))
             }
         };

@@ -196,7 +196,7 @@ pub async fn check_against(
 ) -> Result<Checked> {
     let plan = PlanOptions { guarded: true, ..way.plan(single) };
     let (single, inputs) = rounded(device, single, inputs, &plan)?;
-    let options = CompileOptions { rewrite: false, plan };
+    let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
     let session = Compiled::new_async(device, single.clone(), &options).await?;
     let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
     let given: Vec<_> = session

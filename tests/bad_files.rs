@@ -183,9 +183,9 @@ fn more_nodes_than_a_network_has() {
         let [from, to] = [k, k + 1].map(|k| if k == 0 { "x".to_owned() } else { format!("v{k}") });
         node(&format!("n{k}"), "Relu", &[&from], &to)
     };
-    let mut nodes: Vec<NodeProto> = (0..100_000).map(chain).collect();
-    nodes.push(node("last", "Relu", &["v100000"], "y"));
-    refused(&["run", &file("chain.onnx", &model(nodes, vec![], &[2, 3]))], &["100001 nodes"]);
+    let mut nodes: Vec<NodeProto> = (0..1 << 20).map(chain).collect();
+    nodes.push(node("last", "Relu", &["v1048576"], "y"));
+    refused(&["run", &file("chain.onnx", &model(nodes, vec![], &[2, 3]))], &["1048577 nodes"]);
 }
 
 #[cfg(unix)]

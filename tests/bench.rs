@@ -6,6 +6,7 @@ use convgpu::bench::{Case, Ceilings, Copy, Effort, Layer, Report, measure, tune}
 use convgpu::graph::plan::PlanOptions;
 use convgpu::graph::tuning::Tuning;
 use convgpu::ops::conv2d::Conv2d;
+use convgpu::verify::network::{VerifyOptions, verify_async};
 use convgpu::{Alternative, CompileOptions, Compiled, Desc, Device, Error, Graph, Op, Precision, Site, Tensor};
 use pollster::block_on;
 
@@ -119,18 +120,29 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
     assert_eq!(found.len(), 1, "two nodes of one kind are measured once: {found:?}");
     assert_eq!((found[0].wrong, found[0].fixed_seconds.is_nan()), (0, false));
 
-    let compiled = |tuning| {
+    let options = |tuning| {
         let plan = PlanOptions { tuning: Some(std::sync::Arc::new(tuning)), ..PlanOptions::default() };
-        Compiled::new(&device, network(), &CompileOptions { plan, ..CompileOptions::default() }).unwrap()
+        CompileOptions { plan, ..CompileOptions::default() }
     };
+    let compiled = |tuning| Compiled::new(&device, network(), &options(tuning)).unwrap();
     let plain = compiled(Tuning::default());
     let last = PlanOptions { alternative: Some(usize::MAX), ..PlanOptions::default() };
     let last = Compiled::new(&device, network(), &CompileOptions { plan: last, ..CompileOptions::default() }).unwrap();
     let chosen = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.chosen.signature()).collect::<Vec<_>>();
     assert_ne!(chosen(&plain), chosen(&last));
     let key = Tuning::key(plain.graph(), &plain.graph().nodes()[0], Precision::F32);
-    let tuned = compiled(Tuning { choices: [(key.clone(), chosen(&last)[0].clone())].into() });
+    let tuning = Tuning { choices: [(key.clone(), chosen(&last)[0].clone())].into() };
+    let tuned = compiled(tuning.clone());
     assert_eq!(chosen(&tuned), chosen(&last));
+
+    // And that is what verify then checks.
+    let options = VerifyOptions { compile: options(tuning), ..VerifyOptions::default() };
+    let x = Tensor::full([2, 12, 7, 9], 1.0);
+    let report = block_on(verify_async(&device, &network(), &[("x", &x)], &options, &mut |_, _, _| ())).unwrap();
+    let kernels = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.kernels.clone()).collect::<Vec<_>>();
+    assert!(report.ok(), "{report}");
+    assert_eq!(report.nodes.iter().map(|n| n.kernels.clone()).collect::<Vec<_>>(), kernels(&last));
+
     let foreign = compiled(Tuning { choices: [(key, "a kernel of long ago".to_owned())].into() });
     assert_eq!(chosen(&foreign), chosen(&plain));
 }

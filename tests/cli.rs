@@ -248,6 +248,7 @@ fn inspect_and_bench_say_what_a_network_is() {
         (&7880.into(), &serde_json::json!([1, 1, 28, 28]))
     );
     assert!(found["plan"]["dispatches"].as_u64().unwrap() >= 3, "{found}");
+    assert!(found["rewrites"].is_array() && found["declined"].is_array(), "{found}");
     let found = json(&["bench", model(), "--json", "--seconds", "0"]);
     let keys = ["device", "cold_ms", "median_ms", "p95_ms", "gflops", "dispatches", "pipelines", "bytes"];
     assert!(keys.iter().all(|k| !found[*k].is_null()), "{found}");

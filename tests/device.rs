@@ -4,8 +4,10 @@
 #[allow(dead_code)]
 mod support;
 
+use std::sync::{Arc, Mutex};
+
 use convgpu::ops::conv2d::Conv2d;
-use convgpu::{CompileOptions, Compiled, DType, Desc, Device, ErrorKind, Graph, Tensor};
+use convgpu::{CompileOptions, Compiled, DType, Desc, Device, ErrorKind, Graph, Progress, Tensor};
 use support::{Rng, device};
 
 fn network() -> Graph {
@@ -33,6 +35,22 @@ fn a_program_can_share_its_device() {
     for (a, b) in y.to_f64s().iter().zip(expected.to_f64s()) {
         assert!((a - b).abs() < 1e-4, "{a} for {b}");
     }
+}
+
+#[test]
+fn compiling_tells_how_far_it_is() {
+    let told = Arc::new(Mutex::new(vec![]));
+    let tell = told.clone();
+    let progress = Progress(Arc::new(move |done, all| tell.lock().unwrap().push((done, all))));
+    let options = CompileOptions { progress: Some(progress), ..CompileOptions::default() };
+    // Pipelines that the shared device has are not compiled again.
+    let fresh = Device::open(&std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned())).unwrap();
+    let compiled = Compiled::new(&fresh, network(), &options).unwrap();
+    let mut told = told.lock().unwrap().clone();
+    told.sort_unstable();
+    let pipelines = compiled.pipelines();
+    assert!(pipelines > 1);
+    assert_eq!(told, (1..=pipelines).map(|k| (k, pipelines)).collect::<Vec<_>>());
 }
 
 #[test]

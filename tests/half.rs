@@ -145,7 +145,8 @@ fn a_network_is_verified_end_to_end() {
     g.output("y", y);
     let x = rng.tensor(&[2, 3, 9, 11]);
     let verify = |fail_at: Option<&str>| {
-        let options = VerifyOptions { fail_at: fail_at.map(str::to_owned), precision: Precision::F16 };
+        let mut options = VerifyOptions { fail_at: fail_at.map(str::to_owned), ..VerifyOptions::default() };
+        options.compile.plan.precision = Precision::F16;
         pollster::block_on(verify_async(device(), &g, &[("x", &x)], &options, &mut |_, _, _| ())).unwrap()
     };
     let report = verify(None);

@@ -26,7 +26,7 @@ fn run(root: &Path, models: &str, name: &str, case: &str, outputs: &[&str]) {
     let model = Model::load(root.join(models).join(format!("{name}.onnx"))).unwrap();
     let golden = |rest: &str| npy(&root.join("golden").join(format!("{name}.{case}.{rest}.npy")));
     let input = model.inputs()[0].name.clone();
-    let session = Session::new(support::device(), model, &CompileOptions::default()).unwrap();
+    let session = model.compile(support::device()).unwrap();
     let found = session.run(&[(&input, &golden("in"))]).unwrap_or_else(|e| panic!("{name}: {e}")).0;
     for (k, (label, actual)) in found.iter().enumerate() {
         let expected = match outputs {

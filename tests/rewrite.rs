@@ -306,6 +306,26 @@ fn exported_forms_are_recognised() {
     }
 }
 
+/// Many nodes that share their weights: none is left as it was.
+#[test]
+fn long_chains_are_rewritten_whole() {
+    let mut n = Net::new();
+    let w = n.constant(&[5, 5, 1, 1]);
+    let norm = [n.constant(&[5]), n.constant(&[5]), n.constant(&[5]), n.positive(&[5])];
+    let mut y = n.x;
+    for _ in 0..5000 {
+        y = n.g.conv2d(y, w, None, &Conv2dOptions::default()).unwrap();
+        y = n.g.layer(BatchNorm { eps: 1e-3 }, &[&[y], &norm[..]].concat()).unwrap();
+        y = n.act(y, Activation::Relu);
+        y = n.g.reshape(y, [10, 42]).unwrap();
+        y = n.g.reshape(y, [2, 5, 7, 6]).unwrap();
+    }
+    n.g.output("y", y);
+    let log = rewrite(&mut n.g);
+    assert_eq!(log.iter().filter(|f| f.declined.is_none()).count(), 4 * 5000);
+    assert!(n.g.nodes().len() == 5000 && n.g.nodes().iter().all(|n| n.epilogue.activation == Activation::Relu));
+}
+
 /// Almost the patterns above: a wrong constant, another operand.
 #[test]
 fn near_misses_stay() {

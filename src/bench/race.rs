@@ -46,7 +46,8 @@ impl<'a> Contestant<'a> {
     /// # Errors
     /// The device lacks memory, is lost, or is the reference.
     pub async fn new(device: &Device, case: &'a Case, alternative: usize) -> Result<Contestant<'a>> {
-        let options = CompileOptions { rewrite: false, plan: case.way(alternative).plan(&case.graph) };
+        let plan = case.way(alternative).plan(&case.graph);
+        let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
         let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
         compiled.run_async(&case.inputs()).await?;
         let (kernel, call) = (Samples::default(), Samples::default());

@@ -124,7 +124,8 @@ async fn check(device: &Device, case: &Case, expected: &Expected, alternative: u
 }
 
 async fn first_run(device: &Device, case: &Case, alternative: usize) -> Result<f64> {
-    let options = CompileOptions { rewrite: false, plan: case.way(alternative).plan(&case.graph) };
+    let plan = case.way(alternative).plan(&case.graph);
+    let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
     let begin = Instant::now();
     let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
     compiled.run_async(&case.inputs()).await?;

@@ -2,6 +2,7 @@
 //! encoder, one compute pass and one submit.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -39,6 +40,16 @@ impl PipelineKey {
 /// Pipelines of a device, made once each.
 #[derive(Default)]
 pub(crate) struct PipelineCache(Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>);
+
+/// Told how many pipelines of how many are compiled, whenever one is: from any thread, in no order.
+#[derive(Clone)]
+pub struct Progress(pub Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
+}
 
 /// A recording bound to a device.
 pub struct Program {
@@ -83,9 +94,9 @@ pub struct TensorBuffer(Arc<Pooled>);
 
 impl Program {
     /// Compiles what is not yet compiled, fills the constants, and does the work that is done once.
-    pub async fn new(gpu: &Gpu, recording: &Recording) -> Result<Program> {
+    pub async fn new(gpu: &Gpu, recording: &Recording, progress: Option<&Progress>) -> Result<Program> {
         let all: Vec<&Dispatch> = recording.prepare.iter().chain(&recording.run).filter_map(as_dispatch).collect();
-        let pipelines = gpu.compile(&all).await?;
+        let pipelines = gpu.compile(&all, progress).await?;
         let mut buffers = Vec::with_capacity(recording.buffers.len());
         for spec in &recording.buffers {
             buffers.push(Some(gpu.storage_buffer(&spec.label, spec.bytes).await?));
@@ -312,7 +323,11 @@ impl TensorBuffer {
 
 impl Gpu {
     /// The pipelines of these dispatches; those not made yet are compiled, in parallel where there are threads.
-    async fn compile(&self, dispatches: &[&Dispatch]) -> Result<HashMap<PipelineKey, wgpu::ComputePipeline>> {
+    async fn compile(
+        &self,
+        dispatches: &[&Dispatch],
+        progress: Option<&Progress>,
+    ) -> Result<HashMap<PipelineKey, wgpu::ComputePipeline>> {
         let mut wanted: HashMap<PipelineKey, wgpu::ComputePipeline> = HashMap::new();
         let mut missing: HashMap<PipelineKey, &Dispatch> = HashMap::new();
         {
@@ -326,10 +341,18 @@ impl Gpu {
             }
         }
         let missing: Vec<_> = missing.into_iter().collect();
+        let (all, done) = (missing.len(), AtomicUsize::new(0));
+        let compile = async |one| {
+            let made = self.compile_one(one).await;
+            if let Some(Progress(tell)) = progress {
+                tell(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+            }
+            made
+        };
         #[cfg(not(target_arch = "wasm32"))]
-        let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(self.compile_one(m))).collect();
+        let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(compile(m))).collect();
         #[cfg(target_arch = "wasm32")]
-        let made = futures_of(missing.into_iter().map(|m| self.compile_one(m))).await;
+        let made = futures_of(missing.into_iter().map(compile)).await;
         let mut cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
         for item in made {
             let (key, pipeline) = item?;

@@ -9,6 +9,7 @@ use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
 
 mod build;
+mod pack;
 pub mod plan;
 pub mod rewrite;
 pub mod tuning;
@@ -122,6 +123,24 @@ impl Graph {
     /// Makes a value a result of every run, under this name.
     pub fn output(&mut self, name: impl Into<String>, value: ValueId) {
         self.outputs.push((name.into(), value));
+    }
+
+    /// Drops nodes whose results nothing reads, and the elements of constants that nothing reads.
+    pub(crate) fn remove_dead(&mut self) {
+        let mut live = vec![false; self.values.len()];
+        self.outputs.iter().for_each(|(_, id)| live[id.0] = true);
+        let mut nodes = std::mem::take(&mut self.nodes);
+        nodes.reverse();
+        nodes.retain(|node| {
+            let needed = node.outputs.iter().any(|id| live[id.0]);
+            if needed {
+                node.inputs.iter().for_each(|id| live[id.0] = true);
+            }
+            needed
+        });
+        nodes.reverse();
+        self.nodes = nodes;
+        self.values.iter_mut().zip(live).filter(|(_, live)| !live).for_each(|(value, _)| value.constant = None);
     }
 
     /// What is known of a value.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::pack::{Conflicts, Tenant, lower_bound, pack};
 use super::tuning::Tuning;
 use super::{Graph, Node, ValueId};
 use crate::error::{Error, ErrorKind, Result};
@@ -62,6 +63,8 @@ pub struct PlannedNode {
     pub output: Desc,
     /// Ways the device has to compute the node, the chosen one included.
     pub alternatives: usize,
+    /// Which of them is the chosen one.
+    pub pick: usize,
     /// The layout that each input had when the choice was made.
     pub layouts: Vec<Layout>,
     /// The chosen one.
@@ -160,7 +163,7 @@ impl Planner<'_> {
         for node in &graph.nodes {
             let before = self.run.len();
             let layouts = node.inputs.iter().map(|id| self.layout_of(id)).collect();
-            let (chosen, alternatives) = self.node(node).map_err(|e| e.at(node.name.clone()))?;
+            let (chosen, pick, alternatives) = self.node(node).map_err(|e| e.at(node.name.clone()))?;
             nodes.push(PlannedNode {
                 name: node.name.clone(),
                 op: format!("{}{}", node.op.name(), node.epilogue),
@@ -168,6 +171,7 @@ impl Planner<'_> {
                 dispatches: self.run.len() - before,
                 output: graph.desc(node.outputs[0]).clone(),
                 alternatives,
+                pick,
                 layouts,
                 chosen,
             });
@@ -257,7 +261,8 @@ impl Planner<'_> {
         self.native.get(id).map_or(Layout::RowMajor, |form| form.0)
     }
 
-    fn node(&mut self, node: &Node) -> Result<(Alternative, usize)> {
+    /// Plans a node: how, which alternative that is, of how many.
+    fn node(&mut self, node: &Node) -> Result<(Alternative, usize, usize)> {
         let graph = self.graph;
         let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
         let layouts: Vec<_> = node.inputs.iter().map(|id| self.layout_of(id)).collect();
@@ -281,7 +286,7 @@ impl Planner<'_> {
         let pick = self.options.alternative.or_else(tuned).unwrap_or(0).min(count - 1);
         let chosen = alternatives.swap_remove(pick);
         self.emit(node, &chosen)?;
-        Ok((chosen, count))
+        Ok((chosen, pick, count))
     }
 
     /// Adds the steps of a node computed in this way.
@@ -370,13 +375,17 @@ impl Planner<'_> {
         }
     }
 
-    /// Pairs of places that one dispatch reads and writes: WebGPU forbids them one buffer.
-    fn conflicts(&self) -> HashSet<(PlaceId, PlaceId)> {
-        let pairs = |s: &Step| {
-            let pair = |r: PlaceId| s.writes.iter().flat_map(move |&w| [(r, w), (w, r)]).collect::<Vec<_>>();
-            s.reads.iter().flat_map(|&r| pair(r)).collect::<Vec<_>>()
-        };
-        self.run.iter().flat_map(pairs).collect()
+    /// For every place those that one dispatch reads while it writes this one, or the other way round: WebGPU forbids
+    /// them one buffer.
+    fn conflicts(&self) -> Conflicts {
+        let mut conflicts = Conflicts::new();
+        for step in &self.run {
+            for (&r, &w) in step.reads.iter().flat_map(|r| step.writes.iter().map(move |w| (r, w))) {
+                conflicts.entry(r).or_default().push(w);
+                conflicts.entry(w).or_default().push(r);
+            }
+        }
+        conflicts
     }
 
     fn assemble(&self, nodes: Vec<PlannedNode>, inputs: &[PlaceId], outputs: &[PlaceId]) -> Plan {
@@ -446,85 +455,14 @@ impl Planner<'_> {
         recording.run.extend(inputs.iter().enumerate().map(upload));
         recording.run.extend(self.run.iter().filter(|s| !s.launch.workgroups.contains(&0)).map(dispatch));
         recording.run.extend(outputs.iter().enumerate().map(download));
-        let steps = self.run.len() + 1;
-        let live = |step| temporaries.iter().filter(|t| (t.first..=t.last).contains(&step)).map(|t| t.bytes).sum();
         Plan {
             recording,
             nodes,
             peak_bytes: packed.arenas.iter().sum(),
-            lower_bound: (0..steps).map(live).max().unwrap_or(0),
+            lower_bound: lower_bound(&temporaries),
             weight_bytes,
         }
     }
-}
-
-/// A temporary looking for an address.
-struct Tenant {
-    id: PlaceId,
-    bytes: u64,
-    first: usize,
-    last: usize,
-}
-
-/// A buffer being filled: its size so far, and who lives where in it.
-#[derive(Default)]
-struct Arena<'t> {
-    size: u64,
-    housed: Vec<(&'t Tenant, u64)>,
-}
-
-struct Packed {
-    arenas: Vec<u64>,
-    at: HashMap<PlaceId, (usize, u64)>,
-}
-
-/// Greedy by size: the largest first, each where it makes its arena grow least among the arenas that none of its
-/// conflicts lives in (Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
-fn pack(tenants: &[Tenant], conflicts: &HashSet<(PlaceId, PlaceId)>, largest: u64) -> Packed {
-    let mut order: Vec<&Tenant> = tenants.iter().collect();
-    order.sort_by_key(|t| (std::cmp::Reverse(t.bytes), t.first, t.id));
-    let mut arenas: Vec<Arena<'_>> = vec![];
-    let mut at = HashMap::new();
-    for t in order {
-        let fit = |(k, Arena { size, housed }): (usize, &Arena<'_>)| {
-            if housed.iter().any(|(other, _)| conflicts.contains(&(t.id, other.id))) {
-                return None;
-            }
-            let offset = lowest_gap(t, housed);
-            let grown = (*size).max(offset + t.bytes);
-            (grown <= largest).then_some((grown - size, k, offset))
-        };
-        let best = arenas.iter().enumerate().filter_map(fit).min();
-        let (k, offset) = match best {
-            Some((_, k, offset)) => (k, offset),
-            None => {
-                arenas.push(Arena::default());
-                (arenas.len() - 1, 0)
-            }
-        };
-        arenas[k].size = arenas[k].size.max(offset + t.bytes);
-        arenas[k].housed.push((t, offset));
-        at.insert(t.id, (k, offset));
-    }
-    Packed { arenas: arenas.into_iter().map(|a| a.size).collect(), at }
-}
-
-/// The lowest offset where `t` overlaps nobody that lives at the same time.
-fn lowest_gap(t: &Tenant, housed: &[(&Tenant, u64)]) -> u64 {
-    let mut taken: Vec<(u64, u64)> = housed
-        .iter()
-        .filter(|(other, _)| other.first <= t.last && t.first <= other.last)
-        .map(|(other, offset)| (*offset, offset + other.bytes))
-        .collect();
-    taken.sort_unstable();
-    let mut offset = 0;
-    for (start, end) in taken {
-        if offset + t.bytes <= start {
-            break;
-        }
-        offset = offset.max(end);
-    }
-    offset
 }
 
 impl fmt::Display for Plan {

@@ -1,6 +1,6 @@
 //! ONNX models: decoded, checked, and turned into a [`Graph`] for concrete input shapes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -11,17 +11,18 @@ use super::import::{self, NodeView};
 use super::order;
 use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use super::tensor_proto;
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::session::{Given, Network};
+use crate::session::{CompileOptions, Given, Network, Session};
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 /// Versions of the default operator set that are understood.
 const OPSETS: std::ops::RangeInclusive<i64> = 6..=25;
 
-/// Nodes that a model may have: planning compares them with each other.
-const MOST_NODES: usize = 1 << 15;
+/// Nodes that a model may have: some seconds of planning, far above any network.
+const MOST_NODES: usize = 1 << 20;
 
 /// The oldest file format: before it, attributes carry no types.
 const OLDEST_IR: i64 = 3;
@@ -113,8 +114,9 @@ impl Model {
         let nodes = constant_nodes(nodes, opset, &mut constants)?;
         let open = |v: &&ValueInfoProto| !constants.contains_key(v.name());
         let inputs = graph.input.iter().filter(open).map(value_info).collect::<Result<Vec<_>>>()?;
-        if let Some(twice) = inputs.iter().enumerate().find(|(k, v)| inputs[..*k].iter().any(|u| u.name == v.name)) {
-            return Err(Error::file(format!("two inputs are named {}", twice.1.name)));
+        let mut names = HashSet::new();
+        if let Some(twice) = inputs.iter().find(|v| !names.insert(v.name.as_str())) {
+            return Err(Error::file(format!("two inputs are named {}", twice.name)));
         }
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
@@ -126,15 +128,22 @@ impl Model {
     }
 
     fn check_outputs(&self) -> Result<()> {
-        let made = |name: &String| self.nodes.iter().any(|n| n.output.contains(name));
-        let defined = |name: &String| {
-            self.constants.contains_key(name) || self.inputs.iter().any(|v| v.name == *name) || made(name)
-        };
-        match self.outputs.iter().find(|v| !defined(&v.name)) {
+        let made = self.nodes.iter().flat_map(|n| &n.output);
+        let given = self.inputs.iter().map(|v| &v.name);
+        let defined: HashSet<&String> = self.constants.keys().chain(given).chain(made).collect();
+        match self.outputs.iter().find(|v| !defined.contains(&v.name)) {
             Some(v) => Err(Error::file(format!("nothing defines the output {}", v.name))),
             None if self.outputs.is_empty() => Err(Error::file("the model has no outputs")),
             None => Ok(()),
         }
+    }
+
+    /// Makes the network ready for a device, with the default options; [`Session::new_async`] takes others.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn compile_async(self, device: &Device) -> Result<Session> {
+        Session::new_async(device, self, &CompileOptions::default()).await
     }
 
     /// What a run is given, constants aside.

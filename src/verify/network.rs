@@ -6,8 +6,6 @@ use super::{Checked, Comparison, Way, check_node, compare};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::graph::plan::{Plan, PlanOptions};
-use crate::graph::rewrite::{rewrite, split_large_weights};
 use crate::session::{CompileOptions, Compiled};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
@@ -22,8 +20,8 @@ pub const ATOL: f32 = 1e-4;
 pub struct VerifyOptions {
     /// Corrupts one element of what this node computed before it is compared: shows that a wrong kernel is seen.
     pub fail_at: Option<String>,
-    /// How the device stores floats.
-    pub precision: Precision,
+    /// How the network is compiled: the nodes checked are those that it then has, with the kernels that they then take.
+    pub compile: CompileOptions,
 }
 
 /// One node against the reference.
@@ -98,17 +96,11 @@ pub async fn verify_async(
     options: &VerifyOptions,
     progress: &mut dyn FnMut(usize, usize, &str),
 ) -> Result<Report> {
-    let plan = PlanOptions { precision: options.precision, ..PlanOptions::default() };
-    let whole = end_to_end(device, graph, inputs, &plan).await?;
-    let mut rewritten = graph.clone();
-    rewrite(&mut rewritten);
-    let planned = match device.gpu() {
-        Some(gpu) => {
-            split_large_weights(&mut rewritten, gpu.caps().max_binding_bytes)?;
-            Plan::new(&rewritten, gpu.caps(), &plan)?.nodes
-        }
-        None => vec![],
-    };
+    let compiled = Compiled::new_async(device, graph.clone(), &options.compile).await?;
+    let whole = end_to_end(&compiled, graph, inputs).await?;
+    let rewritten = compiled.graph();
+    let planned = compiled.plan().map_or(&[][..], |plan| &plan.nodes);
+    let precision = options.compile.plan.precision;
     if let Some(name) = &options.fail_at
         && !rewritten.nodes.iter().any(|n| n.name == *name)
     {
@@ -123,10 +115,10 @@ pub async fn verify_async(
     for (i, node) in rewritten.nodes.iter().enumerate() {
         progress(rewritten.nodes.len(), i, &node.name);
         let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
-        // The kernel that the real plan takes, which depends on the layouts its inputs have there.
-        let layouts = planned.get(i).map_or(vec![], |p| p.layouts.clone());
-        let way = Way { alternative: None, layouts, precision: options.precision };
-        let mut checked = check_node(device, &rewritten, node, &given, &way).await?;
+        // The kernel that the real plan takes, and the layouts its inputs have there.
+        let (alternative, layouts) = planned.get(i).map_or((None, vec![]), |p| (Some(p.pick), p.layouts.clone()));
+        let way = Way { alternative, layouts, precision };
+        let mut checked = check_node(device, rewritten, node, &given, &way).await?;
         if options.fail_at.as_ref() == Some(&node.name) {
             checked = corrupt(checked)?;
         }
@@ -139,7 +131,7 @@ pub async fn verify_async(
     }
     let mut outputs = vec![];
     for ((name, actual, expected), (_, id)) in whole.into_iter().zip(&rewritten.outputs) {
-        let stepwise = values[id.0].as_ref().filter(|_| options.precision == Precision::F16);
+        let stepwise = values[id.0].as_ref().filter(|_| precision == Precision::F16);
         let rounding = stepwise.map_or(0.0, |t| distance(t, &expected));
         let comparison = compare(&actual, &expected, &tolerances(&expected, rounding));
         outputs.push(OutputReport { name, comparison, rounding });
@@ -149,13 +141,11 @@ pub async fn verify_async(
 
 /// Every output by name: of the real plan, and of the reference.
 async fn end_to_end(
-    device: &Device,
+    compiled: &Compiled,
     graph: &Graph,
     inputs: &[(&str, &Tensor)],
-    plan: &PlanOptions,
 ) -> Result<Vec<(String, Tensor, Tensor)>> {
-    let options = CompileOptions { plan: plan.clone(), ..CompileOptions::default() };
-    let actual = Compiled::new_async(device, graph.clone(), &options).await?.run_async(inputs).await?;
+    let actual = compiled.run_async(inputs).await?;
     let plain = CompileOptions { rewrite: false, ..CompileOptions::default() };
     let expected = Compiled::new_async(&Device::cpu(), graph.clone(), &plain).await?.run_async(inputs).await?;
     let pairs = actual.0.into_iter().zip(expected.0);

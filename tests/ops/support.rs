@@ -263,7 +263,7 @@ fn check_between(op: &dyn Op, graph: &Graph, x: &Tensor, precision: Precision) {
     let run = |device: &Device| {
         let precision = if device.is_reference() { Precision::F32 } else { precision };
         let plan = PlanOptions { guarded: true, precision, ..Default::default() };
-        let options = CompileOptions { rewrite: false, plan };
+        let options = CompileOptions { rewrite: false, plan, ..Default::default() };
         let session = pollster::block_on(Compiled::new_async(device, graph.clone(), &options)).unwrap();
         let kernels = session.plan().map(|p| p.nodes[1].clone());
         (pollster::block_on(session.run_async(&[("x", x)])).unwrap().first().clone(), kernels)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use convgpu::graph::plan::Plan;
+use convgpu::graph::rewrite::Firing;
 use convgpu::{Compiled, Desc, Graph, Precision, ops};
 use serde_json::{Value, json};
 
@@ -82,8 +83,7 @@ fn as_text(network: &Bound, compiled: &Compiled) -> String {
     out += &format!("operators   {}\n", counts.join(", "));
     out += &format!("parameters  {}\n", parameters(graph));
     out += &format!("FLOPs       {}\n\n", graph.flops());
-    let fired = compiled.rewrites().iter().map(|f| vec![f.rule.to_owned(), f.node.clone()]);
-    out += &table(&[vec!["rewrite".to_owned(), "node".to_owned()]].into_iter().chain(fired).collect::<Vec<_>>());
+    out += &table(&rewrites(compiled.rewrites()));
     out += "\n";
     out += &match compiled.plan() {
         Some(plan) => format!("{plan}{} pipelines on {}\n", compiled.pipelines(), compiled.device()),
@@ -92,8 +92,35 @@ fn as_text(network: &Bound, compiled: &Compiled) -> String {
     out
 }
 
+/// Nodes that a row of a table names; the others are counted.
+const NAMED: usize = 3;
+
+/// One row for every rule and what came of it: how often it fired, or why not, and where.
+fn rewrites(log: &[Firing]) -> Vec<Vec<String>> {
+    let mut groups: Vec<(&str, &str, Vec<&str>)> = vec![];
+    for firing in log {
+        let outcome = firing.declined.unwrap_or("fired");
+        match groups.iter_mut().find(|(rule, o, _)| (*rule, *o) == (firing.rule, outcome)) {
+            Some((_, _, nodes)) => nodes.push(&firing.node),
+            None => groups.push((firing.rule, outcome, vec![&firing.node])),
+        }
+    }
+    let row = |(rule, outcome, nodes): (&str, &str, Vec<&str>)| {
+        let rest = nodes.len().saturating_sub(NAMED);
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        let named = format!("{}{more}", nodes[..nodes.len() - rest].join(", "));
+        vec![rule.to_owned(), outcome.to_owned(), nodes.len().to_string(), named]
+    };
+    let heading = ["rewrite", "fired, or why not", "times", "nodes"].map(str::to_owned).to_vec();
+    std::iter::once(heading).chain(groups.into_iter().map(row)).collect()
+}
+
 fn as_json(network: &Bound, compiled: &Compiled) -> Value {
     let graph = &network.graph;
+    let (fired, declined): (Vec<&Firing>, Vec<&Firing>) =
+        compiled.rewrites().iter().partition(|f| f.declined.is_none());
+    let rewrite = |f: &&Firing| json!({ "rule": f.rule, "node": f.node });
+    let refusal = |f: &&Firing| json!({ "rule": f.rule, "node": f.node, "reason": f.declined });
     let value = |(name, d): (&str, &Desc)| json!({ "name": name, "shape": d.shape, "dtype": d.dtype.to_string() });
     json!({
         "device": compiled.device().to_string(),
@@ -102,7 +129,8 @@ fn as_json(network: &Bound, compiled: &Compiled) -> Value {
         "operators": operators(graph),
         "parameters": parameters(graph),
         "flops": graph.flops(),
-        "rewrites": compiled.rewrites().iter().map(|f| json!({ "rule": f.rule, "node": f.node })).collect::<Vec<_>>(),
+        "rewrites": fired.iter().map(rewrite).collect::<Vec<_>>(),
+        "declined": declined.iter().map(refusal).collect::<Vec<_>>(),
         "plan": compiled.plan().map(plan_json),
         "pipelines": compiled.pipelines(),
     })
@@ -125,4 +153,25 @@ fn plan_json(plan: &Plan) -> Value {
         "lower_bound_bytes": plan.lower_bound,
         "weight_bytes": plan.weight_bytes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rewrites_are_grouped_by_rule_and_outcome() {
+        let firing = |rule, node: usize, declined| Firing { rule, node: format!("n{node}"), declined };
+        let fused = (0..5).map(|k| firing("fuse", k, None));
+        let log = [firing("fold", 9, None)].into_iter().chain(fused).chain([firing("fuse", 7, Some("it pads"))]);
+        let rows = rewrites(&log.collect::<Vec<_>>());
+        assert_eq!(
+            rows[1..],
+            [
+                ["fold", "fired", "1", "n9"],
+                ["fuse", "fired", "5", "n0, n1, n2 and 2 more"],
+                ["fuse", "it pads", "1", "n7"],
+            ]
+        );
+    }
 }

@@ -13,6 +13,7 @@ mod npy;
 mod ops;
 mod output;
 mod pixels;
+mod progress;
 mod run;
 mod table;
 mod tune;

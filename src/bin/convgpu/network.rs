@@ -9,6 +9,7 @@ use convgpu::{DType, Given, Graph, Network, Tensor};
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::input::{self, Declared, InputArgs};
+use crate::progress::Bar;
 
 /// A network with every shape known, and the tensors of its inputs.
 pub struct Bound {
@@ -34,7 +35,9 @@ pub enum Missing {
 
 /// Loads a network and binds it to its inputs.
 pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound> {
+    let bar = Bar::loading(model);
     let model = Model::load(model)?;
+    drop(bar);
     let wanted: Vec<Declared> = model.inputs().iter().map(declared).collect();
     let mut tensors = input::read(inputs, &wanted)?;
     if missing == Missing::Invent {

@@ -12,6 +12,7 @@ use crate::failure::Outcome;
 use crate::input::InputArgs;
 use crate::network::{self, Missing};
 use crate::output::{OutputArgs, Ranked};
+use crate::progress::compiling;
 use crate::tune;
 
 /// Runs a network on .npy files or images
@@ -38,7 +39,8 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     let labels = args.output.labels()?;
     let network = network::bind(&args.model, &args.inputs, Missing::Refuse)?;
     let device = devices::open(device)?;
-    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, args.tuned, args.precision))?;
+    let options = compiling(tune::options(&device, args.tuned, args.precision));
+    let compiled = Compiled::new(&device, network.graph.clone(), &options)?;
     let outputs = compiled.run(&network.inputs())?;
     let files = args.output.write(&outputs, args.inputs.pixels.bgr)?;
     let results = outputs.0.iter().zip(&files).map(|((name, tensor), file)| {

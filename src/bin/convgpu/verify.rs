@@ -6,7 +6,6 @@ use clap::Args as ClapArgs;
 use convgpu::Precision;
 use convgpu::verify::Comparison;
 use convgpu::verify::network::{NodeReport, OutputReport, Report, VerifyOptions, verify_async};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -14,6 +13,8 @@ use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::network::{self, Missing};
+use crate::progress::{Bar, compiling};
+use crate::tune;
 
 /// Checks every node on the device against the reference, then the whole plan
 #[derive(ClapArgs)]
@@ -25,6 +26,9 @@ pub struct Args {
     /// Corrupt what this node computes, to see that it is found
     #[arg(long, value_name = "NODE", hide = true)]
     fail_at: Option<String>,
+    /// Check the kernels that `convgpu tune` found fastest
+    #[arg(long)]
+    tuned: bool,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
     #[arg(long, default_value_t)]
     precision: Precision,
@@ -36,19 +40,13 @@ pub struct Args {
 pub fn run(args: &Args, device: &str) -> Outcome<()> {
     let network = network::bind(&args.model, &args.inputs, Missing::Invent)?;
     let device = devices::open(device)?;
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {bar:30} {msg}") {
-        bar.set_style(style);
-    }
-    let mut progress = |nodes: usize, at: usize, name: &str| {
-        bar.set_length(nodes as u64);
-        bar.set_position(at as u64);
-        bar.set_message(name.to_owned());
-    };
-    let options = VerifyOptions { fail_at: args.fail_at.clone(), precision: args.precision };
+    let compile = compiling(tune::options(&device, args.tuned, args.precision));
+    let options = VerifyOptions { fail_at: args.fail_at.clone(), compile };
     let inputs = network.inputs();
+    let bar = Bar::steps();
+    let mut progress = |nodes: usize, at: usize, name: &str| bar.at(at, nodes, name);
     let report = pollster::block_on(verify_async(&device, &network.graph, &inputs, &options, &mut progress));
-    bar.finish_and_clear();
+    drop(bar);
     let report = report?;
     console::print(&if args.json { format!("{:#}\n", as_json(&report)) } else { report.to_string() })?;
     verdict(&report)

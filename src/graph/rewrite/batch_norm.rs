@@ -1,6 +1,6 @@
 //! A batch norm of constants is a scale and a shift a channel, which a neighbouring convolution can absorb.
 
-use super::{Answer, Links, constant, op_as};
+use super::{Answer, Editor, Place, constant, op_as};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
@@ -44,15 +44,15 @@ fn channels(node: &Node, shape: &[usize], of_output: bool) -> Option<Vec<usize>>
 }
 
 /// conv, then scale and shift: w' = scale w, b' = scale b + shift.
-pub(super) fn into_convolution_before(graph: &mut Graph, links: &Links, i: usize) -> Answer {
-    let norm = &graph.nodes[i];
+pub(super) fn into_convolution_before(e: &mut Editor, at: Place) -> Answer {
+    let (graph, norm) = (e.graph(), e.node(at));
     let Some(affine) = affine(graph, norm) else { return Answer::No };
-    let Some(before) = links.maker(norm.inputs[0]) else { return Answer::No };
-    let conv = &graph.nodes[before];
+    let Some(before) = e.maker(norm.inputs[0]) else { return Answer::No };
+    let conv = e.node(before);
     if op_as::<Conv2d>(conv).is_none() && op_as::<ConvTranspose2d>(conv).is_none() {
         return Answer::No;
     }
-    if links.uses(norm.inputs[0]) > 1 {
+    if e.uses(norm.inputs[0]) > 1 {
         return Answer::Declined("the convolution's result has other readers");
     }
     if !conv.epilogue.is_none() {
@@ -71,20 +71,19 @@ pub(super) fn into_convolution_before(graph: &mut Graph, links: &Links, i: usize
     let weight = Tensor::of(weight.shape(), scaled.collect::<Vec<_>>());
     let shifted = bias.iter().zip(&affine.scale).zip(&affine.shift).map(|((b, s), t)| (b * s + t) as f32);
     let bias = Tensor::of([bias.len()], shifted.collect::<Vec<_>>());
-    let output = norm.outputs[0];
-    replace_weights(graph, before, weight, bias);
-    let result = graph.nodes[before].outputs[0];
-    super::redirect(graph, output, result);
+    let (x, result, output) = (conv.inputs[0], conv.outputs[0], norm.outputs[0]);
+    replace_weights(e, before, x, weight, bias);
+    e.redirect(output, result);
     Answer::Fired
 }
 
 /// scale and shift, then conv without padding: w' = w scale[ic], b' = b + sum w shift[ic]. Zeros that a convolution
 /// pads with come after the shift, so padding forbids it.
-pub(super) fn into_convolution_after(graph: &mut Graph, links: &Links, i: usize) -> Answer {
-    let conv = &graph.nodes[i];
+pub(super) fn into_convolution_after(e: &mut Editor, at: Place) -> Answer {
+    let (graph, conv) = (e.graph(), e.node(at));
     let Some(op) = op_as::<Conv2d>(conv) else { return Answer::No };
-    let Some(before) = links.maker(conv.inputs[0]) else { return Answer::No };
-    let Some(affine) = affine(graph, &graph.nodes[before]) else { return Answer::No };
+    let Some(before) = e.maker(conv.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
+    let Some(affine) = affine(graph, before) else { return Answer::No };
     if op.padding != [0; 4] {
         return Answer::Declined("the convolution pads");
     }
@@ -108,16 +107,15 @@ pub(super) fn into_convolution_after(graph: &mut Graph, links: &Links, i: usize)
     }
     let weight = Tensor::of(weight.shape(), scaled);
     let bias = Tensor::of([bias.len()], bias.into_iter().map(|b| b as f32).collect::<Vec<_>>());
-    let source = graph.nodes[before].inputs[0];
-    replace_weights(graph, i, weight, bias);
-    graph.nodes[i].inputs[0] = source;
+    let source = before.inputs[0];
+    replace_weights(e, at, source, weight, bias);
     Answer::Fired
 }
 
-fn replace_weights(graph: &mut Graph, node: usize, weight: Tensor, bias: Tensor) {
-    let name = graph.nodes[node].name.clone();
-    let x = graph.nodes[node].inputs[0];
-    let weight = graph.constant(format!("{name}.weight"), weight).expect("as large as the one it replaces");
-    let bias = graph.constant(format!("{name}.bias"), bias).expect("small");
-    graph.nodes[node].inputs = vec![x, weight, bias];
+/// The convolution there, of `x` with these weights.
+fn replace_weights(e: &mut Editor, conv: Place, x: ValueId, weight: Tensor, bias: Tensor) {
+    let node = e.node(conv).clone();
+    let weight = e.constant(format!("{}.weight", node.name), weight);
+    let bias = e.constant(format!("{}.bias", node.name), bias);
+    e.put(conv, Node { inputs: vec![x, weight, bias], ..node });
 }

@@ -1,6 +1,8 @@
 //! Operators that exporters write as several nodes, put together again.
 
-use super::{Answer, Links, number, op_as};
+use std::sync::Arc;
+
+use super::{Answer, Editor, Place, number, op_as};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::binary::{Binary, BinaryKind};
@@ -10,14 +12,15 @@ use crate::ops::reduce::{Kind as ReduceKind, Reduce};
 use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
 use crate::reference::activation::SILU;
+use crate::shape::Desc;
 
 fn binary(node: &Node) -> Option<BinaryKind> {
     op_as::<Binary>(node).map(|b| b.0)
 }
 
 /// The node that makes a value.
-fn behind<'g>(graph: &'g Graph, links: &Links, id: ValueId) -> Option<&'g Node> {
-    links.maker(id).map(|i| &graph.nodes[i])
+fn behind(e: &Editor, id: ValueId) -> Option<&Node> {
+    e.maker(id).map(|at| e.node(at))
 }
 
 /// The two operands of a commutative node of this kind, in either order.
@@ -42,30 +45,30 @@ fn with_number(graph: &Graph, node: &Node, kind: BinaryKind) -> Option<(ValueId,
 }
 
 /// The node becomes f(x).
-fn become_unary(graph: &mut Graph, i: usize, f: Activation, x: ValueId) -> Answer {
-    graph.nodes[i].op = std::sync::Arc::new(Unary(f));
-    graph.nodes[i].inputs = vec![x];
+fn become_unary(e: &mut Editor, at: Place, f: Activation, x: ValueId) -> Answer {
+    let node = Node { op: Arc::new(Unary(f)), inputs: vec![x], ..e.node(at).clone() };
+    e.put(at, node);
     Answer::Fired
 }
 
 /// x sigmoid(x)
-pub(super) fn swish(graph: &mut Graph, links: &Links, i: usize) -> Answer {
-    let found = either(&graph.nodes[i], BinaryKind::Mul).into_iter().find(|&(x, s)| {
-        behind(graph, links, s).is_some_and(|n| {
+pub(super) fn swish(e: &mut Editor, at: Place) -> Answer {
+    let found = either(e.node(at), BinaryKind::Mul).into_iter().find(|&(x, s)| {
+        behind(e, s).is_some_and(|n| {
             matches!(op_as(n), Some(Unary(Activation::Sigmoid))) && n.epilogue.is_none() && n.inputs[0] == x
         })
     });
-    found.map_or(Answer::No, |(x, _)| become_unary(graph, i, SILU, x))
+    found.map_or(Answer::No, |(x, _)| become_unary(e, at, SILU, x))
 }
 
 /// x clip(x + 3, 0, 6) / 6, the division last or on either factor, or x hardsigmoid(x).
-pub(super) fn hard_swish(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+pub(super) fn hard_swish(e: &mut Editor, at: Place) -> Answer {
     // hardsigmoid(x) 6 times over, or just as it is.
     let gate = |id: ValueId| -> Option<(ValueId, f32)> {
-        let n = behind(graph, links, id)?;
+        let n = behind(e, id)?;
         match op_as::<Unary>(n)?.0 {
             Activation::Clamp { min: 0.0, max: 6.0 } => {
-                let (x, three) = with_number(graph, behind(graph, links, n.inputs[0])?, BinaryKind::Add)?;
+                let (x, three) = with_number(e.graph(), behind(e, n.inputs[0])?, BinaryKind::Add)?;
                 (three == 3.0).then_some((x, 6.0))
             }
             Activation::HardSigmoid { alpha, beta: 0.5 } if (alpha - 1.0 / 6.0).abs() < 1e-6 => {
@@ -75,9 +78,9 @@ pub(super) fn hard_swish(graph: &mut Graph, links: &Links, i: usize) -> Answer {
         }
     };
     let divided = |id: ValueId| -> Option<(ValueId, f32)> {
-        let n = behind(graph, links, id)?;
-        let by = with_number(graph, n, BinaryKind::Div);
-        by.or_else(|| with_number(graph, n, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))
+        let n = behind(e, id)?;
+        let by = with_number(e.graph(), n, BinaryKind::Div);
+        by.or_else(|| with_number(e.graph(), n, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))
     };
     let product = |node: &Node| -> Option<(ValueId, f32)> {
         either(node, BinaryKind::Mul).into_iter().find_map(|(x, g)| match gate(g) {
@@ -89,40 +92,40 @@ pub(super) fn hard_swish(graph: &mut Graph, links: &Links, i: usize) -> Answer {
             }
         })
     };
-    let node = &graph.nodes[i];
+    let node = e.node(at);
     let whole = product(node).or_else(|| {
         let (inner, by) = divided(node.outputs[0])?;
-        let (x, times) = product(behind(graph, links, inner)?)?;
+        let (x, times) = product(behind(e, inner)?)?;
         Some((x, times / by))
     });
     match whole {
-        Some((x, times)) if (times - 1.0).abs() < 1e-6 => become_unary(graph, i, Activation::HardSwish, x),
+        Some((x, times)) if (times - 1.0).abs() < 1e-6 => become_unary(e, at, Activation::HardSwish, x),
         _ => Answer::No,
     }
 }
 
 /// x (1 + erf(x / sqrt 2)) / 2, in the order PyTorch exports: Mul(Mul(x, Add(Erf(Div(x, 1.414..)), 1)), 0.5), or 0.5 on x.
-pub(super) fn gelu(graph: &mut Graph, links: &Links, i: usize) -> Answer {
+pub(super) fn gelu(e: &mut Editor, at: Place) -> Answer {
     // Add(Erf(x / sqrt 2), 1): x
     let gate = |id: ValueId| -> Option<ValueId> {
-        let (erf, one) = with_number(graph, behind(graph, links, id)?, BinaryKind::Add)?;
-        let erf = behind(graph, links, erf)?;
+        let (erf, one) = with_number(e.graph(), behind(e, id)?, BinaryKind::Add)?;
+        let erf = behind(e, erf)?;
         if one != 1.0 || op_as::<Unary>(erf)?.0 != Activation::Erf {
             return None;
         }
-        let scaled = behind(graph, links, erf.inputs[0])?;
-        let (x, by) = with_number(graph, scaled, BinaryKind::Div)
-            .or_else(|| with_number(graph, scaled, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))?;
+        let scaled = behind(e, erf.inputs[0])?;
+        let (x, by) = with_number(e.graph(), scaled, BinaryKind::Div)
+            .or_else(|| with_number(e.graph(), scaled, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))?;
         ((by - std::f32::consts::SQRT_2).abs() < 1e-5).then_some(x)
     };
     let half = |id: ValueId| -> Option<ValueId> {
-        let (x, f) = with_number(graph, behind(graph, links, id)?, BinaryKind::Mul)?;
+        let (x, f) = with_number(e.graph(), behind(e, id)?, BinaryKind::Mul)?;
         (f == 0.5).then_some(x)
     };
-    let node = &graph.nodes[i];
+    let node = e.node(at);
     // (x g) 0.5
     let last = half(node.outputs[0]).and_then(|product| {
-        let pairs = either(behind(graph, links, product)?, BinaryKind::Mul);
+        let pairs = either(behind(e, product)?, BinaryKind::Mul);
         pairs.into_iter().find_map(|(x, g)| (gate(g)? == x).then_some(x))
     });
     // (0.5 x) g, or x (0.5 g)
@@ -133,51 +136,49 @@ pub(super) fn gelu(graph: &mut Graph, links: &Links, i: usize) -> Answer {
         })
     };
     match last.or_else(inner) {
-        Some(x) => become_unary(graph, i, Activation::Gelu, x),
+        Some(x) => become_unary(e, at, Activation::Gelu, x),
         None => Answer::No,
     }
 }
 
 /// The mean or maximum over height and width.
-pub(super) fn global_pool(graph: &mut Graph, _: &Links, i: usize) -> Answer {
-    let node = &graph.nodes[i];
+pub(super) fn global_pool(e: &mut Editor, at: Place) -> Answer {
+    let (graph, node) = (e.graph(), e.node(at));
     let Some(reduce) = op_as::<Reduce>(node) else { return Answer::No };
     let kind = match reduce.kind {
         ReduceKind::Mean => Kind::Avg,
         ReduceKind::Max => Kind::Max,
         _ => return Answer::No,
     };
-    let shape = graph.shape(node.inputs[0]);
+    let &[n, c, h, w] = graph.shape(node.inputs[0]) else { return Answer::No };
     let mut axes = reduce.axes.clone();
     axes.sort_unstable();
-    if shape.len() != 4 || axes != [2, 3] || shape.contains(&0) {
+    if axes != [2, 3] || [n, c, h, w].contains(&0) {
         return Answer::No;
     }
-    let pool = AdaptivePool2d { output: [1, 1], kind };
-    if reduce.keep_dims {
-        graph.nodes[i].op = std::sync::Arc::new(pool);
+    let (keep_dims, node) = (reduce.keep_dims, node.clone());
+    let pool = Node { op: Arc::new(AdaptivePool2d { output: [1, 1], kind }), ..node.clone() };
+    if keep_dims {
+        e.put(at, pool);
         return Answer::Fired;
     }
-    let (x, flat) = (node.inputs[0], node.outputs[0]);
-    let name = node.name.clone();
-    let Ok(pooled) = graph.apply(format!("{name}.pool"), pool, &[x]) else { return Answer::No };
-    let added = graph.nodes.pop().expect("just added");
-    let shape = graph.shape(flat).to_vec();
-    graph.nodes[i].op = std::sync::Arc::new(Reshape { shape });
-    graph.nodes[i].inputs = vec![pooled];
-    graph.nodes.insert(i, added);
+    let name = format!("{}.pool", node.name);
+    let shape = graph.shape(node.outputs[0]).to_vec();
+    let pooled = e.value(name.clone(), Desc::f32([n, c, 1, 1]));
+    e.put_before(at, Node { name, outputs: vec![pooled], ..pool });
+    e.put(at, Node { op: Arc::new(Reshape { shape }), inputs: vec![pooled], ..node });
     Answer::Fired
 }
 
 /// Reshape [n, c, r, r, h, w] (or [n, r, r, c, h, w]), transpose, reshape [n, c, h r, w r].
-pub(super) fn pixel_shuffle(graph: &mut Graph, links: &Links, i: usize) -> Answer {
-    let last = &graph.nodes[i];
+pub(super) fn pixel_shuffle(e: &mut Editor, at: Place) -> Answer {
+    let (graph, last) = (e.graph(), e.node(at));
     if op_as::<Reshape>(last).is_none() {
         return Answer::No;
     }
-    let Some(middle) = behind(graph, links, last.inputs[0]) else { return Answer::No };
+    let Some(middle) = behind(e, last.inputs[0]) else { return Answer::No };
     let Some(permute) = op_as::<Permute>(middle) else { return Answer::No };
-    let Some(first) = behind(graph, links, middle.inputs[0]) else { return Answer::No };
+    let Some(first) = behind(e, middle.inputs[0]) else { return Answer::No };
     if op_as::<Reshape>(first).is_none() || graph.shape(first.inputs[0]).len() != 4 {
         return Answer::No;
     }
@@ -194,7 +195,8 @@ pub(super) fn pixel_shuffle(graph: &mut Graph, links: &Links, i: usize) -> Answe
     if !fits {
         return Answer::No;
     }
-    graph.nodes[i].op = std::sync::Arc::new(PixelShuffle { factor: r, order });
-    graph.nodes[i].inputs = vec![source];
+    let op = Arc::new(PixelShuffle { factor: r, order });
+    let node = Node { op, inputs: vec![source], ..last.clone() };
+    e.put(at, node);
     Answer::Fired
 }

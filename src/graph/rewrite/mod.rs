@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod decomposed;
+mod editor;
 mod epilogue;
 mod split;
 mod views;
@@ -9,8 +10,9 @@ mod views;
 pub use split::split_large_weights;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
+
+use editor::{Editor, Place};
 
 use super::{Graph, Node, ValueId};
 use crate::ops::Op;
@@ -46,8 +48,8 @@ enum Answer {
     Fired,
 }
 
-/// Looks at the node of this index.
-type Rule = fn(&mut Graph, &Links, usize) -> Answer;
+/// Looks at the node at this place.
+type Rule = fn(&mut Editor, Place) -> Answer;
 
 /// Every rule, in the order in which they are tried.
 const RULES: &[(&str, Rule)] = &[
@@ -73,79 +75,45 @@ const RULES: &[(&str, Rule)] = &[
 /// Elements that constants may take after folding, beyond a few for each that they take before: 64 MiB of floats.
 const FOLDED_ELEMENTS: usize = 1 << 24;
 
-/// Nodes times firings, which the time that rewriting takes is proportional to: a graph that would need more stays
-/// less rewritten, some seconds after it was begun.
-const MOST_WORK: usize = 1 << 26;
-
-/// Elements of all constants.
-fn held(graph: &Graph) -> usize {
-    graph.values.iter().filter_map(|v| v.constant.as_ref()).map(Tensor::numel).sum()
-}
-
-/// Applies every rule until none fires, then drops what nothing reads. The answers, firings first.
+/// Applies the rules until none fires; what nothing reads is gone then. The answers, firings first.
+///
+/// Each rule sweeps over the whole graph. One that fired hands back to the first, so that a rule sees only what those
+/// before it have left: a few sweeps a rule, whatever the size of the graph.
 pub fn rewrite(graph: &mut Graph) -> Vec<Firing> {
-    let mut fired = vec![];
-    let most = FOLDED_ELEMENTS + 2 * held(graph);
-    let most_firings = MOST_WORK / graph.nodes.len().max(1);
-    while fired.len() < most_firings
-        && let Some(firing) = step(graph, most)
-    {
-        fired.push(firing);
-    }
-    let links = Links::of(graph, most);
-    let mut declined = vec![];
-    for i in 0..graph.nodes.len() {
-        for (rule, apply) in RULES {
-            if let Answer::Declined(why) = apply(graph, &links, i) {
-                declined.push(Firing { rule, node: graph.nodes[i].name.clone(), declined: Some(why) });
+    let mut editor = Editor::new(std::mem::take(graph), FOLDED_ELEMENTS);
+    let mut log = vec![];
+    let declined = loop {
+        let mut declined = vec![];
+        if !RULES.iter().any(|rule| sweep(&mut editor, rule, &mut log, &mut declined)) {
+            break declined;
+        }
+    };
+    *graph = editor.finish();
+    log.into_iter().chain(declined).collect()
+}
+
+/// Offers every node to a rule, again and again while it fires there; whether it fired anywhere.
+fn sweep(
+    editor: &mut Editor,
+    (rule, apply): &(&'static str, Rule),
+    fired: &mut Vec<Firing>,
+    declined: &mut Vec<Firing>,
+) -> bool {
+    let before = fired.len();
+    for place in 0..editor.places() {
+        while let Some(node) = editor.at(place) {
+            let firing = |declined| Firing { rule, node: node.name.clone(), declined };
+            match apply(editor, place) {
+                Answer::Fired => fired.push(firing(None)),
+                Answer::Declined(why) => {
+                    declined.push(firing(Some(why)));
+                    break;
+                }
+                Answer::No => break,
             }
         }
     }
-    remove_dead(graph);
-    fired.into_iter().chain(declined).collect()
-}
-
-/// Fires the first rule that can, at the first node where it can.
-fn step(graph: &mut Graph, most: usize) -> Option<Firing> {
-    let links = Links::of(graph, most);
-    let mut names: Vec<String> = graph.nodes.iter().map(|n| n.name.clone()).collect();
-    for (rule, apply) in RULES {
-        for (i, name) in names.iter_mut().enumerate() {
-            if let Answer::Fired = apply(graph, &links, i) {
-                remove_dead(graph);
-                return Some(Firing { rule, node: std::mem::take(name), declined: None });
-            }
-        }
-    }
-    None
-}
-
-/// Who makes and who reads every value; how many elements folding may still make.
-struct Links {
-    room: usize,
-    maker: HashMap<ValueId, usize>,
-    uses: HashMap<ValueId, usize>,
-}
-
-impl Links {
-    fn of(graph: &Graph, most: usize) -> Links {
-        let outputs = |(i, n): (usize, &Node)| n.outputs.iter().map(move |&o| (o, i)).collect::<Vec<_>>();
-        let mut uses = HashMap::new();
-        let read = graph.nodes.iter().flat_map(|n| &n.inputs).chain(graph.outputs.iter().map(|(_, id)| id));
-        for id in read {
-            *uses.entry(*id).or_default() += 1;
-        }
-        let room = most.saturating_sub(held(graph));
-        Links { room, maker: graph.nodes.iter().enumerate().flat_map(outputs).collect(), uses }
-    }
-    /// The index of the node that makes a value, unless it is an input or a constant.
-    fn maker(&self, id: ValueId) -> Option<usize> {
-        self.maker.get(&id).copied()
-    }
-    /// How many readers a value has, graph outputs included.
-    fn uses(&self, id: ValueId) -> usize {
-        self.uses.get(&id).copied().unwrap_or(0)
-    }
+    fired.len() > before
 }
 
 /// The operator of a node, if it is a `T`.
@@ -162,26 +130,4 @@ fn constant(graph: &Graph, id: ValueId) -> Option<&Tensor> {
 /// The one number that a constant value consists of.
 fn number(graph: &Graph, id: ValueId) -> Option<f32> {
     constant(graph, id).filter(|t| t.numel() == 1).map(|t| t.f32s()[0])
-}
-
-/// Makes every reader of `old` read `new`.
-fn redirect(graph: &mut Graph, old: ValueId, new: ValueId) {
-    let readers = graph.nodes.iter_mut().flat_map(|n| &mut n.inputs).chain(graph.outputs.iter_mut().map(|(_, id)| id));
-    readers.filter(|id| **id == old).for_each(|id| *id = new);
-}
-
-/// Drops nodes whose results nothing reads, and the elements of constants that nothing reads.
-fn remove_dead(graph: &mut Graph) {
-    let mut live: std::collections::HashSet<ValueId> = graph.outputs.iter().map(|(_, id)| *id).collect();
-    let mut keep = vec![false; graph.nodes.len()];
-    for (i, node) in graph.nodes.iter().enumerate().rev() {
-        if node.outputs.iter().any(|o| live.contains(o)) {
-            keep[i] = true;
-            live.extend(&node.inputs);
-        }
-    }
-    let mut keep = keep.into_iter();
-    graph.nodes.retain(|_| keep.next().expect("one flag a node"));
-    let dead = graph.values.iter_mut().enumerate().filter(|(k, _)| !live.contains(&ValueId(*k)));
-    dead.for_each(|(_, value)| value.constant = None);
 }

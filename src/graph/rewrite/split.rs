@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Firing, constant, op_as, remove_dead};
+use super::{Firing, constant, op_as};
 use crate::error::Result;
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::concat::Concat;
@@ -25,7 +25,7 @@ pub fn split_large_weights(graph: &mut Graph, limit: u64) -> Result<Vec<Firing>>
             i += 1;
         }
     }
-    remove_dead(graph);
+    graph.remove_dead();
     Ok(fired)
 }
 

@@ -1,7 +1,7 @@
 //! Nodes that compute nothing: constants, identities, chains of reshapes and transposes.
 
-use super::{Answer, Links, op_as, redirect};
-use crate::graph::Graph;
+use super::{Answer, Editor, Place, op_as};
+use crate::graph::Node;
 use crate::ops;
 use crate::ops::permute::Permute;
 use crate::ops::reshape::Reshape;
@@ -15,31 +15,28 @@ const LARGEST_FOLD: usize = 1 << 22;
 const MOST_FLOPS: u64 = 1 << 26;
 
 /// A node whose inputs are all constants.
-pub(super) fn fold_constants(graph: &mut Graph, links: &Links, i: usize) -> Answer {
-    let node = &graph.nodes[i];
+pub(super) fn fold_constants(e: &mut Editor, at: Place) -> Answer {
+    let (graph, node) = (e.graph(), e.node(at));
     let inputs: Option<Vec<Tensor>> = node.inputs.iter().map(|&id| graph.constant_of(id).cloned()).collect();
     let Some(inputs) = inputs else { return Answer::No };
     if inputs.is_empty() || !node.epilogue.is_none() {
         return Answer::No;
     }
     let made: usize = node.outputs.iter().map(|&o| graph.desc(o).numel()).sum();
-    if made > LARGEST_FOLD.min(links.room) {
+    if made > LARGEST_FOLD.min(e.room()) {
         return Answer::Declined("the result is large");
     }
     if node.op.flops(&graph.descs(&node.inputs), &graph.descs(&node.outputs)) > MOST_FLOPS {
         return Answer::Declined("it is much work");
     }
     let Ok(results) = ops::evaluate(&*node.op, &inputs) else { return Answer::Declined("the reference refuses it") };
-    for (id, tensor) in node.outputs.clone().into_iter().zip(results) {
-        graph.values[id.0].constant = Some(tensor);
-    }
-    graph.nodes.remove(i);
+    e.fold(at, results);
     Answer::Fired
 }
 
 /// A reshape to the same shape, a transpose that keeps the order, the identity function.
-pub(super) fn remove_identity(graph: &mut Graph, _: &Links, i: usize) -> Answer {
-    let node = &graph.nodes[i];
+pub(super) fn remove_identity(e: &mut Editor, at: Place) -> Answer {
+    let (graph, node) = (e.graph(), e.node(at));
     let same_shape = || graph.shape(node.inputs[0]) == graph.shape(node.outputs[0]);
     let identity = node.epilogue.is_none()
         && (op_as::<Reshape>(node).is_some() && same_shape()
@@ -49,29 +46,31 @@ pub(super) fn remove_identity(graph: &mut Graph, _: &Links, i: usize) -> Answer 
         return Answer::No;
     }
     let (from, to) = (node.inputs[0], node.outputs[0]);
-    redirect(graph, to, from);
+    e.redirect(to, from);
     Answer::Fired
 }
 
 /// reshape(reshape(x)) is the last one alone.
-pub(super) fn collapse_reshapes(graph: &mut Graph, links: &Links, i: usize) -> Answer {
-    let is_reshape = |i: usize| op_as::<Reshape>(&graph.nodes[i]).is_some();
-    let Some(before) = links.maker(graph.nodes[i].inputs[0]) else { return Answer::No };
-    if !is_reshape(i) || !is_reshape(before) {
+pub(super) fn collapse_reshapes(e: &mut Editor, at: Place) -> Answer {
+    let node = e.node(at);
+    let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
+    if op_as::<Reshape>(node).is_none() || op_as::<Reshape>(before).is_none() {
         return Answer::No;
     }
-    graph.nodes[i].inputs[0] = graph.nodes[before].inputs[0];
+    let node = Node { inputs: before.inputs.clone(), ..node.clone() };
+    e.put(at, node);
     Answer::Fired
 }
 
 /// transpose(transpose(x)) is one transpose.
-pub(super) fn collapse_permutes(graph: &mut Graph, links: &Links, i: usize) -> Answer {
-    let Some(outer) = op_as::<Permute>(&graph.nodes[i]) else { return Answer::No };
-    let Some(before) = links.maker(graph.nodes[i].inputs[0]) else { return Answer::No };
-    let Some(inner) = op_as::<Permute>(&graph.nodes[before]) else { return Answer::No };
+pub(super) fn collapse_permutes(e: &mut Editor, at: Place) -> Answer {
+    let node = e.node(at);
+    let Some(outer) = op_as::<Permute>(node) else { return Answer::No };
+    let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
+    let Some(inner) = op_as::<Permute>(before) else { return Answer::No };
     let order = outer.order.iter().map(|&k| inner.order[k]).collect();
-    let source = graph.nodes[before].inputs[0];
-    graph.nodes[i].op = std::sync::Arc::new(Permute { order });
-    graph.nodes[i].inputs[0] = source;
+    let op = std::sync::Arc::new(Permute { order });
+    let node = Node { op, inputs: before.inputs.clone(), ..node.clone() };
+    e.put(at, node);
     Answer::Fired
 }

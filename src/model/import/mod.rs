@@ -3,7 +3,7 @@
 //!
 //! One file for each family of operators; each exports a table of them, which [`operators`] joins.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::onnx::Model;
 use super::proto::NodeProto;
@@ -148,7 +148,9 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
         let id = import.id(&values[output.name.as_str()])?;
         import.graph.output(&output.name, id);
     }
-    Ok(without_dead_nodes(import.graph))
+    // Nodes that served shapes, which are known now.
+    import.graph.remove_dead();
+    Ok(import.graph)
 }
 
 /// One error for everything that is unsupported, or as much of it as a person reads.
@@ -159,23 +161,6 @@ fn unsupported(problems: &[String]) -> Error {
         n => format!("; and {n} more"),
     };
     Error::unsupported(format!("not supported: {}{more}", shown.join("; ")))
-}
-
-/// Drops nodes that no output depends on: they served shapes, which are known now.
-fn without_dead_nodes(mut graph: Graph) -> Graph {
-    let mut live: HashSet<ValueId> = graph.outputs.iter().map(|(_, id)| *id).collect();
-    let mut nodes = std::mem::take(&mut graph.nodes);
-    nodes.reverse();
-    nodes.retain(|node| {
-        let needed = node.outputs.iter().any(|id| live.contains(id));
-        if needed {
-            live.extend(&node.inputs);
-        }
-        needed
-    });
-    nodes.reverse();
-    graph.nodes = nodes;
-    graph
 }
 
 /// Where the elements lie: clones of a tensor share it.

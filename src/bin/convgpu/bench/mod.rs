@@ -16,6 +16,7 @@ use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::network::{self, Missing};
+use crate::progress::compiling;
 use crate::table::table;
 use crate::tune;
 
@@ -68,7 +69,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     };
     let network = network::bind(model, &args.inputs, Missing::Invent)?;
     let device = devices::open(device)?;
-    let options = tune::options(&device, args.tuned, args.precision);
+    let options = compiling(tune::options(&device, args.tuned, args.precision));
     let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
     let profile = if args.profile { Some(profile(&device, &network, &options)?) } else { None };
     if args.json {

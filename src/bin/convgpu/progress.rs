@@ -1,0 +1,57 @@
+//! Bars on stderr for what takes a while, where stderr is a terminal; gone when it is done.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use convgpu::{CompileOptions, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar for one stage, cleared when it is dropped.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(bar: ProgressBar, template: &str) -> Bar {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Bar(bar)
+    }
+
+    /// What is known only to begin and to end.
+    pub fn loading(file: &Path) -> Bar {
+        let bar = Bar::new(ProgressBar::new_spinner(), "{msg}");
+        bar.0.set_message(format!("loading {}", file.display()));
+        bar.0.tick();
+        bar
+    }
+
+    /// What goes on in steps.
+    pub fn steps() -> Bar {
+        Bar::new(ProgressBar::new(0), "{pos}/{len} {bar:30} {msg}")
+    }
+
+    /// Shows the step that is being done.
+    pub fn at(&self, step: usize, of: usize, name: &str) {
+        self.0.set_message(name.to_owned());
+        self.0.set_length(of as u64);
+        self.0.set_position(step as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// The same options, with a bar while pipelines are compiled.
+pub fn compiling(options: CompileOptions) -> CompileOptions {
+    let bar = Bar::steps();
+    let tell = move |done: usize, all: usize| {
+        bar.at(done, all, "pipelines compiled");
+        if done == all {
+            bar.0.finish_and_clear();
+        }
+    };
+    CompileOptions { progress: Some(Progress(Arc::new(tell))), ..options }
+}

@@ -1,0 +1,178 @@
+//! Addresses for tensors that live for a while: few bytes in all, never two in one place at one time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A tensor looking for an address.
+pub(super) struct Tenant {
+    pub id: usize,
+    pub bytes: u64,
+    /// The first and the last step that touches it.
+    pub first: usize,
+    pub last: usize,
+}
+
+/// For every tenant those that may not live in the same buffer.
+pub(super) type Conflicts = HashMap<usize, Vec<usize>>;
+
+pub(super) struct Packed {
+    /// The size of every buffer.
+    pub arenas: Vec<u64>,
+    /// The buffer and the offset of every tenant.
+    pub at: HashMap<usize, (usize, u64)>,
+}
+
+/// A buffer being filled: its size so far, and who lives where in it.
+///
+/// The k-th map holds who lives for 2^k steps or more but less than 2^(k+1), by the first of them: whoever meets a
+/// given time moved in not long before it, so that looking them up takes time in how many they are.
+#[derive(Default)]
+struct Arena<'t> {
+    size: u64,
+    housed: Vec<Housed<'t>>,
+}
+
+/// Tenants and their offsets, by the first step and the number of each.
+type Housed<'t> = BTreeMap<(usize, usize), (&'t Tenant, u64)>;
+
+/// Greedy by size: the largest first, each where it makes its arena grow least among the arenas that none of its
+/// conflicts lives in (Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
+pub(super) fn pack(tenants: &[Tenant], conflicts: &Conflicts, largest: u64) -> Packed {
+    let mut order: Vec<&Tenant> = tenants.iter().collect();
+    order.sort_by_key(|t| (Reverse(t.bytes), t.first, t.id));
+    let mut arenas: Vec<Arena<'_>> = vec![];
+    let mut at: HashMap<usize, (usize, u64)> = HashMap::new();
+    for t in order {
+        let rivals = conflicts.get(&t.id).into_iter().flatten();
+        let closed: HashSet<usize> = rivals.filter_map(|id| at.get(id)).map(|&(k, _)| k).collect();
+        let fit = |(k, arena): (usize, &Arena<'_>)| {
+            let offset = arena.lowest_gap(t);
+            let grown = arena.size.max(offset + t.bytes);
+            (grown <= largest).then_some((grown - arena.size, k, offset))
+        };
+        let open = arenas.iter().enumerate().filter(|(k, _)| !closed.contains(k));
+        let (k, offset) = match open.filter_map(fit).min() {
+            Some((_, k, offset)) => (k, offset),
+            None => {
+                arenas.push(Arena::default());
+                (arenas.len() - 1, 0)
+            }
+        };
+        arenas[k].house(t, offset);
+        at.insert(t.id, (k, offset));
+    }
+    Packed { arenas: arenas.into_iter().map(|a| a.size).collect(), at }
+}
+
+/// The largest sum of tenants that live at once.
+pub(super) fn lower_bound(tenants: &[Tenant]) -> u64 {
+    let mut changes: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    for t in tenants {
+        changes.entry(t.first).or_default().0 += t.bytes;
+        changes.entry(t.last + 1).or_default().1 += t.bytes;
+    }
+    let live = changes.values().scan(0, |live, (come, gone)| {
+        *live = *live + come - gone;
+        Some(*live)
+    });
+    live.max().unwrap_or(0)
+}
+
+impl<'t> Arena<'t> {
+    fn house(&mut self, t: &'t Tenant, offset: u64) {
+        self.size = self.size.max(offset + t.bytes);
+        let class = (t.last - t.first + 1).ilog2() as usize;
+        if self.housed.len() <= class {
+            self.housed.resize_with(class + 1, BTreeMap::new);
+        }
+        self.housed[class].insert((t.first, t.id), (t, offset));
+    }
+
+    /// The lowest offset where `t` overlaps nobody that lives at the same time.
+    fn lowest_gap(&self, t: &Tenant) -> u64 {
+        let met = |(class, housed): (usize, &Housed<'t>)| {
+            let longest = 2usize << class;
+            let meets = housed.range((t.first.saturating_sub(longest), 0)..(t.last + 1, 0)).map(|(_, &other)| other);
+            meets.filter(|(other, _)| other.last >= t.first).collect::<Vec<_>>()
+        };
+        let met = self.housed.iter().enumerate().flat_map(met);
+        let mut taken: Vec<(u64, u64)> = met.map(|(other, offset)| (offset, offset + other.bytes)).collect();
+        taken.sort_unstable();
+        let mut offset = 0;
+        for (start, end) in taken {
+            if offset + t.bytes <= start {
+                break;
+            }
+            offset = offset.max(end);
+        }
+        offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tenants of some sizes that live for some steps, most for a few, some for long.
+    fn tenants() -> Vec<Tenant> {
+        let mut state = 5u64;
+        let mut next = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % n
+        };
+        let mut one = |id| {
+            let first = next(200) as usize;
+            let life = if next(10) == 0 { next(150) } else { next(4) };
+            Tenant { id, bytes: 256 * (1 + next(40)), first, last: first + life as usize }
+        };
+        (0..300).map(&mut one).collect()
+    }
+
+    fn meet(a: &Tenant, b: &Tenant) -> bool {
+        a.first <= b.last && b.first <= a.last
+    }
+
+    #[test]
+    fn nobody_shares_a_place_at_one_time_or_a_buffer_with_a_rival() {
+        let tenants = tenants();
+        let mut conflicts = Conflicts::new();
+        for (a, b) in tenants.iter().zip(&tenants[1..]) {
+            conflicts.entry(a.id).or_default().push(b.id);
+            conflicts.entry(b.id).or_default().push(a.id);
+        }
+        let packed = pack(&tenants, &conflicts, 1 << 30);
+        for a in &tenants {
+            let (buffer, offset) = packed.at[&a.id];
+            assert!(offset + a.bytes <= packed.arenas[buffer]);
+            for b in tenants.iter().filter(|b| b.id != a.id && packed.at[&b.id].0 == buffer) {
+                let other = packed.at[&b.id].1;
+                let apart = offset + a.bytes <= other || other + b.bytes <= offset;
+                assert!(apart || !meet(a, b), "{} and {}", a.id, b.id);
+                assert!(a.id.abs_diff(b.id) != 1, "{} and {} are rivals", a.id, b.id);
+            }
+        }
+    }
+
+    #[test]
+    fn everybody_takes_the_lowest_gap_and_no_buffer_grows_too_large() {
+        let tenants = tenants();
+        let free = pack(&tenants, &Conflicts::new(), 1 << 30);
+        assert_eq!(free.arenas.len(), 1);
+        assert!(free.arenas[0] < lower_bound(&tenants) * 3 / 2, "{} {}", free.arenas[0], lower_bound(&tenants));
+        // A place is 0 or begins where somebody ends whom the tenant meets.
+        for a in &tenants {
+            let (_, offset) = free.at[&a.id];
+            let ends = |b: &&Tenant| meet(a, b) && free.at[&b.id].1 + b.bytes == offset;
+            assert!(offset == 0 || tenants.iter().any(|b| ends(&b)), "{}", a.id);
+        }
+        let tight = pack(&tenants, &Conflicts::new(), 64 << 10);
+        assert!(tight.arenas.len() > 1 && tight.arenas.iter().all(|&bytes| bytes <= 64 << 10));
+    }
+
+    #[test]
+    fn the_lower_bound_is_the_fullest_step() {
+        let tenants = tenants();
+        let at = |step| tenants.iter().filter(|t| t.first <= step && step <= t.last).map(|t| t.bytes).sum::<u64>();
+        assert_eq!(Some(lower_bound(&tenants)), (0..400).map(at).max());
+    }
+}

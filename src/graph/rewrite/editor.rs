@@ -1,0 +1,187 @@
+//! A graph while it is changed: who makes and who reads every value stays true through every edit, and what nothing
+//! reads any more is gone at once. An edit takes time in what it touches, not in the size of the graph.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use crate::graph::{Graph, Node, ValueId};
+use crate::tensor::Tensor;
+
+/// Where a node stands in the order of the graph.
+pub(super) type Place = usize;
+
+/// Places that a node of the graph gets: its own, and a free one before it for a rule that makes two nodes of one.
+const PLACES: usize = 2;
+
+/// What holds a value alive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reader {
+    /// The node at this place, by its input of this index.
+    Node(Place, usize),
+    /// The graph's output of this index.
+    Output(usize),
+}
+
+pub(super) struct Editor {
+    /// Values, inputs and outputs. The nodes are taken out.
+    graph: Graph,
+    nodes: Vec<Option<Rc<Node>>>,
+    makers: Vec<Option<Place>>,
+    readers: Vec<BTreeSet<Reader>>,
+    /// Elements of all constants, and how many there may be after folding.
+    held: usize,
+    most: usize,
+}
+
+impl Editor {
+    /// Takes a graph whose constants folding may make twice as large, and `spare` elements on top.
+    pub fn new(mut graph: Graph, spare: usize) -> Editor {
+        graph.remove_dead();
+        let values = graph.values.len();
+        let given = std::mem::take(&mut graph.nodes);
+        let nodes = vec![None; PLACES * given.len()];
+        let held: usize = graph.values.iter().filter_map(|v| v.constant.as_ref()).map(Tensor::numel).sum();
+        let (makers, readers, most) = (vec![None; values], vec![BTreeSet::new(); values], spare + 2 * held);
+        let mut editor = Editor { graph, nodes, makers, readers, held, most };
+        for (k, node) in given.into_iter().enumerate() {
+            editor.put(PLACES * k + PLACES - 1, node);
+        }
+        for (k, (_, id)) in editor.graph.outputs.iter().enumerate() {
+            editor.readers[id.0].insert(Reader::Output(k));
+        }
+        editor
+    }
+
+    /// The graph as it is now.
+    pub fn finish(mut self) -> Graph {
+        self.graph.nodes = self.nodes.into_iter().flatten().map(Rc::unwrap_or_clone).collect();
+        self.graph
+    }
+
+    /// Values, their constants, inputs and outputs: all but the nodes.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+    /// How many places there are, free ones included.
+    pub fn places(&self) -> usize {
+        self.nodes.len()
+    }
+    /// The node at a place, unless it is free.
+    pub fn at(&self, place: Place) -> Option<Rc<Node>> {
+        self.nodes[place].clone()
+    }
+    /// The node at a place known to hold one.
+    pub fn node(&self, place: Place) -> &Node {
+        self.nodes[place].as_ref().expect("a node stands there")
+    }
+    /// Where the node that makes a value stands, unless it is an input or a constant.
+    pub fn maker(&self, id: ValueId) -> Option<Place> {
+        self.makers[id.0]
+    }
+    /// How many readers a value has, graph outputs included.
+    pub fn uses(&self, id: ValueId) -> usize {
+        self.readers[id.0].len()
+    }
+    /// Elements that folding may still add.
+    pub fn room(&self) -> usize {
+        self.most.saturating_sub(self.held)
+    }
+
+    /// A new constant.
+    pub fn constant(&mut self, name: String, tensor: Tensor) -> ValueId {
+        self.held += tensor.numel();
+        let id = self.graph.constant(name, tensor).expect("it is no larger than what it comes from");
+        self.grow();
+        id
+    }
+
+    /// A new value, to be made by a node that is not there yet.
+    pub fn value(&mut self, name: String, desc: crate::shape::Desc) -> ValueId {
+        let id = self.graph.value(name, desc, None).expect("it is no larger than what it comes from");
+        self.grow();
+        id
+    }
+
+    fn grow(&mut self) {
+        self.makers.resize(self.graph.values.len(), None);
+        self.readers.resize(self.graph.values.len(), BTreeSet::new());
+    }
+
+    /// Puts a node at a place, instead of the one there.
+    pub fn put(&mut self, place: Place, node: Node) {
+        let loose = self.unlink(place);
+        node.outputs.iter().for_each(|id| self.makers[id.0] = Some(place));
+        for (k, id) in node.inputs.iter().enumerate() {
+            self.readers[id.0].insert(Reader::Node(place, k));
+        }
+        self.nodes[place] = Some(Rc::new(node));
+        self.release(loose);
+    }
+
+    /// Takes the node away whose results another node gives now, or nothing reads.
+    pub fn remove(&mut self, place: Place) {
+        let loose = self.unlink(place);
+        self.release(loose);
+    }
+
+    /// Puts a node in the free place before this one.
+    pub fn put_before(&mut self, place: Place, node: Node) -> Place {
+        assert!(self.nodes[place - 1].is_none(), "one free place a node");
+        self.put(place - 1, node);
+        place - 1
+    }
+
+    /// Makes every reader of `old` read `new`.
+    pub fn redirect(&mut self, old: ValueId, new: ValueId) {
+        let readers = std::mem::take(&mut self.readers[old.0]);
+        for reader in &readers {
+            match *reader {
+                Reader::Output(k) => self.graph.outputs[k].1 = new,
+                Reader::Node(place, k) => {
+                    let node = self.nodes[place].as_mut().expect("a reader is a node");
+                    Rc::make_mut(node).inputs[k] = new;
+                }
+            }
+        }
+        self.readers[new.0].extend(readers);
+        self.release(vec![old]);
+    }
+
+    /// Gives the results of a node, which goes.
+    pub fn fold(&mut self, place: Place, results: Vec<Tensor>) {
+        let outputs = self.node(place).outputs.clone();
+        self.remove(place);
+        for (id, tensor) in outputs.into_iter().zip(results).filter(|(id, _)| !self.readers[id.0].is_empty()) {
+            self.held += tensor.numel();
+            self.graph.values[id.0].constant = Some(tensor);
+        }
+    }
+
+    /// Takes the node at a place away, if one is there; what it read, which may be loose now.
+    fn unlink(&mut self, place: Place) -> Vec<ValueId> {
+        let Some(node) = self.nodes[place].take() else { return vec![] };
+        for id in &node.outputs {
+            self.makers[id.0] = self.makers[id.0].filter(|&maker| maker != place);
+        }
+        for (k, id) in node.inputs.iter().enumerate() {
+            self.readers[id.0].remove(&Reader::Node(place, k));
+        }
+        node.inputs.clone()
+    }
+
+    /// Lets go of what nothing reads: constants, nodes none of whose results are read, and so on backwards.
+    fn release(&mut self, mut loose: Vec<ValueId>) {
+        while let Some(id) = loose.pop() {
+            if !self.readers[id.0].is_empty() {
+                continue;
+            }
+            if let Some(tensor) = self.graph.values[id.0].constant.take() {
+                self.held -= tensor.numel();
+            }
+            let Some(place) = self.makers[id.0] else { continue };
+            if self.node(place).outputs.iter().all(|o| self.readers[o.0].is_empty()) {
+                loose.extend(self.unlink(place));
+            }
+        }
+    }
+}
