@@ -98,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
     }
     // A loop, since every store in the text costs compiling time.
-    for (var at = pixel; at < pixel + select(16u, 32u, WIDE); at += 8u) {
+    for (var at = pixel; at < min(pixel + select(16u, 32u, WIDE), p.n * p.oh * p.ow); at += 8u) {
         store(at, ob, c0); store(at + 1u, ob, c1); store(at + 2u, ob, c2); store(at + 3u, ob, c3);
         store(at + 4u, ob, c4); store(at + 5u, ob, c5); store(at + 6u, ob, c6); store(at + 7u, ob, c7);
         c0 = d0; c1 = d1; c2 = d2; c3 = d3; c4 = d4; c5 = d5; c6 = d6; c7 = d7;

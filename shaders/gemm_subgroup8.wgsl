@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
     }
     // A loop, since every store in the text costs compiling time.
-    for (var at = row; at < row + ROWS; at += 8u) {
+    for (var at = row; at < min(row + ROWS, p.rows); at += 8u) {
         store(k, at, ob, c0); store(k, at + 1u, ob, c1); store(k, at + 2u, ob, c2); store(k, at + 3u, ob, c3);
         store(k, at + 4u, ob, c4); store(k, at + 5u, ob, c5); store(k, at + 6u, ob, c6); store(k, at + 7u, ob, c7);
         c0 = d0; c1 = d1; c2 = d2; c3 = d3; c4 = d4; c5 = d5; c6 = d6; c7 = d7;
