@@ -59,8 +59,8 @@ for model in tests/models/*.onnx "$@"; do
     step "bench-$name" "$convgpu" bench "$model" --profile --seconds 1 --device "$device"
 done
 
-# With the memory-bound operators.
-step ops ops
+# Of benches/layers.json, and the memory-bound operators.
+[ -n "${LAYERS:-}" ] || step ops ops
 for file in $layers; do
     name=$(basename "$file" .json)
     # The same with the shader translator's bounds checks: what they cost.
