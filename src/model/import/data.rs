@@ -51,7 +51,7 @@ impl Import<'_> {
         }
         let n = checked_numel(shape)?;
         match x.known() {
-            Some(one) if one.numel() == 1 && x.rank() <= shape.len() && self.afford(n) => {
+            Some(one) if one.numel() == 1 && x.rank() <= shape.len() && self.affords_room(n) => {
                 Ok(filled(one, shape, n).into())
             }
             _ => self.apply(Expand { shape: shape.to_vec() }, &[x]),
@@ -237,7 +237,7 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         return Err(Error::argument(format!("Range from {start} to {limit} in steps of {delta} does not end")));
     }
     let n = checked_numel(&[steps.max(0.0) as usize])?;
-    if !import.afford(n) {
+    if !import.affords_room(n) {
         return Err(Error::unsupported(format!("Range of {n} elements")));
     }
     let at = |k: usize| start + k as f64 * delta;
