@@ -5,9 +5,12 @@
 
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -22,8 +25,8 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     for (var ky = 0u; ky < rows.y; ky++) {
         let row = (n * p.ih + rows.x + ky) * p.iw + columns.x;
         for (var kx = 0u; kx < columns.y; kx++) {
-            acc = pool_combine(acc, x[(row + kx) * c4 + cb]);
+            acc = pool_combine(acc, vec4<f32>(x[(row + kx) * c4 + cb]));
         }
     }
-    y[i] = pool_finish(acc, rows.y * columns.y);
+    y[i] = vec4<Stored>(pool_finish(acc, rows.y * columns.y));
 }

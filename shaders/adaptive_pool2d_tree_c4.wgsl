@@ -5,9 +5,12 @@
 
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 var<workgroup> partial: array<vec4<f32>, 64>;
 
@@ -31,12 +34,12 @@ fn main(
     for (var k = t / 8u; k < taps && cb < c4; k += 8u) {
         let iy = rows.x + k / columns.y;
         let ix = columns.x + k % columns.y;
-        acc = pool_combine(acc, x[((n * p.ih + iy) * p.iw + ix) * c4 + cb]);
+        acc = pool_combine(acc, vec4<f32>(x[((n * p.ih + iy) * p.iw + ix) * c4 + cb]));
     }
     partial[t] = acc;
     for (var half = 32u; half >= 8u; half /= 2u) {
         workgroupBarrier();
         if t < half { partial[t] = pool_combine(partial[t], partial[t + half]); }
     }
-    if t < 8u && cb < c4 { y[pixel * c4 + cb] = pool_finish(partial[t], taps); }
+    if t < 8u && cb < c4 { y[pixel * c4 + cb] = vec4<Stored>(pool_finish(partial[t], taps)); }
 }

@@ -1,45 +1,61 @@
 // y[i] = combine(a[..], b[..]), operands broadcast in blocks: all tensors are seen as vec4s of 4-byte elements.
-//   y: count4 vec4s, row-major, or channels-last with c > 0 channels in c4 vec4s (padding lanes get 0)
+//   y: count4 vec4s; PADDED: channels-last with c channels in c4 vec4s, whose padding lanes get 0
 //   a, b, by KIND: 0 as y; 1 vec4 number i / step * period + i % period; 2 element number i / step % period, in all lanes
-// One invocation: one vec4 of y. Over the strided kernel: vec4 loads and at most two divisions an operand.
+// One invocation: 4 vec4s of y, each 256 from the next, so that neighbours take neighbours. Over the strided kernel: vec4
+// loads and at most two divisions an operand.
 
 struct Params {
     count4: u32, c: u32, c4: u32,
     a_step: u32, a_period: u32, b_step: u32, b_period: u32,
 }
 
+// The element type of a, b and y, any type of 4 bytes, combined by its bits.
+alias Stored = u32;
+alias Wide = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<u32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
 
 override A_KIND: u32 = 0u;
 override B_KIND: u32 = 0u;
+override PADDED: bool = false;
+
+fn bits(v: vec4<Stored>) -> vec4<u32> {
+    return bitcast<vec4<u32>>(vec4<Wide>(v));
+}
 
 fn load_a(i: u32) -> vec4<u32> {
-    if A_KIND == 0u { return a[i]; }
-    if A_KIND == 1u { return a[i / p.a_step * p.a_period + i % p.a_period]; }
+    if A_KIND == 0u { return bits(a[i]); }
+    if A_KIND == 1u { return bits(a[i / p.a_step * p.a_period + i % p.a_period]); }
     let e = i / p.a_step % p.a_period;
-    return vec4<u32>(a[e / 4u][e % 4u]);
+    return vec4<u32>(bits(a[e / 4u])[e % 4u]);
 }
 
 fn load_b(i: u32) -> vec4<u32> {
-    if B_KIND == 0u { return b[i]; }
-    if B_KIND == 1u { return b[i / p.b_step * p.b_period + i % p.b_period]; }
+    if B_KIND == 0u { return bits(b[i]); }
+    if B_KIND == 1u { return bits(b[i / p.b_step * p.b_period + i % p.b_period]); }
     let e = i / p.b_step % p.b_period;
-    return vec4<u32>(b[e / 4u][e % 4u]);
+    return vec4<u32>(bits(b[e / 4u])[e % 4u]);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
-    if i >= p.count4 { return; }
-    let u = load_a(i);
-    let v = load_b(i);
-    var r = vec4<u32>(combine(u.x, v.x), combine(u.y, v.y), combine(u.z, v.z), combine(u.w, v.w));
-    if p.c > 0u {
-        let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
-        r = select(vec4<u32>(0u), r, lanes < vec4<u32>(p.c));
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let first = group_id(group, groups) * 1024u + t;
+    let end = min(first + 1024u, p.count4);
+    for (var i = first; i < end; i += 256u) {
+        let u = load_a(i);
+        let v = load_b(i);
+        var r = vec4<u32>(combine(u.x, v.x), combine(u.y, v.y), combine(u.z, v.z), combine(u.w, v.w));
+        if PADDED {
+            let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
+            r = select(vec4<u32>(0u), r, lanes < vec4<u32>(p.c));
+        }
+        y[i] = vec4<Stored>(bitcast<vec4<Wide>>(r));
     }
-    y[i] = r;
 }

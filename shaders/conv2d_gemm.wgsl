@@ -47,7 +47,6 @@ fn load(index: u32, c: u32) -> vec4<f32> {
 }
 
 fn store(pixel: u32, ob: u32, a: vec4<f32>, b: vec4<f32>) {
-    if pixel >= p.n * p.oh * p.ow { return; }
     let i = pixel * p.oc4 + ob;
     y[i] = vec4<Stored>(finish4(a, ob, i));
     if PAIR && ob + 1u < p.oc4 { y[i + 1u] = vec4<Stored>(finish4(b, ob + 1u, i + 1u)); }
@@ -89,6 +88,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             }
         }
     }
-    store(pixel, ob, a0, b0); store(pixel + 1u, ob, a1, b1); store(pixel + 2u, ob, a2, b2); store(pixel + 3u, ob, a3, b3);
-    store(pixel + 4u, ob, a4, b4); store(pixel + 5u, ob, a5, b5); store(pixel + 6u, ob, a6, b6); store(pixel + 7u, ob, a7, b7);
+    // A loop, since every store in the text costs compiling time.
+    for (var at = pixel; at < min(pixel + 8u, p.n * p.oh * p.ow); at++) {
+        store(at, ob, a0, b0);
+        a0 = a1; a1 = a2; a2 = a3; a3 = a4; a4 = a5; a5 = a6; a6 = a7;
+        b0 = b1; b1 = b2; b2 = b3; b3 = b4; b4 = b5; b5 = b6; b6 = b7;
+    }
 }

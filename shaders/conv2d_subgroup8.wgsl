@@ -97,14 +97,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             }
         }
     }
-    store(pixel, ob, c0); store(pixel + 1u, ob, c1); store(pixel + 2u, ob, c2); store(pixel + 3u, ob, c3);
-    store(pixel + 4u, ob, c4); store(pixel + 5u, ob, c5); store(pixel + 6u, ob, c6); store(pixel + 7u, ob, c7);
-    store(pixel + 8u, ob, d0); store(pixel + 9u, ob, d1); store(pixel + 10u, ob, d2); store(pixel + 11u, ob, d3);
-    store(pixel + 12u, ob, d4); store(pixel + 13u, ob, d5); store(pixel + 14u, ob, d6); store(pixel + 15u, ob, d7);
-    if WIDE {
-        store(pixel + 16u, ob, e0); store(pixel + 17u, ob, e1); store(pixel + 18u, ob, e2); store(pixel + 19u, ob, e3);
-        store(pixel + 20u, ob, e4); store(pixel + 21u, ob, e5); store(pixel + 22u, ob, e6); store(pixel + 23u, ob, e7);
-        store(pixel + 24u, ob, f0); store(pixel + 25u, ob, f1); store(pixel + 26u, ob, f2); store(pixel + 27u, ob, f3);
-        store(pixel + 28u, ob, f4); store(pixel + 29u, ob, f5); store(pixel + 30u, ob, f6); store(pixel + 31u, ob, f7);
+    // A loop, since every store in the text costs compiling time.
+    for (var at = pixel; at < min(pixel + select(16u, 32u, WIDE), p.n * p.oh * p.ow); at += 8u) {
+        store(at, ob, c0); store(at + 1u, ob, c1); store(at + 2u, ob, c2); store(at + 3u, ob, c3);
+        store(at + 4u, ob, c4); store(at + 5u, ob, c5); store(at + 6u, ob, c6); store(at + 7u, ob, c7);
+        c0 = d0; c1 = d1; c2 = d2; c3 = d3; c4 = d4; c5 = d5; c6 = d6; c7 = d7;
+        d0 = e0; d1 = e1; d2 = e2; d3 = e3; d4 = e4; d5 = e5; d6 = e6; d7 = e7;
+        e0 = f0; e1 = f1; e2 = f2; e3 = f3; e4 = f4; e5 = f5; e6 = f6; e7 = f7;
     }
 }

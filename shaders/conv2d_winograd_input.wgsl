@@ -3,7 +3,7 @@
 //   x: channels-last [n, ih, iw, ic4] of vec4   v: [36, tile (n, ty, tx), ic4] of vec4, matrix 6 i + j for element (i, j) of V
 // One invocation: one tile of four channels.
 
-struct Params { n: u32, ih: u32, iw: u32, ic4: u32, th: u32, tw: u32, py: u32, px: u32 }
+struct Params { n: u32, ih: u32, iw: u32, ic4: u32, th: u32, tw: u32, py: u32, px: u32, size: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -33,6 +33,11 @@ fn column(n: u32, iy: u32, ix: u32, c: u32) -> Six {
         load(n, iy + 3u, ix, c), load(n, iy + 4u, ix, c), load(n, iy + 5u, ix, c));
 }
 
+// Each in the place of the one before it.
+fn next(s: Six) -> Six {
+    return Six(s.b, s.c, s.d, s.e, s.f, s.a);
+}
+
 fn row(at: u32, i: u32, r: Six) {
     let stride = p.n * p.th * p.tw * p.ic4;
     let first = 6u * i * stride + at;
@@ -49,9 +54,13 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let ix = tile % p.tw * 4u - p.px;
     let iy = tile / p.tw % p.th * 4u - p.py;
     let n = tile / (p.tw * p.th);
-    let q = column(n, iy, ix, c); let r = column(n, iy, ix + 1u, c); let s = column(n, iy, ix + 2u, c);
-    let t = column(n, iy, ix + 3u, c); let u = column(n, iy, ix + 4u, c); let w = column(n, iy, ix + 5u, c);
-    row(i, 0u, transform(q.a, r.a, s.a, t.a, u.a, w.a)); row(i, 1u, transform(q.b, r.b, s.b, t.b, u.b, w.b));
-    row(i, 2u, transform(q.c, r.c, s.c, t.c, u.c, w.c)); row(i, 3u, transform(q.d, r.d, s.d, t.d, u.d, w.d));
-    row(i, 4u, transform(q.e, r.e, s.e, t.e, u.e, w.e)); row(i, 5u, transform(q.f, r.f, s.f, t.f, u.f, w.f));
+    // Loops to a param (6), so that they stay loops: every load and store in the text costs compiling time.
+    var q: Six; var r: Six; var s: Six; var t: Six; var u: Six; var w: Six;
+    for (var k = 0u; k < p.size; k++) {
+        q = r; r = s; s = t; t = u; u = w; w = column(n, iy, ix + k, c);
+    }
+    for (var k = 0u; k < p.size; k++) {
+        row(i, k, transform(q.a, r.a, s.a, t.a, u.a, w.a));
+        q = next(q); r = next(r); s = next(s); t = next(t); u = next(u); w = next(w);
+    }
 }

@@ -4,7 +4,7 @@
 // One invocation: one tile of four channels; outputs beyond the image's edge are dropped.
 
 struct Params {
-    n: u32, oh: u32, ow: u32, oc: u32, oc4: u32, th: u32, tw: u32,
+    n: u32, oh: u32, ow: u32, oc: u32, oc4: u32, th: u32, tw: u32, size: u32,
     slopes: u32, act_a: f32, act_b: f32,
 }
 
@@ -36,9 +36,14 @@ fn column(at: u32, j: u32) -> Four {
 }
 
 fn store(n: u32, oy: u32, ox: u32, ob: u32, v: vec4<f32>) {
-    if oy >= p.oh || ox >= p.ow { return; }
+    if ox >= p.ow { return; }
     let i = ((n * p.oh + oy) * p.ow + ox) * p.oc4 + ob;
     y[i] = finish4(v, ob, i);
+}
+
+// Each in the place of the one before it.
+fn next(s: Four) -> Four {
+    return Four(s.b, s.c, s.d, s.a);
 }
 
 fn row(n: u32, oy: u32, ox: u32, ob: u32, r: Four) {
@@ -55,10 +60,13 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let ox = tile % p.tw * 4u;
     let oy = tile / p.tw % p.th * 4u;
     let n = tile / (p.tw * p.th);
-    let q = column(i, 0u); let r = column(i, 1u); let s = column(i, 2u);
-    let t = column(i, 3u); let u = column(i, 4u); let w = column(i, 5u);
-    row(n, oy, ox, ob, transform(q.a, r.a, s.a, t.a, u.a, w.a));
-    row(n, oy + 1u, ox, ob, transform(q.b, r.b, s.b, t.b, u.b, w.b));
-    row(n, oy + 2u, ox, ob, transform(q.c, r.c, s.c, t.c, u.c, w.c));
-    row(n, oy + 3u, ox, ob, transform(q.d, r.d, s.d, t.d, u.d, w.d));
+    // Loops to a param (6), so that they stay loops: every load and store in the text costs compiling time.
+    var q: Four; var r: Four; var s: Four; var t: Four; var u: Four; var w: Four;
+    for (var k = 0u; k < p.size; k++) {
+        q = r; r = s; s = t; t = u; u = w; w = column(i, k);
+    }
+    for (var k = 0u; k < min(4u, p.oh - oy); k++) {
+        row(n, oy + k, ox, ob, transform(q.a, r.a, s.a, t.a, u.a, w.a));
+        q = next(q); r = next(r); s = next(s); t = next(t); u = next(u); w = next(w);
+    }
 }

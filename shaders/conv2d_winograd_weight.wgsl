@@ -2,7 +2,7 @@
 //   w: row-major [oc, ic, 3, 3]   u: [36, ic4, oc4] of mat4x4 as in conv2d_pack.wgsl, matrix 6 i + j for element (i, j) of U
 // One invocation: one column of the 36 blocks, that is one input channel and four output channels.
 
-struct Params { oc: u32, ic: u32 }
+struct Params { oc: u32, ic: u32, size: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
@@ -39,6 +39,11 @@ fn store(at: u32, matrix: u32, v: vec4<f32>) {
     u[matrix * ((p.ic + 3u) / 4u) * ((p.oc + 3u) / 4u) * 4u + at] = v;
 }
 
+// Each in the place of the one before it.
+fn next(s: Six) -> Six {
+    return Six(s.b, s.c, s.d, s.e, s.f, s.a);
+}
+
 fn row(at: u32, i: u32, v: Six) {
     store(at, 6u * i, v.a); store(at, 6u * i + 1u, v.b); store(at, 6u * i + 2u, v.c);
     store(at, 6u * i + 3u, v.d); store(at, 6u * i + 4u, v.e); store(at, 6u * i + 5u, v.f);
@@ -51,7 +56,13 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if i >= (p.ic + 3u) / 4u * oc4 * 4u { return; }
     let ob = i / 4u % oc4;
     let ic = i / 4u / oc4 * 4u + i % 4u;
-    let x = column(ob, ic, 0u); let y = column(ob, ic, 1u); let z = column(ob, ic, 2u);
-    row(i, 0u, transform(x.a, y.a, z.a)); row(i, 1u, transform(x.b, y.b, z.b)); row(i, 2u, transform(x.c, y.c, z.c));
-    row(i, 3u, transform(x.d, y.d, z.d)); row(i, 4u, transform(x.e, y.e, z.e)); row(i, 5u, transform(x.f, y.f, z.f));
+    // Loops to a param (6), so that they stay loops: every load and store in the text costs compiling time.
+    var x: Six; var y: Six; var z: Six;
+    for (var k = 0u; k < p.size - 3u; k++) {
+        x = y; y = z; z = column(ob, ic, k);
+    }
+    for (var k = 0u; k < p.size; k++) {
+        row(i, k, transform(x.a, y.a, z.a));
+        x = next(x); y = next(y); z = next(z);
+    }
 }

@@ -58,8 +58,7 @@ fn store(q: u32, fy: u32, fx: u32, ob: u32, a: vec4<f32>, b: vec4<f32>) {
     let o = pixel_of(q);
     let oy = o.y * p.sy + fy;
     let ox = o.x * p.sx + fx;
-    let size = phase_size();
-    if q >= p.n * size.x * size.y || oy >= p.oh || ox >= p.ow { return; }
+    if oy >= p.oh || ox >= p.ow { return; }
     let i = ((o.n * p.oh + oy) * p.ow + ox) * p.oc4 + ob;
     y[i] = vec4<Stored>(finish4(a, ob, i));
     if PAIR && ob + 1u < p.oc4 { y[i + 1u] = vec4<Stored>(finish4(b, ob + 1u, i + 1u)); }
@@ -110,8 +109,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             }
         }
     }
-    store(q, fy, fx, ob, a0, b0); store(q + 1u, fy, fx, ob, a1, b1);
-    store(q + 2u, fy, fx, ob, a2, b2); store(q + 3u, fy, fx, ob, a3, b3);
-    store(q + 4u, fy, fx, ob, a4, b4); store(q + 5u, fy, fx, ob, a5, b5);
-    store(q + 6u, fy, fx, ob, a6, b6); store(q + 7u, fy, fx, ob, a7, b7);
+    // A loop, since every store in the text costs compiling time.
+    for (var at = q; at < min(q + 8u, p.n * size.x * size.y); at++) {
+        store(at, fy, fx, ob, a0, b0);
+        a0 = a1; a1 = a2; a2 = a3; a3 = a4; a4 = a5; a5 = a6; a6 = a7;
+        b0 = b1; b1 = b2; b2 = b3; b3 = b4; b4 = b5; b5 = b6; b6 = b7;
+    }
 }

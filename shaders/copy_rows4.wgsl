@@ -1,12 +1,15 @@
 // y[row to_pitch + to_first + k] = x[row from_pitch + from_first + k], k < width: rows copied from one pitch to another.
-//   x, y: vec4s of 4-byte elements; the rest of y is left as it is
+//   x, y: vec4s; the rest of y is left as it is
 // One invocation: one word; neighbours copy neighbours.
 
 struct Params { count: u32, width: u32, from_pitch: u32, from_first: u32, to_pitch: u32, to_first: u32 }
 
+// The element type of x and y, which are copied by their bits: any type of 4 bytes.
+alias Stored = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

@@ -23,7 +23,6 @@ fn begin(matrix: u32, row: u32) -> u32 {
 }
 
 fn store(matrix: u32, row: u32, ob: u32, u: vec4<f32>, v: vec4<f32>) {
-    if row >= p.rows { return; }
     let i = (matrix * p.rows + row) * p.oc4 + ob;
     y[i] = finish4(u, ob, i);
     if PAIR && ob + 1u < p.oc4 { y[i + 1u] = finish4(v, ob + 1u, i + 1u); }
@@ -56,6 +55,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             v4 += wv * x4; v5 += wv * x5; v6 += wv * x6; v7 += wv * x7;
         }
     }
-    store(k, row, ob, u0, v0); store(k, row + 1u, ob, u1, v1); store(k, row + 2u, ob, u2, v2); store(k, row + 3u, ob, u3, v3);
-    store(k, row + 4u, ob, u4, v4); store(k, row + 5u, ob, u5, v5); store(k, row + 6u, ob, u6, v6); store(k, row + 7u, ob, u7, v7);
+    // A loop, since every store in the text costs compiling time.
+    for (var at = row; at < min(row + 8u, p.rows); at++) {
+        store(k, at, ob, u0, v0);
+        u0 = u1; u1 = u2; u2 = u3; u3 = u4; u4 = u5; u5 = u6; u6 = u7;
+        v0 = v1; v1 = v2; v2 = v3; v3 = v4; v4 = v5; v5 = v6; v6 = v7;
+    }
 }

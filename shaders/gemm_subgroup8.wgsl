@@ -69,16 +69,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             f6 += m * subgroupBroadcast(x3, 6u); f7 += m * subgroupBroadcast(x3, 7u);
         }
     }
-    store(k, row, ob, c0); store(k, row + 1u, ob, c1); store(k, row + 2u, ob, c2); store(k, row + 3u, ob, c3);
-    store(k, row + 4u, ob, c4); store(k, row + 5u, ob, c5); store(k, row + 6u, ob, c6); store(k, row + 7u, ob, c7);
-    if ROWS > 8u {
-        store(k, row + 8u, ob, d0); store(k, row + 9u, ob, d1); store(k, row + 10u, ob, d2); store(k, row + 11u, ob, d3);
-        store(k, row + 12u, ob, d4); store(k, row + 13u, ob, d5); store(k, row + 14u, ob, d6); store(k, row + 15u, ob, d7);
-    }
-    if ROWS > 16u {
-        store(k, row + 16u, ob, e0); store(k, row + 17u, ob, e1); store(k, row + 18u, ob, e2); store(k, row + 19u, ob, e3);
-        store(k, row + 20u, ob, e4); store(k, row + 21u, ob, e5); store(k, row + 22u, ob, e6); store(k, row + 23u, ob, e7);
-        store(k, row + 24u, ob, f0); store(k, row + 25u, ob, f1); store(k, row + 26u, ob, f2); store(k, row + 27u, ob, f3);
-        store(k, row + 28u, ob, f4); store(k, row + 29u, ob, f5); store(k, row + 30u, ob, f6); store(k, row + 31u, ob, f7);
+    // A loop, since every store in the text costs compiling time.
+    for (var at = row; at < min(row + ROWS, p.rows); at += 8u) {
+        store(k, at, ob, c0); store(k, at + 1u, ob, c1); store(k, at + 2u, ob, c2); store(k, at + 3u, ob, c3);
+        store(k, at + 4u, ob, c4); store(k, at + 5u, ob, c5); store(k, at + 6u, ob, c6); store(k, at + 7u, ob, c7);
+        c0 = d0; c1 = d1; c2 = d2; c3 = d3; c4 = d4; c5 = d5; c6 = d6; c7 = d7;
+        d0 = e0; d1 = e1; d2 = e2; d3 = e3; d4 = e4; d5 = e5; d6 = e6; d7 = e7;
+        e0 = f0; e1 = f1; e2 = f2; e3 = f3; e4 = f4; e5 = f5; e6 = f6; e7 = f7;
     }
 }

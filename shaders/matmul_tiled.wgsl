@@ -52,7 +52,6 @@ fn block_b(first: u32, k: u32, n: u32) -> mat4x4<f32> {
 }
 
 fn store(z: u32, m: u32, n: u32, c: vec4<f32>, d: vec4<f32>) {
-    if m >= p.m { return; }
     let first = (z * p.m + m) * p.n + n;
     for (var j = 0u; j < min(p.n - n, 4u); j++) { y[first + j] = c[j]; }
     for (var j = 4u; j < min(p.n - n, 8u); j++) { y[first + j] = d[j - 4u]; }
@@ -84,6 +83,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let r6 = load_a(fa, m + 6u, k); c6 += wc * r6; d6 += wd * r6;
         let r7 = load_a(fa, m + 7u, k); c7 += wc * r7; d7 += wd * r7;
     }
-    store(z, m, n, c0, d0); store(z, m + 1u, n, c1, d1); store(z, m + 2u, n, c2, d2); store(z, m + 3u, n, c3, d3);
-    store(z, m + 4u, n, c4, d4); store(z, m + 5u, n, c5, d5); store(z, m + 6u, n, c6, d6); store(z, m + 7u, n, c7, d7);
+    // A loop, since every store in the text costs compiling time.
+    for (var at = m; at < min(m + 8u, p.m); at++) {
+        store(z, at, n, c0, d0);
+        c0 = c1; c1 = c2; c2 = c3; c3 = c4; c4 = c5; c5 = c6; c6 = c7;
+        d0 = d1; d1 = d2; d2 = d3; d3 = d4; d4 = d5; d5 = d6; d6 = d7;
+    }
 }

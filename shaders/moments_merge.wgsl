@@ -9,10 +9,13 @@ struct Params {
     groups: u32, image_step: u32, group_step: u32, eps: f32,
 }
 
+// The element type of x.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
 @group(0) @binding(2) var<storage, read> m2s: array<f32>;
-@group(0) @binding(3) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read> x: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(5) var<storage, read_write> spread: array<f32>;
 
@@ -41,7 +44,7 @@ fn main(
         if t < half { tree[t] = merge(tree[t], tree[t + half]); }
     }
     if t > 0u { return; }
-    let first = x[slice / p.groups * p.image_step + slice % p.groups * p.group_step];
+    let first = f32(x[slice / p.groups * p.image_step + slice % p.groups * p.group_step]);
     mean[slice] = first + tree[0].sum / tree[0].n;
     let v = tree[0].m2 / tree[0].n;
     switch SPREAD {

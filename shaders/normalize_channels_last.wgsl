@@ -2,43 +2,65 @@
 //   x, y: channels-last [n, pixels, c4] of vec4, padding lanes of y 0
 //   mean, spread: slice number image * image_slices + channel / members (image_slices is 0 where images share statistics)
 //   weight, bias: [c], left out unless WEIGHT, BIAS
-// One invocation: one vec4.
+// One invocation: one vec4 of 8 neighbouring pixels of an image, for which it reads statistics, weight and bias once;
+// neighbours take neighbouring channels.
 
 struct Params { n: u32, pixels: u32, c: u32, image_slices: u32, members: u32, eps: f32 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> spread: array<f32>;
 @group(0) @binding(4) var<storage, read> weight: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
 override INVERSE: bool = false;
 override WEIGHT: bool = false;
 override BIAS: bool = false;
 
-fn normalize1(v: f32, image: u32, c: u32) -> f32 {
+// What channel c of an image is multiplied by, after the mean is subtracted; 0 in padding lanes.
+fn scale_of(image: u32, c: u32) -> f32 {
     if c >= p.c { return 0.0; }
-    let slice = image * p.image_slices + c / p.members;
-    var scale = spread[slice];
+    var scale = spread[slice_of(image, c)];
     if !INVERSE { scale = inverseSqrt(scale + p.eps); }
     if WEIGHT { scale *= weight[c]; }
-    let centred = (v - mean[slice]) * scale;
-    if BIAS { return centred + bias[c]; }
-    return centred;
+    return scale;
+}
+
+fn mean_of(image: u32, c: u32) -> f32 {
+    if c >= p.c { return 0.0; }
+    return mean[slice_of(image, c)];
+}
+
+fn bias_of(c: u32) -> f32 {
+    if !BIAS || c >= p.c { return 0.0; }
+    return bias[c];
+}
+
+fn slice_of(image: u32, c: u32) -> u32 {
+    return image * p.image_slices + c / p.members;
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_id(gid, groups);
     let c4 = (p.c + 3u) / 4u;
-    if i >= p.n * p.pixels * c4 { return; }
-    let image = i / (p.pixels * c4);
-    let c = i % c4 * 4u;
-    let v = x[i];
-    y[i] = vec4<f32>(
-        normalize1(v.x, image, c), normalize1(v.y, image, c + 1u),
-        normalize1(v.z, image, c + 2u), normalize1(v.w, image, c + 3u)
-    );
+    let tiles = (p.pixels + 7u) / 8u;
+    if i >= p.n * tiles * c4 { return; }
+    let tile = i / c4;
+    let image = tile / tiles;
+    let c = (i - tile * c4) * 4u;
+    let m = vec4<f32>(mean_of(image, c), mean_of(image, c + 1u), mean_of(image, c + 2u), mean_of(image, c + 3u));
+    let s = vec4<f32>(scale_of(image, c), scale_of(image, c + 1u), scale_of(image, c + 2u), scale_of(image, c + 3u));
+    let b = vec4<f32>(bias_of(c), bias_of(c + 1u), bias_of(c + 2u), bias_of(c + 3u));
+    let pixel = (tile - image * tiles) * 8u;
+    let first = (image * p.pixels + pixel) * c4 + c / 4u;
+    let end = first + min(p.pixels - pixel, 8u) * c4;
+    for (var at = first; at < end; at += c4) {
+        y[at] = vec4<Stored>((vec4<f32>(x[at]) - m) * s + b);
+    }
 }

@@ -1,6 +1,6 @@
 // y[o] = x[o - before] where that lies inside x, else what MODE puts there: 0 p.value, 1 the mirror image without the
 // border, 2 the nearest element, 3 the opposite side.
-//   x: six axes of extents i0 .. i5   y: six axes of extents o0 .. o5, 4-byte elements, both row-major
+//   x: six axes of extents i0 .. i5   y: six axes of extents o0 .. o5, both row-major
 // A channels-last tensor is [n, h, w, lanes] with p.lanes channels; the lanes beyond stay 0.
 // One invocation: one element of y.
 
@@ -11,9 +11,13 @@ struct Params {
     lanes: u32, value: u32,
 }
 
+// The element type of x and y, any type of 4 bytes; that of p.value by its bits.
+alias Stored = u32;
+alias Wide = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 
 override MODE: u32 = 0u;
 
@@ -48,10 +52,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         step *= extent;
     }
     if i % p.o5 >= p.lanes {
-        y[i] = 0u;
+        y[i] = Stored();
     } else if inside {
         y[i] = x[at];
     } else {
-        y[i] = p.value;
+        y[i] = Stored(bitcast<Wide>(p.value));
     }
 }

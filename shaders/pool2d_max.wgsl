@@ -1,11 +1,12 @@
 // y[plane, oy, ox] = max over ky, kx of x[plane, oy sy - py + ky dy, ox sx - px + kx dx], taps outside the image left out
 //   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)
-// A NaN beats every number; no tap inside gives p.lowest, which is -inf.
-// One invocation: one output.
+// A NaN beats every number; no tap inside gives p.lowest, which is -inf. KH, KW, INSIDE: see common/window.wgsl.
+// One invocation: 4 outputs of a row, a quarter of it apart, so that neighbours take neighbours; past the end the last
+// output is computed again.
 
 struct Params {
     planes: u32, ih: u32, iw: u32, oh: u32, ow: u32,
-    kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
+    sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
     lowest: f32,
 }
 
@@ -13,21 +14,31 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
+override KH: u32 = 1u;
+override KW: u32 = 1u;
+override INSIDE: bool = false;
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_id(gid, groups);
-    if i >= p.planes * p.oh * p.ow { return; }
-    let start_x = i % p.ow * p.sx;
-    let start_y = i / p.ow % p.oh * p.sy;
-    let plane = i / (p.ow * p.oh);
-    let end_y = taps_before(p.py + p.ih, start_y, p.dy, p.kh);
-    let end_x = taps_before(p.px + p.iw, start_x, p.dx, p.kw);
-    var best = p.lowest;
-    for (var ky = taps_before(p.py, start_y, p.dy, p.kh); ky < end_y; ky++) {
-        let row = (plane * p.ih + start_y + ky * p.dy - p.py) * p.iw;
-        for (var kx = taps_before(p.px, start_x, p.dx, p.kw); kx < end_x; kx++) {
-            best = maximum(best, x[row + start_x + kx * p.dx - p.px]);
+    let step = (p.ow + 3u) / 4u;
+    if i >= p.planes * p.oh * step { return; }
+    let row = i / step;
+    let plane = row / p.oh;
+    let start_y = (row - plane * p.oh) * p.sy;
+    let ox = min(vec4<u32>(0u, 1u, 2u, 3u) * step + (i - row * step), vec4<u32>(p.ow - 1u));
+    let lowest = vec4<f32>(p.lowest);
+    var v = lowest;
+    for (var ky = 0u; ky < KH; ky++) {
+        let iy = start_y + ky * p.dy - p.py;
+        let at = (plane * p.ih + image_row(iy)) * p.iw;
+        for (var kx = 0u; kx < KW; kx++) {
+            let ix = ox * p.sx + (kx * p.dx - p.px);
+            let i = image_columns(ix) + at;
+            let tap = vec4<f32>(x[i.x], x[i.y], x[i.z], x[i.w]);
+            v = maximum4(v, select(lowest, tap, inside(iy, ix)));
         }
     }
-    y[i] = best;
+    let to = ox + row * p.ow;
+    y[to.x] = v.x; y[to.y] = v.y; y[to.z] = v.z; y[to.w] = v.w;
 }

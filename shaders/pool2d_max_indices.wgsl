@@ -5,8 +5,8 @@
 
 struct Params {
     planes: u32, ih: u32, iw: u32, oh: u32, ow: u32,
-    kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
-    step_plane: u32, step_y: u32, step_x: u32,
+    sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
+    kh: u32, kw: u32, step_plane: u32, step_y: u32, step_x: u32,
     lowest: f32,
 }
 

@@ -1,10 +1,11 @@
 // y[plane, oy, ox] = sum over the taps of row oy and of column ox of wy wx x[plane, iy, ix]
-//   x: row-major [planes, ih, iw]   rows: [oh, taps_y]   columns: [ow, taps_x]   y: row-major [planes, oh, ow]
-// The host lists the taps of every row and column (reference::resize::Axis); an output whose first tap is NONE lies
-// outside the image. One tap an axis is a copy.
-// One invocation: one output.
+//   x: row-major [planes, ih, iw]   rows: [oh, TAPS_Y]   columns: [ow, TAPS_X]   y: row-major [planes, oh, ow]
+// The host lists the taps of every row and column (reference::resize::Axis); CROPPED: an output whose first tap is NONE
+// lies outside the image. One tap an axis is a copy.
+// One invocation: one output of 4 planes, a quarter of them apart, for which it reads the taps once; past the last plane
+// that is computed again.
 
-struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, taps_y: u32, taps_x: u32, outside: f32 }
+struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, outside: f32 }
 
 struct Tap { at: u32, weight: f32 }
 
@@ -16,30 +17,49 @@ struct Tap { at: u32, weight: f32 }
 
 const NONE: u32 = 0xffffffffu;
 
+override TAPS_Y: u32 = 1u;
+override TAPS_X: u32 = 1u;
+override CROPPED: bool = false;
+
+fn load(i: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(x[i.x], x[i.y], x[i.z], x[i.w]);
+}
+
+fn store(i: vec4<u32>, v: vec4<f32>) {
+    y[i.x] = v.x; y[i.y] = v.y; y[i.z] = v.z; y[i.w] = v.w;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let step = (p.planes + 3u) / 4u;
     let i = flat_id(gid, groups);
-    if i >= p.planes * p.oh * p.ow { return; }
-    let column = i % p.ow * p.taps_x;
-    let row = i / p.ow % p.oh * p.taps_y;
-    let plane = i / (p.ow * p.oh) * p.ih;
-    if rows[row].at == NONE || columns[column].at == NONE {
-        y[i] = p.outside;
+    if i >= step * p.oh * p.ow { return; }
+    let line = i / p.ow;
+    let first = line / p.oh;
+    let column = (i - line * p.ow) * TAPS_X;
+    let row = (line - first * p.oh) * TAPS_Y;
+    let plane = min(vec4<u32>(0u, 1u, 2u, 3u) * step + first, vec4<u32>(p.planes - 1u));
+    let to = plane * (p.oh * p.ow) + (i - first * p.oh * p.ow);
+    if CROPPED {
+        if rows[row].at == NONE || columns[column].at == NONE {
+            store(to, vec4<f32>(p.outside));
+            return;
+        }
+    }
+    let image = plane * (p.ih * p.iw);
+    if TAPS_Y == 1u && TAPS_X == 1u {
+        store(to, load(image + (rows[row].at * p.iw + columns[column].at)));
         return;
     }
-    if p.taps_y == 1u && p.taps_x == 1u {
-        y[i] = x[(plane + rows[row].at) * p.iw + columns[column].at];
-        return;
-    }
-    var sum = 0.0;
-    for (var ky = 0u; ky < p.taps_y; ky++) {
+    var sum = vec4<f32>(0.0);
+    for (var ky = 0u; ky < TAPS_Y; ky++) {
         let ty = rows[row + ky];
-        var line = 0.0;
-        for (var kx = 0u; kx < p.taps_x; kx++) {
+        var line = vec4<f32>(0.0);
+        for (var kx = 0u; kx < TAPS_X; kx++) {
             let tx = columns[column + kx];
-            line += tx.weight * x[(plane + ty.at) * p.iw + tx.at];
+            line += tx.weight * load(image + (ty.at * p.iw + tx.at));
         }
         sum += ty.weight * line;
     }
-    y[i] = sum;
+    store(to, sum);
 }

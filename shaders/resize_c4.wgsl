@@ -1,46 +1,84 @@
 // Resampling as in resize, four channels at a time.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4, padding lanes 0
-// One invocation: one vec4 of y; neighbours take neighbouring channels, so that loads and stores coalesce.
+// One invocation: BLOCKS vec4s of one pixel of y, for which it reads the taps once; neighbours take neighbouring
+// channels, so that loads and stores coalesce. Past the last channels those are computed again.
 
-struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, taps_y: u32, taps_x: u32, outside: f32 }
+struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, outside: f32 }
 
 struct Tap { at: u32, weight: f32 }
 
+// The element type of x and y.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> rows: array<Tap>;
 @group(0) @binding(3) var<storage, read> columns: array<Tap>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<Stored>>;
 
 const NONE: u32 = 0xffffffffu;
+
+override TAPS_Y: u32 = 1u;
+override TAPS_X: u32 = 1u;
+override CROPPED: bool = false;
+override BLOCKS: u32 = 4u;
+
+// The numbers of four channel blocks, `step` apart, from their first on.
+fn blocks(first: u32, step: u32, c4: u32) -> vec4<u32> {
+    return min(vec4<u32>(0u, 1u, 2u, 3u) * step + first, vec4<u32>(c4 - 1u));
+}
+
+fn store(i: u32, v0: vec4<f32>, v1: vec4<f32>, v2: vec4<f32>, v3: vec4<f32>, cb: vec4<u32>) {
+    y[i + cb.x] = vec4<Stored>(v0);
+    if BLOCKS > 1u { y[i + cb.y] = vec4<Stored>(v1); }
+    if BLOCKS > 2u { y[i + cb.z] = vec4<Stored>(v2); }
+    if BLOCKS > 3u { y[i + cb.w] = vec4<Stored>(v3); }
+}
+
+fn lanes(v: f32, cb: u32) -> vec4<f32> {
+    return select(vec4<f32>(0.0), vec4<f32>(v), vec4<u32>(0u, 1u, 2u, 3u) + cb * 4u < vec4<u32>(p.c));
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let c4 = (p.c + 3u) / 4u;
+    let step = (c4 + BLOCKS - 1u) / BLOCKS;
     let i = flat_id(gid, groups);
-    if i >= p.n * p.oh * p.ow * c4 { return; }
-    let cb = i % c4;
-    let column = i / c4 % p.ow * p.taps_x;
-    let row = i / (c4 * p.ow) % p.oh * p.taps_y;
-    let image = i / (c4 * p.ow * p.oh) * p.ih;
-    if rows[row].at == NONE || columns[column].at == NONE {
-        let lanes = vec4<u32>(0u, 1u, 2u, 3u) + cb * 4u;
-        y[i] = select(vec4<f32>(0.0), vec4<f32>(p.outside), lanes < vec4<u32>(p.c));
-        return;
-    }
-    if p.taps_y == 1u && p.taps_x == 1u {
-        y[i] = x[((image + rows[row].at) * p.iw + columns[column].at) * c4 + cb];
-        return;
-    }
-    var sum = vec4<f32>(0.0);
-    for (var ky = 0u; ky < p.taps_y; ky++) {
-        let ty = rows[row + ky];
-        var line = vec4<f32>(0.0);
-        for (var kx = 0u; kx < p.taps_x; kx++) {
-            let tx = columns[column + kx];
-            line += tx.weight * x[((image + ty.at) * p.iw + tx.at) * c4 + cb];
+    if i >= p.n * p.oh * p.ow * step { return; }
+    let pixel = i / step;
+    let line = pixel / p.ow;
+    let n = line / p.oh;
+    let cb = blocks(i - pixel * step, step, c4);
+    let column = (pixel - line * p.ow) * TAPS_X;
+    let row = (line - n * p.oh) * TAPS_Y;
+    let to = pixel * c4;
+    if CROPPED {
+        if rows[row].at == NONE || columns[column].at == NONE {
+            let v = p.outside;
+            store(to, lanes(v, cb.x), lanes(v, cb.y), lanes(v, cb.z), lanes(v, cb.w), cb);
+            return;
         }
-        sum += ty.weight * line;
     }
-    y[i] = sum;
+    if TAPS_Y == 1u && TAPS_X == 1u {
+        let at = vec4<u32>(((n * p.ih + rows[row].at) * p.iw + columns[column].at) * c4) + cb;
+        store(to, vec4<f32>(x[at.x]), vec4<f32>(x[at.y]), vec4<f32>(x[at.z]), vec4<f32>(x[at.w]), cb);
+        return;
+    }
+    let zero = vec4<f32>(0.0);
+    var s0 = zero; var s1 = zero; var s2 = zero; var s3 = zero;
+    for (var ky = 0u; ky < TAPS_Y; ky++) {
+        let ty = rows[row + ky];
+        let at = (n * p.ih + ty.at) * p.iw;
+        var l0 = zero; var l1 = zero; var l2 = zero; var l3 = zero;
+        for (var kx = 0u; kx < TAPS_X; kx++) {
+            let tx = columns[column + kx];
+            let i = (at + tx.at) * c4;
+            l0 += tx.weight * vec4<f32>(x[i + cb.x]);
+            if BLOCKS > 1u { l1 += tx.weight * vec4<f32>(x[i + cb.y]); }
+            if BLOCKS > 2u { l2 += tx.weight * vec4<f32>(x[i + cb.z]); }
+            if BLOCKS > 3u { l3 += tx.weight * vec4<f32>(x[i + cb.w]); }
+        }
+        s0 += ty.weight * l0; s1 += ty.weight * l1; s2 += ty.weight * l2; s3 += ty.weight * l3;
+    }
+    store(to, s0, s1, s2, s3, cb);
 }

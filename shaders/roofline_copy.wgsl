@@ -1,6 +1,6 @@
 // y[i] = x[i]: what the memory gives at most.
 //   x, y: count4 vec4s
-// One invocation: one vec4; neighbours copy neighbours.
+// One invocation: 4 vec4s, each 256 from the next, so that neighbours copy neighbours; all are loaded before any is stored.
 
 struct Params { count4: u32 }
 
@@ -8,9 +8,17 @@ struct Params { count4: u32 }
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
-    if i >= p.count4 { return; }
-    y[i] = x[i];
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let i = group_id(group, groups) * 1024u + t;
+    if i + 768u < p.count4 {
+        let v0 = x[i]; let v1 = x[i + 256u]; let v2 = x[i + 512u]; let v3 = x[i + 768u];
+        y[i] = v0; y[i + 256u] = v1; y[i + 512u] = v2; y[i + 768u] = v3;
+        return;
+    }
+    for (var k = i; k < p.count4; k += 256u) { y[k] = x[k]; }
 }

@@ -1,21 +1,32 @@
 // y[i] = activate(x[i]), any shape, either layout: both tensors are seen as vec4s.
-//   x, y: count4 vec4s; channels-last tensors have c > 0 channels in c4 vec4s, and their padding lanes stay 0
-// One invocation: one vec4.
+//   x, y: count4 vec4s; PADDED: channels-last with c channels in c4 vec4s, whose padding lanes stay 0
+// One invocation: 4 vec4s, each 256 from the next, so that neighbours take neighbours.
 
 struct Params { count4: u32, c: u32, c4: u32, act_a: f32, act_b: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+// The element type of x and y.
+alias Stored = f32;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
-    if i >= p.count4 { return; }
-    var v = activate4(x[i]);
-    if p.c > 0u {
-        let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
-        v = select(vec4<f32>(0.0), v, lanes < vec4<u32>(p.c));
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
+
+override PADDED: bool = false;
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let first = group_id(group, groups) * 1024u + t;
+    let end = min(first + 1024u, p.count4);
+    for (var i = first; i < end; i += 256u) {
+        var v = activate4(vec4<f32>(x[i]));
+        if PADDED {
+            let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
+            v = select(vec4<f32>(0.0), v, lanes < vec4<u32>(p.c));
+        }
+        y[i] = vec4<Stored>(v);
     }
-    y[i] = v;
 }

@@ -8,12 +8,11 @@ const NOTHING = Moments(0.0, Value(), Value());
 
 // The moments of a union of disjoint sets: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for
 // computing sample variances (1979).
+// An empty set changes nothing: its weight is 0. No branch, so that lanes stay together.
 fn merge(a: Moments, b: Moments) -> Moments {
-    if a.n == 0.0 { return b; }
-    if b.n == 0.0 { return a; }
     let n = a.n + b.n;
-    let gap = a.sum / a.n - b.sum / b.n;
-    return Moments(n, a.sum + b.sum, a.m2 + b.m2 + gap * gap * (a.n * (b.n / n)));
+    let gap = a.sum / max(a.n, 1.0) - b.sum / max(b.n, 1.0);
+    return Moments(n, a.sum + b.sum, a.m2 + b.m2 + gap * gap * (a.n * (b.n / max(n, 1.0))));
 }
 
 // The moments of the first n of four values, n >= 1: the mean first, then the distances from it, all from registers.

@@ -1,7 +1,21 @@
 
 // --- common/window.wgsl ---
-// How many taps of a window lie before `limit`; both `start` (of the window) and `limit` are positions in the padded
-// image, so none is negative. The taps inside the image are those from taps_before(pad) to taps_before(pad + extent).
-fn taps_before(limit: u32, start: u32, step: u32, taps: u32) -> u32 {
-    return min(taps, (max(limit, start) - start + step - 1u) / step);
+// Windows of KH x KW taps that slide over an image. INSIDE: none of them leaves it, so that nothing is tested.
+// Positions are unsigned: one above or left of the image wraps to a large number.
+
+// A row of the image to load from in place of row iy, which may lie outside; and so for columns.
+fn image_row(iy: u32) -> u32 {
+    if INSIDE { return iy; }
+    return min(iy, p.ih - 1u);
+}
+
+fn image_columns(ix: vec4<u32>) -> vec4<u32> {
+    if INSIDE { return ix; }
+    return min(ix, vec4<u32>(p.iw - 1u));
+}
+
+// Which of four taps of a row are pixels of the image.
+fn inside(iy: u32, ix: vec4<u32>) -> vec4<bool> {
+    if INSIDE { return vec4<bool>(true); }
+    return vec4<bool>(iy < p.ih) & (ix < vec4<u32>(p.iw));
 }

@@ -77,7 +77,7 @@ impl Op for Copy {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let count4 = site.inputs[0].numel() / 4;
-        let launch = Launch::flat(&roofline::COPY, count4, params!(count4));
+        let launch = Launch::stream(&roofline::COPY, count4, params!(count4));
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Alternative::row_major(site, vec![launch])])
     }

@@ -67,11 +67,13 @@ pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
 pub const EPILOGUE4: Common = common!("epilogue4");
 
-/// `taps_before`: which taps of a pooling window lie inside the image.
+/// `inside`, `image_row`, `image_columns`: which taps of a pooling window lie inside the image, and loads for those that do not.
 pub const WINDOW: Common = common!("window");
+/// `taps_before`: how many taps of a pooling window lie before a row or column.
+pub const TAPS: Common = common!("taps");
 /// `maximum`, `maximum4`: the larger of two, where a NaN beats every number.
 pub const MAXIMUM: Common = common!("maximum");
-/// `pool_term`, `pool_result`, `pool_divisor`: mean and norm of a pooling window; needs [`WINDOW`].
+/// `pool_term`, `pool_result`, `pool_divisor`: mean and norm of a pooling window; needs [`WINDOW`] and [`TAPS`].
 pub const POOL_SUM: Common = common!("pool_sum");
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling; needs [`MAXIMUM`].
 pub const POOL_BIN: Common = common!("pool_bin");
@@ -89,16 +91,18 @@ pub const ARG_REDUCE: Common = common!("arg_reduce");
 
 /// Every shared piece, for the contract test.
 pub const COMMON: &[Common] = &[
-    INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL, SOFTMAX,
-    REDUCE, ARG_REDUCE,
+    INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, TAPS, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL,
+    SOFTMAX, REDUCE, ARG_REDUCE,
 ];
 
 /// How a kernel declares the element type of its channels-last tensors and packed weights, if it can have them in f16.
 const STORED: &str = "alias Stored = ";
+/// How it declares the type that it handles such an element as by its bits, if it does: f32 where `Stored` is f16.
+const WIDE: &str = "alias Wide = ";
 
 impl Kernel {
     /// The assembled text that the device compiles, with the values of `consts` put in place. In [`Precision::F16`] the
-    /// alias `Stored` is `f16`.
+    /// alias `Stored` is `f16`, and `Wide`, if there is one, `f32`.
     pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
         let mut text = self.source.to_owned();
         let mut set = |head: &str, value: &str| {
@@ -111,6 +115,9 @@ impl Kernel {
         }
         if precision == Precision::F16 {
             set(STORED, "f16");
+            if self.source.contains(WIDE) {
+                set(WIDE, "f32");
+            }
             // On the first line, so that line numbers stay true.
             text.insert_str(0, "enable f16; ");
         }
@@ -263,6 +270,15 @@ pub fn flat_grid(invocations: usize) -> [u32; 3] {
     folded(invocations.div_ceil(FLAT_WORKGROUP))
 }
 
+/// Words of a workgroup of the kernels whose grid is [`stream_grid`].
+const STREAM_WORKGROUP: usize = 1024;
+
+/// A grid for kernels that stream over words, vec4s mostly: a workgroup of 256 invocations takes 1024 of them, each
+/// invocation 4. On a software adapter a workgroup and a group of lanes have costs that one word each would not bear.
+pub fn stream_grid(words: usize) -> [u32; 3] {
+    folded(words.div_ceil(STREAM_WORKGROUP))
+}
+
 /// A grid of at least this many workgroups, folded over y; the kernel undoes it with `group_id`.
 pub fn folded(groups: usize) -> [u32; 3] {
     let y = groups.div_ceil(65_535).max(1);
@@ -273,6 +289,10 @@ impl Launch {
     /// A launch over a [`flat_grid`].
     pub fn flat(kernel: &'static Kernel, invocations: usize, params: Params) -> Launch {
         Launch::grid(kernel, flat_grid(invocations), params)
+    }
+    /// A launch over a [`stream_grid`].
+    pub fn stream(kernel: &'static Kernel, words: usize, params: Params) -> Launch {
+        Launch::grid(kernel, stream_grid(words), params)
     }
     /// A launch over the grid given, in workgroups.
     pub fn grid(kernel: &'static Kernel, workgroups: [u32; 3], params: Params) -> Launch {

@@ -130,7 +130,8 @@ fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Opti
         Layout::ChannelsLast => (y.shape[1], y.shape[1].div_ceil(4)),
     };
     let count4 = y.bytes(layout) / 16;
-    let launch = specialised(Launch::flat(&BLOCKS, count4, params!(count4, c, c4)), site, code);
+    let launch = specialised(Launch::stream(&BLOCKS, count4, params!(count4, c, c4)), site, code);
+    let launch = launch.set("PADDED", u8::from(!c.is_multiple_of(4)));
     let launch = a.attach(launch, "A_KIND", "a_step", "a_period");
     let launch = b.attach(launch, "B_KIND", "b_step", "b_period");
     let mut way = Alternative::in_layout(site, layout, vec![launch]);

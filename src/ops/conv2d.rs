@@ -137,10 +137,12 @@ impl Conv2d {
             let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
             launches.push(Launch::grid(&SUBGROUP8, folded(groups), params.clone()).set("WIDE", u8::from(wide)));
         }
-        launches.extend(self.slide(site, s));
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-        launches.push(Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params).set("PAIR", u8::from(pair)));
+        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params).set("PAIR", u8::from(pair));
+        // Sharing a pixel between two blocks of channels saves as much as sharing it between windows (measured).
+        let slide = self.slide(site, s);
+        launches.extend(if pair { [Some(gemm), slide] } else { [slide, Some(gemm)] }.into_iter().flatten());
         launches.into_iter().map(|launch| self.channels_last(site, launch, pack(&site.inputs[1].shape))).collect()
     }
 

@@ -68,7 +68,7 @@ impl Normalization {
     /// Values of a part of a row-major slice, and parts of a slice.
     fn rows(&self) -> (usize, usize) {
         let count = self.slices.count();
-        let chunk = count.div_ceil(MOST_PARTS).next_multiple_of(1024).max(4096);
+        let chunk = count.div_ceil(MOST_PARTS).next_multiple_of(256).max(4096);
         (chunk, count.div_ceil(chunk))
     }
 
@@ -77,8 +77,8 @@ impl Normalization {
         let area: usize = x.shape[2..].iter().product();
         let (images, pixels) = if self.per_image { (x.shape[0], area) } else { (1, x.shape[0] * area) };
         let blocks = c.div_ceil(4).next_power_of_two().min(16);
-        let strip = 4 * 256 / blocks;
-        let chunk = pixels.div_ceil(MOST_PARTS / self.members).next_multiple_of(strip).max(4 * strip);
+        let strip = 4 * 64 / blocks;
+        let chunk = pixels.div_ceil(MOST_PARTS / self.members).next_multiple_of(strip).max(16 * strip);
         Pixels { images, pixels, c, blocks, chunk, parts: pixels.div_ceil(chunk) }
     }
 
@@ -137,7 +137,7 @@ impl Normalization {
                 let pixels: usize = x.shape[2..].iter().product();
                 let image_slices = if self.per_image { c / self.members } else { 0 };
                 let params = params!(n, pixels, c, image_slices, members: self.members, eps: self.eps);
-                Launch::flat(&NORMALIZE4, n * pixels * c.div_ceil(4), params)
+                Launch::flat(&NORMALIZE4, n * pixels.div_ceil(8) * c.div_ceil(4), params)
             }
         };
         let reads = [Arg::Input(0), stats[0], stats[1], weight.unwrap_or(stats[0]), bias.unwrap_or(stats[0])];

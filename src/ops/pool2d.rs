@@ -7,7 +7,7 @@
 use super::adaptive_pool2d::{AdaptivePool2d, Kind};
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_SUM, Params, WINDOW, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_SUM, Params, TAPS, WINDOW, kernel, params};
 use crate::reference::conv2d::Window;
 use crate::reference::pool2d::{self as reference, Divisor};
 use crate::reference::{TINY, UNIT, gamma};
@@ -16,9 +16,9 @@ use crate::tensor::Tensor;
 
 static MAX: Kernel = kernel!("pool2d_max", INDEX, WINDOW, MAXIMUM);
 static MAX_C4: Kernel = kernel!("pool2d_max_c4", INDEX, WINDOW, MAXIMUM);
-static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", INDEX, WINDOW);
-static SUM: Kernel = kernel!("pool2d_sum", INDEX, WINDOW, POOL_SUM);
-static SUM_C4: Kernel = kernel!("pool2d_sum_c4", INDEX, WINDOW, POOL_SUM);
+static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", INDEX, TAPS);
+static SUM: Kernel = kernel!("pool2d_sum", INDEX, WINDOW, TAPS, POOL_SUM);
+static SUM_C4: Kernel = kernel!("pool2d_sum_c4", INDEX, WINDOW, TAPS, POOL_SUM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&MAX, &MAX_C4, &MAX_INDICES, &SUM, &SUM_C4];
 
@@ -134,23 +134,32 @@ impl Pooling {
 
     fn params(&self, layout: Layout) -> Params {
         let ([n, c, ih, iw], [oh, ow]) = (self.input, self.output);
-        let Window { kernel: [kh, kw], stride: [sy, sx], padding: [py, _, px, _], dilation: [dy, dx] } = self.window;
+        let Window { stride: [sy, sx], padding: [py, _, px, _], dilation: [dy, dx], .. } = self.window;
         let params = match layout {
             Layout::RowMajor => params!(planes: n * c),
             Layout::ChannelsLast => params!(n, c),
         };
-        let fields = params!(ih, iw, oh, ow, kh, kw, sy, sx, py, px, dy, dx);
+        let fields = params!(ih, iw, oh, ow, sy, sx, py, px, dy, dx);
         Params(params.0.into_iter().chain(fields.0).collect())
     }
 
-    /// One invocation an output, or a vec4 of outputs.
+    /// Whether no window leaves the image.
+    fn is_inside(&self) -> bool {
+        let Window { kernel, stride, padding: [py, _, px, _], dilation } = self.window;
+        let last = |axis: usize| (self.output[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis];
+        [py, px] == [0, 0] && (0..2).all(|axis| last(axis) < self.input[2 + axis])
+    }
+
+    /// One invocation for 4 outputs of a row, or for a vec4 of each.
     fn launch(&self, kernel: &'static Kernel, layout: Layout, params: Params) -> Launch {
-        let ([n, c, _, _], [oh, ow]) = (self.input, self.output);
+        let ([n, c, _, _], [oh, ow], [kh, kw]) = (self.input, self.output, self.window.kernel);
         let columns = match layout {
             Layout::RowMajor => c,
             Layout::ChannelsLast => c.div_ceil(4),
         };
-        Launch::flat(kernel, n * columns * oh * ow, params).reads([Arg::Input(0)]).writes([Arg::Output(0)])
+        let launch = Launch::flat(kernel, n * columns * oh * ow.div_ceil(4), params);
+        let launch = launch.set("KH", kh as u32).set("KW", kw as u32).set("INSIDE", u8::from(self.is_inside()));
+        launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
     /// A sum over the window, `power` and `divisor` as `common/pool_sum.wgsl` has them.
@@ -158,6 +167,7 @@ impl Pooling {
         let [_, _, ih, iw] = self.input;
         let [top, bottom, left, right] = self.window.padding;
         let (fixed, [count_y0, count_y1], [count_x0, count_x1]) = match divisor {
+            Divisor::Inside | Divisor::Padded if self.is_inside() => (self.taps(), [0, 0], [0, 0]),
             Divisor::Inside => (0, [top, top + ih], [left, left + iw]),
             Divisor::Padded => (0, [0, top + ih + bottom], [0, left + iw + right]),
             Divisor::Fixed(n) => (n, [0, 0], [0, 0]),
@@ -193,9 +203,11 @@ impl MaxPool2d {
 
     fn with_indices(&self, site: &Site<'_>, pooling: &Pooling) -> Alternative {
         let [step_plane, step_y, step_x] = self.index_steps(pooling.input);
-        let params = pooling.params(Layout::RowMajor);
-        let params = params.with("step_plane", step_plane).with("step_y", step_y).with("step_x", step_x);
-        let launch = pooling.launch(&MAX_INDICES, Layout::RowMajor, params.with("lowest", f32::NEG_INFINITY));
+        let ([n, c, _, _], [oh, ow], [kh, kw]) = (pooling.input, pooling.output, pooling.window.kernel);
+        let window = pooling.params(Layout::RowMajor).0;
+        let rest = params!(kh, kw, step_plane, step_y, step_x, lowest: f32::NEG_INFINITY).0;
+        let params = Params(window.into_iter().chain(rest).collect());
+        let launch = Launch::flat(&MAX_INDICES, n * c * oh * ow, params).reads([Arg::Input(0)]);
         Alternative::row_major(site, vec![launch.writes([Arg::Output(0), Arg::Output(1)])])
     }
 }

@@ -11,8 +11,13 @@ use crate::tensor::Tensor;
 
 static RESIZE: Kernel = kernel!("resize", INDEX);
 static RESIZE_C4: Kernel = kernel!("resize_c4", INDEX);
+static REPEAT: Kernel = kernel!("resize_repeat", INDEX);
+static REPEAT_C4: Kernel = kernel!("resize_repeat_c4", INDEX);
 
-pub(super) const KERNELS: &[&Kernel] = &[&RESIZE, &RESIZE_C4];
+pub(super) const KERNELS: &[&Kernel] = &[&RESIZE, &RESIZE_C4, &REPEAT, &REPEAT_C4];
+
+/// The most copies of a pixel that one invocation makes: with more there are too few invocations.
+const MAX_COPIES: usize = 16;
 
 /// The most taps an output may have along an axis: antialiasing needs that many when it shrinks much.
 const MAX_TAPS: usize = 1 << 12;
@@ -81,16 +86,60 @@ impl Resize2d {
         resize(x.f32s(), x.shape()[0] * x.shape()[1], &self.axes(x.shape()), outside, weigh)
     }
 
-    fn launch(&self, x: &[usize], layout: Layout) -> Launch {
+    /// Every way in this layout, best first.
+    fn launches_in(&self, x: &[usize], layout: Layout) -> Vec<Launch> {
+        self.repeat(x, layout).into_iter().chain([self.taps(x, layout)]).collect()
+    }
+
+    /// Copies of whole pixels, if that is all there is to do.
+    fn repeat(&self, x: &[usize], layout: Layout) -> Option<Launch> {
+        let [ry, rx] = [self.size[0] / x[2], self.size[1] / x[3]];
+        let repeats = |(axis, factor): (&Axis, usize)| {
+            axis.outputs == axis.inputs * factor
+                && (0..axis.outputs).all(|o| axis.taps(o).is_some_and(|taps| taps[0].at == o / factor))
+        };
+        if ry * rx > MAX_COPIES || !matches!(self.mode, ResizeMode::Nearest(_)) {
+            return None;
+        }
+        if !self.axes(x).iter().zip([ry, rx]).all(repeats) {
+            return None;
+        }
+        let (n, c, ih, iw) = (x[0], x[1], x[2], x[3]);
+        let launch = match layout {
+            Layout::RowMajor if !iw.is_multiple_of(4) => return None,
+            Layout::RowMajor => {
+                let (rows, iw4) = (n * c * ih, iw / 4);
+                Launch::flat(&REPEAT, rows * iw4, params!(rows, iw4))
+            }
+            Layout::ChannelsLast => {
+                let (rows, c4) = (n * ih, c.div_ceil(4));
+                Launch::flat(&REPEAT_C4, rows * iw * c4, params!(rows, iw, c4))
+            }
+        };
+        let launch = launch.set("RY", ry as u32).set("RX", rx as u32);
+        Some(launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]))
+    }
+
+    /// Sums over the taps, which are tables.
+    fn taps(&self, x: &[usize], layout: Layout) -> Launch {
         let axes = self.axes(x);
         let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.size);
-        let [taps_y, taps_x] = axes.map(|a| a.tap_count());
-        let fields = params!(ih, iw, oh, ow, taps_y, taps_x, outside: self.outside());
+        let fields = params!(ih, iw, oh, ow, outside: self.outside());
+        let blocks = c.div_ceil(4).clamp(1, 4);
         let (kernel, head, invocations) = match layout {
-            Layout::RowMajor => (&RESIZE, params!(planes: n * c), n * c * oh * ow),
-            Layout::ChannelsLast => (&RESIZE_C4, params!(n, c), n * c.div_ceil(4) * oh * ow),
+            Layout::RowMajor => (&RESIZE, params!(planes: n * c), (n * c).div_ceil(4)),
+            Layout::ChannelsLast => (&RESIZE_C4, params!(n, c), n * c.div_ceil(4).div_ceil(blocks)),
         };
-        Launch::flat(kernel, invocations, Params(head.0.into_iter().chain(fields.0).collect()))
+        let params = Params(head.0.into_iter().chain(fields.0).collect());
+        let mut launch = Launch::flat(kernel, invocations * oh * ow, params);
+        if layout == Layout::ChannelsLast {
+            launch = launch.set("BLOCKS", blocks as u32);
+        }
+        let cropped = axes.iter().any(|a| (0..a.outputs).any(|o| a.taps(o).is_none()));
+        launch
+            .set("TAPS_Y", axes[0].tap_count() as u32)
+            .set("TAPS_X", axes[1].tap_count() as u32)
+            .set("CROPPED", u8::from(cropped))
             .tables(axes.map(|a| table(&a)))
             .reads([Arg::Input(0), Arg::Table(0), Arg::Table(1)])
             .writes([Arg::Output(0)])
@@ -159,7 +208,14 @@ impl Op for Resize2d {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let x = &site.inputs[0].shape;
-        Ok(Alternative::in_both_layouts(site, |layout| vec![self.launch(x, layout)]))
+        let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
+        if site.is_channels_last(0) {
+            layouts.reverse();
+        }
+        let ways = |layout| {
+            self.launches_in(x, layout).into_iter().map(move |l| Alternative::in_layout(site, layout, vec![l]))
+        };
+        Ok(layouts.into_iter().flat_map(ways).collect())
     }
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         let [ky, kx] = self.axes(&inputs[0].shape).map(|a| a.tap_count());

@@ -42,8 +42,9 @@ impl Op for Unary {
         };
         let count4 = desc.bytes(layout) / 16;
         let (act, act_a, act_b) = self.0.code();
-        let launch = Launch::flat(&UNARY, count4, params!(count4, c, c4, act_a, act_b))
+        let launch = Launch::stream(&UNARY, count4, params!(count4, c, c4, act_a, act_b))
             .set("ACT", act)
+            .set("PADDED", u8::from(!c.is_multiple_of(4)))
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
         Ok(vec![Alternative::in_layout(site, layout, vec![launch])])

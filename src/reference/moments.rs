@@ -91,9 +91,10 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
 ///
 /// Set sizes are exact below 2^24, above they round too: H more in k and c.
 impl Moments {
-    /// H: strips of one invocation and the additions in them, 8 levels of a tree, 16 parts, 6 levels.
+    /// H: 16 strips of one invocation (more where a part has more than 256 pixels: at most 1024 parts share the slice, and
+    /// an invocation takes every 16th pixel at the least); 3 additions in a strip, 6 levels of a tree, 16 parts, 6 levels.
     fn height(&self) -> usize {
-        self.count.min(35 + (self.count >> 16))
+        self.count.min(47 + (self.count >> 14))
     }
     fn size_roundings(&self) -> usize {
         if self.count < 1 << 24 { 0 } else { self.height() }

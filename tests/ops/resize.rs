@@ -36,6 +36,32 @@ fn nearest_is_exact() {
     }
 }
 
+/// Whole factors have kernels of their own; widths that are and are not a multiple of four.
+#[test]
+fn pixels_are_repeated() {
+    let mut rng = Rng(3);
+    for ([ih, iw], [ry, rx]) in
+        [([3, 8], [3, 2]), ([5, 4], [1, 3]), ([2, 12], [4, 4]), ([3, 5], [2, 5]), ([4, 8], [2, 1])]
+    {
+        let mode = ResizeMode::Nearest(Rounding::Floor);
+        let op = Resize2d::new([ih * ry, iw * rx], mode, Coordinates::TorchNearest);
+        check(op.clone(), &[rng.integers(&[2, 5, ih, iw])], true);
+        check_channels_last(op, [2, 5, ih, iw]);
+    }
+}
+
+/// More channels than one invocation takes, not divided by as many.
+#[test]
+fn channels_share_their_taps() {
+    let mut rng = Rng(4);
+    for c in [6, 9, 37] {
+        for mode in [ResizeMode::Linear, ResizeMode::Nearest(Rounding::Floor)] {
+            let op = Resize2d::new([5, 9], mode, Coordinates::HalfPixel);
+            check(op, &[rng.tensor(&[2, c, 3, 7])], false);
+        }
+    }
+}
+
 /// Doubling has weights of quarters, so integers stay exact.
 #[test]
 fn doubled_integers_are_exact() {

@@ -21,7 +21,7 @@ use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use convgpu::ops::prelu::Prelu;
 use convgpu::ops::reduce::{self, ArgReduce, Extreme, Reduce};
-use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode};
+use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use convgpu::ops::select::Where;
 use convgpu::ops::softmax::Softmax;
 use convgpu::ops::split::Split;
@@ -89,8 +89,10 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(PixelUnshuffle { factor: 2, order: Order::DepthFirst }, &[&[2, 5, 8, 6]]),
         node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
         node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
+        node(Resize2d::new([14, 16], ResizeMode::Nearest(Rounding::Floor), Coordinates::Asymmetric), &[&[2, 5, 7, 8]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),
         node(Binary(BinaryKind::Add), &[&[2, 5, 7, 6], &[5, 1, 1]]),
+        node(Binary(BinaryKind::Mul), &[&[2, 5, 7, 6], &[2, 5, 1, 1]]),
         node(Binary(BinaryKind::Pow), &[&[3, 1, 5], &[2, 1]]),
         node(Prelu, &[&[2, 5, 7, 6], &[5]]),
         node_of(Where, vec![Desc::new([3, 1], DType::Bool), Desc::f32([5]), Desc::f32([])]),

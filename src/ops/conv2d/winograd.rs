@@ -8,8 +8,11 @@ use crate::reference::{TINY, gamma};
 use crate::shape::Layout;
 use crate::tensor::Tensor;
 
+/// Rows and columns of a transformed tile.
+const SIZE: usize = TILE + 2;
+
 /// Products of matrices that the element-wise products of all tiles and channels amount to.
-const MATRICES: usize = (TILE + 2) * (TILE + 2);
+const MATRICES: usize = SIZE * SIZE;
 
 impl Conv2d {
     /// Needs a 3x3 window of stride 1, not dilated, one group, and tensors between the stages that the device can bind.
@@ -32,17 +35,17 @@ impl Conv2d {
         let scratch = vec![MATRICES * tiles * ic4 * 16, MATRICES * tiles * oc4 * 16];
         let [py, _, px, _] = self.padding;
         let (_, act_a, act_b) = site.epilogue.activation.code();
-        let weight = Launch::flat(&WINOGRAD_WEIGHT, ic4 * oc4 * 4, params!(oc, ic))
+        let weight = Launch::flat(&WINOGRAD_WEIGHT, ic4 * oc4 * 4, params!(oc, ic, size: SIZE))
             .reads([Arg::Input(1)])
             .writes([Arg::Prepared(0)]);
-        let input = Launch::flat(&WINOGRAD_INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px))
+        let input = Launch::flat(&WINOGRAD_INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px, size: SIZE))
             .reads([Arg::Input(0)])
             .writes([Arg::Scratch(0)]);
         let product = gemm::launch(site.caps, [MATRICES, tiles, ic, oc], &Epilogue::NONE, 1)
             .reads([Arg::Scratch(0), Arg::Prepared(0)])
             .writes([Arg::Scratch(1)]);
         let product = Epilogue::NONE.attach(product, None, Arg::Prepared(0));
-        let params = params!(n, oh, ow, oc, oc4, th, tw, slopes: self.slopes(site), act_a, act_b);
+        let params = params!(n, oh, ow, oc, oc4, th, tw, size: SIZE, slopes: self.slopes(site), act_a, act_b);
         let output =
             Launch::flat(&WINOGRAD_OUTPUT, tiles * oc4, params).reads([Arg::Scratch(1)]).writes([Arg::Output(0)]);
         let output = site.epilogue.attach(output, self.bias(site), Arg::Scratch(1));
