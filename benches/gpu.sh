@@ -4,8 +4,11 @@
 #   cargo build --release && strip target/release/convgpu        on a machine that builds
 #   benches/gpu.sh [MODEL.onnx ...]                               on the machine with the GPU
 #
-# CONVGPU  the binary, target/release/convgpu if not set        DEVICE   its --device, auto if not set
+# CONVGPU  the binary, target/release/convgpu if not set        DEVICE   its --device, auto if not set: a discrete GPU comes first
 # OUT      where the tables and their JSON go, target/gpu       SECONDS_EACH  of every kernel on every layer, 0.2
+# LAYERS   files of layers, benches/layers*.json if not set     TESTS    the operator tests, built: run on the device first
+#          (cargo test --test ops --no-run names the file; strip it to take it along)
+# WGPU_BACKEND and WGPU_ADAPTER_NAME narrow the choice of an adapter, VK_DRIVER_FILES says where a Vulkan driver is.
 # Every result is checked against the CPU reference before it is timed; the exit status is 1 if one was wrong.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +16,7 @@ convgpu=${CONVGPU:-target/release/convgpu}
 device=${DEVICE:-auto}
 out=${OUT:-target/gpu}
 seconds=${SECONDS_EACH:-0.2}
+layers=${LAYERS:-benches/layers.json benches/layers-batched.json}
 failures=0
 
 if [ ! -x "$convgpu" ]; then
@@ -34,10 +38,19 @@ step() {
     fi
 }
 
+ops() { "$convgpu" bench --ops --seconds "$seconds" --device "$device" "$@"; }
+
 step devices "$convgpu" devices
 if [ "$device" = auto ] && "$convgpu" devices --json 2>/dev/null | grep -q '"default": "cpu"'; then
     echo "no GPU adapter: is there a Vulkan driver, and libvulkan.so.1?" >&2
     exit 1
+fi
+
+# Whether the best adapter has f16, if it is the one.
+half=$([ "$device" = auto ] && "$convgpu" devices --json 2>/dev/null | sed -n '/"devices"/,/}/p' | grep '"f16": true')
+
+if [ -n "${TESTS:-}" ]; then
+    step tests env CONVGPU_TEST_DEVICE="$device" CARGO_MANIFEST_DIR="$PWD" "$TESTS"
 fi
 
 for model in tests/models/*.onnx "$@"; do
@@ -46,15 +59,24 @@ for model in tests/models/*.onnx "$@"; do
     step "bench-$name" "$convgpu" bench "$model" --profile --seconds 1 --device "$device"
 done
 
-ops() { "$convgpu" bench --ops --seconds "$seconds" --device "$device" "$@"; }
-step ops ops
-step ops-batched ops --layers benches/layers-batched.json
-step ops-json ops --chosen --json >/dev/null
+# Of benches/layers.json, and the memory-bound operators.
+[ -n "${LAYERS:-}" ] || step ops ops
+for file in $layers; do
+    name=$(basename "$file" .json)
+    # The same with the shader translator's bounds checks: what they cost.
+    step "$name-checked" env CONVGPU_CHECKED=1 "$convgpu" bench --ops --chosen --layers "$file" --seconds "$seconds" --device "$device"
+    [ "$file" = benches/layers.json ] || step "$name" ops --layers "$file"
+    step "$name-json" ops --layers "$file" --chosen --json >/dev/null
+    if [ -n "$half" ]; then
+        step "$name-f16" ops --layers "$file" --precision f16
+    fi
+done
 
 if python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    for layers in layers layers-batched; do
-        step "torch-$layers" python3 benches/peers/run.py --convgpu "$convgpu" --device "$device" \
-            --engines convgpu,torch --layers "benches/$layers.json" --rounds 2 --seconds 0.1 --json "$out/torch-$layers.json"
+    for file in $layers; do
+        name=$(basename "$file" .json)
+        step "torch-$name" python3 benches/peers/run.py --convgpu "$convgpu" --device "$device" \
+            --engines convgpu,torch --layers "$file" --rounds 2 --seconds 0.1 --json "$out/torch-$name.json"
     done
 else
     printf '\n== torch: not compared, python3 has no torch with a CUDA device\n'

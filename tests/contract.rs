@@ -149,8 +149,8 @@ fn classes() -> Vec<Caps> {
 
 /// More alternatives than any operator has, in every precision that a device has.
 fn ways(caps: &Caps) -> Vec<(usize, Precision)> {
-    let wide = (0..8).map(|k| (k, Precision::F32));
-    let half = (0..16).map(|k| (k, Precision::F16)).filter(|_| caps.f16);
+    let wide = (0..16).map(|k| (k, Precision::F32));
+    let half = (0..32).map(|k| (k, Precision::F16)).filter(|_| caps.f16);
     wide.chain(half).collect()
 }
 

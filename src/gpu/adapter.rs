@@ -77,6 +77,11 @@ fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, features: wgpu::Feat
             subgroup_size: (features.contains(wgpu::Features::SUBGROUP) && fixed).then_some(info.subgroup_min_size),
             f16: features.contains(wgpu::Features::SHADER_F16),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            compute_units: match info.device_type {
+                wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu => 128,
+                wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Other => 16,
+                wgpu::DeviceType::Cpu => 4,
+            },
             software,
         },
     }

@@ -17,6 +17,9 @@ pub struct Caps {
     pub f16: bool,
     /// Whether the device can time its own passes.
     pub timestamps: bool,
+    /// Compute units (multiprocessors, cores), each with its own workgroup memory. No API tells how many there are: an
+    /// assumption by the kind of adapter, rather too many, since a unit without work costs more than one with small tiles.
+    pub compute_units: u32,
     /// A software adapter: lanes are SIMD lanes of a CPU, workgroup memory is no faster than any other.
     pub software: bool,
 }
@@ -32,6 +35,7 @@ impl Caps {
             subgroup_size: None,
             f16: false,
             timestamps: false,
+            compute_units: 16,
             software: false,
         }
     }

@@ -89,10 +89,13 @@ pub const REDUCE: Common = common!("reduce");
 /// `beats`: which of two values an index of the extreme prefers.
 pub const ARG_REDUCE: Common = common!("arg_reduce");
 
+/// `place`, `tile`, `store_tile`: products of matrices by tiles in workgroup memory.
+pub const TILED: Common = common!("tiled");
+
 /// Every shared piece, for the contract test.
 pub const COMMON: &[Common] = &[
     INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, TAPS, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL,
-    SOFTMAX, REDUCE, ARG_REDUCE,
+    SOFTMAX, REDUCE, ARG_REDUCE, TILED,
 ];
 
 /// How a kernel declares the element type of its channels-last tensors and packed weights, if it can have them in f16.
@@ -332,6 +335,14 @@ impl Launch {
     pub fn set_const(mut self, name: &'static str, value: u32) -> Launch {
         self.consts.push((name, value));
         self
+    }
+    /// The kernel for tables, with the values of its consts: `gemm_tiled(16,16,8,2)`.
+    pub fn title(&self) -> String {
+        let values: Vec<_> = self.consts.iter().map(|(_, value)| value.to_string()).collect();
+        match &values[..] {
+            [] => self.kernel.name.to_owned(),
+            _ => format!("{}({})", self.kernel.name, values.join(",")),
+        }
     }
     /// Refuses what no device takes: a parameter of more than 32 bits, a grid that is too large.
     pub(crate) fn check(&self) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `conv2d`: two-dimensional cross-correlation.
 
 mod gemm;
+mod tiled;
 mod winograd;
 
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
@@ -274,10 +275,13 @@ impl Op for Conv2d {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
         let direct = self.direct(site, &s);
-        let mut products = self.products(site, &s);
-        let at = if self.winograd_pays(site, &s) { 0 } else { products.len() };
-        products.splice(at..at, self.winograd(site, &s));
-        Ok(self.depthwise(site, &s).into_iter().chain(products).chain([direct]).collect())
+        let (products, tiled) = (self.products(site, &s), self.tiled(site, &s));
+        // On hardware workgroup memory wins, unless there are many pixels of fewer channels than a tile has.
+        let tiles_first = !site.caps.software && (s.oc / self.groups > 8 || s.n * s.oh * s.ow <= 4);
+        let mut ways = if tiles_first { [tiled, products] } else { [products, tiled] }.concat();
+        let at = if self.winograd_pays(site, &s) { 0 } else { ways.len() };
+        ways.splice(at..at, self.winograd(site, &s));
+        Ok(self.depthwise(site, &s).into_iter().chain(ways).chain([direct]).collect())
     }
 
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {

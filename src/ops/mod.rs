@@ -46,6 +46,7 @@ pub mod softmax;
 pub mod split;
 mod strided;
 pub mod tile;
+mod tiled;
 pub mod unary;
 mod window;
 
@@ -183,7 +184,7 @@ impl Alternative {
     }
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
-        let names = self.run.iter().map(|l| l.kernel.name).collect::<Vec<_>>().join(" + ");
+        let names = self.run.iter().map(Launch::title).collect::<Vec<_>>().join(" + ");
         match self.precision {
             Precision::F32 => names,
             Precision::F16 => format!("{names} in f16"),
@@ -256,6 +257,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         select::KERNELS,
         softmax::KERNELS,
         strided::KERNELS,
+        tiled::KERNELS,
         unary::KERNELS,
         crate::gpu::roofline::KERNELS,
     ]

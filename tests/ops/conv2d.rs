@@ -96,6 +96,29 @@ fn wide_tiles_are_exact() {
     }
 }
 
+/// More than one tile of every shape, all of them cut off; groups of more than a tile; an inner dimension that is split.
+#[test]
+fn workgroup_tiles_are_exact() {
+    let mut rng = Rng(5);
+    for (n, ic, oc, ih, iw, groups) in
+        [(1, 10, 139, 14, 11, 1), (2, 24, 72, 7, 9, 2), (1, 260, 6, 5, 4, 1), (3, 128, 40, 4, 3, 2)]
+    {
+        let op = Conv2d { stride: [1, 1], padding: [1, 0, 1, 2], dilation: [1, 2], groups };
+        let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic / groups, 3, 2]));
+        check(op, &[x, w, rng.integers(&[oc])], true);
+    }
+}
+
+/// Products of matrices as they lie: many rows, one row, an inner dimension that is split.
+#[test]
+fn one_tap_is_exact() {
+    let mut rng = Rng(6);
+    for (n, ic, oc, ih, iw) in [(2, 22, 139, 9, 8), (1, 700, 35, 1, 1), (3, 130, 9, 1, 2)] {
+        let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic, 1, 1]));
+        check(Conv2d::default(), &[x, w, rng.integers(&[oc])], true);
+    }
+}
+
 /// Images off the tiles of 4 outputs on every side, one tile and many, every band of the products.
 #[test]
 fn winograd_within_bounds() {

@@ -1,11 +1,13 @@
 //! Winograd's algorithm F(4x4, 3x3) for 3x3 convolutions of stride 1: a quarter of the multiplications.
 
 use super::{Conv2d, Sizes, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gemm};
+use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch, params};
+use crate::ops::tiled::{LAUNCH, MOVE, Product};
 use crate::ops::{Algorithm, Alternative, Epilogue, Site};
 use crate::reference::winograd::{TILE, Transform, winograd};
 use crate::reference::{TINY, gamma};
-use crate::shape::Layout;
+use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
 
 /// Rows and columns of a transformed tile.
@@ -16,11 +18,11 @@ const MATRICES: usize = SIZE * SIZE;
 
 impl Conv2d {
     /// Needs a 3x3 window of stride 1, not dilated, one group, and tensors between the stages that the device can bind.
-    pub(super) fn winograd(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+    pub(super) fn winograd(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
         let plain = self.stride == [1, 1] && self.dilation == [1, 1] && self.groups == 1;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         if !plain || site.inputs[1].shape[2..] != [3, 3] || n * ic * oc == 0 {
-            return None;
+            return vec![];
         }
         let (ic4, oc4, th, tw) = (ic.div_ceil(4), oc.div_ceil(4), oh.div_ceil(TILE), ow.div_ceil(TILE));
         let tiles = n * th * tw;
@@ -29,7 +31,7 @@ impl Conv2d {
             sizes.into_iter().fold(1, u64::saturating_mul) <= site.caps.max_binding_bytes
         };
         if !(fits(ic4, oc4, 64) && fits(tiles, ic4, 16) && fits(tiles, oc4, 16)) {
-            return None;
+            return vec![];
         }
         let prepared = vec![MATRICES * ic4 * oc4 * 64];
         let scratch = vec![MATRICES * tiles * ic4 * 16, MATRICES * tiles * oc4 * 16];
@@ -41,33 +43,32 @@ impl Conv2d {
         let input = Launch::flat(&WINOGRAD_INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px, size: SIZE))
             .reads([Arg::Input(0)])
             .writes([Arg::Scratch(0)]);
-        let product = gemm::launch(site.caps, [MATRICES, tiles, ic, oc], &Epilogue::NONE, 1)
-            .reads([Arg::Scratch(0), Arg::Prepared(0)])
-            .writes([Arg::Scratch(1)]);
-        let product = Epilogue::NONE.attach(product, None, Arg::Prepared(0));
         let params = params!(n, oh, ow, oc, oc4, th, tw, size: SIZE, slopes: self.slopes(site), act_a, act_b);
         let output =
             Launch::flat(&WINOGRAD_OUTPUT, tiles * oc4, params).reads([Arg::Scratch(1)]).writes([Arg::Output(0)]);
         let output = site.epilogue.attach(output, self.bias(site), Arg::Scratch(1));
-        let run = vec![input, product, output];
-        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
-        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
-        (out.prepared, out.scratch, out.prepare) = (prepared, scratch, vec![weight]);
-        out.algorithm = Algorithm::Winograd;
-        Some(out)
+        let way = |product: Launch| {
+            let product = product.reads([Arg::Scratch(0), Arg::Prepared(0)]).writes([Arg::Scratch(1)]);
+            let product = Epilogue::NONE.attach(product, None, Arg::Prepared(0));
+            let run = vec![input.clone(), product, output.clone()];
+            let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
+            out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+            (out.prepared, out.scratch, out.prepare) = (prepared.clone(), scratch.clone(), vec![weight.clone()]);
+            out.algorithm = Algorithm::Winograd;
+            out
+        };
+        gemm::launches(site.caps, [MATRICES, tiles, ic, oc], &Epilogue::NONE, 1).map(way).into()
     }
 
-    /// Whether it is the fastest way: the transforms are small beside the products, and the products beside two more
-    /// dispatches (measured on lavapipe). Its tensors are f32: where f16 is asked for, they would have to be converted.
+    /// Whether it is the fastest way. On software adapters: where the transforms are small beside the products, and the
+    /// products beside two more dispatches (measured on lavapipe). On hardware: where the costs of `ops::tiled` say so.
+    /// Its tensors are f32: where f16 is asked for, they would have to be converted.
     pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
         let saved = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
-        let wide = site.precision == crate::shape::Precision::F32;
-        wide && site.caps.software
-            && site.constant[1]
-            && s.ic >= 32
-            && s.oc >= 32
-            && s.oh * s.ow >= 64
-            && saved >= 1 << 20
+        let large = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= 64 && saved >= 1 << 20;
+        let wide = site.precision == Precision::F32;
+        let wins = || site.caps.software || winograd_cost(site.caps, s) < direct_cost(site.caps, s);
+        wide && site.constant[1] && large && wins()
     }
 
     /// Winograd's algorithm of absolute values times gamma_k. A factor of |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A|
@@ -83,4 +84,18 @@ impl Conv2d {
         let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
         sums.into_iter().enumerate().map(|(i, sum)| ((sum + bias(i)) * scale + TINY) as f32).collect()
     }
+}
+
+fn direct_cost(caps: &Caps, s: &Sizes) -> f64 {
+    let (blocks, steps) = (s.oc.div_ceil(4), 9 * s.ic.div_ceil(4));
+    Product { matrices: 1, rows: s.n * s.oh * s.ow, blocks, steps }.choices(caps)[0].cost
+}
+
+/// Of the products, of two more launches, and of what the transforms read and write.
+fn winograd_cost(caps: &Caps, s: &Sizes) -> f64 {
+    let tiles = s.n * s.oh.div_ceil(TILE) * s.ow.div_ceil(TILE);
+    let (blocks, steps) = (s.oc.div_ceil(4), s.ic.div_ceil(4));
+    let products = Product { matrices: MATRICES, rows: tiles, blocks, steps }.unsplit(caps)[0].cost;
+    let moved = s.n * (s.ic * s.ih * s.iw + s.oc * s.oh * s.ow) + MATRICES * tiles * (s.ic + s.oc);
+    products + 2.0 * LAUNCH + MOVE * moved as f64 / f64::from(caps.compute_units)
 }

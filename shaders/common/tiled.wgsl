@@ -1,0 +1,161 @@
+
+// --- common/tiled.wgsl ---
+// Sums of x[row, k] w[k, column] by tiles in workgroup memory. The inner dimension k is counted in blocks of 4 values, columns in
+// blocks of 4; a workgroup takes 4 blocks of k at a time.
+// A workgroup: ROW_LANES x COLUMN_LANES invocations, TILE_ROWS rows x TILE_BLOCKS blocks. An invocation: ROWS (4 or 8) rows,
+// ROW_LANES apart, x BLOCKS (1 or 2) blocks, COLUMN_LANES apart, in registers; it has the next 4 blocks of k on their way
+// from memory while it works on these. Every value of x that is loaded is used 4 TILE_BLOCKS times, every w TILE_ROWS times.
+//
+// The kernel declares the consts ROW_LANES (8 or 16), COLUMN_LANES, ROWS, BLOCKS, set by ops::tiled. COLUMN_LANES / ROWS and
+//   ROW_LANES / (4 BLOCKS) are 1, 2 or 4, so that an invocation loads 4, 2 or 1 vec4 of x, of w;
+// its params hold matrices, rows, blocks (of a matrix), steps (blocks of k), share (of steps, a split's; a multiple of 4), splits;
+// and it says where values are, rows and blocks beyond the last included:
+//   alias Row; row_at(at, r)        where row r begins
+//   alias Step; step_at(k), onward(s)  where block k of the inner dimension lies in every row, and the fourth block after it
+//   load_x(row, step), load_w(at, k, column)    4 values along k; along columns, 4 block + j for the j-th of block k
+//   store(at, row, block, sums)
+// A split's sums go to memory of their own and are added in order by split_k_sum.wgsl: the same bits every run.
+
+const INVOCATIONS = ROW_LANES * COLUMN_LANES;
+const TILE_ROWS = ROW_LANES * ROWS;
+const TILE_BLOCKS = COLUMN_LANES * BLOCKS;
+const X_LOADS = 4u * TILE_ROWS / INVOCATIONS;
+const W_LOADS = 16u * TILE_BLOCKS / INVOCATIONS;
+
+// Row r of block k at k TILE_ROWS + (r ^ 2k): eight lanes that store 4 blocks of 2 rows, or read one block of 8 rows, then
+// meet different banks of the memory.
+var<workgroup> xs: array<vec4<f32>, 4u * TILE_ROWS>;
+// Column j of block b of block k at 4 (k TILE_BLOCKS + b) + j.
+var<workgroup> ws: array<vec4<f32>, 16u * TILE_BLOCKS>;
+
+// What a workgroup computes: which split of which matrix, its first row and block, its blocks of k.
+struct Place { split: u32, matrix: u32, row: u32, block: u32, begin: u32, end: u32 }
+
+// The place of workgroup g, or a split beyond the last.
+fn place(g: u32) -> Place {
+    let columns = (p.blocks + TILE_BLOCKS - 1u) / TILE_BLOCKS;
+    let bands = (p.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let band = g / columns;
+    let matrix = band / bands;
+    let split = matrix / p.matrices;
+    let begin = split * p.share;
+    return Place(split, matrix % p.matrices, band % bands * TILE_ROWS, g % columns * TILE_BLOCKS, begin, min(begin + p.share, p.steps));
+}
+
+// Column i of a matrix: four columns' sums for row i. `a` is of the invocation's first four rows and first block, `b` of
+// its second block, `c` and `d` of its other four rows.
+struct Sums { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }
+
+struct Rows { a: Row, b: Row, c: Row, d: Row }
+
+// Columns: what an invocation loads.
+struct Loads { x: mat4x4<f32>, w: mat4x4<f32> }
+
+fn rows_of(at: Place, lane: u32) -> Rows {
+    let r = at.row + lane / 4u;
+    return Rows(row_at(at, r), row_at(at, r + INVOCATIONS / 4u), row_at(at, r + INVOCATIONS / 2u), row_at(at, r + 3u * INVOCATIONS / 4u));
+}
+
+fn weight(at: Place, k: u32, i: u32) -> vec4<f32> {
+    let block = k + i / (4u * TILE_BLOCKS);
+    if block >= at.end { return vec4<f32>(0.0); }
+    return load_w(at, block, 4u * at.block + i % (4u * TILE_BLOCKS));
+}
+
+// The invocation's part of blocks k to k + 3; blocks beyond the last are 0.
+fn fetch(at: Place, rows: Rows, k: u32, s: Step, lane: u32) -> Loads {
+    var v: Loads;
+    if k + lane % 4u < at.end {
+        v.x[0] = load_x(rows.a, s);
+        if X_LOADS > 1u { v.x[1] = load_x(rows.b, s); }
+        if X_LOADS > 2u { v.x[2] = load_x(rows.c, s); v.x[3] = load_x(rows.d, s); }
+    }
+    v.w[0] = weight(at, k, lane);
+    if W_LOADS > 1u { v.w[1] = weight(at, k, lane + INVOCATIONS); }
+    if W_LOADS > 2u { v.w[2] = weight(at, k, lane + 2u * INVOCATIONS); v.w[3] = weight(at, k, lane + 3u * INVOCATIONS); }
+    return v;
+}
+
+fn put(v: Loads, lane: u32) {
+    let k = lane % 4u;
+    let i = k * TILE_ROWS + ((lane / 4u) ^ (2u * k));
+    xs[i] = v.x[0];
+    if X_LOADS > 1u { xs[i + INVOCATIONS / 4u] = v.x[1]; }
+    if X_LOADS > 2u { xs[i + INVOCATIONS / 2u] = v.x[2]; xs[i + 3u * INVOCATIONS / 4u] = v.x[3]; }
+    ws[lane] = v.w[0];
+    if W_LOADS > 1u { ws[lane + INVOCATIONS] = v.w[1]; }
+    if W_LOADS > 2u { ws[lane + 2u * INVOCATIONS] = v.w[2]; ws[lane + 3u * INVOCATIONS] = v.w[3]; }
+}
+
+// One fused multiply-add a term: the sum comes first.
+fn terms(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
+    return sum + x.x * w[0] + x.y * w[1] + x.z * w[2] + x.w * w[3];
+}
+
+fn products(sums: mat4x4<f32>, x: mat4x4<f32>, w: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(terms(sums[0], x[0], w), terms(sums[1], x[1], w), terms(sums[2], x[2], w), terms(sums[3], x[3], w));
+}
+
+fn four_rows(i: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(xs[i], xs[i + ROW_LANES], xs[i + 2u * ROW_LANES], xs[i + 3u * ROW_LANES]);
+}
+
+fn block_of(i: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(ws[i], ws[i + 1u], ws[i + 2u], ws[i + 3u]);
+}
+
+fn tile(at: Place, lane: u32) -> Sums {
+    var sums: Sums;
+    var next: Loads;
+    let rows = rows_of(at, lane);
+    var s = step_at(at.begin + lane % 4u);
+    // A turn works on the blocks before k.
+    for (var k = at.begin; k < at.end + 4u; k += 4u) {
+        if k < at.end { next = fetch(at, rows, k, s, lane); }
+        s = onward(s);
+        if k > at.begin { sums = step_of(sums, lane); }
+        workgroupBarrier();
+        put(next, lane);
+        workgroupBarrier();
+    }
+    return sums;
+}
+
+// The terms of the four blocks of k in workgroup memory.
+fn step_of(before: Sums, lane: u32) -> Sums {
+    var sums = before;
+    for (var j = 0u; j < 4u; j++) {
+        let first = j * TILE_ROWS + ((lane % ROW_LANES) ^ (2u * j));
+        let block = 4u * (j * TILE_BLOCKS + lane / ROW_LANES);
+        let x = four_rows(first);
+        let w = block_of(block);
+        sums.a = products(sums.a, x, w);
+        if BLOCKS > 1u { sums.b = products(sums.b, x, block_of(block + 4u * COLUMN_LANES)); }
+        if ROWS > 4u {
+            let y = four_rows(first + 4u * ROW_LANES);
+            sums.c = products(sums.c, y, w);
+            if BLOCKS > 1u { sums.d = products(sums.d, y, block_of(block + 4u * COLUMN_LANES)); }
+        }
+    }
+    return sums;
+}
+
+// Row i of four.
+fn one_of(rows: mat4x4<f32>, i: u32) -> vec4<f32> {
+    return select(select(rows[0], rows[1], i == 1u), select(rows[2], rows[3], i == 3u), i > 1u);
+}
+
+// A loop, so that the kernel's epilogue is compiled once and not for every vec4 that an invocation has.
+fn store_tile(at: Place, lane: u32, sums: Sums) {
+    for (var i = 0u; i < ROWS * BLOCKS; i++) {
+        let r = at.row + lane % ROW_LANES + i % ROWS * ROW_LANES;
+        let block = at.block + lane / ROW_LANES + i / ROWS * COLUMN_LANES;
+        var v = one_of(sums.a, i % 4u);
+        if ROWS > 4u && i % ROWS >= 4u { v = one_of(sums.c, i % 4u); }
+        if BLOCKS > 1u && i >= ROWS {
+            v = one_of(sums.b, i % 4u);
+            if ROWS > 4u && i % ROWS >= 4u { v = one_of(sums.d, i % 4u); }
+        }
+        if r < p.rows && block < p.blocks { store(at, r, block, v); }
+    }
+}

@@ -1,0 +1,62 @@
+// Products of matrices by tiles in workgroup memory, for hardware. Formula and operands as in gemm.wgsl; with SPLIT,
+// y: [splits, matrices, rows, oc4], sums without the epilogue.
+// A workgroup and an invocation: see common/tiled.wgsl.
+// Over gemm.wgsl: a value is loaded from memory once a workgroup, not once an invocation.
+
+struct Params {
+    oc: u32, matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32, slopes: u32, act_a: f32, act_b: f32,
+}
+
+// The element type of a, y, the residual and the packed weights.
+alias Stored = f32;
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
+@group(0) @binding(5) var<storage, read> slope: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+
+const ROW_LANES = 8u;
+const COLUMN_LANES = 8u;
+const ROWS = 4u;
+const BLOCKS = 1u;
+override SPLIT: bool = false;
+
+// The index of a row's first block; the block.
+alias Row = u32;
+alias Step = u32;
+
+fn row_at(at: Place, r: u32) -> Row {
+    return (at.matrix * p.rows + min(r, p.rows - 1u)) * p.steps;
+}
+
+fn step_at(k: u32) -> Step {
+    return k;
+}
+
+fn onward(s: Step) -> Step {
+    return s + 4u;
+}
+
+fn load_x(r: Row, s: Step) -> vec4<f32> {
+    return vec4<f32>(a[r + s]);
+}
+
+fn load_w(at: Place, k: u32, column: u32) -> vec4<f32> {
+    if column >= 4u * p.blocks { return vec4<f32>(0.0); }
+    return vec4<f32>(w[4u * (at.matrix * p.steps + k) * p.blocks + column]);
+}
+
+fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {
+    let i = (at.matrix * p.rows + r) * p.blocks + block;
+    if SPLIT { y[at.split * p.matrices * p.rows * p.blocks + i] = vec4<Stored>(v); } else { y[i] = vec4<Stored>(finish4(v, block, i)); }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = place(group_id(group, groups));
+    if at.split >= p.splits { return; }
+    store_tile(at, lane, tile(at, lane));
+}

@@ -1,0 +1,77 @@
+// A few rows times a matrix, then the epilogue: y[row, oc] = sum over ic of a[row, ic] w[ic, oc], up to 4 rows. Operands as in gemm.wgsl.
+// A workgroup: 2 blocks of columns, the inner dimension spread over 32 slices of 8 invocations that read 128 bytes in a row.
+// An invocation: one column of every 32nd block of w, for every row; then the sums of all slices are added in a fixed tree.
+// Over gemm_tiled.wgsl: as many workgroups as blocks of columns, whatever the number of rows, and all that is loaded is used.
+
+struct Params { rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32 }
+
+// The element type of a, y, the residual and the packed weights.
+alias Stored = f32;
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
+@group(0) @binding(5) var<storage, read> slope: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+
+// Column j of a mat4x4: the sums of row j.
+var<workgroup> sums: array<mat4x4<f32>, 256>;
+
+// 0 beyond the last row or block: loads without a branch, so that several are on their way at a time.
+fn load_a(row: u32, c: u32, j: u32) -> f32 {
+    let v = f32(a[min(row, p.rows - 1u) * p.ic4 + min(c, p.ic4 - 1u)][j]);
+    return select(0.0, v, row < p.rows && c < p.ic4);
+}
+
+fn load_w(c: u32, column: u32) -> vec4<f32> {
+    let v = vec4<f32>(w[4u * min(c, p.ic4 - 1u) * p.oc4 + column]);
+    return select(vec4<f32>(0.0), v, c < p.ic4);
+}
+
+// The sums with the terms of column j of block c of w.
+fn terms(sum: mat4x4<f32>, c: u32, j: u32, v: vec4<f32>) -> mat4x4<f32> {
+    var t = sum;
+    t[0] += load_a(0u, c, j) * v;
+    if p.rows > 1u {
+        t[1] += load_a(1u, c, j) * v;
+        t[2] += load_a(2u, c, j) * v;
+        t[3] += load_a(3u, c, j) * v;
+    }
+    return t;
+}
+
+fn store(row: u32, ob: u32, v: vec4<f32>) {
+    if row >= p.rows || ob >= p.oc4 { return; }
+    let i = row * p.oc4 + ob;
+    y[i] = vec4<Stored>(finish4(v, ob, i));
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let first = 2u * group_id(group, groups);
+    if first >= p.oc4 { return; }
+    // Lane = 8 slice + 4 block + column; a block beyond the last repeats it.
+    let j = lane % 4u;
+    let ob = min(first + lane / 4u % 2u, p.oc4 - 1u);
+    var sum: mat4x4<f32>;
+    for (var c = lane / 8u; c < p.ic4; c += 128u) {
+        let v0 = load_w(c, 4u * ob + j);
+        let v1 = load_w(c + 32u, 4u * ob + j);
+        let v2 = load_w(c + 64u, 4u * ob + j);
+        let v3 = load_w(c + 96u, 4u * ob + j);
+        sum = terms(terms(terms(terms(sum, c, j, v0), c + 32u, j, v1), c + 64u, j, v2), c + 96u, j, v3);
+    }
+    sums[lane] = sum;
+    workgroupBarrier();
+    // Halves of the slices, then the columns of a block.
+    for (var half = 128u; half >= 8u; half /= 2u) {
+        if lane < half { sums[lane] = sums[lane] + sums[lane + half]; }
+        workgroupBarrier();
+    }
+    if j != 0u || lane >= 8u { return; }
+    let all = sums[lane] + sums[lane + 1u] + (sums[lane + 2u] + sums[lane + 3u]);
+    let block = first + lane / 4u;
+    store(0u, block, all[0]); store(1u, block, all[1]); store(2u, block, all[2]); store(3u, block, all[3]);
+}

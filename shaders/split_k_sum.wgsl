@@ -1,0 +1,22 @@
+// The end of a product whose inner dimension was split: y[i] = epilogue(parts[0, i] + parts[1, i] + .. ), in this order, so that
+// the result is the same every run.
+//   parts: [splits, rows, oc4] of vec4      y, residual: [rows, oc4] of vec4, channels-last
+// One invocation: one vec4 of y.
+
+struct Params { count: u32, splits: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> parts: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> slope: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    if i >= p.count { return; }
+    var sum = parts[i];
+    for (var s = 1u; s < p.splits; s++) { sum += parts[s * p.count + i]; }
+    y[i] = finish4(sum, i % p.oc4, i);
+}

@@ -1,0 +1,115 @@
+//! Convolutions by tiles in workgroup memory, for hardware.
+
+use super::{Conv2d, Sizes, pack};
+use crate::gpu::kernel::{Arg, Launch, folded, params};
+use crate::ops::tiled::{self, Choice, Product};
+use crate::ops::{Alternative, Site};
+use crate::shape::{Layout, Precision};
+
+impl Conv2d {
+    /// Every kernel for hardware, best first. They need whole blocks of four channels in every group.
+    pub(super) fn tiled(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
+        let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
+        if self.groups > 1 && !(icg.is_multiple_of(4) && ocg.is_multiple_of(4)) {
+            return vec![];
+        }
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let (icg4, blocks) = (icg.div_ceil(4), ocg.div_ceil(4));
+        let product = Product { matrices: self.groups, rows: n * oh * ow, blocks, steps: kh * kw * icg4 };
+        // A window of one tap that moves by one over an image without padding: rows of pixels as they lie.
+        let plain = self.groups == 1 && [kh, kw, sy, sx] == [1; 4] && self.padding == [0; 4];
+        let (kernel, own) = match plain {
+            true => (&tiled::GEMM, params!(oc)),
+            false => (
+                &tiled::CONV2D,
+                params!(
+                    ih, iw, ic4: ic.div_ceil(4), icg4, oh, ow, oc, oc4: oc.div_ceil(4), kw, sy, sx, py, px, dy, dx
+                ),
+            ),
+        };
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let end = params!(slopes: self.slopes(site), act_a, act_b);
+        // What splits leave behind is f32, what this node stores is not.
+        let choices = match site.precision {
+            Precision::F32 => product.choices(site.caps),
+            Precision::F16 => product.unsplit(site.caps),
+        };
+        let launch = |c: &Choice| c.launch(kernel, &product, own.clone(), end.clone());
+        let tiles = choices.iter().map(|c| self.with_tiles(site, s, &product, c, launch(c)));
+        let vector = (plain && product.rows <= 4).then(|| self.vector(site, &product, oc));
+        vector.into_iter().chain(tiles).collect()
+    }
+
+    /// Four rows at most.
+    fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Alternative {
+        let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let params = params!(rows, ic4, oc, oc4, slopes: self.slopes(site), act_a, act_b);
+        let launch = Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params);
+        self.channels_last(site, launch, pack(&site.inputs[1].shape))
+    }
+
+    /// The alternative of a choice whose launch lacks its bindings.
+    fn with_tiles(
+        &self,
+        site: &Site<'_>,
+        s: &Sizes,
+        product: &Product,
+        choice: &Choice,
+        launch: Launch,
+    ) -> Alternative {
+        let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
+        let (run, scratch) = choice.run(product, launch, site.epilogue, self.bias(site), (s.oc, self.slopes(site)));
+        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
+        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+        let (packing, bytes) = pack(&site.inputs[1].shape);
+        out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
+        (out.prepared, out.scratch) = (vec![bytes], scratch);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::caps::Caps;
+    use crate::ops::{Epilogue, Op};
+    use crate::shape::Desc;
+
+    /// The kernels that a discrete GPU runs first.
+    fn first(op: &Conv2d, x: [usize; 4], w: [usize; 4]) -> String {
+        let inputs = [Desc::f32(x), Desc::f32(w)];
+        let outputs = op.outputs(&inputs).unwrap();
+        let caps = Caps { compute_units: 128, subgroup_size: Some(32), ..Caps::webgpu_default() };
+        let (layouts, constant) = ([Layout::RowMajor; 2], [false, true]);
+        let epilogue = &Epilogue::NONE;
+        let site = Site {
+            inputs: &inputs,
+            outputs: &outputs,
+            layouts: &layouts,
+            constant: &constant,
+            epilogue,
+            precision: Precision::F32,
+            caps: &caps,
+        };
+        let names = |l: &Launch| l.kernel.name;
+        op.launches(&site).unwrap().remove(0).run.iter().map(names).collect::<Vec<_>>().join(" + ")
+    }
+
+    #[test]
+    fn hardware_takes_tiles_by_shape() {
+        let padded = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        let halved = Conv2d { stride: [2, 2], ..padded.clone() };
+        let winograd = "conv2d_winograd_input + gemm_tiled + conv2d_winograd_output";
+        assert_eq!(first(&padded, [32, 128, 56, 56], [128, 128, 3, 3]), winograd);
+        assert_eq!(first(&halved, [32, 128, 56, 56], [128, 128, 3, 3]), "conv2d_tiled");
+        assert_eq!(first(&halved, [1, 512, 14, 14], [512, 512, 3, 3]), "conv2d_tiled + split_k_sum");
+        assert_eq!(first(&Conv2d::default(), [8, 64, 56, 56], [256, 64, 1, 1]), "gemm_tiled");
+        assert_eq!(first(&Conv2d::default(), [1, 512, 1, 1], [1000, 512, 1, 1]), "gemv");
+        assert!(!first(&padded, [1, 32, 224, 224], [3, 32, 3, 3]).contains("tiled"));
+        let depthwise = Conv2d { groups: 64, ..padded };
+        assert_eq!(first(&depthwise, [1, 64, 56, 56], [64, 1, 3, 3]), "conv2d_depthwise");
+    }
+}

@@ -1,0 +1,224 @@
+//! Products of matrices by tiles in workgroup memory, for hardware: the shapes of tiles, and which one fits a product.
+
+use super::Epilogue;
+use crate::gpu::caps::Caps;
+use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE4, INDEX, Kernel, Launch, Params, TILED, folded, kernel, params};
+
+/// A convolution's implicit product.
+pub(super) static CONV2D: Kernel = kernel!("conv2d_tiled", INDEX, ACTIVATION, EPILOGUE4, TILED);
+/// Batches of products.
+pub(super) static GEMM: Kernel = kernel!("gemm_tiled", INDEX, ACTIVATION, EPILOGUE4, TILED);
+/// A few rows times a matrix.
+pub(super) static GEMV: Kernel = kernel!("gemv", INDEX, ACTIVATION, EPILOGUE4);
+static SUM: Kernel = kernel!("split_k_sum", INDEX, ACTIVATION, EPILOGUE4);
+
+pub(super) const KERNELS: &[&Kernel] = &[&CONV2D, &GEMM, &GEMV, &SUM];
+
+/// A shape of tile: what `shaders/common/tiled.wgsl` calls `ROW_LANES`, `COLUMN_LANES`, `ROWS` and `BLOCKS`.
+#[derive(Debug, PartialEq)]
+struct Tile {
+    lanes: [usize; 2],
+    own: [usize; 2],
+    /// Multiply-adds a second on a compute unit that is full, relative to the best tile's (estimated from the loads
+    /// that a multiply-add needs).
+    speed: f64,
+}
+
+/// Every shape, as rows x columns.
+const TILES: [Tile; 5] = [
+    Tile { lanes: [16, 16], own: [8, 2], speed: 1.0 }, // 128 x 128
+    Tile { lanes: [8, 8], own: [8, 2], speed: 0.9 },   // 64 x 64
+    Tile { lanes: [16, 8], own: [8, 1], speed: 0.7 },  // 128 x 32: few channels
+    Tile { lanes: [8, 16], own: [4, 2], speed: 0.7 },  // 32 x 128: few pixels
+    Tile { lanes: [8, 8], own: [4, 1], speed: 0.6 },   // 32 x 32
+];
+
+/// Numbers of splits that are weighed.
+const SPLITS: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
+/// The fewest blocks of the inner dimension that a split is worth.
+const SHARE: usize = 16;
+/// Invocations that keep a compute unit half busy: with n of them it reaches n / (n + this) of its speed.
+const HALF_BUSY: f64 = 64.0;
+/// What another launch costs, in multiply-adds of a compute unit: about 5 us.
+pub(super) const LAUNCH: f64 = 1e6;
+/// What moving a number to memory or back costs, in multiply-adds.
+pub(super) const MOVE: f64 = 32.0;
+
+/// `matrices` products of `rows` by `blocks` of 4 columns, the inner dimension `steps` blocks of 4.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product {
+    pub matrices: usize,
+    pub rows: usize,
+    pub blocks: usize,
+    pub steps: usize,
+}
+
+/// A way to compute a [`Product`]: a tile, and the steps of a split.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Choice {
+    tile: &'static Tile,
+    share: usize,
+    /// How many workgroups add up a tile's sums.
+    pub splits: usize,
+    /// The time it takes, in multiply-adds of a compute unit.
+    pub cost: f64,
+}
+
+impl Product {
+    /// Every apt shape of tile with the best number of splits for it, best first; splits only where
+    /// tiles of 64 x 64 would not give every compute unit two workgroups. The order depends on sizes and on `caps.compute_units` alone. Partial sums take no more memory than a binding.
+    pub fn choices(&self, caps: &Caps) -> Vec<Choice> {
+        self.ordered(caps, &SPLITS)
+    }
+
+    /// The same without splits.
+    pub fn unsplit(&self, caps: &Caps) -> Vec<Choice> {
+        self.ordered(caps, &[1])
+    }
+
+    fn ordered(&self, caps: &Caps, splits: &[usize]) -> Vec<Choice> {
+        let units = caps.compute_units as usize;
+        let fits = |c: &Choice| c.splits == 1 || self.parts(c.splits) as u64 <= caps.max_binding_bytes;
+        let splits = if self.groups(&TILES[1], 1) < 2 * units { splits } else { &[1] };
+        // Along either axis, a tile is at most twice as large as it need be.
+        let apt = |t: &&Tile| t.rows() < 2 * self.rows.max(32) && t.blocks() < 2 * self.blocks.max(8);
+        let mut out: Vec<Choice> = TILES
+            .iter()
+            .filter(apt)
+            .filter_map(|tile| {
+                let choices = splits.iter().map(|&n| self.choice(tile, n, units));
+                choices.filter(fits).min_by(|a, b| a.cost.total_cmp(&b.cost))
+            })
+            .collect();
+        out.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        out
+    }
+
+    /// The time of a compute unit that has the most workgroups, in multiply-adds: those of its tiles, which take longer
+    /// the fewer invocations it has; then another launch that adds the splits.
+    fn choice(&self, tile: &'static Tile, splits: usize, units: usize) -> Choice {
+        let most = (self.steps / SHARE).clamp(1, splits);
+        let share = self.steps.div_ceil(most).next_multiple_of(4).max(4);
+        let splits = self.steps.div_ceil(share).max(1);
+        let groups = self.groups(tile, splits).div_ceil(units) as f64;
+        let [outputs, own] = [tile.rows() * tile.blocks(), tile.own[0] * tile.own[1]].map(|n| 4.0 * n as f64);
+        let products = (groups * outputs + HALF_BUSY * own) * 4.0 * share as f64 / tile.speed;
+        let numbers = (self.matrices * self.rows * self.blocks) as f64 * 4.0 * (splits + 1) as f64;
+        let sum = if splits > 1 { LAUNCH + MOVE * numbers / units as f64 } else { 0.0 };
+        Choice { tile, share, splits, cost: products + sum }
+    }
+
+    fn groups(&self, tile: &Tile, splits: usize) -> usize {
+        self.matrices * self.rows.div_ceil(tile.rows()) * self.blocks.div_ceil(tile.blocks()) * splits
+    }
+
+    /// Bytes of the partial sums of so many splits.
+    fn parts(&self, splits: usize) -> usize {
+        [splits, self.matrices, self.rows, self.blocks, 16].into_iter().fold(1, usize::saturating_mul)
+    }
+}
+
+impl Tile {
+    fn rows(&self) -> usize {
+        self.lanes[0] * self.own[0]
+    }
+    fn blocks(&self) -> usize {
+        self.lanes[1] * self.own[1]
+    }
+}
+
+impl Choice {
+    /// The launch of a kernel over `common/tiled.wgsl`, without its bindings. `params` come before the product's own,
+    /// the epilogue's after them.
+    pub fn launch(&self, kernel: &'static Kernel, product: &Product, params: Params, epilogue: Params) -> Launch {
+        let Product { matrices, rows, blocks, steps } = *product;
+        let own = params!(matrices, rows, blocks, steps, share: self.share, splits: self.splits);
+        let params = Params([params.0, own.0, epilogue.0].concat());
+        let [row_lanes, column_lanes, own_rows, own_blocks] =
+            [self.tile.lanes[0], self.tile.lanes[1], self.tile.own[0], self.tile.own[1]].map(|n| n as u32);
+        Launch::grid(kernel, folded(product.groups(self.tile, self.splits)), params)
+            .set_const("ROW_LANES", row_lanes)
+            .set_const("COLUMN_LANES", column_lanes)
+            .set_const("ROWS", own_rows)
+            .set_const("BLOCKS", own_blocks)
+            .set("SPLIT", u8::from(self.splits > 1))
+    }
+
+    /// The launches of a product, given the first without the epilogue's bindings, and the bytes of its scratch. Split, the
+    /// parts are added in order by another launch, which applies the epilogue to `oc` columns.
+    pub fn run(
+        &self,
+        product: &Product,
+        launch: Launch,
+        epilogue: &Epilogue,
+        bias: Option<Arg>,
+        (oc, slopes): (usize, usize),
+    ) -> (Vec<Launch>, Vec<usize>) {
+        let stand_in = launch.reads[1];
+        if self.splits == 1 {
+            return (vec![epilogue.attach(launch.writes([Arg::Output(0)]), bias, stand_in)], vec![]);
+        }
+        let parts = Epilogue::NONE.attach(launch.writes([Arg::Scratch(0)]), None, stand_in);
+        let oc4 = product.matrices * product.blocks;
+        let count = product.rows * oc4;
+        let (_, act_a, act_b) = epilogue.activation.code();
+        let params = params!(count, splits: self.splits, oc, oc4, slopes, act_a, act_b);
+        let sum = Launch::flat(&SUM, count, params).reads([Arg::Scratch(0)]).writes([Arg::Output(0)]);
+        (vec![parts, epilogue.attach(sum, bias, Arg::Scratch(0))], vec![product.parts(self.splits)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discrete() -> Caps {
+        Caps { compute_units: 128, ..Caps::webgpu_default() }
+    }
+
+    fn best(matrices: usize, rows: usize, columns: usize, inner: usize) -> ([usize; 2], usize) {
+        let product = Product { matrices, rows, blocks: columns / 4, steps: inner / 4 };
+        let choice = product.choices(&discrete()).remove(0);
+        ([choice.tile.rows(), 4 * choice.tile.blocks()], choice.splits)
+    }
+
+    #[test]
+    fn the_largest_tile_that_keeps_every_unit_busy_is_taken_then_splits() {
+        assert_eq!(best(1, 100_352, 256, 1152), ([128, 128], 1));
+        assert_eq!(best(1, 25_088, 64, 576), ([64, 64], 1));
+        assert_eq!(best(1, 100_352, 32, 288), ([128, 32], 1));
+        assert_eq!(best(1, 3_136, 64, 64), ([32, 32], 1));
+        assert_eq!(best(36, 784, 256, 256), ([128, 128], 1));
+        let (tile, splits) = best(1, 49, 512, 4608);
+        assert!(tile == [64, 64] && splits > 4, "{tile:?} {splits}");
+        let (tile, splits) = best(1, 16, 4096, 4096);
+        assert!(tile == [32, 128] && splits > 1, "{tile:?} {splits}");
+    }
+
+    #[test]
+    fn splits_cover_the_inner_dimension_once_and_fit_a_binding() {
+        for (rows, blocks, steps) in [(1, 1, 1), (49, 128, 1152), (7, 9, 100), (5000, 300, 67), (0, 4, 4), (3, 2, 0)] {
+            let caps = Caps { max_binding_bytes: 1 << 20, ..discrete() };
+            let product = Product { matrices: 1, rows, blocks, steps };
+            let choices = product.choices(&caps);
+            assert!(choices.iter().any(|c| c.tile.rows() == 32), "{choices:?}");
+            for c in &choices {
+                assert!(c.share.is_multiple_of(4) && c.share * c.splits >= steps, "{c:?}");
+                assert!(c.splits == 1 || c.share * (c.splits - 1) < steps, "{c:?}");
+                assert!(c.splits == 1 || product.parts(c.splits) <= 1 << 20, "{c:?}");
+            }
+        }
+    }
+
+    /// What `shaders/common/tiled.wgsl` asks of a shape, within WebGPU's default limits.
+    #[test]
+    fn every_shape_of_tile_is_one_that_the_shader_can_do() {
+        for t in &TILES {
+            let ([row_lanes, column_lanes], [rows, blocks]) = (t.lanes, t.own);
+            assert!([1, 2, 4].map(|n| n * rows).contains(&column_lanes), "{t:?}");
+            assert!([1, 2, 4].map(|n| 4 * n * blocks).contains(&row_lanes) && row_lanes.is_multiple_of(8), "{t:?}");
+            assert!([4, 8].contains(&rows) && [1, 2].contains(&blocks), "{t:?}");
+            assert!(row_lanes * column_lanes <= 256 && (4 * t.rows() + 16 * t.blocks()) * 16 <= 16 << 10, "{t:?}");
+        }
+    }
+}
