@@ -76,6 +76,42 @@ fn bind(model: &Model, shape: [usize; 4]) -> Result<convgpu::Graph, Error> {
     model.graph(&[Given { name: "x", desc: Desc::f32(shape), value: None }])
 }
 
+/// x: [1, 1, 1, 3] to a width of 5. Output o lies at (o + 0.5) 3/5: 0.3 0.9 1.5 2.1 2.7.
+#[test]
+fn nearest_pixels_as_older_tensorflow_has_them() {
+    let string = |name: &str, s: &str| AttributeProto {
+        name: text(name),
+        s: Some(s.as_bytes().to_vec().into()),
+        r#type: Some(3),
+        ..Default::default()
+    };
+    for (mode, expected) in [("floor", [0.0, 0.0, 1.0, 2.0, 2.0]), ("ceil", [1.0, 1.0, 2.0, 2.0, 2.0])] {
+        let attributes = vec![
+            string("coordinate_transformation_mode", "tf_half_pixel_for_nn"),
+            string("mode", "nearest"),
+            string("nearest_mode", mode),
+        ];
+        let resize = node("Resize", &["x", "", "", "sizes"], &["y"], attributes);
+        let mut graph = graph(vec![resize], vec![integers("sizes", &[4], &[1, 1, 1, 5])]);
+        graph.input = vec![value("x", data_type::FLOAT, &[1, 1, 1, 3])];
+        let mut proto = model(graph);
+        proto.opset_import[0].version = Some(12);
+        let session = Model::from_bytes(&proto.encode_to_vec()).unwrap().compile(&Device::cpu()).unwrap();
+        let x = Tensor::new([1, 1, 1, 3], vec![0.0, 1.0, 2.0]).unwrap();
+        assert_eq!(session.run(&[("x", &x)]).unwrap().first().as_f32().unwrap(), expected);
+    }
+}
+
+/// The number of parts is the file's; a list of that many is not made.
+#[test]
+fn a_split_into_more_parts_than_outputs() {
+    let split = node("Split", &["x"], &["y"], vec![int("num_outputs", 1 << 30)]);
+    let model = Model::from_bytes(&model(graph(vec![split], vec![])).encode_to_vec()).unwrap();
+    let given = Given { name: "x", desc: Desc::f32([1, 2, 1 << 27, 3]), value: None };
+    let e = model.graph(&[given]).unwrap_err();
+    assert!(e.to_string().contains("1073741824 parts for 1 outputs"), "{e}");
+}
+
 #[test]
 fn shape_arithmetic_vanishes() {
     let nodes = vec![

@@ -6,6 +6,7 @@
 mod case;
 mod layers;
 mod memory_bound;
+mod products;
 mod race;
 mod report;
 mod roofline;
@@ -16,6 +17,7 @@ mod tuning_file;
 pub use case::Case;
 pub use layers::{DEFAULT_LAYERS, Kind, Layer};
 pub use memory_bound::memory_bound;
+pub use products::products;
 pub use race::{Contestant, Effort, race};
 pub use report::{CaseReport, Measured, Report, measure};
 pub use roofline::{Ceilings, Copy, FmaChain};

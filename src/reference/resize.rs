@@ -51,7 +51,8 @@ pub enum Coordinates {
     },
     /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`].
     TorchNearest,
-    /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it; goes with [`Rounding::Floor`].
+    /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it, with [`Rounding::Floor`], and ONNX's
+    /// `tf_half_pixel_for_nn` with any.
     TorchNearestExact,
 }
 

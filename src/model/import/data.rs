@@ -51,7 +51,7 @@ impl Import<'_> {
         }
         let n = checked_numel(shape)?;
         match x.known() {
-            Some(one) if one.numel() == 1 && x.rank() <= shape.len() && self.afford(n) => {
+            Some(one) if one.numel() == 1 && x.rank() <= shape.len() && self.affords_room(n) => {
                 Ok(filled(one, shape, n).into())
             }
             _ => self.apply(Expand { shape: shape.to_vec() }, &[x]),
@@ -131,13 +131,16 @@ fn split(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let axis = node.axis(0, x.rank())?;
     let extent = x.shape()[axis];
-    let sizes = match node.ints_or_host("split", 1)? {
-        Some(sizes) => counts("split", &sizes)?,
-        None => equal_parts(extent, node.count("num_outputs", node.outputs())?, node.opset)?,
-    };
-    if sizes.len() != node.outputs() {
-        return Err(Error::shape(format!("{} parts for {} outputs", sizes.len(), node.outputs())));
+    let given = node.ints_or_host("split", 1)?;
+    let parts = given.as_ref().map_or(node.count("num_outputs", node.outputs())?, Vec::len);
+    // Before a list of that length is made: the file may say any number.
+    if parts != node.outputs() {
+        return Err(Error::shape(format!("{parts} parts for {} outputs", node.outputs())));
     }
+    let sizes = match given {
+        Some(sizes) => counts("split", &sizes)?,
+        None => equal_parts(extent, parts, node.opset)?,
+    };
     import.apply_all(Split { axis, sizes }, &[x])
 }
 
@@ -234,7 +237,7 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         return Err(Error::argument(format!("Range from {start} to {limit} in steps of {delta} does not end")));
     }
     let n = checked_numel(&[steps.max(0.0) as usize])?;
-    if !import.afford(n) {
+    if !import.affords_room(n) {
         return Err(Error::unsupported(format!("Range of {n} elements")));
     }
     let at = |k: usize| start + k as f64 * delta;

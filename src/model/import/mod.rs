@@ -38,6 +38,10 @@ use operators::{Operator, table};
 /// floats, so that a network whose weights are filled in by `ConstantOfShape` (as large as vgg19) still has known weights.
 const FOLDED_ELEMENTS: usize = 1 << 28;
 
+/// Elements that computing the known results of one model may read and make, beyond a few for each that it holds
+/// itself: a second of the reference's time.
+const HANDLED_ELEMENTS: usize = 1 << 24;
+
 /// Floating-point operations that computing a known result here may take, beyond a few an element.
 const FOLDED_FLOPS: u64 = 1 << 24;
 
@@ -103,14 +107,17 @@ pub(crate) struct Import<'m> {
     /// Constants already in the graph, by the address of their elements (which the graph keeps alive) and shape.
     constants: HashMap<(usize, Vec<usize>), ValueId>,
     /// Elements that known results may still take.
-    budget: usize,
+    room: usize,
+    /// Elements that computing them may still read and make.
+    work: usize,
 }
 
 /// The network that `model` is for these inputs.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let names = model.constants.iter().map(|(name, t)| (address(t), name.as_str())).collect();
-    let budget = FOLDED_ELEMENTS + 4 * model.parameters();
-    let mut import = Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), budget };
+    let held = model.parameters();
+    let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
+    let mut import = Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), room, work };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
@@ -231,14 +238,17 @@ impl Import<'_> {
         let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
         let handled = made + inputs.iter().map(Tensor::numel).sum::<usize>();
         let little_work = op.flops(&descs, &outputs) <= FOLDED_FLOPS.max(4 * handled as u64);
-        Ok(little_work && (op.is_view() || self.afford(made)))
+        Ok(little_work && (op.is_view() || self.affords_work(handled) && self.affords_room(made)))
     }
 
-    /// Takes so many elements out of the budget for known results, if it has them.
-    pub fn afford(&mut self, elements: usize) -> bool {
-        let rest = self.budget.checked_sub(elements);
-        self.budget = rest.unwrap_or(self.budget);
-        rest.is_some()
+    /// Takes so many elements out of the room for known results, if it has them.
+    pub fn affords_room(&mut self, elements: usize) -> bool {
+        take(&mut self.room, elements)
+    }
+
+    /// Takes so many elements out of those that may be read and made, if there are as many.
+    fn affords_work(&mut self, elements: usize) -> bool {
+        take(&mut self.work, elements)
     }
 
     /// The value in the graph.
@@ -265,6 +275,13 @@ impl Import<'_> {
         checked_numel(shape)?;
         self.apply(Reshape { shape: shape.to_vec() }, &[x])
     }
+}
+
+/// Takes an amount off what is left, if there is as much.
+fn take(left: &mut usize, amount: usize) -> bool {
+    let rest = left.checked_sub(amount);
+    *left = rest.unwrap_or(*left);
+    rest.is_some()
 }
 
 /// The number of elements.

@@ -147,6 +147,7 @@ fn coordinates(node: &NodeView) -> Result<Coordinates> {
         "half_pixel_symmetric" => Coordinates::HalfPixelSymmetric,
         "pytorch_half_pixel" => Coordinates::PytorchHalfPixel,
         "asymmetric" => Coordinates::Asymmetric,
+        "tf_half_pixel_for_nn" => Coordinates::TorchNearestExact,
         "align_corners" => Coordinates::AlignCorners,
         "tf_crop_and_resize" => {
             let extrapolation_value = node.float("extrapolation_value", 0.0)?;

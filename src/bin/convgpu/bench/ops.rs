@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use convgpu::bench::{Case, CaseReport, DEFAULT_LAYERS, Effort, Layer, Measured, Report, measure, memory_bound};
+use convgpu::bench::{
+    Case, CaseReport, DEFAULT_LAYERS, Effort, Layer, Measured, Report, measure, memory_bound, products,
+};
 use convgpu::{Device, Error};
 use serde_json::{Value, json};
 
@@ -28,6 +30,7 @@ pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
         cases.push((layer.case()?.stored_in(args.precision), false));
     }
     if args.layers.is_none() {
+        cases.extend(products()?.into_iter().map(|c| (c.stored_in(args.precision), false)));
         cases.extend(memory_bound(images)?.into_iter().map(|c| (c.stored_in(args.precision), true)));
     }
     if let Some(part) = &args.only {
