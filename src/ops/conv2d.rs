@@ -6,7 +6,7 @@ mod winograd;
 
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, folded, kernel, params};
+use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, ROWS8, folded, kernel, params};
 pub use crate::reference::conv2d::Window;
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
@@ -21,7 +21,7 @@ static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOG
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
 static BATCH_GEMM: Kernel = kernel!("gemm", INDEX, ACTIVATION, EPILOGUE4);
-static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
+static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
 static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
 static WINOGRAD_INPUT: Kernel = kernel!("conv2d_winograd_input", INDEX);
 static WINOGRAD_OUTPUT: Kernel = kernel!("conv2d_winograd_output", INDEX, ACTIVATION, EPILOGUE4);
@@ -133,7 +133,9 @@ impl Conv2d {
         let mut launches = vec![];
         // A subgroup spans 8 blocks of channels, all of one group.
         let whole = self.groups == 1 || ocg4.is_multiple_of(8);
-        if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
+        if let Some(plain) = self.plain(site, s) {
+            launches.push(plain);
+        } else if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
             let wide = pixels > 16;
             let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
             launches.push(Launch::grid(&SUBGROUP8, folded(groups), params.clone()).set("WIDE", u8::from(wide)));

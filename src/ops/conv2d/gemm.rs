@@ -1,9 +1,10 @@
 //! Batches of matrix products: the middle of Winograd's algorithm.
 
-use super::{BATCH_GEMM, BATCH_SUBGROUP8};
+use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d, Sizes};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{Launch, folded, params};
-use crate::ops::Epilogue;
+use crate::gpu::kernel::{Launch, params};
+use crate::ops::rows8::Rows8;
+use crate::ops::{Epilogue, Site};
 use crate::ops::tiled::{self, Product};
 
 /// The launches, best first, of `batch` products `[rows, ic] x [ic, oc]`, without their bindings: a, packed w, the epilogue's, y.
@@ -21,15 +22,29 @@ pub(super) fn launches(
     if caps.software { [own, tiled] } else { [tiled, own] }
 }
 
+impl Conv2d {
+    /// Rows of pixels as they lie, times a matrix: a window of one tap that moves by one over an image without padding. For
+    /// subgroups of 8; without its bindings.
+    pub(super) fn plain(&self, site: &Site<'_>, s: &Sizes) -> Option<Launch> {
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let [sy, sx] = self.stride;
+        if self.groups > 1 || [kh, kw, sy, sx] != [1; 4] || self.padding != [0; 4] {
+            return None;
+        }
+        let (rows, ic4, oc4) = (s.n * s.oh * s.ow, s.ic.div_ceil(4), s.oc.div_ceil(4));
+        let (_, act_a, act_b) = site.epilogue.activation.code();
+        let params = params!(batch: 1u32, rows, ic4, oc: s.oc, oc4, slopes: self.slopes(site), act_a, act_b);
+        Some(Rows8::new(site.caps, rows, oc4)?.launch(&BATCH_SUBGROUP8, 1, params))
+    }
+}
+
 /// Without workgroup memory.
 fn by_registers(caps: &Caps, [batch, rows, ic, oc]: [usize; 4], epilogue: &Epilogue, slopes: usize) -> Launch {
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
     let (_, act_a, act_b) = epilogue.activation.code();
     let params = params!(batch, rows, ic4, oc, oc4, slopes, act_a, act_b);
-    if caps.subgroup_size == Some(8) && caps.software && oc4 > 2 {
-        let band = if rows >= 24 { 32 } else { rows.next_multiple_of(8).min(16) };
-        let groups = batch * rows.div_ceil(band) * oc4.div_ceil(8);
-        return Launch::grid(&BATCH_SUBGROUP8, folded(groups), params).set("ROWS", band as f64);
+    if let Some(tile) = Rows8::new(caps, rows, oc4) {
+        return tile.launch(&BATCH_SUBGROUP8, batch, params);
     }
     let pair = oc4 > 1;
     let columns = if pair { oc4.div_ceil(2) } else { oc4 };
