@@ -3,7 +3,7 @@
 // Neighbours take neighbouring rows, so that their columns of w stay in the cache.
 // Over gemm.wgsl: a load costs one lane's time instead of eight, and no value is loaded twice in a subgroup.
 
-struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
 // The element type of a, y, the residual and the packed weights.
 alias Stored = f32;
@@ -31,8 +31,8 @@ fn block(matrix: u32, c: u32, ob: u32) -> mat4x4<f32> {
 
 fn store(matrix: u32, row: u32, ob: u32, v: vec4<f32>) {
     if row >= p.rows || ob >= p.oc4 { return; }
-    let i = (matrix * p.rows + row) * p.oc4 + ob;
-    y[i] = vec4<Stored>(finish4(v, ob, i));
+    let pixel = matrix * p.rows + row;
+    y[y_at(pixel, ob)] = vec4<Stored>(finish4(v, ob, pixel * p.oc4 + ob));
 }
 
 fn store_rows(matrix: u32, row: u32, ob: u32, c: Rows8) {

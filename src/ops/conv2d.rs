@@ -4,9 +4,10 @@ mod gemm;
 mod tiled;
 mod winograd;
 
+use super::rows8::Rows8;
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, ROWS8, folded, kernel, params};
+use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, ROWS8, kernel, params};
 pub use crate::reference::conv2d::Window;
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
@@ -17,7 +18,7 @@ static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
 static PACK: Kernel = kernel!("conv2d_pack", INDEX);
 
 static SLIDE: Kernel = kernel!("conv2d_slide", INDEX, ACTIVATION, EPILOGUE4);
-static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
+static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
 static BATCH_GEMM: Kernel = kernel!("gemm", INDEX, ACTIVATION, EPILOGUE4);
@@ -103,15 +104,11 @@ impl Conv2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let slopes = self.slopes(site);
-        let params = params!(
-            n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups, slopes, act_a, act_b
-        );
+        let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
         let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Input(1));
+        let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
         Alternative::row_major(site, vec![launch])
     }
 
@@ -124,21 +121,16 @@ impl Conv2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
-        let slopes = self.slopes(site);
-        let params =
-            params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let pixels = n * oh * ow;
         let mut launches = vec![];
-        // A subgroup spans 8 blocks of channels, all of one group.
-        let whole = self.groups == 1 || ocg4.is_multiple_of(8);
-        if let Some(plain) = self.plain(site, s) {
-            launches.push(plain);
-        } else if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
-            let wide = pixels > 16;
-            let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
-            launches.push(Launch::grid(&SUBGROUP8, folded(groups), params.clone()).set("WIDE", u8::from(wide)));
+        if self.is_product(site) {
+            launches.extend(gemm::by_subgroups(site.caps, [1, pixels, ic, oc]));
+        } else if let Some(tile) = Rows8::new(site.caps, pixels, ocg4) {
+            // A subgroup's blocks of channels are of one group.
+            let whole = self.groups == 1 || ocg4.is_multiple_of(tile.blocks());
+            launches.extend(whole.then(|| tile.launch(&SUBGROUP8, self.groups, params.clone())));
         }
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
@@ -158,11 +150,8 @@ impl Conv2d {
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let (step, slopes) = (self.step(kw), self.slopes(site));
-        let params = params!(
-            n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step, slopes, act_a, act_b
-        );
+        let step = self.step(kw);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
         Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).set("WIDE", u8::from(wide)))
@@ -182,10 +171,8 @@ impl Conv2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let (c4, taps, slopes) = (oc.div_ceil(4), kh * kw, self.slopes(site));
-        let step = self.step(kw);
-        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step, slopes, act_a, act_b);
+        let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(kw));
+        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step);
         let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params);
         let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
         Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
@@ -194,26 +181,13 @@ impl Conv2d {
     /// An alternative whose image is channels-last and whose weight is packed once: the packing launch and its bytes.
     fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Alternative {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Prepared(0));
+        let blocks = site.outputs[0].shape[1].div_ceil(4);
+        let launch = site.epilogue.attach4(launch, blocks, site.inputs, site.bias(), Arg::Prepared(0));
         let mut out = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+        out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         out.prepared = vec![bytes];
         out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
         out
-    }
-
-    /// How many of the node's inputs are the operator's own.
-    fn own_inputs(&self, site: &Site<'_>) -> usize {
-        let epilogue = site.epilogue;
-        site.inputs.len() - usize::from(epilogue.residual.is_some()) - usize::from(epilogue.slope.is_some())
-    }
-
-    fn bias(&self, site: &Site<'_>) -> Option<Arg> {
-        (self.own_inputs(site) == 3).then_some(Arg::Input(2))
-    }
-
-    fn slopes(&self, site: &Site<'_>) -> usize {
-        site.epilogue.slope.map_or(1, |i| site.inputs[i].numel())
     }
 }
 

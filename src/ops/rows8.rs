@@ -24,8 +24,13 @@ impl Rows8 {
         let columns = blocks.div_ceil(8);
         let pair = columns.is_multiple_of(2) || columns > 8;
         let band = if rows >= 24 { 32 } else { rows.next_multiple_of(8).clamp(8, 16) };
-        let columns = if pair { columns.div_ceil(2) } else { columns };
-        Some(Rows8 { rows: band, pair, subgroups: rows.div_ceil(band) * columns })
+        let subgroups = rows.div_ceil(band) * if pair { columns.div_ceil(2) } else { columns };
+        Some(Rows8 { rows: band, pair, subgroups })
+    }
+
+    /// Blocks of 4 columns of a subgroup.
+    pub fn blocks(&self) -> usize {
+        if self.pair { 16 } else { 8 }
     }
 
     /// A launch without its bindings.

@@ -18,9 +18,7 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (icg4, blocks) = (icg.div_ceil(4), ocg.div_ceil(4));
         let product = Product { matrices: self.groups, rows: n * oh * ow, blocks, steps: kh * kw * icg4 };
-        // A window of one tap that moves by one over an image without padding: rows of pixels as they lie.
-        let plain = self.groups == 1 && [kh, kw, sy, sx] == [1; 4] && self.padding == [0; 4];
-        let (kernel, own) = match plain {
+        let (kernel, own) = match self.is_product(site) {
             true => (&tiled::GEMM, params!(oc)),
             false => (
                 &tiled::CONV2D,
@@ -29,41 +27,31 @@ impl Conv2d {
                 ),
             ),
         };
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let end = params!(slopes: self.slopes(site), act_a, act_b);
         // What splits leave behind is f32, what this node stores is not.
         let choices = match site.precision {
             Precision::F32 => product.choices(site.caps),
             Precision::F16 => product.unsplit(site.caps),
         };
-        let launch = |c: &Choice| c.launch(kernel, &product, own.clone(), end.clone());
-        let tiles = choices.iter().map(|c| self.with_tiles(site, s, &product, c, launch(c)));
-        let vector = (plain && product.rows <= 4).then(|| self.vector(site, &product, oc));
+        let launch = |c: &Choice| c.launch(kernel, &product, own.clone());
+        let tiles = choices.iter().map(|c| self.with_tiles(site, &product, c, launch(c)));
+        let vector = (self.is_product(site) && product.rows <= 4).then(|| self.vector(site, &product, oc));
         vector.into_iter().chain(tiles).collect()
     }
 
     /// Four rows at most.
     fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Alternative {
         let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let params = params!(rows, ic4, oc, oc4, slopes: self.slopes(site), act_a, act_b);
+        let params = params!(rows, ic4, oc, oc4);
         let launch = Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params);
         self.channels_last(site, launch, pack(&site.inputs[1].shape))
     }
 
     /// The alternative of a choice whose launch lacks its bindings.
-    fn with_tiles(
-        &self,
-        site: &Site<'_>,
-        s: &Sizes,
-        product: &Product,
-        choice: &Choice,
-        launch: Launch,
-    ) -> Alternative {
+    fn with_tiles(&self, site: &Site<'_>, product: &Product, choice: &Choice, launch: Launch) -> Alternative {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
-        let (run, scratch) = choice.run(product, launch, site.epilogue, self.bias(site), (s.oc, self.slopes(site)));
+        let (run, scratch) = choice.run(product, launch, site, site.bias());
         let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
-        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+        out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         let (packing, bytes) = pack(&site.inputs[1].shape);
         out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
         (out.prepared, out.scratch) = (vec![bytes], scratch);
