@@ -109,9 +109,7 @@ impl Op for MatMul {
             ["d0", "d1", "d2", "d3"],
             &[["a0", "a1", "a2", "a3"], ["b0", "b1", "b2", "b3"]],
         )?;
-        let whole = |l: Launch| {
-            l.set("K4", u8::from(k.is_multiple_of(4))).set("N4", u8::from(n.is_multiple_of(4)))
-        };
+        let whole = |l: Launch| l.set("K4", u8::from(k.is_multiple_of(4))).set("N4", u8::from(n.is_multiple_of(4)));
         let tiled = whole(Launch::flat(&TILED, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()));
         let naive = Launch::flat(&NAIVE, batch * m * n, params.clone());
         let way = |l: Launch| {

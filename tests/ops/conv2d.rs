@@ -89,7 +89,9 @@ fn depthwise(rng: &mut Rng, integers: bool) {
 #[test]
 fn wide_tiles_are_exact() {
     let mut rng = Rng(3);
-    for (n, ic, oc, ih, iw, groups) in [(2, 6, 45, 17, 19, 1), (1, 10, 33, 5, 7, 1), (1, 64, 64, 23, 25, 2)] {
+    for (n, ic, oc, ih, iw, groups) in
+        [(2, 6, 45, 17, 19, 1), (1, 10, 33, 5, 7, 1), (1, 64, 64, 23, 25, 2), (1, 8, 128, 6, 5, 2)]
+    {
         let op = Conv2d { stride: [1, 1], padding: [1, 0, 1, 2], dilation: [1, 2], groups };
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic / groups, 3, 2]));
         check(op, &[x, w, rng.integers(&[oc])], true);
@@ -113,7 +115,7 @@ fn workgroup_tiles_are_exact() {
 #[test]
 fn one_tap_is_exact() {
     let mut rng = Rng(6);
-    for (n, ic, oc, ih, iw) in [(2, 22, 139, 9, 8), (1, 700, 35, 1, 1), (3, 130, 9, 1, 2)] {
+    for (n, ic, oc, ih, iw) in [(2, 22, 139, 9, 8), (1, 22, 60, 7, 9), (1, 700, 35, 1, 1), (3, 130, 9, 1, 2)] {
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic, 1, 1]));
         check(Conv2d::default(), &[x, w, rng.integers(&[oc])], true);
     }
