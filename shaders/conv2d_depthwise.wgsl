@@ -6,7 +6,7 @@
 struct Params {
     n: u32, ih: u32, iw: u32, oh: u32, ow: u32, oc: u32, c4: u32,
     kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32, step: u32,
-    slopes: u32, act_a: f32, act_b: f32,
+    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
 // The element type of x, y, the residual and the packed weights.
@@ -26,8 +26,7 @@ fn load(row: u32, ix: u32) -> vec4<f32> {
 }
 
 fn store(row: u32, ox: u32, cb: u32, v: vec4<f32>) {
-    let i = (row + ox) * p.c4 + cb;
-    y[i] = vec4<Stored>(finish4(v, cb, i));
+    y[y_at(row + ox, cb)] = vec4<Stored>(finish4(v, cb, (row + ox) * p.c4 + cb));
 }
 
 @compute @workgroup_size(64)

@@ -9,7 +9,7 @@ struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
     oh: u32, ow: u32, oc: u32, oc4: u32, ocg4: u32,
     kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
-    slopes: u32, act_a: f32, act_b: f32,
+    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
 // The element type of x, y, the residual and the packed weights.
@@ -48,8 +48,8 @@ fn load(index: u32, c: u32) -> vec4<f32> {
 
 fn store(pixel: u32, ob: u32, a: vec4<f32>, b: vec4<f32>) {
     let i = pixel * p.oc4 + ob;
-    y[i] = vec4<Stored>(finish4(a, ob, i));
-    if PAIR && ob + 1u < p.oc4 { y[i + 1u] = vec4<Stored>(finish4(b, ob + 1u, i + 1u)); }
+    y[y_at(pixel, ob)] = vec4<Stored>(finish4(a, ob, i));
+    if PAIR && ob + 1u < p.oc4 { y[y_at(pixel, ob + 1u)] = vec4<Stored>(finish4(b, ob + 1u, i + 1u)); }
 }
 
 @compute @workgroup_size(64)

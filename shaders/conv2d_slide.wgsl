@@ -8,7 +8,7 @@ struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
     oh: u32, ow: u32, oc: u32, oc4: u32, ocg4: u32,
     kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32, step: u32,
-    slopes: u32, act_a: f32, act_b: f32,
+    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
 // The element type of x, y, the residual and the packed weights.
@@ -31,8 +31,7 @@ fn load(row: u32, ix: u32) -> vec4<f32> {
 }
 
 fn store(row: u32, ox: u32, ob: u32, v: vec4<f32>) {
-    let i = (row + ox) * p.oc4 + ob;
-    y[i] = vec4<Stored>(finish4(v, ob, i));
+    y[y_at(row + ox, ob)] = vec4<Stored>(finish4(v, ob, (row + ox) * p.oc4 + ob));
 }
 
 @compute @workgroup_size(64)

@@ -8,7 +8,7 @@ struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
     oh: u32, ow: u32, oc: u32, oc4: u32, ocg4: u32,
     kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
-    slopes: u32, act_a: f32, act_b: f32,
+    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
 // The element type of x, y, the residual and the packed weights.
@@ -46,8 +46,7 @@ fn load(index: u32, c: u32) -> vec4<f32> {
 
 fn store(pixel: u32, ob: u32, v: vec4<f32>) {
     if pixel >= p.n * p.oh * p.ow || ob >= p.oc4 { return; }
-    let i = pixel * p.oc4 + ob;
-    y[i] = vec4<Stored>(finish4(v, ob, i));
+    y[y_at(pixel, ob)] = vec4<Stored>(finish4(v, ob, pixel * p.oc4 + ob));
 }
 
 @compute @workgroup_size(8)

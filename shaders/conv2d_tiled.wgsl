@@ -9,7 +9,7 @@ struct Params {
     ih: u32, iw: u32, ic4: u32, icg4: u32, oh: u32, ow: u32, oc: u32, oc4: u32,
     kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
     matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32,
-    slopes: u32, act_a: f32, act_b: f32,
+    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
 // The element type of x, y, the residual and the packed weights.
@@ -71,7 +71,7 @@ fn load_w(at: Place, k: u32, column: u32) -> vec4<f32> {
 fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {
     let ob = at.matrix * p.blocks + block;
     let i = r * p.oc4 + ob;
-    if SPLIT { y[at.split * p.rows * p.oc4 + i] = vec4<Stored>(v); } else { y[i] = vec4<Stored>(finish4(v, ob, i)); }
+    if SPLIT { y[at.split * p.rows * p.oc4 + i] = vec4<Stored>(v); } else { y[y_at(r, ob)] = vec4<Stored>(finish4(v, ob, i)); }
 }
 
 @compute @workgroup_size(INVOCATIONS)

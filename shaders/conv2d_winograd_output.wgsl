@@ -5,7 +5,7 @@
 
 struct Params {
     n: u32, oh: u32, ow: u32, oc: u32, oc4: u32, th: u32, tw: u32, size: u32,
-    slopes: u32, act_a: f32, act_b: f32,
+    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -37,8 +37,8 @@ fn column(at: u32, j: u32) -> Four {
 
 fn store(n: u32, oy: u32, ox: u32, ob: u32, v: vec4<f32>) {
     if ox >= p.ow { return; }
-    let i = ((n * p.oh + oy) * p.ow + ox) * p.oc4 + ob;
-    y[i] = finish4(v, ob, i);
+    let pixel = (n * p.oh + oy) * p.ow + ox;
+    y[y_at(pixel, ob)] = finish4(v, ob, pixel * p.oc4 + ob);
 }
 
 // Each in the place of the one before it.

@@ -4,7 +4,7 @@
 //   y, residual: [batch, rows, oc4] of vec4
 // One invocation: 8 consecutive rows x 1 or 2 blocks of 4 columns, held in registers.
 
-struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
@@ -23,9 +23,10 @@ fn begin(matrix: u32, row: u32) -> u32 {
 }
 
 fn store(matrix: u32, row: u32, ob: u32, u: vec4<f32>, v: vec4<f32>) {
-    let i = (matrix * p.rows + row) * p.oc4 + ob;
-    y[i] = finish4(u, ob, i);
-    if PAIR && ob + 1u < p.oc4 { y[i + 1u] = finish4(v, ob + 1u, i + 1u); }
+    let pixel = matrix * p.rows + row;
+    let i = pixel * p.oc4 + ob;
+    y[y_at(pixel, ob)] = finish4(u, ob, i);
+    if PAIR && ob + 1u < p.oc4 { y[y_at(pixel, ob + 1u)] = finish4(v, ob + 1u, i + 1u); }
 }
 
 @compute @workgroup_size(64)

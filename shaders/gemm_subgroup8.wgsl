@@ -3,7 +3,7 @@
 // loads a of rows l, l + 8, .. and the subgroup passes it round: no value is loaded twice in a subgroup.
 // Over gemm.wgsl: a load costs one lane's time instead of eight, and a is loaded by 1/8 of the lanes that use it.
 
-struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
@@ -22,8 +22,8 @@ fn begin(matrix: u32, row: u32) -> u32 {
 
 fn store(matrix: u32, row: u32, ob: u32, v: vec4<f32>) {
     if row >= p.rows || ob >= p.oc4 { return; }
-    let i = (matrix * p.rows + row) * p.oc4 + ob;
-    y[i] = finish4(v, ob, i);
+    let pixel = matrix * p.rows + row;
+    y[y_at(pixel, ob)] = finish4(v, ob, pixel * p.oc4 + ob);
 }
 
 @compute @workgroup_size(8)

@@ -4,7 +4,7 @@
 // Over gemm.wgsl: a value is loaded from memory once a workgroup, not once an invocation.
 
 struct Params {
-    oc: u32, matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32, slopes: u32, act_a: f32, act_b: f32,
+    oc: u32, matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
 // The element type of a, y, the residual and the packed weights.
@@ -50,8 +50,13 @@ fn load_w(at: Place, k: u32, column: u32) -> vec4<f32> {
 }
 
 fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {
-    let i = (at.matrix * p.rows + r) * p.blocks + block;
-    if SPLIT { y[at.split * p.matrices * p.rows * p.blocks + i] = vec4<Stored>(v); } else { y[i] = vec4<Stored>(finish4(v, block, i)); }
+    let pixel = at.matrix * p.rows + r;
+    let i = pixel * p.blocks + block;
+    if SPLIT {
+        y[at.split * p.matrices * p.rows * p.blocks + i] = vec4<Stored>(v);
+    } else {
+        y[y_at(pixel, block)] = vec4<Stored>(finish4(v, block, i));
+    }
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -3,7 +3,7 @@
 // An invocation: one column of every 32nd block of w, for every row; then the sums of all slices are added in a fixed tree.
 // Over gemm_tiled.wgsl: as many workgroups as blocks of columns, whatever the number of rows, and all that is loaded is used.
 
-struct Params { rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
 // The element type of a, y, the residual and the packed weights.
 alias Stored = f32;
@@ -44,8 +44,7 @@ fn terms(sum: mat4x4<f32>, c: u32, j: u32, v: vec4<f32>) -> mat4x4<f32> {
 
 fn store(row: u32, ob: u32, v: vec4<f32>) {
     if row >= p.rows || ob >= p.oc4 { return; }
-    let i = row * p.oc4 + ob;
-    y[i] = vec4<Stored>(finish4(v, ob, i));
+    y[y_at(row, ob)] = vec4<Stored>(finish4(v, ob, row * p.oc4 + ob));
 }
 
 @compute @workgroup_size(256)

@@ -3,7 +3,7 @@
 //   parts: [splits, rows, oc4] of vec4      y, residual: [rows, oc4] of vec4, channels-last
 // One invocation: one vec4 of y.
 
-struct Params { count: u32, splits: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { count: u32, splits: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> parts: array<vec4<f32>>;
@@ -18,5 +18,5 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if i >= p.count { return; }
     var sum = parts[i];
     for (var s = 1u; s < p.splits; s++) { sum += parts[s * p.count + i]; }
-    y[i] = finish4(sum, i % p.oc4, i);
+    y[y_at(i / p.oc4, i % p.oc4)] = finish4(sum, i % p.oc4, i);
 }

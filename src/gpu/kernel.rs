@@ -206,6 +206,10 @@ impl Params {
         self.0.push((name, value.into()));
         self
     }
+    /// A field's value.
+    fn get_mut(&mut self, name: &str) -> Option<&mut Scalar> {
+        self.0.iter_mut().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
     /// The bytes of the uniform struct, padded to 16.
     pub fn bytes(&self) -> Vec<u8> {
         let mut out: Vec<u8> = self.0.iter().flat_map(|(_, v)| v.bits().to_le_bytes()).collect();
@@ -335,6 +339,15 @@ impl Launch {
     pub fn set_const(mut self, name: &'static str, value: u32) -> Launch {
         self.consts.push((name, value));
         self
+    }
+    /// Makes it write the blocks from `first` on of a channels-last tensor of `pitch` blocks a pixel, instead of one of its
+    /// output's own blocks. False if its kernel cannot: then its params lack `y_pitch` and `y_first`.
+    pub fn write_into(&mut self, pitch: u32, first: u32) -> bool {
+        for (name, value) in [("y_pitch", pitch), ("y_first", first)] {
+            let Some(field) = self.params.get_mut(name) else { return false };
+            *field = Scalar::U32(value);
+        }
+        true
     }
     /// The kernel for tables, with the values of its consts: `gemm_tiled(16,16,8,2)`.
     pub fn title(&self) -> String {

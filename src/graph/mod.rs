@@ -172,6 +172,13 @@ impl Graph {
         let of = |n: &Node| n.op.flops(&self.descs(&n.inputs), &self.descs(&n.outputs));
         self.nodes.iter().map(of).fold(0, u64::saturating_add)
     }
+    /// How many readers each value has, graph outputs included.
+    pub(crate) fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.values.len()];
+        let read = self.nodes.iter().flat_map(|n| &n.inputs).chain(self.outputs.iter().map(|(_, id)| id));
+        read.for_each(|id| uses[id.0] += 1);
+        uses
+    }
     pub(crate) fn descs(&self, ids: &[ValueId]) -> Vec<Desc> {
         ids.iter().map(|&i| self.values[i.0].desc.clone()).collect()
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch};
 use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
-use crate::ops::{self, Alternative, Site, relayout};
+use crate::ops::{self, Alternative, Site, Slot, relayout};
 use crate::shape::{DType, Desc, Layout, Precision};
 
 /// Places in memory start at multiples of this.
@@ -112,6 +112,10 @@ struct Planner<'a> {
     homes: HashMap<(ValueId, Form), PlaceId>,
     /// The form each value was computed in.
     native: HashMap<ValueId, Form>,
+    /// How many readers each value has, graph outputs included.
+    uses: Vec<usize>,
+    /// The step of the run that alone writes a value.
+    makers: HashMap<ValueId, usize>,
     prepare: Vec<Step>,
     run: Vec<Step>,
 }
@@ -133,6 +137,8 @@ impl Plan {
             places: vec![],
             homes: HashMap::new(),
             native: HashMap::new(),
+            uses: graph.uses(),
+            makers: HashMap::new(),
             prepare: vec![],
             run: vec![],
         };
@@ -284,14 +290,15 @@ impl Planner<'_> {
         let tuned =
             || self.options.tuning.as_ref().and_then(|t| t.pick(graph, node, self.options.precision, &alternatives));
         let pick = self.options.alternative.or_else(tuned).unwrap_or(0).min(count - 1);
-        let chosen = alternatives.swap_remove(pick);
-        self.emit(node, &chosen)?;
+        let mut chosen = alternatives.swap_remove(pick);
+        self.emit(node, &mut chosen)?;
         Ok((chosen, pick, count))
     }
 
-    /// Adds the steps of a node computed in this way.
-    fn emit(&mut self, node: &Node, way: &Alternative) -> Result<()> {
+    /// Adds the steps of a node computed in this way, and takes out of it the copies that are not needed.
+    fn emit(&mut self, node: &Node, way: &mut Alternative) -> Result<()> {
         let graph = self.graph;
+        let before = self.run.len();
         let launches = || way.prepare.iter().chain(&way.run);
         let read: HashSet<Arg> = launches().flat_map(|l| l.reads.iter().copied()).collect();
         let mut inputs = vec![None; node.inputs.len()];
@@ -326,6 +333,10 @@ impl Planner<'_> {
             self.settle(*id, form, place);
             outputs.push(place);
         }
+        let mut in_place = |s: &&Slot| self.write_in_place(node.inputs[s.input], inputs[s.input], outputs[0], s);
+        let needless: HashSet<_> = way.slots.iter().filter(&mut in_place).map(|s| s.launch).collect();
+        let mut position = 0..;
+        way.run.retain(|_| !needless.contains(&position.next().expect("it has no end")));
         let resolve = |args: &[Arg], tables: &[PlaceId]| -> Vec<PlaceId> {
             let one = |a: &Arg| match *a {
                 Arg::Input(k) => inputs[k].expect("it is read"),
@@ -349,7 +360,25 @@ impl Planner<'_> {
                 };
             }
         }
+        for (id, place) in node.outputs.iter().zip(outputs) {
+            let mut writers = (before..self.run.len()).filter(|&i| self.run[i].writes.contains(&place));
+            if let (Some(step), None) = (writers.next(), writers.next()) {
+                self.makers.insert(*id, step);
+            }
+        }
         Ok(())
+    }
+
+    /// Lets the kernel that makes a value at `from` write it into a slot of `to`, if nothing else reads the value there.
+    fn write_in_place(&mut self, id: ValueId, from: Option<PlaceId>, to: PlaceId, slot: &Slot) -> bool {
+        let Some(&maker) = self.makers.get(&id) else { return false };
+        let step = &mut self.run[maker];
+        let Some(written) = step.writes.iter_mut().find(|place| Some(**place) == from) else { return false };
+        let can = self.uses[id.0] == 1 && step.launch.write_into(slot.pitch, slot.first);
+        if can {
+            *written = to;
+        }
+        can
     }
 
     /// Fills in from which step to which every temporary lives.

@@ -1,11 +1,11 @@
 //! `concat`: tensors one after the other along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Alternative, Op, Site};
+use super::{Alternative, Op, Site, Slot};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference;
-use crate::shape::Desc;
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>, of any number of tensors of one type.
@@ -44,14 +44,21 @@ impl Op for Concat {
         let last = site.inputs.len() - 1;
         let whole_blocks = site.inputs[..last].iter().all(|d| d.shape.get(1).is_some_and(|c| c.is_multiple_of(4)));
         let way = |layout| {
+            let whole = &site.outputs[0];
             let mut first = 0;
-            let mut run = vec![];
-            for (k, part) in site.inputs.iter().enumerate() {
-                let piece = Piece { whole: &site.outputs[0], part, axis: self.axis, first };
-                run.extend(copies(piece, layout, Arg::Input(k), Arg::Output(0), true));
+            let mut way = Alternative::in_layout(site, layout, vec![]);
+            for (input, part) in site.inputs.iter().enumerate() {
+                let piece = Piece { whole, part, axis: self.axis, first };
+                if let Some(copy) = copies(piece, layout, Arg::Input(input), Arg::Output(0), true) {
+                    if layout == Layout::ChannelsLast && self.axis == 1 {
+                        let [pitch, first] = [whole.shape[1].div_ceil(4), first / 4].map(|blocks| blocks as u32);
+                        way.slots.push(Slot { launch: way.run.len(), input, pitch, first });
+                    }
+                    way.run.push(copy);
+                }
                 first += part.shape[self.axis];
             }
-            Alternative::in_layout(site, layout, run)
+            way
         };
         Ok(super::rows::alternatives(site, self.axis, whole_blocks, way))
     }

@@ -103,15 +103,11 @@ impl Conv2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let slopes = self.slopes(site);
-        let params = params!(
-            n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups, slopes, act_a, act_b
-        );
+        let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
         let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Input(1));
+        let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
         Alternative::row_major(site, vec![launch])
     }
 
@@ -124,11 +120,8 @@ impl Conv2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
-        let slopes = self.slopes(site);
-        let params =
-            params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let pixels = n * oh * ow;
         let mut launches = vec![];
         // A subgroup spans 8 blocks of channels, all of one group.
@@ -156,11 +149,8 @@ impl Conv2d {
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let (step, slopes) = (self.step(kw), self.slopes(site));
-        let params = params!(
-            n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step, slopes, act_a, act_b
-        );
+        let step = self.step(kw);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
         Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).set("WIDE", u8::from(wide)))
@@ -180,10 +170,8 @@ impl Conv2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let (c4, taps, slopes) = (oc.div_ceil(4), kh * kw, self.slopes(site));
-        let step = self.step(kw);
-        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step, slopes, act_a, act_b);
+        let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(kw));
+        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step);
         let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params);
         let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
         Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
@@ -192,26 +180,13 @@ impl Conv2d {
     /// An alternative whose image is channels-last and whose weight is packed once: the packing launch and its bytes.
     fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Alternative {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, self.bias(site), Arg::Prepared(0));
+        let blocks = site.outputs[0].shape[1].div_ceil(4);
+        let launch = site.epilogue.attach4(launch, blocks, site.inputs, site.bias(), Arg::Prepared(0));
         let mut out = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+        out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         out.prepared = vec![bytes];
         out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
         out
-    }
-
-    /// How many of the node's inputs are the operator's own.
-    fn own_inputs(&self, site: &Site<'_>) -> usize {
-        let epilogue = site.epilogue;
-        site.inputs.len() - usize::from(epilogue.residual.is_some()) - usize::from(epilogue.slope.is_some())
-    }
-
-    fn bias(&self, site: &Site<'_>) -> Option<Arg> {
-        (self.own_inputs(site) == 3).then_some(Arg::Input(2))
-    }
-
-    fn slopes(&self, site: &Site<'_>) -> usize {
-        site.epilogue.slope.map_or(1, |i| site.inputs[i].numel())
     }
 }
 

@@ -81,15 +81,11 @@ impl ConvTranspose2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let slopes = slopes(site);
-        let params = params!(
-            n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups, slopes, act_a, act_b
-        );
+        let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
         let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        Alternative::row_major(site, vec![site.epilogue.attach(launch, bias(site), Arg::Input(1))])
+        Alternative::row_major(site, vec![site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1))])
     }
 
     /// Needs whole blocks of four channels in every group.
@@ -102,11 +98,8 @@ impl ConvTranspose2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (_, act_a, act_b) = site.epilogue.activation.code();
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
-        let slopes = slopes(site);
-        let params =
-            params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, slopes, act_a, act_b);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
         let tiles = (n * oh.div_ceil(sy) * ow.div_ceil(sx)).div_ceil(8);
@@ -114,29 +107,15 @@ impl ConvTranspose2d {
             .set("PAIR", u8::from(pair))
             .reads([Arg::Input(0), Arg::Prepared(0)])
             .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, bias(site), Arg::Prepared(0));
+        let launch = site.epilogue.attach4(launch, oc4, site.inputs, site.bias(), Arg::Prepared(0));
         let mut way = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-        way.inputs[1..own_inputs(site)].fill(Layout::RowMajor);
+        way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         let (taps, blocks) = (kh * kw, icg4 * oc4);
         way.prepared = vec![taps * blocks * 64];
         let launch = Launch::flat(&PACK, taps * blocks * 4, params!(oc, icg, ocg, taps));
         way.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
         Some(way)
     }
-}
-
-/// How many of the node's inputs are the operator's own.
-fn own_inputs(site: &Site<'_>) -> usize {
-    let epilogue = site.epilogue;
-    site.inputs.len() - usize::from(epilogue.residual.is_some()) - usize::from(epilogue.slope.is_some())
-}
-
-fn bias(site: &Site<'_>) -> Option<Arg> {
-    (own_inputs(site) == 3).then_some(Arg::Input(2))
-}
-
-fn slopes(site: &Site<'_>) -> usize {
-    site.epilogue.slope.map_or(1, |i| site.inputs[i].numel())
 }
 
 impl Op for ConvTranspose2d {

@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::Alternative;
 use super::unary::Activation;
-use crate::gpu::kernel::{Arg, Launch};
+use crate::gpu::kernel::{Arg, Launch, params};
 use crate::reference::{UNIT, activation};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 /// `y = activation(op(inputs) + residual)`. Its tensors follow the operator's own inputs.
@@ -54,9 +55,13 @@ impl Epilogue {
         (Tensor::of(y.shape(), values), bounds)
     }
 
-    /// Sets the overrides and the bindings (`bias`, `residual`, `slope`, in this order, after `launch.reads`) that
-    /// `common/epilogue.wgsl` wants. An absent tensor binds `stand_in`, which is never read.
-    pub fn attach(&self, mut launch: Launch, bias: Option<Arg>, stand_in: Arg) -> Launch {
+    /// Completes a launch of a kernel that ends in `common/epilogue1.wgsl`: adds the overrides, the last params and the
+    /// bindings (`bias`, `residual`, `slope`, in this order, after `launch.reads`). An absent tensor binds `stand_in`,
+    /// which is never read. `inputs` are the node's.
+    pub fn attach(&self, mut launch: Launch, inputs: &[Desc], bias: Option<Arg>, stand_in: Arg) -> Launch {
+        let (_, act_a, act_b) = self.activation.code();
+        let slopes = self.slope.map_or(1, |i| inputs[i].numel());
+        launch.params.0.extend(params!(slopes, act_a, act_b).0);
         let residual = self.residual.map(Arg::Input);
         let slope = self.slope.map(Arg::Input);
         for (name, arg) in [("HAS_BIAS", bias), ("HAS_RESIDUAL", residual), ("HAS_SLOPE", slope)] {
@@ -64,6 +69,13 @@ impl Epilogue {
             launch.reads.push(arg.unwrap_or(stand_in));
         }
         launch.set("ACT", self.activation.code().0)
+    }
+
+    /// The same for `common/epilogue4.wgsl`, which writes an output of `blocks` blocks of four channels a pixel.
+    pub fn attach4(&self, launch: Launch, blocks: usize, inputs: &[Desc], bias: Option<Arg>, stand_in: Arg) -> Launch {
+        let mut launch = self.attach(launch, inputs, bias, stand_in);
+        launch.params.0.extend(params!(y_pitch: blocks, y_first: 0u32).0);
+        launch
     }
 }
 

@@ -1,6 +1,6 @@
 //! Products of matrices by tiles in workgroup memory, for hardware: the shapes of tiles, and which one fits a product.
 
-use super::Epilogue;
+use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE4, INDEX, Kernel, Launch, Params, TILED, folded, kernel, params};
 
@@ -128,12 +128,12 @@ impl Tile {
 }
 
 impl Choice {
-    /// The launch of a kernel over `common/tiled.wgsl`, without its bindings. `params` come before the product's own,
-    /// the epilogue's after them.
-    pub fn launch(&self, kernel: &'static Kernel, product: &Product, params: Params, epilogue: Params) -> Launch {
+    /// The launch of a kernel over `common/tiled.wgsl`, without its bindings and its epilogue. `params` come before the
+    /// product's own.
+    pub fn launch(&self, kernel: &'static Kernel, product: &Product, params: Params) -> Launch {
         let Product { matrices, rows, blocks, steps } = *product;
         let own = params!(matrices, rows, blocks, steps, share: self.share, splits: self.splits);
-        let params = Params([params.0, own.0, epilogue.0].concat());
+        let params = Params([params.0, own.0].concat());
         let [row_lanes, column_lanes, own_rows, own_blocks] =
             [self.tile.lanes[0], self.tile.lanes[1], self.tile.own[0], self.tile.own[1]].map(|n| n as u32);
         Launch::grid(kernel, folded(product.groups(self.tile, self.splits)), params)
@@ -144,27 +144,28 @@ impl Choice {
             .set("SPLIT", u8::from(self.splits > 1))
     }
 
-    /// The launches of a product, given the first without the epilogue's bindings, and the bytes of its scratch. Split, the
-    /// parts are added in order by another launch, which applies the epilogue to `oc` columns.
+    /// The launches of a node, given the first without its epilogue, and the bytes of its scratch. Split, the parts are
+    /// added in order by another launch, which applies the epilogue.
     pub fn run(
         &self,
         product: &Product,
         launch: Launch,
-        epilogue: &Epilogue,
+        site: &Site<'_>,
         bias: Option<Arg>,
-        (oc, slopes): (usize, usize),
     ) -> (Vec<Launch>, Vec<usize>) {
         let stand_in = launch.reads[1];
-        if self.splits == 1 {
-            return (vec![epilogue.attach(launch.writes([Arg::Output(0)]), bias, stand_in)], vec![]);
-        }
-        let parts = Epilogue::NONE.attach(launch.writes([Arg::Scratch(0)]), None, stand_in);
         let oc4 = product.matrices * product.blocks;
+        let finished = |launch: Launch, stand_in| {
+            site.epilogue.attach4(launch.writes([Arg::Output(0)]), oc4, site.inputs, bias, stand_in)
+        };
+        if self.splits == 1 {
+            return (vec![finished(launch, stand_in)], vec![]);
+        }
+        let parts = Epilogue::NONE.attach4(launch.writes([Arg::Scratch(0)]), oc4, &[], None, stand_in);
         let count = product.rows * oc4;
-        let (_, act_a, act_b) = epilogue.activation.code();
-        let params = params!(count, splits: self.splits, oc, oc4, slopes, act_a, act_b);
-        let sum = Launch::flat(&SUM, count, params).reads([Arg::Scratch(0)]).writes([Arg::Output(0)]);
-        (vec![parts, epilogue.attach(sum, bias, Arg::Scratch(0))], vec![product.parts(self.splits)])
+        let params = params!(count, splits: self.splits, oc: site.outputs[0].shape[1], oc4);
+        let sum = Launch::flat(&SUM, count, params).reads([Arg::Scratch(0)]);
+        (vec![parts, finished(sum, Arg::Scratch(0))], vec![product.parts(self.splits)])
     }
 }
 

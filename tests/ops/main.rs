@@ -13,6 +13,7 @@ mod conv_transpose2d;
 mod epilogue;
 mod gather;
 mod group_norm;
+mod in_place;
 mod layer_norm;
 mod local_response_norm;
 mod matmul;

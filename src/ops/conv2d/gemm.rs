@@ -3,29 +3,20 @@
 use super::{BATCH_GEMM, BATCH_SUBGROUP8};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Launch, folded, params};
-use crate::ops::Epilogue;
 use crate::ops::tiled::{self, Product};
 
-/// The launches, best first, of `batch` products `[rows, ic] x [ic, oc]`, without their bindings: a, packed w, the epilogue's, y.
-pub(super) fn launches(
-    caps: &Caps,
-    [batch, rows, ic, oc]: [usize; 4],
-    epilogue: &Epilogue,
-    slopes: usize,
-) -> [Launch; 2] {
+/// The launches, best first, of `batch` products `[rows, ic] x [ic, oc]`, without their bindings and their epilogue.
+pub(super) fn launches(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launch; 2] {
     let product = Product { matrices: batch, rows, blocks: oc.div_ceil(4), steps: ic.div_ceil(4) };
-    let (_, act_a, act_b) = epilogue.activation.code();
-    let end = params!(slopes, act_a, act_b);
-    let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, params!(oc), end);
-    let own = by_registers(caps, [batch, rows, ic, oc], epilogue, slopes);
+    let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, params!(oc));
+    let own = by_registers(caps, [batch, rows, ic, oc]);
     if caps.software { [own, tiled] } else { [tiled, own] }
 }
 
 /// Without workgroup memory.
-fn by_registers(caps: &Caps, [batch, rows, ic, oc]: [usize; 4], epilogue: &Epilogue, slopes: usize) -> Launch {
+fn by_registers(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> Launch {
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
-    let (_, act_a, act_b) = epilogue.activation.code();
-    let params = params!(batch, rows, ic4, oc, oc4, slopes, act_a, act_b);
+    let params = params!(batch, rows, ic4, oc, oc4);
     if caps.subgroup_size == Some(8) && caps.software && oc4 > 2 {
         let band = if rows >= 24 { 32 } else { rows.next_multiple_of(8).min(16) };
         let groups = batch * rows.div_ceil(band) * oc4.div_ceil(8);

@@ -29,15 +29,13 @@ impl Conv2d {
                 ),
             ),
         };
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let end = params!(slopes: self.slopes(site), act_a, act_b);
         // What splits leave behind is f32, what this node stores is not.
         let choices = match site.precision {
             Precision::F32 => product.choices(site.caps),
             Precision::F16 => product.unsplit(site.caps),
         };
-        let launch = |c: &Choice| c.launch(kernel, &product, own.clone(), end.clone());
-        let tiles = choices.iter().map(|c| self.with_tiles(site, s, &product, c, launch(c)));
+        let launch = |c: &Choice| c.launch(kernel, &product, own.clone());
+        let tiles = choices.iter().map(|c| self.with_tiles(site, &product, c, launch(c)));
         let vector = (plain && product.rows <= 4).then(|| self.vector(site, &product, oc));
         vector.into_iter().chain(tiles).collect()
     }
@@ -45,25 +43,17 @@ impl Conv2d {
     /// Four rows at most.
     fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Alternative {
         let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
-        let (_, act_a, act_b) = site.epilogue.activation.code();
-        let params = params!(rows, ic4, oc, oc4, slopes: self.slopes(site), act_a, act_b);
+        let params = params!(rows, ic4, oc, oc4);
         let launch = Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params);
         self.channels_last(site, launch, pack(&site.inputs[1].shape))
     }
 
     /// The alternative of a choice whose launch lacks its bindings.
-    fn with_tiles(
-        &self,
-        site: &Site<'_>,
-        s: &Sizes,
-        product: &Product,
-        choice: &Choice,
-        launch: Launch,
-    ) -> Alternative {
+    fn with_tiles(&self, site: &Site<'_>, product: &Product, choice: &Choice, launch: Launch) -> Alternative {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
-        let (run, scratch) = choice.run(product, launch, site.epilogue, self.bias(site), (s.oc, self.slopes(site)));
+        let (run, scratch) = choice.run(product, launch, site, site.bias());
         let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
-        out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+        out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         let (packing, bytes) = pack(&site.inputs[1].shape);
         out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
         (out.prepared, out.scratch) = (vec![bytes], scratch);

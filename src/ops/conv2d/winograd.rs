@@ -36,39 +36,42 @@ impl Conv2d {
         let prepared = vec![MATRICES * ic4 * oc4 * 64];
         let scratch = vec![MATRICES * tiles * ic4 * 16, MATRICES * tiles * oc4 * 16];
         let [py, _, px, _] = self.padding;
-        let (_, act_a, act_b) = site.epilogue.activation.code();
         let weight = Launch::flat(&WINOGRAD_WEIGHT, ic4 * oc4 * 4, params!(oc, ic, size: SIZE))
             .reads([Arg::Input(1)])
             .writes([Arg::Prepared(0)]);
         let input = Launch::flat(&WINOGRAD_INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px, size: SIZE))
             .reads([Arg::Input(0)])
             .writes([Arg::Scratch(0)]);
-        let params = params!(n, oh, ow, oc, oc4, th, tw, size: SIZE, slopes: self.slopes(site), act_a, act_b);
+        let params = params!(n, oh, ow, oc, oc4, th, tw, size: SIZE);
         let output =
             Launch::flat(&WINOGRAD_OUTPUT, tiles * oc4, params).reads([Arg::Scratch(1)]).writes([Arg::Output(0)]);
-        let output = site.epilogue.attach(output, self.bias(site), Arg::Scratch(1));
+        let output = site.epilogue.attach4(output, oc4, site.inputs, site.bias(), Arg::Scratch(1));
         let way = |product: Launch| {
             let product = product.reads([Arg::Scratch(0), Arg::Prepared(0)]).writes([Arg::Scratch(1)]);
-            let product = Epilogue::NONE.attach(product, None, Arg::Prepared(0));
+            let product = Epilogue::NONE.attach4(product, oc4, &[], None, Arg::Prepared(0));
             let run = vec![input.clone(), product, output.clone()];
             let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
-            out.inputs[1..self.own_inputs(site)].fill(Layout::RowMajor);
+            out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
             (out.prepared, out.scratch, out.prepare) = (prepared.clone(), scratch.clone(), vec![weight.clone()]);
             out.algorithm = Algorithm::Winograd;
             out
         };
-        gemm::launches(site.caps, [MATRICES, tiles, ic, oc], &Epilogue::NONE, 1).map(way).into()
+        gemm::launches(site.caps, [MATRICES, tiles, ic, oc]).map(way).into()
     }
 
-    /// Whether it is the fastest way. On software adapters: where the transforms are small beside the products, and the
-    /// products beside two more dispatches (measured on lavapipe). On hardware: where the costs of `ops::tiled` say so.
-    /// Its tensors are f32: where f16 is asked for, they would have to be converted.
+    /// Whether it is the way to take. On software adapters: where the transforms are small beside the products, and what it
+    /// saves is worth compiling four kernels instead of two (on lavapipe 100 ms more for the first answer, half a
+    /// millisecond less a run at this size; `tune` takes it for smaller layers, too). On hardware: where the costs of
+    /// `ops::tiled` say so. Its tensors are f32: where f16 is asked for, they would have to be converted.
     pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
-        let saved = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
-        let large = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= 64 && saved >= 1 << 20;
+        let products = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
+        let deep = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= 64;
         let wide = site.precision == Precision::F32;
-        let wins = || site.caps.software || winograd_cost(site.caps, s) < direct_cost(site.caps, s);
-        wide && site.constant[1] && large && wins()
+        let pays = || match site.caps.software {
+            true => products >= 1 << 22,
+            false => products >= 1 << 20 && winograd_cost(site.caps, s) < direct_cost(site.caps, s),
+        };
+        wide && site.constant[1] && deep && pays()
     }
 
     /// Winograd's algorithm of absolute values times gamma_k. A factor of |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A|
