@@ -45,7 +45,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let shift = value(slice * p.inner);
     var m = NOTHING;
     for (var k = first + part % p.lanes * 4u; k < end; k += 4u * p.lanes) {
-        let n = min(end - k, 4u);
+        let n = select(min(end - k, 4u), 4u, WHOLE);
         let v = strip(slice, k, n) - shift;
         m = merge(m, moments_of(n, v.x, v.y, v.z, v.w));
     }

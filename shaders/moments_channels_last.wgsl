@@ -20,6 +20,17 @@ fn first_value(image: u32, c4: u32, channel: u32) -> f32 {
     return vec4<f32>(x[image * p.pixels * c4 + c / 4u])[c % 4u];
 }
 
+// The moments of n pixels of a block, 1 to 4, relative to shift; x holds the first at `at`.
+fn strip(n: u32, at: u32, c4: u32, shift: vec4<f32>) -> Moments {
+    return moments_of(
+        n,
+        vec4<f32>(x[at]) - shift,
+        vec4<f32>(x[at + min(n - 1u, 1u) * c4]) - shift,
+        vec4<f32>(x[at + min(n - 1u, 2u) * c4]) - shift,
+        vec4<f32>(x[at + (n - 1u) * c4]) - shift,
+    );
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_id(gid, groups);
@@ -38,17 +49,11 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     );
     let base = image * p.pixels * c4 + block;
     var m = NOTHING;
-    for (var k = first + part % p.lanes * 4u; k < end; k += 4u * p.lanes) {
-        let n = min(end - k, 4u);
-        let at = base + k * c4;
-        m = merge(m, moments_of(
-            n,
-            vec4<f32>(x[at]) - shift,
-            vec4<f32>(x[at + min(n - 1u, 1u) * c4]) - shift,
-            vec4<f32>(x[at + min(n - 1u, 2u) * c4]) - shift,
-            vec4<f32>(x[at + (n - 1u) * c4]) - shift,
-        ));
+    var k = first + part % p.lanes * 4u;
+    for (; k + 4u <= end; k += 4u * p.lanes) {
+        m = merge(m, strip(4u, base + k * c4, c4, shift));
     }
+    if k < end { m = merge(m, strip(end - k, base + k * c4, c4, shift)); }
     sums[i] = m.sum;
     m2s[i] = m.m2;
 }
