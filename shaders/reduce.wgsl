@@ -1,4 +1,5 @@
 // y[o] = finish(map(x) joined over the values of output o): sum, mean, max, ... by KIND (ops::reduce).
+//   x, y: 4-byte elements by their bits, floats or integers
 //   x: row-major, its axes collapsed to at most three kept ones (extents .., k1, k2, strides ks) and at most three reduced
 //   ones (.., r1, r2, rs)      y: row-major over the kept axes
 // One invocation: one output. A log-sum-exp takes the maximum first.
@@ -11,10 +12,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
-fn fold(kind: u32, o: u32, shift: f32) -> f32 {
+fn fold(kind: u32, o: u32, shift: f32) -> u32 {
     let origin = first(o);
     var a = start(kind);
     for (var r = 0u; r < p.count; r++) { a = join(kind, a, map(kind, x[origin + offset(r)], shift)); }
@@ -26,6 +27,6 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let o = flat_id(gid, groups);
     if o >= p.outputs { return; }
     var shift = 0.0;
-    if KIND == LOG_SUM_EXP { shift = fold(MAX, o, 0.0); }
+    if KIND == LOG_SUM_EXP { shift = bitcast<f32>(fold(MAX, o, 0.0)); }
     y[o] = finish(fold(KIND, o, shift), shift);
 }

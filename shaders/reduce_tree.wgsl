@@ -8,12 +8,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
-var<workgroup> tree: array<f32, 256>;
+var<workgroup> tree: array<u32, 256>;
 
-fn fold(kind: u32, o: u32, t: u32, shift: f32) -> f32 {
+fn fold(kind: u32, o: u32, t: u32, shift: f32) -> u32 {
     let origin = first(o);
     var a = start(kind);
     for (var r = t; r < p.count; r += 256u) { a = join(kind, a, map(kind, x[origin + offset(r)], shift)); }
@@ -36,7 +36,7 @@ fn main(
     let o = group_id(group, groups);
     if o >= p.outputs { return; }
     var shift = 0.0;
-    if KIND == LOG_SUM_EXP { shift = fold(MAX, o, t, 0.0); }
+    if KIND == LOG_SUM_EXP { shift = bitcast<f32>(fold(MAX, o, t, 0.0)); }
     let all = fold(KIND, o, t, shift);
     if t == 0u { y[o] = finish(all, shift); }
 }

@@ -185,15 +185,15 @@ fn a_shape_from_device_data_is_an_error() {
 #[test]
 fn everything_unsupported_is_in_one_message() {
     let nodes = vec![
-        node("Einsum", &["x"], &["a"], vec![]),
+        node("Loop", &["x"], &["a"], vec![]),
         node("Relu", &["a"], &["b"], vec![int("strange", 1)]),
         NodeProto { domain: text("com.example"), ..node("Magic", &["b"], &["y"], vec![]) },
     ];
     let e = error(&model(graph(nodes, vec![])));
-    for part in ["Einsum_0", "operator Einsum", "Relu_1", "attribute strange", "Magic_2", "com.example"] {
+    for part in ["Loop_0", "operator Loop", "Relu_1", "attribute strange", "Magic_2", "com.example"] {
         assert!(e.contains(part), "{part}: {e}");
     }
-    let pool = |to: &str| node("MaxPool", &["v"], &[to], vec![ints("kernel_shape", &[1, 1, 1])]);
+    let pool = |to: &str| node("MaxPool", &["v"], &[to], vec![ints("kernel_shape", &[2, 2, 2])]);
     let nodes = vec![
         node("Unsqueeze", &["x", "zero"], &["v"], vec![]),
         pool("p"),
@@ -204,6 +204,66 @@ fn everything_unsupported_is_in_one_message() {
     let e = bind(&model, [1, 2, 5, 3]).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Unsupported);
     assert!(e.to_string().contains("MaxPool_1: 3-D") && e.to_string().contains("MaxPool_2: 3-D"), "{e}");
+}
+
+/// A branch of an If: nodes and the value they give.
+fn branch(name: &str, nodes: Vec<NodeProto>, output: &str) -> AttributeProto {
+    let output = vec![value(output, data_type::FLOAT, &[])];
+    let graph = GraphProto { node: nodes, output, ..Default::default() };
+    AttributeProto { name: text(name), g: Some(Box::new(graph)), r#type: Some(5), ..Default::default() }
+}
+
+/// `y = x + 1` if x has `rows` rows, else `y = -x`: a branch in a branch reads x from outside both.
+fn chooses(rows: i64) -> ModelProto {
+    let inner = branch("then_branch", vec![node("Add", &["x", "one"], &["v"], vec![])], "v");
+    let other = branch("else_branch", vec![node("Loop", &["x"], &["w"], vec![])], "w");
+    let nested = branch("then_branch", vec![node("If", &["is"], &["u"], vec![inner, other])], "u");
+    let negative = branch("else_branch", vec![node("Neg", &["x"], &["n"], vec![])], "n");
+    let nodes = vec![
+        node("If", &["is"], &["y"], vec![nested, negative]),
+        node("Shape", &["x"], &["s"], vec![]),
+        node("Gather", &["s", "two"], &["h"], vec![]),
+        node("Equal", &["h", "rows"], &["is"], vec![]),
+    ];
+    model(graph(nodes, vec![integers("two", &[], &[2]), integers("rows", &[], &[rows]), floats("one", &[], &[1.0])]))
+}
+
+#[test]
+fn a_known_condition_chooses_a_branch() {
+    let model = read(&chooses(5)).unwrap();
+    let graph = bind(&model, [1, 2, 5, 3]).unwrap();
+    let names: Vec<_> = graph.nodes().iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names, ["If_0/If_0/Add_0"]);
+    let session = Session::new(&Device::cpu(), model, &CompileOptions::default()).unwrap();
+    for (rows, expected) in [(5, 3.0), (4, -2.0)] {
+        let found = session.run(&[("x", &Tensor::full([1, 2, rows, 3], 2.0))]).unwrap();
+        assert_eq!(found["y"], Tensor::full([1, 2, rows, 3], expected));
+    }
+}
+
+#[test]
+fn branches_that_cannot_be() {
+    let nodes = vec![
+        node("ReduceMax", &["x"], &["m"], vec![int("keepdims", 0)]),
+        node("Greater", &["m", "m"], &["is"], vec![]),
+        node("If", &["is"], &["y"], vec![branch("then_branch", vec![], "x"), branch("else_branch", vec![], "x")]),
+    ];
+    let e = bind(&read(&model(graph(nodes, vec![]))).unwrap(), [1, 2, 5, 3]).unwrap_err();
+    assert!(e.to_string().contains("If_2: is decides"), "{e}");
+    let of = |then: AttributeProto| {
+        let mut proto = chooses(5);
+        proto.graph.as_mut().unwrap().node[0].attribute[0] = then;
+        match read(&proto) {
+            Ok(model) => bind(&model, [1, 2, 5, 3]).unwrap_err().to_string(),
+            Err(e) => e.to_string(),
+        }
+    };
+    let then = |nodes| branch("then_branch", nodes, "v");
+    assert!(of(then(vec![node("Loop", &["x"], &["v"], vec![])])).contains("If_0/Loop_0: operator Loop"));
+    assert!(of(then(vec![node("Add", &["x", "nothing"], &["v"], vec![])])).contains("nothing"));
+    assert!(of(then(vec![])).contains("the value v, which nothing defines"));
+    assert!(of(then(vec![node("Add", &["v", "x"], &["v"], vec![])])).contains("cycle"));
+    assert!(of(int("then_branch", 1)).contains("then_branch"));
 }
 
 #[test]

@@ -21,6 +21,17 @@ fn power(a: f32, b: f32) -> u32 {
     return sign_bit | bitcast<u32>(pow(abs(a), b));
 }
 
+// What is left of a after the whole multiple of b next to it on the side of 0; of an infinite b that is 0.
+fn fraction(a: f32, b: f32) -> f32 {
+    let infinite = (bitcast<u32>(b) & 0x7fffffffu) == INFINITY_BITS;
+    return select(a - b * trunc(a / b), a, infinite);
+}
+
+fn floor_fraction(a: f32, b: f32) -> f32 {
+    let r = fraction(a, b);
+    return select(r, r + b, r != 0.0 && (r < 0.0) != (b < 0.0));
+}
+
 fn combine_f32(a: f32, b: f32) -> u32 {
     let ordered = !is_nan(a) && !is_nan(b);
     switch OP {
@@ -31,6 +42,8 @@ fn combine_f32(a: f32, b: f32) -> u32 {
         case 4u: { return select(NAN_BITS, bitcast<u32>(max(a, b)), ordered); }
         case 5u: { return select(NAN_BITS, bitcast<u32>(min(a, b)), ordered); }
         case 6u: { return power(a, b); }
+        case 7u: { return bitcast<u32>(floor_fraction(a, b)); }
+        case 8u: { return bitcast<u32>(fraction(a, b)); }
         case 9u: { return u32(ordered && a == b); }
         case 10u: { return u32(ordered && a < b); }
         case 11u: { return u32(ordered && a > b); }

@@ -1,23 +1,23 @@
-
-// --- common/reduce.wgsl ---
-// The pieces of a reduction, numbered as ops::reduce::Kind, and where its values lie. The kernel's params hold `lowest`
-// and `highest`, the infinities, and `empty`, the result for no values.
+// The pieces of a reduction, numbered as ops::reduce::Kind, and where its values lie. Values are given by their bits:
+// floats, or integers if INTEGER (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest`
+// and `highest`, the infinities, and `empty`, the result for no floats. Needs common/index.wgsl.
 
 const MAX = 2u;
 const LOG_SUM_EXP = 8u;
 
 override KIND: u32 = 0u;
+override INTEGER: bool = false;
 
-fn start(kind: u32) -> f32 {
+fn start(kind: u32) -> u32 {
     switch kind {
-        case 2u: { return p.lowest; }
-        case 3u: { return p.highest; }
-        case 4u: { return 1.0; }
-        default: { return 0.0; }
+        case 2u: { return select(bitcast<u32>(p.lowest), 0x80000000u, INTEGER); }
+        case 3u: { return select(bitcast<u32>(p.highest), 0x7fffffffu, INTEGER); }
+        case 4u: { return select(bitcast<u32>(1.0), 1u, INTEGER); }
+        default: { return 0u; }
     }
 }
 
-fn map(kind: u32, v: f32, shift: f32) -> f32 {
+fn map_f32(kind: u32, v: f32, shift: f32) -> f32 {
     switch kind {
         case 5u: { return abs(v); }
         case 6u, 9u: { return v * v; }
@@ -26,7 +26,20 @@ fn map(kind: u32, v: f32, shift: f32) -> f32 {
     }
 }
 
-fn join(kind: u32, a: f32, b: f32) -> f32 {
+fn map_i32(kind: u32, v: i32) -> i32 {
+    switch kind {
+        case 5u: { return abs(v); }
+        case 9u: { return v * v; }
+        default: { return v; }
+    }
+}
+
+fn map(kind: u32, v: u32, shift: f32) -> u32 {
+    if INTEGER { return bitcast<u32>(map_i32(kind, bitcast<i32>(v))); }
+    return bitcast<u32>(map_f32(kind, bitcast<f32>(v), shift));
+}
+
+fn join_f32(kind: u32, a: f32, b: f32) -> f32 {
     switch kind {
         case 2u: { return select(select(max(a, b), b, is_nan(b)), a, is_nan(a)); }
         case 3u: { return select(select(min(a, b), b, is_nan(b)), a, is_nan(a)); }
@@ -35,7 +48,21 @@ fn join(kind: u32, a: f32, b: f32) -> f32 {
     }
 }
 
-fn finish(a: f32, shift: f32) -> f32 {
+fn join_i32(kind: u32, a: i32, b: i32) -> i32 {
+    switch kind {
+        case 2u: { return max(a, b); }
+        case 3u: { return min(a, b); }
+        case 4u: { return a * b; }
+        default: { return a + b; }
+    }
+}
+
+fn join(kind: u32, a: u32, b: u32) -> u32 {
+    if INTEGER { return bitcast<u32>(join_i32(kind, bitcast<i32>(a), bitcast<i32>(b))); }
+    return bitcast<u32>(join_f32(kind, bitcast<f32>(a), bitcast<f32>(b)));
+}
+
+fn finish_f32(a: f32, shift: f32) -> f32 {
     if p.count == 0u { return p.empty; }
     switch KIND {
         case 1u: { return a / f32(p.count); }
@@ -47,6 +74,14 @@ fn finish(a: f32, shift: f32) -> f32 {
         }
         default: { return a; }
     }
+}
+
+fn finish(a: u32, shift: f32) -> u32 {
+    if INTEGER {
+        if KIND == 1u { return bitcast<u32>(bitcast<i32>(a) / max(i32(p.count), 1)); }
+        return a;
+    }
+    return bitcast<u32>(finish_f32(bitcast<f32>(a), shift));
 }
 
 // The first value of output o; the distance from it of the output's value r.

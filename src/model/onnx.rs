@@ -19,7 +19,7 @@ use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 /// Versions of the default operator set that are understood.
-const OPSETS: std::ops::RangeInclusive<i64> = 6..=25;
+const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
 
 /// Nodes that a model may have: some seconds of planning, far above any network.
 const MOST_NODES: usize = 1 << 20;
@@ -106,7 +106,8 @@ impl Model {
         let opset = versions(&proto)?;
         let Some(graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
         let mut constants = initialisers(&graph, directory)?;
-        let nodes = import::operators::check(named(graph.node))?;
+        let mut nodes = import::operators::check(named(graph.node))?;
+        import::branch::close_over(&mut nodes);
         if nodes.len() > MOST_NODES {
             let text = format!("the model has {} nodes (at most {MOST_NODES} are read)", nodes.len());
             return Err(Error::unsupported(text));
@@ -309,7 +310,7 @@ fn initialisers(graph: &GraphProto, directory: Option<&Path>) -> Result<HashMap<
 }
 
 /// Gives nodes without a name one.
-fn named(mut nodes: Vec<NodeProto>) -> Vec<NodeProto> {
+pub(super) fn named(mut nodes: Vec<NodeProto>) -> Vec<NodeProto> {
     for (k, node) in nodes.iter_mut().enumerate() {
         if node.name().is_empty() {
             node.name = Some(format!("{}_{k}", node.op_type()));

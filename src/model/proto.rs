@@ -1,6 +1,6 @@
 //! The part of `onnx.proto` that is read here, field for field, in the field numbers of
 //! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>. Fields left out are skipped by the decoder, whose
-//! recursion limit (100) no message here can reach: subgraphs and nested types are not decoded.
+//! recursion limit (100) bounds how deep subgraphs nest; nested types are not decoded.
 #![allow(missing_docs)] // the schema documents them
 
 use prost::Message;
@@ -72,6 +72,8 @@ pub struct AttributeProto {
     pub s: Option<Bytes>,
     #[prost(message, optional, tag = "5")]
     pub t: Option<TensorProto>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub g: Option<Box<GraphProto>>,
     #[prost(float, repeated, tag = "7")]
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
@@ -88,6 +90,7 @@ pub mod attribute_type {
     pub const INT: i32 = 2;
     pub const STRING: i32 = 3;
     pub const TENSOR: i32 = 4;
+    pub const GRAPH: i32 = 5;
     pub const FLOATS: i32 = 6;
     pub const INTS: i32 = 7;
 }

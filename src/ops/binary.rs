@@ -30,7 +30,6 @@ impl Binary {
             DType::Bool => None,
             _ if kind.is_logical() => None,
             _ if kind.is_comparison() => Some(DType::Bool),
-            DType::F32 if matches!(kind, BinaryKind::Mod | BinaryKind::Fmod) => None,
             other => Some(other),
         }
     }

@@ -23,7 +23,9 @@ const LONG: usize = 256;
 /// A reduction over axes, as `torch.sum`, `mean`, `amax`, `amin`, `prod`, `logsumexp` and ONNX's `Reduce*`.
 ///
 /// Input: x of any rank. Output: one value for each index of the axes kept. Of no values the sum is 0, the product 1, the
-/// maximum -inf, the minimum inf, the mean NaN, a logarithm -inf. Integers are reduced on the host alone.
+/// maximum -inf, the minimum inf, the mean NaN, a logarithm -inf; integers have neither then. Integers have sums, products,
+/// means (truncated) and extremes, booleans extremes; a result outside its type is an error on the reference and wraps on
+/// a device, which has 32 bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
     /// The axes that go, in any order; none: every value is a set of its own.
@@ -126,8 +128,13 @@ impl Op for Reduce {
             return Err(Error::argument(format!("the axes {:?} name one twice", self.axes)));
         }
         let floats_only = matches!(self.kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp);
-        if x.dtype == DType::Bool || (x.dtype != DType::F32 && floats_only) {
+        let extreme = matches!(self.kind, Kind::Max | Kind::Min);
+        if (x.dtype == DType::Bool && !extreme) || (x.dtype != DType::F32 && floats_only) {
             return Err(Error::unsupported(format!("{} of {x}", self.name())));
+        }
+        let empty = self.axes.iter().any(|&axis| x.shape[axis] == 0) && !self.shape(&x.shape).contains(&0);
+        if x.dtype != DType::F32 && empty && (extreme || self.kind == Kind::Mean) {
+            return Err(Error::shape(format!("{} of {x}: no integers have none", self.name())));
         }
         Ok(vec![Desc::new(self.shape(&x.shape), x.dtype)])
     }
@@ -148,6 +155,7 @@ impl Op for Reduce {
                 let y: Vec<i32> = y.into_iter().map(i32::try_from).collect::<Result<_, _>>().map_err(|_| range())?;
                 Tensor::of(shape, y)
             }
+            DType::Bool => Tensor::of(shape, y.into_iter().map(|v| v != 0).collect::<Vec<_>>()),
             _ => Tensor::of(shape, y),
         }])
     }
@@ -164,9 +172,6 @@ impl Op for Reduce {
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let x = &site.inputs[0];
-        if x.dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {x} on a device (f32 only)", self.name())));
-        }
         let Collapsed { kept, reduced } = self.collapse(&x.shape);
         let (Some((k, ks)), Some((r, rs))) = (three(&kept), three(&reduced)) else {
             return Err(Error::unsupported(format!("{} over axes {:?} of {x}: too scattered", self.name(), self.axes)));
@@ -182,7 +187,8 @@ impl Op for Reduce {
             true => Launch::flat(&SERIAL, outputs, params),
             false => Launch::grid(&TREE, folded(outputs), params),
         };
-        let launch = launch.set("KIND", self.kind as u32).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        let launch = launch.set("KIND", self.kind as u32).set("INTEGER", u8::from(x.dtype != DType::F32));
+        let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Alternative::row_major(site, vec![launch])])
     }
 

@@ -21,9 +21,9 @@ pub enum BinaryKind {
     Minimum,
     /// a to the power b; of integers, a negative power truncates toward 0
     Pow,
-    /// Integer remainder with the sign of b (ONNX `Mod`); 0 where b is 0
+    /// Remainder with the sign of b (ONNX `Mod`); of integers 0 where b is 0, of floats NaN
     Mod,
-    /// Integer remainder with the sign of a (ONNX `Mod`, `fmod = 1`); 0 where b is 0
+    /// Remainder with the sign of a (ONNX `Mod`, `fmod = 1`); of integers 0 where b is 0, of floats NaN
     Fmod,
     /// a = b
     Equal,
@@ -117,6 +117,11 @@ impl BinaryKind {
             Maximum => a.max(b),
             Minimum => a.min(b),
             Pow => a.powf(b),
+            Fmod => a % b,
+            Mod => match a % b {
+                r if r != 0.0 && (r < 0.0) != (b < 0.0) => r + b,
+                r => r,
+            },
             _ => unreachable!("{} has no f32 meaning", self.name()),
         }
     }
@@ -154,6 +159,7 @@ impl BinaryKind {
             Div => 5.0 * UNIT * y.abs() + flushed(a) / b.abs() + flushed(y),
             Maximum | Minimum => flushed(a) + flushed(b),
             Pow => power_bound(a, b, y),
+            Mod | Fmod => remainder_bound(a, b, y),
             _ if self.is_comparison() => {
                 f64::from(u8::from(a != b && flushed(a) + flushed(b) > 0.0 && (a - b).abs() < 2.0 * TINY))
             }
@@ -180,6 +186,23 @@ fn power(mut a: i64, mut b: i64) -> i64 {
         b >>= 1;
     }
     y
+}
+
+/// `a - q b` for the whole number q next to the quotient, on the side that the sign says: a rounding of the product and of
+/// the difference each, and of the sum with b that corrects the sign. The device may take a neighbour of q where the
+/// quotient is within its own error, 2.5 ulp, of a whole number: then it is off by b, once for every whole number within.
+fn remainder_bound(a: f64, b: f64, y: f64) -> f64 {
+    if b.is_infinite() {
+        return TINY;
+    }
+    if !(TINY..=1.0 / TINY).contains(&b.abs()) || !a.is_finite() {
+        return f64::INFINITY;
+    }
+    let quotient = a / b;
+    let error = 5.0 * UNIT * quotient.abs() + TINY;
+    let whole = (quotient - quotient.round()).abs() <= error;
+    let jump = if whole { (error + 1.0).floor() * b.abs() } else { 0.0 };
+    UNIT * (a.abs() + 2.0 * y.abs() + b.abs()) + jump + TINY
 }
 
 /// `a^b = 2^t`, `t = b log2 |a|`. WGSL promises log2 to 3 ulp, or 2^-21 absolute for |a| in [1/2, 2], and exp2 to

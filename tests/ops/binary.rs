@@ -74,6 +74,32 @@ fn powers() {
     check(Binary(Pow), &[Tensor::new([5], edges).unwrap(), Tensor::new([5], exponents).unwrap()], false);
 }
 
+/// Expected values: NumPy's `mod` and `fmod`.
+#[test]
+fn remainders_of_floats() {
+    let mut rng = Rng(6);
+    for kind in [Mod, Fmod] {
+        check(
+            Binary(kind),
+            &[rng.tensor(&[3, 5, 7]), Tensor::new([7], vec![0.3f32, -0.3, 2.0, 1e-3, -7.5, 0.11, -1.0]).unwrap()],
+            false,
+        );
+        check(
+            Binary(kind),
+            &[rng.integers(&[3, 5, 7]), Tensor::new([7], vec![3.0f32, -3.0, 2.0, 1.0, -7.0, 5.0, -1.0]).unwrap()],
+            false,
+        );
+    }
+    let a = Tensor::new([7], vec![5.5f32, -5.5, 5.5, -5.5, 3.0, -3.0, 6.0]).unwrap();
+    let b = Tensor::new([7], vec![2.0f32, 2.0, -2.0, -2.0, f32::INFINITY, f32::INFINITY, 3.0]).unwrap();
+    for (kind, expected) in
+        [(Mod, [1.5, 0.5, -0.5, -1.5, 3.0, f32::INFINITY, 0.0]), (Fmod, [1.5, -1.5, 1.5, -1.5, 3.0, -3.0, 0.0])]
+    {
+        check(Binary(kind), &[a.clone(), b.clone()], false);
+        assert_eq!(Binary(kind).reference(&[a.clone(), b.clone()]).unwrap()[0].as_f32().unwrap(), expected);
+    }
+}
+
 #[test]
 fn every_kind_of_integers() {
     let mut rng = Rng(4);
@@ -119,7 +145,7 @@ fn what_does_not_fit_is_an_error() {
     refused(Add, Desc::f32([2]), Desc::new([2], DType::I32));
     refused(And, Desc::f32([2]), Desc::f32([2]));
     refused(Add, Desc::new([2], DType::Bool), Desc::new([2], DType::Bool));
-    refused(Mod, Desc::f32([2]), Desc::f32([2]));
+    refused(Mod, Desc::new([2], DType::Bool), Desc::new([2], DType::Bool));
 }
 
 #[test]

@@ -82,7 +82,41 @@ fn infinities_and_nans() {
 }
 
 #[test]
-fn integer_types_reduce_on_the_host() {
+fn integers_and_booleans_are_exact() {
+    for (k, (shape, axes)) in CASES.iter().enumerate() {
+        let rng = &mut Rng(k as u64);
+        let ints: Vec<i32> = (0..shape.iter().product()).map(|_| rng.int(0, 14) as i32 - 7).collect();
+        let wide: Vec<i64> = ints.iter().map(|&v| v.into()).collect();
+        let truths: Vec<bool> = ints.iter().map(|&v| v > 5).collect();
+        let of = |kind| Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind };
+        for kind in [Kind::Sum, Kind::Mean, Kind::Max, Kind::Min, Kind::L1, Kind::SumSquare] {
+            check(of(kind), &[Tensor::new(*shape, ints.clone()).unwrap()], true);
+            check(of(kind), &[Tensor::new(*shape, wide.clone()).unwrap()], true);
+        }
+        check(
+            of(Kind::Prod),
+            &[Tensor::new(*shape, truths.iter().map(|&t| 1 - 2 * i32::from(t)).collect::<Vec<_>>()).unwrap()],
+            true,
+        );
+        for kind in [Kind::Max, Kind::Min] {
+            check(of(kind), &[Tensor::new(*shape, truths.clone()).unwrap()], true);
+        }
+    }
+    let extremes = Tensor::new([2, 2], vec![i32::MIN, i32::MIN, i32::MAX, i32::MAX]).unwrap();
+    for kind in [Kind::Max, Kind::Min] {
+        check(Reduce { axes: vec![1], keep_dims: false, kind }, std::slice::from_ref(&extremes), true);
+    }
+    let none = Tensor::new([3, 0], Vec::<i32>::new()).unwrap();
+    for kind in [Kind::Sum, Kind::Prod] {
+        check(Reduce { axes: vec![1], keep_dims: false, kind }, std::slice::from_ref(&none), true);
+    }
+    for kind in [Kind::Max, Kind::Min, Kind::Mean] {
+        assert!(Reduce { axes: vec![1], keep_dims: false, kind }.outputs(&[none.desc()]).is_err());
+    }
+}
+
+#[test]
+fn what_leaves_the_type_is_an_error_on_the_reference() {
     let reduce = |kind, x: Tensor| Reduce { axes: vec![1], keep_dims: false, kind }.reference(&[x]);
     let x = || Tensor::new([2, 3], vec![1i64, -2, 30, 4, 5, -6]).unwrap();
     assert_eq!(reduce(Kind::Sum, x()).unwrap()[0].to_i64s().unwrap(), [29, 3]);

@@ -30,6 +30,9 @@ fn parse(bytes: &[u8]) -> Outcome<Tensor> {
     let npyz::DType::Plain(kind) = header.dtype() else {
         return Err(Failure::call("structured arrays are not supported"));
     };
+    if kind.type_char() == TypeChar::Object {
+        return Err(Failure::call("arrays of Python objects are not supported"));
+    }
     let size = kind.size_field() as usize;
     let shape = header.shape().iter().map(|&n| usize::try_from(n)).collect::<Result<Vec<_>, _>>();
     let shape = shape.map_err(|_| Failure::call("a dimension exceeds this machine"))?;
@@ -83,6 +86,7 @@ fn elements(bytes: &[u8], kind: TypeChar, size: usize, big: bool) -> Option<Data
         (TypeChar::Int, 8) => raw.map(|w| w as i64).collect::<Vec<_>>().into(),
         (TypeChar::Uint, 1 | 2) => raw.map(|w| w as i32).collect::<Vec<_>>().into(),
         (TypeChar::Uint, 4) => raw.map(|w| w as i64).collect::<Vec<_>>().into(),
+        (TypeChar::Uint, 8) => raw.map(|w| i64::try_from(w).ok()).collect::<Option<Vec<_>>>()?.into(),
         (TypeChar::Bool, 1) => raw.map(|w| w != 0).collect::<Vec<_>>().into(),
         _ => return None,
     })

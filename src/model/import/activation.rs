@@ -4,6 +4,7 @@ use super::operators::Operator;
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 use crate::ops::binary::BinaryKind;
+use crate::ops::select::Where;
 use crate::ops::unary::{Activation, Unary};
 use crate::shape::DType;
 use crate::tensor::Tensor;
@@ -30,6 +31,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Relu", &[], |i, n| unary(i, n, Activation::Relu)),
     Operator::new("Round", &[], |i, n| unary(i, n, Activation::Round)),
     Operator::new("Selu", &["alpha", "gamma"], selu),
+    Operator::new("Shrink", &["bias", "lambd"], shrink),
     Operator::new("Sigmoid", &[], |i, n| unary(i, n, Activation::Sigmoid)),
     Operator::new("Sign", &[], |i, n| unary(i, n, Activation::Sign)),
     Operator::new("Softplus", &[], softplus),
@@ -85,6 +87,18 @@ fn leaky_relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 fn selu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (alpha, gamma) = (node.float("alpha", 1.673_263_2)?, node.float("gamma", 1.050_701)?);
     unary(import, node, Activation::Selu { alpha, gamma })
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__Shrink.html>
+fn shrink(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let (bias, limit) = (node.float("bias", 0.0)?, node.float("lambd", 0.5)?);
+    let mut number = |v: f32| import.cast(&Tensor::scalar(v).into(), x.dtype());
+    let (bias, low, high, zero) = (number(bias)?, number(-limit)?, number(limit)?, number(0.0)?);
+    let (below, above) = (import.binary(BinaryKind::Less, x, &low)?, import.binary(BinaryKind::Greater, x, &high)?);
+    let (raised, lowered) = (import.binary(BinaryKind::Add, x, &bias)?, import.binary(BinaryKind::Sub, x, &bias)?);
+    let y = import.apply(Where, &[&below, &raised, &zero])?;
+    Ok(vec![import.apply(Where, &[&above, &lowered, &y])?])
 }
 
 fn softplus(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {

@@ -20,11 +20,14 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Add", BROADCAST, |i, n| two(i, n, BinaryKind::Add)),
     Operator::new("And", BROADCAST, |i, n| two(i, n, BinaryKind::And)),
     Operator::new("Cast", &["round_mode", "saturate", "to"], cast),
+    Operator::new("CastLike", &["round_mode", "saturate"], cast_like),
     Operator::new("Clip", &["max", "min"], clip),
     Operator::new("Div", BROADCAST, |i, n| two(i, n, BinaryKind::Div)),
     Operator::new("Equal", BROADCAST, |i, n| two(i, n, BinaryKind::Equal)),
     Operator::new("Greater", BROADCAST, |i, n| two(i, n, BinaryKind::Greater)),
     Operator::new("GreaterOrEqual", &[], |i, n| two(i, n, BinaryKind::GreaterOrEqual)),
+    Operator::new("IsInf", &["detect_negative", "detect_positive"], is_infinite),
+    Operator::new("IsNaN", &[], is_nan),
     Operator::new("Less", BROADCAST, |i, n| two(i, n, BinaryKind::Less)),
     Operator::new("LessOrEqual", &[], |i, n| two(i, n, BinaryKind::LessOrEqual)),
     Operator::new("Max", &[], |i, n| fold(i, n, BinaryKind::Maximum)),
@@ -46,6 +49,20 @@ impl Import<'_> {
     /// `f(a, b)`, broadcast.
     pub fn binary(&mut self, f: BinaryKind, a: &Val, b: &Val) -> Result<Val> {
         self.apply(Binary(f), &[a, b])
+    }
+
+    /// The number that the low bits of an integer are, with or without a sign.
+    fn low_bits(&mut self, x: &Val, bits: u32, signed: bool) -> Result<Val> {
+        let mut number = |n: i32| self.cast(&Tensor::of([], vec![n]).into(), x.dtype());
+        let (all, half) = (number(1 << bits)?, number(if signed { 1 << (bits - 1) } else { 0 })?);
+        let up = self.binary(BinaryKind::Add, x, &half)?;
+        let low = self.binary(BinaryKind::Mod, &up, &all)?;
+        self.binary(BinaryKind::Sub, &low, &half)
+    }
+
+    /// What is false.
+    fn negation(&mut self, x: &Val) -> Result<Val> {
+        self.binary(BinaryKind::Equal, x, &Tensor::of([], vec![false]).into())
     }
 
     /// The same numbers as another type.
@@ -96,8 +113,29 @@ fn modulo(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 fn not(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let no = Tensor::of([], vec![false]);
-    Ok(vec![import.binary(BinaryKind::Equal, node.input(0)?, &no.into())?])
+    Ok(vec![import.negation(node.input(0)?)?])
+}
+
+/// What does not equal itself.
+fn is_nan(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let number = import.binary(BinaryKind::Equal, x, x)?;
+    Ok(vec![import.negation(&number)?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__IsInf.html>
+fn is_infinite(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let mut is = |which: &str, infinity: f32| match node.flag(which, true)? {
+        true => import.binary(BinaryKind::Equal, x, &Tensor::scalar(infinity).into()).map(Some),
+        false => Ok(None),
+    };
+    let (above, below) = (is("detect_positive", f32::INFINITY)?, is("detect_negative", f32::NEG_INFINITY)?);
+    Ok(vec![match (above, below) {
+        (Some(above), Some(below)) => import.binary(BinaryKind::Or, &above, &below)?,
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => import.expand(&Tensor::of([], vec![false]).into(), x.shape())?,
+    }])
 }
 
 /// The result has the type of the base; a float exponent of an integer makes it a float on the way.
@@ -154,16 +192,30 @@ fn choose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.apply(Where, &[node.input(0)?, node.input(1)?, node.input(2)?])?])
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__Cast.html>. Floats of every width are f32 here. An integer that does not fit a
-/// narrower type would wrap around, which is not done; of floats ONNX leaves that open.
+/// <https://onnx.ai/onnx/operators/onnx__Cast.html>. Floats of every width are f32 here, and of a float beyond the
+/// range of an integer ONNX says nothing; an integer keeps the low bits that a narrower type has.
 fn cast(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let to = node.int("to", 0)?;
-    let to = i32::try_from(to).unwrap_or(0);
-    let narrow = ![ty::FLOAT, ty::FLOAT16, ty::BFLOAT16, ty::DOUBLE, ty::INT32, ty::INT64, ty::BOOL].contains(&to);
+    let to = i32::try_from(node.int("to", 0)?).unwrap_or(0);
     let dtype = tensor_proto::dtype(to)?;
-    if narrow && matches!(x.dtype(), DType::I32 | DType::I64) {
-        return Err(Error::unsupported(format!("Cast of {} to integers of type number {to}", x.dtype())));
+    if !matches!(x.dtype(), DType::I32 | DType::I64) {
+        return Ok(vec![import.cast(x, dtype)?]);
     }
-    Ok(vec![import.cast(x, dtype)?])
+    let low = match to {
+        ty::UINT8 => import.low_bits(x, 8, false)?,
+        ty::INT8 => import.low_bits(x, 8, true)?,
+        ty::UINT16 => import.low_bits(x, 16, false)?,
+        ty::INT16 => import.low_bits(x, 16, true)?,
+        ty::UINT32 | ty::UINT64 if !x.known().is_some_and(|t| t.to_i64s().is_ok_and(|v| v.iter().all(|&v| v >= 0))) => {
+            let text = format!("Cast of {} that may be negative to unsigned integers of 32 or 64 bits", x.desc());
+            return Err(Error::unsupported(text));
+        }
+        _ => x.clone(),
+    };
+    Ok(vec![import.cast(&low, dtype)?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__CastLike.html>. Of the type only what it is here is known.
+fn cast_like(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    Ok(vec![import.cast(node.input(0)?, node.input(1)?.dtype())?])
 }

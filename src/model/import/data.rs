@@ -27,7 +27,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Pad", &["mode", "pads", "value"], pad).host(&[1, 2, 3]),
     Operator::new("Range", &[], range).host(&[0, 1, 2]),
     Operator::new("Slice", &["axes", "ends", "starts"], slice).host(&[1, 2, 3, 4]),
-    Operator::new("SpaceToDepth", &["blocksize"], space_to_depth),
+    Operator::new("SpaceToDepth", &["blocksize", "mode"], space_to_depth),
     Operator::new("Split", &["axis", "num_outputs", "split"], split).host(&[1]),
     Operator::new("Tile", &[], tile).host(&[1]),
     Operator::new("Transpose", &["perm"], transpose),
@@ -251,19 +251,22 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 
 /// <https://onnx.ai/onnx/operators/onnx__DepthToSpace.html>
 fn depth_to_space(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let order = match node.string("mode", "DCR")? {
-        "DCR" => Order::DepthFirst,
-        "CRD" => Order::ChannelFirst,
-        other => return Err(Error::unsupported(format!("DepthToSpace with mode = {other}"))),
-    };
-    let op = PixelShuffle { factor: node.count("blocksize", 0)?, order };
+    let op = PixelShuffle { factor: node.count("blocksize", 0)?, order: order(node)? };
     Ok(vec![import.apply(op, &[node.input(0)?])?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__SpaceToDepth.html>
 fn space_to_depth(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let op = PixelUnshuffle { factor: node.count("blocksize", 0)?, order: Order::DepthFirst };
+    let op = PixelUnshuffle { factor: node.count("blocksize", 0)?, order: order(node)? };
     Ok(vec![import.apply(op, &[node.input(0)?])?])
+}
+
+fn order(node: &NodeView) -> Result<Order> {
+    match node.string("mode", "DCR")? {
+        "DCR" => Ok(Order::DepthFirst),
+        "CRD" => Ok(Order::ChannelFirst),
+        other => Err(Error::unsupported(format!("{} with mode = {other}", node.op()))),
+    }
 }
 
 #[cfg(test)]

@@ -17,10 +17,13 @@ use crate::tensor::{Data, Tensor};
 
 mod activation;
 mod arithmetic;
+pub(super) mod branch;
 pub(super) mod constant;
 mod conv;
 mod data;
+mod einsum;
 mod linear;
+mod masks;
 mod node_view;
 mod norm;
 pub(super) mod operators;
@@ -28,6 +31,7 @@ mod pool;
 mod reduce;
 mod reshape;
 mod resize;
+mod scatter;
 pub(super) mod trace;
 mod window;
 
@@ -99,11 +103,12 @@ impl From<Tensor> for Val {
 
 /// The graph in the making.
 pub(crate) struct Import<'m> {
+    model: &'m Model,
     graph: Graph,
     /// The node being lowered.
     node: String,
     /// Names of known values by the address of their elements.
-    names: HashMap<usize, &'m str>,
+    names: HashMap<usize, String>,
     /// Constants already in the graph, by the address of their elements (which the graph keeps alive) and shape.
     constants: HashMap<(usize, Vec<usize>), ValueId>,
     /// Elements that known results may still take.
@@ -114,10 +119,11 @@ pub(crate) struct Import<'m> {
 
 /// The network that `model` is for these inputs.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
-    let names = model.constants.iter().map(|(name, t)| (address(t), name.as_str())).collect();
+    let names = model.constants.iter().map(|(name, t)| (address(t), name.clone())).collect();
     let held = model.parameters();
     let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
-    let mut import = Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), room, work };
+    let (graph, node, constants) = (Graph::new(), String::new(), HashMap::new());
+    let mut import = Import { model, graph, node, names, constants, room, work };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
@@ -128,28 +134,7 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
         };
         values.insert(name, value);
     }
-    let mut problems = vec![];
-    for node in &model.nodes {
-        let known = |name: &String| name.is_empty() || values.contains_key(name.as_str());
-        if !node.input.iter().all(known) {
-            continue; // what it reads comes from a node with a problem
-        }
-        match import.lower_node(model, node, &values) {
-            Ok(outputs) => {
-                for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
-                    if let Val::Known(tensor) = &value {
-                        import.names.entry(address(tensor)).or_insert(name);
-                    }
-                    values.insert(name, value);
-                }
-            }
-            Err(e) if e.kind() == ErrorKind::Unsupported => problems.push(e.at(node.name())),
-            Err(e) => return Err(e.at(node.name())),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(unsupported(&problems.iter().map(Error::to_string).collect::<Vec<_>>()));
-    }
+    import.lower_nodes(&model.nodes, &mut values)?;
     for output in model.outputs() {
         import.node.clone_from(&output.name);
         let id = import.id(&values[output.name.as_str()])?;
@@ -181,7 +166,38 @@ fn address(tensor: &Tensor) -> usize {
 }
 
 impl Import<'_> {
-    fn lower_node(&mut self, model: &Model, node: &NodeProto, values: &HashMap<&str, Val>) -> Result<Vec<Val>> {
+    /// Lowers nodes, each of which comes after what it reads; their outputs join `values`.
+    ///
+    /// # Errors
+    /// All that is not supported, in one.
+    fn lower_nodes<'n>(&mut self, nodes: &'n [NodeProto], values: &mut HashMap<&'n str, Val>) -> Result<()> {
+        let mut problems = vec![];
+        for node in nodes {
+            let known = |name: &String| name.is_empty() || values.contains_key(name.as_str());
+            if !node.input.iter().all(known) {
+                continue; // what it reads comes from a node with a problem
+            }
+            match self.lower_node(node, values) {
+                Ok(outputs) => {
+                    for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
+                        if let Val::Known(tensor) = &value {
+                            self.names.entry(address(tensor)).or_insert_with(|| name.clone());
+                        }
+                        values.insert(name, value);
+                    }
+                }
+                Err(e) if e.kind() == ErrorKind::Unsupported => problems.push(e.at(node.name())),
+                Err(e) => return Err(e.at(node.name())),
+            }
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(unsupported(&problems.iter().map(Error::to_string).collect::<Vec<_>>()))
+    }
+
+    fn lower_node(&mut self, node: &NodeProto, values: &HashMap<&str, Val>) -> Result<Vec<Val>> {
+        let model = self.model;
         let operator: &Operator = table()[node.op_type()];
         let input = |name: &String| values.get(name.as_str()).cloned();
         let view = NodeView::new(node, model.opset, node.input.iter().map(input).collect());
@@ -193,19 +209,19 @@ impl Import<'_> {
         self.node = node.name().to_owned();
         let first = self.graph.nodes.len();
         let outputs = (operator.lower)(self, &view)?;
-        self.name_nodes(first);
+        self.name_nodes(first, node.name());
         match node.output.iter().skip(outputs.len()).find(|name| !name.is_empty()) {
             Some(name) => Err(Error::unsupported(format!("{} has no output {name} here", node.op_type()))),
             None => Ok(outputs),
         }
     }
 
-    /// Where a node of the model became several of the graph, all but the only one that is no view get the
-    /// operator's name behind the node's.
-    fn name_nodes(&mut self, first: usize) {
+    /// Where a node of the model became several of the graph that have its name, all but the only one that is no view
+    /// get the operator's name behind it.
+    fn name_nodes(&mut self, first: usize, name: &str) {
         let added = &mut self.graph.nodes[first..];
-        let several = added.iter().filter(|n| !n.op.is_view()).count() > 1;
-        for node in added.iter_mut().filter(|n| several || n.op.is_view()) {
+        let several = added.iter().filter(|n| n.name == name && !n.op.is_view()).count() > 1;
+        for node in added.iter_mut().filter(|n| n.name == name && (several || n.op.is_view())) {
             node.name = format!("{}/{}", node.name, node.op.name());
         }
     }
@@ -261,7 +277,7 @@ impl Import<'_> {
         if let Some(id) = self.constants.get(&key) {
             return Ok(*id);
         }
-        let name = self.names.get(&key.0).map_or(format!("{}/constant", self.node), |name| name.to_string());
+        let name = self.names.get(&key.0).cloned().unwrap_or_else(|| format!("{}/constant", self.node));
         let id = self.graph.constant(name, tensor.clone())?;
         self.constants.insert(key, id);
         Ok(id)

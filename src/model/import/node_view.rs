@@ -2,7 +2,7 @@
 
 use super::Val;
 use crate::error::{Error, Result};
-use crate::model::proto::{AttributeProto, NodeProto, attribute_type as ty};
+use crate::model::proto::{AttributeProto, GraphProto, NodeProto, attribute_type as ty};
 use crate::model::tensor_proto;
 use crate::shape;
 use crate::tensor::Tensor;
@@ -18,6 +18,15 @@ pub(crate) struct NodeView<'a> {
 impl<'a> NodeView<'a> {
     pub fn new(proto: &'a NodeProto, opset: i64, inputs: Vec<Option<Val>>) -> NodeView<'a> {
         NodeView { proto, opset, inputs }
+    }
+    /// The node's name.
+    pub fn name(&self) -> &str {
+        self.proto.name()
+    }
+    /// What the node reads, by name, as far as it is there.
+    pub fn named_inputs(&self) -> impl Iterator<Item = (&'a str, &Val)> {
+        let names = self.proto.input.iter().map(String::as_str);
+        names.zip(&self.inputs).filter_map(|(name, value)| Some((name, value.as_ref()?)))
     }
     /// The operator's name.
     pub fn op(&self) -> &str {
@@ -121,6 +130,11 @@ impl<'a> NodeView<'a> {
         let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
         let proto = a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} is no tensor")))?;
         tensor_proto::read(proto, None).map(Some)
+    }
+    /// A subgraph.
+    pub fn graph(&self, name: &str) -> Result<&GraphProto> {
+        let found = self.attribute(name, ty::GRAPH)?.and_then(|a| a.g.as_deref());
+        found.ok_or_else(|| Error::file(format!("attribute {name} is no graph")))
     }
     /// The attribute `axis` as an index into a tensor of this rank.
     pub fn axis(&self, default: i64, rank: usize) -> Result<usize> {

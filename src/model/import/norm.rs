@@ -5,10 +5,14 @@ use super::operators::Operator;
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
+use crate::ops::binary::BinaryKind;
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::local_response_norm::LocalResponseNorm;
 use crate::ops::normalize::{LpNormalize, MeanVarianceNormalize};
+use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::unary::{Activation, Unary};
+use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("BatchNormalization", &["epsilon", "is_test", "momentum", "spatial", "training_mode"], batch_norm),
@@ -18,6 +22,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("LayerNormalization", &["axis", "epsilon", "stash_type"], layer_norm),
     Operator::new("LpNormalization", &["axis", "p"], lp_normalize),
     Operator::new("MeanVarianceNormalization", &["axes"], mean_variance_normalize),
+    Operator::new("RMSNormalization", &["axis", "epsilon", "stash_type"], rms_norm),
 ];
 
 /// What the definition of MeanVarianceNormalization adds to the deviation.
@@ -84,6 +89,19 @@ fn layer_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     }
     let op = LayerNorm { axes: x.rank() - axis, eps: epsilon(node)?, stats: node.gives(1) || node.gives(2) };
     import.apply_all(op, &inputs.iter().collect::<Vec<_>>())
+}
+
+/// `x / sqrt(mean x^2 + epsilon) scale` over the trailing axes.
+/// <https://onnx.ai/onnx/operators/onnx__RMSNormalization.html>
+fn rms_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (x, scale) = (node.input(0)?, node.input(1)?);
+    let axes = (node.axis(-1, x.rank())?..x.rank()).collect();
+    let squares = import.binary(BinaryKind::Mul, x, x)?;
+    let mean = import.apply(Reduce { axes, keep_dims: true, kind: Kind::Mean }, &[&squares])?;
+    let mean = import.binary(BinaryKind::Add, &mean, &Tensor::scalar(epsilon(node)?).into())?;
+    let deviation = import.apply(Unary(Activation::Sqrt), &[&mean])?;
+    let normal = import.binary(BinaryKind::Div, x, &deviation)?;
+    Ok(vec![import.binary(BinaryKind::Mul, &normal, scale)?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__LRN.html>

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::{
-    Import, NodeView, Val, activation, arithmetic, constant, conv, data, linear, norm, pool, reduce, reshape, resize,
-    unsupported,
+    Import, NodeView, Val, activation, arithmetic, branch, constant, conv, data, einsum, linear, masks, norm, pool,
+    reduce, reshape, resize, scatter, unsupported,
 };
 use crate::error::Result;
 use crate::model::proto::NodeProto;
@@ -42,15 +42,19 @@ pub(crate) fn table() -> &'static HashMap<&'static str, &'static Operator> {
         let families = [
             activation::OPERATORS,
             arithmetic::OPERATORS,
+            branch::OPERATORS,
             constant::OPERATORS,
             conv::OPERATORS,
             data::OPERATORS,
+            einsum::OPERATORS,
             linear::OPERATORS,
+            masks::OPERATORS,
             norm::OPERATORS,
             pool::OPERATORS,
             reduce::OPERATORS,
             reshape::OPERATORS,
             resize::OPERATORS,
+            scatter::OPERATORS,
         ];
         families.into_iter().flatten().map(|o| (o.name, o)).collect()
     });

@@ -1,11 +1,12 @@
-//! MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalMaxPool.
+//! MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool.
 
 use super::operators::Operator;
-use super::window::{AutoPad, Window};
+use super::window::{AutoPad, Pooling};
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use crate::shape::DType;
 
 const AVERAGE: &[&str] =
     &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
@@ -15,6 +16,7 @@ const LP: &[&str] = &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "p",
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("AveragePool", AVERAGE, average_pool),
     Operator::new("GlobalAveragePool", &[], |i, n| global_pool(i, n, Kind::Avg)),
+    Operator::new("GlobalLpPool", &["p"], global_lp_pool),
     Operator::new("GlobalMaxPool", &[], |i, n| global_pool(i, n, Kind::Max)),
     Operator::new("LpPool", LP, lp_pool),
     Operator::new("MaxPool", MAX, max_pool),
@@ -25,10 +27,11 @@ fn ceil_mode(node: &NodeView) -> Result<bool> {
     Ok(node.flag("ceil_mode", false)? && AutoPad::of(node)? == AutoPad::NotSet)
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__MaxPool.html>
+/// <https://onnx.ai/onnx/operators/onnx__MaxPool.html>. Of integers, which have 8 bits, by way of floats.
 fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let window = Window::of(node, x.shape(), None)?;
+    let pooling = Pooling::of(node, x.shape())?;
+    let window = &pooling.window;
     let indices = match (node.gives(1), node.flag("storage_order", false)?) {
         (false, _) => Indices::None,
         (true, false) => Indices::Tensor,
@@ -42,15 +45,21 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         ceil_mode: ceil_mode(node)?,
         indices,
     };
-    let image = import.as_image(x)?;
-    let outputs = import.apply_all(op, &[&image])?;
-    outputs.iter().map(|y| import.as_rank(y, x.rank())).collect()
+    if indices == Indices::TensorColumnMajor && x.rank() > 4 {
+        return Err(Error::unsupported(format!("storage_order of {}", x.desc())));
+    }
+    let image = pooling.image(import, x)?;
+    let image = if x.dtype() == DType::I32 { import.cast(&image, DType::F32)? } else { image };
+    let mut outputs = import.apply_all(op, &[&image])?;
+    outputs[0] = import.cast(&outputs[0], x.dtype())?;
+    outputs.iter().map(|y| pooling.back(import, y, x)).collect()
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__AveragePool.html>
 fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let window = Window::of(node, x.shape(), None)?;
+    let pooling = Pooling::of(node, x.shape())?;
+    let window = &pooling.window;
     let op = AvgPool2d {
         kernel: window.kernel,
         stride: window.stride,
@@ -60,31 +69,54 @@ fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         count_include_pad: node.flag("count_include_pad", false)?,
         divisor_override: None,
     };
-    let image = import.as_image(x)?;
+    let image = pooling.image(import, x)?;
     let y = import.apply(op, &[&image])?;
-    Ok(vec![import.as_rank(&y, x.rank())?])
+    Ok(vec![pooling.back(import, &y, x)?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__LpPool.html>
 fn lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let window = Window::of(node, x.shape(), None)?;
-    let p = node.count("p", 2)?;
+    let pooling = Pooling::of(node, x.shape())?;
+    let window = &pooling.window;
     let op = LpPool2d {
         kernel: window.kernel,
         stride: window.stride,
         padding: window.positive_padding()?,
         dilation: window.dilation,
         ceil_mode: ceil_mode(node)?,
-        p: u32::try_from(p).map_err(|_| Error::argument(format!("LpPool with p = {p}")))?,
+        p: order(node)?,
     };
-    let image = import.as_image(x)?;
+    let image = pooling.image(import, x)?;
     let y = import.apply(op, &[&image])?;
-    Ok(vec![import.as_rank(&y, x.rank())?])
+    Ok(vec![pooling.back(import, &y, x)?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__GlobalLpPool.html>
+fn global_lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let p = order(node)?;
+    whole_plane(import, node, |import, image| {
+        let &[_, _, h, w] = image.shape() else { unreachable!("it is an image") };
+        let op = LpPool2d { kernel: [h, w], stride: [1, 1], padding: [0; 4], dilation: [1, 1], ceil_mode: false, p };
+        import.apply(op, &[image])
+    })
+}
+
+fn order(node: &NodeView) -> Result<u32> {
+    let p = node.count("p", 2)?;
+    u32::try_from(p).map_err(|_| Error::argument(format!("{} with p = {p}", node.op())))
+}
+
+fn global_pool(import: &mut Import, node: &NodeView, kind: Kind) -> Result<Vec<Val>> {
+    whole_plane(import, node, |import, image| import.apply(AdaptivePool2d { output: [1, 1], kind }, &[image]))
 }
 
 /// One value a channel, whatever the number of spatial axes.
-fn global_pool(import: &mut Import, node: &NodeView, kind: Kind) -> Result<Vec<Val>> {
+fn whole_plane(
+    import: &mut Import,
+    node: &NodeView,
+    pool: impl FnOnce(&mut Import, &Val) -> Result<Val>,
+) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let [n, c, spatial @ ..] = x.shape() else {
         return Err(Error::shape(format!("{} of {}: there must be [n, c] and spatial axes", node.op(), x.desc())));
@@ -92,7 +124,7 @@ fn global_pool(import: &mut Import, node: &NodeView, kind: Kind) -> Result<Vec<V
     let (rows, columns) = spatial.split_at(spatial.len().saturating_sub(1));
     let (rows, columns) = (rows.iter().product(), columns.iter().product());
     let image = import.reshape(x, &[*n, *c, rows, columns])?;
-    let y = import.apply(AdaptivePool2d { output: [1, 1], kind }, &[&image])?;
+    let y = pool(import, &image)?;
     let mut shape = vec![1; x.rank()];
     shape[..2].copy_from_slice(&[*n, *c]);
     Ok(vec![import.reshape(&y, &shape)?])

@@ -1,11 +1,16 @@
-//! Reductions over axes, and functions along one: Reduce*, ArgMax, ArgMin, Softmax, LogSoftmax.
+//! Reductions over axes, and functions along one: Reduce*, ArgMax, ArgMin, CumSum, Hardmax, Softmax,
+//! LogSoftmax.
 
 use super::node_view::axes;
 use super::operators::Operator;
 use super::{Import, NodeView, Val};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ops::binary::BinaryKind;
+use crate::ops::pad::{Pad, PadMode};
 use crate::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
 use crate::ops::softmax::Softmax;
+use crate::shape;
+use crate::tensor::Tensor;
 
 const REDUCE: &[&str] = &["axes", "keepdims", "noop_with_empty_axes"];
 const ARG: &[&str] = &["axis", "keepdims", "select_last_index"];
@@ -13,7 +18,11 @@ const ARG: &[&str] = &["axis", "keepdims", "select_last_index"];
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("ArgMax", ARG, |i, n| arg_reduce(i, n, Extreme::Max)),
     Operator::new("ArgMin", ARG, |i, n| arg_reduce(i, n, Extreme::Min)),
-    Operator::new("LogSoftmax", &["axis"], |i, n| softmax(i, n, true)),
+    Operator::new("CumSum", &["exclusive", "reverse"], cumulative_sum).host(&[1]),
+    Operator::new("Hardmax", &["axis"], |i, n| along_axis(i, n, hardmax)),
+    Operator::new("LogSoftmax", &["axis"], |i, n| {
+        along_axis(i, n, |i, x, axis| i.apply(Softmax { axis, log: true }, &[x]))
+    }),
     Operator::new("ReduceL1", REDUCE, |i, n| reduce(i, n, Kind::L1)).host(&[1]),
     Operator::new("ReduceL2", REDUCE, |i, n| reduce(i, n, Kind::L2)).host(&[1]),
     Operator::new("ReduceLogSum", REDUCE, |i, n| reduce(i, n, Kind::LogSum)).host(&[1]),
@@ -24,7 +33,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("ReduceProd", REDUCE, |i, n| reduce(i, n, Kind::Prod)).host(&[1]),
     Operator::new("ReduceSum", REDUCE, |i, n| reduce(i, n, Kind::Sum)).host(&[1]),
     Operator::new("ReduceSumSquare", REDUCE, |i, n| reduce(i, n, Kind::SumSquare)).host(&[1]),
-    Operator::new("Softmax", &["axis"], |i, n| softmax(i, n, false)),
+    Operator::new("Softmax", &["axis"], |i, n| {
+        along_axis(i, n, |i, x, axis| i.apply(Softmax { axis, log: false }, &[x]))
+    }),
 ];
 
 /// Without axes all are reduced, or none. <https://onnx.ai/onnx/operators/onnx__ReduceSum.html>
@@ -50,20 +61,50 @@ fn arg_reduce(import: &mut Import, node: &NodeView, kind: Extreme) -> Result<Vec
     Ok(vec![import.apply(op, &[x])?])
 }
 
-/// Along one axis; before version 13 along that axis and all behind it, taken as one.
+/// A function along one axis; before version 13 along that axis and all behind it, taken as one.
 /// <https://onnx.ai/onnx/operators/onnx__Softmax.html>
-fn softmax(import: &mut Import, node: &NodeView, log: bool) -> Result<Vec<Val>> {
+fn along_axis(
+    import: &mut Import,
+    node: &NodeView,
+    f: impl FnOnce(&mut Import, &Val, usize) -> Result<Val>,
+) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    if node.opset >= 13 {
-        let axis = node.axis(-1, x.rank())?;
-        return Ok(vec![import.apply(Softmax { axis, log }, &[x])?]);
-    }
-    let axis = node.axis(1, x.rank())?;
-    if x.shape()[axis + 1..].iter().all(|&n| n == 1) {
-        return Ok(vec![import.apply(Softmax { axis, log }, &[x])?]);
+    let axis = node.axis(if node.opset >= 13 { -1 } else { 1 }, x.rank())?;
+    if node.opset >= 13 || x.shape()[axis + 1..].iter().all(|&n| n == 1) {
+        return Ok(vec![f(import, x, axis)?]);
     }
     let (rows, columns) = x.shape().split_at(axis);
     let flat = import.reshape(x, &[rows.iter().product(), columns.iter().product()])?;
-    let y = import.apply(Softmax { axis: 1, log }, &[&flat])?;
+    let y = f(import, &flat, 1)?;
     Ok(vec![import.reshape(&y, x.shape())?])
+}
+
+/// 1 at the first of the largest, else 0. <https://onnx.ai/onnx/operators/onnx__Hardmax.html>
+fn hardmax(import: &mut Import, x: &Val, axis: usize) -> Result<Val> {
+    let op = ArgReduce { axis, keep_dims: false, select_last: false, kind: Extreme::Max };
+    let index = import.apply(op, &[x])?;
+    import.one_hot(&index, x.shape()[axis], axis, &Tensor::scalar(1.0).into(), &Tensor::scalar(0.0).into())
+}
+
+/// Every element and those before it, in log2 n steps: after step k an element is the sum of the 2^k up to it.
+/// <https://onnx.ai/onnx/operators/onnx__CumSum.html>
+fn cumulative_sum(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let Some(&[axis]) = node.host_ints(1)?.as_deref() else { return Err(Error::shape("CumSum takes one axis")) };
+    let axis = shape::axis(axis, x.rank())?;
+    let reverse = node.flag("reverse", false)?;
+    let shifted = |import: &mut Import, y: &Val, by: usize| {
+        let by = by as i64;
+        let mut pads = vec![[0, 0]; x.rank()];
+        pads[axis] = if reverse { [-by, by] } else { [by, -by] };
+        import.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[y])
+    };
+    let mut y = x.clone();
+    let mut reach = 1;
+    while reach < x.shape()[axis] {
+        let earlier = shifted(import, &y, reach)?;
+        y = import.binary(BinaryKind::Add, &y, &earlier)?;
+        reach *= 2;
+    }
+    Ok(vec![if node.flag("exclusive", false)? { shifted(import, &y, 1)? } else { y }])
 }

@@ -105,12 +105,84 @@ impl Window {
     }
 }
 
+/// A pooling window over an image of any number of axes, seen as one of two: axes over which the window does not reach
+/// join the channels or each other. PyTorch's local response norm slides so over channels.
+pub(super) struct Pooling {
+    pub window: Window,
+    /// The input as `[n, c, h, w]`.
+    image: Vec<usize>,
+    /// The axis of the image over which each spatial axis is pooled, if it is.
+    axes: Vec<Option<usize>>,
+}
+
+impl Pooling {
+    /// # Errors
+    /// As for [`Window::of`]; the window reaches over more than two axes, or two with others between them.
+    pub fn of(node: &NodeView, x: &[usize]) -> Result<Pooling> {
+        if x.len() <= 4 {
+            let window = Window::of(node, x, None)?;
+            return Ok(match *x {
+                [n, c, l] => Pooling { window, image: vec![n, c, 1, l], axes: vec![Some(3)] },
+                _ => Pooling { window, image: x.to_vec(), axes: vec![Some(2), Some(3)] },
+            });
+        }
+        let spatial = &x[2..];
+        let count = spatial.len();
+        let list = |name: &str| Ok::<_, Error>(node.counts(name)?.unwrap_or(vec![1; count]));
+        let [kernel, stride, dilation] = [list("kernel_shape")?, list(STRIDES)?, list("dilations")?];
+        let pads = node.ints("pads")?.unwrap_or(vec![0; 2 * count]);
+        if [&kernel, &stride, &dilation].iter().any(|l| l.len() != count || l.contains(&0)) || pads.len() != 2 * count {
+            return Err(Error::shape(format!("the window of {} does not fit {x:?}", node.op())));
+        }
+        let explicit = [AutoPad::NotSet, AutoPad::Valid].contains(&AutoPad::of(node)?);
+        let idle = |&k: &usize| explicit && [kernel[k], stride[k]] == [1, 1] && [pads[k], pads[count + k]] == [0, 0];
+        let first = (0..count).take_while(idle).count().min(count - 1);
+        let channels = spatial[..first].iter().product::<usize>() * x[1];
+        // Extents, and the spatial axis that is pooled.
+        let mut planes: Vec<(usize, Option<usize>)> = vec![];
+        for (k, &n) in spatial.iter().enumerate().skip(first) {
+            match planes.last_mut() {
+                Some((extent, None)) if idle(&k) => *extent *= n,
+                _ => planes.push((n, Some(k).filter(|k| !idle(k)))),
+            }
+        }
+        if planes.len() == 1 {
+            planes.insert(0, (1, None));
+        }
+        let &[(h, row), (w, column)] = &planes[..] else { return Err(too_many(node, x)) };
+        let mut window = Window { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], padding: [0; 4] };
+        let mut axes = vec![None; count];
+        for (i, k) in [row, column].into_iter().enumerate().filter_map(|(i, k)| Some((i, k?))) {
+            (window.kernel[i], window.stride[i], window.dilation[i]) = (kernel[k], stride[k], dilation[k]);
+            (window.padding[2 * i], window.padding[2 * i + 1]) = (pads[k], pads[count + k]);
+            axes[k] = Some(2 + i);
+        }
+        Ok(Pooling { window, image: vec![x[0], channels, h, w], axes })
+    }
+
+    /// `x` as an image of two axes.
+    pub fn image(&self, import: &mut Import, x: &Val) -> Result<Val> {
+        import.reshape(x, &self.image)
+    }
+
+    /// What was made of the image, as `x` has its axes.
+    pub fn back(&self, import: &mut Import, y: &Val, x: &Val) -> Result<Val> {
+        let pooled = |(axis, &n): (&Option<usize>, &usize)| axis.map_or(n, |axis| y.shape()[axis]);
+        let spatial: Vec<usize> = self.axes.iter().zip(&x.shape()[2..]).map(pooled).collect();
+        import.reshape(y, &[&x.shape()[..2], &spatial].concat())
+    }
+}
+
+fn too_many(node: &NodeView, x: &[usize]) -> Error {
+    Error::unsupported(format!("{}-D {} (1-D and 2-D are)", x.len() - 2, node.op()))
+}
+
 /// The extents behind `[n, c]`: one or two.
 pub(super) fn spatial<'s>(node: &NodeView, x: &'s [usize]) -> Result<&'s [usize]> {
     match x.len() {
         3 | 4 => Ok(&x[2..]),
         0..=2 => Err(Error::shape(format!("{} of {x:?}: there must be [n, c] and spatial axes", node.op()))),
-        n => Err(Error::unsupported(format!("{}-D {} (1-D and 2-D are)", n - 2, node.op()))),
+        _ => Err(too_many(node, x)),
     }
 }
 

@@ -1,0 +1,94 @@
+//! Choices by position: OneHot, Trilu, EyeLike.
+
+use super::operators::Operator;
+use super::{Import, NodeView, Val, checked_numel};
+use crate::error::{Error, Result};
+use crate::model::tensor_proto;
+use crate::ops::binary::BinaryKind;
+use crate::ops::select::Where;
+use crate::ops::slice::Slice;
+use crate::shape::DType;
+use crate::tensor::Tensor;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("EyeLike", &["dtype", "k"], eye_like),
+    Operator::new("OneHot", &["axis"], one_hot).host(&[1]),
+    Operator::new("Trilu", &["upper"], trilu).host(&[1]),
+];
+
+impl Import<'_> {
+    /// `on` where the new axis counts to the index, else `off`; a negative index counts from the end of the axis.
+    pub fn one_hot(&mut self, indices: &Val, depth: usize, axis: usize, on: &Val, off: &Val) -> Result<Val> {
+        let integer = |n: usize| Val::from(Tensor::of([], vec![n as i64]));
+        let mut wide = indices.shape().to_vec();
+        wide.insert(axis, 1);
+        let indices = self.cast(indices, DType::I64)?;
+        let indices = self.reshape(&indices, &wide)?;
+        let negative = self.binary(BinaryKind::Less, &indices, &integer(0))?;
+        let wrapped = self.binary(BinaryKind::Add, &indices, &integer(depth))?;
+        let indices = self.apply(Where, &[&negative, &wrapped, &indices])?;
+        wide.fill(1);
+        wide[axis] = checked_numel(&[depth])?;
+        if !self.affords_room(depth) {
+            return Err(Error::unsupported(format!("OneHot of depth {depth}")));
+        }
+        let counted = Tensor::of(wide, (0..depth as i64).collect::<Vec<_>>());
+        let here = self.binary(BinaryKind::Equal, &indices, &counted.into())?;
+        self.apply(Where, &[&here, on, off])
+    }
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__OneHot.html>
+fn one_hot(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (indices, values) = (node.input(0)?, node.input(2)?);
+    let depth = node.host(1).map(Tensor::to_f64s).unwrap_or_default();
+    let (&[depth], &[2]) = (&depth[..], values.shape()) else {
+        return Err(Error::shape(format!("OneHot takes one depth and two values, not {}", values.desc())));
+    };
+    let axis = node.axis(-1, indices.rank() + 1)?;
+    let mut value = |k: i64| {
+        let one = import.apply(Slice { starts: vec![k], steps: vec![1], sizes: vec![1] }, &[values])?;
+        import.reshape(&one, &[])
+    };
+    let (off, on) = (value(0)?, value(1)?);
+    Ok(vec![import.one_hot(indices, depth.max(0.0) as usize, axis, &on, &off)?])
+}
+
+/// The matrix of this many rows and columns that is true where `f` of the column minus the row is.
+fn band(import: &mut Import, [rows, columns]: [usize; 2], f: impl Fn(i64) -> bool) -> Result<Tensor> {
+    if !import.affords_room(checked_numel(&[rows, columns])?) {
+        return Err(Error::unsupported(format!("a mask of {rows} x {columns}")));
+    }
+    let at = |i: usize| f((i % columns) as i64 - (i / columns) as i64);
+    Ok(Tensor::of([rows, columns], (0..rows * columns).map(at).collect::<Vec<_>>()))
+}
+
+/// The last two extents.
+fn matrix(x: &Val) -> Result<[usize; 2]> {
+    match *x.shape() {
+        [.., rows, columns] => Ok([rows, columns]),
+        _ => Err(Error::shape(format!("{} is no matrix", x.desc()))),
+    }
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__Trilu.html>
+fn trilu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let k = node.host_ints(1)?.and_then(|k| k.first().copied()).unwrap_or(0);
+    let upper = node.flag("upper", true)?;
+    let kept = band(import, matrix(x)?, |d| if upper { d >= k } else { d <= k })?;
+    let zero = import.cast(&Tensor::scalar(0.0).into(), x.dtype())?;
+    Ok(vec![import.apply(Where, &[&kept.into(), x, &zero])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__EyeLike.html>
+fn eye_like(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let dtype = match i32::try_from(node.int("dtype", 0)?).unwrap_or(-1) {
+        0 => x.dtype(),
+        number => tensor_proto::dtype(number)?,
+    };
+    let k = node.int("k", 0)?;
+    let diagonal = band(import, matrix(x)?, |d| d == k)?;
+    Ok(vec![import.cast(&diagonal.into(), dtype)?])
+}
