@@ -1,5 +1,6 @@
 //! `conv2d`: two-dimensional cross-correlation.
 
+mod depthwise;
 mod gemm;
 mod tiled;
 mod winograd;
@@ -21,6 +22,7 @@ static SLIDE: Kernel = kernel!("conv2d_slide", INDEX, ACTIVATION, EPILOGUE4);
 static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
+static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", INDEX, ACTIVATION, EPILOGUE1);
 static BATCH_GEMM: Kernel = kernel!("gemm", INDEX, ACTIVATION, EPILOGUE4);
 static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
 static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
@@ -35,6 +37,7 @@ pub(super) const KERNELS: &[&Kernel] = &[
     &SUBGROUP8,
     &DEPTHWISE,
     &DEPTHWISE_PACK,
+    &DEPTHWISE_PLANE,
     &BATCH_GEMM,
     &BATCH_SUBGROUP8,
     &WINOGRAD_WEIGHT,
@@ -144,38 +147,23 @@ impl Conv2d {
     /// Needs windows of neighbouring pixels that share inputs.
     fn slide(&self, site: &Site<'_>, s: &Sizes) -> Option<Launch> {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        if self.step(kw) >= kw {
+        if self.step(1, kw) >= kw {
             return None;
         }
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
-        let step = self.step(kw);
+        let step = self.step(1, kw);
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
         Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).set("WIDE", u8::from(wide)))
     }
 
-    /// After so many taps a row's windows lie where those of the next pixels began; kw if never.
-    fn step(&self, kw: usize) -> usize {
-        let (stride, dilation) = (self.stride[1], self.dilation[1]);
-        if stride.is_multiple_of(dilation) { stride / dilation } else { kw }
-    }
-
-    /// Needs one filter a channel.
-    fn depthwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
-        if self.groups != s.ic || s.ic != s.oc || s.oc == 1 {
-            return None;
-        }
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(kw));
-        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step);
-        let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params);
-        let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
-        Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
+    /// After so many taps along an axis a window lies where that of the next output began; `taps` if never.
+    fn step(&self, axis: usize, taps: usize) -> usize {
+        let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+        if stride.is_multiple_of(dilation) { stride / dilation } else { taps }
     }
 
     /// An alternative whose image is channels-last and whose weight is packed once: the packing launch and its bytes.
@@ -257,7 +245,12 @@ impl Op for Conv2d {
         let mut ways = if tiles_first { [tiled, products] } else { [products, tiled] }.concat();
         let at = if self.winograd_pays(site, &s) { 0 } else { ways.len() };
         ways.splice(at..at, self.winograd(site, &s));
-        Ok(self.depthwise(site, &s).into_iter().chain(ways).chain([direct]).collect())
+        let depthwise = self.depthwise(site, &s);
+        // An image of one channel is depthwise, too, but sharing it between filters pays more.
+        Ok(match self.groups {
+            1 => [ways, depthwise, vec![direct]].concat(),
+            _ => [depthwise, ways, vec![direct]].concat(),
+        })
     }
 
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {

@@ -70,19 +70,20 @@ proptest! {
     }
 }
 
-/// One filter a channel.
+/// Filters of one channel: one or more of them a channel.
 fn depthwise(rng: &mut Rng, integers: bool) {
-    let (n, c, kh, kw) = (rng.int(1, 2), rng.int(2, 21), rng.int(1, 5), rng.int(1, 4));
+    let (n, c, kh, kw) = (rng.int(1, 2), rng.int(1, 21), rng.int(1, 5), rng.int(1, 9));
+    let multiplier = if rng.int(0, 2) == 0 { rng.int(2, 3) } else { 1 };
     let op = Conv2d {
-        stride: [rng.int(1, 2), rng.int(1, 3)],
+        stride: [rng.int(1, 3), rng.int(1, 3)],
         padding: [rng.int(0, 2), rng.int(0, 2), rng.int(0, 2), rng.int(0, 3)],
-        dilation: [rng.int(1, 2), rng.int(1, 2)],
+        dilation: [rng.int(1, 3), rng.int(1, 2)],
         groups: c,
     };
     let ih = op.dilation[0] * (kh - 1) + 1 + rng.int(0, 7);
-    let iw = op.dilation[1] * (kw - 1) + 1 + rng.int(0, 9);
+    let iw = op.dilation[1] * (kw - 1) + 1 + rng.int(0, 17);
     let mut make = |shape: &[usize]| if integers { rng.integers(shape) } else { rng.tensor(shape) };
-    check(op, &[make(&[n, c, ih, iw]), make(&[c, 1, kh, kw]), make(&[c])], integers);
+    check(op, &[make(&[n, c, ih, iw]), make(&[c * multiplier, 1, kh, kw]), make(&[c * multiplier])], integers);
 }
 
 /// Enough channels and pixels for every width of the subgroup kernel, and groups of whole subgroups.
