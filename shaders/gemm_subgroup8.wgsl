@@ -1,80 +1,88 @@
 // Products of matrices for subgroups of 8 (software adapters whose lanes are SIMD lanes). Formula and operands as in gemm.wgsl.
-// One subgroup: ROWS = 8, 16 or 32 consecutive rows x 8 blocks of 4 columns; lane l holds block l of every row. Each lane
-// loads a of rows l, l + 8, .. and the subgroup passes it round: no value is loaded twice in a subgroup.
-// Over gemm.wgsl: a load costs one lane's time instead of eight, and a is loaded by 1/8 of the lanes that use it.
+// One subgroup: ROWS = 8, 16 or 32 rows x 8 lanes x 1 or 2 (PAIR) blocks of 4 columns, 32 columns apart; see common/rows8.wgsl.
+// Neighbours take neighbouring rows, so that their columns of w stay in the cache.
+// Over gemm.wgsl: a load costs one lane's time instead of eight, and no value is loaded twice in a subgroup.
 
 struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
+// The element type of a, y, the residual and the packed weights.
+alias Stored = f32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<mat4x4<f32>>;
+@group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
 override ROWS: u32 = 32;
+override PAIR: bool = true;
 
 // Where a row of a begins; rows beyond the last repeat it.
 fn begin(matrix: u32, row: u32) -> u32 {
     return (matrix * p.rows + min(row, p.rows - 1u)) * p.ic4;
 }
 
+// Block c of the inner dimension, for a block of columns; blocks beyond the last repeat it.
+fn block(matrix: u32, c: u32, ob: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(w[(matrix * p.ic4 + c) * p.oc4 + min(ob, p.oc4 - 1u)]);
+}
+
 fn store(matrix: u32, row: u32, ob: u32, v: vec4<f32>) {
     if row >= p.rows || ob >= p.oc4 { return; }
     let pixel = matrix * p.rows + row;
-    y[y_at(pixel, ob)] = finish4(v, ob, pixel * p.oc4 + ob);
+    y[y_at(pixel, ob)] = vec4<Stored>(finish4(v, ob, pixel * p.oc4 + ob));
+}
+
+fn store_rows(matrix: u32, row: u32, ob: u32, c: Rows8) {
+    store(matrix, row, ob, c.low[0]); store(matrix, row + 1u, ob, c.low[1]);
+    store(matrix, row + 2u, ob, c.low[2]); store(matrix, row + 3u, ob, c.low[3]);
+    store(matrix, row + 4u, ob, c.high[0]); store(matrix, row + 5u, ob, c.high[1]);
+    store(matrix, row + 6u, ob, c.high[2]); store(matrix, row + 7u, ob, c.high[3]);
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let columns = (p.oc4 + 7u) / 8u;
+    let width = select(8u, 16u, PAIR);
+    let columns = (p.oc4 + width - 1u) / width;
     let bands = (p.rows + ROWS - 1u) / ROWS;
     let g = group_id(group, groups);
-    let k = g / columns / bands;
+    let k = g / bands / columns;
     if k >= p.batch { return; }
-    let ob = g % columns * 8u + lane;
-    let row = g / columns % bands * ROWS;
-    let first = k * p.ic4 * p.oc4 + min(ob, p.oc4 - 1u);
+    let ob = g / bands % columns * width + lane;
+    let row = g % bands * ROWS;
     let i0 = begin(k, row + lane); let i1 = begin(k, row + 8u + lane);
     let i2 = begin(k, row + 16u + lane); let i3 = begin(k, row + 24u + lane);
-    var c0 = vec4<f32>(0.0); var c1 = c0; var c2 = c0; var c3 = c0; var c4 = c0; var c5 = c0; var c6 = c0; var c7 = c0;
-    var d0 = c0; var d1 = c0; var d2 = c0; var d3 = c0; var d4 = c0; var d5 = c0; var d6 = c0; var d7 = c0;
-    var e0 = c0; var e1 = c0; var e2 = c0; var e3 = c0; var e4 = c0; var e5 = c0; var e6 = c0; var e7 = c0;
-    var f0 = c0; var f1 = c0; var f2 = c0; var f3 = c0; var f4 = c0; var f5 = c0; var f6 = c0; var f7 = c0;
+    var u0 = Rows8(); var u1 = Rows8(); var u2 = Rows8(); var u3 = Rows8();
+    var v0 = Rows8(); var v1 = Rows8(); var v2 = Rows8(); var v3 = Rows8();
     for (var c = 0u; c < p.ic4; c++) {
-        let m = w[first + c * p.oc4];
-        let x0 = a[i0 + c];
-        c0 += m * subgroupBroadcast(x0, 0u); c1 += m * subgroupBroadcast(x0, 1u);
-        c2 += m * subgroupBroadcast(x0, 2u); c3 += m * subgroupBroadcast(x0, 3u);
-        c4 += m * subgroupBroadcast(x0, 4u); c5 += m * subgroupBroadcast(x0, 5u);
-        c6 += m * subgroupBroadcast(x0, 6u); c7 += m * subgroupBroadcast(x0, 7u);
+        let wu = block(k, c, ob);
+        var wv = wu;
+        if PAIR { wv = block(k, c, ob + 8u); }
+        let x0 = vec4<f32>(a[i0 + c]);
+        add_rows8(&u0, wu, x0);
+        if PAIR { add_rows8(&v0, wv, x0); }
         if ROWS > 8u {
-            let x1 = a[i1 + c];
-            d0 += m * subgroupBroadcast(x1, 0u); d1 += m * subgroupBroadcast(x1, 1u);
-            d2 += m * subgroupBroadcast(x1, 2u); d3 += m * subgroupBroadcast(x1, 3u);
-            d4 += m * subgroupBroadcast(x1, 4u); d5 += m * subgroupBroadcast(x1, 5u);
-            d6 += m * subgroupBroadcast(x1, 6u); d7 += m * subgroupBroadcast(x1, 7u);
+            let x1 = vec4<f32>(a[i1 + c]);
+            add_rows8(&u1, wu, x1);
+            if PAIR { add_rows8(&v1, wv, x1); }
         }
         if ROWS > 16u {
-            let x2 = a[i2 + c];
-            e0 += m * subgroupBroadcast(x2, 0u); e1 += m * subgroupBroadcast(x2, 1u);
-            e2 += m * subgroupBroadcast(x2, 2u); e3 += m * subgroupBroadcast(x2, 3u);
-            e4 += m * subgroupBroadcast(x2, 4u); e5 += m * subgroupBroadcast(x2, 5u);
-            e6 += m * subgroupBroadcast(x2, 6u); e7 += m * subgroupBroadcast(x2, 7u);
-            let x3 = a[i3 + c];
-            f0 += m * subgroupBroadcast(x3, 0u); f1 += m * subgroupBroadcast(x3, 1u);
-            f2 += m * subgroupBroadcast(x3, 2u); f3 += m * subgroupBroadcast(x3, 3u);
-            f4 += m * subgroupBroadcast(x3, 4u); f5 += m * subgroupBroadcast(x3, 5u);
-            f6 += m * subgroupBroadcast(x3, 6u); f7 += m * subgroupBroadcast(x3, 7u);
+            let x2 = vec4<f32>(a[i2 + c]);
+            add_rows8(&u2, wu, x2);
+            if PAIR { add_rows8(&v2, wv, x2); }
+            let x3 = vec4<f32>(a[i3 + c]);
+            add_rows8(&u3, wu, x3);
+            if PAIR { add_rows8(&v3, wv, x3); }
         }
     }
-    // A loop, since every store in the text costs compiling time.
-    for (var at = row; at < min(row + ROWS, p.rows); at += 8u) {
-        store(k, at, ob, c0); store(k, at + 1u, ob, c1); store(k, at + 2u, ob, c2); store(k, at + 3u, ob, c3);
-        store(k, at + 4u, ob, c4); store(k, at + 5u, ob, c5); store(k, at + 6u, ob, c6); store(k, at + 7u, ob, c7);
-        c0 = d0; c1 = d1; c2 = d2; c3 = d3; c4 = d4; c5 = d5; c6 = d6; c7 = d7;
-        d0 = e0; d1 = e1; d2 = e2; d3 = e3; d4 = e4; d5 = e5; d6 = e6; d7 = e7;
-        e0 = f0; e1 = f1; e2 = f2; e3 = f3; e4 = f4; e5 = f5; e6 = f6; e7 = f7;
+    // Loops, since every store in the text costs compiling time.
+    for (var block = ob; block < ob + width; block += 8u) {
+        for (var at = row; at < min(row + ROWS, p.rows); at += 8u) {
+            store_rows(k, at, block, u0);
+            u0 = u1; u1 = u2; u2 = u3;
+        }
+        u0 = v0; u1 = v1; u2 = v2; u3 = v3;
     }
 }

@@ -1,6 +1,5 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast as in matmul.wgsl, with the same layouts.
-// One invocation: 8 rows x 8 columns of y in registers, k in steps of 4: a block of b is a mat4x4 whose column j is row
-// k + j, so that four terms of four outputs are one matrix-vector product.
+// One invocation: 8 rows x 8 columns of y in registers, k in steps of 4.
 // Over matmul.wgsl: every value of a is used 8 times, every value of b 8 times; vec4 loads where rows are whole vec4s.
 
 struct Params {
@@ -15,48 +14,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-// Whether k, and n, is a multiple of 4.
-override K4: bool = false;
-override N4: bool = false;
-
-// Elements `first` to `first + 3` of the rest of a row that has `left` more; 0 beyond it.
-fn a_scalars(first: u32, left: u32) -> vec4<f32> {
-    var v = vec4<f32>(0.0);
-    for (var j = 0u; j < min(left, 4u); j++) { v[j] = a[(first + j) / 4u][(first + j) % 4u]; }
-    return v;
-}
-
-fn b_scalars(first: u32, left: u32) -> vec4<f32> {
-    var v = vec4<f32>(0.0);
-    for (var j = 0u; j < min(left, 4u); j++) { v[j] = b[(first + j) / 4u][(first + j) % 4u]; }
-    return v;
-}
-
-// a[m, k .. k + 4]; a row beyond the last is the last.
-fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
-    let i = first + min(m, p.m - 1u) * p.k + k;
-    if K4 { return a[i / 4u]; }
-    return a_scalars(i, p.k - k);
-}
-
-// b[k, n .. n + 4]; 0 outside the matrix.
-fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
-    if k >= p.k || n >= p.n { return vec4<f32>(0.0); }
-    let i = first + k * p.n + n;
-    if N4 { return b[i / 4u]; }
-    return b_scalars(i, p.n - n);
-}
-
-fn block_b(first: u32, k: u32, n: u32) -> mat4x4<f32> {
-    return mat4x4<f32>(load_b(first, k, n), load_b(first, k + 1u, n), load_b(first, k + 2u, n), load_b(first, k + 3u, n));
-}
-
-fn store(z: u32, m: u32, n: u32, c: vec4<f32>, d: vec4<f32>) {
-    let first = (z * p.m + m) * p.n + n;
-    for (var j = 0u; j < min(p.n - n, 4u); j++) { y[first + j] = c[j]; }
-    for (var j = 4u; j < min(p.n - n, 8u); j++) { y[first + j] = d[j - 4u]; }
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_id(gid, groups);
@@ -69,6 +26,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let pair = matrices(z);
     let fa = pair.x * p.m * p.k;
     let fb = pair.y * p.k * p.n;
+    let fy = z * p.m * p.n;
     var c0 = vec4<f32>(0.0); var c1 = c0; var c2 = c0; var c3 = c0; var c4 = c0; var c5 = c0; var c6 = c0; var c7 = c0;
     var d0 = c0; var d1 = c0; var d2 = c0; var d3 = c0; var d4 = c0; var d5 = c0; var d6 = c0; var d7 = c0;
     for (var k = 0u; k < p.k; k += 4u) {
@@ -85,7 +43,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     }
     // A loop, since every store in the text costs compiling time.
     for (var at = m; at < min(m + 8u, p.m); at++) {
-        store(z, at, n, c0, d0);
+        store4(fy, at, n, c0); store4(fy, at, n + 4u, d0);
         c0 = c1; c1 = c2; c2 = c3; c3 = c4; c4 = c5; c5 = c6; c6 = c7;
         d0 = d1; d1 = d2; d2 = d3; d3 = d4; d4 = d5; d5 = d6; d6 = d7;
     }

@@ -1,55 +1,54 @@
 // Sums and squared distances of the slices of a tensor, first stage: one result for each part of each slice.
-//   x: row-major, seen as [outer, slices, inner]; a slice has outer * inner = count values, a part of it `chunk`
-//   sums, m2s: [slices, parts], of x - the slice's first value: the mean may be large against the deviation
-// One workgroup: one part. One invocation: strips of four values, each 64 from the next; then a tree.
+//   x: row-major, seen as [outer, slices, inner]; a slice has outer * inner = count values, a chunk of it `chunk`, dealt
+//   out in strips of 4 to `lanes` parts
+//   sums, m2s: [slices, chunks * lanes], of x - the slice's first value: the mean may be large against the deviation
+// One invocation: one part. With WHOLE, inner is a multiple of 4, and a strip is one vec4.
 
-struct Params { slices: u32, inner: u32, count: u32, chunk: u32, parts: u32 }
+struct Params { slices: u32, inner: u32, count: u32, lanes: u32, chunk: u32, chunks: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(3) var<storage, read_write> m2s: array<f32>;
 
-alias Value = f32;
-var<workgroup> tree: array<Moments, 64>;
+override WHOLE: bool = false;
 
-fn value(slice: u32, k: u32) -> f32 {
-    return x[(k / p.inner * p.slices + slice) * p.inner + k % p.inner];
+alias Value = f32;
+
+// Where value k of a slice lies.
+fn place(slice: u32, k: u32) -> u32 {
+    let outer = k / p.inner;
+    return (outer * p.slices + slice) * p.inner + k - outer * p.inner;
 }
 
-// The values k, k + 64, k + 128, k + 192 of a slice, as far as they lie before `end`; k does.
-fn strip(slice: u32, k: u32, end: u32) -> Moments {
-    let shift = x[slice * p.inner];
-    let last = end - 1u;
-    return moments_of(
-        min((last - k) / 64u + 1u, 4u),
-        value(slice, k) - shift,
-        value(slice, min(k + 64u, last)) - shift,
-        value(slice, min(k + 128u, last)) - shift,
-        value(slice, min(k + 192u, last)) - shift,
-    );
+fn value(i: u32) -> f32 {
+    return x[i / 4u][i % 4u];
+}
+
+// The n values of a slice from k on, 0 beyond them.
+fn strip(slice: u32, k: u32, n: u32) -> vec4<f32> {
+    if WHOLE { return x[place(slice, k) / 4u]; }
+    var v = vec4<f32>(0.0);
+    for (var j = 0u; j < n; j++) { v[j] = value(place(slice, k + j)); }
+    return v;
 }
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let part = group_id(group, groups);
-    if part >= p.slices * p.parts { return; }
-    let slice = part / p.parts;
-    let first = part % p.parts * p.chunk;
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    let parts = p.chunks * p.lanes;
+    let slice = i / parts;
+    if slice >= p.slices { return; }
+    let part = i - slice * parts;
+    let first = part / p.lanes * p.chunk;
     let end = min(first + p.chunk, p.count);
+    let shift = value(slice * p.inner);
     var m = NOTHING;
-    for (var k = first + t; k < end; k += 256u) { m = merge(m, strip(slice, k, end)); }
-    tree[t] = m;
-    for (var half = 32u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if t < half { tree[t] = merge(tree[t], tree[t + half]); }
+    for (var k = first + part % p.lanes * 4u; k < end; k += 4u * p.lanes) {
+        let n = select(min(end - k, 4u), 4u, WHOLE);
+        let v = strip(slice, k, n) - shift;
+        m = merge(m, moments_of(n, v.x, v.y, v.z, v.w));
     }
-    if t == 0u {
-        sums[part] = tree[0].sum;
-        m2s[part] = tree[0].m2;
-    }
+    sums[i] = m.sum;
+    m2s[i] = m.m2;
 }

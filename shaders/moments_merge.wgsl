@@ -1,12 +1,12 @@
 // Means and variances of slices, second stage: merges what moments.wgsl or moments_channels_last.wgsl found of their parts.
-//   sums, m2s: [slices, members, parts]; every member has `count` values, a part `chunk` of them, the last part the rest
-//   x: for the slice's first value, which lies at slice / groups * image_step + slice % groups * group_step
+//   sums, m2s: [slices / groups, chunks * lanes, pitch]; slice s has `members` of the pitch from s % groups * members on, one of which has `count` values, a chunk `chunk` of them, the last chunk the
+//   rest, and they are dealt out in strips of 4 to its `lanes` parts
+//   x: for the slice's first value, which lies at slice / groups * step + slice % groups * members
 //   mean: [slices]      spread: [slices], by SPREAD 0: the biased variance v, 1: 1 / sqrt(v + eps), 2: 1 / (sqrt(v) + eps)
-// One workgroup: one slice. One invocation: every 64th part; then a tree.
+// TEAM invocations: one slice, each every TEAM-th part; then a tree. A workgroup has 64 / TEAM slices.
 
 struct Params {
-    slices: u32, members: u32, parts: u32, count: u32, chunk: u32,
-    groups: u32, image_step: u32, group_step: u32, eps: f32,
+    slices: u32, groups: u32, members: u32, pitch: u32, lanes: u32, chunks: u32, count: u32, chunk: u32, step: u32, eps: f32,
 }
 
 // The element type of x.
@@ -20,9 +20,19 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read_write> spread: array<f32>;
 
 override SPREAD: u32 = 0u;
+// A power of two, at most 64.
+override TEAM: u32 = 64u;
 
 alias Value = f32;
 var<workgroup> tree: array<Moments, 64>;
+
+// Values of a part of a member.
+fn size(part: u32) -> u32 {
+    let n = min(p.chunk, p.count - part / p.lanes * p.chunk);
+    let round = 4u * p.lanes;
+    let skipped = part % p.lanes * 4u;
+    return n / round * 4u + min(max(n % round, skipped) - skipped, 4u);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -30,23 +40,30 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    let slice = group_id(group, groups);
-    if slice >= p.slices { return; }
-    let all = p.members * p.parts;
+    let slice = group_id(group, groups) * (64u / TEAM) + t / TEAM;
+    let own = t % TEAM;
+    let parts = p.chunks * p.lanes;
+    let all = select(0u, p.members * parts, slice < p.slices);
+    let image = slice / p.groups;
+    let first = (slice - image * p.groups) * p.members;
     var m = NOTHING;
-    for (var j = t; j < all; j += 64u) {
-        let n = min(p.chunk, p.count - j % p.parts * p.chunk);
-        m = merge(m, Moments(f32(n), sums[slice * all + j], m2s[slice * all + j]));
+    for (var j = own; j < all; j += TEAM) {
+        let part = j / p.members;
+        let i = (image * parts + part) * p.pitch + first + j - part * p.members;
+        m = merge(m, Moments(f32(size(part)), sums[i], m2s[i]));
     }
-    tree[t] = m;
-    for (var half = 32u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if t < half { tree[t] = merge(tree[t], tree[t + half]); }
+    if TEAM > 1u {
+        tree[t] = m;
+        for (var half = TEAM / 2u; half > 0u; half /= 2u) {
+            workgroupBarrier();
+            if own < half { tree[t] = merge(tree[t], tree[t + half]); }
+        }
+        m = tree[t];
     }
-    if t > 0u { return; }
-    let first = f32(x[slice / p.groups * p.image_step + slice % p.groups * p.group_step]);
-    mean[slice] = first + tree[0].sum / tree[0].n;
-    let v = tree[0].m2 / tree[0].n;
+    if own > 0u || slice >= p.slices { return; }
+    let shift = f32(x[image * p.step + first]);
+    mean[slice] = shift + m.sum / m.n;
+    let v = m.m2 / m.n;
     switch SPREAD {
         case 1u: { spread[slice] = inverseSqrt(v + p.eps); }
         case 2u: { spread[slice] = 1.0 / (sqrt(v) + p.eps); }

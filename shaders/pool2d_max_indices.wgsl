@@ -1,4 +1,4 @@
-// Max pooling as in pool2d_max, and where each maximum is: indices = plane step_plane + iy step_y + ix step_x.
+// Max pooling as in pool2d, and where each maximum is: indices = plane step_plane + iy step_y + ix step_x.
 //   x: row-major [planes, ih, iw]   y, indices: row-major [planes, oh, ow]
 // The first of equals wins, the last NaN wins; no tap inside gives p.lowest at 0.
 // One invocation: one output.

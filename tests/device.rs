@@ -6,6 +6,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
+use convgpu::graph::plan::PlanOptions;
 use convgpu::ops::conv2d::Conv2d;
 use convgpu::{CompileOptions, Compiled, DType, Desc, Device, ErrorKind, Graph, Progress, Tensor};
 use support::{Rng, device};
@@ -112,4 +113,26 @@ fn a_device_that_is_not_there_is_an_error() {
         let e = Device::open(choice).unwrap_err();
         assert!(e.to_string().contains("no adapter"), "{e}");
     }
+}
+
+/// A long run is submitted in parts: here every node is one.
+#[test]
+fn parts_give_the_bits_of_the_whole() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 4, 6, 6])).unwrap();
+    let w = g.constant("w", Rng(3).tensor(&[4, 4, 3, 3])).unwrap();
+    let conv = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let y = (0..5).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
+    g.output("y", y);
+    let x = Rng(4).tensor(&[1, 4, 6, 6]);
+    let run = |submit_seconds: Option<f64>| {
+        let plan = PlanOptions { submit_seconds, ..PlanOptions::default() };
+        let options = CompileOptions { plan, ..CompileOptions::default() };
+        let compiled = Compiled::new(device(), g.clone(), &options).unwrap();
+        let parts = compiled.plan().unwrap().recording.parts();
+        (parts, compiled.run(&[("x", &x)]).unwrap().first().clone())
+    };
+    let (whole, parts) = (run(None), run(Some(0.0)));
+    assert_eq!((whole.0, parts.0), (1, 5));
+    assert!(whole.1 == parts.1);
 }

@@ -22,8 +22,14 @@ mod close;
 #[path = "ops/support.rs"]
 mod support;
 
-const HALF: PlanOptions =
-    PlanOptions { alternative: None, input_layouts: vec![], guarded: false, precision: Precision::F16, tuning: None };
+const HALF: PlanOptions = PlanOptions {
+    alternative: None,
+    input_layouts: vec![],
+    guarded: false,
+    precision: Precision::F16,
+    tuning: None,
+    submit_seconds: None,
+};
 
 fn options() -> CompileOptions {
     CompileOptions { plan: HALF, ..CompileOptions::default() }

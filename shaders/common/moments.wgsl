@@ -11,14 +11,14 @@ const NOTHING = Moments(0.0, Value(), Value());
 // An empty set changes nothing: its weight is 0. No branch, so that lanes stay together.
 fn merge(a: Moments, b: Moments) -> Moments {
     let n = a.n + b.n;
-    let gap = a.sum / max(a.n, 1.0) - b.sum / max(b.n, 1.0);
+    let gap = a.sum * (1.0 / max(a.n, 1.0)) - b.sum * (1.0 / max(b.n, 1.0));
     return Moments(n, a.sum + b.sum, a.m2 + b.m2 + gap * gap * (a.n * (b.n / max(n, 1.0))));
 }
 
 // The moments of the first n of four values, n >= 1: the mean first, then the distances from it, all from registers.
 fn moments_of(n: u32, v0: Value, v1: Value, v2: Value, v3: Value) -> Moments {
     let sum = v0 + select(Value(), v1, n > 1u) + select(Value(), v2, n > 2u) + select(Value(), v3, n > 3u);
-    let mean = sum / f32(n);
+    let mean = sum * (1.0 / f32(n));
     let d0 = v0 - mean;
     let d1 = select(Value(), v1 - mean, n > 1u);
     let d2 = select(Value(), v2 - mean, n > 2u);

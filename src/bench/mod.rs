@@ -18,7 +18,7 @@ pub use case::Case;
 pub use layers::{DEFAULT_LAYERS, Kind, Layer};
 pub use memory_bound::memory_bound;
 pub use products::products;
-pub use race::{Contestant, Effort, race};
+pub use race::{Contestant, Effort, HOPELESS, race};
 pub use report::{CaseReport, Measured, Report, measure};
 pub use roofline::{Ceilings, Copy, FmaChain};
 pub use samples::Samples;

@@ -21,6 +21,9 @@ const MAX_REPEATS: f64 = 1000.0;
 /// Who needs this many times the time asked for is slow enough for fewer samples.
 const SLOW: f64 = 5.0;
 
+/// Who takes this many times as long as the fastest before it is out of the race with one sample.
+pub const HOPELESS: f64 = 20.0;
+
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
@@ -37,29 +40,41 @@ pub struct Contestant<'a> {
     compiled: Compiled,
     case: &'a Case,
     repeats: usize,
+    /// Whether it is out of the race with one sample: more than [`HOPELESS`] times as slow as the fastest before it.
+    pub hopeless: bool,
     /// Seconds of the kernels, conversions between layouts left out.
     pub kernel: Samples,
     /// Seconds of a whole call: upload, conversions, kernels, readback.
     pub call: Samples,
+    /// Seconds of the kernels, the fastest of the runs before the race.
+    pub guess: f64,
 }
 
 impl<'a> Contestant<'a> {
-    /// Compiles an alternative of the case, runs it once, and finds how often a sample must repeat it.
+    /// Compiles an alternative of the case, runs it once, and finds how often a sample must repeat it. `fastest` is how many
+    /// seconds the kernels of the fastest contestant so far take, infinity if there is none.
     ///
     /// # Errors
     /// The device lacks memory, is lost, or is the reference.
-    pub async fn new(device: &Device, case: &'a Case, alternative: usize) -> Result<Contestant<'a>> {
+    pub async fn new(device: &Device, case: &'a Case, alternative: usize, fastest: f64) -> Result<Contestant<'a>> {
         let plan = case.way(alternative).plan(&case.graph);
         let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
         let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
-        compiled.run_async(&case.inputs()).await?;
         let (kernel, call) = (Samples::default(), Samples::default());
-        let mut made = Contestant { compiled, case, repeats: 1, kernel, call };
-        let mut once = f64::INFINITY;
-        for _ in 0..WARM_UPS {
-            once = once.min(made.time_kernel().await?);
+        let mut made = Contestant { compiled, case, repeats: 1, hopeless: false, kernel, call, guess: f64::NAN };
+        let first_call = made.time_call().await?;
+        let once = made.time_kernel().await?;
+        made.guess = once;
+        if is_hopeless(once, fastest) {
+            made.hopeless = true;
+            made.kernel.push(once);
+            made.call.push(first_call);
+            return Ok(made);
         }
-        made.repeats = (SAMPLE_SECONDS / once).clamp(1.0, MAX_REPEATS) as usize;
+        for _ in 1..WARM_UPS {
+            made.guess = made.guess.min(made.time_kernel().await?);
+        }
+        made.repeats = (SAMPLE_SECONDS / made.guess).clamp(1.0, MAX_REPEATS) as usize;
         Ok(made)
     }
 
@@ -69,12 +84,17 @@ impl<'a> Contestant<'a> {
         self.compiled.repeat_async(wanted, self.repeats).await
     }
 
+    async fn time_call(&self) -> Result<f64> {
+        let begin = Instant::now();
+        self.compiled.run_async(&self.case.inputs()).await?;
+        Ok(begin.elapsed().as_secs_f64())
+    }
+
     async fn sample(&mut self) -> Result<()> {
         let seconds = self.time_kernel().await?;
         self.kernel.push(seconds);
-        let begin = Instant::now();
-        self.compiled.run_async(&self.case.inputs()).await?;
-        self.call.push(begin.elapsed().as_secs_f64());
+        let seconds = self.time_call().await?;
+        self.call.push(seconds);
         Ok(())
     }
 
@@ -82,8 +102,13 @@ impl<'a> Contestant<'a> {
         let spent = self.kernel.total() * self.repeats as f64 + self.call.total();
         let time = effort.time.as_secs_f64();
         let enough = self.call.0.len() >= effort.samples || spent >= SLOW * time;
-        enough && spent >= time && !self.call.0.is_empty()
+        (self.hopeless || enough && spent >= time) && !self.call.0.is_empty()
     }
+}
+
+/// Whether one run tells enough. A run shorter than a sample may be long by chance.
+fn is_hopeless(seconds: f64, fastest: f64) -> bool {
+    seconds > SAMPLE_SECONDS && seconds > HOPELESS * fastest
 }
 
 /// Takes a sample of each contestant in turn until all have enough.
@@ -97,4 +122,16 @@ pub async fn race(contestants: &mut [Contestant<'_>], effort: &Effort) -> Result
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_hopeless;
+
+    #[test]
+    fn only_what_is_far_behind_is_hopeless() {
+        assert!(is_hopeless(1.0, 0.01));
+        assert!(!is_hopeless(1.0, 0.1) && !is_hopeless(1.0, f64::INFINITY));
+        assert!(!is_hopeless(1e-3, 1e-6), "too short to tell");
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use super::case::{Case, random};
-use super::race::{Contestant, Effort, race};
+use super::race::{Contestant, Effort, HOPELESS, race};
 use super::roofline::{Ceilings, Copy};
 use super::samples::Samples;
 use crate::device::Device;
@@ -49,6 +49,8 @@ pub struct Measured {
     pub failure: Option<String>,
     /// Seconds to compile it and run it for the first time on a newly opened device.
     pub first: f64,
+    /// Whether it has one sample only, being more than [`HOPELESS`] times as slow as another way.
+    pub hopeless: bool,
     /// Seconds of the kernels alone.
     pub kernel: Samples,
     /// Seconds of a whole call, upload and readback included.
@@ -94,17 +96,18 @@ async fn measure_case(
         ways.push(way);
     }
     let copy = Case::new("copy", Copy, vec![random(&[(case.bytes as usize / 32 * 4).max(4)], 0)], 1)?;
-    let mut contestants = vec![];
+    let mut contestants: Vec<Contestant<'_>> = vec![];
     for (k, _) in ways.iter().enumerate().filter(|(_, w)| w.failure.is_none()) {
-        contestants.push(Contestant::new(device, case, k).await?);
+        let fastest = contestants.iter().map(|c| c.guess).fold(f64::INFINITY, f64::min);
+        contestants.push(Contestant::new(device, case, k, fastest).await?);
     }
     if compare_with_copy {
-        contestants.push(Contestant::new(device, &copy, 0).await?);
+        contestants.push(Contestant::new(device, &copy, 0, f64::INFINITY).await?);
     }
     race(&mut contestants, effort).await?;
     let copy = if compare_with_copy { contestants.pop().map(|c| c.kernel) } else { None };
     for (way, c) in ways.iter_mut().filter(|w| w.failure.is_none()).zip(contestants) {
-        (way.kernel, way.call) = (c.kernel, c.call);
+        (way.kernel, way.call, way.hopeless) = (c.kernel, c.call, c.hopeless);
     }
     Ok(CaseReport { name: case.name.clone(), flops: case.flops, bytes: case.bytes, ways, copy })
 }
@@ -112,7 +115,8 @@ async fn measure_case(
 /// An alternative of which nothing is known but whether it is right.
 async fn check(device: &Device, case: &Case, expected: &Expected, alternative: usize) -> Measured {
     let (kernel, call) = (Samples::default(), Samples::default());
-    let way = Measured { kernels: format!("#{alternative}"), worst: 0.0, failure: None, first: f64::NAN, kernel, call };
+    let kernels = format!("#{alternative}");
+    let way = Measured { kernels, worst: 0.0, failure: None, first: f64::NAN, hopeless: false, kernel, call };
     match check_against(device, &case.graph, &case.values, expected, &case.way(alternative)).await {
         Err(e) => Measured { failure: Some(e.to_string()), ..way },
         Ok(checked) => {
@@ -173,7 +177,8 @@ impl CaseReport {
             write!(f, " {:>8.2} {:>6.1}%", bytes / 1e9, 100.0 * bytes / ceilings.bytes)?;
             let ratio = self.copy_ratio(w).map_or("-".to_owned(), |r| format!("{r:.2}"));
             write!(f, " {ratio:>6} {:>9.3} {:>9.1}", w.call.median() * 1e3, w.first * 1e3)?;
-            writeln!(f, " {:>9.1e}  {}", w.worst, w.kernels)?;
+            let once = if w.hopeless { " (1 sample)" } else { "" };
+            writeln!(f, " {:>9.1e}  {}{once}", w.worst, w.kernels)?;
         }
         Ok(())
     }
@@ -184,7 +189,8 @@ impl fmt::Display for Report {
         let Ceilings { flops, bytes } = self.ceilings;
         writeln!(f, "{}", self.device)?;
         writeln!(f, "measured ceilings: {:.1} GFLOP/s, {:.2} GB/s", flops / 1e9, bytes / 1e9)?;
-        writeln!(f, "* taken without tuning, < fastest; times are of the kernels but for call and first\n")?;
+        writeln!(f, "* taken without tuning, < fastest; times are of the kernels but for call and first;")?;
+        writeln!(f, "1 sample: of what is over {HOPELESS} times as slow as another way\n")?;
         write!(f, "{:<23} {:>9} {:>9}", "case", "median ms", "p95 ms")?;
         write!(f, " {:>9} {:>7} {:>8} {:>7}", "GFLOP/s", "of ALU", "GB/s", "of copy")?;
         writeln!(f, " {:>6} {:>9} {:>9} {:>9}  kernels", "copies", "call ms", "first ms", "err/bound")?;

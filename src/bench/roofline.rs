@@ -111,7 +111,7 @@ impl Ceilings {
             let expected = Expected::of(case.node(), &case.values)?;
             let checked = check_against(device, &case.graph, &case.values, &expected, &case.way(0)).await?;
             checked.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop))?;
-            let mut alone = [Contestant::new(device, case, 0).await?];
+            let mut alone = [Contestant::new(device, case, 0, f64::INFINITY).await?];
             race(&mut alone, effort).await?;
             rates.push(work as f64 / alone[0].kernel.median());
         }

@@ -62,6 +62,10 @@ pub const ACTIVATION: Common = common!("activation");
 pub const BINARY: Common = common!("binary");
 /// `matrices`: which matrices of two broadcast batches meet.
 pub const MATMUL: Common = common!("matmul");
+/// `load_a`, `block_b`, `store4`: four neighbours of a row-major matrix at a time.
+pub const MATMUL4: Common = common!("matmul4");
+/// `Rows8`, `add_rows8`: a tile of a product of matrices in the registers of a subgroup of 8.
+pub const ROWS8: Common = common!("rows8");
 /// `finish`: bias, residual and activation of a row-major output; needs [`ACTIVATION`].
 pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
@@ -73,8 +77,8 @@ pub const WINDOW: Common = common!("window");
 pub const TAPS: Common = common!("taps");
 /// `maximum`, `maximum4`: the larger of two, where a NaN beats every number.
 pub const MAXIMUM: Common = common!("maximum");
-/// `pool_term`, `pool_result`, `pool_divisor`: mean and norm of a pooling window; needs [`WINDOW`] and [`TAPS`].
-pub const POOL_SUM: Common = common!("pool_sum");
+/// `pool_start`, `pool_add`, `pool_end`: maximum, mean and norm of a pooling window; needs [`WINDOW`] and [`TAPS`].
+pub const POOL2D: Common = common!("pool");
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling; needs [`MAXIMUM`].
 pub const POOL_BIN: Common = common!("pool_bin");
 /// `Moments`, `merge`: sizes, sums and squared distances of sets, and of their unions.
@@ -94,8 +98,8 @@ pub const TILED: Common = common!("tiled");
 
 /// Every shared piece, for the contract test.
 pub const COMMON: &[Common] = &[
-    INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, TAPS, MAXIMUM, POOL_SUM, POOL_BIN, MOMENTS, BINARY, MATMUL,
-    SOFTMAX, REDUCE, ARG_REDUCE, TILED,
+    INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, TAPS, MAXIMUM, POOL2D, POOL_BIN, MOMENTS, BINARY, MATMUL, MATMUL4,
+    ROWS8, SOFTMAX, REDUCE, ARG_REDUCE, TILED,
 ];
 
 /// How a kernel declares the element type of its channels-last tensors and packed weights, if it can have them in f16.

@@ -1,5 +1,5 @@
 //! A recording made executable: buffers, pipelines, params and bind groups exist before the first run. A run is one
-//! encoder, one compute pass and one submit.
+//! encoder, one compute pass and one submit; of these, one of each a part where it is long.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,6 +67,7 @@ pub struct Program {
 pub(super) enum Step {
     Upload { slot: usize, to: Range },
     Dispatch { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, workgroups: [u32; 3] },
+    Submit,
     Download { slot: usize, from: Range },
 }
 
@@ -155,6 +156,7 @@ impl Program {
                 .iter()
                 .map(|command| match command {
                     Command::Upload { slot, to } => Step::Upload { slot: *slot, to: *to },
+                    Command::Submit => Step::Submit,
                     Command::Download { slot, from } => Step::Download { slot: *slot, from: *from },
                     Command::Dispatch(_) => {
                         let (d, span) = next.next().expect("one span a dispatch");
@@ -213,9 +215,14 @@ impl Program {
                     }
                 }
             }
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            steps.iter().for_each(|step| step.encode(&mut pass));
-            drop(pass);
+            for (part, steps) in steps.split(|step| matches!(step, Step::Submit)).enumerate() {
+                if part > 0 {
+                    let next = gpu.device().create_command_encoder(&Default::default());
+                    gpu.queue().submit([std::mem::replace(&mut encoder, next).finish()]);
+                }
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                steps.iter().for_each(|step| step.encode(&mut pass));
+            }
             for step in steps {
                 let Step::Download { slot, from } = step else { continue };
                 let (buffer, offset) = sinks[*slot];

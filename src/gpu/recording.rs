@@ -37,6 +37,8 @@ pub enum Command {
     },
     /// One kernel over a grid.
     Dispatch(Dispatch),
+    /// What came before is submitted, what follows is a submission of its own.
+    Submit,
     /// Buffer to host; `slot` numbers the recording's downloads.
     Download {
         /// Which of the run's results.
@@ -97,6 +99,10 @@ impl Recording {
 }
 
 impl Recording {
+    /// Submissions of one run.
+    pub fn parts(&self) -> usize {
+        1 + self.run.iter().filter(|c| matches!(c, Command::Submit)).count()
+    }
     /// The ranges that a run reads back, in the order of their slots.
     pub fn downloads(&self) -> Vec<Range> {
         let mut out: Vec<_> = self
@@ -120,6 +126,7 @@ impl fmt::Display for Command {
         let list = |ranges: &[Range]| ranges.iter().map(Range::to_string).collect::<Vec<_>>().join(" ");
         match self {
             Command::Upload { slot, to } => write!(f, "upload   {slot} -> {to}"),
+            Command::Submit => write!(f, "submit"),
             Command::Download { slot, from } => write!(f, "download {from} -> {slot}"),
             Command::Dispatch(d) => {
                 let [x, y, z] = d.workgroups;

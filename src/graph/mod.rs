@@ -10,6 +10,7 @@ use crate::tensor::Tensor;
 
 mod build;
 mod pack;
+mod parts;
 pub mod plan;
 pub mod rewrite;
 pub mod tuning;

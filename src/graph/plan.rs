@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::pack::{Conflicts, Tenant, lower_bound, pack};
+use super::parts::{self, Parts};
 use super::tuning::Tuning;
 use super::{Graph, Node, ValueId};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,8 @@ pub struct PlanOptions {
     pub guarded: bool,
     /// How floats are stored between kernels that can have them in 16 bits; what they add up is f32 either way.
     pub precision: Precision,
+    /// Seconds of work, as estimated, that are submitted at a time; 1 without it. A longer run is submitted in parts.
+    pub submit_seconds: Option<f64>,
     /// Measured choices; a node without one takes the best by the static order. `alternative` comes before it.
     pub tuning: Option<Arc<Tuning>>,
 }
@@ -116,6 +119,7 @@ struct Planner<'a> {
     uses: Vec<usize>,
     /// The step of the run that alone writes a value.
     makers: HashMap<ValueId, usize>,
+    parts: Parts,
     prepare: Vec<Step>,
     run: Vec<Step>,
 }
@@ -139,6 +143,7 @@ impl Plan {
             native: HashMap::new(),
             uses: graph.uses(),
             makers: HashMap::new(),
+            parts: Parts::new(options.submit_seconds.unwrap_or(parts::SECONDS)),
             prepare: vec![],
             run: vec![],
         };
@@ -168,6 +173,7 @@ impl Planner<'_> {
         let mut nodes = vec![];
         for node in &graph.nodes {
             let before = self.run.len();
+            self.parts.add(before, parts::seconds(graph, node, self.caps));
             let layouts = node.inputs.iter().map(|id| self.layout_of(id)).collect();
             let (chosen, pick, alternatives) = self.node(node).map_err(|e| e.at(node.name.clone()))?;
             nodes.push(PlannedNode {
@@ -482,7 +488,11 @@ impl Planner<'_> {
         let upload = |(slot, place): (usize, &PlaceId)| Command::Upload { slot, to: ranges[place] };
         let download = |(slot, place): (usize, &PlaceId)| Command::Download { slot, from: ranges[place] };
         recording.run.extend(inputs.iter().enumerate().map(upload));
-        recording.run.extend(self.run.iter().filter(|s| !s.launch.workgroups.contains(&0)).map(dispatch));
+        let mut cuts: HashSet<usize> = self.parts.cuts.iter().copied().collect();
+        for (i, step) in self.run.iter().enumerate() {
+            recording.run.extend(cuts.remove(&i).then_some(Command::Submit));
+            recording.run.extend((!step.launch.workgroups.contains(&0)).then(|| dispatch(step)));
+        }
         recording.run.extend(outputs.iter().enumerate().map(download));
         Plan {
             recording,
@@ -501,9 +511,11 @@ impl fmt::Display for Plan {
             writeln!(f, "{:<30} {:<26} {:<34} {:>10}  {}", n.name, n.op, n.kernels, n.dispatches, n.output)?;
         }
         let over = self.peak_bytes as f64 / self.lower_bound.max(1) as f64;
+        let parts = self.recording.parts();
+        let parts = if parts > 1 { format!(" in {parts} parts") } else { String::new() };
         writeln!(
             f,
-            "{} dispatches; activations {} bytes, {over:.2} times the lower bound {}; weights {} bytes",
+            "{} dispatches{parts}; activations {} bytes, {over:.2} times the lower bound {}; weights {} bytes",
             self.dispatches(),
             self.peak_bytes,
             self.lower_bound,

@@ -1,12 +1,14 @@
 //! `conv2d`: two-dimensional cross-correlation.
 
+mod depthwise;
 mod gemm;
 mod tiled;
 mod winograd;
 
+use super::rows8::Rows8;
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, folded, kernel, params};
+use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, ROWS8, kernel, params};
 pub use crate::reference::conv2d::Window;
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
@@ -17,11 +19,12 @@ static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
 static PACK: Kernel = kernel!("conv2d_pack", INDEX);
 
 static SLIDE: Kernel = kernel!("conv2d_slide", INDEX, ACTIVATION, EPILOGUE4);
-static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
+static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
+static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", INDEX, ACTIVATION, EPILOGUE1);
 static BATCH_GEMM: Kernel = kernel!("gemm", INDEX, ACTIVATION, EPILOGUE4);
-static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
+static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
 static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
 static WINOGRAD_INPUT: Kernel = kernel!("conv2d_winograd_input", INDEX);
 static WINOGRAD_OUTPUT: Kernel = kernel!("conv2d_winograd_output", INDEX, ACTIVATION, EPILOGUE4);
@@ -34,6 +37,7 @@ pub(super) const KERNELS: &[&Kernel] = &[
     &SUBGROUP8,
     &DEPTHWISE,
     &DEPTHWISE_PACK,
+    &DEPTHWISE_PLANE,
     &BATCH_GEMM,
     &BATCH_SUBGROUP8,
     &WINOGRAD_WEIGHT,
@@ -124,12 +128,12 @@ impl Conv2d {
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let pixels = n * oh * ow;
         let mut launches = vec![];
-        // A subgroup spans 8 blocks of channels, all of one group.
-        let whole = self.groups == 1 || ocg4.is_multiple_of(8);
-        if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
-            let wide = pixels > 16;
-            let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
-            launches.push(Launch::grid(&SUBGROUP8, folded(groups), params.clone()).set("WIDE", u8::from(wide)));
+        if self.is_product(site) {
+            launches.extend(gemm::by_subgroups(site.caps, [1, pixels, ic, oc]));
+        } else if let Some(tile) = Rows8::new(site.caps, pixels, ocg4) {
+            // A subgroup's blocks of channels are of one group.
+            let whole = self.groups == 1 || ocg4.is_multiple_of(tile.blocks());
+            launches.extend(whole.then(|| tile.launch(&SUBGROUP8, self.groups, params.clone())));
         }
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
@@ -143,38 +147,23 @@ impl Conv2d {
     /// Needs windows of neighbouring pixels that share inputs.
     fn slide(&self, site: &Site<'_>, s: &Sizes) -> Option<Launch> {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        if self.step(kw) >= kw {
+        if self.step(1, kw) >= kw {
             return None;
         }
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
-        let step = self.step(kw);
+        let step = self.step(1, kw);
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
         Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).set("WIDE", u8::from(wide)))
     }
 
-    /// After so many taps a row's windows lie where those of the next pixels began; kw if never.
-    fn step(&self, kw: usize) -> usize {
-        let (stride, dilation) = (self.stride[1], self.dilation[1]);
-        if stride.is_multiple_of(dilation) { stride / dilation } else { kw }
-    }
-
-    /// Needs one filter a channel.
-    fn depthwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
-        if self.groups != s.ic || s.ic != s.oc || s.oc == 1 {
-            return None;
-        }
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(kw));
-        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step);
-        let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params);
-        let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
-        Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
+    /// After so many taps along an axis a window lies where that of the next output began; `taps` if never.
+    fn step(&self, axis: usize, taps: usize) -> usize {
+        let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+        if stride.is_multiple_of(dilation) { stride / dilation } else { taps }
     }
 
     /// An alternative whose image is channels-last and whose weight is packed once: the packing launch and its bytes.
@@ -256,7 +245,12 @@ impl Op for Conv2d {
         let mut ways = if tiles_first { [tiled, products] } else { [products, tiled] }.concat();
         let at = if self.winograd_pays(site, &s) { 0 } else { ways.len() };
         ways.splice(at..at, self.winograd(site, &s));
-        Ok(self.depthwise(site, &s).into_iter().chain(ways).chain([direct]).collect())
+        let depthwise = self.depthwise(site, &s);
+        // An image of one channel is depthwise, too, but sharing it between filters pays more.
+        Ok(match self.groups {
+            1 => [ways, depthwise, vec![direct]].concat(),
+            _ => [depthwise, ways, vec![direct]].concat(),
+        })
     }
 
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {

@@ -1,17 +1,19 @@
 //! `matmul`: products of matrices, both known only at run time. A linear layer with constant weights is a convolution.
 
+use super::rows8::Rows8;
 use super::strided::Walk;
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, ROWS8, kernel, params};
 use crate::reference::{self, TINY, gamma};
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
 
 static NAIVE: Kernel = kernel!("matmul", INDEX, MATMUL);
-static TILED: Kernel = kernel!("matmul_tiled", INDEX, MATMUL);
+static TILED: Kernel = kernel!("matmul_tiled", INDEX, MATMUL, MATMUL4);
+static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", INDEX, MATMUL, MATMUL4, ROWS8);
 
-pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &TILED];
+pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &TILED, &SUBGROUP8];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.matmul.html>: `[.., m, k]` by `[.., k, n]`, leading axes broadcast.
 /// An input of one axis is a row on the left, a column on the right, and its axis is left out of the result.
@@ -107,15 +109,16 @@ impl Op for MatMul {
             ["d0", "d1", "d2", "d3"],
             &[["a0", "a1", "a2", "a3"], ["b0", "b1", "b2", "b3"]],
         )?;
-        let tiled = Launch::flat(&TILED, batch * m.div_ceil(8) * n.div_ceil(8), params.clone())
-            .set("K4", u8::from(k.is_multiple_of(4)))
-            .set("N4", u8::from(n.is_multiple_of(4)));
-        let naive = Launch::flat(&NAIVE, batch * m * n, params);
+        let whole = |l: Launch| l.set("K4", u8::from(k.is_multiple_of(4))).set("N4", u8::from(n.is_multiple_of(4)));
+        let tiled = whole(Launch::flat(&TILED, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()));
+        let naive = Launch::flat(&NAIVE, batch * m * n, params.clone());
         let way = |l: Launch| {
             let launch = l.reads([Arg::Input(0), Arg::Input(1)]).writes([Arg::Output(0)]);
             Alternative::row_major(site, vec![launch])
         };
-        Ok(vec![way(tiled), way(naive)])
+        let tile = Rows8::new(site.caps, m, n.div_ceil(4));
+        let subgroup = tile.map(|tile| whole(tile.launch(&SUBGROUP8, batch, params)));
+        Ok(subgroup.into_iter().chain([tiled, naive]).map(way).collect())
     }
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         2 * (outputs[0].numel() * inputs[0].shape.last().copied().unwrap_or(1)) as u64

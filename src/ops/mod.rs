@@ -40,6 +40,7 @@ pub mod relayout;
 pub mod reshape;
 pub mod resize;
 mod rows;
+mod rows8;
 pub mod select;
 pub mod sine;
 pub mod slice;

@@ -1,7 +1,8 @@
 //! What batch, layer, group and instance norm share: statistics of slices, and `(x - mean) scale weight + bias`.
 //!
 //! Statistics take two launches. The first gives the sum and the squared distances of every part of every slice, each
-//! relative to the slice's first value; the second merges the parts. How a slice is parted depends on the shape alone.
+//! relative to the slice's first value, one invocation a part; the second merges the parts. How a slice is parted depends
+//! on the shape alone.
 
 use super::{Alternative, Site};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MOMENTS, folded, kernel, params};
@@ -12,12 +13,18 @@ static MOMENTS1: Kernel = kernel!("moments", INDEX, MOMENTS);
 static MOMENTS4: Kernel = kernel!("moments_channels_last", INDEX, MOMENTS);
 static MERGE: Kernel = kernel!("moments_merge", INDEX, MOMENTS);
 static NORMALIZE1: Kernel = kernel!("normalize", INDEX);
+static NORMALIZE_ROWS: Kernel = kernel!("normalize4", INDEX);
 static NORMALIZE4: Kernel = kernel!("normalize_channels_last", INDEX);
 
-pub(super) const KERNELS: &[&Kernel] = &[&MOMENTS1, &MOMENTS4, &MERGE, &NORMALIZE1, &NORMALIZE4];
+pub(super) const KERNELS: &[&Kernel] = &[&MOMENTS1, &MOMENTS4, &MERGE, &NORMALIZE1, &NORMALIZE_ROWS, &NORMALIZE4];
 
-/// Parts of one slice: with more, the merge would have more than 16 for each invocation (`reference::moments`).
-const MOST_PARTS: usize = 1024;
+/// Strips of 4 values of a part, if its slice is not too long (`reference::moments`).
+const STRIPS: usize = 64;
+/// Parts of one slice, but for one more a lane of each member: with more, the merge would have more than 80 for each
+/// invocation (`reference::moments`).
+const MOST_PARTS: usize = 4096;
+/// Members of one slice.
+const MOST_MEMBERS: usize = 1024;
 
 /// What the statistics' second number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +51,25 @@ pub(super) struct Normalization {
     pub per_image: bool,
 }
 
-/// How channels-last pixels are parted.
-struct Pixels {
-    images: usize,
-    pixels: usize,
-    c: usize,
-    blocks: usize,
+/// How the `count` values of a slice, or of each of its members, are parted: chunks of `chunk`, the last with the rest, each
+/// dealt out in strips of 4 to `lanes` parts.
+struct Parts {
+    count: usize,
+    lanes: usize,
     chunk: usize,
-    parts: usize,
+    chunks: usize,
+}
+
+impl Parts {
+    fn new(count: usize, members: usize, lanes: usize) -> Parts {
+        let round = 4 * lanes;
+        let chunk = (count * members * lanes).div_ceil(MOST_PARTS).next_multiple_of(round).max(STRIPS * round);
+        Parts { count, lanes, chunk, chunks: count.div_ceil(chunk) }
+    }
+
+    fn number(&self) -> usize {
+        self.chunks * self.lanes
+    }
 }
 
 impl Normalization {
@@ -59,63 +77,62 @@ impl Normalization {
     pub fn scratch(&self, x: &Desc) -> Vec<usize> {
         let slices = self.slices.slices;
         let partials = match self.layout {
-            Layout::RowMajor => slices * self.rows().1,
-            Layout::ChannelsLast => slices * self.members * self.pixels(x).parts,
+            Layout::RowMajor => slices * self.parts(x).number(),
+            Layout::ChannelsLast => self.images(x) * self.parts(x).number() * x.shape[1].next_multiple_of(4),
         };
         vec![partials * 4, partials * 4, slices * 4, slices * 4]
     }
 
-    /// Values of a part of a row-major slice, and parts of a slice.
-    fn rows(&self) -> (usize, usize) {
-        let count = self.slices.count();
-        let chunk = count.div_ceil(MOST_PARTS).next_multiple_of(256).max(4096);
-        (chunk, count.div_ceil(chunk))
+    /// Images with statistics of their own.
+    fn images(&self, x: &Desc) -> usize {
+        if self.per_image { x.shape[0] } else { 1 }
     }
 
-    fn pixels(&self, x: &Desc) -> Pixels {
-        let c = x.shape[1];
-        let area: usize = x.shape[2..].iter().product();
-        let (images, pixels) = if self.per_image { (x.shape[0], area) } else { (1, x.shape[0] * area) };
-        let blocks = c.div_ceil(4).next_power_of_two().min(16);
-        let strip = 4 * 64 / blocks;
-        let chunk = pixels.div_ceil(MOST_PARTS / self.members).next_multiple_of(strip).max(16 * strip);
-        Pixels { images, pixels, c, blocks, chunk, parts: pixels.div_ceil(chunk) }
+    /// Lanes share a chunk so that neighbours touch neighbouring memory: 8 vec4s, of values or of channels.
+    fn parts(&self, x: &Desc) -> Parts {
+        match self.layout {
+            Layout::RowMajor => Parts::new(self.slices.count(), 1, 8),
+            Layout::ChannelsLast => {
+                let pixels = x.shape[0] * x.shape[2..].iter().product::<usize>() / self.images(x).max(1);
+                let lanes = 8 / x.shape[1].div_ceil(4).next_power_of_two().min(8);
+                Parts::new(pixels, self.members, lanes)
+            }
+        }
     }
 
     /// Whether the statistics have a channels-last kernel: the tensor has channels, few enough of them a slice.
     pub fn allows_channels_last(&self, x: &Desc) -> bool {
-        x.rank() >= 2 && self.members <= MOST_PARTS
+        x.rank() >= 2 && self.members <= MOST_MEMBERS
     }
 
     /// The launches that compute means and spreads of input 0; temporaries 0 and 1 hold the parts.
     pub fn statistics(&self, x: &Desc, spread: Spread, to: [Arg; 2]) -> Vec<Launch> {
         let partials = [Arg::Scratch(0), Arg::Scratch(1)];
         let Slices { slices, inner, .. } = self.slices;
-        let (first, merge) = match self.layout {
+        let all = self.parts(x);
+        let Parts { count, lanes, chunk, chunks } = all;
+        let (first, groups, members, pitch, step) = match self.layout {
             Layout::RowMajor => {
-                let (count, (chunk, parts)) = (self.slices.count(), self.rows());
-                let first =
-                    Launch::grid(&MOMENTS1, folded(slices * parts), params!(slices, inner, count, chunk, parts));
-                let merge = params!(
-                    slices, members: 1u32, parts, count, chunk,
-                    groups: slices, image_step: 0u32, group_step: inner, eps: self.eps
-                );
-                (first, merge)
+                let params = params!(slices, inner, count, lanes, chunk, chunks);
+                let first = Launch::flat(&MOMENTS1, slices * all.number(), params);
+                (first.set("WHOLE", u8::from(inner.is_multiple_of(4))), 1, 1, 1, inner)
             }
             Layout::ChannelsLast => {
-                let Pixels { images, pixels, c, blocks, chunk, parts } = self.pixels(x);
-                let members = self.members;
-                let columns = c.div_ceil(4).div_ceil(blocks);
-                let params = params!(images, pixels, c, members, chunk, parts);
-                let first = Launch::grid(&MOMENTS4, folded(images * parts * columns), params);
-                let merge = params!(
-                    slices, members, parts, count: pixels, chunk,
-                    groups: c / members, image_step: pixels * c.next_multiple_of(4), group_step: members, eps: self.eps
-                );
-                (first.set("BLOCKS", blocks as u32), merge)
+                let (c, members, images) = (x.shape[1], self.members, self.images(x));
+                let params = params!(images, pixels: count, c, members, lanes, chunk, chunks);
+                let pitch = c.next_multiple_of(4);
+                let first = Launch::flat(&MOMENTS4, images * all.number() * pitch / 4, params);
+                (first, c / members, members, pitch, count * pitch)
             }
         };
-        let merge = Launch::grid(&MERGE, folded(slices), merge).set("SPREAD", spread as u32);
+        let team = match members * all.number() {
+            0..=8 => 1,
+            9..=128 => 8,
+            _ => 64usize,
+        };
+        let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);
+        let merge = Launch::grid(&MERGE, folded(slices.div_ceil(64 / team)), params);
+        let merge = merge.set("SPREAD", spread as u32).set("TEAM", team as u32);
         vec![
             first.reads([Arg::Input(0)]).writes(partials),
             merge.reads([partials[0], partials[1], Arg::Input(0)]).writes(to),
@@ -124,14 +141,8 @@ impl Normalization {
 
     /// The launch that normalises input 0 into output 0 by statistics that lie in `stats`.
     pub fn apply(&self, x: &Desc, stats: [Arg; 2], spread: Spread, weight: Option<Arg>, bias: Option<Arg>) -> Launch {
-        let Slices { slices, inner, .. } = self.slices;
         let launch = match self.layout {
-            Layout::RowMajor => {
-                let params = params!(
-                    n: x.numel(), slices, inner, entries: self.entries, step: self.step, eps: self.eps
-                );
-                Launch::flat(&NORMALIZE1, x.numel(), params)
-            }
+            Layout::RowMajor => self.rows(x),
             Layout::ChannelsLast => {
                 let (n, c) = (x.shape[0], x.shape[1]);
                 let pixels: usize = x.shape[2..].iter().product();
@@ -147,6 +158,26 @@ impl Normalization {
             .set("BIAS", u8::from(bias.is_some()))
             .reads(reads)
             .writes([Arg::Output(0)])
+    }
+
+    /// Row-major, without its bindings: four values at a time if they share statistics, and their entries of weight and
+    /// bias are one or neighbours.
+    fn rows(&self, x: &Desc) -> Launch {
+        let Slices { outer, slices, inner } = self.slices;
+        let Normalization { entries, step, eps, .. } = *self;
+        let affine = match () {
+            () if inner == 0 || !inner.is_multiple_of(4) => None,
+            () if entries == 1 || step.is_multiple_of(inner) => Some(0u8),
+            () if step.is_multiple_of(4) => Some(1),
+            () if step == 1 && entries == inner => Some(2),
+            () => None,
+        };
+        let Some(affine) = affine else {
+            return Launch::flat(&NORMALIZE1, x.numel(), params!(n: x.numel(), slices, inner, entries, step, eps));
+        };
+        let (rows, tiles) = (outer * slices, (inner / 4).div_ceil(8));
+        let params = params!(rows, slices, inner, entries, step, tiles, eps);
+        Launch::flat(&NORMALIZE_ROWS, rows * tiles, params).set("AFFINE", affine)
     }
 
     /// An alternative of these launches: x and y in this layout, everything else row-major.

@@ -7,20 +7,18 @@
 use super::adaptive_pool2d::{AdaptivePool2d, Kind};
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_SUM, Params, TAPS, WINDOW, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, params};
 use crate::reference::conv2d::Window;
 use crate::reference::pool2d::{self as reference, Divisor};
 use crate::reference::{TINY, UNIT, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static MAX: Kernel = kernel!("pool2d_max", INDEX, WINDOW, MAXIMUM);
-static MAX_C4: Kernel = kernel!("pool2d_max_c4", INDEX, WINDOW, MAXIMUM);
+static POOL: Kernel = kernel!("pool2d", INDEX, WINDOW, TAPS, POOL2D);
+static POOL_C4: Kernel = kernel!("pool2d_c4", INDEX, WINDOW, TAPS, POOL2D);
 static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", INDEX, TAPS);
-static SUM: Kernel = kernel!("pool2d_sum", INDEX, WINDOW, TAPS, POOL_SUM);
-static SUM_C4: Kernel = kernel!("pool2d_sum_c4", INDEX, WINDOW, TAPS, POOL_SUM);
 
-pub(super) const KERNELS: &[&Kernel] = &[&MAX, &MAX_C4, &MAX_INDICES, &SUM, &SUM_C4];
+pub(super) const KERNELS: &[&Kernel] = &[&POOL, &POOL_C4, &MAX_INDICES];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html>
 ///
@@ -150,35 +148,37 @@ impl Pooling {
         [py, px] == [0, 0] && (0..2).all(|axis| last(axis) < self.input[2 + axis])
     }
 
-    /// One invocation for 4 outputs of a row, or for a vec4 of each.
-    fn launch(&self, kernel: &'static Kernel, layout: Layout, params: Params) -> Launch {
+    /// Without its kind. One invocation for 4 outputs of a row, or for a vec4 of 4 of a column. The taps that count in a
+    /// mean are `divisor`, or if that is 0 those in the part of the padded image from the first to the second of each axis.
+    fn launch(&self, layout: Layout, divisor: usize, [count_y, count_x]: [[usize; 2]; 2]) -> Launch {
         let ([n, c, _, _], [oh, ow], [kh, kw]) = (self.input, self.output, self.window.kernel);
-        let columns = match layout {
-            Layout::RowMajor => c,
-            Layout::ChannelsLast => c.div_ceil(4),
+        let (kernel, invocations) = match layout {
+            Layout::RowMajor => (&POOL, n * c * oh * ow.div_ceil(4)),
+            Layout::ChannelsLast => (&POOL_C4, (n * oh).div_ceil(4) * ow * c.div_ceil(4)),
         };
-        let launch = Launch::flat(kernel, n * columns * oh * ow.div_ceil(4), params);
+        let ([count_y0, count_y1], [count_x0, count_x1]) = (count_y, count_x);
+        let kind = params!(lowest: f32::NEG_INFINITY, divisor, count_y0, count_y1, count_x0, count_x1);
+        let params = Params([self.params(layout).0, kind.0].concat());
+        let launch = Launch::flat(kernel, invocations, params);
         let launch = launch.set("KH", kh as u32).set("KW", kw as u32).set("INSIDE", u8::from(self.is_inside()));
         launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
-    /// A sum over the window, `power` and `divisor` as `common/pool_sum.wgsl` has them.
+    fn max(&self, layout: Layout) -> Launch {
+        self.launch(layout, 1, [[0; 2]; 2]).set("MAX", 1u8).set("POWER", 0u8)
+    }
+
+    /// The mean for a power of 0, else the norm of that power.
     fn sum(&self, layout: Layout, power: u32, divisor: Divisor) -> Launch {
         let [_, _, ih, iw] = self.input;
         let [top, bottom, left, right] = self.window.padding;
-        let (fixed, [count_y0, count_y1], [count_x0, count_x1]) = match divisor {
-            Divisor::Inside | Divisor::Padded if self.is_inside() => (self.taps(), [0, 0], [0, 0]),
-            Divisor::Inside => (0, [top, top + ih], [left, left + iw]),
-            Divisor::Padded => (0, [0, top + ih + bottom], [0, left + iw + right]),
-            Divisor::Fixed(n) => (n, [0, 0], [0, 0]),
+        let (fixed, counted) = match divisor {
+            Divisor::Inside | Divisor::Padded if self.is_inside() => (self.taps(), [[0; 2]; 2]),
+            Divisor::Inside => (0, [[top, top + ih], [left, left + iw]]),
+            Divisor::Padded => (0, [[0, top + ih + bottom], [0, left + iw + right]]),
+            Divisor::Fixed(n) => (n, [[0; 2]; 2]),
         };
-        let kernel = match layout {
-            Layout::RowMajor => &SUM,
-            Layout::ChannelsLast => &SUM_C4,
-        };
-        let counts = params!(divisor: fixed, count_y0, count_y1, count_x0, count_x1);
-        let params = Params(self.params(layout).0.into_iter().chain(counts.0).collect());
-        self.launch(kernel, layout, params).set("POWER", power)
+        self.launch(layout, fixed, counted).set("MAX", 0u8).set("POWER", power)
     }
 
     fn taps(&self) -> usize {
@@ -247,13 +247,7 @@ impl Op for MaxPool2d {
         if self.indices != Indices::None {
             return Ok(vec![self.with_indices(site, &pooling)]);
         }
-        Ok(Alternative::in_both_layouts(site, |layout| {
-            let kernel = match layout {
-                Layout::RowMajor => &MAX,
-                Layout::ChannelsLast => &MAX_C4,
-            };
-            vec![pooling.launch(kernel, layout, pooling.params(layout).with("lowest", f32::NEG_INFINITY))]
-        }))
+        Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.max(layout)]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64

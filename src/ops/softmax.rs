@@ -10,9 +10,10 @@ use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 static SERIAL: Kernel = kernel!("softmax", INDEX, SOFTMAX);
+static ROWS: Kernel = kernel!("softmax_rows4", INDEX, SOFTMAX);
 static TREE: Kernel = kernel!("softmax_tree", INDEX, SOFTMAX);
 
-pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &TREE];
+pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &ROWS, &TREE];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html>
 ///
@@ -25,6 +26,16 @@ pub struct Softmax {
     pub log: bool,
 }
 
+/// Who computes a set of values.
+enum Way {
+    /// One invocation.
+    Serial,
+    /// 8 invocations: many sets of neighbours, none very long.
+    Rows,
+    /// A workgroup: long sets, of neighbours or too few to fill a device.
+    Tree,
+}
+
 impl Softmax {
     /// The shape seen as `[outer, n, inner]`.
     fn extents(&self, shape: &[usize]) -> [usize; 3] {
@@ -32,16 +43,25 @@ impl Softmax {
         [shape[..self.axis].iter().product(), shape[self.axis], inner]
     }
 
-    /// A workgroup for each set: it is long, and its values are neighbours or there are too few sets to fill a device.
-    fn takes_tree(&self, shape: &[usize]) -> bool {
+    /// By the shape alone.
+    fn way(&self, shape: &[usize]) -> Way {
         let [outer, n, inner] = self.extents(shape);
-        n >= 64 && (inner == 1 || outer * inner < 1024)
+        match () {
+            () if inner == 1 && outer >= 16 && n.is_multiple_of(4) && (32..=4096).contains(&n) => Way::Rows,
+            () if n >= 64 && (inner == 1 || outer * inner < 1024) => Way::Tree,
+            () => Way::Serial,
+        }
     }
 
-    /// Additions one after the other: all, or those of one invocation and 8 levels.
+    /// Additions one after the other: all; or the vec4s of one invocation, 2 in a vec4 and 3 levels; or those of one
+    /// invocation and 8 levels.
     fn depth(&self, shape: &[usize]) -> usize {
         let n = shape[self.axis];
-        if self.takes_tree(shape) { n.div_ceil(256) + 8 } else { n }
+        match self.way(shape) {
+            Way::Serial => n,
+            Way::Rows => n.div_ceil(32) + 2 + 3,
+            Way::Tree => n.div_ceil(256) + 8,
+        }
     }
 
     /// Applies `f` to every set of values along the axis.
@@ -95,9 +115,10 @@ impl Op for Softmax {
         let shape = &site.inputs[0].shape;
         let [outer, n, inner] = self.extents(shape);
         let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
-        let launch = match self.takes_tree(shape) {
-            true => Launch::grid(&TREE, folded(outer * inner), params),
-            false => Launch::flat(&SERIAL, outer * inner, params),
+        let launch = match self.way(shape) {
+            Way::Serial => Launch::flat(&SERIAL, outer * inner, params),
+            Way::Rows => Launch::grid(&ROWS, folded(outer.div_ceil(8)), params),
+            Way::Tree => Launch::grid(&TREE, folded(outer * inner), params),
         };
         let launch = launch.set("LOG", u8::from(self.log)).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Alternative::row_major(site, vec![launch])])

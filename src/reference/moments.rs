@@ -79,8 +79,8 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
 /// of height at most H (`ops::normalization`): a set carries its size, its sum and M, the sum of squared distances
 /// from its mean; a merge adds the sums, and to the Ms w (mean_a - mean_b)^2 with w = n_a n_b / n (Chan, Golub, LeVeque).
 ///
-/// *Mean.* A set's mean errs by e <= gamma_k mean|x - K| over the set, k = H + 9: the subtraction, H + 3 additions (three
-/// of them inside a strip), one division (2.5 ulp).
+/// *Mean.* A set's mean errs by e <= gamma_k mean|x - K| over the set, k = H + 10: the subtraction, H + 3 additions (three
+/// of them inside a strip), a reciprocal (2.5 ulp) and a product.
 ///
 /// *Variance.* Exact arithmetic gives M = sum w (mean_a - mean_b)^2 + sum over strips of (x - mean)^2, a squared norm. Wrong
 /// means change each mean_a - mean_b by at most e_a + e_b, hence the norm by at most
@@ -91,16 +91,18 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
 ///
 /// Set sizes are exact below 2^24, above they round too: H more in k and c.
 impl Moments {
-    /// H: 16 strips of one invocation (more where a part has more than 256 pixels: at most 1024 parts share the slice, and
-    /// an invocation takes every 16th pixel at the least); 3 additions in a strip, 6 levels of a tree, 16 parts, 6 levels.
+    /// H, as `ops::normalization` parts a slice: 3 additions in a strip; 64 strips of an invocation, more where 4096 parts share
+    /// the slice; what one of 64 invocations merges, of at most 1024 parts and one for every 256 values, or of 5120; 6 levels
+    /// of a tree.
     fn height(&self) -> usize {
-        self.count.min(47 + (self.count >> 14))
+        let (strips, parts) = (64.max((self.count >> 14) + 2), 80.min(17 + (self.count >> 14)));
+        self.count.min(3 + strips + parts + 6)
     }
     fn size_roundings(&self) -> usize {
         if self.count < 1 << 24 { 0 } else { self.height() }
     }
     fn node_error(&self) -> f64 {
-        gamma(self.height() + 9 + self.size_roundings())
+        gamma(self.height() + 10 + self.size_roundings())
     }
     /// Absolute error of the mean: that of mean(x - K), and the rounding when K is added.
     pub fn mean_error(&self) -> f64 {

@@ -12,7 +12,8 @@ fn inputs(rng: &mut Rng, shape: &[usize]) -> Vec<Tensor> {
     [vec![rng.tensor(shape)], vectors.to_vec(), vec![Tensor::new([c], var).unwrap()]].concat()
 }
 
-const SHAPES: [&[usize]; 8] = [
+const SHAPES: [&[usize]; 9] = [
+    &[3, 9, 12, 29],
     &[5, 3],
     &[2, 6, 7],
     &[3, 5, 4, 7],

@@ -70,26 +70,29 @@ proptest! {
     }
 }
 
-/// One filter a channel.
+/// Filters of one channel: one or more of them a channel.
 fn depthwise(rng: &mut Rng, integers: bool) {
-    let (n, c, kh, kw) = (rng.int(1, 2), rng.int(2, 21), rng.int(1, 5), rng.int(1, 4));
+    let (n, c, kh, kw) = (rng.int(1, 2), rng.int(1, 21), rng.int(1, 5), rng.int(1, 9));
+    let multiplier = if rng.int(0, 2) == 0 { rng.int(2, 3) } else { 1 };
     let op = Conv2d {
-        stride: [rng.int(1, 2), rng.int(1, 3)],
+        stride: [rng.int(1, 3), rng.int(1, 3)],
         padding: [rng.int(0, 2), rng.int(0, 2), rng.int(0, 2), rng.int(0, 3)],
-        dilation: [rng.int(1, 2), rng.int(1, 2)],
+        dilation: [rng.int(1, 3), rng.int(1, 2)],
         groups: c,
     };
     let ih = op.dilation[0] * (kh - 1) + 1 + rng.int(0, 7);
-    let iw = op.dilation[1] * (kw - 1) + 1 + rng.int(0, 9);
+    let iw = op.dilation[1] * (kw - 1) + 1 + rng.int(0, 17);
     let mut make = |shape: &[usize]| if integers { rng.integers(shape) } else { rng.tensor(shape) };
-    check(op, &[make(&[n, c, ih, iw]), make(&[c, 1, kh, kw]), make(&[c])], integers);
+    check(op, &[make(&[n, c, ih, iw]), make(&[c * multiplier, 1, kh, kw]), make(&[c * multiplier])], integers);
 }
 
 /// Enough channels and pixels for every width of the subgroup kernel, and groups of whole subgroups.
 #[test]
 fn wide_tiles_are_exact() {
     let mut rng = Rng(3);
-    for (n, ic, oc, ih, iw, groups) in [(2, 6, 45, 17, 19, 1), (1, 10, 33, 5, 7, 1), (1, 64, 64, 23, 25, 2)] {
+    for (n, ic, oc, ih, iw, groups) in
+        [(2, 6, 45, 17, 19, 1), (1, 10, 33, 5, 7, 1), (1, 64, 64, 23, 25, 2), (1, 8, 128, 6, 5, 2)]
+    {
         let op = Conv2d { stride: [1, 1], padding: [1, 0, 1, 2], dilation: [1, 2], groups };
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic / groups, 3, 2]));
         check(op, &[x, w, rng.integers(&[oc])], true);
@@ -113,7 +116,7 @@ fn workgroup_tiles_are_exact() {
 #[test]
 fn one_tap_is_exact() {
     let mut rng = Rng(6);
-    for (n, ic, oc, ih, iw) in [(2, 22, 139, 9, 8), (1, 700, 35, 1, 1), (3, 130, 9, 1, 2)] {
+    for (n, ic, oc, ih, iw) in [(2, 22, 139, 9, 8), (1, 22, 60, 7, 9), (1, 700, 35, 1, 1), (3, 130, 9, 1, 2)] {
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic, 1, 1]));
         check(Conv2d::default(), &[x, w, rng.integers(&[oc])], true);
     }

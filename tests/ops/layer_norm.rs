@@ -6,7 +6,8 @@ use crate::support::{Rng, check, check_golden, golden};
 
 #[test]
 fn random_cases_within_bounds() {
-    let cases: [(usize, &[usize]); 8] = [
+    let cases: [(usize, &[usize]); 9] = [
+        (1, &[3, 2, 2060]),
         (1, &[5, 7]),
         (2, &[3, 4, 5]),
         (3, &[2, 3, 4, 5]),

@@ -115,6 +115,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(LocalResponseNorm { size: 3, before: 1, alpha: 1e-4, beta: 0.75, k: 1.0 }, &[&[2, 5, 7, 6]]),
         node(Softmax { axis: 1, log: false }, &[&[2, 5, 7, 6]]),
         node(Softmax { axis: 1, log: true }, &[&[2, 500]]),
+        node(Softmax { axis: 1, log: true }, &[&[20, 36]]),
         node(Reduce { axes: vec![1], keep_dims: true, kind: reduce::Kind::Sum }, &[&[2, 5, 7]]),
         node(Reduce { axes: vec![1, 2], keep_dims: true, kind: reduce::Kind::L2 }, &[&[2, 50, 70]]),
         node(TopK { axis: 1, k: 3, smallest: false }, &[&[2, 5, 7]]),

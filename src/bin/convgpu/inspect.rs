@@ -149,6 +149,7 @@ fn plan_json(plan: &Plan) -> Value {
     json!({
         "nodes": plan.nodes.iter().map(node).collect::<Vec<_>>(),
         "dispatches": plan.dispatches(),
+        "parts": plan.recording.parts(),
         "peak_bytes": plan.peak_bytes,
         "lower_bound_bytes": plan.lower_bound,
         "weight_bytes": plan.weight_bytes,

@@ -18,9 +18,7 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (icg4, blocks) = (icg.div_ceil(4), ocg.div_ceil(4));
         let product = Product { matrices: self.groups, rows: n * oh * ow, blocks, steps: kh * kw * icg4 };
-        // A window of one tap that moves by one over an image without padding: rows of pixels as they lie.
-        let plain = self.groups == 1 && [kh, kw, sy, sx] == [1; 4] && self.padding == [0; 4];
-        let (kernel, own) = match plain {
+        let (kernel, own) = match self.is_product(site) {
             true => (&tiled::GEMM, params!(oc)),
             false => (
                 &tiled::CONV2D,
@@ -36,7 +34,7 @@ impl Conv2d {
         };
         let launch = |c: &Choice| c.launch(kernel, &product, own.clone());
         let tiles = choices.iter().map(|c| self.with_tiles(site, &product, c, launch(c)));
-        let vector = (plain && product.rows <= 4).then(|| self.vector(site, &product, oc));
+        let vector = (self.is_product(site) && product.rows <= 4).then(|| self.vector(site, &product, oc));
         vector.into_iter().chain(tiles).collect()
     }
 
@@ -100,6 +98,6 @@ mod tests {
         assert_eq!(first(&Conv2d::default(), [1, 512, 1, 1], [1000, 512, 1, 1]), "gemv");
         assert!(!first(&padded, [1, 32, 224, 224], [3, 32, 3, 3]).contains("tiled"));
         let depthwise = Conv2d { groups: 64, ..padded };
-        assert_eq!(first(&depthwise, [1, 64, 56, 56], [64, 1, 3, 3]), "conv2d_depthwise");
+        assert_eq!(first(&depthwise, [1, 64, 56, 56], [64, 1, 3, 3]), "conv2d_depthwise_plane");
     }
 }

@@ -1,13 +1,14 @@
-// y[plane, oy, ox] = max over ky, kx of x[plane, oy sy - py + ky dy, ox sx - px + kx dx], taps outside the image left out
+// y[plane, oy, ox] = pool over ky, kx of x[plane, oy sy - py + ky dy, ox sx - px + kx dx], taps outside the image left out;
+// common/pool.wgsl says what a pool is: the maximum, the mean, a norm.
 //   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)
-// A NaN beats every number; no tap inside gives p.lowest, which is -inf. KH, KW, INSIDE: see common/window.wgsl.
+// The maximum of no tap is p.lowest, which is -inf. KH, KW, INSIDE: see common/window.wgsl.
 // One invocation: 4 outputs of a row, a quarter of it apart, so that neighbours take neighbours; past the end the last
 // output is computed again.
 
 struct Params {
     planes: u32, ih: u32, iw: u32, oh: u32, ow: u32,
     sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
-    lowest: f32,
+    lowest: f32, divisor: u32, count_y0: u32, count_y1: u32, count_x0: u32, count_x1: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -27,18 +28,17 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let plane = row / p.oh;
     let start_y = (row - plane * p.oh) * p.sy;
     let ox = min(vec4<u32>(0u, 1u, 2u, 3u) * step + (i - row * step), vec4<u32>(p.ow - 1u));
-    let lowest = vec4<f32>(p.lowest);
-    var v = lowest;
+    var pool = pool_start();
     for (var ky = 0u; ky < KH; ky++) {
         let iy = start_y + ky * p.dy - p.py;
         let at = (plane * p.ih + image_row(iy)) * p.iw;
         for (var kx = 0u; kx < KW; kx++) {
             let ix = ox * p.sx + (kx * p.dx - p.px);
             let i = image_columns(ix) + at;
-            let tap = vec4<f32>(x[i.x], x[i.y], x[i.z], x[i.w]);
-            v = maximum4(v, select(lowest, tap, inside(iy, ix)));
+            pool = pool_add(pool, vec4<f32>(x[i.x], x[i.y], x[i.z], x[i.w]), inside(iy, ix));
         }
     }
+    let v = pool_end(pool, pool_rows(start_y), pool_columns(ox * p.sx));
     let to = ox + row * p.ow;
     y[to.x] = v.x; y[to.y] = v.y; y[to.z] = v.z; y[to.w] = v.w;
 }

@@ -1,0 +1,49 @@
+
+// --- common/matmul4.wgsl ---
+// Four neighbours of a row-major matrix at a time: `a: array<vec4<f32>>` [m, k], `b: array<vec4<f32>>` [k, n],
+// `y: array<f32>` [m, n]; the params hold m, k, n. `first` is where the matrix begins.
+
+// Whether k, and n, is a multiple of 4.
+override K4: bool = false;
+override N4: bool = false;
+
+// Elements `first` to `first + 3` of the rest of a row that has `left` more; 0 beyond it.
+fn a_scalars(first: u32, left: u32) -> vec4<f32> {
+    var v = vec4<f32>(0.0);
+    for (var j = 0u; j < min(left, 4u); j++) { v[j] = a[(first + j) / 4u][(first + j) % 4u]; }
+    return v;
+}
+
+fn b_scalars(first: u32, left: u32) -> vec4<f32> {
+    var v = vec4<f32>(0.0);
+    for (var j = 0u; j < min(left, 4u); j++) { v[j] = b[(first + j) / 4u][(first + j) % 4u]; }
+    return v;
+}
+
+// a[m, k .. k + 4], 0 beyond the row; a row beyond the last is the last.
+fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
+    let i = first + min(m, p.m - 1u) * p.k + k;
+    if K4 { return a[i / 4u]; }
+    return a_scalars(i, p.k - k);
+}
+
+// b[k, n .. n + 4], 0 below the last row; anything beyond the last column.
+fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
+    let row = first + min(k, p.k - 1u) * p.n;
+    var v: vec4<f32>;
+    if N4 { v = b[(row + min(n, p.n - 4u)) / 4u]; } else { v = b_scalars(row + n, max(p.n, n) - n); }
+    if K4 { return v; }
+    return select(v, vec4<f32>(0.0), k >= p.k);
+}
+
+// Its column j is row k + j of b: four terms of four outputs are one matrix-vector product.
+fn block_b(first: u32, k: u32, n: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(load_b(first, k, n), load_b(first, k + 1u, n), load_b(first, k + 2u, n), load_b(first, k + 3u, n));
+}
+
+// y[m, n .. n + 4], as far as they exist.
+fn store4(first: u32, m: u32, n: u32, v: vec4<f32>) {
+    if m >= p.m { return; }
+    let i = first + m * p.n + n;
+    for (var j = 0u; j < min(max(p.n, n) - n, 4u); j++) { y[i + j] = v[j]; }
+}

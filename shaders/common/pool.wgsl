@@ -1,0 +1,60 @@
+
+// --- common/pool.wgsl ---
+// What a pooling keeps of the taps it has seen, in four windows at a time, and what it makes of it: with MAX their maximum,
+// where a NaN beats every number; else their mean for POWER = 0, or the norm of that power.
+
+override MAX: bool = false;
+override POWER: u32 = 0u;
+
+// value: the maximum, or the sum. bits: with MAX the largest of all taps' bits without the sign, more than infinity's if
+// one was a NaN; comparisons may assume that there are none.
+struct Pool { value: vec4<f32>, bits: vec4<u32> }
+
+fn pool_start() -> Pool {
+    return Pool(select(vec4<f32>(0.0), vec4<f32>(p.lowest), MAX), vec4<u32>(0u));
+}
+
+// Another tap v of each window that has it.
+fn pool_add(s: Pool, v: vec4<f32>, ok: vec4<bool>) -> Pool {
+    if MAX {
+        let u = select(vec4<f32>(p.lowest), v, ok);
+        return Pool(max(s.value, u), max(s.bits, bitcast<vec4<u32>>(u) & vec4<u32>(0x7fffffffu)));
+    }
+    return Pool(s.value + select(vec4<f32>(0.0), pool_term(v), ok), s.bits);
+}
+
+fn pool_term(v: vec4<f32>) -> vec4<f32> {
+    if POWER == 0u { return v; }
+    let a = abs(v);
+    var t = a;
+    for (var k = 1u; k < POWER; k++) { t *= a; }
+    return t;
+}
+
+// How many taps of a window count in the mean's divisor, along an axis: those in the part of the padded image from
+// count_y0 to count_y1, count_x0 to count_x1. Nothing where the divisor is p.divisor.
+fn pool_rows(start_y: u32) -> u32 {
+    if MAX || INSIDE || p.divisor > 0u { return 0u; }
+    return taps_before(p.count_y1, start_y, p.dy, KH) - taps_before(p.count_y0, start_y, p.dy, KH);
+}
+
+fn pool_columns(start_x: vec4<u32>) -> vec4<u32> {
+    if MAX || INSIDE || p.divisor > 0u { return vec4<u32>(0u); }
+    return taps_before4(p.count_x1, start_x, p.dx, KW) - taps_before4(p.count_x0, start_x, p.dx, KW);
+}
+
+fn pool_end(s: Pool, rows: u32, columns: vec4<u32>) -> vec4<f32> {
+    if MAX { return select(s.value, bitcast<vec4<f32>>(s.bits), s.bits > vec4<u32>(0x7f800000u)); }
+    switch POWER {
+        case 0u: {
+            let counted = vec4<f32>(max(columns * rows, vec4<u32>(1u)));
+            return s.value / select(counted, vec4<f32>(f32(p.divisor)), INSIDE || p.divisor > 0u);
+        }
+        case 1u: { return s.value; }
+        case 2u: { return sqrt(s.value); }
+        default: {
+            let root = pow(s.value, vec4<f32>(1.0 / f32(max(POWER, 1u))));
+            return select(root, vec4<f32>(0.0), s.value == vec4<f32>(0.0));
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// normalize.wgsl for slices whose inner is a multiple of 4, four values at a time.
+//   x, y: row-major [outer, slices, inner / 4] of vec4; the others as there
+//   AFFINE says which entries of weight and bias the values of a row, a run of inner values, have: 0, one entry; 1, one for
+//   every vec4; 2, entry k for value k
+// One invocation: up to 8 vec4s of a row, `tiles` apart, for which it reads the statistics once.
+
+struct Params { rows: u32, slices: u32, inner: u32, entries: u32, step: u32, tiles: u32, eps: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> mean: array<f32>;
+@group(0) @binding(3) var<storage, read> spread: array<f32>;
+@group(0) @binding(4) var<storage, read> weight: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+
+override INVERSE: bool = false;
+override WEIGHT: bool = false;
+override BIAS: bool = false;
+override AFFINE: u32 = 0u;
+
+fn weight_at(entry: u32) -> vec4<f32> {
+    if !WEIGHT { return vec4<f32>(1.0); }
+    if AFFINE == 2u { return weight[entry / 4u]; }
+    return vec4<f32>(weight[entry / 4u][entry % 4u]);
+}
+
+fn bias_at(entry: u32) -> vec4<f32> {
+    if !BIAS { return vec4<f32>(0.0); }
+    if AFFINE == 2u { return bias[entry / 4u]; }
+    return vec4<f32>(bias[entry / 4u][entry % 4u]);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = flat_id(gid, groups);
+    let row = i / p.tiles;
+    if row >= p.rows { return; }
+    let slice = row % p.slices;
+    let m = mean[slice];
+    var scale = spread[slice];
+    if !INVERSE { scale = inverseSqrt(scale + p.eps); }
+    let first = row * p.inner;
+    var s: vec4<f32>;
+    var b: vec4<f32>;
+    if AFFINE == 0u {
+        let entry = first / p.step % p.entries;
+        s = scale * weight_at(entry);
+        b = bias_at(entry);
+    }
+    for (var k = (i - row * p.tiles) * 4u; k < p.inner; k += p.tiles * 4u) {
+        if AFFINE > 0u {
+            var entry = k;
+            if AFFINE == 1u { entry = (first + k) / p.step % p.entries; }
+            s = scale * weight_at(entry);
+            b = bias_at(entry);
+        }
+        y[(first + k) / 4u] = (x[(first + k) / 4u] - m) * s + b;
+    }
+}

@@ -1,0 +1,54 @@
+// softmax.wgsl for many sets of neighbours whose number is a multiple of 4.
+//   x, y: row-major [outer, n / 4] of vec4
+// 8 invocations: one softmax, each every 8th vec4; then trees.
+
+struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+var<workgroup> tree: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) t: u32,
+) {
+    let own = t % 8u;
+    let row = group_id(group, groups) * 8u + t / 8u;
+    let first = row * p.n / 4u;
+    let end = select(first, first + p.n / 4u, row < p.outer);
+
+    var m = p.lowest;
+    for (var k = first + own; k < end; k += 8u) {
+        let v = x[k];
+        m = larger(m, larger(larger(v.x, v.y), larger(v.z, v.w)));
+    }
+    tree[t] = m;
+    for (var half = 4u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if own < half { tree[t] = larger(tree[t], tree[t + half]); }
+    }
+    workgroupBarrier();
+    m = tree[t - own];
+    workgroupBarrier();
+
+    var partial = 0.0;
+    for (var k = first + own; k < end; k += 8u) {
+        let v = x[k];
+        partial += (term(v.x, m) + term(v.y, m)) + (term(v.z, m) + term(v.w, m));
+    }
+    tree[t] = partial;
+    for (var half = 4u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if own < half { tree[t] += tree[t + half]; }
+    }
+    workgroupBarrier();
+    let sum = tree[t - own];
+    for (var k = first + own; k < end; k += 8u) {
+        let v = x[k];
+        y[k] = vec4<f32>(share(v.x, m, sum), share(v.y, m, sum), share(v.z, m, sum), share(v.w, m, sum));
+    }
+}

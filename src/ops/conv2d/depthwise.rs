@@ -1,0 +1,59 @@
+//! Depthwise convolutions: filters of one channel.
+
+use super::{Conv2d, DEPTHWISE, DEPTHWISE_PACK, DEPTHWISE_PLANE, Sizes};
+use crate::gpu::kernel::{Arg, Launch, params};
+use crate::ops::{Alternative, Site};
+
+/// The most taps of a row that `conv2d_depthwise_plane` slides over.
+const MOST_SHIFTS: usize = 8;
+
+impl Conv2d {
+    /// Both ways, first that which takes the image as it lies now.
+    pub(super) fn depthwise(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
+        if self.groups != s.ic {
+            return vec![];
+        }
+        let mut ways = [self.planes(site, s), self.blocks(site, s)];
+        if site.is_channels_last(0) {
+            ways.reverse();
+        }
+        ways.into_iter().flatten().collect()
+    }
+
+    /// Channels-last. Needs one filter a channel.
+    fn blocks(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+        if s.ic != s.oc || s.oc == 1 {
+            return None;
+        }
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(1, kw));
+        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step);
+        let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params);
+        let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
+        Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
+    }
+
+    /// Row-major. A channel may have several filters.
+    fn planes(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
+        let [step_y, step_x] = [self.step(0, kh), self.step(1, kw)];
+        let shifts = kw.div_ceil(step_x);
+        let multiplier = s.oc.checked_div(s.ic)?;
+        if shifts > MOST_SHIFTS {
+            return None;
+        }
+        let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
+        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let params = params!(
+            planes: n * oc, multiplier, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, step_y, step_x
+        );
+        let launch = Launch::flat(&DEPTHWISE_PLANE, n * oc * oh.div_ceil(4) * ow.div_ceil(8), params)
+            .set_const("SHIFTS", shifts as u32)
+            .reads([Arg::Input(0), Arg::Input(1)])
+            .writes([Arg::Output(0)]);
+        let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
+        Some(Alternative::row_major(site, vec![launch]))
+    }
+}
