@@ -87,12 +87,14 @@ pub const CATALOG: &[Entry] = &[
         "any axes; floats, integers without roots and logarithms, extremes of booleans",
     ),
     entry("arg_max, arg_min", "argmax, argmin", "ArgMax, ArgMin, Hardmax", "any axis; of equals the first or the last"),
+    entry("top_k", "topk, sort", "TopK", "any axis, of at most 65 536 values on a device; of equals the first first"),
     entry(
         "unary functions",
         "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
         "Relu, LeakyRelu, Elu, Selu, Celu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Swish, Mish, Softplus, Softsign, ThresholdedRelu, Clip, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf",
         "any shape; fused into the operator before where that has an epilogue",
     ),
+    entry("sin, cos", "sin, cos", "Sin, Cos", "any angle; absolute accuracy to 8192"),
     entry("prelu", "prelu", "PRelu", "the slope broadcasts"),
     entry(
         "binary functions",

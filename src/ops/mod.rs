@@ -42,12 +42,14 @@ pub mod resize;
 mod rows;
 mod rows8;
 pub mod select;
+pub mod sine;
 pub mod slice;
 pub mod softmax;
 pub mod split;
 mod strided;
 pub mod tile;
 mod tiled;
+pub mod top_k;
 pub mod unary;
 mod window;
 
@@ -282,9 +284,11 @@ pub fn kernels() -> Vec<&'static Kernel> {
         resize::KERNELS,
         rows::KERNELS,
         select::KERNELS,
+        sine::KERNELS,
         softmax::KERNELS,
         strided::KERNELS,
         tiled::KERNELS,
+        top_k::KERNELS,
         unary::KERNELS,
         crate::gpu::roofline::KERNELS,
     ]

@@ -17,7 +17,9 @@ pub mod pixel_shuffle;
 pub mod pool2d;
 pub mod reduce;
 pub mod resize;
+pub mod sine;
 pub mod softmax;
+pub mod top_k;
 pub mod winograd;
 
 /// Unit roundoff of f32.

@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 /// holds them twice.
 const MEMORY: usize = 3 << 30;
 
-/// How long a case may take.
-const TIME: Duration = Duration::from_secs(5);
+/// How long a case may take, in [`ticks`].
+const TIME: u64 = 50;
 
 /// When a case is taken for one that never ends.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: u64 = 600;
+
+/// Tenths of a second.
+const TICK: Duration = Duration::from_millis(100);
 
 struct Counting;
 
@@ -129,7 +132,6 @@ impl Fuzzer {
         let start = Instant::now();
         let watch = Watch::new();
         let result = catch_unwind(AssertUnwindSafe(|| case(seed, file)));
-        drop(watch);
         MOST.store(usize::MAX, Relaxed);
         self.cases += 1;
         self.useful += usize::from(matches!(result, Ok(true)));
@@ -137,10 +139,9 @@ impl Fuzzer {
             let (place, text) = lock(&PANIC).clone();
             self.findings.entry(place).or_insert((seed, text));
         }
-        let took = start.elapsed();
-        self.left = self.left.saturating_sub(took);
-        if took > TIME {
-            let text = format!("takes more than {TIME:?}");
+        self.left = self.left.saturating_sub(start.elapsed());
+        if watch.ticks() > TIME {
+            let text = format!("takes more than {:?}", TICK * TIME as u32);
             self.findings.entry(text.clone()).or_insert((seed, text));
         }
     }
@@ -150,26 +151,38 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// Ends the process if a case does not end.
-struct Watch;
+/// Tenths of a second in which this process ran. A thread counts them: a process that was stopped for a while did not work
+/// slowly.
+static TICKS: AtomicU64 = AtomicU64::new(0);
 
-static WATCHED: Mutex<Option<Instant>> = Mutex::new(None);
+/// Counts from when it is made; ends the process if a case does not end.
+struct Watch {
+    start: u64,
+}
+
+static WATCHED: Mutex<Option<u64>> = Mutex::new(None);
 
 impl Watch {
     fn new() -> Watch {
         static THREAD: Once = Once::new();
-        *lock(&WATCHED) = Some(Instant::now());
+        let start = TICKS.load(Relaxed);
+        *lock(&WATCHED) = Some(start);
         THREAD.call_once(|| {
             std::thread::spawn(|| {
                 loop {
-                    std::thread::sleep(Duration::from_secs(1));
-                    if lock(&WATCHED).is_some_and(|start| start.elapsed() > HANGS) {
+                    std::thread::sleep(TICK);
+                    let now = TICKS.fetch_add(1, Relaxed) + 1;
+                    if lock(&WATCHED).is_some_and(|start| now - start > HANGS) {
                         give_up("does not end");
                     }
                 }
             });
         });
-        Watch
+        Watch { start }
+    }
+
+    fn ticks(&self) -> u64 {
+        TICKS.load(Relaxed) - self.start
     }
 }
 

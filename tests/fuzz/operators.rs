@@ -26,10 +26,12 @@ use convgpu::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
 use convgpu::ops::reshape::Reshape;
 use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use convgpu::ops::select::Where;
+use convgpu::ops::sine::Sine;
 use convgpu::ops::slice::Slice;
 use convgpu::ops::softmax::Softmax;
 use convgpu::ops::split::Split;
 use convgpu::ops::tile::Tile;
+use convgpu::ops::top_k::TopK;
 use convgpu::ops::unary::{Activation, Unary};
 use convgpu::session::evaluate_with_bounds;
 use convgpu::verify::{Way, alternatives, check_node};
@@ -89,7 +91,7 @@ pub fn agrees(seed: u64, device: &Device) -> bool {
 
 /// A graph of one node; `None` if its shape rule refuses.
 fn draw(r: &mut Draws) -> Option<Graph> {
-    match r.rng.int(0, 32) {
+    match r.rng.int(0, 34) {
         0 => {
             let (x, [_, icg, oc, groups], kernel) = r.convolution();
             let op = Conv2d { stride: r.pair(), padding: r.four(), dilation: r.pair(), groups };
@@ -202,7 +204,8 @@ fn draw(r: &mut Draws) -> Option<Graph> {
             let kind = if r.flag() { r.one(&kinds) } else { r.one(&more) };
             let shape = r.shape(7);
             let (axes, keep_dims) = (r.some_axes(shape.len()), r.flag());
-            case(r, Reduce { axes, keep_dims, kind }, &[&shape])
+            let dtype = r.dtype();
+            case_of(Reduce { axes, keep_dims, kind }, vec![Desc::new(shape, dtype)])
         }
         20 => {
             let (shape, axis) = r.shape_and_axis();
@@ -277,6 +280,15 @@ fn draw(r: &mut Draws) -> Option<Graph> {
             let mask = if r.flag() { a.clone() } else { b.clone() };
             let dtype = r.dtype();
             case_of(Where, vec![Desc::new(mask, DType::Bool), Desc::new(a, dtype), Desc::new(b, dtype)])
+        }
+        33 => {
+            let (shape, axis) = r.shape_and_axis();
+            let (k, smallest) = (r.count(), r.flag());
+            case(r, TopK { axis, k, smallest }, &[&shape])
+        }
+        34 => {
+            let cosine = r.flag();
+            unary(r, Sine { cosine })
         }
         _ if r.flag() => {
             let to = r.dtype();

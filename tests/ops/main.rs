@@ -1,5 +1,6 @@
 //! Every operator on the test device against oracles: PyTorch's answers, the reference, integers with `==`.
 
+mod sine;
 mod support;
 
 mod adaptive_pool2d;
@@ -28,4 +29,5 @@ mod resize;
 mod roofline;
 mod select;
 mod softmax;
+mod top_k;
 mod unary;

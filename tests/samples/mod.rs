@@ -23,9 +23,11 @@ use convgpu::ops::prelu::Prelu;
 use convgpu::ops::reduce::{self, ArgReduce, Extreme, Reduce};
 use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use convgpu::ops::select::Where;
+use convgpu::ops::sine::Sine;
 use convgpu::ops::softmax::Softmax;
 use convgpu::ops::split::Split;
 use convgpu::ops::tile::Tile;
+use convgpu::ops::top_k::TopK;
 use convgpu::ops::unary::{Activation, Unary};
 use convgpu::{DType, Desc, Op};
 
@@ -116,6 +118,8 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Softmax { axis: 1, log: true }, &[&[20, 36]]),
         node(Reduce { axes: vec![1], keep_dims: true, kind: reduce::Kind::Sum }, &[&[2, 5, 7]]),
         node(Reduce { axes: vec![1, 2], keep_dims: true, kind: reduce::Kind::L2 }, &[&[2, 50, 70]]),
+        node(TopK { axis: 1, k: 3, smallest: false }, &[&[2, 5, 7]]),
+        node(Sine { cosine: false }, &[&[2, 5, 7]]),
         node(LpNormalize { axis: 1, p: 2 }, &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5000]]),

@@ -5,6 +5,7 @@ use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 use crate::ops::binary::BinaryKind;
 use crate::ops::select::Where;
+use crate::ops::sine::Sine;
 use crate::ops::unary::{Activation, Unary};
 use crate::shape::DType;
 use crate::tensor::Tensor;
@@ -16,6 +17,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Abs", &[], abs),
     Operator::new("Ceil", &[], |i, n| unary(i, n, Activation::Ceil)),
     Operator::new("Celu", &["alpha"], |i, n| unary(i, n, Activation::Celu { alpha: n.float("alpha", 1.0)? })),
+    Operator::new("Cos", &[], |i, n| sine(i, n, true)),
     Operator::new("Elu", &["alpha"], |i, n| unary(i, n, Activation::Elu { alpha: n.float("alpha", 1.0)? })),
     Operator::new("Erf", &[], |i, n| unary(i, n, Activation::Erf)),
     Operator::new("Exp", &[], |i, n| unary(i, n, Activation::Exp)),
@@ -34,6 +36,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Shrink", &["bias", "lambd"], shrink),
     Operator::new("Sigmoid", &[], |i, n| unary(i, n, Activation::Sigmoid)),
     Operator::new("Sign", &[], |i, n| unary(i, n, Activation::Sign)),
+    Operator::new("Sin", &[], |i, n| sine(i, n, false)),
     Operator::new("Softplus", &[], softplus),
     Operator::new("Softsign", &[], |i, n| unary(i, n, Activation::Softsign)),
     Operator::new("Sqrt", &[], |i, n| unary(i, n, Activation::Sqrt)),
@@ -44,6 +47,10 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 fn unary(import: &mut Import, node: &NodeView, f: Activation) -> Result<Vec<Val>> {
     Ok(vec![import.apply(Unary(f), &[node.input(0)?])?])
+}
+
+fn sine(import: &mut Import, node: &NodeView, cosine: bool) -> Result<Vec<Val>> {
+    Ok(vec![import.apply(Sine { cosine }, &[node.input(0)?])?])
 }
 
 /// `0 - x` of integers.

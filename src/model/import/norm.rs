@@ -33,6 +33,8 @@ fn epsilon(node: &NodeView) -> Result<f32> {
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>. ONNX's momentum is the share of the old statistics.
+/// Before version 14 it is the number of outputs that says whether the batch's statistics are taken; the last two outputs
+/// are those.
 fn batch_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let inputs = [0, 1, 2, 3, 4].map(|k| node.input(k));
     let [x, weight, bias, mean, var] = inputs;
@@ -44,6 +46,13 @@ fn batch_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     if node.opset >= 14 && node.flag("training_mode", false)? {
         let momentum = 1.0 - node.float("momentum", 0.9)?;
         return import.apply_all(BatchNormTraining { eps, momentum, unbiased: false }, &inputs);
+    }
+    if node.opset < 14 && node.gives(1) && !node.flag("is_test", false)? {
+        let momentum = 1.0 - node.float("momentum", 0.9)?;
+        let mut outputs = import.apply_all(BatchNormTraining { eps, momentum, unbiased: false }, &inputs)?;
+        let of_batch = import.apply_all(BatchNormTraining { eps, momentum: 1.0, unbiased: false }, &inputs)?;
+        outputs.extend(of_batch.into_iter().skip(1));
+        return Ok(outputs);
     }
     Ok(vec![import.apply(BatchNorm { eps }, &inputs)?])
 }

@@ -1,5 +1,5 @@
 //! Reductions over axes, and functions along one: Reduce*, ArgMax, ArgMin, CumSum, Hardmax, Softmax,
-//! LogSoftmax.
+//! LogSoftmax, TopK.
 
 use super::node_view::axes;
 use super::operators::Operator;
@@ -9,6 +9,7 @@ use crate::ops::binary::BinaryKind;
 use crate::ops::pad::{Pad, PadMode};
 use crate::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
 use crate::ops::softmax::Softmax;
+use crate::ops::top_k::TopK;
 use crate::shape;
 use crate::tensor::Tensor;
 
@@ -36,6 +37,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Softmax", &["axis"], |i, n| {
         along_axis(i, n, |i, x, axis| i.apply(Softmax { axis, log: false }, &[x]))
     }),
+    Operator::new("TopK", &["axis", "k", "largest", "sorted"], top_k).host(&[1]),
 ];
 
 /// Without axes all are reduced, or none. <https://onnx.ai/onnx/operators/onnx__ReduceSum.html>
@@ -59,6 +61,20 @@ fn arg_reduce(import: &mut Import, node: &NodeView, kind: Extreme) -> Result<Vec
         kind,
     };
     Ok(vec![import.apply(op, &[x])?])
+}
+
+/// The attribute `k` became an input in version 10. In order, whether that is asked for or not.
+/// <https://onnx.ai/onnx/operators/onnx__TopK.html>
+fn top_k(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let k = match node.host_ints(1)?.as_deref() {
+        None => node.int("k", 0)?,
+        Some(&[k]) => k,
+        Some(list) => return Err(Error::shape(format!("TopK takes one k, not {}", list.len()))),
+    };
+    let k = usize::try_from(k).map_err(|_| Error::argument(format!("TopK with k = {k}")))?;
+    let op = TopK { axis: node.axis(-1, x.rank())?, k, smallest: !node.flag("largest", true)? };
+    import.apply_all(op, &[x])
 }
 
 /// A function along one axis; before version 13 along that axis and all behind it, taken as one.

@@ -1,0 +1,29 @@
+// values[o, r, i], indices[o, r, i] = the value x[o, j, i] that r others come before, and j, for r < k.
+//   x: row-major, seen as [outer, n, inner]      values, indices: row-major [outer, k, inner]
+// One invocation: one value; it counts those before it, so that every place is written by one invocation.
+
+struct Params { outer: u32, n: u32, inner: u32, k: u32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> values: array<f32>;
+@group(0) @binding(3) var<storage, read_write> indices: array<i32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let e = flat_id(gid, groups);
+    if e >= p.outer * p.n * p.inner { return; }
+    let i = e % p.inner;
+    let j = e / p.inner % p.n;
+    let o = e / (p.inner * p.n);
+    let first = o * p.n * p.inner + i;
+    let v = x[e];
+    var before = 0u;
+    for (var m = 0u; m < p.n; m++) {
+        before += u32(m != j && beats(x[first + m * p.inner], m, v, j));
+    }
+    if before >= p.k { return; }
+    let at = (o * p.k + before) * p.inner + i;
+    values[at] = v;
+    indices[at] = i32(j);
+}

@@ -1,0 +1,50 @@
+//! `sin` and `cos` of any angle.
+
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::reference::sine::bound;
+use crate::shape::{DType, Desc, Layout};
+use crate::tensor::Tensor;
+
+static SINE: Kernel = kernel!("sine", INDEX);
+
+pub(super) const KERNELS: &[&Kernel] = &[&SINE];
+
+/// `sin x` or `cos x`, any shape; NaN of what is not finite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sine {
+    /// The cosine.
+    pub cosine: bool,
+}
+
+impl Op for Sine {
+    fn name(&self) -> &'static str {
+        if self.cosine { "cos" } else { "sin" }
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        if inputs[0].dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {} (f32 only)", self.name(), inputs[0])));
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let f = if self.cosine { f64::cos } else { f64::sin };
+        Ok(vec![inputs[0].map(|x| f(x.into()) as f32)])
+    }
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![inputs[0].f32s().iter().map(|&x| bound(x.into()) as f32).collect()])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let count4 = site.inputs[0].bytes(Layout::RowMajor) / 16;
+        let launch = Launch::flat(&SINE, count4, params!(count4))
+            .set("COSINE", u8::from(self.cosine))
+            .reads([Arg::Input(0)])
+            .writes([Arg::Output(0)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        inputs[0].numel() as u64
+    }
+}

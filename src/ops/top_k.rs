@@ -1,0 +1,98 @@
+//! `top_k`: the largest or smallest values along an axis, and where they are.
+
+use super::strided::exact;
+use super::{Alternative, Op, Site, expect_inputs};
+use crate::error::{Error, Result};
+use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::reference::top_k::top_k;
+use crate::shape::{DType, Desc, numel};
+use crate::tensor::Tensor;
+
+static TOP_K: Kernel = kernel!("top_k", INDEX, ARG_REDUCE);
+
+pub(super) const KERNELS: &[&Kernel] = &[&TOP_K];
+
+/// The longest axis whose values a device compares, each with each.
+const LONGEST: usize = 1 << 16;
+
+/// The `k` largest or smallest values along an axis, the most extreme first, as `torch.topk` and ONNX's `TopK`.
+///
+/// Input: x of any rank. Outputs: the values, and i64 indices of them; the axis has extent `k` in both. NaN counts as more
+/// extreme than any number; of equal values the first comes first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopK {
+    /// The axis along which values are chosen.
+    pub axis: usize,
+    /// How many.
+    pub k: usize,
+    /// The smallest rather than the largest.
+    pub smallest: bool,
+}
+
+impl TopK {
+    /// The input as `[outer, n, inner]`.
+    fn split(&self, x: &[usize]) -> [usize; 3] {
+        [numel(&x[..self.axis]), x[self.axis], numel(&x[self.axis + 1..])]
+    }
+}
+
+impl Op for TopK {
+    fn name(&self) -> &'static str {
+        "top_k"
+    }
+
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        expect_inputs(self, inputs, 1..=1)?;
+        let x = &inputs[0];
+        if x.dtype != DType::F32 {
+            return Err(Error::unsupported(format!("{} of {x} (f32 only)", self.name())));
+        }
+        if self.axis >= x.rank() || self.k > x.shape[self.axis] {
+            return Err(Error::argument(format!("{} values along axis {} of {x}", self.k, self.axis)));
+        }
+        let mut shape = x.shape.clone();
+        shape[self.axis] = self.k;
+        Ok(vec![Desc::f32(shape.clone()), Desc::new(shape, DType::I64)])
+    }
+
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let x = inputs[0].f32s();
+        let [outer, n, inner] = self.split(inputs[0].shape());
+        let mut values = vec![0.0; outer * self.k * inner];
+        let mut indices = vec![0i64; values.len()];
+        for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
+            let list: Vec<f32> = (0..n).map(|j| x[(o * n + j) * inner + i]).collect();
+            for (r, j) in top_k(&list, self.k, self.smallest).into_iter().enumerate() {
+                let at = (o * self.k + r) * inner + i;
+                (values[at], indices[at]) = (list[j], j as i64);
+            }
+        }
+        let mut shape = inputs[0].shape().to_vec();
+        shape[self.axis] = self.k;
+        Ok(vec![Tensor::of(shape.clone(), values), Tensor::of(shape, indices)])
+    }
+
+    /// Copies and indices.
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(exact(outputs))
+    }
+
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+        let [outer, n, inner] = self.split(&site.inputs[0].shape);
+        if n > LONGEST {
+            return Err(Error::unsupported(format!("top_k of {n} values on a device (at most {LONGEST} are)")));
+        }
+        let launch = Launch::flat(&TOP_K, outer * n * inner, params!(outer, n, inner, k: self.k))
+            .set("SMALLEST", u8::from(self.smallest))
+            .set("LAST", 0u8)
+            .reads([Arg::Input(0)])
+            .writes([Arg::Output(0), Arg::Output(1)]);
+        Ok(vec![Alternative::row_major(site, vec![launch])])
+    }
+
+    /// A comparison for every pair of values.
+    fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+        let [outer, n, inner] = self.split(&inputs[0].shape);
+        (outer * inner) as u64 * (n as u64).saturating_mul(n as u64)
+    }
+}

@@ -1,0 +1,18 @@
+//! The most extreme values of a list, in order.
+
+use std::cmp::Ordering;
+
+/// Indices of the `k` largest values (or smallest), the most extreme first: NaN before any number, of equals the first.
+pub fn top_k(x: &[f32], k: usize, smallest: bool) -> Vec<usize> {
+    let before = |a: f32, b: f32| match (a.is_nan(), b.is_nan()) {
+        (true, true) => Ordering::Equal,
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+        _ if smallest => a.partial_cmp(&b).expect("both are numbers"),
+        _ => b.partial_cmp(&a).expect("both are numbers"),
+    };
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    order.sort_by(|&i, &j| before(x[i], x[j]));
+    order.truncate(k);
+    order
+}

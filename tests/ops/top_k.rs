@@ -1,0 +1,48 @@
+use convgpu::ops::Op;
+use convgpu::ops::top_k::TopK;
+use convgpu::{Desc, Tensor};
+
+use crate::support::{Rng, check};
+
+#[test]
+fn the_most_extreme_first() {
+    for (seed, (shape, axis, k)) in [
+        (vec![9], 0, 4),
+        (vec![3, 17], 1, 17),
+        (vec![5, 70, 3], 1, 6),
+        (vec![130, 2, 3], 0, 1),
+        (vec![2, 3, 4, 5], 3, 2),
+        (vec![2, 3], 1, 0),
+        (vec![0, 4], 1, 2),
+        (vec![1], 0, 1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for smallest in [false, true] {
+            let (op, rng) = (TopK { axis, k, smallest }, &mut Rng(seed as u64));
+            check(op.clone(), &[rng.tensor(&shape)], true);
+            // Nine different values: ties everywhere.
+            check(op.clone(), &[rng.integers(&shape)], true);
+            let mut values = rng.integers(&shape).as_f32().unwrap().to_vec();
+            let n = values.len();
+            if n > 2 {
+                (values[n / 2], values[n - 1], values[0]) = (f32::NAN, f32::NAN, f32::INFINITY);
+            }
+            check(op, &[Tensor::new(shape.clone(), values).unwrap()], true);
+        }
+    }
+}
+
+/// `torch.topk([1, 5, 2, 5, -3], 3)` with the first of equals first, as ONNX has it.
+#[test]
+fn values_and_indices() {
+    let x = Tensor::new([5], vec![1.0, 5.0, 2.0, 5.0, -3.0]).unwrap();
+    for (smallest, values, indices) in [(false, [5.0, 5.0, 2.0], [1, 3, 2]), (true, [-3.0, 1.0, 2.0], [4, 0, 2])] {
+        let y = TopK { axis: 0, k: 3, smallest }.reference(std::slice::from_ref(&x)).unwrap();
+        assert_eq!(y[0].as_f32().unwrap(), values);
+        assert_eq!(y[1].to_i64s().unwrap(), indices);
+    }
+    assert!(TopK { axis: 0, k: 6, smallest: false }.outputs(&[Desc::f32([5])]).is_err());
+    assert!(TopK { axis: 1, k: 1, smallest: false }.outputs(&[Desc::f32([5])]).is_err());
+}
