@@ -1,35 +1,17 @@
-// y[o] = x[o - before] where that lies inside x, else what MODE puts there: 0 p.value, 1 the mirror image without the
-// border, 2 the nearest element, 3 the opposite side.
-//   x: six axes of extents i0 .. i5   y: six axes of extents o0 .. o5, both row-major
-// A channels-last tensor is [n, h, w, lanes] with p.lanes channels; the lanes beyond stay 0.
+// y[o] = x[o - before] where that lies inside x, else what MODE puts there, see common/pad.wgsl; the constant is p.value.
+//   x: six axes of extents i0 .. i5   y: six axes of extents o0 .. o5, both row-major, of any type of 4 bytes
 // One invocation: one element of y.
 
 struct Params {
     i0: u32, i1: u32, i2: u32, i3: u32, i4: u32, i5: u32,
     o0: u32, o1: u32, o2: u32, o3: u32, o4: u32, o5: u32,
     before0: i32, before1: i32, before2: i32, before3: i32, before4: i32, before5: i32,
-    lanes: u32, value: u32,
+    value: u32,
 }
-
-// The element type of x and y, any type of 4 bytes; that of p.value by its bits.
-alias Stored = u32;
-alias Wide = u32;
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<Stored>;
-@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
-
-override MODE: u32 = 0u;
-
-// The element of an axis that position i shows; outside 0 .. extent - 1 in mode 0.
-fn source(i: i32, extent: i32) -> i32 {
-    switch MODE {
-        case 1u: { return select(select(i, 2 * (extent - 1) - i, i >= extent), -i, i < 0); }
-        case 2u: { return clamp(i, 0, extent - 1); }
-        case 3u: { return select(select(i, i - extent, i >= extent), i + extent, i < 0); }
-        default: { return i; }
-    }
-}
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -51,11 +33,5 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         at += u32(s) * step;
         step *= extent;
     }
-    if i % p.o5 >= p.lanes {
-        y[i] = Stored();
-    } else if inside {
-        y[i] = x[at];
-    } else {
-        y[i] = Stored(bitcast<Wide>(p.value));
-    }
+    if inside { y[i] = x[at]; } else { y[i] = p.value; }
 }

@@ -2,15 +2,16 @@
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{self as pieces, Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pad::PadMode;
 use crate::reference::pad::sources;
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
-static PAD: Kernel = kernel!("pad", INDEX);
+static PAD: Kernel = kernel!("pad", INDEX, pieces::PAD);
+static PAD_C4: Kernel = kernel!("pad_c4", INDEX, pieces::PAD);
 
-pub(super) const KERNELS: &[&Kernel] = &[&PAD];
+pub(super) const KERNELS: &[&Kernel] = &[&PAD, &PAD_C4];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html>
 ///
@@ -86,30 +87,27 @@ impl Pad {
         }
     }
 
-    fn launch(&self, axes: [Axis; AXES], lanes: usize, dtype: DType) -> Launch {
-        let [i0, i1, i2, i3, i4, i5] = axes.map(|a| a.input);
-        let [o0, o1, o2, o3, o4, o5] = axes.map(|a| a.output);
-        let [before0, before1, before2, before3, before4, before5] = axes.map(|a| a.before);
+    fn with_mode(&self, launch: Launch) -> Launch {
         let mode: u8 = match self.mode {
             PadMode::Constant(_) => 0,
             PadMode::Reflect => 1,
             PadMode::Replicate => 2,
             PadMode::Circular => 3,
         };
-        let params = params!(
-            i0, i1, i2, i3, i4, i5, o0, o1, o2, o3, o4, o5, before0, before1, before2, before3, before4, before5, lanes,
-            value: self.value(dtype)
-        );
-        Launch::flat(&PAD, axes.iter().map(|a| a.output).product(), params)
-            .set("MODE", mode)
-            .reads([Arg::Input(0)])
-            .writes([Arg::Output(0)])
+        launch.set("MODE", mode).reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
     fn row_major(&self, site: &Site<'_>) -> Option<Alternative> {
         let axes = self.axes(&site.inputs[0].shape, &site.outputs[0].shape)?;
-        let launch = self.launch(axes, axes[AXES - 1].output, site.inputs[0].dtype);
-        Some(Alternative::row_major(site, vec![launch]))
+        let [i0, i1, i2, i3, i4, i5] = axes.map(|a| a.input);
+        let [o0, o1, o2, o3, o4, o5] = axes.map(|a| a.output);
+        let [before0, before1, before2, before3, before4, before5] = axes.map(|a| a.before);
+        let params = params!(
+            i0, i1, i2, i3, i4, i5, o0, o1, o2, o3, o4, o5, before0, before1, before2, before3, before4, before5,
+            value: self.value(site.inputs[0].dtype)
+        );
+        let launch = Launch::flat(&PAD, axes.iter().map(|a| a.output).product(), params);
+        Some(Alternative::row_major(site, vec![self.with_mode(launch)]))
     }
 
     /// Images whose height and width alone are padded.
@@ -120,11 +118,11 @@ impl Pad {
         if self.pads[..2] != [[0, 0]; 2] {
             return None;
         }
-        let axis = |input, output, axis: usize| Axis { input, output, before: self.pads[axis][0] as i32 };
-        let (one, lanes) = (axis(1, 1, 0), c.next_multiple_of(4));
-        let axes = [one, one, axis(n, n, 0), axis(ih, oh, 2), axis(iw, ow, 3), axis(lanes, lanes, 0)];
-        let launch = self.launch(axes, c, site.inputs[0].dtype);
-        Some(Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]))
+        let c4 = c.div_ceil(4);
+        let [top, left] = [2, 3].map(|axis: usize| self.pads[axis][0] as i32);
+        let params = params!(n, ih, iw, oh, ow, c, c4, top, left, value: self.value(site.inputs[0].dtype));
+        let launch = Launch::flat(&PAD_C4, n * oh * ow * c4, params);
+        Some(Alternative::in_layout(site, Layout::ChannelsLast, vec![self.with_mode(launch)]))
     }
 }
 
