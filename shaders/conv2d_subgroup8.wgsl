@@ -1,8 +1,8 @@
 // Convolution as an implicit matrix product for subgroups of 8 (software adapters whose lanes are SIMD lanes).
 // Formula and operands as in conv2d_gemm.wgsl.
-// One subgroup: ROWS = 8, 16 or 32 pixels x 8 lanes x 1 or 2 (PAIR) blocks of 4 channels of one group, 8 blocks apart; see
-// common/rows8.wgsl. Neighbours take neighbouring pixels, so that their weights stay in the cache.
-// Over conv2d_gemm: a load costs one lane's time instead of eight, and no value of a tap is loaded twice in a subgroup.
+// One subgroup: PIXELS = 16 or 32 consecutive pixels x 8 blocks of 4 channels; lane l holds block l of every pixel. Each lane
+// loads the inputs of pixels l, l + 8, .. and the subgroup passes them round: no value is loaded twice in a subgroup.
+// Over conv2d_gemm: a load costs one lane's time instead of eight, and x is loaded by 1/8 of the lanes that use it.
 
 struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
@@ -22,8 +22,8 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
-override ROWS: u32 = 32;
-override PAIR: bool = true;
+// 32 pixels a subgroup instead of 16.
+override WIDE: bool = true;
 
 // Where a pixel's window starts: image row and column (wrapping below 0), and the image.
 struct Origin { iy: u32, ix: u32, n: u32 }
@@ -49,64 +49,59 @@ fn store(pixel: u32, ob: u32, v: vec4<f32>) {
     y[y_at(pixel, ob)] = vec4<Stored>(finish4(v, ob, pixel * p.oc4 + ob));
 }
 
-fn store_rows(pixel: u32, ob: u32, c: Rows8) {
-    store(pixel, ob, c.low[0]); store(pixel + 1u, ob, c.low[1]);
-    store(pixel + 2u, ob, c.low[2]); store(pixel + 3u, ob, c.low[3]);
-    store(pixel + 4u, ob, c.high[0]); store(pixel + 5u, ob, c.high[1]);
-    store(pixel + 6u, ob, c.high[2]); store(pixel + 7u, ob, c.high[3]);
-}
-
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let width = select(8u, 16u, PAIR);
-    let pixels = p.n * p.oh * p.ow;
-    let bands = (pixels + ROWS - 1u) / ROWS;
-    let g = group_id(group, groups);
-    let first = g / bands * width;
-    if first >= p.oc4 { return; }
-    let pixel = g % bands * ROWS;
-    let ob = first + lane;
+    let columns = (p.oc4 + 7u) / 8u;
+    let g = group.x + group.y * groups.x;
+    let ob = g % columns * 8u + lane;
+    let pixel = g / columns * select(16u, 32u, WIDE);
+    if pixel >= p.n * p.oh * p.ow { return; }
     let column = min(ob, p.oc4 - 1u);
-    let second = min(ob + 8u, p.oc4 - 1u);
-    let first_c = first / p.ocg4 * p.icg4;
+    let first_c = g % columns * 8u / p.ocg4 * p.icg4;
     let o0 = origin(pixel + lane); let o1 = origin(pixel + 8u + lane);
     let o2 = origin(pixel + 16u + lane); let o3 = origin(pixel + 24u + lane);
-    var u0 = Rows8(); var u1 = Rows8(); var u2 = Rows8(); var u3 = Rows8();
-    var v0 = Rows8(); var v1 = Rows8(); var v2 = Rows8(); var v3 = Rows8();
+    var c0 = vec4<f32>(0.0); var c1 = c0; var c2 = c0; var c3 = c0; var c4 = c0; var c5 = c0; var c6 = c0; var c7 = c0;
+    var d0 = c0; var d1 = c0; var d2 = c0; var d3 = c0; var d4 = c0; var d5 = c0; var d6 = c0; var d7 = c0;
+    var e0 = c0; var e1 = c0; var e2 = c0; var e3 = c0; var e4 = c0; var e5 = c0; var e6 = c0; var e7 = c0;
+    var f0 = c0; var f1 = c0; var f2 = c0; var f3 = c0; var f4 = c0; var f5 = c0; var f6 = c0; var f7 = c0;
     for (var ky = 0u; ky < p.kh; ky++) {
         for (var kx = 0u; kx < p.kw; kx++) {
             let i0 = tap_index(o0, ky, kx); let i1 = tap_index(o1, ky, kx);
             let i2 = tap_index(o2, ky, kx); let i3 = tap_index(o3, ky, kx);
-            let row = (ky * p.kw + kx) * p.icg4 * p.oc4;
+            let row = (ky * p.kw + kx) * p.icg4 * p.oc4 + column;
             for (var c = 0u; c < p.icg4; c++) {
-                let wu = mat4x4<f32>(w[row + c * p.oc4 + column]);
-                var wv = wu;
-                if PAIR { wv = mat4x4<f32>(w[row + c * p.oc4 + second]); }
+                let m = mat4x4<f32>(w[row + c * p.oc4]);
                 let x0 = load(i0, first_c + c);
-                add_rows8(&u0, wu, x0);
-                if PAIR { add_rows8(&v0, wv, x0); }
-                if ROWS > 8u {
-                    let x1 = load(i1, first_c + c);
-                    add_rows8(&u1, wu, x1);
-                    if PAIR { add_rows8(&v1, wv, x1); }
-                }
-                if ROWS > 16u {
+                c0 += m * subgroupBroadcast(x0, 0u); c1 += m * subgroupBroadcast(x0, 1u);
+                c2 += m * subgroupBroadcast(x0, 2u); c3 += m * subgroupBroadcast(x0, 3u);
+                c4 += m * subgroupBroadcast(x0, 4u); c5 += m * subgroupBroadcast(x0, 5u);
+                c6 += m * subgroupBroadcast(x0, 6u); c7 += m * subgroupBroadcast(x0, 7u);
+                let x1 = load(i1, first_c + c);
+                d0 += m * subgroupBroadcast(x1, 0u); d1 += m * subgroupBroadcast(x1, 1u);
+                d2 += m * subgroupBroadcast(x1, 2u); d3 += m * subgroupBroadcast(x1, 3u);
+                d4 += m * subgroupBroadcast(x1, 4u); d5 += m * subgroupBroadcast(x1, 5u);
+                d6 += m * subgroupBroadcast(x1, 6u); d7 += m * subgroupBroadcast(x1, 7u);
+                if WIDE {
                     let x2 = load(i2, first_c + c);
-                    add_rows8(&u2, wu, x2);
-                    if PAIR { add_rows8(&v2, wv, x2); }
+                    e0 += m * subgroupBroadcast(x2, 0u); e1 += m * subgroupBroadcast(x2, 1u);
+                    e2 += m * subgroupBroadcast(x2, 2u); e3 += m * subgroupBroadcast(x2, 3u);
+                    e4 += m * subgroupBroadcast(x2, 4u); e5 += m * subgroupBroadcast(x2, 5u);
+                    e6 += m * subgroupBroadcast(x2, 6u); e7 += m * subgroupBroadcast(x2, 7u);
                     let x3 = load(i3, first_c + c);
-                    add_rows8(&u3, wu, x3);
-                    if PAIR { add_rows8(&v3, wv, x3); }
+                    f0 += m * subgroupBroadcast(x3, 0u); f1 += m * subgroupBroadcast(x3, 1u);
+                    f2 += m * subgroupBroadcast(x3, 2u); f3 += m * subgroupBroadcast(x3, 3u);
+                    f4 += m * subgroupBroadcast(x3, 4u); f5 += m * subgroupBroadcast(x3, 5u);
+                    f6 += m * subgroupBroadcast(x3, 6u); f7 += m * subgroupBroadcast(x3, 7u);
                 }
             }
         }
     }
-    // Loops, since every store in the text costs compiling time.
-    for (var block = ob; block < ob + width; block += 8u) {
-        for (var at = pixel; at < min(pixel + ROWS, pixels); at += 8u) {
-            store_rows(at, block, u0);
-            u0 = u1; u1 = u2; u2 = u3;
-        }
-        u0 = v0; u1 = v1; u2 = v2; u3 = v3;
+    // A loop, since every store in the text costs compiling time.
+    for (var at = pixel; at < min(pixel + select(16u, 32u, WIDE), p.n * p.oh * p.ow); at += 8u) {
+        store(at, ob, c0); store(at + 1u, ob, c1); store(at + 2u, ob, c2); store(at + 3u, ob, c3);
+        store(at + 4u, ob, c4); store(at + 5u, ob, c5); store(at + 6u, ob, c6); store(at + 7u, ob, c7);
+        c0 = d0; c1 = d1; c2 = d2; c3 = d3; c4 = d4; c5 = d5; c6 = d6; c7 = d7;
+        d0 = e0; d1 = e1; d2 = e2; d3 = e3; d4 = e4; d5 = e5; d6 = e6; d7 = e7;
+        e0 = f0; e1 = f1; e2 = f2; e3 = f3; e4 = f4; e5 = f5; e6 = f6; e7 = f7;
     }
 }

@@ -70,6 +70,11 @@ pub const ROWS8: Common = common!("rows8");
 pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
 pub const EPILOGUE4: Common = common!("epilogue4");
+/// `finish_row`: the same for four neighbours in a channel of a row-major output.
+pub const EPILOGUE_ROW: Common = common!("epilogue_row");
+
+/// `source`: which element of an axis a position beyond its ends shows.
+pub const PAD: Common = common!("pad");
 
 /// `inside`, `image_row`, `image_columns`: which taps of a pooling window lie inside the image, and loads for those that do not.
 pub const WINDOW: Common = common!("window");
@@ -98,8 +103,26 @@ pub const TILED: Common = common!("tiled");
 
 /// Every shared piece, for the contract test.
 pub const COMMON: &[Common] = &[
-    INDEX, ACTIVATION, EPILOGUE1, EPILOGUE4, WINDOW, TAPS, MAXIMUM, POOL2D, POOL_BIN, MOMENTS, BINARY, MATMUL, MATMUL4,
-    ROWS8, SOFTMAX, REDUCE, ARG_REDUCE, TILED,
+    INDEX,
+    ACTIVATION,
+    EPILOGUE1,
+    EPILOGUE4,
+    EPILOGUE_ROW,
+    PAD,
+    WINDOW,
+    TAPS,
+    MAXIMUM,
+    POOL2D,
+    POOL_BIN,
+    MOMENTS,
+    BINARY,
+    MATMUL,
+    MATMUL4,
+    ROWS8,
+    SOFTMAX,
+    REDUCE,
+    ARG_REDUCE,
+    TILED,
 ];
 
 /// How a kernel declares the element type of its channels-last tensors and packed weights, if it can have them in f16.

@@ -8,7 +8,9 @@ mod winograd;
 use super::rows8::Rows8;
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, ROWS8, kernel, params};
+use crate::gpu::kernel::{
+    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, ROWS8, folded, kernel, params,
+};
 pub use crate::reference::conv2d::Window;
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
@@ -19,11 +21,12 @@ static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
 static PACK: Kernel = kernel!("conv2d_pack", INDEX);
 
 static SLIDE: Kernel = kernel!("conv2d_slide", INDEX, ACTIVATION, EPILOGUE4);
-static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
+static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
 static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", INDEX, ACTIVATION, EPILOGUE1);
 static BATCH_GEMM: Kernel = kernel!("gemm", INDEX, ACTIVATION, EPILOGUE4);
+static POINTWISE_SUBGROUP8: Kernel = kernel!("conv2d_pointwise_subgroup8", INDEX, ACTIVATION, EPILOGUE_ROW, ROWS8);
 static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
 static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
 static WINOGRAD_INPUT: Kernel = kernel!("conv2d_winograd_input", INDEX);
@@ -39,6 +42,7 @@ pub(super) const KERNELS: &[&Kernel] = &[
     &DEPTHWISE_PACK,
     &DEPTHWISE_PLANE,
     &BATCH_GEMM,
+    &POINTWISE_SUBGROUP8,
     &BATCH_SUBGROUP8,
     &WINOGRAD_WEIGHT,
     &WINOGRAD_INPUT,
@@ -128,12 +132,19 @@ impl Conv2d {
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let pixels = n * oh * ow;
         let mut launches = vec![];
-        if self.is_product(site) {
-            launches.extend(gemm::by_subgroups(site.caps, [1, pixels, ic, oc]));
-        } else if let Some(tile) = Rows8::new(site.caps, pixels, ocg4) {
-            // A subgroup's blocks of channels are of one group.
-            let whole = self.groups == 1 || ocg4.is_multiple_of(tile.blocks());
-            launches.extend(whole.then(|| tile.launch(&SUBGROUP8, self.groups, params.clone())));
+        // A subgroup spans 8 blocks of channels, all of one group.
+        let whole = self.groups == 1 || ocg4.is_multiple_of(8);
+        if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
+            let wide = pixels > 16;
+            let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
+            launches.push(Launch::grid(&SUBGROUP8, folded(groups), params.clone()).set("WIDE", u8::from(wide)));
+        }
+        // Another kernel to compile, which pays where it has two blocks of columns a lane.
+        if self.is_product(site)
+            && let Some(tile) = Rows8::new(site.caps, [pixels, ic4, oc4])
+        {
+            let at = if tile.is_pair() { 0 } else { launches.len() };
+            launches.insert(at, tile.launch(&BATCH_SUBGROUP8, 1, params!(batch: 1u32, rows: pixels, ic4, oc, oc4)));
         }
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
@@ -245,6 +256,9 @@ impl Op for Conv2d {
         let mut ways = if tiles_first { [tiled, products] } else { [products, tiled] }.concat();
         let at = if self.winograd_pays(site, &s) { 0 } else { ways.len() };
         ways.splice(at..at, self.winograd(site, &s));
+        let pointwise = self.pointwise(site, &s);
+        let at = if site.is_channels_last(0) { ways.len() } else { 0 };
+        ways.splice(at..at, pointwise);
         let depthwise = self.depthwise(site, &s);
         // An image of one channel is depthwise, too, but sharing it between filters pays more.
         Ok(match self.groups {

@@ -116,7 +116,7 @@ impl Op for MatMul {
             let launch = l.reads([Arg::Input(0), Arg::Input(1)]).writes([Arg::Output(0)]);
             Alternative::row_major(site, vec![launch])
         };
-        let tile = Rows8::new(site.caps, m, n.div_ceil(4));
+        let tile = Rows8::new(site.caps, [m, k.div_ceil(4), n.div_ceil(4)]);
         let subgroup = tile.map(|tile| whole(tile.launch(&SUBGROUP8, batch, params)));
         Ok(subgroup.into_iter().chain([tiled, naive]).map(way).collect())
     }

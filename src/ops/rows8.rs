@@ -3,10 +3,14 @@
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, Launch, Params, folded};
 
+/// Rows by 4x4 blocks from which on a product is large: 64 million multiply-adds.
+const LARGE: usize = 1 << 22;
+
 /// A subgroup's tile in the kernels over `shaders/common/rows8.wgsl`: rows, and blocks of 4 columns of each lane.
 ///
 /// A multiply-add of 8 lanes needs (rows + columns) / (rows columns) loads of 8 lanes, and loads are what such kernels
-/// spend their time on: two blocks a lane, unless that leaves half of the last subgroup idle and there are few others.
+/// spend their time on. Two blocks a lane take twice as long to compile (0.1 s more on lavapipe), so only large products
+/// have them.
 pub(super) struct Rows8 {
     rows: usize,
     pair: bool,
@@ -15,22 +19,23 @@ pub(super) struct Rows8 {
 }
 
 impl Rows8 {
-    /// For a product of `rows` rows by `blocks` blocks of 4 columns; `None` if the device has no subgroups of 8, or
-    /// most of one would be idle.
-    pub fn new(caps: &Caps, rows: usize, blocks: usize) -> Option<Rows8> {
+    /// For a product of `rows` rows by `blocks` blocks of 4 columns, the inner dimension `steps` blocks of 4; `None` if the
+    /// device has no subgroups of 8, or most of one would be idle.
+    pub fn new(caps: &Caps, [rows, steps, blocks]: [usize; 3]) -> Option<Rows8> {
         if caps.subgroup_size != Some(8) || !caps.software || blocks <= 2 {
             return None;
         }
         let columns = blocks.div_ceil(8);
-        let pair = columns.is_multiple_of(2) || columns > 8;
+        let large = [rows, steps, blocks].into_iter().fold(1, usize::saturating_mul) >= LARGE;
+        let pair = large && (columns.is_multiple_of(2) || columns > 8);
         let band = if rows >= 24 { 32 } else { rows.next_multiple_of(8).clamp(8, 16) };
         let subgroups = rows.div_ceil(band) * if pair { columns.div_ceil(2) } else { columns };
         Some(Rows8 { rows: band, pair, subgroups })
     }
 
-    /// Blocks of 4 columns of a subgroup.
-    pub fn blocks(&self) -> usize {
-        if self.pair { 16 } else { 8 }
+    /// Whether a lane has two blocks of columns.
+    pub fn is_pair(&self) -> bool {
+        self.pair
     }
 
     /// A launch without its bindings.

@@ -116,7 +116,19 @@ fn workgroup_tiles_are_exact() {
 #[test]
 fn one_tap_is_exact() {
     let mut rng = Rng(6);
-    for (n, ic, oc, ih, iw) in [(2, 22, 139, 9, 8), (1, 22, 60, 7, 9), (1, 700, 35, 1, 1), (3, 130, 9, 1, 2)] {
+    let cases = [
+        (2, 22, 139, 9, 8),
+        (1, 22, 60, 7, 9),
+        (1, 700, 35, 1, 1),
+        (3, 130, 9, 1, 2),
+        // Whole vec4s: every band of channels.
+        (2, 20, 5, 6, 10),
+        (1, 4, 13, 5, 4),
+        (3, 36, 70, 14, 14),
+        // Large enough for two blocks of columns a lane.
+        (1, 260, 262, 33, 32),
+    ];
+    for (n, ic, oc, ih, iw) in cases {
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic, 1, 1]));
         check(Conv2d::default(), &[x, w, rng.integers(&[oc])], true);
     }

@@ -92,6 +92,11 @@ fn conv2d() {
 }
 
 #[test]
+fn pointwise() {
+    check(Conv2d::default(), &[&[2, 12, 6, 10], &[21, 12, 1, 1], &[21]]);
+}
+
+#[test]
 fn linear() {
     check(Conv2d::default(), &[&[3, 11, 1, 1], &[13, 11, 1, 1], &[13]]);
 }

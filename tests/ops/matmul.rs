@@ -39,6 +39,13 @@ fn integers_are_exact() {
     }
 }
 
+/// Large enough for two blocks of columns a lane on subgroups of 8.
+#[test]
+fn large_products_are_exact() {
+    let mut rng = Rng(4);
+    check(MatMul, &[rng.integers(&[259, 262]), rng.integers(&[262, 1030])], true);
+}
+
 #[test]
 fn random_cases_within_bounds() {
     let mut rng = Rng(2);

@@ -83,6 +83,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Conv2d::default(), &[&[2, 5, 7, 6], &[19, 5, 3, 3]]),
         node(Conv2d::default(), &[&[1, 260, 5, 4], &[9, 260, 3, 2]]),
         node(Conv2d::default(), &[&[1, 5, 3, 1], &[9, 5, 1, 1]]),
+        node(Conv2d::default(), &[&[2, 8, 3, 4], &[9, 8, 1, 1]]),
         node(max_pool(Indices::None), &[&[2, 5, 7, 6]]),
         node(max_pool(Indices::Plane), &[&[2, 5, 7, 6]]),
         node(avg_pool(), &[&[2, 5, 7, 6]]),

@@ -1,11 +1,11 @@
 //! Batches of matrix products: the middle of Winograd's algorithm, and convolutions of one tap.
 
-use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d};
+use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d, POINTWISE_SUBGROUP8, Sizes};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{Launch, params};
-use crate::ops::Site;
+use crate::gpu::kernel::{Arg, Launch, params};
 use crate::ops::rows8::Rows8;
 use crate::ops::tiled::{self, Product};
+use crate::ops::{Alternative, Site};
 
 impl Conv2d {
     /// Whether it is a product of matrices, rows of pixels as they lie: one tap that moves by one over an image without padding.
@@ -13,21 +13,34 @@ impl Conv2d {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         self.groups == 1 && [kh, kw] == [1, 1] && self.stride == [1, 1] && self.padding == [0; 4]
     }
+
+    /// Row-major, on adapters with subgroups of 8. Needs whole vec4s of pixels and of weights.
+    pub(super) fn pointwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+        let Sizes { n, ic, ih, iw, oc, .. } = *s;
+        if !self.is_product(site) || !ic.is_multiple_of(4) || !(ih * iw).is_multiple_of(4) {
+            return None;
+        }
+        let (ic4, hw4) = (ic / 4, ih * iw / 4);
+        let tile = Rows8::new(site.caps, [oc, ic4, hw4])?;
+        let launch = tile
+            .launch(&POINTWISE_SUBGROUP8, n, params!(n, oc, ic4, hw4))
+            .reads([Arg::Input(0), Arg::Input(1)])
+            .writes([Arg::Output(0)]);
+        let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
+        Some(Alternative::row_major(site, vec![launch]))
+    }
 }
 
 /// The launches, best first, of `batch` products `[rows, ic] x [ic, oc]`, without their bindings and their epilogue.
 pub(super) fn launches(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launch; 2] {
     let product = Product { matrices: batch, rows, blocks: oc.div_ceil(4), steps: ic.div_ceil(4) };
     let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, params!(oc));
-    let own = by_subgroups(caps, [batch, rows, ic, oc]).unwrap_or_else(|| by_registers([batch, rows, ic, oc]));
-    if caps.software { [own, tiled] } else { [tiled, own] }
-}
-
-/// On adapters with subgroups of 8.
-pub(super) fn by_subgroups(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> Option<Launch> {
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
-    let tile = Rows8::new(caps, rows, oc4)?;
-    Some(tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)))
+    let own = match Rows8::new(caps, [rows, ic4, oc4]) {
+        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)),
+        None => by_registers([batch, rows, ic, oc]),
+    };
+    if caps.software { [own, tiled] } else { [tiled, own] }
 }
 
 /// Without workgroup memory.
