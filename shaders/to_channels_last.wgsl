@@ -1,12 +1,16 @@
-// y[n, hw, c] = x[n, c, hw]; padding lanes of c hold 0.
+// y[n, hw, c] = x[n, c, hw], rounded where y is f16; padding lanes of c hold 0.
 //   x: row-major [n, c, hw]                y: channels-last [n, hw, c4] of vec4
 // One invocation: one vec4 of y; neighbours take neighbouring hw, so that the four loads coalesce.
 
 struct Params { n: u32, c: u32, hw: u32 }
 
+// The element type of the channels-last side, any type of 4 bytes by its bits or f16; that of the row-major side.
+alias Stored = u32;
+alias Wide = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> x: array<Wide>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -16,10 +20,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let hw = i % p.hw;
     let cb = (i / p.hw) % c4;
     let n = i / (p.hw * c4);
-    var v = vec4<u32>(0u);
+    var v = vec4<Wide>();
     for (var k = 0u; k < 4u; k++) {
         let c = cb * 4u + k;
         if c < p.c { v[k] = x[(n * p.c + c) * p.hw + hw]; }
     }
-    y[(n * p.hw + hw) * c4 + cb] = v;
+    y[(n * p.hw + hw) * c4 + cb] = vec4<Stored>(v);
 }

@@ -5,14 +5,18 @@
 
 struct Params { n: u32, c: u32, hw: u32 }
 
+// The element type of the channels-last side, any type of 4 bytes by its bits or f16; that of the row-major side.
+alias Stored = u32;
+alias Wide = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Wide>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 // Four pixels of channel c, beyond the last one 0; `at` is where the image's pixels begin in its first channel.
-fn load(at: u32, c: u32) -> vec4<u32> {
+fn load(at: u32, c: u32) -> vec4<Wide> {
     let hw4 = p.hw / 4u;
-    return select(vec4<u32>(0u), x[at + min(c, p.c - 1u) * hw4], c < p.c);
+    return select(vec4<Wide>(), x[at + min(c, p.c - 1u) * hw4], c < p.c);
 }
 
 @compute @workgroup_size(64)
@@ -28,8 +32,8 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let at = n * p.c * hw4 + q;
     let u0 = load(at, cb * 4u); let u1 = load(at, cb * 4u + 1u); let u2 = load(at, cb * 4u + 2u); let u3 = load(at, cb * 4u + 3u);
     let to = (n * p.hw + q * 4u) * c4 + cb;
-    y[to] = vec4<u32>(u0.x, u1.x, u2.x, u3.x);
-    y[to + c4] = vec4<u32>(u0.y, u1.y, u2.y, u3.y);
-    y[to + 2u * c4] = vec4<u32>(u0.z, u1.z, u2.z, u3.z);
-    y[to + 3u * c4] = vec4<u32>(u0.w, u1.w, u2.w, u3.w);
+    y[to] = vec4<Stored>(vec4<Wide>(u0.x, u1.x, u2.x, u3.x));
+    y[to + c4] = vec4<Stored>(vec4<Wide>(u0.y, u1.y, u2.y, u3.y));
+    y[to + 2u * c4] = vec4<Stored>(vec4<Wide>(u0.z, u1.z, u2.z, u3.z));
+    y[to + 3u * c4] = vec4<Stored>(vec4<Wide>(u0.w, u1.w, u2.w, u3.w));
 }

@@ -4,9 +4,13 @@
 
 struct Params { n: u32, c: u32, hw: u32 }
 
+// The element type of the channels-last side, any type of 4 bytes by its bits or f16; that of the row-major side.
+alias Stored = u32;
+alias Wide = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<Wide>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -16,7 +20,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let hw = i % p.hw;
     let cb = (i / p.hw) % c4;
     let n = i / (p.hw * c4);
-    let v = x[(n * p.hw + hw) * c4 + cb];
+    let v = vec4<Wide>(x[(n * p.hw + hw) * c4 + cb]);
     for (var k = 0u; k < 4u; k++) {
         let c = cb * 4u + k;
         if c < p.c { y[(n * p.c + c) * p.hw + hw] = v[k]; }

@@ -5,9 +5,13 @@
 
 struct Params { n: u32, c: u32, hw: u32 }
 
+// The element type of the channels-last side, any type of 4 bytes by its bits or f16; that of the row-major side.
+alias Stored = u32;
+alias Wide = u32;
+
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Wide>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -20,11 +24,12 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let cb = rest - n * c4;
     if n >= p.n { return; }
     let at = (n * p.hw + q * 4u) * c4 + cb;
-    let u0 = x[at]; let u1 = x[at + c4]; let u2 = x[at + 2u * c4]; let u3 = x[at + 3u * c4];
+    let u0 = vec4<Wide>(x[at]); let u1 = vec4<Wide>(x[at + c4]);
+    let u2 = vec4<Wide>(x[at + 2u * c4]); let u3 = vec4<Wide>(x[at + 3u * c4]);
     let to = (n * p.c + cb * 4u) * hw4 + q;
     let left = p.c - cb * 4u;
-    y[to] = vec4<u32>(u0.x, u1.x, u2.x, u3.x);
-    if left > 1u { y[to + hw4] = vec4<u32>(u0.y, u1.y, u2.y, u3.y); }
-    if left > 2u { y[to + 2u * hw4] = vec4<u32>(u0.z, u1.z, u2.z, u3.z); }
-    if left > 3u { y[to + 3u * hw4] = vec4<u32>(u0.w, u1.w, u2.w, u3.w); }
+    y[to] = vec4<Wide>(u0.x, u1.x, u2.x, u3.x);
+    if left > 1u { y[to + hw4] = vec4<Wide>(u0.y, u1.y, u2.y, u3.y); }
+    if left > 2u { y[to + 2u * hw4] = vec4<Wide>(u0.z, u1.z, u2.z, u3.z); }
+    if left > 3u { y[to + 3u * hw4] = vec4<Wide>(u0.w, u1.w, u2.w, u3.w); }
 }

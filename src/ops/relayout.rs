@@ -7,30 +7,28 @@ static TO_CHANNELS_LAST: Kernel = kernel!("to_channels_last", INDEX);
 static TO_CHANNELS_LAST4: Kernel = kernel!("to_channels_last4", INDEX);
 static TO_ROW_MAJOR: Kernel = kernel!("to_row_major", INDEX);
 static TO_ROW_MAJOR4: Kernel = kernel!("to_row_major4", INDEX);
-static TO_HALF: Kernel = kernel!("to_half", INDEX);
-static FROM_HALF: Kernel = kernel!("from_half", INDEX);
 static NARROW: Kernel = kernel!("narrow", INDEX);
 static WIDEN: Kernel = kernel!("widen", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] =
-    &[&TO_CHANNELS_LAST, &TO_CHANNELS_LAST4, &TO_ROW_MAJOR, &TO_ROW_MAJOR4, &TO_HALF, &FROM_HALF, &NARROW, &WIDEN];
+    &[&TO_CHANNELS_LAST, &TO_CHANNELS_LAST4, &TO_ROW_MAJOR, &TO_ROW_MAJOR4, &NARROW, &WIDEN];
 
-/// The launch that converts input 0 to output 0. A conversion to f16 rounds.
+/// The launch that converts input 0 to output 0. A conversion to f16 rounds; only channels-last tensors may be f16.
 pub fn launch(desc: &Desc, from: (Layout, Precision), to: (Layout, Precision)) -> Launch {
     let (n, c) = (desc.shape[0], desc.shape[1]);
     let hw: usize = desc.shape[2..].iter().product();
     let count4 = n * hw * c.div_ceil(4);
-    let four = hw.is_multiple_of(4);
-    let half = (Layout::ChannelsLast, Precision::F16);
+    let blocks = |whole, any| {
+        let (kernel, count) = if hw.is_multiple_of(4) { (whole, count4 / 4) } else { (any, count4) };
+        Launch::flat(kernel, count, params!(n, c, hw))
+    };
     let launch = match (from, to) {
-        ((Layout::RowMajor, _), to) if to == half => Launch::flat(&TO_HALF, count4, params!(n, c, hw)),
-        (from, (Layout::RowMajor, _)) if from == half => Launch::flat(&FROM_HALF, count4, params!(n, c, hw)),
-        (_, to) if to == half => Launch::flat(&NARROW, count4, params!(count4)),
-        (from, _) if from == half => Launch::flat(&WIDEN, count4, params!(count4)),
-        (_, (Layout::ChannelsLast, _)) if four => Launch::flat(&TO_CHANNELS_LAST4, count4 / 4, params!(n, c, hw)),
-        (_, (Layout::ChannelsLast, _)) => Launch::flat(&TO_CHANNELS_LAST, count4, params!(n, c, hw)),
-        (_, (Layout::RowMajor, _)) if four => Launch::flat(&TO_ROW_MAJOR4, count4 / 4, params!(n, c, hw)),
-        (_, (Layout::RowMajor, _)) => Launch::flat(&TO_ROW_MAJOR, count4, params!(n, c, hw)),
+        ((Layout::RowMajor, _), (_, precision)) => {
+            Launch { precision, ..blocks(&TO_CHANNELS_LAST4, &TO_CHANNELS_LAST) }
+        }
+        ((_, precision), (Layout::RowMajor, _)) => Launch { precision, ..blocks(&TO_ROW_MAJOR4, &TO_ROW_MAJOR) },
+        (_, (_, Precision::F16)) => Launch::flat(&NARROW, count4, params!(count4)),
+        (_, (_, Precision::F32)) => Launch::flat(&WIDEN, count4, params!(count4)),
     };
     launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
 }
