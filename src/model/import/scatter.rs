@@ -1,6 +1,8 @@
 //! Elements chosen or written by tensors of indices: GatherElements, GatherND, ScatterElements, ScatterND. Each becomes
 //! a gather of rows by their number.
 
+use std::collections::HashMap;
+
 use super::operators::Operator;
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
@@ -171,7 +173,7 @@ fn scatter(import: &mut Import, node: &NodeView, width: usize, numbers: &Val) ->
     };
     let height = numel(x.shape()).checked_div(width).unwrap_or(0);
     let mut y = x.clone();
-    for round in rounds(&known.to_i64s()?, height)? {
+    for round in rounds(&known.to_i64s()?)? {
         affordable(import, height + round.len())?;
         let (at, from): (Vec<_>, Vec<_>) = round.into_iter().unzip();
         let mut source: Vec<usize> = (0..height).collect();
@@ -193,16 +195,16 @@ fn list(numbers: Vec<usize>) -> Val {
 }
 
 /// Pairs of a row's number and the update that goes there, in rounds in which no row stands twice.
-fn rounds(numbers: &[i64], height: usize) -> Result<Vec<Vec<(usize, usize)>>> {
-    let mut seen = vec![0; height];
+fn rounds(numbers: &[i64]) -> Result<Vec<Vec<(usize, usize)>>> {
+    let mut seen: HashMap<i64, usize> = HashMap::new();
     let mut rounds: Vec<Vec<_>> = vec![];
     for (update, &row) in numbers.iter().enumerate() {
-        let row = row as usize;
-        if seen[row] == rounds.len() {
+        let before = seen.entry(row).or_default();
+        if *before == rounds.len() {
             rounds.push(vec![]);
         }
-        rounds[seen[row]].push((row, update));
-        seen[row] += 1;
+        rounds[*before].push((row as usize, update));
+        *before += 1;
     }
     match rounds.len() {
         n if n > MOST_ROUNDS => {
@@ -218,8 +220,8 @@ mod tests {
 
     #[test]
     fn updates_of_one_row_are_apart() {
-        assert_eq!(rounds(&[2, 0, 2], 3).unwrap(), [vec![(2, 0), (0, 1)], vec![(2, 2)]]);
-        assert!(rounds(&[], 3).unwrap().is_empty());
-        assert!(rounds(&[1; 17], 3).is_err());
+        assert_eq!(rounds(&[2, 0, 2]).unwrap(), [vec![(2, 0), (0, 1)], vec![(2, 2)]]);
+        assert!(rounds(&[]).unwrap().is_empty());
+        assert!(rounds(&[1; 17]).is_err());
     }
 }
