@@ -59,13 +59,15 @@ impl Conv2d {
         gemm::launches(site.caps, [MATRICES, tiles, ic, oc]).map(way).into()
     }
 
-    /// Whether it is the way to take. On software adapters: where the transforms are small beside the products, and what it
-    /// saves is worth compiling four kernels instead of two (on lavapipe 100 ms more for the first answer, half a
-    /// millisecond less a run at this size; `tune` takes it for smaller layers, too). On hardware: where the costs of
+    /// Whether it is the way to take. On software adapters: where the transforms are small beside the products (measured
+    /// on lavapipe and, without subgroups of 8, on SwiftShader), and what it saves is worth compiling four kernels instead
+    /// of two (on lavapipe 100 ms more for the first answer, half a millisecond less a run at this size; `tune` takes it
+    /// for smaller layers, too). On hardware: where the costs of
     /// `ops::tiled` say so. Its tensors are f32: where f16 is asked for, they would have to be converted.
     pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
         let products = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
-        let deep = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= 64;
+        let subgroups = !site.caps.software || site.caps.subgroup_size == Some(8);
+        let deep = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= if subgroups { 64 } else { 16 };
         let wide = site.precision == Precision::F32;
         let pays = || match site.caps.software {
             true => products >= 1 << 22,
