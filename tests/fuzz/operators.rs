@@ -34,7 +34,7 @@ use convgpu::ops::tile::Tile;
 use convgpu::ops::top_k::TopK;
 use convgpu::ops::unary::{Activation, Unary};
 use convgpu::session::evaluate_with_bounds;
-use convgpu::verify::{Way, alternatives, check_node};
+use convgpu::verify::{Comparison, Way, alternatives, check_node};
 use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Layout, Op, Precision, Tensor};
 
 use super::mutate::{edge, pick};
@@ -81,12 +81,26 @@ pub fn agrees(seed: u64, device: &Device) -> bool {
             let what =
                 || format!("{:?} of {:?}, {way:?}", node.op, inputs.iter().map(Tensor::desc).collect::<Vec<_>>());
             match pollster::block_on(check_node(device, &graph, node, &inputs, &way)) {
-                Ok(c) => c.comparisons.iter().for_each(|x| assert!(x.ok(), "{}, {}: {x}", what(), c.kernels)),
+                Ok(c) => c.comparisons.iter().zip(&c.expected.outputs).for_each(|(x, y)| {
+                    let right = x.ok() || (c.precision == Precision::F16 && only_overflows(x, y));
+                    assert!(right, "{}, {}: {x}", what(), c.kernels);
+                }),
                 Err(e) => assert!(matches!(e.kind(), ErrorKind::Unsupported | ErrorKind::Argument), "{}: {e}", what()),
             }
         }
     }
     true
+}
+
+/// Whether no more is wrong than results for which f16 has no number, and what is listed of it is infinite, as
+/// `docs/design.md` says.
+fn only_overflows(x: &Comparison, expected: &Tensor) -> bool {
+    const LARGEST: f64 = 65_504.0;
+    let beyond = expected.to_f64s().iter().filter(|e| e.abs() > 0.99 * LARGEST).count();
+    let overflows = |(_, actual, expected, bound): &(Vec<usize>, f64, f64, f64)| {
+        actual.is_infinite() && actual.signum() == expected.signum() && expected.abs() + bound > LARGEST
+    };
+    x.mismatch.is_none() && x.wrong <= beyond && x.first.iter().all(overflows)
 }
 
 /// A graph of one node; `None` if its shape rule refuses.
