@@ -1,10 +1,10 @@
 // Convolution of one tap (1x1, stride 1, no padding, one group) of row-major images, for subgroups of 8 (software adapters whose
-// lanes are SIMD lanes): for every image the product w x of matrices [oc, ic] and [ic, hw], whose rows are whole vec4s.
-//   x: row-major [n, ic, hw4] of vec4   w: row-major [oc, ic4] of vec4   y, residual: row-major [n, oc, hw4] of vec4
+// lanes are SIMD lanes): for every image the product w x of matrices [oc, ic] and [ic, hw].
+//   x: row-major [n, ic, hw]   w: row-major [oc, ic4] of vec4   y, residual: row-major [n, oc, hw]
 // One subgroup: a tile of common/rows8.wgsl, its rows channels and its columns pixels.
 // Over gemm_subgroup8: no conversion of row-major tensors, and weights as they are.
 
-struct Params { n: u32, oc: u32, ic4: u32, hw4: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { n: u32, oc: u32, ic4: u32, hw: u32, slopes: u32, act_a: f32, act_b: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -13,6 +13,33 @@ struct Params { n: u32, oc: u32, ic4: u32, hw4: u32, slopes: u32, act_a: f32, ac
 @group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+
+// Whether hw is a multiple of 4: then four neighbours of a channel are a vec4 of the binding, and else parts of two.
+override WHOLE: bool = true;
+
+fn hw4() -> u32 {
+    return (p.hw + 3u) / 4u;
+}
+
+// The four that begin `shift` after the first of u, v.
+fn join(u: vec4<f32>, v: vec4<f32>, shift: u32) -> vec4<f32> {
+    let two = shift >= 2u;
+    let a = select(u, vec4<f32>(u.zw, v.xy), two);
+    return select(a, vec4<f32>(a.yzw, select(v.x, v.z, two)), shift % 2u == 1u);
+}
+
+// Elements i to i + 3 of x; of those beyond its end, anything.
+fn x4(i: u32) -> vec4<f32> {
+    let u = x[i / 4u];
+    if WHOLE { return u; }
+    return join(u, x[min(i / 4u + 1u, (p.n * p.ic4 * 4u * p.hw - 1u) / 4u)], i % 4u);
+}
+
+fn residual4(i: u32) -> vec4<f32> {
+    let u = residual[i / 4u];
+    if WHOLE { return u; }
+    return join(u, residual[min(i / 4u + 1u, (p.n * p.oc * p.hw - 1u) / 4u)], i % 4u);
+}
 
 // Where a channel's weights begin; channels beyond the last repeat it.
 fn weights(oc: u32) -> u32 {
@@ -23,21 +50,26 @@ fn row4(at: u32, c: u32) -> vec4<f32> {
     return w[at + c];
 }
 
-// Column j: the pixels of vec4 q in channel 4 c + j of image n; pixels beyond the last repeat it.
+// Column j: pixels 4 q to 4 q + 3 of channel 4 c + j of image n; pixels beyond the last are anything.
 fn block4(n: u32, c: u32, q: u32) -> mat4x4<f32> {
-    let i = (n * p.ic4 + c) * 4u * p.hw4 + min(q, p.hw4 - 1u);
-    return mat4x4<f32>(x[i], x[i + p.hw4], x[i + 2u * p.hw4], x[i + 3u * p.hw4]);
+    let i = (n * p.ic4 + c) * 4u * p.hw + min(q, hw4() - 1u) * 4u;
+    return mat4x4<f32>(x4(i), x4(i + p.hw), x4(i + 2u * p.hw), x4(i + 3u * p.hw));
 }
 
-fn store(n: u32, oc: u32, q: u32, v: vec4<f32>) {
-    if q >= p.hw4 { return; }
-    let i = (n * p.oc + oc) * p.hw4 + q;
-    y[i] = finish_row(v, oc, i);
+fn store(n: u32, oc: u32, q: u32, sums: vec4<f32>) {
+    if q >= hw4() { return; }
+    let i = (n * p.oc + oc) * p.hw + q * 4u;
+    let v = finish_row(sums, oc, i);
+    if WHOLE {
+        y[i / 4u] = v;
+        return;
+    }
+    for (var j = 0u; j < min(p.hw - q * 4u, 4u); j++) { y[(i + j) / 4u][(i + j) % 4u] = v[j]; }
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let at = place(group_id(group, groups), p.oc, p.hw4, lane);
+    let at = place(group_id(group, groups), p.oc, hw4(), lane);
     if at.matrix >= p.n { return; }
     let oc = at.row + lane;
     let rows = vec4<u32>(weights(oc), weights(oc + 8u), weights(oc + 16u), weights(oc + 24u));
