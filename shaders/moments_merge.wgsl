@@ -26,11 +26,11 @@ override TEAM: u32 = 64u;
 alias Value = f32;
 var<workgroup> tree: array<Moments, 64>;
 
-// Values of a part of a member.
-fn size(part: u32) -> u32 {
-    let n = min(p.chunk, p.count - part / p.lanes * p.chunk);
+// Values of a lane's part of the last chunk of a member; of a chunk before it, the part has chunk / lanes.
+fn rest(lane: u32) -> u32 {
+    let n = p.count - (p.chunks - 1u) * p.chunk;
     let round = 4u * p.lanes;
-    let skipped = part % p.lanes * 4u;
+    let skipped = lane * 4u;
     return n / round * 4u + min(max(n % round, skipped) - skipped, 4u);
 }
 
@@ -43,14 +43,22 @@ fn main(
     let slice = group_id(group, groups) * (64u / TEAM) + t / TEAM;
     let own = t % TEAM;
     let parts = p.chunks * p.lanes;
-    let all = select(0u, p.members * parts, slice < p.slices);
+    let whole = parts - p.lanes;
     let image = slice / p.groups;
     let first = (slice - image * p.groups) * p.members;
+    let base = image * parts * p.pitch + first;
     var m = NOTHING;
-    for (var j = own; j < all; j += TEAM) {
+    var j = select(p.members * parts, own, slice < p.slices);
+    // Two loops: lanes that stay together would all work out every size.
+    for (; j < p.members * whole; j += TEAM) {
         let part = j / p.members;
-        let i = (image * parts + part) * p.pitch + first + j - part * p.members;
-        m = merge(m, Moments(f32(size(part)), sums[i], m2s[i]));
+        let i = base + part * p.pitch + j - part * p.members;
+        m = merge(m, Moments(f32(p.chunk / p.lanes), sums[i], m2s[i]));
+    }
+    for (; j < p.members * parts; j += TEAM) {
+        let part = j / p.members;
+        let i = base + part * p.pitch + j - part * p.members;
+        m = merge(m, Moments(f32(rest(part - whole)), sums[i], m2s[i]));
     }
     if TEAM > 1u {
         tree[t] = m;

@@ -126,8 +126,8 @@ impl Normalization {
             }
         };
         let team = match members * all.number() {
-            0..=8 => 1,
-            9..=128 => 8,
+            0..=64 => 1,
+            65..=512 => 8,
             _ => 64usize,
         };
         let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);

@@ -92,10 +92,10 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
 /// Set sizes are exact below 2^24, above they round too: H more in k and c.
 impl Moments {
     /// H, as `ops::normalization` parts a slice: 3 additions in a strip; 64 strips of an invocation, more where 4096 parts share
-    /// the slice; what one of 64 invocations merges, of at most 1024 parts and one for every 256 values, or of 5120; 6 levels
-    /// of a tree.
+    /// the slice; what one invocation merges, 64 parts, or where 64 share them, at most 1024 parts and one for every 256 values,
+    /// or 5120; 6 levels of a tree.
     fn height(&self) -> usize {
-        let (strips, parts) = (64.max((self.count >> 14) + 2), 80.min(17 + (self.count >> 14)));
+        let (strips, parts) = (64.max((self.count >> 14) + 2), 80.min(64.max(17 + (self.count >> 14))));
         self.count.min(3 + strips + parts + 6)
     }
     fn size_roundings(&self) -> usize {
