@@ -40,9 +40,12 @@ fn next(s: Six) -> Six {
 
 fn row(at: u32, i: u32, r: Six) {
     let stride = p.n * p.th * p.tw * p.ic4;
-    let first = 6u * i * stride + at;
-    v[first] = r.a; v[first + stride] = r.b; v[first + 2u * stride] = r.c;
-    v[first + 3u * stride] = r.d; v[first + 4u * stride] = r.e; v[first + 5u * stride] = r.f;
+    let first = p.size * i * stride + at;
+    var s = r;
+    for (var k = first; k < first + p.size * stride; k += stride) {
+        v[k] = s.a;
+        s = next(s);
+    }
 }
 
 @compute @workgroup_size(64)

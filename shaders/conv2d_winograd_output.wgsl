@@ -35,20 +35,18 @@ fn column(at: u32, j: u32) -> Four {
         m[first + 18u * stride], m[first + 24u * stride], m[first + 30u * stride]);
 }
 
-fn store(n: u32, oy: u32, ox: u32, ob: u32, v: vec4<f32>) {
-    if ox >= p.ow { return; }
-    let pixel = (n * p.oh + oy) * p.ow + ox;
-    y[y_at(pixel, ob)] = finish4(v, ob, pixel * p.oc4 + ob);
-}
-
 // Each in the place of the one before it.
 fn next(s: Four) -> Four {
     return Four(s.b, s.c, s.d, s.a);
 }
 
 fn row(n: u32, oy: u32, ox: u32, ob: u32, r: Four) {
-    store(n, oy, ox, ob, r.a); store(n, oy, ox + 1u, ob, r.b);
-    store(n, oy, ox + 2u, ob, r.c); store(n, oy, ox + 3u, ob, r.d);
+    let first = (n * p.oh + oy) * p.ow;
+    var s = r;
+    for (var pixel = first + ox; pixel < first + min(ox + p.size - 2u, p.ow); pixel++) {
+        y[y_at(pixel, ob)] = finish4(s.a, ob, pixel * p.oc4 + ob);
+        s = next(s);
+    }
 }
 
 @compute @workgroup_size(64)

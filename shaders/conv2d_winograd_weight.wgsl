@@ -24,19 +24,19 @@ fn transform(g0: vec4<f32>, g1: vec4<f32>, g2: vec4<f32>) -> Six {
 // One tap of input channel `ic`, four output channels.
 fn load(ob: u32, ic: u32, tap: u32) -> vec4<f32> {
     var v = vec4<f32>(0.0);
-    for (var k = 0u; k < 4u; k++) {
-        let oc = ob * 4u + k;
-        if oc < p.oc && ic < p.ic { v[k] = w[(oc * p.ic + ic) * 9u + tap]; }
+    for (var oc = ob * 4u; oc < ob * 4u + p.size - 2u; oc++) {
+        v = vec4<f32>(v.yzw, 0.0);
+        if oc < p.oc && ic < p.ic { v.w = w[(oc * p.ic + ic) * 9u + tap]; }
     }
     return v;
 }
 
 fn column(ob: u32, ic: u32, kx: u32) -> Six {
-    return transform(load(ob, ic, kx), load(ob, ic, 3u + kx), load(ob, ic, 6u + kx));
-}
-
-fn store(at: u32, matrix: u32, v: vec4<f32>) {
-    u[matrix * ((p.ic + 3u) / 4u) * ((p.oc + 3u) / 4u) * 4u + at] = v;
+    var g0: vec4<f32>; var g1: vec4<f32>; var g2: vec4<f32>;
+    for (var tap = kx; tap < 9u; tap += p.size / 2u) {
+        g0 = g1; g1 = g2; g2 = load(ob, ic, tap);
+    }
+    return transform(g0, g1, g2);
 }
 
 // Each in the place of the one before it.
@@ -45,8 +45,13 @@ fn next(s: Six) -> Six {
 }
 
 fn row(at: u32, i: u32, v: Six) {
-    store(at, 6u * i, v.a); store(at, 6u * i + 1u, v.b); store(at, 6u * i + 2u, v.c);
-    store(at, 6u * i + 3u, v.d); store(at, 6u * i + 4u, v.e); store(at, 6u * i + 5u, v.f);
+    let stride = (p.ic + 3u) / 4u * ((p.oc + 3u) / 4u) * 4u;
+    let first = p.size * i * stride + at;
+    var s = v;
+    for (var k = first; k < first + p.size * stride; k += stride) {
+        u[k] = s.a;
+        s = next(s);
+    }
 }
 
 @compute @workgroup_size(64)
