@@ -7,24 +7,40 @@
 override K4: bool = false;
 override N4: bool = false;
 
-// Elements `first` to `first + 3` of the rest of a row that has `left` more; 0 beyond it.
+// Elements `first` to `first + 3` of the rest of a row that has `left` more; 0 beyond it. Not a loop: lavapipe leaves an
+// invocation's loops after 65 535 turns in all, and these would be 16 to 64 a step.
 fn a_scalars(first: u32, left: u32) -> vec4<f32> {
     var v = vec4<f32>(0.0);
-    for (var j = 0u; j < min(left, 4u); j++) { v[j] = a[(first + j) / 4u][(first + j) % 4u]; }
+    if left > 0u { v.x = a[first / 4u][first % 4u]; }
+    if left > 1u { v.y = a[(first + 1u) / 4u][(first + 1u) % 4u]; }
+    if left > 2u { v.z = a[(first + 2u) / 4u][(first + 2u) % 4u]; }
+    if left > 3u { v.w = a[(first + 3u) / 4u][(first + 3u) % 4u]; }
     return v;
 }
 
 fn b_scalars(first: u32, left: u32) -> vec4<f32> {
     var v = vec4<f32>(0.0);
-    for (var j = 0u; j < min(left, 4u); j++) { v[j] = b[(first + j) / 4u][(first + j) % 4u]; }
+    if left > 0u { v.x = b[first / 4u][first % 4u]; }
+    if left > 1u { v.y = b[(first + 1u) / 4u][(first + 1u) % 4u]; }
+    if left > 2u { v.z = b[(first + 2u) / 4u][(first + 2u) % 4u]; }
+    if left > 3u { v.w = b[(first + 3u) / 4u][(first + 3u) % 4u]; }
     return v;
+}
+
+// Where row m of a begins; a row beyond the last is the last.
+fn row_a(first: u32, m: u32) -> u32 {
+    return first + min(m, p.m - 1u) * p.k;
+}
+
+// Elements k to k + 3 of the row of a that begins at `row`, 0 beyond its end.
+fn along_a(row: u32, k: u32) -> vec4<f32> {
+    if K4 { return a[(row + k) / 4u]; }
+    return a_scalars(row + k, p.k - k);
 }
 
 // a[m, k .. k + 4], 0 beyond the row; a row beyond the last is the last.
 fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
-    let i = first + min(m, p.m - 1u) * p.k + k;
-    if K4 { return a[i / 4u]; }
-    return a_scalars(i, p.k - k);
+    return along_a(row_a(first, m), k);
 }
 
 // b[k, n .. n + 4], 0 below the last row; anything beyond the last column.
