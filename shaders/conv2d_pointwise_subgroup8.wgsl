@@ -1,11 +1,10 @@
 // Convolution of one tap (1x1, stride 1, no padding, one group) of row-major images, for subgroups of 8 (software adapters whose
-// lanes are SIMD lanes): for every image the product w x of matrices [oc, ic] and [ic, hw], whose rows are whole vec4s.
-//   x: row-major [n, ic, hw4] of vec4   w: row-major [oc, ic4] of vec4   y, residual: row-major [n, oc, hw4] of vec4
-// One subgroup: ROWS = 8, 16 or 32 channels x 8 lanes x 1 or 2 (PAIR) blocks of 4 pixels, 32 pixels apart; see common/rows8.wgsl.
-// Neighbours take neighbouring channels, so that their pixels stay in the cache.
+// lanes are SIMD lanes): for every image the product w x of matrices [oc, ic] and [ic, hw].
+//   x: row-major [n, ic, hw]   w: row-major [oc, ic4] of vec4   y, residual: row-major [n, oc, hw]
+// One subgroup: a tile of common/rows8.wgsl, its rows channels and its columns pixels.
 // Over gemm_subgroup8: no conversion of row-major tensors, and weights as they are.
 
-struct Params { n: u32, oc: u32, ic4: u32, hw4: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { n: u32, oc: u32, ic4: u32, hw: u32, slopes: u32, act_a: f32, act_b: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -15,74 +14,66 @@ struct Params { n: u32, oc: u32, ic4: u32, hw4: u32, slopes: u32, act_a: f32, ac
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
-override ROWS: u32 = 32;
-override PAIR: bool = true;
+// Whether hw is a multiple of 4: then four neighbours of a channel are a vec4 of the binding, and else parts of two.
+override WHOLE: bool = true;
+
+fn hw4() -> u32 {
+    return (p.hw + 3u) / 4u;
+}
+
+// The four that begin `shift` after the first of u, v.
+fn join(u: vec4<f32>, v: vec4<f32>, shift: u32) -> vec4<f32> {
+    let two = shift >= 2u;
+    let a = select(u, vec4<f32>(u.zw, v.xy), two);
+    return select(a, vec4<f32>(a.yzw, select(v.x, v.z, two)), shift % 2u == 1u);
+}
+
+// Elements i to i + 3 of x; of those beyond its end, anything.
+fn x4(i: u32) -> vec4<f32> {
+    let u = x[i / 4u];
+    if WHOLE { return u; }
+    return join(u, x[min(i / 4u + 1u, (p.n * p.ic4 * 4u * p.hw - 1u) / 4u)], i % 4u);
+}
+
+fn residual4(i: u32) -> vec4<f32> {
+    let u = residual[i / 4u];
+    if WHOLE { return u; }
+    return join(u, residual[min(i / 4u + 1u, (p.n * p.oc * p.hw - 1u) / 4u)], i % 4u);
+}
 
 // Where a channel's weights begin; channels beyond the last repeat it.
 fn weights(oc: u32) -> u32 {
     return min(oc, p.oc - 1u) * p.ic4;
 }
 
-// Column j: the pixels of vec4 q in channel 4 c + j of image n; pixels beyond the last repeat it.
-fn block(n: u32, c: u32, q: u32) -> mat4x4<f32> {
-    let i = (n * p.ic4 + c) * 4u * p.hw4 + min(q, p.hw4 - 1u);
-    return mat4x4<f32>(x[i], x[i + p.hw4], x[i + 2u * p.hw4], x[i + 3u * p.hw4]);
+fn row4(at: u32, c: u32) -> vec4<f32> {
+    return w[at + c];
 }
 
-fn store(n: u32, oc: u32, q: u32, v: vec4<f32>) {
-    if oc >= p.oc || q >= p.hw4 { return; }
-    let i = (n * p.oc + oc) * p.hw4 + q;
-    y[i] = finish_row(v, oc, i);
+// Column j: pixels 4 q to 4 q + 3 of channel 4 c + j of image n; pixels beyond the last are anything.
+fn block4(n: u32, c: u32, q: u32) -> mat4x4<f32> {
+    let i = (n * p.ic4 + c) * 4u * p.hw + min(q, hw4() - 1u) * 4u;
+    return mat4x4<f32>(x4(i), x4(i + p.hw), x4(i + 2u * p.hw), x4(i + 3u * p.hw));
 }
 
-fn store_rows(n: u32, oc: u32, q: u32, c: Rows8) {
-    store(n, oc, q, c.low[0]); store(n, oc + 1u, q, c.low[1]);
-    store(n, oc + 2u, q, c.low[2]); store(n, oc + 3u, q, c.low[3]);
-    store(n, oc + 4u, q, c.high[0]); store(n, oc + 5u, q, c.high[1]);
-    store(n, oc + 6u, q, c.high[2]); store(n, oc + 7u, q, c.high[3]);
+fn store(n: u32, oc: u32, q: u32, sums: vec4<f32>) {
+    if q >= hw4() { return; }
+    let i = (n * p.oc + oc) * p.hw + q * 4u;
+    let v = finish_row(sums, oc, i);
+    if WHOLE {
+        y[i / 4u] = v;
+        return;
+    }
+    for (var j = 0u; j < min(p.hw - q * 4u, 4u); j++) { y[(i + j) / 4u][(i + j) % 4u] = v[j]; }
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let width = select(8u, 16u, PAIR);
-    let columns = (p.hw4 + width - 1u) / width;
-    let bands = (p.oc + ROWS - 1u) / ROWS;
-    let g = group_id(group, groups);
-    let n = g / bands / columns;
-    if n >= p.n { return; }
-    let q = g / bands % columns * width + lane;
-    let oc = g % bands * ROWS;
-    let i0 = weights(oc + lane); let i1 = weights(oc + 8u + lane);
-    let i2 = weights(oc + 16u + lane); let i3 = weights(oc + 24u + lane);
-    var u0 = Rows8(); var u1 = Rows8(); var u2 = Rows8(); var u3 = Rows8();
-    var v0 = Rows8(); var v1 = Rows8(); var v2 = Rows8(); var v3 = Rows8();
-    for (var c = 0u; c < p.ic4; c++) {
-        let xu = block(n, c, q);
-        var xv = xu;
-        if PAIR { xv = block(n, c, q + 8u); }
-        let w0 = w[i0 + c];
-        add_rows8(&u0, xu, w0);
-        if PAIR { add_rows8(&v0, xv, w0); }
-        if ROWS > 8u {
-            let w1 = w[i1 + c];
-            add_rows8(&u1, xu, w1);
-            if PAIR { add_rows8(&v1, xv, w1); }
-        }
-        if ROWS > 16u {
-            let w2 = w[i2 + c];
-            add_rows8(&u2, xu, w2);
-            if PAIR { add_rows8(&v2, xv, w2); }
-            let w3 = w[i3 + c];
-            add_rows8(&u3, xu, w3);
-            if PAIR { add_rows8(&v3, xv, w3); }
-        }
-    }
-    // Loops, since every store in the text costs compiling time.
-    for (var pixels = q; pixels < q + width; pixels += 8u) {
-        for (var at = oc; at < min(oc + ROWS, p.oc); at += 8u) {
-            store_rows(n, at, pixels, u0);
-            u0 = u1; u1 = u2; u2 = u3;
-        }
-        u0 = v0; u1 = v1; u2 = v2; u3 = v3;
-    }
+    let at = place(group_id(group, groups), p.oc, hw4(), lane);
+    if at.matrix >= p.n { return; }
+    let oc = at.row + lane;
+    let rows = vec4<u32>(weights(oc), weights(oc + 8u), weights(oc + 16u), weights(oc + 24u));
+    var t = Tile();
+    multiply(&t, at.matrix, rows, p.ic4, at.column);
+    store_tile(&t, at.matrix, at.row, p.oc, at.column);
 }

@@ -1,6 +1,5 @@
-// Transposed convolution by phases: outputs with equal (oy mod sy, ox mod sx) meet the same taps, so that each phase is an
-// implicit matrix product: rows are its pixels, columns output channels, the inner dimension runs over its taps and input
-// channels. Formula as in conv_transpose2d_direct.wgsl.
+// Transposed convolution by phases (common/phases.wgsl): each is an implicit matrix product, its rows the phase's pixels, its
+// columns output channels, its inner dimension the phase's taps and input channels. Formula as in conv_transpose2d_direct.wgsl.
 //   x: channels-last [n, ih, iw, ic4] of vec4    w: packed by conv_transpose2d_pack.wgsl, [tap, ic4 of a group, oc4] of 4x4 blocks
 //   y, residual: channels-last [n, oh, ow, oc4] of vec4
 // One invocation: 8 consecutive pixels of one phase x 1 or 2 blocks of 4 channels, held in registers.
@@ -28,38 +27,14 @@ alias Stored = f32;
 // Two blocks of channels an invocation (both of one group), or one.
 override PAIR: bool = true;
 
-// A pixel of a phase: its output is (py, px) of the phase + (sy, sx) times this.
-struct Pixel { y: u32, x: u32, n: u32 }
-
-// Pixels of a phase: rows and columns, those of the phase (0, 0), which has the most.
-fn phase_size() -> vec2<u32> {
-    return vec2<u32>((p.oh + p.sy - 1u) / p.sy, (p.ow + p.sx - 1u) / p.sx);
-}
-
-fn pixel_of(q: u32) -> Pixel {
-    let size = phase_size();
-    let r = min(q, p.n * size.x * size.y - 1u);
-    return Pixel(r / size.y % size.x, r % size.y, r / (size.x * size.y));
-}
-
-// The index in x under a tap whose steps from the pixel are (ty, tx), or 0xffffffff outside the image.
-fn tap_index(o: Pixel, ty: i32, tx: i32) -> u32 {
-    let iy = o.y + bitcast<u32>(ty);
-    let ix = o.x + bitcast<u32>(tx);
-    return select(0xffffffffu, ((o.n * p.ih + iy) * p.iw + ix) * p.ic4, iy < p.ih && ix < p.iw);
-}
-
 fn load(index: u32, c: u32) -> vec4<f32> {
     if index == 0xffffffffu { return vec4<f32>(0.0); }
     return vec4<f32>(x[index + c]);
 }
 
 fn store(q: u32, fy: u32, fx: u32, ob: u32, a: vec4<f32>, b: vec4<f32>) {
-    let o = pixel_of(q);
-    let oy = o.y * p.sy + fy;
-    let ox = o.x * p.sx + fx;
-    if oy >= p.oh || ox >= p.ow { return; }
-    let pixel = (o.n * p.oh + oy) * p.ow + ox;
+    let pixel = output_of(q, fy, fx);
+    if pixel == 0xffffffffu { return; }
     let i = pixel * p.oc4 + ob;
     y[y_at(pixel, ob)] = vec4<Stored>(finish4(a, ob, i));
     if PAIR && ob + 1u < p.oc4 { y[y_at(pixel, ob + 1u)] = vec4<Stored>(finish4(b, ob + 1u, i + 1u)); }
@@ -69,8 +44,7 @@ fn store(q: u32, fy: u32, fx: u32, ob: u32, a: vec4<f32>, b: vec4<f32>) {
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = flat_id(gid, groups);
     let columns = select(p.oc4, (p.oc4 + 1u) / 2u, PAIR);
-    let size = phase_size();
-    let tiles = (p.n * size.x * size.y + 7u) / 8u;
+    let tiles = (phase_pixels() + 7u) / 8u;
     let ob = i % columns * select(1u, 2u, PAIR);
     let q = i / columns % tiles * 8u;
     let fx = i / columns / tiles % p.sx;
@@ -83,22 +57,21 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     var a0 = vec4<f32>(0.0); var a1 = a0; var a2 = a0; var a3 = a0; var a4 = a0; var a5 = a0; var a6 = a0; var a7 = a0;
     var b0 = a0; var b1 = a0; var b2 = a0; var b3 = a0; var b4 = a0; var b5 = a0; var b6 = a0; var b7 = a0;
     for (var ky = 0u; ky < p.kh; ky++) {
-        let ay = i32(fy + p.py) - i32(ky * p.dy);
-        if ay % i32(p.sy) != 0 { continue; }
+        let ty = step(fy, p.py, ky * p.dy, p.sy);
+        if !ty.meets { continue; }
         for (var kx = 0u; kx < p.kw; kx++) {
-            let ax = i32(fx + p.px) - i32(kx * p.dx);
-            if ax % i32(p.sx) != 0 { continue; }
-            let ty = ay / i32(p.sy); let tx = ax / i32(p.sx);
-            let i0 = tap_index(o0, ty, tx); let i1 = tap_index(o1, ty, tx);
-            let i2 = tap_index(o2, ty, tx); let i3 = tap_index(o3, ty, tx);
-            let i4 = tap_index(o4, ty, tx); let i5 = tap_index(o5, ty, tx);
-            let i6 = tap_index(o6, ty, tx); let i7 = tap_index(o7, ty, tx);
+            let tx = step(fx, p.px, kx * p.dx, p.sx);
+            if !tx.meets { continue; }
+            let i0 = tap(o0, ty.by, tx.by, first_c); let i1 = tap(o1, ty.by, tx.by, first_c);
+            let i2 = tap(o2, ty.by, tx.by, first_c); let i3 = tap(o3, ty.by, tx.by, first_c);
+            let i4 = tap(o4, ty.by, tx.by, first_c); let i5 = tap(o5, ty.by, tx.by, first_c);
+            let i6 = tap(o6, ty.by, tx.by, first_c); let i7 = tap(o7, ty.by, tx.by, first_c);
             let row = (ky * p.kw + kx) * p.icg4 * p.oc4;
             for (var c = 0u; c < p.icg4; c++) {
-                let x0 = load(i0, first_c + c); let x1 = load(i1, first_c + c);
-                let x2 = load(i2, first_c + c); let x3 = load(i3, first_c + c);
-                let x4 = load(i4, first_c + c); let x5 = load(i5, first_c + c);
-                let x6 = load(i6, first_c + c); let x7 = load(i7, first_c + c);
+                let x0 = load(i0, c); let x1 = load(i1, c);
+                let x2 = load(i2, c); let x3 = load(i3, c);
+                let x4 = load(i4, c); let x5 = load(i5, c);
+                let x6 = load(i6, c); let x7 = load(i7, c);
                 let wa = mat4x4<f32>(w[row + c * p.oc4 + ob]);
                 a0 += wa * x0; a1 += wa * x1; a2 += wa * x2; a3 += wa * x3;
                 a4 += wa * x4; a5 += wa * x5; a6 += wa * x6; a7 += wa * x7;
@@ -111,7 +84,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         }
     }
     // A loop, since every store in the text costs compiling time.
-    for (var at = q; at < min(q + 8u, p.n * size.x * size.y); at++) {
+    for (var at = q; at < min(q + 8u, phase_pixels()); at++) {
         store(at, fy, fx, ob, a0, b0);
         a0 = a1; a1 = a2; a2 = a3; a3 = a4; a4 = a5; a5 = a6; a6 = a7;
         b0 = b1; b1 = b2; b2 = b3; b3 = b4; b4 = b5; b5 = b6; b6 = b7;

@@ -1,18 +1,18 @@
 
 // --- common/epilogue_row.wgsl ---
 // finish_row: bias, residual and activation of four neighbours in a channel of a row-major output, before they are stored.
-// The kernel declares `bias: array<f32>`, `residual: array<vec4<f32>>` and `slope: array<f32>` as its read-only bindings after
-// its own inputs; its params hold `slopes` (1 or oc).
+// The kernel declares `bias: array<f32>`, a residual and `slope: array<f32>` as its read-only bindings after its own inputs, and
+// `residual4(i)`: elements i to i + 3 of the residual; its params hold `slopes` (1 or oc).
 
 override HAS_BIAS: bool = false;
 override HAS_RESIDUAL: bool = false;
 override HAS_SLOPE: bool = false;
 
-// acc: the sums; oc: their channel; i: the index in the output and the residual, in vec4s.
+// acc: the sums; oc: their channel; i: the index of the first in the output and the residual.
 fn finish_row(acc: vec4<f32>, oc: u32, i: u32) -> vec4<f32> {
     var v = acc;
     if HAS_BIAS { v += bias[oc]; }
-    if HAS_RESIDUAL { v += residual[i]; }
+    if HAS_RESIDUAL { v += residual4(i); }
     if HAS_SLOPE { return select(v * slope[min(oc, p.slopes - 1u)], v, v > vec4<f32>(0.0)); }
     return activate4(v);
 }

@@ -64,8 +64,12 @@ pub const BINARY: Common = common!("binary");
 pub const MATMUL: Common = common!("matmul");
 /// `load_a`, `block_b`, `store4`: four neighbours of a row-major matrix at a time.
 pub const MATMUL4: Common = common!("matmul4");
-/// `Rows8`, `add_rows8`: a tile of a product of matrices in the registers of a subgroup of 8.
+/// `place`, `multiply`, `store_tile`: products of matrices by tiles in the registers of a subgroup of 8.
 pub const ROWS8: Common = common!("rows8");
+/// `row4`, `block4`: the operands of [`ROWS8`] where the product is an implicit one.
+pub const IMPLICIT8: Common = common!("implicit8");
+/// `pixel_of`, `tap`, `output_of`: the phases of a transposed convolution.
+pub const PHASES: Common = common!("phases");
 /// `finish`: bias, residual and activation of a row-major output; needs [`ACTIVATION`].
 pub const EPILOGUE1: Common = common!("epilogue1");
 /// `finish4`: the same for four channels of a channels-last output.
@@ -119,6 +123,8 @@ pub const COMMON: &[Common] = &[
     MATMUL,
     MATMUL4,
     ROWS8,
+    IMPLICIT8,
+    PHASES,
     SOFTMAX,
     REDUCE,
     ARG_REDUCE,

@@ -9,3 +9,5 @@ pub mod profile;
 pub mod program;
 pub mod recording;
 pub mod roofline;
+#[cfg(not(target_arch = "wasm32"))]
+mod specialise;

@@ -1,6 +1,8 @@
 //! A recording made executable: buffers, pipelines, params and bind groups exist before the first run. A run is one
 //! encoder, one compute pass and one submit; of these, one of each a part where it is long.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,6 +13,8 @@ use rayon::prelude::*;
 use super::adapter::Gpu;
 use super::memory::Pooled;
 use super::recording::{Command, Dispatch, Range, Recording};
+#[cfg(not(target_arch = "wasm32"))]
+use super::specialise::specialise;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shape::Precision;
 
@@ -370,17 +374,19 @@ impl Gpu {
     }
 
     async fn compile_one(&self, (key, d): (PipelineKey, &Dispatch)) -> Result<(PipelineKey, wgpu::ComputePipeline)> {
-        match self.guarded(|| self.pipeline(d)).await {
+        let made = match shader(d) {
+            Ok(shader) => self.guarded(|| self.pipeline(d, shader)).await,
+            Err(e) => Err(e),
+        };
+        match made {
             Ok(pipeline) => Ok((key, pipeline)),
             Err(e) => Err(Error::new(e.kind(), format!("kernel {}: {e}", d.kernel.name)).at(d.node.clone())),
         }
     }
 
-    fn pipeline(&self, d: &Dispatch) -> wgpu::ComputePipeline {
+    fn pipeline(&self, d: &Dispatch, Shader { source, overrides }: Shader<'_>) -> wgpu::ComputePipeline {
         let device = self.device();
-        let text = d.kernel.wgsl(&d.consts, d.precision);
-        let source =
-            wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source: wgpu::ShaderSource::Wgsl(text.into()) };
+        let source = wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source };
         let module = if d.kernel.trusted && !checked_shaders() {
             // SAFETY: a trusted kernel is one of this crate's. The contract and operator tests run every one of them
             // over shapes off its tile sizes with guarded buffers, and in checked mode, so no index leaves its binding.
@@ -413,13 +419,32 @@ impl Gpu {
             module: &module,
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &d.overrides,
+                constants: overrides,
                 // The contract: a kernel writes workgroup memory before it reads it.
                 zero_initialize_workgroup_memory: !d.kernel.trusted,
             },
             cache: None,
         })
     }
+}
+
+/// What a pipeline is made from: the kernel's text, and the overrides that it leaves to the device.
+struct Shader<'a> {
+    source: wgpu::ShaderSource<'static>,
+    overrides: &'a [(&'static str, f64)],
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn shader(d: &Dispatch) -> Result<Shader<'_>> {
+    let module = specialise(&d.kernel.wgsl(&d.consts, d.precision), &d.overrides)?;
+    Ok(Shader { source: wgpu::ShaderSource::Naga(Cow::Owned(module)), overrides: &[] })
+}
+
+/// Browsers have a compiler of their own for the text.
+#[cfg(target_arch = "wasm32")]
+fn shader(d: &Dispatch) -> Result<Shader<'_>> {
+    let text = d.kernel.wgsl(&d.consts, d.precision);
+    Ok(Shader { source: wgpu::ShaderSource::Wgsl(text.into()), overrides: &d.overrides })
 }
 
 /// `CONVGPU_CHECKED=1` keeps the translator's bounds checks in every shader: the way to tell a bad index from a bad driver.

@@ -9,7 +9,7 @@ use super::rows8::Rows8;
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, ROWS8, folded, kernel, params,
+    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, ROWS8, kernel, params,
 };
 pub use crate::reference::conv2d::Window;
 use crate::reference::{self, gamma};
@@ -21,7 +21,7 @@ static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
 static PACK: Kernel = kernel!("conv2d_pack", INDEX);
 
 static SLIDE: Kernel = kernel!("conv2d_slide", INDEX, ACTIVATION, EPILOGUE4);
-static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4);
+static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8, IMPLICIT8);
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
 static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", INDEX, ACTIVATION, EPILOGUE1);
@@ -132,12 +132,8 @@ impl Conv2d {
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let pixels = n * oh * ow;
         let mut launches = vec![];
-        // A subgroup spans 8 blocks of channels, all of one group.
-        let whole = self.groups == 1 || ocg4.is_multiple_of(8);
-        if site.caps.subgroup_size == Some(8) && site.caps.software && whole && oc4 > 2 {
-            let wide = pixels > 16;
-            let groups = pixels.div_ceil(if wide { 32 } else { 16 }) * oc4.div_ceil(8);
-            launches.push(Launch::grid(&SUBGROUP8, folded(groups), params.clone()).set("WIDE", u8::from(wide)));
+        if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, self.groups) {
+            launches.push(tile.launch(&SUBGROUP8, 1, params.clone()));
         }
         // Another kernel to compile, which pays where it has two blocks of columns a lane.
         if self.is_product(site)

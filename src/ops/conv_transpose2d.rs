@@ -1,19 +1,24 @@
 //! `conv_transpose2d`: the transpose of a two-dimensional convolution, which enlarges an image.
 
 use super::conv2d::Window;
+use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{
+    ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, PHASES, ROWS8, kernel, params,
+};
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
 static DIRECT: Kernel = kernel!("conv_transpose2d_direct", INDEX, ACTIVATION, EPILOGUE1);
-static GEMM: Kernel = kernel!("conv_transpose2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
+static GEMM: Kernel = kernel!("conv_transpose2d_gemm", INDEX, ACTIVATION, EPILOGUE4, PHASES);
+static SUBGROUP8: Kernel =
+    kernel!("conv_transpose2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8, IMPLICIT8, PHASES);
 static PACK: Kernel = kernel!("conv_transpose2d_pack", INDEX);
 
-pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &PACK];
+pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html>
 ///
@@ -88,33 +93,36 @@ impl ConvTranspose2d {
         Alternative::row_major(site, vec![site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1))])
     }
 
-    /// Needs whole blocks of four channels in every group.
-    fn gemm(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+    /// The products of every phase. They need whole blocks of four channels in every group.
+    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
         let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
         let blocked = self.groups == 1 || (icg.is_multiple_of(4) && ocg.is_multiple_of(4));
         if !blocked || s.n * s.ic * s.oc == 0 {
-            return None;
+            return vec![];
         }
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
+        let (phases, pixels) = (sy * sx, n * oh.div_ceil(sy) * ow.div_ceil(sx));
+        let subgroups = Rows8::implicit(site.caps, pixels, oc4, self.groups);
+        let subgroups = subgroups.map(|tile| tile.launch(&SUBGROUP8, phases, params.clone()));
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-        let tiles = (n * oh.div_ceil(sy) * ow.div_ceil(sx)).div_ceil(8);
-        let launch = Launch::flat(&GEMM, sy * sx * tiles * columns, params)
-            .set("PAIR", u8::from(pair))
-            .reads([Arg::Input(0), Arg::Prepared(0)])
-            .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach4(launch, oc4, site.inputs, site.bias(), Arg::Prepared(0));
-        let mut way = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-        way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
+        let gemm = Launch::flat(&GEMM, phases * pixels.div_ceil(8) * columns, params).set("PAIR", u8::from(pair));
         let (taps, blocks) = (kh * kw, icg4 * oc4);
-        way.prepared = vec![taps * blocks * 64];
-        let launch = Launch::flat(&PACK, taps * blocks * 4, params!(oc, icg, ocg, taps));
-        way.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
-        Some(way)
+        let way = |launch: Launch| {
+            let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
+            let launch = site.epilogue.attach4(launch, oc4, site.inputs, site.bias(), Arg::Prepared(0));
+            let mut way = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+            way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
+            way.prepared = vec![taps * blocks * 64];
+            let launch = Launch::flat(&PACK, taps * blocks * 4, params!(oc, icg, ocg, taps));
+            way.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
+            way
+        };
+        subgroups.into_iter().chain([gemm]).map(way).collect()
     }
 }
 
@@ -164,7 +172,7 @@ impl Op for ConvTranspose2d {
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
-        Ok(self.gemm(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
+        Ok(self.products(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
     }
 
     /// Every input element meets every tap of its group's output channels.

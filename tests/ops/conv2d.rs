@@ -125,6 +125,11 @@ fn one_tap_is_exact() {
         (2, 20, 5, 6, 10),
         (1, 4, 13, 5, 4),
         (3, 36, 70, 14, 14),
+        // Pixels that are no whole vec4s: rows that begin 1, 2 and 3 elements after one.
+        (2, 12, 21, 3, 7),
+        (1, 8, 35, 5, 6),
+        (3, 20, 9, 7, 5),
+        (1, 160, 45, 7, 7),
         // Large enough for two blocks of columns a lane.
         (1, 260, 262, 33, 32),
     ];

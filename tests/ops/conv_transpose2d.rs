@@ -36,6 +36,18 @@ fn random_cases_within_bounds() {
     (0..20).for_each(|_| random(&mut rng, false));
 }
 
+/// Enough channels and pixels for every tile, groups of whole tiles, phases that end beyond the image.
+#[test]
+fn wide_tiles_are_exact() {
+    let mut rng = Rng(5);
+    for (n, ic, oc, ih, iw, groups) in [(2, 6, 45, 9, 11, 1), (1, 10, 33, 3, 2, 1), (1, 8, 128, 7, 5, 2)] {
+        let op =
+            ConvTranspose2d { stride: [2, 3], padding: [1, 0, 2, 1], output_padding: [1, 0], dilation: [1, 2], groups };
+        let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[ic, oc / groups, 3, 2]));
+        check(op, &[x, w, rng.integers(&[oc])], true);
+    }
+}
+
 #[test]
 fn dcgan_layer() {
     let mut rng = Rng(3);

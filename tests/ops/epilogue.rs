@@ -94,6 +94,7 @@ fn conv2d() {
 #[test]
 fn pointwise() {
     check(Conv2d::default(), &[&[2, 12, 6, 10], &[21, 12, 1, 1], &[21]]);
+    check(Conv2d::default(), &[&[2, 12, 3, 7], &[21, 12, 1, 1], &[21]]);
 }
 
 #[test]
@@ -105,6 +106,7 @@ fn linear() {
 fn conv_transpose2d() {
     let op = ConvTranspose2d { stride: [2, 1], padding: [1, 0, 0, 1], ..ConvTranspose2d::default() };
     check(op.clone(), &[&[2, 5, 7, 6], &[5, 6, 3, 2], &[6]]);
+    check(op.clone(), &[&[2, 5, 7, 6], &[5, 21, 3, 2], &[21]]);
     check(ConvTranspose2d { groups: 2, ..op }, &[&[2, 8, 5, 6], &[8, 5, 3, 2]]);
 }
 

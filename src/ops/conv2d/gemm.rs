@@ -14,16 +14,17 @@ impl Conv2d {
         self.groups == 1 && [kh, kw] == [1, 1] && self.stride == [1, 1] && self.padding == [0; 4]
     }
 
-    /// Row-major, on adapters with subgroups of 8. Needs whole vec4s of pixels and of weights.
+    /// Row-major, on adapters with subgroups of 8. Needs whole vec4s of weights.
     pub(super) fn pointwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
         let Sizes { n, ic, ih, iw, oc, .. } = *s;
-        if !self.is_product(site) || !ic.is_multiple_of(4) || !(ih * iw).is_multiple_of(4) {
+        if !self.is_product(site) || !ic.is_multiple_of(4) {
             return None;
         }
-        let (ic4, hw4) = (ic / 4, ih * iw / 4);
-        let tile = Rows8::new(site.caps, [oc, ic4, hw4])?;
+        let (ic4, hw) = (ic / 4, ih * iw);
+        let tile = Rows8::new(site.caps, [oc, ic4, hw.div_ceil(4)])?;
         let launch = tile
-            .launch(&POINTWISE_SUBGROUP8, n, params!(n, oc, ic4, hw4))
+            .launch(&POINTWISE_SUBGROUP8, n, params!(n, oc, ic4, hw))
+            .set("WHOLE", u8::from(hw.is_multiple_of(4)))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
         let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
