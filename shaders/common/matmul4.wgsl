@@ -36,17 +36,6 @@ fn along_a(row: u32, k: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), a_scalars(row + k), FOUR + k < vec4<u32>(p.k));
 }
 
-// Where row m of a begins; a row beyond the last is the last.
-fn row_a(first: u32, m: u32) -> u32 {
-    return first + min(m, p.m - 1u) * p.k;
-}
-
-// Elements k to k + 3 of the row of a that begins at `row`, 0 beyond its end.
-fn along_a(row: u32, k: u32) -> vec4<f32> {
-    if K4 { return a[(row + k) / 4u]; }
-    return a_scalars(row + k, p.k - k);
-}
-
 // a[m, k .. k + 4], 0 beyond the row; a row beyond the last is the last.
 fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
     return along_a(row_a(first, m), k);
