@@ -1,7 +1,7 @@
 // Convolution as an implicit matrix product by tiles in workgroup memory, for hardware: rows are output pixels, columns output
 // channels of a group, the inner dimension runs over taps and input channels of the group. Formula as in conv2d_direct.wgsl.
 //   x: channels-last [n, ih, iw, ic4] of vec4       w: packed by conv2d_pack.wgsl, [tap, ic4 of a group, oc4] of 4x4 blocks
-//   y, residual: channels-last [n, oh, ow, oc4] of vec4; with SPLIT, y: [splits, n, oh, ow, oc4], sums without the epilogue
+//   y, residual: channels-last [n, oh, ow, oc4] of vec4; with splits, y: [splits, n, oh, ow, oc4], their sums, and no epilogue
 // A workgroup and an invocation: see common/tiled.wgsl.
 // Over conv2d_gemm.wgsl: a value is loaded from memory once a workgroup, not once an invocation.
 
@@ -27,13 +27,15 @@ const ROW_LANES = 8u;
 const COLUMN_LANES = 8u;
 const ROWS = 4u;
 const BLOCKS = 1u;
-override SPLIT: bool = false;
 
 // Where a pixel's window starts: image row and column (wrapping below 0); rows of all images before; first block of the group.
 struct Row { iy: u32, ix: u32, above: u32, c: u32 }
 
 // A block of the inner dimension: the tap and the block of channels.
 struct Step { ky: u32, kx: u32, c: u32 }
+
+// The index in the first block of k.
+alias Column = u32;
 
 fn row_at(at: Place, r: u32) -> Row {
     let q = min(r, p.rows - 1u);
@@ -63,15 +65,18 @@ fn load_x(r: Row, s: Step) -> vec4<f32> {
     return vec4<f32>(x[((r.above + iy) * p.iw + ix) * p.ic4 + r.c + s.c]);
 }
 
-fn load_w(at: Place, k: u32, column: u32) -> vec4<f32> {
-    if column >= 4u * p.blocks { return vec4<f32>(0.0); }
-    return vec4<f32>(w[4u * (k * p.oc4 + at.matrix * p.blocks) + column]);
+fn column_at(at: Place, block: u32, j: u32) -> Column {
+    return 4u * (at.matrix * p.blocks + min(block, p.blocks - 1u)) + j;
+}
+
+fn load_w(column: Column, k: u32) -> vec4<f32> {
+    return vec4<f32>(w[4u * k * p.oc4 + column]);
 }
 
 fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {
     let ob = at.matrix * p.blocks + block;
-    let i = r * p.oc4 + ob;
-    if SPLIT { y[at.split * p.rows * p.oc4 + i] = vec4<Stored>(v); } else { y[y_at(r, ob)] = vec4<Stored>(finish4(v, ob, i)); }
+    let before = at.split * p.rows * p.oc4;
+    y[before + y_at(r, ob)] = vec4<Stored>(finish4(v, ob, r * p.oc4 + ob));
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -1,5 +1,5 @@
-// Products of matrices by tiles in workgroup memory, for hardware. Formula and operands as in gemm.wgsl; with SPLIT,
-// y: [splits, matrices, rows, oc4], sums without the epilogue.
+// Products of matrices by tiles in workgroup memory, for hardware. Formula and operands as in gemm.wgsl; with splits,
+// y: [splits, matrices, rows, oc4], their sums, and no epilogue.
 // A workgroup and an invocation: see common/tiled.wgsl.
 // Over gemm.wgsl: a value is loaded from memory once a workgroup, not once an invocation.
 
@@ -22,11 +22,11 @@ const ROW_LANES = 8u;
 const COLUMN_LANES = 8u;
 const ROWS = 4u;
 const BLOCKS = 1u;
-override SPLIT: bool = false;
 
-// The index of a row's first block; the block.
+// The index of a row's first block; the block; the index in the first block of k.
 alias Row = u32;
 alias Step = u32;
+alias Column = u32;
 
 fn row_at(at: Place, r: u32) -> Row {
     return (at.matrix * p.rows + min(r, p.rows - 1u)) * p.steps;
@@ -44,19 +44,18 @@ fn load_x(r: Row, s: Step) -> vec4<f32> {
     return vec4<f32>(a[r + s]);
 }
 
-fn load_w(at: Place, k: u32, column: u32) -> vec4<f32> {
-    if column >= 4u * p.blocks { return vec4<f32>(0.0); }
-    return vec4<f32>(w[4u * (at.matrix * p.steps + k) * p.blocks + column]);
+fn column_at(at: Place, block: u32, j: u32) -> Column {
+    return 4u * (at.matrix * p.steps * p.blocks + min(block, p.blocks - 1u)) + j;
+}
+
+fn load_w(column: Column, k: u32) -> vec4<f32> {
+    return vec4<f32>(w[4u * k * p.blocks + column]);
 }
 
 fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {
     let pixel = at.matrix * p.rows + r;
-    let i = pixel * p.blocks + block;
-    if SPLIT {
-        y[at.split * p.matrices * p.rows * p.blocks + i] = vec4<Stored>(v);
-    } else {
-        y[y_at(pixel, block)] = vec4<Stored>(finish4(v, block, i));
-    }
+    let before = at.split * p.matrices * p.rows * p.blocks;
+    y[before + y_at(pixel, block)] = vec4<Stored>(finish4(v, block, pixel * p.blocks + block));
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -7,17 +7,22 @@
 override K4: bool = false;
 override N4: bool = false;
 
-// Elements `first` to `first + 3` of the rest of a row that has `left` more; 0 beyond it.
-fn a_scalars(first: u32, left: u32) -> vec4<f32> {
-    var v = vec4<f32>(0.0);
-    for (var j = 0u; j < min(left, 4u); j++) { v[j] = a[(first + j) / 4u][(first + j) % 4u]; }
-    return v;
+const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
+
+// Elements i to i + 3 off whole vec4s, the last of all again beyond it. Not in a loop: lavapipe leaves an invocation's loops
+// after 65 535 turns in all.
+fn a_scalars(i: u32) -> vec4<f32> {
+    let at = min(FOUR + i, vec4<u32>(4u * arrayLength(&a) - 1u));
+    let q = at / 4u;
+    let r = at % 4u;
+    return vec4<f32>(a[q.x][r.x], a[q.y][r.y], a[q.z][r.z], a[q.w][r.w]);
 }
 
-fn b_scalars(first: u32, left: u32) -> vec4<f32> {
-    var v = vec4<f32>(0.0);
-    for (var j = 0u; j < min(left, 4u); j++) { v[j] = b[(first + j) / 4u][(first + j) % 4u]; }
-    return v;
+fn b_scalars(i: u32) -> vec4<f32> {
+    let at = min(FOUR + i, vec4<u32>(4u * arrayLength(&b) - 1u));
+    let q = at / 4u;
+    let r = at % 4u;
+    return vec4<f32>(b[q.x][r.x], b[q.y][r.y], b[q.z][r.z], b[q.w][r.w]);
 }
 
 // Where row m of a begins; a row beyond the last is the last.
@@ -28,7 +33,7 @@ fn row_a(first: u32, m: u32) -> u32 {
 // Elements k to k + 3 of the row of a that begins at `row`, 0 beyond its end.
 fn along_a(row: u32, k: u32) -> vec4<f32> {
     if K4 { return a[(row + k) / 4u]; }
-    return a_scalars(row + k, p.k - k);
+    return select(vec4<f32>(0.0), a_scalars(row + k), FOUR + k < vec4<u32>(p.k));
 }
 
 // a[m, k .. k + 4], 0 beyond the row; a row beyond the last is the last.
@@ -40,7 +45,7 @@ fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
 fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
     let row = first + min(k, p.k - 1u) * p.n;
     var v: vec4<f32>;
-    if N4 { v = b[(row + min(n, p.n - 4u)) / 4u]; } else { v = b_scalars(row + n, max(p.n, n) - n); }
+    if N4 { v = b[(row + min(n, p.n - 4u)) / 4u]; } else { v = b_scalars(row + n); }
     if K4 { return v; }
     return select(v, vec4<f32>(0.0), k >= p.k);
 }

@@ -10,17 +10,21 @@
 //   ROW_LANES / (4 BLOCKS) are 1, 2 or 4, so that an invocation loads 4, 2 or 1 vec4 of x, of w;
 // its params hold matrices, rows, blocks (of a matrix), steps (blocks of k), share (of steps, a split's; a multiple of 4), splits;
 // and it says where values are, rows and blocks beyond the last included:
-//   alias Row; row_at(at, r)        where row r begins
-//   alias Step; step_at(k), onward(s)  where block k of the inner dimension lies in every row, and the fourth block after it
-//   load_x(row, step), load_w(at, k, column)    4 values along k; along columns, 4 block + j for the j-th of block k
+//   alias Row; row_at(at, r)               where row r begins
+//   alias Step; step_at(k), onward(s)      where block k of the inner dimension lies in every row, and the fourth block after it
+//   alias Column; column_at(at, block, j)  where a block of columns begins in the j-th of every 4 values along k
+//   load_x(row, step), load_w(column, k)   4 values along k; 4 columns
 //   store(at, row, block, sums)
-// A split's sums go to memory of their own and are added in order by split_k_sum.wgsl: the same bits every run.
+// A split's sums go to memory of their own and are added in order by split_k_sum.wgsl or matmul_split_sum.wgsl: the same bits
+// every run.
 
 const INVOCATIONS = ROW_LANES * COLUMN_LANES;
 const TILE_ROWS = ROW_LANES * ROWS;
 const TILE_BLOCKS = COLUMN_LANES * BLOCKS;
 const X_LOADS = 4u * TILE_ROWS / INVOCATIONS;
 const W_LOADS = 16u * TILE_BLOCKS / INVOCATIONS;
+// Blocks of k from one of an invocation's w to the next.
+const W_STEP = 4u / W_LOADS;
 
 // Row r of block k at k TILE_ROWS + (r ^ 2k): eight lanes that store 4 blocks of 2 rows, or read one block of 8 rows, then
 // meet different banks of the memory.
@@ -56,23 +60,23 @@ fn rows_of(at: Place, lane: u32) -> Rows {
     return Rows(row_at(at, r), row_at(at, r + INVOCATIONS / 4u), row_at(at, r + INVOCATIONS / 2u), row_at(at, r + 3u * INVOCATIONS / 4u));
 }
 
-fn weight(at: Place, k: u32, i: u32) -> vec4<f32> {
-    let block = k + i / (4u * TILE_BLOCKS);
-    if block >= at.end { return vec4<f32>(0.0); }
-    return load_w(at, block, 4u * at.block + i % (4u * TILE_BLOCKS));
+fn weight(at: Place, column: Column, k: u32) -> vec4<f32> {
+    if k >= at.end { return vec4<f32>(0.0); }
+    return load_w(column, k);
 }
 
 // The invocation's part of blocks k to k + 3; blocks beyond the last are 0.
-fn fetch(at: Place, rows: Rows, k: u32, s: Step, lane: u32) -> Loads {
+fn fetch(at: Place, rows: Rows, column: Column, k: u32, s: Step, lane: u32) -> Loads {
     var v: Loads;
     if k + lane % 4u < at.end {
         v.x[0] = load_x(rows.a, s);
         if X_LOADS > 1u { v.x[1] = load_x(rows.b, s); }
         if X_LOADS > 2u { v.x[2] = load_x(rows.c, s); v.x[3] = load_x(rows.d, s); }
     }
-    v.w[0] = weight(at, k, lane);
-    if W_LOADS > 1u { v.w[1] = weight(at, k, lane + INVOCATIONS); }
-    if W_LOADS > 2u { v.w[2] = weight(at, k, lane + 2u * INVOCATIONS); v.w[3] = weight(at, k, lane + 3u * INVOCATIONS); }
+    let first = k + lane / (4u * TILE_BLOCKS);
+    v.w[0] = weight(at, column, first);
+    if W_LOADS > 1u { v.w[1] = weight(at, column, first + W_STEP); }
+    if W_LOADS > 2u { v.w[2] = weight(at, column, first + 2u * W_STEP); v.w[3] = weight(at, column, first + 3u * W_STEP); }
     return v;
 }
 
@@ -108,10 +112,11 @@ fn tile(at: Place, lane: u32) -> Sums {
     var sums: Sums;
     var next: Loads;
     let rows = rows_of(at, lane);
+    let column = column_at(at, at.block + lane / 4u % TILE_BLOCKS, lane % 4u);
     var s = step_at(at.begin + lane % 4u);
     // A turn works on the blocks before k.
     for (var k = at.begin; k < at.end + 4u; k += 4u) {
-        if k < at.end { next = fetch(at, rows, k, s, lane); }
+        if k < at.end { next = fetch(at, rows, column, k, s, lane); }
         s = onward(s);
         if k > at.begin { sums = step_of(sums, lane); }
         workgroupBarrier();

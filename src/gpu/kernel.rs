@@ -299,6 +299,18 @@ pub struct Launch {
     pub writes: Vec<Arg>,
     /// The grid, in workgroups.
     pub workgroups: [u32; 3],
+    /// If all it does is copy what it reads there: where the kernel that made that can write there itself
+    /// ([`Launch::write_into`]), the launch is not needed.
+    pub copies_to: Option<Slot>,
+}
+
+/// The blocks of channels from `first` on of a channels-last tensor of `pitch` blocks a pixel.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// Blocks of four channels a pixel has.
+    pub pitch: u32,
+    /// The first of them.
+    pub first: u32,
 }
 
 /// Invocations of a workgroup of the kernels whose grid is [`flat_grid`].
@@ -346,6 +358,7 @@ impl Launch {
             reads: vec![],
             writes: vec![],
             workgroups,
+            copies_to: None,
         }
     }
     /// Sets the tables.
@@ -373,10 +386,10 @@ impl Launch {
         self.consts.push((name, value));
         self
     }
-    /// Makes it write the blocks from `first` on of a channels-last tensor of `pitch` blocks a pixel, instead of one of its
-    /// output's own blocks. False if its kernel cannot: then its params lack `y_pitch` and `y_first`.
-    pub fn write_into(&mut self, pitch: u32, first: u32) -> bool {
-        for (name, value) in [("y_pitch", pitch), ("y_first", first)] {
+    /// Makes it write into a slot instead of a tensor of its output's own. False if its kernel cannot: then its params lack
+    /// `y_pitch` and `y_first`.
+    pub fn write_into(&mut self, slot: Slot) -> bool {
+        for (name, value) in [("y_pitch", slot.pitch), ("y_first", slot.first)] {
             let Some(field) = self.params.get_mut(name) else { return false };
             *field = Scalar::U32(value);
         }

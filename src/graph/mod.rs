@@ -207,7 +207,6 @@ impl fmt::Display for Graph {
 impl Node {
     /// How many of the inputs are the operator's own; those of the epilogue follow.
     pub fn own_inputs(&self) -> usize {
-        let e = &self.epilogue;
-        self.inputs.len() - usize::from(e.residual.is_some()) - usize::from(e.slope.is_some())
+        self.inputs.len() - self.epilogue.inputs()
     }
 }

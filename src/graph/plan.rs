@@ -10,9 +10,9 @@ use super::tuning::Tuning;
 use super::{Graph, Node, ValueId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{Arg, Launch};
+use crate::gpu::kernel::{Arg, Launch, Slot};
 use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
-use crate::ops::{self, Alternative, Site, Slot, relayout};
+use crate::ops::{self, Alternative, Site, relayout};
 use crate::shape::{DType, Desc, Layout, Precision};
 
 /// Places in memory start at multiples of this.
@@ -339,10 +339,10 @@ impl Planner<'_> {
             self.settle(*id, form, place);
             outputs.push(place);
         }
-        let mut in_place = |s: &&Slot| self.write_in_place(node.inputs[s.input], inputs[s.input], outputs[0], s);
-        let needless: HashSet<_> = way.slots.iter().filter(&mut in_place).map(|s| s.launch).collect();
-        let mut position = 0..;
-        way.run.retain(|_| !needless.contains(&position.next().expect("it has no end")));
+        way.run.retain(|launch| match (launch.copies_to, &launch.reads[..]) {
+            (Some(slot), &[Arg::Input(k)]) => !self.write_in_place(node.inputs[k], inputs[k], outputs[0], slot),
+            _ => true,
+        });
         let resolve = |args: &[Arg], tables: &[PlaceId]| -> Vec<PlaceId> {
             let one = |a: &Arg| match *a {
                 Arg::Input(k) => inputs[k].expect("it is read"),
@@ -376,11 +376,11 @@ impl Planner<'_> {
     }
 
     /// Lets the kernel that makes a value at `from` write it into a slot of `to`, if nothing else reads the value there.
-    fn write_in_place(&mut self, id: ValueId, from: Option<PlaceId>, to: PlaceId, slot: &Slot) -> bool {
+    fn write_in_place(&mut self, id: ValueId, from: Option<PlaceId>, to: PlaceId, slot: Slot) -> bool {
         let Some(&maker) = self.makers.get(&id) else { return false };
         let step = &mut self.run[maker];
         let Some(written) = step.writes.iter_mut().find(|place| Some(**place) == from) else { return false };
-        let can = self.uses[id.0] == 1 && step.launch.write_into(slot.pitch, slot.first);
+        let can = self.uses[id.0] == 1 && step.launch.write_into(slot);
         if can {
             *written = to;
         }

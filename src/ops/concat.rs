@@ -1,9 +1,9 @@
 //! `concat`: tensors one after the other along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Alternative, Op, Site, Slot};
+use super::{Alternative, Op, Site};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::Arg;
+use crate::gpu::kernel::{Arg, Slot};
 use crate::reference;
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
@@ -49,10 +49,10 @@ impl Op for Concat {
             let mut way = Alternative::in_layout(site, layout, vec![]);
             for (input, part) in site.inputs.iter().enumerate() {
                 let piece = Piece { whole, part, axis: self.axis, first };
-                if let Some(copy) = copies(piece, layout, Arg::Input(input), Arg::Output(0), true) {
+                if let Some(mut copy) = copies(piece, layout, Arg::Input(input), Arg::Output(0), true) {
                     if layout == Layout::ChannelsLast && self.axis == 1 {
                         let [pitch, first] = [whole.shape[1].div_ceil(4), first / 4].map(|blocks| blocks as u32);
-                        way.slots.push(Slot { launch: way.run.len(), input, pitch, first });
+                        copy.copies_to = Some(Slot { pitch, first });
                     }
                     way.run.push(copy);
                 }

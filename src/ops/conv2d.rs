@@ -247,8 +247,7 @@ impl Op for Conv2d {
         let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
         let direct = self.direct(site, &s);
         let (products, tiled) = (self.products(site, &s), self.tiled(site, &s));
-        // On hardware workgroup memory wins, unless there are many pixels of fewer channels than a tile has.
-        let tiles_first = !site.caps.software && (s.oc / self.groups > 8 || s.n * s.oh * s.ow <= 4);
+        let tiles_first = super::tiled::come_first(site.caps, s.n * s.oh * s.ow, s.oc / self.groups);
         let mut ways = if tiles_first { [tiled, products] } else { [products, tiled] }.concat();
         let at = if self.winograd_pays(site, &s) { 0 } else { ways.len() };
         ways.splice(at..at, self.winograd(site, &s));

@@ -24,6 +24,11 @@ impl Epilogue {
     /// Nothing.
     pub const NONE: Epilogue = Epilogue { residual: None, slope: None, activation: Activation::Identity };
 
+    /// How many of its node's inputs are its own.
+    pub fn inputs(&self) -> usize {
+        usize::from(self.residual.is_some()) + usize::from(self.slope.is_some())
+    }
+
     /// Whether there is nothing to do.
     pub fn is_none(&self) -> bool {
         *self == Epilogue::NONE

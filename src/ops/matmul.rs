@@ -2,18 +2,21 @@
 
 use super::rows8::Rows8;
 use super::strided::Walk;
+use super::tiled::{self, Choice, Product};
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, ROWS8, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, Params, ROWS8, TILED, kernel, params};
 use crate::reference::{self, TINY, gamma};
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
 
 static NAIVE: Kernel = kernel!("matmul", INDEX, MATMUL);
-static TILED: Kernel = kernel!("matmul_tiled", INDEX, MATMUL, MATMUL4);
+static REGISTER: Kernel = kernel!("matmul_register", INDEX, MATMUL, MATMUL4);
 static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", INDEX, MATMUL, MATMUL4, ROWS8);
+static TILES: Kernel = kernel!("matmul_tiled", INDEX, MATMUL, MATMUL4, TILED);
+static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", INDEX);
 
-pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &TILED, &SUBGROUP8];
+pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.matmul.html>: `[.., m, k]` by `[.., k, n]`, leading axes broadcast.
 /// An input of one axis is a row on the left, a column on the right, and its axis is left out of the result.
@@ -76,6 +79,35 @@ impl Sizes {
         }
         self
     }
+
+    /// Every tile in workgroup memory, best first.
+    fn tiled(&self, site: &Site<'_>, params: &Params) -> Vec<Alternative> {
+        let (matrices, rows) = (numel(&self.batch), self.m);
+        let product = Product { matrices, rows, blocks: self.n.div_ceil(4), steps: self.k.div_ceil(4) };
+        let count = matrices * rows * self.n;
+        let way = |c: &Choice| {
+            let launch = bound(self.by_vec4s(c.launch(&TILES, &product, params.clone())));
+            if c.splits == 1 {
+                return Alternative::row_major(site, vec![launch.writes([Arg::Output(0)])]);
+            }
+            let sum = Launch::flat(&SPLIT_SUM, count, params!(count, splits: c.splits))
+                .reads([Arg::Scratch(0)])
+                .writes([Arg::Output(0)]);
+            let run = vec![launch.writes([Arg::Scratch(0)]), sum];
+            Alternative { scratch: vec![c.splits * count * 4], ..Alternative::row_major(site, run) }
+        };
+        product.choices(site.caps).iter().map(way).collect()
+    }
+
+    /// A launch of a kernel over `shaders/common/matmul4.wgsl`.
+    fn by_vec4s(&self, launch: Launch) -> Launch {
+        launch.set("K4", u8::from(self.k.is_multiple_of(4))).set("N4", u8::from(self.n.is_multiple_of(4)))
+    }
+}
+
+/// A launch that reads both matrices.
+fn bound(launch: Launch) -> Launch {
+    launch.reads([Arg::Input(0), Arg::Input(1)])
 }
 
 impl Op for MatMul {
@@ -109,18 +141,61 @@ impl Op for MatMul {
             ["d0", "d1", "d2", "d3"],
             &[["a0", "a1", "a2", "a3"], ["b0", "b1", "b2", "b3"]],
         )?;
-        let whole = |l: Launch| l.set("K4", u8::from(k.is_multiple_of(4))).set("N4", u8::from(n.is_multiple_of(4)));
-        let tiled = whole(Launch::flat(&TILED, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()));
+        let subgroup = Rows8::new(site.caps, [m, k.div_ceil(4), n.div_ceil(4)])
+            .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())));
+        let register = s.by_vec4s(Launch::flat(&REGISTER, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()));
         let naive = Launch::flat(&NAIVE, batch * m * n, params.clone());
-        let way = |l: Launch| {
-            let launch = l.reads([Arg::Input(0), Arg::Input(1)]).writes([Arg::Output(0)]);
-            Alternative::row_major(site, vec![launch])
-        };
-        let tile = Rows8::new(site.caps, [m, k.div_ceil(4), n.div_ceil(4)]);
-        let subgroup = tile.map(|tile| whole(tile.launch(&SUBGROUP8, batch, params)));
-        Ok(subgroup.into_iter().chain([tiled, naive]).map(way).collect())
+        let one = |l: Launch| Alternative::row_major(site, vec![bound(l).writes([Arg::Output(0)])]);
+        let tiles = s.tiled(site, &params);
+        let others = subgroup.into_iter().chain([register]).map(one).collect();
+        let ways = if tiled::come_first(site.caps, m, n) { [tiles, others] } else { [others, tiles] };
+        Ok([ways.concat(), vec![one(naive)]].concat())
     }
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         2 * (outputs[0].numel() * inputs[0].shape.last().copied().unwrap_or(1)) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::caps::Caps;
+    use crate::ops::Epilogue;
+    use crate::shape::{Layout, Precision};
+
+    /// The kernels of every way, in order.
+    fn ways(caps: &Caps, a: &[usize], b: &[usize]) -> Vec<String> {
+        let inputs = [Desc::f32(a), Desc::f32(b)];
+        let site = Site {
+            inputs: &inputs,
+            outputs: &MatMul.outputs(&inputs).unwrap(),
+            layouts: &[Layout::RowMajor; 2],
+            constant: &[false; 2],
+            epilogue: &Epilogue::NONE,
+            precision: Precision::F32,
+            caps,
+        };
+        MatMul.launches(&site).unwrap().iter().map(Alternative::kernels).collect()
+    }
+
+    #[test]
+    fn hardware_takes_tiles_by_shape() {
+        let caps = Caps { compute_units: 128, subgroup_size: Some(32), ..Caps::webgpu_default() };
+        let first = |a: &[usize], b: &[usize]| ways(&caps, a, b).remove(0);
+        assert_eq!(first(&[4096, 1024], &[1024, 4096]), "matmul_tiled(16,16,8,2)");
+        assert_eq!(first(&[12, 50, 64], &[12, 64, 50]), "matmul_tiled(8,8,4,1)");
+        assert_eq!(first(&[5, 4096], &[4096, 4096]), "matmul_tiled(8,16,4,2) + matmul_split_sum");
+        assert_eq!(first(&[4099], &[4099]), "matmul_tiled(8,8,4,1) + matmul_split_sum");
+        assert_eq!(first(&[10_000, 64], &[64, 3]), "matmul_register");
+    }
+
+    #[test]
+    fn software_takes_registers() {
+        let caps = Caps { subgroup_size: Some(8), software: true, ..Caps::webgpu_default() };
+        let all = ways(&caps, &[64, 64], &[64, 64]);
+        assert_eq!(all[..2], ["matmul_subgroup8", "matmul_register"]);
+        assert!(all[2].starts_with("matmul_tiled") && all.last().unwrap() == "matmul");
+        let caps = Caps { subgroup_size: None, ..caps };
+        assert_eq!(ways(&caps, &[64, 64], &[64, 64])[0], "matmul_register");
     }
 }

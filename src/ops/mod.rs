@@ -123,8 +123,7 @@ impl Site<'_> {
     }
     /// How many of the inputs are the operator's own.
     fn own_inputs(&self) -> usize {
-        let Epilogue { residual, slope, .. } = self.epilogue;
-        self.inputs.len() - usize::from(residual.is_some()) - usize::from(slope.is_some())
+        self.inputs.len() - self.epilogue.inputs()
     }
     /// The bias of an operator of image, weight and perhaps bias.
     fn bias(&self) -> Option<Arg> {
@@ -161,22 +160,6 @@ pub struct Alternative {
     pub algorithm: Algorithm,
     /// How the floats of its channels-last tensors, and of what its `Stored` launches prepare, are stored.
     pub precision: Precision,
-    /// Launches of `run` that only put an input in its place in the output.
-    pub slots: Vec<Slot>,
-}
-
-/// A launch that copies an input to the blocks of channels of the output from `first` on. Where the kernel that makes the
-/// input can write there itself ([`Launch::write_into`]), the copy is not needed.
-#[derive(Clone, Copy, Debug)]
-pub struct Slot {
-    /// The launch's position in `run`.
-    pub launch: usize,
-    /// The input.
-    pub input: usize,
-    /// Blocks of four channels a pixel of the output has.
-    pub pitch: u32,
-    /// The input's first among them.
-    pub first: u32,
 }
 
 impl Alternative {
@@ -195,7 +178,6 @@ impl Alternative {
             run,
             algorithm: Algorithm::Direct,
             precision: Precision::F32,
-            slots: vec![],
         }
     }
     /// An alternative in each layout, every tensor in the same one; first that which input 0 has now.

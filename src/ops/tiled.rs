@@ -24,6 +24,12 @@ struct Tile {
     speed: f64,
 }
 
+/// Whether tiles come before the kernels without workgroup memory: on hardware it wins, unless there are many rows of fewer
+/// columns than a tile has.
+pub(super) fn come_first(caps: &Caps, rows: usize, columns: usize) -> bool {
+    !caps.software && (columns > 8 || rows <= 4)
+}
+
 /// Every shape, as rows x columns.
 const TILES: [Tile; 5] = [
     Tile { lanes: [16, 16], own: [8, 2], speed: 1.0 }, // 128 x 128
@@ -141,7 +147,6 @@ impl Choice {
             .set_const("COLUMN_LANES", column_lanes)
             .set_const("ROWS", own_rows)
             .set_const("BLOCKS", own_blocks)
-            .set("SPLIT", u8::from(self.splits > 1))
     }
 
     /// The launches of a node, given the first without its epilogue, and the bytes of its scratch. Split, the parts are

@@ -27,6 +27,7 @@ mod prelu;
 mod reduce;
 mod resize;
 mod roofline;
+mod same_bits;
 mod select;
 mod softmax;
 mod top_k;

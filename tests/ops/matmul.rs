@@ -2,7 +2,7 @@ use convgpu::ops::conv2d::Conv2d;
 use convgpu::ops::matmul::MatMul;
 use convgpu::{Desc, Op, Tensor};
 
-use crate::support::{Rng, check, check_golden, golden};
+use crate::support::{Rng, check, check_golden, device, golden, kernels};
 
 const SHAPES: &[(&[usize], &[usize])] = &[
     (&[5, 7], &[7, 3]),
@@ -18,6 +18,13 @@ const SHAPES: &[(&[usize], &[usize])] = &[
     (&[6], &[6]),
     (&[6], &[6, 5]),
     (&[4, 6], &[6]),
+    (&[139, 22], &[22, 147]),
+    (&[70, 1], &[1, 50]),
+    // Split along k.
+    (&[3, 4099], &[4099, 10]),
+    (&[1030], &[1030]),
+    (&[70, 2001], &[2001, 70]),
+    (&[2, 1, 37, 500], &[3, 500, 35]),
     (&[2, 3, 5, 7], &[7, 4]),
     (&[2, 3, 5, 7], &[2, 3, 7, 10]),
     (&[3, 1, 5, 8], &[4, 8, 12]),
@@ -36,6 +43,21 @@ fn integers_are_exact() {
     let mut rng = Rng(1);
     for (a, b) in SHAPES {
         check(MatMul, &[rng.integers(a), rng.integers(b)], true);
+    }
+}
+
+/// Of the shapes above some run through every kernel: through every tile, with splits and without.
+#[test]
+fn every_kernel_is_among_the_cases() {
+    let run: Vec<String> = SHAPES.iter().flat_map(|(a, b)| kernels(MatMul, &[a, b])).collect();
+    let subgroups = device().adapter().is_some_and(|a| a.caps.software && a.caps.subgroup_size == Some(8));
+    let names = convgpu::ops::kernels().into_iter().map(|k| k.name).filter(|name| name.starts_with("matmul"));
+    for name in names.filter(|name| subgroups || !name.contains("subgroup8")) {
+        assert!(run.iter().any(|way| way.contains(name)), "{name} is not among {run:?}");
+    }
+    for tile in ["16,16,8,2", "8,8,8,2", "16,8,8,1", "8,16,4,2", "8,8,4,1"] {
+        let (whole, split) = (format!("matmul_tiled({tile})"), format!("matmul_tiled({tile}) + matmul_split_sum"));
+        assert!(run.contains(&whole) && run.contains(&split), "{tile} is not among {run:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use convgpu::ops::Algorithm;
 use convgpu::ops::conv2d::Conv2d;
 use convgpu::session::{CompileOptions, Compiled};
 use convgpu::verify::{Checked, Way, alternatives, check_node, compare, isolate};
-use convgpu::{Device, Op, Precision, Tensor};
+use convgpu::{Desc, Device, Op, Precision, Tensor};
 
 /// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
 pub fn device() -> &'static Device {
@@ -91,6 +91,18 @@ fn ways(graph: &Graph, node: &Node) -> Vec<Way> {
         plan.nodes[0].chosen.precision == way.precision
     };
     precisions().into_iter().flat_map(of).filter(stores_it).collect()
+}
+
+/// The kernels of every way to compute an operator of f32 inputs of these shapes.
+#[allow(dead_code)]
+pub fn kernels(op: impl Op + 'static, shapes: &[&[usize]]) -> Vec<String> {
+    let mut graph = Graph::new();
+    let input = |(k, s): (usize, &&[usize])| graph.input(k.to_string(), Desc::f32(s.to_vec())).unwrap();
+    let ids: Vec<_> = shapes.iter().enumerate().map(input).collect();
+    graph.add("node", op, &ids).unwrap();
+    let caps = &device().adapter().expect("the tests have an adapter").caps;
+    let way = |way: Way| Plan::new(&graph, caps, &way.plan(&graph)).unwrap().nodes[0].kernels.clone();
+    ways(&graph, &graph.nodes()[0]).into_iter().map(way).collect()
 }
 
 /// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory

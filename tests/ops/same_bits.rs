@@ -1,0 +1,60 @@
+//! The same inputs give the same bits in every run and every session: no sum depends on which workgroup is done first.
+
+use convgpu::graph::Graph;
+use convgpu::graph::plan::PlanOptions;
+use convgpu::ops::conv2d::Conv2d;
+use convgpu::ops::matmul::MatMul;
+use convgpu::verify::alternatives;
+use convgpu::{CompileOptions, Compiled, Op, Precision, Tensor};
+
+use crate::support::{Rng, device};
+
+/// A product computed in one way: its kernels, and the bits of three runs in each of two sessions. The second has its
+/// tensors at other places, prefilled with NaNs.
+fn runs(graph: &Graph, inputs: &[(&str, &Tensor)], alternative: usize) -> (String, Vec<Vec<u32>>) {
+    let session = |guarded| {
+        let plan = PlanOptions { alternative: Some(alternative), guarded, ..PlanOptions::default() };
+        let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
+        Compiled::new(device(), graph.clone(), &options).unwrap()
+    };
+    let run = |session: &Compiled| {
+        let outputs = session.run(inputs).unwrap();
+        outputs.first().as_f32().unwrap().iter().map(|v| v.to_bits()).collect()
+    };
+    let sessions = [false, true].map(session);
+    let kernels = sessions[0].plan().expect("a GPU adapter").nodes[0].kernels.clone();
+    (kernels, sessions.iter().flat_map(|session| (0..3).map(|_| run(session))).collect())
+}
+
+/// Every way to compute `a` by `b` gives the same bits every time, `split` with a split inner dimension among them; and
+/// the bits tell orders of addition apart, since ways differ in them.
+fn check(op: impl Op + 'static, a: &[usize], b: &[usize], split: &str) {
+    let mut rng = Rng(11);
+    let (a, b) = (rng.tensor(a), rng.tensor(b));
+    let mut graph = Graph::new();
+    let ids = [graph.input("a", a.desc()).unwrap(), graph.input("b", b.desc()).unwrap()];
+    let y = graph.apply("product", op, &ids).unwrap();
+    graph.output("y", y);
+    let count = alternatives(device(), &graph, &graph.nodes()[0], Precision::F32).unwrap();
+    let ways: Vec<_> = (0..count).map(|k| runs(&graph, &[("a", &a), ("b", &b)], k)).collect();
+    for (kernels, bits) in &ways {
+        assert!(bits.iter().all(|run| *run == bits[0]), "{kernels}: runs differ");
+    }
+    let (_, of_split) = ways.iter().find(|(kernels, _)| kernels.contains(split)).expect(split);
+    assert!(ways.iter().any(|(_, bits)| bits[0] != of_split[0]), "any order gives these bits");
+}
+
+#[test]
+fn a_split_convolution() {
+    check(Conv2d::default(), &[1, 260, 7, 6], &[19, 260, 3, 3], "conv2d_tiled(8,8,4,1) + split_k_sum");
+}
+
+#[test]
+fn a_split_linear_layer() {
+    check(Conv2d::default(), &[5, 4096, 1, 1], &[40, 4096, 1, 1], "gemm_tiled(8,8,4,1) + split_k_sum");
+}
+
+#[test]
+fn a_split_product() {
+    check(MatMul, &[2, 5, 4099], &[2, 4099, 43], "matmul_tiled(8,8,4,1) + matmul_split_sum");
+}
