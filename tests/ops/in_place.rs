@@ -119,8 +119,9 @@ fn what_has_other_readers_is_copied() {
     let mut graph = Graph::new();
     let x = rng.integers(&[1, 4, 5, 5]);
     let id = graph.input("x", x.desc()).unwrap();
-    let w = graph.constant("w", rng.integers(&[4, 4, 1, 1])).unwrap();
-    let conv = |graph: &mut Graph, x: ValueId| graph.apply("conv", Conv2d::default(), &[x, w]).unwrap();
+    let w = graph.constant("w", rng.integers(&[4, 4, 3, 3])).unwrap();
+    let same = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let conv = |graph: &mut Graph, x: ValueId| graph.apply("conv", same.clone(), &[x, w]).unwrap();
     let once = conv(&mut graph, id);
     let twice = conv(&mut graph, once);
     let thrice = conv(&mut graph, twice);
