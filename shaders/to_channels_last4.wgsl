@@ -24,8 +24,8 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let c4 = (p.c + 3u) / 4u;
     let hw4 = p.hw / 4u;
     let i = flat_id(gid, groups);
-    let q = i % hw4;
     let rest = i / hw4;
+    let q = i - rest * hw4;
     let n = rest / c4;
     let cb = rest - n * c4;
     if n >= p.n { return; }
