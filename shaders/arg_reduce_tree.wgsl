@@ -1,4 +1,5 @@
-// arg_reduce.wgsl for long axes, n >= 256. One workgroup: one output; an invocation loops over every 256th value, then a tree.
+// arg_reduce.wgsl for long axes, n >= 256. One workgroup: one output; an invocation loops over every 256th value,
+// four in a turn; then a tree.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
@@ -10,6 +11,13 @@ struct Best { value: f32, at: u32 }
 
 var<workgroup> tree: array<Best, 256>;
 
+// The better of what was found and value k of the set that begins at `first`.
+fn better(best: Best, first: u32, k: u32) -> Best {
+    let v = x[first + k * p.inner];
+    if beats(v, k, best.value, best.at) { return Best(v, k); }
+    return best;
+}
+
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -20,10 +28,11 @@ fn main(
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     var best = Best(x[first + t * p.inner], t);
-    for (var k = t + 256u; k < p.n; k += 256u) {
-        let v = x[first + k * p.inner];
-        if beats(v, k, best.value, best.at) { best = Best(v, k); }
+    var k = t + 256u;
+    for (; k + 768u < p.n; k += 1024u) {
+        best = better(better(better(better(best, first, k), first, k + 256u), first, k + 512u), first, k + 768u);
     }
+    for (; k < p.n; k += 256u) { best = better(best, first, k); }
     tree[t] = best;
     for (var half = 128u; half > 0u; half /= 2u) {
         workgroupBarrier();

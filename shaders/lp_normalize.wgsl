@@ -1,6 +1,6 @@
 // y[o, k, i] = x[o, k, i] / norm of x[o, .., i], or 0 where the norm is 0; P 1: sum of |x|, 2: root of the sum of squares.
 //   x, y: row-major, seen as [outer, n, inner]
-// One workgroup: one norm; an invocation loops over every 64th value, then a tree.
+// One workgroup: one norm; an invocation loops over every 64th value, four in a turn; then a tree.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
@@ -12,6 +12,16 @@ override P: u32 = 2u;
 
 var<workgroup> tree: array<f32, 64>;
 
+fn term(i: u32) -> f32 {
+    return select(x[i] * x[i], abs(x[i]), P == 1u);
+}
+
+fn share(i: u32, total: f32, norm: f32) {
+    var v = 0.0;
+    if total > 0.0 { v = x[i] / norm; }
+    y[i] = v;
+}
+
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -21,10 +31,15 @@ fn main(
     let i = group_id(group, groups);
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
-    let own = first + t * p.inner;
-    let end = first + p.n * p.inner;
     var sum = 0.0;
-    for (var k = own; k < end; k += 64u * p.inner) { sum += select(x[k] * x[k], abs(x[k]), P == 1u); }
+    var k = t;
+    for (; k + 192u < p.n; k += 256u) {
+        sum += term(first + k * p.inner);
+        sum += term(first + (k + 64u) * p.inner);
+        sum += term(first + (k + 128u) * p.inner);
+        sum += term(first + (k + 192u) * p.inner);
+    }
+    for (; k < p.n; k += 64u) { sum += term(first + k * p.inner); }
     tree[t] = sum;
     for (var half = 32u; half > 0u; half /= 2u) {
         workgroupBarrier();
@@ -33,9 +48,12 @@ fn main(
     workgroupBarrier();
     let total = tree[0];
     let norm = select(sqrt(total), total, P == 1u);
-    for (var k = own; k < end; k += 64u * p.inner) {
-        var v = 0.0;
-        if total > 0.0 { v = x[k] / norm; }
-        y[k] = v;
+    k = t;
+    for (; k + 192u < p.n; k += 256u) {
+        share(first + k * p.inner, total, norm);
+        share(first + (k + 64u) * p.inner, total, norm);
+        share(first + (k + 128u) * p.inner, total, norm);
+        share(first + (k + 192u) * p.inner, total, norm);
     }
+    for (; k < p.n; k += 64u) { share(first + k * p.inner, total, norm); }
 }

@@ -1,4 +1,5 @@
-// reduce.wgsl for long reductions. One workgroup: one output; an invocation loops over every 256th value, then a tree.
+// reduce.wgsl for long reductions. One workgroup: one output; an invocation loops over every 256th value, in order,
+// four in a turn; then a tree.
 
 struct Params {
     outputs: u32, count: u32,
@@ -16,7 +17,14 @@ var<workgroup> tree: array<u32, 256>;
 fn fold(kind: u32, o: u32, t: u32, shift: f32) -> u32 {
     let origin = first(o);
     var a = start(kind);
-    for (var r = t; r < p.count; r += 256u) { a = join(kind, a, map(kind, x[origin + offset(r)], shift)); }
+    var r = t;
+    for (; r + 768u < p.count; r += 1024u) {
+        a = join(kind, a, map(kind, x[origin + offset(r)], shift));
+        a = join(kind, a, map(kind, x[origin + offset(r + 256u)], shift));
+        a = join(kind, a, map(kind, x[origin + offset(r + 512u)], shift));
+        a = join(kind, a, map(kind, x[origin + offset(r + 768u)], shift));
+    }
+    for (; r < p.count; r += 256u) { a = join(kind, a, map(kind, x[origin + offset(r)], shift)); }
     workgroupBarrier();
     tree[t] = a;
     for (var half = 128u; half > 0u; half /= 2u) {

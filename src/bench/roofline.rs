@@ -5,7 +5,7 @@ use super::case::Case;
 use super::race::{Contestant, Effort, race};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, Launch, params};
+use crate::gpu::kernel::{Arg, Launch, nested, params};
 use crate::gpu::roofline;
 use crate::ops::{Alternative, Op, Site};
 use crate::reference::gamma;
@@ -54,7 +54,10 @@ impl Op for FmaChain {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let count4 = site.inputs[0].numel() / 4;
         let params = params!(count4, rounds: self.rounds, a: 1.0f32, b: 1.0f32);
-        let launch = Launch::flat(&roofline::FMA, count4, params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        let launch = Launch::flat(&roofline::FMA, count4, params)
+            .turns(nested(&[self.rounds]))
+            .reads([Arg::Input(0)])
+            .writes([Arg::Output(0)]);
         Ok(vec![Alternative::row_major(site, vec![launch])])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -50,6 +50,9 @@ struct Inner {
     pipelines: PipelineCache,
 }
 
+/// Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`, which llvmpipe counts down over all loops of an invocation.
+const LLVMPIPE_TURNS: u64 = 65_535;
+
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
 }
@@ -58,6 +61,7 @@ fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, features: wgpu::Feat
     let info = adapter.get_info();
     let software = info.device_type == wgpu::DeviceType::Cpu;
     let fixed = info.subgroup_min_size == info.subgroup_max_size;
+    let llvmpipe = info.name.contains("llvmpipe") || info.driver == "llvmpipe";
     AdapterInfo {
         kind: match info.device_type {
             wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
@@ -82,6 +86,7 @@ fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, features: wgpu::Feat
                 wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Other => 16,
                 wgpu::DeviceType::Cpu => 4,
             },
+            max_turns: llvmpipe.then_some(LLVMPIPE_TURNS),
             software,
         },
     }

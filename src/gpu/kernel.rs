@@ -299,6 +299,9 @@ pub struct Launch {
     pub writes: Vec<Arg>,
     /// The grid, in workgroups.
     pub workgroups: [u32; 3],
+    /// The most turns that those loops of one of its invocations take together which a shape lengthens ([`nested`]); all
+    /// others take [`SHORT_TURNS`] at most.
+    pub turns: u64,
     /// If all it does is copy what it reads there: where the kernel that made that can write there itself
     /// ([`Launch::write_into`]), the launch is not needed.
     pub copies_to: Option<Slot>,
@@ -311,6 +314,18 @@ pub struct Slot {
     pub pitch: u32,
     /// The first of them.
     pub first: u32,
+}
+
+/// The most turns that the loops of an invocation take together which no shape lengthens: trees, stores, words of a stream.
+pub const SHORT_TURNS: u64 = 1024;
+
+/// The turns that loops inside each other take together, given those of each, the outermost first. Each time that a loop
+/// is come to, one turn more finds its end, and on a machine of masked lanes goes once through every loop inside.
+pub fn nested(loops: &[usize]) -> u64 {
+    let around = |inside: u64, (deep, &n): (u64, &usize)| {
+        (n as u64).saturating_mul(inside.saturating_add(1)).saturating_add(deep)
+    };
+    (1..).zip(loops.iter().rev()).fold(0, around)
 }
 
 /// Invocations of a workgroup of the kernels whose grid is [`flat_grid`].
@@ -358,6 +373,7 @@ impl Launch {
             reads: vec![],
             writes: vec![],
             workgroups,
+            turns: 0,
             copies_to: None,
         }
     }
@@ -374,6 +390,11 @@ impl Launch {
     /// Sets the read-write bindings.
     pub fn writes(mut self, args: impl Into<Vec<Arg>>) -> Launch {
         self.writes = args.into();
+        self
+    }
+    /// Sets the most turns that the loops of an invocation take together which a shape lengthens: the sum of [`nested`].
+    pub fn turns(mut self, turns: u64) -> Launch {
+        self.turns = turns;
         self
     }
     /// Sets an override constant.
@@ -402,6 +423,10 @@ impl Launch {
             [] => self.kernel.name.to_owned(),
             _ => format!("{}({})", self.kernel.name, values.join(",")),
         }
+    }
+    /// All turns that the loops of an invocation may take together.
+    pub fn all_turns(&self) -> u64 {
+        self.turns.saturating_add(SHORT_TURNS)
     }
     /// Refuses what no device takes: a parameter of more than 32 bits, a grid that is too large.
     pub(crate) fn check(&self) -> Result<()> {
@@ -433,5 +458,20 @@ impl fmt::Display for Launch {
             Precision::F32 => Ok(()),
             Precision::F16 => f.write_str(" f16"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nested;
+
+    /// What lavapipe was seen to count: of a loop over channels around 1x1, 1x2, 2x1 and 3x3 taps.
+    #[test]
+    fn the_ends_of_loops_are_turns_too() {
+        assert_eq!(nested(&[10]), 11);
+        for (window, turns) in [([1, 1], 6), ([1, 2], 7), ([2, 1], 9), ([3, 3], 18)] {
+            assert_eq!(nested(&[1000, window[0], window[1]]), 1000 * turns + 3);
+        }
+        assert_eq!(nested(&[usize::MAX, usize::MAX]), u64::MAX);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_BIN, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_BIN, kernel, nested, params};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
@@ -58,7 +58,9 @@ impl AdaptivePool2d {
         let (planes, ih, iw, [oh, ow]) = (x[0] * x[1], x[2], x[3], self.output);
         let params = params!(planes, ih, iw, oh, ow, empty: self.empty());
         match tree {
-            true => Launch::flat(&TREE, planes * oh * ow * 64, params),
+            true => {
+                Launch::flat(&TREE, planes * oh * ow * 64, params).turns(nested(&[self.largest_taps(x).div_ceil(64)]))
+            }
             false => Launch::flat(&FLAT, planes * oh * ow, params),
         }
     }
@@ -67,7 +69,8 @@ impl AdaptivePool2d {
         let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.output);
         let params = params!(n, c, ih, iw, oh, ow, empty: self.empty());
         match tree {
-            true => Launch::flat(&TREE_C4, n * oh * ow * c.div_ceil(32) * 64, params),
+            true => Launch::flat(&TREE_C4, n * oh * ow * c.div_ceil(32) * 64, params)
+                .turns(nested(&[self.largest_taps(x).div_ceil(8)])),
             false => Launch::flat(&FLAT_C4, n * oh * ow * c.div_ceil(4), params),
         }
     }

@@ -9,7 +9,8 @@ use super::rows8::Rows8;
 use super::{Algorithm, Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, ROWS8, kernel, params,
+    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, ROWS8, kernel, nested,
+    params,
 };
 pub use crate::reference::conv2d::Window;
 use crate::reference::{self, gamma};
@@ -113,6 +114,7 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
         let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
+            .turns(nested(&[ic / self.groups, kh, kw]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
         let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
@@ -130,21 +132,22 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
-        let pixels = n * oh * ow;
+        let (pixels, turns) = (n * oh * ow, nested(&[kh, kw, icg4]));
         let mut launches = vec![];
         if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, self.groups) {
-            launches.push(tile.launch(&SUBGROUP8, 1, params.clone()));
+            launches.push(tile.launch(&SUBGROUP8, 1, params.clone()).turns(turns));
         }
         // Another kernel to compile, which pays where it has two blocks of columns a lane.
         if self.is_product(site)
             && let Some(tile) = Rows8::new(site.caps, [pixels, ic4, oc4])
         {
             let at = if tile.is_pair() { 0 } else { launches.len() };
-            launches.insert(at, tile.launch(&BATCH_SUBGROUP8, 1, params!(batch: 1u32, rows: pixels, ic4, oc, oc4)));
+            let launch = tile.launch(&BATCH_SUBGROUP8, 1, params!(batch: 1u32, rows: pixels, ic4, oc, oc4));
+            launches.insert(at, launch.turns(nested(&[ic4])));
         }
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params).set("PAIR", u8::from(pair));
+        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params).turns(turns).set("PAIR", u8::from(pair));
         // Sharing a pixel between two blocks of channels saves as much as sharing it between windows (measured).
         let slide = self.slide(site, s);
         launches.extend(if pair { [Some(gemm), slide] } else { [slide, Some(gemm)] }.into_iter().flatten());
@@ -164,7 +167,8 @@ impl Conv2d {
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
-        Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).set("WIDE", u8::from(wide)))
+        let turns = nested(&[kh, icg4, step, kw.div_ceil(step)]);
+        Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).turns(turns).set("WIDE", u8::from(wide)))
     }
 
     /// After so many taps along an axis a window lies where that of the next output began; `taps` if never.

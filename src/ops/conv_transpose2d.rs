@@ -6,7 +6,8 @@ use super::window::MAX_EXTENT;
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, PHASES, ROWS8, kernel, params,
+    ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, FLAT_WORKGROUP, IMPLICIT8, INDEX, Kernel, Launch, PHASES, ROWS8, kernel,
+    nested, params,
 };
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
@@ -88,6 +89,7 @@ impl ConvTranspose2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
         let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
+            .turns(nested(&[kh, kw, ic / self.groups]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
         Alternative::row_major(site, vec![site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1))])
@@ -107,10 +109,20 @@ impl ConvTranspose2d {
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let (phases, pixels) = (sy * sx, n * oh.div_ceil(sy) * ow.div_ceil(sx));
         let subgroups = Rows8::implicit(site.caps, pixels, oc4, self.groups);
-        let subgroups = subgroups.map(|tile| tile.launch(&SUBGROUP8, phases, params.clone()));
+        // Loops run over every tap, and over the channels of those that one of the phases meets.
+        let met =
+            |axis: usize, taps: usize| taps.div_ceil(self.stride[axis] / gcd(self.stride[axis], self.dilation[axis]));
+        let turns = |phases: usize| {
+            let met = phases.saturating_mul(met(0, kh) * met(1, kw)).min(kh * kw);
+            nested(&[kh, kw, 0]) + (met * icg4) as u64
+        };
+        let subgroups = subgroups.map(|tile| tile.launch(&SUBGROUP8, phases, params.clone()).turns(turns(1)));
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-        let gemm = Launch::flat(&GEMM, phases * pixels.div_ceil(8) * columns, params).set("PAIR", u8::from(pair));
+        let of_phase = pixels.div_ceil(8) * columns;
+        let gemm = Launch::flat(&GEMM, phases * of_phase, params)
+            .turns(turns(FLAT_WORKGROUP.div_ceil(of_phase) + 1))
+            .set("PAIR", u8::from(pair));
         let (taps, blocks) = (kh * kw, icg4 * oc4);
         let way = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
@@ -124,6 +136,10 @@ impl ConvTranspose2d {
         };
         subgroups.into_iter().chain([gemm]).map(way).collect()
     }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl Op for ConvTranspose2d {

@@ -2,7 +2,7 @@
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, nested, params};
 use crate::reference::local_response_norm::Formula;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
@@ -92,7 +92,7 @@ impl Op for LocalResponseNorm {
         let scale = alpha / size as f32;
         let launch =
             Launch::flat(&LOCAL_RESPONSE_NORM, n * c * area, params!(n, c, area, size, before, scale, beta, k));
-        let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        let launch = launch.turns(nested(&[size.min(c)])).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Alternative::row_major(site, vec![launch])])
     }
 

@@ -5,7 +5,7 @@ use super::strided::Walk;
 use super::tiled::{self, Choice, Product};
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, Params, ROWS8, TILED, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, Params, ROWS8, TILED, kernel, nested, params};
 use crate::reference::{self, TINY, gamma};
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
@@ -141,10 +141,12 @@ impl Op for MatMul {
             ["d0", "d1", "d2", "d3"],
             &[["a0", "a1", "a2", "a3"], ["b0", "b1", "b2", "b3"]],
         )?;
+        let by_four = nested(&[k.div_ceil(4)]);
         let subgroup = Rows8::new(site.caps, [m, k.div_ceil(4), n.div_ceil(4)])
-            .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())));
-        let register = s.by_vec4s(Launch::flat(&REGISTER, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()));
-        let naive = Launch::flat(&NAIVE, batch * m * n, params.clone());
+            .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())).turns(by_four));
+        let register = Launch::flat(&REGISTER, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()).turns(by_four);
+        let register = s.by_vec4s(register);
+        let naive = Launch::flat(&NAIVE, batch * m * n, params.clone()).turns(nested(&[k]));
         let one = |l: Launch| Alternative::row_major(site, vec![bound(l).writes([Arg::Output(0)])]);
         let tiles = s.tiled(site, &params);
         let others = subgroup.into_iter().chain([register]).map(one).collect();

@@ -193,6 +193,10 @@ impl Alternative {
         let launches: Vec<_> = self.run.iter().map(ToString::to_string).collect();
         format!("{} {:?} -> {:?}", launches.join(" + "), self.inputs, self.outputs)
     }
+    /// The launch whose loops take the most turns.
+    fn longest(&self) -> Option<&Launch> {
+        self.prepare.iter().chain(&self.run).max_by_key(|launch| launch.turns)
+    }
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
         let names = self.run.iter().map(Launch::title).collect::<Vec<_>>().join(" + ");
@@ -203,13 +207,37 @@ impl Alternative {
     }
 }
 
-/// The ways of an operator: those of [`Op::launches`], in f16 each after its twin that stores f16.
+/// The ways of an operator: those of [`Op::launches`] whose loops are not too long for the device, in f16 each after its
+/// twin that stores f16.
+///
+/// # Errors
+/// Those of [`Op::launches`]; every way has a kernel whose loops are too long.
 pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Alternative>> {
-    let ways = op.launches(site)?;
+    let ways = short_enough(op, site, op.launches(site)?)?;
     Ok(match site.precision {
         Precision::F32 => ways,
         Precision::F16 => ways.into_iter().flat_map(|way| way.in_half(site).into_iter().chain([way])).collect(),
     })
+}
+
+/// The ways whose loops take no more turns than the device's may.
+fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Alternative>) -> Result<Vec<Alternative>> {
+    let turns = |way: &Alternative| way.longest().map_or(0, Launch::all_turns);
+    let (kept, left_out): (Vec<_>, Vec<_>) = ways.into_iter().partition(|way| site.caps.has_turns(turns(way)));
+    match left_out.iter().min_by_key(|way| turns(way)).and_then(Alternative::longest) {
+        Some(launch) if kept.is_empty() => {
+            let inputs: Vec<_> = site.inputs.iter().map(Desc::to_string).collect();
+            Err(Error::unsupported(format!(
+                "{} of {}: the loops of kernel {} may take {} turns, the device leaves them after {}",
+                op.name(),
+                inputs.join(", "),
+                launch.kernel.name,
+                launch.all_turns(),
+                site.caps.max_turns.unwrap_or_default()
+            )))
+        }
+        _ => Ok(kept),
+    }
 }
 
 /// What an operator gives on the reference. Where every output is empty nothing is computed: the loops of a reference
@@ -275,4 +303,55 @@ pub fn kernels() -> Vec<&'static Kernel> {
         crate::gpu::roofline::KERNELS,
     ]
     .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::conv2d::Conv2d;
+    use super::matmul::MatMul;
+    use super::top_k::TopK;
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// The kernels of the ways that a device with this limit of turns has, at this precision.
+    fn kernels(op: &dyn Op, shapes: &[&[usize]], limit: Option<u64>, precision: Precision) -> Result<Vec<String>> {
+        let inputs: Vec<_> = shapes.iter().map(|s| Desc::f32(s.to_vec())).collect();
+        let caps = Caps { max_turns: limit, ..Caps::webgpu_default() };
+        let site = Site {
+            inputs: &inputs,
+            outputs: &op.outputs(&inputs)?,
+            layouts: &vec![Layout::RowMajor; inputs.len()],
+            constant: &vec![false; inputs.len()],
+            epilogue: &Epilogue::NONE,
+            precision,
+            caps: &caps,
+        };
+        Ok(alternatives(op, &site)?.iter().map(Alternative::kernels).collect())
+    }
+
+    #[test]
+    fn ways_whose_loops_are_too_long_for_the_device_are_left_out() {
+        let shapes: [&[usize]; 2] = [&[1, 65_536], &[65_536, 1]];
+        let all = kernels(&MatMul, &shapes, None, Precision::F32).unwrap();
+        assert_eq!(all.last().unwrap(), "matmul");
+        let some = kernels(&MatMul, &shapes, Some(65_535), Precision::F32).unwrap();
+        assert_eq!(some, all[..all.len() - 1]);
+        let shapes: [&[usize]; 2] = [&[1, 300_000, 1, 1], &[8, 300_000, 1, 1]];
+        let gemm = |limit| {
+            let ways = kernels(&Conv2d::default(), &shapes, limit, Precision::F16).unwrap();
+            ["conv2d_gemm", "conv2d_gemm in f16"].map(|name| ways.iter().any(|w| w == name))
+        };
+        assert_eq!((gemm(None), gemm(Some(65_535))), ([true; 2], [false; 2]));
+    }
+
+    #[test]
+    fn where_every_loop_is_too_long_the_error_says_whose_and_how_long() {
+        let top = TopK { axis: 0, k: 1, smallest: false };
+        assert_eq!(kernels(&top, &[&[65_000]], None, Precision::F32).unwrap(), ["top_k"]);
+        let error = kernels(&top, &[&[65_000]], Some(65_535), Precision::F32).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let text =
+            "top_k of f32[65000]: the loops of kernel top_k may take 66025 turns, the device leaves them after 65535";
+        assert_eq!(error.to_string(), text);
+    }
 }

@@ -5,7 +5,7 @@
 //! on the shape alone.
 
 use super::{Alternative, Site};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MOMENTS, folded, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MOMENTS, folded, kernel, nested, params};
 use crate::reference::moments::Slices;
 use crate::shape::{Desc, Layout};
 
@@ -132,9 +132,11 @@ impl Normalization {
         };
         let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);
         let merge = Launch::grid(&MERGE, folded(slices.div_ceil(64 / team)), params);
+        let merge = merge.turns(nested(&[(members * all.number()).div_ceil(team)]));
         let merge = merge.set("SPREAD", spread as u32).set("TEAM", team as u32);
         vec![
-            first.reads([Arg::Input(0)]).writes(partials),
+            // Strips of up to four values each.
+            first.turns(nested(&[chunk.div_ceil(4 * lanes), 4])).reads([Arg::Input(0)]).writes(partials),
             merge.reads([partials[0], partials[1], Arg::Input(0)]).writes(to),
         ]
     }

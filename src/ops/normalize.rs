@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::normalization::{Normalization, Spread, layouts};
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, folded, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, folded, kernel, nested, params};
 use crate::reference::moments::{Scale, Slices, moments};
 use crate::reference::normalize::{self, Affine, lp_bounds, lp_norms};
 use crate::shape::{DType, Desc};
@@ -81,6 +81,7 @@ impl Op for LpNormalize {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let [outer, n, inner] = self.extents(&site.inputs[0].shape);
         let launch = Launch::grid(&LP_NORMALIZE, folded(outer * inner), params!(outer, n, inner))
+            .turns(2 * nested(&[n.div_ceil(256)]))
             .set("P", self.p as u32)
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);

@@ -7,7 +7,7 @@
 use super::adaptive_pool2d::{AdaptivePool2d, Kind};
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, nested, params};
 use crate::reference::conv2d::Window;
 use crate::reference::pool2d::{self as reference, Divisor};
 use crate::reference::{TINY, UNIT, gamma};
@@ -148,6 +148,12 @@ impl Pooling {
         [py, px] == [0, 0] && (0..2).all(|axis| last(axis) < self.input[2 + axis])
     }
 
+    /// Whether the one window is the whole image: then the global pooling's tree folds it.
+    fn is_global(&self) -> bool {
+        let Window { kernel, padding, dilation, .. } = self.window;
+        kernel[..] == self.input[2..] && padding == [0; 4] && dilation == [1, 1] && self.output == [1, 1]
+    }
+
     /// Without its kind. One invocation for 4 outputs of a row, or for a vec4 of 4 of a column. The taps that count in a
     /// mean are `divisor`, or if that is 0 those in the part of the padded image from the first to the second of each axis.
     fn launch(&self, layout: Layout, divisor: usize, [count_y, count_x]: [[usize; 2]; 2]) -> Launch {
@@ -164,8 +170,22 @@ impl Pooling {
         launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
+    /// The turns of the loops of an invocation whose terms are this power of values.
+    fn turns(&self, layout: Layout, power: u32) -> u64 {
+        let ([n, ..], [oh, _], [kh, kw]) = (self.input, self.output, self.window.kernel);
+        let rows = match layout {
+            Layout::RowMajor => 1,
+            Layout::ChannelsLast => (n * oh).min(4),
+        };
+        match power {
+            0 | 1 => nested(&[rows, kh, kw]),
+            _ => nested(&[rows, kh, kw, power as usize - 1]),
+        }
+    }
+
     fn max(&self, layout: Layout) -> Launch {
-        self.launch(layout, 1, [[0; 2]; 2]).set("MAX", 1u8).set("POWER", 0u8)
+        let launch = self.launch(layout, 1, [[0; 2]; 2]).turns(self.turns(layout, 0));
+        launch.set("MAX", 1u8).set("POWER", 0u8)
     }
 
     /// The mean for a power of 0, else the norm of that power.
@@ -178,7 +198,8 @@ impl Pooling {
             Divisor::Padded => (0, [[0, top + ih + bottom], [0, left + iw + right]]),
             Divisor::Fixed(n) => (n, [[0; 2]; 2]),
         };
-        self.launch(layout, fixed, counted).set("MAX", 0u8).set("POWER", power)
+        let launch = self.launch(layout, fixed, counted).turns(self.turns(layout, power));
+        launch.set("MAX", 0u8).set("POWER", power)
     }
 
     fn taps(&self) -> usize {
@@ -207,8 +228,10 @@ impl MaxPool2d {
         let window = pooling.params(Layout::RowMajor).0;
         let rest = params!(kh, kw, step_plane, step_y, step_x, lowest: f32::NEG_INFINITY).0;
         let params = Params(window.into_iter().chain(rest).collect());
-        let launch = Launch::flat(&MAX_INDICES, n * c * oh * ow, params).reads([Arg::Input(0)]);
-        Alternative::row_major(site, vec![launch.writes([Arg::Output(0), Arg::Output(1)])])
+        let [_, _, ih, iw] = pooling.input;
+        let launch = Launch::flat(&MAX_INDICES, n * c * oh * ow, params).turns(nested(&[kh.min(ih), kw.min(iw)]));
+        let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0), Arg::Output(1)]);
+        Alternative::row_major(site, vec![launch])
     }
 }
 
@@ -247,6 +270,9 @@ impl Op for MaxPool2d {
         if self.indices != Indices::None {
             return Ok(vec![self.with_indices(site, &pooling)]);
         }
+        if pooling.is_global() {
+            return AdaptivePool2d { output: [1, 1], kind: Kind::Max }.launches(site);
+        }
         Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.max(layout)]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
@@ -272,14 +298,6 @@ impl AvgPool2d {
         let pooling = self.pooling(&x.desc())?;
         let mean = reference::avg_pool2d(pooling.image(x), &pooling.window, self.divisor(), pooling.output);
         Ok((pooling, mean))
-    }
-
-    /// Whether one window is the whole image: then the global pooling's tree sums it.
-    fn is_global(&self, pooling: &Pooling) -> bool {
-        pooling.window.kernel[..] == pooling.input[2..]
-            && self.padding == [0; 4]
-            && self.dilation == [1, 1]
-            && self.divisor_override.is_none_or(|n| n == pooling.taps())
     }
 }
 
@@ -307,7 +325,7 @@ impl Op for AvgPool2d {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
         let pooling = self.pooling(&site.inputs[0])?;
-        if self.is_global(&pooling) && pooling.output == [1, 1] {
+        if pooling.is_global() && self.divisor_override.is_none_or(|n| n == pooling.taps()) {
             return AdaptivePool2d { output: [1, 1], kind: Kind::Avg }.launches(site);
         }
         Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.sum(layout, 0, self.divisor())]))

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, REDUCE, folded, kernel, params};
+use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, REDUCE, folded, kernel, nested, params};
 pub use crate::reference::reduce::Kind;
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
@@ -183,9 +183,10 @@ impl Op for Reduce {
             r1: r[1], r2: r[2], rs0: rs[0], rs1: rs[1], rs2: rs[2],
             lowest: f32::NEG_INFINITY, highest: f32::INFINITY, empty: self.kind.reduce(&[]) as f32
         );
+        let folds = if self.kind == Kind::LogSumExp { 2 } else { 1 };
         let launch = match count < LONG {
             true => Launch::flat(&SERIAL, outputs, params),
-            false => Launch::grid(&TREE, folded(outputs), params),
+            false => Launch::grid(&TREE, folded(outputs), params).turns(folds * nested(&[count.div_ceil(1024)])),
         };
         let launch = launch.set("KIND", self.kind as u32).set("INTEGER", u8::from(x.dtype != DType::F32));
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
@@ -269,7 +270,8 @@ impl Op for ArgReduce {
         let inner: usize = shape[self.axis + 1..].iter().product();
         let launch = match n < LONG {
             true => Launch::flat(&ARG_SERIAL, outer * inner, params!(outer, n, inner)),
-            false => Launch::grid(&ARG_TREE, folded(outer * inner), params!(outer, n, inner)),
+            false => Launch::grid(&ARG_TREE, folded(outer * inner), params!(outer, n, inner))
+                .turns(nested(&[n.div_ceil(1024)])),
         };
         let launch = launch
             .set("SMALLEST", u8::from(self.kind == Extreme::Min))

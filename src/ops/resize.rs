@@ -2,7 +2,7 @@
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, nested, params};
 use crate::reference::resize::{Axis, resize};
 pub use crate::reference::resize::{Coordinates, ResizeMode, Rounding};
 use crate::reference::{TINY, gamma};
@@ -135,10 +135,12 @@ impl Resize2d {
         if layout == Layout::ChannelsLast {
             launch = launch.set("BLOCKS", blocks as u32);
         }
+        let taps = [0, 1].map(|axis: usize| axes[axis].tap_count());
         let cropped = axes.iter().any(|a| (0..a.outputs).any(|o| a.taps(o).is_none()));
         launch
-            .set("TAPS_Y", axes[0].tap_count() as u32)
-            .set("TAPS_X", axes[1].tap_count() as u32)
+            .turns(nested(&taps))
+            .set("TAPS_Y", taps[0] as u32)
+            .set("TAPS_X", taps[1] as u32)
             .set("CROPPED", u8::from(cropped))
             .tables(axes.map(|a| table(&a)))
             .reads([Arg::Input(0), Arg::Table(0), Arg::Table(1)])

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, SOFTMAX, folded, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, SOFTMAX, folded, kernel, nested, params};
 use crate::reference::softmax;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
@@ -25,6 +25,9 @@ pub struct Softmax {
     /// The logarithm of the shares instead.
     pub log: bool,
 }
+
+/// The longest set that one invocation computes.
+const LONGEST_SERIAL: usize = 1 << 14;
 
 /// Who computes a set of values.
 enum Way {
@@ -48,7 +51,7 @@ impl Softmax {
         let [outer, n, inner] = self.extents(shape);
         match () {
             () if inner == 1 && outer >= 16 && n.is_multiple_of(4) && (32..=4096).contains(&n) => Way::Rows,
-            () if n >= 64 && (inner == 1 || outer * inner < 1024) => Way::Tree,
+            () if n >= 64 && (inner == 1 || outer * inner < 1024) || n > LONGEST_SERIAL => Way::Tree,
             () => Way::Serial,
         }
     }
@@ -116,9 +119,9 @@ impl Op for Softmax {
         let [outer, n, inner] = self.extents(shape);
         let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
         let launch = match self.way(shape) {
-            Way::Serial => Launch::flat(&SERIAL, outer * inner, params),
-            Way::Rows => Launch::grid(&ROWS, folded(outer.div_ceil(8)), params),
-            Way::Tree => Launch::grid(&TREE, folded(outer * inner), params),
+            Way::Serial => Launch::flat(&SERIAL, outer * inner, params).turns(3 * nested(&[n])),
+            Way::Rows => Launch::grid(&ROWS, folded(outer.div_ceil(8)), params).turns(3 * nested(&[n.div_ceil(32)])),
+            Way::Tree => Launch::grid(&TREE, folded(outer * inner), params).turns(3 * nested(&[n.div_ceil(256)])),
         };
         let launch = launch.set("LOG", u8::from(self.log)).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Alternative::row_major(site, vec![launch])])

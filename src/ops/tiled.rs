@@ -2,7 +2,9 @@
 
 use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{ACTIVATION, Arg, EPILOGUE4, INDEX, Kernel, Launch, Params, TILED, folded, kernel, params};
+use crate::gpu::kernel::{
+    ACTIVATION, Arg, EPILOGUE4, INDEX, Kernel, Launch, Params, SHORT_TURNS, TILED, folded, kernel, nested, params,
+};
 
 /// A convolution's implicit product.
 pub(super) static CONV2D: Kernel = kernel!("conv2d_tiled", INDEX, ACTIVATION, EPILOGUE4, TILED);
@@ -72,7 +74,8 @@ pub(super) struct Choice {
 
 impl Product {
     /// Every apt shape of tile with the best number of splits for it, best first; splits only where
-    /// tiles of 64 x 64 would not give every compute unit two workgroups. The order depends on sizes and on `caps.compute_units` alone. Partial sums take no more memory than a binding.
+    /// tiles of 64 x 64 would not give every compute unit two workgroups, or the loops would be too long for the device. The
+    /// order depends on sizes, `caps.compute_units` and `caps.max_turns` alone. Partial sums take no more memory than a binding.
     pub fn choices(&self, caps: &Caps) -> Vec<Choice> {
         self.ordered(caps, &SPLITS)
     }
@@ -85,7 +88,9 @@ impl Product {
     fn ordered(&self, caps: &Caps, splits: &[usize]) -> Vec<Choice> {
         let units = caps.compute_units as usize;
         let fits = |c: &Choice| c.splits == 1 || self.parts(c.splits) as u64 <= caps.max_binding_bytes;
-        let splits = if self.groups(&TILES[1], 1) < 2 * units { splits } else { &[1] };
+        let long = |c: &Choice| c.is_too_long(caps);
+        let few = self.groups(&TILES[1], 1) < 2 * units || long(&self.choice(&TILES[1], 1, units));
+        let splits = if few { splits } else { &[1] };
         // Along either axis, a tile is at most twice as large as it need be.
         let apt = |t: &&Tile| t.rows() < 2 * self.rows.max(32) && t.blocks() < 2 * self.blocks.max(8);
         let mut out: Vec<Choice> = TILES
@@ -93,7 +98,7 @@ impl Product {
             .filter(apt)
             .filter_map(|tile| {
                 let choices = splits.iter().map(|&n| self.choice(tile, n, units));
-                choices.filter(fits).min_by(|a, b| a.cost.total_cmp(&b.cost))
+                choices.filter(fits).min_by(|a, b| long(a).cmp(&long(b)).then(a.cost.total_cmp(&b.cost)))
             })
             .collect();
         out.sort_by(|a, b| a.cost.total_cmp(&b.cost));
@@ -134,6 +139,16 @@ impl Tile {
 }
 
 impl Choice {
+    /// In every turn of a share, four products and at most four steps on to the next tap.
+    fn turns(&self) -> u64 {
+        nested(&[self.share.div_ceil(4) + 1, 4 + 4 + 1])
+    }
+
+    /// Whether the device would leave the loops.
+    pub fn is_too_long(&self, caps: &Caps) -> bool {
+        !caps.has_turns(self.turns() + SHORT_TURNS)
+    }
+
     /// The launch of a kernel over `common/tiled.wgsl`, without its bindings and its epilogue. `params` come before the
     /// product's own.
     pub fn launch(&self, kernel: &'static Kernel, product: &Product, params: Params) -> Launch {
@@ -143,6 +158,7 @@ impl Choice {
         let [row_lanes, column_lanes, own_rows, own_blocks] =
             [self.tile.lanes[0], self.tile.lanes[1], self.tile.own[0], self.tile.own[1]].map(|n| n as u32);
         Launch::grid(kernel, folded(product.groups(self.tile, self.splits)), params)
+            .turns(self.turns())
             .set_const("ROW_LANES", row_lanes)
             .set_const("COLUMN_LANES", column_lanes)
             .set_const("ROWS", own_rows)
@@ -214,6 +230,15 @@ mod tests {
                 assert!(c.splits == 1 || product.parts(c.splits) <= 1 << 20, "{c:?}");
             }
         }
+    }
+
+    #[test]
+    fn splits_are_as_many_as_a_limit_of_turns_needs() {
+        let product = Product { matrices: 1, rows: 10_000, blocks: 1, steps: 90_000 };
+        let software = Caps { compute_units: 4, ..Caps::webgpu_default() };
+        let most = |caps: &Caps| product.choices(caps).iter().map(|c| c.turns() + SHORT_TURNS).max().unwrap();
+        assert!(most(&software) > 65_535);
+        assert!(most(&Caps { max_turns: Some(65_535), ..software }) <= 65_535);
     }
 
     /// What `shaders/common/tiled.wgsl` asks of a shape, within WebGPU's default limits.

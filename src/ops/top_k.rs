@@ -3,7 +3,7 @@
 use super::strided::exact;
 use super::{Alternative, Op, Site, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, kernel, nested, params};
 use crate::reference::top_k::top_k;
 use crate::shape::{DType, Desc, numel};
 use crate::tensor::Tensor;
@@ -83,6 +83,7 @@ impl Op for TopK {
             return Err(Error::unsupported(format!("top_k of {n} values on a device (at most {LONGEST} are)")));
         }
         let launch = Launch::flat(&TOP_K, outer * n * inner, params!(outer, n, inner, k: self.k))
+            .turns(nested(&[n]))
             .set("SMALLEST", u8::from(self.smallest))
             .set("LAST", 0u8)
             .reads([Arg::Input(0)])

@@ -17,6 +17,7 @@ mod group_norm;
 mod in_place;
 mod layer_norm;
 mod local_response_norm;
+mod long_loops;
 mod matmul;
 mod movement;
 mod normalize;

@@ -1,7 +1,7 @@
 //! Depthwise convolutions: filters of one channel.
 
 use super::{Conv2d, DEPTHWISE, DEPTHWISE_PACK, DEPTHWISE_PLANE, Sizes};
-use crate::gpu::kernel::{Arg, Launch, params};
+use crate::gpu::kernel::{Arg, Launch, nested, params};
 use crate::ops::{Alternative, Site};
 
 /// The most taps of a row that `conv2d_depthwise_plane` slides over.
@@ -30,7 +30,8 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(1, kw));
         let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step);
-        let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params);
+        let turns = nested(&[kh, step.min(kw), kw.div_ceil(step)]);
+        let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params).turns(turns);
         let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
         Some(self.channels_last(site, launch, (packing, taps * c4 * 16)))
     }
@@ -50,6 +51,7 @@ impl Conv2d {
             planes: n * oc, multiplier, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, step_y, step_x
         );
         let launch = Launch::flat(&DEPTHWISE_PLANE, n * oc * oh.div_ceil(4) * ow.div_ceil(8), params)
+            .turns(nested(&[step_x.min(kw), step_y.min(kh), kh.div_ceil(step_y) + 3, shifts]))
             .set_const("SHIFTS", shifts as u32)
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);

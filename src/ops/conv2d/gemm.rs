@@ -2,7 +2,7 @@
 
 use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d, POINTWISE_SUBGROUP8, Sizes};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{Arg, Launch, params};
+use crate::gpu::kernel::{Arg, Launch, nested, params};
 use crate::ops::rows8::Rows8;
 use crate::ops::tiled::{self, Product};
 use crate::ops::{Alternative, Site};
@@ -24,6 +24,7 @@ impl Conv2d {
         let tile = Rows8::new(site.caps, [oc, ic4, hw.div_ceil(4)])?;
         let launch = tile
             .launch(&POINTWISE_SUBGROUP8, n, params!(n, oc, ic4, hw))
+            .turns(nested(&[ic4]))
             .set("WHOLE", u8::from(hw.is_multiple_of(4)))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
@@ -38,7 +39,7 @@ pub(super) fn launches(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launc
     let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, params!(oc));
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
     let own = match Rows8::new(caps, [rows, ic4, oc4]) {
-        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)),
+        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)).turns(nested(&[ic4])),
         None => by_registers([batch, rows, ic, oc]),
     };
     if caps.software { [own, tiled] } else { [tiled, own] }
@@ -50,5 +51,6 @@ fn by_registers([batch, rows, ic, oc]: [usize; 4]) -> Launch {
     let pair = oc4 > 1;
     let columns = if pair { oc4.div_ceil(2) } else { oc4 };
     let params = params!(batch, rows, ic4, oc, oc4);
-    Launch::flat(&BATCH_GEMM, batch * rows.div_ceil(8) * columns, params).set("PAIR", u8::from(pair))
+    let launch = Launch::flat(&BATCH_GEMM, batch * rows.div_ceil(8) * columns, params);
+    launch.turns(nested(&[ic4])).set("PAIR", u8::from(pair))
 }

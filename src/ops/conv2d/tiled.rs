@@ -1,7 +1,7 @@
 //! Convolutions by tiles in workgroup memory, for hardware.
 
 use super::{Conv2d, Sizes, pack};
-use crate::gpu::kernel::{Arg, Launch, folded, params};
+use crate::gpu::kernel::{Arg, Launch, folded, nested, params};
 use crate::ops::tiled::{self, Choice, Product};
 use crate::ops::{Alternative, Site};
 use crate::shape::{Layout, Precision};
@@ -28,9 +28,9 @@ impl Conv2d {
             ),
         };
         // What splits leave behind is f32, what this node stores is not.
-        let choices = match site.precision {
-            Precision::F32 => product.choices(site.caps),
-            Precision::F16 => product.unsplit(site.caps),
+        let choices = match product.unsplit(site.caps) {
+            whole if site.precision == Precision::F16 && !whole[0].is_too_long(site.caps) => whole,
+            _ => product.choices(site.caps),
         };
         let launch = |c: &Choice| c.launch(kernel, &product, own.clone());
         let tiles = choices.iter().map(|c| self.with_tiles(site, &product, c, launch(c)));
@@ -42,7 +42,7 @@ impl Conv2d {
     fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Alternative {
         let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
         let params = params!(rows, ic4, oc, oc4);
-        let launch = Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params);
+        let launch = Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params).turns(nested(&[ic4.div_ceil(128)]));
         self.channels_last(site, launch, pack(&site.inputs[1].shape))
     }
 
