@@ -142,7 +142,7 @@ impl Op for MatMul {
             &[["a0", "a1", "a2", "a3"], ["b0", "b1", "b2", "b3"]],
         )?;
         let by_four = nested(&[k.div_ceil(4)]);
-        let subgroup = Rows8::new(site.caps, [m, k.div_ceil(4), n.div_ceil(4)])
+        let subgroup = Rows8::new(site.caps, m, n.div_ceil(4))
             .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())).turns(by_four));
         let register = Launch::flat(&REGISTER, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()).turns(by_four);
         let register = s.by_vec4s(register);

@@ -130,7 +130,7 @@ fn one_tap_is_exact() {
         (1, 8, 35, 5, 6),
         (3, 20, 9, 7, 5),
         (1, 160, 45, 7, 7),
-        // Large enough for two blocks of columns a lane.
+        // Several tiles each way.
         (1, 260, 262, 33, 32),
     ];
     for (n, ic, oc, ih, iw) in cases {

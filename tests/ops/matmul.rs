@@ -61,7 +61,7 @@ fn every_kernel_is_among_the_cases() {
     }
 }
 
-/// Large enough for two blocks of columns a lane on subgroups of 8.
+/// Several tiles each way on subgroups of 8.
 #[test]
 fn large_products_are_exact() {
     let mut rng = Rng(4);

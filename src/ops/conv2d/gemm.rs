@@ -21,7 +21,7 @@ impl Conv2d {
             return None;
         }
         let (ic4, hw) = (ic / 4, ih * iw);
-        let tile = Rows8::new(site.caps, [oc, ic4, hw.div_ceil(4)])?;
+        let tile = Rows8::new(site.caps, oc, hw.div_ceil(4))?;
         let launch = tile
             .launch(&POINTWISE_SUBGROUP8, n, params!(n, oc, ic4, hw))
             .turns(nested(&[ic4]))
@@ -38,7 +38,7 @@ pub(super) fn launches(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launc
     let product = Product { matrices: batch, rows, blocks: oc.div_ceil(4), steps: ic.div_ceil(4) };
     let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, params!(oc));
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
-    let own = match Rows8::new(caps, [rows, ic4, oc4]) {
+    let own = match Rows8::new(caps, rows, oc4) {
         Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)).turns(nested(&[ic4])),
         None => by_registers([batch, rows, ic, oc]),
     };
