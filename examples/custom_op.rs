@@ -3,8 +3,8 @@
 //!
 //! The operator is a quantisation staircase, `y = step * round(x / step)`: something no framework has.
 
-use convgpu::gpu::kernel::{Arg, Kernel, Launch, Params};
-use convgpu::verify::network::{VerifyOptions, verify_async};
+use convgpu::internals::gpu::kernel::{Arg, Kernel, Launch, Params};
+use convgpu::internals::verify::network::{VerifyOptions, verify_async};
 use convgpu::{
     Alternative, CompileOptions, Compiled, Desc, Device, Error, ErrorKind, Graph, Layout, Op, Result, Site, Tensor,
 };

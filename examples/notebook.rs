@@ -3,8 +3,8 @@
 //! `cargo run --release --example notebook` prints the shapes and statistics that the notebook prints.
 
 use convgpu::functional as f;
+use convgpu::internals::options::{AvgPool2dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Scale};
 use convgpu::nn::{self, Module, Sequential};
-use convgpu::options::{AvgPool2dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Scale};
 use convgpu::{Device, DeviceTensor, Result, Tensor};
 
 /// `torch.rand`: uniform in [0, 1), from a splitmix64 stream.

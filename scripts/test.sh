@@ -35,9 +35,9 @@ export LP_NUM_THREADS=0
 [ "$(uname)" != Linux ] || has_vulkan || step "software Vulkan adapter" install_vulkan
 
 step "format" cargo fmt --all --check
-step "lints" cargo clippy --all-targets -- -D warnings
+step "lints" cargo clippy --workspace --all-targets -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
-step "tests, a minute of damaged input among them" env CONVGPU_FUZZ_SECONDS=60 cargo test --no-fail-fast
+step "tests, a minute of damaged input among them" env CONVGPU_FUZZ_SECONDS=60 cargo test --workspace --no-fail-fast
 # No more than WebGPU promises everywhere: what a browser would give.
 step "tests at WebGPU's default limits" env CONVGPU_LIMITS=default cargo test --test ops
 # The shader translator's bounds checks stay in: an index out of range then shows as a wrong result, not as a crash.

@@ -8,7 +8,7 @@ use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 
 /// The layers that every comparison uses.
-pub const DEFAULT_LAYERS: &str = include_str!("../../benches/layers.json");
+pub const DEFAULT_LAYERS: &str = include_str!("layers.json");
 
 /// A convolution or its transpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

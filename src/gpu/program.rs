@@ -387,6 +387,7 @@ impl Gpu {
     fn pipeline(&self, d: &Dispatch, Shader { source, overrides }: Shader<'_>) -> wgpu::ComputePipeline {
         let device = self.device();
         let source = wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source };
+        #[expect(unsafe_code, reason = "the one place where a shader runs without run-time checks")]
         let module = if d.kernel.trusted && !checked_shaders() {
             // SAFETY: a trusted kernel is one of this crate's. The contract and operator tests run every one of them
             // over shapes off its tile sizes with guarded buffers, and in checked mode, so no index leaves its binding.

@@ -1,10 +1,10 @@
 //! A model file from its bytes to an answer.
 
-use convgpu::gpu::caps::Caps;
-use convgpu::graph::plan::{Plan, PlanOptions};
-use convgpu::graph::rewrite::rewrite;
-use convgpu::model::onnx::{Dim, ValueInfo};
-use convgpu::session::{CompileOptions, Compiled, Given, Network};
+use convgpu::internals::gpu::caps::Caps;
+use convgpu::internals::graph::plan::{Plan, PlanOptions};
+use convgpu::internals::graph::rewrite::rewrite;
+use convgpu::internals::model::onnx::{Dim, ValueInfo};
+use convgpu::internals::session::{CompileOptions, Compiled, Given, Network};
 use convgpu::{DType, Data, Desc, Device, Graph, Model, Tensor};
 
 use super::mutate::edge;

@@ -1,6 +1,6 @@
 //! Damaged files: bytes changed at random, and ONNX models changed in their own terms.
 
-use convgpu::model::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use convgpu::internals::model::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use prost::Message;
 
 use super::support::Rng;
@@ -254,7 +254,7 @@ fn change_input(rng: &mut Rng, graph: &mut GraphProto) {
         tensor.elem_type = Some(rng.int(0, 17) as i32);
     }
     if let Some(shape) = &mut tensor.shape {
-        change_list(rng, &mut shape.dim, |rng| convgpu::model::proto::DimensionProto {
+        change_list(rng, &mut shape.dim, |rng| convgpu::internals::model::proto::DimensionProto {
             dim_value: Some(if rng.int(0, 1) == 0 { edge(rng) } else { rng.int(0, 5) as i64 }),
             dim_param: None,
         });

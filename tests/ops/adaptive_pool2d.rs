@@ -1,4 +1,4 @@
-use convgpu::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check, check_channels_last, check_golden, golden};

@@ -1,6 +1,6 @@
 use convgpu::Tensor;
-use convgpu::ops::Op;
-use convgpu::ops::batch_norm::{BatchNorm, BatchNormTraining};
+use convgpu::internals::ops::Op;
+use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
 
 use crate::support::{Case, Rng, check, check_golden, golden};
 

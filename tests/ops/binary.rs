@@ -1,4 +1,4 @@
-use convgpu::ops::binary::{Binary, BinaryKind, BinaryKind::*};
+use convgpu::internals::ops::binary::{Binary, BinaryKind, BinaryKind::*};
 use convgpu::{DType, Desc, Op, Tensor};
 
 use crate::support::{Rng, check, check_channels_last_with, check_golden, golden};

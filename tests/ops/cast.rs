@@ -1,4 +1,4 @@
-use convgpu::ops::cast::Cast;
+use convgpu::internals::ops::cast::Cast;
 use convgpu::{DType, Op, Tensor};
 
 use crate::support::check;

@@ -1,5 +1,5 @@
-use convgpu::ops::concat::Concat;
-use convgpu::ops::split::Split;
+use convgpu::internals::ops::concat::Concat;
+use convgpu::internals::ops::split::Split;
 use convgpu::{DType, Desc, Op, Tensor};
 
 use crate::support::{Rng, check, check_golden, golden};

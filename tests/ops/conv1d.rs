@@ -1,6 +1,6 @@
 //! A one-dimensional convolution is a two-dimensional one of height 1.
 
-use convgpu::ops::conv2d::Conv2d;
+use convgpu::internals::ops::conv2d::Conv2d;
 
 use crate::support::{check_golden, golden};
 

@@ -1,4 +1,4 @@
-use convgpu::ops::conv2d::Conv2d;
+use convgpu::internals::ops::conv2d::Conv2d;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 

@@ -1,4 +1,4 @@
-use convgpu::ops::conv_transpose2d::ConvTranspose2d;
+use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::{Desc, Op};
 
 use crate::support::{Rng, check, check_golden, golden};

@@ -1,13 +1,13 @@
 //! Every kernel of every operator that takes an epilogue, under the whole of it: bias, residual, slopes, activation.
 
-use convgpu::graph::plan::PlanOptions;
-use convgpu::graph::rewrite::rewrite;
-use convgpu::graph::{Graph, ValueId};
-use convgpu::ops::binary::BinaryKind;
-use convgpu::ops::conv_transpose2d::ConvTranspose2d;
-use convgpu::ops::conv2d::Conv2d;
-use convgpu::ops::unary::Activation;
-use convgpu::verify::{Way, alternatives, check_node};
+use convgpu::internals::graph::plan::PlanOptions;
+use convgpu::internals::graph::rewrite::rewrite;
+use convgpu::internals::graph::{Graph, ValueId};
+use convgpu::internals::ops::binary::BinaryKind;
+use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::unary::Activation;
+use convgpu::internals::verify::{Way, alternatives, check_node};
 use convgpu::{CompileOptions, Compiled, Desc, Device, Layout, Op, Tensor};
 
 use crate::support::{Rng, device, precisions};

@@ -1,4 +1,4 @@
-use convgpu::ops::gather::Gather;
+use convgpu::internals::ops::gather::Gather;
 use convgpu::{DType, Desc, Op, Tensor};
 
 use crate::support::{Rng, check};

@@ -1,5 +1,5 @@
 use convgpu::Tensor;
-use convgpu::ops::group_norm::GroupNorm;
+use convgpu::internals::ops::group_norm::GroupNorm;
 
 use crate::support::{Rng, check, check_golden, golden};
 

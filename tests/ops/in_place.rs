@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use convgpu::graph::plan::{Plan, PlanOptions};
-use convgpu::graph::tuning::Tuning;
-use convgpu::graph::{Graph, ValueId};
-use convgpu::ops::concat::Concat;
-use convgpu::ops::conv_transpose2d::ConvTranspose2d;
-use convgpu::ops::conv2d::Conv2d;
-use convgpu::ops::{Algorithm, Alternative};
-use convgpu::verify::{alternatives, compare};
+use convgpu::internals::graph::plan::{Plan, PlanOptions};
+use convgpu::internals::graph::tuning::Tuning;
+use convgpu::internals::graph::{Graph, ValueId};
+use convgpu::internals::ops::concat::Concat;
+use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::{Algorithm, Alternative};
+use convgpu::internals::verify::{alternatives, compare};
 use convgpu::{CompileOptions, Compiled, Device, Layout, Op, Precision, Tensor};
 
 use crate::support::{Rng, device, precisions};

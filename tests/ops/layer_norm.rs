@@ -1,6 +1,6 @@
 use convgpu::Tensor;
-use convgpu::ops::Op;
-use convgpu::ops::layer_norm::LayerNorm;
+use convgpu::internals::ops::Op;
+use convgpu::internals::ops::layer_norm::LayerNorm;
 
 use crate::support::{Rng, check, check_golden, golden};
 

@@ -1,5 +1,5 @@
-use convgpu::ops::Op;
-use convgpu::ops::local_response_norm::LocalResponseNorm;
+use convgpu::internals::ops::Op;
+use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::{Desc, Tensor};
 
 use crate::support::{Rng, check, check_golden, golden};

@@ -2,19 +2,19 @@
 //! is offered is right, and where there is none the error says so. Memory is prefilled with NaNs, so that what a loop left
 //! too early has not written is seen.
 
-use convgpu::graph::Graph;
-use convgpu::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
-use convgpu::ops::conv_transpose2d::ConvTranspose2d;
-use convgpu::ops::conv2d::Conv2d;
-use convgpu::ops::local_response_norm::LocalResponseNorm;
-use convgpu::ops::matmul::MatMul;
-use convgpu::ops::normalize::LpNormalize;
-use convgpu::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
-use convgpu::ops::reduce::{self, ArgReduce, Extreme, Reduce};
-use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode};
-use convgpu::ops::softmax::Softmax;
-use convgpu::ops::top_k::TopK;
-use convgpu::verify::alternatives;
+use convgpu::internals::graph::Graph;
+use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
+use convgpu::internals::ops::matmul::MatMul;
+use convgpu::internals::ops::normalize::LpNormalize;
+use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use convgpu::internals::ops::reduce::{self, ArgReduce, Extreme, Reduce};
+use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode};
+use convgpu::internals::ops::softmax::Softmax;
+use convgpu::internals::ops::top_k::TopK;
+use convgpu::internals::verify::alternatives;
 use convgpu::{Desc, ErrorKind, Op, Precision, Tensor};
 
 use crate::support::{Rng, check, device, kernels};

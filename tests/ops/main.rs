@@ -1,6 +1,7 @@
 //! Every operator on the test device against oracles: PyTorch's answers, the reference, integers with `==`.
 
 mod sine;
+#[path = "../support/mod.rs"]
 mod support;
 
 mod adaptive_pool2d;

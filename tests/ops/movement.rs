@@ -1,9 +1,9 @@
 //! Operators that only move elements: permute, expand, slice, tile.
 
-use convgpu::ops::expand::Expand;
-use convgpu::ops::permute::Permute;
-use convgpu::ops::slice::Slice;
-use convgpu::ops::tile::Tile;
+use convgpu::internals::ops::expand::Expand;
+use convgpu::internals::ops::permute::Permute;
+use convgpu::internals::ops::slice::Slice;
+use convgpu::internals::ops::tile::Tile;
 use convgpu::{DType, Desc, Op, Tensor};
 
 use crate::support::{Rng, check};

@@ -1,5 +1,5 @@
-use convgpu::ops::Op;
-use convgpu::ops::normalize::{LpNormalize, MeanVarianceNormalize};
+use convgpu::internals::ops::Op;
+use convgpu::internals::ops::normalize::{LpNormalize, MeanVarianceNormalize};
 use convgpu::{Desc, Tensor};
 
 use crate::support::{Rng, check};

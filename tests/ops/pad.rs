@@ -1,4 +1,4 @@
-use convgpu::ops::pad::{Pad, PadMode};
+use convgpu::internals::ops::pad::{Pad, PadMode};
 use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check, check_channels_last, check_golden, golden};

@@ -1,4 +1,4 @@
-use convgpu::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
+use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check, check_golden, golden};

@@ -1,4 +1,4 @@
-use convgpu::ops::prelu::Prelu;
+use convgpu::internals::ops::prelu::Prelu;
 use convgpu::{Desc, Op};
 
 use crate::support::{Rng, check, check_golden, golden};

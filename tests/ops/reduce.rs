@@ -1,5 +1,5 @@
-use convgpu::ops::Op;
-use convgpu::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
+use convgpu::internals::ops::Op;
+use convgpu::internals::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
 use convgpu::{Desc, Tensor};
 
 use crate::support::{Rng, check};

@@ -1,4 +1,4 @@
-use convgpu::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check, check_channels_last, check_golden, golden};

@@ -1,4 +1,4 @@
-use convgpu::bench::{Copy, FmaChain};
+use convgpu::internals::bench::{Copy, FmaChain};
 
 use crate::support::{Rng, check};
 

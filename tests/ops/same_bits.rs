@@ -1,10 +1,10 @@
 //! The same inputs give the same bits in every run and every session: no sum depends on which workgroup is done first.
 
-use convgpu::graph::Graph;
-use convgpu::graph::plan::PlanOptions;
-use convgpu::ops::conv2d::Conv2d;
-use convgpu::ops::matmul::MatMul;
-use convgpu::verify::alternatives;
+use convgpu::internals::graph::Graph;
+use convgpu::internals::graph::plan::PlanOptions;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::matmul::MatMul;
+use convgpu::internals::verify::alternatives;
 use convgpu::{CompileOptions, Compiled, Op, Precision, Tensor};
 
 use crate::support::{Rng, device};

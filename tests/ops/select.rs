@@ -1,4 +1,4 @@
-use convgpu::ops::select::Where;
+use convgpu::internals::ops::select::Where;
 use convgpu::{DType, Desc, Op, Tensor};
 
 use crate::support::{Rng, check};

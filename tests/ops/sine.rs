@@ -1,4 +1,4 @@
-use convgpu::ops::sine::Sine;
+use convgpu::internals::ops::sine::Sine;
 use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check};

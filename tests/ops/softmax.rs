@@ -1,6 +1,6 @@
 use convgpu::Tensor;
-use convgpu::ops::Op;
-use convgpu::ops::softmax::Softmax;
+use convgpu::internals::ops::Op;
+use convgpu::internals::ops::softmax::Softmax;
 
 use crate::support::{Rng, check, check_golden, golden};
 

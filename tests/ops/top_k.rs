@@ -1,5 +1,5 @@
-use convgpu::ops::Op;
-use convgpu::ops::top_k::TopK;
+use convgpu::internals::ops::Op;
+use convgpu::internals::ops::top_k::TopK;
 use convgpu::{Desc, Tensor};
 
 use crate::support::{Rng, check};

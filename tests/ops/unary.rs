@@ -1,5 +1,5 @@
 use convgpu::Tensor;
-use convgpu::ops::unary::{Activation, Unary};
+use convgpu::internals::ops::unary::{Activation, Unary};
 
 use crate::support::{Rng, check};
 

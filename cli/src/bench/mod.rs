@@ -1,0 +1,183 @@
+//! `convgpu bench`: how fast a network, or single layers, run on the device.
+
+mod ops;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args as ClapArgs;
+use convgpu::internals::bench::Samples;
+use convgpu::internals::gpu::profile::{Clock, Profile};
+use convgpu::{CompileOptions, Compiled, Device, Graph, Precision, Tensor};
+use serde_json::{Value, json};
+
+use crate::console;
+use crate::devices;
+use crate::failure::{Failure, Outcome};
+use crate::input::InputArgs;
+use crate::network::{self, Missing};
+use crate::progress::compiling;
+use crate::table::table;
+use crate::tune;
+
+/// Measures cold and warm start, run time and throughput
+#[derive(ClapArgs)]
+pub struct Args {
+    /// The network: an ONNX file
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    inputs: InputArgs,
+    /// Measure single layers through every kernel, and operators bound by memory, instead of a network
+    #[arg(long, conflicts_with = "model")]
+    ops: bool,
+    /// The layers to measure: a JSON file like src/bench/layers.json, which is the default
+    #[arg(long, value_name = "FILE", requires = "ops")]
+    layers: Option<PathBuf>,
+    /// Only the layers and operators whose names contain this
+    #[arg(long, value_name = "NAME", requires = "ops")]
+    only: Option<String>,
+    /// Measure only the kernels that are taken without tuning
+    #[arg(long, requires = "ops")]
+    chosen: bool,
+    /// Show what every dispatch of the network takes
+    #[arg(long, conflicts_with = "ops")]
+    profile: bool,
+    /// Use the kernels that `convgpu tune` found fastest
+    #[arg(long, conflicts_with = "ops")]
+    tuned: bool,
+    /// Seconds to measure each
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, device: &str) -> Outcome<()> {
+    if !(0.0..=3600.0).contains(&args.seconds) {
+        return Err(Failure::call("--seconds must be 0 to 3600"));
+    }
+    let limit = Duration::from_secs_f64(args.seconds);
+    if args.ops {
+        return ops::run(args, device, limit);
+    }
+    let Some(model) = &args.model else {
+        return Err(Failure::call("bench takes a model or --ops; see convgpu bench --help"));
+    };
+    let network = network::bind(model, &args.inputs, Missing::Invent)?;
+    let device = devices::open(device)?;
+    let options = compiling(tune::options(&device, args.tuned, args.precision));
+    let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
+    let profile = if args.profile { Some(profile(&device, &network, &options)?) } else { None };
+    if args.json {
+        let mut object = timing.as_json();
+        object["device"] = json!(device.to_string());
+        if let Some(profile) = &profile {
+            object["profile"] = profile_json(profile);
+        }
+        return console::print(&format!("{object:#}\n"));
+    }
+    let summary = table(&[Timing::heading("network"), timing.row(&model.display().to_string())]);
+    let profile = profile.map_or(String::new(), |p| format!("\n{p}"));
+    console::print(&format!("{device}\n\n{summary}{profile}"))
+}
+
+/// The second run with every dispatch timed: the first pays for what the driver puts off.
+fn profile(device: &Device, network: &network::Bound, options: &CompileOptions) -> Outcome<Profile> {
+    let compiled = Compiled::new(device, network.graph.clone(), options)?;
+    compiled.profile(&network.inputs())?;
+    Ok(compiled.profile(&network.inputs())?)
+}
+
+fn profile_json(profile: &Profile) -> Value {
+    let dispatches: Vec<Value> = profile
+        .dispatches
+        .iter()
+        .map(|d| json!({ "node": d.node, "kernel": d.kernel, "ms": d.seconds * 1e3 }))
+        .collect();
+    let clock = if profile.clock == Clock::Device { "device" } else { "host" };
+    json!({
+        "clock": clock,
+        "dispatches": dispatches,
+        "other_ms": profile.other() * 1e3,
+        "total_ms": profile.total * 1e3,
+    })
+}
+
+/// What was measured of one network.
+struct Timing {
+    /// Compiling and the first run.
+    cold: Duration,
+    /// Every later run, upload and readback included.
+    runs: Samples,
+    flops: u64,
+    dispatches: usize,
+    pipelines: usize,
+    /// Activations and weights on the device.
+    bytes: u64,
+}
+
+impl Timing {
+    fn measure(
+        device: &Device,
+        graph: Graph,
+        inputs: &[(&str, &Tensor)],
+        options: &CompileOptions,
+        limit: Duration,
+    ) -> Outcome<Timing> {
+        let flops = graph.flops();
+        let start = Instant::now();
+        let compiled = Compiled::new(device, graph, options)?;
+        compiled.run(inputs)?;
+        let cold = start.elapsed();
+        let start = Instant::now();
+        let mut runs = Samples::default();
+        while runs.0.is_empty() || start.elapsed() < limit {
+            let begin = Instant::now();
+            compiled.run(inputs)?;
+            runs.push(begin.elapsed().as_secs_f64());
+        }
+        let plan = compiled.plan();
+        Ok(Timing {
+            cold,
+            runs,
+            flops,
+            dispatches: plan.map_or(0, |p| p.dispatches()),
+            pipelines: compiled.pipelines(),
+            bytes: plan.map_or(0, |p| p.peak_bytes + p.weight_bytes),
+        })
+    }
+
+    fn gflops(&self) -> f64 {
+        self.flops as f64 / self.runs.median() / 1e9
+    }
+
+    fn as_json(&self) -> Value {
+        json!({
+            "cold_ms": self.cold.as_secs_f64() * 1e3,
+            "median_ms": self.runs.median() * 1e3,
+            "p95_ms": self.runs.p95() * 1e3,
+            "runs": self.runs.0.len(),
+            "gflops": self.gflops(),
+            "dispatches": self.dispatches,
+            "pipelines": self.pipelines,
+            "bytes": self.bytes,
+        })
+    }
+
+    fn heading(first: &str) -> Vec<String> {
+        [first, "cold ms", "median ms", "p95 ms", "GFLOP/s", "dispatches", "pipelines", "bytes"]
+            .map(str::to_owned)
+            .into()
+    }
+
+    fn row(&self, name: &str) -> Vec<String> {
+        let ms = |seconds: f64| format!("{:.3}", seconds * 1e3);
+        let times = [ms(self.cold.as_secs_f64()), ms(self.runs.median()), ms(self.runs.p95())];
+        let counts = [self.dispatches as u64, self.pipelines as u64, self.bytes].map(|n| n.to_string());
+        [vec![name.to_owned()], times.to_vec(), vec![format!("{:.2}", self.gflops())], counts.to_vec()].concat()
+    }
+}

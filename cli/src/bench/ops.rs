@@ -1,0 +1,101 @@
+//! `convgpu bench --ops`: layers through every kernel, checked and then timed.
+
+use std::time::Duration;
+
+use convgpu::internals::bench::{
+    Case, CaseReport, DEFAULT_LAYERS, Effort, Layer, Measured, Report, measure, memory_bound, products,
+};
+use convgpu::{Device, Error};
+use serde_json::{Value, json};
+
+use super::Args;
+use crate::console;
+use crate::devices;
+use crate::failure::{Failure, Outcome};
+
+/// Samples of every kernel at the least.
+const SAMPLES: usize = 3;
+
+pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
+    let layers = layers(args)?;
+    let opened = devices::open(device)?;
+    let Some(adapter) = opened.adapter() else {
+        return Err(Failure::call(
+            "bench --ops measures kernels, and the CPU reference has none: choose a GPU adapter",
+        ));
+    };
+    let images = if adapter.caps.software { 1 } else { 16 };
+    let mut cases: Vec<(Case, bool)> = vec![];
+    for layer in &layers {
+        cases.push((layer.case()?.stored_in(args.precision), false));
+    }
+    if args.layers.is_none() {
+        cases.extend(products()?.into_iter().map(|c| (c.stored_in(args.precision), false)));
+        cases.extend(memory_bound(images)?.into_iter().map(|c| (c.stored_in(args.precision), true)));
+    }
+    if let Some(part) = &args.only {
+        cases.retain(|(c, _)| c.name.contains(part.as_str()));
+        if cases.is_empty() {
+            return Err(Failure::call(format!("no layer or operator has {part:?} in its name")));
+        }
+    }
+    let effort = Effort { time: limit, samples: SAMPLES, ways: if args.chosen { 1 } else { usize::MAX } };
+    let open = || -> Result<Device, Error> { Device::open(device) };
+    let mut at = 0;
+    let total = cases.len();
+    let mut progress = |name: &str| {
+        console::note(&format!("{at}/{total} {name}"));
+        at += 1;
+    };
+    let report = pollster::block_on(measure(&open, &cases, &effort, &mut progress))?;
+    console::print(&if args.json { format!("{:#}\n", as_json(&report)) } else { report.to_string() })?;
+    if report.ok() { Ok(()) } else { Err(Failure::run("a kernel is wrong: see the table")) }
+}
+
+fn layers(args: &Args) -> Outcome<Vec<Layer>> {
+    let Some(path) = &args.layers else { return Ok(Layer::read(DEFAULT_LAYERS)?) };
+    let text = std::fs::read_to_string(path).map_err(|e| Failure::call(e.to_string()).of(path.display()))?;
+    Layer::read(&text).map_err(|e| Failure::from(e).of(path.display()))
+}
+
+fn as_json(report: &Report) -> Value {
+    json!({
+        "device": report.device,
+        "ok": report.ok(),
+        "ceilings": { "gflops": report.ceilings.flops / 1e9, "gbytes": report.ceilings.bytes / 1e9 },
+        "cases": report.cases.iter().map(|c| case_json(report, c)).collect::<Vec<_>>(),
+    })
+}
+
+fn case_json(report: &Report, case: &CaseReport) -> Value {
+    json!({
+        "name": case.name,
+        "flops": case.flops,
+        "bytes": case.bytes,
+        "chosen": 0,
+        "fastest": case.fastest(),
+        "copy_ms": case.copy.as_ref().map(|c| c.median() * 1e3),
+        "ways": case.ways.iter().map(|w| way_json(report, case, w)).collect::<Vec<_>>(),
+    })
+}
+
+fn way_json(report: &Report, case: &CaseReport, way: &Measured) -> Value {
+    if let Some(failure) = &way.failure {
+        return json!({ "kernels": way.kernels, "failure": failure });
+    }
+    let (flops, bytes) = (case.flop_rate(way), case.byte_rate(way));
+    json!({
+        "kernels": way.kernels,
+        "worst": way.worst,
+        "median_ms": way.kernel.median() * 1e3,
+        "p95_ms": way.kernel.p95() * 1e3,
+        "samples": way.kernel.0.len(),
+        "gflops": flops / 1e9,
+        "of_alu": flops / report.ceilings.flops,
+        "gbytes": bytes / 1e9,
+        "of_copy": bytes / report.ceilings.bytes,
+        "copies": case.copy_ratio(way),
+        "call_ms": way.call.median() * 1e3,
+        "first_ms": way.first * 1e3,
+    })
+}

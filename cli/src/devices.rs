@@ -1,0 +1,72 @@
+//! `convgpu devices`: what `--device` may name.
+
+use clap::Args as ClapArgs;
+use convgpu::Device;
+use convgpu::internals::gpu::adapter::AdapterInfo;
+use serde_json::{Value, json};
+
+use crate::console;
+use crate::failure::Outcome;
+use crate::table::table;
+
+/// Lists every adapter, best first, and the CPU reference
+#[derive(ClapArgs)]
+pub struct Args {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Outcome<()> {
+    let adapters = Device::list();
+    if args.json {
+        return console::print(&format!("{:#}\n", as_json(&adapters)));
+    }
+    let default = if adapters.is_empty() { "cpu".to_owned() } else { format!("0, {}", adapters[0].name) };
+    console::print(&format!("{}\n--device auto takes {default}\n", table(&rows(&adapters))))
+}
+
+/// The device that `--device` names.
+pub fn open(choice: &str) -> Outcome<Device> {
+    let device = Device::open(choice)?;
+    if device.is_reference() && !choice.trim().eq_ignore_ascii_case("cpu") {
+        console::note("no GPU adapter found: running on the CPU reference");
+    }
+    Ok(device)
+}
+
+fn rows(adapters: &[AdapterInfo]) -> Vec<Vec<String>> {
+    let text = |cells: [&str; 9]| cells.map(str::to_owned).to_vec();
+    let yes = |b: bool| if b { "yes" } else { "no" };
+    let mut rows =
+        vec![text(["device", "name", "type", "backend", "driver", "f16", "subgroup", "timestamps", "largest binding"])];
+    for (i, a) in adapters.iter().enumerate() {
+        let kind = format!("{:?}", a.kind).to_lowercase();
+        let subgroup = a.caps.subgroup_size.map_or("no".to_owned(), |n| n.to_string());
+        let binding = format!("{} MiB", a.caps.max_binding_bytes >> 20);
+        let (f16, timestamps) = (yes(a.caps.f16), yes(a.caps.timestamps));
+        let index = i.to_string();
+        rows.push(text([&index, &a.name, &kind, &a.backend, &a.driver, f16, &subgroup, timestamps, &binding]));
+    }
+    rows.push(text(["cpu", "CPU reference", "reference", "", "", "no", "no", "no", "any"]));
+    rows
+}
+
+fn as_json(adapters: &[AdapterInfo]) -> Value {
+    let one = |(index, a): (usize, &AdapterInfo)| {
+        json!({
+            "device": index.to_string(),
+            "name": a.name,
+            "type": format!("{:?}", a.kind).to_lowercase(),
+            "backend": a.backend,
+            "driver": a.driver,
+            "f16": a.caps.f16,
+            "subgroup_size": a.caps.subgroup_size,
+            "timestamps": a.caps.timestamps,
+            "max_binding_bytes": a.caps.max_binding_bytes,
+        })
+    };
+    let mut devices: Vec<Value> = adapters.iter().enumerate().map(one).collect();
+    devices.push(json!({ "device": "cpu", "name": "CPU reference", "type": "reference" }));
+    json!({ "default": if adapters.is_empty() { "cpu" } else { "0" }, "devices": devices })
+}

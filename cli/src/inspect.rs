@@ -1,0 +1,179 @@
+//! `convgpu inspect`: what a network is, and what a device would make of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use convgpu::internals::graph::plan::Plan;
+use convgpu::internals::graph::rewrite::Firing;
+use convgpu::internals::ops;
+use convgpu::{Compiled, Desc, Graph, Precision};
+use serde_json::{Value, json};
+
+use crate::console;
+use crate::devices;
+use crate::failure::{Failure, Outcome};
+use crate::input::InputArgs;
+use crate::network::{self, Bound, Missing};
+use crate::table::table;
+use crate::tune;
+
+/// Shows inputs, outputs, operators, fusion, memory plan and kernels of a network
+#[derive(ClapArgs)]
+pub struct Args {
+    /// The network: an ONNX file
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    inputs: InputArgs,
+    /// Print the WGSL of a kernel instead
+    #[arg(long, value_name = "NAME", conflicts_with = "model")]
+    shader: Option<String>,
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    #[arg(long, default_value_t)]
+    precision: Precision,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, device: &str) -> Outcome<()> {
+    if let Some(name) = &args.shader {
+        return console::print(&shader(name, args.precision)?);
+    }
+    let Some(model) = &args.model else {
+        return Err(Failure::call("inspect takes a model or --shader NAME; see convgpu inspect --help"));
+    };
+    let network = network::bind(model, &args.inputs, Missing::Invent)?;
+    let device = devices::open(device)?;
+    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, false, args.precision))?;
+    let text = if args.json { format!("{:#}\n", as_json(&network, &compiled)) } else { as_text(&network, &compiled) };
+    console::print(&text)
+}
+
+fn shader(name: &str, precision: Precision) -> Outcome<String> {
+    let kernels = ops::kernels();
+    let names: Vec<&str> = kernels.iter().map(|k| k.name).collect();
+    let found = kernels.iter().find(|k| k.name == name);
+    let found =
+        found.ok_or_else(|| Failure::call(format!("there is no kernel {name}; kernels: {}", names.join(", "))))?;
+    if precision == Precision::F16 && !found.stored().contains(&true) {
+        return Err(Failure::call(format!("the kernel {name} has no form of its own for f16")));
+    }
+    Ok(found.wgsl(&[], precision))
+}
+
+/// How often each operator occurs, before rewriting.
+fn operators(graph: &Graph) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    graph.nodes().iter().for_each(|n| *counts.entry(n.op.name()).or_default() += 1);
+    counts
+}
+
+/// Elements of all constants that nodes read, each counted once.
+fn parameters(graph: &Graph) -> usize {
+    let ids: std::collections::BTreeSet<_> = graph.nodes().iter().flat_map(|n| n.inputs.iter().copied()).collect();
+    ids.into_iter().filter_map(|id| graph.constant_of(id)).map(|t| t.numel()).sum()
+}
+
+fn as_text(network: &Bound, compiled: &Compiled) -> String {
+    let graph = &network.graph;
+    let mut out = String::new();
+    graph.inputs().for_each(|(name, desc)| out += &format!("input       {name}: {desc}\n"));
+    graph.outputs().for_each(|(name, desc)| out += &format!("output      {name}: {desc}\n"));
+    let counts: Vec<String> = operators(graph).iter().map(|(name, n)| format!("{name} {n}")).collect();
+    out += &format!("operators   {}\n", counts.join(", "));
+    out += &format!("parameters  {}\n", parameters(graph));
+    out += &format!("FLOPs       {}\n\n", graph.flops());
+    out += &table(&rewrites(compiled.rewrites()));
+    out += "\n";
+    out += &match compiled.plan() {
+        Some(plan) => format!("{plan}{} pipelines on {}\n", compiled.pipelines(), compiled.device()),
+        None => compiled.graph().to_string(),
+    };
+    out
+}
+
+/// Nodes that a row of a table names; the others are counted.
+const NAMED: usize = 3;
+
+/// One row for every rule and what came of it: how often it fired, or why not, and where.
+fn rewrites(log: &[Firing]) -> Vec<Vec<String>> {
+    let mut groups: Vec<(&str, &str, Vec<&str>)> = vec![];
+    for firing in log {
+        let outcome = firing.declined.unwrap_or("fired");
+        match groups.iter_mut().find(|(rule, o, _)| (*rule, *o) == (firing.rule, outcome)) {
+            Some((_, _, nodes)) => nodes.push(&firing.node),
+            None => groups.push((firing.rule, outcome, vec![&firing.node])),
+        }
+    }
+    let row = |(rule, outcome, nodes): (&str, &str, Vec<&str>)| {
+        let rest = nodes.len().saturating_sub(NAMED);
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        let named = format!("{}{more}", nodes[..nodes.len() - rest].join(", "));
+        vec![rule.to_owned(), outcome.to_owned(), nodes.len().to_string(), named]
+    };
+    let heading = ["rewrite", "fired, or why not", "times", "nodes"].map(str::to_owned).to_vec();
+    std::iter::once(heading).chain(groups.into_iter().map(row)).collect()
+}
+
+fn as_json(network: &Bound, compiled: &Compiled) -> Value {
+    let graph = &network.graph;
+    let (fired, declined): (Vec<&Firing>, Vec<&Firing>) =
+        compiled.rewrites().iter().partition(|f| f.declined.is_none());
+    let rewrite = |f: &&Firing| json!({ "rule": f.rule, "node": f.node });
+    let refusal = |f: &&Firing| json!({ "rule": f.rule, "node": f.node, "reason": f.declined });
+    let value = |(name, d): (&str, &Desc)| json!({ "name": name, "shape": d.shape, "dtype": d.dtype.to_string() });
+    json!({
+        "device": compiled.device().to_string(),
+        "inputs": graph.inputs().map(value).collect::<Vec<_>>(),
+        "outputs": graph.outputs().map(value).collect::<Vec<_>>(),
+        "operators": operators(graph),
+        "parameters": parameters(graph),
+        "flops": graph.flops(),
+        "rewrites": fired.iter().map(rewrite).collect::<Vec<_>>(),
+        "declined": declined.iter().map(refusal).collect::<Vec<_>>(),
+        "plan": compiled.plan().map(plan_json),
+        "pipelines": compiled.pipelines(),
+    })
+}
+
+fn plan_json(plan: &Plan) -> Value {
+    let node = |n: &convgpu::internals::graph::plan::PlannedNode| {
+        json!({
+            "name": n.name,
+            "op": n.op,
+            "kernels": n.kernels,
+            "dispatches": n.dispatches,
+            "shape": n.output.shape,
+        })
+    };
+    json!({
+        "nodes": plan.nodes.iter().map(node).collect::<Vec<_>>(),
+        "dispatches": plan.dispatches(),
+        "parts": plan.recording.parts(),
+        "peak_bytes": plan.peak_bytes,
+        "lower_bound_bytes": plan.lower_bound,
+        "weight_bytes": plan.weight_bytes,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rewrites_are_grouped_by_rule_and_outcome() {
+        let firing = |rule, node: usize, declined| Firing { rule, node: format!("n{node}"), declined };
+        let fused = (0..5).map(|k| firing("fuse", k, None));
+        let log = [firing("fold", 9, None)].into_iter().chain(fused).chain([firing("fuse", 7, Some("it pads"))]);
+        let rows = rewrites(&log.collect::<Vec<_>>());
+        assert_eq!(
+            rows[1..],
+            [
+                ["fold", "fired", "1", "n9"],
+                ["fuse", "fired", "5", "n0, n1, n2 and 2 more"],
+                ["fuse", "it pads", "1", "n7"],
+            ]
+        );
+    }
+}

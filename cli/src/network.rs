@@ -1,0 +1,82 @@
+//! A network from a file, bound to the inputs it is given.
+
+use std::path::Path;
+
+use convgpu::internals::model::Model;
+use convgpu::internals::model::onnx::{Dim, ValueInfo};
+use convgpu::{DType, Given, Graph, Network, Tensor};
+
+use crate::console;
+use crate::failure::{Failure, Outcome};
+use crate::input::{self, Declared, InputArgs};
+use crate::progress::Bar;
+
+/// A network with every shape known, and the tensors of its inputs.
+pub struct Bound {
+    pub graph: Graph,
+    inputs: Vec<(String, Tensor)>,
+}
+
+impl Bound {
+    /// The inputs as a session takes them.
+    pub fn inputs(&self) -> Vec<(&str, &Tensor)> {
+        self.inputs.iter().map(|(name, t)| (name.as_str(), t)).collect()
+    }
+}
+
+/// What an input that no file is given for gets.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Missing {
+    /// An error.
+    Refuse,
+    /// Numbers in 0..1, the same every time, if the network fixes the shape but for the batch.
+    Invent,
+}
+
+/// Loads a network and binds it to its inputs.
+pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound> {
+    let bar = Bar::loading(model);
+    let model = Model::load(model)?;
+    drop(bar);
+    let wanted: Vec<Declared> = model.inputs().iter().map(declared).collect();
+    let mut tensors = input::read(inputs, &wanted)?;
+    if missing == Missing::Invent {
+        let given: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
+        for input in wanted.iter().filter(|i| !given.contains(&i.name)) {
+            console::note(&format!("{}: no --input, so it gets random numbers in 0..1", input.name));
+            tensors.push((input.name.clone(), invent(input)?));
+        }
+    }
+    let shaping = model.shape_inputs();
+    let value = |name, t: &Tensor| shaping.contains(name).then(|| t.clone());
+    let given: Vec<_> = tensors.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
+    let graph = model.bind(&given)?;
+    let used = |(name, _): &(String, Tensor)| !shaping.contains(name);
+    Ok(Bound { graph, inputs: tensors.into_iter().filter(used).collect() })
+}
+
+/// Elements of an input that is made up: 1 GiB.
+const MOST_INVENTED: usize = 1 << 28;
+
+/// A repeatable tensor for an input of known shape; an open batch is 1.
+fn invent(input: &Declared) -> Outcome<Tensor> {
+    let open = || Failure::call(format!("the input {} needs --input: its shape or type is open", input.name));
+    if input.dtype != DType::F32 {
+        return Err(open());
+    }
+    let dims = input.dims.as_ref().ok_or_else(open)?;
+    let extent = |(axis, d): (usize, &Option<usize>)| d.or((axis == 0 && dims.len() > 1).then_some(1));
+    let shape = dims.iter().enumerate().map(extent).collect::<Option<Vec<usize>>>().ok_or_else(open)?;
+    // The high bits of a Weyl sequence through a multiplicative hash (Knuth, TAOCP 6.4).
+    let value = |i: usize| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1u64 << 24) as f32;
+    let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).filter(|&n| n <= MOST_INVENTED);
+    let count = count.ok_or_else(|| Failure::call(format!("the input {} is too large: {shape:?}", input.name)))?;
+    Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?)
+}
+
+/// The inputs as `--input` needs them.
+fn declared(info: &ValueInfo) -> Declared {
+    let extent = |d: &Dim| if let Dim::Fixed(n) = d { Some(*n) } else { None };
+    let dims = info.dims.as_ref().map(|dims| dims.iter().map(extent).collect());
+    Declared { name: info.name.clone(), dtype: info.dtype, dims }
+}

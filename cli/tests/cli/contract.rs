@@ -1,0 +1,293 @@
+//! The command line as a script sees it: stdout, stderr, exit status.
+
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use convgpu::internals::model::proto::*;
+use prost::Message;
+
+fn convgpu(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    command.args(args).env_remove("CONVGPU_DEVICE").env_remove("WGPU_ADAPTER_NAME");
+    command.output().expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("stdout is text")
+}
+
+/// The call fails with this status, nothing on stdout, and one line of ours that has all these parts.
+fn fails(args: &[&str], status: i32, parts: &[&str]) {
+    let output = convgpu(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {stderr}");
+    assert_eq!(stdout(&output), "", "{args:?}");
+    // Drivers may write lines of their own.
+    let ours: Vec<&str> = stderr.lines().filter(|l| l.starts_with("convgpu: ")).collect();
+    assert_eq!(ours.len(), 1, "{args:?}: {stderr}");
+    assert!(parts.iter().all(|p| ours[0].contains(p)), "{args:?}: {}", ours[0]);
+    assert!(!stderr.contains("panicked") && !stderr.contains("backtrace"), "{stderr}");
+}
+
+#[test]
+fn the_demo_reads_the_digits_on_the_reference() {
+    let output = convgpu(&["demo", "--device", "cpu"]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text.contains("98.1 % (978 of 997 digits)"), "{text}");
+    assert!(text.contains('█') && text.contains("✗ is") && text.contains("CPU reference"), "{text}");
+}
+
+#[test]
+fn the_demo_checks_the_adapter_against_the_reference() {
+    let device = std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("0".to_owned());
+    let output = convgpu(&["demo", "--device", &device]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text.contains("98.1 % (978 of 997 digits)"), "{text}");
+    assert!(text.contains("largest difference from the reference"), "{text}");
+}
+
+#[test]
+fn the_demo_reads_a_digit_of_the_users_own() {
+    let file = format!("{}/seven.png", env!("CARGO_TARGET_TMPDIR"));
+    // A seven as a pen would write it, dark on light: a bar above, a slanted stroke below.
+    let image = image::GrayImage::from_fn(90, 120, |x, y| {
+        let bar = (20..70).contains(&x) && (20..29).contains(&y);
+        let stroke = (20..100).contains(&y) && (x + (y - 20) * 35 / 80).abs_diff(65) < 5;
+        image::Luma([if bar || stroke { 30 } else { 240 }])
+    });
+    image.save(&file).unwrap();
+    let output = convgpu(&["demo", &file, "--device", "cpu"]);
+    let text = stdout(&output);
+    let answers: Vec<&str> = text.lines().filter(|l| l.ends_with('%')).collect();
+    assert!(answers.len() == 3 && answers[0].starts_with("7  "), "{text}");
+}
+
+#[test]
+fn devices_lists_the_reference_and_says_what_auto_takes() {
+    let text = stdout(&convgpu(&["devices"]));
+    assert!(text.contains("CPU reference") && text.contains("--device auto takes"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&stdout(&convgpu(&["devices", "--json"]))).unwrap();
+    let devices = json["devices"].as_array().unwrap();
+    assert!(devices.iter().any(|d| d["device"] == json["default"]), "{json}");
+    assert_eq!(devices.last().unwrap()["device"], "cpu");
+}
+
+#[test]
+fn a_wrong_call_or_file_is_one_line_and_status_2() {
+    let text = format!("{}/not_an_image.png", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&text, "this is text").unwrap();
+    let blank = format!("{}/blank.png", env!("CARGO_TARGET_TMPDIR"));
+    image::GrayImage::from_pixel(40, 30, image::Luma([200])).save(&blank).unwrap();
+    fails(&[], 2, &["no command", "--help"]);
+    fails(&["demos"], 2, &["demos"]);
+    fails(&["demo", "--frobnicate"], 2, &["--frobnicate"]);
+    fails(&["demo", "--device", "garbage"], 2, &["no adapter matches", "garbage"]);
+    fails(&["demo", "--device", "999"], 2, &["no adapter matches", "999"]);
+    fails(&["demo", "missing.png", "--device", "cpu"], 2, &["missing.png", "No such file"]);
+    fails(&["demo", env!("CARGO_TARGET_TMPDIR"), "--device", "cpu"], 2, &[env!("CARGO_TARGET_TMPDIR")]);
+    fails(&["demo", &text, "--device", "cpu"], 2, &["not_an_image.png", "not an image"]);
+    fails(&["demo", &blank, "--device", "cpu"], 2, &["blank.png", "one tone"]);
+}
+
+#[test]
+fn the_device_may_come_from_the_environment() {
+    let command = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+        command.args(["inspect", model()]).env("CONVGPU_DEVICE", name).output().unwrap()
+    };
+    assert!(String::from_utf8_lossy(&command("garbage").stderr).contains("no adapter matches"));
+    assert!(command("cpu").status.success());
+}
+
+#[test]
+fn f16_is_refused_where_there_is_none() {
+    fails(&["inspect", model(), "--precision", "f8"], 2, &["--precision", "f8", "f32 or f16"]);
+    fails(&["inspect", model(), "--precision", "f16", "--device", "cpu"], 2, &["f16", "reference"]);
+    fails(&["inspect", "--shader", "softmax", "--precision", "f16"], 2, &["softmax", "f16"]);
+    let shader = stdout(&convgpu(&["inspect", "--shader", "conv2d_gemm", "--precision", "f16"]));
+    assert!(shader.starts_with("enable f16;") && shader.contains("alias Stored = f16;"), "{shader}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    let output =
+        command.args(["inspect", model(), "--precision", "f16"]).env("CONVGPU_LIMITS", "default").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.contains("precision f16"), "{stderr}");
+}
+
+#[test]
+fn help_names_the_source_of_the_digits() {
+    let output = convgpu(&["demo", "--help"]);
+    let text = stdout(&output);
+    assert!(output.status.success());
+    assert!(["LeCun", "Cortes", "Burges", "CC BY-SA 3.0", "MIT"].iter().all(|w| text.contains(w)), "{text}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    let mut child = command.args(["demo", "--help"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+/// The file of a small network: Conv 3x3, Relu, MaxPool, then Conv 14x14 as a classifier that prefers class 7.
+fn model() -> &'static str {
+    static FILE: LazyLock<String> = LazyLock::new(|| {
+        let file = format!("{}/classifier.onnx", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(&file, classifier().encode_to_vec()).unwrap();
+        file
+    });
+    &FILE
+}
+
+fn classifier() -> ModelProto {
+    let value = |name: &str, dims: &[i64]| {
+        let dim = |&n: &i64| DimensionProto { dim_value: Some(n), ..Default::default() };
+        let shape = Some(TensorShapeProto { dim: dims.iter().map(dim).collect() });
+        let tensor_type = Some(TensorTypeProto { elem_type: Some(data_type::FLOAT), shape });
+        ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type }) }
+    };
+    let weight = |name: &str, dims: &[i64], of: fn(usize) -> f32| TensorProto {
+        name: Some(name.to_owned()),
+        dims: dims.to_vec(),
+        data_type: Some(data_type::FLOAT),
+        float_data: (0..dims.iter().product::<i64>() as usize).map(of).collect(),
+        ..Default::default()
+    };
+    let ints = |name: &str, ints: &[i64]| AttributeProto {
+        name: Some(name.to_owned()),
+        ints: ints.to_vec(),
+        r#type: Some(attribute_type::INTS),
+        ..Default::default()
+    };
+    let node = |op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>| NodeProto {
+        name: Some(format!("the {output}")),
+        op_type: Some(op.to_owned()),
+        input: inputs.iter().map(|&i| i.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        attribute,
+        ..Default::default()
+    };
+    let graph = GraphProto {
+        name: Some("classifier".to_owned()),
+        node: vec![
+            node("Conv", &["input", "w1", "b1"], "edges", vec![ints("pads", &[1, 1, 1, 1])]),
+            node("Relu", &["edges"], "light", vec![]),
+            node("MaxPool", &["light"], "small", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]),
+            node("Conv", &["small", "w2"], "logits", vec![]),
+        ],
+        initializer: vec![
+            weight("w1", &[4, 1, 3, 3], |i| (i % 5) as f32 / 8.0),
+            weight("b1", &[4], |i| i as f32 / 16.0),
+            weight("w2", &[10, 4, 14, 14], |i| if i / 784 == 7 { 0.2 } else { (i % 13) as f32 / 128.0 }),
+        ],
+        input: vec![value("input", &[1, 1, 28, 28])],
+        output: vec![value("logits", &[1, 10, 1, 1])],
+        ..Default::default()
+    };
+    let opset = OperatorSetIdProto { version: Some(13), ..Default::default() };
+    ModelProto { ir_version: Some(7), graph: Some(graph), opset_import: vec![opset], ..Default::default() }
+}
+
+/// An image file of 28x28 pixels.
+fn digit(name: &str) -> String {
+    let file = format!("{}/{name}.png", env!("CARGO_TARGET_TMPDIR"));
+    let image = image::GrayImage::from_fn(28, 28, |x, y| {
+        let bar = (8..20).contains(&x) && (5..8).contains(&y);
+        let stroke = (5..24).contains(&y) && (x + (y - 5) / 2).abs_diff(19) < 2;
+        image::Luma([if bar || stroke { 255 } else { 0 }])
+    });
+    image.save(&file).unwrap();
+    file
+}
+
+#[test]
+fn run_answers_with_labels_and_writes_every_output() {
+    let (image, dir) = (digit("run"), format!("{}/run", env!("CARGO_TARGET_TMPDIR")));
+    let labels = format!("{dir}.txt");
+    std::fs::write(&labels, (0..10).map(|d| format!("digit {d}\n")).collect::<String>()).unwrap();
+    let args = ["run", model(), "--device", "cpu", "--input", &image, "--labels", &labels, "--output-dir", &dir];
+    let text = stdout(&convgpu(&[&args[..], &["--top", "2"]].concat()));
+    assert!(text.lines().nth(1).unwrap().ends_with("digit 7") && text.lines().count() == 3, "{text}");
+    let json = stdout(&convgpu(&[&args[..], &["--json"]].concat()));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let output = &json["outputs"][0];
+    assert_eq!((&output["top"][0]["index"], output["top"].as_array().unwrap().len()), (&7.into(), 5), "{json}");
+    assert_eq!((&output["dtype"], &output["shape"]), (&"f32".into(), &serde_json::json!([1, 10, 1, 1])), "{json}");
+    let written = std::fs::read(output["file"].as_str().unwrap()).unwrap();
+    assert!(written.starts_with(b"\x93NUMPY") && written.len() == 128 + 40, "{}", written.len());
+}
+
+#[test]
+fn verify_passes_and_names_the_first_wrong_node() {
+    let image = digit("verify");
+    let args = ["verify", model(), "--input", &image, "--json"];
+    let output = convgpu(&args);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(output.status.success() && json["ok"] == true && json["first_wrong"].is_null(), "{json}");
+    let nodes = json["nodes"].as_array().unwrap();
+    assert!(nodes.len() == 3, "{json}");
+
+    let culprit = nodes[1]["name"].as_str().unwrap();
+    let output = convgpu(&[&args[..], &["--fail-at", culprit]].concat());
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((&json["ok"], &json["first_wrong"]["name"]), (&false.into(), &culprit.into()), "{json}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains(&format!("convgpu: {culprit} (")) && stderr.contains("bound"), "{stderr}");
+}
+
+#[test]
+fn inspect_and_bench_say_what_a_network_is() {
+    let json = |args: &[&str]| serde_json::from_str::<serde_json::Value>(&stdout(&convgpu(args))).unwrap();
+    let found = json(&["inspect", model(), "--json"]);
+    assert_eq!(
+        (&found["parameters"], &found["inputs"][0]["shape"]),
+        (&7880.into(), &serde_json::json!([1, 1, 28, 28]))
+    );
+    assert!(found["plan"]["dispatches"].as_u64().unwrap() >= 3, "{found}");
+    assert!(found["rewrites"].is_array() && found["declined"].is_array(), "{found}");
+    let found = json(&["bench", model(), "--json", "--seconds", "0"]);
+    let keys = ["device", "cold_ms", "median_ms", "p95_ms", "gflops", "dispatches", "pipelines", "bytes"];
+    assert!(keys.iter().all(|k| !found[*k].is_null()), "{found}");
+    let found = json(&["bench", "--ops", "--only", "relu", "--json", "--seconds", "0"]);
+    assert!(found["ok"] == true && found["cases"][0]["ways"][0]["gbytes"].as_f64().unwrap() > 0.0, "{found}");
+    let text = stdout(&convgpu(&["inspect", "--shader", "unary"]));
+    assert!(text.contains("fn main") && text.contains("fn activate"), "{text}");
+}
+
+#[test]
+fn a_wrong_network_or_input_is_one_line_and_status_2() {
+    let dir = env!("CARGO_TARGET_TMPDIR");
+    let text = format!("{dir}/text.onnx");
+    std::fs::write(&text, "this is text").unwrap();
+    let image = digit("wrong");
+    let cpu = ["--device", "cpu"];
+    let fails = |args: &[&str], parts: &[&str]| fails(&[args, &cpu[..]].concat(), 2, parts);
+    fails(&["run", "missing.onnx"], &["missing.onnx", "No such file"]);
+    fails(&["run", dir], &[dir]);
+    fails(&["run", &text], &["text.onnx"]);
+    fails(&["run", model()], &["input", "missing"]);
+    fails(&["run", model(), "--input", "missing.npy"], &["missing.npy"]);
+    fails(&["run", model(), "--input", &format!("nobody={image}")], &["no input nobody", "inputs: input"]);
+    fails(&["run", model(), "--input", &image, "--input", &image], &["only 1 inputs"]);
+    fails(&["run", model(), "--input", &text], &["text.onnx", "neither an .npy file nor an image"]);
+    fails(&["run", model(), "--input", &image, "--resize", "0"], &["--resize"]);
+    fails(&["run", model(), "--input", &image, "--crop", "20"], &["20x20", "28x28"]);
+    fails(&["run", model(), "--input", &image, "--labels", "missing.txt"], &["missing.txt"]);
+    fails(&["verify", model(), "--fail-at", "nobody"], &["no node nobody"]);
+    fails(&["inspect"], &["--shader"]);
+    fails(&["inspect", "--shader", "nope"], &["no kernel nope", "unary"]);
+    fails(&["bench"], &["--ops"]);
+    fails(&["bench", "--ops"], &["reference"]);
+    fails(&["bench", "--ops", "--layers", &text], &["text.onnx", "no file of layers"]);
+    fails(&["tune", model()], &["reference"]);
+}
+
+#[test]
+fn ops_prints_the_table_as_text_and_as_markdown() {
+    let (text, markdown) = (stdout(&convgpu(&["ops"])), stdout(&convgpu(&["ops", "--markdown"])));
+    assert!(text.contains("conv2d") && markdown.starts_with("| operator | PyTorch | ONNX |"), "{text}{markdown}");
+}

@@ -1,0 +1,4 @@
+//! The command line as a script sees it, with good and with bad files.
+
+mod bad_files;
+mod contract;

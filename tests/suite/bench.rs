@@ -1,0 +1,148 @@
+//! The measuring tools: what they check, what they count, what they refuse. No test depends on how long anything took.
+
+use std::time::Duration;
+
+use convgpu::internals::bench::{Case, Ceilings, Copy, Effort, Layer, Report, measure, tune};
+use convgpu::internals::graph::plan::PlanOptions;
+use convgpu::internals::graph::tuning::Tuning;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::verify::network::{VerifyOptions, verify_async};
+use convgpu::{Alternative, CompileOptions, Compiled, Desc, Device, Error, Graph, Op, Precision, Site, Tensor};
+use pollster::block_on;
+
+const ONCE: Effort = Effort { time: Duration::ZERO, samples: 1, ways: usize::MAX };
+
+fn open() -> Result<Device, Error> {
+    Device::open(&std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned()))
+}
+
+fn report(cases: &[(Case, bool)]) -> Report {
+    block_on(measure(&open, cases, &ONCE, &mut |_| ())).unwrap()
+}
+
+fn layer(op: &str) -> Case {
+    let text = format!(
+        r#"{{"layers": [{{"name": "small", "op": "{op}", "n": 2, "ci": 8, "co": 12, "h": 7, "w": 9, "k": 3, "s": 2, "p": 1, "d": 1, "g": 1}}]}}"#
+    );
+    Layer::read(&text).unwrap()[0].case().unwrap()
+}
+
+/// A copy that is said to add one.
+#[derive(Debug)]
+struct Wrong;
+
+impl Op for Wrong {
+    fn name(&self) -> &'static str {
+        "wrong"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>, Error> {
+        Copy.outputs(inputs)
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        let added = inputs[0].as_f32()?.iter().map(|x| x + 1.0).collect::<Vec<_>>();
+        Ok(vec![Tensor::new(inputs[0].shape(), added)?])
+    }
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
+        Copy.bounds(inputs, outputs)
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>, Error> {
+        Copy.launches(site)
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn every_alternative_is_checked_and_timed() {
+    let report = report(&[(layer("conv"), false), (layer("conv_transpose"), true)]);
+    assert!(report.ok(), "{report}");
+    for case in &report.cases {
+        assert!(case.ways.len() > 1 && case.fastest().is_some());
+        assert!(case.ways.iter().all(|w| !w.kernel.0.is_empty() && w.first > 0.0));
+    }
+    assert_eq!(report.cases[0].flops, 2 * 2 * 4 * 5 * 12 * 8 * 9);
+    assert_eq!(report.cases[0].bytes, 4 * (2 * 8 * 63 + 12 * 8 * 9 + 2 * 12 * 20));
+    assert!(report.cases[0].copy.is_none() && report.cases[1].copy.is_some());
+    assert!(report.to_string().contains("conv2d_direct"), "{report}");
+}
+
+#[test]
+fn a_wrong_kernel_is_reported_and_not_timed() {
+    let x = Tensor::new([3, 4], (0..12).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
+    let report = report(&[(Case::new("wrong", Wrong, vec![x], 1).unwrap(), false)]);
+    let way = &report.cases[0].ways[0];
+    assert!(!report.ok() && way.kernel.0.is_empty() && report.cases[0].fastest().is_none());
+    assert!(way.failure.as_ref().unwrap().contains("12 of 12"), "{report}");
+    assert!(report.to_string().contains("WRONG"), "{report}");
+}
+
+#[test]
+fn ceilings_are_rates() {
+    let ceilings = block_on(Ceilings::measure(&open().unwrap(), &ONCE)).unwrap();
+    assert!(ceilings.flops > 1e6 && ceilings.bytes > 1e6, "{ceilings:?}");
+    assert!(block_on(Ceilings::measure(&Device::cpu(), &ONCE)).is_err());
+}
+
+/// Two convolutions of the same kind.
+fn network() -> Graph {
+    let mut graph = Graph::new();
+    let weight = |k: usize| Tensor::full([12, 12, 3, 3], 0.01 * k as f32);
+    let mut x = graph.input("x", Desc::f32([2, 12, 7, 9])).unwrap();
+    for k in 1..=2 {
+        let w = graph.constant(format!("w{k}"), weight(k)).unwrap();
+        let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        x = graph.apply(format!("conv{k}"), op, &[x, w]).unwrap();
+    }
+    graph.output("y", x);
+    graph
+}
+
+#[test]
+fn a_profile_has_every_dispatch_and_adds_up() {
+    let compiled = Compiled::new(&open().unwrap(), network(), &CompileOptions::default()).unwrap();
+    let x = Tensor::full([2, 12, 7, 9], 1.0);
+    let profile = compiled.profile(&[("x", &x)]).unwrap();
+    let plan = compiled.plan().unwrap();
+    let kernels: Vec<_> = plan.recording.dispatches().map(|d| d.kernel.name).collect();
+    assert_eq!(profile.dispatches.iter().map(|d| d.kernel).collect::<Vec<_>>(), kernels);
+    let parts = profile.dispatches.iter().map(|d| d.seconds).sum::<f64>() + profile.other();
+    assert!((parts - profile.total).abs() < 1e-9);
+    let cpu = Compiled::new(&Device::cpu(), network(), &CompileOptions::default()).unwrap();
+    assert!(cpu.profile(&[("x", &x)]).unwrap_err().to_string().contains("reference"));
+}
+
+#[test]
+fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
+    let device = open().unwrap();
+    let mut tuning = Tuning::default();
+    let found = block_on(tune(&device, &network(), Precision::F32, &ONCE, &mut tuning, &mut |_| ())).unwrap();
+    assert_eq!(found.len(), 1, "two nodes of one kind are measured once: {found:?}");
+    assert_eq!((found[0].wrong, found[0].fixed_seconds.is_nan()), (0, false));
+
+    let options = |tuning| {
+        let plan = PlanOptions { tuning: Some(std::sync::Arc::new(tuning)), ..PlanOptions::default() };
+        CompileOptions { plan, ..CompileOptions::default() }
+    };
+    let compiled = |tuning| Compiled::new(&device, network(), &options(tuning)).unwrap();
+    let plain = compiled(Tuning::default());
+    let last = PlanOptions { alternative: Some(usize::MAX), ..PlanOptions::default() };
+    let last = Compiled::new(&device, network(), &CompileOptions { plan: last, ..CompileOptions::default() }).unwrap();
+    let chosen = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.chosen.signature()).collect::<Vec<_>>();
+    assert_ne!(chosen(&plain), chosen(&last));
+    let key = Tuning::key(plain.graph(), &plain.graph().nodes()[0], Precision::F32);
+    let tuning = Tuning { choices: [(key.clone(), chosen(&last)[0].clone())].into() };
+    let tuned = compiled(tuning.clone());
+    assert_eq!(chosen(&tuned), chosen(&last));
+
+    // And that is what verify then checks.
+    let options = VerifyOptions { compile: options(tuning), ..VerifyOptions::default() };
+    let x = Tensor::full([2, 12, 7, 9], 1.0);
+    let report = block_on(verify_async(&device, &network(), &[("x", &x)], &options, &mut |_, _, _| ())).unwrap();
+    let kernels = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.kernels.clone()).collect::<Vec<_>>();
+    assert!(report.ok(), "{report}");
+    assert_eq!(report.nodes.iter().map(|n| n.kernels.clone()).collect::<Vec<_>>(), kernels(&last));
+
+    let foreign = compiled(Tuning { choices: [(key, "a kernel of long ago".to_owned())].into() });
+    assert_eq!(chosen(&foreign), chosen(&plain));
+}

@@ -1,0 +1,54 @@
+//! The table of operators is whole: every operator of `src/ops` has its row.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use convgpu::internals::ops::catalog::{CATALOG, markdown};
+
+/// The names that a source file gives its operators: string literals in bodies of `fn name`.
+fn names(text: &str) -> Vec<&str> {
+    let bodies = text.split("fn name(&self) -> &'static str {").skip(1);
+    bodies.flat_map(|b| b.split("\n    }").next().unwrap_or("").split('"').skip(1).step_by(2)).collect()
+}
+
+/// The source files below `folder`, those of nested folders included.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+fn rows() -> Vec<&'static str> {
+    CATALOG.iter().flat_map(|e| e.name.split(", ")).collect()
+}
+
+#[test]
+fn every_operator_has_a_row() {
+    let mut found = 0;
+    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for name in names(&text) {
+            assert!(rows().contains(&name), "{}: {name} has no row in src/ops/catalog.rs", path.display());
+            found += 1;
+        }
+    }
+    assert!(found > 10);
+}
+
+#[test]
+fn the_search_finds_names() {
+    let text = "fn name(&self) -> &'static str {\n        match x {\n            A => \"a\",\n            B => \"b\",\n        }\n    }\n    \"c\"";
+    assert_eq!(names(text), ["a", "b"]);
+}
+
+#[test]
+fn a_row_of_the_markdown_has_four_cells() {
+    assert_eq!(markdown().lines().count(), CATALOG.len() + 2);
+    assert!(markdown().lines().all(|l| l.matches('|').count() == 5));
+}
+
+#[test]
+fn the_readme_shows_the_table() {
+    let readme = include_str!("../../README.md");
+    let shown = readme.split("<!-- ops -->").nth(1).unwrap().split("<!-- /ops -->").next().unwrap();
+    assert_eq!(shown.trim(), markdown().trim(), "put the output of `convgpu ops --markdown` between the ops marks");
+}

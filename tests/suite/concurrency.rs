@@ -1,0 +1,90 @@
+//! Threads that share a session, and sessions side by side, give the bits that they give one after the other.
+
+use std::sync::Barrier;
+
+use convgpu::functional;
+use convgpu::internals::model::onnx::Dim;
+use convgpu::internals::options::Conv2dOptions;
+use convgpu::internals::session::{CompileOptions, Session};
+use convgpu::{Data, Model, Tensor};
+
+#[allow(dead_code)]
+use crate::support::Rng;
+
+const THREADS: usize = 4;
+const RUNS: usize = 25;
+
+fn lenet() -> Model {
+    Model::load(format!("{}/tests/models/lenet5_mnist.onnx", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn session() -> Session {
+    Session::new(crate::support::device(), lenet(), &CompileOptions::default()).unwrap()
+}
+
+/// Random digits, a batch of this size where the network leaves it open.
+fn digits(seed: u64, batch: usize) -> Tensor {
+    let extent = |d: &Dim| if let Dim::Fixed(n) = d { *n } else { batch };
+    let shape: Vec<usize> = lenet().inputs()[0].dims.iter().flatten().map(extent).collect();
+    Rng(seed).tensor(&shape)
+}
+
+fn bits(t: &Tensor) -> Vec<u32> {
+    let Data::F32(v) = t.data() else { panic!("{t:?}") };
+    v.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Every thread makes its calls at the same time; each gives what it gave alone.
+fn agree(call: impl Fn(u64) -> Vec<u32> + Sync) {
+    let alone: Vec<Vec<u32>> = (0..(THREADS * RUNS) as u64).map(&call).collect();
+    assert!(alone[0] != alone[1], "the calls must differ to tell them apart");
+    let start = Barrier::new(THREADS);
+    std::thread::scope(|scope| {
+        for t in 0..THREADS {
+            let (start, call, alone) = (&start, &call, &alone);
+            scope.spawn(move || {
+                start.wait();
+                for k in (t..THREADS * RUNS).step_by(THREADS) {
+                    assert!(call(k as u64) == alone[k], "call {k} gives other bits beside others");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn threads_share_a_session() {
+    let (session, name) = (session(), lenet().inputs()[0].name.clone());
+    agree(|seed| bits(session.run(&[(&name, &digits(seed, 2))]).unwrap().first()));
+}
+
+#[test]
+fn threads_share_a_session_with_inputs_on_the_device() {
+    let (session, name) = (session(), lenet().inputs()[0].name.clone());
+    agree(|seed| {
+        let x = digits(seed, 2).to_device(crate::support::device()).unwrap();
+        bits(&session.run_device(&[(&name, &x)]).unwrap()[0].to_host().unwrap())
+    });
+}
+
+#[test]
+fn sessions_side_by_side() {
+    let (sessions, name) = ([session(), session(), session()], lenet().inputs()[0].name.clone());
+    agree(|seed| bits(sessions[seed as usize % 3].run(&[(&name, &digits(seed, 2))]).unwrap().first()));
+}
+
+#[test]
+fn sessions_made_while_others_run() {
+    let name = lenet().inputs()[0].name.clone();
+    agree(|seed| bits(session().run(&[(&name, &digits(seed, 2))]).unwrap().first()));
+}
+
+#[test]
+fn functional_calls_of_one_shape_and_of_several() {
+    let device = crate::support::device();
+    agree(|seed| {
+        let x = Rng(seed).tensor(&[1, 5, 12, 7 + seed as usize % 6]).to_device(device).unwrap();
+        let w = Rng(seed + 1).tensor(&[9, 5, 3, 2]).to_device(device).unwrap();
+        bits(&functional::conv2d(&x, &w, None, &Conv2dOptions::default()).unwrap().to_host().unwrap())
+    });
+}

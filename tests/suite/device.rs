@@ -1,0 +1,134 @@
+//! Devices: choosing one, sharing one, and what the same work gives on it from run to run.
+
+use std::sync::{Arc, Mutex};
+
+use crate::support::{Rng, device};
+use convgpu::internals::graph::plan::PlanOptions;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::{CompileOptions, Compiled, DType, Desc, Device, ErrorKind, Graph, Progress, Tensor};
+
+fn network() -> Graph {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([2, 5, 9, 7])).unwrap();
+    let w = g.constant("w", Rng(1).tensor(&[6, 5, 3, 3])).unwrap();
+    let y = g.apply("conv", Conv2d::default(), &[x, w]).unwrap();
+    g.output("y", y);
+    g
+}
+
+fn run(device: &Device) -> Tensor {
+    let compiled = Compiled::new(device, network(), &CompileOptions::default()).unwrap();
+    compiled.run(&[("x", &Rng(2).tensor(&[2, 5, 9, 7]))]).unwrap().first().clone()
+}
+
+#[test]
+fn a_program_can_share_its_device() {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+    let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    let shared = Device::from_wgpu(&adapter, wgpu_device, queue);
+    let y = run(&shared);
+    let expected = run(&Device::cpu());
+    for (a, b) in y.to_f64s().iter().zip(expected.to_f64s()) {
+        assert!((a - b).abs() < 1e-4, "{a} for {b}");
+    }
+}
+
+#[test]
+fn compiling_tells_how_far_it_is() {
+    let told = Arc::new(Mutex::new(vec![]));
+    let tell = told.clone();
+    let progress = Progress(Arc::new(move |done, all| tell.lock().unwrap().push((done, all))));
+    let options = CompileOptions { progress: Some(progress), ..CompileOptions::default() };
+    // Pipelines that the shared device has are not compiled again.
+    let fresh = Device::open(&std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned())).unwrap();
+    let compiled = Compiled::new(&fresh, network(), &options).unwrap();
+    let mut told = told.lock().unwrap().clone();
+    told.sort_unstable();
+    let pipelines = compiled.pipelines();
+    assert!(pipelines > 1);
+    assert_eq!(told, (1..=pipelines).map(|k| (k, pipelines)).collect::<Vec<_>>());
+}
+
+#[test]
+fn runs_are_bit_identical() {
+    let compiled = Compiled::new(device(), network(), &CompileOptions::default()).unwrap();
+    let x = Rng(2).tensor(&[2, 5, 9, 7]);
+    let first = compiled.run(&[("x", &x)]).unwrap();
+    for _ in 0..20 {
+        assert_eq!(compiled.run(&[("x", &x)]).unwrap().first(), first.first());
+    }
+}
+
+#[test]
+fn tensors_stay_on_the_device_between_networks() {
+    let compiled = Compiled::new(device(), network(), &CompileOptions::default()).unwrap();
+    let x = Rng(2).tensor(&[2, 5, 9, 7]);
+    let on_device = x.to_device(device()).unwrap();
+    let y = compiled.run_device(&[("x", &on_device)]).unwrap().remove(0);
+    let sum = convgpu::functional::add(&y, &y).unwrap().to_host().unwrap();
+    let host = compiled.run(&[("x", &x)]).unwrap();
+    let doubled: Vec<f32> = host.first().as_f32().unwrap().iter().map(|v| v + v).collect();
+    assert_eq!(sum.as_f32().unwrap(), doubled);
+    let e = compiled.run_device(&[("x", &x.to_device(&Device::cpu()).unwrap())]).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Argument);
+}
+
+#[test]
+fn integers_and_booleans_survive_the_way_there_and_back() {
+    for t in [
+        Tensor::new([3], vec![i64::from(i32::MIN), -1, i64::from(i32::MAX)]).unwrap(),
+        Tensor::new([2, 2], vec![true, false, false, true]).unwrap(),
+        Tensor::new([1], vec![-7i32]).unwrap(),
+        Tensor::new([0, 4], Vec::<f32>::new()).unwrap(),
+    ] {
+        assert_eq!(t.to_device(device()).unwrap().to_host().unwrap(), t);
+    }
+    let e = Tensor::new([1], vec![1i64 << 31]).unwrap().to_device(device()).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn wrong_inputs_are_named() {
+    let compiled = Compiled::new(device(), network(), &CompileOptions::default()).unwrap();
+    let x = Rng(2).tensor(&[2, 5, 9, 7]);
+    let missing = compiled.run(&[]).unwrap_err();
+    assert!(missing.to_string().contains("input x f32[2, 5, 9, 7] is missing"), "{missing}");
+    let unknown = compiled.run(&[("x", &x), ("z", &x)]).unwrap_err();
+    assert!(unknown.to_string().contains("no input named z; inputs: x"), "{unknown}");
+    let shape = compiled.run(&[("x", &Tensor::zeros([2, 5, 7, 9]))]).unwrap_err();
+    assert!(shape.to_string().contains("must be f32[2, 5, 9, 7], is f32[2, 5, 7, 9]"), "{shape}");
+    let dtype = Tensor::new([2, 5, 9, 7], vec![0i32; 630]).unwrap();
+    assert_eq!(dtype.dtype(), DType::I32);
+    assert_eq!(compiled.run(&[("x", &dtype)]).unwrap_err().kind(), ErrorKind::Shape);
+}
+
+#[test]
+fn a_device_that_is_not_there_is_an_error() {
+    for choice in ["99", "no such adapter"] {
+        let e = Device::open(choice).unwrap_err();
+        assert!(e.to_string().contains("no adapter"), "{e}");
+    }
+}
+
+/// A long run is submitted in parts: here every node is one.
+#[test]
+fn parts_give_the_bits_of_the_whole() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 4, 6, 6])).unwrap();
+    let w = g.constant("w", Rng(3).tensor(&[4, 4, 3, 3])).unwrap();
+    let conv = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let y = (0..5).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
+    g.output("y", y);
+    let x = Rng(4).tensor(&[1, 4, 6, 6]);
+    let run = |submit_seconds: Option<f64>| {
+        let plan = PlanOptions { submit_seconds, ..PlanOptions::default() };
+        let options = CompileOptions { plan, ..CompileOptions::default() };
+        let compiled = Compiled::new(device(), g.clone(), &options).unwrap();
+        let parts = compiled.plan().unwrap().recording.parts();
+        (parts, compiled.run(&[("x", &x)]).unwrap().first().clone())
+    };
+    let (whole, parts) = (run(None), run(Some(0.0)));
+    assert_eq!((whole.0, parts.0), (1, 5));
+    assert!(whole.1 == parts.1);
+}

@@ -1,0 +1,91 @@
+//! After a device is lost every call is an error that says so: no panic, no hang.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::session::{CompileOptions, Compiled, Session};
+use convgpu::{Device, ErrorKind, Graph, Tensor};
+
+#[allow(dead_code)]
+/// A device that no other test uses.
+fn own_device() -> Device {
+    let choice = std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("0".to_owned());
+    Device::open(&choice).expect("the test device opens")
+}
+
+fn graph() -> Graph {
+    let mut graph = Graph::new();
+    let x = graph.input("x", Tensor::zeros([1, 3, 9, 7]).desc()).unwrap();
+    let w = graph.constant("w", crate::support::Rng(1).integers(&[5, 3, 3, 2])).unwrap();
+    let y = graph.apply("conv", Conv2d::default(), &[x, w]).unwrap();
+    graph.output("y", y);
+    graph
+}
+
+/// Fails if `work` takes more than half a minute.
+fn ends(work: impl FnOnce() + Send + 'static) {
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        work();
+        sender.send(()).unwrap();
+    });
+    match receiver.recv_timeout(Duration::from_secs(30)) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a call on a lost device does not return"),
+        _ => thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)),
+    }
+}
+
+fn lost<T>(result: convgpu::Result<T>) {
+    assert_eq!(result.err().expect("the device is lost").kind(), ErrorKind::DeviceLost);
+}
+
+#[test]
+fn every_call_on_a_lost_device_is_an_error() {
+    ends(|| {
+        let device = own_device();
+        let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
+        let session = Session::new(&device, graph(), &CompileOptions::default()).unwrap();
+        session.run(&[("x", &x)]).unwrap();
+        let there = x.to_device(&device).unwrap();
+        device.destroy();
+        for _ in 0..2 {
+            lost(session.run(&[("x", &x)]));
+            lost(session.run_device(&[("x", &there)]));
+            lost(Session::new(&device, graph(), &CompileOptions::default()));
+            lost(Compiled::new(&device, graph(), &CompileOptions::default()));
+            lost(x.to_device(&device));
+            lost(there.to_host());
+        }
+    });
+}
+
+#[test]
+fn a_device_lost_while_others_use_it() {
+    ends(|| {
+        let device = own_device();
+        let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
+        let session = Session::new(&device, graph(), &CompileOptions::default()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let failed = (0..100_000).find_map(|_| session.run(&[("x", &x)]).err());
+                    assert_eq!(failed.map(|e| e.kind()), Some(ErrorKind::DeviceLost));
+                });
+            }
+            std::thread::sleep(Duration::from_millis(200));
+            device.destroy();
+        });
+    });
+}
+
+#[test]
+fn another_device_is_not_concerned() {
+    ends(|| {
+        let (lost, kept) = (own_device(), own_device());
+        let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
+        let session = Session::new(&kept, graph(), &CompileOptions::default()).unwrap();
+        lost.destroy();
+        session.run(&[("x", &x)]).unwrap();
+    });
+}

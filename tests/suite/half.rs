@@ -1,0 +1,211 @@
+//! Storing 16 bits: the conversions, what is refused, what overflows, and real networks. That every kernel computes right
+//! with it is tested with its operator.
+#![cfg(feature = "cli")] // npyz
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Rng, device};
+use convgpu::internals::gpu::caps::Caps;
+use convgpu::internals::graph::Graph;
+use convgpu::internals::graph::plan::{Plan, PlanOptions};
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::reference::half::stored;
+use convgpu::internals::verify::network::{VerifyOptions, verify_async};
+use convgpu::internals::verify::{Way, check_node};
+use convgpu::{CompileOptions, Compiled, Desc, Device, ErrorKind, Model, Precision, Session, Tensor};
+
+#[allow(dead_code)]
+const HALF: PlanOptions = PlanOptions {
+    alternative: None,
+    input_layouts: vec![],
+    guarded: false,
+    precision: Precision::F16,
+    tuning: None,
+    submit_seconds: None,
+};
+
+fn options() -> CompileOptions {
+    CompileOptions { plan: HALF, ..CompileOptions::default() }
+}
+
+/// Whether the device has f16. One that does not must refuse, and there is nothing else to test.
+fn has_half() -> bool {
+    let has = device().adapter().is_some_and(|a| a.caps.f16);
+    if !has {
+        println!("{} has no f16: not run", device());
+        assert!(Compiled::new(device(), pointwise(Tensor::full([1, 1, 1, 1], 1.0)), &options()).is_err());
+    }
+    has
+}
+
+/// A 1x1 convolution of an image of two channels.
+fn pointwise(weight: Tensor) -> Graph {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, weight.shape()[1], 1, 64])).unwrap();
+    let w = g.constant("w", weight).unwrap();
+    let y = g.apply("conv", Conv2d::default(), &[x, w]).unwrap();
+    g.output("y", y);
+    g
+}
+
+/// Numbers of every magnitude that f16 has, subnormal ones included.
+fn magnitudes(rng: &mut Rng, shape: &[usize]) -> Tensor {
+    let n = shape.iter().product();
+    Tensor::new(shape, (0..n).map(|k| rng.float() * 2f32.powi(k as i32 % 40 - 24)).collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn conversions_take_a_neighbour() {
+    if !has_half() {
+        return;
+    }
+    let mut rng = Rng(1);
+    let unit =
+        |n: usize| Tensor::new([n, n, 1, 1], (0..n * n).map(|k| f32::from(k % (n + 1) == 0)).collect::<Vec<_>>());
+    let near = |y: &Tensor, x: &Tensor| {
+        for (y, x) in y.to_f64s().into_iter().zip(x.to_f64s()) {
+            assert!((y - x).abs() <= stored(x, 0.0), "{y} for {x}");
+        }
+    };
+    // Of an input, and back to f32.
+    let x = magnitudes(&mut rng, &[1, 5, 1, 64]);
+    let y = Compiled::new(device(), pointwise(unit(5).unwrap()), &options()).unwrap().run(&[("x", &x)]).unwrap();
+    near(y.first(), &x);
+    // Of weights: every output is one of them times 1.
+    let w = magnitudes(&mut rng, &[64, 1, 1, 1]);
+    let y = Compiled::new(device(), pointwise(w.clone()), &options()).unwrap();
+    let y = y.run(&[("x", &Tensor::full([1, 1, 1, 64], 1.0))]).unwrap();
+    let columns = y.first().to_f64s().chunks(64).map(|row| row[0] as f32).collect::<Vec<_>>();
+    near(&Tensor::new([64, 1, 1, 1], columns).unwrap(), &w);
+}
+
+#[test]
+fn devices_without_it_and_the_reference_refuse() {
+    let graph = pointwise(Tensor::full([2, 2, 1, 1], 1.0));
+    let e = Plan::new(&graph, &Caps::webgpu_default(), &HALF).unwrap_err();
+    assert!(e.kind() == ErrorKind::Unsupported && e.to_string().contains("f16"), "{e}");
+    let e = Compiled::new(&Device::cpu(), graph, &options()).err().unwrap();
+    assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("reference"), "{e}");
+}
+
+/// 70 000 is a number in f32 and an infinity in f16: the node is wrong, whatever its bound.
+#[test]
+fn an_overflow_is_seen() {
+    if !has_half() {
+        return;
+    }
+    let graph = pointwise(Tensor::full([1, 2, 1, 1], 350.0));
+    for (value, right) in [(50.0, true), (100.0, false), (7e4, false)] {
+        let x = Tensor::full([1, 2, 1, 64], value);
+        let way = Way { precision: Precision::F16, ..Way::default() };
+        let node = &graph.nodes()[0];
+        let inputs = [x.clone(), graph.constant_of(node.inputs[1]).unwrap().clone()];
+        let checked = pollster::block_on(check_node(device(), &graph, node, &inputs, &way)).unwrap();
+        assert_eq!(checked.precision, Precision::F16);
+        assert_eq!(checked.comparisons[0].ok(), right, "{value}: {}", checked.comparisons[0]);
+    }
+}
+
+/// Tensors and weights take half the memory.
+#[test]
+fn half_the_bytes() {
+    let caps = Caps { f16: true, ..Caps::webgpu_default() };
+    let mut g = Graph::new();
+    let mut rng = Rng(2);
+    let mut y = g.input("x", Desc::f32([1, 8, 32, 31])).unwrap();
+    for k in 0..4 {
+        let w = g.constant("w", rng.tensor(&[8, 8, 3, 3])).unwrap();
+        y = g.apply(format!("{k}"), Conv2d { padding: [1; 4], ..Conv2d::default() }, &[y, w]).unwrap();
+    }
+    g.output("y", y);
+    let plan = |precision| Plan::new(&g, &caps, &PlanOptions { precision, ..PlanOptions::default() }).unwrap();
+    let (wide, half) = (plan(Precision::F32), plan(Precision::F16));
+    assert_eq!(half.weight_bytes * 2, wide.weight_bytes);
+    assert!(half.nodes.iter().all(|n| n.chosen.precision == Precision::F16));
+    // Input and output of the graph stay f32: a quarter less is all that so short a network saves.
+    assert!(half.peak_bytes * 4 <= wide.peak_bytes * 3, "{} {}", half.peak_bytes, wide.peak_bytes);
+}
+
+/// `verify` passes on what is right, and not on a wrong plan or node.
+#[test]
+fn a_network_is_verified_end_to_end() {
+    if !has_half() {
+        return;
+    }
+    let mut g = Graph::new();
+    let mut rng = Rng(3);
+    let mut y = g.input("x", Desc::f32([2, 3, 9, 11])).unwrap();
+    for k in 0..3 {
+        let c = g.shape(y)[1];
+        let w = g.constant("w", rng.tensor(&[13, c, 3, 3])).unwrap();
+        y = g.apply(format!("conv{k}"), Conv2d::default(), &[y, w]).unwrap();
+        y = g.apply(format!("act{k}"), Unary(Activation::Tanh), &[y]).unwrap();
+    }
+    g.output("y", y);
+    let x = rng.tensor(&[2, 3, 9, 11]);
+    let verify = |fail_at: Option<&str>| {
+        let mut options = VerifyOptions { fail_at: fail_at.map(str::to_owned), ..VerifyOptions::default() };
+        options.compile.plan.precision = Precision::F16;
+        pollster::block_on(verify_async(device(), &g, &[("x", &x)], &options, &mut |_, _, _| ())).unwrap()
+    };
+    let report = verify(None);
+    assert!(report.ok(), "{report}");
+    assert!(report.nodes.iter().all(|n| n.kernels.ends_with("in f16")), "{report}");
+    let rounding = report.outputs[0].rounding;
+    assert!(rounding > 0.0 && rounding < 0.1, "{rounding}");
+    assert_eq!(verify(Some("conv1")).first_wrong().unwrap().name, "conv1");
+}
+
+fn npy(path: &Path) -> Tensor {
+    let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let file = npyz::NpyFile::new(&bytes[..]).unwrap();
+    let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
+    Tensor::new(shape, file.into_vec::<f32>().unwrap()).unwrap()
+}
+
+#[test]
+fn lenet5_reads_its_seven() {
+    if !has_half() {
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let model = Model::load(root.join("lenet5_mnist.onnx")).unwrap();
+    let input = model.inputs()[0].name.clone();
+    let session = Session::new(device(), model, &options()).unwrap();
+    let found = session.run(&[(&input, &npy(&root.join("golden/lenet5_mnist.digit7.in.npy")))]).unwrap();
+    let expected = npy(&root.join("golden/lenet5_mnist.digit7.out.npy"));
+    for (a, e) in found.first().to_f64s().into_iter().zip(expected.to_f64s()) {
+        assert!((a - e).abs() < 1e-3, "{a} for {e}");
+    }
+}
+
+/// The share of CIFAR-10 test images that resnet20 names right: as in f32 (tests/networks.rs).
+#[test]
+fn resnet20_accuracy() {
+    let root = crate::close::shared().join("models");
+    if !has_half() {
+        return;
+    }
+    if !root.exists() {
+        println!("{} is not there: the accuracy of resnet20 is not measured", root.display());
+        return;
+    }
+    let records = fs::read(root.join("data/cifar10-test-first500.bin")).unwrap();
+    let model = Model::load(root.join("models/resnet20_cifar10.onnx")).unwrap();
+    let session = Session::new(device(), model, &options()).unwrap();
+    let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+    let mut right = 0;
+    for record in records.chunks_exact(3073) {
+        let pixel = |(i, &v): (usize, &u8)| (f32::from(v) / 255.0 - mean[i / 1024]) / std[i / 1024];
+        let image: Vec<f32> = record[1..].iter().enumerate().map(pixel).collect();
+        let image = Tensor::new([1, 3, 32, 32], image).unwrap();
+        let logits = session.run(&[("input", &image)]).unwrap().first().to_f64s();
+        let best = (0..10).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap();
+        right += usize::from(best == usize::from(record[0]));
+    }
+    println!("resnet20 in f16: {right} of {} images right", records.len() / 3073);
+    // Two images may be near enough to a tie for another device's rounding to tell.
+    assert!(records.len() / 3073 == 500 && right.abs_diff(455) <= 2, "{right}");
+}

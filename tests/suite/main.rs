@@ -1,0 +1,25 @@
+//! Everything but the operators (tests/ops) and the fuzzer (tests/fuzz): one program, so that linking does not dominate.
+
+#[path = "../support/close.rs"]
+mod close;
+#[path = "../samples/mod.rs"]
+mod samples;
+#[allow(dead_code)]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod architecture;
+mod bench;
+mod catalog;
+mod concurrency;
+mod contract;
+mod device;
+mod device_loss;
+mod half;
+mod networks;
+mod nn;
+mod onnx_import;
+mod onnx_suite;
+mod rewrite;
+mod soak;
+mod zoo;

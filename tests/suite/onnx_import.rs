@@ -1,0 +1,400 @@
+//! The importer on models built here: what it folds, what it asks for, and what it says of broken files.
+
+use convgpu::internals::model::proto::{
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
+};
+use convgpu::internals::session::{CompileOptions, Given, Network, Session};
+use convgpu::{DType, Desc, Device, Error, ErrorKind, Model, Tensor};
+use prost::Message;
+
+fn text(s: &str) -> Option<String> {
+    Some(s.to_owned())
+}
+
+fn node(op: &str, inputs: &[&str], outputs: &[&str], attribute: Vec<AttributeProto>) -> NodeProto {
+    let names = |list: &[&str]| list.iter().map(|s| s.to_string()).collect();
+    NodeProto { input: names(inputs), output: names(outputs), op_type: text(op), attribute, ..Default::default() }
+}
+
+fn int(name: &str, i: i64) -> AttributeProto {
+    AttributeProto { name: text(name), i: Some(i), r#type: Some(2), ..Default::default() }
+}
+
+fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+    AttributeProto { name: text(name), ints: ints.to_vec(), r#type: Some(7), ..Default::default() }
+}
+
+/// -1 is an open extent named `n`.
+fn value(name: &str, elem_type: i32, dims: &[i64]) -> ValueInfoProto {
+    let dim = |&d: &i64| match d {
+        -1 => DimensionProto { dim_value: None, dim_param: text("n") },
+        d => DimensionProto { dim_value: Some(d), dim_param: None },
+    };
+    let shape = Some(TensorShapeProto { dim: dims.iter().map(dim).collect() });
+    let tensor_type = Some(TensorTypeProto { elem_type: Some(elem_type), shape });
+    ValueInfoProto { name: text(name), r#type: Some(TypeProto { tensor_type }) }
+}
+
+fn floats(name: &str, dims: &[i64], data: &[f32]) -> TensorProto {
+    let data_type = Some(data_type::FLOAT);
+    TensorProto { name: text(name), dims: dims.to_vec(), data_type, float_data: data.to_vec(), ..Default::default() }
+}
+
+fn integers(name: &str, dims: &[i64], data: &[i64]) -> TensorProto {
+    let data_type = Some(data_type::INT64);
+    TensorProto { name: text(name), dims: dims.to_vec(), data_type, int64_data: data.to_vec(), ..Default::default() }
+}
+
+fn model(graph: GraphProto) -> ModelProto {
+    let opset = OperatorSetIdProto { domain: None, version: Some(17) };
+    ModelProto { ir_version: Some(8), graph: Some(graph), opset_import: vec![opset], ..Default::default() }
+}
+
+/// x: f32[1, 2, n, 3] -> y through these nodes.
+fn graph(nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> GraphProto {
+    GraphProto {
+        node: nodes,
+        initializer,
+        input: vec![value("x", data_type::FLOAT, &[1, 2, -1, 3])],
+        output: vec![value("y", data_type::FLOAT, &[])],
+        ..Default::default()
+    }
+}
+
+fn read(proto: &ModelProto) -> Result<Model, Error> {
+    Model::from_bytes(&proto.encode_to_vec())
+}
+
+fn error(proto: &ModelProto) -> String {
+    let e = read(proto).expect_err("the model is broken").to_string();
+    assert!(!e.contains('\n'), "{e}");
+    e
+}
+
+fn bind(model: &Model, shape: [usize; 4]) -> Result<convgpu::Graph, Error> {
+    model.graph(&[Given { name: "x", desc: Desc::f32(shape), value: None }])
+}
+
+/// x: [1, 1, 1, 3] to a width of 5. Output o lies at (o + 0.5) 3/5: 0.3 0.9 1.5 2.1 2.7.
+#[test]
+fn nearest_pixels_as_older_tensorflow_has_them() {
+    let string = |name: &str, s: &str| AttributeProto {
+        name: text(name),
+        s: Some(s.as_bytes().to_vec().into()),
+        r#type: Some(3),
+        ..Default::default()
+    };
+    for (mode, expected) in [("floor", [0.0, 0.0, 1.0, 2.0, 2.0]), ("ceil", [1.0, 1.0, 2.0, 2.0, 2.0])] {
+        let attributes = vec![
+            string("coordinate_transformation_mode", "tf_half_pixel_for_nn"),
+            string("mode", "nearest"),
+            string("nearest_mode", mode),
+        ];
+        let resize = node("Resize", &["x", "", "", "sizes"], &["y"], attributes);
+        let mut graph = graph(vec![resize], vec![integers("sizes", &[4], &[1, 1, 1, 5])]);
+        graph.input = vec![value("x", data_type::FLOAT, &[1, 1, 1, 3])];
+        let mut proto = model(graph);
+        proto.opset_import[0].version = Some(12);
+        let session = Model::from_bytes(&proto.encode_to_vec()).unwrap().compile(&Device::cpu()).unwrap();
+        let x = Tensor::new([1, 1, 1, 3], vec![0.0, 1.0, 2.0]).unwrap();
+        assert_eq!(session.run(&[("x", &x)]).unwrap().first().as_f32().unwrap(), expected);
+    }
+}
+
+/// The number of parts is the file's; a list of that many is not made.
+#[test]
+fn a_split_into_more_parts_than_outputs() {
+    let split = node("Split", &["x"], &["y"], vec![int("num_outputs", 1 << 30)]);
+    let model = Model::from_bytes(&model(graph(vec![split], vec![])).encode_to_vec()).unwrap();
+    let given = Given { name: "x", desc: Desc::f32([1, 2, 1 << 27, 3]), value: None };
+    let e = model.graph(&[given]).unwrap_err();
+    assert!(e.to_string().contains("1073741824 parts for 1 outputs"), "{e}");
+}
+
+#[test]
+fn shape_arithmetic_vanishes() {
+    let nodes = vec![
+        node("Shape", &["x"], &["s"], vec![]),
+        node("Gather", &["s", "two"], &["h"], vec![]),
+        node("Mul", &["h", "six"], &["all"], vec![]),
+        node("Concat", &["one", "all"], &["to"], vec![int("axis", 0)]),
+        node("Relu", &["x"], &["r"], vec![]),
+        node("Reshape", &["r", "to"], &["y"], vec![]),
+    ];
+    let constants = vec![integers("two", &[1], &[2]), integers("six", &[1], &[6]), integers("one", &[1], &[1])];
+    let model = read(&model(graph(nodes, constants))).unwrap();
+    let graph = bind(&model, [1, 2, 5, 3]).unwrap();
+    let ops: Vec<_> = graph.nodes().iter().map(|n| n.op.name()).collect();
+    assert_eq!(ops, ["relu", "reshape"]);
+    assert_eq!(graph.outputs().next().unwrap().1, &Desc::f32([1, 30]));
+}
+
+#[test]
+fn nodes_that_only_serve_shapes_are_dropped() {
+    let nodes = vec![
+        node("Exp", &["x"], &["e"], vec![]),
+        node("Shape", &["e"], &["s"], vec![]),
+        node("Reshape", &["x", "s"], &["y"], vec![]),
+    ];
+    let model = read(&model(graph(nodes, vec![]))).unwrap();
+    assert!(bind(&model, [1, 2, 5, 3]).unwrap().nodes().is_empty());
+}
+
+#[test]
+fn nodes_may_come_in_any_order() {
+    let nodes = vec![node("Exp", &["r"], &["y"], vec![]), node("Relu", &["x"], &["r"], vec![])];
+    let model = read(&model(graph(nodes, vec![]))).unwrap();
+    let names: Vec<_> = bind(&model, [1, 2, 5, 3]).unwrap().nodes().iter().map(|n| n.name.clone()).collect();
+    assert_eq!(names, ["Relu_1", "Exp_0"]);
+}
+
+#[test]
+fn an_input_that_decides_a_shape_is_asked_for() {
+    let mut g = graph(vec![node("Reshape", &["x", "to"], &["y"], vec![])], vec![]);
+    g.input.push(value("to", data_type::INT64, &[2]));
+    let model = read(&model(g)).unwrap();
+    assert_eq!(model.shape_inputs(), ["to"]);
+    let x = Given { name: "x", desc: Desc::f32([1, 2, 5, 3]), value: None };
+    let to = Given { name: "to", desc: Desc::new([2], DType::I64), value: None };
+    let e = model.graph(&[x, to]).unwrap_err().to_string();
+    assert!(e.contains("give the value of") && e.contains("to"), "{e}");
+    let session = Session::new(&Device::cpu(), model, &CompileOptions::default()).unwrap();
+    for shape in [[6, 5], [3, 10]] {
+        let to = Tensor::new([2], shape.map(|n| n as i64).to_vec()).unwrap();
+        let found = session.run(&[("x", &Tensor::zeros([1, 2, 5, 3])), ("to", &to)]).unwrap();
+        assert_eq!(found["y"].shape(), shape);
+    }
+}
+
+#[test]
+fn a_shape_from_device_data_is_an_error() {
+    let nodes = vec![
+        node("ReduceMax", &["x"], &["m"], vec![int("keepdims", 0)]),
+        node("Cast", &["m"], &["k"], vec![int("to", data_type::INT64.into())]),
+        node("Unsqueeze", &["k", "zero"], &["to"], vec![]),
+        node("Reshape", &["x", "to"], &["y"], vec![]),
+    ];
+    let model = read(&model(graph(nodes, vec![integers("zero", &[1], &[0])]))).unwrap();
+    assert!(model.shape_inputs().is_empty());
+    let e = bind(&model, [1, 2, 5, 3]).unwrap_err();
+    assert!(e.to_string().contains("computed on the device"), "{e}");
+    assert_eq!(e.node(), Some("Reshape_3"));
+}
+
+#[test]
+fn everything_unsupported_is_in_one_message() {
+    let nodes = vec![
+        node("Loop", &["x"], &["a"], vec![]),
+        node("Relu", &["a"], &["b"], vec![int("strange", 1)]),
+        NodeProto { domain: text("com.example"), ..node("Magic", &["b"], &["y"], vec![]) },
+    ];
+    let e = error(&model(graph(nodes, vec![])));
+    for part in ["Loop_0", "operator Loop", "Relu_1", "attribute strange", "Magic_2", "com.example"] {
+        assert!(e.contains(part), "{part}: {e}");
+    }
+    let pool = |to: &str| node("MaxPool", &["v"], &[to], vec![ints("kernel_shape", &[2, 2, 2])]);
+    let nodes = vec![
+        node("Unsqueeze", &["x", "zero"], &["v"], vec![]),
+        pool("p"),
+        pool("q"),
+        node("Add", &["p", "q"], &["y"], vec![]),
+    ];
+    let model = read(&model(graph(nodes, vec![integers("zero", &[1], &[0])]))).unwrap();
+    let e = bind(&model, [1, 2, 5, 3]).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Unsupported);
+    assert!(e.to_string().contains("MaxPool_1: 3-D") && e.to_string().contains("MaxPool_2: 3-D"), "{e}");
+}
+
+/// A branch of an If: nodes and the value they give.
+fn branch(name: &str, nodes: Vec<NodeProto>, output: &str) -> AttributeProto {
+    let output = vec![value(output, data_type::FLOAT, &[])];
+    let graph = GraphProto { node: nodes, output, ..Default::default() };
+    AttributeProto { name: text(name), g: Some(Box::new(graph)), r#type: Some(5), ..Default::default() }
+}
+
+/// `y = x + 1` if x has `rows` rows, else `y = -x`: a branch in a branch reads x from outside both.
+fn chooses(rows: i64) -> ModelProto {
+    let inner = branch("then_branch", vec![node("Add", &["x", "one"], &["v"], vec![])], "v");
+    let other = branch("else_branch", vec![node("Loop", &["x"], &["w"], vec![])], "w");
+    let nested = branch("then_branch", vec![node("If", &["is"], &["u"], vec![inner, other])], "u");
+    let negative = branch("else_branch", vec![node("Neg", &["x"], &["n"], vec![])], "n");
+    let nodes = vec![
+        node("If", &["is"], &["y"], vec![nested, negative]),
+        node("Shape", &["x"], &["s"], vec![]),
+        node("Gather", &["s", "two"], &["h"], vec![]),
+        node("Equal", &["h", "rows"], &["is"], vec![]),
+    ];
+    model(graph(nodes, vec![integers("two", &[], &[2]), integers("rows", &[], &[rows]), floats("one", &[], &[1.0])]))
+}
+
+#[test]
+fn a_known_condition_chooses_a_branch() {
+    let model = read(&chooses(5)).unwrap();
+    let graph = bind(&model, [1, 2, 5, 3]).unwrap();
+    let names: Vec<_> = graph.nodes().iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names, ["If_0/If_0/Add_0"]);
+    let session = Session::new(&Device::cpu(), model, &CompileOptions::default()).unwrap();
+    for (rows, expected) in [(5, 3.0), (4, -2.0)] {
+        let found = session.run(&[("x", &Tensor::full([1, 2, rows, 3], 2.0))]).unwrap();
+        assert_eq!(found["y"], Tensor::full([1, 2, rows, 3], expected));
+    }
+}
+
+#[test]
+fn branches_that_cannot_be() {
+    let nodes = vec![
+        node("ReduceMax", &["x"], &["m"], vec![int("keepdims", 0)]),
+        node("Greater", &["m", "m"], &["is"], vec![]),
+        node("If", &["is"], &["y"], vec![branch("then_branch", vec![], "x"), branch("else_branch", vec![], "x")]),
+    ];
+    let e = bind(&read(&model(graph(nodes, vec![]))).unwrap(), [1, 2, 5, 3]).unwrap_err();
+    assert!(e.to_string().contains("If_2: is decides"), "{e}");
+    let of = |then: AttributeProto| {
+        let mut proto = chooses(5);
+        proto.graph.as_mut().unwrap().node[0].attribute[0] = then;
+        match read(&proto) {
+            Ok(model) => bind(&model, [1, 2, 5, 3]).unwrap_err().to_string(),
+            Err(e) => e.to_string(),
+        }
+    };
+    let then = |nodes| branch("then_branch", nodes, "v");
+    assert!(of(then(vec![node("Loop", &["x"], &["v"], vec![])])).contains("If_0/Loop_0: operator Loop"));
+    assert!(of(then(vec![node("Add", &["x", "nothing"], &["v"], vec![])])).contains("nothing"));
+    assert!(of(then(vec![])).contains("the value v, which nothing defines"));
+    assert!(of(then(vec![node("Add", &["v", "x"], &["v"], vec![])])).contains("cycle"));
+    assert!(of(int("then_branch", 1)).contains("then_branch"));
+}
+
+#[test]
+fn broken_files_are_one_readable_line() {
+    let relu = || vec![node("Relu", &["x"], &["y"], vec![])];
+    let good = model(graph(relu(), vec![]));
+    let bytes = good.encode_to_vec();
+    assert!(Model::from_bytes(&bytes).is_ok());
+    for cut in 0..bytes.len() {
+        assert!(Model::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    assert!(Model::from_bytes(b"this is a text file").is_err());
+    assert!(Model::load(env!("CARGO_MANIFEST_DIR")).unwrap_err().to_string().contains("directory"));
+
+    let cycle = vec![node("Add", &["x", "b"], &["a"], vec![]), node("Relu", &["a"], &["b"], vec![])];
+    assert!(error(&model(graph(cycle, vec![]))).contains("cycle"));
+    let missing = vec![node("Add", &["x", "weights"], &["y"], vec![])];
+    assert!(error(&model(graph(missing, vec![]))).contains("weights"));
+    let twice = vec![node("Relu", &["x"], &["y"], vec![]), node("Abs", &["x"], &["y"], vec![])];
+    assert!(error(&model(graph(twice, vec![]))).contains("twice"));
+    for (tensor, part) in [
+        (floats("w", &[1 << 29], &[1.0]), "elements"),
+        (floats("w", &[1 << 40, 1 << 40], &[]), "address space"),
+        (floats("w", &[-2], &[1.0, 2.0]), "negative"),
+        (TensorProto { data_type: Some(data_type::STRING), ..floats("w", &[1], &[]) }, "string"),
+        (TensorProto { raw_data: Some(vec![0; 7].into()), ..floats("w", &[2], &[]) }, "8 bytes"),
+    ] {
+        let e = error(&model(graph(relu(), vec![tensor])));
+        assert!(e.contains(part) && e.contains('w'), "{e}");
+    }
+    let sets = |version| ModelProto {
+        opset_import: vec![OperatorSetIdProto { domain: None, version: Some(version) }],
+        ..good.clone()
+    };
+    assert!(error(&sets(5)).contains("operator set 5"));
+    assert!(error(&sets(99)).contains("operator set 99"));
+    assert!(error(&ModelProto { ir_version: Some(2), ..good.clone() }).contains("IR version 2"));
+}
+
+#[test]
+fn a_huge_constant_is_not_allocated() {
+    let nodes = vec![
+        node("ConstantOfShape", &["size"], &["c"], vec![]),
+        node("ReduceSum", &["c"], &["s"], vec![]),
+        node("Add", &["x", "s"], &["y"], vec![]),
+    ];
+    let model = read(&model(graph(nodes, vec![integers("size", &[3], &[1 << 20, 1 << 20, 1 << 20])]))).unwrap();
+    let e = bind(&model, [1, 2, 5, 3]).unwrap_err();
+    assert!(e.to_string().contains("2^31"), "{e}");
+}
+
+#[test]
+fn shapes_that_do_not_fit_name_the_node_and_the_shapes() {
+    let w = floats("w", &[4, 3, 1, 1], &[0.0; 12]);
+    let model = read(&model(graph(vec![node("Conv", &["x", "w"], &["y"], vec![])], vec![w]))).unwrap();
+    let e = bind(&model, [1, 2, 5, 3]).unwrap_err();
+    assert_eq!(e.node(), Some("Conv_0"));
+    assert!(e.to_string().contains("f32[1, 2, 5, 3]"), "{e}");
+    assert!(bind(&model, [1, 7, 5, 3]).unwrap_err().to_string().contains("f32[1, 2, n, 3]"));
+}
+
+#[test]
+fn every_type_of_initialiser_is_converted() {
+    let expected = Tensor::new([2], vec![1.0f32, -2.0]).unwrap();
+    let raw = |data_type: i32, bytes: Vec<u8>| TensorProto {
+        name: text("w"),
+        dims: vec![2],
+        data_type: Some(data_type),
+        raw_data: Some(bytes.into()),
+        ..Default::default()
+    };
+    let bytes = |words: [u64; 2], width: usize| words.iter().flat_map(|w| w.to_le_bytes()[..width].to_vec()).collect();
+    let words =
+        |data_type, a: i32, b: i32| TensorProto { int32_data: vec![a, b], raw_data: None, ..raw(data_type, vec![]) };
+    for tensor in [
+        raw(data_type::FLOAT16, bytes([0x3c00, 0xc000], 2)),
+        raw(data_type::BFLOAT16, bytes([0x3f80, 0xc000], 2)),
+        raw(data_type::DOUBLE, bytes([1f64.to_bits(), (-2f64).to_bits()], 8)),
+        words(data_type::FLOAT16, 0x3c00, 0xc000),
+        words(data_type::BFLOAT16, 0x3f80, 0xc000),
+        TensorProto { double_data: vec![1.0, -2.0], raw_data: None, ..raw(data_type::DOUBLE, vec![]) },
+    ] {
+        let (_, found) = convgpu::internals::model::tensor_from_bytes(&tensor.encode_to_vec()).unwrap();
+        assert_eq!(found, expected, "{tensor:?}");
+    }
+    for (tensor, dtype) in [
+        (raw(data_type::INT8, bytes([1, 0xfe], 1)), DType::I32),
+        (raw(data_type::INT16, bytes([1, 0xfffe], 2)), DType::I32),
+        (raw(data_type::INT32, bytes([1, 0xffff_fffe], 4)), DType::I32),
+        (raw(data_type::INT64, bytes([1, -2i64 as u64], 8)), DType::I64),
+        (words(data_type::INT8, 1, -2), DType::I32),
+    ] {
+        let (_, found) = convgpu::internals::model::tensor_from_bytes(&tensor.encode_to_vec()).unwrap();
+        assert_eq!((found.dtype(), found.to_i64s().unwrap()), (dtype, vec![1, -2]));
+    }
+    let big = raw(data_type::UINT64, bytes([1, u64::MAX], 8));
+    assert!(convgpu::internals::model::tensor_from_bytes(&big.encode_to_vec()).is_err());
+}
+
+#[test]
+fn external_weights_lie_beside_the_model_and_nowhere_else() {
+    let root = std::env::temp_dir().join(format!("convgpu-external-{}", std::process::id()));
+    let folder = root.join("model");
+    std::fs::create_dir_all(&folder).unwrap();
+    let data: Vec<u8> = [0f32, 2.0, 3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    std::fs::write(folder.join("weights.bin"), &data).unwrap();
+    std::fs::write(root.join("secret.bin"), &data).unwrap();
+    let load = |location: &str, offset: &str, dims: i64| {
+        let entry = |k: &str, v: &str| StringStringEntryProto { key: text(k), value: text(v) };
+        let w = TensorProto {
+            external_data: vec![entry("location", location), entry("offset", offset)],
+            data_location: Some(1),
+            ..floats("w", &[dims], &[])
+        };
+        let path = folder.join("model.onnx");
+        let proto = model(graph(vec![node("Mul", &["x", "w"], &["y"], vec![])], vec![w]));
+        std::fs::write(&path, proto.encode_to_vec()).unwrap();
+        assert!(read(&proto).unwrap_err().to_string().contains("from its path"));
+        Model::load(&path)
+    };
+    assert_eq!(load("weights.bin", "4", 2).unwrap().parameters(), 2);
+    let secret = root.join("secret.bin").display().to_string();
+    for (location, offset, dims) in [
+        ("../secret.bin", "0", 2),
+        (&secret, "0", 2),
+        ("weights.bin", "4", 1 << 40),
+        ("weights.bin", "x", 2),
+        (".", "0", 2),
+    ] {
+        let e = load(location, offset, dims).unwrap_err().to_string();
+        assert!(e.contains("external data"), "{e}");
+    }
+    std::fs::remove_dir_all(&root).unwrap();
+}

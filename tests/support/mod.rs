@@ -1,0 +1,299 @@
+//! What the operator tests share: the device, random tensors, and one check that runs every kernel alternative.
+
+use std::sync::OnceLock;
+
+use convgpu::internals::graph::plan::{Plan, PlanOptions};
+use convgpu::internals::graph::{Graph, Node};
+use convgpu::internals::ops::Algorithm;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::session::{CompileOptions, Compiled};
+use convgpu::internals::verify::{Checked, Way, alternatives, check_node, compare, isolate};
+use convgpu::{Desc, Device, Op, Precision, Tensor};
+
+/// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
+pub fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let choice = std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned());
+        let device = Device::open(&choice).expect("the test device opens");
+        assert!(
+            !device.is_reference() || choice == "cpu",
+            "no GPU adapter: install a software one (Debian, Ubuntu: apt-get install mesa-vulkan-drivers), \
+             or run scripts/test.sh, which does"
+        );
+        device
+    })
+}
+
+/// A small deterministic generator (splitmix64): tests must not depend on a random crate's stream.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    /// Uniform in [lo, hi].
+    pub fn int(&mut self, lo: usize, hi: usize) -> usize {
+        lo + (self.next() % (hi - lo + 1) as u64) as usize
+    }
+    /// Uniform in [-1, 1).
+    pub fn float(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+    pub fn tensor(&mut self, shape: &[usize]) -> Tensor {
+        let n = shape.iter().product();
+        Tensor::new(shape, (0..n).map(|_| self.float() * 2.0).collect::<Vec<_>>()).unwrap()
+    }
+    /// Small integers: sums of their products are exact in f32, so results are compared with `==`.
+    pub fn integers(&mut self, shape: &[usize]) -> Tensor {
+        let n = shape.iter().product();
+        Tensor::new(shape, (0..n).map(|_| self.int(0, 8) as f32 - 4.0).collect::<Vec<_>>()).unwrap()
+    }
+}
+
+fn by_number(alternative: usize, precision: Precision) -> Way {
+    Way { alternative: Some(alternative), layouts: vec![], precision }
+}
+
+/// Every precision that the device under test has.
+pub fn precisions() -> Vec<Precision> {
+    let half = device().adapter().is_some_and(|a| a.caps.f16);
+    if half { vec![Precision::F32, Precision::F16] } else { vec![Precision::F32] }
+}
+
+/// Integers up to this are f16 numbers.
+const LARGEST_INTEGER: f64 = 2048.0;
+
+/// Whether the device is right to the last bit, as far as f16 has room for the integers it should give.
+fn is_exact(checked: &Checked) -> bool {
+    let pairs = checked.outputs.iter().zip(&checked.expected.outputs);
+    pairs.into_iter().all(|(a, e)| {
+        let half = checked.precision == Precision::F16;
+        let within = |e: f64| !half || e.abs() <= LARGEST_INTEGER;
+        a.to_f64s().into_iter().zip(e.to_f64s()).all(|(a, e)| !within(e) || a == e || (a.is_nan() && e.is_nan()))
+    })
+}
+
+/// Every way to compute a node: all of f32, then those of f16 that store in 16 bits.
+fn ways(graph: &Graph, node: &Node) -> Vec<Way> {
+    let of = |precision| {
+        let all = alternatives(device(), graph, node, precision).unwrap_or_else(|e| panic!("{:?}: {e}", node.op));
+        (0..all).map(move |k| by_number(k, precision))
+    };
+    let single = isolate(graph, node).unwrap();
+    let stores_it = |way: &Way| {
+        let Some(adapter) = device().adapter() else { return true };
+        let plan = Plan::new(&single, &adapter.caps, &way.plan(&single)).unwrap();
+        plan.nodes[0].chosen.precision == way.precision
+    };
+    precisions().into_iter().flat_map(of).filter(stores_it).collect()
+}
+
+/// The kernels of every way to compute an operator of f32 inputs of these shapes.
+#[allow(dead_code)]
+pub fn kernels(op: impl Op + 'static, shapes: &[&[usize]]) -> Vec<String> {
+    let mut graph = Graph::new();
+    let input = |(k, s): (usize, &&[usize])| graph.input(k.to_string(), Desc::f32(s.to_vec())).unwrap();
+    let ids: Vec<_> = shapes.iter().enumerate().map(input).collect();
+    graph.add("node", op, &ids).unwrap();
+    let caps = &device().adapter().expect("the tests have an adapter").caps;
+    let way = |way: Way| Plan::new(&graph, caps, &way.plan(&graph)).unwrap().nodes[0].kernels.clone();
+    ways(&graph, &graph.nodes()[0]).into_iter().map(way).collect()
+}
+
+/// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory
+/// prefilled with NaNs, and compares with the reference: within its bound, or exactly if `exact` (Winograd's algorithm
+/// has irrational constants and is only held to its bound).
+pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
+    for constants in [true, false] {
+        let mut graph = Graph::new();
+        let mut ids = vec![];
+        for (k, t) in inputs.iter().enumerate() {
+            ids.push(if constants && k > 0 {
+                graph.constant(format!("{k}"), t.clone()).unwrap()
+            } else {
+                graph.input(format!("{k}"), t.desc()).unwrap()
+            });
+        }
+        graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{op:?}: {e}"));
+        let node = &graph.nodes()[0];
+        for way in ways(&graph, node) {
+            let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &way))
+                .unwrap_or_else(|e| panic!("{op:?} {way:?}: {e}"));
+            for (k, c) in checked.comparisons.iter().enumerate() {
+                let shapes: Vec<_> = inputs.iter().map(|t| t.shape().to_vec()).collect();
+                assert!(c.ok(), "{op:?} of {shapes:?}, {}, output {k}: {c}", checked.kernels);
+                let exact = exact && checked.algorithm == Algorithm::Direct;
+                let right = !exact || is_exact(&checked);
+                assert!(right, "{op:?} of {shapes:?}, {}: integers must be exact", checked.kernels);
+            }
+        }
+        if inputs.len() == 1 {
+            break;
+        }
+    }
+}
+
+/// One of PyTorch's answers, computed in float64 and rounded once: a case of `tests/golden/<family>.safetensors`.
+#[allow(dead_code)] // one or the other accessor serves a single operator
+pub struct Case {
+    pub id: String,
+    pub op: String,
+    pub params: serde_json::Value,
+    tensors: Vec<(String, Tensor)>,
+    pub inputs: Vec<String>,
+    pub outputs: Vec<String>,
+}
+
+#[allow(dead_code)]
+impl Case {
+    /// The tensor of this role; `None` if the case has none (no bias, say).
+    pub fn get(&self, role: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|(name, _)| name == role).map(|(_, t)| t)
+    }
+    /// The tensors of the case's inputs, in order.
+    pub fn input_tensors(&self) -> Vec<Tensor> {
+        self.inputs.iter().map(|role| self.get(role).unwrap().clone()).collect()
+    }
+    /// A numeric parameter.
+    pub fn f32(&self, name: &str) -> f32 {
+        self.params[name].as_f64().unwrap_or_else(|| panic!("{name} in {}", self.params)) as f32
+    }
+    pub fn usize(&self, name: &str) -> usize {
+        self.params[name].as_u64().unwrap_or_else(|| panic!("{name} in {}", self.params)) as usize
+    }
+    /// A parameter that is a list of integers.
+    pub fn list(&self, name: &str) -> Vec<usize> {
+        let list = self.params[name].as_array().unwrap_or_else(|| panic!("{name} in {}", self.params));
+        list.iter().map(|v| v.as_u64().unwrap() as usize).collect()
+    }
+    pub fn pair(&self, name: &str) -> [usize; 2] {
+        self.list(name).try_into().unwrap()
+    }
+    pub fn bool(&self, name: &str) -> bool {
+        self.params[name].as_bool().unwrap_or_else(|| panic!("{name} in {}", self.params))
+    }
+}
+
+/// Every case of a family. The caller asserts how many it ran, so that none is lost silently.
+pub fn golden(family: &str) -> Vec<Case> {
+    // Cargo sets it when it runs a test, too; comparison/gpu.sh does where the test was built elsewhere.
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").to_owned());
+    let path = format!("{root}/tests/golden/{family}.safetensors");
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let cases = &header.metadata().as_ref().unwrap()["cases"];
+    let cases: Vec<serde_json::Value> = serde_json::from_str(cases).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let roles = |v: &serde_json::Value| -> Vec<String> {
+        v.as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned()).collect()
+    };
+    let load = |c: &serde_json::Value| {
+        let id = c["id"].as_str().unwrap().to_owned();
+        let (inputs, outputs) = (roles(&c["inputs"]), roles(&c["outputs"]));
+        let tensor = |role: &String| {
+            let view = file.tensor(&format!("{id}.{role}")).unwrap();
+            let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
+            let t = match view.dtype() {
+                safetensors::Dtype::F32 => Tensor::new(view.shape(), words.map(f32::from_le_bytes).collect::<Vec<_>>()),
+                safetensors::Dtype::I32 => Tensor::new(view.shape(), words.map(i32::from_le_bytes).collect::<Vec<_>>()),
+                other => panic!("{other:?}"),
+            };
+            (role.clone(), t.unwrap())
+        };
+        let tensors = inputs.iter().chain(&outputs).map(tensor).collect();
+        Case { op: c["op"].as_str().unwrap().to_owned(), params: c["params"].clone(), id, tensors, inputs, outputs }
+    };
+    cases.iter().map(load).collect()
+}
+
+/// Checks an operator against PyTorch's answers: the reference to the last bit or two (its sums are f64, so only the
+/// rounding to f32 may differ), every kernel of the device within the operator's own bound.
+/// `expected` holds the golden outputs, in the order of the operator's.
+pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor], expected: &[Tensor]) {
+    let what = format!("case {} {} {}", case.id, case.op, case.params);
+    let reference = op.reference(inputs).unwrap_or_else(|e| panic!("{what}: {e}"));
+    for (r, e) in reference.iter().zip(expected) {
+        let ulps = e.to_f64s().iter().map(|v| (v.abs() * 1.2e-7 + 1e-37) as f32).collect::<Vec<_>>();
+        let c = compare(r, e, &ulps);
+        assert!(c.ok(), "{what}: the reference against PyTorch: {c}");
+    }
+    let mut graph = Graph::new();
+    let ids: Vec<_> = inputs.iter().enumerate().map(|(k, t)| graph.input(k.to_string(), t.desc()).unwrap()).collect();
+    graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let node = &graph.nodes()[0];
+    for way in 0..alternatives(device(), &graph, node, Precision::F32).unwrap_or_else(|e| panic!("{what}: {e}")) {
+        let way = by_number(way, Precision::F32);
+        let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &way))
+            .unwrap_or_else(|e| panic!("{what} {way:?}: {e}"));
+        let bounds = op.bounds_of(checked.algorithm, inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
+        for ((actual, e), b) in checked.outputs.iter().zip(expected).zip(&bounds) {
+            let c = compare(actual, e, b);
+            assert!(c.ok(), "{what}, {} against PyTorch: {c}", checked.kernels);
+        }
+    }
+}
+
+fn positive(rng: &mut Rng, shape: &[usize]) -> Tensor {
+    let n = shape.iter().product();
+    Tensor::new(shape, (0..n).map(|_| rng.int(1, 8) as f32).collect::<Vec<_>>()).unwrap()
+}
+
+/// Runs the operator between two 1x1 convolutions, which keep it channels-last and read its padding lanes, in guarded
+/// memory prefilled with NaNs. Everything is integers: `==`. The second convolution's weights are positive, so that an
+/// infinity in a channel stays one and an infinity in a padding lane becomes a NaN.
+#[allow(dead_code)]
+pub fn check_channels_last(op: impl Op + Clone + 'static, shape: [usize; 4]) {
+    check_channels_last_with(op, shape, &[]);
+}
+
+/// The same for an operator whose further inputs are these constants.
+#[allow(dead_code)]
+pub fn check_channels_last_with(op: impl Op + Clone + 'static, shape: [usize; 4], constants: &[Tensor]) {
+    let mut rng = Rng(99);
+    let mut graph = Graph::new();
+    let c = shape[1];
+    let x = rng.integers(&shape);
+    let input = graph.input("x", x.desc()).unwrap();
+    let w = graph.constant("w", rng.integers(&[c, c, 1, 1])).unwrap();
+    let before = graph.apply("before", Conv2d::default(), &[input, w]).unwrap();
+    let mut inputs = vec![before];
+    inputs.extend(constants.iter().map(|t| graph.constant("constant", t.clone()).unwrap()));
+    let middle = graph.apply("middle", op.clone(), &inputs).unwrap();
+    let c = graph.shape(middle)[1];
+    let w = graph.constant("w2", positive(&mut rng, &[3, c, 1, 1])).unwrap();
+    let after = graph.apply("after", Conv2d::default(), &[middle, w]).unwrap();
+    graph.output("y", after);
+    for precision in precisions() {
+        check_between(&op, &graph, &x, precision);
+    }
+}
+
+fn check_between(op: &dyn Op, graph: &Graph, x: &Tensor, precision: Precision) {
+    let run = |device: &Device| {
+        let precision = if device.is_reference() { Precision::F32 } else { precision };
+        let plan = PlanOptions { guarded: true, precision, ..Default::default() };
+        let options = CompileOptions { rewrite: false, plan, ..Default::default() };
+        let session = pollster::block_on(Compiled::new_async(device, graph.clone(), &options)).unwrap();
+        let kernels = session.plan().map(|p| p.nodes[1].clone());
+        (pollster::block_on(session.run_async(&[("x", x)])).unwrap().first().clone(), kernels)
+    };
+    let ((actual, planned), (expected, _)) = (run(device()), run(&Device::cpu()));
+    let planned = planned.unwrap();
+    let half = planned.chosen.precision == Precision::F16 || precision == Precision::F32;
+    assert_eq!(
+        planned.dispatches,
+        if half { 1 } else { 2 },
+        "{op:?} must take channels-last as it is: {}",
+        planned.kernels
+    );
+    // f16 has no room for all of these integers: there it is the infinities and NaNs that tell.
+    let largest = expected.to_f64s().into_iter().filter(|v| v.is_finite()).fold(0.0, f64::max) as f32;
+    let bound = if precision == Precision::F16 { largest / 256.0 } else { 0.0 };
+    let c = compare(&actual, &expected, &vec![bound; expected.numel()]);
+    assert!(c.ok(), "{op:?}, {} {precision}: {c}", planned.kernels);
+}
