@@ -5,9 +5,7 @@
 
 use convgpu::internals::gpu::kernel::{Arg, Kernel, Launch, Params};
 use convgpu::internals::verify::network::{VerifyOptions, verify_async};
-use convgpu::{
-    Alternative, CompileOptions, Compiled, Desc, Device, Error, ErrorKind, Graph, Layout, Op, Result, Site, Tensor,
-};
+use convgpu::{Alternative, Desc, Device, Error, ErrorKind, Graph, Layout, Op, Result, Site, Tensor};
 
 static STAIRCASE: Kernel = Kernel {
     name: "staircase",
@@ -61,7 +59,7 @@ impl Op for Staircase {
 }
 
 fn main() -> Result<()> {
-    let device = Device::open(&std::env::var("CONVGPU_DEVICE").unwrap_or_default())?;
+    let device = Device::open(std::env::var("CONVGPU_DEVICE").unwrap_or_default().parse()?)?;
     let mut graph = Graph::new();
     let x = graph.input("x", Desc::f32([2, 3, 5]))?;
     let y = graph.apply("staircase", Staircase { step: 0.25 }, &[x])?;
@@ -69,8 +67,8 @@ fn main() -> Result<()> {
 
     let values: Vec<f32> = (0..30).map(|i| (i as f32 * 0.7).sin()).collect();
     let input = Tensor::new([2, 3, 5], values)?;
-    let compiled = Compiled::new(&device, graph.clone(), &CompileOptions::default())?;
-    println!("{device}\n{:?}", compiled.run(&[("x", &input)])?.first());
+    let session = graph.clone().compile(&device)?;
+    println!("{session}\n{}", session.run(&[("x", &input)])?);
 
     let report = pollster::block_on(verify_async(
         &device,

@@ -24,11 +24,16 @@ mod shape;
 mod tensor;
 mod verify;
 
-pub use device::{Device, DeviceTensor};
+pub use device::{Device, DeviceChoice, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
+pub use gpu::adapter::{AdapterInfo, AdapterKind};
+pub use gpu::caps::Caps;
 pub use graph::{Graph, ValueId};
 pub use model::Model;
 pub use ops::{Alternative, Epilogue, Op, Site};
-pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Progress, Session};
-pub use shape::{DType, Desc, Layout, Precision};
-pub use tensor::{Data, Tensor};
+pub use session::{CompileOptions, Network, Outputs, Session};
+pub use shape::{DType, Desc, Dim, Layout, Precision, ValueInfo};
+pub use tensor::{Data, Element, Tensor};
+/// The version of wgpu whose types [`Device::from_wgpu`] takes.
+#[doc(no_inline)]
+pub use wgpu;

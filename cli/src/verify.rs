@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use convgpu::Precision;
 use convgpu::internals::verify::Comparison;
 use convgpu::internals::verify::network::{NodeReport, OutputReport, Report, VerifyOptions, verify_async};
+use convgpu::{DeviceChoice, Precision};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -37,7 +37,7 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: &Args, device: &str) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let network = network::bind(&args.model, &args.inputs, Missing::Invent)?;
     let device = devices::open(device)?;
     let compile = compiling(tune::options(&device, args.tuned, args.precision));
