@@ -5,6 +5,7 @@
 mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 mod blocking;
+pub mod custom;
 mod device;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
@@ -28,7 +29,6 @@ pub use device::{Device, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::{Graph, ValueId};
 pub use model::Model;
-pub use ops::{Alternative, Epilogue, Op, Site};
 pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Progress, Session};
-pub use shape::{DType, Desc, Layout, Precision};
+pub use shape::{DType, Desc, Precision};
 pub use tensor::{Data, Tensor};

@@ -8,7 +8,7 @@ use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::{Graph, Node};
-use crate::ops::{Algorithm, Alternative};
+use crate::ops::{Algorithm, Variant};
 use crate::reference::{UNIT, half};
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
 use crate::shape::{DType, Layout, Precision, unravel};
@@ -83,8 +83,11 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// A graph of one node of `graph`, its non-constant inputs becoming inputs of the graph named `0`, `1`, ...
-pub fn isolate(graph: &Graph, node: &Node) -> Result<Graph> {
+/// A graph of the node at a position of `graph`, its non-constant inputs becoming inputs of the graph named `0`, `1`, ...
+///
+/// The node is named by its position, so that its inputs and its epilogue are those that the graph checked.
+pub fn isolate(graph: &Graph, position: usize) -> Result<Graph> {
+    let node = node_at(graph, position)?;
     let mut out = Graph::new();
     let mut ids = vec![];
     for (k, id) in node.inputs.iter().enumerate() {
@@ -101,6 +104,11 @@ pub fn isolate(graph: &Graph, node: &Node) -> Result<Graph> {
         out.output(format!("{k}"), id);
     }
     Ok(out)
+}
+
+fn node_at(graph: &Graph, position: usize) -> Result<&Node> {
+    let count = graph.nodes.len();
+    graph.nodes.get(position).ok_or_else(|| Error::argument(format!("there is no node {position} of {count}")))
 }
 
 /// What one way of computing one node gave.
@@ -142,9 +150,16 @@ impl Way {
     }
 }
 
-/// Runs a node on a device with the inputs given, in guarded memory, and compares with the reference.
-pub async fn check_node(device: &Device, graph: &Graph, node: &Node, inputs: &[Tensor], way: &Way) -> Result<Checked> {
-    check_against(device, &isolate(graph, node)?, inputs, &Expected::of(node, inputs)?, way).await
+/// Runs the node at a position on a device with the inputs given, in guarded memory, and compares with the reference.
+pub async fn check_node(
+    device: &Device,
+    graph: &Graph,
+    position: usize,
+    inputs: &[Tensor],
+    way: &Way,
+) -> Result<Checked> {
+    let expected = Expected::of(node_at(graph, position)?, inputs)?;
+    check_against(device, &isolate(graph, position)?, inputs, &expected, way).await
 }
 
 /// What a node's outputs must be.
@@ -171,7 +186,7 @@ impl Expected {
     }
 
     /// The same where a way stores outputs in f16 ([`half::stored`]).
-    fn stored_by(mut self, way: &Alternative) -> Expected {
+    fn stored_by(mut self, way: &Variant) -> Expected {
         for ((y, bounds), layout) in self.outputs.iter().zip(&mut self.bounds).zip(&way.outputs) {
             if y.dtype() == DType::F32 && *layout == Layout::ChannelsLast {
                 let pairs = y.f32s().iter().zip(bounds);
@@ -248,9 +263,9 @@ fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOption
     Ok((graph, values))
 }
 
-/// How many ways a device has to compute a node where floats may be stored in this precision.
-pub fn alternatives(device: &Device, graph: &Graph, node: &Node, precision: Precision) -> Result<usize> {
+/// How many ways a device has to compute the node at a position where floats may be stored in this precision.
+pub fn alternatives(device: &Device, graph: &Graph, position: usize, precision: Precision) -> Result<usize> {
     let Some(gpu) = device.gpu() else { return Ok(1) };
     let options = PlanOptions { precision, ..PlanOptions::default() };
-    Ok(Plan::new(&isolate(graph, node)?, gpu.caps(), &options)?.nodes[0].alternatives)
+    Ok(Plan::new(&isolate(graph, position)?, gpu.caps(), &options)?.nodes[0].alternatives)
 }

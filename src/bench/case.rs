@@ -51,17 +51,19 @@ impl Case {
         Ok(Case::of(name, graph, values))
     }
 
-    /// A node of a network whose inputs have these layouts, on its constants and on random numbers for the rest.
+    /// The node at a position of a network whose inputs have these layouts, on its constants and on random numbers for the rest.
     ///
     /// # Errors
     /// An input of the node is not f32.
-    pub fn of_node(graph: &Graph, node: &Node, layouts: &[Layout]) -> Result<Case> {
+    pub fn of_node(graph: &Graph, position: usize, layouts: &[Layout]) -> Result<Case> {
+        let single = isolate(graph, position)?;
+        let node = &graph.nodes()[position];
         let value = |(k, id): (usize, &crate::graph::ValueId)| match graph.constant_of(*id) {
             Some(tensor) => tensor.clone(),
             None => random(graph.shape(*id), k as u64),
         };
         let values = node.inputs.iter().enumerate().map(value).collect();
-        let case = Case::of(node.name.clone(), isolate(graph, node)?, values);
+        let case = Case::of(node.name.clone(), single, values);
         Ok(Case { layouts: layouts.to_vec(), ..case })
     }
 

@@ -79,8 +79,7 @@ impl<'a> Contestant<'a> {
     }
 
     async fn time_kernel(&self) -> Result<f64> {
-        let wanted =
-            |d: &Dispatch| !is_conversion(d.kernel) && self.case.only.is_none_or(|k| d.kernel.name.starts_with(k));
+        let wanted = |d: &Dispatch| !is_conversion(d) && self.case.only.is_none_or(|k| d.kernel.name.starts_with(k));
         self.compiled.repeat_async(wanted, self.repeats).await
     }
 

@@ -88,7 +88,7 @@ async fn measure_case(
 ) -> Result<CaseReport> {
     let expected = Expected::of(case.node(), &case.values)?;
     let mut ways = vec![];
-    for k in 0..alternatives(device, &case.graph, case.node(), case.precision)?.min(effort.ways) {
+    for k in 0..alternatives(device, &case.graph, 0, case.precision)?.min(effort.ways) {
         let mut way = check(device, case, &expected, k).await;
         if way.failure.is_none() {
             way.first = first_run(&open()?, case, k).await?;

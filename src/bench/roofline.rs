@@ -7,7 +7,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, Launch, nested, params};
 use crate::gpu::roofline;
-use crate::ops::{Alternative, Op, Site};
+use crate::ops::{Op, Site, Variant, built_in};
 use crate::reference::gamma;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -36,6 +36,7 @@ fn like_input(op: &dyn Op, inputs: &[Desc]) -> Result<Vec<Desc>> {
 }
 
 impl Op for FmaChain {
+    built_in!();
     fn name(&self) -> &'static str {
         "fma_chain"
     }
@@ -51,14 +52,14 @@ impl Op for FmaChain {
         let bound = |x: &f32| (gamma(terms + 3) * (2.0 * f64::from(x.abs()) + 1.0 + terms as f64)) as f32;
         Ok(vec![inputs[0].f32s().iter().map(bound).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;
         let params = params!(count4, rounds: self.rounds, a: 1.0f32, b: 1.0f32);
         let launch = Launch::flat(&roofline::FMA, count4, params)
-            .turns(nested(&[self.rounds]))
+            .iterations(nested(&[self.rounds]))
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         (inputs[0].numel() * 2 * 8 * self.rounds * 2) as u64
@@ -66,6 +67,7 @@ impl Op for FmaChain {
 }
 
 impl Op for Copy {
+    built_in!();
     fn name(&self) -> &'static str {
         "copy"
     }
@@ -78,11 +80,11 @@ impl Op for Copy {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; inputs[0].numel()]])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;
         let launch = Launch::stream(&roofline::COPY, count4, params!(count4));
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

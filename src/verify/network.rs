@@ -118,7 +118,7 @@ pub async fn verify_async(
         // The kernel that the real plan takes, and the layouts its inputs have there.
         let (alternative, layouts) = planned.get(i).map_or((None, vec![]), |p| (Some(p.pick), p.layouts.clone()));
         let way = Way { alternative, layouts, precision };
-        let mut checked = check_node(device, rewritten, node, &given, &way).await?;
+        let mut checked = check_node(device, rewritten, i, &given, &way).await?;
         if options.fail_at.as_ref() == Some(&node.name) {
             checked = corrupt(checked)?;
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use convgpu::custom::{Op, Site, Variant};
 use convgpu::internals::bench::{Case, Ceilings, Copy, Effort, Layer, Report, measure, tune};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::graph::tuning::Tuning;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::verify::network::{VerifyOptions, verify_async};
-use convgpu::{Alternative, CompileOptions, Compiled, Desc, Device, Error, Graph, Op, Precision, Site, Tensor};
+use convgpu::{CompileOptions, Compiled, Desc, Device, Error, Graph, Precision, Tensor};
 use pollster::block_on;
 
 const ONCE: Effort = Effort { time: Duration::ZERO, samples: 1, ways: usize::MAX };
@@ -45,7 +46,7 @@ impl Op for Wrong {
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
         Copy.bounds(inputs, outputs)
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>, Error> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>, Error> {
         Copy.launches(site)
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
@@ -104,7 +105,7 @@ fn a_profile_has_every_dispatch_and_adds_up() {
     let x = Tensor::full([2, 12, 7, 9], 1.0);
     let profile = compiled.profile(&[("x", &x)]).unwrap();
     let plan = compiled.plan().unwrap();
-    let kernels: Vec<_> = plan.recording.dispatches().map(|d| d.kernel.name).collect();
+    let kernels: Vec<_> = plan.recording.dispatches().map(|d| d.kernel()).collect();
     assert_eq!(profile.dispatches.iter().map(|d| d.kernel).collect::<Vec<_>>(), kernels);
     let parts = profile.dispatches.iter().map(|d| d.seconds).sum::<f64>() + profile.other();
     assert!((parts - profile.total).abs() < 1e-9);
