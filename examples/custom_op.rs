@@ -5,7 +5,7 @@
 
 use convgpu::custom::{Arg, Kernel, Launch, Params};
 use convgpu::custom::{Layout, Op, Site, Variant};
-use convgpu::internals::verify::network::{VerifyOptions, verify_async};
+use convgpu::verify::{VerifyOptions, verify};
 use convgpu::{CompileOptions, Compiled, Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
 
 static STAIRCASE: Kernel = Kernel::new(
@@ -69,13 +69,7 @@ fn main() -> Result<()> {
     let compiled = Compiled::new(&device, graph.clone(), &CompileOptions::default())?;
     println!("{device}\n{:?}", compiled.run(&[("x", &input)])?.first());
 
-    let report = pollster::block_on(verify_async(
-        &device,
-        &graph,
-        &[("x", &input)],
-        &VerifyOptions::default(),
-        &mut |_, _, _| {},
-    ))?;
+    let report = verify(&device, &graph, &[("x", &input)], &VerifyOptions::new())?;
     println!("{report}");
     if report.ok() { Ok(()) } else { Err(Error::new(ErrorKind::Check, "the staircase is wrong")) }
 }

@@ -168,15 +168,17 @@ pub mod model {
 
 /// Comparison with the reference.
 pub mod verify {
+    pub use crate::verify::network::fail_at;
+    pub use crate::verify::node::*;
     pub use crate::verify::*;
-    pub mod network {
-        pub use crate::verify::network::*;
-    }
 }
 
 /// Measuring.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench {
+    pub use crate::bench::roofline::{Copy, FmaChain};
+    pub use crate::bench::tune::{Tuned, tune};
+    pub use crate::bench::tuning_file::{load, path, save};
     pub use crate::bench::*;
 }
 

@@ -2,7 +2,7 @@
 #![warn(missing_docs)]
 
 #[cfg(not(target_arch = "wasm32"))]
-mod bench;
+pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 mod blocking;
 pub mod custom;
@@ -23,7 +23,7 @@ mod reference;
 mod session;
 mod shape;
 mod tensor;
-mod verify;
+pub mod verify;
 
 pub use device::{Device, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};

@@ -3,6 +3,7 @@
 
 use super::case::Case;
 use super::race::{Contestant, Effort, race};
+use super::samples::seconds;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, Launch, nested, params};
@@ -11,7 +12,7 @@ use crate::ops::{Op, Site, Variant, built_in};
 use crate::reference::gamma;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
-use crate::verify::{Expected, check_against};
+use crate::verify::node::{Expected, check_against};
 
 /// `y = u + v`, `u` and `v` being x and x + 1 after `8 rounds` additions of 1, each a fused multiply-add.
 ///
@@ -93,10 +94,11 @@ impl Op for Copy {
 
 /// The measured ceilings of a device.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Ceilings {
-    /// Floating-point operations a second of chains of fused multiply-adds.
+    /// Floating-point operations per second of chains of fused multiply-adds.
     pub flops: f64,
-    /// Bytes a second, read and written, of a copy larger than the caches.
+    /// Bytes per second, read and written, of a copy larger than the caches.
     pub bytes: f64,
 }
 
@@ -118,7 +120,7 @@ impl Ceilings {
             checked.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop))?;
             let mut alone = [Contestant::new(device, case, 0, f64::INFINITY).await?];
             race(&mut alone, effort).await?;
-            rates.push(work as f64 / alone[0].kernel.median());
+            rates.push(work as f64 / seconds(alone[0].kernel.median()));
         }
         Ok(Ceilings { flops: rates[0], bytes: rates[1] })
     }

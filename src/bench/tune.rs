@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::race::{Contestant, Effort, race};
+use super::samples::seconds;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -10,7 +11,7 @@ use crate::graph::rewrite::rewrite;
 use crate::graph::tuning::Tuning;
 use crate::ops::Variant;
 use crate::shape::Precision;
-use crate::verify::{Expected, check_against};
+use crate::verify::node::{Expected, check_against};
 
 /// Operators with kernels worth choosing between.
 const TUNED: &[&str] = &["conv2d", "conv_transpose2d", "matmul"];
@@ -106,16 +107,16 @@ async fn tune_node(
         contestants.push(Contestant::new(device, &case, *k, fastest).await?);
     }
     race(&mut contestants, effort).await?;
-    let seconds: Vec<f64> = contestants.iter().map(|c| c.kernel.median()).collect();
+    let times: Vec<f64> = contestants.iter().map(|c| seconds(c.kernel.median())).collect();
     let none = || Error::new(crate::error::ErrorKind::Check, "no kernel is right").at(node.name.clone());
-    let best = (0..seconds.len()).min_by(|&a, &b| seconds[a].total_cmp(&seconds[b])).ok_or_else(none)?;
+    let best = (0..times.len()).min_by(|&a, &b| times[a].total_cmp(&times[b])).ok_or_else(none)?;
     let first = candidates.iter().position(|(_, a)| a.signature() == fixed.signature());
     let tuned = Tuned {
         node: node.name.clone(),
         fixed: fixed.kernels(),
-        fixed_seconds: first.map_or(f64::NAN, |i| seconds[i]),
+        fixed_seconds: first.map_or(f64::NAN, |i| times[i]),
         best: candidates[best].1.kernels(),
-        best_seconds: seconds[best],
+        best_seconds: times[best],
         wrong,
     };
     Ok((tuned, (first != Some(best)).then(|| candidates[best].1.signature())))

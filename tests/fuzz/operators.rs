@@ -35,7 +35,7 @@ use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::internals::ops::unary::{Activation, Unary};
 use convgpu::internals::session::evaluate_with_bounds;
-use convgpu::internals::verify::{Comparison, Way, alternatives, check_node};
+use convgpu::internals::verify::{Comparison, Mismatch, Way, alternatives, check_node};
 use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Precision, Tensor};
 
 use super::mutate::{edge, pick};
@@ -98,8 +98,8 @@ pub fn agrees(seed: u64, device: &Device) -> bool {
 fn only_overflows(x: &Comparison, expected: &Tensor) -> bool {
     const LARGEST: f64 = 65_504.0;
     let beyond = expected.to_f64s().iter().filter(|e| e.abs() > 0.99 * LARGEST).count();
-    let overflows = |(_, actual, expected, bound): &(Vec<usize>, f64, f64, f64)| {
-        actual.is_infinite() && actual.signum() == expected.signum() && expected.abs() + bound > LARGEST
+    let overflows = |m: &Mismatch| {
+        m.actual.is_infinite() && m.actual.signum() == m.expected.signum() && m.expected.abs() + m.bound > LARGEST
     };
     x.mismatch.is_none() && x.wrong <= beyond && x.first.iter().all(overflows)
 }
