@@ -2,9 +2,10 @@
 #![warn(missing_docs)]
 
 #[cfg(not(target_arch = "wasm32"))]
-mod bench;
+pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 mod blocking;
+pub mod custom;
 mod device;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]
@@ -22,7 +23,7 @@ mod reference;
 mod session;
 mod shape;
 mod tensor;
-mod verify;
+pub mod verify;
 
 pub use device::{Device, DeviceChoice, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
@@ -30,9 +31,8 @@ pub use gpu::adapter::{AdapterInfo, AdapterKind};
 pub use gpu::caps::Caps;
 pub use graph::{Graph, ValueId};
 pub use model::Model;
-pub use ops::{Alternative, Epilogue, Op, Site};
 pub use session::{CompileOptions, Network, Outputs, Session};
-pub use shape::{DType, Desc, Dim, Layout, Precision, ValueInfo};
+pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
 pub use tensor::{Data, Element, Tensor};
 /// The version of wgpu whose types [`Device::from_wgpu`] takes.
 #[doc(no_inline)]

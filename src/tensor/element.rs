@@ -178,14 +178,15 @@ mod tests {
     fn elements_come_back_and_another_type_is_an_error() {
         let t = Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]);
         let address = t.as_slice::<f32>().unwrap().as_ptr();
-        let shared = t.clone();
-        assert_ne!(shared.into_vec::<f32>().unwrap().as_ptr(), address, "copied, since it is shared");
+        let copied = t.clone().into_vec::<f32>().unwrap();
+        assert_ne!(copied.as_ptr(), address, "the elements are shared");
         let e = t.clone().into_vec::<i32>().unwrap_err();
         assert_eq!((e.kind(), e.to_string().as_str()), (ErrorKind::Shape, "expected i32 elements, have f32[2, 2]"));
         assert!(
             t.as_slice::<bool>().is_err() && t.to_vec::<i64>().is_err() && Vec::<i64>::try_from(t.clone()).is_err()
         );
-        assert_eq!(Vec::<f32>::try_from(t).unwrap().as_ptr(), address, "moved");
+        let moved = Vec::<f32>::try_from(t).unwrap();
+        assert_eq!((moved.as_ptr(), moved), (address, copied));
     }
 
     #[test]

@@ -26,7 +26,9 @@ fn every_operator_has_a_row() {
     let mut found = 0;
     for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops")) {
         let text = fs::read_to_string(&path).unwrap();
-        for name in names(&text) {
+        // Examples in documentation have operators of their own.
+        let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("///")).collect();
+        for name in names(&code.join("\n")) {
             assert!(rows().contains(&name), "{}: {name} has no row in src/ops/catalog.rs", path.display());
             found += 1;
         }
@@ -47,8 +49,8 @@ fn a_row_of_the_markdown_has_four_cells() {
 }
 
 #[test]
-fn the_readme_shows_the_table() {
-    let readme = include_str!("../../README.md");
-    let shown = readme.split("<!-- ops -->").nth(1).unwrap().split("<!-- /ops -->").next().unwrap();
+fn the_page_of_operators_shows_the_table() {
+    let page = include_str!("../../docs/operators.md");
+    let shown = page.split("<!-- ops -->").nth(1).unwrap().split("<!-- /ops -->").next().unwrap();
     assert_eq!(shown.trim(), markdown().trim(), "put the output of `convgpu ops --markdown` between the ops marks");
 }
