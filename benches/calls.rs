@@ -8,7 +8,7 @@ use convgpu::nn::{
     Upsample, manual_seed, zoo,
 };
 use convgpu::verify::{VerifyOptions, verify};
-use convgpu::{CompileOptions, Desc, Device, DeviceChoice, Graph, Session, Tensor};
+use convgpu::{CompileOptions, Desc, Device, Graph, Session, Tensor};
 use divan::Bencher;
 
 fn main() {

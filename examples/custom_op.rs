@@ -3,10 +3,9 @@
 //!
 //! The operator is a quantisation staircase, `y = step * round(x / step)`: something no framework has.
 
-use convgpu::custom::{Arg, Kernel, Launch, Params};
-use convgpu::custom::{Layout, Op, Site, Variant};
+use convgpu::custom::{Arg, Kernel, Launch, Layout, Op, Params, Site, Variant};
 use convgpu::verify::{VerifyOptions, verify};
-use convgpu::{CompileOptions, Compiled, Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
+use convgpu::{Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
 
 static STAIRCASE: Kernel = Kernel::new(
     "staircase",
@@ -58,7 +57,7 @@ impl Op for Staircase {
 }
 
 fn main() -> Result<()> {
-    let device = Device::open(&std::env::var("CONVGPU_DEVICE").unwrap_or_default())?;
+    let device = Device::open(std::env::var("CONVGPU_DEVICE").unwrap_or_default().parse()?)?;
     let mut graph = Graph::new();
     let x = graph.input("x", Desc::f32([2, 3, 5]))?;
     let y = graph.apply("staircase", Staircase { step: 0.25 }, &[x])?;
@@ -66,8 +65,8 @@ fn main() -> Result<()> {
 
     let values: Vec<f32> = (0..30).map(|i| (i as f32 * 0.7).sin()).collect();
     let input = Tensor::new([2, 3, 5], values)?;
-    let compiled = Compiled::new(&device, graph.clone(), &CompileOptions::default())?;
-    println!("{device}\n{:?}", compiled.run(&[("x", &input)])?.first());
+    let session = graph.clone().compile(&device)?;
+    println!("{session}\n{}", session.run(&[("x", &input)])?);
 
     let report = verify(&device, &graph, &[("x", &input)], &VerifyOptions::new())?;
     println!("{report}");

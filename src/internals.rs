@@ -152,6 +152,14 @@ pub mod session {
     pub use crate::session::*;
 }
 
+/// Devices.
+pub mod device {
+    /// Loses the device on purpose: every later call on it is an error.
+    pub fn destroy(device: &crate::Device) {
+        device.destroy();
+    }
+}
+
 /// Files.
 pub mod model {
     pub use crate::model::*;

@@ -25,10 +25,15 @@ mod shape;
 mod tensor;
 pub mod verify;
 
-pub use device::{Device, DeviceTensor};
+pub use device::{Device, DeviceChoice, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
+pub use gpu::adapter::{AdapterInfo, AdapterKind};
+pub use gpu::caps::Caps;
 pub use graph::{Graph, ValueId};
 pub use model::Model;
-pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Progress, Session};
-pub use shape::{DType, Desc, Precision};
-pub use tensor::{Data, Tensor};
+pub use session::{CompileOptions, Network, Outputs, Session};
+pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
+pub use tensor::{Data, Element, Tensor};
+/// The version of wgpu whose types [`Device::from_wgpu`] takes.
+#[doc(no_inline)]
+pub use wgpu;

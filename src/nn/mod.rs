@@ -208,7 +208,7 @@ pub trait Module: Send + Sync {
     /// # Errors
     /// As there; an operator has no kernel for its case.
     fn compile(&self, device: &Device, x: Desc, options: &CompileOptions) -> Result<Session> {
-        Session::new(device, self.graph(x)?, options)
+        Session::new(device, self.graph(x)?, options.clone())
     }
 }
 

@@ -518,7 +518,7 @@ impl Draws {
             DType::F32 => (0..n).map(|_| self.rng.float()).collect::<Vec<_>>().into(),
             DType::I32 => (0..n).map(|_| self.signed() as i32).collect::<Vec<_>>().into(),
             DType::I64 => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),
-            DType::Bool => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
+            _ => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
         };
         Tensor::new(desc.shape.clone(), data).expect("counted")
     }

@@ -7,18 +7,23 @@ use convgpu::internals::graph::Graph;
 use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{self, Algorithm};
-use convgpu::internals::session::{CompileOptions, Compiled};
+use convgpu::internals::session::{CompileOptions, Compiled, with_plan};
 use convgpu::internals::verify::{Checked, Way, alternatives, check_node, compare, isolate};
-use convgpu::{Desc, Device, Precision, Tensor};
+use convgpu::{Desc, Device, DeviceChoice, Precision, Tensor};
+
+/// What `CONVGPU_TEST_DEVICE` names, or the best adapter.
+pub fn choice() -> DeviceChoice {
+    std::env::var("CONVGPU_TEST_DEVICE").unwrap_or_default().parse().expect("no text is refused")
+}
 
 /// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
 pub fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| {
-        let choice = std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned());
-        let device = Device::open(&choice).expect("the test device opens");
+        let choice = choice();
+        let device = Device::open(choice.clone()).expect("the test device opens");
         assert!(
-            !device.is_reference() || choice == "cpu",
+            !device.is_reference() || choice == DeviceChoice::Cpu,
             "no GPU adapter: install a software one (Debian, Ubuntu: apt-get install mesa-vulkan-drivers), \
              or run scripts/test.sh, which does"
         );
@@ -277,7 +282,7 @@ fn check_between(op: &dyn Op, graph: &Graph, x: &Tensor, precision: Precision) {
     let run = |device: &Device| {
         let precision = if device.is_reference() { Precision::F32 } else { precision };
         let plan = PlanOptions { guarded: true, precision, ..Default::default() };
-        let options = CompileOptions { rewrite: false, plan, ..Default::default() };
+        let options = with_plan(CompileOptions::new().fusion(false), plan);
         let session = pollster::block_on(Compiled::new_async(device, graph.clone(), &options)).unwrap();
         let kernels = session.plan().map(|p| p.nodes[1].clone());
         (pollster::block_on(session.run_async(&[("x", x)])).unwrap().first().clone(), kernels)
