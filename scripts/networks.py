@@ -155,7 +155,7 @@ def check_answer(convgpu, model, inputs, case, search, folder, tolerance):
         error, at = distance(actual, expected, tolerance)
         if error > 1:
             values = f"element {at} is {actual[at]:.7g}, the golden output has {expected[at]:.7g}"
-            raise Wrong(f"{case['case']}: {name} is off by {error:.2g} of the tolerance: {values}")
+            raise Wrong(f"{case['case']}: {name} is off by {error:.2g} times the tolerance: {values}")
         worst = max(worst, error)
     return worst
 
@@ -227,7 +227,7 @@ def arguments():
     p.add_argument("folders", metavar="DIR", nargs="*", help="where networks and golden files are, besides tests/models")
     p.add_argument("--device", default="auto", help="convgpu's --device")
     p.add_argument("--markdown", action="store_true", help="the table as it is in the README")
-    args = p.parse_args()
+    args = p.parse_intermixed_args()  # folders may follow an option
     if missing := [f for f in args.folders if not os.path.isdir(f)]:
         p.error(f"{missing[0]} is no folder")
     if not os.path.isfile(args.convgpu):
