@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let session = Model::load(root.join("tests/models/lenet5_mnist.onnx"))?.compile(&device)?;
     println!("{session}");
 
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
     files.sort();
     for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "png")) {
         let probabilities = session.run(&[("input", &digit(file)?)])?.into_first().into_vec::<f32>()?;
