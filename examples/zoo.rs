@@ -6,7 +6,6 @@
 //! Without one the weights are seeded random numbers.
 
 use std::error::Error;
-use std::path::Path;
 
 use convgpu::nn::{Module, manual_seed, zoo};
 use convgpu::{CompileOptions, Desc, Device, Result, Tensor};
@@ -24,7 +23,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     manual_seed(1);
     let mut net = make(CLASSES);
     if let Some(file) = args.get(1) {
-        net.load_state_dict(Path::new(file))?;
+        net.load(file)?;
     }
     net.eval();
 

@@ -103,8 +103,3 @@ pub mod reference {
 pub mod shape {
     pub use crate::shape::*;
 }
-
-/// Options of layers.
-pub mod options {
-    pub use crate::options::*;
-}

@@ -7,14 +7,12 @@ mod bench;
 mod blocking;
 mod device;
 mod error;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod functional;
 mod gpu;
 mod graph;
 #[doc(hidden)]
 pub mod internals;
 mod model;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod nn;
 mod ops;
 mod options;

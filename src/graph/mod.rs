@@ -15,6 +15,8 @@ pub mod plan;
 pub mod rewrite;
 pub mod tuning;
 
+pub(crate) use build::flattened;
+
 /// Index of a value in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(pub(crate) usize);

@@ -4,6 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 /// A function of one number. The formulas are those of `torch.nn.functional` and, where PyTorch has none, of ONNX.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Activation {
     /// x
     Identity,
