@@ -3,15 +3,14 @@
 //!
 //! The operator is a quantisation staircase, `y = step * round(x / step)`: something no framework has.
 
-use convgpu::internals::gpu::kernel::{Arg, Kernel, Launch, Params};
-use convgpu::internals::verify::network::{VerifyOptions, verify_async};
-use convgpu::{
-    Alternative, CompileOptions, Compiled, Desc, Device, Error, ErrorKind, Graph, Layout, Op, Result, Site, Tensor,
-};
+use convgpu::custom::{Arg, Kernel, Launch, Params};
+use convgpu::custom::{Layout, Op, Site, Variant};
+use convgpu::verify::{VerifyOptions, verify};
+use convgpu::{CompileOptions, Compiled, Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
 
-static STAIRCASE: Kernel = Kernel {
-    name: "staircase",
-    source: "
+static STAIRCASE: Kernel = Kernel::new(
+    "staircase",
+    "
         struct Params { count: u32, step: f32 }
         @group(0) @binding(0) var<uniform> p: Params;
         @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -21,9 +20,7 @@ static STAIRCASE: Kernel = Kernel {
             if gid.x >= p.count { return; }
             y[gid.x] = p.step * round(x[gid.x] / p.step);
         }",
-    common: &[],
-    trusted: false, // the translator's bounds checks stay in
-};
+);
 
 /// `y = step * round(x / step)`; the step is a power of two, so that division and product are exact.
 #[derive(Clone, Debug)]
@@ -48,12 +45,12 @@ impl Op for Staircase {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]]) // exact
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count = site.inputs[0].numel();
         let params = Params::new().with("count", count).with("step", self.step);
         let groups = [count.div_ceil(64) as u32, 1, 1];
         let launch = Launch::grid(&STAIRCASE, groups, params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Alternative::in_layout(site, Layout::RowMajor, vec![launch])])
+        Ok(vec![Variant::in_layout(site, Layout::RowMajor, vec![launch])])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         3 * inputs[0].numel() as u64
@@ -72,13 +69,7 @@ fn main() -> Result<()> {
     let compiled = Compiled::new(&device, graph.clone(), &CompileOptions::default())?;
     println!("{device}\n{:?}", compiled.run(&[("x", &input)])?.first());
 
-    let report = pollster::block_on(verify_async(
-        &device,
-        &graph,
-        &[("x", &input)],
-        &VerifyOptions::default(),
-        &mut |_, _, _| {},
-    ))?;
+    let report = verify(&device, &graph, &[("x", &input)], &VerifyOptions::new())?;
     println!("{report}");
     if report.ok() { Ok(()) } else { Err(Error::new(ErrorKind::Check, "the staircase is wrong")) }
 }

@@ -1,5 +1,5 @@
 // arg_reduce.wgsl for long axes, n >= 256. One workgroup: one output; an invocation loops over every 256th value,
-// four in a turn; then a tree.
+// four per iteration; then a tree.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 

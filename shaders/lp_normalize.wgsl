@@ -1,6 +1,6 @@
 // y[o, k, i] = x[o, k, i] / norm of x[o, .., i], or 0 where the norm is 0; P 1: sum of |x|, 2: root of the sum of squares.
 //   x, y: row-major, seen as [outer, n, inner]
-// One workgroup: one norm; an invocation loops over every 64th value, four in a turn; then a tree.
+// One workgroup: one norm; an invocation loops over every 64th value, four per iteration; then a tree.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 

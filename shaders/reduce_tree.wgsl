@@ -1,5 +1,5 @@
 // reduce.wgsl for long reductions. One workgroup: one output; an invocation loops over every 256th value, in order,
-// four in a turn; then a tree.
+// four per iteration; then a tree.
 
 struct Params {
     outputs: u32, count: u32,

@@ -1,8 +1,103 @@
 //! What the project's own tests and its command line need beyond the public API. No promise of stability holds here.
+//!
+//! Nothing here lets a safe program run a shader of this crate with other params, on other buffers, or without its
+//! run-time checks. Recordings come from the planner alone, and the planner leaves the checks out only for operators of
+//! this crate ([`crate::ops::Privileges`]). Each pair below differs in one token; the first compiles, the second does not.
+//!
+//! A kernel has no public field:
+//!
+//! ```
+//! let kernel = convgpu::custom::Kernel::new("name", "source");
+//! assert_eq!(kernel.name(), "name");
+//! ```
+//! ```compile_fail
+//! let kernel = convgpu::custom::Kernel::new("name", "source");
+//! assert_eq!(kernel.name, "name");
+//! ```
+//!
+//! A recording can be read and not made:
+//!
+//! ```
+//! fn f(recording: &convgpu::internals::gpu::recording::Recording) {
+//!     let _ = convgpu::internals::gpu::recording::Recording::parts(recording);
+//! }
+//! ```
+//! ```compile_fail
+//! fn f(recording: &convgpu::internals::gpu::recording::Recording) {
+//!     let _ = convgpu::internals::gpu::recording::Recording::new(recording);
+//! }
+//! ```
+//!
+//! A dispatch cannot be changed:
+//!
+//! ```
+//! fn f(d: &mut convgpu::internals::gpu::recording::Dispatch) {
+//!     let _ = d.params();
+//! }
+//! ```
+//! ```compile_fail
+//! fn f(d: &mut convgpu::internals::gpu::recording::Dispatch) {
+//!     let _ = d.params;
+//! }
+//! ```
+//!
+//! What executes recordings has no name here:
+//!
+//! ```
+//! use convgpu::internals::gpu::recording;
+//! ```
+//! ```compile_fail
+//! use convgpu::internals::gpu::program;
+//! ```
+//!
+//! A launch's kernel is not to be exchanged:
+//!
+//! ```
+//! fn f(variant: &convgpu::custom::Variant) {
+//!     let _ = variant.run();
+//! }
+//! ```
+//! ```compile_fail
+//! fn f(variant: &convgpu::custom::Variant) {
+//!     let _ = variant.run;
+//! }
+//! ```
+//!
+//! An operator cannot claim to be one of this crate, since the argument of that method has no name:
+//!
+//! ```
+//! use convgpu::internals::ops::Op;
+//! ```
+//! ```compile_fail
+//! use convgpu::internals::ops::Seal;
+//! ```
+//! ```
+//! fn f(op: &dyn convgpu::custom::Op) {
+//!     let _ = op.name();
+//! }
+//! ```
+//! ```compile_fail
+//! fn f(op: &dyn convgpu::custom::Op) {
+//!     let _ = op.privileges();
+//! }
+//! ```
+//!
+//! A graph's nodes can be read and not changed:
+//!
+//! ```
+//! fn f(graph: &mut convgpu::Graph) {
+//!     let _ = graph.nodes();
+//! }
+//! ```
+//! ```compile_fail
+//! fn f(graph: &mut convgpu::Graph) {
+//!     let _ = graph.nodes;
+//! }
+//! ```
 
 /// Operators, one module each.
 pub mod ops {
-    pub use crate::ops::{Algorithm, Alternative, Epilogue, Op, Site, kernels};
+    pub use crate::ops::{Algorithm, Epilogue, Op, Site, Variant, bounds, evaluate, kernels};
     macro_rules! operators {
         ($($name:ident)*) => {$(
             #[doc = concat!("The operators of `", stringify!($name), "`.")]
@@ -35,7 +130,7 @@ pub mod graph {
 /// What a device is asked to do.
 pub mod gpu {
     pub mod adapter {
-        pub use crate::gpu::adapter::*;
+        pub use crate::gpu::adapter::{AdapterInfo, AdapterKind};
     }
     pub mod caps {
         pub use crate::gpu::caps::*;
@@ -49,9 +144,6 @@ pub mod gpu {
     }
     pub mod recording {
         pub use crate::gpu::recording::*;
-    }
-    pub mod program {
-        pub use crate::gpu::program::*;
     }
 }
 
@@ -76,15 +168,17 @@ pub mod model {
 
 /// Comparison with the reference.
 pub mod verify {
+    pub use crate::verify::network::fail_at;
+    pub use crate::verify::node::*;
     pub use crate::verify::*;
-    pub mod network {
-        pub use crate::verify::network::*;
-    }
 }
 
 /// Measuring.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench {
+    pub use crate::bench::roofline::{Copy, FmaChain};
+    pub use crate::bench::tune::{Tuned, tune};
+    pub use crate::bench::tuning_file::{load, path, save};
     pub use crate::bench::*;
 }
 

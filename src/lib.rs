@@ -2,9 +2,10 @@
 #![warn(missing_docs)]
 
 #[cfg(not(target_arch = "wasm32"))]
-mod bench;
+pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 mod blocking;
+pub mod custom;
 mod device;
 mod error;
 pub mod functional;
@@ -20,13 +21,12 @@ mod reference;
 mod session;
 mod shape;
 mod tensor;
-mod verify;
+pub mod verify;
 
 pub use device::{Device, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
 pub use graph::{Graph, ValueId};
 pub use model::Model;
-pub use ops::{Alternative, Epilogue, Op, Site};
 pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Progress, Session};
-pub use shape::{DType, Desc, Layout, Precision};
+pub use shape::{DType, Desc, Precision};
 pub use tensor::{Data, Tensor};

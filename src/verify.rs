@@ -1,256 +1,30 @@
-//! Comparison of what a device computed with what it should have.
+//! Checks of a network on a device against the CPU reference, within derived error bounds.
+//!
+//! [`verify`] runs every node of a network on a device, with the inputs that the device itself computed for it, and
+//! compares each element of its outputs with the reference. The bound of an element is derived from the operator and its
+//! inputs: a correct evaluation in f32 stays within it. So the first node that is wrong is named. Then the whole network
+//! runs as a session would run it, and its outputs are compared with those of the reference.
+//!
+//! ```
+//! use convgpu::verify::{VerifyOptions, verify};
+//! use convgpu::{Desc, Device, Graph, Tensor, functional::Activation};
+//!
+//! let mut graph = Graph::new();
+//! let x = graph.input("x", Desc::f32([2, 3]))?;
+//! let y = graph.activation(x, Activation::Tanh)?;
+//! graph.output("y", y);
+//!
+//! let device = Device::new()?; // the best adapter, else the reference itself
+//! let report = verify(&device, &graph, &[("x", &Tensor::full([2, 3], 0.5))], &VerifyOptions::new())?;
+//! assert!(report.ok(), "{report}");
+//! # Ok::<(), convgpu::Error>(())
+//! ```
 
-pub mod network;
+pub(crate) mod compare;
+pub(crate) mod network;
+pub(crate) mod node;
 
-use std::fmt;
-
-use crate::device::Device;
-use crate::error::{Error, ErrorKind, Result};
-use crate::graph::plan::{Plan, PlanOptions};
-use crate::graph::{Graph, Node};
-use crate::ops::{Algorithm, Alternative};
-use crate::reference::{UNIT, half};
-use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
-use crate::shape::{DType, Layout, Precision, unravel};
-use crate::tensor::Tensor;
-
-/// Element-wise comparison of a tensor with its expected value.
-#[derive(Clone, Debug)]
-#[must_use = "a comparison that nobody looks at checks nothing"]
-pub struct Comparison {
-    /// Elements compared.
-    pub elements: usize,
-    /// Elements outside their bound.
-    pub wrong: usize,
-    /// The largest ratio of error to bound, over elements that have a bound above 0.
-    pub worst: f64,
-    /// The first wrong elements: index, actual, expected, bound.
-    pub first: Vec<(Vec<usize>, f64, f64, f64)>,
-    /// Set if shape or type differ; then nothing was compared.
-    pub mismatch: Option<String>,
-}
-
-/// Compares element by element: `|actual - expected| <= bound`, where NaN equals NaN and infinities equal themselves.
-/// An expected value rounded to f32 adds half an ulp to its bound if the bound is not 0.
-pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison {
-    let mut out = Comparison { elements: expected.numel(), wrong: 0, worst: 0.0, first: vec![], mismatch: None };
-    if actual.desc() != expected.desc() || bounds.len() != expected.numel() {
-        out.mismatch = Some(format!("is {}, expected {}", actual.desc(), expected.desc()));
-        return out;
-    }
-    for (i, ((a, e), &b)) in actual.to_f64s().into_iter().zip(expected.to_f64s()).zip(bounds).enumerate() {
-        let bound = f64::from(b) + if b > 0.0 { UNIT * e.abs() } else { 0.0 };
-        let error = (a - e).abs();
-        if a == e || (a.is_nan() && e.is_nan()) {
-            continue;
-        }
-        if error <= bound && e.is_finite() {
-            out.worst = out.worst.max(error / bound);
-            continue;
-        }
-        out.wrong += 1;
-        if out.first.len() < 16 {
-            out.first.push((unravel(i, expected.shape()), a, e, bound));
-        }
-    }
-    out
-}
-
-impl Comparison {
-    /// Whether every element is within its bound.
-    pub fn ok(&self) -> bool {
-        self.wrong == 0 && self.mismatch.is_none()
-    }
-    /// An error that shows the first wrong elements.
-    ///
-    /// # Errors
-    /// There is a wrong element.
-    pub fn into_result(self) -> Result<Comparison> {
-        if self.ok() { Ok(self) } else { Err(Error::new(ErrorKind::Check, self.to_string())) }
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(mismatch) = &self.mismatch {
-            return f.write_str(mismatch);
-        }
-        write!(f, "{} of {} elements wrong", self.wrong, self.elements)?;
-        for (index, actual, expected, bound) in &self.first {
-            write!(f, "\n  at {index:?}: {actual} for {expected} (bound {bound:.3e})")?;
-        }
-        Ok(())
-    }
-}
-
-/// A graph of one node of `graph`, its non-constant inputs becoming inputs of the graph named `0`, `1`, ...
-pub fn isolate(graph: &Graph, node: &Node) -> Result<Graph> {
-    let mut out = Graph::new();
-    let mut ids = vec![];
-    for (k, id) in node.inputs.iter().enumerate() {
-        ids.push(match graph.constant_of(*id) {
-            Some(tensor) => out.constant(format!("{k}"), tensor.clone())?,
-            None => out.input(format!("{k}"), graph.desc(*id).clone())?,
-        });
-    }
-    let outputs = out.add_arc(node.name.clone(), node.op.clone(), &ids[..node.own_inputs()])?;
-    let last = out.nodes.last_mut().expect("just added");
-    last.inputs = ids;
-    last.epilogue = node.epilogue.clone();
-    for (k, id) in outputs.into_iter().enumerate() {
-        out.output(format!("{k}"), id);
-    }
-    Ok(out)
-}
-
-/// What one way of computing one node gave.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    /// The kernels.
-    pub kernels: String,
-    /// Actual against expected, one an output.
-    pub comparisons: Vec<Comparison>,
-    /// What the device computed.
-    pub outputs: Vec<Tensor>,
-    /// What they should have been.
-    pub expected: Expected,
-    /// The algorithm of the kernels.
-    pub algorithm: Algorithm,
-    /// How they store floats.
-    pub precision: Precision,
-}
-
-/// Which of its kernels a node is checked with.
-#[derive(Clone, Debug, Default)]
-pub struct Way {
-    /// The position among the operator's alternatives; `None`: the one a plan takes.
-    pub alternative: Option<usize>,
-    /// The layout every input of the node has before; row-major where there are fewer.
-    pub layouts: Vec<Layout>,
-    /// How floats are stored where there is a choice.
-    pub precision: Precision,
-}
-
-impl Way {
-    /// How a graph of one node is planned for this way.
-    pub fn plan(&self, single: &Graph) -> PlanOptions {
-        let variable = single.nodes[0].inputs.iter().enumerate().filter(|(_, id)| single.constant_of(**id).is_none());
-        let layout = |k: usize| self.layouts.get(k).copied().unwrap_or(Layout::RowMajor);
-        let input_layouts = variable.map(|(k, _)| layout(k)).collect();
-        let (alternative, precision) = (self.alternative, self.precision);
-        PlanOptions { alternative, input_layouts, precision, ..PlanOptions::default() }
-    }
-}
-
-/// Runs a node on a device with the inputs given, in guarded memory, and compares with the reference.
-pub async fn check_node(device: &Device, graph: &Graph, node: &Node, inputs: &[Tensor], way: &Way) -> Result<Checked> {
-    check_against(device, &isolate(graph, node)?, inputs, &Expected::of(node, inputs)?, way).await
-}
-
-/// What a node's outputs must be.
-#[derive(Clone, Debug)]
-pub struct Expected {
-    /// The outputs, by the reference.
-    pub outputs: Vec<Tensor>,
-    /// The largest absolute error of every element, by one algorithm.
-    pub bounds: Vec<Vec<f32>>,
-}
-
-impl Expected {
-    /// What the reference gives for these inputs, with the bounds of [`Algorithm::Direct`].
-    ///
-    /// # Errors
-    /// The inputs do not fit the node.
-    pub fn of(node: &Node, inputs: &[Tensor]) -> Result<Expected> {
-        Expected::by(Algorithm::Direct, node, inputs)
-    }
-
-    fn by(algorithm: Algorithm, node: &Node, inputs: &[Tensor]) -> Result<Expected> {
-        let (outputs, bounds) = evaluate_with_bounds(node, inputs, algorithm)?;
-        Ok(Expected { outputs, bounds })
-    }
-
-    /// The same where a way stores outputs in f16 ([`half::stored`]).
-    fn stored_by(mut self, way: &Alternative) -> Expected {
-        for ((y, bounds), layout) in self.outputs.iter().zip(&mut self.bounds).zip(&way.outputs) {
-            if y.dtype() == DType::F32 && *layout == Layout::ChannelsLast {
-                let pairs = y.f32s().iter().zip(bounds);
-                pairs.for_each(|(&y, b)| *b = half::stored(y.into(), (*b).into()) as f32);
-            }
-        }
-        self
-    }
-}
-
-/// As [`check_node`], for a graph of one node (see [`isolate`]) whose answer is known already, with the bounds of
-/// [`Algorithm::Direct`]; another algorithm's are computed where a kernel names it.
-///
-/// Kernels that store f16 are given, as the reference is, inputs that are f16 already where they are to be: then
-/// converting them changes nothing, and the bound is that of f32 with the result stored in 16 bits.
-pub async fn check_against(
-    device: &Device,
-    single: &Graph,
-    inputs: &[Tensor],
-    expected: &Expected,
-    way: &Way,
-) -> Result<Checked> {
-    let plan = PlanOptions { guarded: true, ..way.plan(single) };
-    let (single, inputs) = rounded(device, single, inputs, &plan)?;
-    let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
-    let session = Compiled::new_async(device, single.clone(), &options).await?;
-    let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
-    let given: Vec<_> = session
-        .graph()
-        .inputs()
-        .map(|(name, _)| {
-            let k = names.iter().position(|n| n == name).expect("isolate names inputs by number");
-            (names[k].as_str(), &inputs[k])
-        })
-        .collect();
-    let outputs: Vec<Tensor> = session.run_async(&given).await?.0.into_iter().map(|(_, t)| t).collect();
-    let planned = session.plan().and_then(|p| p.nodes.first());
-    let (algorithm, precision) =
-        planned.map_or((Algorithm::Direct, Precision::F32), |n| (n.chosen.algorithm, n.chosen.precision));
-    let expected = match (planned, algorithm) {
-        (Some(n), _) if precision == Precision::F16 => {
-            Expected::by(algorithm, &single.nodes[0], &inputs)?.stored_by(&n.chosen)
-        }
-        (_, Algorithm::Direct) => expected.clone(),
-        (_, other) => Expected::by(other, &single.nodes[0], &inputs)?,
-    };
-    let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
-    let checked = Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision };
-    Ok(checked.compared())
-}
-
-impl Checked {
-    /// With its comparisons made anew.
-    pub(crate) fn compared(mut self) -> Checked {
-        let pairs = self.expected.outputs.iter().zip(&self.expected.bounds);
-        self.comparisons = self.outputs.iter().zip(pairs).map(|(a, (e, b))| compare(a, e, b)).collect();
-        self
-    }
-}
-
-/// A graph of one node and its inputs, those rounded that the node's way under this plan has in f16.
-fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOptions) -> Result<(Graph, Vec<Tensor>)> {
-    let (mut graph, mut values) = (single.clone(), inputs.to_vec());
-    let Some(gpu) = device.gpu().filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
-    let way = Plan::new(single, gpu.caps(), plan)?.nodes.remove(0).chosen;
-    for (k, _) in way.rounds(inputs.len()).iter().enumerate().filter(|(_, rounds)| **rounds) {
-        if values[k].dtype() == DType::F32 {
-            values[k] = values[k].map(half::nearest);
-            let id = graph.nodes[0].inputs[k];
-            let constant = &mut graph.values[id.0].constant;
-            *constant = constant.is_some().then(|| values[k].clone());
-        }
-    }
-    Ok((graph, values))
-}
-
-/// How many ways a device has to compute a node where floats may be stored in this precision.
-pub fn alternatives(device: &Device, graph: &Graph, node: &Node, precision: Precision) -> Result<usize> {
-    let Some(gpu) = device.gpu() else { return Ok(1) };
-    let options = PlanOptions { precision, ..PlanOptions::default() };
-    Ok(Plan::new(&isolate(graph, node)?, gpu.caps(), &options)?.nodes[0].alternatives)
-}
+pub use compare::{Comparison, Mismatch, compare};
+#[cfg(not(target_arch = "wasm32"))]
+pub use network::verify;
+pub use network::{ATOL, NodeReport, OutputReport, RTOL, Report, VerifyOptions, verify_async};

@@ -52,8 +52,8 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
 
 fn shader(name: &str, precision: Precision) -> Outcome<String> {
     let kernels = ops::kernels();
-    let names: Vec<&str> = kernels.iter().map(|k| k.name).collect();
-    let found = kernels.iter().find(|k| k.name == name);
+    let names: Vec<&str> = kernels.iter().map(|k| k.name()).collect();
+    let found = kernels.iter().find(|k| k.name() == name);
     let found =
         found.ok_or_else(|| Failure::call(format!("there is no kernel {name}; kernels: {}", names.join(", "))))?;
     if precision == Precision::F16 && !found.stored().contains(&true) {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use convgpu::internals::bench::{Effort, Tuned, load, path, save, tune};
+use convgpu::bench::Effort;
+use convgpu::internals::bench::{Tuned, load, path, save, tune};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::{CompileOptions, Device, Precision};
 use serde_json::json;
@@ -59,7 +60,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     };
     let file = path(adapter).ok_or_else(|| Failure::call("no cache directory: set XDG_CACHE_HOME or HOME"))?;
     let mut tuning = load(&file, adapter);
-    let effort = Effort { time: Duration::from_secs_f64(args.seconds), samples: 3, ways: usize::MAX };
+    let effort = Effort::new(Duration::from_secs_f64(args.seconds));
     let mut progress = |name: &str| console::note(name);
     let found = pollster::block_on(tune(&device, &network.graph, args.precision, &effort, &mut tuning, &mut progress))?;
     save(&file, adapter, &tuning)?;

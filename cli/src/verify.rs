@@ -1,11 +1,12 @@
 //! `convgpu verify`: every node of a network on the device against the reference.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use convgpu::Precision;
-use convgpu::internals::verify::Comparison;
-use convgpu::internals::verify::network::{NodeReport, OutputReport, Report, VerifyOptions, verify_async};
+use convgpu::internals::verify::fail_at;
+use convgpu::verify::{Comparison, NodeReport, OutputReport, Report, VerifyOptions, verify};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -41,12 +42,14 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
     let network = network::bind(&args.model, &args.inputs, Missing::Invent)?;
     let device = devices::open(device)?;
     let compile = compiling(tune::options(&device, args.tuned, args.precision));
-    let options = VerifyOptions { fail_at: args.fail_at.clone(), compile };
-    let inputs = network.inputs();
-    let bar = Bar::steps();
-    let mut progress = |nodes: usize, at: usize, name: &str| bar.at(at, nodes, name);
-    let report = pollster::block_on(verify_async(&device, &network.graph, &inputs, &options, &mut progress));
-    drop(bar);
+    let bar = Arc::new(Bar::steps());
+    let shown = bar.clone();
+    let mut options = VerifyOptions::new().compile(compile).progress(move |at, nodes, name| shown.at(at, nodes, name));
+    if let Some(node) = &args.fail_at {
+        options = fail_at(options, node);
+    }
+    let report = verify(&device, &network.graph, &network.inputs(), &options);
+    drop((options, bar));
     let report = report?;
     console::print(&if args.json { format!("{:#}\n", as_json(&report)) } else { report.to_string() })?;
     verdict(&report)
@@ -68,7 +71,7 @@ fn verdict(report: &Report) -> Outcome<()> {
 
 fn as_json(report: &Report) -> Value {
     let nodes: Vec<Value> = report.nodes.iter().map(node_json).collect();
-    let output = |OutputReport { name, comparison: c, rounding }: &OutputReport| json!({ "name": name, "ok": c.ok(), "worst": c.worst, "rounding": rounding });
+    let output = |OutputReport { name, comparison: c, rounding, .. }: &OutputReport| json!({ "name": name, "ok": c.ok(), "worst": c.worst, "rounding": rounding });
     let outputs = report.outputs.iter().map(output);
     json!({
         "device": report.device,
@@ -81,9 +84,12 @@ fn as_json(report: &Report) -> Value {
 
 fn node_json(node: &NodeReport) -> Value {
     let wrong: usize = node.outputs.iter().map(|c| c.wrong).sum();
-    let first = node.outputs.iter().flat_map(|c| &c.first).next().map(|(index, actual, expected, bound)| {
-        json!({ "index": index, "actual": actual, "expected": expected, "bound": bound })
-    });
+    let first = node
+        .outputs
+        .iter()
+        .flat_map(|c| &c.first)
+        .next()
+        .map(|m| json!({ "index": m.index, "actual": m.actual, "expected": m.expected, "bound": m.bound }));
     json!({
         "name": node.name,
         "op": node.op,

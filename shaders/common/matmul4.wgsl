@@ -10,7 +10,7 @@ override N4: bool = false;
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
 // Elements i to i + 3 off whole vec4s, the last of all again beyond it. Not in a loop: lavapipe leaves an invocation's loops
-// after 65 535 turns in all.
+// after 65 535 iterations in all.
 fn a_scalars(i: u32) -> vec4<f32> {
     let at = min(FOUR + i, vec4<u32>(4u * arrayLength(&a) - 1u));
     let q = at / 4u;

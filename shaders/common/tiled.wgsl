@@ -114,7 +114,7 @@ fn tile(at: Place, lane: u32) -> Sums {
     let rows = rows_of(at, lane);
     let column = column_at(at, at.block + lane / 4u % TILE_BLOCKS, lane % 4u);
     var s = step_at(at.begin + lane % 4u);
-    // A turn works on the blocks before k.
+    // An iteration works on the blocks before k.
     for (var k = at.begin; k < at.end + 4u; k += 4u) {
         if k < at.end { next = fetch(at, rows, column, k, s, lane); }
         s = onward(s);

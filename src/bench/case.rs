@@ -5,27 +5,29 @@ use crate::graph::{Graph, Node};
 use crate::ops::Op;
 use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
-use crate::verify::{Way, isolate};
+use crate::verify::node::{Way, isolate};
 
 /// A graph of one node, every input of the graph named by its position among the node's, and the values of all of them.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// What tables call it.
-    pub name: String,
+    pub(crate) name: String,
     /// The graph.
-    pub graph: Graph,
+    pub(crate) graph: Graph,
     /// The node's inputs, constants included.
-    pub values: Vec<Tensor>,
+    pub(crate) values: Vec<Tensor>,
     /// Floating-point operations of a run.
-    pub flops: u64,
+    pub(crate) flops: u64,
     /// The fewest bytes that a run moves: every input and output once.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// The layout that each of the node's inputs has before; row-major where there are fewer.
-    pub layouts: Vec<Layout>,
+    pub(crate) layouts: Vec<Layout>,
     /// How floats are stored.
-    pub precision: Precision,
+    pub(crate) precision: Precision,
+    /// Whether it is bound by memory: timed in turn with a copy of as many bytes.
+    pub(crate) against_copy: bool,
     /// Only kernels whose names start with this are timed: part of an operator.
-    pub only: Option<&'static str>,
+    pub(crate) only: Option<&'static str>,
 }
 
 impl Case {
@@ -51,17 +53,19 @@ impl Case {
         Ok(Case::of(name, graph, values))
     }
 
-    /// A node of a network whose inputs have these layouts, on its constants and on random numbers for the rest.
+    /// The node at a position of a network whose inputs have these layouts, on its constants and on random numbers for the rest.
     ///
     /// # Errors
     /// An input of the node is not f32.
-    pub fn of_node(graph: &Graph, node: &Node, layouts: &[Layout]) -> Result<Case> {
+    pub fn of_node(graph: &Graph, position: usize, layouts: &[Layout]) -> Result<Case> {
+        let single = isolate(graph, position)?;
+        let node = &graph.nodes()[position];
         let value = |(k, id): (usize, &crate::graph::ValueId)| match graph.constant_of(*id) {
             Some(tensor) => tensor.clone(),
             None => random(graph.shape(*id), k as u64),
         };
         let values = node.inputs.iter().enumerate().map(value).collect();
-        let case = Case::of(node.name.clone(), isolate(graph, node)?, values);
+        let case = Case::of(node.name.clone(), single, values);
         Ok(Case { layouts: layouts.to_vec(), ..case })
     }
 
@@ -69,7 +73,37 @@ impl Case {
         let elements: usize =
             values.iter().map(Tensor::numel).sum::<usize>() + graph.outputs().map(|(_, d)| d.numel()).sum::<usize>();
         let (flops, bytes) = (graph.flops(), 4 * elements as u64);
-        Case { name, flops, bytes, graph, values, layouts: vec![], precision: Precision::F32, only: None }
+        Case {
+            name,
+            flops,
+            bytes,
+            graph,
+            values,
+            layouts: vec![],
+            precision: Precision::F32,
+            against_copy: false,
+            only: None,
+        }
+    }
+
+    /// What tables call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Floating-point operations of a run; a multiply-add counts as two.
+    pub fn flops(&self) -> u64 {
+        self.flops
+    }
+
+    /// The fewest bytes that a run moves: every input and output once.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The same, timed in turn with a copy of as many bytes: for what is bound by memory.
+    pub fn against_copy(self) -> Case {
+        Case { against_copy: true, ..self }
     }
 
     /// The same on floats stored in this precision.
@@ -79,24 +113,24 @@ impl Case {
     }
 
     /// The node.
-    pub fn node(&self) -> &Node {
+    pub(crate) fn node(&self) -> &Node {
         &self.graph.nodes()[0]
     }
 
     /// An alternative of the node.
-    pub fn way(&self, alternative: usize) -> Way {
+    pub(crate) fn way(&self, alternative: usize) -> Way {
         Way { alternative: Some(alternative), layouts: self.layouts.clone(), precision: self.precision }
     }
 
     /// What a run is given.
-    pub fn inputs(&self) -> Vec<(&str, &Tensor)> {
+    pub(crate) fn inputs(&self) -> Vec<(&str, &Tensor)> {
         let value = |name: &str| &self.values[name.parse::<usize>().expect("inputs are named by position")];
         self.graph.inputs().map(|(name, _)| (name, value(name))).collect()
     }
 }
 
 /// Numbers in [-1, 1), the same every time (splitmix64: Steele et al., Fast Splittable Pseudorandom Number Generators).
-pub fn random(shape: &[usize], seed: u64) -> Tensor {
+pub(crate) fn random(shape: &[usize], seed: u64) -> Tensor {
     let mut state = seed.wrapping_mul(0xd134_2543_de82_ef95);
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

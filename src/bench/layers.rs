@@ -13,7 +13,8 @@ pub const DEFAULT_LAYERS: &str = include_str!("layers.json");
 /// A convolution or its transpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+#[non_exhaustive]
+pub enum LayerKind {
     /// torch.nn.Conv2d
     Conv,
     /// torch.nn.ConvTranspose2d
@@ -27,7 +28,7 @@ pub struct Layer {
     /// What tables call it.
     pub name: String,
     /// What it is.
-    pub op: Kind,
+    pub op: LayerKind,
     /// Batch.
     pub n: usize,
     /// Input channels.
@@ -79,8 +80,8 @@ impl Layer {
         }
         let image = [n, ci, h, w];
         let weight = match op {
-            Kind::Conv => [co, ci / g, k, k],
-            Kind::ConvTranspose => [ci, co / g, k, k],
+            LayerKind::Conv => [co, ci / g, k, k],
+            LayerKind::ConvTranspose => [ci, co / g, k, k],
         };
         let size = |shape: [usize; 4]| shape.into_iter().try_fold(1usize, usize::checked_mul).filter(|&n| n < 1 << 31);
         if size(image).is_none() || size(weight).is_none() {
@@ -89,8 +90,8 @@ impl Layer {
         let values = vec![random(&image, 1), random(&weight, 2)];
         let (stride, padding, dilation, groups) = ([s; 2], [p; 4], [d; 2], g);
         match op {
-            Kind::Conv => Case::new(name, Conv2d { stride, padding, dilation, groups }, values, 1),
-            Kind::ConvTranspose => {
+            LayerKind::Conv => Case::new(name, Conv2d { stride, padding, dilation, groups }, values, 1),
+            LayerKind::ConvTranspose => {
                 let op = ConvTranspose2d { stride, padding, output_padding: [0; 2], dilation, groups };
                 Case::new(name, op, values, 1)
             }

@@ -71,7 +71,7 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
 /// Images lie channels-last between convolutions: the choice of kernels is to be the one made there.
 fn in_a_network(case: Case) -> Case {
     let layout = |t: &Tensor| if t.shape().len() == 4 { Layout::ChannelsLast } else { Layout::RowMajor };
-    Case { layouts: case.values.iter().map(layout).collect(), ..case }
+    Case { layouts: case.values.iter().map(layout).collect(), against_copy: true, ..case }
 }
 
 #[cfg(test)]

@@ -1,26 +1,37 @@
-//! Measuring kernels: every layer through every kernel that can compute it, checked first, then timed in turn.
+//! Times of layers through every kernel that can compute them: each checked against the reference, then timed in turn.
 //!
-//! Times are of the kernels alone (layout conversions left out, [`crate::gpu::profile::Clock`] says by which clock)
-//! and of whole calls, upload and readback included. Shares are of ceilings measured on the same device in the same run.
+//! A [`Case`] is one operator with its inputs. [`measure`] runs it through every variant that the device has: a wrong one
+//! is reported and not timed. Times are of the kernels alone (without conversions of layout) and of whole calls, upload and
+//! readback included. Shares are of [`Ceilings`] measured on the same device in the same run.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use convgpu::Device;
+//! use convgpu::bench::{DEFAULT_LAYERS, Effort, Layer, measure};
+//!
+//! let cases = Layer::read(DEFAULT_LAYERS)?.iter().map(Layer::case).collect::<Result<Vec<_>, _>>()?;
+//! let effort = Effort::new(Duration::from_millis(200));
+//! let report = measure(&|| Device::new(), &cases, &effort, &mut |name| eprintln!("{name}"))?;
+//! println!("{report}");
+//! # Ok::<(), convgpu::Error>(())
+//! ```
 
-mod case;
+pub(crate) mod case;
 mod layers;
 mod memory_bound;
 mod products;
-mod race;
+pub(crate) mod race;
 mod report;
-mod roofline;
-mod samples;
-mod tune;
-mod tuning_file;
+pub(crate) mod roofline;
+pub(crate) mod samples;
+pub(crate) mod tune;
+pub(crate) mod tuning_file;
 
 pub use case::Case;
-pub use layers::{DEFAULT_LAYERS, Kind, Layer};
+pub use layers::{DEFAULT_LAYERS, Layer, LayerKind};
 pub use memory_bound::memory_bound;
 pub use products::products;
-pub use race::{Contestant, Effort, HOPELESS, race};
-pub use report::{CaseReport, Measured, Report, measure};
-pub use roofline::{Ceilings, Copy, FmaChain};
+pub use race::Effort;
+pub use report::{CaseReport, Measured, Report, measure, measure_async};
+pub use roofline::Ceilings;
 pub use samples::Samples;
-pub use tune::{Tuned, tune};
-pub use tuning_file::{load, path, save};

@@ -22,20 +22,37 @@ const MAX_REPEATS: f64 = 1000.0;
 const SLOW: f64 = 5.0;
 
 /// Who takes this many times as long as the fastest before it is out of the race with one sample.
-pub const HOPELESS: f64 = 20.0;
+pub(crate) const HOPELESS: f64 = 20.0;
 
 /// How long to measure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
     /// Every contestant is timed until its samples add up to this much.
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// And at least this often.
-    pub samples: usize,
-    /// At most this many alternatives of a case are measured, in the static order.
-    pub ways: usize,
+    pub(crate) samples: usize,
+    /// At most this many variants of a case are measured, in the static order.
+    pub(crate) variants: usize,
 }
 
-/// One way of computing a case on a device.
+impl Effort {
+    /// Every variant is timed until its samples add up to `time`, and at least three times.
+    pub const fn new(time: Duration) -> Effort {
+        Effort { time, samples: 3, variants: usize::MAX }
+    }
+    /// The fewest samples of a variant.
+    pub const fn samples(mut self, least: usize) -> Effort {
+        self.samples = least;
+        self
+    }
+    /// The most variants of a case, in the static order: with 1 only that which is taken without tuning.
+    pub const fn variants(mut self, most: usize) -> Effort {
+        self.variants = most;
+        self
+    }
+}
+
+/// One variant of a case on a device.
 pub struct Contestant<'a> {
     compiled: Compiled,
     case: &'a Case,
@@ -67,7 +84,7 @@ impl<'a> Contestant<'a> {
         made.guess = once;
         if is_hopeless(once, fastest) {
             made.hopeless = true;
-            made.kernel.push(once);
+            made.kernel.push(Duration::from_secs_f64(once));
             made.call.push(first_call);
             return Ok(made);
         }
@@ -79,30 +96,28 @@ impl<'a> Contestant<'a> {
     }
 
     async fn time_kernel(&self) -> Result<f64> {
-        let wanted =
-            |d: &Dispatch| !is_conversion(d.kernel) && self.case.only.is_none_or(|k| d.kernel.name.starts_with(k));
+        let wanted = |d: &Dispatch| !is_conversion(d) && self.case.only.is_none_or(|k| d.kernel.name.starts_with(k));
         self.compiled.repeat_async(wanted, self.repeats).await
     }
 
-    async fn time_call(&self) -> Result<f64> {
+    async fn time_call(&self) -> Result<Duration> {
         let begin = Instant::now();
         self.compiled.run_async(&self.case.inputs()).await?;
-        Ok(begin.elapsed().as_secs_f64())
+        Ok(begin.elapsed())
     }
 
     async fn sample(&mut self) -> Result<()> {
-        let seconds = self.time_kernel().await?;
-        self.kernel.push(seconds);
-        let seconds = self.time_call().await?;
-        self.call.push(seconds);
+        let kernel = self.time_kernel().await?;
+        self.kernel.push(Duration::from_secs_f64(kernel));
+        self.call.push(self.time_call().await?);
         Ok(())
     }
 
     fn is_done(&self, effort: &Effort) -> bool {
-        let spent = self.kernel.total() * self.repeats as f64 + self.call.total();
+        let spent = self.kernel.total().as_secs_f64() * self.repeats as f64 + self.call.total().as_secs_f64();
         let time = effort.time.as_secs_f64();
-        let enough = self.call.0.len() >= effort.samples || spent >= SLOW * time;
-        (self.hopeless || enough && spent >= time) && !self.call.0.is_empty()
+        let enough = self.call.len() >= effort.samples || spent >= SLOW * time;
+        (self.hopeless || enough && spent >= time) && !self.call.is_empty()
     }
 }
 

@@ -1,19 +1,20 @@
-//! Every case through every alternative: checked, then timed against the others.
+//! Every case through every variant: checked, then timed against the others.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::case::{Case, random};
 use super::race::{Contestant, Effort, HOPELESS, race};
 use super::roofline::{Ceilings, Copy};
-use super::samples::Samples;
+use super::samples::{Samples, seconds};
 use crate::device::Device;
 use crate::error::Result;
 use crate::session::{CompileOptions, Compiled};
-use crate::verify::{Expected, alternatives, check_against};
+use crate::verify::node::{Expected, alternatives, check_against};
 
 /// What measuring found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// The device.
     pub device: String,
@@ -25,6 +26,7 @@ pub struct Report {
 
 /// One case.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CaseReport {
     /// The case's name.
     pub name: String,
@@ -32,14 +34,15 @@ pub struct CaseReport {
     pub flops: u64,
     /// The fewest bytes that a run moves.
     pub bytes: u64,
-    /// The alternatives, in the static order: without tuning the first is taken.
-    pub ways: Vec<Measured>,
-    /// A copy kernel that moves as many bytes, timed in turn with the ways; for cases bound by memory.
+    /// The variants, in the static order: without tuning the first is taken.
+    pub variants: Vec<Measured>,
+    /// A copy kernel that moves as many bytes, timed in turn with the variants; for cases bound by memory.
     pub copy: Option<Samples>,
 }
 
-/// One alternative of a case.
+/// One variant of a case.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Measured {
     /// Its kernels.
     pub kernels: String,
@@ -47,24 +50,24 @@ pub struct Measured {
     pub worst: f64,
     /// Why it was not timed: its result is wrong, or it did not run.
     pub failure: Option<String>,
-    /// Seconds to compile it and run it for the first time on a newly opened device.
-    pub first: f64,
-    /// Whether it has one sample only, being more than [`HOPELESS`] times as slow as another way.
+    /// What compiling it and running it for the first time took on a newly opened device; `None` if it did not run.
+    pub first: Option<Duration>,
+    /// Whether it has one sample only, since it is more than 20 times as slow as another variant.
     pub hopeless: bool,
-    /// Seconds of the kernels alone.
+    /// The kernels alone.
     pub kernel: Samples,
-    /// Seconds of a whole call, upload and readback included.
+    /// A whole call, upload and readback included.
     pub call: Samples,
 }
 
-/// Measures cases on the device that `open` opens; a new one for every first run. `compare_with_copy` tells the cases
-/// bound by memory. `progress` is told what is measured next.
+/// Measures cases on the device that `open` opens; a new one for every first run. A case that is bound by memory
+/// ([`Case::against_copy`]) is timed in turn with a copy of as many bytes. `progress` is told what is measured next.
 ///
 /// # Errors
 /// The device is the reference or is lost. A wrong kernel is no error: the report says it.
-pub async fn measure(
+pub async fn measure_async(
     open: &dyn Fn() -> Result<Device>,
-    cases: &[(Case, bool)],
+    cases: &[Case],
     effort: &Effort,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Report> {
@@ -72,51 +75,63 @@ pub async fn measure(
     progress("ceilings");
     let ceilings = Ceilings::measure(&device, effort).await?;
     let mut reports = vec![];
-    for (case, compare_with_copy) in cases {
+    for case in cases {
         progress(&case.name);
-        reports.push(measure_case(&device, open, case, *compare_with_copy, effort).await?);
+        reports.push(measure_case(&device, open, case, effort).await?);
     }
     Ok(Report { device: device.to_string(), ceilings, cases: reports })
+}
+
+/// [`measure_async`], blocking.
+///
+/// # Errors
+/// Those of [`measure_async`].
+pub fn measure(
+    open: &dyn Fn() -> Result<Device>,
+    cases: &[Case],
+    effort: &Effort,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Report> {
+    pollster::block_on(measure_async(open, cases, effort, progress))
 }
 
 async fn measure_case(
     device: &Device,
     open: &dyn Fn() -> Result<Device>,
     case: &Case,
-    compare_with_copy: bool,
     effort: &Effort,
 ) -> Result<CaseReport> {
     let expected = Expected::of(case.node(), &case.values)?;
-    let mut ways = vec![];
-    for k in 0..alternatives(device, &case.graph, case.node(), case.precision)?.min(effort.ways) {
+    let mut variants = vec![];
+    for k in 0..alternatives(device, &case.graph, 0, case.precision)?.min(effort.variants) {
         let mut way = check(device, case, &expected, k).await;
         if way.failure.is_none() {
-            way.first = first_run(&open()?, case, k).await?;
+            way.first = Some(first_run(&open()?, case, k).await?);
         }
-        ways.push(way);
+        variants.push(way);
     }
     let copy = Case::new("copy", Copy, vec![random(&[(case.bytes as usize / 32 * 4).max(4)], 0)], 1)?;
     let mut contestants: Vec<Contestant<'_>> = vec![];
-    for (k, _) in ways.iter().enumerate().filter(|(_, w)| w.failure.is_none()) {
+    for (k, _) in variants.iter().enumerate().filter(|(_, w)| w.failure.is_none()) {
         let fastest = contestants.iter().map(|c| c.guess).fold(f64::INFINITY, f64::min);
         contestants.push(Contestant::new(device, case, k, fastest).await?);
     }
-    if compare_with_copy {
+    if case.against_copy {
         contestants.push(Contestant::new(device, &copy, 0, f64::INFINITY).await?);
     }
     race(&mut contestants, effort).await?;
-    let copy = if compare_with_copy { contestants.pop().map(|c| c.kernel) } else { None };
-    for (way, c) in ways.iter_mut().filter(|w| w.failure.is_none()).zip(contestants) {
+    let copy = if case.against_copy { contestants.pop().map(|c| c.kernel) } else { None };
+    for (way, c) in variants.iter_mut().filter(|w| w.failure.is_none()).zip(contestants) {
         (way.kernel, way.call, way.hopeless) = (c.kernel, c.call, c.hopeless);
     }
-    Ok(CaseReport { name: case.name.clone(), flops: case.flops, bytes: case.bytes, ways, copy })
+    Ok(CaseReport { name: case.name.clone(), flops: case.flops, bytes: case.bytes, variants, copy })
 }
 
-/// An alternative of which nothing is known but whether it is right.
+/// A variant of which nothing is known but whether it is right.
 async fn check(device: &Device, case: &Case, expected: &Expected, alternative: usize) -> Measured {
     let (kernel, call) = (Samples::default(), Samples::default());
     let kernels = format!("#{alternative}");
-    let way = Measured { kernels, worst: 0.0, failure: None, first: f64::NAN, hopeless: false, kernel, call };
+    let way = Measured { kernels, worst: 0.0, failure: None, first: None, hopeless: false, kernel, call };
     match check_against(device, &case.graph, &case.values, expected, &case.way(alternative)).await {
         Err(e) => Measured { failure: Some(e.to_string()), ..way },
         Ok(checked) => {
@@ -127,43 +142,44 @@ async fn check(device: &Device, case: &Case, expected: &Expected, alternative: u
     }
 }
 
-async fn first_run(device: &Device, case: &Case, alternative: usize) -> Result<f64> {
+async fn first_run(device: &Device, case: &Case, alternative: usize) -> Result<Duration> {
     let plan = case.way(alternative).plan(&case.graph);
     let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
     let begin = Instant::now();
     let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
     compiled.run_async(&case.inputs()).await?;
-    Ok(begin.elapsed().as_secs_f64())
+    Ok(begin.elapsed())
 }
 
 impl Report {
-    /// Whether every alternative of every case is right.
+    /// Whether every variant of every case is right.
     pub fn ok(&self) -> bool {
-        self.cases.iter().flat_map(|c| &c.ways).all(|w| w.failure.is_none())
+        self.cases.iter().flat_map(|c| &c.variants).all(|w| w.failure.is_none())
     }
 }
 
 impl CaseReport {
-    /// The position of the alternative whose kernels were fastest; `None` if none is right.
+    /// The position of the variant whose kernels were fastest; `None` if none is right.
     pub fn fastest(&self) -> Option<usize> {
-        let timed = self.ways.iter().enumerate().filter(|(_, w)| w.failure.is_none());
-        timed.min_by(|a, b| a.1.kernel.median().total_cmp(&b.1.kernel.median())).map(|(k, _)| k)
+        let timed = self.variants.iter().enumerate().filter(|(_, w)| w.failure.is_none());
+        timed.min_by_key(|(_, w)| w.kernel.median()).map(|(k, _)| k)
     }
-    /// Floating-point operations a second of an alternative's kernels.
+    /// Floating-point operations per second of a variant's kernels.
     pub fn flop_rate(&self, way: &Measured) -> f64 {
-        self.flops as f64 / way.kernel.median()
+        self.flops as f64 / seconds(way.kernel.median())
     }
-    /// Bytes a second of an alternative's kernels, counting the fewest that must move.
+    /// Bytes per second of a variant's kernels, counting the fewest that must move.
     pub fn byte_rate(&self, way: &Measured) -> f64 {
-        self.bytes as f64 / way.kernel.median()
+        self.bytes as f64 / seconds(way.kernel.median())
     }
-    /// How many times as long as a copy of the same bytes an alternative takes.
+    /// How many times as long as a copy of the same bytes a variant takes.
     pub fn copy_ratio(&self, way: &Measured) -> Option<f64> {
-        self.copy.as_ref().map(|copy| way.kernel.median() / copy.median())
+        self.copy.as_ref().map(|copy| seconds(way.kernel.median()) / seconds(copy.median()))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, ceilings: &Ceilings) -> fmt::Result {
-        for (k, w) in self.ways.iter().enumerate() {
+        let ms = |duration| seconds(duration) * 1e3;
+        for (k, w) in self.variants.iter().enumerate() {
             let taken = if k == 0 { '*' } else { ' ' };
             let fastest = if self.fastest() == Some(k) { '<' } else { ' ' };
             let label = format!("{:<20} {taken}{fastest}", self.name);
@@ -172,11 +188,11 @@ impl CaseReport {
                 continue;
             }
             let (flops, bytes) = (self.flop_rate(w), self.byte_rate(w));
-            write!(f, "{label} {:>9.3} {:>9.3}", w.kernel.median() * 1e3, w.kernel.p95() * 1e3)?;
+            write!(f, "{label} {:>9.3} {:>9.3}", ms(w.kernel.median()), ms(w.kernel.p95()))?;
             write!(f, " {:>9.2} {:>6.1}%", flops / 1e9, 100.0 * flops / ceilings.flops)?;
             write!(f, " {:>8.2} {:>6.1}%", bytes / 1e9, 100.0 * bytes / ceilings.bytes)?;
             let ratio = self.copy_ratio(w).map_or("-".to_owned(), |r| format!("{r:.2}"));
-            write!(f, " {ratio:>6} {:>9.3} {:>9.1}", w.call.median() * 1e3, w.first * 1e3)?;
+            write!(f, " {ratio:>6} {:>9.3} {:>9.1}", ms(w.call.median()), ms(w.first))?;
             let once = if w.hopeless { " (1 sample)" } else { "" };
             writeln!(f, " {:>9.1e}  {}{once}", w.worst, w.kernels)?;
         }
@@ -190,7 +206,7 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.device)?;
         writeln!(f, "measured ceilings: {:.1} GFLOP/s, {:.2} GB/s", flops / 1e9, bytes / 1e9)?;
         writeln!(f, "* taken without tuning, < fastest; times are of the kernels but for call and first;")?;
-        writeln!(f, "1 sample: of what is over {HOPELESS} times as slow as another way\n")?;
+        writeln!(f, "1 sample: of what is over {HOPELESS} times as slow as another variant\n")?;
         write!(f, "{:<23} {:>9} {:>9}", "case", "median ms", "p95 ms")?;
         write!(f, " {:>9} {:>7} {:>8} {:>7}", "GFLOP/s", "of ALU", "GB/s", "of copy")?;
         writeln!(f, " {:>6} {:>9} {:>9} {:>9}  kernels", "copies", "call ms", "first ms", "err/bound")?;

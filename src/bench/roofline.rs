@@ -3,15 +3,16 @@
 
 use super::case::Case;
 use super::race::{Contestant, Effort, race};
+use super::samples::seconds;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, Launch, nested, params};
 use crate::gpu::roofline;
-use crate::ops::{Alternative, Op, Site};
+use crate::ops::{Op, Site, Variant, built_in};
 use crate::reference::gamma;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
-use crate::verify::{Expected, check_against};
+use crate::verify::node::{Expected, check_against};
 
 /// `y = u + v`, `u` and `v` being x and x + 1 after `8 rounds` additions of 1, each a fused multiply-add.
 ///
@@ -36,6 +37,7 @@ fn like_input(op: &dyn Op, inputs: &[Desc]) -> Result<Vec<Desc>> {
 }
 
 impl Op for FmaChain {
+    built_in!();
     fn name(&self) -> &'static str {
         "fma_chain"
     }
@@ -51,14 +53,14 @@ impl Op for FmaChain {
         let bound = |x: &f32| (gamma(terms + 3) * (2.0 * f64::from(x.abs()) + 1.0 + terms as f64)) as f32;
         Ok(vec![inputs[0].f32s().iter().map(bound).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;
         let params = params!(count4, rounds: self.rounds, a: 1.0f32, b: 1.0f32);
         let launch = Launch::flat(&roofline::FMA, count4, params)
-            .turns(nested(&[self.rounds]))
+            .iterations(nested(&[self.rounds]))
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         (inputs[0].numel() * 2 * 8 * self.rounds * 2) as u64
@@ -66,6 +68,7 @@ impl Op for FmaChain {
 }
 
 impl Op for Copy {
+    built_in!();
     fn name(&self) -> &'static str {
         "copy"
     }
@@ -78,11 +81,11 @@ impl Op for Copy {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; inputs[0].numel()]])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;
         let launch = Launch::stream(&roofline::COPY, count4, params!(count4));
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0
@@ -91,10 +94,11 @@ impl Op for Copy {
 
 /// The measured ceilings of a device.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Ceilings {
-    /// Floating-point operations a second of chains of fused multiply-adds.
+    /// Floating-point operations per second of chains of fused multiply-adds.
     pub flops: f64,
-    /// Bytes a second, read and written, of a copy larger than the caches.
+    /// Bytes per second, read and written, of a copy larger than the caches.
     pub bytes: f64,
 }
 
@@ -116,7 +120,7 @@ impl Ceilings {
             checked.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop))?;
             let mut alone = [Contestant::new(device, case, 0, f64::INFINITY).await?];
             race(&mut alone, effort).await?;
-            rates.push(work as f64 / alone[0].kernel.median());
+            rates.push(work as f64 / seconds(alone[0].kernel.median()));
         }
         Ok(Ceilings { flops: rates[0], bytes: rates[1] })
     }

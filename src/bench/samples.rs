@@ -1,46 +1,74 @@
 //! Durations of one thing measured again and again.
 
-/// Seconds, in the order measured.
-#[derive(Clone, Debug, Default)]
-pub struct Samples(pub Vec<f64>);
+use std::time::Duration;
+
+/// Durations, in the order measured.
+///
+/// ```
+/// use std::time::Duration;
+/// use convgpu::bench::Samples;
+///
+/// let samples: Samples = [3, 1, 2].map(Duration::from_millis).into_iter().collect();
+/// assert_eq!(samples.median(), Some(Duration::from_millis(2)));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Samples(Vec<Duration>);
 
 impl Samples {
     /// Adds one.
-    pub fn push(&mut self, seconds: f64) {
-        self.0.push(seconds);
+    pub fn push(&mut self, sample: Duration) {
+        self.0.push(sample);
     }
-    /// The smallest sample that at least this share of the samples does not exceed (nearest rank); NaN if there is none.
-    pub fn percentile(&self, share: f64) -> f64 {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// The smallest sample that at least this share of the samples does not exceed (nearest rank); `None` if there are
+    /// none.
+    pub fn percentile(&self, share: f64) -> Option<Duration> {
         let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
+        sorted.sort();
         let rank = (share * sorted.len() as f64).ceil().max(1.0) as usize;
-        sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+        sorted.get(rank - 1).copied()
     }
     /// The middle sample, the lower of two.
-    pub fn median(&self) -> f64 {
+    pub fn median(&self) -> Option<Duration> {
         self.percentile(0.5)
     }
     /// 95 % of the samples are no longer.
-    pub fn p95(&self) -> f64 {
+    pub fn p95(&self) -> Option<Duration> {
         self.percentile(0.95)
     }
     /// The sum.
-    pub fn total(&self) -> f64 {
+    pub fn total(&self) -> Duration {
         self.0.iter().sum()
     }
 }
 
+impl FromIterator<Duration> for Samples {
+    fn from_iter<I: IntoIterator<Item = Duration>>(samples: I) -> Samples {
+        Samples(samples.into_iter().collect())
+    }
+}
+
+/// Seconds as a number; NaN where nothing was measured.
+pub(crate) fn seconds(duration: Option<Duration>) -> f64 {
+    duration.map_or(f64::NAN, |d| d.as_secs_f64())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Samples;
+    use super::*;
 
     #[test]
     fn percentiles_are_samples() {
-        let s = Samples((1..=20).rev().map(f64::from).collect());
-        assert_eq!(
-            (s.median(), s.p95(), s.percentile(1.0), s.percentile(0.0), s.total()),
-            (10.0, 19.0, 20.0, 1.0, 210.0)
-        );
-        assert!(Samples::default().median().is_nan());
+        let s: Samples = (1..=20).rev().map(Duration::from_secs).collect();
+        let found = [s.median(), s.p95(), s.percentile(1.0), s.percentile(0.0), Some(s.total())];
+        assert_eq!(found, [10, 19, 20, 1, 210].map(|n| Some(Duration::from_secs(n))));
+        assert_eq!(Samples::default().median(), None);
     }
 }

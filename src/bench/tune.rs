@@ -2,15 +2,16 @@
 
 use super::case::Case;
 use super::race::{Contestant, Effort, race};
+use super::samples::seconds;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::graph::Graph;
 use crate::graph::plan::{Plan, PlanOptions, PlannedNode};
 use crate::graph::rewrite::rewrite;
 use crate::graph::tuning::Tuning;
-use crate::graph::{Graph, Node};
-use crate::ops::Alternative;
+use crate::ops::Variant;
 use crate::shape::Precision;
-use crate::verify::{Expected, check_against};
+use crate::verify::node::{Expected, check_against};
 
 /// Operators with kernels worth choosing between.
 const TUNED: &[&str] = &["conv2d", "conv_transpose2d", "matmul"];
@@ -53,13 +54,13 @@ pub async fn tune(
     let planned = Plan::new(&rewritten, gpu.caps(), &PlanOptions { precision, ..Default::default() })?;
     let mut found = vec![];
     let mut seen = std::collections::HashSet::new();
-    for (node, plan) in rewritten.nodes().iter().zip(&planned.nodes) {
+    for (position, (node, plan)) in rewritten.nodes().iter().zip(&planned.nodes).enumerate() {
         let key = Tuning::key(&rewritten, node, precision);
         if plan.alternatives < 2 || !TUNED.contains(&node.op.name()) || !seen.insert(key.clone()) {
             continue;
         }
         progress(&node.name);
-        let (tuned, signature) = tune_node(device, &rewritten, node, plan, precision, effort).await?;
+        let (tuned, signature) = tune_node(device, &rewritten, position, plan, precision, effort).await?;
         match signature {
             Some(signature) => drop(tuning.choices.insert(key, signature)),
             None => drop(tuning.choices.remove(&key)),
@@ -73,12 +74,13 @@ pub async fn tune(
 async fn tune_node(
     device: &Device,
     graph: &Graph,
-    node: &Node,
+    position: usize,
     planned: &PlannedNode,
     precision: Precision,
     effort: &Effort,
 ) -> Result<(Tuned, Option<String>)> {
-    let case = Case::of_node(graph, node, &planned.layouts)?.stored_in(precision);
+    let node = &graph.nodes()[position];
+    let case = Case::of_node(graph, position, &planned.layouts)?.stored_in(precision);
     let fixed = &planned.chosen;
     let expected = Expected::of(node, &case.values)?;
     let caps = device.gpu().expect("checked by the caller").caps();
@@ -89,7 +91,7 @@ async fn tune_node(
         if k >= plan.alternatives {
             break;
         }
-        let form = |a: &Alternative| (a.precision, a.inputs.clone(), a.outputs.clone());
+        let form = |a: &Variant| (a.precision, a.inputs.clone(), a.outputs.clone());
         if form(&plan.chosen) != form(fixed) {
             continue;
         }
@@ -105,16 +107,16 @@ async fn tune_node(
         contestants.push(Contestant::new(device, &case, *k, fastest).await?);
     }
     race(&mut contestants, effort).await?;
-    let seconds: Vec<f64> = contestants.iter().map(|c| c.kernel.median()).collect();
+    let times: Vec<f64> = contestants.iter().map(|c| seconds(c.kernel.median())).collect();
     let none = || Error::new(crate::error::ErrorKind::Check, "no kernel is right").at(node.name.clone());
-    let best = (0..seconds.len()).min_by(|&a, &b| seconds[a].total_cmp(&seconds[b])).ok_or_else(none)?;
+    let best = (0..times.len()).min_by(|&a, &b| times[a].total_cmp(&times[b])).ok_or_else(none)?;
     let first = candidates.iter().position(|(_, a)| a.signature() == fixed.signature());
     let tuned = Tuned {
         node: node.name.clone(),
         fixed: fixed.kernels(),
-        fixed_seconds: first.map_or(f64::NAN, |i| seconds[i]),
+        fixed_seconds: first.map_or(f64::NAN, |i| times[i]),
         best: candidates[best].1.kernels(),
-        best_seconds: seconds[best],
+        best_seconds: times[best],
         wrong,
     };
     Ok((tuned, (first != Some(best)).then(|| candidates[best].1.signature())))

@@ -51,7 +51,7 @@ struct Inner {
 }
 
 /// Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`, which llvmpipe counts down over all loops of an invocation.
-const LLVMPIPE_TURNS: u64 = 65_535;
+const LLVMPIPE_ITERATIONS: u64 = 65_535;
 
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
@@ -86,7 +86,7 @@ fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, features: wgpu::Feat
                 wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Other => 16,
                 wgpu::DeviceType::Cpu => 4,
             },
-            max_turns: llvmpipe.then_some(LLVMPIPE_TURNS),
+            max_iterations: llvmpipe.then_some(LLVMPIPE_ITERATIONS),
             software,
         },
     }
@@ -253,7 +253,7 @@ impl Gpu {
         self.0.device.destroy();
         note(&self.0.fault, Error::new(ErrorKind::DeviceLost, "the device was destroyed"));
     }
-    /// Runs `work` and turns what the device objects to into an error.
+    /// Runs `work` and makes what the device objects to into an error.
     ///
     /// Error scopes belong to the thread that opened them, so `work` is synchronous; only their answers are awaited.
     pub(crate) async fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {

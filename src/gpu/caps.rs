@@ -20,17 +20,17 @@ pub struct Caps {
     /// Compute units (multiprocessors, cores), each with its own workgroup memory. No API tells how many there are: an
     /// assumption by the kind of adapter, rather too many, since a unit without work costs more than one with small tiles.
     pub compute_units: u32,
-    /// How many turns the loops of one invocation may take together, where there is a limit: an adapter that has one leaves
+    /// How many iterations the loops of one invocation may take together, where there is a limit: an adapter that has one leaves
     /// them without a word, and what it then gives is wrong.
-    pub max_turns: Option<u64>,
+    pub max_iterations: Option<u64>,
     /// A software adapter: lanes are SIMD lanes of a CPU, workgroup memory is no faster than any other.
     pub software: bool,
 }
 
 impl Caps {
-    /// Whether the loops of one invocation may take so many turns together.
-    pub fn has_turns(&self, turns: u64) -> bool {
-        self.max_turns.is_none_or(|most| turns <= most)
+    /// Whether the loops of one invocation may take so many iterations together.
+    pub fn has_iterations(&self, iterations: u64) -> bool {
+        self.max_iterations.is_none_or(|most| iterations <= most)
     }
     /// WebGPU's default limits, nothing optional: what every kernel family's base must work within.
     pub fn webgpu_default() -> Caps {
@@ -43,7 +43,7 @@ impl Caps {
             f16: false,
             timestamps: false,
             compute_units: 16,
-            max_turns: None,
+            max_iterations: None,
             software: false,
         }
     }

@@ -5,43 +5,62 @@ use std::fmt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shape::Precision;
 
-/// A WGSL compute kernel: the file and the shared pieces it uses.
+/// A WGSL compute kernel.
 ///
 /// The contract of every kernel: entry point `main`; `@group(0)`, binding 0 a uniform struct of 4-byte scalars
 /// (the params), then the inputs, read-only, then what it writes, `read_write`; at most 8 storage buffers.
+///
+/// A kernel of a program's own always runs with the run-time checks of the shader translator: an index out of range
+/// reads or writes nothing outside its bindings.
+///
+/// ```
+/// use convgpu::custom::Kernel;
+///
+/// static NEGATE: Kernel = Kernel::new("negate", "
+///     struct Params { count: u32 }
+///     @group(0) @binding(0) var<uniform> p: Params;
+///     @group(0) @binding(1) var<storage, read> x: array<f32>;
+///     @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+///     @compute @workgroup_size(64)
+///     fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+///         if id.x < p.count { y[id.x] = -x[id.x]; }
+///     }");
+/// assert_eq!(NEGATE.name(), "negate");
+/// ```
 #[derive(Debug)]
 pub struct Kernel {
     /// The file's name in `shaders/`, without `.wgsl`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The text of the file.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
     /// Shared pieces, appended after the main text so that its line numbers stay true.
-    pub common: &'static [Common],
-    /// Whether the shader's bounds are proven by the project's own tests, so that the translator's run-time
-    /// checks may be left out. A custom operator's kernel says `false`.
-    pub trusted: bool,
+    pub(crate) common: &'static [Common],
 }
 
 /// A piece of WGSL shared by several kernels: a file of `shaders/common/`.
 #[derive(Clone, Copy, Debug)]
 pub struct Common {
     /// The file's name without `.wgsl`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The text of the file.
-    pub source: &'static str,
+    pub(crate) source: &'static str,
+}
+
+impl Common {
+    /// The file's name without `.wgsl`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// Declares a kernel of `shaders/`: `kernel!("pool2d")`, or `kernel!("conv2d_direct", ACTIVATION)` with the
 /// shared pieces it needs.
-#[macro_export]
-#[doc(hidden)]
 macro_rules! kernel {
     ($name:literal $(, $common:expr)*) => {
         $crate::gpu::kernel::Kernel {
             name: $name,
             source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
             common: &[$($common),*],
-            trusted: true,
         }
     };
 }
@@ -137,6 +156,14 @@ const STORED: &str = "alias Stored = ";
 const WIDE: &str = "alias Wide = ";
 
 impl Kernel {
+    /// A kernel of a program's own: `name` stands in tables and errors, `source` is the whole WGSL text.
+    pub const fn new(name: &'static str, source: &'static str) -> Kernel {
+        Kernel { name, source, common: &[] }
+    }
+    /// The name in tables and errors.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
     /// The assembled text that the device compiles, with the values of `consts` put in place. In [`Precision::F16`] the
     /// alias `Stored` is `f16`, and `Wide`, if there is one, `f32`.
     pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
@@ -167,13 +194,15 @@ impl Kernel {
 impl Kernel {
     /// Whether elements of the storage bindings, from 1 on, are `Stored`. By convention a binding is one line of the text.
     pub fn stored(&self) -> Vec<bool> {
+        let declared = self.source.contains(STORED);
         let bindings = self.source.lines().filter(|l| l.contains("var<storage"));
-        bindings.map(|l| l.contains("Stored")).collect()
+        bindings.map(|l| declared && l.contains("Stored")).collect()
     }
 }
 
 /// A parameter of a kernel: one 4-byte scalar of its uniform struct.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Scalar {
     /// WGSL `u32`.
     U32(u32),
@@ -181,7 +210,8 @@ pub enum Scalar {
     I32(i32),
     /// WGSL `f32`.
     F32(f32),
-    /// A size that does not fit a WGSL `u32`: `Launch::check` refuses it.
+    /// A size that does not fit a WGSL `u32`: the planner refuses it.
+    #[doc(hidden)]
     TooLarge(usize),
 }
 
@@ -225,9 +255,16 @@ impl From<f32> for Scalar {
     }
 }
 
-/// The params of a launch: the fields of the kernel's uniform struct, in order.
+/// The params of a launch: the fields of the kernel's uniform struct, in order, with their names and types.
+///
+/// ```
+/// use convgpu::custom::Params;
+///
+/// let params = Params::new().with("count", 30usize).with("step", 0.25f32);
+/// assert_eq!(params.fields()[1].0, "step");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Params(pub Vec<(&'static str, Scalar)>);
+pub struct Params(pub(crate) Vec<(&'static str, Scalar)>);
 
 impl Params {
     /// No fields yet.
@@ -239,12 +276,16 @@ impl Params {
         self.0.push((name, value.into()));
         self
     }
+    /// Names and values, in order.
+    pub fn fields(&self) -> &[(&'static str, Scalar)] {
+        &self.0
+    }
     /// A field's value.
     fn get_mut(&mut self, name: &str) -> Option<&mut Scalar> {
         self.0.iter_mut().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
     /// The bytes of the uniform struct, padded to 16.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out: Vec<u8> = self.0.iter().flat_map(|(_, v)| v.bits().to_le_bytes()).collect();
         out.resize(out.len().next_multiple_of(16).max(16), 0);
         out
@@ -265,6 +306,7 @@ pub(crate) use params;
 
 /// What a binding of a launch refers to, seen from the node it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Arg {
     /// The node's k-th input (epilogue inputs follow the operator's own).
     Input(usize),
@@ -282,46 +324,46 @@ pub enum Arg {
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The kernel.
-    pub kernel: &'static Kernel,
+    pub(crate) kernel: &'static Kernel,
     /// Values of `override` constants.
-    pub overrides: Vec<(&'static str, f64)>,
+    pub(crate) overrides: Vec<(&'static str, f64)>,
     /// Values of `const` declarations that overrides cannot reach (register tile sizes).
-    pub consts: Vec<(&'static str, u32)>,
+    pub(crate) consts: Vec<(&'static str, u32)>,
     /// What its kernel's `Stored` is.
-    pub precision: Precision,
+    pub(crate) precision: Precision,
     /// The uniform struct.
-    pub params: Params,
+    pub(crate) params: Params,
     /// Constants too long for the params, made by the host: 4-byte words, floats by their bits.
-    pub tables: Vec<Vec<u32>>,
+    pub(crate) tables: Vec<Vec<u32>>,
     /// Read-only bindings, from 1 on.
-    pub reads: Vec<Arg>,
+    pub(crate) reads: Vec<Arg>,
     /// Read-write bindings, after them.
-    pub writes: Vec<Arg>,
+    pub(crate) writes: Vec<Arg>,
     /// The grid, in workgroups.
-    pub workgroups: [u32; 3],
-    /// The most turns that those loops of one of its invocations take together which a shape lengthens ([`nested`]); all
-    /// others take [`SHORT_TURNS`] at most.
-    pub turns: u64,
+    pub(crate) workgroups: [u32; 3],
+    /// The most iterations that those loops of one of its invocations take together which a shape lengthens ([`nested`]); all
+    /// others take [`SHORT_ITERATIONS`] at most.
+    pub(crate) iterations: u64,
     /// If all it does is copy what it reads there: where the kernel that made that can write there itself
     /// ([`Launch::write_into`]), the launch is not needed.
-    pub copies_to: Option<Slot>,
+    pub(crate) copies_to: Option<Slot>,
 }
 
 /// The blocks of channels from `first` on of a channels-last tensor of `pitch` blocks a pixel.
 #[derive(Clone, Copy, Debug)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// Blocks of four channels a pixel has.
     pub pitch: u32,
     /// The first of them.
     pub first: u32,
 }
 
-/// The most turns that the loops of an invocation take together which no shape lengthens: trees, stores, words of a stream.
-pub const SHORT_TURNS: u64 = 1024;
+/// The most iterations that the loops of an invocation take together which no shape lengthens: trees, stores, words of a stream.
+pub(crate) const SHORT_ITERATIONS: u64 = 1024;
 
-/// The turns that loops inside each other take together, given those of each, the outermost first. Each time that a loop
-/// is come to, one turn more finds its end, and on a machine of masked lanes goes once through every loop inside.
-pub fn nested(loops: &[usize]) -> u64 {
+/// The iterations that loops inside each other take together, given those of each, the outermost first. Each time that a loop
+/// is come to, one iteration more finds its end, and on a machine of masked lanes goes once through every loop inside.
+pub(crate) fn nested(loops: &[usize]) -> u64 {
     let around = |inside: u64, (deep, &n): (u64, &usize)| {
         (n as u64).saturating_mul(inside.saturating_add(1)).saturating_add(deep)
     };
@@ -329,11 +371,11 @@ pub fn nested(loops: &[usize]) -> u64 {
 }
 
 /// Invocations of a workgroup of the kernels whose grid is [`flat_grid`].
-pub const FLAT_WORKGROUP: usize = 64;
+pub(crate) const FLAT_WORKGROUP: usize = 64;
 
 /// A grid of workgroups of 64 that covers `invocations` in a line, folded over y where x would exceed
 /// WebGPU's 65 535; the kernel undoes it with `flat_id`.
-pub fn flat_grid(invocations: usize) -> [u32; 3] {
+pub(crate) fn flat_grid(invocations: usize) -> [u32; 3] {
     folded(invocations.div_ceil(FLAT_WORKGROUP))
 }
 
@@ -342,26 +384,26 @@ const STREAM_WORKGROUP: usize = 1024;
 
 /// A grid for kernels that stream over words, vec4s mostly: a workgroup of 256 invocations takes 1024 of them, each
 /// invocation 4. On a software adapter a workgroup and a group of lanes have costs that one word each would not bear.
-pub fn stream_grid(words: usize) -> [u32; 3] {
+pub(crate) fn stream_grid(words: usize) -> [u32; 3] {
     folded(words.div_ceil(STREAM_WORKGROUP))
 }
 
 /// A grid of at least this many workgroups, folded over y; the kernel undoes it with `group_id`.
-pub fn folded(groups: usize) -> [u32; 3] {
+pub(crate) fn folded(groups: usize) -> [u32; 3] {
     let y = groups.div_ceil(65_535).max(1);
     [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
 }
 
 impl Launch {
     /// A launch over a [`flat_grid`].
-    pub fn flat(kernel: &'static Kernel, invocations: usize, params: Params) -> Launch {
+    pub(crate) fn flat(kernel: &'static Kernel, invocations: usize, params: Params) -> Launch {
         Launch::grid(kernel, flat_grid(invocations), params)
     }
     /// A launch over a [`stream_grid`].
-    pub fn stream(kernel: &'static Kernel, words: usize, params: Params) -> Launch {
+    pub(crate) fn stream(kernel: &'static Kernel, words: usize, params: Params) -> Launch {
         Launch::grid(kernel, stream_grid(words), params)
     }
-    /// A launch over the grid given, in workgroups.
+    /// A launch over the grid given, in workgroups: at most 65 535 along each axis.
     pub fn grid(kernel: &'static Kernel, workgroups: [u32; 3], params: Params) -> Launch {
         Launch {
             kernel,
@@ -373,7 +415,7 @@ impl Launch {
             reads: vec![],
             writes: vec![],
             workgroups,
-            turns: 0,
+            iterations: 0,
             copies_to: None,
         }
     }
@@ -392,9 +434,9 @@ impl Launch {
         self.writes = args.into();
         self
     }
-    /// Sets the most turns that the loops of an invocation take together which a shape lengthens: the sum of [`nested`].
-    pub fn turns(mut self, turns: u64) -> Launch {
-        self.turns = turns;
+    /// Sets the most iterations that the loops of an invocation take together which a shape lengthens: the sum of [`nested`].
+    pub fn iterations(mut self, iterations: u64) -> Launch {
+        self.iterations = iterations;
         self
     }
     /// Sets an override constant.
@@ -403,13 +445,13 @@ impl Launch {
         self
     }
     /// Sets a `const` of the text.
-    pub fn set_const(mut self, name: &'static str, value: u32) -> Launch {
+    pub(crate) fn set_const(mut self, name: &'static str, value: u32) -> Launch {
         self.consts.push((name, value));
         self
     }
     /// Makes it write into a slot instead of a tensor of its output's own. False if its kernel cannot: then its params lack
     /// `y_pitch` and `y_first`.
-    pub fn write_into(&mut self, slot: Slot) -> bool {
+    pub(crate) fn write_into(&mut self, slot: Slot) -> bool {
         for (name, value) in [("y_pitch", slot.pitch), ("y_first", slot.first)] {
             let Some(field) = self.params.get_mut(name) else { return false };
             *field = Scalar::U32(value);
@@ -424,9 +466,9 @@ impl Launch {
             _ => format!("{}({})", self.kernel.name, values.join(",")),
         }
     }
-    /// All turns that the loops of an invocation may take together.
-    pub fn all_turns(&self) -> u64 {
-        self.turns.saturating_add(SHORT_TURNS)
+    /// All iterations that the loops of an invocation may take together.
+    pub fn all_iterations(&self) -> u64 {
+        self.iterations.saturating_add(SHORT_ITERATIONS)
     }
     /// Refuses what no device takes: a parameter of more than 32 bits, a grid that is too large.
     pub(crate) fn check(&self) -> Result<()> {
@@ -469,8 +511,8 @@ mod tests {
     #[test]
     fn the_ends_of_loops_are_turns_too() {
         assert_eq!(nested(&[10]), 11);
-        for (window, turns) in [([1, 1], 6), ([1, 2], 7), ([2, 1], 9), ([3, 3], 18)] {
-            assert_eq!(nested(&[1000, window[0], window[1]]), 1000 * turns + 3);
+        for (window, iterations) in [([1, 1], 6), ([1, 2], 7), ([2, 1], 9), ([3, 3], 18)] {
+            assert_eq!(nested(&[1000, window[0], window[1]]), 1000 * iterations + 3);
         }
         assert_eq!(nested(&[usize::MAX, usize::MAX]), u64::MAX);
     }

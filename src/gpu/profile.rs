@@ -3,7 +3,7 @@
 //! A profiling run puts every dispatch into a pass of its own; a normal run is one pass and knows nothing of this.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::adapter::Gpu;
 use super::memory::Pooled;
@@ -31,7 +31,7 @@ pub struct DispatchTime {
     /// Its kernel.
     pub kernel: &'static str,
     /// How long it took.
-    pub seconds: f64,
+    pub time: Duration,
 }
 
 /// Where the time of one profiling run went.
@@ -42,25 +42,27 @@ pub struct Profile {
     /// The dispatches, in order.
     pub dispatches: Vec<DispatchTime>,
     /// The run on the host's clock, from the upload to the last byte read back.
-    pub total: f64,
+    pub total: Duration,
 }
 
 impl Profile {
     /// What the dispatches leave of the total: upload, readback, encoding, the gaps between passes.
-    pub fn other(&self) -> f64 {
-        self.total - self.dispatches.iter().map(|d| d.seconds).sum::<f64>()
+    pub fn other(&self) -> Duration {
+        self.total.saturating_sub(self.dispatches.iter().map(|d| d.time).sum())
     }
 }
 
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let share = |seconds: f64| if self.total > 0.0 { 100.0 * seconds / self.total } else { 0.0 };
+        let total = self.total.as_secs_f64();
+        let share = |time: f64| if total > 0.0 { 100.0 * time / total } else { 0.0 };
         writeln!(f, "{:<34} {:<26} {:>10} {:>7}", "node", "kernel", "ms", "share")?;
-        let mut row = |node: &str, kernel: &str, seconds: f64| {
-            writeln!(f, "{node:<34} {kernel:<26} {:>10.4} {:>6.1}%", seconds * 1e3, share(seconds))
+        let mut row = |node: &str, kernel: &str, time: Duration| {
+            let time = time.as_secs_f64();
+            writeln!(f, "{node:<34} {kernel:<26} {:>10.4} {:>6.1}%", time * 1e3, share(time))
         };
         for d in &self.dispatches {
-            row(&d.node, d.kernel, d.seconds)?;
+            row(&d.node, d.kernel, d.time)?;
         }
         row("other", "(upload, readback, gaps)", self.other())?;
         row("total", "", self.total)?;
@@ -85,11 +87,11 @@ impl Program {
             seconds.extend(self.time_each(steps).await?);
         }
         self.read_after(&of(|s| matches!(s, Step::Download { .. })), &[], &self.downloads, |_, _| ()).await?;
-        let total = begin.elapsed().as_secs_f64();
+        let total = begin.elapsed();
         let named = |(d, seconds): (&super::recording::Dispatch, f64)| DispatchTime {
             node: d.node.clone(),
             kernel: d.kernel.name,
-            seconds,
+            time: Duration::from_secs_f64(seconds),
         };
         let dispatches = recording.dispatches().zip(seconds).map(named).collect();
         Ok(Profile { clock: self.gpu.clock(), dispatches, total })
@@ -216,9 +218,9 @@ mod tests {
 
     #[test]
     fn the_rows_add_up_to_the_total() {
-        let d = |seconds| DispatchTime { node: "conv".to_owned(), kernel: "conv2d_direct", seconds };
-        let profile = Profile { clock: Clock::Device, dispatches: vec![d(0.25), d(0.5)], total: 1.0 };
-        assert_eq!(profile.other(), 0.25);
+        let d = |ms| DispatchTime { node: "conv".to_owned(), kernel: "conv2d_direct", time: Duration::from_millis(ms) };
+        let profile = Profile { clock: Clock::Device, dispatches: vec![d(250), d(500)], total: Duration::from_secs(1) };
+        assert_eq!(profile.other(), Duration::from_millis(250));
         let text = profile.to_string();
         assert!(text.contains("other") && text.contains("25.0%") && text.contains("100.0%"), "{text}");
     }

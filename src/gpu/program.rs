@@ -21,22 +21,31 @@ use crate::shape::Precision;
 /// Uniform bindings start at multiples of this on every device.
 const UNIFORM_ALIGNMENT: usize = 256;
 
-/// What a pipeline is made from.
+/// All that decides a pipeline: two dispatches of one key may share it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct PipelineKey {
     source: &'static str,
+    /// The texts of the shared pieces.
+    pieces: Vec<&'static str>,
     overrides: Vec<(&'static str, u64)>,
     consts: Vec<(&'static str, u32)>,
     precision: Precision,
+    /// Whether the shader keeps its run-time checks.
+    checked: bool,
+    /// Read-only and read-write bindings: they make the layout.
+    bindings: (usize, usize),
 }
 
 impl PipelineKey {
     fn of(d: &Dispatch) -> PipelineKey {
         PipelineKey {
             source: d.kernel.source,
+            pieces: d.kernel.common.iter().map(|piece| piece.source).collect(),
             overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
             consts: d.consts.clone(),
             precision: d.precision,
+            checked: d.checked,
+            bindings: d.bindings(),
         }
     }
 }
@@ -100,7 +109,8 @@ pub struct TensorBuffer(Arc<Pooled>);
 impl Program {
     /// Compiles what is not yet compiled, fills the constants, and does the work that is done once.
     pub async fn new(gpu: &Gpu, recording: &Recording, progress: Option<&Progress>) -> Result<Program> {
-        let all: Vec<&Dispatch> = recording.prepare.iter().chain(&recording.run).filter_map(as_dispatch).collect();
+        let all: Vec<&Dispatch> =
+            recording.prepare.iter().chain(&recording.run).filter_map(Command::as_dispatch).collect();
         let pipelines = gpu.compile(&all, progress).await?;
         let mut buffers = Vec::with_capacity(recording.buffers.len());
         for spec in &recording.buffers {
@@ -142,7 +152,7 @@ impl Program {
         commands: &[Command],
         pipelines: &HashMap<PipelineKey, wgpu::ComputePipeline>,
     ) -> Result<Vec<Step>> {
-        let dispatches: Vec<&Dispatch> = commands.iter().filter_map(as_dispatch).collect();
+        let dispatches: Vec<&Dispatch> = commands.iter().filter_map(Command::as_dispatch).collect();
         let mut uniforms = vec![];
         let mut spans = vec![];
         for d in &dispatches {
@@ -387,13 +397,16 @@ impl Gpu {
     fn pipeline(&self, d: &Dispatch, Shader { source, overrides }: Shader<'_>) -> wgpu::ComputePipeline {
         let device = self.device();
         let source = wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source };
+        let checked = d.checked || checked_shaders();
         #[expect(unsafe_code, reason = "the one place where a shader runs without run-time checks")]
-        let module = if d.kernel.trusted && !checked_shaders() {
-            // SAFETY: a trusted kernel is one of this crate's. The contract and operator tests run every one of them
-            // over shapes off its tile sizes with guarded buffers, and in checked mode, so no index leaves its binding.
-            unsafe { device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
-        } else {
+        let module = if checked {
             device.create_shader_module(source)
+        } else {
+            // SAFETY: the planner alone makes dispatches, and it leaves the checks out only where an operator of this
+            // crate launches one of its kernels, on the shapes that its shape rule accepted. The contract and operator
+            // tests run every kernel over shapes off its tile sizes with guarded buffers, and in checked mode, so no
+            // index leaves its binding.
+            unsafe { device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
         let buffer = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
             binding: binding as u32,
@@ -422,7 +435,7 @@ impl Gpu {
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: overrides,
                 // The contract: a kernel writes workgroup memory before it reads it.
-                zero_initialize_workgroup_memory: !d.kernel.trusted,
+                zero_initialize_workgroup_memory: d.checked,
             },
             cache: None,
         })
@@ -460,11 +473,4 @@ async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -
         out.push(future.await);
     }
     out
-}
-
-fn as_dispatch(c: &Command) -> Option<&Dispatch> {
-    match c {
-        Command::Dispatch(d) => Some(d),
-        _ => None,
-    }
 }

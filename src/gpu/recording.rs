@@ -1,4 +1,7 @@
 //! A recording: GPU work as a list of plain named commands. This module only describes; `program` executes.
+//!
+//! A recording comes from the planner alone: the shaders of built-in kernels run without run-time checks, so nothing
+//! outside the crate may make one or change one.
 
 use std::fmt;
 
@@ -9,25 +12,25 @@ use crate::shape::Precision;
 #[derive(Clone, Debug)]
 pub struct BufferSpec {
     /// What it is for.
-    pub label: String,
+    pub(crate) label: String,
     /// Its size.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Part of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     /// Index into [`Recording::buffers`].
-    pub buffer: usize,
+    pub(crate) buffer: usize,
     /// First byte, a multiple of 256.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// Length, a multiple of 16.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// One step of GPU work.
 #[derive(Clone, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Host bytes into a buffer; `slot` numbers the recording's uploads.
     Upload {
         /// Which of the bytes given to the run.
@@ -52,59 +55,113 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub struct Dispatch {
     /// The node it works for.
-    pub node: String,
+    pub(crate) node: String,
     /// The kernel.
-    pub kernel: &'static Kernel,
+    pub(crate) kernel: &'static Kernel,
     /// `override` values.
-    pub overrides: Vec<(&'static str, f64)>,
+    pub(crate) overrides: Vec<(&'static str, f64)>,
     /// `const` values.
-    pub consts: Vec<(&'static str, u32)>,
+    pub(crate) consts: Vec<(&'static str, u32)>,
     /// What the kernel's `Stored` is.
-    pub precision: Precision,
+    pub(crate) precision: Precision,
     /// The uniform struct.
-    pub params: Params,
+    pub(crate) params: Params,
     /// Read-only bindings.
-    pub reads: Vec<Range>,
+    pub(crate) reads: Vec<Range>,
     /// Read-write bindings.
-    pub writes: Vec<Range>,
+    pub(crate) writes: Vec<Range>,
     /// The grid.
-    pub workgroups: [u32; 3],
+    pub(crate) workgroups: [u32; 3],
+    /// Whether the shader keeps its run-time checks. Only what an operator of this crate launches may do without them.
+    pub(crate) checked: bool,
 }
 
-/// Buffers, work done once (`prepare`: constants up, weights packed), and work of every run.
-#[derive(Clone, Debug, Default)]
-pub struct Recording {
-    /// Every buffer the commands name.
-    pub buffers: Vec<BufferSpec>,
-    /// Constants: the bytes of a buffer, given before `prepare`.
-    pub constants: Vec<(Range, std::sync::Arc<Vec<u8>>)>,
-    /// Done once.
-    pub prepare: Vec<Command>,
-    /// Done every run.
-    pub run: Vec<Command>,
-    /// Buffers of constants that no command of `run` reads: freed after `prepare`.
-    pub transient: Vec<usize>,
-    /// In a guarded recording: the gaps behind every tensor of an arena, which no kernel may touch.
-    pub guards: Vec<Range>,
-}
-
-impl Recording {
-    /// Dispatches of one run.
-    pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
-        self.run.iter().filter_map(|c| match c {
-            Command::Dispatch(d) => Some(d),
-            _ => None,
-        })
+impl Dispatch {
+    /// The node that it works for.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+    /// The kernel's name.
+    pub fn kernel(&self) -> &'static str {
+        self.kernel.name
+    }
+    /// The text that the device compiles, and the values of its overrides.
+    pub fn shader(&self) -> (String, &[(&'static str, f64)]) {
+        (self.kernel.wgsl(&self.consts, self.precision), &self.overrides)
+    }
+    /// The values put in place of `const` declarations.
+    pub fn consts(&self) -> &[(&'static str, u32)] {
+        &self.consts
+    }
+    /// What the kernel's `Stored` is.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+    /// Which of the storage bindings have elements of the type `Stored`.
+    pub fn stored(&self) -> Vec<bool> {
+        self.kernel.stored()
+    }
+    /// The uniform struct.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+    /// How many bindings are read-only, and how many are read-write.
+    pub fn bindings(&self) -> (usize, usize) {
+        (self.reads.len(), self.writes.len())
+    }
+    /// The grid, in workgroups.
+    pub fn workgroups(&self) -> [u32; 3] {
+        self.workgroups
+    }
+    /// Whether the shader keeps its run-time checks.
+    pub fn is_checked(&self) -> bool {
+        self.checked
     }
 }
 
+/// Buffers, work done once (`prepare`: constants up, weights packed), and work of every run.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Every buffer the commands name.
+    pub(crate) buffers: Vec<BufferSpec>,
+    /// Constants: the bytes of a buffer, given before `prepare`.
+    pub(crate) constants: Vec<(Range, std::sync::Arc<Vec<u8>>)>,
+    /// Done once.
+    pub(crate) prepare: Vec<Command>,
+    /// Done every run.
+    pub(crate) run: Vec<Command>,
+    /// Buffers of constants that no command of `run` reads: freed after `prepare`.
+    pub(crate) transient: Vec<usize>,
+    /// In a guarded recording: the gaps behind every tensor of an arena, which no kernel may touch.
+    pub(crate) guards: Vec<Range>,
+}
+
 impl Recording {
+    /// Nothing to do yet.
+    pub(crate) fn new() -> Recording {
+        Recording {
+            buffers: vec![],
+            constants: vec![],
+            prepare: vec![],
+            run: vec![],
+            transient: vec![],
+            guards: vec![],
+        }
+    }
+    /// Dispatches of one run.
+    pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.run.iter().filter_map(Command::as_dispatch)
+    }
+    /// Dispatches of the work done once.
+    pub fn preparations(&self) -> impl Iterator<Item = &Dispatch> {
+        self.prepare.iter().filter_map(Command::as_dispatch)
+    }
     /// Submissions of one run.
     pub fn parts(&self) -> usize {
         1 + self.run.iter().filter(|c| matches!(c, Command::Submit)).count()
     }
     /// The ranges that a run reads back, in the order of their slots.
-    pub fn downloads(&self) -> Vec<Range> {
+    pub(crate) fn downloads(&self) -> Vec<Range> {
         let mut out: Vec<_> = self
             .run
             .iter()
@@ -112,6 +169,16 @@ impl Recording {
             .collect();
         out.sort_by_key(|&(slot, _)| slot);
         out.into_iter().map(|(_, from)| from).collect()
+    }
+}
+
+impl Command {
+    /// The dispatch, if it is one.
+    pub(crate) fn as_dispatch(&self) -> Option<&Dispatch> {
+        match self {
+            Command::Dispatch(d) => Some(d),
+            _ => None,
+        }
     }
 }
 

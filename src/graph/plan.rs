@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch, Slot};
 use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
-use crate::ops::{self, Alternative, Site, relayout};
+use crate::ops::{self, Site, Variant, relayout};
 use crate::shape::{DType, Desc, Layout, Precision};
 
 /// Places in memory start at multiples of this.
@@ -71,7 +71,7 @@ pub struct PlannedNode {
     /// The layout that each input had when the choice was made.
     pub layouts: Vec<Layout>,
     /// The chosen one.
-    pub chosen: Alternative,
+    pub chosen: Variant,
 }
 
 /// How a tensor lies in a buffer: in which order, and how wide its floats are.
@@ -104,6 +104,8 @@ struct Step {
     launch: Launch,
     reads: Vec<PlaceId>,
     writes: Vec<PlaceId>,
+    /// Whether the shader keeps its run-time checks: an operator that is not this crate's own launches it.
+    checked: bool,
 }
 
 struct Planner<'a> {
@@ -258,7 +260,7 @@ impl Planner<'_> {
         let fixed = self.is_fixed(from);
         let to = self.derived(&value.name, value.desc.bytes_in(form.0, form.1), fixed)?;
         let launch = relayout::launch(&value.desc, native, form);
-        let step = Step { node: node.to_owned(), launch, reads: vec![from], writes: vec![to] };
+        let step = Step { node: node.to_owned(), launch, reads: vec![from], writes: vec![to], checked: false };
         if fixed {
             self.prepare.push(step)
         } else {
@@ -274,7 +276,7 @@ impl Planner<'_> {
     }
 
     /// Plans a node: how, which alternative that is, of how many.
-    fn node(&mut self, node: &Node) -> Result<(Alternative, usize, usize)> {
+    fn node(&mut self, node: &Node) -> Result<(Variant, usize, usize)> {
         let graph = self.graph;
         let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
         let layouts: Vec<_> = node.inputs.iter().map(|id| self.layout_of(id)).collect();
@@ -302,7 +304,7 @@ impl Planner<'_> {
     }
 
     /// Adds the steps of a node computed in this way, and takes out of it the copies that are not needed.
-    fn emit(&mut self, node: &Node, way: &mut Alternative) -> Result<()> {
+    fn emit(&mut self, node: &Node, way: &mut Variant) -> Result<()> {
         let graph = self.graph;
         let before = self.run.len();
         let launches = || way.prepare.iter().chain(&way.run);
@@ -339,8 +341,10 @@ impl Planner<'_> {
             self.settle(*id, form, place);
             outputs.push(place);
         }
+        // Only this crate's own operators may have the params of another kernel changed.
+        let own = node.op.is_built_in();
         way.run.retain(|launch| match (launch.copies_to, &launch.reads[..]) {
-            (Some(slot), &[Arg::Input(k)]) => !self.write_in_place(node.inputs[k], inputs[k], outputs[0], slot),
+            (Some(slot), &[Arg::Input(k)]) if own => !self.write_in_place(node.inputs[k], inputs[k], outputs[0], slot),
             _ => true,
         });
         let resolve = |args: &[Arg], tables: &[PlaceId]| -> Vec<PlaceId> {
@@ -358,7 +362,8 @@ impl Planner<'_> {
                 launch.check()?;
                 let tables = launch.tables.iter().map(|t| self.table(&node.name, t)).collect::<Result<Vec<_>>>()?;
                 let (reads, writes) = (resolve(&launch.reads, &tables), resolve(&launch.writes, &tables));
-                let step = Step { node: node.name.clone(), launch: launch.clone(), reads, writes };
+                let checked = !node.op.is_built_in();
+                let step = Step { node: node.name.clone(), launch: launch.clone(), reads, writes, checked };
                 if once {
                     self.prepare.push(step)
                 } else {
@@ -441,7 +446,7 @@ impl Planner<'_> {
             .filter(|t| t.first != usize::MAX)
             .collect();
         let packed = pack(&temporaries, &self.conflicts(), self.caps.max_buffer_bytes);
-        let mut recording = Recording::default();
+        let mut recording = Recording::new();
         let mut ranges: HashMap<PlaceId, Range> = HashMap::new();
         for (k, &bytes) in packed.arenas.iter().enumerate() {
             recording.buffers.push(BufferSpec { label: format!("arena {k}"), bytes });
@@ -482,6 +487,7 @@ impl Planner<'_> {
                 reads: s.reads.iter().map(|p| ranges[p]).collect(),
                 writes: s.writes.iter().map(|p| ranges[p]).collect(),
                 workgroups: s.launch.workgroups,
+                checked: s.checked,
             })
         };
         recording.prepare = self.prepare.iter().map(dispatch).collect();

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{Graph, Node};
-use crate::ops::Alternative;
+use crate::ops::Variant;
 use crate::shape::Precision;
 
 /// For every tuned node the alternative that was fastest, both by what describes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tuning {
-    /// From [`Tuning::key`] to [`Alternative::signature`].
+    /// From [`Tuning::key`] to [`Variant::signature`].
     pub choices: BTreeMap<String, String>,
 }
 
@@ -22,13 +22,7 @@ impl Tuning {
     }
 
     /// The position of a node's choice among its alternatives; `None` if it is not tuned or that alternative is not there.
-    pub fn pick(
-        &self,
-        graph: &Graph,
-        node: &Node,
-        precision: Precision,
-        alternatives: &[Alternative],
-    ) -> Option<usize> {
+    pub fn pick(&self, graph: &Graph, node: &Node, precision: Precision, alternatives: &[Variant]) -> Option<usize> {
         let wanted = self.choices.get(&Tuning::key(graph, node, precision))?;
         alternatives.iter().position(|a| a.signature() == *wanted)
     }

@@ -1,6 +1,6 @@
 //! `adaptive_avg_pool2d` and `adaptive_max_pool2d`: pooling into a given number of bins; one bin is global pooling.
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_BIN, kernel, nested, params};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
@@ -58,9 +58,8 @@ impl AdaptivePool2d {
         let (planes, ih, iw, [oh, ow]) = (x[0] * x[1], x[2], x[3], self.output);
         let params = params!(planes, ih, iw, oh, ow, empty: self.empty());
         match tree {
-            true => {
-                Launch::flat(&TREE, planes * oh * ow * 64, params).turns(nested(&[self.largest_taps(x).div_ceil(64)]))
-            }
+            true => Launch::flat(&TREE, planes * oh * ow * 64, params)
+                .iterations(nested(&[self.largest_taps(x).div_ceil(64)])),
             false => Launch::flat(&FLAT, planes * oh * ow, params),
         }
     }
@@ -70,7 +69,7 @@ impl AdaptivePool2d {
         let params = params!(n, c, ih, iw, oh, ow, empty: self.empty());
         match tree {
             true => Launch::flat(&TREE_C4, n * oh * ow * c.div_ceil(32) * 64, params)
-                .turns(nested(&[self.largest_taps(x).div_ceil(8)])),
+                .iterations(nested(&[self.largest_taps(x).div_ceil(8)])),
             false => Launch::flat(&FLAT_C4, n * oh * ow * c.div_ceil(4), params),
         }
     }
@@ -90,6 +89,7 @@ fn planes(x: &Tensor) -> [usize; 3] {
 }
 
 impl Op for AdaptivePool2d {
+    built_in!();
     fn name(&self) -> &'static str {
         match self.kind {
             Kind::Avg => "adaptive_avg_pool2d",
@@ -138,10 +138,10 @@ impl Op for AdaptivePool2d {
             }
         }])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;
         let tree = self.largest_taps(x) >= TREE_TAPS;
-        Ok(Alternative::in_both_layouts(site, |layout| {
+        Ok(Variant::in_both_layouts(site, |layout| {
             let launch = match layout {
                 Layout::RowMajor => self.row_major(x, tree),
                 Layout::ChannelsLast => self.channels_last(x, tree),

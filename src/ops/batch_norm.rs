@@ -1,7 +1,7 @@
 //! `batch_norm`: every channel brought to a mean and a deviation of its own, by stored or by the batch's statistics.
 
 use super::normalization::{Normalization, Spread, layouts};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::moments::{Moments, Scale, Slices, inverse_sqrt, moments};
@@ -81,6 +81,7 @@ impl BatchNorm {
 }
 
 impl Op for BatchNorm {
+    built_in!();
     fn name(&self) -> &'static str {
         "batch_norm"
     }
@@ -103,7 +104,7 @@ impl Op for BatchNorm {
         Ok(vec![to_f32(bounds)])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         let way = |layout| {
             let norm = normalization(site, self.eps, layout);
@@ -143,6 +144,7 @@ impl BatchNormTraining {
 }
 
 impl Op for BatchNormTraining {
+    built_in!();
     fn name(&self) -> &'static str {
         "batch_norm_training"
     }
@@ -184,10 +186,10 @@ impl Op for BatchNormTraining {
         Ok(vec![to_f32(y), mean, self.running_bounds(&inputs[4], var)])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         if x.numel() == 0 {
-            return Ok(vec![Alternative::row_major(site, vec![])]);
+            return Ok(vec![Variant::row_major(site, vec![])]);
         }
         let way = |layout| {
             let norm = normalization(site, self.eps, layout);

@@ -2,7 +2,7 @@
 
 use super::broadcast::Operand;
 use super::strided::Walk;
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, BINARY, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::binary::BinaryKind;
@@ -36,6 +36,7 @@ impl Binary {
 }
 
 impl Op for Binary {
+    built_in!();
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -61,7 +62,7 @@ impl Op for Binary {
         }
         Ok(vec![bounds(inputs, &outputs[0], |a, b, y| self.0.bound(a, b, y))])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         launches(site, self.0.code(), &site.inputs[1].shape)
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
@@ -96,7 +97,7 @@ pub(super) fn bounds(inputs: &[Tensor], y: &Tensor, bound: impl Fn(f64, f64, f64
 }
 
 /// The launches of function number `code` of input 0 and of input 1 seen as `b_shape`.
-pub(super) fn launches(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Vec<Alternative>> {
+pub(super) fn launches(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Vec<Variant>> {
     let to = &site.outputs[0].shape;
     let channels_last = (0..2).any(|i| site.inputs[i].shape == *to && site.is_channels_last(i));
     let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
@@ -117,7 +118,7 @@ fn specialised(launch: Launch, site: &Site<'_>, code: u32) -> Launch {
     launch.set("OP", code).set("FLOAT", float).reads([Arg::Input(0), Arg::Input(1)]).writes([Arg::Output(0)])
 }
 
-fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Option<Alternative> {
+fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Option<Variant> {
     let y = &site.outputs[0];
     if y.numel() == 0 || (layout == Layout::ChannelsLast && y.rank() < 2) {
         return None;
@@ -133,12 +134,12 @@ fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Opti
     let launch = launch.set("PADDED", u8::from(!c.is_multiple_of(4)));
     let launch = a.attach(launch, "A_KIND", "a_step", "a_period");
     let launch = b.attach(launch, "B_KIND", "b_step", "b_period");
-    let mut way = Alternative::in_layout(site, layout, vec![launch]);
+    let mut way = Variant::in_layout(site, layout, vec![launch]);
     way.inputs = vec![a.layout, b.layout];
     Some(way)
 }
 
-fn strided(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Alternative> {
+fn strided(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Variant> {
     let y = &site.outputs[0];
     let walk = Walk::broadcast(&y.shape, &[&site.inputs[0].shape, b_shape]);
     let params = walk.params(
@@ -147,5 +148,5 @@ fn strided(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Alternative>
         &[["a0", "a1", "a2", "a3", "a4", "a5"], ["b0", "b1", "b2", "b3", "b4", "b5"]],
     )?;
     let launch = Launch::flat(&STRIDED, y.numel(), params).set("RANK", walk.rank() as u32);
-    Ok(Alternative::row_major(site, vec![specialised(launch, site, code)]))
+    Ok(Variant::row_major(site, vec![specialised(launch, site, code)]))
 }

@@ -1,6 +1,6 @@
 //! `cast`: the same numbers as another type.
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::Result;
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::UNIT;
@@ -31,6 +31,7 @@ fn code(dtype: DType) -> u32 {
 }
 
 impl Op for Cast {
+    built_in!();
     fn name(&self) -> &'static str {
         "cast"
     }
@@ -66,7 +67,7 @@ impl Op for Cast {
         let rounding = |&y: &f32| if y.abs() < 1.0 / UNIT as f32 { 0.0 } else { UNIT as f32 * y.abs() };
         Ok(vec![outputs[0].f32s().iter().map(rounding).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];
         let way = |layout: Layout| {
             let count4 = desc.bytes(layout) / 16;
@@ -75,7 +76,7 @@ impl Op for Cast {
                 .set("TO", code(self.to))
                 .reads([Arg::Input(0)])
                 .writes([Arg::Output(0)]);
-            Alternative::in_layout(site, layout, vec![launch])
+            Variant::in_layout(site, layout, vec![launch])
         };
         Ok(vec![way(site.layouts[0])])
     }

@@ -1,7 +1,7 @@
 //! `concat`: tensors one after the other along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Alternative, Op, Site};
+use super::{Op, Site, Variant, built_in};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, Slot};
 use crate::reference;
@@ -16,6 +16,7 @@ pub struct Concat {
 }
 
 impl Op for Concat {
+    built_in!();
     fn name(&self) -> &'static str {
         "concat"
     }
@@ -40,13 +41,13 @@ impl Op for Concat {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(super::strided::exact(outputs))
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = site.inputs.len() - 1;
         let whole_blocks = site.inputs[..last].iter().all(|d| d.shape.get(1).is_some_and(|c| c.is_multiple_of(4)));
         let way = |layout| {
             let whole = &site.outputs[0];
             let mut first = 0;
-            let mut way = Alternative::in_layout(site, layout, vec![]);
+            let mut way = Variant::in_layout(site, layout, vec![]);
             for (input, part) in site.inputs.iter().enumerate() {
                 let piece = Piece { whole, part, axis: self.axis, first };
                 if let Some(mut copy) = copies(piece, layout, Arg::Input(input), Arg::Output(0), true) {

@@ -6,7 +6,7 @@ mod tiled;
 mod winograd;
 
 use super::rows8::Rows8;
-use super::{Algorithm, Alternative, Op, Site, expect_inputs};
+use super::{Algorithm, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
     ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, ROWS8, kernel, nested,
@@ -108,21 +108,21 @@ impl Conv2d {
         reference::conv2d::conv2d(image, (w.f32s(), s.oc), bias.map(Tensor::f32s), &window, self.groups, [s.oh, s.ow])
     }
 
-    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Alternative {
+    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Variant {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
         let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
-            .turns(nested(&[ic / self.groups, kh, kw]))
+            .iterations(nested(&[ic / self.groups, kh, kw]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
         let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
-        Alternative::row_major(site, vec![launch])
+        Variant::row_major(site, vec![launch])
     }
 
     /// The implicit matrix products. They need whole blocks of four channels in every group.
-    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
+    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
         let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
         if self.groups > 1 && !(icg.is_multiple_of(4) && ocg.is_multiple_of(4)) {
             return vec![];
@@ -132,21 +132,23 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
-        let (pixels, turns) = (n * oh * ow, nested(&[kh, kw, icg4]));
+        let (pixels, iterations) = (n * oh * ow, nested(&[kh, kw, icg4]));
         let mut launches = vec![];
         if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, self.groups) {
-            launches.push(tile.launch(&SUBGROUP8, 1, params.clone()).turns(turns));
+            launches.push(tile.launch(&SUBGROUP8, 1, params.clone()).iterations(iterations));
         }
         // A little faster, but another kernel to compile.
         if self.is_product(site)
             && let Some(tile) = Rows8::new(site.caps, pixels, oc4)
         {
             let launch = tile.launch(&BATCH_SUBGROUP8, 1, params!(batch: 1u32, rows: pixels, ic4, oc, oc4));
-            launches.push(launch.turns(nested(&[ic4])));
+            launches.push(launch.iterations(nested(&[ic4])));
         }
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params).turns(turns).set("PAIR", u8::from(pair));
+        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params)
+            .iterations(iterations)
+            .set("PAIR", u8::from(pair));
         // Sharing a pixel between two blocks of channels saves as much as sharing it between windows (measured).
         let slide = self.slide(site, s);
         launches.extend(if pair { [Some(gemm), slide] } else { [slide, Some(gemm)] }.into_iter().flatten());
@@ -166,8 +168,8 @@ impl Conv2d {
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
-        let turns = nested(&[kh, icg4, step, kw.div_ceil(step)]);
-        Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).turns(turns).set("WIDE", u8::from(wide)))
+        let iterations = nested(&[kh, icg4, step, kw.div_ceil(step)]);
+        Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).iterations(iterations).set("WIDE", u8::from(wide)))
     }
 
     /// After so many taps along an axis a window lies where that of the next output began; `taps` if never.
@@ -177,11 +179,11 @@ impl Conv2d {
     }
 
     /// An alternative whose image is channels-last and whose weight is packed once: the packing launch and its bytes.
-    fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Alternative {
+    fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Variant {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
         let blocks = site.outputs[0].shape[1].div_ceil(4);
         let launch = site.epilogue.attach4(launch, blocks, site.inputs, site.bias(), Arg::Prepared(0));
-        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+        let mut out = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
         out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         out.prepared = vec![bytes];
         out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
@@ -197,6 +199,7 @@ fn pack(weight: &[usize]) -> (Launch, usize) {
 }
 
 impl Op for Conv2d {
+    built_in!(EPILOGUE);
     fn name(&self) -> &'static str {
         "conv2d"
     }
@@ -239,14 +242,14 @@ impl Op for Conv2d {
         Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
     }
 
-    fn bounds_of(&self, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         match algorithm {
             Algorithm::Direct => self.bounds(inputs, outputs),
             Algorithm::Winograd => Ok(vec![self.winograd_bounds(inputs)]),
         }
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
         let direct = self.direct(site, &s);
         let (products, tiled) = (self.products(site, &s), self.tiled(site, &s));
@@ -268,9 +271,5 @@ impl Op for Conv2d {
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         let taps: usize = inputs[1].shape[1..].iter().product();
         2 * (outputs[0].numel() * taps) as u64
-    }
-
-    fn takes_epilogue(&self) -> bool {
-        true
     }
 }

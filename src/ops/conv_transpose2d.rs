@@ -3,7 +3,7 @@
 use super::conv2d::Window;
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
     ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, FLAT_WORKGROUP, IMPLICIT8, INDEX, Kernel, Launch, PHASES, ROWS8, kernel,
@@ -83,20 +83,20 @@ impl ConvTranspose2d {
         reference::conv_transpose2d::conv_transpose2d(image, weight, bias, &window, self.groups, [s.oh, s.ow])
     }
 
-    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Alternative {
+    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Variant {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
         let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
-            .turns(nested(&[kh, kw, ic / self.groups]))
+            .iterations(nested(&[kh, kw, ic / self.groups]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        Alternative::row_major(site, vec![site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1))])
+        Variant::row_major(site, vec![site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1))])
     }
 
     /// The products of every phase. They need whole blocks of four channels in every group.
-    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
+    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
         let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
         let blocked = self.groups == 1 || (icg.is_multiple_of(4) && ocg.is_multiple_of(4));
         if !blocked || s.n * s.ic * s.oc == 0 {
@@ -112,22 +112,22 @@ impl ConvTranspose2d {
         // Loops run over every tap, and over the channels of those that one of the phases meets.
         let met =
             |axis: usize, taps: usize| taps.div_ceil(self.stride[axis] / gcd(self.stride[axis], self.dilation[axis]));
-        let turns = |phases: usize| {
+        let iterations = |phases: usize| {
             let met = phases.saturating_mul(met(0, kh) * met(1, kw)).min(kh * kw);
             nested(&[kh, kw, 0]) + (met * icg4) as u64
         };
-        let subgroups = subgroups.map(|tile| tile.launch(&SUBGROUP8, phases, params.clone()).turns(turns(1)));
+        let subgroups = subgroups.map(|tile| tile.launch(&SUBGROUP8, phases, params.clone()).iterations(iterations(1)));
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
         let columns = if pair { oc4.div_ceil(2) } else { oc4 };
         let of_phase = pixels.div_ceil(8) * columns;
         let gemm = Launch::flat(&GEMM, phases * of_phase, params)
-            .turns(turns(FLAT_WORKGROUP.div_ceil(of_phase) + 1))
+            .iterations(iterations(FLAT_WORKGROUP.div_ceil(of_phase) + 1))
             .set("PAIR", u8::from(pair));
         let (taps, blocks) = (kh * kw, icg4 * oc4);
         let way = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
             let launch = site.epilogue.attach4(launch, oc4, site.inputs, site.bias(), Arg::Prepared(0));
-            let mut way = Alternative::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+            let mut way = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
             way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
             way.prepared = vec![taps * blocks * 64];
             let launch = Launch::flat(&PACK, taps * blocks * 4, params!(oc, icg, ocg, taps));
@@ -143,6 +143,7 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 impl Op for ConvTranspose2d {
+    built_in!(EPILOGUE);
     fn name(&self) -> &'static str {
         "conv_transpose2d"
     }
@@ -186,7 +187,7 @@ impl Op for ConvTranspose2d {
         Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
         Ok(self.products(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
     }
@@ -194,9 +195,5 @@ impl Op for ConvTranspose2d {
     /// Every input element meets every tap of its group's output channels.
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         2 * (inputs[0].numel() * inputs[1].shape[1..].iter().product::<usize>()) as u64
-    }
-
-    fn takes_epilogue(&self) -> bool {
-        true
     }
 }

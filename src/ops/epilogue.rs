@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Alternative;
+use super::Variant;
 use super::unary::Activation;
 use crate::gpu::kernel::{Arg, Launch, params};
 use crate::reference::{UNIT, activation};
@@ -105,9 +105,9 @@ impl fmt::Display for Epilogue {
     }
 }
 
-impl Alternative {
+impl Variant {
     /// Sets the layout of the epilogue's residual to that of the first output, and leaves its slope row-major.
-    pub fn with_epilogue(mut self, epilogue: &Epilogue) -> Alternative {
+    pub fn with_epilogue(mut self, epilogue: &Epilogue) -> Variant {
         if let Some(i) = epilogue.residual {
             self.inputs[i] = self.outputs[0];
         }

@@ -1,7 +1,7 @@
 //! `expand`: a tensor repeated along its axes of extent 1.
 
 use super::strided::{copy, exact};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, broadcast, broadcast_strides};
@@ -15,6 +15,7 @@ pub struct Expand {
 }
 
 impl Op for Expand {
+    built_in!();
     fn name(&self) -> &'static str {
         "expand"
     }
@@ -31,7 +32,7 @@ impl Op for Expand {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let strides = broadcast_strides(&site.inputs[0].shape, &self.shape);
         copy(site, &self.shape, strides.into_iter().map(|s| s as isize).collect(), 0)
     }

@@ -1,7 +1,7 @@
 //! `gather`: entries of a tensor along an axis, chosen by a tensor of indices.
 
 use super::strided::exact;
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::elements;
@@ -23,6 +23,7 @@ pub struct Gather {
 }
 
 impl Op for Gather {
+    built_in!();
     fn name(&self) -> &'static str {
         "gather"
     }
@@ -61,14 +62,14 @@ impl Op for Gather {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;
         let (extent, inner) = (x[self.axis], numel(&x[self.axis + 1..]));
         let (picks, count) = (site.inputs[1].numel(), site.outputs[0].numel());
         let launch = Launch::flat(&GATHER, count, params!(count, extent, picks, inner))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

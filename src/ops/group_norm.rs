@@ -2,7 +2,7 @@
 //! one channel a group.
 
 use super::normalization::{Normalization, Spread, layouts};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference::moments::{Scale, Slices, moments};
@@ -58,6 +58,7 @@ impl GroupNorm {
 }
 
 impl Op for GroupNorm {
+    built_in!();
     fn name(&self) -> &'static str {
         "group_norm"
     }
@@ -96,10 +97,10 @@ impl Op for GroupNorm {
         Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         if x.numel() == 0 {
-            return Ok(vec![Alternative::row_major(site, vec![])]);
+            return Ok(vec![Variant::row_major(site, vec![])]);
         }
         let affine = |k| (site.inputs.len() > k).then_some(Arg::Input(k));
         let way = |layout| {

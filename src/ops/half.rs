@@ -1,17 +1,17 @@
 //! A way of computing an operator whose tensors lie in f16, made from one in f32.
 
-use super::{Alternative, Site};
+use super::{Site, Variant};
 use crate::gpu::kernel::{Arg, Launch};
 use crate::shape::{DType, Layout, Precision};
 
 use Precision::{F16, F32};
 
-impl Alternative {
+impl Variant {
     /// The same way with its channels-last tensors and its packed weights in f16: launches whose kernels have the alias
     /// `Stored` take it as `f16`. `None` if there is nothing to narrow, or a kernel binds such a tensor as another type.
     ///
     /// Row-major tensors, scratch and tables stay as they are; what is prepared narrows if its kernel writes `Stored`.
-    pub fn in_half(&self, site: &Site<'_>) -> Option<Alternative> {
+    pub fn in_half(&self, site: &Site<'_>) -> Option<Variant> {
         let of = |layout, dtype| if (layout, dtype) == (Layout::ChannelsLast, DType::F32) { F16 } else { F32 };
         let tensor = |arg: &Arg| match *arg {
             Arg::Input(k) => Some(of(self.inputs[k], site.inputs[k].dtype)),
@@ -19,7 +19,7 @@ impl Alternative {
             Arg::Scratch(_) | Arg::Table(_) => Some(F32),
             Arg::Prepared(_) => None,
         };
-        let mut half = Alternative { precision: F16, ..self.clone() };
+        let mut half = Variant { precision: F16, ..self.clone() };
         for launch in half.prepare.iter_mut().chain(&mut half.run) {
             launch.precision = agreed(launch, tensor)?;
         }

@@ -1,7 +1,7 @@
 //! `layer_norm`: every slice over the trailing axes brought to mean 0 and deviation 1.
 
 use super::normalization::{Normalization, Spread};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference::moments::{Moments, Slices, moments};
@@ -45,6 +45,7 @@ impl LayerNorm {
 }
 
 impl Op for LayerNorm {
+    built_in!();
     fn name(&self) -> &'static str {
         "layer_norm"
     }
@@ -91,10 +92,10 @@ impl Op for LayerNorm {
         Ok(self.with_stats(y.into_iter().map(|b| b as f32).collect(), mean, inverse))
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         if x.numel() == 0 {
-            return Ok(vec![Alternative::row_major(site, vec![])]);
+            return Ok(vec![Variant::row_major(site, vec![])]);
         }
         let slices = self.slices(&x.shape);
         let norm = Normalization {

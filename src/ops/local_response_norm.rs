@@ -1,6 +1,6 @@
 //! `local_response_norm`: every value damped by its neighbours in other channels.
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, nested, params};
 use crate::reference::local_response_norm::Formula;
@@ -51,6 +51,7 @@ fn extents(x: &[usize]) -> [usize; 2] {
 }
 
 impl Op for LocalResponseNorm {
+    built_in!();
     fn name(&self) -> &'static str {
         "local_response_norm"
     }
@@ -85,15 +86,15 @@ impl Op for LocalResponseNorm {
         Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;
         let (n, [c, area]) = (x[0], extents(x));
         let LocalResponseNorm { size, before, alpha, beta, k } = *self;
         let scale = alpha / size as f32;
         let launch =
             Launch::flat(&LOCAL_RESPONSE_NORM, n * c * area, params!(n, c, area, size, before, scale, beta, k));
-        let launch = launch.turns(nested(&[size.min(c)])).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        let launch = launch.iterations(nested(&[size.min(c)])).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
 
     /// The window's squares and sums, and a power.

@@ -3,7 +3,7 @@
 use super::rows8::Rows8;
 use super::strided::Walk;
 use super::tiled::{self, Choice, Product};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, Params, ROWS8, TILED, kernel, nested, params};
 use crate::reference::{self, TINY, gamma};
@@ -81,20 +81,20 @@ impl Sizes {
     }
 
     /// Every tile in workgroup memory, best first.
-    fn tiled(&self, site: &Site<'_>, params: &Params) -> Vec<Alternative> {
+    fn tiled(&self, site: &Site<'_>, params: &Params) -> Vec<Variant> {
         let (matrices, rows) = (numel(&self.batch), self.m);
         let product = Product { matrices, rows, blocks: self.n.div_ceil(4), steps: self.k.div_ceil(4) };
         let count = matrices * rows * self.n;
         let way = |c: &Choice| {
             let launch = bound(self.by_vec4s(c.launch(&TILES, &product, params.clone())));
             if c.splits == 1 {
-                return Alternative::row_major(site, vec![launch.writes([Arg::Output(0)])]);
+                return Variant::row_major(site, vec![launch.writes([Arg::Output(0)])]);
             }
             let sum = Launch::flat(&SPLIT_SUM, count, params!(count, splits: c.splits))
                 .reads([Arg::Scratch(0)])
                 .writes([Arg::Output(0)]);
             let run = vec![launch.writes([Arg::Scratch(0)]), sum];
-            Alternative { scratch: vec![c.splits * count * 4], ..Alternative::row_major(site, run) }
+            Variant { scratch: vec![c.splits * count * 4], ..Variant::row_major(site, run) }
         };
         product.choices(site.caps).iter().map(way).collect()
     }
@@ -111,6 +111,7 @@ fn bound(launch: Launch) -> Launch {
 }
 
 impl Op for MatMul {
+    built_in!();
     fn name(&self) -> &'static str {
         "matmul"
     }
@@ -132,7 +133,7 @@ impl Op for MatMul {
         let sums = s.evaluate(inputs[0].map(f32::abs).f32s(), inputs[1].map(f32::abs).f32s());
         Ok(vec![sums.into_iter().map(|v| (v * gamma(s.k) + TINY) as f32).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = Sizes::new(&site.inputs[0].shape, &site.inputs[1].shape)?.with_batch_as_rows();
         let (batch, m, k, n) = (numel(&s.batch), s.m, s.k, s.n);
         let walk = Walk::broadcast(&s.batch, &[&s.a_batch, &s.b_batch]);
@@ -143,11 +144,12 @@ impl Op for MatMul {
         )?;
         let by_four = nested(&[k.div_ceil(4)]);
         let subgroup = Rows8::new(site.caps, m, n.div_ceil(4))
-            .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())).turns(by_four));
-        let register = Launch::flat(&REGISTER, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()).turns(by_four);
+            .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())).iterations(by_four));
+        let register =
+            Launch::flat(&REGISTER, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()).iterations(by_four);
         let register = s.by_vec4s(register);
-        let naive = Launch::flat(&NAIVE, batch * m * n, params.clone()).turns(nested(&[k]));
-        let one = |l: Launch| Alternative::row_major(site, vec![bound(l).writes([Arg::Output(0)])]);
+        let naive = Launch::flat(&NAIVE, batch * m * n, params.clone()).iterations(nested(&[k]));
+        let one = |l: Launch| Variant::row_major(site, vec![bound(l).writes([Arg::Output(0)])]);
         let tiles = s.tiled(site, &params);
         let others = subgroup.into_iter().chain([register]).map(one).collect();
         let ways = if tiled::come_first(site.caps, m, n) { [tiles, others] } else { [others, tiles] };
@@ -177,7 +179,7 @@ mod tests {
             precision: Precision::F32,
             caps,
         };
-        MatMul.launches(&site).unwrap().iter().map(Alternative::kernels).collect()
+        MatMul.launches(&site).unwrap().iter().map(Variant::kernels).collect()
     }
 
     #[test]

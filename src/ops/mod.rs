@@ -51,53 +51,174 @@ pub mod tile;
 mod tiled;
 pub mod top_k;
 pub mod unary;
+mod validate;
 mod window;
 
 pub use epilogue::Epilogue;
 
-/// An operator with its attributes.
+/// An operator with its attributes: what a node of a graph computes.
+///
+/// A program's own operator implements the same trait as the built-in ones, so that fusion around it, memory planning,
+/// `verify` and profiles treat it alike. Its kernels run with the run-time checks of the shader translator.
+///
+/// ```
+/// use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
+/// use convgpu::{CompileOptions, Desc, Device, Error, ErrorKind, Graph, Result, Session, Tensor};
+///
+/// static SQUARE: Kernel = Kernel::new("square", "
+///     struct Params { count: u32 }
+///     @group(0) @binding(0) var<uniform> p: Params;
+///     @group(0) @binding(1) var<storage, read> x: array<f32>;
+///     @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+///     @compute @workgroup_size(64)
+///     fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+///         if id.x < p.count { y[id.x] = x[id.x] * x[id.x]; }
+///     }");
+///
+/// #[derive(Debug)]
+/// struct Square;
+///
+/// impl Op for Square {
+///     fn name(&self) -> &'static str {
+///         "square"
+///     }
+///     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+///         match inputs {
+///             [x] if *x == Desc::f32(x.shape.clone()) => Ok(vec![x.clone()]),
+///             _ => Err(Error::new(ErrorKind::Shape, "square takes one f32 tensor")),
+///         }
+///     }
+///     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+///         let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| x * x).collect();
+///         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
+///     }
+///     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+///         // One rounding: half an ulp, at most 2^-24 of the result.
+///         Ok(vec![outputs[0].as_f32()?.iter().map(|y| y.abs() * 2f32.powi(-24)).collect()])
+///     }
+///     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+///         let count = site.outputs[0].numel();
+///         let launch = Launch::grid(&SQUARE, [count.div_ceil(64) as u32, 1, 1], Params::new().with("count", count))
+///             .reads([Arg::Input(0)])
+///             .writes([Arg::Output(0)]);
+///         Ok(vec![Variant::row_major(site, vec![launch])])
+///     }
+///     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
+///         inputs[0].numel() as u64
+///     }
+/// }
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", Desc::f32([3]))?;
+/// let y = graph.apply("y", Square, &[x])?;
+/// graph.output("y", y);
+/// let session = Session::new(&Device::cpu(), graph, &CompileOptions::default())?;
+/// let outputs = session.run(&[("x", &Tensor::new([3], vec![1.0f32, -2.0, 3.0])?)])?;
+/// assert_eq!(outputs.first().as_f32()?, [1.0, 4.0, 9.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
-    /// The name in `convgpu ops`, reports and errors.
+    /// The name in tables, reports and errors.
     fn name(&self) -> &'static str;
 
-    /// The shape rule: descriptions of the outputs, or an error that says what does not fit.
+    /// The shape rule: descriptions of the outputs.
+    ///
+    /// # Errors
+    /// The inputs do not fit: the text says which and how. The graph adds the node's name and every input's shape.
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>>;
 
     /// What the operator means: the outputs, computed in f64 and rounded once. `inputs` satisfy the shape rule.
+    ///
+    /// # Errors
+    /// A value of an input has no meaning here, as an index outside its axis.
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 
     /// The largest absolute error that a correct f32 evaluation of each output may have, element by element.
     ///
     /// `outputs` are those of [`Op::reference`]. An output that is exact (copies, integers) has bounds of 0.
+    ///
+    /// # Errors
+    /// As [`Op::reference`].
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>>;
 
-    /// [`Op::bounds`] of an algorithm that one of the operator's alternatives names.
-    fn bounds_of(&self, _: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        self.bounds(inputs, outputs)
-    }
-
-    /// Ways to compute the operator on a device, best first, for inputs as they are described.
+    /// The variants: ways to compute the operator on a device, best first, for inputs as they are described.
     ///
     /// # Errors
     /// No kernel covers this case.
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>>;
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>>;
 
     /// Floating-point operations; a fused multiply-add counts as two.
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64;
 
-    /// Whether the kernels apply an [`Epilogue`] to their first output.
-    fn takes_epilogue(&self) -> bool {
-        false
+    /// [`Op::bounds`] of an algorithm that one of the operator's variants names.
+    #[doc(hidden)]
+    fn bounds_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        self.bounds(inputs, outputs)
     }
 
+    /// What only an operator of this crate may say of itself. [`Seal`] has no name outside the crate, so that no other
+    /// operator can override this.
+    #[doc(hidden)]
+    fn privileges(&self, _: Seal) -> Privileges {
+        Privileges::default()
+    }
+}
+
+/// Closes methods of [`Op`]: a method that takes it can neither be called nor overridden outside the crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Seal(());
+
+/// What an operator of this crate may do and others may not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// Its kernels run without run-time checks.
+    unchecked: bool,
+    /// Its kernels apply an [`Epilogue`] to their first output.
+    epilogue: bool,
+    /// Its output is the first input's bytes under another shape.
+    view: bool,
+}
+
+impl Privileges {
+    /// Of every operator of this crate.
+    pub(crate) const BUILT_IN: Privileges = Privileges { unchecked: true, epilogue: false, view: false };
+    /// Its kernels apply an [`Epilogue`] to their first output.
+    pub(crate) const EPILOGUE: Privileges = Privileges { epilogue: true, ..Privileges::BUILT_IN };
+    /// Its output is the first input's bytes under another shape.
+    pub(crate) const VIEW: Privileges = Privileges { view: true, ..Privileges::BUILT_IN };
+}
+
+/// In an `impl Op` of this crate: says so.
+macro_rules! built_in {
+    () => {
+        $crate::ops::built_in!(BUILT_IN);
+    };
+    ($privileges:ident) => {
+        fn privileges(&self, _: $crate::ops::Seal) -> $crate::ops::Privileges {
+            $crate::ops::Privileges::$privileges
+        }
+    };
+}
+pub(crate) use built_in;
+
+impl dyn Op {
+    /// Whether it is an operator of this crate, whose kernels run without run-time checks.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.privileges(Seal(())).unchecked
+    }
+    /// Whether the kernels apply an [`Epilogue`] to their first output.
+    pub(crate) fn takes_epilogue(&self) -> bool {
+        self.privileges(Seal(())).epilogue
+    }
     /// Whether the output is the first input's bytes under another shape.
-    fn is_view(&self) -> bool {
-        false
+    pub(crate) fn is_view(&self) -> bool {
+        self.privileges(Seal(())).view
     }
 }
 
 /// Where an operator stands in a plan: all that the choice of kernels may depend on.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Site<'a> {
     /// The operator's inputs, then those of the epilogue.
     pub inputs: &'a [Desc],
@@ -107,13 +228,13 @@ pub struct Site<'a> {
     pub layouts: &'a [Layout],
     /// Which inputs are constant: what `prepare` makes of them alone is made once.
     pub constant: &'a [bool],
-    /// What follows in the same kernel, on the first output.
-    pub epilogue: &'a Epilogue,
-    /// How floats are stored where there is a choice: a way in f32 has its twin in f16 before it then
-    /// ([`Alternative::in_half`]), which the operator need not know of.
-    pub precision: Precision,
-    /// The device.
+    /// What the device can do.
     pub caps: &'a Caps,
+    /// What follows in the same kernel, on the first output.
+    pub(crate) epilogue: &'a Epilogue,
+    /// How floats are stored where there is a choice: a variant in f32 then has its twin in f16 before it
+    /// ([`Variant::in_half`]), which the operator need not know of.
+    pub(crate) precision: Precision,
 }
 
 impl Site<'_> {
@@ -143,33 +264,33 @@ pub enum Algorithm {
 
 /// One way to compute an operator on a device.
 #[derive(Clone, Debug)]
-pub struct Alternative {
+pub struct Variant {
     /// The layout wanted of every input.
-    pub inputs: Vec<Layout>,
+    pub(crate) inputs: Vec<Layout>,
     /// The layout given to every output.
-    pub outputs: Vec<Layout>,
+    pub(crate) outputs: Vec<Layout>,
     /// Bytes of every temporary.
-    pub scratch: Vec<usize>,
+    pub(crate) scratch: Vec<usize>,
     /// Bytes of every buffer that `prepare` makes.
-    pub prepared: Vec<usize>,
+    pub(crate) prepared: Vec<usize>,
     /// Done once if the inputs it reads are constant, else in every run: weights packed, transformed.
-    pub prepare: Vec<Launch>,
+    pub(crate) prepare: Vec<Launch>,
     /// Done in every run.
-    pub run: Vec<Launch>,
+    pub(crate) run: Vec<Launch>,
     /// How it computes the operator, which decides how far rounding may take it.
-    pub algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
     /// How the floats of its channels-last tensors, and of what its `Stored` launches prepare, are stored.
-    pub precision: Precision,
+    pub(crate) precision: Precision,
 }
 
-impl Alternative {
+impl Variant {
     /// An alternative without temporaries, every tensor row-major.
-    pub fn row_major(site: &Site<'_>, run: Vec<Launch>) -> Alternative {
-        Alternative::in_layout(site, Layout::RowMajor, run)
+    pub fn row_major(site: &Site<'_>, run: Vec<Launch>) -> Variant {
+        Variant::in_layout(site, Layout::RowMajor, run)
     }
     /// An alternative without temporaries, every tensor in the same layout.
-    pub fn in_layout(site: &Site<'_>, layout: Layout, run: Vec<Launch>) -> Alternative {
-        Alternative {
+    pub fn in_layout(site: &Site<'_>, layout: Layout, run: Vec<Launch>) -> Variant {
+        Variant {
             inputs: vec![layout; site.inputs.len()],
             outputs: vec![layout; site.outputs.len()],
             scratch: vec![],
@@ -181,21 +302,38 @@ impl Alternative {
         }
     }
     /// An alternative in each layout, every tensor in the same one; first that which input 0 has now.
-    pub fn in_both_layouts(site: &Site<'_>, run: impl Fn(Layout) -> Vec<Launch>) -> Vec<Alternative> {
+    pub fn in_both_layouts(site: &Site<'_>, run: impl Fn(Layout) -> Vec<Launch>) -> Vec<Variant> {
         let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
         if site.is_channels_last(0) {
             layouts.reverse();
         }
-        layouts.map(|layout| Alternative::in_layout(site, layout, run(layout))).into()
+        layouts.map(|layout| Variant::in_layout(site, layout, run(layout))).into()
+    }
+    /// How the floats of its channels-last tensors are stored.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+    /// The layout given to every output.
+    pub fn output_layouts(&self) -> &[Layout] {
+        &self.outputs
+    }
+    /// What a run launches.
+    pub fn run(&self) -> &[Launch] {
+        &self.run
+    }
+    /// How it computes the operator, as far as rounding errors tell algorithms apart.
+    #[doc(hidden)]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
     /// What tells this way from the others of the same node: launches with their constants, and layouts.
     pub fn signature(&self) -> String {
         let launches: Vec<_> = self.run.iter().map(ToString::to_string).collect();
         format!("{} {:?} -> {:?}", launches.join(" + "), self.inputs, self.outputs)
     }
-    /// The launch whose loops take the most turns.
+    /// The launch whose loops take the most iterations.
     fn longest(&self) -> Option<&Launch> {
-        self.prepare.iter().chain(&self.run).max_by_key(|launch| launch.turns)
+        self.prepare.iter().chain(&self.run).max_by_key(|launch| launch.iterations)
     }
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
@@ -212,28 +350,33 @@ impl Alternative {
 ///
 /// # Errors
 /// Those of [`Op::launches`]; every way has a kernel whose loops are too long.
-pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Alternative>> {
-    let ways = short_enough(op, site, op.launches(site)?)?;
+pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Variant>> {
+    let ways = op.launches(site)?;
+    if !op.is_built_in() {
+        validate::variants(op, site, &ways)?;
+    }
+    let ways = short_enough(op, site, ways)?;
     Ok(match site.precision {
         Precision::F32 => ways,
         Precision::F16 => ways.into_iter().flat_map(|way| way.in_half(site).into_iter().chain([way])).collect(),
     })
 }
 
-/// The ways whose loops take no more turns than the device's may.
-fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Alternative>) -> Result<Vec<Alternative>> {
-    let turns = |way: &Alternative| way.longest().map_or(0, Launch::all_turns);
-    let (kept, left_out): (Vec<_>, Vec<_>) = ways.into_iter().partition(|way| site.caps.has_turns(turns(way)));
-    match left_out.iter().min_by_key(|way| turns(way)).and_then(Alternative::longest) {
+/// The ways whose loops take no more iterations than the device's may.
+fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Variant>) -> Result<Vec<Variant>> {
+    let iterations = |way: &Variant| way.longest().map_or(0, Launch::all_iterations);
+    let (kept, left_out): (Vec<_>, Vec<_>) =
+        ways.into_iter().partition(|way| site.caps.has_iterations(iterations(way)));
+    match left_out.iter().min_by_key(|way| iterations(way)).and_then(Variant::longest) {
         Some(launch) if kept.is_empty() => {
             let inputs: Vec<_> = site.inputs.iter().map(Desc::to_string).collect();
             Err(Error::unsupported(format!(
-                "{} of {}: the loops of kernel {} may take {} turns, the device leaves them after {}",
+                "{} of {}: the loops of kernel {} may take {} iterations, the device leaves them after {}",
                 op.name(),
                 inputs.join(", "),
                 launch.kernel.name,
-                launch.all_turns(),
-                site.caps.max_turns.unwrap_or_default()
+                launch.all_iterations(),
+                site.caps.max_iterations.unwrap_or_default()
             )))
         }
         _ => Ok(kept),
@@ -242,25 +385,32 @@ fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Alternative>) -> Result<
 
 /// What an operator gives on the reference. Where every output is empty nothing is computed: the loops of a reference
 /// may be long even so.
-pub(crate) fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+pub fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
     let outputs = op.outputs(&descs)?;
     match outputs.iter().all(Desc::is_empty) {
         true => Ok(outputs.iter().map(Tensor::empty).collect()),
-        false => op.reference(inputs),
+        false => {
+            let computed = op.reference(inputs)?;
+            if !op.is_built_in() {
+                validate::reference(op, &computed, &outputs)?;
+            }
+            Ok(computed)
+        }
     }
 }
 
 /// The bounds of what [`evaluate`] gave, for an algorithm.
-pub(crate) fn bounds(
-    op: &dyn Op,
-    algorithm: Algorithm,
-    inputs: &[Tensor],
-    outputs: &[Tensor],
-) -> Result<Vec<Vec<f32>>> {
+pub fn bounds(op: &dyn Op, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
     match outputs.iter().all(|t| t.numel() == 0) {
         true => Ok(vec![vec![]; outputs.len()]),
-        false => op.bounds_of(algorithm, inputs, outputs),
+        false => {
+            let bounds = op.bounds_of(Seal(()), algorithm, inputs, outputs)?;
+            if !op.is_built_in() {
+                validate::bounds(op, &bounds, outputs)?;
+            }
+            Ok(bounds)
+        }
     }
 }
 
@@ -313,10 +463,10 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    /// The kernels of the ways that a device with this limit of turns has, at this precision.
+    /// The kernels of the ways that a device with this limit of iterations has, at this precision.
     fn kernels(op: &dyn Op, shapes: &[&[usize]], limit: Option<u64>, precision: Precision) -> Result<Vec<String>> {
         let inputs: Vec<_> = shapes.iter().map(|s| Desc::f32(s.to_vec())).collect();
-        let caps = Caps { max_turns: limit, ..Caps::webgpu_default() };
+        let caps = Caps { max_iterations: limit, ..Caps::webgpu_default() };
         let site = Site {
             inputs: &inputs,
             outputs: &op.outputs(&inputs)?,
@@ -326,7 +476,7 @@ mod tests {
             precision,
             caps: &caps,
         };
-        Ok(alternatives(op, &site)?.iter().map(Alternative::kernels).collect())
+        Ok(alternatives(op, &site)?.iter().map(Variant::kernels).collect())
     }
 
     #[test]
@@ -350,8 +500,7 @@ mod tests {
         assert_eq!(kernels(&top, &[&[65_000]], None, Precision::F32).unwrap(), ["top_k"]);
         let error = kernels(&top, &[&[65_000]], Some(65_535), Precision::F32).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        let text =
-            "top_k of f32[65000]: the loops of kernel top_k may take 66025 turns, the device leaves them after 65535";
+        let text = "top_k of f32[65000]: the loops of kernel top_k may take 66025 iterations, the device leaves them after 65535";
         assert_eq!(error.to_string(), text);
     }
 }

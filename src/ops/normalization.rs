@@ -4,7 +4,7 @@
 //! relative to the slice's first value, one invocation a part; the second merges the parts. How a slice is parted depends
 //! on the shape alone.
 
-use super::{Alternative, Site};
+use super::{Site, Variant};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MOMENTS, folded, kernel, nested, params};
 use crate::reference::moments::Slices;
 use crate::shape::{Desc, Layout};
@@ -132,11 +132,11 @@ impl Normalization {
         };
         let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);
         let merge = Launch::grid(&MERGE, folded(slices.div_ceil(64 / team)), params);
-        let merge = merge.turns(nested(&[(members * all.number()).div_ceil(team)]));
+        let merge = merge.iterations(nested(&[(members * all.number()).div_ceil(team)]));
         let merge = merge.set("SPREAD", spread as u32).set("TEAM", team as u32);
         vec![
             // Strips of up to four values each.
-            first.turns(nested(&[chunk.div_ceil(4 * lanes), 4])).reads([Arg::Input(0)]).writes(partials),
+            first.iterations(nested(&[chunk.div_ceil(4 * lanes), 4])).reads([Arg::Input(0)]).writes(partials),
             merge.reads([partials[0], partials[1], Arg::Input(0)]).writes(to),
         ]
     }
@@ -183,8 +183,8 @@ impl Normalization {
     }
 
     /// An alternative of these launches: x and y in this layout, everything else row-major.
-    pub fn alternative(&self, site: &Site<'_>, scratch: Vec<usize>, run: Vec<Launch>) -> Alternative {
-        let mut way = Alternative { scratch, ..Alternative::row_major(site, run) };
+    pub fn alternative(&self, site: &Site<'_>, scratch: Vec<usize>, run: Vec<Launch>) -> Variant {
+        let mut way = Variant { scratch, ..Variant::row_major(site, run) };
         (way.inputs[0], way.outputs[0]) = (self.layout, self.layout);
         way
     }

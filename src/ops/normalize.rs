@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::normalization::{Normalization, Spread, layouts};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, folded, kernel, nested, params};
 use crate::reference::moments::{Scale, Slices, moments};
@@ -56,6 +56,7 @@ impl LpNormalize {
 }
 
 impl Op for LpNormalize {
+    built_in!();
     fn name(&self) -> &'static str {
         "lp_normalize"
     }
@@ -78,14 +79,14 @@ impl Op for LpNormalize {
         Ok(vec![self.zip_norms(&inputs[0], |x, norm| lp_bounds(x, norm, n, self.p))])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let [outer, n, inner] = self.extents(&site.inputs[0].shape);
         let launch = Launch::grid(&LP_NORMALIZE, folded(outer * inner), params!(outer, n, inner))
-            .turns(2 * nested(&[n.div_ceil(256)]))
+            .iterations(2 * nested(&[n.div_ceil(256)]))
             .set("P", self.p as u32)
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
@@ -128,6 +129,7 @@ impl MeanVarianceNormalize {
 }
 
 impl Op for MeanVarianceNormalize {
+    built_in!();
     fn name(&self) -> &'static str {
         "mean_variance_normalize"
     }
@@ -157,10 +159,10 @@ impl Op for MeanVarianceNormalize {
         Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         if x.numel() == 0 {
-            return Ok(vec![Alternative::row_major(site, vec![])]);
+            return Ok(vec![Variant::row_major(site, vec![])]);
         }
         let slices = self.slices(&x.shape).expect("the shape rule holds");
         let kept = self.kept(&x.shape);

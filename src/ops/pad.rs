@@ -1,6 +1,6 @@
 //! `pad`: values around a tensor, or fewer of them.
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{self as pieces, Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pad::PadMode;
@@ -97,7 +97,7 @@ impl Pad {
         launch.set("MODE", mode).reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
-    fn row_major(&self, site: &Site<'_>) -> Option<Alternative> {
+    fn row_major(&self, site: &Site<'_>) -> Option<Variant> {
         let axes = self.axes(&site.inputs[0].shape, &site.outputs[0].shape)?;
         let [i0, i1, i2, i3, i4, i5] = axes.map(|a| a.input);
         let [o0, o1, o2, o3, o4, o5] = axes.map(|a| a.output);
@@ -107,11 +107,11 @@ impl Pad {
             value: self.value(site.inputs[0].dtype)
         );
         let launch = Launch::flat(&PAD, axes.iter().map(|a| a.output).product(), params);
-        Some(Alternative::row_major(site, vec![self.with_mode(launch)]))
+        Some(Variant::row_major(site, vec![self.with_mode(launch)]))
     }
 
     /// Images whose height and width alone are padded.
-    fn channels_last(&self, site: &Site<'_>) -> Option<Alternative> {
+    fn channels_last(&self, site: &Site<'_>) -> Option<Variant> {
         let (&[n, c, ih, iw], &[_, _, oh, ow]) = (&site.inputs[0].shape[..], &site.outputs[0].shape[..]) else {
             return None;
         };
@@ -122,11 +122,12 @@ impl Pad {
         let [top, left] = [2, 3].map(|axis: usize| self.pads[axis][0] as i32);
         let params = params!(n, ih, iw, oh, ow, c, c4, top, left, value: self.value(site.inputs[0].dtype));
         let launch = Launch::flat(&PAD_C4, n * oh * ow * c4, params);
-        Some(Alternative::in_layout(site, Layout::ChannelsLast, vec![self.with_mode(launch)]))
+        Some(Variant::in_layout(site, Layout::ChannelsLast, vec![self.with_mode(launch)]))
     }
 }
 
 impl Op for Pad {
+    built_in!();
     fn name(&self) -> &'static str {
         "pad"
     }
@@ -150,7 +151,7 @@ impl Op for Pad {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let mut ways: Vec<_> = self.row_major(site).into_iter().chain(self.channels_last(site)).collect();
         if site.is_channels_last(0) {
             ways.reverse();

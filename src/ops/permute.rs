@@ -1,7 +1,7 @@
 //! `permute`: axes in another order.
 
 use super::strided::{copy, exact};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Privileges, Seal, Site, Variant, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -30,6 +30,10 @@ impl Permute {
 }
 
 impl Op for Permute {
+    fn privileges(&self, _: Seal) -> Privileges {
+        // Whatever the shape; an order that only moves axes of extent 1 is a reshape to the graph's builder.
+        if self.order.is_sorted() { Privileges::VIEW } else { Privileges::BUILT_IN }
+    }
     fn name(&self) -> &'static str {
         "permute"
     }
@@ -54,15 +58,11 @@ impl Op for Permute {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let own = strides(&site.inputs[0].shape);
         copy(site, &site.outputs[0].shape, self.order.iter().map(|&axis| own[axis] as isize).collect(), 0)
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0
-    }
-    /// Whatever the shape; an order that only moves axes of extent 1 is a reshape to the graph's builder.
-    fn is_view(&self) -> bool {
-        self.order.is_sorted()
     }
 }

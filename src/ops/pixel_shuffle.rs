@@ -1,6 +1,6 @@
 //! `pixel_shuffle` and `pixel_unshuffle`: channels to pixels and back.
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pixel_shuffle::Order;
@@ -62,6 +62,7 @@ impl PixelShuffle {
 }
 
 impl Op for PixelShuffle {
+    built_in!();
     fn name(&self) -> &'static str {
         "pixel_shuffle"
     }
@@ -80,9 +81,9 @@ impl Op for PixelShuffle {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, false);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0
@@ -102,6 +103,7 @@ impl PixelUnshuffle {
 }
 
 impl Op for PixelUnshuffle {
+    built_in!();
     fn name(&self) -> &'static str {
         "pixel_unshuffle"
     }
@@ -125,9 +127,9 @@ impl Op for PixelUnshuffle {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, true);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

@@ -5,7 +5,7 @@
 //! starts inside the image or the padding before it. Padding may exceed half the kernel, as ONNX allows.
 
 use super::adaptive_pool2d::{AdaptivePool2d, Kind};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, nested, params};
 use crate::reference::conv2d::Window;
@@ -170,8 +170,8 @@ impl Pooling {
         launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
-    /// The turns of the loops of an invocation whose terms are this power of values.
-    fn turns(&self, layout: Layout, power: u32) -> u64 {
+    /// The iterations of the loops of an invocation whose terms are this power of values.
+    fn iterations(&self, layout: Layout, power: u32) -> u64 {
         let ([n, ..], [oh, _], [kh, kw]) = (self.input, self.output, self.window.kernel);
         let rows = match layout {
             Layout::RowMajor => 1,
@@ -184,7 +184,7 @@ impl Pooling {
     }
 
     fn max(&self, layout: Layout) -> Launch {
-        let launch = self.launch(layout, 1, [[0; 2]; 2]).turns(self.turns(layout, 0));
+        let launch = self.launch(layout, 1, [[0; 2]; 2]).iterations(self.iterations(layout, 0));
         launch.set("MAX", 1u8).set("POWER", 0u8)
     }
 
@@ -198,7 +198,7 @@ impl Pooling {
             Divisor::Padded => (0, [[0, top + ih + bottom], [0, left + iw + right]]),
             Divisor::Fixed(n) => (n, [[0; 2]; 2]),
         };
-        let launch = self.launch(layout, fixed, counted).turns(self.turns(layout, power));
+        let launch = self.launch(layout, fixed, counted).iterations(self.iterations(layout, power));
         launch.set("MAX", 0u8).set("POWER", power)
     }
 
@@ -222,20 +222,21 @@ impl MaxPool2d {
         }
     }
 
-    fn with_indices(&self, site: &Site<'_>, pooling: &Pooling) -> Alternative {
+    fn with_indices(&self, site: &Site<'_>, pooling: &Pooling) -> Variant {
         let [step_plane, step_y, step_x] = self.index_steps(pooling.input);
         let ([n, c, _, _], [oh, ow], [kh, kw]) = (pooling.input, pooling.output, pooling.window.kernel);
         let window = pooling.params(Layout::RowMajor).0;
         let rest = params!(kh, kw, step_plane, step_y, step_x, lowest: f32::NEG_INFINITY).0;
         let params = Params(window.into_iter().chain(rest).collect());
         let [_, _, ih, iw] = pooling.input;
-        let launch = Launch::flat(&MAX_INDICES, n * c * oh * ow, params).turns(nested(&[kh.min(ih), kw.min(iw)]));
+        let launch = Launch::flat(&MAX_INDICES, n * c * oh * ow, params).iterations(nested(&[kh.min(ih), kw.min(iw)]));
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0), Arg::Output(1)]);
-        Alternative::row_major(site, vec![launch])
+        Variant::row_major(site, vec![launch])
     }
 }
 
 impl Op for MaxPool2d {
+    built_in!();
     fn name(&self) -> &'static str {
         "max_pool2d"
     }
@@ -265,7 +266,7 @@ impl Op for MaxPool2d {
         let values = outputs[0].f32s().iter().map(flushed).collect();
         Ok([values].into_iter().chain(outputs.get(1).map(|t| vec![0.0; t.numel()])).collect())
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
         if self.indices != Indices::None {
             return Ok(vec![self.with_indices(site, &pooling)]);
@@ -273,7 +274,7 @@ impl Op for MaxPool2d {
         if pooling.is_global() {
             return AdaptivePool2d { output: [1, 1], kind: Kind::Max }.launches(site);
         }
-        Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.max(layout)]))
+        Ok(Variant::in_both_layouts(site, |layout| vec![pooling.max(layout)]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64
@@ -302,6 +303,7 @@ impl AvgPool2d {
 }
 
 impl Op for AvgPool2d {
+    built_in!();
     fn name(&self) -> &'static str {
         "avg_pool2d"
     }
@@ -323,12 +325,12 @@ impl Op for AvgPool2d {
         let scale = gamma(pooling.taps() + 6);
         Ok(vec![mean.into_iter().map(|m| (m * scale + TINY) as f32).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
         if pooling.is_global() && self.divisor_override.is_none_or(|n| n == pooling.taps()) {
             return AdaptivePool2d { output: [1, 1], kind: Kind::Avg }.launches(site);
         }
-        Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.sum(layout, 0, self.divisor())]))
+        Ok(Variant::in_both_layouts(site, |layout| vec![pooling.sum(layout, 0, self.divisor())]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64
@@ -373,6 +375,7 @@ impl LpPool2d {
 }
 
 impl Op for LpPool2d {
+    built_in!();
     fn name(&self) -> &'static str {
         "lp_pool2d"
     }
@@ -392,9 +395,9 @@ impl Op for LpPool2d {
         let taps = self.kernel.iter().product();
         Ok(vec![outputs[0].f32s().iter().map(|&y| self.bound(taps, y.into()) as f32).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
-        Ok(Alternative::in_both_layouts(site, |layout| vec![pooling.sum(layout, self.p, Divisor::Fixed(1))]))
+        Ok(Variant::in_both_layouts(site, |layout| vec![pooling.sum(layout, self.p, Divisor::Fixed(1))]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64 * u64::from(self.p)

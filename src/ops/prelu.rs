@@ -1,6 +1,6 @@
 //! `prelu`: a relu whose slope below 0 is a tensor.
 
-use super::{Alternative, Op, Site, binary, expect_inputs};
+use super::{Op, Site, Variant, binary, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::binary::BinaryKind;
 use crate::reference::elements;
@@ -33,6 +33,7 @@ fn aligned(inputs: &[Tensor]) -> Result<[Tensor; 2]> {
 }
 
 impl Op for Prelu {
+    built_in!();
     fn name(&self) -> &'static str {
         "prelu"
     }
@@ -58,7 +59,7 @@ impl Op for Prelu {
         let product = |x, s, y| if x > 0.0 { 0.0 } else { BinaryKind::Mul.bound(x, s, y) };
         Ok(vec![binary::bounds(&aligned(inputs)?, &outputs[0], product)])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         binary::launches(site, CODE, &slope_shape(&site.inputs[0].shape, &site.inputs[1].shape))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {

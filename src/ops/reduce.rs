@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, REDUCE, folded, kernel, nested, params};
 pub use crate::reference::reduce::Kind;
@@ -103,6 +103,7 @@ impl Reduce {
 }
 
 impl Op for Reduce {
+    built_in!();
     fn name(&self) -> &'static str {
         match self.kind {
             Kind::Sum => "reduce_sum",
@@ -170,7 +171,7 @@ impl Op for Reduce {
         Ok(vec![self.sets(x.shape(), &x.to_f64s(), |set| self.kind.bound(set, depth) as f32)])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         let Collapsed { kept, reduced } = self.collapse(&x.shape);
         let (Some((k, ks)), Some((r, rs))) = (three(&kept), three(&reduced)) else {
@@ -186,11 +187,11 @@ impl Op for Reduce {
         let folds = if self.kind == Kind::LogSumExp { 2 } else { 1 };
         let launch = match count < LONG {
             true => Launch::flat(&SERIAL, outputs, params),
-            false => Launch::grid(&TREE, folded(outputs), params).turns(folds * nested(&[count.div_ceil(1024)])),
+            false => Launch::grid(&TREE, folded(outputs), params).iterations(folds * nested(&[count.div_ceil(1024)])),
         };
         let launch = launch.set("KIND", self.kind as u32).set("INTEGER", u8::from(x.dtype != DType::F32));
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
@@ -229,6 +230,7 @@ impl ArgReduce {
 }
 
 impl Op for ArgReduce {
+    built_in!();
     fn name(&self) -> &'static str {
         match self.kind {
             Extreme::Max => "arg_max",
@@ -264,21 +266,21 @@ impl Op for ArgReduce {
         Ok(vec![vec![0.0; outputs[0].numel()]])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let shape = &site.inputs[0].shape;
         let (outer, n): (usize, _) = (shape[..self.axis].iter().product(), shape[self.axis]);
         let inner: usize = shape[self.axis + 1..].iter().product();
         let launch = match n < LONG {
             true => Launch::flat(&ARG_SERIAL, outer * inner, params!(outer, n, inner)),
             false => Launch::grid(&ARG_TREE, folded(outer * inner), params!(outer, n, inner))
-                .turns(nested(&[n.div_ceil(1024)])),
+                .iterations(nested(&[n.div_ceil(1024)])),
         };
         let launch = launch
             .set("SMALLEST", u8::from(self.kind == Extreme::Min))
             .set("LAST", u8::from(self.select_last))
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -1,6 +1,7 @@
 //! `relayout`: the planner's own operator, a tensor from one form to another. It never shows in a graph.
 
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::recording::Dispatch;
 use crate::shape::{Desc, Layout, Precision};
 
 static TO_CHANNELS_LAST: Kernel = kernel!("to_channels_last", INDEX);
@@ -14,7 +15,7 @@ pub(super) const KERNELS: &[&Kernel] =
     &[&TO_CHANNELS_LAST, &TO_CHANNELS_LAST4, &TO_ROW_MAJOR, &TO_ROW_MAJOR4, &NARROW, &WIDEN];
 
 /// The launch that converts input 0 to output 0. A conversion to f16 rounds; only channels-last tensors may be f16.
-pub fn launch(desc: &Desc, from: (Layout, Precision), to: (Layout, Precision)) -> Launch {
+pub(crate) fn launch(desc: &Desc, from: (Layout, Precision), to: (Layout, Precision)) -> Launch {
     let (n, c) = (desc.shape[0], desc.shape[1]);
     let hw: usize = desc.shape[2..].iter().product();
     let count4 = n * hw * c.div_ceil(4);
@@ -33,7 +34,7 @@ pub fn launch(desc: &Desc, from: (Layout, Precision), to: (Layout, Precision)) -
     launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
 }
 
-/// Whether a kernel is one of these conversions.
-pub fn is_conversion(kernel: &Kernel) -> bool {
-    KERNELS.iter().any(|k| k.name == kernel.name)
+/// Whether a dispatch is one of these conversions.
+pub fn is_conversion(dispatch: &Dispatch) -> bool {
+    KERNELS.iter().any(|k| k.name == dispatch.kernel.name)
 }

@@ -1,6 +1,6 @@
 //! `reshape`: the same elements under another shape. On a device it is a view, not a copy.
 
-use super::{Alternative, Op, Site};
+use super::{Op, Site, Variant, built_in};
 use crate::error::{Error, Result};
 use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
@@ -13,6 +13,7 @@ pub struct Reshape {
 }
 
 impl Op for Reshape {
+    built_in!(VIEW);
     fn name(&self) -> &'static str {
         "reshape"
     }
@@ -29,13 +30,10 @@ impl Op for Reshape {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
-        Ok(vec![Alternative::row_major(site, vec![])])
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+        Ok(vec![Variant::row_major(site, vec![])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0
-    }
-    fn is_view(&self) -> bool {
-        true
     }
 }

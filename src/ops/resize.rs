@@ -1,6 +1,6 @@
 //! `interpolate` and ONNX's `Resize` and `Upsample`, over the height and the width of images.
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, nested, params};
 use crate::reference::resize::{Axis, resize};
@@ -138,7 +138,7 @@ impl Resize2d {
         let taps = [0, 1].map(|axis: usize| axes[axis].tap_count());
         let cropped = axes.iter().any(|a| (0..a.outputs).any(|o| a.taps(o).is_none()));
         launch
-            .turns(nested(&taps))
+            .iterations(nested(&taps))
             .set("TAPS_Y", taps[0] as u32)
             .set("TAPS_X", taps[1] as u32)
             .set("CROPPED", u8::from(cropped))
@@ -159,6 +159,7 @@ fn table(axis: &Axis) -> Vec<u32> {
 }
 
 impl Op for Resize2d {
+    built_in!();
     fn name(&self) -> &'static str {
         "resize2d"
     }
@@ -208,15 +209,14 @@ impl Op for Resize2d {
         let sums = self.evaluate(&inputs[0].map(f32::abs), 0.0, f64::abs);
         Ok(vec![sums.into_iter().map(|s| (s * scale + flushed) as f32).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;
         let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
         if site.is_channels_last(0) {
             layouts.reverse();
         }
-        let ways = |layout| {
-            self.launches_in(x, layout).into_iter().map(move |l| Alternative::in_layout(site, layout, vec![l]))
-        };
+        let ways =
+            |layout| self.launches_in(x, layout).into_iter().map(move |l| Variant::in_layout(site, layout, vec![l]));
         Ok(layouts.into_iter().flat_map(ways).collect())
     }
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {

@@ -1,7 +1,7 @@
 //! Copies between a tensor and a piece of it along one axis: rows of one pitch to rows of another. What `concat` and
 //! `split` share; not an operator of its own.
 
-use super::{Alternative, Site};
+use super::{Site, Variant};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::shape::{Desc, Layout};
 
@@ -59,8 +59,8 @@ pub(super) fn alternatives(
     site: &Site<'_>,
     axis: usize,
     whole_blocks: bool,
-    way: impl Fn(Layout) -> Alternative,
-) -> Vec<Alternative> {
+    way: impl Fn(Layout) -> Variant,
+) -> Vec<Variant> {
     let mut ways = vec![way(Layout::RowMajor)];
     if site.inputs[0].rank() >= 2 && (axis != 1 || whole_blocks) {
         ways.insert(if site.is_channels_last(0) { 0 } else { 1 }, way(Layout::ChannelsLast));

@@ -1,7 +1,7 @@
 //! `where`: elements of one tensor or of another, as a third says.
 
 use super::strided::{Walk, exact};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::{concat, elements};
@@ -18,6 +18,7 @@ pub(super) const KERNELS: &[&Kernel] = &[&SELECT];
 pub struct Where;
 
 impl Op for Where {
+    built_in!();
     fn name(&self) -> &'static str {
         "where"
     }
@@ -39,7 +40,7 @@ impl Op for Where {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let y = &site.outputs[0];
         let shapes: Vec<&[usize]> = site.inputs.iter().map(|d| &d.shape[..]).collect();
         let walk = Walk::broadcast(&y.shape, &shapes);
@@ -56,7 +57,7 @@ impl Op for Where {
             .set("RANK", walk.rank() as u32)
             .reads([Arg::Input(0), Arg::Input(1), Arg::Input(2)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

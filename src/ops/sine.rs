@@ -1,6 +1,6 @@
 //! `sin` and `cos` of any angle.
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::sine::bound;
@@ -19,6 +19,7 @@ pub struct Sine {
 }
 
 impl Op for Sine {
+    built_in!();
     fn name(&self) -> &'static str {
         if self.cosine { "cos" } else { "sin" }
     }
@@ -36,13 +37,13 @@ impl Op for Sine {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![inputs[0].f32s().iter().map(|&x| bound(x.into()) as f32).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].bytes(Layout::RowMajor) / 16;
         let launch = Launch::flat(&SINE, count4, params!(count4))
             .set("COSINE", u8::from(self.cosine))
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         inputs[0].numel() as u64

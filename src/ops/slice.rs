@@ -1,7 +1,7 @@
 //! `slice`: every step-th element from a start on, along every axis.
 
 use super::strided::{copy, exact};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -31,6 +31,7 @@ impl Slice {
 }
 
 impl Op for Slice {
+    built_in!();
     fn name(&self) -> &'static str {
         "slice"
     }
@@ -55,7 +56,7 @@ impl Op for Slice {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let own = strides(&site.inputs[0].shape);
         let mut offset = 0;
         let mut steps = vec![];

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, SOFTMAX, folded, kernel, nested, params};
 use crate::reference::softmax;
@@ -87,6 +87,7 @@ impl Softmax {
 }
 
 impl Op for Softmax {
+    built_in!();
     fn name(&self) -> &'static str {
         if self.log { "log_softmax" } else { "softmax" }
     }
@@ -114,17 +115,19 @@ impl Op for Softmax {
         Ok(vec![self.along(x, |set| softmax::bounds(set, self.log, depth))])
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let shape = &site.inputs[0].shape;
         let [outer, n, inner] = self.extents(shape);
         let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
         let launch = match self.way(shape) {
-            Way::Serial => Launch::flat(&SERIAL, outer * inner, params).turns(3 * nested(&[n])),
-            Way::Rows => Launch::grid(&ROWS, folded(outer.div_ceil(8)), params).turns(3 * nested(&[n.div_ceil(32)])),
-            Way::Tree => Launch::grid(&TREE, folded(outer * inner), params).turns(3 * nested(&[n.div_ceil(256)])),
+            Way::Serial => Launch::flat(&SERIAL, outer * inner, params).iterations(3 * nested(&[n])),
+            Way::Rows => {
+                Launch::grid(&ROWS, folded(outer.div_ceil(8)), params).iterations(3 * nested(&[n.div_ceil(32)]))
+            }
+            Way::Tree => Launch::grid(&TREE, folded(outer * inner), params).iterations(3 * nested(&[n.div_ceil(256)])),
         };
         let launch = launch.set("LOG", u8::from(self.log)).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
 
     /// A difference, an exponential, an addition and a division.

@@ -1,7 +1,7 @@
 //! `split`: a tensor cut in parts along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference;
@@ -18,6 +18,7 @@ pub struct Split {
 }
 
 impl Op for Split {
+    built_in!();
     fn name(&self) -> &'static str {
         "split"
     }
@@ -45,7 +46,7 @@ impl Op for Split {
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(super::strided::exact(outputs))
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = self.sizes.len() - 1;
         let whole_blocks = self.sizes[..last].iter().all(|s| s.is_multiple_of(4));
         let way = |layout: Layout| {
@@ -56,7 +57,7 @@ impl Op for Split {
                 run.extend(copies(piece, layout, Arg::Input(0), Arg::Output(k), false));
                 first += part.shape[self.axis];
             }
-            Alternative::in_layout(site, layout, run)
+            Variant::in_layout(site, layout, run)
         };
         Ok(super::rows::alternatives(site, self.axis, whole_blocks, way))
     }

@@ -1,6 +1,6 @@
 //! Walks over strided tensors: what the broadcasting and copying operators share. Not an operator of its own.
 
-use super::{Alternative, Site};
+use super::{Site, Variant};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, params};
 use crate::shape::broadcast_strides;
@@ -95,7 +95,7 @@ impl Walk {
 ///
 /// # Errors
 /// More than 8 axes remain after merging.
-pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset: usize) -> Result<Vec<Alternative>> {
+pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset: usize) -> Result<Vec<Variant>> {
     // A walk of no elements may have any extents and strides.
     let (dims, strides, offset) = if dims.contains(&0) { (&[0][..], vec![0], 0) } else { (dims, strides, offset) };
     let walk = Walk::new(dims, &[strides]);
@@ -115,7 +115,7 @@ pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset:
         }
     }
     let bind = |l: Launch| l.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-    Ok(launches.into_iter().map(|l| Alternative::row_major(site, vec![bind(l)])).collect())
+    Ok(launches.into_iter().map(|l| Variant::row_major(site, vec![bind(l)])).collect())
 }
 
 /// The bounds of outputs that are copies or integers.

@@ -1,7 +1,7 @@
 //! `tile`: a tensor repeated whole along its axes.
 
 use super::strided::{copy, exact};
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -16,6 +16,7 @@ pub struct Tile {
 }
 
 impl Op for Tile {
+    built_in!();
     fn name(&self) -> &'static str {
         "tile"
     }
@@ -39,7 +40,7 @@ impl Op for Tile {
         Ok(exact(outputs))
     }
     /// Axis d repeated r times is an axis of extent r and stride 0 before it.
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let shape = &site.inputs[0].shape;
         let dims: Vec<_> = self.repeats.iter().zip(shape).flat_map(|(&r, &d)| [r, d]).collect();
         copy(site, &dims, strides(shape).into_iter().flat_map(|s| [0, s as isize]).collect(), 0)

@@ -3,7 +3,7 @@
 use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE4, INDEX, Kernel, Launch, Params, SHORT_TURNS, TILED, folded, kernel, nested, params,
+    ACTIVATION, Arg, EPILOGUE4, INDEX, Kernel, Launch, Params, SHORT_ITERATIONS, TILED, folded, kernel, nested, params,
 };
 
 /// A convolution's implicit product.
@@ -75,7 +75,7 @@ pub(super) struct Choice {
 impl Product {
     /// Every apt shape of tile with the best number of splits for it, best first; splits only where
     /// tiles of 64 x 64 would not give every compute unit two workgroups, or the loops would be too long for the device. The
-    /// order depends on sizes, `caps.compute_units` and `caps.max_turns` alone. Partial sums take no more memory than a binding.
+    /// order depends on sizes, `caps.compute_units` and `caps.max_iterations` alone. Partial sums take no more memory than a binding.
     pub fn choices(&self, caps: &Caps) -> Vec<Choice> {
         self.ordered(caps, &SPLITS)
     }
@@ -139,14 +139,14 @@ impl Tile {
 }
 
 impl Choice {
-    /// In every turn of a share, four products and at most four steps on to the next tap.
-    fn turns(&self) -> u64 {
+    /// In every iteration of a share, four products and at most four steps on to the next tap.
+    fn iterations(&self) -> u64 {
         nested(&[self.share.div_ceil(4) + 1, 4 + 4 + 1])
     }
 
     /// Whether the device would leave the loops.
     pub fn is_too_long(&self, caps: &Caps) -> bool {
-        !caps.has_turns(self.turns() + SHORT_TURNS)
+        !caps.has_iterations(self.iterations() + SHORT_ITERATIONS)
     }
 
     /// The launch of a kernel over `common/tiled.wgsl`, without its bindings and its epilogue. `params` come before the
@@ -158,7 +158,7 @@ impl Choice {
         let [row_lanes, column_lanes, own_rows, own_blocks] =
             [self.tile.lanes[0], self.tile.lanes[1], self.tile.own[0], self.tile.own[1]].map(|n| n as u32);
         Launch::grid(kernel, folded(product.groups(self.tile, self.splits)), params)
-            .turns(self.turns())
+            .iterations(self.iterations())
             .set_const("ROW_LANES", row_lanes)
             .set_const("COLUMN_LANES", column_lanes)
             .set_const("ROWS", own_rows)
@@ -236,9 +236,9 @@ mod tests {
     fn splits_are_as_many_as_a_limit_of_turns_needs() {
         let product = Product { matrices: 1, rows: 10_000, blocks: 1, steps: 90_000 };
         let software = Caps { compute_units: 4, ..Caps::webgpu_default() };
-        let most = |caps: &Caps| product.choices(caps).iter().map(|c| c.turns() + SHORT_TURNS).max().unwrap();
+        let most = |caps: &Caps| product.choices(caps).iter().map(|c| c.iterations() + SHORT_ITERATIONS).max().unwrap();
         assert!(most(&software) > 65_535);
-        assert!(most(&Caps { max_turns: Some(65_535), ..software }) <= 65_535);
+        assert!(most(&Caps { max_iterations: Some(65_535), ..software }) <= 65_535);
     }
 
     /// What `shaders/common/tiled.wgsl` asks of a shape, within WebGPU's default limits.

@@ -1,7 +1,7 @@
 //! `top_k`: the largest or smallest values along an axis, and where they are.
 
 use super::strided::exact;
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, kernel, nested, params};
 use crate::reference::top_k::top_k;
@@ -37,6 +37,7 @@ impl TopK {
 }
 
 impl Op for TopK {
+    built_in!();
     fn name(&self) -> &'static str {
         "top_k"
     }
@@ -77,18 +78,18 @@ impl Op for TopK {
         Ok(exact(outputs))
     }
 
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let [outer, n, inner] = self.split(&site.inputs[0].shape);
         if n > LONGEST {
             return Err(Error::unsupported(format!("top_k of {n} values on a device (at most {LONGEST} are)")));
         }
         let launch = Launch::flat(&TOP_K, outer * n * inner, params!(outer, n, inner, k: self.k))
-            .turns(nested(&[n]))
+            .iterations(nested(&[n]))
             .set("SMALLEST", u8::from(self.smallest))
             .set("LAST", 0u8)
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0), Arg::Output(1)]);
-        Ok(vec![Alternative::row_major(site, vec![launch])])
+        Ok(vec![Variant::row_major(site, vec![launch])])
     }
 
     /// A comparison for every pair of values.

@@ -1,6 +1,6 @@
 //! Element-wise functions of one tensor: relu, gelu, exp, ... ([`Activation`] lists them).
 
-use super::{Alternative, Op, Site, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ACTIVATION, Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::activation::Activation;
@@ -16,6 +16,7 @@ pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 pub struct Unary(pub Activation);
 
 impl Op for Unary {
+    built_in!();
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -33,7 +34,7 @@ impl Op for Unary {
         let pairs = inputs[0].f32s().iter().zip(outputs[0].f32s());
         Ok(vec![pairs.map(|(&x, &y)| self.0.bound(x.into(), y.into()) as f32).collect()])
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];
         let layout = site.layouts[0];
         let (c, c4) = match layout {
@@ -47,7 +48,7 @@ impl Op for Unary {
             .set("PADDED", u8::from(!c.is_multiple_of(4)))
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
-        Ok(vec![Alternative::in_layout(site, layout, vec![launch])])
+        Ok(vec![Variant::in_layout(site, layout, vec![launch])])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         inputs[0].numel() as u64

@@ -1,12 +1,14 @@
 //! A whole network on a device against the reference: every node by itself, then the real plan end to end.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::{Checked, Comparison, Way, check_node, compare};
+use super::compare::{Comparison, compare};
+use super::node::{Checked, Way, check_node};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::session::{CompileOptions, Compiled};
+use crate::session::{CompileOptions, Compiled, Given, Network};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
@@ -15,17 +17,49 @@ pub const RTOL: f32 = 1e-3;
 /// The same, relative to the largest finite element of the output.
 pub const ATOL: f32 = 1e-4;
 
+/// Told before each node is checked: its position, how many nodes there are, its name.
+type Progress = Arc<dyn Fn(usize, usize, &str) + Send + Sync>;
+
 /// How a network is verified.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct VerifyOptions {
+    compile: CompileOptions,
+    progress: Option<Progress>,
     /// Corrupts one element of what this node computed before it is compared: shows that a wrong kernel is seen.
-    pub fail_at: Option<String>,
+    fail_at: Option<String>,
+}
+
+impl VerifyOptions {
+    /// Compiled as [`CompileOptions::default`] says, without progress.
+    pub fn new() -> VerifyOptions {
+        VerifyOptions::default()
+    }
     /// How the network is compiled: the nodes checked are those that it then has, with the kernels that they then take.
-    pub compile: CompileOptions,
+    pub fn compile(mut self, options: CompileOptions) -> VerifyOptions {
+        self.compile = options;
+        self
+    }
+    /// `tell` is called before each node is checked, with its position, the number of nodes, and its name.
+    pub fn progress(mut self, tell: impl Fn(usize, usize, &str) + Send + Sync + 'static) -> VerifyOptions {
+        self.progress = Some(Arc::new(tell));
+        self
+    }
+}
+
+impl fmt::Debug for VerifyOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyOptions").field("compile", &self.compile).finish_non_exhaustive()
+    }
+}
+
+/// A negative control: one element of what this node computes is corrupted before it is compared.
+pub fn fail_at(options: VerifyOptions, node: impl Into<String>) -> VerifyOptions {
+    VerifyOptions { fail_at: Some(node.into()), ..options }
 }
 
 /// One node against the reference.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct NodeReport {
     /// The node.
     pub name: String,
@@ -33,12 +67,13 @@ pub struct NodeReport {
     pub op: String,
     /// The kernels that computed it.
     pub kernels: String,
-    /// One an output, within the operator's derived bound.
+    /// One per output, within the operator's derived bound.
     pub outputs: Vec<Comparison>,
 }
 
 /// One output of the real plan (fused, buffers reused) against the graph before rewriting.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct OutputReport {
     /// The output.
     pub name: String,
@@ -51,6 +86,7 @@ pub struct OutputReport {
 
 /// What verifying a network found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 #[must_use = "a report that nobody looks at checks nothing"]
 pub struct Report {
     /// The device.
@@ -83,18 +119,47 @@ impl Report {
     }
 }
 
-/// Verifies a network that has not been rewritten, for these inputs. `progress` is told the number of nodes and the
-/// position and name of each before it is checked.
+/// Verifies a network on a device for these inputs: every node by itself, then the whole.
 ///
 /// # Errors
 /// An input is missing, unknown or misshaped; a node has no kernel for its case; the device is lost. A wrong result is
 /// no error: the report says it.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn verify(
+    device: &Device,
+    network: &dyn Network,
+    inputs: &[(&str, &Tensor)],
+    options: &VerifyOptions,
+) -> Result<Report> {
+    pollster::block_on(verify_async(device, network, inputs, options))
+}
+
+/// [`verify`] without blocking.
+///
+/// # Errors
+/// Those of [`verify`].
 pub async fn verify_async(
+    device: &Device,
+    network: &dyn Network,
+    inputs: &[(&str, &Tensor)],
+    options: &VerifyOptions,
+) -> Result<Report> {
+    let shaping = network.shape_inputs();
+    let decides = |name: &str| shaping.iter().any(|s| s == name);
+    let mut given = vec![];
+    for &(name, t) in inputs {
+        given.push(Given { name, desc: t.desc(), value: decides(name).then(|| t.clone()) });
+    }
+    let graph = network.bind(&given)?;
+    let used: Vec<_> = inputs.iter().filter(|(name, _)| !decides(name)).copied().collect();
+    verify_graph(device, &graph, &used, options).await
+}
+
+async fn verify_graph(
     device: &Device,
     graph: &Graph,
     inputs: &[(&str, &Tensor)],
     options: &VerifyOptions,
-    progress: &mut dyn FnMut(usize, usize, &str),
 ) -> Result<Report> {
     let compiled = Compiled::new_async(device, graph.clone(), &options.compile).await?;
     let whole = end_to_end(&compiled, graph, inputs).await?;
@@ -113,12 +178,14 @@ pub async fn verify_async(
     }
     let mut nodes = vec![];
     for (i, node) in rewritten.nodes.iter().enumerate() {
-        progress(rewritten.nodes.len(), i, &node.name);
+        if let Some(tell) = &options.progress {
+            tell(i, rewritten.nodes.len(), &node.name);
+        }
         let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
         // The kernel that the real plan takes, and the layouts its inputs have there.
         let (alternative, layouts) = planned.get(i).map_or((None, vec![]), |p| (Some(p.pick), p.layouts.clone()));
         let way = Way { alternative, layouts, precision };
-        let mut checked = check_node(device, rewritten, node, &given, &way).await?;
+        let mut checked = check_node(device, rewritten, i, &given, &way).await?;
         if options.fail_at.as_ref() == Some(&node.name) {
             checked = corrupt(checked)?;
         }

@@ -1,5 +1,6 @@
+use convgpu::Tensor;
+use convgpu::custom::Op;
 use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
-use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check, check_channels_last, check_golden, golden};
 

@@ -1,5 +1,5 @@
 use convgpu::Tensor;
-use convgpu::internals::ops::Op;
+use convgpu::custom::Op;
 use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
 
 use crate::support::{Case, Rng, check, check_golden, golden};

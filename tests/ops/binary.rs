@@ -1,5 +1,6 @@
+use convgpu::custom::Op;
 use convgpu::internals::ops::binary::{Binary, BinaryKind, BinaryKind::*};
-use convgpu::{DType, Desc, Op, Tensor};
+use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Rng, check, check_channels_last_with, check_golden, golden};
 

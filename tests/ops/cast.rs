@@ -1,5 +1,6 @@
+use convgpu::custom::Op;
 use convgpu::internals::ops::cast::Cast;
-use convgpu::{DType, Op, Tensor};
+use convgpu::{DType, Tensor};
 
 use crate::support::check;
 

@@ -1,6 +1,7 @@
+use convgpu::custom::Op;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::split::Split;
-use convgpu::{DType, Desc, Op, Tensor};
+use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Rng, check, check_golden, golden};
 

@@ -1,5 +1,6 @@
+use convgpu::Desc;
+use convgpu::custom::Op;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
-use convgpu::{Desc, Op};
 
 use crate::support::{Rng, check, check_golden, golden};
 

@@ -1,5 +1,6 @@
 //! Every kernel of every operator that takes an epilogue, under the whole of it: bias, residual, slopes, activation.
 
+use convgpu::custom::{Layout, Op};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::graph::rewrite::rewrite;
 use convgpu::internals::graph::{Graph, ValueId};
@@ -8,7 +9,7 @@ use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::unary::Activation;
 use convgpu::internals::verify::{Way, alternatives, check_node};
-use convgpu::{CompileOptions, Compiled, Desc, Device, Layout, Op, Tensor};
+use convgpu::{CompileOptions, Compiled, Desc, Device, Tensor};
 
 use crate::support::{Rng, device, precisions};
 
@@ -68,10 +69,10 @@ fn check(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
             .map(|&id| g.constant_of(id).cloned().unwrap_or_else(|| rng.tensor(g.shape(id))))
             .collect();
         for precision in precisions() {
-            for alternative in 0..alternatives(device(), &g, node, precision).unwrap() {
+            for alternative in 0..alternatives(device(), &g, 0, precision).unwrap() {
                 for layout in [Layout::RowMajor, Layout::ChannelsLast] {
                     let way = Way { alternative: Some(alternative), layouts: vec![layout; inputs.len()], precision };
-                    let checked = pollster::block_on(check_node(device(), &g, node, &inputs, &way)).unwrap();
+                    let checked = pollster::block_on(check_node(device(), &g, 0, &inputs, &way)).unwrap();
                     let c = &checked.comparisons[0];
                     assert!(c.ok(), "{op:?} {follow:?} {}: {c}", checked.kernels);
                 }

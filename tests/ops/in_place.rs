@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use convgpu::custom::{Layout, Op};
 use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::graph::tuning::Tuning;
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::internals::ops::{Algorithm, Alternative};
+use convgpu::internals::ops::{Algorithm, Variant};
 use convgpu::internals::verify::{alternatives, compare};
-use convgpu::{CompileOptions, Compiled, Device, Layout, Op, Precision, Tensor};
+use convgpu::{CompileOptions, Compiled, Device, Precision, Tensor};
 
 use crate::support::{Rng, device, precisions};
 
@@ -45,8 +46,7 @@ impl Case {
     }
 
     /// Every way to compute the operator.
-    fn ways(&self, precision: Precision) -> Vec<Alternative> {
-        let node = &self.graph.nodes()[0];
+    fn ways(&self, precision: Precision) -> Vec<Variant> {
         let caps = &device().adapter().expect("the tests have an adapter").caps;
         let way = |k| {
             let options = PlanOptions {
@@ -57,7 +57,7 @@ impl Case {
             };
             Plan::new(&self.graph, caps, &options).unwrap().nodes.remove(0).chosen
         };
-        (0..alternatives(device(), &self.graph, node, precision).unwrap()).map(way).collect()
+        (0..alternatives(device(), &self.graph, 0, precision).unwrap()).map(way).collect()
     }
 
     fn run(&self, device: &Device, options: &CompileOptions) -> (Tensor, Option<Plan>) {
@@ -70,15 +70,15 @@ impl Case {
     fn check(&self) -> Vec<String> {
         let expected = self.run(&Device::cpu(), &CompileOptions { rewrite: false, ..CompileOptions::default() }).0;
         let ways = precisions().into_iter().flat_map(|p| self.ways(p).into_iter().map(move |way| (p, way)));
-        let of = |(precision, way): (Precision, Alternative)| {
+        let of = |(precision, way): (Precision, Variant)| {
             let key = Tuning::key(&self.graph, &self.graph.nodes()[0], precision);
             let tuning = Tuning { choices: [(key, way.signature())].into() };
             let (actual, plan) = self.run(device(), &self.options(precision, tuning));
             let (kernels, concat) = (way.kernels(), &plan.unwrap().nodes[1].chosen);
             // The two tensors beside it are copied, and one that must be converted first.
-            let fits = (way.outputs[0], way.precision) == (concat.outputs[0], concat.precision);
-            assert_eq!(concat.run.len(), if fits { 2 } else { 3 }, "{kernels}");
-            let exact = way.algorithm == Algorithm::Direct;
+            let fits = (way.output_layouts(), way.precision()) == (concat.output_layouts(), concat.precision());
+            assert_eq!(concat.run().len(), if fits { 2 } else { 3 }, "{kernels}");
+            let exact = way.algorithm() == Algorithm::Direct;
             let bound = vec![if exact { 0.0 } else { 1e-2 }; expected.numel()];
             let c = compare(&actual, &expected, &bound);
             assert!(c.ok(), "{kernels}: {c}");

@@ -1,4 +1,4 @@
-use convgpu::internals::ops::Op;
+use convgpu::custom::Op;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::{Desc, Tensor};
 

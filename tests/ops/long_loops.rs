@@ -1,7 +1,8 @@
-//! Loops near the most turns that a device's may take together (`Caps::max_turns`): below it and above it every way that
+//! Loops near the most iterations that a device's may take together (`Caps::max_iterations`): below it and above it every way that
 //! is offered is right, and where there is none the error says so. Memory is prefilled with NaNs, so that what a loop left
 //! too early has not written is seen.
 
+use convgpu::custom::Op;
 use convgpu::internals::graph::Graph;
 use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
@@ -15,12 +16,12 @@ use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode};
 use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::internals::verify::alternatives;
-use convgpu::{Desc, ErrorKind, Op, Precision, Tensor};
+use convgpu::{Desc, ErrorKind, Precision, Tensor};
 
 use crate::support::{Rng, check, device, kernels};
 
 fn limit() -> Option<u64> {
-    device().adapter().and_then(|a| a.caps.max_turns)
+    device().adapter().and_then(|a| a.caps.max_iterations)
 }
 
 /// Every way is right to the last bit: integers.
@@ -50,11 +51,12 @@ fn refused(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
     let input = |(k, s): (usize, &&[usize])| graph.input(k.to_string(), Desc::f32(s.to_vec())).unwrap();
     let ids: Vec<_> = shapes.iter().enumerate().map(input).collect();
     graph.add("the node", op.clone(), &ids).unwrap();
-    match (alternatives(device(), &graph, &graph.nodes()[0], Precision::F32), limit()) {
+    match (alternatives(device(), &graph, 0, Precision::F32), limit()) {
         (Ok(ways), None) => assert!(ways > 0),
         (Err(e), Some(limit)) => {
             let text = e.to_string();
-            let said = ["the node", op.name(), "turns", &limit.to_string(), &Desc::f32(shapes[0].to_vec()).to_string()];
+            let said =
+                ["the node", op.name(), "iterations", &limit.to_string(), &Desc::f32(shapes[0].to_vec()).to_string()];
             assert!(e.kind() == ErrorKind::Unsupported && said.iter().all(|s| text.contains(s)), "{text}");
         }
         (ways, limit) => panic!("{op:?} of {shapes:?}: {ways:?} with limit {limit:?}"),

@@ -1,6 +1,7 @@
+use convgpu::custom::Op;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::matmul::MatMul;
-use convgpu::{Desc, Op, Tensor};
+use convgpu::{Desc, Tensor};
 
 use crate::support::{Rng, check, check_golden, device, golden, kernels};
 
@@ -52,7 +53,7 @@ fn every_kernel_is_among_the_cases() {
     let run: Vec<String> = SHAPES.iter().flat_map(|(a, b)| kernels(MatMul, &[a, b])).collect();
     let subgroups = device().adapter().is_some_and(|a| a.caps.software && a.caps.subgroup_size == Some(8));
     let names =
-        convgpu::internals::ops::kernels().into_iter().map(|k| k.name).filter(|name| name.starts_with("matmul"));
+        convgpu::internals::ops::kernels().into_iter().map(|k| k.name()).filter(|name| name.starts_with("matmul"));
     for name in names.filter(|name| subgroups || !name.contains("subgroup8")) {
         assert!(run.iter().any(|way| way.contains(name)), "{name} is not among {run:?}");
     }

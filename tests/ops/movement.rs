@@ -1,10 +1,11 @@
 //! Operators that only move elements: permute, expand, slice, tile.
 
+use convgpu::custom::Op;
 use convgpu::internals::ops::expand::Expand;
 use convgpu::internals::ops::permute::Permute;
 use convgpu::internals::ops::slice::Slice;
 use convgpu::internals::ops::tile::Tile;
-use convgpu::{DType, Desc, Op, Tensor};
+use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Rng, check};
 

@@ -1,4 +1,4 @@
-use convgpu::internals::ops::Op;
+use convgpu::custom::Op;
 use convgpu::internals::ops::normalize::{LpNormalize, MeanVarianceNormalize};
 use convgpu::{Desc, Tensor};
 

@@ -1,5 +1,6 @@
+use convgpu::Tensor;
+use convgpu::custom::Op;
 use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
-use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check, check_golden, golden};
 

@@ -1,5 +1,6 @@
+use convgpu::Tensor;
+use convgpu::custom::Op;
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
-use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check, check_channels_last, check_golden, golden};
 

@@ -1,5 +1,6 @@
+use convgpu::Desc;
+use convgpu::custom::Op;
 use convgpu::internals::ops::prelu::Prelu;
-use convgpu::{Desc, Op};
 
 use crate::support::{Rng, check, check_golden, golden};
 

@@ -1,4 +1,4 @@
-use convgpu::internals::ops::Op;
+use convgpu::custom::Op;
 use convgpu::internals::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
 use convgpu::{Desc, Tensor};
 

@@ -1,5 +1,6 @@
+use convgpu::custom::Op;
 use convgpu::internals::ops::select::Where;
-use convgpu::{DType, Desc, Op, Tensor};
+use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Rng, check};
 

@@ -1,5 +1,6 @@
+use convgpu::Tensor;
+use convgpu::custom::Op;
 use convgpu::internals::ops::sine::Sine;
-use convgpu::{Op, Tensor};
 
 use crate::support::{Rng, check};
 

@@ -1,5 +1,5 @@
 use convgpu::Tensor;
-use convgpu::internals::ops::Op;
+use convgpu::custom::Op;
 use convgpu::internals::ops::softmax::Softmax;
 
 use crate::support::{Rng, check, check_golden, golden};

@@ -1,4 +1,4 @@
-use convgpu::internals::ops::Op;
+use convgpu::custom::Op;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::{Desc, Tensor};
 

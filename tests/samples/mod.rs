@@ -1,5 +1,6 @@
 //! One small graph for every kernel: what the contract test plans.
 
+use convgpu::custom::Op;
 use convgpu::internals::bench::{Copy, FmaChain};
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
@@ -29,7 +30,7 @@ use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::internals::ops::unary::{Activation, Unary};
-use convgpu::{DType, Desc, Op};
+use convgpu::{DType, Desc};
 
 fn node(op: impl Op + 'static, shapes: &[&[usize]]) -> (String, Graph) {
     node_of(op, shapes.iter().map(|s| Desc::f32(s.to_vec())).collect())

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["session"],
     &["model", "functional", "nn", "blocking"],
     &["verify", "bench"],
-    &["internals", "lib"],
+    &["custom", "internals", "lib"],
 ];
 
 fn layer(module: &str) -> usize {

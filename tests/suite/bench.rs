@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use convgpu::internals::bench::{Case, Ceilings, Copy, Effort, Layer, Report, measure, tune};
+use convgpu::bench::{Case, Ceilings, Effort, Layer, Report, measure};
+use convgpu::custom::{Op, Site, Variant};
+use convgpu::internals::bench::{Copy, tune};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::graph::tuning::Tuning;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::internals::verify::network::{VerifyOptions, verify_async};
-use convgpu::{Alternative, CompileOptions, Compiled, Desc, Device, Error, Graph, Op, Precision, Site, Tensor};
+use convgpu::verify::{VerifyOptions, verify};
+use convgpu::{CompileOptions, Compiled, Desc, Device, Error, Graph, Precision, Tensor};
 use pollster::block_on;
 
-const ONCE: Effort = Effort { time: Duration::ZERO, samples: 1, ways: usize::MAX };
+const ONCE: Effort = Effort::new(Duration::ZERO).samples(1);
 
 fn open() -> Result<Device, Error> {
     Device::open(&std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned()))
 }
 
-fn report(cases: &[(Case, bool)]) -> Report {
-    block_on(measure(&open, cases, &ONCE, &mut |_| ())).unwrap()
+fn report(cases: &[Case]) -> Report {
+    measure(&open, cases, &ONCE, &mut |_| ()).unwrap()
 }
 
 fn layer(op: &str) -> Case {
@@ -45,7 +47,7 @@ impl Op for Wrong {
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
         Copy.bounds(inputs, outputs)
     }
-    fn launches(&self, site: &Site<'_>) -> Result<Vec<Alternative>, Error> {
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>, Error> {
         Copy.launches(site)
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
@@ -55,11 +57,11 @@ impl Op for Wrong {
 
 #[test]
 fn every_alternative_is_checked_and_timed() {
-    let report = report(&[(layer("conv"), false), (layer("conv_transpose"), true)]);
+    let report = report(&[layer("conv"), layer("conv_transpose").against_copy()]);
     assert!(report.ok(), "{report}");
     for case in &report.cases {
-        assert!(case.ways.len() > 1 && case.fastest().is_some());
-        assert!(case.ways.iter().all(|w| !w.kernel.0.is_empty() && w.first > 0.0));
+        assert!(case.variants.len() > 1 && case.fastest().is_some());
+        assert!(case.variants.iter().all(|w| !w.kernel.is_empty() && w.first.is_some()));
     }
     assert_eq!(report.cases[0].flops, 2 * 2 * 4 * 5 * 12 * 8 * 9);
     assert_eq!(report.cases[0].bytes, 4 * (2 * 8 * 63 + 12 * 8 * 9 + 2 * 12 * 20));
@@ -70,9 +72,9 @@ fn every_alternative_is_checked_and_timed() {
 #[test]
 fn a_wrong_kernel_is_reported_and_not_timed() {
     let x = Tensor::new([3, 4], (0..12).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
-    let report = report(&[(Case::new("wrong", Wrong, vec![x], 1).unwrap(), false)]);
-    let way = &report.cases[0].ways[0];
-    assert!(!report.ok() && way.kernel.0.is_empty() && report.cases[0].fastest().is_none());
+    let report = report(&[Case::new("wrong", Wrong, vec![x], 1).unwrap()]);
+    let way = &report.cases[0].variants[0];
+    assert!(!report.ok() && way.kernel.is_empty() && report.cases[0].fastest().is_none());
     assert!(way.failure.as_ref().unwrap().contains("12 of 12"), "{report}");
     assert!(report.to_string().contains("WRONG"), "{report}");
 }
@@ -104,10 +106,10 @@ fn a_profile_has_every_dispatch_and_adds_up() {
     let x = Tensor::full([2, 12, 7, 9], 1.0);
     let profile = compiled.profile(&[("x", &x)]).unwrap();
     let plan = compiled.plan().unwrap();
-    let kernels: Vec<_> = plan.recording.dispatches().map(|d| d.kernel.name).collect();
+    let kernels: Vec<_> = plan.recording.dispatches().map(|d| d.kernel()).collect();
     assert_eq!(profile.dispatches.iter().map(|d| d.kernel).collect::<Vec<_>>(), kernels);
-    let parts = profile.dispatches.iter().map(|d| d.seconds).sum::<f64>() + profile.other();
-    assert!((parts - profile.total).abs() < 1e-9);
+    let parts = profile.dispatches.iter().map(|d| d.time).sum::<Duration>() + profile.other();
+    assert_eq!(parts, profile.total);
     let cpu = Compiled::new(&Device::cpu(), network(), &CompileOptions::default()).unwrap();
     assert!(cpu.profile(&[("x", &x)]).unwrap_err().to_string().contains("reference"));
 }
@@ -136,9 +138,9 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
     assert_eq!(chosen(&tuned), chosen(&last));
 
     // And that is what verify then checks.
-    let options = VerifyOptions { compile: options(tuning), ..VerifyOptions::default() };
+    let options = VerifyOptions::new().compile(options(tuning));
     let x = Tensor::full([2, 12, 7, 9], 1.0);
-    let report = block_on(verify_async(&device, &network(), &[("x", &x)], &options, &mut |_, _, _| ())).unwrap();
+    let report = verify(&device, &network(), &[("x", &x)], &options).unwrap();
     let kernels = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.kernels.clone()).collect::<Vec<_>>();
     assert!(report.ok(), "{report}");
     assert_eq!(report.nodes.iter().map(|n| n.kernels.clone()).collect::<Vec<_>>(), kernels(&last));

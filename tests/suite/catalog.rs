@@ -26,7 +26,9 @@ fn every_operator_has_a_row() {
     let mut found = 0;
     for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops")) {
         let text = fs::read_to_string(&path).unwrap();
-        for name in names(&text) {
+        // Examples in documentation have operators of their own.
+        let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("///")).collect();
+        for name in names(&code.join("\n")) {
             assert!(rows().contains(&name), "{}: {name} has no row in src/ops/catalog.rs", path.display());
             found += 1;
         }

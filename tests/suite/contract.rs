@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use convgpu::Precision;
+use convgpu::custom::Layout;
 use convgpu::internals::gpu::caps::Caps;
-use convgpu::internals::gpu::kernel::{COMMON, Kernel, Params};
-use convgpu::internals::gpu::recording::{Command, Dispatch};
+use convgpu::internals::gpu::kernel::{COMMON, Kernel};
+use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::{kernels, relayout};
-use convgpu::{Layout, Precision};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
 
 fn parse(name: &str, text: &str) -> naga::Module {
@@ -31,10 +32,46 @@ fn is_half(module: &naga::Module, ty: naga::Handle<naga::Type>) -> bool {
     }
 }
 
+/// What the host says of a dispatch: what the text of its kernel must agree with.
+#[derive(Clone)]
+struct Facts {
+    kernel: &'static str,
+    text: String,
+    precision: Precision,
+    /// Which storage bindings are `Stored`.
+    stored: Vec<bool>,
+    converts: bool,
+    /// Names and types.
+    params: Vec<(&'static str, &'static str)>,
+    overrides: Vec<&'static str>,
+    reads: usize,
+    writes: usize,
+    workgroups: [u32; 3],
+}
+
+impl Facts {
+    fn of(d: &Dispatch) -> Facts {
+        let (text, overrides) = d.shader();
+        let (reads, writes) = d.bindings();
+        Facts {
+            kernel: d.kernel(),
+            text,
+            precision: d.precision(),
+            stored: d.stored(),
+            converts: relayout::is_conversion(d),
+            params: d.params().fields().iter().map(|(name, value)| (*name, value.wgsl_type())).collect(),
+            overrides: overrides.iter().map(|(name, _)| *name).collect(),
+            reads,
+            writes,
+            workgroups: d.workgroups(),
+        }
+    }
+}
+
 /// What is wrong with a dispatch, seen from the text of its kernel.
-fn complaints(d: &Dispatch) -> Vec<String> {
-    let name = d.kernel.name;
-    let module = parse(name, &d.kernel.wgsl(&d.consts, d.precision));
+fn complaints(d: &Facts) -> Vec<String> {
+    let name = d.kernel;
+    let module = parse(name, &d.text);
     let mut out = vec![];
     let mut complain = |text: String| out.push(format!("{name}: {text}"));
 
@@ -73,13 +110,9 @@ fn complaints(d: &Dispatch) -> Vec<String> {
                         (m.name.clone().unwrap_or_default(), ty.to_owned(), m.offset)
                     })
                     .collect();
-                let hosts: Vec<_> = d
-                    .params
-                    .0
-                    .iter()
-                    .enumerate()
-                    .map(|(i, (field, value))| ((*field).to_owned(), value.wgsl_type().to_owned(), 4 * i as u32))
-                    .collect();
+                let host =
+                    |(i, (field, ty)): (usize, &(&str, &str))| ((*field).to_owned(), (*ty).to_owned(), 4 * i as u32);
+                let hosts: Vec<_> = d.params.iter().enumerate().map(host).collect();
                 if texts != hosts {
                     complain(format!("params are {texts:?} in the text, {hosts:?} on the host"));
                 }
@@ -90,11 +123,8 @@ fn complaints(d: &Dispatch) -> Vec<String> {
     }
 
     let wanted: Vec<_> = (1u32..)
-        .zip(std::iter::repeat_n(StorageAccess::LOAD, d.reads.len()))
-        .chain(
-            (1 + d.reads.len() as u32..)
-                .zip(std::iter::repeat_n(StorageAccess::LOAD | StorageAccess::STORE, d.writes.len())),
-        )
+        .zip(std::iter::repeat_n(StorageAccess::LOAD, d.reads))
+        .chain((1 + d.reads as u32..).zip(std::iter::repeat_n(StorageAccess::LOAD | StorageAccess::STORE, d.writes)))
         .collect();
     if storage != wanted {
         complain(format!("storage bindings are {storage:?} in the text, {wanted:?} on the host"));
@@ -104,18 +134,18 @@ fn complaints(d: &Dispatch) -> Vec<String> {
     }
 
     halves.sort();
-    let stored = d.kernel.stored();
+    let stored = d.stored.clone();
     let halves: Vec<bool> = halves.into_iter().map(|(_, half)| half).collect();
     let wanted = match d.precision {
         Precision::F16 => stored,
         Precision::F32 => vec![false; stored.len()],
     };
-    if halves != wanted && !relayout::is_conversion(d.kernel) {
+    if halves != wanted && !d.converts {
         complain(format!("bindings of f16 are {halves:?} in the text, {wanted:?} on the host"));
     }
 
     let declared: BTreeSet<_> = module.overrides.iter().filter_map(|(_, o)| o.name.clone()).collect();
-    let set: BTreeSet<_> = d.overrides.iter().map(|(n, _)| (*n).to_owned()).collect();
+    let set: BTreeSet<_> = d.overrides.iter().map(|n| (*n).to_owned()).collect();
     if declared != set {
         complain(format!("overrides are {declared:?} in the text, {set:?} on the host"));
     }
@@ -163,11 +193,7 @@ fn dispatches() -> Vec<Dispatch> {
                     let alternative = Some(alternative);
                     let options = PlanOptions { alternative, input_layouts, precision, ..Default::default() };
                     let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
-                    let commands = plan.recording.prepare.iter().chain(&plan.recording.run);
-                    out.extend(commands.filter_map(|c| match c {
-                        Command::Dispatch(d) => Some(d.clone()),
-                        _ => None,
-                    }));
+                    out.extend(plan.recording.preparations().chain(plan.recording.dispatches()).cloned());
                 }
             }
         }
@@ -182,21 +208,21 @@ fn every_kernel_keeps_the_contract() {
     let mut checked = BTreeSet::new();
     let mut wrong = BTreeSet::new();
     for d in &all {
-        seen.insert(d.kernel.name);
-        let fields: Vec<_> = d.params.0.iter().map(|(n, v)| (*n, v.wgsl_type())).collect();
-        let names: Vec<_> = d.overrides.iter().map(|o| o.0).collect();
-        let launch = format!("{} {:?} {}", d.kernel.name, d.consts, d.precision);
-        let form = format!("{launch} {fields:?} {names:?} {} {}", d.reads.len(), d.writes.len());
-        if checked.insert(form) {
-            wrong.extend(complaints(d));
+        assert!(!d.is_checked(), "{}: every kernel here is the crate's own", d.kernel());
+        seen.insert(d.kernel());
+        let fields: Vec<_> = d.params().fields().iter().map(|(n, v)| (*n, v.wgsl_type())).collect();
+        let names: Vec<_> = d.shader().1.iter().map(|o| o.0).collect();
+        let launch = format!("{} {:?} {}", d.kernel(), d.consts(), d.precision());
+        if checked.insert(format!("{launch} {fields:?} {names:?} {:?}", d.bindings())) {
+            wrong.extend(complaints(&Facts::of(d)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.into_iter().collect::<Vec<_>>().join("\n"));
     // Every kernel that has a form in f16 is launched in it.
-    let halves: BTreeSet<_> = all.iter().filter(|d| d.precision == Precision::F16).map(|d| d.kernel.name).collect();
-    let narrow = kernels().into_iter().filter(|k| k.stored().contains(&true)).map(|k| k.name);
+    let halves: BTreeSet<_> = all.iter().filter(|d| d.precision() == Precision::F16).map(|d| d.kernel()).collect();
+    let narrow = kernels().into_iter().filter(|k| k.stored().contains(&true)).map(|k| k.name());
     assert_eq!(narrow.filter(|name| !halves.contains(name)).collect::<Vec<_>>(), [] as [&str; 0]);
-    let unseen: Vec<_> = kernels().iter().map(|k| k.name).filter(|n| !seen.contains(n)).collect();
+    let unseen: Vec<_> = kernels().iter().map(|k| k.name()).filter(|n| !seen.contains(n)).collect();
     assert!(unseen.is_empty(), "no sample launches {unseen:?}: add one to tests/samples/mod.rs");
 }
 
@@ -209,45 +235,52 @@ fn no_shader_is_orphaned() {
         wgsl.map(|p| p.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
     };
     let names = |list: Vec<&str>| -> BTreeSet<String> { list.into_iter().map(str::to_owned).collect() };
-    assert_eq!(stems(root), names(kernels().iter().map(|k| k.name).collect()));
-    assert_eq!(stems(&format!("{root}/common")), names(COMMON.iter().map(|c| c.name).collect()));
+    assert_eq!(stems(root), names(kernels().iter().map(|k| k.name()).collect()));
+    assert_eq!(stems(&format!("{root}/common")), names(COMMON.iter().map(|c| c.name()).collect()));
 }
 
 /// A kernel with a binding of `Stored` that does not say so on its line.
-static HIDDEN: Kernel = Kernel {
-    name: "hidden",
-    source: "alias Stored = f32;
+static HIDDEN: Kernel = Kernel::new(
+    "hidden",
+    "alias Stored = f32;
 alias Four = vec4<Stored>;
 struct Params { n: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<Four>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 @compute @workgroup_size(1) fn main() { y[p.n] = x[p.n]; }",
-    common: &[],
-    trusted: false,
-};
+);
 
 #[test]
 fn the_check_sees_a_hidden_f16() {
-    let mut d = dispatches().into_iter().find(|d| (d.reads.len(), d.writes.len()) == (1, 1)).unwrap();
-    (d.kernel, d.params, d.overrides) = (&HIDDEN, Params::new().with("n", 1u32), vec![]);
-    assert!(complaints(&d).is_empty());
-    d.precision = Precision::F16;
-    let complaints = complaints(&d);
+    let of = |precision| Facts {
+        kernel: HIDDEN.name(),
+        text: HIDDEN.wgsl(&[], precision),
+        precision,
+        stored: HIDDEN.stored(),
+        converts: false,
+        params: vec![("n", "u32")],
+        overrides: vec![],
+        reads: 1,
+        writes: 1,
+        workgroups: [1; 3],
+    };
+    assert!(complaints(&of(Precision::F32)).is_empty());
+    let complaints = complaints(&of(Precision::F16));
     assert!(matches!(&complaints[..], [c] if c.contains("bindings of f16")), "{complaints:?}");
 }
 
 #[test]
 fn the_check_sees_a_breach() {
-    let good = dispatches().remove(0);
+    let good = Facts::of(&dispatches()[0]);
     assert!(complaints(&good).is_empty());
-    let breaches: [fn(&mut Dispatch); 4] = [
+    let breaches: [fn(&mut Facts); 4] = [
         |d| {
-            d.params.0.pop();
+            d.params.pop();
         },
-        |d| d.params.0.swap(0, 1),
-        |d| d.reads.push(d.reads[0]),
-        |d| d.overrides.push(("NO_SUCH", 1.0)),
+        |d| d.params.swap(0, 1),
+        |d| d.reads += 1,
+        |d| d.overrides.push("NO_SUCH"),
     ];
     for breach in breaches {
         let mut d = good.clone();

@@ -1,6 +1,5 @@
 //! Storing 16 bits: the conversions, what is refused, what overflows, and real networks. That every kernel computes right
 //! with it is tested with its operator.
-#![cfg(feature = "cli")] // npyz
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +11,9 @@ use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::unary::{Activation, Unary};
 use convgpu::internals::reference::half::stored;
-use convgpu::internals::verify::network::{VerifyOptions, verify_async};
+use convgpu::internals::verify::fail_at;
 use convgpu::internals::verify::{Way, check_node};
+use convgpu::verify::{VerifyOptions, verify};
 use convgpu::{CompileOptions, Compiled, Desc, Device, ErrorKind, Model, Precision, Session, Tensor};
 
 #[allow(dead_code)]
@@ -102,7 +102,7 @@ fn an_overflow_is_seen() {
         let way = Way { precision: Precision::F16, ..Way::default() };
         let node = &graph.nodes()[0];
         let inputs = [x.clone(), graph.constant_of(node.inputs[1]).unwrap().clone()];
-        let checked = pollster::block_on(check_node(device(), &graph, node, &inputs, &way)).unwrap();
+        let checked = pollster::block_on(check_node(device(), &graph, 0, &inputs, &way)).unwrap();
         assert_eq!(checked.precision, Precision::F16);
         assert_eq!(checked.comparisons[0].ok(), right, "{value}: {}", checked.comparisons[0]);
     }
@@ -123,7 +123,7 @@ fn half_the_bytes() {
     let plan = |precision| Plan::new(&g, &caps, &PlanOptions { precision, ..PlanOptions::default() }).unwrap();
     let (wide, half) = (plan(Precision::F32), plan(Precision::F16));
     assert_eq!(half.weight_bytes * 2, wide.weight_bytes);
-    assert!(half.nodes.iter().all(|n| n.chosen.precision == Precision::F16));
+    assert!(half.nodes.iter().all(|n| n.chosen.precision() == Precision::F16));
     // Input and output of the graph stay f32: a quarter less is all that so short a network saves.
     assert!(half.peak_bytes * 4 <= wide.peak_bytes * 3, "{} {}", half.peak_bytes, wide.peak_bytes);
 }
@@ -145,17 +145,19 @@ fn a_network_is_verified_end_to_end() {
     }
     g.output("y", y);
     let x = rng.tensor(&[2, 3, 9, 11]);
-    let verify = |fail_at: Option<&str>| {
-        let mut options = VerifyOptions { fail_at: fail_at.map(str::to_owned), ..VerifyOptions::default() };
-        options.compile.plan.precision = Precision::F16;
-        pollster::block_on(verify_async(device(), &g, &[("x", &x)], &options, &mut |_, _, _| ())).unwrap()
+    let report_of = |node: Option<&str>| {
+        let mut compile = CompileOptions::default();
+        compile.plan.precision = Precision::F16;
+        let options = VerifyOptions::new().compile(compile);
+        let options = node.map_or(options.clone(), |node| fail_at(options, node));
+        verify(device(), &g, &[("x", &x)], &options).unwrap()
     };
-    let report = verify(None);
+    let report = report_of(None);
     assert!(report.ok(), "{report}");
     assert!(report.nodes.iter().all(|n| n.kernels.ends_with("in f16")), "{report}");
     let rounding = report.outputs[0].rounding;
     assert!(rounding > 0.0 && rounding < 0.1, "{rounding}");
-    assert_eq!(verify(Some("conv1")).first_wrong().unwrap().name, "conv1");
+    assert_eq!(report_of(Some("conv1")).first_wrong().unwrap().name, "conv1");
 }
 
 fn npy(path: &Path) -> Tensor {

@@ -22,4 +22,5 @@ mod onnx_import;
 mod onnx_suite;
 mod rewrite;
 mod soak;
+mod soundness;
 mod zoo;

@@ -1,6 +1,5 @@
 //! Real networks with trained weights against ONNX Runtime's answers: LeNet-5, which lies in `tests/models`, and those
 //! of `../shared/models` (or the folder that `CONVGPU_SHARED` names) where it is there.
-#![cfg(feature = "cli")] // npyz
 
 use std::fs;
 use std::path::Path;

@@ -2,13 +2,14 @@
 
 use std::sync::OnceLock;
 
+use convgpu::custom::Op;
+use convgpu::internals::graph::Graph;
 use convgpu::internals::graph::plan::{Plan, PlanOptions};
-use convgpu::internals::graph::{Graph, Node};
-use convgpu::internals::ops::Algorithm;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::{self, Algorithm};
 use convgpu::internals::session::{CompileOptions, Compiled};
 use convgpu::internals::verify::{Checked, Way, alternatives, check_node, compare, isolate};
-use convgpu::{Desc, Device, Op, Precision, Tensor};
+use convgpu::{Desc, Device, Precision, Tensor};
 
 /// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
 pub fn device() -> &'static Device {
@@ -78,17 +79,18 @@ fn is_exact(checked: &Checked) -> bool {
     })
 }
 
-/// Every way to compute a node: all of f32, then those of f16 that store in 16 bits.
-fn ways(graph: &Graph, node: &Node) -> Vec<Way> {
+/// Every way to compute the node of a graph of one: all of f32, then those of f16 that store in 16 bits.
+fn ways(graph: &Graph) -> Vec<Way> {
     let of = |precision| {
-        let all = alternatives(device(), graph, node, precision).unwrap_or_else(|e| panic!("{:?}: {e}", node.op));
+        let all =
+            alternatives(device(), graph, 0, precision).unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op));
         (0..all).map(move |k| by_number(k, precision))
     };
-    let single = isolate(graph, node).unwrap();
+    let single = isolate(graph, 0).unwrap();
     let stores_it = |way: &Way| {
         let Some(adapter) = device().adapter() else { return true };
         let plan = Plan::new(&single, &adapter.caps, &way.plan(&single)).unwrap();
-        plan.nodes[0].chosen.precision == way.precision
+        plan.nodes[0].chosen.precision() == way.precision
     };
     precisions().into_iter().flat_map(of).filter(stores_it).collect()
 }
@@ -102,7 +104,7 @@ pub fn kernels(op: impl Op + 'static, shapes: &[&[usize]]) -> Vec<String> {
     graph.add("node", op, &ids).unwrap();
     let caps = &device().adapter().expect("the tests have an adapter").caps;
     let way = |way: Way| Plan::new(&graph, caps, &way.plan(&graph)).unwrap().nodes[0].kernels.clone();
-    ways(&graph, &graph.nodes()[0]).into_iter().map(way).collect()
+    ways(&graph).into_iter().map(way).collect()
 }
 
 /// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory
@@ -120,9 +122,8 @@ pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
             });
         }
         graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{op:?}: {e}"));
-        let node = &graph.nodes()[0];
-        for way in ways(&graph, node) {
-            let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &way))
+        for way in ways(&graph) {
+            let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &way))
                 .unwrap_or_else(|e| panic!("{op:?} {way:?}: {e}"));
             for (k, c) in checked.comparisons.iter().enumerate() {
                 let shapes: Vec<_> = inputs.iter().map(|t| t.shape().to_vec()).collect();
@@ -225,12 +226,11 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
     let mut graph = Graph::new();
     let ids: Vec<_> = inputs.iter().enumerate().map(|(k, t)| graph.input(k.to_string(), t.desc()).unwrap()).collect();
     graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{what}: {e}"));
-    let node = &graph.nodes()[0];
-    for way in 0..alternatives(device(), &graph, node, Precision::F32).unwrap_or_else(|e| panic!("{what}: {e}")) {
+    for way in 0..alternatives(device(), &graph, 0, Precision::F32).unwrap_or_else(|e| panic!("{what}: {e}")) {
         let way = by_number(way, Precision::F32);
-        let checked = pollster::block_on(check_node(device(), &graph, node, inputs, &way))
+        let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &way))
             .unwrap_or_else(|e| panic!("{what} {way:?}: {e}"));
-        let bounds = op.bounds_of(checked.algorithm, inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let bounds = ops::bounds(&op, checked.algorithm, inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
         for ((actual, e), b) in checked.outputs.iter().zip(expected).zip(&bounds) {
             let c = compare(actual, e, b);
             assert!(c.ok(), "{what}, {} against PyTorch: {c}", checked.kernels);
@@ -284,7 +284,7 @@ fn check_between(op: &dyn Op, graph: &Graph, x: &Tensor, precision: Precision) {
     };
     let ((actual, planned), (expected, _)) = (run(device()), run(&Device::cpu()));
     let planned = planned.unwrap();
-    let half = planned.chosen.precision == Precision::F16 || precision == Precision::F32;
+    let half = planned.chosen.precision() == Precision::F16 || precision == Precision::F32;
     assert_eq!(
         planned.dispatches,
         if half { 1 } else { 2 },

@@ -96,14 +96,14 @@ fn profile_json(profile: &Profile) -> Value {
     let dispatches: Vec<Value> = profile
         .dispatches
         .iter()
-        .map(|d| json!({ "node": d.node, "kernel": d.kernel, "ms": d.seconds * 1e3 }))
+        .map(|d| json!({ "node": d.node, "kernel": d.kernel, "ms": d.time.as_secs_f64() * 1e3 }))
         .collect();
     let clock = if profile.clock == Clock::Device { "device" } else { "host" };
     json!({
         "clock": clock,
         "dispatches": dispatches,
-        "other_ms": profile.other() * 1e3,
-        "total_ms": profile.total * 1e3,
+        "other_ms": profile.other().as_secs_f64() * 1e3,
+        "total_ms": profile.total.as_secs_f64() * 1e3,
     })
 }
 
@@ -135,10 +135,10 @@ impl Timing {
         let cold = start.elapsed();
         let start = Instant::now();
         let mut runs = Samples::default();
-        while runs.0.is_empty() || start.elapsed() < limit {
+        while runs.is_empty() || start.elapsed() < limit {
             let begin = Instant::now();
             compiled.run(inputs)?;
-            runs.push(begin.elapsed().as_secs_f64());
+            runs.push(begin.elapsed());
         }
         let plan = compiled.plan();
         Ok(Timing {
@@ -151,16 +151,25 @@ impl Timing {
         })
     }
 
+    /// Seconds; there is one run at the least.
+    fn median(&self) -> f64 {
+        self.runs.median().unwrap_or_default().as_secs_f64()
+    }
+
+    fn p95(&self) -> f64 {
+        self.runs.p95().unwrap_or_default().as_secs_f64()
+    }
+
     fn gflops(&self) -> f64 {
-        self.flops as f64 / self.runs.median() / 1e9
+        self.flops as f64 / self.median() / 1e9
     }
 
     fn as_json(&self) -> Value {
         json!({
             "cold_ms": self.cold.as_secs_f64() * 1e3,
-            "median_ms": self.runs.median() * 1e3,
-            "p95_ms": self.runs.p95() * 1e3,
-            "runs": self.runs.0.len(),
+            "median_ms": self.median() * 1e3,
+            "p95_ms": self.p95() * 1e3,
+            "runs": self.runs.len(),
             "gflops": self.gflops(),
             "dispatches": self.dispatches,
             "pipelines": self.pipelines,
@@ -176,7 +185,7 @@ impl Timing {
 
     fn row(&self, name: &str) -> Vec<String> {
         let ms = |seconds: f64| format!("{:.3}", seconds * 1e3);
-        let times = [ms(self.cold.as_secs_f64()), ms(self.runs.median()), ms(self.runs.p95())];
+        let times = [ms(self.cold.as_secs_f64()), ms(self.median()), ms(self.p95())];
         let counts = [self.dispatches as u64, self.pipelines as u64, self.bytes].map(|n| n.to_string());
         [vec![name.to_owned()], times.to_vec(), vec![format!("{:.2}", self.gflops())], counts.to_vec()].concat()
     }

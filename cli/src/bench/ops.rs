@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use convgpu::internals::bench::{
+use convgpu::bench::{
     Case, CaseReport, DEFAULT_LAYERS, Effort, Layer, Measured, Report, measure, memory_bound, products,
 };
 use convgpu::{Device, Error};
@@ -25,21 +25,22 @@ pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
         ));
     };
     let images = if adapter.caps.software { 1 } else { 16 };
-    let mut cases: Vec<(Case, bool)> = vec![];
+    let mut cases: Vec<Case> = vec![];
     for layer in &layers {
-        cases.push((layer.case()?.stored_in(args.precision), false));
+        cases.push(layer.case()?);
     }
     if args.layers.is_none() {
-        cases.extend(products()?.into_iter().map(|c| (c.stored_in(args.precision), false)));
-        cases.extend(memory_bound(images)?.into_iter().map(|c| (c.stored_in(args.precision), true)));
+        cases.extend(products()?);
+        cases.extend(memory_bound(images)?);
     }
+    let mut cases: Vec<Case> = cases.into_iter().map(|c| c.stored_in(args.precision)).collect();
     if let Some(part) = &args.only {
-        cases.retain(|(c, _)| c.name.contains(part.as_str()));
+        cases.retain(|c| c.name().contains(part.as_str()));
         if cases.is_empty() {
             return Err(Failure::call(format!("no layer or operator has {part:?} in its name")));
         }
     }
-    let effort = Effort { time: limit, samples: SAMPLES, ways: if args.chosen { 1 } else { usize::MAX } };
+    let effort = Effort::new(limit).samples(SAMPLES).variants(if args.chosen { 1 } else { usize::MAX });
     let open = || -> Result<Device, Error> { Device::open(device) };
     let mut at = 0;
     let total = cases.len();
@@ -47,7 +48,7 @@ pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
         console::note(&format!("{at}/{total} {name}"));
         at += 1;
     };
-    let report = pollster::block_on(measure(&open, &cases, &effort, &mut progress))?;
+    let report = measure(&open, &cases, &effort, &mut progress)?;
     console::print(&if args.json { format!("{:#}\n", as_json(&report)) } else { report.to_string() })?;
     if report.ok() { Ok(()) } else { Err(Failure::run("a kernel is wrong: see the table")) }
 }
@@ -67,6 +68,11 @@ fn as_json(report: &Report) -> Value {
     })
 }
 
+/// Milliseconds; null where nothing was measured.
+fn ms(duration: Option<Duration>) -> Option<f64> {
+    duration.map(|d| d.as_secs_f64() * 1e3)
+}
+
 fn case_json(report: &Report, case: &CaseReport) -> Value {
     json!({
         "name": case.name,
@@ -74,8 +80,8 @@ fn case_json(report: &Report, case: &CaseReport) -> Value {
         "bytes": case.bytes,
         "chosen": 0,
         "fastest": case.fastest(),
-        "copy_ms": case.copy.as_ref().map(|c| c.median() * 1e3),
-        "ways": case.ways.iter().map(|w| way_json(report, case, w)).collect::<Vec<_>>(),
+        "copy_ms": case.copy.as_ref().and_then(|c| ms(c.median())),
+        "ways": case.variants.iter().map(|w| way_json(report, case, w)).collect::<Vec<_>>(),
     })
 }
 
@@ -87,15 +93,15 @@ fn way_json(report: &Report, case: &CaseReport, way: &Measured) -> Value {
     json!({
         "kernels": way.kernels,
         "worst": way.worst,
-        "median_ms": way.kernel.median() * 1e3,
-        "p95_ms": way.kernel.p95() * 1e3,
-        "samples": way.kernel.0.len(),
+        "median_ms": ms(way.kernel.median()),
+        "p95_ms": ms(way.kernel.p95()),
+        "samples": way.kernel.len(),
         "gflops": flops / 1e9,
         "of_alu": flops / report.ceilings.flops,
         "gbytes": bytes / 1e9,
         "of_copy": bytes / report.ceilings.bytes,
         "copies": case.copy_ratio(way),
-        "call_ms": way.call.median() * 1e3,
-        "first_ms": way.first * 1e3,
+        "call_ms": ms(way.call.median()),
+        "first_ms": ms(way.first),
     })
 }

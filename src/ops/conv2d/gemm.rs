@@ -5,7 +5,7 @@ use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch, nested, params};
 use crate::ops::rows8::Rows8;
 use crate::ops::tiled::{self, Product};
-use crate::ops::{Alternative, Site};
+use crate::ops::{Site, Variant};
 
 impl Conv2d {
     /// Whether it is a product of matrices, rows of pixels as they lie: one tap that moves by one over an image without padding.
@@ -15,7 +15,7 @@ impl Conv2d {
     }
 
     /// Row-major, on adapters with subgroups of 8. Needs whole vec4s of weights.
-    pub(super) fn pointwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Alternative> {
+    pub(super) fn pointwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Variant> {
         let Sizes { n, ic, ih, iw, oc, .. } = *s;
         if !self.is_product(site) || !ic.is_multiple_of(4) {
             return None;
@@ -24,12 +24,12 @@ impl Conv2d {
         let tile = Rows8::new(site.caps, oc, hw.div_ceil(4))?;
         let launch = tile
             .launch(&POINTWISE_SUBGROUP8, n, params!(n, oc, ic4, hw))
-            .turns(nested(&[ic4]))
+            .iterations(nested(&[ic4]))
             .set("WHOLE", u8::from(hw.is_multiple_of(4)))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
         let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
-        Some(Alternative::row_major(site, vec![launch]))
+        Some(Variant::row_major(site, vec![launch]))
     }
 }
 
@@ -39,7 +39,9 @@ pub(super) fn launches(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launc
     let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, params!(oc));
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
     let own = match Rows8::new(caps, rows, oc4) {
-        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)).turns(nested(&[ic4])),
+        Some(tile) => {
+            tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)).iterations(nested(&[ic4]))
+        }
         None => by_registers([batch, rows, ic, oc]),
     };
     if caps.software { [own, tiled] } else { [tiled, own] }
@@ -52,5 +54,5 @@ fn by_registers([batch, rows, ic, oc]: [usize; 4]) -> Launch {
     let columns = if pair { oc4.div_ceil(2) } else { oc4 };
     let params = params!(batch, rows, ic4, oc, oc4);
     let launch = Launch::flat(&BATCH_GEMM, batch * rows.div_ceil(8) * columns, params);
-    launch.turns(nested(&[ic4])).set("PAIR", u8::from(pair))
+    launch.iterations(nested(&[ic4])).set("PAIR", u8::from(pair))
 }

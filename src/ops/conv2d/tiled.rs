@@ -3,12 +3,12 @@
 use super::{Conv2d, Sizes, pack};
 use crate::gpu::kernel::{Arg, Launch, folded, nested, params};
 use crate::ops::tiled::{self, Choice, Product};
-use crate::ops::{Alternative, Site};
+use crate::ops::{Site, Variant};
 use crate::shape::{Layout, Precision};
 
 impl Conv2d {
     /// Every kernel for hardware, best first. They need whole blocks of four channels in every group.
-    pub(super) fn tiled(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
+    pub(super) fn tiled(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
         let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
         if self.groups > 1 && !(icg.is_multiple_of(4) && ocg.is_multiple_of(4)) {
             return vec![];
@@ -39,18 +39,19 @@ impl Conv2d {
     }
 
     /// Four rows at most.
-    fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Alternative {
+    fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Variant {
         let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
         let params = params!(rows, ic4, oc, oc4);
-        let launch = Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params).turns(nested(&[ic4.div_ceil(128)]));
+        let launch =
+            Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params).iterations(nested(&[ic4.div_ceil(128)]));
         self.channels_last(site, launch, pack(&site.inputs[1].shape))
     }
 
     /// The alternative of a choice whose launch lacks its bindings.
-    fn with_tiles(&self, site: &Site<'_>, product: &Product, choice: &Choice, launch: Launch) -> Alternative {
+    fn with_tiles(&self, site: &Site<'_>, product: &Product, choice: &Choice, launch: Launch) -> Variant {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
         let (run, scratch) = choice.run(product, launch, site, site.bias());
-        let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
+        let mut out = Variant::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
         out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         let (packing, bytes) = pack(&site.inputs[1].shape);
         out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];

@@ -4,7 +4,7 @@ use super::{Conv2d, Sizes, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gem
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch, params};
 use crate::ops::tiled::{LAUNCH, MOVE, Product};
-use crate::ops::{Algorithm, Alternative, Epilogue, Site};
+use crate::ops::{Algorithm, Epilogue, Site, Variant};
 use crate::reference::winograd::{TILE, Transform, winograd};
 use crate::reference::{TINY, gamma};
 use crate::shape::{Layout, Precision};
@@ -18,7 +18,7 @@ const MATRICES: usize = SIZE * SIZE;
 
 impl Conv2d {
     /// Needs a 3x3 window of stride 1, not dilated, one group, and tensors between the stages that the device can bind.
-    pub(super) fn winograd(&self, site: &Site<'_>, s: &Sizes) -> Vec<Alternative> {
+    pub(super) fn winograd(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
         let plain = self.stride == [1, 1] && self.dilation == [1, 1] && self.groups == 1;
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         if !plain || site.inputs[1].shape[2..] != [3, 3] || n * ic * oc == 0 {
@@ -50,7 +50,7 @@ impl Conv2d {
             let product = product.reads([Arg::Scratch(0), Arg::Prepared(0)]).writes([Arg::Scratch(1)]);
             let product = Epilogue::NONE.attach4(product, oc4, &[], None, Arg::Prepared(0));
             let run = vec![input.clone(), product, output.clone()];
-            let mut out = Alternative::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
+            let mut out = Variant::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
             out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
             (out.prepared, out.scratch, out.prepare) = (prepared.clone(), scratch.clone(), vec![weight.clone()]);
             out.algorithm = Algorithm::Winograd;

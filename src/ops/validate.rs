@@ -1,0 +1,100 @@
+//! What an operator of a program's own says of itself, checked before it is believed: every mistake is one error.
+//!
+//! Operators of this crate are held to the same by tests and are not checked at run time.
+
+use super::{Op, Site, Variant};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::kernel::{Arg, Launch};
+use crate::shape::{Desc, Layout};
+use crate::tensor::Tensor;
+
+/// Storage buffers that WebGPU promises a shader.
+const MOST_BINDINGS: usize = 8;
+
+fn wrong(op: &dyn Op, what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Argument, format!("the operator {} is wrong: {what}", op.name()))
+}
+
+/// Refuses tensors of the reference that the shape rule does not describe.
+pub(super) fn reference(op: &dyn Op, outputs: &[Tensor], expected: &[Desc]) -> Result<()> {
+    if outputs.iter().map(Tensor::desc).eq(expected.iter().cloned()) {
+        return Ok(());
+    }
+    let list = |descs: &mut dyn Iterator<Item = Desc>| descs.map(|d| d.to_string()).collect::<Vec<_>>().join(", ");
+    let (given, wanted) = (list(&mut outputs.iter().map(Tensor::desc)), list(&mut expected.iter().cloned()));
+    Err(wrong(op, format!("its reference gives [{given}], its shape rule says [{wanted}]")))
+}
+
+/// Refuses bounds that are not one for each element.
+pub(super) fn bounds(op: &dyn Op, bounds: &[Vec<f32>], outputs: &[Tensor]) -> Result<()> {
+    let (given, wanted): (Vec<_>, Vec<_>) =
+        (bounds.iter().map(Vec::len).collect(), outputs.iter().map(Tensor::numel).collect());
+    if given == wanted {
+        return Ok(());
+    }
+    Err(wrong(op, format!("it gives bounds for {given:?} elements, its outputs have {wanted:?}")))
+}
+
+/// Refuses variants that do not fit the node.
+pub(super) fn variants(op: &dyn Op, site: &Site<'_>, variants: &[Variant]) -> Result<()> {
+    variants.iter().try_for_each(|v| variant(op, site, v))
+}
+
+fn variant(op: &dyn Op, site: &Site<'_>, v: &Variant) -> Result<()> {
+    layouts(op, "inputs", &v.inputs, site.inputs)?;
+    layouts(op, "outputs", &v.outputs, site.outputs)?;
+    let most = site.caps.max_binding_bytes;
+    if let Some(bytes) = v.scratch.iter().chain(&v.prepared).find(|&&bytes| bytes as u64 > most) {
+        return Err(wrong(op, format!("a temporary takes {bytes} bytes, the device binds at most {most}")));
+    }
+    for launch in v.prepare.iter().chain(&v.run) {
+        bindings(op, site, v, launch)?;
+    }
+    let writes = |arg: Arg, launches: &[Launch]| launches.iter().any(|l| l.writes.contains(&arg));
+    if let Some(k) = (0..v.outputs.len()).find(|&k| !writes(Arg::Output(k), &v.run)) {
+        return Err(wrong(op, format!("no launch writes output {k}")));
+    }
+    if let Some(k) = (0..v.prepared.len()).find(|&k| !writes(Arg::Prepared(k), &v.prepare)) {
+        return Err(wrong(op, format!("no launch of `prepare` writes prepared buffer {k}")));
+    }
+    Ok(())
+}
+
+fn layouts(op: &dyn Op, which: &str, layouts: &[Layout], descs: &[Desc]) -> Result<()> {
+    if layouts.len() != descs.len() {
+        return Err(wrong(
+            op,
+            format!("a variant has layouts for {} {which}, there are {}", layouts.len(), descs.len()),
+        ));
+    }
+    let flat = |(layout, desc): (&Layout, &Desc)| *layout == Layout::ChannelsLast && desc.rank() < 2;
+    match layouts.iter().zip(descs).position(flat) {
+        Some(k) => Err(wrong(op, format!("{which} {k}, {}, has no channel axis to lie last", descs[k]))),
+        None => Ok(()),
+    }
+}
+
+fn bindings(op: &dyn Op, site: &Site<'_>, v: &Variant, launch: &Launch) -> Result<()> {
+    let kernel = launch.kernel.name;
+    let exists = |arg: &Arg| match *arg {
+        Arg::Input(k) => k < site.inputs.len(),
+        Arg::Output(k) => k < site.outputs.len(),
+        Arg::Scratch(k) => k < v.scratch.len(),
+        Arg::Prepared(k) => k < v.prepared.len(),
+        Arg::Table(k) => k < launch.tables.len(),
+    };
+    if let Some(arg) = launch.reads.iter().chain(&launch.writes).find(|arg| !exists(arg)) {
+        return Err(wrong(op, format!("kernel {kernel} binds {arg:?}, which is not there")));
+    }
+    if let Some(arg) = launch.writes.iter().find(|arg| matches!(arg, Arg::Input(_) | Arg::Table(_))) {
+        return Err(wrong(op, format!("kernel {kernel} writes {arg:?}: inputs and tables are read-only")));
+    }
+    if let Some(arg) = launch.reads.iter().find(|arg| launch.writes.contains(arg)) {
+        return Err(wrong(op, format!("kernel {kernel} reads and writes {arg:?} in one launch")));
+    }
+    let count = launch.reads.len() + launch.writes.len();
+    if count > MOST_BINDINGS {
+        return Err(wrong(op, format!("kernel {kernel} binds {count} buffers, WebGPU promises {MOST_BINDINGS}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! A tensor against what it should be, element by element.
+
+use std::fmt;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::reference::UNIT;
+use crate::shape::unravel;
+use crate::tensor::Tensor;
+
+/// An element outside its bound.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// Where it is, outermost axis first.
+    pub index: Vec<usize>,
+    /// What the tensor holds there.
+    pub actual: f64,
+    /// What it should hold.
+    pub expected: f64,
+    /// How far it may be off.
+    pub bound: f64,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mismatch { index, actual, expected, bound } = self;
+        write!(f, "at {index:?}: {actual} for {expected} (bound {bound:.3e})")
+    }
+}
+
+/// Element-wise comparison of a tensor with its expected value.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "a comparison that nobody looks at checks nothing"]
+pub struct Comparison {
+    /// Elements compared.
+    pub elements: usize,
+    /// Elements outside their bound.
+    pub wrong: usize,
+    /// The largest ratio of error to bound, over elements that have a bound above 0.
+    pub worst: f64,
+    /// The first 16 wrong elements.
+    pub first: Vec<Mismatch>,
+    /// Set if shape or type differ; then nothing was compared.
+    pub mismatch: Option<String>,
+}
+
+/// Compares element by element: `|actual - expected| <= bound`, where NaN equals NaN and infinities equal themselves.
+/// `bounds` has one absolute bound per element. An expected value rounded to f32 adds half an ulp to a bound that is not 0.
+///
+/// ```
+/// use convgpu::{Tensor, verify::compare};
+///
+/// let expected = Tensor::new([2], vec![1.0f32, 2.0])?;
+/// let actual = Tensor::new([2], vec![1.0f32, 2.5])?;
+/// assert!(compare(&actual, &expected, &[0.0, 0.5]).ok());
+/// assert_eq!(compare(&actual, &expected, &[0.0, 0.1]).first[0].index, [1]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison {
+    let mut out = Comparison { elements: expected.numel(), wrong: 0, worst: 0.0, first: vec![], mismatch: None };
+    if actual.desc() != expected.desc() || bounds.len() != expected.numel() {
+        out.mismatch = Some(format!("is {}, expected {}", actual.desc(), expected.desc()));
+        return out;
+    }
+    for (i, ((a, e), &b)) in actual.to_f64s().into_iter().zip(expected.to_f64s()).zip(bounds).enumerate() {
+        let bound = f64::from(b) + if b > 0.0 { UNIT * e.abs() } else { 0.0 };
+        let error = (a - e).abs();
+        if a == e || (a.is_nan() && e.is_nan()) {
+            continue;
+        }
+        if error <= bound && e.is_finite() {
+            out.worst = out.worst.max(error / bound);
+            continue;
+        }
+        out.wrong += 1;
+        if out.first.len() < 16 {
+            let index = unravel(i, expected.shape());
+            out.first.push(Mismatch { index, actual: a, expected: e, bound });
+        }
+    }
+    out
+}
+
+impl Comparison {
+    /// Whether every element is within its bound.
+    pub fn ok(&self) -> bool {
+        self.wrong == 0 && self.mismatch.is_none()
+    }
+    /// An error that shows the first wrong elements.
+    ///
+    /// # Errors
+    /// There is a wrong element.
+    pub fn into_result(self) -> Result<Comparison> {
+        if self.ok() { Ok(self) } else { Err(Error::new(ErrorKind::Check, self.to_string())) }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(mismatch) = &self.mismatch {
+            return f.write_str(mismatch);
+        }
+        write!(f, "{} of {} elements wrong", self.wrong, self.elements)?;
+        self.first.iter().try_for_each(|m| write!(f, "\n  {m}"))
+    }
+}

@@ -1,0 +1,515 @@
+"""The family `functional`: functions of torch and torch.nn.functional, every option over the cases of a function."""
+
+import torch
+import torch.nn.functional as F
+
+from family import DOUBLE, EDGES, Family, edges, gelu, given, rounded_params
+
+INF = float("inf")
+
+
+def conv2d(x, weight, bias=None, padding_mode="zeros", **p):
+    if padding_mode != "zeros":
+        (top, left), p["padding"] = p["padding"], 0
+        x = F.pad(x, (left, left, top, top), mode=padding_mode)
+    return F.conv2d(x, weight, bias, **p)
+
+
+def batch_norm(x, running_mean, running_var, weight=None, bias=None, *, eps):
+    return F.batch_norm(x, running_mean, running_var, weight, bias, training=False, eps=eps)
+
+
+def batch_norm_training(x, weight=None, bias=None, running_mean=None, running_var=None, **p):
+    # PyTorch writes into the running statistics.
+    new = [None if t is None else t.clone() for t in (running_mean, running_var)]
+    out = F.batch_norm(x, *new, weight, bias, training=True, **p)
+    return given(out=out, new_running_mean=new[0], new_running_var=new[1])
+
+
+def max_pool2d(x, **p):
+    out, indices = F.max_pool2d(x, **p, return_indices=True)
+    return dict(out=out, indices=indices)
+
+
+def prod(x, dim, keepdim):
+    # torch.prod takes one axis: the last first, so that the others keep their numbers.
+    for axis in sorted((d % x.dim() for d in axes(x, dim)), reverse=True):
+        x = torch.prod(x, axis, keepdim)
+    return x
+
+
+def axes(x, dim):
+    return list(range(x.dim())) if dim is None else dim
+
+
+def over_axes(function):
+    return lambda x, dim, keepdim, **p: function(x, dim=axes(x, dim), keepdim=keepdim, **p)
+
+
+def topk(x, **p):
+    values, indices = torch.topk(x, **p)
+    return dict(values=values, indices=indices)
+
+
+def split(x, sizes, dim):
+    return {f"out{k}": t for k, t in enumerate(torch.split(x, sizes, dim))}
+
+
+FUNCTIONS = dict(
+    conv1d=F.conv1d,
+    conv2d=conv2d,
+    conv_transpose2d=F.conv_transpose2d,
+    linear=F.linear,
+    matmul=torch.matmul,
+    max_pool2d=max_pool2d,
+    avg_pool2d=F.avg_pool2d,
+    lp_pool2d=F.lp_pool2d,
+    adaptive_avg_pool2d=F.adaptive_avg_pool2d,
+    adaptive_max_pool2d=F.adaptive_max_pool2d,
+    interpolate=F.interpolate,
+    pad=F.pad,
+    pixel_shuffle=F.pixel_shuffle,
+    pixel_unshuffle=F.pixel_unshuffle,
+    batch_norm=batch_norm,
+    batch_norm_training=batch_norm_training,
+    layer_norm=lambda x, weight=None, bias=None, **p: F.layer_norm(x, weight=weight, bias=bias, **p),
+    group_norm=lambda x, weight=None, bias=None, **p: F.group_norm(x, weight=weight, bias=bias, **p),
+    instance_norm=lambda x, weight=None, bias=None, **p: F.instance_norm(x, weight=weight, bias=bias, **p),
+    local_response_norm=F.local_response_norm,
+    normalize=F.normalize,
+    softmax=F.softmax,
+    log_softmax=F.log_softmax,
+    gelu=gelu,
+    prelu=F.prelu,
+    where=torch.where,
+    sum=over_axes(torch.sum),
+    mean=over_axes(torch.mean),
+    amax=over_axes(torch.amax),
+    amin=over_axes(torch.amin),
+    prod=prod,
+    norm=over_axes(lambda x, p, **more: torch.linalg.vector_norm(x, p, **more)),
+    logsumexp=over_axes(torch.logsumexp),
+    argmax=torch.argmax,
+    argmin=torch.argmin,
+    topk=topk,
+    cat=lambda *parts, dim: torch.cat(parts, dim),
+    split=split,
+    narrow=torch.narrow,
+    index_select=lambda x, index, dim: torch.index_select(x, dim, index),
+    expand=lambda x, size: x.expand(size),
+    tile=torch.tile,
+    permute=torch.permute,
+    transpose=torch.transpose,
+    flatten=torch.flatten,
+    reshape=torch.reshape,
+)
+ACTIVATIONS = "relu relu6 leaky_relu elu selu celu hardsigmoid hardswish silu mish softplus softsign".split()
+UNARY = "threshold sigmoid tanh clamp exp log sqrt reciprocal abs neg floor ceil round sign erf sin cos".split()
+ARITHMETIC = "add sub mul div maximum minimum pow remainder fmod".split()
+COMPARISONS = "eq lt gt le ge".split()
+LOGIC = "logical_and logical_or logical_xor".split()
+FUNCTIONS.update({op: getattr(F, op) for op in ACTIVATIONS})
+FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + ARITHMETIC + COMPARISONS + LOGIC})
+
+# Parameters that tell the reader about dtypes. PyTorch has no such options.
+NOTES = ("dtype", "input_dtype")
+
+
+def evaluate(op, inputs, params):
+    """The outputs by role. Weights and statistics go by name, for some may be absent; all else goes by position."""
+    options = {k: v for k, v in rounded_params(params).items() if k not in NOTES}
+    named = {"weight", "bias", "running_mean", "running_var"} & inputs.keys() if "x" in inputs else set()
+    by_position = [t for role, t in inputs.items() if role not in named]
+    out = FUNCTIONS[op](*by_position, **{role: inputs[role] for role in named}, **options)
+    return out if isinstance(out, dict) else dict(out=out)
+
+
+class Functions(Family):
+    def case(self, op, inputs, **params):
+        """`inputs` are a tensor, the shape of one, or several by role: each a tensor, a shape, or None for no input."""
+        draw = self.numbers(op)
+        inputs = given(**inputs) if isinstance(inputs, dict) else dict(x=inputs)
+        inputs = {role: t if isinstance(t, torch.Tensor) else draw.normal(*t) for role, t in inputs.items()}
+        self.add(op, params, inputs, evaluate(op, inputs, params))
+
+    def numbers(self, op):
+        """The numbers of the next case of `op`."""
+        if self.group != op:
+            self.start(op)
+        return self.draw
+
+
+def convolutions(f):
+    def conv(op, x, weight, stride, padding, dilation, groups, bias=True, **more):
+        inputs = dict(x=x, weight=weight, bias=weight[:1] if bias else None)
+        f.case(op, inputs, stride=stride, padding=padding, dilation=dilation, groups=groups, **more)
+
+    conv("conv1d", (2, 3, 11), (5, 3, 4), 1, 1, 1, 1)
+    conv("conv1d", (3, 3, 14), (6, 1, 4), 2, 3, 1, 3)
+    conv("conv1d", (2, 5, 16), (3, 5, 3), 3, 0, 2, 1, bias=False)
+    conv("conv1d", (2, 3, 10), (2, 3, 4), 1, "same", 1, 1)
+    conv("conv1d", (2, 3, 9), (3, 1, 2), 1, "same", 3, 3, bias=False)
+    conv("conv1d", (2, 3, 11), (2, 3, 4), 2, "valid", 2, 1)
+
+    zeros = dict(padding_mode="zeros")
+    conv("conv2d", (2, 3, 7, 5), (5, 3, 3, 2), [1, 1], [1, 1], [1, 1], 1, **zeros)
+    conv("conv2d", (3, 3, 9, 6), (6, 1, 2, 3), [2, 1], [0, 2], [1, 1], 3, **zeros)
+    conv("conv2d", (2, 5, 8, 11), (3, 5, 3, 2), [1, 3], [2, 0], [2, 1], 1, False, **zeros)
+    conv("conv2d", (2, 9, 5, 4), (6, 3, 3, 2), [1, 2], [1, 0], [1, 3], 3, False, **zeros)
+    conv("conv2d", (2, 3, 4, 6), (7, 3, 1, 1), [2, 1], [0, 0], [1, 1], 1, **zeros)
+    conv("conv2d", (2, 3, 7, 6), (4, 3, 4, 2), [1, 1], "same", [1, 1], 1, **zeros)
+    conv("conv2d", (2, 3, 7, 6), (3, 1, 3, 2), [1, 1], "same", [2, 3], 3, False, **zeros)
+    conv("conv2d", (2, 3, 7, 6), (2, 3, 3, 2), [3, 1], "valid", [1, 2], 1, **zeros)
+    conv("conv2d", (2, 3, 6, 7), (3, 3, 3, 4), [2, 1], [2, 1], [1, 1], 1, padding_mode="reflect")
+    conv("conv2d", (2, 3, 5, 6), (3, 1, 4, 3), [1, 2], [3, 0], [1, 2], 3, False, padding_mode="replicate")
+    conv("conv2d", (2, 3, 4, 6), (2, 3, 3, 2), [1, 1], [1, 3], [2, 1], 1, padding_mode="circular")
+
+    def transposed(x, weight, stride, padding, output_padding, dilation, groups, bias=True):
+        inputs = dict(x=x, weight=weight, bias=(weight[1] * groups,) if bias else None)
+        names = dict(stride=stride, padding=padding, output_padding=output_padding, dilation=dilation, groups=groups)
+        f.case("conv_transpose2d", inputs, **names)
+
+    transposed((2, 3, 4, 5), (3, 5, 4, 2), [1, 1], [0, 0], [0, 0], [1, 1], 1)
+    transposed((3, 3, 5, 3), (3, 2, 3, 4), [2, 3], [1, 2], [1, 0], [1, 1], 3)
+    transposed((2, 5, 3, 4), (5, 3, 2, 3), [3, 1], [0, 1], [2, 0], [2, 1], 1, bias=False)
+    transposed((2, 3, 3, 5), (3, 2, 3, 2), [2, 2], [2, 0], [0, 1], [3, 2], 1)
+    transposed((2, 9, 2, 3), (9, 1, 1, 2), [3, 2], [0, 0], [0, 1], [1, 3], 3, bias=False)
+
+    def linear(x, weight, bias=True):
+        f.case("linear", dict(x=x, weight=weight, bias=weight[:1] if bias else None))
+
+    linear((3, 7), (5, 7))
+    linear((2, 3, 5), (9, 5))
+    linear((2, 3, 4, 5), (3, 5))
+    linear((5, 9), (3, 9), bias=False)
+    linear((3, 2, 7), (1, 7), bias=False)
+
+    for a, b in [
+        ((3, 5), (5, 4)),
+        ((2, 3, 4, 5), (2, 3, 5, 7)),
+        ((2, 1, 4, 5), (3, 5, 2)),
+        ((4, 7), (3, 7, 5)),
+        ((2, 3, 4, 5), (5, 3)),
+    ]:
+        f.case("matmul", dict(a=a, b=b))
+
+
+def pools(f):
+    def maximum(x, kernel, stride, padding, dilation, ceil_mode):
+        names = dict(kernel_size=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+        f.case("max_pool2d", x, **names)
+
+    maximum((2, 3, 7, 8), [3, 2], None, [0, 0], [1, 1], False)
+    maximum((3, 3, 8, 9), [2, 3], [3, 2], [1, 0], [1, 1], True)
+    maximum((2, 5, 9, 7), [3, 2], [2, 1], [1, 1], [2, 3], False)
+    maximum((2, 3, 6, 9), [2, 3], [1, 2], [0, 1], [3, 1], True)
+    maximum((2, 3, 5, 7), [2, 2], None, [0, 1], [1, 2], True)
+
+    def mean(x, kernel, stride, padding, ceil_mode, count, divisor):
+        names = dict(kernel_size=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode)
+        f.case("avg_pool2d", x, **names, count_include_pad=count, divisor_override=divisor)
+
+    mean((2, 3, 7, 8), [3, 2], None, [0, 0], False, True, None)
+    mean((3, 3, 8, 6), [2, 3], [3, 2], [1, 1], True, True, None)
+    mean((2, 5, 6, 7), [3, 4], [2, 2], [1, 2], True, False, None)
+    mean((2, 3, 5, 8), [2, 3], [1, 2], [1, 0], False, False, 5)
+    mean((2, 3, 6, 8), [4, 3], [3, 2], [2, 1], True, True, 7)
+    mean((2, 3, 6, 5), [3, 2], [1, 2], [1, 1], False, False, None)
+
+    def power(x, norm_type, kernel, stride, ceil_mode):
+        f.case("lp_pool2d", x, norm_type=norm_type, kernel_size=kernel, stride=stride, ceil_mode=ceil_mode)
+
+    power((2, 3, 7, 8), 2, [3, 2], None, False)
+    power((3, 3, 8, 7), 1, [2, 3], [2, 1], False)
+    power((2, 5, 8, 7), 2, [3, 2], [2, 3], True)
+    power((2, 3, 8, 7), 1, [3, 2], None, True)
+    power((2, 3, 5, 6), 2, [2, 3], [1, 2], True)
+
+    for op in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
+        f.case(op, (2, 3, 7, 5), output_size=[3, 2])
+        f.case(op, (3, 3, 5, 8), output_size=[1, 4])
+        f.case(op, (2, 5, 4, 3), output_size=[6, 5])
+        f.case(op, (2, 3, 5, 4), output_size=[5, 1])
+
+
+def resampling(f):
+    for mode in ("nearest", "nearest-exact", "bilinear", "bicubic"):
+        for align_corners in (None,) if mode.startswith("nearest") else (False, True):
+            for x, size, factor in [
+                ((2, 3, 4, 5), [7, 3], None),
+                ((2, 3, 7, 4), [3, 9], None),
+                ((2, 3, 3, 5), None, [2.0, 3.0]),
+                ((3, 1, 4, 7), None, [2.6, 0.7]),
+            ]:
+                f.case("interpolate", x, size=size, scale_factor=factor, mode=mode, align_corners=align_corners)
+
+    def pad(x, sides, mode="constant", value=None):
+        f.case("pad", x, pad=sides, mode=mode, value=value)
+
+    pad((2, 3, 4, 5), [1, 2, 3, 0], value=0.5)
+    pad((3, 5, 2, 4), [0, 2, 2, 1])
+    pad((2, 3, 4, 5), [1, 0, 2, 1, 0, 3], value=-1.5)
+    pad((2, 3, 2, 3), [2, 1, 2, 0, 1, 1, 0, 2], value=2.0)
+    pad((3, 5), [2, 1], value=1.25)
+    pad((3, 5), [1, 0, 0, 2])
+    pad((2, 3, 5), [0, 3], value=-INF)
+    pad((2, 3, 4), [2, 0, 0, 2, 3, 1], value=0.25)
+    # A negative side takes away.
+    pad((2, 3, 5, 6), [-1, -2, 0, -3])
+    pad((2, 3, 4, 5), [-2, 3, 2, -1], value=7.0)
+    pad((3, 7), [-3, 1, 2, -1], value=-0.5)
+    for mode in ("reflect", "replicate", "circular"):
+        pad((2, 3, 4, 5), [1, 2, 3, 0], mode)
+        pad((3, 1, 5, 4), [3, 0, 1, 4], mode)
+        pad((2, 3, 6), [2, 4], mode)
+        pad((3, 5), [4, 1], mode)
+        pad((3, 4, 5), [2, 1, 0, 3], mode)
+    pad((2, 3, 2, 3), [5, 0, 4, 7], "replicate")
+    pad((2, 3, 2, 3), [3, 3, 2, 1], "circular")
+
+    f.case("pixel_shuffle", (2, 12, 3, 2), upscale_factor=2)
+    f.case("pixel_shuffle", (2, 9, 2, 5), upscale_factor=3)
+    f.case("pixel_shuffle", (3, 3, 4, 3), upscale_factor=1)
+    f.case("pixel_unshuffle", (2, 3, 6, 4), downscale_factor=2)
+    f.case("pixel_unshuffle", (2, 1, 6, 9), downscale_factor=3)
+    f.case("pixel_unshuffle", (3, 3, 4, 3), downscale_factor=1)
+
+
+def norms(f):
+    def statistics(op, x, affine, running):
+        c, draw = x[1:2], f.numbers(op)
+        weights = dict(weight=c, bias=c) if affine else {}
+        means = dict(running_mean=c, running_var=draw.uniform(*c, low=0.5, high=1.5)) if running else {}
+        return dict(x=x, **weights, **means)
+
+    for x, affine, eps in [
+        ((2, 3, 4, 5), True, 1e-5),
+        ((3, 5, 3, 2), False, 0.25),
+        ((5, 3), True, 1e-3),
+        ((3, 3, 7), False, 1e-5),
+        ((2, 5, 4), True, 0.5),
+    ]:
+        f.case("batch_norm", statistics("batch_norm", x, affine, True), eps=eps)
+    for x, affine, running, momentum, eps in [
+        ((2, 3, 4, 5), True, True, 0.1, 1e-5),
+        ((3, 5, 3, 2), False, True, 0.375, 0.25),
+        ((5, 3), True, True, 1.0, 1e-3),
+        ((3, 3, 7), True, False, 0.1, 0.5),
+        ((2, 5, 2, 4), False, False, 0.1, 1e-5),
+        ((4, 3, 5), False, True, 0.0, 1e-5),
+    ]:
+        inputs = statistics("batch_norm_training", x, affine, running)
+        f.case("batch_norm_training", inputs, momentum=momentum, eps=eps)
+
+    for x, shape, affine, eps in [
+        ((3, 7), [7], True, 1e-5),
+        ((2, 3, 4, 5), [4, 5], True, 0.25),
+        ((2, 3, 5), [3, 5], False, 1e-3),
+        ((3, 3, 2, 5), [3, 2, 5], True, 1e-5),
+        ((2, 3, 4, 5), [5], False, 1e-5),
+    ]:
+        inputs = dict(x=x, weight=shape if affine else None, bias=shape if affine else None)
+        f.case("layer_norm", inputs, normalized_shape=shape, eps=eps)
+    for x, groups, affine, eps in [
+        ((2, 9, 3, 4), 3, True, 1e-5),
+        ((3, 5, 4, 3), 5, True, 0.25),
+        ((2, 6, 5, 3), 2, False, 1e-3),
+        ((2, 3, 7), 1, True, 1e-5),
+    ]:
+        inputs = dict(x=x, weight=x[1:2] if affine else None, bias=x[1:2] if affine else None)
+        f.case("group_norm", inputs, num_groups=groups, eps=eps)
+    for x, affine, eps in [
+        ((2, 3, 4, 5), False, 1e-5),
+        ((3, 5, 5, 3), True, 0.25),
+        ((2, 3, 7), True, 1e-3),
+        ((3, 5, 4), False, 0.5),
+    ]:
+        inputs = dict(x=x, weight=x[1:2] if affine else None, bias=x[1:2] if affine else None)
+        f.case("instance_norm", inputs, eps=eps)
+
+    f.case("local_response_norm", (2, 7, 3, 4), size=2, alpha=0.5, beta=0.75, k=1.0)
+    f.case("local_response_norm", (3, 5, 4, 3), size=3, alpha=1e-4, beta=0.5, k=2.0)
+    f.case("local_response_norm", (2, 5, 2, 5), size=7, alpha=0.25, beta=1.5, k=0.5)
+    f.case("local_response_norm", (2, 3, 4, 3), size=1, alpha=2.0, beta=0.75, k=1.0)
+
+    f.case("normalize", (2, 3, 4, 5), p=2, dim=1, eps=1e-12)
+    f.case("normalize", (3, 7), p=1, dim=-1, eps=1e-12)
+    f.case("normalize", (2, 5, 3), p=2, dim=0, eps=1.5)
+    f.case("normalize", (3, 2, 4), p=1, dim=-2, eps=1.25)
+    zero = f.numbers("normalize").normal(3, 5)
+    zero[1] = 0.0
+    f.case("normalize", zero, p=2, dim=1, eps=1e-12)
+
+    for op in ("softmax", "log_softmax"):
+        f.case(op, (3, 7), dim=1)
+        f.case(op, (2, 3, 4, 5), dim=-3)
+        f.case(op, (5, 3, 2), dim=0)
+        f.case(op, f.numbers(op).normal(3, 5, 4, scale=100.0), dim=-1)
+
+
+def unary(f):
+    def cases(op, *options, values=EDGES, nan=True, positive=False):
+        """At least three cases, the second of them has the edges. Fewer options repeat."""
+        for k in range(max(3, len(options))):
+            x = f.numbers(op).normal(*((2, 3, 4, 5) if k == 0 else (3, 5, 2)), scale=3.0)
+            x = x.abs() if positive else x
+            f.case(op, edges(values, nan) if k == 1 else x, **options[k % len(options)])
+
+    for op in ("relu", "relu6", "selu", "hardsigmoid", "hardswish", "silu", "mish", "softsign", "sigmoid", "tanh"):
+        cases(op, {})
+    cases("leaky_relu", dict(negative_slope=0.01), dict(negative_slope=0.25), dict(negative_slope=-0.5))
+    cases("elu", dict(alpha=1.0), dict(alpha=0.5), dict(alpha=1.75))
+    cases("celu", dict(alpha=1.0), dict(alpha=0.5), dict(alpha=1.75))
+    cases("gelu", *(dict(approximate=a) for a in ("none", "none", "tanh")))
+    f.case("gelu", edges(), approximate="tanh")
+    cases("softplus", dict(beta=1.0, threshold=20.0), dict(beta=2.0, threshold=5.0), dict(beta=0.5, threshold=1.0))
+    cases("threshold", *(dict(threshold=t, value=v) for t, v in ((0.5, 20.0), (-1.5, -3.0), (1.0, 0.0))))
+    limits = [dict(min=-0.75, max=2.5), dict(min=-1.0, max=1.5), dict(min=None, max=0.5), dict(min=-0.25, max=None)]
+    # The maximum wins over a larger minimum.
+    cases("clamp", *limits, dict(min=1.0, max=-1.0))
+    for op in ("abs", "neg", "exp", "reciprocal", "erf", "sin", "cos"):
+        cases(op, {})
+    for op in ("log", "sqrt"):
+        cases(op, {}, positive=True)
+    # Halves, and the numbers beside them.
+    near = [0.49999997, 0.50000006, 0.99999994, 2.4999998, 3.5, 4.5, 1023.5, 4194304.5, 8388607.5, 16777216.0]
+    ties = EDGES[:-1] + [-v for v in near] + near + [7.5, -7.5, 0.75, -0.25, EDGES[-1]]
+    for op in ("floor", "ceil", "round"):
+        cases(op, {}, values=ties)
+    # PyTorch's sign of a NaN is 0.
+    cases("sign", {}, nan=False)
+
+    f.case("prelu", dict(x=(2, 3, 4, 5), weight=(1,)))
+    f.case("prelu", dict(x=(2, 5, 3, 4), weight=(5,)))
+    f.case("prelu", dict(x=(3, 7), weight=(7,)))
+    f.case("prelu", dict(x=(2, 3, 5), weight=(3,)))
+    f.case("prelu", dict(x=edges(), weight=(1,)))
+
+
+BROADCASTS = [((2, 3, 4, 5), (3, 1, 1)), ((2, 3, 1, 5), (1, 4, 1)), ((3, 7), ()), ((), (2, 5)), ((3, 5, 2), (3, 5, 2))]
+
+
+def binary(f):
+    for op in ARITHMETIC:
+        for sa, sb in BROADCASTS:
+            draw = f.numbers(op)
+            a, b = draw.normal(*sa, scale=2.0), draw.normal(*sb, scale=2.0)
+            if op == "pow":
+                a = a.abs()
+            if op in ("div", "remainder", "fmod"):
+                # Both signs, and not near 0.
+                b = torch.where(b < 0, -1.0, 1.0) * draw.uniform(*sb, low=0.5, high=3.0)
+            f.case(op, dict(a=a, b=b))
+    # Every pair of signs, and quotients that are whole.
+    halves = torch.arange(-6, 7).to(DOUBLE).reshape(13, 1) / 2
+    for op in ("remainder", "fmod"):
+        f.case(op, dict(a=halves, b=torch.tensor([-3.0, -2.0, -0.5, 1.0, 1.5, 2.0], dtype=DOUBLE)))
+    base = torch.tensor([[-2.0], [-0.5], [0.0], [0.5], [1.0], [3.0]], dtype=DOUBLE)
+    f.case("pow", dict(a=base, b=torch.tensor([-2.0, -1.0, 0.0, 0.5, 3.0], dtype=DOUBLE)))
+
+    for op in COMPARISONS:
+        for sa, sb in BROADCASTS:
+            draw = f.numbers(op)
+            # Some are equal.
+            a, b = draw.integers(*sa, low=-2, high=2), draw.integers(*sb, low=-1, high=1)
+            f.case(op, dict(a=a, b=b), dtype="bool")
+        # Signed zeros are equal, and a NaN is neither equal nor ordered.
+        a = torch.tensor([[-INF], [-8.0], [-0.0], [0.0], [1.5], [INF], [float("nan")]], dtype=DOUBLE)
+        f.case(op, dict(a=a, b=torch.tensor([-INF, 0.0, 1.5, float("nan")], dtype=DOUBLE)), dtype="bool")
+    for op in LOGIC:
+        for sa, sb in BROADCASTS:
+            draw = f.numbers(op)
+            f.case(op, dict(a=draw.booleans(*sa), b=draw.booleans(*sb)), dtype="bool", input_dtype="bool")
+        # Every number but 0 is true.
+        draw = f.numbers(op)
+        a, b = draw.integers(3, 7, low=-1, high=1) / 2, draw.integers(7, low=-1, high=1)
+        f.case(op, dict(a=a, b=b), dtype="bool", input_dtype="float32")
+
+    for condition, a, b in [
+        ((2, 3, 4, 5), (2, 3, 4, 5), (2, 3, 4, 5)),
+        ((3, 1, 5), (2, 1, 4, 1), (4, 5)),
+        ((3, 7), (), (7,)),
+        ((2, 1, 4), (3, 1), ()),
+    ]:
+        f.case("where", dict(condition=f.numbers("where").booleans(*condition), a=a, b=b))
+
+
+def reductions(f):
+    for op in ("sum", "mean", "amax", "amin", "prod", "norm", "logsumexp"):
+        for x, dim, keepdim, p in [
+            ((2, 3, 4, 5), [1], False, 1),
+            ((3, 5, 2, 4), [0, 2], True, 2),
+            ((2, 3, 4, 5), [-1, 1], False, 1),
+            ((3, 7), None, False, 2),
+            ((2, 5, 3), [-1], True, 2),
+        ]:
+            f.case(op, x, **(dict(p=p) if op == "norm" else {}), dim=dim, keepdim=keepdim)
+    f.case("logsumexp", f.numbers("logsumexp").normal(3, 5, scale=300.0), dim=[1], keepdim=False)
+    f.case("norm", (3, 5, 4), p=1, dim=None, keepdim=True)
+
+    for op in ("argmax", "argmin"):
+        f.case(op, f.numbers(op).distinct(2, 3, 4, 5), dim=1, keepdim=False)
+        f.case(op, f.numbers(op).distinct(3, 5, 2), dim=-1, keepdim=True)
+        f.case(op, f.numbers(op).distinct(5, 3), dim=None, keepdim=False)
+        # Of equals the first wins.
+        f.case(op, f.numbers(op).integers(3, 7, low=-1, high=1), dim=1, keepdim=False)
+    for shape, k, dim, largest in [
+        ((2, 5, 3, 4), 3, 1, True),
+        ((3, 7), 2, -1, False),
+        ((5, 3), 5, 0, True),
+        ((2, 3, 9), 1, 2, False),
+    ]:
+        f.case("topk", f.numbers("topk").distinct(*shape), k=k, dim=dim, largest=largest)
+
+
+def movement(f):
+    def cat(dim, *parts):
+        f.case("cat", {f"in{k}": shape for k, shape in enumerate(parts)}, dim=dim)
+
+    cat(1, (2, 3, 4, 5), (2, 1, 4, 5), (2, 5, 4, 5))
+    cat(-1, (3, 2, 7), (3, 2, 3))
+    cat(0, (1, 5), (3, 5), (2, 5), (1, 5))
+    cat(-2, (2, 3, 1, 4), (2, 3, 5, 4))
+
+    f.case("split", (2, 9, 4, 5), sizes=[3, 1, 5], dim=1)
+    f.case("split", (3, 2, 7), sizes=[3, 3, 1], dim=-1)
+    f.case("split", (5, 4), sizes=[2, 3], dim=0)
+    f.case("narrow", (2, 9, 4, 5), dim=1, start=3, length=4)
+    f.case("narrow", (3, 2, 7), dim=-1, start=2, length=5)
+    f.case("narrow", (5, 3), dim=0, start=-3, length=2)
+
+    for shape, dim, n in (((2, 5, 4, 3), 1, 7), ((3, 2, 7), -1, 4), ((5, 3), 0, 9)):
+        draw = f.numbers("index_select")
+        f.case("index_select", dict(x=draw.normal(*shape), index=draw.indices(n, shape[dim])), dim=dim)
+
+    f.case("expand", (2, 1, 4, 1), size=[2, 3, 4, 5])
+    f.case("expand", (3, 1), size=[2, 5, 3, 4])
+    f.case("expand", (3, 1, 2), size=[-1, 7, -1])
+    f.case("expand", (), size=[3, 5])
+    f.case("tile", (2, 3, 4, 5), dims=[2, 1, 3, 1])
+    f.case("tile", (3, 2, 5), dims=[2])
+    f.case("tile", (3, 2), dims=[3, 1, 2])
+    f.case("permute", (2, 3, 4, 5), dims=[0, 2, 3, 1])
+    f.case("permute", (3, 5, 2), dims=[2, 0, 1])
+    f.case("permute", (2, 3, 4, 5), dims=[-1, 0, -2, 1])
+    f.case("transpose", (2, 3, 4, 5), dim0=1, dim1=3)
+    f.case("transpose", (3, 5, 2), dim0=-1, dim1=0)
+    f.case("transpose", (3, 7), dim0=0, dim1=-1)
+    f.case("flatten", (2, 3, 4, 5), start_dim=1, end_dim=-1)
+    f.case("flatten", (3, 5, 2, 4), start_dim=-3, end_dim=2)
+    f.case("flatten", (2, 3, 4, 5), start_dim=0, end_dim=-1)
+    f.case("flatten", (), start_dim=0, end_dim=-1)
+    f.case("reshape", (2, 3, 4, 5), shape=[6, 20])
+    f.case("reshape", (3, 5, 2, 4), shape=[3, -1, 8])
+    f.case("reshape", (2, 9), shape=[3, 1, 6])
+    f.case("reshape", (1, 1), shape=[])
+
+
+def functional():
+    f = Functions("functional")
+    for cases in (convolutions, pools, resampling, norms, unary, binary, reductions, movement):
+        cases(f)
+    return f
+
+
+FAMILIES = [functional]

@@ -1,0 +1,206 @@
+//! No safe program reaches a shader without run-time checks but through the operators of this crate, and what an
+//! operator of a program's own says of itself is checked before it is believed.
+
+use convgpu::custom::{Arg, Kernel, Launch, Layout, Op, Params, Site, Variant};
+use convgpu::internals::gpu::caps::Caps;
+use convgpu::internals::graph::plan::{Plan, PlanOptions};
+use convgpu::internals::ops::concat::Concat;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::tile::Tile;
+use convgpu::internals::session::{CompileOptions, Compiled};
+use convgpu::{Desc, ErrorKind, Graph, Result, Tensor};
+
+use crate::support::{Rng, device};
+
+/// An operator with the launches of another one, on whatever it says its outputs are.
+#[derive(Clone, Debug)]
+struct Delegate<O> {
+    to: O,
+    output: Desc,
+}
+
+impl<O: Op + Clone> Op for Delegate<O> {
+    fn name(&self) -> &'static str {
+        "delegate"
+    }
+    fn outputs(&self, _: &[Desc]) -> Result<Vec<Desc>> {
+        Ok(vec![self.output.clone()])
+    }
+    fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![Tensor::zeros(self.output.shape.clone())])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+        self.to.launches(site)
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+fn plan(graph: &Graph) -> Plan {
+    let caps = &device().adapter().expect("the tests have an adapter").caps;
+    Plan::new(graph, caps, &PlanOptions::default()).unwrap()
+}
+
+/// A tile that writes a thousand times what its output has room for.
+fn overflowing() -> Graph {
+    let mut graph = Graph::new();
+    let x = graph.input("x", Desc::f32([1, 300])).unwrap();
+    let op = Delegate { to: Tile { repeats: vec![1000, 1] }, output: Desc::f32([1, 4]) };
+    let y = graph.apply("y", op, &[x]).unwrap();
+    graph.output("y", y);
+    graph
+}
+
+#[test]
+fn a_borrowed_kernel_keeps_its_checks() {
+    let graph = overflowing();
+    assert!(plan(&graph).recording.dispatches().all(|d| d.is_checked()));
+    // The same kernel in an operator of this crate: without.
+    let mut own = Graph::new();
+    let x = own.input("x", Desc::f32([1, 300])).unwrap();
+    let y = own.apply("y", Tile { repeats: vec![3, 1] }, &[x]).unwrap();
+    own.output("y", y);
+    assert!(plan(&own).recording.dispatches().all(|d| !d.is_checked()));
+    // Nothing beyond the binding is touched: the process lives, and another network computes what it should.
+    let x = Rng(1).tensor(&[1, 300]);
+    let run = |graph: &Graph| {
+        let compiled = Compiled::new(device(), graph.clone(), &CompileOptions::default()).unwrap();
+        compiled.run(&[("x", &x)]).unwrap().first().clone()
+    };
+    run(&graph);
+    assert_eq!(run(&own).as_f32().unwrap(), x.as_f32().unwrap().repeat(3));
+}
+
+/// Pipelines are shared by what decides their text: with and without checks are two.
+#[test]
+fn checked_and_unchecked_are_two_pipelines() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", Desc::f32([1, 300])).unwrap();
+    let tile = Tile { repeats: vec![2, 1] };
+    let a = graph.apply("a", tile.clone(), &[x]).unwrap();
+    let b = graph.apply("b", Delegate { to: tile, output: Desc::f32([2, 300]) }, &[x]).unwrap();
+    graph.output("a", a);
+    graph.output("b", b);
+    let compiled = Compiled::new(device(), graph, &CompileOptions::default()).unwrap();
+    assert_eq!(compiled.pipelines(), 2);
+    let outputs = compiled.run(&[("x", &Rng(1).tensor(&[1, 300]))]).unwrap();
+    assert_eq!(outputs["a"], outputs["b"]);
+}
+
+/// A convolution writes into its part of a concatenation of this crate, not of one that only borrows its launches and
+/// has a smaller output.
+#[test]
+fn a_borrowed_concatenation_changes_no_other_kernel() {
+    let dispatches = |borrowed: bool| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([1, 4, 5, 6])).unwrap();
+        let w = graph.constant("w", Rng(1).tensor(&[8, 4, 3, 3])).unwrap();
+        let y = graph.apply("conv", Conv2d::default(), &[x, w]).unwrap();
+        let z = graph.apply("conv 2", Conv2d::default(), &[x, w]).unwrap();
+        let concat = Concat { axis: 1 };
+        let out = match borrowed {
+            true => graph.apply("c", Delegate { to: concat, output: Desc::f32([1, 4, 3, 4]) }, &[y, z]),
+            false => graph.apply("c", concat, &[y, z]),
+        };
+        graph.output("out", out.unwrap());
+        let plan = plan(&graph);
+        plan.recording.dispatches().filter(|d| d.node() == "c").count()
+    };
+    assert_eq!((dispatches(false), dispatches(true)), (0, 2));
+}
+
+static COPY: Kernel = Kernel::new(
+    "copy_of_ones_own",
+    "struct Params { count: u32 }
+    @group(0) @binding(0) var<uniform> p: Params;
+    @group(0) @binding(1) var<storage, read> x: array<f32>;
+    @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+        if id.x < p.count { y[id.x] = x[id.x]; }
+    }",
+);
+
+/// A copy with a mistake in what it launches.
+#[derive(Clone, Copy, Debug)]
+struct Mistaken(fn(&Site<'_>, Launch) -> Variant);
+
+impl Op for Mistaken {
+    fn name(&self) -> &'static str {
+        "mistaken"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        Ok(inputs.to_vec())
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(inputs.to_vec())
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+        let params = Params::new().with("count", site.inputs[0].numel());
+        let launch = Launch::grid(&COPY, [1, 1, 1], params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![self.0(site, launch)])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+fn compile(op: Mistaken) -> Result<Tensor> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", Desc::f32([9])).unwrap();
+    let y = graph.apply("mine", op, &[x]).unwrap();
+    graph.output("y", y);
+    let compiled = Compiled::new(device(), graph, &CompileOptions::default())?;
+    Ok(compiled.run(&[("x", &Rng(3).tensor(&[9]))])?.first().clone())
+}
+
+#[test]
+fn every_mistake_of_an_operator_is_one_error_that_names_it() {
+    assert_eq!(compile(Mistaken(|site, l| Variant::row_major(site, vec![l]))).unwrap(), Rng(3).tensor(&[9]));
+    let mistakes: [(fn(&Site<'_>, Launch) -> Variant, &str); 9] = [
+        (|s, l| Variant::row_major(s, vec![l.reads([Arg::Input(1)])]), "Input(1), which is not there"),
+        (|s, l| Variant::row_major(s, vec![l.writes([Arg::Output(7)])]), "Output(7), which is not there"),
+        (|s, l| Variant::row_major(s, vec![l.reads([Arg::Scratch(0)])]), "Scratch(0), which is not there"),
+        (|s, l| Variant::row_major(s, vec![l.reads([Arg::Table(0)])]), "Table(0), which is not there"),
+        (|s, l| Variant::row_major(s, vec![l.writes([Arg::Input(0)])]), "inputs and tables are read-only"),
+        (|s, l| Variant::row_major(s, vec![l.reads([Arg::Output(0)])]), "reads and writes Output(0)"),
+        (|s, _| Variant::row_major(s, vec![]), "no launch writes output 0"),
+        (|s, l| Variant::in_layout(s, Layout::ChannelsLast, vec![l]), "no channel axis"),
+        (|s, l| Variant::row_major(s, vec![l.reads([Arg::Input(0); 9])]), "binds 10 buffers"),
+    ];
+    for (mistake, text) in mistakes {
+        let e = compile(Mistaken(mistake)).unwrap_err();
+        assert_eq!(e.node(), Some("mine"), "{e}");
+        assert!(e.kind() == ErrorKind::Argument && e.to_string().contains(text), "{e}");
+    }
+}
+
+/// An output without a shape of its own, on the reference: the shape rule is what counts.
+#[test]
+fn a_reference_that_breaks_its_shape_rule_is_an_error() {
+    let graph = {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([2, 3])).unwrap();
+        let op = Delegate { to: Tile { repeats: vec![1, 1] }, output: Desc::new([2, 3], convgpu::DType::I32) };
+        let y = graph.apply("y", op, &[x]).unwrap();
+        graph.output("y", y);
+        graph
+    };
+    let compiled = Compiled::new(&convgpu::Device::cpu(), graph, &CompileOptions::default()).unwrap();
+    let e = compiled.run(&[("x", &Rng(1).tensor(&[2, 3]))]).unwrap_err();
+    assert!(e.node() == Some("y") && e.to_string().contains("f32[2, 3]") && e.to_string().contains("i32[2, 3]"), "{e}");
+}
+
+/// Planning alone runs nothing, whatever the capabilities say.
+#[test]
+fn a_plan_for_another_device_is_only_a_text() {
+    let plan = Plan::new(&overflowing(), &Caps::webgpu_default(), &PlanOptions::default()).unwrap();
+    assert!(plan.to_string().contains("delegate"));
+}
