@@ -3,6 +3,7 @@
 //! The graph itself says which compiled graph serves it: its operators with all attributes, its inputs, its outputs and
 //! its constants. So no function can forget one of its options.
 
+use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
@@ -78,9 +79,45 @@ fn key(device: &Device, graph: &Graph, numbers: &Numbers) -> String {
     key
 }
 
-/// The graph compiled for the device: now, if it is not kept. Constants whose elements have a number in `numbers` are known
-/// by it, others by their elements.
-pub(crate) fn compiled(device: &Device, graph: Graph, numbers: &Numbers) -> Result<Arc<Compiled>> {
+/// A compiled graph and what it was given.
+#[derive(Clone)]
+pub struct Traced {
+    /// The graph.
+    pub compiled: Arc<Compiled>,
+    /// Its inputs by name.
+    pub inputs: Vec<(String, DeviceTensor)>,
+}
+
+thread_local! {
+    /// What this thread's calls ran, while somebody wants to know.
+    static TRACE: RefCell<Option<Vec<Traced>>> = const { RefCell::new(None) };
+}
+
+/// What `f` gives, and the compiled graphs that its calls of this module's functions and of `Module::forward` ran.
+pub fn traced<R>(f: impl FnOnce() -> R) -> (R, Vec<Traced>) {
+    let before = TRACE.replace(Some(vec![]));
+    let out = f();
+    (out, TRACE.replace(before).unwrap_or_default())
+}
+
+/// Runs a graph, compiled for the device now if it is not kept.
+/// Constants whose elements have a number in `numbers` are known by it, others by their elements.
+pub(crate) fn run_kept(
+    device: &Device,
+    graph: Graph,
+    numbers: &Numbers,
+    inputs: Vec<(String, DeviceTensor)>,
+) -> Result<Vec<DeviceTensor>> {
+    let compiled = compiled(device, graph, numbers)?;
+    let given: Vec<_> = inputs.iter().map(|(name, t)| (name.as_str(), t)).collect();
+    let outputs = compiled.run_device(&given)?;
+    TRACE.with_borrow_mut(|trace| {
+        trace.iter_mut().for_each(|t| t.push(Traced { compiled: compiled.clone(), inputs: inputs.clone() }))
+    });
+    Ok(outputs)
+}
+
+fn compiled(device: &Device, graph: Graph, numbers: &Numbers) -> Result<Arc<Compiled>> {
     let key = key(device, &graph, numbers);
     let lock = || KEPT.lock().unwrap_or_else(|e| e.into_inner());
     if let Some(session) = lock().sessions.get(&key) {
@@ -110,18 +147,16 @@ pub(super) fn run_all(
     build: impl FnOnce(&mut Graph, &[ValueId]) -> Result<Vec<ValueId>>,
 ) -> Result<Vec<DeviceTensor>> {
     let Some(first) = inputs.first() else { return Err(Error::argument("there is no tensor to compute with")) };
-    let names: Vec<_> = (0..inputs.len()).map(|k| k.to_string()).collect();
+    let inputs: Vec<_> = inputs.iter().enumerate().map(|(k, &t)| (k.to_string(), t.clone())).collect();
     let mut graph = Graph::new();
     let mut ids = vec![];
-    for (name, t) in names.iter().zip(inputs) {
+    for (name, t) in &inputs {
         ids.push(graph.input(name, t.desc().clone())?);
     }
     for (k, id) in build(&mut graph, &ids)?.into_iter().enumerate() {
         graph.output(k.to_string(), id);
     }
-    let session = compiled(first.device(), graph, &Numbers::new())?;
-    let given: Vec<_> = names.iter().map(String::as_str).zip(inputs.iter().copied()).collect();
-    session.run_device(&given)
+    run_kept(first.device(), graph, &Numbers::new(), inputs)
 }
 
 /// As [`run_all`], of one output.

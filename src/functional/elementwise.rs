@@ -154,7 +154,7 @@ pub fn cos(x: &DeviceTensor) -> Result<DeviceTensor> {
 
 /// x, or `weight x` below 0.
 ///
-/// x is `[n, c, ..]`, the result alike; the weight is one number or `[c]`, one per channel.
+/// x is `[n, c, ..]`, the result alike; the weight is one number or `[c]`, one per channel; one of more axes is broadcast to x.
 /// [torch.nn.functional.prelu](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html)
 ///
 /// # Errors
@@ -164,7 +164,7 @@ pub fn prelu(x: &DeviceTensor, weight: &DeviceTensor) -> Result<DeviceTensor> {
 }
 
 macro_rules! binary {
-    ($($(#[$doc:meta])* $name:ident = $kind:ident: $types:literal;)*) => {$(
+    ($method:ident: $($(#[$doc:meta])* $name:ident = $kind:ident: $types:literal;)*) => {$(
         $(#[$doc])*
         ///
         #[doc = concat!($types, " The operands are [broadcast](https://docs.pytorch.org/docs/stable/notes/broadcasting.html) to a common shape.")]
@@ -173,12 +173,12 @@ macro_rules! binary {
         /// # Errors
         /// The shapes do not broadcast; the types differ or do not have the function.
         pub fn $name(a: &DeviceTensor, b: &DeviceTensor) -> Result<DeviceTensor> {
-            run(&[a, b], |g, ids| g.binary(ids[0], ids[1], BinaryKind::$kind))
+            run(&[a, b], |g, ids| g.$method(ids[0], ids[1], BinaryKind::$kind))
         }
     )*};
 }
 
-binary! {
+binary! { binary:
     /// `a + b`
     add = Add: "Numbers of one type; integers wrap.";
     /// `a - b`
@@ -207,12 +207,15 @@ binary! {
     le = LessOrEqual: "Numbers of one type; gives booleans.";
     /// Whether a >= b; false if either is NaN.
     ge = GreaterOrEqual: "Numbers of one type; gives booleans.";
+}
+
+binary! { logical:
     /// Whether both hold.
-    logical_and = And: "Booleans.";
+    logical_and = And: "Booleans, or numbers, of which all but 0 are true; gives booleans.";
     /// Whether at least one holds.
-    logical_or = Or: "Booleans.";
+    logical_or = Or: "Booleans, or numbers, of which all but 0 are true; gives booleans.";
     /// Whether exactly one holds.
-    logical_xor = Xor: "Booleans.";
+    logical_xor = Xor: "Booleans, or numbers, of which all but 0 are true; gives booleans.";
 }
 
 /// The elements of `input` where the condition holds, elsewhere those of `other`.

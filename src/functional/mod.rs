@@ -32,7 +32,7 @@
 //! that has no memory left or is lost. The functions' own pages say what is particular to them.
 
 #[cfg(not(target_arch = "wasm32"))]
-mod cache;
+pub(crate) mod cache;
 #[cfg(not(target_arch = "wasm32"))]
 mod conv;
 #[cfg(not(target_arch = "wasm32"))]
@@ -72,4 +72,4 @@ mod functions {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use cache::{compiled, place};
+pub(crate) use cache::{place, run_kept};

@@ -322,15 +322,13 @@ fn run<M: Module + ?Sized>(
 ) -> Result<(Vec<DeviceTensor>, Vec<String>)> {
     let builder::Built { mut graph, y, notes } = builder::build(module, x.desc().clone(), training_step)?;
     graph.output("out", y);
-    let updated: Vec<String> = notes.updates.iter().map(|(path, _)| path.clone()).collect();
+    let updated = notes.updates.iter().map(|(path, _)| path.clone()).collect();
     notes.updates.into_iter().for_each(|(path, value)| graph.output(path, value));
-    let session = crate::functional::compiled(x.device(), graph, &notes.numbers)?;
     let mut given = vec![("x".to_owned(), x.clone())];
     for (path, slot) in module.slots() {
-        if updated.contains(&path) || session.graph().inputs().any(|(name, _)| name == path) {
+        if graph.inputs().any(|(name, _)| name == path) {
             given.push((path, slot.tensor().to_device(x.device())?));
         }
     }
-    let given: Vec<_> = given.iter().map(|(name, t)| (name.as_str(), t)).collect();
-    Ok((session.run_device(&given)?, updated))
+    Ok((crate::functional::run_kept(x.device(), graph, &notes.numbers, given)?, updated))
 }

@@ -194,7 +194,8 @@ impl Activation {
                 }
             }
             Gelu => x * 0.5 * erfc(-x * FRAC_1_SQRT_2),
-            GeluTanh => 0.5 * x * (1.0 + (FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x)).tanh()),
+            // (1 + tanh z) / 2 = sigmoid(2 z), which keeps its digits where z is far below 0.
+            GeluTanh => x * sigmoid(2.0 * FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x)),
             Sigmoid => sigmoid(x),
             Tanh => x.tanh(),
             HardSigmoid { alpha, beta } => (f64::from(alpha) * x + f64::from(beta)).clamp(0.0, 1.0),
@@ -229,6 +230,7 @@ impl Activation {
                     x.signum()
                 }
             }
+            Erf if x.abs() < 2.0 => erf_series(x),
             Erf => 1.0 - erfc(x),
         }
     }
@@ -284,7 +286,10 @@ impl Activation {
                 let z2 = (1.596 * (x + 0.044715 * x * x * x)).abs().min(104.0);
                 (20.0 + exp(z2) + 16.0 * z2) * y_abs
             }
-            HardSigmoid { alpha, beta } => 2.0 * (f64::from(alpha.abs()) * x_abs).min(1.0 + f64::from(beta.abs())),
+            // The product and the sum are rounded.
+            HardSigmoid { alpha, beta } => {
+                2.0 * (f64::from(alpha.abs()) * x_abs).min(1.0 + f64::from(beta.abs())) + y_abs
+            }
             HardSwish => 16.0 * y_abs + if x_abs < 4.0 { 2.0 * x_abs } else { 0.0 },
             Softplus { beta, .. } => (24.0 + exp(f64::from(beta) * x).min(40.0)) * y_abs,
             Softsign => 8.0 * y_abs,
@@ -299,7 +304,12 @@ impl Activation {
                     + if x < 0.0 { 3.0 * x_abs.min(8.0) } else { 0.0 }
             }
         };
-        error * U + if error == 0.0 { 0.0 } else { super::TINY }
+        // What is multiplied by x may be flushed to 0 before.
+        let flushed = match self {
+            Swish { .. } | Mish | Gelu | GeluTanh => super::TINY * x_abs.min(104.0),
+            _ => 0.0,
+        };
+        error * U + if error == 0.0 { 0.0 } else { super::TINY + flushed }
     }
 }
 
@@ -311,19 +321,23 @@ pub fn erfc(x: f64) -> f64 {
     if x > 27.0 {
         return 0.0;
     }
-    let two_over_sqrt_pi = 2.0 / std::f64::consts::PI.sqrt();
     if x < 2.0 {
-        let (mut term, mut sum, mut n) = (x, x, 0.0);
-        while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
-            n += 1.0;
-            term *= -x * x / n;
-            sum += term / (2.0 * n + 1.0);
-        }
-        return 1.0 - two_over_sqrt_pi * sum;
+        return 1.0 - erf_series(x);
     }
     let mut f = x;
     for k in (1..=120).rev() {
         f = x + f64::from(k) / 2.0 / f;
     }
     (-x * x).exp() / f / std::f64::consts::PI.sqrt()
+}
+
+/// erf(x) for |x| < 2 by its Taylor series, to all digits even where x is small.
+fn erf_series(x: f64) -> f64 {
+    let (mut term, mut sum, mut n) = (x, x, 0.0);
+    while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
+        n += 1.0;
+        term *= -x * x / n;
+        sum += term / (2.0 * n + 1.0);
+    }
+    2.0 / std::f64::consts::PI.sqrt() * sum
 }

@@ -120,7 +120,7 @@ fn batch_norm_into_grouped_and_transposed() {
     let mut n = Net::new();
     let w = n.constant(&[5, 3, 3, 2]);
     let o = ConvTranspose2dOptions::new().stride(2).groups(5);
-    let y = n.g.conv_transpose2d(n.x, w, None, &o).unwrap();
+    let y = n.g.conv_transpose2d(n.x, w, None, o).unwrap();
     let y = n.norm(y);
     let y = n.act(y, Activation::Tanh);
     assert_eq!(n.finish(y).0, ["conv_transpose2d + tanh"]);

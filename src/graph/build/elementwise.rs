@@ -40,6 +40,20 @@ impl Graph {
         self.layer(Binary(kind), &[a, b])
     }
 
+    /// A function of truth values: [`BinaryKind::And`], [`BinaryKind::Or`], [`BinaryKind::Xor`]. Of numbers all but 0 are
+    /// true.
+    ///
+    /// # Errors
+    /// The shapes do not broadcast; the function is another.
+    pub fn logical(&mut self, a: ValueId, b: ValueId, kind: BinaryKind) -> Result<ValueId> {
+        let mut truth = |x: ValueId| match self.desc(x).dtype {
+            DType::Bool => Ok(x),
+            _ => self.cast(x, DType::Bool),
+        };
+        let (a, b) = (truth(a)?, truth(b)?);
+        self.binary(a, b, kind)
+    }
+
     /// `sin x`, x in radians.
     ///
     /// # Errors
@@ -69,16 +83,16 @@ impl Graph {
         self.where_(below, value, x)
     }
 
-    /// x, or `slope x` below 0. x is `[n, c, ..]`, the slope one number or `[c]`.
+    /// x, or `slope x` below 0. x is `[n, c, ..]`, the slope one number or `[c]`; one of more axes is broadcast to x.
     ///
     /// # Errors
     /// The slope has another shape; a tensor is not f32.
     pub fn prelu(&mut self, x: ValueId, slope: ValueId) -> Result<ValueId> {
         let (shape, slopes) = (self.shape(x), self.shape(slope));
         let fits = |n: usize| n == 1 || shape.get(1) == Some(&n);
-        if slopes.len() > 1 || !fits(slopes.iter().product()) {
+        if slopes.len() < 2 && !fits(slopes.iter().product()) {
             return Err(Error::shape(format!(
-                "prelu of {shape:?}: slopes {slopes:?} are neither one nor one per channel"
+                "prelu of {shape:?}: {slopes:?} are neither one slope nor one per channel"
             )));
         }
         self.layer(Prelu, &[x, slope])
