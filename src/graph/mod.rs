@@ -17,6 +17,8 @@ pub mod plan;
 pub mod rewrite;
 pub mod tuning;
 
+pub(crate) use build::flattened;
+
 /// A value of a graph: what [`Graph::input`] and every layer give, and every layer takes. It belongs to its graph and
 /// that graph's clones; another graph refuses it.
 ///
