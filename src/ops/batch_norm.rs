@@ -48,7 +48,7 @@ fn check(op: &dyn Op, inputs: &[Desc]) -> Result<()> {
         return Err(Error::shape(format!("batch_norm needs [n, c, ..], has {x:?}")));
     }
     if let Some(d) = inputs[1..].iter().find(|d| d.shape != [x[1]]) {
-        let text = format!("weight, bias, mean and variance must be [{}], one value a channel; one is {d}", x[1]);
+        let text = format!("weight, bias, mean and variance must be [{}], one value per channel; one is {d}", x[1]);
         return Err(Error::shape(text));
     }
     Ok(())

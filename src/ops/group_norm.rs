@@ -79,7 +79,7 @@ impl Op for GroupNorm {
             return Err(Error::shape(format!("{} channels do not split into {} groups", x[1], self.groups)));
         }
         if let Some(d) = inputs[1..].iter().find(|d| d.shape != [x[1]]) {
-            return Err(Error::shape(format!("weight and bias must be [{}], one value a channel; one is {d}", x[1])));
+            return Err(Error::shape(format!("weight and bias must be [{}], one value per channel; one is {d}", x[1])));
         }
         Ok(vec![inputs[0].clone()])
     }

@@ -1,7 +1,7 @@
 //! What batch, layer, group and instance norm share: statistics of slices, and `(x - mean) scale weight + bias`.
 //!
 //! Statistics take two launches. The first gives the sum and the squared distances of every part of every slice, each
-//! relative to the slice's first value, one invocation a part; the second merges the parts. How a slice is parted depends
+//! relative to the slice's first value, one invocation per part; the second merges the parts. How a slice is parted depends
 //! on the shape alone.
 
 use super::{Site, Variant};

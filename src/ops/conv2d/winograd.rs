@@ -59,7 +59,7 @@ impl Conv2d {
         gemm::launches(site.caps, [MATRICES, tiles, ic, oc]).map(way).into()
     }
 
-    /// Whether it is the way to take. On software adapters: where the transforms are small beside the products (measured
+    /// Whether it is the variant to take. On software adapters: where the transforms are small beside the products (measured
     /// on lavapipe and, without subgroups of 8, on SwiftShader), and what it saves is worth compiling four kernels instead
     /// of two (on lavapipe 100 ms more for the first answer, half a millisecond less a run at this size; `tune` takes it
     /// for smaller layers, too). On hardware: where the costs of
