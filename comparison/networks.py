@@ -26,11 +26,15 @@ import run
 from run import Failed
 
 PEER = os.path.join(run.HERE, "peer_network.py")
-LOCATE = "import importlib.util as u, os; s = u.find_spec('pnnx'); print(os.path.join(os.path.dirname(s.origin), 'pnnx') if s else '')"
+LOCATE = """
+import importlib.util, os
+found = importlib.util.find_spec("pnnx")
+print(os.path.join(os.path.dirname(found.origin), "pnnx") if found else "")
+"""
 
 
 def call(command, request=None, **options):
-    """What a command prints; its last word is the reason of a failure."""
+    """What a command prints; the last line of an error is the reason."""
     text = None if request is None else json.dumps(request)
     done = subprocess.run(command, input=text, capture_output=True, text=True, **options)
     if done.returncode:
@@ -55,11 +59,13 @@ class Convgpu:
 
     def command(self, name, network, *options):
         inputs = [part for k, file in network["inputs"].items() for part in ("--input", f"{k}={file}")]
-        return json.loads(call([self.binary, name, network["model"], "--json", "--device", self.device, *inputs, *options]))
+        line = [self.binary, name, network["model"], "--json", "--device", self.device, *inputs, *options]
+        return json.loads(call(line))
 
     def measure(self, network, seconds):
         found = self.command("bench", network, "--seconds", str(seconds))
-        return {"median_ms": found["median_ms"], "first_ms": found["cold_ms"], "runs": found["runs"], "version": found["device"]}
+        times = {"median_ms": found["median_ms"], "first_ms": found["cold_ms"], "runs": found["runs"]}
+        return {**times, "version": found["device"]}
 
 
 class Peer:

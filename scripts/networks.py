@@ -76,7 +76,7 @@ def distance(actual, expected, tolerance):
     floor = tolerance["of_largest"] * max((abs(e) for e in expected if math.isfinite(e)), default=0.0)
     worst, at = 0.0, 0
     for i, (a, e) in enumerate(zip(actual, expected)):
-        if a == e or (a != a and e != e):
+        if a == e or (math.isnan(a) and math.isnan(e)):
             continue
         allowed = tolerance["relative"] * abs(e) + floor
         error = abs(a - e) / allowed if math.isfinite(a) and math.isfinite(e) and allowed else math.inf
@@ -111,7 +111,7 @@ class Convgpu:
         """The JSON object that a command prints; a failure is wrong."""
         given = [part for name, path in inputs for part in ("--input", f"{name}={path}")]
         line = [self.binary, command, model, "--json", "--device", self.device, *given, *options]
-        done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(line, capture_output=True, text=True)
         if done.returncode:
             said = [text for text in done.stderr.splitlines() if text.strip()]
             raise Wrong(f"convgpu {command}: {said[-1].strip() if said else f'status {done.returncode}'}")
@@ -244,7 +244,8 @@ def main():
     for network in table["networks"]:
         model = search.model(network)
         if model is None:
-            missing.append(f"not run: {network['name']} ({network['file']}, sha256 {network['sha256'][:16]}, from {origin(network)})")
+            file = f"{network['file']}, sha256 {network['sha256'][:16]}"
+            missing.append(f"not run: {network['name']} ({file}, from {origin(network)})")
             continue
         print(f"{network['name']} ..", file=sys.stderr)
         try:
