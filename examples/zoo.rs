@@ -6,7 +6,6 @@
 //! Without one the weights are seeded random numbers.
 
 use std::error::Error;
-use std::path::Path;
 
 use convgpu::nn::{Module, manual_seed, zoo};
 use convgpu::{CompileOptions, Desc, Device, Result, Tensor};
@@ -24,17 +23,13 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     manual_seed(1);
     let mut net = make(CLASSES);
     if let Some(file) = args.get(1) {
-        net.load_state_dict(Path::new(file))?;
+        net.load(file)?;
     }
     net.eval();
 
     let device = Device::new()?;
-    let session = net.compile(&device, Desc::f32(SHAPE), &CompileOptions::default())?;
-    if let Some(compiled) = session.latest()
-        && let Some(plan) = compiled.plan()
-    {
-        println!("{plan}{} parameters, {} pipelines on {device}", net.num_parameters(), compiled.pipelines());
-    }
+    let session = net.compile(&device, Desc::f32(SHAPE), CompileOptions::new())?;
+    println!("{session}\n{} parameters", net.num_parameters());
 
     let outputs = session.run(&[("x", &noise()?)])?;
     let logits = outputs.first().to_f64s();

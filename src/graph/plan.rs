@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::pack::{Conflicts, Tenant, lower_bound, pack};
 use super::parts::{self, Parts};
@@ -30,8 +31,8 @@ pub struct PlanOptions {
     pub guarded: bool,
     /// How floats are stored between kernels that can have them in 16 bits; what they add up is f32 either way.
     pub precision: Precision,
-    /// Seconds of work, as estimated, that are submitted at a time; 1 without it. A longer run is submitted in parts.
-    pub submit_seconds: Option<f64>,
+    /// Work, as estimated, that is submitted at a time; a second without it. A longer run is submitted in parts.
+    pub submit_limit: Option<Duration>,
     /// Measured choices; a node without one takes the best by the static order. `alternative` comes before it.
     pub tuning: Option<Arc<Tuning>>,
 }
@@ -145,7 +146,7 @@ impl Plan {
             native: HashMap::new(),
             uses: graph.uses(),
             makers: HashMap::new(),
-            parts: Parts::new(options.submit_seconds.unwrap_or(parts::SECONDS)),
+            parts: Parts::new(options.submit_limit.map_or(parts::SECONDS, |d| d.as_secs_f64())),
             prepare: vec![],
             run: vec![],
         };

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use convgpu::internals::session::{CompileOptions, Session};
-use convgpu::{Model, Tensor};
+use convgpu::internals::session::latest;
+use convgpu::{CompileOptions, Model, Session, Tensor};
 
-#[allow(dead_code)]
-fn npy(path: &Path) -> Tensor {
+/// A tensor of floats from an `.npy` file.
+pub fn npy(path: &Path) -> Tensor {
     let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let file = npyz::NpyFile::new(&bytes[..]).unwrap();
     let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
@@ -21,7 +21,7 @@ fn run(root: &Path, models: &str, name: &str, case: &str, outputs: &[&str]) {
     let golden = |rest: &str| npy(&root.join("golden").join(format!("{name}.{case}.{rest}.npy")));
     let input = model.inputs()[0].name.clone();
     let session = model.compile(crate::support::device()).unwrap();
-    let found = session.run(&[(&input, &golden("in"))]).unwrap_or_else(|e| panic!("{name}: {e}")).0;
+    let found = session.run(&[(&input, &golden("in"))]).unwrap_or_else(|e| panic!("{name}: {e}"));
     for (k, (label, actual)) in found.iter().enumerate() {
         let expected = match outputs {
             [] => golden("out"),
@@ -29,7 +29,7 @@ fn run(root: &Path, models: &str, name: &str, case: &str, outputs: &[&str]) {
         };
         crate::close::check(actual, &expected).unwrap_or_else(|e| panic!("{name}.{case} {label}: {e}"));
     }
-    let compiled = session.latest().unwrap();
+    let compiled = latest(&session).unwrap();
     let dispatches = compiled.plan().map_or(0, |p| p.dispatches());
     println!("{name}.{case}: right ({} nodes, {dispatches} dispatches)", compiled.graph().nodes().len());
 }
@@ -41,6 +41,24 @@ fn shared(name: &str, case: &str, outputs: &[&str]) {
     } else {
         println!("{} is not there: {name} is not run", root.display());
     }
+}
+
+#[test]
+fn a_model_shows_what_it_is() {
+    let model = Model::load(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/lenet5_mnist.onnx")).unwrap();
+    let text = model.to_string();
+    println!("{text}");
+    for part in [
+        "inputs      input: f32[1, 1, 28, 28]\n",
+        "outputs     probs: f32[1, 10]\n",
+        "operators   AveragePool 2, Conv 2,",
+        "parameters  61706",
+        &format!("ONNX, operator set {}, by {}", model.opset(), model.producer()),
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!model.producer().is_empty());
+    assert_eq!(model.outputs()[0].fixed().unwrap().shape, [1, 10]);
 }
 
 #[test]
@@ -104,7 +122,7 @@ fn resnet20_accuracy() {
     }
     let records = fs::read(root.join("data/cifar10-test-first500.bin")).unwrap();
     let model = Model::load(root.join("models/resnet20_cifar10.onnx")).unwrap();
-    let session = Session::new(crate::support::device(), model, &CompileOptions::default()).unwrap();
+    let session = Session::new(crate::support::device(), model, CompileOptions::new()).unwrap();
     let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     let mut right = 0;
     for record in records.chunks_exact(3073) {
@@ -129,7 +147,7 @@ fn ultraface_finds_the_face() {
     }
     let golden = |rest: &str| npy(&root.join(format!("golden/ultraface_rfb320.astronaut.{rest}.npy")));
     let model = Model::load(root.join("models/ultraface_rfb320.onnx")).unwrap();
-    let session = Session::new(crate::support::device(), model, &CompileOptions::default()).unwrap();
+    let session = Session::new(crate::support::device(), model, CompileOptions::new()).unwrap();
     let outputs = session.run(&[("input", &golden("in"))]).unwrap();
     let scores = outputs["scores"].as_f32().unwrap();
     let best = (0..scores.len() / 2).max_by(|&a, &b| scores[2 * a + 1].total_cmp(&scores[2 * b + 1])).unwrap();
@@ -151,8 +169,8 @@ fn text_detection_at_two_sizes() {
         return;
     }
     let load = || Model::load(root.join("models/ppocr_det_en_v3.onnx")).unwrap();
-    let gpu = Session::new(crate::support::device(), load(), &CompileOptions::default()).unwrap();
-    let cpu = Session::new(&convgpu::Device::cpu(), load(), &CompileOptions::default()).unwrap();
+    let gpu = Session::new(crate::support::device(), load(), CompileOptions::new()).unwrap();
+    let cpu = Session::new(&convgpu::Device::cpu(), load(), CompileOptions::new()).unwrap();
     for [h, w] in [[64, 96], [96, 32], [64, 96]] {
         let x = crate::support::Rng(5).tensor(&[1, 3, h, w]);
         let (a, b) = (gpu.run(&[("x", &x)]).unwrap(), cpu.run(&[("x", &x)]).unwrap());

@@ -98,9 +98,9 @@ fn run(case: &Case) -> Result<(), String> {
     if names.len() != inputs.len() {
         return Err(format!("{} inputs given for {names:?}", inputs.len()));
     }
-    let session = Session::new(crate::support::device(), model, &CompileOptions::default()).map_err(text)?;
+    let session = Session::new(crate::support::device(), model, CompileOptions::new()).map_err(text)?;
     let given: Vec<_> = names.iter().map(String::as_str).zip(&inputs).collect();
-    let outputs = session.run(&given).map_err(text)?.0;
+    let outputs = session.run(&given).map_err(text)?;
     if outputs.len() != case.outputs.len() {
         return Err(format!("{} outputs, expected {}", outputs.len(), case.outputs.len()));
     }

@@ -7,7 +7,7 @@
 use std::process::Command;
 
 use convgpu::functional;
-use convgpu::internals::options::Conv2dOptions;
+use convgpu::functional::Conv2dOptions;
 use convgpu::internals::session::{CompileOptions, Session};
 use convgpu::{Device, Model, Tensor};
 
@@ -68,7 +68,7 @@ fn a_thousand_runs_of_one_session() {
 fn runs() {
     let model = lenet();
     let (name, x) = input(&model, 0.5);
-    let session = Session::new(crate::support::device(), model, &CompileOptions::default()).unwrap();
+    let session = Session::new(crate::support::device(), model, CompileOptions::new()).unwrap();
     let first = session.run(&[(&name, &x)]).unwrap();
     stays_flat("runs of one session", 1000, |_| {
         assert!(session.run(&[(&name, &x)]).unwrap().first() == first.first());
@@ -85,7 +85,7 @@ fn sessions() {
     let model = lenet();
     let (name, x) = input(&model, 0.5);
     stays_flat("sessions made and dropped", 200, |_| {
-        let session = Session::new(crate::support::device(), model.clone(), &CompileOptions::default()).unwrap();
+        let session = Session::new(crate::support::device(), model.clone(), CompileOptions::new()).unwrap();
         session.run(&[(&name, &x)]).unwrap();
     });
 }
@@ -101,7 +101,7 @@ fn calls() {
     let x = Tensor::full([1, 3, 20, 17], 0.5).to_device(device).unwrap();
     let w = Tensor::full([8, 3, 3, 3], 0.25).to_device(device).unwrap();
     stays_flat("functional calls", 1000, |_| {
-        functional::conv2d(&x, &w, None, &Conv2dOptions::default()).unwrap().to_host().unwrap();
+        functional::conv2d(&x, &w, None, Conv2dOptions::new()).unwrap().to_host().unwrap();
     });
 }
 
@@ -118,6 +118,6 @@ fn shapes() {
     stays_flat("functional calls of new shapes", 4000, |k| {
         let shape = k * 1009 % 4001;
         let x = Tensor::full([1, 3, 20 + shape % 50, 20 + shape / 50], 0.5).to_device(device).unwrap();
-        functional::conv2d(&x, &w, None, &Conv2dOptions::default()).unwrap().to_host().unwrap();
+        functional::conv2d(&x, &w, None, Conv2dOptions::new()).unwrap().to_host().unwrap();
     });
 }

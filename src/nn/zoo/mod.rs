@@ -19,7 +19,7 @@
 //! let mut net = zoo::resnet18(1000);
 //! net.load_state_dict("resnet18.safetensors".as_ref())?;
 //! net.eval();
-//! let session = net.compile(&Device::new()?, Desc::f32([1, 3, 224, 224]), &CompileOptions::default())?;
+//! let session = net.compile(&Device::new()?, Desc::f32([1, 3, 224, 224]), CompileOptions::new())?;
 //! # Ok::<(), convgpu::Error>(())
 //! ```
 

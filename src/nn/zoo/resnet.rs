@@ -1,11 +1,11 @@
 //! Residual networks, as `torchvision/models/resnet.py`.
 
 use crate::error::Result;
+use crate::functional::BinaryKind;
 use crate::graph::ValueId;
 use crate::nn::{
     AdaptiveAvgPool2d, BatchNorm2d, Builder, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential,
 };
-use crate::ops::binary::BinaryKind;
 
 /// 18 layers: two basic blocks a stage.
 /// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet18.html>
@@ -72,6 +72,7 @@ fn join(b: &mut Builder<'_>, y: ValueId, x: ValueId) -> Result<ValueId> {
 }
 
 /// Two 3x3 convolutions.
+#[derive(Debug)]
 struct BasicBlock {
     conv1: Conv2d,
     bn1: BatchNorm2d,
@@ -100,10 +101,11 @@ impl Module for BasicBlock {
         let shortcut = b.child("downsample", &self.downsample, x)?;
         join(b, y, shortcut)
     }
-    crate::children!(conv1, bn1, conv2, bn2, downsample);
+    crate::nn::children!(conv1, bn1, conv2, bn2, downsample);
 }
 
 /// A 1x1 convolution that narrows, a 3x3, a 1x1 that widens.
+#[derive(Debug)]
 struct Bottleneck {
     conv1: Conv2d,
     bn1: BatchNorm2d,
@@ -138,5 +140,5 @@ impl Module for Bottleneck {
         let shortcut = b.child("downsample", &self.downsample, x)?;
         join(b, y, shortcut)
     }
-    crate::children!(conv1, bn1, conv2, bn2, conv3, bn3, downsample);
+    crate::nn::children!(conv1, bn1, conv2, bn2, conv3, bn3, downsample);
 }

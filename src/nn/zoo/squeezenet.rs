@@ -31,6 +31,7 @@ pub fn squeezenet1_1(num_classes: usize) -> Sequential {
 }
 
 /// Narrows by 1x1, then half of the output by 1x1 and half by 3x3: `[n, inputs, h, w]` to `[n, 2 expand, h, w]`.
+#[derive(Debug)]
 struct Fire {
     squeeze: Conv2d,
     expand1x1: Conv2d,
@@ -54,7 +55,7 @@ impl Module for Fire {
             b.chain(x, &[("expand1x1", &self.expand1x1), ("expand1x1_activation", &ReLU)])?,
             b.chain(x, &[("expand3x3", &self.expand3x3), ("expand3x3_activation", &ReLU)])?,
         ];
-        b.graph.concat(&halves, 1)
+        b.graph.cat(&halves, 1)
     }
-    crate::children!(squeeze, expand1x1, expand3x3);
+    crate::nn::children!(squeeze, expand1x1, expand3x3);
 }
