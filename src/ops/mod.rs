@@ -50,6 +50,7 @@ mod strided;
 pub mod tile;
 mod tiled;
 pub mod top_k;
+mod tree;
 pub mod unary;
 mod validate;
 mod window;
@@ -255,7 +256,7 @@ impl Site<'_> {
 /// How an alternative computes its operator, as far as rounding errors tell algorithms apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// The sums of the definition, in any order: [`Op::bounds`] holds.
+    /// The sums of the definition, in any order or in that of the operator's kernels: [`Op::bounds`] holds.
     #[default]
     Direct,
     /// Winograd's F(4x4, 3x3): integers do not stay exact, and an output's error depends on its whole tile.
