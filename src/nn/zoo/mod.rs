@@ -17,7 +17,7 @@
 //! use convgpu::{CompileOptions, Desc, Device, nn::{Module, zoo}};
 //!
 //! let mut net = zoo::resnet18(1000);
-//! net.load_state_dict("resnet18.safetensors".as_ref())?;
+//! net.load("resnet18.safetensors")?;
 //! net.eval();
 //! let session = net.compile(&Device::new()?, Desc::f32([1, 3, 224, 224]), CompileOptions::new())?;
 //! # Ok::<(), convgpu::Error>(())
