@@ -15,6 +15,7 @@ pub mod plan;
 pub mod rewrite;
 pub mod tuning;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use build::flattened;
 
 /// Index of a value in its graph.
