@@ -7,7 +7,7 @@ use convgpu::functional::*;
 use convgpu::{Device, DeviceTensor, Result, Tensor};
 use serde_json::Value;
 
-use crate::support::{Case, golden};
+use crate::support::{Case, device, golden};
 use crate::traced::{check, check_all, in_order};
 
 /// A case with its parameters and, on a device, its tensors.
