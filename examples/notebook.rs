@@ -28,7 +28,7 @@ fn mean(t: &Tensor) -> f64 {
 }
 
 fn main() -> Result<()> {
-    let device = Device::open(&std::env::var("CONVGPU_DEVICE").unwrap_or_default())?;
+    let device = Device::open(std::env::var("CONVGPU_DEVICE").unwrap_or_default().parse()?)?;
     println!("device: {device}\n");
     let mut rand = Rand(0);
 

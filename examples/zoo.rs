@@ -29,12 +29,8 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     net.eval();
 
     let device = Device::new()?;
-    let session = net.compile(&device, Desc::f32(SHAPE), &CompileOptions::default())?;
-    if let Some(compiled) = session.latest()
-        && let Some(plan) = compiled.plan()
-    {
-        println!("{plan}{} parameters, {} pipelines on {device}", net.num_parameters(), compiled.pipelines());
-    }
+    let session = net.compile(&device, Desc::f32(SHAPE), CompileOptions::new())?;
+    println!("{session}\n{} parameters", net.num_parameters());
 
     let outputs = session.run(&[("x", &noise()?)])?;
     let logits = outputs.first().to_f64s();

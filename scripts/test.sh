@@ -1,14 +1,57 @@
 #!/usr/bin/env bash
-# Everything a fresh machine needs to pass the tests: a software Vulkan adapter if there is none, then every check.
+# Runs all checks of the project. On Linux it first installs a software Vulkan adapter if there is none.
+#
+#   scripts/test.sh           everything, as continuous integration does: less than 15 minutes on 2 cores, from nothing
+#   scripts/test.sh --quick   what a commit needs: less than 2 minutes on 2 cores once everything has been built
+#
+# At the end it prints the seconds of every step, and what was not run with the reason.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-start=$SECONDS
+
+case "$*" in
+'') quick= ;;
+--quick) quick=yes ;;
+*)
+    echo "usage: scripts/test.sh [--quick]" >&2
+    exit 2
+    ;;
+esac
+
+# lavapipe (Mesa's software Vulkan driver) then works in the thread that submits. Many small dispatches are faster so,
+# and the tests run in parallel anyway.
+export LP_NUM_THREADS=0
+
+current=start   # the step that runs; empty after the last one
+seconds_table=  # a line per step
+not_run=        # a line per check that this machine cannot run
+log=$(mktemp)   # what the tests print
 
 step() {
-    printf '\n== %s (%s s)\n' "$1" "$((SECONDS - start))"
+    local start=$SECONDS
+    current=$1
     shift
+    printf '\n== %s\n' "$current"
     "$@"
+    seconds_table+=$(printf '%9d  %s' $((SECONDS - start)) "$current")$'\n'
 }
+
+skip() {
+    not_run+="not run: $1"$'\n'
+}
+
+summary() {
+    printf '\n%9s  step\n%s%9d  total\n' seconds "$seconds_table" "$SECONDS"
+    # Tests print such lines as well, for example where data is missing that the repository does not carry.
+    printf '%s' "$not_run"
+    grep -o 'not run: .*' "$log" | sort -u || true
+    rm -f "$log"
+    if [ -z "$current" ]; then
+        echo "all steps passed"
+    else
+        echo "failed: $current"
+    fi
+}
+trap summary EXIT
 
 has_vulkan() {
     [ -n "${VK_ICD_FILENAMES:-}${VK_DRIVER_FILES:-}" ] ||
@@ -16,7 +59,7 @@ has_vulkan() {
         compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null
 }
 
-# lavapipe: a Vulkan driver that runs on the CPU. The tests refuse to pass without an adapter.
+# The tests fail without an adapter. xz unpacks the archive of the ONNX suite.
 install_vulkan() {
     local sudo=
     [ "$(id -u)" = 0 ] || sudo=sudo
@@ -29,18 +72,79 @@ install_vulkan() {
     fi
 }
 
-# lavapipe then works in the thread that submits: many tiny dispatches go faster, and the tests run side by side anyway.
-export LP_NUM_THREADS=0
+has_wasm32() {
+    local libraries
+    libraries=$("${RUSTC:-rustc}" --print target-libdir --target wasm32-unknown-unknown 2>/dev/null) &&
+        compgen -G "$libraries/*.rlib" >/dev/null
+}
 
-[ "$(uname)" != Linux ] || has_vulkan || step "software Vulkan adapter" install_vulkan
+# The oldest Rust that Cargo.toml promises, and rustup's name of a toolchain of that version, if one is installed.
+oldest_rust() {
+    sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml
+}
+
+oldest_toolchain() {
+    rustup toolchain list 2>/dev/null | cut -d' ' -f1 | grep -m1 "^$(oldest_rust)[.-]"
+}
+
+# Every example runs without arguments on what the repository carries.
+examples() {
+    local file
+    for file in examples/*.rs; do
+        printf '\n-- %s\n' "$file"
+        cargo run --all-features --example "$(basename "$file" .rs)"
+    done
+}
+
+# Packs every crate and builds it, with its default features, from what was packed.
+package() {
+    cargo package --workspace --allow-dirty
+}
+
+# Runs the command and keeps a copy of what it prints.
+logged() {
+    "$@" 2>&1 | tee -a "$log"
+}
+
+if [ "$(uname)" = Linux ] && ! has_vulkan; then
+    step "software Vulkan adapter" install_vulkan
+fi
 
 step "format" cargo fmt --all --check
-step "lints" cargo clippy --workspace --all-targets -- -D warnings
-step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
-step "tests, a minute of damaged input among them" env CONVGPU_FUZZ_SECONDS=60 cargo test --workspace --no-fail-fast
-# No more than WebGPU promises everywhere: what a browser would give.
-step "tests at WebGPU's default limits" env CONVGPU_LIMITS=default cargo test --test ops
-# The shader translator's bounds checks stay in: an index out of range then shows as a wrong result, not as a crash.
-step "operators with checked shaders" env CONVGPU_CHECKED=1 cargo test --test ops
+step "lints" cargo clippy --workspace --all-targets --all-features -- -D warnings
 
-printf '\nall passed: format, lints, documentation, tests, default limits, checked shaders (%s s)\n' "$((SECONDS - start))"
+if [ -n "$quick" ]; then
+    step "unit tests" logged cargo test --workspace --all-features --lib --bins
+    # All but what takes more than a few seconds: whole networks, the ONNX suite, long use.
+    step "fast tests" logged cargo test --workspace --all-features --test suite -- \
+        --skip networks:: --skip onnx_suite:: --skip soak:: --skip zoo::
+    current=
+    exit
+fi
+
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --lib
+
+if has_wasm32; then
+    step "library for wasm32" \
+        env RUSTFLAGS="-D warnings" cargo check --target wasm32-unknown-unknown -p convgpu --lib
+else
+    skip "library for wasm32 (rustup target add wasm32-unknown-unknown)"
+fi
+
+if toolchain=$(oldest_toolchain); then
+    step "Rust $(oldest_rust)" cargo "+$toolchain" check --workspace
+else
+    skip "oldest Rust (rustup toolchain install $(oldest_rust))"
+fi
+
+step "tests, with a minute of damaged input" \
+    logged env CONVGPU_FUZZ_SECONDS=60 cargo test --workspace --all-features --no-fail-fast
+step "examples" examples
+step "packages" package
+# No more than WebGPU promises everywhere: what a browser gives.
+step "operators at WebGPU's default limits" \
+    logged env CONVGPU_LIMITS=default cargo test --workspace --all-features --test ops
+# The shader translator's bounds checks stay in: an index out of range is then a wrong result and not a crash.
+step "operators with checked shaders" \
+    logged env CONVGPU_CHECKED=1 cargo test --workspace --all-features --test ops
+current=

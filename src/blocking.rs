@@ -1,16 +1,14 @@
 //! The blocking twins of the async calls, for everything but the web.
 
-use std::sync::Arc;
-
 use pollster::block_on;
 
-use crate::device::{Device, DeviceTensor};
+use crate::device::{Device, DeviceChoice, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::adapter::AdapterInfo;
 use crate::gpu::profile::Profile;
 use crate::graph::Graph;
 use crate::model::Model;
-use crate::session::{CompileOptions, Compiled, Given, Network, Outputs, Session};
+use crate::session::{CompileOptions, Compiled, Network, Outputs, Session};
 use crate::tensor::Tensor;
 
 impl Device {
@@ -19,13 +17,13 @@ impl Device {
     /// # Errors
     /// The adapter gives no device.
     pub fn new() -> Result<Device> {
-        Device::open("auto")
+        Device::open(DeviceChoice::Auto)
     }
-    /// As [`Device::open_async`].
+    /// Opens the device that is chosen. Every call opens it anew: memory and compiled kernels are not shared.
     ///
     /// # Errors
-    /// As there.
-    pub fn open(choice: &str) -> Result<Device> {
+    /// As [`Device::open_async`].
+    pub fn open(choice: DeviceChoice) -> Result<Device> {
         block_on(Device::open_async(choice))
     }
     /// Every adapter that can compute, best first.
@@ -54,13 +52,48 @@ impl DeviceTensor {
     }
 }
 
+impl Graph {
+    /// Makes the network ready for a device, with the default options; [`Session::new`] takes others.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile(self, device: &Device) -> Result<Session> {
+        block_on(self.compile_async(device))
+    }
+}
+
 impl Model {
     /// Makes the network ready for a device, with the default options; [`Session::new`] takes others.
     ///
     /// # Errors
-    /// As [`Model::compile_async`].
+    /// As there.
     pub fn compile(self, device: &Device) -> Result<Session> {
         block_on(self.compile_async(device))
+    }
+}
+
+impl Session {
+    /// Makes a network ready. If its shapes are all fixed it is compiled now, else at the first run.
+    ///
+    /// # Errors
+    /// As [`Session::new_async`].
+    pub fn new(device: &Device, network: impl Network + 'static, options: CompileOptions) -> Result<Session> {
+        block_on(Session::new_async(device, network, options))
+    }
+    /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
+    /// outputs. Shapes that have not been run yet are compiled first.
+    ///
+    /// # Errors
+    /// As [`Session::run_async`].
+    pub fn run(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        block_on(self.run_async(inputs))
+    }
+    /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
+    ///
+    /// # Errors
+    /// As [`Session::run_device_async`].
+    pub fn run_device(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
+        block_on(self.run_device_async(inputs))
     }
 }
 
@@ -79,7 +112,7 @@ impl Compiled {
     pub fn run(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
         block_on(self.run_async(inputs))
     }
-    /// Runs the graph on tensors of its device and leaves the results there.
+    /// Runs the graph on tensors of its device and leaves the results there, in the order of the outputs.
     ///
     /// # Errors
     /// As [`Compiled::run_device_async`].
@@ -92,36 +125,5 @@ impl Compiled {
     /// As [`Compiled::profile_async`].
     pub fn profile(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
         block_on(self.profile_async(inputs))
-    }
-}
-
-impl Session {
-    /// Makes a network ready for a device.
-    ///
-    /// # Errors
-    /// As [`Session::new_async`].
-    pub fn new(device: &Device, network: impl Network + 'static, options: &CompileOptions) -> Result<Session> {
-        block_on(Session::new_async(device, network, options))
-    }
-    /// The network compiled for these inputs.
-    ///
-    /// # Errors
-    /// As [`Session::compiled_async`].
-    pub fn compiled(&self, given: &[Given<'_>]) -> Result<Arc<Compiled>> {
-        block_on(self.compiled_async(given))
-    }
-    /// Runs the network on host tensors.
-    ///
-    /// # Errors
-    /// As [`Session::run_async`].
-    pub fn run(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
-        block_on(self.run_async(inputs))
-    }
-    /// Runs the network on tensors of its device and leaves the results there.
-    ///
-    /// # Errors
-    /// As [`Session::run_device_async`].
-    pub fn run_device(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
-        block_on(self.run_device_async(inputs))
     }
 }

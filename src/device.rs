@@ -1,14 +1,79 @@
 //! Devices and tensors on them: a GPU adapter, or the CPU reference, behind one type.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{self, AdapterInfo, Choice, Gpu};
 use crate::gpu::program::TensorBuffer;
-use crate::shape::{Desc, Layout};
+use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-/// Where networks run. Cloning gives another handle to the same device.
+/// Which device to open: what `--device` of the command line names.
+///
+/// ```
+/// use convgpu::{Device, DeviceChoice};
+///
+/// assert_eq!("auto".parse::<DeviceChoice>()?, DeviceChoice::default());
+/// assert_eq!("1".parse::<DeviceChoice>()?, DeviceChoice::Index(1));
+/// assert_eq!("radeon".parse::<DeviceChoice>()?, DeviceChoice::Name("radeon".to_owned()));
+///
+/// let device = Device::open("cpu".parse()?)?;
+/// assert!(device.is_reference());
+/// assert!(Device::open(DeviceChoice::Name("no such adapter".to_owned())).is_err());
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeviceChoice {
+    /// The first adapter of [`Device::list`], the CPU reference if there is none.
+    #[default]
+    Auto,
+    /// The CPU reference.
+    Cpu,
+    /// The adapter at this position in [`Device::list`].
+    Index(usize),
+    /// The first adapter whose name contains this; case does not matter.
+    Name(String),
+}
+
+/// `auto` or nothing, `cpu`, a number, or part of a name. No text is refused.
+impl FromStr for DeviceChoice {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<DeviceChoice> {
+        Ok(match text.trim() {
+            "" | "auto" => DeviceChoice::Auto,
+            c if c.eq_ignore_ascii_case("cpu") => DeviceChoice::Cpu,
+            c => c.parse().map_or_else(|_| DeviceChoice::Name(c.to_owned()), DeviceChoice::Index),
+        })
+    }
+}
+
+/// As it is parsed.
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceChoice::Auto => f.write_str("auto"),
+            DeviceChoice::Cpu => f.write_str("cpu"),
+            DeviceChoice::Index(i) => write!(f, "{i}"),
+            DeviceChoice::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Where networks run: an adapter, or the CPU reference. Cloning gives another handle to the same device.
+///
+/// ```
+/// use convgpu::{Device, Tensor};
+///
+/// let device = Device::cpu(); // Device::new()? is the best GPU
+/// assert_eq!(device.to_string(), "CPU reference");
+///
+/// let there = Tensor::from([1.0f32, 2.0]).to_device(&device)?;
+/// assert!(there.device().same(&device));
+/// assert_eq!(there.to_host()?, Tensor::from([1.0f32, 2.0]));
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Device(pub(crate) Kind);
 
@@ -24,16 +89,17 @@ impl Device {
         Device(Kind::Reference)
     }
 
-    /// The device that `choice` names, as `--device` on the command line: `auto` (the best adapter, or the reference
-    /// if there is none), `cpu` (the reference), a position in [`Device::list`], or part of an adapter's name.
+    /// Opens the device that is chosen. Every call opens it anew: memory and compiled kernels are not shared.
     ///
     /// # Errors
-    /// No adapter matches, or the adapter gives no device.
-    pub async fn open_async(choice: &str) -> Result<Device> {
-        let choice = match choice.trim() {
-            "" | "auto" => Choice::Best,
-            c if c.eq_ignore_ascii_case("cpu") => return Ok(Device::cpu()),
-            c => c.parse().map_or_else(|_| Choice::Name(c.to_owned()), Choice::Index),
+    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument): no adapter matches. [`ErrorKind::Device`](crate::ErrorKind::Device):
+    /// the adapter gives no device.
+    pub async fn open_async(choice: DeviceChoice) -> Result<Device> {
+        let choice = match choice {
+            DeviceChoice::Auto => Choice::Best,
+            DeviceChoice::Cpu => return Ok(Device::cpu()),
+            DeviceChoice::Index(i) => Choice::Index(i),
+            DeviceChoice::Name(name) => Choice::Name(name),
         };
         Ok(Gpu::open(&choice).await?.map_or(Device::cpu(), |gpu| Device(Kind::Gpu(gpu))))
     }
@@ -43,9 +109,29 @@ impl Device {
         adapter::list().await
     }
 
-    /// Shares a wgpu device that the program already has.
-    pub fn from_wgpu(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Device {
-        Device(Kind::Gpu(Gpu::from_wgpu(adapter, device, queue)))
+    /// Shares a wgpu device that the program already has, and its queue. What kernels may rely on (subgroup size, f16,
+    /// limits) is read from the device itself; one with less than WebGPU's default limits refuses some kernels, which is
+    /// an error when a network is compiled.
+    ///
+    /// The program keeps its error handlers. A queue of another device is refused by wgpu through the handler of that
+    /// device, which panics unless the program has set one.
+    ///
+    /// ```no_run
+    /// use convgpu::{Device, wgpu};
+    ///
+    /// async fn share(adapter: &wgpu::Adapter) -> Result<Device, wgpu::RequestDeviceError> {
+    ///     let wanted = wgpu::DeviceDescriptor {
+    ///         // Those that the adapter has of what makes kernels faster.
+    ///         required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16),
+    ///         required_limits: adapter.limits(),
+    ///         ..Default::default()
+    ///     };
+    ///     let (device, queue) = adapter.request_device(&wanted).await?;
+    ///     Ok(Device::from_wgpu(device, queue))
+    /// }
+    /// ```
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Device {
+        Device(Kind::Gpu(Gpu::from_wgpu(device, queue)))
     }
 
     /// Whether this is the CPU reference.
@@ -59,8 +145,7 @@ impl Device {
     }
 
     /// Loses the device on purpose, for tests: every later call on it is an error.
-    #[doc(hidden)]
-    pub fn destroy(&self) {
+    pub(crate) fn destroy(&self) {
         if let Some(gpu) = self.gpu() {
             gpu.destroy();
         }
@@ -91,7 +176,7 @@ impl Device {
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.adapter() {
-            Some(a) => write!(f, "{} ({}, {})", a.name, a.backend, a.driver),
+            Some(a) => a.fmt(f),
             None => f.write_str("CPU reference"),
         }
     }
@@ -103,7 +188,19 @@ impl fmt::Debug for Device {
     }
 }
 
-/// A tensor on a device. Cloning shares the elements.
+/// A tensor on a device: what a chain of networks or functions passes on without a copy to the host. Cloning shares the
+/// elements.
+///
+/// ```
+/// use convgpu::{Device, DType, Tensor};
+///
+/// let x = Tensor::from([[1i32, 2, 3]]).to_device(&Device::cpu())?;
+/// assert_eq!((x.shape(), x.dtype(), x.numel()), (&[1, 3][..], DType::I32, 3));
+/// assert_eq!(x.to_string(), "i32[1, 3] on CPU reference");
+/// assert_eq!(x.reshape([3])?.to_host()?, Tensor::from([1i32, 2, 3]));
+/// assert!(x.reshape([4]).is_err());
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct DeviceTensor {
     device: Device,
@@ -151,9 +248,17 @@ impl DeviceTensor {
     pub fn shape(&self) -> &[usize] {
         &self.desc.shape
     }
+    /// Element type.
+    pub fn dtype(&self) -> DType {
+        self.desc.dtype
+    }
     /// Shape and type.
     pub fn desc(&self) -> &Desc {
         &self.desc
+    }
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.desc.numel()
     }
     /// Where the tensor is.
     pub fn device(&self) -> &Device {
@@ -176,9 +281,16 @@ impl DeviceTensor {
     }
 }
 
-impl fmt::Debug for DeviceTensor {
+/// Shape, type and device; the elements are not fetched.
+impl fmt::Display for DeviceTensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.desc, self.device)
+    }
+}
+
+impl fmt::Debug for DeviceTensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeviceTensor({self})")
     }
 }
 
@@ -189,5 +301,26 @@ impl Tensor {
     /// The device has no room or is lost; an i64 element does not fit 32 bits.
     pub async fn to_device_async(&self, device: &Device) -> Result<DeviceTensor> {
         DeviceTensor::upload(device, self).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_parsed_and_shown() {
+        let parse = |text: &str| text.parse::<DeviceChoice>().unwrap();
+        for text in ["", " ", "auto"] {
+            assert_eq!(parse(text), DeviceChoice::Auto);
+        }
+        assert_eq!((parse("CPU"), parse(" 12 ")), (DeviceChoice::Cpu, DeviceChoice::Index(12)));
+        for name in ["NVIDIA GeForce RTX 4090", "-1", "99999999999999999999", "cpu 2"] {
+            assert_eq!(parse(name), DeviceChoice::Name(name.to_owned()));
+        }
+        for choice in [DeviceChoice::Auto, DeviceChoice::Cpu, DeviceChoice::Index(0), DeviceChoice::Name("a b".into())]
+        {
+            assert_eq!(parse(&choice.to_string()), choice);
+        }
     }
 }

@@ -156,6 +156,14 @@ pub mod session {
     pub use crate::session::*;
 }
 
+/// Devices.
+pub mod device {
+    /// Loses the device on purpose: every later call on it is an error.
+    pub fn destroy(device: &crate::Device) {
+        device.destroy();
+    }
+}
+
 /// Functions run at once.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod functional {

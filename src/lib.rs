@@ -1,5 +1,46 @@
-#![doc = include_str!("../README.md")]
-#![warn(missing_docs)]
+//! Convolutional networks on any GPU that [wgpu](https://wgpu.rs) reaches (Vulkan, Metal, DX12), with every result
+//! checkable against a CPU reference. Networks come from ONNX files, from PyTorch weights, or from code; the layers have
+//! PyTorch's exact semantics.
+//!
+//! ```no_run
+//! use convgpu::{Device, Model, Tensor};
+//!
+//! let device = Device::new()?; // the best adapter, else the CPU reference
+//! let session = Model::load("squeezenet1.1.onnx")?.compile(&device)?;
+//! let outputs = session.run(&[("data", &Tensor::zeros([1, 3, 227, 227]))])?; // named in, named out
+//! println!("{}", outputs["output"]);
+//! # Ok::<(), convgpu::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! | | |
+//! |---|---|
+//! | [`Device`], [`DeviceChoice`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] shares a program's own |
+//! | [`Tensor`], [`DeviceTensor`], [`Desc`], [`DType`] | values on the host and on a device; images are `[n, c, h, w]` |
+//! | [`Model`], [`onnx`] | networks from ONNX files |
+//! | [`Graph`] | networks built by hand, one method per layer |
+//! | [`Session`], [`CompileOptions`], [`Outputs`] | a network compiled for a device: planned once per set of input shapes, run any number of times |
+//! | [`nn`], [`nn::zoo`] | `torch.nn`: layers with state, and known architectures that take torchvision's weights |
+//! | [`functional`] | `torch.nn.functional`: functions of device tensors |
+//! | [`verify`] | each node of a network against the reference, within derived error bounds |
+//! | [`bench`](mod@bench) | layers timed through every kernel that can compute them |
+//! | [`custom`] | operators of a program's own |
+//!
+//! Every call that waits for the device has a twin with the suffix `_async`.
+//!
+//! # What it does not do
+//!
+//! It does not train: there are forward passes, batch norm's training step included, but no gradients. It has no convolution
+//! over three axes, no recurrent layers, no quantised types, and no control flow that depends on computed values. A device
+//! holds integers in 32 bits and floats in 32 or 16. It does not reach the speed of a vendor's own library on its own GPU.
+//!
+//! # Features
+//!
+//! Neither is on by default. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
+//! the crate `image`, and back.
+
+#![deny(missing_docs)]
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;
@@ -15,6 +56,7 @@ mod graph;
 pub mod internals;
 mod model;
 pub mod nn;
+pub mod onnx;
 mod ops;
 mod options;
 mod reference;
@@ -23,10 +65,29 @@ mod shape;
 mod tensor;
 pub mod verify;
 
-pub use device::{Device, DeviceTensor};
+pub use device::{Device, DeviceChoice, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
+pub use gpu::adapter::{AdapterInfo, AdapterKind};
+pub use gpu::caps::Caps;
 pub use graph::{Graph, ValueId};
 pub use model::Model;
-pub use session::{CompileOptions, Compiled, Given, Network, Outputs, Progress, Session};
-pub use shape::{DType, Desc, Precision};
-pub use tensor::{Data, Tensor};
+pub use session::{CompileOptions, Network, Outputs, Session};
+pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
+pub use tensor::{Data, Element, Tensor};
+
+/// The version of image whose types [`Tensor::from_image`] takes.
+#[cfg(feature = "image")]
+#[doc(no_inline)]
+pub use image;
+/// The version of ndarray whose types tensors are made from.
+#[cfg(feature = "ndarray")]
+#[doc(no_inline)]
+pub use ndarray;
+/// The version of wgpu whose types [`Device::from_wgpu`] takes.
+#[doc(no_inline)]
+pub use wgpu;
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

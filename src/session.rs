@@ -1,6 +1,8 @@
 //! A network made ready for a device: planned and compiled once for every set of input shapes, run any number of times.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
@@ -14,27 +16,102 @@ use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::{Graph, Node};
 use crate::ops::{self, Algorithm};
-use crate::shape::{Desc, Precision};
+use crate::shape::{Desc, Precision, ValueInfo, check_inputs, list};
 use crate::tensor::Tensor;
 
+mod outputs;
+
+pub use outputs::Outputs;
+
+/// Plans that a session keeps unless it is told otherwise.
+const MAX_PLANS: usize = 8;
+
 /// How a network is compiled.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use convgpu::{CompileOptions, Desc, Device, Graph, Session, Tensor};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", Desc::f32([2]))?;
+/// graph.output("y", x);
+///
+/// let options = CompileOptions::new()
+///     .max_plans(2)
+///     .submit_limit(Duration::from_millis(200))
+///     .progress(|done, all| eprintln!("{done} of {all} pipelines"));
+/// let session = Session::new(&Device::cpu(), graph, options)?;
+/// assert_eq!(session.run(&[("x", &Tensor::from([1.0f32, 2.0]))])?["y"].to_vec::<f32>()?, [1.0, 2.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CompileOptions {
-    /// Rewrite the graph (fusion) before planning.
-    pub rewrite: bool,
-    /// How it is planned.
-    pub plan: PlanOptions,
-    /// Who is told how far compiling is.
-    pub progress: Option<Progress>,
+    pub(crate) rewrite: bool,
+    pub(crate) plan: PlanOptions,
+    pub(crate) max_plans: usize,
+    pub(crate) progress: Option<Progress>,
 }
 
 impl Default for CompileOptions {
     fn default() -> CompileOptions {
-        CompileOptions { rewrite: true, plan: PlanOptions::default(), progress: None }
+        CompileOptions { rewrite: true, plan: PlanOptions::default(), max_plans: MAX_PLANS, progress: None }
     }
 }
 
-/// A graph compiled for a device. Runs from several threads take turns.
+impl CompileOptions {
+    /// f32, fusion, at most 8 plans, submissions of a second.
+    pub fn new() -> CompileOptions {
+        CompileOptions::default()
+    }
+
+    /// How the device stores floats between kernels that can have them in 16 bits; sums are f32 either way. The CPU
+    /// reference and adapters without `f16` in their [`Caps`](crate::Caps) refuse [`Precision::F16`].
+    pub fn precision(mut self, precision: Precision) -> CompileOptions {
+        self.plan.precision = precision;
+        self
+    }
+
+    /// How many plans a session keeps: one for every set of input shapes that it has run, the least recently used leaves
+    /// first. Each holds its weights and activations on the device. 8 unless set; 0 is an error when the session is made.
+    pub fn max_plans(mut self, plans: usize) -> CompileOptions {
+        self.max_plans = plans;
+        self
+    }
+
+    /// Whether operators are fused and simplified before planning; true unless set. Without it every node of the network
+    /// has kernels of its own.
+    pub fn fusion(mut self, on: bool) -> CompileOptions {
+        self.rewrite = on;
+        self
+    }
+
+    /// How much work, as estimated, is submitted to the device at a time; a second unless set. A longer run is submitted
+    /// in parts, since drivers stop work that takes too long. One node is the least.
+    pub fn submit_limit(mut self, limit: Duration) -> CompileOptions {
+        self.plan.submit_limit = Some(limit);
+        self
+    }
+
+    /// Calls `tell(done, all)` whenever one of the pipelines that a plan needs is compiled: from any thread, in no order.
+    /// Those that the device has already are not among them; the CPU reference compiles none.
+    pub fn progress(mut self, tell: impl Fn(usize, usize) + Send + Sync + 'static) -> CompileOptions {
+        self.progress = Some(Progress(Arc::new(tell)));
+        self
+    }
+}
+
+/// The same options with everything that a plan depends on, precision and submit limit included.
+pub fn with_plan(options: CompileOptions, plan: PlanOptions) -> CompileOptions {
+    CompileOptions { plan, ..options }
+}
+
+/// The plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
+pub fn latest(session: &Session) -> Option<Arc<Compiled>> {
+    session.lock().last().map(|kept| kept.compiled.clone())
+}
+
+/// A graph compiled for a device: what a [`Session`] keeps for a set of input shapes. Runs from several threads take turns.
 pub struct Compiled {
     device: Device,
     graph: Graph,
@@ -42,25 +119,9 @@ pub struct Compiled {
     compiled: Option<(Plan, Program)>,
 }
 
-/// The named results of a run, in the order of the graph's outputs.
-#[derive(Clone, Debug)]
-pub struct Outputs(pub Vec<(String, Tensor)>);
-
-impl Outputs {
-    /// The result of this name.
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, t)| t)
-    }
-    /// The first result.
-    pub fn first(&self) -> &Tensor {
-        &self.0[0].1
-    }
-}
-
-impl std::ops::Index<&str> for Outputs {
-    type Output = Tensor;
-    fn index(&self, name: &str) -> &Tensor {
-        self.get(name).unwrap_or_else(|| panic!("the network has no output named {name}"))
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Compiled({}, on {})", self.summary(), self.device)
     }
 }
 
@@ -68,8 +129,10 @@ impl Compiled {
     /// Compiles a graph for a device.
     ///
     /// # Errors
-    /// An operator has no kernel for its case, the device lacks memory or f16 where it is asked for, or it is lost.
+    /// An operator has no kernel for its case, the device lacks memory or f16 where it is asked for, or it is lost; the
+    /// graph has no outputs, or two of one name.
     pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
+        graph.check()?;
         let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
         if let Some(gpu) = device.gpu() {
             fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
@@ -176,9 +239,13 @@ impl Compiled {
             return Err(Error::argument(format!("there is no input named {name}; inputs: {}", known.join(", "))));
         }
         let find = |(name, wanted): (&str, &Desc)| {
-            let Some((_, tensor)) = given.iter().find(|(n, _)| *n == name) else {
+            let mut found = given.iter().filter(|(n, _)| *n == name);
+            let Some((_, tensor)) = found.next() else {
                 return Err(Error::argument(format!("input {name} {wanted} is missing")));
             };
+            if found.next().is_some() {
+                return Err(Error::argument(format!("input {name} {wanted} is given twice")));
+            }
             let have = desc(tensor);
             if have != *wanted {
                 return Err(Error::shape(format!("input {name} must be {wanted}, is {have}")));
@@ -224,6 +291,14 @@ impl Compiled {
     pub fn device(&self) -> &Device {
         &self.device
     }
+    /// Nodes, dispatches, memory: in a line.
+    fn summary(&self) -> String {
+        let nodes = format!("{} nodes", self.graph.nodes.len());
+        self.plan().map_or(nodes.clone(), |plan| {
+            let (dispatches, activations, weights) = (plan.dispatches(), plan.peak_bytes, plan.weight_bytes);
+            format!("{nodes}, {dispatches} dispatches, activations {activations} bytes, weights {weights} bytes")
+        })
+    }
 }
 
 /// An input of a run before the run: its name, its description, and its value if it decides a shape.
@@ -233,12 +308,15 @@ pub struct Given<'a> {
     pub name: &'a str,
     /// Shape and type.
     pub desc: Desc,
-    /// The elements, for inputs that [`Network::shape_inputs`] names.
+    /// The elements, for inputs that [`Bind::shape_inputs`] names.
     pub value: Option<Tensor>,
 }
 
-/// Something that gives a graph once the shapes of its inputs are known: a [`Graph`] itself, or a model file.
-pub trait Network: Send + Sync {
+/// What a [`Session`] runs: a [`Graph`] or a [`Model`](crate::Model). No other type can be one.
+pub trait Network: Bind {}
+
+/// What a session asks of a network.
+pub trait Bind: Send + Sync {
     /// The graph for these inputs.
     ///
     /// # Errors
@@ -250,103 +328,181 @@ pub trait Network: Send + Sync {
         vec![]
     }
 
-    /// The descriptions of the inputs, if they are all fixed: then a session compiles when it is made.
-    fn fixed_inputs(&self) -> Option<Vec<(String, Desc)>>;
+    /// What a run is given.
+    fn declared_inputs(&self) -> Vec<ValueInfo>;
+
+    /// What a run gives.
+    fn declared_outputs(&self) -> Vec<ValueInfo>;
 }
 
-impl Network for Graph {
-    fn bind(&self, _: &[Given<'_>]) -> Result<Graph> {
+/// An error unless these are the inputs that a network declares.
+pub(crate) fn check_given(inputs: &[ValueInfo], given: &[Given<'_>]) -> Result<()> {
+    check_inputs(inputs, &given.iter().map(|g| (g.name, &g.desc)).collect::<Vec<_>>())
+}
+
+impl Network for Graph {}
+
+impl Bind for Graph {
+    fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
+        check_given(&self.declared_inputs(), inputs)?;
         Ok(self.clone())
     }
-    fn fixed_inputs(&self) -> Option<Vec<(String, Desc)>> {
-        Some(self.inputs().map(|(name, desc)| (name.to_owned(), desc.clone())).collect())
+    fn declared_inputs(&self) -> Vec<ValueInfo> {
+        self.inputs().map(|(name, desc)| ValueInfo::of(name, desc)).collect()
+    }
+    fn declared_outputs(&self) -> Vec<ValueInfo> {
+        self.outputs().map(|(name, desc)| ValueInfo::of(name, desc)).collect()
     }
 }
 
-/// Plans that a session keeps; the least recently used leaves first.
-const KEPT_PLANS: usize = 8;
+impl Graph {
+    /// Makes the network ready for a device, with the default options; [`Session::new_async`] takes others.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn compile_async(self, device: &Device) -> Result<Session> {
+        Session::new_async(device, self, CompileOptions::new()).await
+    }
+}
 
-/// A network on a device. A new set of input shapes compiles a plan of its own; the last few are kept.
+/// A network on a device. A new set of input shapes compiles a plan of its own; the last few are kept
+/// ([`CompileOptions::max_plans`]). Threads may share a session; their runs take turns on the device.
+///
+/// ```
+/// use convgpu::{CompileOptions, Desc, Device, ErrorKind, Graph, Session, Tensor};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", Desc::f32([1, 4]))?;
+/// let y = graph.softmax(x, 1)?;
+/// graph.output("probabilities", y);
+///
+/// let device = Device::cpu(); // Device::new()? is the best GPU
+/// let session = Session::new(&device, graph, CompileOptions::new())?;
+/// assert_eq!(session.inputs()[0].to_string(), "x: f32[1, 4]");
+///
+/// let outputs = session.run(&[("x", &Tensor::from([[0.0f32, 0.0, 0.0, 0.0]]))])?;
+/// assert_eq!(outputs["probabilities"], Tensor::from([[0.25f32; 4]]));
+///
+/// let e = session.run(&[("x", &Tensor::from([0.0f32; 4]))]).unwrap_err();
+/// assert_eq!(e.kind(), ErrorKind::Shape);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 pub struct Session {
     device: Device,
     options: CompileOptions,
-    network: Box<dyn Network>,
-    kept: Mutex<Vec<(String, Arc<Compiled>)>>,
+    network: Box<dyn Bind>,
+    inputs: Vec<ValueInfo>,
+    outputs: Vec<ValueInfo>,
+    /// Names of inputs whose values decide shapes.
+    shaping: Vec<String>,
+    /// The recently used last.
+    kept: Mutex<Vec<Kept>>,
+}
+
+struct Kept {
+    key: String,
+    compiled: Arc<Compiled>,
 }
 
 impl Session {
     /// Makes a network ready. If its shapes are all fixed it is compiled now, else at the first run.
     ///
     /// # Errors
-    /// An operator has no kernel for its case, the device lacks memory, or it is lost.
+    /// An operator has no kernel for its case; the device lacks memory, or f16 where it is asked for, or it is lost; the
+    /// network has no outputs, or two inputs or outputs of one name; [`CompileOptions::max_plans`] is 0.
     pub async fn new_async(
         device: &Device,
         network: impl Network + 'static,
-        options: &CompileOptions,
+        options: CompileOptions,
     ) -> Result<Session> {
+        if options.max_plans == 0 {
+            return Err(Error::argument("max_plans is 0: a session keeps at least the plan that it runs"));
+        }
         let session = Session {
             device: device.clone(),
-            options: options.clone(),
+            options,
+            inputs: network.declared_inputs(),
+            outputs: network.declared_outputs(),
+            shaping: network.shape_inputs(),
             network: Box::new(network),
             kept: Mutex::default(),
         };
-        if session.network.shape_inputs().is_empty()
-            && let Some(fixed) = session.network.fixed_inputs()
+        let fixed = session.inputs.iter().map(|v| v.fixed().map(|desc| Given { name: &v.name, desc, value: None }));
+        if session.shaping.is_empty()
+            && let Some(given) = fixed.collect::<Option<Vec<_>>>()
         {
-            let given = fixed.iter().map(|(name, desc)| Given { name, desc: desc.clone(), value: None });
-            session.compiled_async(&given.collect::<Vec<_>>()).await?;
+            session.compiled(&given).await?;
         }
         Ok(session)
     }
 
+    /// What a run is given: names, types, and extents as far as the network fixes them.
+    pub fn inputs(&self) -> &[ValueInfo] {
+        &self.inputs
+    }
+
+    /// What a run gives, in order: names, types, and extents as far as the network fixes them.
+    pub fn outputs(&self) -> &[ValueInfo] {
+        &self.outputs
+    }
+
+    /// The device it was made for.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     /// The network compiled for these inputs, now if it has not been.
-    ///
-    /// # Errors
-    /// As [`Session::new_async`] and [`Network::bind`].
-    pub async fn compiled_async(&self, given: &[Given<'_>]) -> Result<Arc<Compiled>> {
-        let mut parts: Vec<_> = given.iter().map(|g| format!("{}:{}={:?}", g.name, g.desc, key_of(&g.value))).collect();
+    async fn compiled(&self, given: &[Given<'_>]) -> Result<Arc<Compiled>> {
+        let mut parts: Vec<_> = given.iter().map(|g| format!("{}: {}{}", g.name, g.desc, key_of(&g.value))).collect();
         parts.sort();
-        let key = parts.join(";");
+        let key = parts.join(", ");
         if let Some(found) = self.recall(&key) {
             return Ok(found);
         }
         let graph = self.network.bind(given)?;
         let made = Arc::new(Compiled::new_async(&self.device, graph, &self.options).await?);
-        let mut kept = self.kept.lock().unwrap_or_else(|e| e.into_inner());
-        if kept.len() >= KEPT_PLANS {
-            kept.remove(0);
+        // Another thread may have made the same meanwhile: one of them is enough.
+        if let Some(found) = self.recall(&key) {
+            return Ok(found);
         }
-        kept.push((key, made.clone()));
+        let mut kept = self.lock();
+        let over = (kept.len() + 1).saturating_sub(self.options.max_plans);
+        let gone: Vec<Kept> = kept.drain(..over).collect();
+        kept.push(Kept { key, compiled: made.clone() });
+        drop(kept);
+        drop(gone);
         Ok(made)
     }
 
     /// The plan of this key, moved to the recent end.
     fn recall(&self, key: &str) -> Option<Arc<Compiled>> {
-        let mut kept = self.kept.lock().unwrap_or_else(|e| e.into_inner());
-        let at = kept.iter().position(|(k, _)| k == key)?;
+        let mut kept = self.lock();
+        let at = kept.iter().position(|k| k.key == key)?;
         let entry = kept.remove(at);
-        let found = entry.1.clone();
+        let found = entry.compiled.clone();
         kept.push(entry);
         Some(found)
     }
 
-    /// The plan used last; `None` before the first run of a network whose shapes are not fixed.
-    pub fn latest(&self) -> Option<Arc<Compiled>> {
-        self.kept.lock().unwrap_or_else(|e| e.into_inner()).last().map(|(_, c)| c.clone())
+    fn shapes(&self, name: &str) -> bool {
+        self.shaping.iter().any(|s| s == name)
     }
 
-    /// Runs the network on host tensors, each named as the network names its input.
+    /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
+    /// outputs. Shapes that have not been run yet are compiled first.
     ///
     /// # Errors
-    /// An input is missing, unknown or misshaped; the device is lost.
+    /// An input is missing, unknown, misshaped or given twice; the device lacks memory or is lost; where the network is
+    /// compiled, as [`Session::new_async`].
     pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
-        let shaping = self.network.shape_inputs();
-        let value = |name: &str, t: &Tensor| shaping.iter().any(|s| s == name).then(|| t.clone());
-        let given: Vec<_> =
-            inputs.iter().map(|&(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
-        let compiled = self.compiled_async(&given).await?;
-        let used: Vec<_> =
-            inputs.iter().filter(|(name, _)| value(name, &Tensor::zeros([0])).is_none()).copied().collect();
+        let value = |name: &str, t: &Tensor| self.shapes(name).then(|| t.clone());
+        let given = inputs.iter().map(|&(name, t)| Given { name, desc: t.desc(), value: value(name, t) });
+        let compiled = self.compiled(&given.collect::<Vec<_>>()).await?;
+        let used: Vec<_> = inputs.iter().filter(|(name, _)| !self.shapes(name)).copied().collect();
         compiled.run_async(&used).await
     }
 
@@ -354,30 +510,45 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::run_async`]; an input is on another device.
-    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
-        let shaping = self.network.shape_inputs();
+    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
         let mut given = vec![];
         let mut used = vec![];
         for &(name, t) in inputs {
-            let shapes = shaping.iter().any(|s| s == name);
-            let value = if shapes { Some(t.to_host_async().await?) } else { None };
-            if !shapes {
+            let value = if self.shapes(name) { Some(t.to_host_async().await?) } else { None };
+            if value.is_none() {
                 used.push((name, t));
             }
             given.push(Given { name, desc: t.desc().clone(), value });
         }
-        self.compiled_async(&given).await?.run_device_async(&used).await
+        let compiled = self.compiled(&given).await?;
+        let tensors = compiled.run_device_async(&used).await?;
+        Ok(Outputs(compiled.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))
     }
+}
 
-    /// The device it was made for.
-    pub fn device(&self) -> &Device {
-        &self.device
+/// What the network is given and gives, where it runs, and the plans that are kept.
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "session on {}", self.device)?;
+        writeln!(f, "inputs   {}", list(&self.inputs))?;
+        writeln!(f, "outputs  {}", list(&self.outputs))?;
+        let kept = self.lock();
+        write!(f, "plans    {} of at most {}, {}", kept.len(), self.options.max_plans, self.options.plan.precision)?;
+        kept.iter().rev().try_for_each(|k| write!(f, "\n  {}: {}", k.key, k.compiled.summary()))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (inputs, outputs) = (list(&self.inputs), list(&self.outputs));
+        write!(f, "Session({inputs} -> {outputs}, on {}, {} plans)", self.device, self.lock().len())
     }
 }
 
 /// A value as part of a key: its exact elements.
-fn key_of(value: &Option<Tensor>) -> Option<Vec<u64>> {
-    value.as_ref().map(|t| t.to_f64s().into_iter().map(f64::to_bits).collect())
+fn key_of(value: &Option<Tensor>) -> String {
+    let Some(tensor) = value else { return String::new() };
+    tensor.to_i64s().map_or_else(|_| format!(" = {:?}", tensor.to_f64s()), |values| format!(" = {values:?}"))
 }
 
 /// One node on the reference, epilogue included.
@@ -408,3 +579,174 @@ const _: fn() = || {
     #[cfg(not(target_arch = "wasm32"))]
     shared::<(Session, Compiled, DeviceTensor)>();
 };
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::ops::unary::{Activation, Unary};
+    use crate::shape::{DType, Dim};
+
+    /// `y = max(x, 0)` of any length; `times` are read on the host, and how many there are decides nothing.
+    struct Open {
+        shaping: bool,
+    }
+
+    impl Network for Open {}
+
+    impl Bind for Open {
+        fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
+            check_given(&self.declared_inputs(), inputs)?;
+            let mut g = Graph::new();
+            let mut y = g.input("x", inputs[0].desc.clone())?;
+            for _ in 0..inputs.get(1).and_then(|g| g.value.clone()).map_or(1, |t| t.numel()) {
+                y = g.layer(Unary(Activation::Relu), &[y])?;
+            }
+            g.output("y", y);
+            Ok(g)
+        }
+        fn shape_inputs(&self) -> Vec<String> {
+            if self.shaping { vec!["times".to_owned()] } else { vec![] }
+        }
+        fn declared_inputs(&self) -> Vec<ValueInfo> {
+            let length = |name: &str| Some(vec![Dim::Named(name.to_owned())]);
+            let times = ValueInfo::new("times", DType::I64, length("k"));
+            let x = ValueInfo::new("x", DType::F32, length("n"));
+            if self.shaping { vec![x, times] } else { vec![x] }
+        }
+        fn declared_outputs(&self) -> Vec<ValueInfo> {
+            vec![ValueInfo::new("y", DType::F32, None)]
+        }
+    }
+
+    fn session(options: CompileOptions) -> Session {
+        Session::new(&Device::cpu(), Open { shaping: false }, options).unwrap()
+    }
+
+    fn keys(session: &Session) -> Vec<String> {
+        session.lock().iter().map(|k| k.key.clone()).collect()
+    }
+
+    fn run(session: &Session, n: usize) {
+        assert_eq!(session.run(&[("x", &Tensor::full([n], -1.0))]).unwrap()["y"], Tensor::zeros([n]));
+    }
+
+    #[test]
+    fn a_session_keeps_as_many_plans_as_it_is_told() {
+        let session = session(CompileOptions::new().max_plans(2));
+        assert!(latest(&session).is_none());
+        (1..=3).for_each(|n| run(&session, n));
+        assert_eq!(keys(&session), ["x: f32[2]", "x: f32[3]"]);
+        // The least recently used leaves.
+        [2, 4].into_iter().for_each(|n| run(&session, n));
+        assert_eq!(keys(&session), ["x: f32[2]", "x: f32[4]"]);
+        let kept = latest(&session).unwrap();
+        run(&session, 4);
+        assert!(Arc::ptr_eq(&kept, &latest(&session).unwrap()), "not compiled again");
+        run(&session, 3);
+        run(&session, 4);
+        assert!(Arc::ptr_eq(&kept, &latest(&session).unwrap()));
+    }
+
+    #[test]
+    fn one_plan_at_the_least() {
+        let one = session(CompileOptions::new().max_plans(1));
+        (1..=2).for_each(|n| run(&one, n));
+        assert_eq!(keys(&one), ["x: f32[2]"]);
+        let none = CompileOptions::new().max_plans(0);
+        let e = Session::new(&Device::cpu(), Open { shaping: false }, none).unwrap_err();
+        assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("max_plans is 0"), "{e}");
+        let many = session(CompileOptions::new());
+        (1..=20).for_each(|n| run(&many, n));
+        assert_eq!(keys(&many).len(), 8);
+    }
+
+    #[test]
+    fn threads_that_meet_a_new_shape_at_once_leave_one_plan_of_it() {
+        let session = session(CompileOptions::new().max_plans(2));
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    (1..200).for_each(|k| run(&session, 1 + k / 20 % 3));
+                });
+            }
+        });
+        let keys = keys(&session);
+        assert!(keys.len() == 2 && keys[0] != keys[1], "{keys:?}");
+    }
+
+    #[test]
+    fn values_that_decide_a_graph_are_part_of_the_key() {
+        let session = Session::new(&Device::cpu(), Open { shaping: true }, CompileOptions::new()).unwrap();
+        let x = Tensor::from([-1.0f32, 2.0]);
+        for (times, nodes) in [(&[5i64][..], 1), (&[5, 6], 2), (&[6], 1)] {
+            let times = Tensor::from(times);
+            assert_eq!(session.run(&[("x", &x), ("times", &times)]).unwrap()["y"], Tensor::from([0.0f32, 2.0]));
+            assert_eq!(latest(&session).unwrap().graph().nodes().len(), nodes);
+        }
+        let expected =
+            ["times: i64[1] = [5], x: f32[2]", "times: i64[2] = [5, 6], x: f32[2]", "times: i64[1] = [6], x: f32[2]"];
+        assert_eq!(keys(&session), expected);
+        let (x, times) =
+            (x.to_device(&Device::cpu()).unwrap(), Tensor::from([5i64]).to_device(&Device::cpu()).unwrap());
+        let y = session.run_device(&[("x", &x), ("times", &times)]).unwrap();
+        assert_eq!(DeviceTensor::try_from(y).unwrap().to_host().unwrap(), Tensor::from([0.0f32, 2.0]));
+        assert_eq!(keys(&session).len(), 3);
+    }
+
+    #[test]
+    fn what_a_session_shows() {
+        let session = session(CompileOptions::new());
+        assert_eq!(session.inputs()[0].dims, Some(vec![Dim::Named("n".to_owned())]));
+        assert_eq!((session.outputs()[0].name.as_str(), session.outputs()[0].fixed()), ("y", None));
+        run(&session, 3);
+        let text = "session on CPU reference\n\
+                    inputs   x: f32[n]\n\
+                    outputs  y: f32[..]\n\
+                    plans    1 of at most 8, f32\n  x: f32[3]: 1 nodes";
+        assert_eq!(session.to_string(), text);
+        assert_eq!(format!("{session:?}"), "Session(x: f32[n] -> y: f32[..], on CPU reference, 1 plans)");
+        assert_eq!(format!("{:?}", latest(&session).unwrap()), "Compiled(1 nodes, on CPU reference)");
+    }
+
+    #[test]
+    fn wrong_inputs_are_refused_before_anything_is_compiled() {
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([2])).unwrap();
+        g.output("y", x);
+        let session = g.compile(&Device::cpu()).unwrap();
+        let (x, long) = (Tensor::zeros([2]), Tensor::zeros([3]));
+        let wrong = |inputs: &[(&str, &Tensor)]| session.run(inputs).unwrap_err();
+        assert_eq!(wrong(&[("x", &long)]).to_string(), "the input x: f32[2] is given f32[3]");
+        assert_eq!(wrong(&[("x", &long)]).kind(), ErrorKind::Shape);
+        for inputs in [&[][..], &[("x", &x), ("z", &x)], &[("x", &x), ("x", &x)], &[("z", &x)]] {
+            assert_eq!(wrong(inputs).kind(), ErrorKind::Argument);
+        }
+        assert_eq!(keys(&session), ["x: f32[2]"], "nothing else was compiled");
+    }
+
+    #[test]
+    fn a_graph_without_outputs_has_no_session() {
+        let mut g = Graph::new();
+        g.input("x", Desc::f32([2])).unwrap();
+        let e = g.compile(&Device::cpu()).unwrap_err();
+        assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("no outputs"), "{e}");
+    }
+
+    #[test]
+    fn fusion_can_be_left_out() {
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([1, 1, 2, 2])).unwrap();
+        let w = g.constant("w", Tensor::full([1, 1, 1, 1], 2.0)).unwrap();
+        let y = g.layer(crate::ops::conv2d::Conv2d::default(), &[x, w]).unwrap();
+        let y = g.layer(Unary(Activation::Relu), &[y]).unwrap();
+        g.output("y", y);
+        let nodes = |options: CompileOptions| {
+            let session = Session::new(&Device::cpu(), g.clone(), options).unwrap();
+            latest(&session).unwrap().graph().nodes().len()
+        };
+        assert_eq!((nodes(CompileOptions::new()), nodes(CompileOptions::new().fusion(false))), (1, 2));
+    }
+}

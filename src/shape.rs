@@ -1,11 +1,20 @@
 //! Shapes, strides, broadcasting, data types, and how a tensor lies in a buffer.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::error::{Error, Result};
 
 /// The type of an element.
+///
+/// ```
+/// use convgpu::{DType, Tensor};
+///
+/// assert_eq!(Tensor::from([1i64, 2, 3]).dtype(), DType::I64);
+/// assert_eq!(DType::I64.to_string(), "i64");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum DType {
     /// 32-bit float.
     F32,
@@ -29,6 +38,15 @@ impl fmt::Display for DType {
 }
 
 /// What is known of a tensor before its values: shape and type.
+///
+/// ```
+/// use convgpu::{DType, Desc};
+///
+/// let image = Desc::f32([1, 3, 224, 224]);
+/// assert_eq!((image.rank(), image.numel()), (4, 150_528));
+/// assert_eq!(image.to_string(), "f32[1, 3, 224, 224]");
+/// assert_ne!(image, Desc::new([1, 3, 224, 224], DType::I32));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Desc {
     /// Extents, outermost first.
@@ -86,6 +104,142 @@ impl fmt::Display for Desc {
     }
 }
 
+/// An extent of an input or output: a number, or open until a run gives one.
+///
+/// ```
+/// use convgpu::Dim;
+///
+/// assert_eq!(Dim::Fixed(3).to_string(), "3");
+/// assert_eq!(Dim::Named("batch".to_owned()).to_string(), "batch");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dim {
+    /// This many.
+    Fixed(usize),
+    /// Any number, the same wherever the name stands.
+    Named(String),
+    /// Any number.
+    Unknown,
+}
+
+impl Dim {
+    /// The extent, if it is fixed.
+    pub fn fixed(&self) -> Option<usize> {
+        if let Dim::Fixed(n) = self { Some(*n) } else { None }
+    }
+}
+
+impl fmt::Display for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Dim::Fixed(n) => write!(f, "{n}"),
+            Dim::Named(name) => f.write_str(name),
+            Dim::Unknown => f.write_str("?"),
+        }
+    }
+}
+
+/// An input or output of a network: its name, its type, and its extents as far as they are known before a run.
+///
+/// ```
+/// use convgpu::{Desc, Device, Dim, Graph};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("image", Desc::f32([1, 3, 8, 8]))?;
+/// graph.output("image again", x);
+/// let session = graph.compile(&Device::cpu())?;
+///
+/// let input = &session.inputs()[0];
+/// assert_eq!(input.name, "image");
+/// assert_eq!(input.dims.as_ref().unwrap()[1], Dim::Fixed(3));
+/// assert_eq!(input.fixed(), Some(Desc::f32([1, 3, 8, 8])));
+/// assert_eq!(input.to_string(), "image: f32[1, 3, 8, 8]");
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ValueInfo {
+    /// Its name.
+    pub name: String,
+    /// The type its elements have here. Of a model file's types, f16, bf16 and double are f32, and integers of 8 and 16
+    /// bits are i32.
+    pub dtype: DType,
+    /// Its extents, outermost first; `None` if a model file leaves even their number open.
+    pub dims: Option<Vec<Dim>>,
+}
+
+impl ValueInfo {
+    pub(crate) fn new(name: impl Into<String>, dtype: DType, dims: Option<Vec<Dim>>) -> ValueInfo {
+        ValueInfo { name: name.into(), dtype, dims }
+    }
+
+    /// A value of which everything is known.
+    pub(crate) fn of(name: &str, desc: &Desc) -> ValueInfo {
+        ValueInfo::new(name, desc.dtype, Some(desc.shape.iter().map(|&n| Dim::Fixed(n)).collect()))
+    }
+
+    /// The description, if every extent is fixed.
+    pub fn fixed(&self) -> Option<Desc> {
+        let shape = self.dims.as_ref()?.iter().map(Dim::fixed).collect::<Option<Vec<_>>>()?;
+        Some(Desc::new(shape, self.dtype))
+    }
+
+    /// An error unless a tensor described so may be given for this value. `sizes` are those of named dimensions.
+    fn check<'a>(&'a self, desc: &Desc, sizes: &mut HashMap<&'a str, usize>) -> Result<()> {
+        let mut fits = self.dtype == desc.dtype;
+        if let Some(dims) = &self.dims {
+            fits &= dims.len() == desc.rank();
+            fits &= dims.iter().zip(&desc.shape).all(|(dim, &n)| match dim {
+                Dim::Fixed(m) => *m == n,
+                Dim::Named(name) => *sizes.entry(name).or_insert(n) == n,
+                Dim::Unknown => true,
+            });
+        }
+        if fits {
+            return Ok(());
+        }
+        let text = format!("the input {self} is given {desc}");
+        let mut named: Vec<_> = sizes.iter().map(|(name, n)| format!("{name} = {n}")).collect();
+        named.sort();
+        Err(Error::shape(if named.is_empty() { text } else { format!("{text} ({})", named.join(", ")) }))
+    }
+}
+
+impl fmt::Display for ValueInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.dtype)?;
+        let Some(dims) = &self.dims else { return f.write_str("[..]") };
+        let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
+        write!(f, "[{}]", dims.join(", "))
+    }
+}
+
+/// Values on one line, as `Display` of a network shows its inputs and outputs.
+pub(crate) fn list(infos: &[ValueInfo]) -> String {
+    infos.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// An error unless every input is given once, nothing else is, and all descriptions fit.
+pub(crate) fn check_inputs(inputs: &[ValueInfo], given: &[(&str, &Desc)]) -> Result<()> {
+    let names = || inputs.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut sizes = HashMap::new();
+    for info in inputs {
+        let mut found = given.iter().filter(|(name, _)| *name == info.name);
+        let Some((_, desc)) = found.next() else {
+            return Err(Error::argument(format!("the input {info} is missing; inputs: {}", names())));
+        };
+        if found.next().is_some() {
+            return Err(Error::argument(format!("the input {info} is given twice")));
+        }
+        info.check(desc, &mut sizes)?;
+    }
+    match given.iter().find(|(name, _)| !inputs.iter().any(|v| v.name == *name)) {
+        Some((name, _)) => Err(Error::argument(format!("there is no input {name}; inputs: {}", names()))),
+        None => Ok(()),
+    }
+}
+
 /// How the elements of a tensor lie in a GPU buffer. The planner's own business: it never shows in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layout {
@@ -96,7 +250,17 @@ pub enum Layout {
 }
 
 /// How wide the floats are that a GPU stores between kernels. Kernels compute in f32 either way.
+///
+/// ```
+/// use convgpu::Precision;
+///
+/// assert_eq!("f16".parse::<Precision>()?, Precision::F16);
+/// assert_eq!(Precision::default().bytes(), 4);
+/// assert!("f8".parse::<Precision>().is_err());
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Precision {
     /// 32 bits.
     #[default]
@@ -106,7 +270,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Of an element.
+    /// Bytes of an element: 4 or 2.
     pub fn bytes(self) -> usize {
         match self {
             Precision::F32 => 4,
@@ -198,4 +362,41 @@ pub fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
         flat /= extent.max(1);
     }
     index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn info(name: &str, dims: &[Dim]) -> ValueInfo {
+        ValueInfo::new(name, DType::F32, Some(dims.to_vec()))
+    }
+
+    #[test]
+    fn inputs_are_checked_by_name_type_and_dims() {
+        let batch = || Dim::Named("n".to_owned());
+        let inputs = [info("x", &[batch(), Dim::Fixed(3), Dim::Unknown]), info("y", &[batch()])];
+        let [x, y, wide] = [Desc::f32([2, 3, 9]), Desc::f32([2]), Desc::f32([4])];
+        check_inputs(&inputs, &[("y", &y), ("x", &x)]).unwrap();
+
+        let wrong = |given: &[(&str, &Desc)]| check_inputs(&inputs, given).unwrap_err();
+        let e = wrong(&[("x", &x), ("y", &wide)]);
+        assert_eq!(e.kind(), ErrorKind::Shape);
+        assert_eq!(e.to_string(), "the input y: f32[n] is given f32[4] (n = 2)");
+        assert!(wrong(&[("x", &x)]).to_string().contains("y: f32[n] is missing; inputs: x, y"));
+        assert!(wrong(&[("x", &x), ("y", &y), ("z", &y)]).to_string().contains("no input z"));
+        assert!(wrong(&[("x", &x), ("y", &y), ("x", &x)]).to_string().contains("given twice"));
+        assert!(wrong(&[("x", &Desc::f32([2, 4, 9])), ("y", &y)]).to_string().contains("f32[2, 4, 9]"));
+        assert!(wrong(&[("x", &x), ("y", &Desc::new([2], DType::I32))]).to_string().contains("i32[2]"));
+    }
+
+    #[test]
+    fn open_dims_have_no_description() {
+        assert_eq!(info("x", &[Dim::Fixed(2)]).fixed(), Some(Desc::f32([2])));
+        assert_eq!(info("x", &[Dim::Fixed(2), Dim::Unknown]).fixed(), None);
+        let any = ValueInfo::new("x", DType::I64, None);
+        assert_eq!((any.fixed(), any.to_string()), (None, "x: i64[..]".to_owned()));
+        assert_eq!(ValueInfo::of("x", &Desc::f32([2, 0])), info("x", &[Dim::Fixed(2), Dim::Fixed(0)]));
+    }
 }

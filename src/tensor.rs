@@ -1,21 +1,57 @@
 //! Host tensors: dense, row-major, cheap to clone.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::shape::{DType, Desc, numel};
 
-/// A dense row-major tensor in host memory; images are NCHW. Cloning shares the elements.
+#[cfg(feature = "ndarray")]
+mod arrays;
+mod element;
+#[cfg(feature = "image")]
+mod images;
+mod print;
+
+pub use element::Element;
+
+/// A dense row-major tensor in host memory; images are `[n, channels, height, width]`. Cloning shares the elements.
+///
+/// ```
+/// use convgpu::Tensor;
+///
+/// let t = Tensor::from([[1.0f32, -2.5], [3.0, 4.0]]);
+/// assert_eq!(t, Tensor::new([2, 2], vec![1.0f32, -2.5, 3.0, 4.0])?);
+/// assert_eq!((t.shape(), t.get::<f32>(&[0, 1])?), (&[2, 2][..], -2.5));
+/// assert_eq!(t.to_string(), "[[ 1.0000, -2.5000],\n [ 3.0000,  4.0000]] f32[2, 2]");
+/// assert_eq!(t.into_vec::<f32>()?, [1.0, -2.5, 3.0, 4.0]);
+///
+/// assert!(Tensor::new([3], vec![1i64, 2]).is_err(), "two elements for a shape of three");
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+///
+/// With the feature `ndarray`, `Tensor::from` takes arrays of the crate ndarray, and `ArrayD::try_from` gives them; with the
+/// feature `image`, `Tensor::from_image` and `Tensor::to_image` do that for images.
 #[derive(Clone, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,
     data: Data,
 }
 
-/// The elements of a [`Tensor`].
+/// The elements of a [`Tensor`], for programs that take every type; [`Tensor::as_slice`] is for those that know theirs.
+///
+/// ```
+/// use convgpu::{Data, Tensor};
+///
+/// fn count_true(t: &Tensor) -> Option<usize> {
+///     let Data::Bool(values) = t.data() else { return None };
+///     Some(values.iter().filter(|v| **v).count())
+/// }
+/// assert_eq!(count_true(&Tensor::from([true, false, true])), Some(2));
+/// assert_eq!(count_true(&Tensor::zeros([3])), None);
+/// ```
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Data {
     /// 32-bit floats.
     F32(Arc<Vec<f32>>),
@@ -25,27 +61,6 @@ pub enum Data {
     I64(Arc<Vec<i64>>),
     /// Booleans.
     Bool(Arc<Vec<bool>>),
-}
-
-impl From<Vec<f32>> for Data {
-    fn from(v: Vec<f32>) -> Data {
-        Data::F32(Arc::new(v))
-    }
-}
-impl From<Vec<i32>> for Data {
-    fn from(v: Vec<i32>) -> Data {
-        Data::I32(Arc::new(v))
-    }
-}
-impl From<Vec<i64>> for Data {
-    fn from(v: Vec<i64>) -> Data {
-        Data::I64(Arc::new(v))
-    }
-}
-impl From<Vec<bool>> for Data {
-    fn from(v: Vec<bool>) -> Data {
-        Data::Bool(Arc::new(v))
-    }
 }
 
 impl Data {
@@ -60,7 +75,7 @@ impl Data {
 }
 
 impl Tensor {
-    /// A tensor from its shape and its elements in row-major order.
+    /// A tensor from its shape and its elements in row-major order: `Tensor::new([2, 1], vec![1.0f32, 2.0])`.
     ///
     /// # Errors
     /// The number of elements differs from the product of the shape.
@@ -76,16 +91,16 @@ impl Tensor {
         Tensor::new(shape, data).expect("the caller sized the data by the shape")
     }
     /// A tensor with every element `value`.
-    pub fn full(shape: impl Into<Vec<usize>>, value: f32) -> Tensor {
+    pub fn full<T: Element>(shape: impl Into<Vec<usize>>, value: T) -> Tensor {
         let shape = shape.into();
         Tensor::of(shape.clone(), vec![value; numel(&shape)])
     }
-    /// A tensor of zeros.
+    /// A tensor of zeros, f32.
     pub fn zeros(shape: impl Into<Vec<usize>>) -> Tensor {
         Tensor::full(shape, 0.0)
     }
-    /// A scalar (rank 0).
-    pub fn scalar(value: f32) -> Tensor {
+    /// A tensor of one element and no axes.
+    pub fn scalar<T: Element>(value: T) -> Tensor {
         Tensor::of([], vec![value])
     }
     /// The tensor of a description that holds no elements.
@@ -118,15 +133,12 @@ impl Tensor {
     pub fn data(&self) -> &Data {
         &self.data
     }
-    /// The elements of an f32 tensor.
+    /// The elements of an f32 tensor: `as_slice::<f32>()`.
     ///
     /// # Errors
     /// The tensor has another type.
     pub fn as_f32(&self) -> Result<&[f32]> {
-        match &self.data {
-            Data::F32(v) => Ok(v),
-            _ => Err(Error::shape(format!("expected f32 elements, have {}", self.desc()))),
-        }
+        self.as_slice()
     }
     /// The elements of an f32 tensor whose type the shape rule has already checked.
     pub(crate) fn f32s(&self) -> &[f32] {
@@ -177,7 +189,7 @@ impl Tensor {
     pub(crate) fn map(&self, f: impl Fn(f32) -> f32) -> Tensor {
         Tensor::of(self.shape.clone(), self.f32s().iter().map(|&x| f(x)).collect::<Vec<_>>())
     }
-    /// The tensor as a GPU buffer holds it: four bytes an element.
+    /// The tensor as a GPU buffer holds it: four bytes per element.
     ///
     /// # Errors
     /// An i64 element does not fit 32 bits.
@@ -209,14 +221,5 @@ impl Tensor {
             DType::Bool => words().into_iter().map(|w| w != 0).collect::<Vec<_>>().into(),
         };
         Tensor::of(desc.shape.clone(), data)
-    }
-}
-
-impl fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values = self.to_f64s();
-        let shown = &values[..values.len().min(8)];
-        let more = if values.len() > shown.len() { ", .." } else { "" };
-        write!(f, "{} {shown:?}{more}", self.desc())
     }
 }

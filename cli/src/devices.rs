@@ -1,8 +1,7 @@
 //! `convgpu devices`: what `--device` may name.
 
 use clap::Args as ClapArgs;
-use convgpu::Device;
-use convgpu::internals::gpu::adapter::AdapterInfo;
+use convgpu::{AdapterInfo, Device, DeviceChoice};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -27,9 +26,9 @@ pub fn run(args: &Args) -> Outcome<()> {
 }
 
 /// The device that `--device` names.
-pub fn open(choice: &str) -> Outcome<Device> {
-    let device = Device::open(choice)?;
-    if device.is_reference() && !choice.trim().eq_ignore_ascii_case("cpu") {
+pub fn open(choice: &DeviceChoice) -> Outcome<Device> {
+    let device = Device::open(choice.clone())?;
+    if device.is_reference() && *choice != DeviceChoice::Cpu {
         console::note("no GPU adapter found: running on the CPU reference");
     }
     Ok(device)
@@ -41,7 +40,7 @@ fn rows(adapters: &[AdapterInfo]) -> Vec<Vec<String>> {
     let mut rows =
         vec![text(["device", "name", "type", "backend", "driver", "f16", "subgroup", "timestamps", "largest binding"])];
     for (i, a) in adapters.iter().enumerate() {
-        let kind = format!("{:?}", a.kind).to_lowercase();
+        let kind = a.kind.to_string();
         let subgroup = a.caps.subgroup_size.map_or("no".to_owned(), |n| n.to_string());
         let binding = format!("{} MiB", a.caps.max_binding_bytes >> 20);
         let (f16, timestamps) = (yes(a.caps.f16), yes(a.caps.timestamps));
@@ -57,7 +56,7 @@ fn as_json(adapters: &[AdapterInfo]) -> Value {
         json!({
             "device": index.to_string(),
             "name": a.name,
-            "type": format!("{:?}", a.kind).to_lowercase(),
+            "type": a.kind.to_string(),
             "backend": a.backend,
             "driver": a.driver,
             "f16": a.caps.f16,

@@ -7,7 +7,8 @@ use clap::Args as ClapArgs;
 use convgpu::internals::graph::plan::Plan;
 use convgpu::internals::graph::rewrite::Firing;
 use convgpu::internals::ops;
-use convgpu::{Compiled, Desc, Graph, Precision};
+use convgpu::internals::session::Compiled;
+use convgpu::{Desc, DeviceChoice, Graph, Precision};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -36,7 +37,7 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: &Args, device: &str) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     if let Some(name) = &args.shader {
         return console::print(&shader(name, args.precision)?);
     }

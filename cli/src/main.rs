@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use convgpu::DeviceChoice;
 use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, every result checkable against a CPU reference.
@@ -31,7 +32,7 @@ use failure::{Failure, Outcome};
 struct Cli {
     /// auto, cpu (the reference), an index of `convgpu devices`, or part of an adapter's name
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
-    device: String,
+    device: DeviceChoice,
     #[command(subcommand)]
     command: Command,
 }

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use convgpu::internals::model::Model;
-use convgpu::internals::model::onnx::{Dim, ValueInfo};
-use convgpu::{DType, Given, Graph, Network, Tensor};
+use convgpu::internals::session::{Bind, Given};
+use convgpu::{DType, Dim, Graph, Model, Tensor, ValueInfo};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
@@ -76,7 +75,6 @@ fn invent(input: &Declared) -> Outcome<Tensor> {
 
 /// The inputs as `--input` needs them.
 fn declared(info: &ValueInfo) -> Declared {
-    let extent = |d: &Dim| if let Dim::Fixed(n) = d { Some(*n) } else { None };
-    let dims = info.dims.as_ref().map(|dims| dims.iter().map(extent).collect());
+    let dims = info.dims.as_ref().map(|dims| dims.iter().map(Dim::fixed).collect());
     Declared { name: info.name.clone(), dtype: info.dtype, dims }
 }

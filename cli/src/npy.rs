@@ -103,6 +103,7 @@ fn c_order(data: &Data, shape: &[usize]) -> Data {
         Data::I32(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
         Data::I64(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
         Data::Bool(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
+        _ => unreachable!("`elements` makes no other type"),
     }
 }
 
@@ -115,6 +116,7 @@ pub fn write(path: &Path, tensor: &Tensor) -> Outcome<()> {
             Data::I32(v) => put(&mut out, tensor.shape(), v)?,
             Data::I64(v) => put(&mut out, tensor.shape(), v)?,
             Data::Bool(v) => put(&mut out, tensor.shape(), v)?,
+            _ => return Err(std::io::Error::other(format!("no type of .npy files is {}", tensor.dtype()))),
         }
         out.flush()
     };

@@ -23,7 +23,7 @@ pub struct OutputArgs {
     /// Print the K largest elements of an output that is one vector
     #[arg(long, value_name = "K")]
     top: Option<usize>,
-    /// Names of the classes, one a line
+    /// Names of the classes, one per line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
@@ -62,10 +62,10 @@ impl OutputArgs {
         if let Some(path) = &self.output_image {
             self.write_image(path, outputs, bgr)?;
         }
-        let Some(dir) = &self.output_dir else { return Ok(vec![None; outputs.0.len()]) };
+        let Some(dir) = &self.output_dir else { return Ok(vec![None; outputs.len()]) };
         std::fs::create_dir_all(dir).map_err(|e| Failure::call(format!("{}: {e}", dir.display())))?;
         let mut files: Vec<Option<PathBuf>> = vec![];
-        for (name, tensor) in &outputs.0 {
+        for (name, tensor) in outputs {
             let path = dir.join(file_name(name));
             if files.contains(&Some(path.clone())) {
                 return Err(Failure::run(format!("two outputs would be written as {}", path.display())));
@@ -77,7 +77,7 @@ impl OutputArgs {
     }
 
     fn write_image(&self, path: &Path, outputs: &Outputs, bgr: bool) -> Outcome<()> {
-        let tried = outputs.0.iter().map(|(_, t)| pixels::write(path, t, self.output_scale, bgr));
+        let tried = outputs.iter().map(|(_, t)| pixels::write(path, t, self.output_scale, bgr));
         tried.reduce(|a, b| if a.is_ok() { a } else { b }).unwrap_or(Ok(()))
     }
 }

@@ -1,9 +1,8 @@
 //! Bars on stderr for what takes a while, where stderr is a terminal; gone when it is done.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use convgpu::{CompileOptions, Progress};
+use convgpu::CompileOptions;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar for one stage, cleared when it is dropped.
@@ -53,5 +52,5 @@ pub fn compiling(options: CompileOptions) -> CompileOptions {
             bar.0.finish_and_clear();
         }
     };
-    CompileOptions { progress: Some(Progress(Arc::new(tell))), ..options }
+    options.progress(tell)
 }

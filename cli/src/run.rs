@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use convgpu::{Compiled, Data, Precision, Tensor};
+use convgpu::{DeviceChoice, Precision, Session, Tensor};
 use serde_json::json;
 
 use crate::console;
@@ -35,20 +35,20 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: &Args, device: &str) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let labels = args.output.labels()?;
     let network = network::bind(&args.model, &args.inputs, Missing::Refuse)?;
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, args.tuned, args.precision));
-    let compiled = Compiled::new(&device, network.graph.clone(), &options)?;
-    let outputs = compiled.run(&network.inputs())?;
+    let session = Session::new(&device, network.graph.clone(), options)?;
+    let outputs = session.run(&network.inputs())?;
     let files = args.output.write(&outputs, args.inputs.pixels.bgr)?;
-    let results = outputs.0.iter().zip(&files).map(|((name, tensor), file)| {
+    let results = outputs.iter().zip(&files).map(|((name, tensor), file)| {
         let top = args.output.top(tensor, &labels);
         (name, tensor, file.as_ref().map(|f| f.display().to_string()), top)
     });
     if args.json {
-        let one = |(name, tensor, file, top): (&String, &Tensor, Option<String>, Option<Vec<Ranked>>)| {
+        let one = |(name, tensor, file, top): (&str, &Tensor, Option<String>, Option<Vec<Ranked>>)| {
             let top = top.map(|top| top.iter().map(ranked_json).collect::<Vec<_>>());
             let dtype = tensor.dtype().to_string();
             json!({ "name": name, "shape": tensor.shape(), "dtype": dtype, "file": file, "top": top })
@@ -70,7 +70,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
 
 /// The smallest and the largest element of a float tensor.
 fn range(tensor: &Tensor) -> String {
-    let Data::F32(values) = tensor.data() else { return String::new() };
+    let Ok(values) = tensor.as_f32() else { return String::new() };
     let min = values.iter().copied().fold(f32::INFINITY, f32::min);
     let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if values.is_empty() { String::new() } else { format!(" in {min} .. {max}") }

@@ -8,7 +8,8 @@ use clap::Args as ClapArgs;
 use convgpu::bench::Effort;
 use convgpu::internals::bench::{Tuned, load, path, save, tune};
 use convgpu::internals::graph::plan::PlanOptions;
-use convgpu::{CompileOptions, Device, Precision};
+use convgpu::internals::session::with_plan;
+use convgpu::{CompileOptions, Device, DeviceChoice, Precision};
 use serde_json::json;
 
 use crate::console;
@@ -38,18 +39,16 @@ pub struct Args {
 
 /// How `--precision` and `--tuned` compile: with what was kept for this adapter, if anything.
 pub fn options(device: &Device, tuned: bool, precision: Precision) -> CompileOptions {
-    let mut options = CompileOptions::default();
-    options.plan.precision = precision;
+    let options = CompileOptions::new().precision(precision);
     let Some(adapter) = device.adapter().filter(|_| tuned) else { return options };
     let tuning = path(adapter).map(|p| load(&p, adapter)).unwrap_or_default();
     if tuning.choices.is_empty() {
         console::note("--tuned: nothing is kept for this adapter; run convgpu tune MODEL first");
     }
-    options.plan = PlanOptions { tuning: Some(Arc::new(tuning)), ..options.plan };
-    options
+    with_plan(options, PlanOptions { precision, tuning: Some(Arc::new(tuning)), ..PlanOptions::default() })
 }
 
-pub fn run(args: &Args, device: &str) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     if !(0.0..=3600.0).contains(&args.seconds) {
         return Err(Failure::call("--seconds must be 0 to 3600"));
     }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use convgpu::Precision;
 use convgpu::internals::verify::fail_at;
 use convgpu::verify::{Comparison, NodeReport, OutputReport, Report, VerifyOptions, verify};
+use convgpu::{DeviceChoice, Precision};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -38,7 +38,7 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: &Args, device: &str) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let network = network::bind(&args.model, &args.inputs, Missing::Invent)?;
     let device = devices::open(device)?;
     let compile = compiling(tune::options(&device, args.tuned, args.precision));

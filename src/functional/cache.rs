@@ -80,18 +80,12 @@ fn key(device: &Device, graph: &Graph, numbers: &Numbers) -> String {
 }
 
 /// A compiled graph and what it was given.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Traced {
     /// The graph.
     pub compiled: Arc<Compiled>,
     /// Its inputs by name.
     pub inputs: Vec<(String, DeviceTensor)>,
-}
-
-impl fmt::Debug for Traced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Traced").field("inputs", &self.inputs).finish_non_exhaustive()
-    }
 }
 
 thread_local! {

@@ -1,5 +1,6 @@
 //! Adapters and devices: which there are, which is chosen, what is asked of it, and what it reports when it fails.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::caps::Caps;
@@ -8,7 +9,8 @@ use super::program::PipelineCache;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What kind of hardware an adapter is, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum AdapterKind {
     /// A card of its own.
     Discrete,
@@ -22,8 +24,30 @@ pub enum AdapterKind {
     Other,
 }
 
-/// An adapter as `convgpu devices` lists it.
+impl fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AdapterKind::Discrete => "discrete",
+            AdapterKind::Integrated => "integrated",
+            AdapterKind::Virtual => "virtual",
+            AdapterKind::Software => "software",
+            AdapterKind::Other => "other",
+        })
+    }
+}
+
+/// An adapter as [`Device::list`](crate::Device::list) and `convgpu devices` list it.
+///
+/// ```
+/// use convgpu::{AdapterKind, Device};
+///
+/// // Best first: hardware comes before adapters that are a CPU.
+/// let adapters = Device::list();
+/// let first_software = adapters.iter().position(|a| a.kind == AdapterKind::Software);
+/// assert!(adapters.iter().skip(first_software.unwrap_or(adapters.len())).all(|a| a.kind >= AdapterKind::Software));
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AdapterInfo {
     /// The driver's name for it.
     pub name: String,
@@ -35,6 +59,12 @@ pub struct AdapterInfo {
     pub driver: String,
     /// Capabilities and limits.
     pub caps: Caps,
+}
+
+impl fmt::Display for AdapterInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)
+    }
 }
 
 /// A device with its queue and everything cached for it.
@@ -57,8 +87,7 @@ fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
 }
 
-fn describe(adapter: &wgpu::Adapter, limits: &wgpu::Limits, features: wgpu::Features) -> AdapterInfo {
-    let info = adapter.get_info();
+fn describe(info: wgpu::AdapterInfo, limits: &wgpu::Limits, features: wgpu::Features) -> AdapterInfo {
     let software = info.device_type == wgpu::DeviceType::Cpu;
     let fixed = info.subgroup_min_size == info.subgroup_max_size;
     let llvmpipe = info.name.contains("llvmpipe") || info.driver == "llvmpipe";
@@ -123,7 +152,7 @@ async fn adapters() -> Vec<wgpu::Adapter> {
         })
         .collect();
     found.sort_by_key(|a| {
-        let info = describe(a, &a.limits(), a.features());
+        let info = describe(a.get_info(), &a.limits(), a.features());
         (info.kind, a.get_info().backend == wgpu::Backend::Gl)
     });
     found
@@ -131,7 +160,7 @@ async fn adapters() -> Vec<wgpu::Adapter> {
 
 /// Every adapter that can compute, best first. The position is the `INDEX` of `--device INDEX`.
 pub async fn list() -> Vec<AdapterInfo> {
-    adapters().await.iter().map(|a| describe(a, &a.limits(), a.features())).collect()
+    adapters().await.iter().map(|a| describe(a.get_info(), &a.limits(), a.features())).collect()
 }
 
 /// Which adapter to open.
@@ -145,8 +174,8 @@ pub enum Choice {
     Name(String),
 }
 
-impl std::fmt::Display for Choice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Choice::Best => f.write_str("auto"),
             Choice::Index(i) => write!(f, "index {i}"),
@@ -185,11 +214,13 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
-            Error::new(ErrorKind::Device, format!("adapter {} gives no device: {e}", adapter.get_info().name))
+            let error =
+                Error::new(ErrorKind::Device, format!("adapter {} gives no device: {e}", adapter.get_info().name));
+            caused(error, e)
         })?;
-        let gpu = Gpu::from_wgpu(&adapter, device, queue);
+        let gpu = Gpu::from_wgpu(device, queue);
         let fault = gpu.0.fault.clone();
-        gpu.0.device.on_uncaptured_error(Arc::new(move |e| note(&fault, from_wgpu(&e))));
+        gpu.0.device.on_uncaptured_error(Arc::new(move |e| note(&fault, from_wgpu(e))));
         let fault = gpu.0.fault.clone();
         gpu.0.device.set_device_lost_callback(move |reason, message| {
             let text = format!("the device is lost ({reason:?}): {}", message.lines().next().unwrap_or_default());
@@ -199,8 +230,11 @@ impl Gpu {
     }
 
     /// Shares a device that the program already has. Its error handlers stay as they are.
-    pub fn from_wgpu(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
-        let info = describe(adapter, &device.limits(), device.features());
+    ///
+    /// What kernels rely on comes from the device itself, never from what a caller says of it: they run without bounds
+    /// checks, and one for another subgroup size would leave its buffers.
+    pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
+        let info = describe(device.adapter_info(), &device.limits(), device.features());
         Gpu(Arc::new(Inner {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),
@@ -269,14 +303,14 @@ impl Gpu {
         let answers = [validation.await, internal.await, memory.await];
         if let Some(error) = answers.into_iter().flatten().next() {
             self.check()?;
-            return Err(from_wgpu(&error));
+            return Err(from_wgpu(error));
         }
         Ok(out)
     }
 }
 
-impl std::fmt::Debug for Gpu {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.0.info.name, self.0.info.backend)
     }
 }
@@ -289,11 +323,49 @@ fn note(fault: &Mutex<Option<Error>>, error: Error) {
 }
 
 /// A device's objection as this crate's error, on one line.
-pub(crate) fn from_wgpu(error: &wgpu::Error) -> Error {
+pub(crate) fn from_wgpu(error: wgpu::Error) -> Error {
     let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    match error {
+    let told = match error {
         wgpu::Error::OutOfMemory { .. } => Error::new(ErrorKind::Memory, "the device is out of memory"),
         _ if text.contains("lost") => Error::new(ErrorKind::DeviceLost, text),
         _ => Error::new(ErrorKind::Device, text),
+    };
+    caused(told, error)
+}
+
+/// An error with wgpu's own as its cause.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn caused(error: Error, by: impl std::error::Error + Send + Sync + 'static) -> Error {
+    error.because(by)
+}
+
+/// In a browser errors of wgpu hold values of JavaScript, which stay on their thread: the cause's text has to do.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn caused(error: Error, _: impl std::error::Error) -> Error {
+    error
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objections_keep_their_kind_and_their_source() {
+        let source = || Box::new(std::io::Error::other("below"));
+        let objections = [
+            (wgpu::Error::OutOfMemory { source: source() }, ErrorKind::Memory),
+            (wgpu::Error::Validation { source: source(), description: "the\n  binding".to_owned() }, ErrorKind::Device),
+            (
+                wgpu::Error::Internal { source: source(), description: "the device is lost".to_owned() },
+                ErrorKind::DeviceLost,
+            ),
+        ];
+        for (objection, kind) in objections {
+            let e = from_wgpu(objection);
+            assert_eq!(e.kind(), kind);
+            assert!(!e.to_string().contains('\n'), "{e}");
+            let wgpu = std::error::Error::source(&e).unwrap().downcast_ref::<wgpu::Error>().unwrap();
+            assert_eq!(std::error::Error::source(wgpu).unwrap().to_string(), "below");
+        }
     }
 }

@@ -1,7 +1,19 @@
 //! What a device can do, as plain data: all that the choice of kernels may depend on.
 
+use std::fmt;
+
 /// Capabilities and limits that kernels and plans are chosen by.
+///
+/// ```
+/// use convgpu::Device;
+///
+/// for adapter in Device::list() {
+///     println!("{adapter}: {}", adapter.caps);
+///     assert!(adapter.caps.max_binding_bytes <= adapter.caps.max_buffer_bytes);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Caps {
     /// Largest storage binding, in bytes: no tensor on the device may exceed it.
     pub max_binding_bytes: u64,
@@ -28,7 +40,7 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// Whether the loops of one invocation may take so many iterations together.
+    /// Whether the loops of one invocation may take this many iterations together.
     pub fn has_iterations(&self, iterations: u64) -> bool {
         self.max_iterations.is_none_or(|most| iterations <= most)
     }
@@ -46,5 +58,39 @@ impl Caps {
             max_iterations: None,
             software: false,
         }
+    }
+}
+
+impl fmt::Display for Caps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.f16 {
+            f.write_str("f16, ")?;
+        }
+        if let Some(size) = self.subgroup_size {
+            write!(f, "subgroups of {size}, ")?;
+        }
+        if self.timestamps {
+            f.write_str("timestamps, ")?;
+        }
+        write!(
+            f,
+            "bindings of {} MiB, workgroups of {} invocations and {} KiB",
+            self.max_binding_bytes >> 20,
+            self.max_invocations,
+            self.max_workgroup_bytes >> 10
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_there_is_shown() {
+        let base = Caps::webgpu_default();
+        assert_eq!(base.to_string(), "bindings of 128 MiB, workgroups of 256 invocations and 16 KiB");
+        let more = Caps { f16: true, subgroup_size: Some(8), timestamps: true, ..base };
+        assert!(more.to_string().starts_with("f16, subgroups of 8, timestamps, bindings of"), "{more}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_intrusive::channel::shared::oneshot_channel;
 
-use super::adapter::Gpu;
+use super::adapter::{Gpu, caused};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Freed buffers kept for reuse hold no more than this.
@@ -50,7 +50,7 @@ impl Drop for Pooled {
     }
 }
 
-/// The size of the buffer for so many bytes: four steps an octave, so that tensors of many sizes share buffers and at
+/// The size of the buffer for this many bytes: four steps per octave, so that tensors of many sizes share buffers and at
 /// most a fifth of one is unused; 1 KiB at least.
 fn size_class(bytes: u64) -> u64 {
     let bytes = bytes.max(1024);
@@ -123,7 +123,7 @@ impl Gpu {
         }
         let view = slice
             .get_mapped_range()
-            .map_err(|e| Error::new(ErrorKind::Device, format!("the result could not be mapped: {e}")))?;
+            .map_err(|e| caused(Error::new(ErrorKind::Device, format!("the result could not be mapped: {e}")), e))?;
         let out = take(&view);
         drop(view);
         staging.buffer().unmap();
@@ -134,6 +134,7 @@ impl Gpu {
     pub(crate) fn wait(&self) -> Result<()> {
         let answer = self.device().poll(wgpu::PollType::wait_indefinitely());
         self.check()?;
-        answer.map(drop).map_err(|e| Error::new(ErrorKind::Device, format!("waiting for the device failed: {e}")))
+        let failed = |e| caused(Error::new(ErrorKind::Device, format!("waiting for the device failed: {e}")), e);
+        answer.map(drop).map_err(failed)
     }
 }

@@ -106,6 +106,27 @@ pub enum Source<'a> {
 #[derive(Clone)]
 pub struct TensorBuffer(Arc<Pooled>);
 
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Host(bytes) => write!(f, "Host({} bytes)", bytes.len()),
+            Source::Device(buffer) => buffer.fmt(f),
+        }
+    }
+}
+
+impl std::fmt::Debug for TensorBuffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TensorBuffer({} bytes)", self.0.buffer().size())
+    }
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Program({} steps, {} pipelines, on {:?})", self.run.len(), self.pipelines, self.gpu)
+    }
+}
+
 impl Program {
     /// Compiles what is not yet compiled, fills the constants, and does the work that is done once.
     pub async fn new(gpu: &Gpu, recording: &Recording, progress: Option<&Progress>) -> Result<Program> {
@@ -208,7 +229,7 @@ impl Program {
         })
     }
 
-    /// Encodes and submits; when this returns the results are on their way to `sinks`, one a download.
+    /// Encodes and submits; when this returns the results are on their way to `sinks`, one per download.
     pub(super) async fn submit(
         &self,
         steps: &[Step],
@@ -390,7 +411,7 @@ impl Gpu {
         };
         match made {
             Ok(pipeline) => Ok((key, pipeline)),
-            Err(e) => Err(Error::new(e.kind(), format!("kernel {}: {e}", d.kernel.name)).at(d.node.clone())),
+            Err(e) => Err(e.within(format_args!("kernel {}", d.kernel.name)).at(d.node.clone())),
         }
     }
 

@@ -1,7 +1,9 @@
 //! A network as values and nodes, every shape known.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Result};
 use crate::ops::{Epilogue, Op};
@@ -18,9 +20,25 @@ pub mod tuning;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use build::flattened;
 
-/// Index of a value in its graph.
+/// A value of a graph: what [`Graph::input`] and every layer give, and every layer takes. It belongs to its graph and
+/// that graph's clones; another graph refuses it.
+///
+/// ```
+/// use convgpu::{Desc, ErrorKind, Graph, Tensor};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", Desc::f32([2, 3]))?;
+/// assert_eq!(graph.shape(x), [2, 3]);
+///
+/// let mut other = Graph::new();
+/// other.input("a", Desc::f32([4]))?;
+/// other.output("y", x);
+/// let e = other.compile(&convgpu::Device::cpu()).unwrap_err();
+/// assert_eq!(e.kind(), ErrorKind::Argument);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ValueId(pub(crate) usize);
+pub struct ValueId(pub(crate) usize, u32);
 
 /// A tensor of the network: what is known of it before a run.
 #[derive(Clone, Debug)]
@@ -49,17 +67,51 @@ pub struct Node {
 }
 
 /// A network: values, and nodes in an order in which each comes after its inputs.
-#[derive(Clone, Debug, Default)]
+///
+/// ```
+/// use convgpu::{Desc, Device, Graph, Tensor};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", Desc::f32([1, 3]))?;
+/// let weight = graph.constant("weight", Tensor::from([[1.0f32, 0.0, -1.0], [2.0, 1.0, 0.0]]))?;
+/// let y = graph.linear(x, weight, None)?;
+/// graph.output("y", y);
+///
+/// let session = graph.compile(&Device::cpu())?;
+/// let outputs = session.run(&[("x", &Tensor::from([[1.0f32, 2.0, 3.0]]))])?;
+/// assert_eq!(outputs["y"], Tensor::from([[-2.0f32, 4.0]]));
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Graph {
     pub(crate) values: Vec<Value>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) outputs: Vec<(String, ValueId)>,
     scope: String,
+    /// The number that its values' ids bear; clones share it.
+    identity: u32,
+    /// An output that named a value of another graph.
+    stray: Option<Error>,
+}
+
+impl Default for Graph {
+    fn default() -> Graph {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Graph {
+            values: vec![],
+            nodes: vec![],
+            inputs: vec![],
+            outputs: vec![],
+            scope: String::new(),
+            identity: NEXT.fetch_add(1, Ordering::Relaxed),
+            stray: None,
+        }
+    }
 }
 
 impl Graph {
-    /// No values yet.
+    /// A network without values yet.
     pub fn new() -> Graph {
         Graph::default()
     }
@@ -69,7 +121,23 @@ impl Graph {
             return Err(Error::unsupported(format!("{desc} has 2^31 elements or more")).at(name));
         }
         self.values.push(Value { name, desc, constant });
-        Ok(ValueId(self.values.len() - 1))
+        Ok(ValueId(self.values.len() - 1, self.identity))
+    }
+
+    /// An error unless all these are values of this graph.
+    pub(crate) fn own(&self, ids: &[ValueId]) -> Result<()> {
+        match ids.iter().find(|id| self.find(**id).is_none()) {
+            Some(_) => Err(Error::argument("a value of another graph: every graph has values of its own")),
+            None => Ok(()),
+        }
+    }
+
+    fn find(&self, id: ValueId) -> Option<&Value> {
+        self.values.get(id.0).filter(|_| id.1 == self.identity)
+    }
+
+    fn known(&self, id: ValueId) -> &Value {
+        self.find(id).unwrap_or_else(|| panic!("{id:?} is a value of another graph"))
     }
 
     /// A value that every run is given.
@@ -93,7 +161,8 @@ impl Graph {
     /// Applies an operator; its outputs, in order.
     ///
     /// # Errors
-    /// The inputs do not fit the operator: the error names the node and lists every input's shape.
+    /// The inputs do not fit the operator: the error names the node and lists every input's shape. An input is a value of
+    /// another graph.
     pub fn add(&mut self, name: impl Into<String>, op: impl Op + 'static, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         self.add_arc(name.into(), Arc::new(op), inputs)
     }
@@ -107,10 +176,11 @@ impl Graph {
     }
 
     pub(crate) fn add_arc(&mut self, name: String, op: Arc<dyn Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
-        let descs: Vec<Desc> = inputs.iter().map(|&i| self.values[i.0].desc.clone()).collect();
+        self.own(inputs).map_err(|e| e.at(name.clone()))?;
+        let descs = self.descs(inputs);
         let describe = |e: Error| {
             let shapes: Vec<_> = descs.iter().map(Desc::to_string).collect();
-            Error::new(e.kind(), format!("{}({}): {e}", op.name(), shapes.join(", "))).at(name.clone())
+            e.within(format_args!("{}({})", op.name(), shapes.join(", "))).at(name.clone())
         };
         let outputs = op.outputs(&descs).map_err(describe)?;
         let one = outputs.len() == 1;
@@ -124,9 +194,33 @@ impl Graph {
         Ok(ids)
     }
 
-    /// Makes a value a result of every run, under this name.
+    /// Makes a value a result of every run, under this name. Names of outputs must differ; that and a value of another
+    /// graph are errors when the graph is compiled.
     pub fn output(&mut self, name: impl Into<String>, value: ValueId) {
-        self.outputs.push((name.into(), value));
+        let name = name.into();
+        match self.own(&[value]) {
+            Ok(()) => self.outputs.push((name, value)),
+            Err(e) => drop(self.stray.get_or_insert(e.within(format_args!("the output {name}")))),
+        }
+    }
+
+    /// An error unless a session can tell the inputs and the outputs apart by their names, and there is an output.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(stray) = &self.stray {
+            return Err(stray.clone());
+        }
+        if self.outputs.is_empty() {
+            return Err(Error::argument("the network has no outputs: name one with Graph::output"));
+        }
+        let mut names = HashSet::new();
+        if let Some((name, _)) = self.inputs().find(|(name, _)| !names.insert(*name)) {
+            return Err(Error::argument(format!("two inputs of the network are named {name}")));
+        }
+        names.clear();
+        match self.outputs().find(|(name, _)| !names.insert(*name)) {
+            Some((name, _)) => Err(Error::argument(format!("two outputs of the network are named {name}"))),
+            None => Ok(()),
+        }
     }
 
     /// Drops nodes whose results nothing reads, and the elements of constants that nothing reads.
@@ -147,17 +241,26 @@ impl Graph {
         self.values.iter_mut().zip(live).filter(|(_, live)| !live).for_each(|(value, _)| value.constant = None);
     }
 
-    /// What is known of a value.
+    /// What is known of a value: shape and type.
+    ///
+    /// # Panics
+    /// It is a value of another graph.
     pub fn desc(&self, value: ValueId) -> &Desc {
-        &self.values[value.0].desc
+        &self.known(value).desc
     }
     /// The shape of a value.
+    ///
+    /// # Panics
+    /// It is a value of another graph.
     pub fn shape(&self, value: ValueId) -> &[usize] {
-        &self.values[value.0].desc.shape
+        &self.known(value).desc.shape
     }
     /// The elements of a value, if it is a constant.
+    ///
+    /// # Panics
+    /// It is a value of another graph.
     pub fn constant_of(&self, value: ValueId) -> Option<&Tensor> {
-        self.values[value.0].constant.as_ref()
+        self.known(value).constant.as_ref()
     }
     /// The nodes, in order.
     pub fn nodes(&self) -> &[Node] {
@@ -211,5 +314,61 @@ impl Node {
     /// How many of the inputs are the operator's own; those of the epilogue follow.
     pub fn own_inputs(&self) -> usize {
         self.inputs.len() - self.epilogue.inputs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::ops::unary::{Activation, Unary};
+
+    fn relu() -> Unary {
+        Unary(Activation::Relu)
+    }
+
+    #[test]
+    fn a_value_of_another_graph_is_refused() {
+        let (mut a, mut b) = (Graph::new(), Graph::new());
+        let x = a.input("x", Desc::f32([2])).unwrap();
+        let y = b.input("y", Desc::f32([3])).unwrap();
+        for id in [y, ValueId(7, a.identity)] {
+            let e = a.apply("relu", relu(), &[id]).unwrap_err();
+            assert_eq!((e.kind(), e.node()), (ErrorKind::Argument, Some("relu")), "{e}");
+        }
+        a.output("y", y);
+        assert!(a.outputs.is_empty());
+        assert!(a.check().unwrap_err().to_string().contains("the output y: a value of another graph"));
+        // A clone's values are those of the graph.
+        let mut c = b.clone();
+        let z = c.apply("relu", relu(), &[y]).unwrap();
+        assert!(b.apply("relu", relu(), &[z]).is_err(), "added to the clone only");
+        assert_eq!((c.shape(z), a.shape(x)), (&[3][..], &[2][..]));
+    }
+
+    #[test]
+    #[should_panic(expected = "value of another graph")]
+    fn a_shape_of_another_graph_panics() {
+        let mut a = Graph::new();
+        let x = a.input("x", Desc::f32([2])).unwrap();
+        let mut b = Graph::new();
+        b.input("x", Desc::f32([2])).unwrap();
+        b.shape(x);
+    }
+
+    #[test]
+    fn names_tell_inputs_and_outputs_apart() {
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([2])).unwrap();
+        assert!(g.check().unwrap_err().to_string().contains("no outputs"));
+        g.output("y", x);
+        g.check().unwrap();
+        g.output("y", x);
+        assert!(g.check().unwrap_err().to_string().contains("two outputs of the network are named y"));
+        let mut g = Graph::new();
+        g.input("x", Desc::f32([2])).unwrap();
+        let x = g.input("x", Desc::f32([3])).unwrap();
+        g.output("y", x);
+        assert!(g.check().unwrap_err().to_string().contains("two inputs of the network are named x"));
     }
 }

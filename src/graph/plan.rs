@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::pack::{Conflicts, Tenant, lower_bound, pack};
 use super::parts::{self, Parts};
@@ -30,8 +31,8 @@ pub struct PlanOptions {
     pub guarded: bool,
     /// How floats are stored between kernels that can have them in 16 bits; what they add up is f32 either way.
     pub precision: Precision,
-    /// Seconds of work, as estimated, that are submitted at a time; 1 without it. A longer run is submitted in parts.
-    pub submit_seconds: Option<f64>,
+    /// Work, as estimated, that is submitted at a time; a second without it. A longer run is submitted in parts.
+    pub submit_limit: Option<Duration>,
     /// Measured choices; a node without one takes the best by the static order. `alternative` comes before it.
     pub tuning: Option<Arc<Tuning>>,
 }
@@ -64,7 +65,7 @@ pub struct PlannedNode {
     pub dispatches: usize,
     /// Shape and type of the first output.
     pub output: Desc,
-    /// Ways the device has to compute the node, the chosen one included.
+    /// Variants that the device has for the node, the chosen one included.
     pub alternatives: usize,
     /// Which of them is the chosen one.
     pub pick: usize,
@@ -145,7 +146,7 @@ impl Plan {
             native: HashMap::new(),
             uses: graph.uses(),
             makers: HashMap::new(),
-            parts: Parts::new(options.submit_seconds.unwrap_or(parts::SECONDS)),
+            parts: Parts::new(options.submit_limit.map_or(parts::SECONDS, |d| d.as_secs_f64())),
             prepare: vec![],
             run: vec![],
         };
@@ -303,7 +304,7 @@ impl Planner<'_> {
         Ok((chosen, pick, count))
     }
 
-    /// Adds the steps of a node computed in this way, and takes out of it the copies that are not needed.
+    /// Adds the steps of a node computed by this variant, and takes out of it the copies that are not needed.
     fn emit(&mut self, node: &Node, way: &mut Variant) -> Result<()> {
         let graph = self.graph;
         let before = self.run.len();

@@ -1,6 +1,6 @@
 //! ONNX models: decoded, checked, and turned into a [`Graph`] for concrete input shapes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
@@ -14,8 +14,9 @@ use super::tensor_proto;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::session::{CompileOptions, Given, Network, Session};
-use crate::shape::{DType, Desc};
+use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
+use crate::shape::list;
+pub use crate::shape::{Dim, ValueInfo};
 use crate::tensor::Tensor;
 
 /// Versions of the default operator set that are understood.
@@ -28,9 +29,32 @@ const MOST_NODES: usize = 1 << 20;
 const OLDEST_IR: i64 = 3;
 
 /// A network from an ONNX file: checked, its weights in memory, its shapes perhaps still open.
+///
+/// ```
+/// use convgpu::{Device, Model, Tensor};
+///
+/// let model = Model::load("tests/models/lenet5_mnist.onnx")?;
+/// println!("{model}");
+/// assert_eq!(model.inputs()[0].to_string(), "input: f32[1, 1, 28, 28]");
+/// assert_eq!(model.num_parameters(), 61_706);
+///
+/// let session = model.compile(&Device::cpu())?; // Device::new()? is the best GPU
+/// let outputs = session.run(&[("input", &Tensor::zeros([1, 1, 28, 28]))])?;
+/// assert_eq!(outputs["probs"].shape(), [1, 10]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+///
+/// Files are untrusted: what is broken in one is an error.
+///
+/// ```
+/// use convgpu::{ErrorKind, Model};
+///
+/// assert_eq!(Model::from_bytes(b"no model").unwrap_err().kind(), ErrorKind::File);
+/// ```
 #[derive(Clone)]
 pub struct Model {
     pub(super) opset: i64,
+    producer: String,
     /// In an order in which each node comes after what it reads; all of them named.
     pub(super) nodes: Vec<NodeProto>,
     /// Initialisers and the values of Constant nodes.
@@ -41,53 +65,27 @@ pub struct Model {
     shape_inputs: Vec<String>,
 }
 
-/// An input or output as the file declares it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValueInfo {
-    /// Its name.
-    pub name: String,
-    /// The type its elements have here: f16, bf16 and double are f32; 8 and 16 bit integers are i32.
-    pub dtype: DType,
-    /// Its extents; `None` if the file leaves even their number open.
-    pub dims: Option<Vec<Dim>>,
-}
-
-/// An extent as the file declares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Dim {
-    /// This many.
-    Fixed(usize),
-    /// Any number, the same wherever the name stands.
-    Named(String),
-    /// Any number.
-    Unknown,
-}
-
 impl Model {
-    /// Reads a model from its file; weights in external files are looked for beside it.
+    /// Reads a model from its file; weights in external files are looked for beside it, and nowhere else.
     ///
     /// # Errors
     /// The file cannot be read, is no ONNX model or a broken one, or needs something unsupported: all such operators
     /// and attributes are listed in one error.
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
-        let in_file = |e: &dyn fmt::Display| Error::file(format!("{}: {e}", path.display()));
+        let unread = |e: std::io::Error| Error::io(path, e);
         // A directory gives no bytes, a device may give bytes without end.
-        let metadata = std::fs::metadata(path).map_err(|e| in_file(&e))?;
+        let metadata = std::fs::metadata(path).map_err(unread)?;
         if !metadata.is_file() {
-            return Err(in_file(if metadata.is_dir() {
-                &"a directory, not a file"
-            } else {
-                &"a device or a pipe, not a file"
-            }));
+            let what = if metadata.is_dir() { "a directory" } else { "a device or a pipe" };
+            return Err(Error::file(format!("{}: {what}, not a file", path.display())));
         }
-        let bytes = std::fs::read(path).map_err(|e| in_file(&e))?;
+        let bytes = std::fs::read(path).map_err(unread)?;
         let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let prefixed = |e: Error| Error::new(e.kind(), format!("{}: {e}", path.display()));
-        Model::parse(bytes.into(), Some(directory)).map_err(prefixed)
+        Model::parse(bytes.into(), Some(directory)).map_err(|e| e.within(path.display()))
     }
 
     /// Reads a model from the bytes of its file.
@@ -102,8 +100,9 @@ impl Model {
         if bytes.is_empty() {
             return Err(Error::file("the file is empty"));
         }
-        let proto = ModelProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX model: {e}")))?;
+        let proto = ModelProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX model: {e}")).because(e))?;
         let opset = versions(&proto)?;
+        let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
         let Some(graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
         let mut constants = initialisers(&graph, directory)?;
         let mut nodes = import::operators::check(named(graph.node))?;
@@ -115,14 +114,12 @@ impl Model {
         let nodes = constant_nodes(nodes, opset, &mut constants)?;
         let open = |v: &&ValueInfoProto| !constants.contains_key(v.name());
         let inputs = graph.input.iter().filter(open).map(value_info).collect::<Result<Vec<_>>>()?;
-        let mut names = HashSet::new();
-        if let Some(twice) = inputs.iter().find(|v| !names.insert(v.name.as_str())) {
-            return Err(Error::file(format!("two inputs are named {}", twice.name)));
-        }
+        named_once("inputs", &inputs)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
         let outputs = graph.output.iter().map(value_info).collect::<Result<Vec<_>>>()?;
-        let mut model = Model { opset, nodes, constants, inputs, outputs, shape_inputs: vec![] };
+        named_once("outputs", &outputs)?;
+        let mut model = Model { opset, producer, nodes, constants, inputs, outputs, shape_inputs: vec![] };
         model.check_outputs()?;
         model.shape_inputs = import::trace::shape_inputs(&model);
         Ok(model)
@@ -144,7 +141,7 @@ impl Model {
     /// # Errors
     /// As there.
     pub async fn compile_async(self, device: &Device) -> Result<Session> {
-        Session::new_async(device, self, &CompileOptions::default()).await
+        Session::new_async(device, self, CompileOptions::new()).await
     }
 
     /// What a run is given, constants aside.
@@ -162,115 +159,74 @@ impl Model {
         self.opset
     }
 
+    /// The program that wrote the file and its version, as the file says; empty if it does not.
+    pub fn producer(&self) -> &str {
+        &self.producer
+    }
+
     /// The number of weights and other constants, in elements.
-    pub fn parameters(&self) -> usize {
+    pub fn num_parameters(&self) -> usize {
         self.constants.values().map(Tensor::numel).sum()
     }
 
-    /// How often the model uses each operator, by name. Constants do not count.
-    pub fn operators(&self) -> std::collections::BTreeMap<&str, usize> {
-        let mut counts = std::collections::BTreeMap::new();
+    /// How often the model uses each of ONNX's operators, by name. Constants do not count.
+    pub fn operators(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
         for node in &self.nodes {
             *counts.entry(node.op_type()).or_default() += 1;
         }
         counts
     }
-
-    /// The network for inputs of these descriptions. An input whose value is given becomes part of the network; one
-    /// that [`Network::shape_inputs`] lists must be.
-    ///
-    /// # Errors
-    /// An input is missing, unknown or does not fit its declaration; a node's inputs do not fit; a shape depends on
-    /// values computed on the device; something is unsupported (all such nodes are listed in one error).
-    pub fn graph(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-        self.check_inputs(inputs)?;
-        import::lower(self, inputs)
-    }
-
-    fn check_inputs(&self, given: &[Given<'_>]) -> Result<()> {
-        let names = || self.inputs.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
-        let mut sizes: HashMap<&str, usize> = HashMap::new();
-        for info in &self.inputs {
-            let Some(Given { desc, value, .. }) = given.iter().find(|g| g.name == info.name) else {
-                return Err(Error::argument(format!("the input {info} is missing; inputs: {}", names())));
-            };
-            if let Some(value) = value
-                && value.desc() != *desc
-            {
-                return Err(Error::argument(format!("the input {info} is {desc}, its value {}", value.desc())));
-            }
-            info.check(desc, &mut sizes)?;
-        }
-        match given.iter().find(|g| !self.inputs.iter().any(|v| v.name == g.name)) {
-            Some(g) => Err(Error::argument(format!("there is no input {}; inputs: {}", g.name, names()))),
-            None => Ok(()),
-        }
-    }
 }
 
-impl Network for Model {
+impl Network for Model {}
+
+/// An input whose value is given becomes part of the network. Fails also where a shape depends on values computed on the
+/// device; what is unsupported is listed in one error.
+impl Bind for Model {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-        self.graph(inputs)
+        check_given(&self.inputs, inputs)?;
+        let valued = |g: &&Given<'_>| g.value.as_ref().is_some_and(|v| v.desc() != g.desc);
+        if let Some(Given { name, desc, value: Some(value) }) = inputs.iter().find(valued) {
+            return Err(Error::argument(format!("the input {name} is {desc}, its value {}", value.desc())));
+        }
+        import::lower(self, inputs)
     }
     fn shape_inputs(&self) -> Vec<String> {
         self.shape_inputs.clone()
     }
-    fn fixed_inputs(&self) -> Option<Vec<(String, Desc)>> {
-        self.inputs.iter().map(|v| Some((v.name.clone(), v.fixed()?))).collect()
+    fn declared_inputs(&self) -> Vec<ValueInfo> {
+        self.inputs.clone()
+    }
+    fn declared_outputs(&self) -> Vec<ValueInfo> {
+        self.outputs.clone()
     }
 }
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |infos: &[ValueInfo]| infos.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ");
         write!(f, "Model({} nodes, {} -> {})", self.nodes.len(), list(&self.inputs), list(&self.outputs))
     }
 }
 
-impl ValueInfo {
-    /// The description, if every extent is fixed.
-    pub fn fixed(&self) -> Option<Desc> {
-        let extent = |dim: &Dim| if let Dim::Fixed(n) = dim { Some(*n) } else { None };
-        let shape = self.dims.as_ref()?.iter().map(extent).collect::<Option<Vec<_>>>()?;
-        Some(Desc::new(shape, self.dtype))
-    }
-
-    /// An error unless a tensor described so may be given for this value. `sizes` are those of named dimensions.
-    fn check<'a>(&'a self, desc: &Desc, sizes: &mut HashMap<&'a str, usize>) -> Result<()> {
-        let mut fits = self.dtype == desc.dtype;
-        if let Some(dims) = &self.dims {
-            fits &= dims.len() == desc.rank();
-            fits &= dims.iter().zip(&desc.shape).all(|(dim, &n)| match dim {
-                Dim::Fixed(m) => *m == n,
-                Dim::Named(name) => *sizes.entry(name).or_insert(n) == n,
-                Dim::Unknown => true,
-            });
-        }
-        if fits {
-            return Ok(());
-        }
-        let text = format!("the input {self} is given {desc}");
-        let named: Vec<_> = sizes.iter().map(|(name, n)| format!("{name} = {n}")).collect();
-        Err(Error::shape(if named.is_empty() { text } else { format!("{text} ({})", named.join(", ")) }))
+/// What the network is given and gives, where it comes from, what it consists of.
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "inputs      {}", list(&self.inputs))?;
+        writeln!(f, "outputs     {}", list(&self.outputs))?;
+        let by = if self.producer.is_empty() { String::new() } else { format!(", by {}", self.producer) };
+        writeln!(f, "format      ONNX, operator set {}{by}", self.opset)?;
+        let counts: Vec<String> = self.operators().iter().map(|(name, n)| format!("{name} {n}")).collect();
+        writeln!(f, "operators   {}", counts.join(", "))?;
+        write!(f, "parameters  {}", self.num_parameters())
     }
 }
 
-impl fmt::Display for ValueInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.dtype)?;
-        let Some(dims) = &self.dims else { return f.write_str("[..]") };
-        let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
-        write!(f, "[{}]", dims.join(", "))
-    }
-}
-
-impl fmt::Display for Dim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Dim::Fixed(n) => write!(f, "{n}"),
-            Dim::Named(name) => f.write_str(name),
-            Dim::Unknown => f.write_str("?"),
-        }
+fn named_once(what: &str, infos: &[ValueInfo]) -> Result<()> {
+    let mut names = HashSet::new();
+    match infos.iter().find(|v| !names.insert(v.name.as_str())) {
+        Some(twice) => Err(Error::file(format!("two {what} are named {}", twice.name))),
+        None => Ok(()),
     }
 }
 
@@ -300,7 +256,7 @@ fn initialisers(graph: &GraphProto, directory: Option<&Path>) -> Result<HashMap<
     }
     let mut out = HashMap::new();
     for proto in &graph.initializer {
-        let at = |e: Error| Error::new(e.kind(), format!("initialiser {}: {e}", proto.name()));
+        let at = |e: Error| e.within(format_args!("initialiser {}", proto.name()));
         let tensor = tensor_proto::read(proto, directory).map_err(at)?;
         if out.insert(proto.name().to_owned(), tensor).is_some() {
             return Err(Error::file(format!("two initialisers are named {}", proto.name())));
@@ -350,7 +306,7 @@ fn value_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
             "the value {name} is not a tensor (a sequence, map or sparse tensor?)"
         )));
     };
-    let at = |e: Error| Error::new(e.kind(), format!("the value {name}: {e}"));
+    let at = |e: Error| e.within(format_args!("the value {name}"));
     let dtype = tensor_proto::dtype(tensor.elem_type()).map_err(at)?;
     let dim = |d: &super::proto::DimensionProto| match (d.dim_value, d.dim_param()) {
         (Some(-1), _) => Ok(Dim::Unknown), // not the standard's, but written by exporters
@@ -361,5 +317,5 @@ fn value_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
         (None, name) => Ok(Dim::Named(name.to_owned())),
     };
     let dims = tensor.shape.as_ref().map(|s| s.dim.iter().map(dim).collect::<Result<Vec<_>>>()).transpose()?;
-    Ok(ValueInfo { name, dtype, dims })
+    Ok(ValueInfo::new(name, dtype, dims))
 }

@@ -1,6 +1,6 @@
 //! Weights in safetensors files, PyTorch's names.
 
-use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, serialize, tensor::TensorView};
 
 use crate::error::{Error, Result};
 use crate::shape::DType;
@@ -11,8 +11,12 @@ use crate::tensor::{Data, Tensor};
 /// # Errors
 /// The bytes are not a safetensors file, or a tensor has a type that has no meaning here.
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::file(format!("not a safetensors file: {e}")))?;
+    let file = SafeTensors::deserialize(bytes).map_err(refused("not a safetensors file"))?;
     file.iter().map(|(name, view)| Ok((name.to_owned(), tensor(&view).map_err(|e| e.at(name))?))).collect()
+}
+
+fn refused(what: &str) -> impl Fn(SafeTensorError) -> Error {
+    move |e| Error::file(format!("{what}: {e}")).because(e)
 }
 
 fn tensor(view: &TensorView<'_>) -> Result<Tensor> {
@@ -57,7 +61,7 @@ pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
     let mut views = vec![];
     for (name, dtype, shape, bytes) in &held {
         let view = TensorView::new(*dtype, shape.clone(), bytes);
-        views.push((name.as_str(), view.map_err(|e| Error::file(format!("{name}: {e}")))?));
+        views.push((name.as_str(), view.map_err(refused(name))?));
     }
-    serialize(views, None).map_err(|e| Error::file(e.to_string()))
+    serialize(views, None).map_err(refused("the tensors make no safetensors file"))
 }

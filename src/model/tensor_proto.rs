@@ -54,7 +54,7 @@ fn width(data_type: i32) -> usize {
 /// # Errors
 /// The bytes are no tensor, or it is of an unsupported type, or holds fewer or more elements than it declares.
 pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
-    let proto = TensorProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX tensor: {e}")))?;
+    let proto = TensorProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX tensor: {e}")).because(e))?;
     let tensor = read(&proto, None)?;
     Ok((proto.name.unwrap_or_default(), tensor))
 }
@@ -158,7 +158,7 @@ fn external(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Resu
         )));
     };
     let inside = Path::new(location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-    let failed = |e: std::io::Error| Error::file(format!("external data {location}: {e}"));
+    let failed = |e: std::io::Error| Error::file(format!("external data {location}: {e}")).because(e);
     let path = directory.join(location).canonicalize().map_err(failed)?;
     if !inside || !path.starts_with(directory.canonicalize().map_err(failed)?) {
         return Err(Error::file(format!("external data {location} lies outside the model's directory")));

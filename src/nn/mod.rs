@@ -22,7 +22,7 @@
 //! let eager = net.forward(&images.to_device(&device)?)?.to_host()?;
 //! assert_eq!(eager.shape(), [2, 10]);
 //!
-//! let session = net.compile(&device, Desc::f32([2, 1, 28, 28]), &CompileOptions::default())?;
+//! let session = net.compile(&device, Desc::f32([2, 1, 28, 28]), CompileOptions::new())?;
 //! assert_eq!(session.run(&[("x", &images)])?.first(), &eager);
 //! # Ok::<(), convgpu::Error>(())
 //! ```
@@ -277,7 +277,7 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// let stage = |i, o| Sequential::new().named("conv", Conv2d::new(i, o, 3)).named("relu", ReLU);
     /// let net = Sequential::new().named("a", stage(1, 4)).named("pool", MaxPool2d::new(2)).named("b", stage(4, 2));
     /// let graph = net.graph_with_outputs(Desc::f32([1, 1, 10, 10]), &["a.conv", "pool"])?;
-    /// let session = Session::new(&Device::cpu(), graph, &CompileOptions::default())?;
+    /// let session = Session::new(&Device::cpu(), graph, CompileOptions::new())?;
     /// let outputs = session.run(&[("x", &Tensor::zeros([1, 1, 10, 10]))])?;
     /// assert_eq!(outputs["a.conv"].shape(), [1, 4, 8, 8]);
     /// assert_eq!(outputs["pool"].shape(), [1, 4, 4, 4]);
@@ -308,8 +308,8 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// # Errors
     /// As there; the device has no kernel for a case, no memory left, or is lost.
     #[cfg(not(target_arch = "wasm32"))]
-    fn compile(&self, device: &Device, x: Desc, options: &CompileOptions) -> Result<Session> {
-        Session::new(device, self.graph(x)?, options)
+    fn compile(&self, device: &Device, x: Desc, options: CompileOptions) -> Result<Session> {
+        Session::new(device, self.graph(x)?, options.clone())
     }
 }
 

@@ -44,7 +44,12 @@ pub const CATALOG: &[Entry] = &[
         "AveragePool, GlobalAveragePool",
         "padding, dilation, ceil_mode, count_include_pad, divisor_override",
     ),
-    entry("lp_pool2d", "lp_pool2d", "LpPool, GlobalLpPool", "padding, dilation, ceil_mode"),
+    entry(
+        "lp_pool2d",
+        "lp_pool2d",
+        "LpPool, GlobalLpPool",
+        "padding, dilation, ceil_mode; of absolute values (ONNX), or of signed ones and hanging windows scaled up (PyTorch)",
+    ),
     entry(
         "adaptive_avg_pool2d, adaptive_max_pool2d",
         "adaptive_avg_pool2d, adaptive_max_pool2d",

@@ -132,8 +132,8 @@ fn draw(r: &mut Draws) -> Option<Graph> {
         }
         4 => {
             let (kernel, stride, padding, dilation, ceil_mode) = r.window();
-            let p = r.count() as u32;
-            unary(r, LpPool2d { kernel, stride, padding, dilation, ceil_mode, p })
+            let (p, signed, rescale) = (r.count() as u32, r.flag(), r.flag());
+            unary(r, LpPool2d { kernel, stride, padding, dilation, ceil_mode, p, signed, rescale })
         }
         5 => {
             let kind = r.one(&[adaptive_pool2d::Kind::Avg, adaptive_pool2d::Kind::Max]);
@@ -518,7 +518,7 @@ impl Draws {
             DType::F32 => (0..n).map(|_| self.rng.float()).collect::<Vec<_>>().into(),
             DType::I32 => (0..n).map(|_| self.signed() as i32).collect::<Vec<_>>().into(),
             DType::I64 => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),
-            DType::Bool => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
+            _ => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
         };
         Tensor::new(desc.shape.clone(), data).expect("counted")
     }

@@ -8,8 +8,9 @@ use convgpu::internals::ops::binary::BinaryKind;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::unary::Activation;
+use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::internals::verify::{Way, alternatives, check_node};
-use convgpu::{CompileOptions, Compiled, Desc, Device, Tensor};
+use convgpu::{CompileOptions, Desc, Device, Tensor};
 
 use crate::support::{Rng, device, precisions};
 
@@ -19,7 +20,7 @@ enum Follow {
     Residual,
     ResidualAnd(Activation),
     Just(Activation),
-    /// So many slopes: one, or one a channel.
+    /// The number of slopes: one, or one per channel.
     Prelu(bool),
 }
 
@@ -132,7 +133,7 @@ fn padding_lanes_stay_zero() {
         let x = positive(&[2, c, 7, 6]);
         for alternative in 0..4 {
             let plan = PlanOptions { alternative: Some(alternative), guarded: true, ..PlanOptions::default() };
-            let options = CompileOptions { plan, ..CompileOptions::default() };
+            let options = with_plan(CompileOptions::new(), plan);
             let run = |d: &Device| Compiled::new(d, g.clone(), &options).unwrap().run(&[("x", &x)]).unwrap();
             let (actual, expected) = (run(device()), run(&Device::cpu()));
             let pairs = actual.first().to_f64s().into_iter().zip(expected.first().to_f64s());

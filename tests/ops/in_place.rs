@@ -11,8 +11,9 @@ use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{Algorithm, Variant};
+use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::internals::verify::{alternatives, compare};
-use convgpu::{CompileOptions, Compiled, Device, Precision, Tensor};
+use convgpu::{CompileOptions, Device, Precision, Tensor};
 
 use crate::support::{Rng, device, precisions};
 
@@ -42,7 +43,7 @@ impl Case {
         let input_layouts = vec![Layout::ChannelsLast; 3];
         let tuning = Some(Arc::new(tuning));
         let plan = PlanOptions { guarded: true, precision, input_layouts, tuning, ..PlanOptions::default() };
-        CompileOptions { plan, rewrite: false, ..CompileOptions::default() }
+        with_plan(CompileOptions::new().fusion(false), plan)
     }
 
     /// Every way to compute the operator.
@@ -68,7 +69,7 @@ impl Case {
 
     /// Runs every kernel; gives their names.
     fn check(&self) -> Vec<String> {
-        let expected = self.run(&Device::cpu(), &CompileOptions { rewrite: false, ..CompileOptions::default() }).0;
+        let expected = self.run(&Device::cpu(), &CompileOptions::new().fusion(false)).0;
         let ways = precisions().into_iter().flat_map(|p| self.ways(p).into_iter().map(move |way| (p, way)));
         let of = |(precision, way): (Precision, Variant)| {
             let key = Tuning::key(&self.graph, &self.graph.nodes()[0], precision);
@@ -129,7 +130,7 @@ fn what_has_other_readers_is_copied() {
     let out = graph.apply("concat", Concat { axis: 1 }, &[once, twice, thrice, thrice, last]).unwrap();
     graph.output("whole", out);
     let case = Case { graph, inputs: vec![("x", x)] };
-    let options = CompileOptions { rewrite: false, ..CompileOptions::default() };
+    let options = CompileOptions::new().fusion(false);
     let (actual, plan) = case.run(device(), &options);
     assert!(actual == case.run(&Device::cpu(), &options).0);
     assert_eq!(plan.unwrap().nodes[4].dispatches, 4);

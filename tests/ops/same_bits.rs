@@ -5,8 +5,9 @@ use convgpu::internals::graph::Graph;
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::matmul::MatMul;
+use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::internals::verify::alternatives;
-use convgpu::{CompileOptions, Compiled, Precision, Tensor};
+use convgpu::{CompileOptions, Precision, Tensor};
 
 use crate::support::{Rng, device};
 
@@ -15,7 +16,7 @@ use crate::support::{Rng, device};
 fn runs(graph: &Graph, inputs: &[(&str, &Tensor)], alternative: usize) -> (String, Vec<Vec<u32>>) {
     let session = |guarded| {
         let plan = PlanOptions { alternative: Some(alternative), guarded, ..PlanOptions::default() };
-        let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
+        let options = with_plan(CompileOptions::new().fusion(false), plan);
         Compiled::new(device(), graph.clone(), &options).unwrap()
     };
     let run = |session: &Compiled| {

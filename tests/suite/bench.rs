@@ -8,14 +8,15 @@ use convgpu::internals::bench::{Copy, tune};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::graph::tuning::Tuning;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::verify::{VerifyOptions, verify};
-use convgpu::{CompileOptions, Compiled, Desc, Device, Error, Graph, Precision, Tensor};
+use convgpu::{CompileOptions, Desc, Device, Error, Graph, Precision, Tensor};
 use pollster::block_on;
 
 const ONCE: Effort = Effort::new(Duration::ZERO).samples(1);
 
 fn open() -> Result<Device, Error> {
-    Device::open(&std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned()))
+    Device::open(crate::support::choice())
 }
 
 fn report(cases: &[Case]) -> Report {
@@ -124,12 +125,12 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
 
     let options = |tuning| {
         let plan = PlanOptions { tuning: Some(std::sync::Arc::new(tuning)), ..PlanOptions::default() };
-        CompileOptions { plan, ..CompileOptions::default() }
+        with_plan(CompileOptions::new(), plan)
     };
     let compiled = |tuning| Compiled::new(&device, network(), &options(tuning)).unwrap();
     let plain = compiled(Tuning::default());
     let last = PlanOptions { alternative: Some(usize::MAX), ..PlanOptions::default() };
-    let last = Compiled::new(&device, network(), &CompileOptions { plan: last, ..CompileOptions::default() }).unwrap();
+    let last = Compiled::new(&device, network(), &with_plan(CompileOptions::new(), last)).unwrap();
     let chosen = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.chosen.signature()).collect::<Vec<_>>();
     assert_ne!(chosen(&plain), chosen(&last));
     let key = Tuning::key(plain.graph(), &plain.graph().nodes()[0], Precision::F32);

@@ -4,11 +4,8 @@ use std::sync::Barrier;
 
 use convgpu::functional;
 use convgpu::functional::Conv2dOptions;
-use convgpu::internals::model::onnx::Dim;
-use convgpu::internals::session::{CompileOptions, Session};
-use convgpu::{Data, Model, Tensor};
+use convgpu::{Model, Session, Tensor};
 
-#[allow(dead_code)]
 use crate::support::Rng;
 
 const THREADS: usize = 4;
@@ -19,19 +16,17 @@ fn lenet() -> Model {
 }
 
 fn session() -> Session {
-    Session::new(crate::support::device(), lenet(), &CompileOptions::default()).unwrap()
+    lenet().compile(crate::support::device()).unwrap()
 }
 
 /// Random digits, a batch of this size where the network leaves it open.
 fn digits(seed: u64, batch: usize) -> Tensor {
-    let extent = |d: &Dim| if let Dim::Fixed(n) = d { *n } else { batch };
-    let shape: Vec<usize> = lenet().inputs()[0].dims.iter().flatten().map(extent).collect();
+    let shape: Vec<usize> = lenet().inputs()[0].dims.iter().flatten().map(|d| d.fixed().unwrap_or(batch)).collect();
     Rng(seed).tensor(&shape)
 }
 
 fn bits(t: &Tensor) -> Vec<u32> {
-    let Data::F32(v) = t.data() else { panic!("{t:?}") };
-    v.iter().map(|x| x.to_bits()).collect()
+    t.as_slice::<f32>().unwrap().iter().map(|x| x.to_bits()).collect()
 }
 
 /// Every thread makes its calls at the same time; each gives what it gave alone.
@@ -63,7 +58,7 @@ fn threads_share_a_session_with_inputs_on_the_device() {
     let (session, name) = (session(), lenet().inputs()[0].name.clone());
     agree(|seed| {
         let x = digits(seed, 2).to_device(crate::support::device()).unwrap();
-        bits(&session.run_device(&[(&name, &x)]).unwrap()[0].to_host().unwrap())
+        bits(&session.run_device(&[(&name, &x)]).unwrap().first().to_host().unwrap())
     });
 }
 

@@ -136,10 +136,7 @@ fn complaints(d: &Facts) -> Vec<String> {
     halves.sort();
     let stored = d.stored.clone();
     let halves: Vec<bool> = halves.into_iter().map(|(_, half)| half).collect();
-    let wanted = match d.precision {
-        Precision::F16 => stored,
-        Precision::F32 => vec![false; stored.len()],
-    };
+    let wanted = if d.precision == Precision::F16 { stored } else { vec![false; stored.len()] };
     if halves != wanted && !d.converts {
         complain(format!("bindings of f16 are {halves:?} in the text, {wanted:?} on the host"));
     }
@@ -167,12 +164,14 @@ fn complaints(d: &Facts) -> Vec<String> {
 
 /// Capabilities of every class of device that the choice of kernels tells apart.
 fn classes() -> Vec<Caps> {
-    let base = Caps::webgpu_default();
-    let lavapipe =
-        Caps { subgroup_size: Some(8), f16: true, software: true, max_workgroup_bytes: 32 << 10, ..base.clone() };
-    let swiftshader = Caps { subgroup_size: Some(4), software: true, ..base.clone() };
-    let discrete = Caps { subgroup_size: Some(32), f16: true, timestamps: true, ..base.clone() };
-    vec![base, lavapipe, swiftshader, discrete]
+    let class = |subgroup_size: Option<u32>, f16: bool, software: bool| {
+        let mut caps = Caps::webgpu_default();
+        (caps.subgroup_size, caps.f16, caps.software) = (subgroup_size, f16, software);
+        caps
+    };
+    let mut lavapipe = class(Some(8), true, true);
+    lavapipe.max_workgroup_bytes = 32 << 10;
+    vec![class(None, false, false), lavapipe, class(Some(4), false, true), class(Some(32), true, false)]
 }
 
 /// More alternatives than any operator has, in every precision that a device has.

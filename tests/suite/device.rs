@@ -1,11 +1,13 @@
 //! Devices: choosing one, sharing one, and what the same work gives on it from run to run.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::support::{Rng, device};
+use crate::support::{Rng, choice, device};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::{CompileOptions, Compiled, DType, Desc, Device, ErrorKind, Graph, Progress, Tensor};
+use convgpu::internals::session::{Compiled, latest, with_plan};
+use convgpu::{CompileOptions, DType, Desc, Device, DeviceChoice, ErrorKind, Graph, Session, Tensor, wgpu};
 
 fn network() -> Graph {
     let mut g = Graph::new();
@@ -17,8 +19,8 @@ fn network() -> Graph {
 }
 
 fn run(device: &Device) -> Tensor {
-    let compiled = Compiled::new(device, network(), &CompileOptions::default()).unwrap();
-    compiled.run(&[("x", &Rng(2).tensor(&[2, 5, 9, 7]))]).unwrap().first().clone()
+    let session = network().compile(device).unwrap();
+    session.run(&[("x", &Rng(2).tensor(&[2, 5, 9, 7]))]).unwrap().into_first()
 }
 
 #[test]
@@ -26,7 +28,12 @@ fn a_program_can_share_its_device() {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
     let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    let shared = Device::from_wgpu(&adapter, wgpu_device, queue);
+    let shared = Device::from_wgpu(wgpu_device, queue);
+    // What the program asked for, not what the adapter could give.
+    let caps = &shared.adapter().unwrap().caps;
+    assert_eq!((caps.subgroup_size, caps.f16, caps.timestamps), (None, false, false));
+    assert_eq!(caps.max_invocations, wgpu::Limits::default().max_compute_invocations_per_workgroup);
+    assert_eq!(shared.adapter().unwrap().name, adapter.get_info().name);
     let y = run(&shared);
     let expected = run(&Device::cpu());
     for (a, b) in y.to_f64s().iter().zip(expected.to_f64s()) {
@@ -38,11 +45,11 @@ fn a_program_can_share_its_device() {
 fn compiling_tells_how_far_it_is() {
     let told = Arc::new(Mutex::new(vec![]));
     let tell = told.clone();
-    let progress = Progress(Arc::new(move |done, all| tell.lock().unwrap().push((done, all))));
-    let options = CompileOptions { progress: Some(progress), ..CompileOptions::default() };
+    let options = CompileOptions::new().progress(move |done, all| tell.lock().unwrap().push((done, all)));
     // Pipelines that the shared device has are not compiled again.
-    let fresh = Device::open(&std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("auto".to_owned())).unwrap();
-    let compiled = Compiled::new(&fresh, network(), &options).unwrap();
+    let fresh = Device::open(choice()).unwrap();
+    let session = Session::new(&fresh, network(), options).unwrap();
+    let compiled = latest(&session).unwrap();
     let mut told = told.lock().unwrap().clone();
     told.sort_unstable();
     let pipelines = compiled.pipelines();
@@ -52,25 +59,27 @@ fn compiling_tells_how_far_it_is() {
 
 #[test]
 fn runs_are_bit_identical() {
-    let compiled = Compiled::new(device(), network(), &CompileOptions::default()).unwrap();
+    let session = network().compile(device()).unwrap();
     let x = Rng(2).tensor(&[2, 5, 9, 7]);
-    let first = compiled.run(&[("x", &x)]).unwrap();
+    let first = session.run(&[("x", &x)]).unwrap();
     for _ in 0..20 {
-        assert_eq!(compiled.run(&[("x", &x)]).unwrap().first(), first.first());
+        assert_eq!(session.run(&[("x", &x)]).unwrap().first(), first.first());
     }
 }
 
 #[test]
 fn tensors_stay_on_the_device_between_networks() {
-    let compiled = Compiled::new(device(), network(), &CompileOptions::default()).unwrap();
+    let session = network().compile(device()).unwrap();
     let x = Rng(2).tensor(&[2, 5, 9, 7]);
     let on_device = x.to_device(device()).unwrap();
-    let y = compiled.run_device(&[("x", &on_device)]).unwrap().remove(0);
-    let sum = convgpu::functional::add(&y, &y).unwrap().to_host().unwrap();
-    let host = compiled.run(&[("x", &x)]).unwrap();
+    let outputs = session.run_device(&[("x", &on_device)]).unwrap();
+    assert_eq!(outputs.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["y"]);
+    let y = &outputs["y"];
+    let sum = convgpu::functional::add(y, y).unwrap().to_host().unwrap();
+    let host = session.run(&[("x", &x)]).unwrap();
     let doubled: Vec<f32> = host.first().as_f32().unwrap().iter().map(|v| v + v).collect();
     assert_eq!(sum.as_f32().unwrap(), doubled);
-    let e = compiled.run_device(&[("x", &x.to_device(&Device::cpu()).unwrap())]).unwrap_err();
+    let e = session.run_device(&[("x", &x.to_device(&Device::cpu()).unwrap())]).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Argument);
 }
 
@@ -101,14 +110,45 @@ fn wrong_inputs_are_named() {
     let dtype = Tensor::new([2, 5, 9, 7], vec![0i32; 630]).unwrap();
     assert_eq!(dtype.dtype(), DType::I32);
     assert_eq!(compiled.run(&[("x", &dtype)]).unwrap_err().kind(), ErrorKind::Shape);
+    let twice = compiled.run(&[("x", &x), ("x", &x)]).unwrap_err();
+    assert!(twice.to_string().contains("is given twice"), "{twice}");
+}
+
+/// The summary of a session names its device and what its plan takes.
+#[test]
+fn a_session_shows_its_plan() {
+    let session = network().compile(device()).unwrap();
+    let text = session.to_string();
+    let plan = latest(&session).unwrap().plan().unwrap().clone();
+    let expected = format!(
+        "session on {}\ninputs   x: f32[2, 5, 9, 7]\noutputs  y: f32[2, 6, 7, 5]\nplans    1 of at most 8, f32\n  \
+         x: f32[2, 5, 9, 7]: 1 nodes, {} dispatches, activations {} bytes, weights {} bytes",
+        device(),
+        plan.dispatches(),
+        plan.peak_bytes,
+        plan.weight_bytes
+    );
+    assert_eq!(text, expected);
 }
 
 #[test]
 fn a_device_that_is_not_there_is_an_error() {
-    for choice in ["99", "no such adapter"] {
+    for choice in [DeviceChoice::Index(99), DeviceChoice::Name("no such adapter".to_owned())] {
         let e = Device::open(choice).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Argument);
         assert!(e.to_string().contains("no adapter"), "{e}");
     }
+}
+
+#[test]
+fn adapters_are_opened_by_position_and_by_name() {
+    let found = Device::list();
+    assert!(!found.is_empty());
+    let first = Device::open(DeviceChoice::Index(0)).unwrap();
+    assert_eq!(first.to_string(), found[0].to_string());
+    let named = Device::open(DeviceChoice::Name(found[0].name.to_uppercase())).unwrap();
+    assert_eq!(named.adapter().unwrap().name, found[0].name);
+    assert!(!first.same(&named) && first.same(&first.clone()), "each is opened anew");
 }
 
 /// A long run is submitted in parts: here every node is one.
@@ -121,14 +161,15 @@ fn parts_give_the_bits_of_the_whole() {
     let y = (0..5).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
     g.output("y", y);
     let x = Rng(4).tensor(&[1, 4, 6, 6]);
-    let run = |submit_seconds: Option<f64>| {
-        let plan = PlanOptions { submit_seconds, ..PlanOptions::default() };
-        let options = CompileOptions { plan, ..CompileOptions::default() };
-        let compiled = Compiled::new(device(), g.clone(), &options).unwrap();
-        let parts = compiled.plan().unwrap().recording.parts();
-        (parts, compiled.run(&[("x", &x)]).unwrap().first().clone())
+    let run = |options: CompileOptions| {
+        let session = Session::new(device(), g.clone(), options).unwrap();
+        let parts = latest(&session).unwrap().plan().unwrap().recording.parts();
+        (parts, session.run(&[("x", &x)]).unwrap().into_first())
     };
-    let (whole, parts) = (run(None), run(Some(0.0)));
+    let (whole, parts) = (run(CompileOptions::new()), run(CompileOptions::new().submit_limit(Duration::ZERO)));
     assert_eq!((whole.0, parts.0), (1, 5));
     assert!(whole.1 == parts.1);
+    // The options of a plan take the place of the others.
+    let planned = with_plan(CompileOptions::new().submit_limit(Duration::ZERO), PlanOptions::default());
+    assert_eq!(run(planned).0, 1);
 }

@@ -3,15 +3,14 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use convgpu::internals::device::destroy;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::internals::session::{CompileOptions, Compiled, Session};
-use convgpu::{Device, ErrorKind, Graph, Tensor};
+use convgpu::internals::session::Compiled;
+use convgpu::{CompileOptions, Device, ErrorKind, Graph, Session, Tensor};
 
-#[allow(dead_code)]
 /// A device that no other test uses.
 fn own_device() -> Device {
-    let choice = std::env::var("CONVGPU_TEST_DEVICE").unwrap_or("0".to_owned());
-    Device::open(&choice).expect("the test device opens")
+    Device::open(crate::support::choice()).expect("the test device opens")
 }
 
 fn graph() -> Graph {
@@ -45,14 +44,14 @@ fn every_call_on_a_lost_device_is_an_error() {
     ends(|| {
         let device = own_device();
         let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
-        let session = Session::new(&device, graph(), &CompileOptions::default()).unwrap();
+        let session = Session::new(&device, graph(), CompileOptions::new()).unwrap();
         session.run(&[("x", &x)]).unwrap();
         let there = x.to_device(&device).unwrap();
-        device.destroy();
+        destroy(&device);
         for _ in 0..2 {
             lost(session.run(&[("x", &x)]));
             lost(session.run_device(&[("x", &there)]));
-            lost(Session::new(&device, graph(), &CompileOptions::default()));
+            lost(Session::new(&device, graph(), CompileOptions::new()));
             lost(Compiled::new(&device, graph(), &CompileOptions::default()));
             lost(x.to_device(&device));
             lost(there.to_host());
@@ -65,7 +64,7 @@ fn a_device_lost_while_others_use_it() {
     ends(|| {
         let device = own_device();
         let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
-        let session = Session::new(&device, graph(), &CompileOptions::default()).unwrap();
+        let session = Session::new(&device, graph(), CompileOptions::new()).unwrap();
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -74,7 +73,7 @@ fn a_device_lost_while_others_use_it() {
                 });
             }
             std::thread::sleep(Duration::from_millis(200));
-            device.destroy();
+            destroy(&device);
         });
     });
 }
@@ -84,8 +83,8 @@ fn another_device_is_not_concerned() {
     ends(|| {
         let (lost, kept) = (own_device(), own_device());
         let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
-        let session = Session::new(&kept, graph(), &CompileOptions::default()).unwrap();
-        lost.destroy();
+        let session = Session::new(&kept, graph(), CompileOptions::new()).unwrap();
+        destroy(&lost);
         session.run(&[("x", &x)]).unwrap();
     });
 }

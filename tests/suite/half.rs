@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::networks::npy;
 use crate::support::{Rng, device};
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::graph::Graph;
@@ -11,30 +12,29 @@ use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::unary::{Activation, Unary};
 use convgpu::internals::reference::half::stored;
-use convgpu::internals::verify::fail_at;
-use convgpu::internals::verify::{Way, check_node};
+use convgpu::internals::session::Compiled;
+use convgpu::internals::verify::{Way, check_node, fail_at};
 use convgpu::verify::{VerifyOptions, verify};
-use convgpu::{CompileOptions, Compiled, Desc, Device, ErrorKind, Model, Precision, Session, Tensor};
+use convgpu::{CompileOptions, Desc, Device, ErrorKind, Model, Precision, Session, Tensor};
 
-#[allow(dead_code)]
 const HALF: PlanOptions = PlanOptions {
     alternative: None,
     input_layouts: vec![],
     guarded: false,
     precision: Precision::F16,
     tuning: None,
-    submit_seconds: None,
+    submit_limit: None,
 };
 
 fn options() -> CompileOptions {
-    CompileOptions { plan: HALF, ..CompileOptions::default() }
+    CompileOptions::new().precision(Precision::F16)
 }
 
 /// Whether the device has f16. One that does not must refuse, and there is nothing else to test.
 fn has_half() -> bool {
     let has = device().adapter().is_some_and(|a| a.caps.f16);
     if !has {
-        println!("{} has no f16: not run", device());
+        crate::close::not_run(&format!("tests of f16: {} has none", device()));
         assert!(Compiled::new(device(), pointwise(Tensor::full([1, 1, 1, 1], 1.0)), &options()).is_err());
     }
     has
@@ -111,7 +111,8 @@ fn an_overflow_is_seen() {
 /// Tensors and weights take half the memory.
 #[test]
 fn half_the_bytes() {
-    let caps = Caps { f16: true, ..Caps::webgpu_default() };
+    let mut caps = Caps::webgpu_default();
+    caps.f16 = true;
     let mut g = Graph::new();
     let mut rng = Rng(2);
     let mut y = g.input("x", Desc::f32([1, 8, 32, 31])).unwrap();
@@ -146,9 +147,7 @@ fn a_network_is_verified_end_to_end() {
     g.output("y", y);
     let x = rng.tensor(&[2, 3, 9, 11]);
     let report_of = |node: Option<&str>| {
-        let mut compile = CompileOptions::default();
-        compile.plan.precision = Precision::F16;
-        let options = VerifyOptions::new().compile(compile);
+        let options = VerifyOptions::new().compile(CompileOptions::new().precision(Precision::F16));
         let options = node.map_or(options.clone(), |node| fail_at(options, node));
         verify(device(), &g, &[("x", &x)], &options).unwrap()
     };
@@ -160,13 +159,6 @@ fn a_network_is_verified_end_to_end() {
     assert_eq!(report_of(Some("conv1")).first_wrong().unwrap().name, "conv1");
 }
 
-fn npy(path: &Path) -> Tensor {
-    let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let file = npyz::NpyFile::new(&bytes[..]).unwrap();
-    let shape: Vec<usize> = file.shape().iter().map(|&n| n as usize).collect();
-    Tensor::new(shape, file.into_vec::<f32>().unwrap()).unwrap()
-}
-
 #[test]
 fn lenet5_reads_its_seven() {
     if !has_half() {
@@ -175,7 +167,7 @@ fn lenet5_reads_its_seven() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
     let model = Model::load(root.join("lenet5_mnist.onnx")).unwrap();
     let input = model.inputs()[0].name.clone();
-    let session = Session::new(device(), model, &options()).unwrap();
+    let session = Session::new(device(), model, options()).unwrap();
     let found = session.run(&[(&input, &npy(&root.join("golden/lenet5_mnist.digit7.in.npy")))]).unwrap();
     let expected = npy(&root.join("golden/lenet5_mnist.digit7.out.npy"));
     for (a, e) in found.first().to_f64s().into_iter().zip(expected.to_f64s()) {
@@ -186,17 +178,13 @@ fn lenet5_reads_its_seven() {
 /// The share of CIFAR-10 test images that resnet20 names right: as in f32 (tests/networks.rs).
 #[test]
 fn resnet20_accuracy() {
-    let root = crate::close::shared().join("models");
     if !has_half() {
         return;
     }
-    if !root.exists() {
-        println!("{} is not there: the accuracy of resnet20 is not measured", root.display());
-        return;
-    }
+    let Some(root) = crate::close::shared_file("models", "the accuracy of resnet20 in f16") else { return };
     let records = fs::read(root.join("data/cifar10-test-first500.bin")).unwrap();
     let model = Model::load(root.join("models/resnet20_cifar10.onnx")).unwrap();
-    let session = Session::new(device(), model, &options()).unwrap();
+    let session = Session::new(device(), model, options()).unwrap();
     let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     let mut right = 0;
     for record in records.chunks_exact(3073) {

@@ -344,7 +344,7 @@ fn evaluation_refuses_training_mode() {
         net.forward(&x).err(),
         net.graph(desc.clone()).err(),
         net.graph_with_outputs(desc.clone(), &["stage.conv"]).err(),
-        net.compile(device(), desc.clone(), &CompileOptions::default()).err(),
+        net.compile(device(), desc.clone(), CompileOptions::new()).err(),
     ] {
         let e = e.unwrap();
         assert_eq!((e.kind(), e.node()), (ErrorKind::Argument, Some("stage.bn")), "{e}");
@@ -390,7 +390,7 @@ fn training_mode_without_consequences() {
 fn compiled_and_layer_by_layer_agree() {
     let mut net = unit();
     net.eval();
-    let session = net.compile(device(), Desc::f32([1, 3, 8, 6]), &CompileOptions::default()).unwrap();
+    let session = net.compile(device(), Desc::f32([1, 3, 8, 6]), CompileOptions::new()).unwrap();
     let x = Rng(4).tensor(&[1, 3, 8, 6]);
     let whole = session.run(&[("x", &x)]).unwrap();
     let by_layers = net.forward(&x.to_device(device()).unwrap()).unwrap().to_host().unwrap();
@@ -475,7 +475,7 @@ fn results_of_layers_inside_a_network() {
     let x = Rng(7).tensor(&[1, 3, 40, 33]);
     let names = ["maxpool", "layer2", "layer2.0.conv1", "out"];
     let graph = net.graph_with_outputs(Desc::f32([1, 3, 40, 33]), &names).unwrap();
-    let session = Session::new(device(), graph, &CompileOptions::default()).unwrap();
+    let session = Session::new(device(), graph, CompileOptions::new()).unwrap();
     let outputs = session.run(&[("x", &x)]).unwrap();
 
     let mut y = x.to_device(device()).unwrap();
@@ -528,7 +528,7 @@ fn an_output_may_be_the_input() {
     for device in devices() {
         let y = nn::Identity.forward(&x.to_device(&device).unwrap()).unwrap().to_host().unwrap();
         assert_eq!(y, x);
-        let session = nn::Identity.compile(&device, Desc::f32([2, 3]), &CompileOptions::default()).unwrap();
+        let session = nn::Identity.compile(&device, Desc::f32([2, 3]), CompileOptions::new()).unwrap();
         assert_eq!(session.run(&[("x", &x)]).unwrap().first(), &x);
     }
 }

@@ -4,7 +4,7 @@ use convgpu::internals::model::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
 };
-use convgpu::internals::session::{CompileOptions, Given, Network, Session};
+use convgpu::internals::session::{Bind, CompileOptions, Given, Session};
 use convgpu::{DType, Desc, Device, Error, ErrorKind, Model, Tensor};
 use prost::Message;
 
@@ -73,7 +73,7 @@ fn error(proto: &ModelProto) -> String {
 }
 
 fn bind(model: &Model, shape: [usize; 4]) -> Result<convgpu::Graph, Error> {
-    model.graph(&[Given { name: "x", desc: Desc::f32(shape), value: None }])
+    model.bind(&[Given { name: "x", desc: Desc::f32(shape), value: None }])
 }
 
 /// x: [1, 1, 1, 3] to a width of 5. Output o lies at (o + 0.5) 3/5: 0.3 0.9 1.5 2.1 2.7.
@@ -108,7 +108,7 @@ fn a_split_into_more_parts_than_outputs() {
     let split = node("Split", &["x"], &["y"], vec![int("num_outputs", 1 << 30)]);
     let model = Model::from_bytes(&model(graph(vec![split], vec![])).encode_to_vec()).unwrap();
     let given = Given { name: "x", desc: Desc::f32([1, 2, 1 << 27, 3]), value: None };
-    let e = model.graph(&[given]).unwrap_err();
+    let e = model.bind(&[given]).unwrap_err();
     assert!(e.to_string().contains("1073741824 parts for 1 outputs"), "{e}");
 }
 
@@ -157,9 +157,9 @@ fn an_input_that_decides_a_shape_is_asked_for() {
     assert_eq!(model.shape_inputs(), ["to"]);
     let x = Given { name: "x", desc: Desc::f32([1, 2, 5, 3]), value: None };
     let to = Given { name: "to", desc: Desc::new([2], DType::I64), value: None };
-    let e = model.graph(&[x, to]).unwrap_err().to_string();
+    let e = model.bind(&[x, to]).unwrap_err().to_string();
     assert!(e.contains("give the value of") && e.contains("to"), "{e}");
-    let session = Session::new(&Device::cpu(), model, &CompileOptions::default()).unwrap();
+    let session = Session::new(&Device::cpu(), model, CompileOptions::new()).unwrap();
     for shape in [[6, 5], [3, 10]] {
         let to = Tensor::new([2], shape.map(|n| n as i64).to_vec()).unwrap();
         let found = session.run(&[("x", &Tensor::zeros([1, 2, 5, 3])), ("to", &to)]).unwrap();
@@ -234,7 +234,7 @@ fn a_known_condition_chooses_a_branch() {
     let graph = bind(&model, [1, 2, 5, 3]).unwrap();
     let names: Vec<_> = graph.nodes().iter().map(|n| n.name.as_str()).collect();
     assert_eq!(names, ["If_0/If_0/Add_0"]);
-    let session = Session::new(&Device::cpu(), model, &CompileOptions::default()).unwrap();
+    let session = Session::new(&Device::cpu(), model, CompileOptions::new()).unwrap();
     for (rows, expected) in [(5, 3.0), (4, -2.0)] {
         let found = session.run(&[("x", &Tensor::full([1, 2, rows, 3], 2.0))]).unwrap();
         assert_eq!(found["y"], Tensor::full([1, 2, rows, 3], expected));
@@ -384,7 +384,7 @@ fn external_weights_lie_beside_the_model_and_nowhere_else() {
         assert!(read(&proto).unwrap_err().to_string().contains("from its path"));
         Model::load(&path)
     };
-    assert_eq!(load("weights.bin", "4", 2).unwrap().parameters(), 2);
+    assert_eq!(load("weights.bin", "4", 2).unwrap().num_parameters(), 2);
     let secret = root.join("secret.bin").display().to_string();
     for (location, offset, dims) in [
         ("../secret.bin", "0", 2),

@@ -98,9 +98,9 @@ fn run(case: &Case) -> Result<(), String> {
     if names.len() != inputs.len() {
         return Err(format!("{} inputs given for {names:?}", inputs.len()));
     }
-    let session = Session::new(crate::support::device(), model, &CompileOptions::default()).map_err(text)?;
+    let session = Session::new(crate::support::device(), model, CompileOptions::new()).map_err(text)?;
     let given: Vec<_> = names.iter().map(String::as_str).zip(&inputs).collect();
-    let outputs = session.run(&given).map_err(text)?.0;
+    let outputs = session.run(&given).map_err(text)?;
     if outputs.len() != case.outputs.len() {
         return Err(format!("{} outputs, expected {}", outputs.len(), case.outputs.len()));
     }
@@ -140,12 +140,7 @@ fn the_subset_in_this_repository() {
 
 #[test]
 fn the_whole_suite() {
-    let shared = crate::close::shared();
-    let archive = shared.join("onnx/onnx_backend_tests.tar.xz");
-    if !archive.exists() {
-        tell(&format!("{} is not there: only the subset runs\n", archive.display()));
-        return;
-    }
+    let Some(archive) = crate::close::shared_file("onnx/onnx_backend_tests.tar.xz", "the whole ONNX suite") else { return };
     let root = std::env::temp_dir().join(format!("convgpu-onnx-{}", std::process::id()));
     fs::create_dir_all(&root).unwrap();
     let tar = Command::new("tar").arg("xJf").arg(&archive).arg("-C").arg(&root).status();

@@ -11,8 +11,9 @@ use convgpu::internals::ops::pad::{Pad, PadMode};
 use convgpu::internals::ops::reduce::{Kind, Reduce};
 use convgpu::internals::ops::unary::Activation;
 use convgpu::internals::reference::activation::{HARD_SIGMOID, RELU6};
+use convgpu::internals::session::Compiled;
 use convgpu::internals::verify::compare;
-use convgpu::{CompileOptions, Compiled, Device, Tensor};
+use convgpu::{CompileOptions, Device, Tensor};
 
 /// A graph under construction with one input `x` of shape [2, 5, 7, 6] and seeded constants.
 struct Net {
@@ -62,7 +63,7 @@ impl Net {
         let mut after = self.g.clone();
         let log = rewrite(&mut after);
         let x = self.rng.tensor(&[2, 5, 7, 6]);
-        let plain = CompileOptions { rewrite: false, ..Default::default() };
+        let plain = CompileOptions::new().fusion(false);
         let run = |device: &Device, g: &Graph| {
             let c = Compiled::new(device, g.clone(), &plain).unwrap();
             c.run(&[("x", &x)]).unwrap().first().clone()

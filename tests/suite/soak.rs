@@ -68,7 +68,7 @@ fn a_thousand_runs_of_one_session() {
 fn runs() {
     let model = lenet();
     let (name, x) = input(&model, 0.5);
-    let session = Session::new(crate::support::device(), model, &CompileOptions::default()).unwrap();
+    let session = Session::new(crate::support::device(), model, CompileOptions::new()).unwrap();
     let first = session.run(&[(&name, &x)]).unwrap();
     stays_flat("runs of one session", 1000, |_| {
         assert!(session.run(&[(&name, &x)]).unwrap().first() == first.first());
@@ -85,7 +85,7 @@ fn sessions() {
     let model = lenet();
     let (name, x) = input(&model, 0.5);
     stays_flat("sessions made and dropped", 200, |_| {
-        let session = Session::new(crate::support::device(), model.clone(), &CompileOptions::default()).unwrap();
+        let session = Session::new(crate::support::device(), model.clone(), CompileOptions::new()).unwrap();
         session.run(&[(&name, &x)]).unwrap();
     });
 }

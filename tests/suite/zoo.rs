@@ -2,9 +2,10 @@
 
 use crate::support::{Rng, device};
 use convgpu::internals::model::safetensors;
+use convgpu::internals::session::{Compiled, latest};
 use convgpu::nn::zoo::{self, ARCHITECTURES};
 use convgpu::nn::{Module, Sequential};
-use convgpu::{CompileOptions, Compiled, DType, Desc, Device, Result, Tensor};
+use convgpu::{CompileOptions, DType, Desc, Device, Result, Tensor};
 
 const CLASSES: usize = 7;
 const INPUT: [usize; 4] = [2, 3, 67, 50];
@@ -156,8 +157,8 @@ fn everything_fuses_into_the_convolutions() {
 fn the_plan_of_resnet18_is_short() {
     let mut net = zoo::resnet18(CLASSES);
     net.eval();
-    let session = net.compile(device(), Desc::f32([1, 3, 64, 48]), &CompileOptions::default()).unwrap();
-    let compiled = session.latest().unwrap();
+    let session = net.compile(device(), Desc::f32([1, 3, 64, 48]), CompileOptions::new()).unwrap();
+    let compiled = latest(&session).unwrap();
     let plan = compiled.plan().unwrap();
     let convolutions = plan.nodes.iter().filter(|n| n.op.starts_with("conv2d")).count();
     assert_eq!(convolutions, 21, "{plan}");

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use clap::Args as ClapArgs;
 use convgpu::internals::bench::Samples;
 use convgpu::internals::gpu::profile::{Clock, Profile};
-use convgpu::{CompileOptions, Compiled, Device, Graph, Precision, Tensor};
+use convgpu::internals::session::Compiled;
+use convgpu::{CompileOptions, Device, DeviceChoice, Graph, Precision, Tensor};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -56,7 +57,7 @@ pub struct Args {
     json: bool,
 }
 
-pub fn run(args: &Args, device: &str) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     if !(0.0..=3600.0).contains(&args.seconds) {
         return Err(Failure::call("--seconds must be 0 to 3600"));
     }

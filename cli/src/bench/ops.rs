@@ -5,7 +5,7 @@ use std::time::Duration;
 use convgpu::bench::{
     Case, CaseReport, DEFAULT_LAYERS, Effort, Layer, Measured, Report, measure, memory_bound, products,
 };
-use convgpu::{Device, Error};
+use convgpu::{Device, DeviceChoice, Error};
 use serde_json::{Value, json};
 
 use super::Args;
@@ -16,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 /// Samples of every kernel at the least.
 const SAMPLES: usize = 3;
 
-pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice, limit: Duration) -> Outcome<()> {
     let layers = layers(args)?;
     let opened = devices::open(device)?;
     let Some(adapter) = opened.adapter() else {
@@ -41,7 +41,7 @@ pub fn run(args: &Args, device: &str, limit: Duration) -> Outcome<()> {
         }
     }
     let effort = Effort::new(limit).samples(SAMPLES).variants(if args.chosen { 1 } else { usize::MAX });
-    let open = || -> Result<Device, Error> { Device::open(device) };
+    let open = || -> Result<Device, Error> { Device::open(device.clone()) };
     let mut at = 0;
     let total = cases.len();
     let mut progress = |name: &str| {

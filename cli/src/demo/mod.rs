@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
-use convgpu::{CompileOptions, Device, Session, Tensor};
+use convgpu::{CompileOptions, Device, DeviceChoice, Session, Tensor};
 
 use crate::console;
 use crate::devices;
@@ -34,7 +34,7 @@ const MEASURE: Duration = Duration::from_millis(500);
 /// Columns of the gallery.
 const WIDTH: usize = 80;
 
-pub fn run(args: &Args, device: &str) -> Outcome<()> {
+pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     match &args.file {
         Some(file) => read_one(&scan::read(file)?, &devices::open(device)?),
         None => read_all(&devices::open(device)?),
@@ -42,7 +42,7 @@ pub fn run(args: &Args, device: &str) -> Outcome<()> {
 }
 
 fn read_one(digit: &Digit, device: &Device) -> Outcome<()> {
-    let session = Session::new(device, lenet(1)?, &CompileOptions::default())?;
+    let session = Session::new(device, lenet(1)?, CompileOptions::new())?;
     let logits = session.run(&[(lenet::INPUT, &batch(std::slice::from_ref(digit), 1)?)])?.first().clone();
     let probabilities = softmax(logits.as_f32()?);
     let mut ranked: Vec<(usize, f64)> = probabilities.into_iter().enumerate().collect();
@@ -56,7 +56,7 @@ fn read_all(device: &Device) -> Outcome<()> {
     let digits = digits::all();
     let inks: Vec<Digit> = digits.iter().map(|(ink, _)| ink.clone()).collect();
     let batches = inks.chunks(BATCH).map(|chunk| batch(chunk, BATCH)).collect::<Outcome<Vec<_>>>()?;
-    let session = Session::new(device, lenet(BATCH)?, &CompileOptions::default())?;
+    let session = Session::new(device, lenet(BATCH)?, CompileOptions::new())?;
     let start = Instant::now();
     let logits = run_batches(&session, &batches)?;
     let first = start.elapsed();
@@ -175,7 +175,7 @@ mod tests {
     fn a_wrong_logit_and_a_nan_are_seen() {
         let inks: Vec<Digit> = digits::all().into_iter().take(3).map(|(ink, _)| ink).collect();
         let input = [batch(&inks, BATCH).unwrap()];
-        let session = Session::new(&Device::cpu(), lenet(BATCH).unwrap(), &CompileOptions::default()).unwrap();
+        let session = Session::new(&Device::cpu(), lenet(BATCH).unwrap(), CompileOptions::new()).unwrap();
         let good = run_batches(&session, &input).unwrap();
         assert_eq!(Check::new(&input, &good).unwrap().wrong, 0);
         for wrong in [good[0][7] + 0.1, f32::NAN] {

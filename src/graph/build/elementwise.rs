@@ -75,12 +75,7 @@ impl Graph {
     /// # Errors
     /// The tensor is not f32.
     pub fn threshold(&mut self, x: ValueId, threshold: f32, value: f32) -> Result<ValueId> {
-        if value == 0.0 {
-            return self.activation(x, Activation::ThresholdedRelu { alpha: threshold });
-        }
-        let (threshold, value) = (self.number(threshold)?, self.number(value)?);
-        let below = self.binary(x, threshold, BinaryKind::LessOrEqual)?;
-        self.where_(below, value, x)
+        self.activation(x, Activation::Threshold { threshold, value })
     }
 
     /// x, or `slope x` below 0. x is `[n, c, ..]`, the slope one number or `[c]`; one of more axes is broadcast to x.

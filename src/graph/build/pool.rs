@@ -71,16 +71,18 @@ impl Graph {
             let text = format!("kernel {} and stride {} of lp_pool2d must not be 0", kernel[axis], stride[axis]);
             return Err(Error::argument(text));
         }
+        if p.fract() == 0.0 && (1.0..=64.0).contains(&p) {
+            let (padding, dilation, ceil_mode) = ([0; 4], [1, 1], o.ceil_mode);
+            let op =
+                LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: p as u32, signed: true, rescale: true };
+            return self.layer(op, &[x]);
+        }
         // Windows that end with the image need no scaling: then a sum is what it takes.
         let rest = |axis: usize| match self.shape(x).get(2 + axis) {
             Some(&extent) => (extent as i64 - kernel[axis] as i64).rem_euclid(stride[axis] as i64),
             None => 0,
         };
         let whole = !o.ceil_mode || (rest(0) == 0 && rest(1) == 0);
-        if whole && p % 2.0 == 0.0 && (2.0..=64.0).contains(&p) {
-            let op = LpPool2d { kernel, stride, padding: [0; 4], dilation: [1, 1], ceil_mode: false, p: p as u32 };
-            return self.layer(op, &[x]);
-        }
         let powers = self.power(x, p)?;
         let taps = kernel[0] * kernel[1];
         let divisor_override = whole.then_some(1);

@@ -46,8 +46,8 @@ fn branch(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let graph = node.graph(if condition != 0 { "then_branch" } else { "else_branch" })?;
     let mut values: HashMap<&str, Val> = node.named_inputs().map(|(name, value)| (name, value.clone())).collect();
     for tensor in &graph.initializer {
-        let value = tensor_proto::read(tensor, None)
-            .map_err(|e| Error::new(e.kind(), format!("initialiser {}: {e}", tensor.name())))?;
+        let value =
+            tensor_proto::read(tensor, None).map_err(|e| e.within(format_args!("initialiser {}", tensor.name())))?;
         values.insert(tensor.name(), value.into());
     }
     let mut inside = onnx::named(graph.node.clone());

@@ -120,14 +120,14 @@ pub(crate) struct Import<'m> {
 /// The network that `model` is for these inputs.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let names = model.constants.iter().map(|(name, t)| (address(t), name.clone())).collect();
-    let held = model.parameters();
+    let held = model.num_parameters();
     let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
     let (graph, node, constants) = (Graph::new(), String::new(), HashMap::new());
     let mut import = Import { model, graph, node, names, constants, room, work };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
-        checked_numel(&desc.shape).map_err(|e| Error::new(e.kind(), format!("the input {name}: {e}")))?;
+        checked_numel(&desc.shape).map_err(|e| e.within(format_args!("the input {name}")))?;
         let value = match value {
             Some(tensor) => tensor.clone().into(),
             None => Val::Computed(import.graph.input(*name, desc.clone())?, desc.clone()),
@@ -249,7 +249,7 @@ impl Import<'_> {
         let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
         let outputs = op.outputs(&descs).map_err(|e| {
             let shapes: Vec<_> = descs.iter().map(Desc::to_string).collect();
-            Error::new(e.kind(), format!("{}({}): {e}", op.name(), shapes.join(", ")))
+            e.within(format_args!("{}({})", op.name(), shapes.join(", ")))
         })?;
         let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
         let handled = made + inputs.iter().map(Tensor::numel).sum::<usize>();
@@ -257,12 +257,12 @@ impl Import<'_> {
         Ok(little_work && (op.is_view() || self.affords_work(handled) && self.affords_room(made)))
     }
 
-    /// Takes so many elements out of the room for known results, if it has them.
+    /// Takes `n` elements out of the room for known results, if it has them.
     pub fn affords_room(&mut self, elements: usize) -> bool {
         take(&mut self.room, elements)
     }
 
-    /// Takes so many elements out of those that may be read and made, if there are as many.
+    /// Takes `n` elements out of those that may be read and made, if there are as many.
     fn affords_work(&mut self, elements: usize) -> bool {
         take(&mut self.work, elements)
     }

@@ -32,7 +32,7 @@
 //!
 //! let x = Desc::f32([1, 3, 48, 40]);
 //! let graph = net.graph_with_outputs(x.clone(), &["features.5", "out"])?;
-//! let session = Session::new(&Device::cpu(), graph, &CompileOptions::default())?;
+//! let session = Session::new(&Device::cpu(), graph, CompileOptions::new())?;
 //! let outputs = session.run(&[("x", &Tensor::full(x.shape, 0.5))])?;
 //! assert_eq!(outputs["features.5"].shape(), [1, 128, 5, 4]);
 //! assert_eq!(outputs["out"].shape(), [1, 10]);
