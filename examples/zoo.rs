@@ -16,8 +16,9 @@ const SHAPE: [usize; 4] = [1, 3, 224, 224];
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let name = args.first().map_or("resnet18", String::as_str);
-    let Some((_, make)) = zoo::ARCHITECTURES.into_iter().find(|(known, _)| *known == name) else {
-        let known = zoo::ARCHITECTURES.map(|(known, _)| known).join(", ");
+    let Some((_, make)) = zoo::ARCHITECTURES.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<_> = zoo::ARCHITECTURES.iter().map(|(known, _)| *known).collect();
+        let known = known.join(", ");
         return Err(format!("there is no {name}; architectures: {known}").into());
     };
     manual_seed(1);

@@ -256,7 +256,6 @@ macro_rules! options {
                 )+
             };
         }
-        #[cfg(not(target_arch = "wasm32"))]
         pub(crate) use $setters;
     };
 }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::hash::Hasher;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -58,7 +58,7 @@ fn hash(tensor: &Tensor) -> [u64; 2] {
 /// All that tells a graph from others, names of nodes apart.
 fn key(device: &Device, graph: &Graph, numbers: &Numbers) -> String {
     let mut key = format!("{}", device.identity());
-    let mut add = |text: std::fmt::Arguments<'_>| key.write_fmt(text).expect("a string takes everything");
+    let mut add = |text: fmt::Arguments<'_>| key.write_fmt(text).expect("a string takes everything");
     for (id, (name, desc)) in graph.inputs.iter().zip(graph.inputs()) {
         add(format_args!("|{}<{name:?}{desc}", id.0));
     }

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::tensor::Tensor;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use shape::flattened;
 
 impl Graph {

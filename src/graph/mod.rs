@@ -17,6 +17,7 @@ pub mod plan;
 pub mod rewrite;
 pub mod tuning;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use build::flattened;
 
 /// A value of a graph: what [`Graph::input`] and every layer give, and every layer takes. It belongs to its graph and

@@ -1,13 +1,44 @@
 //! [`Builder`]: what a module adds its nodes to.
 
-use std::collections::HashMap;
-
 use super::{Module, Slot};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::shape::Desc;
 
 /// The graph that modules add their nodes to, and where in the network the module is that adds them.
+///
+/// [`Module::build`] gets one. A module made of modules calls [`child`](Builder::child) or [`chain`](Builder::chain), as
+/// the page of [`Module`] shows; one with parameters of its own reads them by [`constant`](Builder::constant):
+///
+/// ```
+/// use convgpu::nn::{BinaryKind, Builder, Module, Slot};
+/// use convgpu::{Device, Result, Tensor, ValueId};
+///
+/// /// `scale x` with a learned scale per channel of `[n, c, h, w]`.
+/// #[derive(Debug)]
+/// struct Scale {
+///     scale: Slot,
+/// }
+///
+/// impl Module for Scale {
+///     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+///         let scale = b.constant("scale", &self.scale)?;
+///         let scale = b.graph.reshape(scale, [self.scale.tensor().numel(), 1, 1])?;
+///         b.graph.binary(x, scale, BinaryKind::Mul)
+///     }
+///     fn slots(&self) -> Vec<(String, &Slot)> {
+///         vec![("scale".to_owned(), &self.scale)]
+///     }
+///     fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+///         vec![("scale".to_owned(), &mut self.scale)]
+///     }
+/// }
+///
+/// let layer = Scale { scale: Slot::parameter(Tensor::new([2], vec![2.0f32, 3.0])?) };
+/// let x = Tensor::full([1, 2, 1, 1], 5.0).to_device(&Device::cpu())?;
+/// assert_eq!(layer.forward(&x)?.to_host()?.as_f32()?, [10.0, 15.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Builder<'g> {
     /// The graph being built. Its methods are the layers.
@@ -21,7 +52,8 @@ pub struct Builder<'g> {
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     /// Elements of parameters by where they lie, and the numbers of their contents.
-    pub numbers: HashMap<usize, u64>,
+    #[cfg(not(target_arch = "wasm32"))]
+    pub numbers: crate::functional::cache::Numbers,
     /// Buffers that this pass computes anew: path and value.
     pub updates: Vec<(String, ValueId)>,
     /// What every child gave: path and value.

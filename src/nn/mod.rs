@@ -1,8 +1,8 @@
 //! Layers with state and networks of them, under the names and with the semantics of `torch.nn`.
 //!
 //! A [`Module`] is a layer or a network: it adds nodes to a graph. [`Module::forward`] runs that graph at once, compiled
-//! once per shape; [`Module::compile`] makes a [`Session`](crate::Session) of a whole network, which is faster. A network
-//! is a [`Sequential`], a struct of modules (the page of [`Module`] shows one), or one of [`zoo`].
+//! once per shape; [`Module::compile`] makes a [`Session`] of a whole network, which is faster. A network is a
+//! [`Sequential`], a struct of modules (the page of [`Module`] shows one), or one of [`zoo`].
 //!
 //! ```
 //! use convgpu::nn::{Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential, manual_seed};
@@ -66,8 +66,9 @@ use crate::tensor::Tensor;
 pub use crate::__children as children;
 #[doc(no_inline)]
 pub use crate::functional::{
-    Activation, Approximate, AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, InterpolateMode,
-    InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides,
+    Activation, Approximate, AvgPool2dOptions, BinaryKind, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions,
+    InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor,
+    Sides,
 };
 pub use activation::*;
 pub use builder::Builder;
@@ -89,8 +90,7 @@ pub use state::{IncompatibleKeys, Slot, SlotKind, StateDict, manual_seed};
 /// connected; the macro [`children!`](children) does the rest.
 ///
 /// ```
-/// use convgpu::nn::{BatchNorm2d, Builder, Conv2d, Module, ReLU, children};
-/// use convgpu::functional::BinaryKind;
+/// use convgpu::nn::{BatchNorm2d, BinaryKind, Builder, Conv2d, Module, ReLU, children};
 /// use convgpu::{Device, Result, Tensor, ValueId};
 ///
 /// /// A residual block: relu(x + norm2(conv2(relu(norm1(conv1(x)))))).

@@ -57,6 +57,7 @@ impl Slot {
         self.tensor = tensor;
         self.number = next_number();
     }
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn number(&self) -> u64 {
         self.number
     }

@@ -7,7 +7,7 @@ use convgpu::functional::*;
 use convgpu::{Device, DeviceTensor, Result, Tensor};
 use serde_json::Value;
 
-use crate::support::{Case, golden};
+use crate::support::{Case, device, golden};
 use crate::traced::{check, check_all, in_order};
 
 /// A case with its parameters and, on a device, its tensors.
@@ -325,4 +325,83 @@ fn max_pooling_without_indices() {
         let f = || Ok(vec![max_pool2d(&x, pair(&case.params["kernel_size"]), max_pool_options(&case.params))?]);
         check(f, &in_order([case.get("out").unwrap()]))
     });
+}
+
+fn tensor(shape: &[usize], values: &[f32]) -> DeviceTensor {
+    Tensor::new(shape, values.to_vec()).unwrap().to_device(device()).unwrap()
+}
+
+/// Orders that PyTorch's cases do not have, by hand.
+#[test]
+fn norms_of_any_order() {
+    let x = tensor(&[2, 3], &[3.0, 0.0, -4.0, 1.0, -2.0, 2.0]);
+    for (p, wanted) in [
+        (f32::INFINITY, [4.0, 2.0]),
+        (f32::NEG_INFINITY, [0.0, 1.0]),
+        (0.0, [2.0, 3.0]),
+        (3.0, [91.0f32.cbrt(), 17.0f32.cbrt()]),
+        (0.5, [(3.0f32.sqrt() + 2.0).powi(2), (1.0 + 2.0 * 2.0f32.sqrt()).powi(2)]),
+    ] {
+        let y = norm(&x, p, &[1], false).unwrap().to_host().unwrap();
+        let off = |(a, e): (&f32, f32)| (a - e).abs() > 1e-5 * e;
+        assert!(!y.as_f32().unwrap().iter().zip(wanted).any(off), "{p}: {y:?} for {wanted:?}");
+    }
+    // The cubes 1, 8, -27 and -1 add up to -19, of which PyTorch's power has no root; -1 + 8 has.
+    let x = tensor(&[1, 1, 2, 2], &[1.0, 2.0, -3.0, -1.0]);
+    let y = lp_pool2d(&x, 3.0, 2, LpPool2dOptions::new()).unwrap().to_host().unwrap();
+    assert!(y.as_f32().unwrap()[0].is_nan(), "{y:?}");
+    let x = tensor(&[1, 1, 1, 2], &[-1.0, 2.0]);
+    let y = lp_pool2d(&x, 3.0, [1, 2], LpPool2dOptions::new()).unwrap().to_host().unwrap();
+    assert!((y.as_f32().unwrap()[0] - 7.0f32.cbrt()).abs() < 1e-5, "{y:?}");
+}
+
+/// What cannot be is an error that says so, on every device before anything runs.
+#[test]
+fn arguments_that_cannot_be() {
+    use convgpu::ErrorKind::{Argument, Shape, Unsupported};
+    let x = tensor(&[1, 2, 4, 4], &[0.5; 32]);
+    let flat = tensor(&[6], &[0.5; 6]);
+    let w = tensor(&[2, 2, 3, 3], &[0.5; 36]);
+    let whole = Tensor::new([6], vec![1i32; 6]).unwrap().to_device(device()).unwrap();
+    let conv = |o: Conv2dOptions| conv2d(&x, &w, None, o).err();
+    let resized = |o: InterpolateOptions| interpolate(&x, o).err();
+    for (what, error, kind) in [
+        ("a kernel larger than the image", conv(Conv2dOptions::new().dilation(2)), Shape),
+        ("'same' with a stride", conv(Conv2dOptions::new().stride(2).padding(Padding::Same)), Argument),
+        ("groups that do not fit", conv(Conv2dOptions::new().groups(2)), Shape),
+        ("padding over half the window", max_pool2d(&x, 2, MaxPool2dOptions::new().padding(2)).err(), Argument),
+        ("no order", lp_pool2d(&x, 0.0, 2, LpPool2dOptions::new()).err(), Argument),
+        ("neither size nor factor", resized(InterpolateOptions::new()), Argument),
+        ("both", resized(InterpolateOptions::new().size(3).scale_factor(2.0)), Argument),
+        ("corners of nearest", resized(InterpolateOptions::new().size(3).align_corners(true)), Argument),
+        ("half a pair", pad(&x, &[1], PadMode::Reflect).err(), Argument),
+        ("more axes than there are", pad(&flat, &[0; 4], PadMode::Reflect).err(), Argument),
+        (
+            "one running statistic",
+            { batch_norm_training(&x, Some(&flat), None, None, None, 0.1, 1e-5).err() },
+            Argument,
+        ),
+        ("another normalized shape", layer_norm(&x, &[3], None, None, 1e-5).err(), Shape),
+        ("no normalized shape", layer_norm(&x, &[], None, None, 1e-5).err(), Shape),
+        ("slopes of another axis", prelu(&x, &tensor(&[4], &[0.5; 4])).err(), Shape),
+        ("a mean of integers", mean(&whole, &[], false).err(), Unsupported),
+        ("two types", add(&flat, &whole).err(), Shape),
+        ("an axis twice", sum(&x, &[1, -3], false).err(), Argument),
+        ("an axis outside", softmax(&x, 4).err(), Argument),
+        ("NaN as an order", norm(&x, f32::NAN, &[], false).err(), Argument),
+        ("parts that do not add up", split(&flat, [2, 3], 0).err(), Shape),
+        ("parts of nothing", split(&flat, 0, 0).err(), Argument),
+        ("entries outside", narrow(&flat, 0, 4, 3).err(), Argument),
+        ("a start outside", narrow(&flat, 0, -7, 1).err(), Argument),
+        ("indices of two axes", index_select(&x, 1, &whole.reshape([2, 3]).unwrap()).err(), Shape),
+        ("a new axis as it is", expand(&flat, &[-1, 6]).err(), Argument),
+        ("an axis that is not 1", expand(&flat, &[12]).err(), Shape),
+        ("two extents open", reshape(&flat, &[-1, -1]).err(), Shape),
+        ("another count", reshape(&flat, &[4, -1]).err(), Shape),
+        ("the end before the start", flatten(&x, 2, 1).err(), Argument),
+        ("no tensors", cat(&[], 0).err(), Argument),
+    ] {
+        let e = error.unwrap_or_else(|| panic!("{what} is no error"));
+        assert_eq!(e.kind(), kind, "{what}: {e}");
+    }
 }

@@ -71,7 +71,7 @@ fn parameters_are_as_many_as_torchvisions() {
 
 /// An architecture with the weights of `tests/zoo/make.py`, in evaluation mode.
 fn weighted(name: &str) -> Sequential {
-    let (_, make) = ARCHITECTURES.into_iter().find(|(n, _)| *n == name).unwrap();
+    let (_, make) = ARCHITECTURES.iter().find(|(n, _)| *n == name).unwrap();
     let mut net = make(CLASSES);
     set_weights(&mut net);
     net.eval();

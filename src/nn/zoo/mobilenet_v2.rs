@@ -9,8 +9,9 @@ use crate::nn::{AdaptiveAvgPool2d, BatchNorm2d, Builder, Conv2d, Dropout, Flatte
 const STAGES: [(usize, usize, usize, usize); 7] =
     [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
 
-/// Width 1.0.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.mobilenet_v2.html>
+/// MobileNetV2 of width 1: `[n, 3, h, w]` to logits `[n, num_classes]` by inverted residuals with depthwise convolutions.
+///
+/// It is [torchvision.models.mobilenet_v2](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.mobilenet_v2.html).
 pub fn mobilenet_v2(num_classes: usize) -> Sequential {
     let mut channels = 32;
     let mut features =

@@ -7,20 +7,23 @@ use crate::nn::{
     AdaptiveAvgPool2d, BatchNorm2d, Builder, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential,
 };
 
-/// 18 layers: two basic blocks a stage.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet18.html>
+/// ResNet-18: `[n, 3, h, w]` to logits `[n, num_classes]` by two blocks of two 3x3 convolutions per stage.
+///
+/// It is [torchvision.models.resnet18](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet18.html).
 pub fn resnet18(num_classes: usize) -> Sequential {
     resnet::<BasicBlock>([2, 2, 2, 2], num_classes)
 }
 
-/// 34 layers of basic blocks.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet34.html>
+/// ResNet-34: `[n, 3, h, w]` to logits `[n, num_classes]` by three to six blocks of two 3x3 convolutions per stage.
+///
+/// It is [torchvision.models.resnet34](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet34.html).
 pub fn resnet34(num_classes: usize) -> Sequential {
     resnet::<BasicBlock>([3, 4, 6, 3], num_classes)
 }
 
-/// 50 layers of bottlenecks.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html>
+/// ResNet-50: `[n, 3, h, w]` to logits `[n, num_classes]` by three to six bottlenecks (1x1, 3x3, 1x1) per stage.
+///
+/// It is [torchvision.models.resnet50](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html).
 pub fn resnet50(num_classes: usize) -> Sequential {
     resnet::<Bottleneck>([3, 4, 6, 3], num_classes)
 }

@@ -4,8 +4,10 @@ use crate::error::Result;
 use crate::graph::ValueId;
 use crate::nn::{AdaptiveAvgPool2d, Builder, Conv2d, Dropout, Flatten, MaxPool2d, Module, ReLU, Sequential};
 
-/// Release 1.1: the accuracy of 1.0 at 2.4 times less computation. The classifier is a convolution.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.squeezenet1_1.html>
+/// SqueezeNet of release 1.1: `[n, 3, h, w]` to logits `[n, num_classes]`. It has the accuracy of release 1.0 with 2.4
+/// times less computation. Its classifier is a convolution.
+///
+/// It is [torchvision.models.squeezenet1_1](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.squeezenet1_1.html).
 pub fn squeezenet1_1(num_classes: usize) -> Sequential {
     let pool = || MaxPool2d::new(3).stride(2).ceil_mode(true);
     let features = Sequential::new()
