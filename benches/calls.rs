@@ -85,7 +85,7 @@ mod pooling {
 
 #[divan::bench(args = [2, 3])]
 fn upsample_nearest(bencher: Bencher<'_, '_>, factor: usize) {
-    module(bencher, Upsample::by(factor), &[1, 64, 56, 48]);
+    module(bencher, Upsample::new().scale_factor(factor as f64), &[1, 64, 56, 48]);
 }
 
 #[divan::bench_group]
@@ -101,7 +101,7 @@ mod normalization {
             let x = graph.input("x", Desc::f32(shape))?;
             let mean = graph.constant("mean", Tensor::zeros([64]))?;
             let var = graph.constant("var", Tensor::full([64], 1.0))?;
-            let [y, mean, var] = graph.batch_norm_training(x, None, Some([mean, var]), 1e-5, 0.1)?;
+            let [y, mean, var] = graph.batch_norm_training(x, Some([mean, var]), None, None, 0.1, 1e-5)?;
             for (name, value) in [("y", y), ("mean", mean), ("var", var)] {
                 graph.output(name, value);
             }

@@ -37,11 +37,12 @@ def prepare(layer):
             f.write((np.random.randn(weights) * 0.1).astype(np.float32).tobytes())
         if net.load_param(param) or net.load_model(model):
             raise RuntimeError("ncnn refuses the layer")
-    image = np.random.rand(l["ci"], l["h"], l["w"]).astype(np.float32)
+    # A Mat on NumPy's memory has no padding between channels, which the Vulkan upload expects: a copy has.
+    image = ncnn.Mat(np.random.rand(l["ci"], l["h"], l["w"]).astype(np.float32)).clone()
 
     def run():
         extractor = net.create_extractor()
-        extractor.input("in", ncnn.Mat(image))
+        extractor.input("in", image)
         status, out = extractor.extract("out")
         if status:
             raise RuntimeError(f"ncnn returns {status}")

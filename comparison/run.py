@@ -158,17 +158,19 @@ def geometric_mean(values):
     return math.exp(statistics.fmean(map(math.log, values)))
 
 
-def table(found, failed, engines):
-    """Markdown: medians (first calls), and how many times as long as convgpu each peer takes."""
+def table(found, failed, engines, subject="layer", firsts=1):
+    """Markdown: medians (first calls), and how many times as long as convgpu each peer takes.
+
+    A first call is the median over that many rounds, None being all of them."""
     peers = [e for e in engines if e != "convgpu"]
     gpu_peers = [e for e in peers if e != "ort-cpu"]
-    head = ["layer", *engines, *(f"{p} / convgpu" for p in peers), "better GPU peer / convgpu"]
+    head = [subject, *engines, *(f"{p} / convgpu" for p in peers), "better GPU peer / convgpu"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     ratios = {p: [] for p in peers}
     best = []
     for layer, answers in found.items():
         ms = {e: median(answers[e], "median_ms") for e in engines}
-        first = {e: median(answers[e][:1], "first_ms") for e in engines}
+        first = {e: median(answers[e][:firsts], "first_ms") for e in engines}
         cells = [f"{ms[e]:.2f} ({first[e]:.0f})" if ms[e] else "-" for e in engines]
         own = ms.get("convgpu")
         times = {p: ms[p] / own for p in peers if own and ms[p]}

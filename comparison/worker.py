@@ -33,6 +33,16 @@ def weight_shape(layer):
     return [outer, inner // l["g"], l["k"], l["k"]]
 
 
+def repeat(run, seconds):
+    """The median of calls that take `seconds` in all, MIN_RUNS of them at the least."""
+    times = []
+    while len(times) < MIN_RUNS or sum(times) < seconds:
+        begin = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begin)
+    return {"median_ms": statistics.median(times) * 1e3, "runs": len(times)}
+
+
 def measure(prepare, layer, seconds):
     begin = time.perf_counter()
     run = prepare(layer)
@@ -40,12 +50,7 @@ def measure(prepare, layer, seconds):
     first = time.perf_counter() - begin
     if shape[-3:] != output_shape(layer)[-3:]:
         return {"error": f"the output has shape {shape}, not {output_shape(layer)}"}
-    times = []
-    while len(times) < MIN_RUNS or sum(times) < seconds:
-        begin = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - begin)
-    return {"median_ms": statistics.median(times) * 1e3, "first_ms": first * 1e3, "runs": len(times)}
+    return {"first_ms": first * 1e3, **repeat(run, seconds)}
 
 
 def serve(prepare):

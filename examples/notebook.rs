@@ -2,8 +2,7 @@
 //!
 //! `cargo run --release --example notebook` prints the shapes and statistics that the notebook prints.
 
-use convgpu::functional as f;
-use convgpu::internals::options::{AvgPool2dOptions, Conv2dOptions, InterpolateMode, MaxPool2dOptions, Scale};
+use convgpu::functional::{self as f, AvgPool2dOptions, Conv2dOptions, InterpolateOptions, MaxPool2dOptions};
 use convgpu::nn::{self, Module, Sequential};
 use convgpu::{Device, DeviceTensor, Result, Tensor};
 
@@ -36,7 +35,7 @@ fn main() -> Result<()> {
     println!("# Conv2d, the layer");
     let x = rand.tensor(&device, &[1, 1, 28, 28])?;
     for (stride, padding) in [(1, 0), (1, 1), (2, 1)] {
-        let mut conv = nn::Conv2d::new(1, 3, 3).stride(stride).padding(padding);
+        let conv = nn::Conv2d::new(1, 3, 3).stride(stride).padding(padding);
         let y = conv.forward(&x)?;
         println!("Conv2d(1, 3, 3, stride={stride}, padding={padding}): {:?} -> {:?}", x.shape(), y.shape());
     }
@@ -45,33 +44,33 @@ fn main() -> Result<()> {
     let images = rand.tensor(&device, &[1, 3, 28, 28])?;
     let weight = rand.tensor(&device, &[16, 3, 5, 5])?;
     let bias = rand.tensor(&device, &[16])?;
-    let options = Conv2dOptions { padding: 1.into(), ..Default::default() };
-    let features = f::conv2d(&images, &weight, Some(&bias), &options)?;
+    let features = f::conv2d(&images, &weight, Some(&bias), Conv2dOptions::new().padding(1))?;
     println!("weight {:?}, padding 1: {:?} -> {:?}", weight.shape(), images.shape(), features.shape());
 
     println!("\n# pooling");
-    let max = f::max_pool2d(&features, 2, &MaxPool2dOptions::default())?;
-    let avg = f::avg_pool2d(&features, 2, &AvgPool2dOptions::default())?;
+    let max = f::max_pool2d(&features, 2, MaxPool2dOptions::new())?;
+    let avg = f::avg_pool2d(&features, 2, AvgPool2dOptions::new())?;
     println!("max_pool2d(2): {:?} -> {:?}", features.shape(), max.shape());
     println!("avg_pool2d(2): {:?} -> {:?}", features.shape(), avg.shape());
 
     println!("\n# upsampling");
     for factor in [2.0, 3.0] {
-        let up = f::interpolate(&features, Scale::Factor([factor; 2]), InterpolateMode::Nearest)?;
+        let up = f::interpolate(&features, InterpolateOptions::new().scale_factor(factor))?;
         println!("interpolate(scale_factor={factor}, nearest): {:?} -> {:?}", features.shape(), up.shape());
     }
 
     println!("\n# batch norm: one training step over uniform numbers");
     let x = rand.tensor(&device, &[100, 16, 784])?;
     let mut norm = nn::BatchNorm1d::new(16);
-    let y = norm.forward(&x)?.to_host()?;
+    let y = norm.forward_train(&x)?.to_host()?;
     let state = norm.state_dict();
     println!("out {:?}, mean {:.1e}", y.shape(), mean(&y));
-    for (name, t) in &state[2..] {
+    for (name, t) in state.iter().skip(2) {
         let values: Vec<String> = t.to_f64s().iter().take(4).map(|v| format!("{v:.4}")).collect();
         println!("{name:<20} {:?} [{}{}]", t.shape(), values.join(", "), if t.numel() > 4 { ", .." } else { "" });
     }
-    println!("mean of running_mean {:.4}, of running_var {:.4}", mean(&state[2].1), mean(&state[3].1));
+    let mean_of = |name| state.get(name).map_or(f64::NAN, mean);
+    println!("mean of running_mean {:.4}, of running_var {:.4}", mean_of("running_mean"), mean_of("running_var"));
     norm.eval();
     let y = norm.forward(&x)?.to_host()?;
     println!("eval: mean of the output {:.4}", mean(&y));
@@ -90,14 +89,14 @@ fn main() -> Result<()> {
         .with(nn::BatchNorm2d::new(16))
         .with(nn::MaxPool2d::new(2))
         .with(nn::ReLU);
-    let y = unit.forward(&images)?;
+    let y = unit.forward_train(&images)?;
     println!("training: {:?} -> {:?}, mean {:.4}", images.shape(), y.shape(), mean(&y.to_host()?));
     unit.eval();
     let y = unit.forward(&images)?;
     println!("eval:     {:?} -> {:?}, mean {:.4}", images.shape(), y.shape(), mean(&y.to_host()?));
 
     println!("\n# LeNet-5 and the MLP it is compared with");
-    let mut lenet = Sequential::new()
+    let lenet = Sequential::new()
         .with(nn::Conv2d::new(1, 6, 5).padding(2))
         .with(nn::Tanh)
         .with(nn::AvgPool2d::new(2))
@@ -110,7 +109,7 @@ fn main() -> Result<()> {
         .with(nn::Linear::new(120, 84))
         .with(nn::Tanh)
         .with(nn::Linear::new(84, 10));
-    let mut mlp = Sequential::new()
+    let mlp = Sequential::new()
         .with(nn::Linear::new(784, 256))
         .with(nn::ReLU)
         .with(nn::Linear::new(256, 256))

@@ -6,7 +6,6 @@
 //! Without one the weights are seeded random numbers.
 
 use std::error::Error;
-use std::path::Path;
 
 use convgpu::nn::{Module, manual_seed, zoo};
 use convgpu::{CompileOptions, Desc, Device, Result, Tensor};
@@ -17,19 +16,20 @@ const SHAPE: [usize; 4] = [1, 3, 224, 224];
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let name = args.first().map_or("resnet18", String::as_str);
-    let Some((_, make)) = zoo::ARCHITECTURES.into_iter().find(|(known, _)| *known == name) else {
-        let known = zoo::ARCHITECTURES.map(|(known, _)| known).join(", ");
+    let Some((_, make)) = zoo::ARCHITECTURES.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<_> = zoo::ARCHITECTURES.iter().map(|(known, _)| *known).collect();
+        let known = known.join(", ");
         return Err(format!("there is no {name}; architectures: {known}").into());
     };
     manual_seed(1);
     let mut net = make(CLASSES);
     if let Some(file) = args.get(1) {
-        net.load_state_dict(Path::new(file))?;
+        net.load(file)?;
     }
     net.eval();
 
     let device = Device::new()?;
-    let session = net.compile(&device, Desc::f32(SHAPE), &CompileOptions::default())?;
+    let session = net.compile(&device, Desc::f32(SHAPE), CompileOptions::new())?;
     println!("{session}\n{} parameters", net.num_parameters());
 
     let outputs = session.run(&[("x", &noise()?)])?;

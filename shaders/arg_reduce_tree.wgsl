@@ -1,5 +1,5 @@
-// arg_reduce.wgsl for long axes, n >= 256. One workgroup: one output; an invocation loops over every 256th value,
-// four per iteration; then a tree.
+// arg_reduce.wgsl for long axes, n >= LANES. One workgroup: one output; an invocation loops over every LANES-th value,
+// four per iteration; then a tree. LANES: ops::reduce::TREE.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
@@ -9,7 +9,9 @@ struct Params { outer: u32, n: u32, inner: u32 }
 
 struct Best { value: f32, at: u32 }
 
-var<workgroup> tree: array<Best, 256>;
+const LANES = 256u;
+
+var<workgroup> tree: array<Best, LANES>;
 
 // The better of what was found and value k of the set that begins at `first`.
 fn better(best: Best, first: u32, k: u32) -> Best {
@@ -18,7 +20,7 @@ fn better(best: Best, first: u32, k: u32) -> Best {
     return best;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -28,13 +30,13 @@ fn main(
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     var best = Best(x[first + t * p.inner], t);
-    var k = t + 256u;
-    for (; k + 768u < p.n; k += 1024u) {
-        best = better(better(better(better(best, first, k), first, k + 256u), first, k + 512u), first, k + 768u);
+    var k = t + LANES;
+    for (; k + 3u * LANES < p.n; k += 4u * LANES) {
+        best = better(better(better(better(best, first, k), first, k + LANES), first, k + 2u * LANES), first, k + 3u * LANES);
     }
-    for (; k < p.n; k += 256u) { best = better(best, first, k); }
+    for (; k < p.n; k += LANES) { best = better(best, first, k); }
     tree[t] = best;
-    for (var half = 128u; half > 0u; half /= 2u) {
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if t < half {
             let other = tree[t + half];

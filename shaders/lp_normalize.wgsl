@@ -1,6 +1,7 @@
 // y[o, k, i] = x[o, k, i] / norm of x[o, .., i], or 0 where the norm is 0; P 1: sum of |x|, 2: root of the sum of squares.
 //   x, y: row-major, seen as [outer, n, inner]
-// One workgroup: one norm; an invocation loops over every 64th value, four per iteration; then a tree.
+// One workgroup: one norm; an invocation loops over every LANES-th value, four per iteration; then a tree.
+// LANES: ops::normalize::TREE.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
@@ -10,7 +11,9 @@ struct Params { outer: u32, n: u32, inner: u32 }
 
 override P: u32 = 2u;
 
-var<workgroup> tree: array<f32, 64>;
+const LANES = 64u;
+
+var<workgroup> tree: array<f32, LANES>;
 
 fn term(i: u32) -> f32 {
     return select(x[i] * x[i], abs(x[i]), P == 1u);
@@ -22,7 +25,7 @@ fn share(i: u32, total: f32, norm: f32) {
     y[i] = v;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -33,15 +36,15 @@ fn main(
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     var sum = 0.0;
     var k = t;
-    for (; k + 192u < p.n; k += 256u) {
+    for (; k + 3u * LANES < p.n; k += 4u * LANES) {
         sum += term(first + k * p.inner);
-        sum += term(first + (k + 64u) * p.inner);
-        sum += term(first + (k + 128u) * p.inner);
-        sum += term(first + (k + 192u) * p.inner);
+        sum += term(first + (k + LANES) * p.inner);
+        sum += term(first + (k + 2u * LANES) * p.inner);
+        sum += term(first + (k + 3u * LANES) * p.inner);
     }
-    for (; k < p.n; k += 64u) { sum += term(first + k * p.inner); }
+    for (; k < p.n; k += LANES) { sum += term(first + k * p.inner); }
     tree[t] = sum;
-    for (var half = 32u; half > 0u; half /= 2u) {
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if t < half { tree[t] += tree[t + half]; }
     }
@@ -49,11 +52,11 @@ fn main(
     let total = tree[0];
     let norm = select(sqrt(total), total, P == 1u);
     k = t;
-    for (; k + 192u < p.n; k += 256u) {
+    for (; k + 3u * LANES < p.n; k += 4u * LANES) {
         share(first + k * p.inner, total, norm);
-        share(first + (k + 64u) * p.inner, total, norm);
-        share(first + (k + 128u) * p.inner, total, norm);
-        share(first + (k + 192u) * p.inner, total, norm);
+        share(first + (k + LANES) * p.inner, total, norm);
+        share(first + (k + 2u * LANES) * p.inner, total, norm);
+        share(first + (k + 3u * LANES) * p.inner, total, norm);
     }
-    for (; k < p.n; k += 64u) { share(first + k * p.inner, total, norm); }
+    for (; k < p.n; k += LANES) { share(first + k * p.inner, total, norm); }
 }

@@ -1,6 +1,6 @@
 // Sums and squared distances of the slices of a tensor, first stage: one result for each part of each slice.
 //   x: row-major, seen as [outer, slices, inner]; a slice has outer * inner = count values, a chunk of it `chunk`, dealt
-//   out in strips of 4 to `lanes` parts
+//   out in strips to `lanes` parts
 //   sums, m2s: [slices, chunks * lanes], of x - the slice's first value: the mean may be large against the deviation
 // One invocation: one part. With WHOLE, inner is a multiple of 4, and a strip is one vec4.
 
@@ -25,7 +25,7 @@ fn value(i: u32) -> f32 {
     return x[i / 4u][i % 4u];
 }
 
-// The n values of a slice from k on, 0 beyond them.
+// The n values of a slice from k on, STRIP at most, 0 beyond them.
 fn strip(slice: u32, k: u32, n: u32) -> vec4<f32> {
     if WHOLE { return x[place(slice, k) / 4u]; }
     var v = vec4<f32>(0.0);
@@ -44,8 +44,8 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let end = min(first + p.chunk, p.count);
     let shift = value(slice * p.inner);
     var m = NOTHING;
-    for (var k = first + part % p.lanes * 4u; k < end; k += 4u * p.lanes) {
-        let n = select(min(end - k, 4u), 4u, WHOLE);
+    for (var k = first + part % p.lanes * STRIP; k < end; k += STRIP * p.lanes) {
+        let n = select(min(end - k, STRIP), STRIP, WHOLE);
         let v = strip(slice, k, n) - shift;
         m = merge(m, moments_of(n, v.x, v.y, v.z, v.w));
     }

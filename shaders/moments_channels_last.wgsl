@@ -1,5 +1,5 @@
 // The first stage of moments.wgsl for channels-last tensors: one result for each part of the pixels of each channel.
-//   x: channels-last [images, pixels, c4] of vec4, a chunk has `chunk` pixels, dealt out in strips of 4 to `lanes` parts
+//   x: channels-last [images, pixels, c4] of vec4, a chunk has `chunk` pixels, dealt out in strips to `lanes` parts
 //   sums, m2s: [images, chunks * lanes, c4] of vec4, of x - the first value of the channel's group (`members` channels share one)
 // One invocation: one vec4 of channels of one part; neighbours take neighbouring channels.
 
@@ -20,7 +20,7 @@ fn first_value(image: u32, c4: u32, channel: u32) -> f32 {
     return vec4<f32>(x[image * p.pixels * c4 + c / 4u])[c % 4u];
 }
 
-// The moments of n pixels of a block, 1 to 4, relative to shift; x holds the first at `at`.
+// The moments of n pixels of a block, 1 to STRIP, relative to shift; x holds the first at `at`.
 fn strip(n: u32, at: u32, c4: u32, shift: vec4<f32>) -> Moments {
     return moments_of(
         n,
@@ -49,9 +49,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     );
     let base = image * p.pixels * c4 + block;
     var m = NOTHING;
-    var k = first + part % p.lanes * 4u;
-    for (; k + 4u <= end; k += 4u * p.lanes) {
-        m = merge(m, strip(4u, base + k * c4, c4, shift));
+    var k = first + part % p.lanes * STRIP;
+    for (; k + STRIP <= end; k += STRIP * p.lanes) {
+        m = merge(m, strip(STRIP, base + k * c4, c4, shift));
     }
     if k < end { m = merge(m, strip(end - k, base + k * c4, c4, shift)); }
     sums[i] = m.sum;

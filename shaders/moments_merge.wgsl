@@ -1,9 +1,10 @@
 // Means and variances of slices, second stage: merges what moments.wgsl or moments_channels_last.wgsl found of their parts.
 //   sums, m2s: [slices / groups, chunks * lanes, pitch]; slice s has `members` of the pitch from s % groups * members on, one of which has `count` values, a chunk `chunk` of them, the last chunk the
-//   rest, and they are dealt out in strips of 4 to its `lanes` parts
+//   rest, and they are dealt out in strips to its `lanes` parts
 //   x: for the slice's first value, which lies at slice / groups * step + slice % groups * members
 //   mean: [slices]      spread: [slices], by SPREAD 0: the biased variance v, 1: 1 / sqrt(v + eps), 2: 1 / (sqrt(v) + eps)
-// TEAM invocations: one slice, each every TEAM-th part; then a tree. A workgroup has 64 / TEAM slices.
+// TEAM invocations: one slice, each every TEAM-th part; then a tree. A workgroup has WORKGROUP / TEAM slices.
+// WORKGROUP: ops::normalization.
 
 struct Params {
     slices: u32, groups: u32, members: u32, pitch: u32, lanes: u32, chunks: u32, count: u32, chunk: u32, step: u32, eps: f32,
@@ -20,27 +21,28 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read_write> spread: array<f32>;
 
 override SPREAD: u32 = 0u;
-// A power of two, at most 64.
-override TEAM: u32 = 64u;
+const WORKGROUP = 64u;
+// A power of two, at most WORKGROUP.
+override TEAM: u32 = WORKGROUP;
 
 alias Value = f32;
-var<workgroup> tree: array<Moments, 64>;
+var<workgroup> tree: array<Moments, WORKGROUP>;
 
 // Values of a lane's part of the last chunk of a member; of a chunk before it, the part has chunk / lanes.
 fn rest(lane: u32) -> u32 {
     let n = p.count - (p.chunks - 1u) * p.chunk;
-    let round = 4u * p.lanes;
-    let skipped = lane * 4u;
-    return n / round * 4u + min(max(n % round, skipped) - skipped, 4u);
+    let round = STRIP * p.lanes;
+    let skipped = lane * STRIP;
+    return n / round * STRIP + min(max(n % round, skipped) - skipped, STRIP);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    let slice = group_id(group, groups) * (64u / TEAM) + t / TEAM;
+    let slice = group_id(group, groups) * (WORKGROUP / TEAM) + t / TEAM;
     let own = t % TEAM;
     let parts = p.chunks * p.lanes;
     let whole = parts - p.lanes;

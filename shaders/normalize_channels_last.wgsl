@@ -1,4 +1,4 @@
-// normalize.wgsl for channels-last tensors; weight and bias are one a channel.
+// normalize.wgsl for channels-last tensors; weight and bias are one per channel.
 //   x, y: channels-last [n, pixels, c4] of vec4, padding lanes of y 0
 //   mean, spread: slice number image * image_slices + channel / members (image_slices is 0 where images share statistics)
 //   weight, bias: [c], left out unless WEIGHT, BIAS

@@ -1,5 +1,5 @@
-// reduce.wgsl for long reductions. One workgroup: one output; an invocation loops over every 256th value, in order,
-// four per iteration; then a tree.
+// reduce.wgsl for long reductions. One workgroup: one output; an invocation loops over every LANES-th value, in order,
+// four per iteration; then a tree. LANES: ops::reduce::TREE.
 
 struct Params {
     outputs: u32, count: u32,
@@ -12,22 +12,24 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
-var<workgroup> tree: array<u32, 256>;
+const LANES = 256u;
+
+var<workgroup> tree: array<u32, LANES>;
 
 fn fold(kind: u32, o: u32, t: u32, shift: f32) -> u32 {
     let origin = first(o);
     var a = start(kind);
     var r = t;
-    for (; r + 768u < p.count; r += 1024u) {
+    for (; r + 3u * LANES < p.count; r += 4u * LANES) {
         a = join(kind, a, map(kind, x[origin + offset(r)], shift));
-        a = join(kind, a, map(kind, x[origin + offset(r + 256u)], shift));
-        a = join(kind, a, map(kind, x[origin + offset(r + 512u)], shift));
-        a = join(kind, a, map(kind, x[origin + offset(r + 768u)], shift));
+        a = join(kind, a, map(kind, x[origin + offset(r + LANES)], shift));
+        a = join(kind, a, map(kind, x[origin + offset(r + 2u * LANES)], shift));
+        a = join(kind, a, map(kind, x[origin + offset(r + 3u * LANES)], shift));
     }
-    for (; r < p.count; r += 256u) { a = join(kind, a, map(kind, x[origin + offset(r)], shift)); }
+    for (; r < p.count; r += LANES) { a = join(kind, a, map(kind, x[origin + offset(r)], shift)); }
     workgroupBarrier();
     tree[t] = a;
-    for (var half = 128u; half > 0u; half /= 2u) {
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if t < half { tree[t] = join(kind, tree[t], tree[t + half]); }
     }
@@ -35,7 +37,7 @@ fn fold(kind: u32, o: u32, t: u32, shift: f32) -> u32 {
     return tree[0];
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,

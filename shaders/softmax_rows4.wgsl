@@ -1,6 +1,7 @@
 // softmax.wgsl for many sets of neighbours whose number is a multiple of 4.
 //   x, y: row-major [outer, n / 4] of vec4
-// 8 invocations: one softmax, each every 8th vec4; then trees.
+// LANES invocations: one softmax, each every LANES-th vec4; then trees. A workgroup has WORKGROUP / LANES softmaxes.
+// LANES: ops::softmax::ROWS_TREE.
 
 struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
 
@@ -8,26 +9,29 @@ struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-var<workgroup> tree: array<f32, 64>;
+const LANES = 8u;
+const WORKGROUP = 64u;
 
-@compute @workgroup_size(64)
+var<workgroup> tree: array<f32, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    let own = t % 8u;
-    let row = group_id(group, groups) * 8u + t / 8u;
+    let own = t % LANES;
+    let row = group_id(group, groups) * (WORKGROUP / LANES) + t / LANES;
     let first = row * p.n / 4u;
     let end = select(first, first + p.n / 4u, row < p.outer);
 
     var m = p.lowest;
-    for (var k = first + own; k < end; k += 8u) {
+    for (var k = first + own; k < end; k += LANES) {
         let v = x[k];
         m = larger(m, larger(larger(v.x, v.y), larger(v.z, v.w)));
     }
     tree[t] = m;
-    for (var half = 4u; half > 0u; half /= 2u) {
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if own < half { tree[t] = larger(tree[t], tree[t + half]); }
     }
@@ -36,18 +40,18 @@ fn main(
     workgroupBarrier();
 
     var partial = 0.0;
-    for (var k = first + own; k < end; k += 8u) {
+    for (var k = first + own; k < end; k += LANES) {
         let v = x[k];
         partial += (term(v.x, m) + term(v.y, m)) + (term(v.z, m) + term(v.w, m));
     }
     tree[t] = partial;
-    for (var half = 4u; half > 0u; half /= 2u) {
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if own < half { tree[t] += tree[t + half]; }
     }
     workgroupBarrier();
     let sum = tree[t - own];
-    for (var k = first + own; k < end; k += 8u) {
+    for (var k = first + own; k < end; k += LANES) {
         let v = x[k];
         y[k] = vec4<f32>(share(v.x, m, sum), share(v.y, m, sum), share(v.z, m, sum), share(v.w, m, sum));
     }

@@ -1,4 +1,5 @@
-// softmax.wgsl for long sets. One workgroup: one softmax; an invocation loops over every 256th value, then a tree.
+// softmax.wgsl for long sets. One workgroup: one softmax; an invocation loops over every LANES-th value, then a tree.
+// LANES: ops::softmax::TREE.
 
 struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
 
@@ -6,9 +7,11 @@ struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-var<workgroup> tree: array<f32, 256>;
+const LANES = 256u;
 
-@compute @workgroup_size(256)
+var<workgroup> tree: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -18,12 +21,12 @@ fn main(
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     let end = first + p.n * p.inner;
-    let step = 256u * p.inner;
+    let step = LANES * p.inner;
     let own = first + t * p.inner;
 
     tree[t] = p.lowest;
     for (var k = own; k < end; k += step) { tree[t] = larger(tree[t], x[k]); }
-    for (var half = 128u; half > 0u; half /= 2u) {
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if t < half { tree[t] = larger(tree[t], tree[t + half]); }
     }
@@ -34,7 +37,7 @@ fn main(
     var partial = 0.0;
     for (var k = own; k < end; k += step) { partial += term(x[k], m); }
     tree[t] = partial;
-    for (var half = 128u; half > 0u; half /= 2u) {
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if t < half { tree[t] += tree[t + half]; }
     }

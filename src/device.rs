@@ -159,7 +159,6 @@ impl Device {
     }
 
     /// A number that no other open device has.
-    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn identity(&self) -> usize {
         self.gpu().map_or(0, Gpu::identity)
     }

@@ -116,6 +116,10 @@ pub mod ops {
 /// Graphs, rewrites, plans.
 pub mod graph {
     pub use crate::graph::*;
+    /// The values that a run is given, and those that it gives.
+    pub fn ends(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
+        (graph.inputs.clone(), graph.outputs.iter().map(|(_, id)| *id).collect())
+    }
     pub mod plan {
         pub use crate::graph::plan::*;
     }
@@ -158,6 +162,12 @@ pub mod device {
     pub fn destroy(device: &crate::Device) {
         device.destroy();
     }
+}
+
+/// Functions run at once.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod functional {
+    pub use crate::functional::cache::{Traced, traced};
 }
 
 /// Files.
@@ -204,9 +214,4 @@ pub mod reference {
 /// Shapes.
 pub mod shape {
     pub use crate::shape::*;
-}
-
-/// Options of layers.
-pub mod options {
-    pub use crate::options::*;
 }

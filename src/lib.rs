@@ -1,5 +1,46 @@
-#![doc = include_str!("../README.md")]
-#![warn(missing_docs)]
+//! Convolutional networks on any GPU that [wgpu](https://wgpu.rs) reaches (Vulkan, Metal, DX12), with every result
+//! checkable against a CPU reference. Networks come from ONNX files, from PyTorch weights, or from code; the layers have
+//! PyTorch's exact semantics.
+//!
+//! ```no_run
+//! use convgpu::{Device, Model, Tensor};
+//!
+//! let device = Device::new()?; // the best adapter, else the CPU reference
+//! let session = Model::load("squeezenet1.1.onnx")?.compile(&device)?;
+//! let outputs = session.run(&[("data", &Tensor::zeros([1, 3, 227, 227]))])?; // named in, named out
+//! println!("{}", outputs["output"]);
+//! # Ok::<(), convgpu::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! | | |
+//! |---|---|
+//! | [`Device`], [`DeviceChoice`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] shares a program's own |
+//! | [`Tensor`], [`DeviceTensor`], [`Desc`], [`DType`] | values on the host and on a device; images are `[n, c, h, w]` |
+//! | [`Model`], [`onnx`] | networks from ONNX files |
+//! | [`Graph`] | networks built by hand, one method per layer |
+//! | [`Session`], [`CompileOptions`], [`Outputs`] | a network compiled for a device: planned once per set of input shapes, run any number of times |
+//! | [`nn`], [`nn::zoo`] | `torch.nn`: layers with state, and known architectures that take torchvision's weights |
+//! | [`functional`] | `torch.nn.functional`: functions of device tensors |
+//! | [`verify`] | each node of a network against the reference, within derived error bounds |
+//! | [`bench`](mod@bench) | layers timed through every kernel that can compute them |
+//! | [`custom`] | operators of a program's own |
+//!
+//! Every call that waits for the device has a twin with the suffix `_async`.
+//!
+//! # What it does not do
+//!
+//! It does not train: there are forward passes, batch norm's training step included, but no gradients. It has no convolution
+//! over three axes, no recurrent layers, no quantised types, and no control flow that depends on computed values. A device
+//! holds integers in 32 bits and floats in 32 or 16. It does not reach the speed of a vendor's own library on its own GPU.
+//!
+//! # Features
+//!
+//! Neither is on by default. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
+//! the crate `image`, and back.
+
+#![deny(missing_docs)]
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;
@@ -8,15 +49,14 @@ mod blocking;
 pub mod custom;
 mod device;
 mod error;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod functional;
 mod gpu;
 mod graph;
 #[doc(hidden)]
 pub mod internals;
 mod model;
-#[cfg(not(target_arch = "wasm32"))]
 pub mod nn;
+pub mod onnx;
 mod ops;
 mod options;
 mod reference;
@@ -34,6 +74,20 @@ pub use model::Model;
 pub use session::{CompileOptions, Network, Outputs, Session};
 pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
 pub use tensor::{Data, Element, Tensor};
+
+/// The version of image whose types [`Tensor::from_image`] takes.
+#[cfg(feature = "image")]
+#[doc(no_inline)]
+pub use image;
+/// The version of ndarray whose types tensors are made from.
+#[cfg(feature = "ndarray")]
+#[doc(no_inline)]
+pub use ndarray;
 /// The version of wgpu whose types [`Device::from_wgpu`] takes.
 #[doc(no_inline)]
 pub use wgpu;
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,10 @@
-//! The options of layers, in PyTorch's names and with its defaults.
+//! The options of layers and functions, in PyTorch's names and with its defaults.
+//!
+//! [`options`] writes an options struct with its setters, and a macro that writes the same setters for a layer of `nn`.
 
 use crate::error::{Error, Result};
 
-/// A vertical and a horizontal number; one number stands for both.
+/// A vertical and a horizontal number. One number stands for both: `3`, `[3, 3]` and `(3, 3)` are the same pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair(pub [usize; 2]);
 
@@ -22,20 +24,44 @@ impl From<(usize, usize)> for Pair {
     }
 }
 
-/// How a convolution pads its input.
+/// The factors of `interpolate`: outputs per input, vertical and horizontal. One number stands for both.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScaleFactor(pub [f64; 2]);
+
+impl From<f64> for ScaleFactor {
+    fn from(f: f64) -> ScaleFactor {
+        ScaleFactor([f, f])
+    }
+}
+impl From<[f64; 2]> for ScaleFactor {
+    fn from(f: [f64; 2]) -> ScaleFactor {
+        ScaleFactor(f)
+    }
+}
+impl From<(f64, f64)> for ScaleFactor {
+    fn from((y, x): (f64, f64)) -> ScaleFactor {
+        ScaleFactor([y, x])
+    }
+}
+
+/// How a convolution pads its input. `SIDES` is 4 for images and 2 for signals.
+///
+/// Numbers convert: of images `1` is a row or column on every side, `[1, 2]` one row above and below and two columns left
+/// and right, `[0, 1, 2, 3]` are the four sides in the order of [`Padding::Sides`]; of signals `1` is both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Padding {
-    /// Rows and columns added: top, bottom, left, right.
-    Sides([usize; 4]),
-    /// As many as keep the size (stride 1 only); the odd one goes to the bottom and the right.
+#[non_exhaustive]
+pub enum Padding<const SIDES: usize = 4> {
+    /// Rows and columns added: top, bottom, left, right; of signals left and right.
+    Sides([usize; SIDES]),
+    /// As many as keep the size, at stride 1 only. Of an odd number the larger half goes to the bottom and the right.
     Same,
     /// None.
     Valid,
 }
 
-impl From<usize> for Padding {
-    fn from(n: usize) -> Padding {
-        Padding::Sides([n; 4])
+impl<const SIDES: usize> From<usize> for Padding<SIDES> {
+    fn from(n: usize) -> Padding<SIDES> {
+        Padding::Sides([n; SIDES])
     }
 }
 impl From<[usize; 2]> for Padding {
@@ -43,9 +69,25 @@ impl From<[usize; 2]> for Padding {
         Padding::Sides([y, y, x, x])
     }
 }
-impl From<[usize; 4]> for Padding {
-    fn from(sides: [usize; 4]) -> Padding {
+impl From<(usize, usize)> for Padding {
+    fn from((y, x): (usize, usize)) -> Padding {
+        [y, x].into()
+    }
+}
+impl<const SIDES: usize> From<[usize; SIDES]> for Padding<SIDES> {
+    fn from(sides: [usize; SIDES]) -> Padding<SIDES> {
         Padding::Sides(sides)
+    }
+}
+
+impl Padding<2> {
+    /// The padding of a signal as of an image of one row.
+    pub(crate) fn of_one_row(self) -> Padding {
+        match self {
+            Padding::Sides([left, right]) => Padding::Sides([0, 0, left, right]),
+            Padding::Same => Padding::Same,
+            Padding::Valid => Padding::Valid,
+        }
     }
 }
 
@@ -65,13 +107,14 @@ impl Padding {
     }
 }
 
-/// What padding consists of.
+/// What the padding of a convolution consists of: PyTorch's `padding_mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum PaddingMode {
     /// Zeros.
     #[default]
     Zeros,
-    /// The image mirrored without its border.
+    /// The input mirrored without its border.
     Reflect,
     /// The border repeated.
     Replicate,
@@ -79,144 +122,289 @@ pub enum PaddingMode {
     Circular,
 }
 
-/// Options of `conv2d`: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Conv2dOptions {
-    /// Steps between outputs.
-    pub stride: Pair,
-    /// Rows and columns added around the input.
-    pub padding: Padding,
-    /// Steps between taps.
-    pub dilation: Pair,
-    /// Independent groups of channels.
-    pub groups: usize,
-    /// What the padding consists of.
-    pub padding_mode: PaddingMode,
-}
+/// The sides of a padding layer: rows and columns added at the left, right, top, bottom, in PyTorch's order. Negative
+/// numbers take away. One number stands for all four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sides(pub [i64; 4]);
 
-impl Default for Conv2dOptions {
-    fn default() -> Self {
-        Conv2dOptions {
-            stride: 1.into(),
-            padding: 0.into(),
-            dilation: 1.into(),
-            groups: 1,
-            padding_mode: PaddingMode::Zeros,
-        }
+impl From<i64> for Sides {
+    fn from(n: i64) -> Sides {
+        Sides([n; 4])
+    }
+}
+impl From<[i64; 4]> for Sides {
+    fn from(sides: [i64; 4]) -> Sides {
+        Sides(sides)
     }
 }
 
-/// Options of `conv1d`: <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html>
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Conv1dOptions {
-    /// Steps between outputs.
-    pub stride: usize,
-    /// Zeros added on both sides.
-    pub padding: usize,
-    /// Steps between taps.
-    pub dilation: usize,
-    /// Independent groups of channels.
-    pub groups: usize,
+/// The formula of GELU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Approximate {
+    /// `x (1 + erf(x / sqrt 2)) / 2`
+    #[default]
+    None,
+    /// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`
+    Tanh,
 }
 
-impl Default for Conv1dOptions {
-    fn default() -> Self {
-        Conv1dOptions { stride: 1, padding: 0, dilation: 1, groups: 1 }
-    }
-}
-
-/// Options of `conv_transpose2d`: <https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html>
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ConvTranspose2dOptions {
-    /// Steps between the outputs of neighbouring inputs.
-    pub stride: Pair,
-    /// Rows and columns cut from every side of the full result.
-    pub padding: Pair,
-    /// Rows and columns added to the bottom and the right.
-    pub output_padding: Pair,
-    /// Steps between taps.
-    pub dilation: Pair,
-    /// Independent groups of channels.
-    pub groups: usize,
-}
-
-impl Default for ConvTranspose2dOptions {
-    fn default() -> Self {
-        let (zero, one) = (0.into(), 1.into());
-        ConvTranspose2dOptions { stride: one, padding: zero, output_padding: zero, dilation: one, groups: 1 }
-    }
-}
-
-/// Options of `max_pool2d`: <https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html>
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MaxPool2dOptions {
-    /// Steps between windows; `None`: the kernel size.
-    pub stride: Option<Pair>,
-    /// Rows and columns of minus infinity on every side, at most half the kernel.
-    pub padding: Pair,
-    /// Steps between taps.
-    pub dilation: Pair,
-    /// Round the output size up, as long as the last window starts inside.
-    pub ceil_mode: bool,
-}
-
-impl Default for MaxPool2dOptions {
-    fn default() -> Self {
-        MaxPool2dOptions { stride: None, padding: 0.into(), dilation: 1.into(), ceil_mode: false }
-    }
-}
-
-/// Options of `avg_pool2d`: <https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html>
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AvgPool2dOptions {
-    /// Steps between windows; `None`: the kernel size.
-    pub stride: Option<Pair>,
-    /// Rows and columns of zeros on every side, at most half the kernel.
-    pub padding: Pair,
-    /// Round the output size up, as long as the last window starts inside.
-    pub ceil_mode: bool,
-    /// Whether padding counts in the divisor.
-    pub count_include_pad: bool,
-    /// Divide by this instead.
-    pub divisor_override: Option<usize>,
-}
-
-impl Default for AvgPool2dOptions {
-    fn default() -> Self {
-        AvgPool2dOptions {
-            stride: None,
-            padding: 0.into(),
-            ceil_mode: false,
-            count_include_pad: true,
-            divisor_override: None,
-        }
-    }
-}
-
-/// What size `interpolate` gives.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Scale {
-    /// This height and width.
-    Size([usize; 2]),
-    /// The input's times these, rounded down.
-    Factor([f64; 2]),
-}
-
-/// How `interpolate` computes: <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How `interpolate` makes values between pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum InterpolateMode {
-    /// The pixel at floor(o * scale).
+    /// The pixel at `floor(i / scale)` for output i: PyTorch's `nearest`.
+    #[default]
     Nearest,
-    /// The pixel nearest to the centre.
+    /// The pixel nearest to the output's centre: PyTorch's `nearest-exact`.
     NearestExact,
-    /// Two by two pixels.
-    Bilinear {
-        /// Corner pixels' centres coincide.
-        align_corners: bool,
-    },
-    /// Four by four pixels, a = -0.75.
-    Bicubic {
-        /// Corner pixels' centres coincide.
-        align_corners: bool,
-    },
+    /// Linear between two by two pixels.
+    Bilinear,
+    /// Cubic over four by four pixels, with a = -0.75.
+    Bicubic,
+}
+
+/// How `split` cuts an axis: `2` is parts of 2, the last one smaller if it must be; `[1, 3]` is parts of 1 and of 3.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SplitSizes {
+    /// Parts of this extent. The last part has what remains.
+    Each(usize),
+    /// Parts of these extents, which add up to the axis.
+    Sections(Vec<usize>),
+}
+
+impl From<usize> for SplitSizes {
+    fn from(n: usize) -> SplitSizes {
+        SplitSizes::Each(n)
+    }
+}
+impl From<&[usize]> for SplitSizes {
+    fn from(sizes: &[usize]) -> SplitSizes {
+        SplitSizes::Sections(sizes.to_vec())
+    }
+}
+impl<const N: usize> From<[usize; N]> for SplitSizes {
+    fn from(sizes: [usize; N]) -> SplitSizes {
+        SplitSizes::Sections(sizes.to_vec())
+    }
+}
+
+impl SplitSizes {
+    /// The extents of the parts of an axis.
+    pub(crate) fn of(self, extent: usize) -> Result<Vec<usize>> {
+        match self {
+            SplitSizes::Sections(sizes) => Ok(sizes),
+            SplitSizes::Each(0) if extent > 0 => Err(Error::argument("split into parts of 0")),
+            SplitSizes::Each(_) if extent == 0 => Ok(vec![0]),
+            SplitSizes::Each(n) => Ok((0..extent).step_by(n).map(|from| n.min(extent - from)).collect()),
+        }
+    }
+}
+
+/// An options struct: its defaults, a setter for every field, and a macro that writes these setters for a layer.
+///
+/// A field is `name: type = default, set(given) value;`, where `value` makes the field of what the setter is given.
+/// The macro for layers needs a field `options` and a method `changed`, which every setter calls last.
+macro_rules! options {
+    ($(#[$about:meta])* $name:ident, $setters:ident {
+        $($(#[$doc:meta])* $field:ident: $kept:ty = $default:expr, set($given:ty) $value:expr;)+
+    }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $(pub(crate) $field: $kept,)+
+        }
+
+        impl $name {
+            /// PyTorch's defaults.
+            pub fn new() -> $name {
+                $name { $($field: $default,)+ }
+            }
+            $(
+                $(#[$doc])*
+                #[must_use]
+                pub fn $field(mut self, $field: $given) -> $name {
+                    self.$field = $value;
+                    self
+                }
+            )+
+        }
+
+        impl Default for $name {
+            fn default() -> $name {
+                $name::new()
+            }
+        }
+
+        macro_rules! $setters {
+            () => {
+                /// All options at once. They replace what the other setters set before.
+                #[must_use]
+                pub fn options(mut self, options: $name) -> Self {
+                    self.options = options;
+                    self.changed()
+                }
+                $(
+                    $(#[$doc])*
+                    #[must_use]
+                    pub fn $field(mut self, $field: $given) -> Self {
+                        self.options = self.options.$field($field);
+                        self.changed()
+                    }
+                )+
+            };
+        }
+        pub(crate) use $setters;
+    };
+}
+
+options! {
+    /// Options of [`conv2d`](crate::functional::conv2d) and [`nn::Conv2d`](crate::nn::Conv2d): stride 1, no padding,
+    /// dilation 1, one group, padding of zeros unless they are set.
+    ///
+    /// ```
+    /// use convgpu::functional::{Conv2dOptions, Padding};
+    ///
+    /// let options = Conv2dOptions::new().stride(2).padding([0, 1]);
+    /// assert_eq!(options, Conv2dOptions::new().stride([2, 2]).padding([0, 0, 1, 1]));
+    /// assert_ne!(options, options.padding(Padding::Valid));
+    /// ```
+    Conv2dOptions, conv2d_setters {
+        /// Steps between outputs; 1 by default.
+        stride: Pair = Pair([1, 1]), set(impl Into<Pair>) stride.into();
+        /// Rows and columns added around the input; none by default.
+        padding: Padding = Padding::Sides([0; 4]), set(impl Into<Padding>) padding.into();
+        /// Steps between taps; 1 by default.
+        dilation: Pair = Pair([1, 1]), set(impl Into<Pair>) dilation.into();
+        /// Groups of channels that do not see each other; 1 by default.
+        groups: usize = 1, set(usize) groups;
+        /// What the padding consists of; zeros by default.
+        padding_mode: PaddingMode = PaddingMode::Zeros, set(PaddingMode) padding_mode;
+    }
+}
+
+options! {
+    /// Options of [`conv1d`](crate::functional::conv1d) and [`nn::Conv1d`](crate::nn::Conv1d): stride 1, no padding,
+    /// dilation 1, one group, padding of zeros unless they are set.
+    Conv1dOptions, conv1d_setters {
+        /// Steps between outputs; 1 by default.
+        stride: usize = 1, set(usize) stride;
+        /// Elements added at both ends; none by default.
+        padding: Padding<2> = Padding::Sides([0; 2]), set(impl Into<Padding<2>>) padding.into();
+        /// Steps between taps; 1 by default.
+        dilation: usize = 1, set(usize) dilation;
+        /// Groups of channels that do not see each other; 1 by default.
+        groups: usize = 1, set(usize) groups;
+        /// What the padding consists of; zeros by default.
+        padding_mode: PaddingMode = PaddingMode::Zeros, set(PaddingMode) padding_mode;
+    }
+}
+
+options! {
+    /// Options of [`conv_transpose2d`](crate::functional::conv_transpose2d) and
+    /// [`nn::ConvTranspose2d`](crate::nn::ConvTranspose2d): stride 1, no padding, dilation 1, one group unless they are set.
+    ConvTranspose2dOptions, conv_transpose2d_setters {
+        /// Steps between the outputs of neighbouring inputs; 1 by default.
+        stride: Pair = Pair([1, 1]), set(impl Into<Pair>) stride.into();
+        /// Rows and columns cut from every side of the full result; 0 by default.
+        padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
+        /// Rows and columns added to the bottom and the right of the result; 0 by default. Less than the stride or the
+        /// dilation.
+        output_padding: Pair = Pair([0, 0]), set(impl Into<Pair>) output_padding.into();
+        /// Groups of channels that do not see each other; 1 by default.
+        groups: usize = 1, set(usize) groups;
+        /// Steps between taps; 1 by default.
+        dilation: Pair = Pair([1, 1]), set(impl Into<Pair>) dilation.into();
+    }
+}
+
+options! {
+    /// Options of [`max_pool2d`](crate::functional::max_pool2d) and [`nn::MaxPool2d`](crate::nn::MaxPool2d): stride as the
+    /// kernel, no padding, dilation 1 unless they are set.
+    MaxPool2dOptions, max_pool2d_setters {
+        /// Steps between windows; by default as the kernel.
+        stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
+        /// Rows and columns of minus infinity on every side, at most half the kernel; 0 by default.
+        padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
+        /// Steps between taps; 1 by default.
+        dilation: Pair = Pair([1, 1]), set(impl Into<Pair>) dilation.into();
+        /// Whether the output's size is rounded up, as long as the last window starts inside; false by default.
+        ceil_mode: bool = false, set(bool) ceil_mode;
+    }
+}
+
+options! {
+    /// Options of [`avg_pool2d`](crate::functional::avg_pool2d) and [`nn::AvgPool2d`](crate::nn::AvgPool2d): stride as the
+    /// kernel, no padding, the padding counted unless they are set.
+    AvgPool2dOptions, avg_pool2d_setters {
+        /// Steps between windows; by default as the kernel.
+        stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
+        /// Rows and columns of zeros on every side, at most half the kernel; 0 by default.
+        padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
+        /// Whether the output's size is rounded up, as long as the last window starts inside; false by default.
+        ceil_mode: bool = false, set(bool) ceil_mode;
+        /// Whether the padding counts in the divisor; true by default.
+        count_include_pad: bool = true, set(bool) count_include_pad;
+        /// What sums are divided by instead of the size of the window.
+        divisor_override: Option<usize> = None, set(impl Into<Option<usize>>) divisor_override.into();
+    }
+}
+
+options! {
+    /// Options of [`lp_pool2d`](crate::functional::lp_pool2d) and [`nn::LPPool2d`](crate::nn::LPPool2d): stride as the
+    /// kernel unless it is set.
+    LpPool2dOptions, lp_pool2d_setters {
+        /// Steps between windows; by default as the kernel.
+        stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
+        /// Whether the output's size is rounded up; false by default.
+        ceil_mode: bool = false, set(bool) ceil_mode;
+    }
+}
+
+options! {
+    /// Options of [`interpolate`](crate::functional::interpolate) and [`nn::Upsample`](crate::nn::Upsample): either a size
+    /// or a factor must be set; the mode is `Nearest` unless it is set.
+    ///
+    /// ```
+    /// use convgpu::functional::{InterpolateMode, InterpolateOptions};
+    ///
+    /// let by_two = InterpolateOptions::new().scale_factor(2.0);
+    /// let to_size = InterpolateOptions::new().size([9, 5]).mode(InterpolateMode::Bilinear).align_corners(true);
+    /// assert_ne!(by_two, to_size);
+    /// ```
+    InterpolateOptions, interpolate_setters {
+        /// The height and width of the output.
+        size: Option<Pair> = None, set(impl Into<Pair>) Some(size.into());
+        /// Outputs per input along each axis. The output's size is the input's times these, rounded down.
+        scale_factor: Option<ScaleFactor> = None, set(impl Into<ScaleFactor>) Some(scale_factor.into());
+        /// How values between pixels are made; `Nearest` by default.
+        mode: InterpolateMode = InterpolateMode::Nearest, set(InterpolateMode) mode;
+        /// Whether the centres of the corner pixels of input and output coincide, and not the corners of the images.
+        /// Only of the modes `Bilinear` and `Bicubic`; false by default.
+        align_corners: bool = false, set(bool) align_corners;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn split_sizes_of_an_axis() {
+        assert_eq!(SplitSizes::from(3).of(7).unwrap(), [3, 3, 1]);
+        assert_eq!(SplitSizes::from(3).of(0).unwrap(), [0]);
+        assert_eq!(SplitSizes::from([2, 5]).of(7).unwrap(), [2, 5]);
+        assert!(SplitSizes::from(0).of(7).is_err());
+    }
+
+    #[test]
+    fn padding_same_puts_the_odd_one_last() {
+        let sides = |p: Padding| p.sides([4, 3], [1, 1], [1, 2]).unwrap();
+        assert_eq!(sides(Padding::Same), [1, 2, 2, 2]);
+        assert_eq!(sides(Padding::<2>::Same.of_one_row()), [1, 2, 2, 2]);
+        assert_eq!(sides(Padding::<2>::from([1, 2]).of_one_row()), [0, 0, 1, 2]);
+        assert!(Padding::Same.sides([3, 3], [2, 1], [1, 1]).is_err());
+    }
 }

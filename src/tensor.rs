@@ -189,7 +189,7 @@ impl Tensor {
     pub(crate) fn map(&self, f: impl Fn(f32) -> f32) -> Tensor {
         Tensor::of(self.shape.clone(), self.f32s().iter().map(|&x| f(x)).collect::<Vec<_>>())
     }
-    /// The tensor as a GPU buffer holds it: four bytes an element.
+    /// The tensor as a GPU buffer holds it: four bytes per element.
     ///
     /// # Errors
     /// An i64 element does not fit 32 bits.

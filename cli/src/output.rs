@@ -23,7 +23,7 @@ pub struct OutputArgs {
     /// Print the K largest elements of an output that is one vector
     #[arg(long, value_name = "K")]
     top: Option<usize>,
-    /// Names of the classes, one a line
+    /// Names of the classes, one per line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }

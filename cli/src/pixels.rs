@@ -16,10 +16,10 @@ pub struct PixelArgs {
     /// Factor of a pixel's 0..255 [default: 1/255]
     #[arg(long, value_name = "S")]
     scale: Option<f32>,
-    /// Subtracted after scaling: one number, or one a channel in the network's order
+    /// Subtracted after scaling: one number, or one per channel in the network's order
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', allow_hyphen_values = true)]
     mean: Vec<f32>,
-    /// Divides after subtracting: one number, or one a channel in the network's order
+    /// Divides after subtracting: one number, or one per channel in the network's order
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', allow_hyphen_values = true)]
     std: Vec<f32>,
     /// The network's channels are blue, green, red

@@ -53,13 +53,18 @@ fn gelu(x: f32) -> f32 {
     return x * select(half, 0.5 + 0.5 * erf_accurate(z), abs(z) < 0.5);
 }
 
-// x ((1 + e)^2 - 1) / ((1 + e)^2 + 1) with e = e^x, divided through by e^2x where x > 0.
+// x sigmoid(z). e^z is a square, h^2: with x between its factors nothing is subnormal, and may be lost, where the result is not.
+fn x_sigmoid(x: f32, z: f32) -> f32 {
+    let h = exp(-0.5 * abs(z));
+    return select(x * h * h, x, z >= 0.0) / (1.0 + h * h);
+}
+
+// x ((1 + e)^2 - 1) / ((1 + e)^2 + 1) with e = e^x = h^2, divided through by e^2x where x > 0; h as in x_sigmoid.
 fn mish(x: f32) -> f32 {
-    let e = exp(-abs(x));
-    let negative = e * (e + 2.0);
-    let positive = 1.0 + 2.0 * e;
-    let numerator = select(positive, negative, x < 0.0);
-    return x * (numerator / (numerator + select(2.0 * e * e, 2.0, x < 0.0)));
+    let h = exp(-0.5 * abs(x));
+    let e = h * h;
+    let positive = x * ((1.0 + 2.0 * e) / (1.0 + 2.0 * e + 2.0 * e * e));
+    return select(positive, x * h * h * ((e + 2.0) / (e * (e + 2.0) + 2.0)), x < 0.0);
 }
 
 fn activate(x: f32) -> f32 {
@@ -73,19 +78,19 @@ fn activate(x: f32) -> f32 {
         case 4u: { return b * select(a * expm1(x), x, x > 0.0); }
         case 5u: { return select(a * expm1(x / a), x, x > 0.0); }
         case 6u: { return gelu(x); }
-        case 7u: { return x * sigmoid(1.5957691216 * (x + 0.044715 * x * x * x)); }
+        case 7u: { return x_sigmoid(x, 1.5957691216 * (x + 0.044715 * x * x * x)); }
         case 8u: { return sigmoid(x); }
         case 9u: { return nan_passes(x, tanh_accurate(x)); }
         case 10u: { return nan_passes(x, clamp(a * x + b, 0.0, 1.0)); }
         case 11u: { return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0); }
-        case 12u: { return x * sigmoid(a * x); }
+        case 12u: { return x_sigmoid(x, a * x); }
         case 13u: { return mish(x); }
         case 14u: {
             let z = a * x;
             return select((max(z, 0.0) + log1p01(exp(-abs(z)))) / a, x, z > b);
         }
         case 15u: { return x / (1.0 + abs(x)); }
-        case 16u: { return select(0.0, x, x > a); }
+        case 16u: { return nan_passes(x, select(b, x, x > a)); }
         case 17u: { return exp(x); }
         case 18u: { return log(x); }
         case 19u: { return sqrt(x); }

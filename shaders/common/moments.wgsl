@@ -1,5 +1,9 @@
 
 // --- common/moments.wgsl ---
+
+// Values of a strip: ops::normalization.
+const STRIP = 4u;
+
 // Of a set of numbers: its size, its sum, the sum of the squared distances from its mean. The kernel says what a
 // number is: `alias Value = f32`, or vec4<f32> for four sets of one size side by side.
 struct Moments { n: f32, sum: Value, m2: Value }

@@ -1,10 +1,12 @@
 
 // --- common/pool.wgsl ---
 // What a pooling keeps of the taps it has seen, in four windows at a time, and what it makes of it: with MAX their maximum,
-// where a NaN beats every number; else their mean for POWER = 0, or the norm of that power.
+// where a NaN beats every number; else their mean for POWER = 0, or the norm of that power, with SIGNED of x and not |x|.
+// Without p.divisor the sum of a norm is scaled to that of a window whose taps all lie in the image.
 
 override MAX: bool = false;
 override POWER: u32 = 0u;
+override SIGNED: bool = false;
 
 // value: the maximum, or the sum. bits: with MAX the largest of all taps' bits without the sign, more than infinity's if
 // one was a NaN; comparisons may assume that there are none.
@@ -25,7 +27,8 @@ fn pool_add(s: Pool, v: vec4<f32>, ok: vec4<bool>) -> Pool {
 
 fn pool_term(v: vec4<f32>) -> vec4<f32> {
     if POWER == 0u { return v; }
-    let a = abs(v);
+    var a = v;
+    if !SIGNED { a = abs(v); }
     var t = a;
     for (var k = 1u; k < POWER; k++) { t *= a; }
     return t;
@@ -45,16 +48,26 @@ fn pool_columns(start_x: vec4<u32>) -> vec4<u32> {
 
 fn pool_end(s: Pool, rows: u32, columns: vec4<u32>) -> vec4<f32> {
     if MAX { return select(s.value, bitcast<vec4<f32>>(s.bits), s.bits > vec4<u32>(0x7f800000u)); }
+    let counted = vec4<f32>(max(columns * rows, vec4<u32>(1u)));
+    if POWER == 0u { return s.value / select(counted, vec4<f32>(f32(p.divisor)), INSIDE || p.divisor > 0u); }
+    var sum = s.value;
+    if !INSIDE {
+        if p.divisor == 0u { sum *= vec4<f32>(f32(KH * KW)) / counted; }
+    }
+    return pool_root(sum);
+}
+
+fn pool_root(sum: vec4<f32>) -> vec4<f32> {
     switch POWER {
-        case 0u: {
-            let counted = vec4<f32>(max(columns * rows, vec4<u32>(1u)));
-            return s.value / select(counted, vec4<f32>(f32(p.divisor)), INSIDE || p.divisor > 0u);
-        }
-        case 1u: { return s.value; }
-        case 2u: { return sqrt(s.value); }
+        case 1u: { return sum; }
+        case 2u: { return sqrt(sum); }
         default: {
-            let root = pow(s.value, vec4<f32>(1.0 / f32(max(POWER, 1u))));
-            return select(root, vec4<f32>(0.0), s.value == vec4<f32>(0.0));
+            let root = pow(sum, vec4<f32>(1.0 / f32(max(POWER, 1u))));
+            let zero_too = select(root, vec4<f32>(0.0), sum == vec4<f32>(0.0));
+            if !SIGNED { return zero_too; }
+            // The bits of a NaN: WGSL promises nothing for a negative base.
+            let nan = bitcast<vec4<f32>>(bitcast<vec4<u32>>(sum) | vec4<u32>(0x7fc00000u));
+            return select(zero_too, nan, sum < vec4<f32>(0.0));
         }
     }
 }

@@ -62,7 +62,8 @@ impl Layer {
     /// # Errors
     /// It is not of that form.
     pub fn read(text: &str) -> Result<Vec<Layer>> {
-        let file: File = serde_json::from_str(text).map_err(|e| Error::file(format!("no file of layers: {e}")))?;
+        let file: File =
+            serde_json::from_str(text).map_err(|e| Error::file(format!("no file of layers: {e}")).because(e))?;
         Ok(file.layers)
     }
 

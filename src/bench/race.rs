@@ -12,7 +12,7 @@ use crate::session::{CompileOptions, Compiled};
 
 /// A sample of a short kernel repeats it for about this long, so that no clock is too coarse for it.
 const SAMPLE_SECONDS: f64 = 5e-3;
-/// How long a kernel takes is first guessed from the fastest of so many runs: the first finds threads asleep and memory
+/// How long a kernel takes is first guessed from the fastest of this many runs: the first finds threads asleep and memory
 /// not yet mapped, and a sample of too few repetitions would time the submission.
 const WARM_UPS: usize = 5;
 /// At most this often: a command buffer is not endless.

@@ -58,7 +58,7 @@ pub fn save(path: &Path, adapter: &AdapterInfo, tuning: &Tuning) -> Result<()> {
     };
     write().map_err(|e| {
         let _ = fs::remove_file(&temporary);
-        Error::file(format!("{}: {e}", path.display()))
+        Error::io(path, e)
     })
 }
 

@@ -1,70 +1,96 @@
-//! Convolution and linear layers.
+//! Convolutions and products of matrices.
 
-use super::run_named;
+use super::cache::{Given, run};
 use crate::device::DeviceTensor;
 use crate::error::Result;
+use crate::graph::{Graph, ValueId};
 use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions};
 
-fn with_bias<'a>(x: &'a DeviceTensor, w: &'a DeviceTensor, bias: Option<&'a DeviceTensor>) -> Vec<&'a DeviceTensor> {
-    [x, w].into_iter().chain(bias).collect()
-}
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html>
+/// Cross-correlation of images: `y[n, o, i, j] = bias[o] + sum over c, u, v of weight[o, c, u, v] x[n, c, sy i + dy u - py,
+/// sx j + dx v - px]`, zeros (or what `padding_mode` says) outside the image.
 ///
-/// x is `[n, ic, h, w]`, the weight `[oc, ic / groups, kh, kw]`, the bias `[oc]`.
+/// x is `[n, ic, h, w]`, the weight `[oc, ic / groups, kh, kw]`, the bias `[oc]`, the result `[n, oc, oh, ow]` with
+/// `oh = (h + top + bottom - dy (kh - 1) - 1) / sy + 1` rounded down, `ow` alike.
+/// [torch.nn.functional.conv2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html)
 ///
 /// # Errors
-/// The shapes do not fit each other or the options.
+/// The shapes do not fit each other or the options; the padded image is smaller than the kernel; padding `Same` with a
+/// stride.
 pub fn conv2d(
     x: &DeviceTensor,
     weight: &DeviceTensor,
     bias: Option<&DeviceTensor>,
-    options: &Conv2dOptions,
+    options: Conv2dOptions,
 ) -> Result<DeviceTensor> {
-    let inputs = with_bias(x, weight, bias);
-    run_named(&format!("conv2d{options:?}"), &inputs, |g, ids| g.conv2d(ids[0], ids[1], ids.get(2).copied(), options))
+    with_bias(x, weight, bias, |g, [x, w], bias| g.conv2d(x, w, bias, options))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html>
+/// Cross-correlation of signals: `y[n, o, i] = bias[o] + sum over c, u of weight[o, c, u] x[n, c, s i + d u - p]`, zeros
+/// (or what `padding_mode` says) outside the signal.
 ///
-/// x is `[n, ic, l]`, the weight `[oc, ic / groups, k]`, the bias `[oc]`.
+/// x is `[n, ic, l]`, the weight `[oc, ic / groups, k]`, the bias `[oc]`, the result `[n, oc, ol]` with
+/// `ol = (l + left + right - d (k - 1) - 1) / s + 1` rounded down.
+/// [torch.nn.functional.conv1d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html)
 ///
 /// # Errors
-/// The shapes do not fit each other or the options.
+/// The shapes do not fit each other or the options; the padded signal is shorter than the kernel; padding `Same` with a
+/// stride.
 pub fn conv1d(
     x: &DeviceTensor,
     weight: &DeviceTensor,
     bias: Option<&DeviceTensor>,
-    options: &Conv1dOptions,
+    options: Conv1dOptions,
 ) -> Result<DeviceTensor> {
-    let inputs = with_bias(x, weight, bias);
-    run_named(&format!("conv1d{options:?}"), &inputs, |g, ids| g.conv1d(ids[0], ids[1], ids.get(2).copied(), options))
+    with_bias(x, weight, bias, |g, [x, w], bias| g.conv1d(x, w, bias, options))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html>
+/// Transposed convolution of images, the gradient of [`conv2d`] with respect to its input: every x is multiplied by the
+/// kernel, and the products are added up where kernels overlap, `stride` apart.
 ///
-/// x is `[.., in]`, the weight `[out, in]`, the bias `[out]`.
-///
-/// # Errors
-/// The shapes do not fit each other.
-pub fn linear(x: &DeviceTensor, weight: &DeviceTensor, bias: Option<&DeviceTensor>) -> Result<DeviceTensor> {
-    run_named("linear", &with_bias(x, weight, bias), |g, ids| g.linear(ids[0], ids[1], ids.get(2).copied()))
-}
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html>
-///
-/// x is `[n, ic, h, w]`, the weight `[ic, oc / groups, kh, kw]`, the bias `[oc]`.
+/// x is `[n, ic, h, w]`, the weight `[ic, oc / groups, kh, kw]`, the bias `[oc]`, the result `[n, oc, oh, ow]` with
+/// `oh = (h - 1) sy - 2 py + dy (kh - 1) + output_padding + 1`, `ow` alike.
+/// [torch.nn.functional.conv_transpose2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html)
 ///
 /// # Errors
-/// The shapes do not fit each other or the options.
+/// The shapes do not fit each other or the options; the output padding is not smaller than the stride or the dilation.
 pub fn conv_transpose2d(
     x: &DeviceTensor,
     weight: &DeviceTensor,
     bias: Option<&DeviceTensor>,
-    options: &ConvTranspose2dOptions,
+    options: ConvTranspose2dOptions,
 ) -> Result<DeviceTensor> {
-    let inputs = with_bias(x, weight, bias);
-    run_named(&format!("conv_transpose2d{options:?}"), &inputs, |g, ids| {
-        g.conv_transpose2d(ids[0], ids[1], ids.get(2).copied(), options)
-    })
+    with_bias(x, weight, bias, |g, [x, w], bias| g.conv_transpose2d(x, w, bias, options))
+}
+
+/// `y = x weight^T + bias` over the last axis.
+///
+/// x is `[.., in]`, the weight `[out, in]`, the bias `[out]`, the result `[.., out]`.
+/// [torch.nn.functional.linear](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html)
+///
+/// # Errors
+/// The shapes do not fit each other.
+pub fn linear(x: &DeviceTensor, weight: &DeviceTensor, bias: Option<&DeviceTensor>) -> Result<DeviceTensor> {
+    with_bias(x, weight, bias, |g, [x, w], bias| g.linear(x, w, bias))
+}
+
+/// The product of matrices: `y[.., i, j] = sum over k of a[.., i, k] b[.., k, j]`.
+///
+/// a is `[.., m, k]`, b is `[.., k, n]`, the result `[.., m, n]`, the leading axes broadcast. An operand of one axis is a
+/// row on the left and a column on the right; its axis is not in the result.
+/// [torch.matmul](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html)
+///
+/// # Errors
+/// The shapes do not fit each other; an operand is a scalar.
+pub fn matmul(a: &DeviceTensor, b: &DeviceTensor) -> Result<DeviceTensor> {
+    run(&[a, b], |g, ids| g.matmul(ids[0], ids[1]))
+}
+
+fn with_bias(
+    x: &DeviceTensor,
+    weight: &DeviceTensor,
+    bias: Option<&DeviceTensor>,
+    build: impl FnOnce(&mut Graph, [ValueId; 2], Option<ValueId>) -> Result<ValueId>,
+) -> Result<DeviceTensor> {
+    let given = Given::new(&[Some(x), Some(weight), bias]);
+    run(&given.tensors, |g, ids| build(g, [ids[0], ids[1]], given.values(ids)[2]))
 }

@@ -1,22 +1,29 @@
-//! Element by element, and moving elements.
+//! Element by element.
 
-use super::run_named;
+use super::cache::run;
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::ops::binary::BinaryKind;
-use crate::reference::activation::{self, Activation};
+use crate::ops::unary::Activation;
+use crate::options::Approximate;
+use crate::reference::activation;
 
-/// A function of every element.
+/// Any function of every element that [`Activation`] lists.
+///
+/// x has any shape, the result has the same.
 ///
 /// # Errors
 /// The tensor is not f32.
 pub fn activate(x: &DeviceTensor, f: Activation) -> Result<DeviceTensor> {
-    run_named(&format!("{f:?}"), &[x], |g, ids| g.activation(ids[0], f))
+    run(&[x], |g, ids| g.activation(ids[0], f))
 }
 
 macro_rules! unary {
-    ($($name:ident ( $($arg:ident),* ) = $function:expr;)*) => {$(
-        #[doc = concat!("<https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.", stringify!($name), ".html>")]
+    ($($(#[$doc:meta])* $name:ident($($arg:ident),*) = $page:literal $function:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// x has any shape, the result has the same.
+        #[doc = concat!("[torch.", $page, "](https://docs.pytorch.org/docs/stable/generated/torch.", $page, ".html)")]
         ///
         /// # Errors
         /// The tensor is not f32.
@@ -27,102 +34,197 @@ macro_rules! unary {
 }
 
 unary! {
-    relu() = Activation::Relu;
-    relu6() = activation::RELU6;
-    leaky_relu(negative_slope) = Activation::LeakyRelu { slope: negative_slope };
-    elu(alpha) = Activation::Elu { alpha };
-    selu() = activation::SELU;
-    sigmoid() = Activation::Sigmoid;
-    tanh() = Activation::Tanh;
-    hardsigmoid() = activation::HARD_SIGMOID;
-    hardswish() = Activation::HardSwish;
-    silu() = activation::SILU;
-    mish() = Activation::Mish;
-    softplus(beta, threshold) = Activation::Softplus { beta, threshold };
-    softsign() = Activation::Softsign;
+    /// `max(x, 0)`
+    relu() = "nn.functional.relu" Activation::Relu;
+    /// `min(max(x, 0), 6)`
+    relu6() = "nn.functional.relu6" activation::RELU6;
+    /// x, or `negative_slope x` below 0. PyTorch's default is 0.01.
+    leaky_relu(negative_slope) = "nn.functional.leaky_relu" Activation::LeakyRelu { slope: negative_slope };
+    /// x, or `alpha (e^x - 1)` below 0. PyTorch's default is 1.
+    elu(alpha) = "nn.functional.elu" Activation::Elu { alpha };
+    /// `scale x`, or `scale alpha (e^x - 1)` below 0, with scale 1.0507010 and alpha 1.6732632.
+    selu() = "nn.functional.selu" activation::SELU;
+    /// x, or `alpha (e^(x / alpha) - 1)` below 0. PyTorch's default is 1.
+    celu(alpha) = "nn.functional.celu" Activation::Celu { alpha };
+    /// `1 / (1 + e^-x)`
+    sigmoid() = "sigmoid" Activation::Sigmoid;
+    /// `(e^x - e^-x) / (e^x + e^-x)`
+    tanh() = "tanh" Activation::Tanh;
+    /// `min(max(x / 6 + 1/2, 0), 1)`
+    hardsigmoid() = "nn.functional.hardsigmoid" activation::HARD_SIGMOID;
+    /// `x min(max(x + 3, 0), 6) / 6`
+    hardswish() = "nn.functional.hardswish" Activation::HardSwish;
+    /// `x / (1 + e^-x)`
+    silu() = "nn.functional.silu" activation::SILU;
+    /// `x tanh(log(1 + e^x))`
+    mish() = "nn.functional.mish" Activation::Mish;
+    /// `log(1 + e^(beta x)) / beta`, or x where `beta x` is above `threshold`. PyTorch's defaults are 1 and 20.
+    softplus(beta, threshold) = "nn.functional.softplus" Activation::Softplus { beta, threshold };
+    /// `x / (1 + |x|)`
+    softsign() = "nn.functional.softsign" Activation::Softsign;
+    /// `e^x`
+    exp() = "exp" Activation::Exp;
+    /// The natural logarithm; NaN below 0.
+    log() = "log" Activation::Log;
+    /// The square root; NaN below 0.
+    sqrt() = "sqrt" Activation::Sqrt;
+    /// `1 / x`
+    reciprocal() = "reciprocal" Activation::Reciprocal;
+    /// `|x|`
+    abs() = "abs" Activation::Abs;
+    /// `-x`
+    neg() = "neg" Activation::Neg;
+    /// The largest integer that is not above x.
+    floor() = "floor" Activation::Floor;
+    /// The smallest integer that is not below x.
+    ceil() = "ceil" Activation::Ceil;
+    /// The nearest integer, of two the even one.
+    round() = "round" Activation::Round;
+    /// -1, 0 or 1. The sign of a NaN is NaN here, in PyTorch it is 0.
+    sign() = "sign" Activation::Sign;
+    /// The error function: `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to x.
+    erf() = "erf" Activation::Erf;
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html>; `tanh` picks that approximation.
+/// `x P(X <= x)` for a normally distributed X: exactly, or by the formula with the hyperbolic tangent.
+///
+/// x has any shape, the result has the same.
+/// [torch.nn.functional.gelu](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html)
 ///
 /// # Errors
 /// The tensor is not f32.
-pub fn gelu(x: &DeviceTensor, tanh: bool) -> Result<DeviceTensor> {
-    activate(x, if tanh { Activation::GeluTanh } else { Activation::Gelu })
+pub fn gelu(x: &DeviceTensor, approximate: Approximate) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.gelu(ids[0], approximate))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.clamp.html>
+/// `min(max(x, min), max)`; either limit may be `None`. Where they cross, `max` wins.
+///
+/// x has any shape, the result has the same.
+/// [torch.clamp](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
+///
+/// ```
+/// use convgpu::functional::clamp;
+/// use convgpu::{Device, Tensor};
+///
+/// let x = Tensor::new([3], vec![-2.0f32, 0.5, 7.0])?.to_device(&Device::cpu())?;
+/// assert_eq!(clamp(&x, -1.0, 1.0)?.to_host()?.as_f32()?, [-1.0, 0.5, 1.0]);
+/// assert_eq!(clamp(&x, None, 1.0)?.to_host()?.as_f32()?, [-2.0, 0.5, 1.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 ///
 /// # Errors
 /// The tensor is not f32.
-pub fn clamp(x: &DeviceTensor, min: f32, max: f32) -> Result<DeviceTensor> {
+pub fn clamp(x: &DeviceTensor, min: impl Into<Option<f32>>, max: impl Into<Option<f32>>) -> Result<DeviceTensor> {
+    let (min, max) = (min.into().unwrap_or(f32::NEG_INFINITY), max.into().unwrap_or(f32::INFINITY));
     activate(x, Activation::Clamp { min, max })
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.exp.html>
+/// x above `threshold`, elsewhere `value`.
+///
+/// x has any shape, the result has the same.
+/// [torch.nn.functional.threshold](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.threshold.html)
 ///
 /// # Errors
 /// The tensor is not f32.
-pub fn exp(x: &DeviceTensor) -> Result<DeviceTensor> {
-    activate(x, Activation::Exp)
+pub fn threshold(x: &DeviceTensor, threshold: f32, value: f32) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.threshold(ids[0], threshold, value))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.sqrt.html>
+/// The sine of x in radians; NaN of an infinity. Its error is absolute, to |x| = 8192.
+///
+/// x has any shape, the result has the same.
+/// [torch.sin](https://docs.pytorch.org/docs/stable/generated/torch.sin.html)
 ///
 /// # Errors
 /// The tensor is not f32.
-pub fn sqrt(x: &DeviceTensor) -> Result<DeviceTensor> {
-    activate(x, Activation::Sqrt)
+pub fn sin(x: &DeviceTensor) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.sin(ids[0]))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html>: one slope, or one a channel.
+/// The cosine of x in radians; NaN of an infinity. Its error is absolute, to |x| = 8192.
+///
+/// x has any shape, the result has the same.
+/// [torch.cos](https://docs.pytorch.org/docs/stable/generated/torch.cos.html)
 ///
 /// # Errors
-/// The slope fits neither.
+/// The tensor is not f32.
+pub fn cos(x: &DeviceTensor) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.cos(ids[0]))
+}
+
+/// x, or `weight x` below 0.
+///
+/// x is `[n, c, ..]`, the result alike; the weight is one number or `[c]`, one per channel; one of more axes is broadcast to x.
+/// [torch.nn.functional.prelu](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html)
+///
+/// # Errors
+/// The weight has another shape; a tensor is not f32.
 pub fn prelu(x: &DeviceTensor, weight: &DeviceTensor) -> Result<DeviceTensor> {
-    run_named("prelu", &[x, weight], |g, ids| g.prelu(ids[0], ids[1]))
+    run(&[x, weight], |g, ids| g.prelu(ids[0], ids[1]))
 }
 
 macro_rules! binary {
-    ($($name:ident = $kind:ident;)*) => {$(
-        #[doc = concat!("<https://docs.pytorch.org/docs/stable/generated/torch.", stringify!($name), ".html>, broadcasting")]
+    ($method:ident: $($(#[$doc:meta])* $name:ident = $kind:ident: $types:literal;)*) => {$(
+        $(#[$doc])*
+        ///
+        #[doc = concat!($types, " The operands are [broadcast](https://docs.pytorch.org/docs/stable/notes/broadcasting.html) to a common shape.")]
+        #[doc = concat!("[torch.", stringify!($name), "](https://docs.pytorch.org/docs/stable/generated/torch.", stringify!($name), ".html)")]
         ///
         /// # Errors
-        /// The shapes do not broadcast, or the types differ.
+        /// The shapes do not broadcast; the types differ or do not have the function.
         pub fn $name(a: &DeviceTensor, b: &DeviceTensor) -> Result<DeviceTensor> {
-            run_named(stringify!($name), &[a, b], |g, ids| g.binary(ids[0], ids[1], BinaryKind::$kind))
+            run(&[a, b], |g, ids| g.$method(ids[0], ids[1], BinaryKind::$kind))
         }
     )*};
 }
 
-binary! {
-    add = Add;
-    sub = Sub;
-    mul = Mul;
-    div = Div;
-    maximum = Maximum;
-    minimum = Minimum;
+binary! { binary:
+    /// `a + b`
+    add = Add: "Numbers of one type; integers wrap.";
+    /// `a - b`
+    sub = Sub: "Numbers of one type; integers wrap.";
+    /// `a b`
+    mul = Mul: "Numbers of one type; integers wrap.";
+    /// `a / b`
+    div = Div: "Numbers of one type. Of integers the quotient is truncated (PyTorch's `rounding_mode=\"trunc\"`), and of a division by 0 it is 0.";
+    /// The larger of a and b; NaN if either is.
+    maximum = Maximum: "Numbers of one type.";
+    /// The smaller of a and b; NaN if either is.
+    minimum = Minimum: "Numbers of one type.";
+    /// `a^b`
+    pow = Pow: "Numbers of one type; of integers a result below 1 is truncated to 0.";
+    /// `a - b floor(a / b)`: the remainder with the sign of b.
+    remainder = Mod: "Numbers of one type; of a division by 0 NaN, of integers 0.";
+    /// `a - b trunc(a / b)`: the remainder with the sign of a.
+    fmod = Fmod: "Numbers of one type; of a division by 0 NaN, of integers 0.";
+    /// Whether a = b; false if either is NaN.
+    eq = Equal: "Numbers of one type, or booleans; gives booleans.";
+    /// Whether a < b; false if either is NaN.
+    lt = Less: "Numbers of one type; gives booleans.";
+    /// Whether a > b; false if either is NaN.
+    gt = Greater: "Numbers of one type; gives booleans.";
+    /// Whether a <= b; false if either is NaN.
+    le = LessOrEqual: "Numbers of one type; gives booleans.";
+    /// Whether a >= b; false if either is NaN.
+    ge = GreaterOrEqual: "Numbers of one type; gives booleans.";
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>
-///
-/// # Errors
-/// The shapes differ in another axis.
-pub fn concat(parts: &[&DeviceTensor], axis: i64) -> Result<DeviceTensor> {
-    run_named(&format!("concat{axis}"), parts, |g, ids| g.concat(ids, axis))
+binary! { logical:
+    /// Whether both hold.
+    logical_and = And: "Booleans, or numbers, of which all but 0 are true; gives booleans.";
+    /// Whether at least one holds.
+    logical_or = Or: "Booleans, or numbers, of which all but 0 are true; gives booleans.";
+    /// Whether exactly one holds.
+    logical_xor = Xor: "Booleans, or numbers, of which all but 0 are true; gives booleans.";
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.permute.html>: axis i of the result is axis `order[i]` of `x`.
+/// The elements of `input` where the condition holds, elsewhere those of `other`.
+///
+/// The condition is boolean, the others are of one type, any; all three are broadcast to a common shape.
+/// [torch.where](https://docs.pytorch.org/docs/stable/generated/torch.where.html)
 ///
 /// # Errors
-/// `order` is not a permutation of the axes.
-pub fn permute(x: &DeviceTensor, order: &[usize]) -> Result<DeviceTensor> {
-    run_named(&format!("permute{order:?}"), &[x], |g, ids| g.permute(ids[0], order))
-}
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.flatten.html>; nothing is copied.
-///
-/// # Errors
-/// The axes are outside the tensor or in the wrong order.
-pub fn flatten(x: &DeviceTensor, start_dim: i64, end_dim: i64) -> Result<DeviceTensor> {
-    run_named(&format!("flatten{start_dim}|{end_dim}"), &[x], |g, ids| g.flatten(ids[0], start_dim, end_dim))
+/// The shapes do not broadcast; the condition is not boolean; the types of the others differ.
+pub fn where_(condition: &DeviceTensor, input: &DeviceTensor, other: &DeviceTensor) -> Result<DeviceTensor> {
+    run(&[condition, input, other], |g, ids| g.where_(ids[0], ids[1], ids[2]))
 }

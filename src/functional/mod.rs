@@ -1,91 +1,75 @@
-//! PyTorch's functional forms: each builds a small graph and runs it at once, compiled once per shape and device.
+//! PyTorch's functions on tensors of a device, under PyTorch's names and with its argument order.
+//!
+//! Each function builds a small graph and runs it at once. The graph is compiled at the first call with its options, its
+//! shapes and its device; later calls take what was compiled then ([`clear_cache`] forgets it). The result stays on the
+//! device. To run a whole network make one graph of it: with [`nn`](crate::nn), or with the methods of
+//! [`Graph`](crate::Graph) that have the same names.
+//!
+//! Where PyTorch has options with defaults, a function takes an options struct that is built:
+//!
+//! ```
+//! use convgpu::functional::{self as f, Conv2dOptions, MaxPool2dOptions};
+//! use convgpu::{Device, Tensor};
+//!
+//! let device = Device::cpu(); // or Device::new()?, the best GPU
+//! let x = Tensor::new([1, 1, 3, 3], (1..=9).map(|v| v as f32).collect::<Vec<_>>())?.to_device(&device)?;
+//! let weight = Tensor::full([1, 1, 2, 2], 0.25).to_device(&device)?;
+//!
+//! // The mean of every 2x2 window, zeros around the image.
+//! let y = f::conv2d(&x, &weight, None, Conv2dOptions::new().padding(1))?;
+//! assert_eq!(y.shape(), [1, 1, 4, 4]);
+//! let y = f::max_pool2d(&f::relu(&y)?, 2, MaxPool2dOptions::new())?;
+//! assert_eq!(y.to_host()?.as_f32()?, [3.0, 4.0, 6.0, 7.0]);
+//! # Ok::<(), convgpu::Error>(())
+//! ```
+//!
+//! Axes (`dim`) are numbers from 0, or from -1 backwards. Images are `[n, c, h, w]`: number of images, channels, height,
+//! width. Arithmetic takes f32 unless a function says otherwise; functions that move elements take every type.
+//!
+//! Every function is an error of kind [`Shape`](crate::ErrorKind::Shape) or [`Argument`](crate::ErrorKind::Argument) if
+//! shapes or options do not fit, of kind [`Unsupported`](crate::ErrorKind::Unsupported) if the type has no such function,
+//! of kind [`Argument`](crate::ErrorKind::Argument) if the tensors are not on one device, and of the device's kinds if
+//! that has no memory left or is lost. The functions' own pages say what is particular to them.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod cache;
+#[cfg(not(target_arch = "wasm32"))]
 mod conv;
+#[cfg(not(target_arch = "wasm32"))]
 mod elementwise;
+#[cfg(not(target_arch = "wasm32"))]
 mod norm;
+#[cfg(not(target_arch = "wasm32"))]
 mod pool;
+#[cfg(not(target_arch = "wasm32"))]
+mod reduce;
+#[cfg(not(target_arch = "wasm32"))]
 mod resample;
+#[cfg(not(target_arch = "wasm32"))]
+mod shape;
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+pub use crate::ops::binary::BinaryKind;
+pub use crate::ops::pad::PadMode;
+pub use crate::ops::unary::Activation;
+pub use crate::options::{
+    Approximate, AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, InterpolateMode,
+    InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides, SplitSizes,
+};
 
-use crate::device::{Device, DeviceTensor};
-use crate::error::{Error, Result};
-use crate::graph::{Graph, ValueId};
-use crate::session::{CompileOptions, Compiled};
+#[cfg(not(target_arch = "wasm32"))]
+pub use functions::*;
 
-pub use conv::*;
-pub use elementwise::*;
-pub use norm::*;
-pub use pool::*;
-pub use resample::*;
-
-/// Compiled graphs kept for reuse, the oldest leaving first.
-const KEPT_SESSIONS: usize = 256;
-
-#[derive(Default)]
-struct Kept {
-    sessions: HashMap<String, Arc<Compiled>>,
-    order: std::collections::VecDeque<String>,
+#[cfg(not(target_arch = "wasm32"))]
+mod functions {
+    pub use super::cache::clear_cache;
+    pub use super::conv::*;
+    pub use super::elementwise::*;
+    pub use super::norm::*;
+    pub use super::pool::*;
+    pub use super::reduce::*;
+    pub use super::resample::*;
+    pub use super::shape::*;
 }
 
-static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
-
-/// Runs the graph that `build` makes of `inputs`. `name` and the inputs' descriptions identify the graph: `name` must
-/// hold every attribute that `build` depends on.
-pub(crate) fn run_graph(
-    name: &str,
-    inputs: &[&DeviceTensor],
-    build: impl FnOnce(&mut Graph, &[ValueId]) -> Result<Vec<ValueId>>,
-) -> Result<Vec<DeviceTensor>> {
-    let Some(first) = inputs.first() else { return Err(Error::argument(format!("{name} has no inputs"))) };
-    let device: &Device = first.device();
-    let descs: Vec<_> = inputs.iter().map(|t| t.desc().to_string()).collect();
-    let key = format!("{}|{name}|{}", device.identity(), descs.join(","));
-    let session = cached(key, || {
-        let mut graph = Graph::new();
-        let mut ids = vec![];
-        for (k, t) in inputs.iter().enumerate() {
-            ids.push(graph.input(k.to_string(), t.desc().clone())?);
-        }
-        for (k, id) in build(&mut graph, &ids)?.into_iter().enumerate() {
-            graph.output(k.to_string(), id);
-        }
-        Compiled::new(device, graph, &CompileOptions::default())
-    })?;
-    let names: Vec<_> = (0..inputs.len()).map(|k| k.to_string()).collect();
-    let given: Vec<_> = names.iter().map(String::as_str).zip(inputs.iter().copied()).collect();
-    session.run_device(&given)
-}
-
-/// The session of this key, made now if it is not kept.
-pub(crate) fn cached(key: String, make: impl FnOnce() -> Result<Compiled>) -> Result<Arc<Compiled>> {
-    let lock = || KEPT.lock().unwrap_or_else(|e| e.into_inner());
-    if let Some(session) = lock().sessions.get(&key) {
-        return Ok(session.clone());
-    }
-    let session = Arc::new(make()?);
-    let mut kept = lock();
-    if kept.order.len() >= KEPT_SESSIONS
-        && let Some(oldest) = kept.order.pop_front()
-    {
-        kept.sessions.remove(&oldest);
-    }
-    kept.order.push_back(key.clone());
-    kept.sessions.insert(key, session.clone());
-    Ok(session)
-}
-
-/// Forgets every compiled graph that `functional` and `Module::forward` keep, and frees their memory on the device.
-pub fn clear_cache() {
-    *KEPT.lock().unwrap_or_else(|e| e.into_inner()) = Kept::default();
-}
-
-/// As [`run_graph`], of one output.
-pub(crate) fn run_named(
-    name: &str,
-    inputs: &[&DeviceTensor],
-    build: impl FnOnce(&mut Graph, &[ValueId]) -> Result<ValueId>,
-) -> Result<DeviceTensor> {
-    Ok(run_graph(name, inputs, |g, ids| Ok(vec![build(g, ids)?]))?.remove(0))
-}
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use cache::{place, run_kept};

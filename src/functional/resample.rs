@@ -1,39 +1,78 @@
 //! Resampling, padding, and moving pixels between space and channels.
 
-use super::run_named;
+use super::cache::run;
 use crate::device::DeviceTensor;
 use crate::error::Result;
-use crate::options::{InterpolateMode, PaddingMode, Scale};
+use crate::ops::pad::PadMode;
+use crate::options::InterpolateOptions;
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html>
+/// Images resampled to another height and width, which the options give or a factor of the present ones.
+///
+/// x is `[n, c, h, w]`, the result `[n, c, oh, ow]`. Output i lies at `(i + 1/2) h / oh - 1/2` of the input's rows, with
+/// `align_corners` at `i (h - 1) / (oh - 1)`, in mode `Nearest` at `i h / oh`. Where a factor is given it stands for
+/// `oh / h`.
+/// [torch.nn.functional.interpolate](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
+///
+/// ```
+/// use convgpu::functional::{InterpolateOptions, interpolate};
+/// use convgpu::{Device, Tensor};
+///
+/// let x = Tensor::new([1, 1, 1, 2], vec![1.0f32, 2.0])?.to_device(&Device::cpu())?;
+/// let y = interpolate(&x, InterpolateOptions::new().scale_factor([1.0, 2.0]))?;
+/// assert_eq!(y.to_host()?.as_f32()?, [1.0, 1.0, 2.0, 2.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 ///
 /// # Errors
-/// The input is not `[n, c, h, w]`, or the result would be empty.
-pub fn interpolate(x: &DeviceTensor, to: Scale, mode: InterpolateMode) -> Result<DeviceTensor> {
-    run_named(&format!("interpolate{to:?}{mode:?}"), &[x], |g, ids| g.interpolate(ids[0], to, mode))
+/// x is no image; not exactly one of size and factor is set; the result has no pixel; `align_corners` in a mode that does
+/// not have it.
+pub fn interpolate(x: &DeviceTensor, options: InterpolateOptions) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.interpolate(ids[0], options))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html> of height and width: rows and columns
-/// added at the top, bottom, left, right.
+/// A tensor of any type grown at the ends of its axes. `pad` has two numbers per axis, elements before and after it, the
+/// last axis first: `[left, right, top, bottom]` of an image. Negative numbers take away. Axes that `pad` does not name
+/// stay.
+///
+/// [torch.nn.functional.pad](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html), whose value is
+/// part of [`PadMode::Constant`].
+///
+/// ```
+/// use convgpu::functional::{PadMode, pad};
+/// use convgpu::{Device, Tensor};
+///
+/// let x = Tensor::new([3], vec![1.0f32, 2.0, 3.0])?.to_device(&Device::cpu())?;
+/// let y = pad(&x, &[1, 2], PadMode::Constant(9.0))?;
+/// assert_eq!(y.to_host()?.as_f32()?, [9.0, 1.0, 2.0, 3.0, 9.0, 9.0]);
+/// let y = pad(&x, &[2, -1], PadMode::Reflect)?;
+/// assert_eq!(y.to_host()?.as_f32()?, [3.0, 2.0, 1.0, 2.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
 ///
 /// # Errors
-/// The input is not `[n, c, h, w]`, or it is too small for the mode.
-pub fn pad2d(x: &DeviceTensor, mode: PaddingMode, sides: [usize; 4]) -> Result<DeviceTensor> {
-    run_named(&format!("pad2d{mode:?}{sides:?}"), &[x], |g, ids| g.pad2d(ids[0], mode, sides))
+/// The numbers are odd in count or name more axes than there are; `Reflect` is to add as much as an axis has or more,
+/// `Circular` more than it has.
+pub fn pad(x: &DeviceTensor, pad: &[i64], mode: PadMode) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.pad(ids[0], pad, mode))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html>
+/// Channels become pixels: `[n, c r r, h, w]` to `[n, c, h r, w r]`, r being the factor. Channel `(c r + u) r + v` gives
+/// the pixels of row u and column v in every square of r by r.
+///
+/// [torch.nn.functional.pixel_shuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html)
 ///
 /// # Errors
-/// The channels are not a multiple of the factor's square.
+/// x is no image; its channels are no multiple of `r r`.
 pub fn pixel_shuffle(x: &DeviceTensor, upscale_factor: usize) -> Result<DeviceTensor> {
-    run_named(&format!("pixel_shuffle{upscale_factor}"), &[x], |g, ids| g.pixel_shuffle(ids[0], upscale_factor))
+    run(&[x], |g, ids| g.pixel_shuffle(ids[0], upscale_factor))
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html>
+/// Pixels become channels: `[n, c, h r, w r]` to `[n, c r r, h, w]`, r being the factor. It undoes [`pixel_shuffle`].
+///
+/// [torch.nn.functional.pixel_unshuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html)
 ///
 /// # Errors
-/// Height or width is not a multiple of the factor.
+/// x is no image; height or width is no multiple of r.
 pub fn pixel_unshuffle(x: &DeviceTensor, downscale_factor: usize) -> Result<DeviceTensor> {
-    run_named(&format!("pixel_unshuffle{downscale_factor}"), &[x], |g, ids| g.pixel_unshuffle(ids[0], downscale_factor))
+    run(&[x], |g, ids| g.pixel_unshuffle(ids[0], downscale_factor))
 }

@@ -40,7 +40,7 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// Whether the loops of one invocation may take so many iterations together.
+    /// Whether the loops of one invocation may take this many iterations together.
     pub fn has_iterations(&self, iterations: u64) -> bool {
         self.max_iterations.is_none_or(|most| iterations <= most)
     }

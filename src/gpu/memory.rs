@@ -50,7 +50,7 @@ impl Drop for Pooled {
     }
 }
 
-/// The size of the buffer for so many bytes: four steps an octave, so that tensors of many sizes share buffers and at
+/// The size of the buffer for this many bytes: four steps per octave, so that tensors of many sizes share buffers and at
 /// most a fifth of one is unused; 1 KiB at least.
 fn size_class(bytes: u64) -> u64 {
     let bytes = bytes.max(1024);

@@ -11,7 +11,7 @@ use super::program::{Program, Source, Step};
 use super::recording::Recording;
 use crate::error::Result;
 
-/// Most timestamps in one query set, two a dispatch.
+/// Most timestamps in one query set, two per dispatch.
 const MAX_QUERIES: usize = 4096;
 
 /// What measured a profile.

@@ -229,7 +229,7 @@ impl Program {
         })
     }
 
-    /// Encodes and submits; when this returns the results are on their way to `sinks`, one a download.
+    /// Encodes and submits; when this returns the results are on their way to `sinks`, one per download.
     pub(super) async fn submit(
         &self,
         steps: &[Step],

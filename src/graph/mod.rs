@@ -17,6 +17,9 @@ pub mod plan;
 pub mod rewrite;
 pub mod tuning;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use build::flattened;
+
 /// A value of a graph: what [`Graph::input`] and every layer give, and every layer takes. It belongs to its graph and
 /// that graph's clones; another graph refuses it.
 ///
@@ -341,6 +344,43 @@ mod tests {
         let z = c.apply("relu", relu(), &[y]).unwrap();
         assert!(b.apply("relu", relu(), &[z]).is_err(), "added to the clone only");
         assert_eq!((c.shape(z), a.shape(x)), (&[3][..], &[2][..]));
+    }
+
+    /// Layers that read a shape first refuse as those do that only add a node.
+    #[test]
+    fn layers_refuse_a_value_of_another_graph() {
+        use crate::options::{Conv1dOptions, Conv2dOptions};
+        let mut other = Graph::new();
+        let far = other.input("far", Desc::f32([1, 4, 3, 3])).unwrap();
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([1, 4, 3, 3])).unwrap();
+        let w = g.constant("w", Tensor::zeros([4, 4, 1, 1])).unwrap();
+        let results = [
+            g.conv2d(far, w, None, Conv2dOptions::new()),
+            g.conv2d(x, far, None, Conv2dOptions::new()),
+            g.conv2d(x, w, Some(far), Conv2dOptions::new()),
+            g.conv1d(far, w, None, Conv1dOptions::new()),
+            g.linear(far, w, None),
+            g.linear(x, far, None),
+            g.cat(&[x, far], 0),
+            g.split(far, 1, 0).map(|parts| parts[0]),
+            g.narrow(far, 0, 0, 1),
+            g.index_select(x, 0, far),
+            g.expand(far, &[1, 4, 3, 3]),
+            g.tile(far, &[2]),
+            g.permute(far, &[0, 1, 2, 3]),
+            g.transpose(far, 0, 1),
+            g.reshape(far, [36]),
+            g.flatten(far, 0, -1),
+            g.softmax(far, 1),
+            g.layer_norm(far, &[3], None, None, 1e-5),
+            g.instance_norm(far, None, None, 1e-5),
+            g.prelu(x, far),
+        ];
+        for (k, result) in results.into_iter().enumerate() {
+            let e = result.unwrap_err();
+            assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("another graph"), "{k}: {e}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) struct Packed {
     pub at: HashMap<usize, (usize, u64)>,
 }
 
-/// A buffer being filled: its size so far, and who lives where in it.
+/// A buffer being filled: its size so far, and which tenant lives where in it.
 ///
 /// The k-th map holds who lives for 2^k steps or more but less than 2^(k+1), by the first of them: whoever meets a
 /// given time moved in not long before it, so that looking them up takes time in how many they are.

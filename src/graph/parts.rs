@@ -27,12 +27,12 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Parts of at most so many seconds, or of one node.
+    /// Parts of at most this many seconds, or of one node.
     pub fn new(most: f64) -> Parts {
         Parts { most, spent: 0.0, cuts: vec![] }
     }
 
-    /// Adds a node of so many seconds whose first step is `step`.
+    /// Adds a node of this many seconds whose first step is `step`.
     pub fn add(&mut self, step: usize, seconds: f64) {
         if self.spent > 0.0 && self.spent + seconds > self.most {
             self.cuts.push(step);

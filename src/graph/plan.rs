@@ -65,7 +65,7 @@ pub struct PlannedNode {
     pub dispatches: usize,
     /// Shape and type of the first output.
     pub output: Desc,
-    /// Ways the device has to compute the node, the chosen one included.
+    /// Variants that the device has for the node, the chosen one included.
     pub alternatives: usize,
     /// Which of them is the chosen one.
     pub pick: usize,
@@ -304,7 +304,7 @@ impl Planner<'_> {
         Ok((chosen, pick, count))
     }
 
-    /// Adds the steps of a node computed in this way, and takes out of it the copies that are not needed.
+    /// Adds the steps of a node computed by this variant, and takes out of it the copies that are not needed.
     fn emit(&mut self, node: &Node, way: &mut Variant) -> Result<()> {
         let graph = self.graph;
         let before = self.run.len();

@@ -15,8 +15,8 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
-use crate::shape::list;
-pub use crate::shape::{Dim, ValueInfo};
+
+use crate::shape::{Dim, ValueInfo, list};
 use crate::tensor::Tensor;
 
 /// Versions of the default operator set that are understood.

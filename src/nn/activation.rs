@@ -1,51 +1,250 @@
 //! Activation layers: functions of every element.
 
-use super::{Builder, Module};
+use super::{Builder, Module, Slot};
 use crate::error::Result;
 use crate::graph::ValueId;
+use crate::options::Approximate;
 use crate::reference::activation::{self, Activation};
+use crate::tensor::Tensor;
 
 macro_rules! activations {
-    ($($name:ident, $page:literal, $function:expr;)*) => {$(
-        #[doc = concat!("<https://docs.pytorch.org/docs/stable/generated/torch.nn.", $page, ".html>")]
+    ($($(#[$doc:meta])* $name:ident = $function:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// The input has any shape, the output has the same.
+        #[doc = concat!("It is [torch.nn.", stringify!($name), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($name), ".html).")]
         #[derive(Clone, Copy, Debug, Default)]
         pub struct $name;
+
         impl Module for $name {
             fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
                 b.graph.activation(x, $function)
-            }
-            fn describe(&self) -> String {
-                stringify!($name).to_owned()
             }
         }
     )*};
 }
 
 activations! {
-    ReLU, "ReLU", Activation::Relu;
-    ReLU6, "ReLU6", activation::RELU6;
-    SELU, "SELU", activation::SELU;
-    GELU, "GELU", Activation::Gelu;
-    Sigmoid, "Sigmoid", Activation::Sigmoid;
-    Tanh, "Tanh", Activation::Tanh;
-    Hardsigmoid, "Hardsigmoid", activation::HARD_SIGMOID;
-    Hardswish, "Hardswish", Activation::HardSwish;
-    SiLU, "SiLU", activation::SILU;
-    Mish, "Mish", Activation::Mish;
-    Softplus, "Softplus", activation::SOFTPLUS;
-    Softsign, "Softsign", Activation::Softsign;
+    /// `max(x, 0)`
+    ReLU = Activation::Relu;
+    /// `min(max(x, 0), 6)`
+    ReLU6 = activation::RELU6;
+    /// `scale x`, or `scale alpha (e^x - 1)` below 0, with scale 1.0507010 and alpha 1.6732632.
+    SELU = activation::SELU;
+    /// `1 / (1 + e^-x)`
+    Sigmoid = Activation::Sigmoid;
+    /// `(e^x - e^-x) / (e^x + e^-x)`
+    Tanh = Activation::Tanh;
+    /// `min(max(x / 6 + 1/2, 0), 1)`
+    Hardsigmoid = activation::HARD_SIGMOID;
+    /// `x min(max(x + 3, 0), 6) / 6`
+    Hardswish = Activation::HardSwish;
+    /// `x / (1 + e^-x)`
+    SiLU = activation::SILU;
+    /// `x tanh(log(1 + e^x))`
+    Mish = Activation::Mish;
+    /// `x / (1 + |x|)`
+    Softsign = Activation::Softsign;
 }
 
-/// An activation with parameters, or any other function of every element:
-/// `Activate(Activation::LeakyRelu { slope: 0.01 })` is `torch.nn.LeakyReLU()`, `Activation::Elu { alpha: 1.0 }` is `ELU`.
+macro_rules! tuned_activations {
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$about:meta])* $field:ident: $type:ty = $default:expr;)+
+    } |$m:ident, $g:ident, $x:ident| $build:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// The input has any shape, the output has the same.
+        #[doc = concat!("It is [torch.nn.", stringify!($name), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($name), ".html).")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name {
+            $($field: $type,)+
+        }
+
+        impl $name {
+            /// PyTorch's defaults.
+            pub fn new() -> $name {
+                $name { $($field: $default,)+ }
+            }
+            $(
+                $(#[$about])*
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> $name {
+                    self.$field = $field;
+                    self
+                }
+            )+
+        }
+
+        impl Default for $name {
+            fn default() -> $name {
+                $name::new()
+            }
+        }
+
+        impl Module for $name {
+            fn build(&self, b: &mut Builder<'_>, $x: ValueId) -> Result<ValueId> {
+                let ($m, $g) = (self, &mut *b.graph);
+                $build
+            }
+        }
+    )*};
+}
+
+tuned_activations! {
+    /// x, or `negative_slope x` below 0.
+    LeakyReLU {
+        /// The slope below 0; 0.01 by default.
+        negative_slope: f32 = 0.01;
+    } |m, g, x| g.activation(x, Activation::LeakyRelu { slope: m.negative_slope });
+    /// x, or `alpha (e^x - 1)` below 0.
+    ELU {
+        /// The limit far below 0, negated; 1 by default.
+        alpha: f32 = 1.0;
+    } |m, g, x| g.activation(x, Activation::Elu { alpha: m.alpha });
+    /// x, or `alpha (e^(x / alpha) - 1)` below 0.
+    CELU {
+        /// The limit far below 0, negated; 1 by default.
+        alpha: f32 = 1.0;
+    } |m, g, x| g.activation(x, Activation::Celu { alpha: m.alpha });
+    /// `x (1 + erf(x / sqrt 2)) / 2`, or the formula with the hyperbolic tangent.
+    GELU {
+        /// Which formula; the exact one by default.
+        approximate: Approximate = Approximate::None;
+    } |m, g, x| g.gelu(x, m.approximate);
+    /// `log(1 + e^(beta x)) / beta`, or x where `beta x` is above the threshold.
+    Softplus {
+        /// How sharp the bend is; 1 by default.
+        beta: f32 = 1.0;
+        /// From which `beta x` on the function is x; 20 by default.
+        threshold: f32 = 20.0;
+    } |m, g, x| g.activation(x, Activation::Softplus { beta: m.beta, threshold: m.threshold });
+}
+
+/// x above a threshold, elsewhere a value.
+///
+/// The input has any shape, the output has the same.
+/// It is [torch.nn.Threshold](https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html).
+#[derive(Clone, Copy, Debug)]
+pub struct Threshold {
+    threshold: f32,
+    value: f32,
+}
+
+impl Threshold {
+    /// The threshold, and the value in place of what is not above it.
+    pub fn new(threshold: f32, value: f32) -> Threshold {
+        Threshold { threshold, value }
+    }
+}
+
+impl Module for Threshold {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        b.graph.threshold(x, self.threshold, self.value)
+    }
+}
+
+/// x, or `weight x` below 0, with a learned weight: `[n, c, ..]` to the same.
+///
+/// It is [torch.nn.PReLU](https://docs.pytorch.org/docs/stable/generated/torch.nn.PReLU.html). The state is `weight`
+/// `[num_parameters]`.
+#[derive(Clone, Debug)]
+pub struct PReLU {
+    init: f32,
+    weight: Slot,
+}
+
+impl PReLU {
+    /// One weight, 0.25.
+    pub fn new() -> PReLU {
+        PReLU { init: 0.25, weight: Slot::parameter(Tensor::full([1], 0.25)) }
+    }
+    /// How many weights there are: 1 (the default), or one per channel.
+    #[must_use]
+    pub fn num_parameters(mut self, num_parameters: usize) -> PReLU {
+        self.weight.set(Tensor::full([num_parameters], self.init));
+        self
+    }
+    /// What the weights start with; 0.25 by default.
+    #[must_use]
+    pub fn init(mut self, init: f32) -> PReLU {
+        self.init = init;
+        let shape = self.weight.tensor().shape().to_vec();
+        self.weight.set(Tensor::full(shape, init));
+        self
+    }
+}
+
+impl Default for PReLU {
+    fn default() -> PReLU {
+        PReLU::new()
+    }
+}
+
+impl Module for PReLU {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        let weight = b.constant("weight", &self.weight)?;
+        b.graph.prelu(x, weight)
+    }
+    fn slots(&self) -> Vec<(String, &Slot)> {
+        vec![("weight".to_owned(), &self.weight)]
+    }
+    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+        vec![("weight".to_owned(), &mut self.weight)]
+    }
+}
+
+/// Shares of a whole along an axis: `e^x` over its sum.
+///
+/// The input has any shape, the output has the same.
+/// It is [torch.nn.Softmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html).
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax {
+    dim: i64,
+}
+
+impl Softmax {
+    /// Along this axis; negative numbers count from the end.
+    pub fn new(dim: i64) -> Softmax {
+        Softmax { dim }
+    }
+}
+
+impl Module for Softmax {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        b.graph.softmax(x, self.dim)
+    }
+}
+
+/// The logarithm of [`Softmax`], without its loss of digits: `x - log(sum of e^x)`.
+///
+/// The input has any shape, the output has the same.
+/// It is [torch.nn.LogSoftmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html).
+#[derive(Clone, Copy, Debug)]
+pub struct LogSoftmax {
+    dim: i64,
+}
+
+impl LogSoftmax {
+    /// Along this axis; negative numbers count from the end.
+    pub fn new(dim: i64) -> LogSoftmax {
+        LogSoftmax { dim }
+    }
+}
+
+impl Module for LogSoftmax {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        b.graph.log_softmax(x, self.dim)
+    }
+}
+
+/// Any function of every element that [`Activation`] lists.
+///
+/// The input has any shape, the output has the same. `Activate(Activation::Exp)` is `torch.exp` as a layer.
 #[derive(Clone, Copy, Debug)]
 pub struct Activate(pub Activation);
 
 impl Module for Activate {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
         b.graph.activation(x, self.0)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
     }
 }

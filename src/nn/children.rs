@@ -4,52 +4,25 @@ use super::{Builder, Module, Slot};
 use crate::error::Result;
 use crate::graph::ValueId;
 
-/// The part of `impl Module` that follows from a struct's children: `describe`, `slots`, `slots_mut`, `set_training`.
+/// The part of `impl Module` that follows from a struct's fields which are modules: `slots`, `slots_mut`, `set_training`.
 ///
-/// Names the fields that are modules, in PyTorch's order: they are what state names start with. After a semicolon come
-/// the fields (`Debug`) that else decide which nodes `build` adds.
-///
-/// ```
-/// use convgpu::nn::{BatchNorm2d, Builder, Conv2d, Module};
-/// use convgpu::{Result, graph::ValueId, ops::binary::BinaryKind};
-///
-/// struct Block {
-///     conv: Conv2d,
-///     norm: BatchNorm2d,
-///     skip: bool,
-/// }
-///
-/// impl Module for Block {
-///     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-///         let y = b.chain(x, &[("conv", &self.conv), ("norm", &self.norm)])?;
-///         if self.skip { b.graph.binary(x, y, BinaryKind::Add) } else { Ok(y) }
-///     }
-///     convgpu::children!(conv, norm; skip);
-/// }
-///
-/// let block = Block { conv: Conv2d::new(3, 3, 3).padding(1), norm: BatchNorm2d::new(3), skip: true };
-/// assert_eq!(block.state_dict()[2].0, "norm.weight");
-/// ```
+/// Names the fields in PyTorch's order: they are what the names in a state dict start with. [`Module`] has an example.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! children {
-    ($($child:ident),+ $(; $($attribute:ident),+)?) => {
-        fn describe(&self) -> String {
-            let children = [$(format!("{}={}", stringify!($child), self.$child.describe())),+].join(",");
-            let attributes: &[String] = &[$($(format!("{}={:?}", stringify!($attribute), self.$attribute)),+)?];
-            format!("{}({children};{})", ::std::any::type_name::<Self>(), attributes.join(","))
-        }
-        fn slots(&self) -> Vec<(String, &$crate::nn::Slot)> {
-            let mut slots = vec![];
-            $(slots.extend($crate::nn::below(stringify!($child), self.$child.slots()));)+
+macro_rules! __children {
+    ($($child:ident),+ $(,)?) => {
+        fn slots(&self) -> ::std::vec::Vec<(::std::string::String, &$crate::nn::Slot)> {
+            let mut slots = ::std::vec![];
+            $(slots.extend($crate::nn::below(stringify!($child), $crate::nn::Module::slots(&self.$child)));)+
             slots
         }
-        fn slots_mut(&mut self) -> Vec<(String, &mut $crate::nn::Slot)> {
-            let mut slots = vec![];
-            $(slots.extend($crate::nn::below(stringify!($child), self.$child.slots_mut()));)+
+        fn slots_mut(&mut self) -> ::std::vec::Vec<(::std::string::String, &mut $crate::nn::Slot)> {
+            let mut slots = ::std::vec![];
+            $(slots.extend($crate::nn::below(stringify!($child), $crate::nn::Module::slots_mut(&mut self.$child)));)+
             slots
         }
         fn set_training(&mut self, training: bool) {
-            $(self.$child.set_training(training);)+
+            $($crate::nn::Module::set_training(&mut self.$child, training);)+
         }
     };
 }
@@ -65,9 +38,6 @@ impl<M: Module> Module for Option<M> {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
         self.as_ref().map_or(Ok(x), |m| m.build(b, x))
     }
-    fn describe(&self) -> String {
-        self.as_ref().map_or("None".to_owned(), |m| m.describe())
-    }
     fn slots(&self) -> Vec<(String, &Slot)> {
         self.as_ref().map_or(vec![], |m| m.slots())
     }
@@ -78,5 +48,20 @@ impl<M: Module> Module for Option<M> {
         if let Some(m) = self {
             m.set_training(training);
         }
+    }
+}
+
+impl<M: Module + ?Sized> Module for Box<M> {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        (**self).build(b, x)
+    }
+    fn slots(&self) -> Vec<(String, &Slot)> {
+        (**self).slots()
+    }
+    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+        (**self).slots_mut()
+    }
+    fn set_training(&mut self, training: bool) {
+        (**self).set_training(training);
     }
 }

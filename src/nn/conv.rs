@@ -1,255 +1,159 @@
 //! Convolution layers.
 
-use super::state::fan_in_uniform;
+use super::weights::Weights;
 use super::{Builder, Module, Slot};
 use crate::error::Result;
 use crate::graph::ValueId;
-use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Padding, PaddingMode, Pair};
+use crate::options::{
+    Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Padding, PaddingMode, Pair, conv_transpose2d_setters,
+    conv1d_setters, conv2d_setters,
+};
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html>: `[n, in, h, w]` to `[n, out, oh, ow]`.
+/// Cross-correlation of images with a learned kernel and bias: `[n, in, h, w]` to `[n, out, oh, ow]`, as
+/// [`functional::conv2d`](crate::functional::conv2d) computes it.
 ///
-/// `Conv2d::new(1, 3, 3).stride(2).padding(1)` is `torch.nn.Conv2d(1, 3, 3, stride=2, padding=1)`.
+/// `Conv2d::new(1, 3, 3).stride(2).padding(1)` is `torch.nn.Conv2d(1, 3, 3, stride=2, padding=1)`
+/// ([torch.nn.Conv2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html)). The state is `weight`
+/// `[out, in / groups, kh, kw]` and `bias` `[out]`, drawn uniformly from +-1 / sqrt(in / groups kh kw).
+///
+/// ```
+/// use convgpu::nn::{Conv2d, Module};
+/// use convgpu::{Device, Tensor};
+///
+/// let conv = Conv2d::new(3, 16, 3).stride(2).padding(1);
+/// assert_eq!(conv.num_parameters(), 16 * 3 * 3 * 3 + 16);
+/// let x = Tensor::zeros([1, 3, 28, 28]).to_device(&Device::cpu())?;
+/// assert_eq!(conv.forward(&x)?.shape(), [1, 16, 14, 14]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Conv2d {
     in_channels: usize,
     out_channels: usize,
-    kernel_size: [usize; 2],
+    kernel_size: Pair,
     options: Conv2dOptions,
-    weight: Slot,
-    bias: Option<Slot>,
+    weights: Weights,
 }
 
 impl Conv2d {
-    /// PyTorch's defaults: stride 1, no padding, a bias.
+    /// With a bias and the defaults of [`Conv2dOptions`].
     pub fn new(in_channels: usize, out_channels: usize, kernel_size: impl Into<Pair>) -> Conv2d {
-        let kernel_size = kernel_size.into().0;
-        let fan_in = in_channels * kernel_size[0] * kernel_size[1];
+        let kernel_size = kernel_size.into();
+        let Pair([kh, kw]) = kernel_size;
         Conv2d {
-            weight: fan_in_uniform(&[out_channels, in_channels, kernel_size[0], kernel_size[1]], fan_in),
-            bias: Some(fan_in_uniform(&[out_channels], fan_in)),
-            options: Conv2dOptions::default(),
+            weights: Weights::new(&[out_channels, in_channels, kh, kw], out_channels),
+            options: Conv2dOptions::new(),
             in_channels,
             out_channels,
             kernel_size,
         }
     }
-    /// Steps between outputs.
-    pub fn stride(mut self, stride: impl Into<Pair>) -> Conv2d {
-        self.options.stride = stride.into();
+    conv2d_setters!();
+
+    fn changed(mut self) -> Conv2d {
+        let Pair([kh, kw]) = self.kernel_size;
+        self.weights.have_shape(&[self.out_channels, self.in_channels / self.options.groups.max(1), kh, kw]);
         self
-    }
-    /// Rows and columns added around the input.
-    pub fn padding(mut self, padding: impl Into<Padding>) -> Conv2d {
-        self.options.padding = padding.into();
-        self
-    }
-    /// What the padding consists of.
-    pub fn padding_mode(mut self, mode: PaddingMode) -> Conv2d {
-        self.options.padding_mode = mode;
-        self
-    }
-    /// Steps between taps.
-    pub fn dilation(mut self, dilation: impl Into<Pair>) -> Conv2d {
-        self.options.dilation = dilation.into();
-        self
-    }
-    /// Independent groups of channels. The weight is drawn anew: its shape depends on the groups.
-    pub fn groups(mut self, groups: usize) -> Conv2d {
-        self.options.groups = groups;
-        let [kh, kw] = self.kernel_size;
-        let per_group = self.in_channels / groups.max(1);
-        let fan_in = per_group * kh * kw;
-        self.weight = fan_in_uniform(&[self.out_channels, per_group, kh, kw], fan_in);
-        self.bias = self.bias.map(|_| fan_in_uniform(&[self.out_channels], fan_in));
-        self
-    }
-    /// With or without a bias.
-    pub fn bias(mut self, bias: bool) -> Conv2d {
-        if !bias {
-            self.bias = None;
-        }
-        self
-    }
-    /// The weight, `[out, in / groups, kh, kw]`.
-    pub fn weight(&mut self) -> &mut Slot {
-        &mut self.weight
     }
 }
 
-impl Module for Conv2d {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        let weight = b.constant("weight", &self.weight)?;
-        let bias = self.bias.as_ref().map(|s| b.constant("bias", s)).transpose()?;
-        b.graph.conv2d(x, weight, bias, &self.options)
-    }
-    fn describe(&self) -> String {
-        format!("Conv2d{:?}", self.options)
-    }
-    fn slots(&self) -> Vec<(String, &Slot)> {
-        weight_and_bias(&self.weight, self.bias.as_ref())
-    }
-    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        weight_and_bias_mut(&mut self.weight, self.bias.as_mut())
-    }
-}
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html>: `[n, in, l]` to `[n, out, ol]`.
+/// Cross-correlation of signals with a learned kernel and bias: `[n, in, l]` to `[n, out, ol]`, as
+/// [`functional::conv1d`](crate::functional::conv1d) computes it.
+///
+/// It is [torch.nn.Conv1d](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv1d.html). The state is `weight`
+/// `[out, in / groups, k]` and `bias` `[out]`, drawn uniformly from +-1 / sqrt(in / groups k).
+#[derive(Clone, Debug)]
 pub struct Conv1d {
     in_channels: usize,
     out_channels: usize,
     kernel_size: usize,
     options: Conv1dOptions,
-    weight: Slot,
-    bias: Option<Slot>,
+    weights: Weights,
 }
 
 impl Conv1d {
-    /// PyTorch's defaults: stride 1, no padding, a bias.
+    /// With a bias and the defaults of [`Conv1dOptions`].
     pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Conv1d {
-        let fan_in = in_channels * kernel_size;
         Conv1d {
-            weight: fan_in_uniform(&[out_channels, in_channels, kernel_size], fan_in),
-            bias: Some(fan_in_uniform(&[out_channels], fan_in)),
-            options: Conv1dOptions::default(),
+            weights: Weights::new(&[out_channels, in_channels, kernel_size], out_channels),
+            options: Conv1dOptions::new(),
             in_channels,
             out_channels,
             kernel_size,
         }
     }
-    /// Steps between outputs.
-    pub fn stride(mut self, stride: usize) -> Conv1d {
-        self.options.stride = stride;
-        self
-    }
-    /// Zeros added on both sides.
-    pub fn padding(mut self, padding: usize) -> Conv1d {
-        self.options.padding = padding;
-        self
-    }
-    /// Steps between taps.
-    pub fn dilation(mut self, dilation: usize) -> Conv1d {
-        self.options.dilation = dilation;
-        self
-    }
-    /// Independent groups of channels. The weight is drawn anew: its shape depends on the groups.
-    pub fn groups(mut self, groups: usize) -> Conv1d {
-        self.options.groups = groups;
-        let per_group = self.in_channels / groups.max(1);
-        let fan_in = per_group * self.kernel_size;
-        self.weight = fan_in_uniform(&[self.out_channels, per_group, self.kernel_size], fan_in);
-        self.bias = self.bias.map(|_| fan_in_uniform(&[self.out_channels], fan_in));
-        self
-    }
-    /// With or without a bias.
-    pub fn bias(mut self, bias: bool) -> Conv1d {
-        if !bias {
-            self.bias = None;
-        }
+    conv1d_setters!();
+
+    fn changed(mut self) -> Conv1d {
+        let per_group = self.in_channels / self.options.groups.max(1);
+        self.weights.have_shape(&[self.out_channels, per_group, self.kernel_size]);
         self
     }
 }
 
-impl Module for Conv1d {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        let weight = b.constant("weight", &self.weight)?;
-        let bias = self.bias.as_ref().map(|s| b.constant("bias", s)).transpose()?;
-        b.graph.conv1d(x, weight, bias, &self.options)
-    }
-    fn describe(&self) -> String {
-        format!("Conv1d{:?}", self.options)
-    }
-    fn slots(&self) -> Vec<(String, &Slot)> {
-        weight_and_bias(&self.weight, self.bias.as_ref())
-    }
-    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        weight_and_bias_mut(&mut self.weight, self.bias.as_mut())
-    }
-}
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html>: `[n, in, h, w]` to `[n, out, oh, ow]`.
+/// Transposed convolution of images with a learned kernel and bias: `[n, in, h, w]` to `[n, out, oh, ow]`, as
+/// [`functional::conv_transpose2d`](crate::functional::conv_transpose2d) computes it.
+///
+/// It is [torch.nn.ConvTranspose2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html). The
+/// state is `weight` `[in, out / groups, kh, kw]` and `bias` `[out]`, drawn uniformly from
+/// +-1 / sqrt(out / groups kh kw).
+#[derive(Clone, Debug)]
 pub struct ConvTranspose2d {
     in_channels: usize,
     out_channels: usize,
-    kernel_size: [usize; 2],
+    kernel_size: Pair,
     options: ConvTranspose2dOptions,
-    weight: Slot,
-    bias: Option<Slot>,
+    weights: Weights,
 }
 
 impl ConvTranspose2d {
-    /// PyTorch's defaults: stride 1, no padding, a bias.
+    /// With a bias and the defaults of [`ConvTranspose2dOptions`].
     pub fn new(in_channels: usize, out_channels: usize, kernel_size: impl Into<Pair>) -> ConvTranspose2d {
-        let kernel_size = kernel_size.into().0;
-        // PyTorch takes the weight's second extent for the fan-in, here the outputs.
-        let fan_in = out_channels * kernel_size[0] * kernel_size[1];
+        let kernel_size = kernel_size.into();
+        let Pair([kh, kw]) = kernel_size;
         ConvTranspose2d {
-            weight: fan_in_uniform(&[in_channels, out_channels, kernel_size[0], kernel_size[1]], fan_in),
-            bias: Some(fan_in_uniform(&[out_channels], fan_in)),
-            options: ConvTranspose2dOptions::default(),
+            weights: Weights::new(&[in_channels, out_channels, kh, kw], out_channels),
+            options: ConvTranspose2dOptions::new(),
             in_channels,
             out_channels,
             kernel_size,
         }
     }
-    /// Steps between the outputs of neighbouring inputs.
-    pub fn stride(mut self, stride: impl Into<Pair>) -> ConvTranspose2d {
-        self.options.stride = stride.into();
+    conv_transpose2d_setters!();
+
+    fn changed(mut self) -> ConvTranspose2d {
+        let Pair([kh, kw]) = self.kernel_size;
+        self.weights.have_shape(&[self.in_channels, self.out_channels / self.options.groups.max(1), kh, kw]);
         self
     }
-    /// Rows and columns cut from every side.
-    pub fn padding(mut self, padding: impl Into<Pair>) -> ConvTranspose2d {
-        self.options.padding = padding.into();
-        self
-    }
-    /// Rows and columns added to the bottom and the right.
-    pub fn output_padding(mut self, output_padding: impl Into<Pair>) -> ConvTranspose2d {
-        self.options.output_padding = output_padding.into();
-        self
-    }
-    /// Steps between taps.
-    pub fn dilation(mut self, dilation: impl Into<Pair>) -> ConvTranspose2d {
-        self.options.dilation = dilation.into();
-        self
-    }
-    /// Independent groups of channels. The weight is drawn anew: its shape depends on the groups.
-    pub fn groups(mut self, groups: usize) -> ConvTranspose2d {
-        self.options.groups = groups;
-        let [kh, kw] = self.kernel_size;
-        let per_group = self.out_channels / groups.max(1);
-        let fan_in = per_group * kh * kw;
-        self.weight = fan_in_uniform(&[self.in_channels, per_group, kh, kw], fan_in);
-        self.bias = self.bias.map(|_| fan_in_uniform(&[self.out_channels], fan_in));
-        self
-    }
-    /// With or without a bias.
-    pub fn bias(mut self, bias: bool) -> ConvTranspose2d {
-        if !bias {
-            self.bias = None;
+}
+
+macro_rules! convolution {
+    ($layer:ident, $function:ident) => {
+        impl $layer {
+            /// With or without a bias; with one by default.
+            #[must_use]
+            pub fn bias(mut self, bias: bool) -> $layer {
+                self.weights.have_bias(bias);
+                self
+            }
         }
-        self
-    }
+
+        impl Module for $layer {
+            fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+                let (weight, bias) = self.weights.constants(b)?;
+                b.graph.$function(x, weight, bias, self.options)
+            }
+            fn slots(&self) -> Vec<(String, &Slot)> {
+                self.weights.slots()
+            }
+            fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+                self.weights.slots_mut()
+            }
+        }
+    };
 }
 
-impl Module for ConvTranspose2d {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        let weight = b.constant("weight", &self.weight)?;
-        let bias = self.bias.as_ref().map(|s| b.constant("bias", s)).transpose()?;
-        b.graph.conv_transpose2d(x, weight, bias, &self.options)
-    }
-    fn describe(&self) -> String {
-        format!("ConvTranspose2d{:?}", self.options)
-    }
-    fn slots(&self) -> Vec<(String, &Slot)> {
-        weight_and_bias(&self.weight, self.bias.as_ref())
-    }
-    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        weight_and_bias_mut(&mut self.weight, self.bias.as_mut())
-    }
-}
-
-pub(super) fn weight_and_bias<'a>(weight: &'a Slot, bias: Option<&'a Slot>) -> Vec<(String, &'a Slot)> {
-    std::iter::once(("weight".to_owned(), weight)).chain(bias.map(|b| ("bias".to_owned(), b))).collect()
-}
-
-pub(super) fn weight_and_bias_mut<'a>(weight: &'a mut Slot, bias: Option<&'a mut Slot>) -> Vec<(String, &'a mut Slot)> {
-    std::iter::once(("weight".to_owned(), weight)).chain(bias.map(|b| ("bias".to_owned(), b))).collect()
-}
+convolution!(Conv2d, conv2d);
+convolution!(Conv1d, conv1d);
+convolution!(ConvTranspose2d, conv_transpose2d);

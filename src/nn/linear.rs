@@ -1,66 +1,68 @@
-//! Linear layers, and the two that only pass on or reshape.
+//! Linear layers, and those that only pass on or reshape.
 
-use super::conv::{weight_and_bias, weight_and_bias_mut};
-use super::state::fan_in_uniform;
+use super::weights::Weights;
 use super::{Builder, Module, Slot};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html>: `[.., in]` to `[.., out]`.
+/// `y = x weight^T + bias` over the last axis: `[.., in]` to `[.., out]`.
+///
+/// It is [torch.nn.Linear](https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html). The state is `weight`
+/// `[out, in]` and `bias` `[out]`, drawn uniformly from +-1 / sqrt(in).
+#[derive(Clone, Debug)]
 pub struct Linear {
-    weight: Slot,
-    bias: Option<Slot>,
+    weights: Weights,
 }
 
 impl Linear {
     /// With a bias.
     pub fn new(in_features: usize, out_features: usize) -> Linear {
-        Linear {
-            weight: fan_in_uniform(&[out_features, in_features], in_features),
-            bias: Some(fan_in_uniform(&[out_features], in_features)),
-        }
+        Linear { weights: Weights::new(&[out_features, in_features], out_features) }
     }
-    /// With or without a bias.
+    /// With or without a bias; with one by default.
+    #[must_use]
     pub fn bias(mut self, bias: bool) -> Linear {
-        if !bias {
-            self.bias = None;
-        }
+        self.weights.have_bias(bias);
         self
     }
 }
 
 impl Module for Linear {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        let weight = b.constant("weight", &self.weight)?;
-        let bias = self.bias.as_ref().map(|s| b.constant("bias", s)).transpose()?;
+        let (weight, bias) = self.weights.constants(b)?;
         b.graph.linear(x, weight, bias)
     }
-    fn describe(&self) -> String {
-        "Linear".to_owned()
-    }
     fn slots(&self) -> Vec<(String, &Slot)> {
-        weight_and_bias(&self.weight, self.bias.as_ref())
+        self.weights.slots()
     }
     fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        weight_and_bias_mut(&mut self.weight, self.bias.as_mut())
+        self.weights.slots_mut()
     }
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html>: axes 1 to the last become one.
+/// Axes that become one: of `[n, c, h, w]` by default `[n, c h w]`.
+///
+/// It is [torch.nn.Flatten](https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html).
 #[derive(Clone, Copy, Debug)]
 pub struct Flatten {
-    start: i64,
-    end: i64,
+    start_dim: i64,
+    end_dim: i64,
 }
 
 impl Flatten {
     /// From axis 1 to the last.
     pub fn new() -> Flatten {
-        Flatten { start: 1, end: -1 }
+        Flatten { start_dim: 1, end_dim: -1 }
     }
-    /// From axis `start` to axis `end`, negative ones counting from the end.
-    pub fn axes(start: i64, end: i64) -> Flatten {
-        Flatten { start, end }
+    /// The first of the axes; 1 by default. Negative numbers count from the end.
+    #[must_use]
+    pub fn start_dim(self, start_dim: i64) -> Flatten {
+        Flatten { start_dim, ..self }
+    }
+    /// The last of the axes; -1 by default. Negative numbers count from the end.
+    #[must_use]
+    pub fn end_dim(self, end_dim: i64) -> Flatten {
+        Flatten { end_dim, ..self }
     }
 }
 
@@ -72,15 +74,26 @@ impl Default for Flatten {
 
 impl Module for Flatten {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.flatten(x, self.start, self.end)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
+        b.graph.flatten(x, self.start_dim, self.end_dim)
     }
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html>: passes its input on in evaluation. In
-/// training it would draw random numbers, which this crate does not: there `forward` is an error unless p is 0.
+/// The input as it is: `y = x`.
+///
+/// It is [torch.nn.Identity](https://docs.pytorch.org/docs/stable/generated/torch.nn.Identity.html).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity;
+
+impl Module for Identity {
+    fn build(&self, _: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        Ok(x)
+    }
+}
+
+/// `y = x` in evaluation. In training it would set random elements to 0, which this crate does not: there a pass is an
+/// error unless p is 0.
+///
+/// It is [torch.nn.Dropout](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html) in evaluation mode.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout {
     p: f32,
@@ -88,21 +101,22 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Drops with probability `p`.
+    /// Drops an element with probability `p`; PyTorch's default is 0.5.
     pub fn new(p: f32) -> Dropout {
         Dropout { p, training: true }
     }
 }
 
 impl Module for Dropout {
-    fn build(&self, _: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        if self.training && self.p > 0.0 {
-            return Err(Error::unsupported("Dropout in training mode is not supported: call eval() first"));
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        match self.training && self.p > 0.0 {
+            false => Ok(x),
+            true if b.is_training_step() => {
+                let text = "training with dropout is not supported: call set_training(false) of this layer, or make it with p 0";
+                Err(b.named(Error::unsupported(text)))
+            }
+            true => Err(b.in_training("drops elements out")),
         }
-        Ok(x)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
     }
     fn set_training(&mut self, training: bool) {
         self.training = training;

@@ -1,7 +1,44 @@
-//! Layers with state, as `torch.nn`: they only add nodes to a graph. `forward` runs that graph at once, compiled once
-//! per shape; `compile` makes a session of the whole network.
+//! Layers with state and networks of them, under the names and with the semantics of `torch.nn`.
+//!
+//! A [`Module`] is a layer or a network: it adds nodes to a graph. [`Module::forward`] runs that graph at once, compiled
+//! once per shape; [`Module::compile`] makes a [`Session`] of a whole network, which is faster. A network is a
+//! [`Sequential`], a struct of modules (the page of [`Module`] shows one), or one of [`zoo`].
+//!
+//! ```
+//! use convgpu::nn::{Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential, manual_seed};
+//! use convgpu::{CompileOptions, Desc, Device, Tensor};
+//!
+//! manual_seed(1);
+//! let net = Sequential::new()
+//!     .with(Conv2d::new(1, 8, 3).stride(2).padding(1))
+//!     .with(ReLU)
+//!     .with(MaxPool2d::new(2))
+//!     .with(Flatten::new())
+//!     .with(Linear::new(8 * 7 * 7, 10));
+//! assert_eq!(net.num_parameters(), 8 * 9 + 8 + 10 * 8 * 7 * 7 + 10);
+//!
+//! let device = Device::cpu(); // or Device::new()?, the best GPU
+//! let images = Tensor::full([2, 1, 28, 28], 0.5);
+//! let eager = net.forward(&images.to_device(&device)?)?.to_host()?;
+//! assert_eq!(eager.shape(), [2, 10]);
+//!
+//! let session = net.compile(&device, Desc::f32([2, 1, 28, 28]), CompileOptions::new())?;
+//! assert_eq!(session.run(&[("x", &images)])?.first(), &eager);
+//! # Ok::<(), convgpu::Error>(())
+//! ```
+//!
+//! **Options** are set on the layer, in any order: `Conv2d::new(1, 8, 3).stride(2)`; or all at once from the options
+//! struct that the function of the same name takes: `Conv2d::new(1, 8, 3).options(o)`.
+//!
+//! **Training mode.** As in PyTorch a new layer is in training mode. There [`Module::forward`] refuses a network with layers
+//! that would change or draw random numbers (batch norm, dropout); [`Module::forward_train`] takes a step. Call
+//! [`eval`](Module::eval) before inference. There are no gradients: a training step updates running statistics.
+//!
+//! **Weights** have PyTorch's names and shapes: [`Module::load`] reads a safetensors file that PyTorch wrote with
+//! `safetensors.torch.save_file(model.state_dict(), path)`.
 
 mod activation;
+mod builder;
 mod children;
 mod conv;
 mod linear;
@@ -10,100 +47,117 @@ mod pool;
 mod resample;
 mod sequential;
 mod state;
+mod weights;
 pub mod zoo;
 
+use std::fmt;
+use std::path::Path;
+
+#[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
-use crate::functional::cached;
 use crate::graph::{Graph, ValueId};
-use crate::session::{CompileOptions, Compiled, Session};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::session::{CompileOptions, Session};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
+#[doc(inline)]
+pub use crate::__children as children;
+#[doc(no_inline)]
+pub use crate::functional::{
+    Activation, Approximate, AvgPool2dOptions, BinaryKind, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions,
+    InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor,
+    Sides,
+};
 pub use activation::*;
+pub use builder::Builder;
 #[doc(hidden)]
 pub use children::below;
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
-pub use linear::{Dropout, Flatten, Linear};
-pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, Softmax};
-pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d};
-pub use resample::{PixelShuffle, Upsample};
+pub use linear::{Dropout, Flatten, Identity, Linear};
+pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, LocalResponseNorm};
+pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, LPPool2d, MaxPool2d};
+pub use resample::{
+    CircularPad2d, PixelShuffle, PixelUnshuffle, ReflectionPad2d, ReplicationPad2d, Upsample, ZeroPad2d,
+};
 pub use sequential::Sequential;
-pub use state::{Slot, SlotKind, manual_seed};
-
-/// Adds a module's nodes to a graph and notes how a training step changes the module's buffers.
-pub struct Builder<'g> {
-    /// The graph being built.
-    pub graph: &'g mut Graph,
-    prefix: String,
-    /// Buffers that this pass computes anew: path and value.
-    updates: Vec<(String, ValueId)>,
-}
-
-impl Builder<'_> {
-    /// A parameter or an eval-mode buffer, as a constant.
-    pub fn constant(&mut self, name: &str, slot: &Slot) -> Result<ValueId> {
-        self.graph.constant(format!("{}{name}", self.prefix), slot.tensor().clone())
-    }
-    /// A buffer that changes from step to step, as an input.
-    pub fn buffer(&mut self, name: &str, slot: &Slot) -> Result<ValueId> {
-        self.graph.input(format!("{}{name}", self.prefix), slot.tensor().desc())
-    }
-    /// Says that `value` is what the buffer `name` becomes.
-    pub fn update(&mut self, name: &str, value: ValueId) {
-        self.updates.push((format!("{}{name}", self.prefix), value));
-    }
-    /// Builds a child module, its names below `name`.
-    pub fn child(&mut self, name: &str, module: &dyn Module, x: ValueId) -> Result<ValueId> {
-        let outer = self.prefix.clone();
-        self.prefix = format!("{outer}{name}.");
-        self.graph.set_scope(self.prefix.clone());
-        let y = module.build(self, x);
-        self.graph.set_scope(outer.clone());
-        self.prefix = outer;
-        y
-    }
-    /// Builds children one after another.
-    pub fn chain(&mut self, x: ValueId, children: &[(&str, &dyn Module)]) -> Result<ValueId> {
-        children.iter().try_fold(x, |x, (name, module)| self.child(name, *module, x))
-    }
-}
+pub use state::{IncompatibleKeys, Slot, SlotKind, StateDict, manual_seed};
 
 /// A layer or a network of layers.
-pub trait Module: Send + Sync {
-    /// Adds the nodes that compute this module from `x`.
+///
+/// A network of one's own is a struct of modules. It implements [`build`](Module::build), which says how the modules are
+/// connected; the macro [`children!`](children) does the rest.
+///
+/// ```
+/// use convgpu::nn::{BatchNorm2d, BinaryKind, Builder, Conv2d, Module, ReLU, children};
+/// use convgpu::{Device, Result, Tensor, ValueId};
+///
+/// /// A residual block: relu(x + norm2(conv2(relu(norm1(conv1(x)))))).
+/// #[derive(Debug)]
+/// struct Block {
+///     conv1: Conv2d,
+///     norm1: BatchNorm2d,
+///     conv2: Conv2d,
+///     norm2: BatchNorm2d,
+/// }
+///
+/// impl Block {
+///     fn new(channels: usize) -> Block {
+///         let conv = || Conv2d::new(channels, channels, 3).padding(1).bias(false);
+///         let norm = || BatchNorm2d::new(channels);
+///         Block { conv1: conv(), norm1: norm(), conv2: conv(), norm2: norm() }
+///     }
+/// }
+///
+/// impl Module for Block {
+///     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+///         let y = b.chain(x, &[("conv1", &self.conv1), ("norm1", &self.norm1), ("relu", &ReLU)])?;
+///         let y = b.chain(y, &[("conv2", &self.conv2), ("norm2", &self.norm2)])?;
+///         let sum = b.graph.binary(x, y, BinaryKind::Add)?;
+///         b.child("relu", &ReLU, sum)
+///     }
+///     children!(conv1, norm1, conv2, norm2);
+/// }
+///
+/// let mut block = Block::new(4);
+/// block.eval();
+/// let x = Tensor::full([1, 4, 8, 8], 0.5).to_device(&Device::cpu())?;
+/// assert_eq!(block.forward(&x)?.shape(), [1, 4, 8, 8]);
+/// assert!(block.state_dict().get("norm2.running_mean").is_some());
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+pub trait Module: fmt::Debug + Send + Sync {
+    /// Adds the nodes that compute this module from `x`, and says which value is its result.
     ///
     /// # Errors
     /// The input's shape does not fit.
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId>;
-
-    /// Everything that decides which nodes `build` adds, parameters aside.
-    fn describe(&self) -> String;
 
     /// Parameters and buffers with PyTorch's names, in PyTorch's order.
     fn slots(&self) -> Vec<(String, &Slot)> {
         vec![]
     }
 
-    /// The same, to change them.
+    /// Parameters and buffers with PyTorch's names, in PyTorch's order, to change them.
     fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
         vec![]
     }
 
-    /// Switches between training (batch statistics, dropout) and evaluation.
+    /// Switches the module and its children between training (true) and evaluation.
     fn set_training(&mut self, _training: bool) {}
 
-    /// Training mode, as `torch.nn.Module.train`.
+    /// Switches to training mode: batch norm normalises by the batch, dropout drops out.
     fn train(&mut self) {
         self.set_training(true);
     }
 
-    /// Evaluation mode, as `torch.nn.Module.eval`.
+    /// Switches to evaluation mode: batch norm normalises by its running statistics, dropout passes on.
     fn eval(&mut self) {
         self.set_training(false);
     }
 
-    /// The parameters, buffers left out.
+    /// The parameters by PyTorch's names, buffers left out.
     fn parameters(&self) -> Vec<(String, &Tensor)> {
         let slots = self.slots().into_iter().filter(|(_, s)| s.kind() == SlotKind::Parameter);
         slots.map(|(name, s)| (name, s.tensor())).collect()
@@ -114,108 +168,167 @@ pub trait Module: Send + Sync {
         self.parameters().iter().map(|(_, t)| t.numel()).sum()
     }
 
-    /// Parameters and buffers by PyTorch's names.
-    fn state_dict(&self) -> Vec<(String, Tensor)> {
+    /// Parameters and buffers by PyTorch's names, in PyTorch's order.
+    fn state_dict(&self) -> StateDict {
         self.slots().into_iter().map(|(name, s)| (name, s.tensor().clone())).collect()
     }
 
-    /// Takes parameters and buffers from tensors of the same names and shapes.
+    /// Takes parameters and buffers from a dict that has the same names and shapes.
     ///
     /// # Errors
     /// Entries are missing, extra or misshaped: the error lists them all, and nothing is changed.
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
-        state::load(self.slots_mut(), state)
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<()> {
+        state::load(self.slots_mut(), state, true).map(|_| ())
     }
 
-    /// Writes the state as a safetensors file.
+    /// Takes what parameters and buffers a dict has, and says which names it lacks and which it has too many: PyTorch's
+    /// `load_state_dict(.., strict=False)`. So weights of a network with another classifier serve.
+    ///
+    /// # Errors
+    /// Entries are misshaped: the error lists them all, and nothing is changed.
+    fn load_state_dict_partial(&mut self, state: &StateDict) -> Result<IncompatibleKeys> {
+        state::load(self.slots_mut(), state, false)
+    }
+
+    /// Writes the state dict as a safetensors file.
     ///
     /// # Errors
     /// The file cannot be written.
-    fn save_state_dict(&self, path: &std::path::Path) -> Result<()> {
-        let bytes = crate::model::safetensors::to_bytes(&self.state_dict())?;
-        std::fs::write(path, bytes).map_err(|e| Error::file(format!("{}: {e}", path.display())))
+    fn save(&self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        self.state_dict().write(path)
     }
 
-    /// Reads the state from a safetensors file with PyTorch's names.
+    /// Loads a state dict from a safetensors file with PyTorch's names.
     ///
     /// # Errors
-    /// The file is not a safetensors file, or as [`Module::load_state`].
-    fn load_state_dict(&mut self, path: &std::path::Path) -> Result<()> {
-        let bytes = std::fs::read(path).map_err(|e| Error::file(format!("{}: {e}", path.display())))?;
-        self.load_state_dict_bytes(&bytes)
+    /// The file cannot be read or is no safetensors file; or as [`Module::load_state_dict`].
+    fn load(&mut self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        self.load_state_dict(&StateDict::read(path)?)
     }
 
-    /// Reads the state from the bytes of a safetensors file.
+    /// Loads a state dict from the bytes of a safetensors file.
     ///
     /// # Errors
-    /// As [`Module::load_state_dict`].
-    fn load_state_dict_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.load_state(&crate::model::safetensors::from_bytes(bytes)?)
+    /// The bytes are no safetensors file; or as [`Module::load_state_dict`].
+    fn load_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.load_state_dict(&StateDict::from_bytes(bytes)?)
     }
 
-    /// Runs the module. In training mode its buffers take their next values.
+    /// Computes the module from a tensor on a device. The result stays there.
+    ///
+    /// The graph is compiled when the module sees a shape, a device or a parameter's value for the first time.
     ///
     /// # Errors
-    /// The input's shape does not fit; the device is lost.
-    fn forward(&mut self, x: &DeviceTensor) -> Result<DeviceTensor> {
-        let device = x.device().clone();
-        // A parameter is known by the number of its contents, a changing buffer by being an input.
-        let contents: Vec<_> = self.slots().iter().map(|(_, s)| s.number().to_string()).collect();
-        let key = format!("{}|{}|{}|{}", device.identity(), self.describe(), x.desc(), contents.join(","));
-        let session = cached(key, || {
-            let mut graph = Graph::new();
-            let input = graph.input("x", x.desc().clone())?;
-            let (y, updates) = build(&mut graph, |b| self.build(b, input))?;
-            graph.output("out", y);
-            updates.into_iter().for_each(|(path, value)| graph.output(path, value));
-            Compiled::new(&device, graph, &CompileOptions::default())
-        })?;
-        let mut held = vec![("x".to_owned(), x.clone())];
-        for (path, slot) in self.slots() {
-            if session.graph().inputs().any(|(name, _)| name == path) {
-                held.push((path, slot.tensor().to_device(&device)?));
-            }
+    /// Of kind [`Argument`](crate::ErrorKind::Argument) if a layer is in training mode and would change or draw random
+    /// numbers; the error names the layer. The input's shape does not fit; the device has no memory left or is lost.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn forward(&self, x: &DeviceTensor) -> Result<DeviceTensor> {
+        let (mut outputs, _) = run(self, x, false)?;
+        Ok(outputs.swap_remove(0))
+    }
+
+    /// Computes the module from a tensor on a device, each layer in its own mode: those in training mode normalise by the
+    /// batch, and their running statistics take a step.
+    ///
+    /// # Errors
+    /// A dropout layer is in training mode: it is not supported. The input's shape does not fit; the device has no memory
+    /// left or is lost.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn forward_train(&mut self, x: &DeviceTensor) -> Result<DeviceTensor> {
+        let (mut outputs, updated) = run(self, x, true)?;
+        let mut new = std::collections::HashMap::new();
+        for (path, value) in updated.into_iter().zip(outputs.drain(1..)) {
+            new.insert(path, value.to_host()?);
         }
-        let given: Vec<_> = held.iter().map(|(name, t)| (name.as_str(), t)).collect();
-        let mut outputs = session.run_device(&given)?;
-        let names: Vec<String> = session.graph().outputs().map(|(name, _)| name.to_owned()).collect();
-        for (path, value) in names.iter().zip(&outputs).skip(1) {
-            let tensor = value.to_host()?;
-            let slots = self.slots_mut();
-            let (_, slot) = slots.into_iter().find(|(name, _)| name == path).expect("updates name slots");
-            slot.replace_buffer(tensor);
+        for (path, slot) in self.slots_mut() {
+            if let Some(tensor) = new.remove(&path) {
+                slot.set(tensor);
+            }
         }
         Ok(outputs.swap_remove(0))
     }
 
-    /// The whole module as a graph for an input of this description, named `x`; its output is `out`.
+    /// The module as a graph for an input of this description. The input is named `x`, the output `out`.
     ///
     /// # Errors
-    /// The module is in training mode; the shape does not fit.
+    /// Of kind [`Argument`](crate::ErrorKind::Argument) if a layer is in training mode and would change or draw random
+    /// numbers; the error names the layer. The shape does not fit.
     fn graph(&self, x: Desc) -> Result<Graph> {
-        let mut graph = Graph::new();
-        let input = graph.input("x", x)?;
-        let (y, updates) = build(&mut graph, |b| self.build(b, input))?;
-        if !updates.is_empty() {
-            return Err(Error::argument("a module becomes a graph in evaluation mode: call eval() first"));
-        }
-        graph.output("out", y);
-        Ok(graph)
+        let mut built = builder::build(self, x, false)?;
+        built.graph.output("out", built.y);
+        Ok(built.graph)
     }
 
-    /// Makes a session of [`Module::graph`].
+    /// The module as a graph whose outputs are the results of modules inside it, under their names as in the state dict:
+    /// `layer3` or `layer3.0.conv1`. `out` is the result of the module itself. What the outputs do not need is left out.
+    ///
+    /// A module that is used several times gives its last result.
+    ///
+    /// ```
+    /// use convgpu::nn::{Conv2d, MaxPool2d, Module, ReLU, Sequential};
+    /// use convgpu::{CompileOptions, Desc, Device, Session, Tensor};
+    ///
+    /// let stage = |i, o| Sequential::new().named("conv", Conv2d::new(i, o, 3)).named("relu", ReLU);
+    /// let net = Sequential::new().named("a", stage(1, 4)).named("pool", MaxPool2d::new(2)).named("b", stage(4, 2));
+    /// let graph = net.graph_with_outputs(Desc::f32([1, 1, 10, 10]), &["a.conv", "pool"])?;
+    /// let session = Session::new(&Device::cpu(), graph, CompileOptions::new())?;
+    /// let outputs = session.run(&[("x", &Tensor::zeros([1, 1, 10, 10]))])?;
+    /// assert_eq!(outputs["a.conv"].shape(), [1, 4, 8, 8]);
+    /// assert_eq!(outputs["pool"].shape(), [1, 4, 4, 4]);
+    /// # Ok::<(), convgpu::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As there; an operator has no kernel for its case.
-    fn compile(&self, device: &Device, x: Desc, options: &CompileOptions) -> Result<Session> {
+    /// There is no module of a name: the error lists those there are. Else as [`Module::graph`].
+    fn graph_with_outputs(&self, x: Desc, outputs: &[&str]) -> Result<Graph> {
+        let mut built = builder::build(self, x, false)?;
+        let results = &built.notes.results;
+        for &name in outputs {
+            let found = results.iter().rev().find(|(path, _)| path == name).map(|(_, value)| *value);
+            let Some(value) = found.or((name == "out").then_some(built.y)) else {
+                let mut known: Vec<_> = results.iter().map(|(path, _)| path.as_str()).collect();
+                known.sort_unstable();
+                known.dedup();
+                return Err(Error::argument(format!("there is no module {name}; modules: {}", known.join(", "))));
+            };
+            built.graph.output(name, value);
+        }
+        built.graph.remove_dead();
+        Ok(built.graph)
+    }
+
+    /// A session of [`Module::graph`].
+    ///
+    /// # Errors
+    /// As there; the device has no kernel for a case, no memory left, or is lost.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn compile(&self, device: &Device, x: Desc, options: CompileOptions) -> Result<Session> {
         Session::new(device, self.graph(x)?, options.clone())
     }
 }
 
-type Updates = Vec<(String, ValueId)>;
-
-fn build(graph: &mut Graph, f: impl FnOnce(&mut Builder<'_>) -> Result<ValueId>) -> Result<(ValueId, Updates)> {
-    let mut b = Builder { graph, prefix: String::new(), updates: vec![] };
-    let y = f(&mut b)?;
-    Ok((y, b.updates))
+/// Runs a module's graph, compiled now if it is not kept: its result and the new values of its buffers; the buffers' names.
+#[cfg(not(target_arch = "wasm32"))]
+fn run<M: Module + ?Sized>(
+    module: &M,
+    x: &DeviceTensor,
+    training_step: bool,
+) -> Result<(Vec<DeviceTensor>, Vec<String>)> {
+    let builder::Built { mut graph, y, notes } = builder::build(module, x.desc().clone(), training_step)?;
+    graph.output("out", y);
+    let updated = notes.updates.iter().map(|(path, _)| path.clone()).collect();
+    notes.updates.into_iter().for_each(|(path, value)| graph.output(path, value));
+    let mut given = vec![("x".to_owned(), x.clone())];
+    for (path, slot) in module.slots() {
+        if graph.inputs().any(|(name, _)| name == path) {
+            given.push((path, slot.tensor().to_device(x.device())?));
+        }
+    }
+    Ok((crate::functional::run_kept(x.device(), graph, &notes.numbers, given)?, updated))
 }

@@ -1,5 +1,6 @@
 //! Normalisation layers.
 
+use super::state::have;
 use super::{Builder, Module, Slot};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
@@ -8,155 +9,221 @@ use crate::reference::activation::Activation;
 use crate::shape::DType;
 use crate::tensor::Tensor;
 
-/// Batch norm of any rank; [`BatchNorm1d`] and [`BatchNorm2d`] differ in the inputs they take.
-struct BatchNorm {
+/// A learned scale and shift that a layer may have: ones and zeros at first.
+#[derive(Clone, Debug)]
+struct Affine {
+    shape: Vec<usize>,
+    wanted: bool,
+    bias_wanted: bool,
+    weight: Option<Slot>,
+    bias: Option<Slot>,
+}
+
+impl Affine {
+    fn new(shape: &[usize], wanted: bool) -> Affine {
+        let affine = Affine { shape: shape.to_vec(), wanted, bias_wanted: true, weight: None, bias: None };
+        affine.have(wanted, true)
+    }
+
+    fn have(mut self, wanted: bool, bias_wanted: bool) -> Affine {
+        (self.wanted, self.bias_wanted) = (wanted, bias_wanted);
+        have(&mut self.weight, wanted, || Slot::parameter(Tensor::full(self.shape.clone(), 1.0)));
+        have(&mut self.bias, wanted && bias_wanted, || Slot::parameter(Tensor::zeros(self.shape.clone())));
+        self
+    }
+
+    fn constants(&self, b: &mut Builder<'_>) -> Result<[Option<ValueId>; 2]> {
+        let mut constant = |name, slot: &Option<Slot>| slot.as_ref().map(|s| b.constant(name, s)).transpose();
+        Ok([constant("weight", &self.weight)?, constant("bias", &self.bias)?])
+    }
+
+    fn slots(&self) -> Vec<(String, &Slot)> {
+        let both = [("weight", &self.weight), ("bias", &self.bias)];
+        both.into_iter().filter_map(|(name, slot)| Some((name.to_owned(), slot.as_ref()?))).collect()
+    }
+
+    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+        let both = [("weight", &mut self.weight), ("bias", &mut self.bias)];
+        both.into_iter().filter_map(|(name, slot)| Some((name.to_owned(), slot.as_mut()?))).collect()
+    }
+}
+
+const RUNNING: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
+
+/// Normalisation of `features` channels that may keep statistics from step to step: of batches, or of images.
+#[derive(Clone, Debug)]
+struct Tracking {
     features: usize,
     eps: f32,
-    /// `None`: the cumulative average.
     momentum: Option<f32>,
-    affine: Option<[Slot; 2]>,
+    affine: Affine,
     /// running_mean, running_var, num_batches_tracked
     running: Option<[Slot; 3]>,
     training: bool,
-    /// Ranks of input that it takes.
-    ranks: &'static [usize],
 }
 
-const AFFINE: [&str; 2] = ["weight", "bias"];
-const RUNNING: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
-
-impl BatchNorm {
-    fn new(features: usize, ranks: &'static [usize]) -> BatchNorm {
-        let count = Tensor::of([], vec![0i64]);
-        BatchNorm {
-            features,
-            eps: 1e-5,
-            momentum: Some(0.1),
-            affine: Some([Slot::parameter(Tensor::full([features], 1.0)), Slot::parameter(Tensor::zeros([features]))]),
-            running: Some([
-                Slot::buffer(Tensor::zeros([features])),
-                Slot::buffer(Tensor::full([features], 1.0)),
-                Slot::buffer(count),
-            ]),
-            training: true,
-            ranks,
-        }
+impl Tracking {
+    fn new(features: usize, affine: bool, track: bool) -> Tracking {
+        let affine = Affine::new(&[features], affine);
+        let norm = Tracking { features, eps: 1e-5, momentum: Some(0.1), affine, running: None, training: true };
+        norm.track(track)
     }
 
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        let shape = b.graph.shape(x).to_vec();
-        if !self.ranks.contains(&shape.len()) || shape[1] != self.features {
-            let text = format!("batch norm of {} features and rank {:?} is given {shape:?}", self.features, self.ranks);
-            return Err(Error::shape(text));
+    fn track(mut self, track: bool) -> Tracking {
+        if !track {
+            self.running = None;
+        } else if self.running.is_none() {
+            let slots =
+                [Tensor::zeros([self.features]), Tensor::full([self.features], 1.0), Tensor::of([], vec![0i64])];
+            self.running = Some(slots.map(Slot::buffer));
         }
-        let affine = constants(b, &self.affine)?;
-        match (&self.running, self.training) {
-            (Some([mean, var, _]), false) => {
-                let stats = [b.constant("running_mean", mean)?, b.constant("running_var", var)?];
-                b.graph.batch_norm(x, affine, stats, self.eps)
+        self
+    }
+
+    /// An error unless x has one of these ranks and the right number of channels.
+    fn check(&self, b: &Builder<'_>, x: ValueId, ranks: &[usize]) -> Result<()> {
+        let shape = b.graph.shape(x);
+        if ranks.contains(&shape.len()) && shape[1] == self.features {
+            return Ok(());
+        }
+        Err(Error::shape(format!("a norm of {} channels and rank {ranks:?} is given {shape:?}", self.features)))
+    }
+
+    /// Normalises by the running statistics.
+    fn by_statistics(&self, b: &mut Builder<'_>, x: ValueId, [mean, var, _]: &[Slot; 3]) -> Result<ValueId> {
+        let [weight, bias] = self.affine.constants(b)?;
+        let stats = [b.constant(RUNNING[0], mean)?, b.constant(RUNNING[1], var)?];
+        b.graph.batch_norm(x, stats, weight, bias, self.eps)
+    }
+
+    /// The running statistics as inputs.
+    fn old(&self, b: &mut Builder<'_>, [mean, var, _]: &[Slot; 3]) -> Result<[ValueId; 2]> {
+        Ok([b.buffer(RUNNING[0], mean)?, b.buffer(RUNNING[1], var)?])
+    }
+
+    fn update(&self, b: &mut Builder<'_>, new: [ValueId; 2]) {
+        b.update(RUNNING[0], new[0]);
+        b.update(RUNNING[1], new[1]);
+    }
+
+    /// Batch norm, as `torch.nn.modules.batchnorm._BatchNorm`.
+    fn batch_norm(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        let Some(running) = &self.running else {
+            let [weight, bias] = self.affine.constants(b)?;
+            return Ok(b.graph.batch_norm_training(x, None, weight, bias, 0.0, self.eps)?[0]);
+        };
+        if !self.training {
+            return self.by_statistics(b, x, running);
+        }
+        let [weight, bias] = self.affine.constants(b)?;
+        let old = self.old(b, running)?;
+        let count = b.buffer(RUNNING[2], &running[2])?;
+        let one = b.graph.constant("one", Tensor::of([], vec![1i64]))?;
+        let count = b.graph.binary(count, one, BinaryKind::Add)?;
+        b.update(RUNNING[2], count);
+        // Without a momentum the average is cumulative: the newest batch weighs 1 / (batches seen, this one included).
+        let momentum = self.momentum.unwrap_or(1.0);
+        let [y, mean, var] = b.graph.batch_norm_training(x, Some(old), weight, bias, momentum, self.eps)?;
+        let mut new = [mean, var];
+        if self.momentum.is_none() {
+            let count = b.graph.cast(count, DType::F32)?;
+            let factor = b.graph.activation(count, Activation::Reciprocal)?;
+            for (old, new) in old.into_iter().zip(&mut new) {
+                let change = b.graph.binary(*new, old, BinaryKind::Sub)?;
+                let change = b.graph.binary(change, factor, BinaryKind::Mul)?;
+                *new = b.graph.binary(old, change, BinaryKind::Add)?;
             }
-            (Some([mean, var, count]), true) => {
-                let old = [b.buffer("running_mean", mean)?, b.buffer("running_var", var)?];
-                let count = b.buffer("num_batches_tracked", count)?;
-                let one = b.graph.constant("one", Tensor::of([], vec![1i64]))?;
-                let count = b.graph.binary(count, one, BinaryKind::Add)?;
-                b.update("num_batches_tracked", count);
-                let (y, new) = match self.momentum {
-                    Some(momentum) => {
-                        let [y, mean, var] = b.graph.batch_norm_training(x, affine, Some(old), self.eps, momentum)?;
-                        (y, [mean, var])
-                    }
-                    None => {
-                        // The cumulative average: momentum is 1 / (batches seen, this one included).
-                        let [y, mean, var] = b.graph.batch_norm_training(x, affine, Some(old), self.eps, 1.0)?;
-                        let count = b.graph.cast(count, DType::F32)?;
-                        let factor = b.graph.activation(count, Activation::Reciprocal)?;
-                        let mut mix = |old: ValueId, new: ValueId| -> Result<ValueId> {
-                            let change = b.graph.binary(new, old, BinaryKind::Sub)?;
-                            let change = b.graph.binary(change, factor, BinaryKind::Mul)?;
-                            b.graph.binary(old, change, BinaryKind::Add)
-                        };
-                        (y, [mix(old[0], mean)?, mix(old[1], var)?])
-                    }
+        }
+        self.update(b, new);
+        Ok(y)
+    }
+
+    /// Instance norm, as `torch.nn.modules.instancenorm._InstanceNorm`.
+    fn instance_norm(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        match &self.running {
+            Some(running) if !self.training => self.by_statistics(b, x, running),
+            None => {
+                let [weight, bias] = self.affine.constants(b)?;
+                b.graph.instance_norm(x, weight, bias, self.eps)
+            }
+            // Every channel of every image is a channel of one wide image; the new statistics are means over the images.
+            Some(running) => {
+                let shape = b.graph.shape(x).to_vec();
+                let (n, c) = (shape[0], shape[1]);
+                let wide = b.graph.reshape(x, [&[1, n * c], &shape[2..]].concat())?;
+                let [weight, bias] = self.affine.constants(b)?;
+                let old = self.old(b, running)?;
+                let mut repeat = |value: ValueId| b.graph.tile(value, &[n]);
+                let (weight, bias) = (weight.map(&mut repeat).transpose()?, bias.map(&mut repeat).transpose()?);
+                let old = [repeat(old[0])?, repeat(old[1])?];
+                // PyTorch takes a missing momentum for 0 here.
+                let momentum = self.momentum.unwrap_or(0.0);
+                let [y, mean, var] = b.graph.batch_norm_training(wide, Some(old), weight, bias, momentum, self.eps)?;
+                let mut over_images = |value: ValueId| {
+                    let rows = b.graph.reshape(value, [n, c])?;
+                    b.graph.mean(rows, &[0], false)
                 };
-                b.update("running_mean", new[0]);
-                b.update("running_var", new[1]);
-                Ok(y)
+                let new = [over_images(mean)?, over_images(var)?];
+                self.update(b, new);
+                b.graph.reshape(y, shape)
             }
-            (None, _) => Ok(b.graph.batch_norm_training(x, affine, None, self.eps, 0.0)?[0]),
         }
     }
 
     fn slots(&self) -> Vec<(String, &Slot)> {
-        let affine = self.affine.iter().flat_map(|a| AFFINE.into_iter().zip(a));
         let running = self.running.iter().flat_map(|r| RUNNING.into_iter().zip(r));
-        affine.chain(running).map(|(name, s)| (name.to_owned(), s)).collect()
+        self.affine.slots().into_iter().chain(running.map(|(name, s)| (name.to_owned(), s))).collect()
     }
 
     fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        let affine = self.affine.iter_mut().flat_map(|a| AFFINE.into_iter().zip(a));
         let running = self.running.iter_mut().flat_map(|r| RUNNING.into_iter().zip(r));
-        affine.chain(running).map(|(name, s)| (name.to_owned(), s)).collect()
-    }
-
-    fn set_training(&mut self, training: bool) {
-        self.training = training;
-        if let Some(running) = &mut self.running {
-            running.iter_mut().for_each(Slot::renumber);
-        }
-    }
-
-    fn describe(&self) -> String {
-        let (affine, running) = (self.affine.is_some(), self.running.is_some());
-        format!("BatchNorm({:?}, {affine}, {running}, {}, {})", self.momentum, self.eps, self.training)
+        self.affine.slots_mut().into_iter().chain(running.map(|(name, s)| (name.to_owned(), s))).collect()
     }
 }
 
-macro_rules! batch_norm {
-    ($name:ident, $page:literal, $ranks:expr, $takes:literal) => {
-        #[doc = concat!("<https://docs.pytorch.org/docs/stable/generated/torch.nn.", $page, ".html>: ", $takes)]
-        ///
-        /// In training it normalises by the batch (biased variance) and its running statistics take a step (unbiased
-        /// variance); in evaluation it normalises by the running statistics.
-        pub struct $name(BatchNorm);
+macro_rules! tracking {
+    ($(#[$doc:meta])* $name:ident, $affine:literal, $track:literal, $ranks:expr, $build:ident, $none:literal) => {
+        $(#[$doc])*
+        #[doc = concat!("It is [torch.nn.", stringify!($name), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($name), ".html).")]
+        #[derive(Clone, Debug)]
+        pub struct $name(Tracking);
 
         impl $name {
-            /// eps 1e-5, momentum 0.1, affine, running statistics, in training mode.
+            #[doc = concat!("Of so many channels, with eps 1e-5, momentum 0.1, affine ", $affine, ", track_running_stats ", $track, ", in training mode.")]
             pub fn new(num_features: usize) -> $name {
-                $name(BatchNorm::new(num_features, $ranks))
+                $name(Tracking::new(num_features, $affine, $track))
             }
-            /// Added to the variance.
+            /// What is added to the variance; 1e-5 by default.
+            #[must_use]
             pub fn eps(mut self, eps: f32) -> $name {
                 self.0.eps = eps;
                 self
             }
-            /// The weight of the newest batch in the running statistics; `None`: the cumulative average.
-            pub fn momentum(mut self, momentum: Option<f32>) -> $name {
-                self.0.momentum = momentum;
+            /// The weight of the newest batch in the running statistics; 0.1 by default.
+            #[doc = $none]
+            #[must_use]
+            pub fn momentum(mut self, momentum: impl Into<Option<f32>>) -> $name {
+                self.0.momentum = momentum.into();
                 self
             }
-            /// With or without a learned scale and shift.
+            #[doc = concat!("With or without a learned scale and shift per channel; ", $affine, " by default.")]
+            #[must_use]
             pub fn affine(mut self, affine: bool) -> $name {
-                if !affine {
-                    self.0.affine = None;
-                }
+                self.0.affine = self.0.affine.have(affine, true);
                 self
             }
-            /// With or without running statistics; without, evaluation normalises by the batch as well.
+            #[doc = concat!("With or without running statistics; ", $track, " by default. Without them evaluation and training compute the same.")]
+            #[must_use]
             pub fn track_running_stats(mut self, track: bool) -> $name {
-                if !track {
-                    self.0.running = None;
-                }
+                self.0 = self.0.track(track);
                 self
             }
         }
 
         impl Module for $name {
             fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-                self.0.build(b, x)
-            }
-            fn describe(&self) -> String {
-                self.0.describe()
+                self.0.check(b, x, &$ranks)?;
+                self.0.$build(b, x)
             }
             fn slots(&self) -> Vec<(String, &Slot)> {
                 self.0.slots()
@@ -165,172 +232,198 @@ macro_rules! batch_norm {
                 self.0.slots_mut()
             }
             fn set_training(&mut self, training: bool) {
-                self.0.set_training(training);
+                self.0.training = training;
             }
         }
     };
 }
 
-batch_norm!(BatchNorm1d, "BatchNorm1d", &[2, 3], "`[n, c]` or `[n, c, l]`");
-batch_norm!(BatchNorm2d, "BatchNorm2d", &[4], "`[n, c, h, w]`");
+tracking! {
+    /// Each channel brought to mean 0 and deviation 1 over the batch, then scaled and shifted:
+    /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c]` or `[n, c, l]` to the same.
+    ///
+    /// In training mean and (biased) variance are those of the batch, and the running statistics take a step (with the
+    /// unbiased variance); in evaluation they are the running statistics. The state is `weight`, `bias`, `running_mean`,
+    /// `running_var`, each `[c]`, and `num_batches_tracked`.
+    BatchNorm1d, true, true, [2, 3], batch_norm, "With `None` they are the mean over all batches."
+}
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html>: over the last axes.
+tracking! {
+    /// Each channel brought to mean 0 and deviation 1 over the batch, then scaled and shifted:
+    /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, h, w]` to the same.
+    ///
+    /// In training mean and (biased) variance are those of the batch, and the running statistics take a step (with the
+    /// unbiased variance); in evaluation they are the running statistics. The state is `weight`, `bias`, `running_mean`,
+    /// `running_var`, each `[c]`, and `num_batches_tracked`.
+    ///
+    /// ```
+    /// use convgpu::nn::{BatchNorm2d, Module};
+    /// use convgpu::{Device, ErrorKind, Tensor};
+    ///
+    /// let mut norm = BatchNorm2d::new(1).momentum(0.5);
+    /// let x = Tensor::new([2, 1, 1, 2], vec![1.0f32, 3.0, 5.0, 7.0])?.to_device(&Device::cpu())?;
+    ///
+    /// // A new layer is in training mode, where a pass changes it.
+    /// assert_eq!(norm.forward(&x).unwrap_err().kind(), ErrorKind::Argument);
+    /// norm.forward_train(&x)?;
+    /// let state = norm.state_dict();
+    /// assert_eq!(state.get("running_mean").unwrap().as_f32()?, [2.0]); // half of 0, half of 4
+    ///
+    /// norm.eval();
+    /// let y = norm.forward(&x)?.to_host()?;
+    /// assert!(y.as_f32()?[0] < 0.0 && y.as_f32()?[1] > 0.0); // 1 and 3 are below and above 2
+    /// # Ok::<(), convgpu::Error>(())
+    /// ```
+    ///
+    BatchNorm2d, true, true, [4], batch_norm, "With `None` they are the mean over all batches."
+}
+
+tracking! {
+    /// Each channel of each image brought to mean 0 and deviation 1, then scaled and shifted:
+    /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, h, w]` to the same.
+    ///
+    /// With running statistics evaluation normalises by those, and training keeps them: of the images' means and unbiased
+    /// variances they take the mean over the batch. The state is `weight` and `bias`, and `running_mean`, `running_var`,
+    /// `num_batches_tracked` (which stays 0, as in PyTorch); by default there is none of it.
+    InstanceNorm2d, false, false, [4], instance_norm, "With `None` they stay as they are."
+}
+
+/// Each slice over the last axes brought to mean 0 and deviation 1, then scaled and shifted element by element:
+/// `(x - mean) / sqrt(var + eps) weight + bias`. `[.., normalized_shape..]` to the same.
+///
+/// It is [torch.nn.LayerNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html). The state is
+/// `weight` and `bias`, both of the normalized shape.
+#[derive(Clone, Debug)]
 pub struct LayerNorm {
-    normalized_shape: Vec<usize>,
     eps: f32,
-    affine: Option<[Slot; 2]>,
+    affine: Affine,
 }
 
 impl LayerNorm {
-    /// eps 1e-5, with a learned scale and shift.
+    /// Over the last axes, which have this shape; eps 1e-5, with a learned scale and shift.
     pub fn new(normalized_shape: impl Into<Vec<usize>>) -> LayerNorm {
-        let shape = normalized_shape.into();
-        let affine = [Slot::parameter(Tensor::full(shape.clone(), 1.0)), Slot::parameter(Tensor::zeros(shape.clone()))];
-        LayerNorm { normalized_shape: shape, eps: 1e-5, affine: Some(affine) }
+        LayerNorm { eps: 1e-5, affine: Affine::new(&normalized_shape.into(), true) }
     }
-    /// Added to the variance.
+    /// What is added to the variance; 1e-5 by default.
+    #[must_use]
     pub fn eps(mut self, eps: f32) -> LayerNorm {
         self.eps = eps;
         self
     }
-    /// With or without a learned scale and shift.
+    /// With or without a learned scale and shift; with them by default.
+    #[must_use]
     pub fn elementwise_affine(mut self, affine: bool) -> LayerNorm {
-        if !affine {
-            self.affine = None;
-        }
+        let bias = self.affine.bias_wanted;
+        self.affine = self.affine.have(affine, bias);
         self
     }
-}
-
-/// GroupNorm and InstanceNorm2d: statistics of every group of channels of every image.
-struct Grouped {
-    channels: usize,
-    groups: usize,
-    eps: f32,
-    affine: Option<[Slot; 2]>,
-}
-
-impl Grouped {
-    fn new(channels: usize, groups: usize, affine: bool) -> Grouped {
-        let slots = [Slot::parameter(Tensor::full([channels], 1.0)), Slot::parameter(Tensor::zeros([channels]))];
-        Grouped { channels, groups, eps: 1e-5, affine: affine.then_some(slots) }
+    /// Whether a learned scale has a learned shift with it; true by default.
+    #[must_use]
+    pub fn bias(mut self, bias: bool) -> LayerNorm {
+        let affine = self.affine.wanted;
+        self.affine = self.affine.have(affine, bias);
+        self
     }
-}
-
-/// The constants of an optional scale and shift.
-fn constants(b: &mut Builder<'_>, affine: &Option<[Slot; 2]>) -> Result<Option<[ValueId; 2]>> {
-    match affine {
-        Some([w, bias]) => Ok(Some([b.constant("weight", w)?, b.constant("bias", bias)?])),
-        None => Ok(None),
-    }
-}
-
-macro_rules! affine_slots {
-    ($($field:tt)+) => {
-        fn slots(&self) -> Vec<(String, &Slot)> {
-            let pairs = self.$($field)+.iter().flat_map(|a| AFFINE.into_iter().zip(a));
-            pairs.map(|(name, s)| (name.to_owned(), s)).collect()
-        }
-        fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-            let pairs = self.$($field)+.iter_mut().flat_map(|a| AFFINE.into_iter().zip(a));
-            pairs.map(|(name, s)| (name.to_owned(), s)).collect()
-        }
-    };
 }
 
 impl Module for LayerNorm {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        let affine = constants(b, &self.affine)?;
-        b.graph.layer_norm(x, &self.normalized_shape, affine, self.eps)
+        let [weight, bias] = self.affine.constants(b)?;
+        b.graph.layer_norm(x, &self.affine.shape, weight, bias, self.eps)
     }
-    fn describe(&self) -> String {
-        format!("LayerNorm({:?}, {}, {})", self.normalized_shape, self.eps, self.affine.is_some())
+    fn slots(&self) -> Vec<(String, &Slot)> {
+        self.affine.slots()
     }
-    affine_slots!(affine);
+    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+        self.affine.slots_mut()
+    }
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html>: `[n, c, ..]`.
-pub struct GroupNorm(Grouped);
+/// Each group of neighbouring channels of each image brought to mean 0 and deviation 1, then scaled and shifted channel by
+/// channel: `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, ..]` to the same.
+///
+/// It is [torch.nn.GroupNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html). The state is
+/// `weight` and `bias`, both `[c]`.
+#[derive(Clone, Debug)]
+pub struct GroupNorm {
+    num_groups: usize,
+    num_channels: usize,
+    eps: f32,
+    affine: Affine,
+}
 
 impl GroupNorm {
-    /// eps 1e-5, with a learned scale and shift a channel.
+    /// Of so many groups of channels; eps 1e-5, with a learned scale and shift per channel.
     pub fn new(num_groups: usize, num_channels: usize) -> GroupNorm {
-        GroupNorm(Grouped::new(num_channels, num_groups, true))
+        GroupNorm { num_groups, num_channels, eps: 1e-5, affine: Affine::new(&[num_channels], true) }
     }
-    /// Added to the variance.
+    /// What is added to the variance; 1e-5 by default.
+    #[must_use]
     pub fn eps(mut self, eps: f32) -> GroupNorm {
-        self.0.eps = eps;
+        self.eps = eps;
         self
     }
-    /// With or without a learned scale and shift.
+    /// With or without a learned scale and shift; with them by default.
+    #[must_use]
     pub fn affine(mut self, affine: bool) -> GroupNorm {
-        if !affine {
-            self.0.affine = None;
-        }
+        self.affine = self.affine.have(affine, true);
         self
     }
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.InstanceNorm2d.html>: `[n, c, h, w]`, without running
-/// statistics, as PyTorch's default.
-pub struct InstanceNorm2d(Grouped);
-
-impl InstanceNorm2d {
-    /// eps 1e-5, nothing learned.
-    pub fn new(num_features: usize) -> InstanceNorm2d {
-        InstanceNorm2d(Grouped::new(num_features, num_features, false))
-    }
-    /// Added to the variance.
-    pub fn eps(mut self, eps: f32) -> InstanceNorm2d {
-        self.0.eps = eps;
-        self
-    }
-    /// With or without a learned scale and shift a channel.
-    pub fn affine(mut self, affine: bool) -> InstanceNorm2d {
-        self.0 = Grouped { eps: self.0.eps, ..Grouped::new(self.0.channels, self.0.groups, affine) };
-        self
-    }
-}
-
-macro_rules! grouped_module {
-    ($name:ident) => {
-        impl Module for $name {
-            fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-                let affine = constants(b, &self.0.affine)?;
-                if b.graph.shape(x).get(1) != Some(&self.0.channels) {
-                    let text = format!("a norm of {} channels is given {:?}", self.0.channels, b.graph.shape(x));
-                    return Err(Error::shape(text));
-                }
-                b.graph.group_norm(x, self.0.groups, affine, self.0.eps)
-            }
-            fn describe(&self) -> String {
-                let Grouped { channels, groups, eps, affine } = &self.0;
-                format!("GroupNorm({channels}, {groups}, {eps}, {})", affine.is_some())
-            }
-            affine_slots!(0.affine);
-        }
-    };
-}
-
-grouped_module!(GroupNorm);
-grouped_module!(InstanceNorm2d);
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html>
-#[derive(Clone, Copy, Debug)]
-pub struct Softmax(i64);
-
-impl Softmax {
-    /// Along this axis, negative ones counting from the end.
-    pub fn new(dim: i64) -> Softmax {
-        Softmax(dim)
-    }
-}
-
-impl Module for Softmax {
+impl Module for GroupNorm {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.softmax(x, self.0)
+        if b.graph.shape(x).get(1) != Some(&self.num_channels) {
+            let text = format!("a norm of {} channels is given {:?}", self.num_channels, b.graph.shape(x));
+            return Err(Error::shape(text));
+        }
+        let [weight, bias] = self.affine.constants(b)?;
+        b.graph.group_norm(x, self.num_groups, weight, bias, self.eps)
     }
-    fn describe(&self) -> String {
-        format!("{self:?}")
+    fn slots(&self) -> Vec<(String, &Slot)> {
+        self.affine.slots()
+    }
+    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+        self.affine.slots_mut()
+    }
+}
+
+/// Each value damped by its neighbours in other channels: `x (k + alpha / size sum of x^2)^-beta`, the sum over `size`
+/// channels around its own. `[n, c, ..]` to the same.
+///
+/// It is [torch.nn.LocalResponseNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html).
+#[derive(Clone, Copy, Debug)]
+pub struct LocalResponseNorm {
+    size: usize,
+    alpha: f32,
+    beta: f32,
+    k: f32,
+}
+
+impl LocalResponseNorm {
+    /// Over so many channels; alpha 1e-4, beta 0.75, k 1.
+    pub fn new(size: usize) -> LocalResponseNorm {
+        LocalResponseNorm { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
+    }
+    /// The weight of the mean square; 1e-4 by default.
+    #[must_use]
+    pub fn alpha(self, alpha: f32) -> LocalResponseNorm {
+        LocalResponseNorm { alpha, ..self }
+    }
+    /// The exponent; 0.75 by default.
+    #[must_use]
+    pub fn beta(self, beta: f32) -> LocalResponseNorm {
+        LocalResponseNorm { beta, ..self }
+    }
+    /// What is added to the weighted mean square; 1 by default.
+    #[must_use]
+    pub fn k(self, k: f32) -> LocalResponseNorm {
+        LocalResponseNorm { k, ..self }
+    }
+}
+
+impl Module for LocalResponseNorm {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        b.graph.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
     }
 }

@@ -3,135 +3,119 @@
 use super::{Builder, Module};
 use crate::error::Result;
 use crate::graph::ValueId;
-use crate::options::{AvgPool2dOptions, MaxPool2dOptions, Pair};
+use crate::options::{
+    AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, Pair, avg_pool2d_setters, lp_pool2d_setters,
+    max_pool2d_setters,
+};
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html>
+macro_rules! pool {
+    ($(#[$doc:meta])* $layer:ident, $options:ident, $setters:ident, $function:ident) => {
+        $(#[$doc])*
+        #[doc = concat!("It is [torch.nn.", stringify!($layer), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($layer), ".html).")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $layer {
+            kernel_size: Pair,
+            options: $options,
+        }
+
+        impl $layer {
+            #[doc = concat!("Windows of this size, and the defaults of [`", stringify!($options), "`].")]
+            pub fn new(kernel_size: impl Into<Pair>) -> $layer {
+                $layer { kernel_size: kernel_size.into(), options: $options::new() }
+            }
+            $setters!();
+
+            fn changed(self) -> $layer {
+                self
+            }
+        }
+
+        impl Module for $layer {
+            fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+                b.graph.$function(x, self.kernel_size, self.options)
+            }
+        }
+    };
+}
+
+pool! {
+    /// The maximum of every window: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+    /// [`functional::max_pool2d`](crate::functional::max_pool2d) computes it.
+    ///
+    /// Where the maxima are gives [`functional::max_pool2d_with_indices`](crate::functional::max_pool2d_with_indices).
+    MaxPool2d, MaxPool2dOptions, max_pool2d_setters, max_pool2d
+}
+
+pool! {
+    /// The mean of every window: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+    /// [`functional::avg_pool2d`](crate::functional::avg_pool2d) computes it.
+    ///
+    AvgPool2d, AvgPool2dOptions, avg_pool2d_setters, avg_pool2d
+}
+
+/// `(sum of x^p)^(1/p)` of every window: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+/// [`functional::lp_pool2d`](crate::functional::lp_pool2d) computes it.
+///
+/// It is [torch.nn.LPPool2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.LPPool2d.html).
 #[derive(Clone, Copy, Debug)]
-pub struct MaxPool2d {
+pub struct LPPool2d {
+    norm_type: f32,
     kernel_size: Pair,
-    options: MaxPool2dOptions,
+    options: LpPool2dOptions,
 }
 
-impl MaxPool2d {
-    /// Stride as the kernel, no padding.
-    pub fn new(kernel_size: impl Into<Pair>) -> MaxPool2d {
-        MaxPool2d { kernel_size: kernel_size.into(), options: MaxPool2dOptions::default() }
+impl LPPool2d {
+    /// Of order p = `norm_type`, with windows of this size and the defaults of [`LpPool2dOptions`].
+    pub fn new(norm_type: f32, kernel_size: impl Into<Pair>) -> LPPool2d {
+        LPPool2d { norm_type, kernel_size: kernel_size.into(), options: LpPool2dOptions::new() }
     }
-    /// Steps between windows.
-    pub fn stride(mut self, stride: impl Into<Pair>) -> MaxPool2d {
-        self.options.stride = Some(stride.into());
-        self
-    }
-    /// Rows and columns of minus infinity on every side.
-    pub fn padding(mut self, padding: impl Into<Pair>) -> MaxPool2d {
-        self.options.padding = padding.into();
-        self
-    }
-    /// Steps between taps.
-    pub fn dilation(mut self, dilation: impl Into<Pair>) -> MaxPool2d {
-        self.options.dilation = dilation.into();
-        self
-    }
-    /// Round the output size up.
-    pub fn ceil_mode(mut self, ceil_mode: bool) -> MaxPool2d {
-        self.options.ceil_mode = ceil_mode;
+    lp_pool2d_setters!();
+
+    fn changed(self) -> LPPool2d {
         self
     }
 }
 
-impl Module for MaxPool2d {
+impl Module for LPPool2d {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.max_pool2d(x, self.kernel_size, &self.options)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
+        b.graph.lp_pool2d(x, self.norm_type, self.kernel_size, self.options)
     }
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html>
-#[derive(Clone, Copy, Debug)]
-pub struct AvgPool2d {
-    kernel_size: Pair,
-    options: AvgPool2dOptions,
+macro_rules! adaptive_pool {
+    ($(#[$doc:meta])* $layer:ident, $function:ident) => {
+        $(#[$doc])*
+        #[doc = concat!("It is [torch.nn.", stringify!($layer), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($layer), ".html).")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $layer {
+            output_size: Pair,
+        }
+
+        impl $layer {
+            /// The height and width of the output.
+            pub fn new(output_size: impl Into<Pair>) -> $layer {
+                $layer { output_size: output_size.into() }
+            }
+        }
+
+        impl Module for $layer {
+            fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+                b.graph.$function(x, self.output_size)
+            }
+        }
+    };
 }
 
-impl AvgPool2d {
-    /// Stride as the kernel, no padding.
-    pub fn new(kernel_size: impl Into<Pair>) -> AvgPool2d {
-        AvgPool2d { kernel_size: kernel_size.into(), options: AvgPool2dOptions::default() }
-    }
-    /// Steps between windows.
-    pub fn stride(mut self, stride: impl Into<Pair>) -> AvgPool2d {
-        self.options.stride = Some(stride.into());
-        self
-    }
-    /// Rows and columns of zeros on every side.
-    pub fn padding(mut self, padding: impl Into<Pair>) -> AvgPool2d {
-        self.options.padding = padding.into();
-        self
-    }
-    /// Round the output size up.
-    pub fn ceil_mode(mut self, ceil_mode: bool) -> AvgPool2d {
-        self.options.ceil_mode = ceil_mode;
-        self
-    }
-    /// Whether padding counts in the divisor.
-    pub fn count_include_pad(mut self, count: bool) -> AvgPool2d {
-        self.options.count_include_pad = count;
-        self
-    }
-    /// Divide by this instead of the window's size.
-    pub fn divisor_override(mut self, divisor: usize) -> AvgPool2d {
-        self.options.divisor_override = Some(divisor);
-        self
-    }
+adaptive_pool! {
+    /// The means of an image's parts, as many as the output has pixels: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+    /// [`functional::adaptive_avg_pool2d`](crate::functional::adaptive_avg_pool2d) computes them.
+    ///
+    AdaptiveAvgPool2d, adaptive_avg_pool2d
 }
 
-impl Module for AvgPool2d {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.avg_pool2d(x, self.kernel_size, &self.options)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveAvgPool2d.html>
-#[derive(Clone, Copy, Debug)]
-pub struct AdaptiveAvgPool2d(Pair);
-
-impl AdaptiveAvgPool2d {
-    /// The height and width to give.
-    pub fn new(output_size: impl Into<Pair>) -> AdaptiveAvgPool2d {
-        AdaptiveAvgPool2d(output_size.into())
-    }
-}
-
-impl Module for AdaptiveAvgPool2d {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.adaptive_avg_pool2d(x, self.0)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
-    }
-}
-
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.AdaptiveMaxPool2d.html>
-#[derive(Clone, Copy, Debug)]
-pub struct AdaptiveMaxPool2d(Pair);
-
-impl AdaptiveMaxPool2d {
-    /// The height and width to give.
-    pub fn new(output_size: impl Into<Pair>) -> AdaptiveMaxPool2d {
-        AdaptiveMaxPool2d(output_size.into())
-    }
-}
-
-impl Module for AdaptiveMaxPool2d {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.adaptive_max_pool2d(x, self.0)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
-    }
+adaptive_pool! {
+    /// The maxima of an image's parts, as many as the output has pixels: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+    /// [`functional::adaptive_max_pool2d`](crate::functional::adaptive_max_pool2d) computes them.
+    ///
+    AdaptiveMaxPool2d, adaptive_max_pool2d
 }

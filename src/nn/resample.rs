@@ -1,58 +1,127 @@
-//! Resampling layers.
+//! Resampling and padding layers.
 
 use super::{Builder, Module};
 use crate::error::Result;
 use crate::graph::ValueId;
-use crate::options::{InterpolateMode, Scale};
+use crate::ops::pad::PadMode;
+use crate::options::{InterpolateMode, InterpolateOptions, Pair, ScaleFactor, Sides, interpolate_setters};
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html>
-#[derive(Clone, Copy, Debug)]
+/// Images resampled to a size or by a factor: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+/// [`functional::interpolate`](crate::functional::interpolate) computes it.
+///
+/// It is [torch.nn.Upsample](https://docs.pytorch.org/docs/stable/generated/torch.nn.Upsample.html).
+///
+/// ```
+/// use convgpu::functional::InterpolateMode;
+/// use convgpu::nn::{Module, Upsample};
+/// use convgpu::{Device, Tensor};
+///
+/// let x = Tensor::zeros([1, 3, 5, 4]).to_device(&Device::cpu())?;
+/// assert_eq!(Upsample::new().scale_factor(2.0).forward(&x)?.shape(), [1, 3, 10, 8]);
+/// let up = Upsample::new().size([7, 7]).mode(InterpolateMode::Bilinear);
+/// assert_eq!(up.forward(&x)?.shape(), [1, 3, 7, 7]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Upsample {
-    to: Scale,
-    mode: InterpolateMode,
+    options: InterpolateOptions,
 }
 
 impl Upsample {
-    /// To a size or by a factor, by repeating the nearest pixel.
-    pub fn new(to: Scale) -> Upsample {
-        Upsample { to, mode: InterpolateMode::Nearest }
+    /// By the nearest pixel; `size` or `scale_factor` must be set.
+    pub fn new() -> Upsample {
+        Upsample::default()
     }
-    /// By this factor along both axes.
-    pub fn by(factor: usize) -> Upsample {
-        Upsample::new(Scale::Factor([factor as f64; 2]))
-    }
-    /// How values between pixels are made.
-    pub fn mode(mut self, mode: InterpolateMode) -> Upsample {
-        self.mode = mode;
+    interpolate_setters!();
+
+    fn changed(self) -> Upsample {
         self
     }
 }
 
 impl Module for Upsample {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.interpolate(x, self.to, self.mode)
-    }
-    fn describe(&self) -> String {
-        format!("{self:?}")
+        b.graph.interpolate(x, self.options)
     }
 }
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html>
+/// Channels become pixels: `[n, c r r, h, w]` to `[n, c, h r, w r]`, r being the factor, as
+/// [`functional::pixel_shuffle`](crate::functional::pixel_shuffle) does it.
+///
+/// It is [torch.nn.PixelShuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html).
 #[derive(Clone, Copy, Debug)]
-pub struct PixelShuffle(usize);
+pub struct PixelShuffle {
+    upscale_factor: usize,
+}
 
 impl PixelShuffle {
-    /// `[n, c r r, h, w]` to `[n, c, h r, w r]`.
+    /// By this factor along both axes.
     pub fn new(upscale_factor: usize) -> PixelShuffle {
-        PixelShuffle(upscale_factor)
+        PixelShuffle { upscale_factor }
     }
 }
 
 impl Module for PixelShuffle {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.pixel_shuffle(x, self.0)
+        b.graph.pixel_shuffle(x, self.upscale_factor)
     }
-    fn describe(&self) -> String {
-        format!("{self:?}")
+}
+
+/// Pixels become channels: `[n, c, h r, w r]` to `[n, c r r, h, w]`, r being the factor, as
+/// [`functional::pixel_unshuffle`](crate::functional::pixel_unshuffle) does it.
+///
+/// It is [torch.nn.PixelUnshuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelUnshuffle.html).
+#[derive(Clone, Copy, Debug)]
+pub struct PixelUnshuffle {
+    downscale_factor: usize,
+}
+
+impl PixelUnshuffle {
+    /// By this factor along both axes.
+    pub fn new(downscale_factor: usize) -> PixelUnshuffle {
+        PixelUnshuffle { downscale_factor }
     }
+}
+
+impl Module for PixelUnshuffle {
+    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        b.graph.pixel_unshuffle(x, self.downscale_factor)
+    }
+}
+
+macro_rules! padding_layers {
+    ($($(#[$doc:meta])* $layer:ident = $mode:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// `[n, c, h, w]` to `[n, c, top + h + bottom, left + w + right]`.
+        #[doc = concat!("It is [torch.nn.", stringify!($layer), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($layer), ".html).")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $layer {
+            padding: Sides,
+        }
+
+        impl $layer {
+            /// One number for all sides, or `[left, right, top, bottom]`; negative numbers take away.
+            pub fn new(padding: impl Into<Sides>) -> $layer {
+                $layer { padding: padding.into() }
+            }
+        }
+
+        impl Module for $layer {
+            fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+                b.graph.pad(x, &self.padding.0, $mode)
+            }
+        }
+    )*};
+}
+
+padding_layers! {
+    /// Zeros around images.
+    ZeroPad2d = PadMode::Constant(0.0);
+    /// Images mirrored at their borders, without the border itself. A side has less than the image.
+    ReflectionPad2d = PadMode::Reflect;
+    /// The border pixels of images repeated.
+    ReplicationPad2d = PadMode::Replicate;
+    /// Images continued with their opposite sides. A side has at most the image.
+    CircularPad2d = PadMode::Circular;
 }

@@ -2,13 +2,18 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
+use crate::model::safetensors;
+use crate::shape::DType;
 use crate::tensor::Tensor;
 
 /// What a [`Slot`] is to a training step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SlotKind {
     /// Learned.
     Parameter,
@@ -16,8 +21,8 @@ pub enum SlotKind {
     Buffer,
 }
 
-/// A parameter or buffer of a layer.
-#[derive(Clone, Debug)]
+/// A parameter or buffer of a layer: a tensor that [`Module::state_dict`](super::Module::state_dict) names.
+#[derive(Clone)]
 pub struct Slot {
     tensor: Tensor,
     kind: SlotKind,
@@ -52,16 +57,16 @@ impl Slot {
         self.tensor = tensor;
         self.number = next_number();
     }
-    /// A training step's new value. A module in training reads its buffers as inputs, so what was compiled stays valid
-    /// while it trains; `set_training` renumbers.
-    pub(crate) fn replace_buffer(&mut self, tensor: Tensor) {
-        self.tensor = tensor;
-    }
-    pub(crate) fn renumber(&mut self) {
-        self.number = next_number();
-    }
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn number(&self) -> u64 {
         self.number
+    }
+}
+
+/// Shape and type, as `f32[16, 3, 3, 3]`: the elements would hide the layer that has them.
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.tensor.desc())
     }
 }
 
@@ -69,49 +74,234 @@ thread_local! {
     static SEED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Seeds the initialisation of layers made on this thread. The distributions are PyTorch's, the stream is not.
+/// Seeds the initialisation of layers that this thread makes from here on. The distributions are PyTorch's, the numbers
+/// are not.
+///
+/// A layer with random parameters ([`Conv2d`](super::Conv2d), [`Linear`](super::Linear), ..) takes one number of the
+/// stream when it is made, and draws all its parameters from that. So the order of the calls that set its options changes
+/// neither its numbers nor those of the layers after it.
+///
+/// ```
+/// use convgpu::nn::{Conv2d, Module, manual_seed};
+///
+/// manual_seed(7);
+/// let a = Conv2d::new(4, 6, 3).groups(2).bias(false);
+/// manual_seed(7);
+/// let b = Conv2d::new(4, 6, 3).bias(false).groups(2);
+/// assert_eq!(a.state_dict(), b.state_dict());
+/// ```
 pub fn manual_seed(seed: u64) {
     SEED.set(seed);
 }
 
-/// Uniform in [-bound, bound), from the thread's stream (splitmix64).
-pub(crate) fn uniform(shape: &[usize], bound: f32) -> Tensor {
-    let next = || {
-        SEED.set(SEED.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        let mut z = SEED.get();
+/// The generator splitmix64.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        ((z >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * bound
-    };
-    Tensor::of(shape, (0..shape.iter().product()).map(|_| next()).collect::<Vec<_>>())
+        z ^ (z >> 31)
+    }
 }
 
-/// PyTorch's default for linear and convolution layers, weight and bias alike: `kaiming_uniform_(a=sqrt(5))`, which is
-/// uniform in +-1/sqrt(fan_in).
-pub(crate) fn fan_in_uniform(shape: &[usize], fan_in: usize) -> Slot {
-    Slot::parameter(uniform(shape, 1.0 / (fan_in.max(1) as f32).sqrt()))
+/// Where the values of a layer's parameters come from: one number of the thread's stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seed(u64);
+
+impl Seed {
+    /// The next number of the thread's stream.
+    pub fn draw() -> Seed {
+        let mut stream = SplitMix(SEED.get());
+        let seed = stream.next();
+        SEED.set(stream.0);
+        Seed(seed)
+    }
+
+    /// Uniform in [-bound, bound). Each parameter of a layer has a stream of its own.
+    fn uniform(self, stream: u64, shape: &[usize], bound: f32) -> Tensor {
+        let mut values = SplitMix(SplitMix(self.0 ^ stream.rotate_right(8)).next());
+        let mut next = || ((values.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * bound;
+        Tensor::of(shape, (0..shape.iter().product()).map(|_| next()).collect::<Vec<_>>())
+    }
+
+    /// PyTorch's default for linear and convolution layers, weight and bias alike: `kaiming_uniform_(a=sqrt(5))`, which
+    /// is uniform in +-1/sqrt(fan_in).
+    pub fn fan_in_uniform(self, stream: u64, shape: &[usize], fan_in: usize) -> Slot {
+        Slot::parameter(self.uniform(stream, shape, 1.0 / (fan_in.max(1) as f32).sqrt()))
+    }
 }
 
-pub(super) fn load(slots: Vec<(String, &mut Slot)>, state: &[(String, Tensor)]) -> Result<()> {
-    let mut given: HashMap<&str, &Tensor> = state.iter().map(|(name, t)| (name.as_str(), t)).collect();
-    let mut wrong = vec![];
-    let mut take = vec![];
-    for (name, slot) in slots {
-        match given.remove(name.as_str()) {
-            None => wrong.push(format!("missing {name} {}", slot.tensor.desc())),
-            Some(t) if t.desc() != slot.tensor.desc() => {
-                wrong.push(format!("{name} is {}, must be {}", t.desc(), slot.tensor.desc()));
-            }
-            Some(t) => take.push((slot, t)),
+/// A parameter or buffer that a layer may have: makes or drops it.
+pub(super) fn have(slot: &mut Option<Slot>, wanted: bool, make: impl FnOnce() -> Slot) {
+    match (wanted, &slot) {
+        (true, None) => *slot = Some(make()),
+        (false, _) => *slot = None,
+        _ => {}
+    }
+}
+
+/// Names and tensors in order: the state of a module, as PyTorch's `state_dict()`, and what a safetensors file holds.
+///
+/// ```
+/// use convgpu::Tensor;
+/// use convgpu::nn::{Linear, Module, StateDict};
+///
+/// let mut state = StateDict::new();
+/// state.insert("weight", Tensor::new([1, 2], vec![2.0f32, -1.0])?);
+/// state.insert("bias", Tensor::zeros([1]));
+///
+/// let mut layer = Linear::new(2, 1);
+/// layer.load_state_dict(&state)?;
+/// assert_eq!(layer.state_dict(), state);
+/// assert_eq!(StateDict::from_bytes(&state.to_bytes()?)?.get("weight"), state.get("weight"));
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StateDict(Vec<(String, Tensor)>);
+
+impl StateDict {
+    /// No entries.
+    pub fn new() -> StateDict {
+        StateDict::default()
+    }
+    /// The number of entries.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// The tensor of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, t)| t)
+    }
+    /// Sets the tensor of this name; a new name comes last.
+    pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, held)) => *held = tensor,
+            None => self.0.push((name, tensor)),
         }
     }
-    wrong.extend(
-        state.iter().filter(|(n, _)| given.contains_key(n.as_str())).map(|(n, t)| format!("extra {n} {}", t.desc())),
-    );
+    /// Takes the tensor of this name out.
+    pub fn remove(&mut self, name: &str) -> Option<Tensor> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+    /// Names and tensors, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.0.iter().map(|(name, t)| (name.as_str(), t))
+    }
+    /// The entries of a safetensors file. Floats of 16 and 64 bits become f32, integers below 32 bits i32.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no safetensors file, or holds elements of a type that has no meaning here.
+    pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        StateDict::from_bytes(&bytes).map_err(|e| e.within(path.display()))
+    }
+    /// Writes the entries as a safetensors file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        std::fs::write(path, self.to_bytes()?).map_err(|e| Error::io(path, e))
+    }
+    /// The entries of the bytes of a safetensors file, as [`StateDict::read`].
+    ///
+    /// # Errors
+    /// The bytes are no safetensors file, or hold elements of a type that has no meaning here.
+    pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
+        safetensors::from_bytes(bytes).map(StateDict)
+    }
+    /// The entries as the bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// The entries are too many for such a file.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        safetensors::to_bytes(&self.0)
+    }
+}
+
+/// Of equal names the last counts.
+impl<N: Into<String>> FromIterator<(N, Tensor)> for StateDict {
+    fn from_iter<I: IntoIterator<Item = (N, Tensor)>>(entries: I) -> StateDict {
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut out: Vec<(String, Tensor)> = vec![];
+        for (name, tensor) in entries {
+            let name = name.into();
+            match places.get(&name) {
+                Some(&at) => out[at].1 = tensor,
+                None => {
+                    places.insert(name.clone(), out.len());
+                    out.push((name, tensor));
+                }
+            }
+        }
+        StateDict(out)
+    }
+}
+
+impl IntoIterator for StateDict {
+    type Item = (String, Tensor);
+    type IntoIter = std::vec::IntoIter<(String, Tensor)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// The names in which a module and a state dict differ, as
+/// [`Module::load_state_dict_partial`](super::Module::load_state_dict_partial) found them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IncompatibleKeys {
+    /// Parameters and buffers of the module that the dict does not have. They are as they were.
+    pub missing: Vec<String>,
+    /// Entries of the dict that the module does not have. They were passed over.
+    pub unexpected: Vec<String>,
+}
+
+/// A tensor as the type that a slot has: integers of 32 bits serve as 64.
+fn as_type(tensor: &Tensor, dtype: DType) -> Option<Tensor> {
+    match (tensor.dtype(), dtype) {
+        (have, want) if have == want => Some(tensor.clone()),
+        (DType::I32, DType::I64) => Some(Tensor::of(tensor.shape(), tensor.to_i64s().ok()?)),
+        _ => None,
+    }
+}
+
+/// Sets the slots that the dict names. Nothing is set if an entry does not fit its slot, or if `strict` and names differ.
+pub(super) fn load(slots: Vec<(String, &mut Slot)>, state: &StateDict, strict: bool) -> Result<IncompatibleKeys> {
+    let mut given: HashMap<&str, &Tensor> = state.iter().collect();
+    let mut wrong = vec![];
+    let mut take = vec![];
+    let mut names = IncompatibleKeys::default();
+    for (name, slot) in slots {
+        let desc = slot.tensor.desc();
+        match given.remove(name.as_str()) {
+            None => {
+                wrong.extend(strict.then(|| format!("missing {name} {desc}")));
+                names.missing.push(name);
+            }
+            Some(t) => match as_type(t, desc.dtype).filter(|t| t.shape() == desc.shape) {
+                Some(t) => take.push((slot, t)),
+                None => wrong.push(format!("{name} is {}, must be {desc}", t.desc())),
+            },
+        }
+    }
+    for (name, tensor) in state.iter().filter(|(name, _)| given.contains_key(name)) {
+        wrong.extend(strict.then(|| format!("extra {name} {}", tensor.desc())));
+        names.unexpected.push(name.to_owned());
+    }
     if !wrong.is_empty() {
         return Err(Error::shape(format!("the state does not fit: {}", wrong.join("; "))));
     }
-    take.into_iter().for_each(|(slot, t)| slot.set(t.clone()));
-    Ok(())
+    take.into_iter().for_each(|(slot, t)| slot.set(t));
+    Ok(names)
 }

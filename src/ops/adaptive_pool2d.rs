@@ -15,7 +15,7 @@ static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", MAXIMUM, POOL_BIN);
 
 pub(super) const KERNELS: &[&Kernel] = &[&FLAT, &FLAT_C4, &TREE, &TREE_C4];
 
-/// Bins of at least so many pixels are folded by a workgroup, smaller ones by an invocation.
+/// Bins of at least this many pixels are folded by a workgroup, smaller ones by an invocation.
 const TREE_TAPS: usize = 32;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html>

@@ -4,7 +4,7 @@ use super::normalization::{Normalization, Spread, layouts};
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
-use crate::reference::moments::{Moments, Scale, Slices, inverse_sqrt, moments};
+use crate::reference::moments::{Merged, Scale, Slices, inverse_sqrt, moments};
 use crate::reference::normalize::{self, Affine, normalize};
 use crate::reference::{TINY, UNIT};
 use crate::shape::{DType, Desc, Layout};
@@ -48,7 +48,7 @@ fn check(op: &dyn Op, inputs: &[Desc]) -> Result<()> {
         return Err(Error::shape(format!("batch_norm needs [n, c, ..], has {x:?}")));
     }
     if let Some(d) = inputs[1..].iter().find(|d| d.shape != [x[1]]) {
-        let text = format!("weight, bias, mean and variance must be [{}], one value a channel; one is {d}", x[1]);
+        let text = format!("weight, bias, mean and variance must be [{}], one value per channel; one is {d}", x[1]);
         return Err(Error::shape(text));
     }
     Ok(())
@@ -63,8 +63,8 @@ fn affine(inputs: &[Tensor]) -> Affine<'_> {
     Affine { weight: Some(inputs[1].f32s()), bias: Some(inputs[2].f32s()), step: inner, entries: slices }
 }
 
-fn normalization(site: &Site<'_>, eps: f32, layout: Layout) -> Normalization {
-    let slices = slices(&site.inputs[0].shape);
+fn normalization(x: &Desc, eps: f32, layout: Layout) -> Normalization {
+    let slices = slices(&x.shape);
     let (entries, step) = (slices.slices, slices.inner);
     Normalization { slices, entries, step, eps, layout, members: 1, per_image: false }
 }
@@ -107,7 +107,7 @@ impl Op for BatchNorm {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         let way = |layout| {
-            let norm = normalization(site, self.eps, layout);
+            let norm = normalization(x, self.eps, layout);
             let stats = [Arg::Input(3), Arg::Input(4)];
             let launch = norm.apply(x, stats, Spread::Variance, Some(Arg::Input(1)), Some(Arg::Input(2)));
             norm.alternative(site, vec![], vec![launch])
@@ -121,6 +121,15 @@ impl Op for BatchNorm {
 }
 
 impl BatchNormTraining {
+    /// The batch's moments as the kernels have them, in either layout.
+    fn merged(&self, x: &Tensor) -> Vec<Merged> {
+        let desc = x.desc();
+        let heights = [Layout::RowMajor, Layout::ChannelsLast].map(|l| normalization(&desc, self.eps, l).height(&desc));
+        let [row_major, channels_last] = heights;
+        let stats = moments(x.f32s(), &slices(x.shape()));
+        stats.into_iter().map(|m| m.merged(row_major.max(channels_last))).collect()
+    }
+
     /// What the biased variance is multiplied by before it is stored.
     fn correction(&self, count: usize) -> f64 {
         if self.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 }
@@ -177,12 +186,12 @@ impl Op for BatchNormTraining {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let x = &inputs[0];
         let slices = slices(x.shape());
-        let stats: Vec<Moments> = moments(x.f32s(), &slices);
+        let stats = self.merged(x);
         let scales: Vec<_> = stats.iter().map(|m| m.scale(self.eps)).collect();
         let y = normalize::bounds(x.f32s(), &slices, &scales, &affine(inputs));
         let correction = self.correction(slices.count());
-        let mean = self.running_bounds(&inputs[3], stats.iter().map(|m| (m.mean, m.mean_error())));
-        let var = stats.iter().map(|m| (m.var * correction, m.var_error() * correction));
+        let mean = self.running_bounds(&inputs[3], stats.iter().map(Merged::mean));
+        let var = stats.iter().map(Merged::var).map(|(var, error)| (var * correction, error * correction));
         Ok(vec![to_f32(y), mean, self.running_bounds(&inputs[4], var)])
     }
 
@@ -192,7 +201,7 @@ impl Op for BatchNormTraining {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
         let way = |layout| {
-            let norm = normalization(site, self.eps, layout);
+            let norm = normalization(x, self.eps, layout);
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::Variance, stats);
             run.push(norm.apply(x, stats, Spread::Variance, Some(Arg::Input(1)), Some(Arg::Input(2))));
@@ -216,5 +225,28 @@ impl BatchNormTraining {
         Launch::flat(&RUNNING, c, params!(c, keep, momentum, correction))
             .reads([stats[0], stats[1], Arg::Input(3), Arg::Input(4)])
             .writes([Arg::Output(1), Arg::Output(2)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_has_the_height_of_the_tree() {
+        let op = BatchNormTraining { eps: 1e-5, momentum: 1.0, unbiased: false };
+        let values = (0..3 * 20 * 70).map(|k| (k * 37 % 101) as f32).collect::<Vec<_>>();
+        let [ones, zeros] = [1.0, 0.0].map(|v| Tensor::full([20], v));
+        let inputs = [Tensor::of([3, 20, 70], values), ones.clone(), zeros.clone(), zeros, ones];
+        let x = inputs[0].desc();
+        let [row_major, channels_last] =
+            [Layout::RowMajor, Layout::ChannelsLast].map(|l| normalization(&x, op.eps, l).height(&x));
+        let mean = &op.bounds(&inputs, &[]).unwrap()[1];
+        let by = |height| {
+            let stats = moments(inputs[0].f32s(), &slices(&x.shape)).into_iter();
+            op.running_bounds(&inputs[3], stats.map(|m| m.merged(height).mean()))
+        };
+        assert!(row_major != channels_last && *mean == by(row_major.max(channels_last)));
+        assert_ne!(*mean, by(row_major.min(channels_last)));
     }
 }

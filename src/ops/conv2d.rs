@@ -172,7 +172,7 @@ impl Conv2d {
         Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).iterations(iterations).set("WIDE", u8::from(wide)))
     }
 
-    /// After so many taps along an axis a window lies where that of the next output began; `taps` if never.
+    /// After this many taps along an axis a window lies where that of the next output began; `taps` if never.
     fn step(&self, axis: usize, taps: usize) -> usize {
         let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
         if stride.is_multiple_of(dilation) { stride / dilation } else { taps }
@@ -220,7 +220,7 @@ impl Op for Conv2d {
             return Err(Error::shape(text));
         }
         if inputs.len() == 3 && inputs[2].shape != [w.shape[0]] {
-            let text = format!("the bias {:?} must be [{}], one an output channel", inputs[2].shape, w.shape[0]);
+            let text = format!("the bias {:?} must be [{}], one per output channel", inputs[2].shape, w.shape[0]);
             return Err(Error::shape(text));
         }
         let s = self.sizes(&x.shape, &w.shape)?;

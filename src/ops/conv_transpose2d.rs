@@ -165,7 +165,7 @@ impl Op for ConvTranspose2d {
         }
         let s = self.sizes(&x.shape, &w.shape)?;
         if inputs.len() == 3 && inputs[2].shape != [s.oc] {
-            let text = format!("the bias {:?} must be [{}], one an output channel", inputs[2].shape, s.oc);
+            let text = format!("the bias {:?} must be [{}], one per output channel", inputs[2].shape, s.oc);
             return Err(Error::shape(text));
         }
         Ok(vec![Desc::f32([s.n, s.oc, s.oh, s.ow])])

@@ -14,7 +14,7 @@ use crate::tensor::Tensor;
 pub struct Epilogue {
     /// Which input of the node is added, a tensor of the output's shape.
     pub residual: Option<usize>,
-    /// Which input of the node is the slope of a parametric relu, one number or one a channel.
+    /// Which input of the node is the slope of a parametric relu, one number or one per channel.
     pub slope: Option<usize>,
     /// Applied last.
     pub activation: Activation,

@@ -5,7 +5,7 @@ use super::normalization::{Normalization, Spread, layouts};
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
-use crate::reference::moments::{Scale, Slices, moments};
+use crate::reference::moments::{Moments, Slices, moments};
 use crate::reference::normalize::{self, Affine, normalize};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
@@ -40,8 +40,15 @@ impl GroupNorm {
         Affine { weight, bias, step: x[2..].iter().product(), entries: x[1] }
     }
 
-    fn scales(&self, x: &Tensor) -> Vec<Scale> {
-        moments(x.f32s(), &self.slices(x.shape())).iter().map(|m| m.scale(self.eps)).collect()
+    fn moments(&self, x: &Tensor) -> Vec<Moments> {
+        moments(x.f32s(), &self.slices(x.shape()))
+    }
+
+    /// The layouts that there are kernels for: row-major, and channels-last if so it says.
+    fn heights(&self, x: &Desc) -> [Option<usize>; 2] {
+        let channels_last = self.normalization(x, Layout::ChannelsLast);
+        let row_major = self.normalization(x, Layout::RowMajor).height(x);
+        [Some(row_major), channels_last.allows_channels_last(x).then(|| channels_last.height(x))]
     }
 
     fn normalization(&self, x: &Desc, layout: Layout) -> Normalization {
@@ -79,21 +86,24 @@ impl Op for GroupNorm {
             return Err(Error::shape(format!("{} channels do not split into {} groups", x[1], self.groups)));
         }
         if let Some(d) = inputs[1..].iter().find(|d| d.shape != [x[1]]) {
-            return Err(Error::shape(format!("weight and bias must be [{}], one value a channel; one is {d}", x[1])));
+            return Err(Error::shape(format!("weight and bias must be [{}], one value per channel; one is {d}", x[1])));
         }
         Ok(vec![inputs[0].clone()])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
-        let y = normalize(x.f32s(), &self.slices(x.shape()), &self.scales(x), &self.affine(inputs));
+        let scales: Vec<_> = self.moments(x).iter().map(|m| m.scale(self.eps)).collect();
+        let y = normalize(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
     }
 
     /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let x = &inputs[0];
-        let bounds = normalize::bounds(x.f32s(), &self.slices(x.shape()), &self.scales(x), &self.affine(inputs));
+        let height = self.heights(&x.desc()).into_iter().flatten().max().unwrap_or_default();
+        let scales: Vec<_> = self.moments(x).iter().map(|m| m.merged(height).scale(self.eps)).collect();
+        let bounds = normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
     }
 

@@ -1,4 +1,4 @@
-//! A way of computing an operator whose tensors lie in f16, made from one in f32.
+//! A variant whose tensors lie in f16, made from one in f32.
 
 use super::{Site, Variant};
 use crate::gpu::kernel::{Arg, Launch};
@@ -7,7 +7,7 @@ use crate::shape::{DType, Layout, Precision};
 use Precision::{F16, F32};
 
 impl Variant {
-    /// The same way with its channels-last tensors and its packed weights in f16: launches whose kernels have the alias
+    /// The same variant with its channels-last tensors and its packed weights in f16: launches whose kernels have the alias
     /// `Stored` take it as `f16`. `None` if there is nothing to narrow, or a kernel binds such a tensor as another type.
     ///
     /// Row-major tensors, scratch and tables stay as they are; what is prepared narrows if its kernel writes `Stored`.

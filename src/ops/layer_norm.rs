@@ -39,6 +39,12 @@ impl LayerNorm {
         moments(x.f32s(), &self.slices(x.shape()))
     }
 
+    fn normalization(&self, x: &[usize]) -> Normalization {
+        let slices = self.slices(x);
+        let (entries, layout) = (slices.inner, Layout::RowMajor);
+        Normalization { slices, entries, step: 1, eps: self.eps, layout, members: 1, per_image: false }
+    }
+
     fn with_stats<T>(&self, y: T, mean: T, inverse: T) -> Vec<T> {
         if self.stats { vec![y, mean, inverse] } else { vec![y] }
     }
@@ -85,7 +91,8 @@ impl Op for LayerNorm {
     /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let x = &inputs[0];
-        let scales: Vec<_> = self.moments(x).iter().map(|m| m.scale(self.eps)).collect();
+        let height = self.normalization(x.shape()).height(&x.desc());
+        let scales: Vec<_> = self.moments(x).iter().map(|m| m.merged(height).scale(self.eps)).collect();
         let y = normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         let mean = scales.iter().map(|s| s.mean_error as f32).collect();
         let inverse = scales.iter().map(|s| (s.scale_error * s.scale) as f32).collect();
@@ -97,16 +104,7 @@ impl Op for LayerNorm {
         if x.numel() == 0 {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
-        let slices = self.slices(&x.shape);
-        let norm = Normalization {
-            slices,
-            entries: slices.inner,
-            step: 1,
-            eps: self.eps,
-            layout: Layout::RowMajor,
-            members: 1,
-            per_image: false,
-        };
+        let norm = self.normalization(&x.shape);
         let stats = if self.stats { [Arg::Output(1), Arg::Output(2)] } else { [Arg::Scratch(2), Arg::Scratch(3)] };
         let affine = |k| (site.inputs.len() > k).then_some(Arg::Input(k));
         let mut run = norm.statistics(x, Spread::Inverse, stats);

@@ -167,7 +167,7 @@ mod tests {
     use crate::ops::Epilogue;
     use crate::shape::{Layout, Precision};
 
-    /// The kernels of every way, in order.
+    /// The kernels of every variant, in order.
     fn ways(caps: &Caps, a: &[usize], b: &[usize]) -> Vec<String> {
         let inputs = [Desc::f32(a), Desc::f32(b)];
         let site = Site {

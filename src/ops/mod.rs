@@ -50,6 +50,7 @@ mod strided;
 pub mod tile;
 mod tiled;
 pub mod top_k;
+mod tree;
 pub mod unary;
 mod validate;
 mod window;
@@ -255,7 +256,7 @@ impl Site<'_> {
 /// How an alternative computes its operator, as far as rounding errors tell algorithms apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// The sums of the definition, in any order: [`Op::bounds`] holds.
+    /// The sums of the definition, in any order or in that of the operator's kernels: [`Op::bounds`] holds.
     #[default]
     Direct,
     /// Winograd's F(4x4, 3x3): integers do not stay exact, and an output's error depends on its whole tile.
@@ -326,7 +327,7 @@ impl Variant {
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
-    /// What tells this way from the others of the same node: launches with their constants, and layouts.
+    /// What tells this variant from the others of the same node: launches with their constants, and layouts.
     pub fn signature(&self) -> String {
         let launches: Vec<_> = self.run.iter().map(ToString::to_string).collect();
         format!("{} {:?} -> {:?}", launches.join(" + "), self.inputs, self.outputs)
@@ -345,11 +346,11 @@ impl Variant {
     }
 }
 
-/// The ways of an operator: those of [`Op::launches`] whose loops are not too long for the device, in f16 each after its
+/// The variants of an operator: those of [`Op::launches`] whose loops are not too long for the device, in f16 each after its
 /// twin that stores f16.
 ///
 /// # Errors
-/// Those of [`Op::launches`]; every way has a kernel whose loops are too long.
+/// Those of [`Op::launches`]; every variant has a kernel whose loops are too long.
 pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Variant>> {
     let ways = op.launches(site)?;
     if !op.is_built_in() {
@@ -362,7 +363,7 @@ pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Variant>>
     })
 }
 
-/// The ways whose loops take no more iterations than the device's may.
+/// The variants whose loops take no more iterations than the device's may.
 fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Variant>) -> Result<Vec<Variant>> {
     let iterations = |way: &Variant| way.longest().map_or(0, Launch::all_iterations);
     let (kept, left_out): (Vec<_>, Vec<_>) =
@@ -463,7 +464,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    /// The kernels of the ways that a device with this limit of iterations has, at this precision.
+    /// The kernels of the variants that a device with this limit of iterations has, at this precision.
     fn kernels(op: &dyn Op, shapes: &[&[usize]], limit: Option<u64>, precision: Precision) -> Result<Vec<String>> {
         let inputs: Vec<_> = shapes.iter().map(|s| Desc::f32(s.to_vec())).collect();
         let caps = Caps { max_iterations: limit, ..Caps::webgpu_default() };

@@ -1,11 +1,11 @@
 //! What batch, layer, group and instance norm share: statistics of slices, and `(x - mean) scale weight + bias`.
 //!
 //! Statistics take two launches. The first gives the sum and the squared distances of every part of every slice, each
-//! relative to the slice's first value, one invocation a part; the second merges the parts. How a slice is parted depends
+//! relative to the slice's first value, one invocation per part; the second merges the parts. How a slice is parted depends
 //! on the shape alone.
 
 use super::{Site, Variant};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MOMENTS, folded, kernel, nested, params};
+use crate::gpu::kernel::{Arg, FLAT_WORKGROUP, INDEX, Kernel, Launch, MOMENTS, folded, kernel, nested, params};
 use crate::reference::moments::Slices;
 use crate::shape::{Desc, Layout};
 
@@ -18,13 +18,30 @@ static NORMALIZE4: Kernel = kernel!("normalize_channels_last", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&MOMENTS1, &MOMENTS4, &MERGE, &NORMALIZE1, &NORMALIZE_ROWS, &NORMALIZE4];
 
-/// Strips of 4 values of a part, if its slice is not too long (`reference::moments`).
+/// Values of a strip, whose moments come from registers: `STRIP` in the text of the kernels.
+const STRIP: usize = 4;
+/// Strips of a part, if its slice is not too long.
 const STRIPS: usize = 64;
-/// Parts of one slice, but for one more a lane of each member: with more, the merge would have more than 80 for each
-/// invocation (`reference::moments`).
+/// Parts of one slice, but for one more a lane of each member. Their number, and with it the height of the tree, stays
+/// below what a longer slice would have.
 const MOST_PARTS: usize = 4096;
 /// Members of one slice.
 const MOST_MEMBERS: usize = 1024;
+/// Parts that one invocation merges, and a small team each.
+const SERIAL_PARTS: usize = 64;
+/// Invocations of a small team.
+const SMALL_TEAM: usize = 8;
+/// Invocations of a large one, a workgroup: `WORKGROUP` in the text of `moments_merge`.
+const LARGE_TEAM: usize = FLAT_WORKGROUP;
+
+/// How many invocations merge so many parts: a power of two.
+fn team(parts: usize) -> usize {
+    match parts.div_ceil(SERIAL_PARTS) {
+        0..=1 => 1,
+        2..=SMALL_TEAM => SMALL_TEAM,
+        _ => LARGE_TEAM,
+    }
+}
 
 /// What the statistics' second number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +69,11 @@ pub(super) struct Normalization {
 }
 
 /// How the `count` values of a slice, or of each of its members, are parted: chunks of `chunk`, the last with the rest, each
-/// dealt out in strips of 4 to `lanes` parts.
+/// dealt out in strips to `lanes` parts.
 struct Parts {
     count: usize,
+    /// Members whose parts are merged.
+    members: usize,
     lanes: usize,
     chunk: usize,
     chunks: usize,
@@ -62,13 +81,31 @@ struct Parts {
 
 impl Parts {
     fn new(count: usize, members: usize, lanes: usize) -> Parts {
-        let round = 4 * lanes;
+        let round = STRIP * lanes;
         let chunk = (count * members * lanes).div_ceil(MOST_PARTS).next_multiple_of(round).max(STRIPS * round);
-        Parts { count, lanes, chunk, chunks: count.div_ceil(chunk) }
+        Parts { count, members, lanes, chunk, chunks: count.div_ceil(chunk) }
     }
 
+    /// Strips of the largest part.
+    fn strips(&self) -> usize {
+        self.chunk.min(self.count).div_ceil(STRIP * self.lanes)
+    }
+
+    /// Of a member.
     fn number(&self) -> usize {
         self.chunks * self.lanes
+    }
+
+    /// Of a slice.
+    fn merged(&self) -> usize {
+        self.members * self.number()
+    }
+
+    /// The height of the tree that makes a slice of its values: the additions in a strip, the strips of a part, the parts of
+    /// an invocation, the levels of its team.
+    fn height(&self) -> usize {
+        let team = team(self.merged());
+        STRIP - 1 + self.strips() + self.merged().div_ceil(team) + team.ilog2() as usize
     }
 }
 
@@ -100,6 +137,11 @@ impl Normalization {
         }
     }
 
+    /// The most merges that a value goes through on its way into the statistics.
+    pub fn height(&self, x: &Desc) -> usize {
+        self.parts(x).height()
+    }
+
     /// Whether the statistics have a channels-last kernel: the tensor has channels, few enough of them a slice.
     pub fn allows_channels_last(&self, x: &Desc) -> bool {
         x.rank() >= 2 && self.members <= MOST_MEMBERS
@@ -110,33 +152,28 @@ impl Normalization {
         let partials = [Arg::Scratch(0), Arg::Scratch(1)];
         let Slices { slices, inner, .. } = self.slices;
         let all = self.parts(x);
-        let Parts { count, lanes, chunk, chunks } = all;
-        let (first, groups, members, pitch, step) = match self.layout {
+        let Parts { count, lanes, chunk, chunks, members } = all;
+        let (first, groups, pitch, step) = match self.layout {
             Layout::RowMajor => {
                 let params = params!(slices, inner, count, lanes, chunk, chunks);
                 let first = Launch::flat(&MOMENTS1, slices * all.number(), params);
-                (first.set("WHOLE", u8::from(inner.is_multiple_of(4))), 1, 1, 1, inner)
+                (first.set("WHOLE", u8::from(inner.is_multiple_of(STRIP))), 1, 1, inner)
             }
             Layout::ChannelsLast => {
-                let (c, members, images) = (x.shape[1], self.members, self.images(x));
+                let (c, images) = (x.shape[1], self.images(x));
                 let params = params!(images, pixels: count, c, members, lanes, chunk, chunks);
                 let pitch = c.next_multiple_of(4);
                 let first = Launch::flat(&MOMENTS4, images * all.number() * pitch / 4, params);
-                (first, c / members, members, pitch, count * pitch)
+                (first, c / members, pitch, count * pitch)
             }
         };
-        let team = match members * all.number() {
-            0..=64 => 1,
-            65..=512 => 8,
-            _ => 64usize,
-        };
+        let team = team(all.merged());
         let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);
-        let merge = Launch::grid(&MERGE, folded(slices.div_ceil(64 / team)), params);
-        let merge = merge.iterations(nested(&[(members * all.number()).div_ceil(team)]));
+        let merge = Launch::grid(&MERGE, folded(slices.div_ceil(LARGE_TEAM / team)), params);
+        let merge = merge.iterations(nested(&[all.merged().div_ceil(team)]));
         let merge = merge.set("SPREAD", spread as u32).set("TEAM", team as u32);
         vec![
-            // Strips of up to four values each.
-            first.iterations(nested(&[chunk.div_ceil(4 * lanes), 4])).reads([Arg::Input(0)]).writes(partials),
+            first.iterations(nested(&[all.strips(), STRIP])).reads([Arg::Input(0)]).writes(partials),
             merge.reads([partials[0], partials[1], Arg::Input(0)]).writes(to),
         ]
     }
@@ -196,5 +233,73 @@ pub(super) fn layouts(site: &Site<'_>, channels_last: bool) -> Vec<Layout> {
         (false, _) => vec![Layout::RowMajor],
         (true, false) => vec![Layout::RowMajor, Layout::ChannelsLast],
         (true, true) => vec![Layout::ChannelsLast, Layout::RowMajor],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::kernel::Scalar;
+    use crate::ops::tree::tests::constant;
+
+    fn norm(x: &Desc, groups: usize, layout: Layout) -> Normalization {
+        let (n, c, inner) = (x.shape[0], x.shape[1], x.shape[2..].iter().product::<usize>());
+        let slices = Slices { outer: 1, slices: n * groups, inner: c / groups * inner };
+        Normalization { slices, entries: c, step: inner, eps: 1e-5, layout, members: c / groups, per_image: true }
+    }
+
+    /// The merges of the value that meets most of them, by the loops of the kernels over the params of the launches.
+    fn walked(launches: &[Launch]) -> usize {
+        let [first, merge] = launches else { panic!("{launches:?}") };
+        let param = |launch: &Launch, name: &str| match launch.params.fields().iter().find(|(field, _)| *field == name)
+        {
+            Some((_, Scalar::U32(v))) => *v as usize,
+            other => panic!("{name}: {other:?}"),
+        };
+        let [count, lanes, chunk, chunks, members] =
+            ["count", "lanes", "chunk", "chunks", "members"].map(|name| param(merge, name));
+        assert_eq!([param(first, "lanes"), param(first, "chunk"), param(first, "chunks")], [lanes, chunk, chunks]);
+        let strips = (0..chunk.min(count)).step_by(STRIP * lanes).count();
+        let team = merge.overrides.iter().find(|(name, _)| *name == "TEAM").unwrap().1 as usize;
+        let own = (0..members * chunks * lanes).step_by(team).count();
+        let levels = (0..).take_while(|level| team >> level > 1).count();
+        STRIP - 1 + strips + own + levels
+    }
+
+    #[test]
+    fn text_and_host_have_one_tree() {
+        for kernel in [&MOMENTS1, &MOMENTS4, &MERGE] {
+            assert_eq!(constant(kernel, "STRIP"), STRIP, "{}", kernel.name());
+        }
+        assert_eq!(constant(&MERGE, "WORKGROUP"), LARGE_TEAM);
+    }
+
+    #[test]
+    fn the_height_is_that_of_what_is_launched() {
+        let shapes: [(usize, [usize; 4]); 7] = [
+            (1, [1, 3, 64, 64]),
+            (3, [2, 6, 50, 41]),
+            (2, [1, 2048, 3, 5]),
+            (5, [3, 5, 1, 9]),
+            (1, [1, 1024, 40, 41]),
+            (4, [2, 32, 500, 400]),
+            (1, [1, 8, 4000, 3000]),
+        ];
+        for (groups, shape) in shapes {
+            let x = Desc::f32(shape);
+            for layout in [Layout::RowMajor, Layout::ChannelsLast] {
+                let norm = norm(&x, groups, layout);
+                let walked = walked(&norm.statistics(&x, Spread::Variance, [Arg::Output(0), Arg::Output(1)]));
+                assert_eq!(walked, norm.height(&x), "{x} {layout:?}");
+            }
+        }
+    }
+
+    /// What one invocation does, the launch and the height all follow from the lanes.
+    #[test]
+    fn other_parts_have_another_height() {
+        let [few, many] = [2, 8].map(|lanes| Parts::new(100, 1, lanes));
+        assert!(few.merged() < many.merged() && few.height() != many.height());
+        assert_eq!([1, 64, 65, 512, 513].map(team), [1, 1, 8, 8, 64]);
     }
 }

@@ -2,18 +2,27 @@
 
 use rayon::prelude::*;
 
-use super::normalization::{Normalization, Spread, layouts};
+use super::normalization::{Normalization, Spread};
+use super::tree::Tree;
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, folded, kernel, nested, params};
-use crate::reference::moments::{Scale, Slices, moments};
+use crate::reference::moments::{Slices, moments};
 use crate::reference::normalize::{self, Affine, lp_bounds, lp_norms};
-use crate::shape::{DType, Desc};
+use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
 static LP_NORMALIZE: Kernel = kernel!("lp_normalize", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&LP_NORMALIZE];
+
+/// How a workgroup adds up the powers of a norm, in the text of `lp_normalize`.
+const TREE: Tree = Tree { lanes: 64, width: 1 };
+
+/// The iterations of the two loops over a norm's values: four rounds in each.
+fn iterations(tree: &Tree, n: usize) -> u64 {
+    2 * nested(&[tree.rounds(n).div_ceil(4)])
+}
 
 const PLAIN: Affine<'static> = Affine { weight: None, bias: None, step: 1, entries: 1 };
 
@@ -76,13 +85,13 @@ impl Op for LpNormalize {
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let n = inputs[0].shape()[self.axis];
-        Ok(vec![self.zip_norms(&inputs[0], |x, norm| lp_bounds(x, norm, n, self.p))])
+        Ok(vec![self.zip_norms(&inputs[0], |x, norm| lp_bounds(x, norm, n, self.p, TREE.depth(n)))])
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let [outer, n, inner] = self.extents(&site.inputs[0].shape);
         let launch = Launch::grid(&LP_NORMALIZE, folded(outer * inner), params!(outer, n, inner))
-            .iterations(2 * nested(&[n.div_ceil(256)]))
+            .iterations(iterations(&TREE, n))
             .set("P", self.p as u32)
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
@@ -121,10 +130,15 @@ impl MeanVarianceNormalize {
         (middle == slices).then_some(Slices { outer, slices, inner: shape[end..].iter().product() })
     }
 
-    fn scales(&self, x: &Tensor) -> (Slices, Vec<Scale>) {
-        let slices = self.slices(x.shape()).expect("the shape rule holds");
-        let scales = moments(x.f32s(), &slices).iter().map(|m| m.scale_outside(self.eps)).collect();
-        (slices, scales)
+    /// What the kernels do in each of the layouts that they have.
+    fn normalizations(&self, x: &[usize]) -> Vec<Normalization> {
+        let slices = self.slices(x).expect("the shape rule holds");
+        let kept = self.kept(x);
+        let (eps, per_image) = (self.eps, kept == [0, 1]);
+        let of = |layout| Normalization { slices, entries: 1, step: 1, eps, layout, members: 1, per_image };
+        let channels_last = kept == [1] || kept == [0, 1];
+        let layouts = [Some(Layout::RowMajor), channels_last.then_some(Layout::ChannelsLast)];
+        layouts.into_iter().flatten().map(of).collect()
     }
 }
 
@@ -146,7 +160,8 @@ impl Op for MeanVarianceNormalize {
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
-        let (slices, scales) = self.scales(x);
+        let slices = self.slices(x.shape()).expect("the shape rule holds");
+        let scales: Vec<_> = moments(x.f32s(), &slices).iter().map(|m| m.scale_outside(self.eps)).collect();
         let y = normalize::normalize(x.f32s(), &slices, &scales, &PLAIN);
         Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
     }
@@ -154,7 +169,10 @@ impl Op for MeanVarianceNormalize {
     /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let x = &inputs[0];
-        let (slices, scales) = self.scales(x);
+        let slices = self.slices(x.shape()).expect("the shape rule holds");
+        let height = self.normalizations(x.shape()).iter().map(|norm| norm.height(&x.desc())).max().unwrap_or_default();
+        let moments = moments(x.f32s(), &slices).into_iter();
+        let scales: Vec<_> = moments.map(|m| m.merged(height).scale_outside(self.eps)).collect();
         let bounds = normalize::bounds(x.f32s(), &slices, &scales, &PLAIN);
         Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
     }
@@ -164,21 +182,42 @@ impl Op for MeanVarianceNormalize {
         if x.numel() == 0 {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
-        let slices = self.slices(&x.shape).expect("the shape rule holds");
-        let kept = self.kept(&x.shape);
-        let way = |layout| {
-            let (eps, per_image) = (self.eps, kept == [0, 1]);
-            let norm = Normalization { slices, entries: 1, step: 1, eps, layout, members: 1, per_image };
+        let way = |norm: Normalization| {
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::InverseOutside, stats);
             run.push(norm.apply(x, stats, Spread::InverseOutside, None, None));
             norm.alternative(site, norm.scratch(x), run)
         };
-        let channels_last = kept == [1] || kept == [0, 1];
-        Ok(layouts(site, channels_last).into_iter().map(way).collect())
+        let mut ways: Vec<_> = self.normalizations(&x.shape).into_iter().map(way).collect();
+        if site.is_channels_last(0) {
+            ways.reverse();
+        }
+        Ok(ways)
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         6 * inputs[0].numel() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::tree::tests::{constant, ways};
+
+    #[test]
+    fn text_launch_and_bound_have_one_tree() {
+        assert_eq!(constant(&LP_NORMALIZE, "LANES"), TREE.lanes);
+        let (n, other) = (5000, Tree { lanes: 256, ..TREE });
+        let op = LpNormalize { axis: 0, p: 2 };
+        let launch = ways(&op, &[&[n]]).remove(0).run.remove(0);
+        assert_eq!(launch.iterations, iterations(&TREE, n));
+        assert_ne!(launch.iterations, iterations(&other, n));
+
+        let x = Tensor::full([n], 1.0);
+        let bound = op.bounds(&[x], &[]).unwrap()[0][0];
+        let by = |tree: &Tree| lp_bounds(1.0, (n as f64).sqrt(), n, 2, tree.depth(n)) as f32;
+        assert_eq!(bound, by(&TREE));
+        assert_ne!(bound, by(&other));
     }
 }

@@ -9,7 +9,7 @@ use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, nested, params};
 use crate::reference::conv2d::Window;
-use crate::reference::pool2d::{self as reference, Divisor};
+use crate::reference::pool2d::{self as reference, Divisor, Powers};
 use crate::reference::{TINY, UNIT, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
@@ -72,8 +72,12 @@ pub struct AvgPool2d {
     pub divisor_override: Option<usize>,
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__LpPool.html>: `(sum of |x|^p)^(1/p)`. In f32, as the sum is taken, `|x|^p` may
-/// overflow.
+/// The norm of every window, `(sum of |x|^p)^(1/p)`: <https://onnx.ai/onnx/operators/onnx__LpPool.html>. In f32, as the sum is
+/// taken, `|x|^p` may overflow.
+///
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html> is `signed` and `rescale` both: it
+/// sums `x^p`, whose root is NaN where the sum of odd powers is below 0, and it makes a window that hangs over the end as
+/// large as a whole one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LpPool2d {
     /// Extents of the window.
@@ -88,6 +92,10 @@ pub struct LpPool2d {
     pub ceil_mode: bool,
     /// The norm, 1 to 64.
     pub p: u32,
+    /// Sums `x^p`, not `|x|^p`: PyTorch.
+    pub signed: bool,
+    /// Multiplies the sum by the kernel's taps and divides it by those inside the image: PyTorch.
+    pub rescale: bool,
 }
 
 /// A pooling's window on its input: what the three have in common.
@@ -185,10 +193,22 @@ impl Pooling {
 
     fn max(&self, layout: Layout) -> Launch {
         let launch = self.launch(layout, 1, [[0; 2]; 2]).iterations(self.iterations(layout, 0));
-        launch.set("MAX", 1u8).set("POWER", 0u8)
+        launch.set("MAX", 1u8).set("POWER", 0u8).set("SIGNED", 0u8)
     }
 
-    /// The mean for a power of 0, else the norm of that power.
+    /// The mean.
+    fn mean(&self, layout: Layout, divisor: Divisor) -> Launch {
+        self.sum(layout, 0, divisor).set("SIGNED", 0u8)
+    }
+
+    /// The root of sums of powers, which are rescaled where windows leave the image.
+    fn norm(&self, layout: Layout, powers: Powers) -> Launch {
+        let divisor = if powers.rescale { Divisor::Inside } else { Divisor::Fixed(1) };
+        // An even power has no sign.
+        self.sum(layout, powers.p, divisor).set("SIGNED", u8::from(powers.signed && powers.p % 2 == 1))
+    }
+
+    /// The mean for a power of 0, else the norm of that power; what is yet to be set is whether it is signed.
     fn sum(&self, layout: Layout, power: u32, divisor: Divisor) -> Launch {
         let [_, _, ih, iw] = self.input;
         let [top, bottom, left, right] = self.window.padding;
@@ -330,7 +350,7 @@ impl Op for AvgPool2d {
         if pooling.is_global() && self.divisor_override.is_none_or(|n| n == pooling.taps()) {
             return AdaptivePool2d { output: [1, 1], kind: Kind::Avg }.launches(site);
         }
-        Ok(Variant::in_both_layouts(site, |layout| vec![pooling.sum(layout, 0, self.divisor())]))
+        Ok(Variant::in_both_layouts(site, |layout| vec![pooling.mean(layout, self.divisor())]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64
@@ -341,6 +361,20 @@ impl LpPool2d {
     fn pooling(&self, x: &Desc) -> Result<Pooling> {
         let Self { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
         Pooling::new(self, Window { kernel, stride, padding, dilation }, ceil_mode, x)
+    }
+
+    fn powers(&self) -> Powers {
+        Powers { p: self.p, signed: self.signed, rescale: self.rescale }
+    }
+
+    fn sums(&self, x: &Tensor, powers: Powers) -> Result<(Pooling, Vec<f64>)> {
+        let pooling = self.pooling(&x.desc())?;
+        let sums = reference::power_sums(pooling.image(x), &pooling.window, powers, pooling.output);
+        Ok((pooling, sums))
+    }
+
+    fn root(&self, sum: f64) -> f64 {
+        sum.powf(1.0 / f64::from(self.p))
     }
 
     /// The relative error of the root of a sum `s`: none for p = 1; `sqrt` has 2 ulp and a division of 2.5 ulp; `pow`
@@ -358,17 +392,22 @@ impl LpPool2d {
         }
     }
 
-    /// The error of `y`: that of its sum `y^p`, (K + p) roundings and K flushed terms, through the root; then the
-    /// root's own. Nothing is promised where the sum overflows.
-    fn bound(&self, taps: usize, y: f64) -> f64 {
-        let p = f64::from(self.p);
-        let sum = y.powf(p);
-        let error = sum * gamma(taps + self.p as usize) + taps as f64 * TINY;
-        if sum + error > f64::from(f32::MAX) {
+    /// The error of the root of a sum: that of the sum itself, (K + p) roundings of terms whose magnitudes add up to
+    /// `magnitudes`, in any order, and K flushed terms, through the root; then the root's own. Rescaling adds 8: two numbers
+    /// of taps, a division of 2.5 ulp and a product. Nothing is promised where the sum overflows, nor where a sum of odd
+    /// powers is so near 0 that it may have either sign.
+    fn bound(&self, taps: usize, sum: f64, magnitudes: f64) -> f64 {
+        let roundings = taps + self.p as usize + if self.rescale { 8 } else { 0 };
+        let error = magnitudes * gamma(roundings) + taps as f64 * TINY;
+        if self.p == 1 {
+            return error + TINY;
+        }
+        let unsure = sum.abs() < error && sum.abs() < magnitudes;
+        if magnitudes + error > f64::from(f32::MAX) || unsure {
             return f64::INFINITY;
         }
-        let root = |s: f64| s.max(0.0).powf(1.0 / p);
-        let spread = (root(sum + error) - y).max(y - root(sum - error));
+        let root = |s: f64| self.root(s.max(0.0));
+        let spread = (root(sum + error) - root(sum)).max(root(sum) - root(sum - error));
         let own = if sum > 0.0 { root(sum + error) * self.root_error(sum) } else { 0.0 };
         spread + own + TINY
     }
@@ -387,17 +426,19 @@ impl Op for LpPool2d {
         Ok(vec![Desc::f32(self.pooling(&inputs[0])?.shape())])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let pooling = self.pooling(&inputs[0].desc())?;
-        let norm = reference::lp_pool2d(pooling.image(&inputs[0]), &pooling.window, self.p, pooling.output);
-        Ok(vec![Tensor::of(pooling.shape(), norm.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+        let (pooling, sums) = self.sums(&inputs[0], self.powers())?;
+        let norms = sums.into_iter().map(|sum| self.root(sum) as f32).collect::<Vec<_>>();
+        Ok(vec![Tensor::of(pooling.shape(), norms)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let taps = self.kernel.iter().product();
-        Ok(vec![outputs[0].f32s().iter().map(|&y| self.bound(taps, y.into()) as f32).collect()])
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        let (pooling, sums) = self.sums(&inputs[0], self.powers())?;
+        let (_, magnitudes) = self.sums(&inputs[0], Powers { signed: false, ..self.powers() })?;
+        let bound = |(&sum, &all): (&f64, &f64)| self.bound(pooling.taps(), sum, all) as f32;
+        Ok(vec![sums.iter().zip(&magnitudes).map(bound).collect()])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
-        Ok(Variant::in_both_layouts(site, |layout| vec![pooling.sum(layout, self.p, Divisor::Fixed(1))]))
+        Ok(Variant::in_both_layouts(site, |layout| vec![pooling.norm(layout, self.powers())]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64 * u64::from(self.p)

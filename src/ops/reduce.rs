@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::tree::Tree;
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, REDUCE, folded, kernel, nested, params};
@@ -11,14 +12,27 @@ use crate::shape::{DType, Desc, strides};
 use crate::tensor::Tensor;
 
 static SERIAL: Kernel = kernel!("reduce", INDEX, REDUCE);
-static TREE: Kernel = kernel!("reduce_tree", INDEX, REDUCE);
+static LONG_SUMS: Kernel = kernel!("reduce_tree", INDEX, REDUCE);
 static ARG_SERIAL: Kernel = kernel!("arg_reduce", INDEX, ARG_REDUCE);
-static ARG_TREE: Kernel = kernel!("arg_reduce_tree", INDEX, ARG_REDUCE);
+static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", INDEX, ARG_REDUCE);
 
-pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &TREE, &ARG_SERIAL, &ARG_TREE];
+pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &LONG_SUMS, &ARG_SERIAL, &LONG_ARGS];
 
 /// Reductions at least this long get a workgroup for each output.
 const LONG: usize = 256;
+
+/// What the workgroup does with them, in the text of both kernels.
+const TREE: Tree = Tree { lanes: 256, width: 1 };
+
+/// The most joins that a value of n goes through, in sums and in products.
+fn depth(tree: &Tree, n: usize) -> usize {
+    if n < LONG { n } else { tree.depth(n) }
+}
+
+/// The iterations of a lane's loop over a long reduction: four rounds in each.
+fn iterations(tree: &Tree, n: usize) -> u64 {
+    nested(&[tree.rounds(n).div_ceil(4)])
+}
 
 /// A reduction over axes, as `torch.sum`, `mean`, `amax`, `amin`, `prod`, `logsumexp` and ONNX's `Reduce*`.
 ///
@@ -167,7 +181,7 @@ impl Op for Reduce {
             return Ok(vec![vec![0.0; outputs[0].numel()]]);
         }
         let n = extent(&self.collapse(x.shape()).reduced);
-        let depth = if n < LONG { n } else { n.div_ceil(256) + 8 };
+        let depth = depth(&TREE, n);
         Ok(vec![self.sets(x.shape(), &x.to_f64s(), |set| self.kind.bound(set, depth) as f32)])
     }
 
@@ -187,7 +201,7 @@ impl Op for Reduce {
         let folds = if self.kind == Kind::LogSumExp { 2 } else { 1 };
         let launch = match count < LONG {
             true => Launch::flat(&SERIAL, outputs, params),
-            false => Launch::grid(&TREE, folded(outputs), params).iterations(folds * nested(&[count.div_ceil(1024)])),
+            false => Launch::grid(&LONG_SUMS, folded(outputs), params).iterations(folds * iterations(&TREE, count)),
         };
         let launch = launch.set("KIND", self.kind as u32).set("INTEGER", u8::from(x.dtype != DType::F32));
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
@@ -272,8 +286,8 @@ impl Op for ArgReduce {
         let inner: usize = shape[self.axis + 1..].iter().product();
         let launch = match n < LONG {
             true => Launch::flat(&ARG_SERIAL, outer * inner, params!(outer, n, inner)),
-            false => Launch::grid(&ARG_TREE, folded(outer * inner), params!(outer, n, inner))
-                .iterations(nested(&[n.div_ceil(1024)])),
+            false => Launch::grid(&LONG_ARGS, folded(outer * inner), params!(outer, n, inner))
+                .iterations(iterations(&TREE, n)),
         };
         let launch = launch
             .set("SMALLEST", u8::from(self.kind == Extreme::Min))
@@ -285,5 +299,31 @@ impl Op for ArgReduce {
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         inputs[0].numel() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::tree::tests::{constant, ways};
+
+    #[test]
+    fn text_launch_and_bound_have_one_tree() {
+        for kernel in [&LONG_SUMS, &LONG_ARGS] {
+            assert_eq!(constant(kernel, "LANES"), TREE.lanes, "{}", kernel.name());
+        }
+        let (n, other) = (5000, Tree { lanes: 64, ..TREE });
+        let op = Reduce { axes: vec![0], keep_dims: false, kind: Kind::Sum };
+        let launch = ways(&op, &[&[n]]).remove(0).run.remove(0);
+        assert_eq!(launch.iterations, iterations(&TREE, n));
+        assert_ne!(launch.iterations, iterations(&other, n));
+
+        let x: Vec<f32> = (0..n).map(|k| (k % 7) as f32 - 3.0).collect();
+        let set: Vec<f64> = x.iter().map(|&v| v.into()).collect();
+        let x = [Tensor::of([n], x)];
+        let bound = op.bounds(&x, &op.reference(&x).unwrap()).unwrap()[0][0];
+        let by = |tree: &Tree| op.kind.bound(&set, depth(tree, n)) as f32;
+        assert_eq!(bound, by(&TREE));
+        assert!(by(&other) > bound);
     }
 }

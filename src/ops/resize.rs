@@ -86,7 +86,7 @@ impl Resize2d {
         resize(x.f32s(), x.shape()[0] * x.shape()[1], &self.axes(x.shape()), outside, weigh)
     }
 
-    /// Every way in this layout, best first.
+    /// Every variant in this layout, best first.
     fn launches_in(&self, x: &[usize], layout: Layout) -> Vec<Launch> {
         self.repeat(x, layout).into_iter().chain([self.taps(x, layout)]).collect()
     }

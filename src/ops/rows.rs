@@ -53,7 +53,7 @@ pub(super) fn copies(piece: Piece<'_>, layout: Layout, from: Arg, to: Arg, into_
     Some(Launch::flat(if vec4 { &COPY4 } else { &COPY }, count, params).reads([from]).writes([to]))
 }
 
-/// The ways in both layouts, that of input 0 first. Along the channels, channels-last needs whole blocks of four in all
+/// The variants in both layouts, that of input 0 first. Along the channels, channels-last needs whole blocks of four in all
 /// parts but the last.
 pub(super) fn alternatives(
     site: &Site<'_>,

@@ -2,18 +2,19 @@
 
 use rayon::prelude::*;
 
+use super::tree::Tree;
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, SOFTMAX, folded, kernel, nested, params};
+use crate::gpu::kernel::{Arg, FLAT_WORKGROUP, INDEX, Kernel, Launch, Params, SOFTMAX, folded, kernel, nested, params};
 use crate::reference::softmax;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 static SERIAL: Kernel = kernel!("softmax", INDEX, SOFTMAX);
 static ROWS: Kernel = kernel!("softmax_rows4", INDEX, SOFTMAX);
-static TREE: Kernel = kernel!("softmax_tree", INDEX, SOFTMAX);
+static LONG: Kernel = kernel!("softmax_tree", INDEX, SOFTMAX);
 
-pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &ROWS, &TREE];
+pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &ROWS, &LONG];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html>
 ///
@@ -29,14 +30,43 @@ pub struct Softmax {
 /// The longest set that one invocation computes.
 const LONGEST_SERIAL: usize = 1 << 14;
 
+/// A team of few lanes, in the text of `softmax_rows4`.
+const ROWS_TREE: Tree = Tree { lanes: 8, width: 4 };
+/// A workgroup, in the text of `softmax_tree`.
+const TREE: Tree = Tree { lanes: 256, width: 1 };
+
 /// Who computes a set of values.
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     /// One invocation.
     Serial,
-    /// 8 invocations: many sets of neighbours, none very long.
-    Rows,
+    /// A few invocations of a workgroup: many sets of neighbours, none very long.
+    Rows(Tree),
     /// A workgroup: long sets, of neighbours or too few to fill a device.
-    Tree,
+    Team(Tree),
+}
+
+impl Way {
+    /// The most additions that a term of a set of n goes through.
+    fn depth(&self, n: usize) -> usize {
+        match self {
+            Way::Serial => n,
+            Way::Rows(tree) | Way::Team(tree) => tree.depth(n),
+        }
+    }
+
+    /// The launch for this many sets of n, without its bindings: each of three loops takes the set in rounds.
+    fn launch(&self, sets: usize, n: usize, params: Params) -> Launch {
+        let (launch, rounds) = match self {
+            Way::Serial => (Launch::flat(&SERIAL, sets, params), n),
+            Way::Rows(tree) => {
+                let groups = sets.div_ceil(FLAT_WORKGROUP / tree.lanes);
+                (Launch::grid(&ROWS, folded(groups), params), tree.rounds(n))
+            }
+            Way::Team(tree) => (Launch::grid(&LONG, folded(sets), params), tree.rounds(n)),
+        };
+        launch.iterations(3 * nested(&[rounds]))
+    }
 }
 
 impl Softmax {
@@ -50,20 +80,9 @@ impl Softmax {
     fn way(&self, shape: &[usize]) -> Way {
         let [outer, n, inner] = self.extents(shape);
         match () {
-            () if inner == 1 && outer >= 16 && n.is_multiple_of(4) && (32..=4096).contains(&n) => Way::Rows,
-            () if n >= 64 && (inner == 1 || outer * inner < 1024) || n > LONGEST_SERIAL => Way::Tree,
+            () if inner == 1 && outer >= 16 && n.is_multiple_of(4) && (32..=4096).contains(&n) => Way::Rows(ROWS_TREE),
+            () if n >= 64 && (inner == 1 || outer * inner < 1024) || n > LONGEST_SERIAL => Way::Team(TREE),
             () => Way::Serial,
-        }
-    }
-
-    /// Additions one after the other: all; or the vec4s of one invocation, 2 in a vec4 and 3 levels; or those of one
-    /// invocation and 8 levels.
-    fn depth(&self, shape: &[usize]) -> usize {
-        let n = shape[self.axis];
-        match self.way(shape) {
-            Way::Serial => n,
-            Way::Rows => n.div_ceil(32) + 2 + 3,
-            Way::Tree => n.div_ceil(256) + 8,
         }
     }
 
@@ -111,7 +130,7 @@ impl Op for Softmax {
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let x = &inputs[0];
-        let depth = self.depth(x.shape());
+        let depth = self.way(x.shape()).depth(x.shape()[self.axis]);
         Ok(vec![self.along(x, |set| softmax::bounds(set, self.log, depth))])
     }
 
@@ -119,13 +138,7 @@ impl Op for Softmax {
         let shape = &site.inputs[0].shape;
         let [outer, n, inner] = self.extents(shape);
         let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
-        let launch = match self.way(shape) {
-            Way::Serial => Launch::flat(&SERIAL, outer * inner, params).iterations(3 * nested(&[n])),
-            Way::Rows => {
-                Launch::grid(&ROWS, folded(outer.div_ceil(8)), params).iterations(3 * nested(&[n.div_ceil(32)]))
-            }
-            Way::Tree => Launch::grid(&TREE, folded(outer * inner), params).iterations(3 * nested(&[n.div_ceil(256)])),
-        };
+        let launch = self.way(shape).launch(outer * inner, n, params);
         let launch = launch.set("LOG", u8::from(self.log)).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])
     }
@@ -133,5 +146,37 @@ impl Op for Softmax {
     /// A difference, an exponential, an addition and a division.
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         4 * inputs[0].numel() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::tree::tests::{constant, ways};
+
+    #[test]
+    fn text_launch_and_bound_have_one_tree() {
+        assert_eq!(constant(&ROWS, "LANES"), ROWS_TREE.lanes);
+        assert_eq!(constant(&ROWS, "WORKGROUP"), FLAT_WORKGROUP);
+        assert_eq!(constant(&LONG, "LANES"), TREE.lanes);
+        let cases = [
+            ([40, 1024], Way::Rows(ROWS_TREE), Way::Rows(Tree { lanes: 16, ..ROWS_TREE })),
+            ([3, 5000], Way::Team(TREE), Way::Team(Tree { lanes: 64, ..TREE })),
+        ];
+        for ([sets, n], way, other) in cases {
+            let op = Softmax { axis: 1, log: false };
+            assert_eq!(op.way(&[sets, n]), way);
+            let launched = ways(&op, &[&[sets, n]]).remove(0).run.remove(0);
+            let of = |launch: &Launch| (launch.workgroups, launch.iterations);
+            assert_eq!(of(&launched), of(&way.launch(sets, n, params!())));
+            assert_ne!(of(&launched), of(&other.launch(sets, n, params!())));
+
+            let x = Tensor::of([sets, n], (0..sets * n).map(|k| (k % 7) as f32).collect::<Vec<_>>());
+            let set: Vec<f64> = x.f32s()[..n].iter().map(|&v| v.into()).collect();
+            let bound = op.bounds(&[x], &[]).unwrap()[0][0];
+            let by = |way: &Way| softmax::bounds(&set, false, way.depth(n))[0] as f32;
+            assert_eq!(bound, by(&way));
+            assert_ne!(bound, by(&other));
+        }
     }
 }

@@ -123,7 +123,7 @@ impl Product {
         self.matrices * self.rows.div_ceil(tile.rows()) * self.blocks.div_ceil(tile.blocks()) * splits
     }
 
-    /// Bytes of the partial sums of so many splits.
+    /// Bytes of the partial sums of `n` splits.
     fn parts(&self, splits: usize) -> usize {
         [splits, self.matrices, self.rows, self.blocks, 16].into_iter().fold(1, usize::saturating_mul)
     }

@@ -1,6 +1,6 @@
 //! Unary functions: their values in f64, and how far an f32 device may be off.
 
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
 
 /// A function of one number. The formulas are those of `torch.nn.functional` and, where PyTorch has none, of ONNX.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,9 +32,9 @@ pub enum Activation {
     Sigmoid,
     /// tanh x
     Tanh,
-    /// min(max(alpha x + beta, 0), 1); PyTorch: 1/6 and 1/2
+    /// min(max(alpha x + beta, 0), 1); PyTorch: 1/6, which no f32 is, and 1/2
     #[allow(missing_docs)]
-    HardSigmoid { alpha: f32, beta: f32 },
+    HardSigmoid { alpha: f64, beta: f64 },
     /// x min(max(x + 3, 0), 6) / 6
     HardSwish,
     /// x sigmoid(beta x); SiLU has beta 1
@@ -47,9 +47,9 @@ pub enum Activation {
     Softplus { beta: f32, threshold: f32 },
     /// x / (1 + |x|)
     Softsign,
-    /// x, or 0 up to alpha
+    /// x, or value up to threshold; ONNX's ThresholdedRelu has value 0
     #[allow(missing_docs)]
-    ThresholdedRelu { alpha: f32 },
+    Threshold { threshold: f32, value: f32 },
     /// e^x
     Exp,
     /// natural logarithm
@@ -108,7 +108,7 @@ impl Activation {
             Mish => "mish",
             Softplus { .. } => "softplus",
             Softsign => "softsign",
-            ThresholdedRelu { .. } => "thresholded_relu",
+            Threshold { .. } => "threshold",
             Exp => "exp",
             Log => "log",
             Sqrt => "sqrt",
@@ -137,13 +137,13 @@ impl Activation {
             GeluTanh => (7, 0.0, 0.0),
             Sigmoid => (8, 0.0, 0.0),
             Tanh => (9, 0.0, 0.0),
-            HardSigmoid { alpha, beta } => (10, alpha, beta),
+            HardSigmoid { alpha, beta } => (10, alpha as f32, beta as f32),
             HardSwish => (11, 0.0, 0.0),
             Swish { beta } => (12, beta, 0.0),
             Mish => (13, 0.0, 0.0),
             Softplus { beta, threshold } => (14, beta, threshold),
             Softsign => (15, 0.0, 0.0),
-            ThresholdedRelu { alpha } => (16, alpha, 0.0),
+            Threshold { threshold, value } => (16, threshold, value),
             Exp => (17, 0.0, 0.0),
             Log => (18, 0.0, 0.0),
             Sqrt => (19, 0.0, 0.0),
@@ -168,7 +168,7 @@ impl Activation {
         match self {
             Identity => x,
             Relu => x.max(0.0),
-            // torch.clamp: min wins over max where they cross.
+            // As torch.clamp: where they cross, max wins.
             Clamp { min, max } => x.max(min.into()).min(max.into()),
             LeakyRelu { slope } => {
                 if x > 0.0 {
@@ -193,10 +193,11 @@ impl Activation {
                 }
             }
             Gelu => x * 0.5 * erfc(-x * FRAC_1_SQRT_2),
-            GeluTanh => 0.5 * x * (1.0 + (FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x)).tanh()),
+            // (1 + tanh z) / 2 = sigmoid(2 z), which does not cancel.
+            GeluTanh => x * sigmoid(2.0 * FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x)),
             Sigmoid => sigmoid(x),
             Tanh => x.tanh(),
-            HardSigmoid { alpha, beta } => (f64::from(alpha) * x + f64::from(beta)).clamp(0.0, 1.0),
+            HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
             HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Swish { beta } => x * sigmoid(f64::from(beta) * x),
             Mish => x * softplus(x).tanh(),
@@ -205,11 +206,11 @@ impl Activation {
                 if z > f64::from(threshold) { x } else { softplus(z) / f64::from(beta) }
             }
             Softsign => x / (1.0 + x.abs()),
-            ThresholdedRelu { alpha } => {
-                if x > f64::from(alpha) {
+            Threshold { threshold, value } => {
+                if x > f64::from(threshold) {
                     x
                 } else {
-                    0.0
+                    value.into()
                 }
             }
             Exp => x.exp(),
@@ -228,7 +229,7 @@ impl Activation {
                     x.signum()
                 }
             }
-            Erf => 1.0 - erfc(x),
+            Erf => erf(x),
         }
     }
 
@@ -249,7 +250,8 @@ impl Activation {
             Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
             Swish { beta } => dx * (1.5 + f64::from(beta.abs()) * 0.25 * dx),
             Exp | Log | Sqrt | Reciprocal => (hi - lo).abs(),
-            Floor | Ceil | Round | Sign | ThresholdedRelu { .. } => {
+            Threshold { threshold, .. } if x - dx > f64::from(threshold) => dx,
+            Floor | Ceil | Round | Sign | Threshold { .. } => {
                 if hi == lo {
                     0.0
                 } else {
@@ -267,7 +269,7 @@ impl Activation {
         let exp = |z: f64| 6.0 + 4.0 * z.abs().min(104.0);
         let (x_abs, y_abs) = (x.abs(), y.abs());
         let error = match self {
-            Identity | Relu | Clamp { .. } | ThresholdedRelu { .. } | Abs | Neg | Floor | Ceil | Round | Sign => 0.0,
+            Identity | Relu | Clamp { .. } | Threshold { .. } | Abs | Neg | Floor | Ceil | Round | Sign => 0.0,
             LeakyRelu { .. } => y_abs,
             Exp => exp(x) * y_abs,
             // Below 0 the magnitude is at most alpha (1 - e^x); a polynomial near 0 keeps the error relative.
@@ -283,7 +285,8 @@ impl Activation {
                 let z2 = (1.596 * (x + 0.044715 * x * x * x)).abs().min(104.0);
                 (20.0 + exp(z2) + 16.0 * z2) * y_abs
             }
-            HardSigmoid { alpha, beta } => 2.0 * (f64::from(alpha.abs()) * x_abs).min(1.0 + f64::from(beta.abs())),
+            // Alpha is rounded and the product is; then the sum. Where the product exceeds 1 + |beta| the sum is clamped.
+            HardSigmoid { alpha, beta } => 2.0 * (alpha.abs() * x_abs).min(1.0 + beta.abs()) + y_abs,
             HardSwish => 16.0 * y_abs + if x_abs < 4.0 { 2.0 * x_abs } else { 0.0 },
             Softplus { beta, .. } => (24.0 + exp(f64::from(beta) * x).min(40.0)) * y_abs,
             Softsign => 8.0 * y_abs,
@@ -302,7 +305,26 @@ impl Activation {
     }
 }
 
-/// 1 - erf(x) to f64 accuracy of about 1e-15: a Taylor series near 0, a continued fraction (Lentz) beyond.
+/// Where the Taylor series of erf is left for the continued fraction of erfc.
+const SERIES_END: f64 = 2.0;
+
+/// The Taylor series of erf about 0: no digit is lost near 0.
+fn erf_series(x: f64) -> f64 {
+    let (mut term, mut sum, mut n) = (x, x, 0.0);
+    while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
+        n += 1.0;
+        term *= -x * x / n;
+        sum += term / (2.0 * n + 1.0);
+    }
+    FRAC_2_SQRT_PI * sum
+}
+
+/// The error function to f64 accuracy of about 1e-15, relative.
+pub fn erf(x: f64) -> f64 {
+    if x.abs() < SERIES_END { erf_series(x) } else { x.signum() * (1.0 - erfc(x.abs())) }
+}
+
+/// 1 - erf(x) to f64 accuracy of about 1e-15: the series near 0, a continued fraction (Lentz) beyond.
 pub fn erfc(x: f64) -> f64 {
     if x < 0.0 {
         return 2.0 - erfc(-x);
@@ -310,15 +332,8 @@ pub fn erfc(x: f64) -> f64 {
     if x > 27.0 {
         return 0.0;
     }
-    let two_over_sqrt_pi = 2.0 / std::f64::consts::PI.sqrt();
-    if x < 2.0 {
-        let (mut term, mut sum, mut n) = (x, x, 0.0);
-        while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
-            n += 1.0;
-            term *= -x * x / n;
-            sum += term / (2.0 * n + 1.0);
-        }
-        return 1.0 - two_over_sqrt_pi * sum;
+    if x < SERIES_END {
+        return 1.0 - erf_series(x);
     }
     let mut f = x;
     for k in (1..=120).rev() {

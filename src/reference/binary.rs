@@ -6,6 +6,7 @@ use super::{TINY, UNIT};
 
 /// A function of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum BinaryKind {
     /// a + b
     Add,

@@ -73,11 +73,30 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
     (0..slices.slices).into_par_iter().map(one).collect()
 }
 
+impl Moments {
+    /// (x - mean) / sqrt(var + eps), of these very moments.
+    pub fn scale(&self, eps: f32) -> Scale {
+        inverse_sqrt(self.mean, self.var, 0.0, eps)
+    }
+    /// (x - mean) / (sqrt(var) + eps), of these very moments.
+    pub fn scale_outside(&self, eps: f32) -> Scale {
+        let scale = 1.0 / (self.var.sqrt() + f64::from(eps));
+        Scale { mean: self.mean, mean_error: 0.0, scale, scale_error: 0.0 }
+    }
+    /// As a device has them that merges sets in a tree of this height.
+    pub fn merged(self, height: usize) -> Merged {
+        Merged { height: self.count.min(height), of: self }
+    }
+}
+
+/// Moments as a device computes them in f32.
+///
 /// # Errors of the mean and the variance
 ///
 /// The device subtracts the slice's first value K from every x, which errs by u |x - K|, and then merges sets in a tree
-/// of height at most H (`ops::normalization`): a set carries its size, its sum and M, the sum of squared distances
-/// from its mean; a merge adds the sums, and to the Ms w (mean_a - mean_b)^2 with w = n_a n_b / n (Chan, Golub, LeVeque).
+/// of height at most H: a set carries its size, its sum and M, the sum of squared distances from its mean; a merge adds the
+/// sums, and to the Ms w (mean_a - mean_b)^2 with w = n_a n_b / n (Chan, Golub, LeVeque). H is the height of the tree that
+/// is launched (`ops::normalization`), or the number of values, if that is less.
 ///
 /// *Mean.* A set's mean errs by e <= gamma_k mean|x - K| over the set, k = H + 10: the subtraction, H + 3 additions (three
 /// of them inside a strip), a reciprocal (2.5 ulp) and a product.
@@ -90,47 +109,50 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
 /// gamma_c, c = 2 H + 17 (per level two additions; per term 12; the final division).
 ///
 /// Set sizes are exact below 2^24, above they round too: H more in k and c.
-impl Moments {
-    /// H, as `ops::normalization` parts a slice: 3 additions in a strip; 64 strips of an invocation, more where 4096 parts share
-    /// the slice; what one invocation merges, 64 parts, or where 64 share them, at most 1024 parts and one for every 256 values,
-    /// or 5120; 6 levels of a tree.
-    fn height(&self) -> usize {
-        let (strips, parts) = (64.max((self.count >> 14) + 2), 80.min(64.max(17 + (self.count >> 14))));
-        self.count.min(3 + strips + parts + 6)
-    }
+#[derive(Clone, Copy, Debug)]
+pub struct Merged {
+    of: Moments,
+    /// H
+    height: usize,
+}
+
+impl Merged {
     fn size_roundings(&self) -> usize {
-        if self.count < 1 << 24 { 0 } else { self.height() }
+        if self.of.count < 1 << 24 { 0 } else { self.height }
     }
     fn node_error(&self) -> f64 {
-        gamma(self.height() + 10 + self.size_roundings())
+        gamma(self.height + 10 + self.size_roundings())
     }
-    /// Absolute error of the mean: that of mean(x - K), and the rounding when K is added.
-    pub fn mean_error(&self) -> f64 {
-        let relative = self.node_error() * self.distance;
-        relative + UNIT * (self.mean.abs() + relative) + TINY
+    /// The mean and its absolute error: that of mean(x - K), and the rounding when K is added.
+    pub fn mean(&self) -> (f64, f64) {
+        let relative = self.node_error() * self.of.distance;
+        (self.of.mean, relative + UNIT * (self.of.mean.abs() + relative) + TINY)
     }
-    /// Absolute error of the biased variance.
-    pub fn var_error(&self) -> f64 {
-        let tau = (self.node_error() * (2.0 * self.height() as f64).sqrt() + UNIT) * self.spread;
-        let rounding = gamma(2 * self.height() + 17 + self.size_roundings());
-        let widened = 2.0 * self.var.sqrt() * tau + tau * tau;
-        widened * (1.0 + rounding) + rounding * self.var + TINY
+    /// The biased variance and its absolute error.
+    pub fn var(&self) -> (f64, f64) {
+        let tau = (self.node_error() * (2.0 * self.height as f64).sqrt() + UNIT) * self.of.spread;
+        let rounding = gamma(2 * self.height + 17 + self.size_roundings());
+        let widened = 2.0 * self.of.var.sqrt() * tau + tau * tau;
+        (self.of.var, widened * (1.0 + rounding) + rounding * self.of.var + TINY)
     }
     /// (x - mean) / sqrt(var + eps).
     pub fn scale(&self, eps: f32) -> Scale {
-        let scale = inverse_sqrt(self.mean, self.var, self.var_error(), eps);
-        Scale { mean_error: self.mean_error(), ..scale }
+        let (mean, mean_error) = self.mean();
+        let (var, var_error) = self.var();
+        Scale { mean_error, ..inverse_sqrt(mean, var, var_error, eps) }
     }
     /// (x - mean) / (sqrt(var) + eps). The error of the root is the larger, lower side of that of the variance, and
     /// 9 u: WGSL's sqrt is 1 / inverseSqrt (2 ulp and 2.5 ulp); the sum and the division add 6 u.
     pub fn scale_outside(&self, eps: f32) -> Scale {
-        let root = self.var.sqrt();
-        let below = root - (self.var - self.var_error()).max(0.0).sqrt();
-        let above = (self.var + self.var_error()).sqrt() - root;
+        let (mean, mean_error) = self.mean();
+        let (var, var_error) = self.var();
+        let root = var.sqrt();
+        let below = root - (var - var_error).max(0.0).sqrt();
+        let above = (var + var_error).sqrt() - root;
         let divisor = root + f64::from(eps);
         let relative = (below.max(above) + 9.0 * UNIT * (root + above)) / divisor;
         let scale_error = relative_of_inverse(relative, 1.0) + 8.0 * UNIT;
-        Scale { mean: self.mean, mean_error: self.mean_error(), scale: 1.0 / divisor, scale_error }
+        Scale { mean, mean_error, scale: 1.0 / divisor, scale_error }
     }
 }
 

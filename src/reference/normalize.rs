@@ -59,14 +59,14 @@ pub fn lp_norms(x: &[f32], [outer, n, inner]: [usize; 3], p: usize) -> Vec<f64> 
     (0..outer * inner).into_par_iter().map(one).collect()
 }
 
-/// The error bound of x / norm, the norm of n values. The sum of the powers errs by r = gamma_(n / 64 + 7), relative
-/// (those of one invocation, 6 levels, the square), and by `TINY` for each that is subnormal; its root by
+/// The error bound of x / norm, the norm of n values whose powers are summed with `depth` additions one after the other. The
+/// sum errs by r = gamma_(depth + 1), relative (the square, too), and by `TINY` for each power that is subnormal; its root by
 /// 1 / sqrt(1 - r) and 9 u (1 / inverseSqrt: 2 and 2.5 ulp); the quotient by 2.5 ulp.
-pub fn lp_bounds(x: f64, norm: f64, n: usize, p: usize) -> f64 {
+pub fn lp_bounds(x: f64, norm: f64, n: usize, p: usize, depth: usize) -> f64 {
     if norm == 0.0 {
         return 0.0;
     }
-    let relative = gamma(n.div_ceil(64) + 7) + n as f64 * TINY / norm.powi(p as i32);
+    let relative = gamma(depth + 1) + n as f64 * TINY / norm.powi(p as i32);
     let inverse = (1.0 - relative).max(0.0).powf(-1.0 / p as f64) * (1.0 + 10.0 * UNIT) * (1.0 + 5.0 * UNIT);
     (x / norm).abs() * (inverse - 1.0) + TINY
 }

@@ -2,6 +2,7 @@
 
 /// What is added around a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum PadMode {
     /// This value, cast to the tensor's type.
     Constant(f32),

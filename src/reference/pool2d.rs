@@ -1,4 +1,4 @@
-//! Pooling with a moving window, as `torch.nn.functional.max_pool2d` and `avg_pool2d`, and ONNX's `LpPool`.
+//! Pooling with a moving window, as `torch.nn.functional.max_pool2d`, `avg_pool2d` and `lp_pool2d`, and ONNX's `LpPool`.
 //!
 //! Images are `[planes, ih, iw]`, a plane being one channel of one image; results are row-major `[planes, oh, ow]`.
 
@@ -91,10 +91,24 @@ pub fn avg_pool2d(image: (&[f32], [usize; 3]), window: &Window, divisor: Divisor
     })
 }
 
-/// `(sum over the window of |x|^p)^(1/p)`, in f64.
-pub fn lp_pool2d(image: (&[f32], [usize; 3]), window: &Window, p: u32, outputs: [usize; 2]) -> Vec<f64> {
-    windows(image, window, outputs, |_, taps| {
-        let sum: f64 = taps.map(|(_, _, v)| f64::from(v).abs().powf(p.into())).sum();
-        sum.powf(1.0 / f64::from(p))
+/// Which sum of powers a window's norm is the root of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Powers {
+    /// The power.
+    pub p: u32,
+    /// Of x itself, not of |x|.
+    pub signed: bool,
+    /// Times the kernel's taps, divided by those inside the image.
+    pub rescale: bool,
+}
+
+/// The sum of powers of every window, in f64; 0 where no tap lies inside the image.
+pub fn power_sums(image: (&[f32], [usize; 3]), window: &Window, powers: Powers, outputs: [usize; 2]) -> Vec<f64> {
+    let ([_, ih, iw], taps) = (image.1, window.kernel[0] * window.kernel[1]);
+    windows(image, window, outputs, |[oy, ox], values| {
+        let term = |v: f32| if powers.signed { f64::from(v) } else { f64::from(v.abs()) }.powi(powers.p as i32);
+        let sum: f64 = values.map(|(_, _, v)| term(v)).sum();
+        let inside = window.taps_inside(0, oy, ih) * window.taps_inside(1, ox, iw);
+        if powers.rescale { sum * taps as f64 / inside.max(1) as f64 } else { sum }
     })
 }

@@ -39,12 +39,12 @@ fn node_at(graph: &Graph, position: usize) -> Result<&Node> {
     graph.nodes.get(position).ok_or_else(|| Error::argument(format!("there is no node {position} of {count}")))
 }
 
-/// What one way of computing one node gave.
+/// What one variant of one node gave.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The kernels.
     pub kernels: String,
-    /// Actual against expected, one an output.
+    /// Actual against expected, one per output.
     pub comparisons: Vec<Comparison>,
     /// What the device computed.
     pub outputs: Vec<Tensor>,
@@ -68,7 +68,7 @@ pub struct Way {
 }
 
 impl Way {
-    /// How a graph of one node is planned for this way.
+    /// How a graph of one node is planned for this variant.
     pub fn plan(&self, single: &Graph) -> PlanOptions {
         let variable = single.nodes[0].inputs.iter().enumerate().filter(|(_, id)| single.constant_of(**id).is_none());
         let layout = |k: usize| self.layouts.get(k).copied().unwrap_or(Layout::RowMajor);
@@ -113,7 +113,7 @@ impl Expected {
         Ok(Expected { outputs, bounds })
     }
 
-    /// The same where a way stores outputs in f16 ([`half::stored`]).
+    /// The same where a variant stores outputs in f16 ([`half::stored`]).
     fn stored_by(mut self, way: &Variant) -> Expected {
         for ((y, bounds), layout) in self.outputs.iter().zip(&mut self.bounds).zip(&way.outputs) {
             if y.dtype() == DType::F32 && *layout == Layout::ChannelsLast {
@@ -175,7 +175,7 @@ impl Checked {
     }
 }
 
-/// A graph of one node and its inputs, those rounded that the node's way under this plan has in f16.
+/// A graph of one node and its inputs, those rounded that the node's variant under this plan has in f16.
 fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOptions) -> Result<(Graph, Vec<Tensor>)> {
     let (mut graph, mut values) = (single.clone(), inputs.to_vec());
     let Some(gpu) = device.gpu().filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
@@ -191,7 +191,7 @@ fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOption
     Ok((graph, values))
 }
 
-/// How many ways a device has to compute the node at a position where floats may be stored in this precision.
+/// How many variants a device has for the node at a position where floats may be stored in this precision.
 pub fn alternatives(device: &Device, graph: &Graph, position: usize, precision: Precision) -> Result<usize> {
     let Some(gpu) = device.gpu() else { return Ok(1) };
     let options = PlanOptions { precision, ..PlanOptions::default() };

@@ -132,8 +132,8 @@ fn draw(r: &mut Draws) -> Option<Graph> {
         }
         4 => {
             let (kernel, stride, padding, dilation, ceil_mode) = r.window();
-            let p = r.count() as u32;
-            unary(r, LpPool2d { kernel, stride, padding, dilation, ceil_mode, p })
+            let (p, signed, rescale) = (r.count() as u32, r.flag(), r.flag());
+            unary(r, LpPool2d { kernel, stride, padding, dilation, ceil_mode, p, signed, rescale })
         }
         5 => {
             let kind = r.one(&[adaptive_pool2d::Kind::Avg, adaptive_pool2d::Kind::Max]);

@@ -25,6 +25,12 @@ def rounded_params(params):
     return {k: v if k == "scale_factor" else rounded(v) for k, v in params.items()}
 
 
+def as_json(params):
+    """What the file says. JSON has no infinities: they are strings, `inf` and `-inf`."""
+    infinite = lambda v: isinstance(v, float) and math.isinf(v)
+    return {k: str(v) if infinite(v) else v for k, v in params.items()}
+
+
 class Draw:
     """Random numbers that depend on the seed and on `key` alone. NumPy has frozen the stream of `RandomState`."""
 
@@ -80,14 +86,14 @@ class Family:
             with np.errstate(over="ignore"):
                 single = np.where(np.isnan(array), np.nan, array).astype(np.float32)
             self.tensors[f"{number}.{role}"] = single if tensor.is_floating_point() else array.astype(np.int32)
-        case = dict(id=number, op=op, params=params, inputs=list(inputs), outputs=list(outputs))
+        case = dict(id=number, op=op, params=as_json(params), inputs=list(inputs), outputs=list(outputs))
         self.cases.append(case)
         self.count += 1
         self.draw = Draw(f"{self.name}/{self.group}/{self.count}")
 
     def bytes(self):
         # One key only: the library writes several in any order.
-        return save(self.tensors, metadata={"cases": json.dumps(self.cases, separators=(",", ":"))})
+        return save(self.tensors, metadata={"cases": json.dumps(self.cases, separators=(",", ":"), allow_nan=False)})
 
 
 def gelu(x, approximate="none"):

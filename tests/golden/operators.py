@@ -1,4 +1,4 @@
-"""The families that tests/ops reads, one an operator or a kind of operator, and the networks of tests/nn.rs."""
+"""The families that tests/ops reads, one per operator or a kind of operator, and the networks of tests/nn.rs."""
 
 import math
 
@@ -34,7 +34,7 @@ def conv2d():
     sized((1, 1, 28, 28), (3, 1, 3, 3), [1, 1], [1, 1], [1, 1], 1, uniform="x")
     sized((1, 1, 28, 28), (3, 1, 3, 3), [2, 2], [1, 1], [1, 1], 1, uniform="x")
     sized((1, 3, 28, 28), (16, 3, 5, 5), [1, 1], [1, 1], [1, 1], 1, uniform="weight")
-    # depthwise, one filter a channel and two
+    # depthwise, one filter per channel and two
     sized((2, 8, 13, 11), (8, 1, 3, 3), [1, 1], [1, 1], [1, 1], 8, bias=False)
     sized((1, 8, 13, 11), (16, 1, 5, 3), [2, 1], [2, 1], [1, 2], 8)
     # pointwise

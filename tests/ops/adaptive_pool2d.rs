@@ -2,7 +2,7 @@ use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 
-use crate::support::{Rng, check, check_channels_last, check_golden, golden};
+use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
 /// Output sizes that divide, do not divide and exceed the image; bins below and above the tree's threshold.
 const OUTPUTS: [[usize; 2]; 6] = [[1, 1], [2, 3], [3, 1], [1, 2], [7, 5], [14, 31]];
@@ -65,13 +65,8 @@ fn what_does_not_fit_is_an_error() {
     check(op([1, 1]), &[Tensor::zeros([0, 2, 3, 4])], true);
 }
 
-#[test]
-fn pytorch_agrees() {
-    let cases = golden("adaptive_pool2d");
-    assert_eq!(cases.len(), 10);
-    for case in cases {
-        let kind = if case.op == "adaptive_avg_pool2d" { Kind::Avg } else { Kind::Max };
-        let op = AdaptivePool2d { output: case.pair("output"), kind };
-        check_golden(&case, op, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
-    }
+pub fn pytorch(case: &Case) {
+    let kind = if case.op == "adaptive_avg_pool2d" { Kind::Avg } else { Kind::Max };
+    let op = AdaptivePool2d { output: case.pair(case.named(&["output", "output_size"])), kind };
+    check_golden(case, op, &case.input_tensors(), &case.out());
 }

@@ -1,8 +1,8 @@
 use convgpu::custom::Op;
-use convgpu::internals::ops::binary::{Binary, BinaryKind, BinaryKind::*};
+use convgpu::internals::ops::binary::{Binary, BinaryKind::*};
 use convgpu::{DType, Desc, Tensor};
 
-use crate::support::{Rng, check, check_channels_last_with, check_golden, golden};
+use crate::support::{Case, Rng, check, check_channels_last_with, check_golden};
 
 /// Pairs of shapes, each a way in which one operand may be broadcast; the operands also change places.
 const SHAPES: &[(&[usize], &[usize])] = &[
@@ -149,23 +149,31 @@ fn what_does_not_fit_is_an_error() {
     refused(Mod, Desc::new([2], DType::Bool), Desc::new([2], DType::Bool));
 }
 
-#[test]
-fn pytorch_agrees() {
-    let mut ran = 0;
-    for case in golden("elementwise") {
-        let kind: BinaryKind = match case.op.as_str() {
-            "add" => Add,
-            "sub" => Sub,
-            "mul" => Mul,
-            "div" => Div,
-            "maximum" => Maximum,
-            "minimum" => Minimum,
-            _ => continue, // concat and pad2d have files of their own
-        };
-        check_golden(&case, Binary(kind), &case.input_tensors(), &[case.get("out").unwrap().clone()]);
-        ran += 1;
-    }
-    assert_eq!(ran, 24);
+pub fn pytorch(case: &Case) {
+    let kind = match case.op.as_str() {
+        "add" => Add,
+        "sub" => Sub,
+        "mul" => Mul,
+        "div" => Div,
+        "maximum" => Maximum,
+        "minimum" => Minimum,
+        "pow" => Pow,
+        "remainder" => Mod,
+        "fmod" => Fmod,
+        "eq" => Equal,
+        "lt" => Less,
+        "gt" => Greater,
+        "le" => LessOrEqual,
+        "ge" => GreaterOrEqual,
+        "logical_and" => And,
+        "logical_or" => Or,
+        "logical_xor" => Xor,
+        other => panic!("{other}"),
+    };
+    let logical = case.params.get("input_dtype").is_some();
+    let inputs = if logical { vec![case.truths("a"), case.truths("b")] } else { case.input_tensors() };
+    let truths = case.params.get("dtype").is_some();
+    check_golden(case, Binary(kind), &inputs, &if truths { [case.truths("out")] } else { case.out() });
 }
 
 /// An infinite term shows a padding lane that is not 0: see [`check_channels_last_with`].

@@ -3,7 +3,7 @@ use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::split::Split;
 use convgpu::{DType, Desc, Tensor};
 
-use crate::support::{Rng, check, check_golden, golden};
+use crate::support::{Case, Rng, check, check_golden};
 
 /// Whole shape, axis, extents of the parts.
 const CASES: &[(&[usize], usize, &[usize])] = &[
@@ -83,12 +83,15 @@ fn what_does_not_fit_is_an_error() {
     assert!(Split { axis: 1, sizes: vec![usize::MAX, 4] }.outputs(&[x]).is_err());
 }
 
-#[test]
-fn pytorch_agrees() {
-    let cases: Vec<_> = golden("elementwise").into_iter().filter(|c| c.op == "concat").collect();
-    assert_eq!(cases.len(), 1);
-    for case in &cases {
-        let op = Concat { axis: case.usize("dim") };
-        check_golden(case, op, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
-    }
+pub fn pytorch_cat(case: &Case) {
+    let parts = case.input_tensors();
+    let axis = case.axis("dim", parts[0].shape().len());
+    check_golden(case, Concat { axis }, &parts, &case.out());
+}
+
+pub fn pytorch_split(case: &Case) {
+    let x = case.tensor("x");
+    let op = Split { axis: case.axis("dim", x.shape().len()), sizes: case.list("sizes") };
+    let parts: Vec<_> = case.outputs.iter().map(|role| case.tensor(role).clone()).collect();
+    check_golden(case, op, &case.input_tensors(), &parts);
 }

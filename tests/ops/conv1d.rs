@@ -2,26 +2,23 @@
 
 use convgpu::internals::ops::conv2d::Conv2d;
 
-use crate::support::{check_golden, golden};
+use crate::conv2d::sides;
+use crate::support::{Case, check_golden};
 
-#[test]
-fn pytorch_agrees() {
-    let cases = golden("conv1d");
-    assert_eq!(cases.len(), 4);
-    for case in &cases {
-        let padding = case.usize("padding");
-        let op = Conv2d {
-            stride: [1, case.usize("stride")],
-            padding: [0, 0, padding, padding],
-            dilation: [1, case.usize("dilation")],
-            groups: case.usize("groups"),
-        };
-        let flat = |role: &str| {
-            let t = case.get(role).unwrap();
-            let [n, c, l] = t.shape()[..] else { panic!("{role} has 3 axes") };
-            t.reshape([n, c, 1, l]).unwrap()
-        };
-        let inputs = [flat("x"), flat("weight"), case.get("bias").unwrap().clone()];
-        check_golden(case, op, &inputs, &[flat("out")]);
-    }
+pub fn pytorch(case: &Case) {
+    let flat = |role: &str| {
+        let t = case.tensor(role);
+        let [n, c, l] = t.shape()[..] else { panic!("{role} has 3 axes") };
+        t.reshape([n, c, 1, l]).unwrap()
+    };
+    let (weight, dilation) = (flat("weight"), case.usize("dilation"));
+    let [left, right] = sides(&case.params["padding"], dilation, weight.shape()[3]);
+    let op = Conv2d {
+        stride: [1, case.usize("stride")],
+        padding: [0, 0, left, right],
+        dilation: [1, dilation],
+        groups: case.usize("groups"),
+    };
+    let inputs: Vec<_> = [flat("x"), weight].into_iter().chain(case.get("bias").cloned()).collect();
+    check_golden(case, op, &inputs, &[flat("out")]);
 }

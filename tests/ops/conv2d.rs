@@ -1,8 +1,10 @@
+use convgpu::custom::Op;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::pad::{Pad, PadMode};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::support::{Rng, check, check_golden, golden};
+use crate::support::{Case, Rng, check, check_golden};
 
 /// A convolution by its shapes: never square, padding of every side its own, channels off the tile sizes.
 #[derive(Clone, Debug)]
@@ -169,24 +171,42 @@ fn depthwise_within_bounds() {
     (0..10).for_each(|_| depthwise(&mut rng, false));
 }
 
-#[test]
-fn pytorch_agrees() {
-    let mut ran = 0;
-    for case in golden("conv2d") {
-        let (Some(padding), "zeros") =
-            (case.params["padding"].as_array(), case.params["padding_mode"].as_str().unwrap())
-        else {
-            continue; // 'same' and the other padding modes are functional forms: tests/functional.rs
-        };
-        let p: Vec<_> = padding.iter().map(|v| v.as_u64().unwrap() as usize).collect();
-        let op = Conv2d {
-            stride: case.pair("stride"),
-            padding: [p[0], p[0], p[1], p[1]],
-            dilation: case.pair("dilation"),
-            groups: case.usize("groups"),
-        };
-        check_golden(&case, op, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
-        ran += 1;
+/// What an axis is padded with before and after: a number, or PyTorch's words for one.
+pub fn sides(padding: &serde_json::Value, dilation: usize, taps: usize) -> [usize; 2] {
+    match padding.as_str() {
+        Some("valid") => [0, 0],
+        Some("same") => {
+            let all = dilation * (taps - 1);
+            [all / 2, all - all / 2]
+        }
+        _ => [padding.as_u64().unwrap() as usize; 2],
     }
-    assert_eq!(ran, 24);
+}
+
+/// A padding of another mode is done before: it moves numbers and changes none.
+pub fn pytorch(case: &Case) {
+    let (weight, dilation) = (case.tensor("weight").shape(), case.pair("dilation"));
+    let padding = &case.params["padding"];
+    let of = |axis: usize| sides(padding.get(axis).unwrap_or(padding), dilation[axis], weight[2 + axis]);
+    let [[top, bottom], [left, right]] = [of(0), of(1)];
+    let mode = match case.str("padding_mode") {
+        "zeros" => None,
+        "reflect" => Some(PadMode::Reflect),
+        "replicate" => Some(PadMode::Replicate),
+        "circular" => Some(PadMode::Circular),
+        other => panic!("{other}"),
+    };
+    let mut inputs = case.input_tensors();
+    let mut op = Conv2d {
+        stride: case.pair("stride"),
+        padding: [top, bottom, left, right],
+        dilation,
+        groups: case.usize("groups"),
+    };
+    if let Some(mode) = mode {
+        let pads = [[0, 0], [0, 0], [top, bottom], [left, right]].map(|sides| sides.map(|n| n as i64)).to_vec();
+        inputs[0] = Pad { pads, mode }.reference(&inputs[..1]).unwrap().remove(0);
+        op.padding = [0; 4];
+    }
+    check_golden(case, op, &inputs, &case.out());
 }

@@ -20,7 +20,7 @@ enum Follow {
     Residual,
     ResidualAnd(Activation),
     Just(Activation),
-    /// So many slopes: one, or one a channel.
+    /// The number of slopes: one, or one per channel.
     Prelu(bool),
 }
 

@@ -2,7 +2,7 @@ use convgpu::custom::Op;
 use convgpu::internals::ops::gather::Gather;
 use convgpu::{DType, Desc, Tensor};
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 #[test]
 fn gather_is_exact() {
@@ -28,4 +28,11 @@ fn what_does_not_fit_is_an_error() {
     assert!(Gather { axis: 0 }.outputs(&[Desc::f32([0, 3]), indices]).is_err());
     let outside = Tensor::new([1], vec![-4i64]).unwrap();
     assert!(Gather { axis: 0 }.reference(&[Tensor::zeros([3]), outside]).is_err());
+}
+
+pub fn pytorch(case: &Case) {
+    let x = case.tensor("x");
+    let op = Gather { axis: case.axis("dim", x.shape().len()) };
+    check_golden(case, op.clone(), &[x.clone(), case.indices("index")], &case.out());
+    check_golden(case, op, &case.input_tensors(), &case.out());
 }

@@ -2,7 +2,7 @@ use convgpu::custom::Op;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::{Desc, Tensor};
 
-use crate::support::{Rng, check, check_golden, golden};
+use crate::support::{Case, Rng, check, check_golden};
 
 #[test]
 fn random_cases_within_bounds() {
@@ -35,13 +35,7 @@ fn windows_that_cannot_be_are_refused() {
     assert!(LocalResponseNorm::onnx(3, 1.0, 1.0, 1.0).outputs(&[Desc::f32([2])]).is_err());
 }
 
-#[test]
-fn pytorch_agrees() {
-    let mut ran = 0;
-    for case in golden("norm").iter().filter(|c| c.op == "local_response_norm") {
-        let op = LocalResponseNorm::pytorch(case.usize("size"), case.f32("alpha"), case.f32("beta"), case.f32("k"));
-        check_golden(case, op, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
-        ran += 1;
-    }
-    assert_eq!(ran, 3);
+pub fn pytorch(case: &Case) {
+    let op = LocalResponseNorm::pytorch(case.usize("size"), case.f32("alpha"), case.f32("beta"), case.f32("k"));
+    check_golden(case, op, &case.input_tensors(), &case.out());
 }

@@ -117,7 +117,16 @@ fn windows_of_many_taps() {
         ceil_mode: false,
         indices,
     };
-    let lp = |kernel, p| LpPool2d { kernel, stride: [1, 1], padding: [0; 4], dilation: [1, 1], ceil_mode: false, p };
+    let lp = |kernel, p| LpPool2d {
+        kernel,
+        stride: [1, 1],
+        padding: [0; 4],
+        dilation: [1, 1],
+        ceil_mode: false,
+        p,
+        signed: false,
+        rescale: false,
+    };
     let avg = AvgPool2d {
         kernel: [300, 300],
         stride: [1, 1],

@@ -1,6 +1,5 @@
 //! Every operator on the test device against oracles: PyTorch's answers, the reference, integers with `==`.
 
-mod sine;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,6 +13,7 @@ mod conv2d;
 mod conv_transpose2d;
 mod epilogue;
 mod gather;
+mod goldens;
 mod group_norm;
 mod in_place;
 mod layer_norm;
@@ -31,6 +31,7 @@ mod resize;
 mod roofline;
 mod same_bits;
 mod select;
+mod sine;
 mod softmax;
 mod top_k;
 mod unary;

@@ -3,7 +3,7 @@ use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::matmul::MatMul;
 use convgpu::{Desc, Tensor};
 
-use crate::support::{Rng, check, check_golden, device, golden, kernels};
+use crate::support::{Case, Rng, check, check_golden, device, kernels};
 
 const SHAPES: &[(&[usize], &[usize])] = &[
     (&[5, 7], &[7, 3]),
@@ -92,20 +92,19 @@ fn transposed(w: &Tensor) -> Tensor {
     Tensor::new([i, o], (0..i * o).map(|k| w[k % o * i + k / o]).collect::<Vec<_>>()).unwrap()
 }
 
+pub fn pytorch_matmul(case: &Case) {
+    check_golden(case, MatMul, &case.input_tensors(), &case.out());
+}
+
 /// A linear layer without bias is a matrix product; every one is a convolution of 1x1 images.
-#[test]
-fn pytorch_linear_agrees() {
-    let cases = golden("linear");
-    assert_eq!(cases.len(), 7);
-    for case in &cases {
-        let (x, w, out) = (case.get("x").unwrap(), case.get("weight").unwrap(), case.get("out").unwrap());
-        let (o, i) = (w.shape()[0], w.shape()[1]);
-        let rows = x.numel() / i;
-        let mut inputs = vec![x.reshape([rows, i, 1, 1]).unwrap(), w.reshape([o, i, 1, 1]).unwrap()];
-        inputs.extend(case.get("bias").cloned());
-        check_golden(case, Conv2d::default(), &inputs, &[out.reshape([rows, o, 1, 1]).unwrap()]);
-        if case.get("bias").is_none() {
-            check_golden(case, MatMul, &[x.clone(), transposed(w)], std::slice::from_ref(out));
-        }
+pub fn pytorch_linear(case: &Case) {
+    let (x, w, [out]) = (case.tensor("x"), case.tensor("weight"), case.out());
+    let (o, i) = (w.shape()[0], w.shape()[1]);
+    let rows = x.numel() / i;
+    let mut inputs = vec![x.reshape([rows, i, 1, 1]).unwrap(), w.reshape([o, i, 1, 1]).unwrap()];
+    inputs.extend(case.get("bias").cloned());
+    check_golden(case, Conv2d::default(), &inputs, &[out.reshape([rows, o, 1, 1]).unwrap()]);
+    if case.get("bias").is_none() {
+        check_golden(case, MatMul, &[x.clone(), transposed(w)], &[out]);
     }
 }

@@ -1,13 +1,14 @@
-//! Operators that only move elements: permute, expand, slice, tile.
+//! Operators that only move elements: permute, expand, slice, tile, reshape.
 
 use convgpu::custom::Op;
 use convgpu::internals::ops::expand::Expand;
 use convgpu::internals::ops::permute::Permute;
+use convgpu::internals::ops::reshape::Reshape;
 use convgpu::internals::ops::slice::Slice;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::{DType, Desc, Tensor};
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 fn permute(shape: &[usize], order: &[usize]) {
     check(Permute { order: order.to_vec() }, &[Rng(1).tensor(shape)], true);
@@ -102,4 +103,52 @@ fn what_does_not_fit_is_an_error() {
     assert!(slice([-1, 0], [1, 1], [1, 3]).is_err());
     assert!(slice([1, 0], [-1, i64::MAX], [2, 2]).is_err());
     assert!(slice([1, 0], [-1, 2], [2, 2]).is_ok());
+}
+
+pub fn pytorch_permute(case: &Case) {
+    let x = case.tensor("x");
+    let rank = x.shape().len();
+    let order = match case.op.as_str() {
+        "permute" => case.axes("dims", rank),
+        _ => {
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.swap(case.axis("dim0", rank), case.axis("dim1", rank));
+            order
+        }
+    };
+    check_golden(case, Permute { order }, &case.input_tensors(), &case.out());
+}
+
+/// -1 keeps the extent.
+pub fn pytorch_expand(case: &Case) {
+    let (x, size) = (case.tensor("x").shape(), case.signed_list("size"));
+    let lead = size.len() - x.len();
+    let extent = |(axis, &n): (usize, &i64)| if n < 0 { x[axis - lead] } else { n as usize };
+    let op = Expand { shape: size.iter().enumerate().map(extent).collect() };
+    check_golden(case, op, &case.input_tensors(), &case.out());
+}
+
+pub fn pytorch_narrow(case: &Case) {
+    let x = case.tensor("x").shape();
+    let (axis, start) = (case.axis("dim", x.len()), case.i64("start"));
+    let (mut starts, mut sizes) = (vec![0; x.len()], x.to_vec());
+    starts[axis] = if start < 0 { x[axis] as i64 + start } else { start };
+    sizes[axis] = case.usize("length");
+    let op = Slice { starts, steps: vec![1; x.len()], sizes };
+    check_golden(case, op, &case.input_tensors(), &case.out());
+}
+
+/// Repeats of fewer axes are those of the last, and a tensor of fewer axes has more of extent 1 before them.
+pub fn pytorch_tile(case: &Case) {
+    let (x, dims) = (case.tensor("x"), case.list("dims"));
+    let rank = dims.len().max(x.shape().len());
+    let with_ones = |list: &[usize]| [&vec![1; rank - list.len()], list].concat();
+    let x = x.reshape(with_ones(x.shape())).unwrap();
+    check_golden(case, Tile { repeats: with_ones(&dims) }, &[x], &case.out());
+}
+
+/// `flatten` and `reshape`, whose shape is that of the answer: here the elements' order is at stake.
+pub fn pytorch_reshape(case: &Case) {
+    let op = Reshape { shape: case.tensor("out").shape().to_vec() };
+    check_golden(case, op, &case.input_tensors(), &case.out());
 }

@@ -2,7 +2,7 @@ use convgpu::custom::Op;
 use convgpu::internals::ops::normalize::{LpNormalize, MeanVarianceNormalize};
 use convgpu::{Desc, Tensor};
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 #[test]
 fn norms_within_bounds() {
@@ -44,4 +44,10 @@ fn mean_and_variance_within_bounds() {
     check(op(&[0, 2]), &[Tensor::zeros([2, 3, 0])], true);
     assert!(op(&[1]).outputs(&[Desc::f32([2, 3, 4])]).is_err());
     assert!(op(&[3]).outputs(&[Desc::f32([2, 3, 4])]).is_err());
+}
+
+/// PyTorch divides by `max(norm, eps)`: the operator is that of an eps smaller than any norm but 0.
+pub fn pytorch(case: &Case) {
+    let op = LpNormalize { axis: case.axis("dim", case.tensor("x").shape().len()), p: case.usize("p") };
+    check_golden(case, op, &case.input_tensors(), &case.out());
 }

@@ -2,7 +2,7 @@ use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 
-use crate::support::{Rng, check, check_channels_last, check_golden, golden};
+use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
 /// A random window: never square, padding of every side its own, some windows altogether in the padding.
 struct Random {
@@ -37,7 +37,7 @@ impl Random {
     }
     fn lp(&self, p: u32) -> LpPool2d {
         let Random { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
-        LpPool2d { kernel, stride, padding, dilation, ceil_mode, p }
+        LpPool2d { kernel, stride, padding, dilation, ceil_mode, p, signed: false, rescale: false }
     }
 }
 
@@ -60,7 +60,8 @@ fn integer_sums_are_exact() {
         let random = Random::new(&mut rng);
         let x = rng.integers(&random.shape);
         check(random.avg(true, Some(1)), std::slice::from_ref(&x), true);
-        check(random.lp(1), &[x], true);
+        check(random.lp(1), std::slice::from_ref(&x), true);
+        check(LpPool2d { signed: true, ..random.lp(1) }, &[x], true);
     }
 }
 
@@ -74,9 +75,30 @@ fn random_means_and_norms_within_bounds() {
         check(random.avg(false, None), std::slice::from_ref(&x), false);
         check(random.avg(false, Some(5)), std::slice::from_ref(&x), false);
         for p in [1, 2, 3, 5] {
-            check(random.lp(p), std::slice::from_ref(&x), false);
+            for (signed, rescale) in [(false, false), (false, true), (true, false), (true, true)] {
+                check(LpPool2d { signed, rescale, ..random.lp(p) }, std::slice::from_ref(&x), false);
+            }
         }
     }
+}
+
+/// Two windows of two taps, the second half outside; ONNX first, then PyTorch.
+#[test]
+fn norms_by_hand() {
+    let x = Tensor::new([1, 1, 1, 3], vec![-3.0, 1.0, 2.0]).unwrap();
+    let of = |p, signed, rescale| {
+        let (kernel, stride, padding, dilation) = ([1, 2], [1, 2], [0; 4], [1, 1]);
+        let op = LpPool2d { kernel, stride, padding, dilation, ceil_mode: true, p, signed, rescale };
+        check(op.clone(), std::slice::from_ref(&x), false);
+        op.reference(std::slice::from_ref(&x)).unwrap()[0].as_f32().unwrap().to_vec()
+    };
+    assert_eq!(of(1, false, false), [4.0, 2.0]);
+    assert_eq!(of(1, true, true), [-2.0, 4.0]);
+    assert_eq!(of(2, false, false), [10f32.sqrt(), 2.0]);
+    assert_eq!(of(2, true, true), [10f32.sqrt(), 8f32.sqrt()]);
+    assert_eq!(of(3, false, false), [28f32.cbrt(), 2.0]);
+    let odd = of(3, true, true);
+    assert!(odd[0].is_nan() && odd[1] == 16f32.cbrt());
 }
 
 /// Windows of two taps, one of them in the padding.
@@ -176,35 +198,53 @@ fn what_does_not_fit_is_an_error() {
     refuses(&good.lp(0), &[1, 3, 9, 11]);
 }
 
-#[test]
-fn pytorch_agrees() {
-    let mut ran = [0, 0];
-    for case in golden("pool2d") {
-        let p = case.pair("padding");
-        let (kernel, stride, padding) = (case.pair("kernel"), case.pair("stride"), [p[0], p[0], p[1], p[1]]);
-        let ceil_mode = case.bool("ceil_mode");
-        let out = case.get("out").unwrap().clone();
-        if case.op == "avg_pool2d" {
-            let op = AvgPool2d {
-                kernel,
-                stride,
-                padding,
-                dilation: [1, 1],
-                ceil_mode,
-                count_include_pad: case.bool("count_include_pad"),
-                divisor_override: case.params["divisor_override"].as_u64().map(|n| n as usize),
-            };
-            check_golden(&case, op, &case.input_tensors(), &[out]);
-            ran[0] += 1;
-            continue;
-        }
-        let dilation = case.pair("dilation");
-        let indices = case.get("indices").unwrap();
-        let indices = Tensor::new(indices.shape(), indices.to_i64s().unwrap()).unwrap();
-        let op = MaxPool2d { kernel, stride, padding, dilation, ceil_mode, indices: Indices::None };
-        check_golden(&case, op.clone(), &case.input_tensors(), std::slice::from_ref(&out));
-        check_golden(&case, MaxPool2d { indices: Indices::Plane, ..op }, &case.input_tensors(), &[out, indices]);
-        ran[1] += 1;
-    }
-    assert_eq!(ran, [19, 23]);
+/// Extents and steps of the window of a case; a stride that is not given is the extent.
+fn golden_window(case: &Case) -> [[usize; 2]; 2] {
+    let kernel = case.pair(case.named(&["kernel", "kernel_size"]));
+    [kernel, if case.params["stride"].is_null() { kernel } else { case.pair("stride") }]
+}
+
+pub fn pytorch_max(case: &Case) {
+    let ([kernel, stride], p) = (golden_window(case), case.pair("padding"));
+    let op = MaxPool2d {
+        kernel,
+        stride,
+        padding: [p[0], p[0], p[1], p[1]],
+        dilation: case.pair("dilation"),
+        ceil_mode: case.bool("ceil_mode"),
+        indices: Indices::None,
+    };
+    let (x, [out]) = (case.input_tensors(), case.out());
+    check_golden(case, op.clone(), &x, std::slice::from_ref(&out));
+    check_golden(case, MaxPool2d { indices: Indices::Plane, ..op }, &x, &[out, case.indices("indices")]);
+}
+
+pub fn pytorch_avg(case: &Case) {
+    let ([kernel, stride], p) = (golden_window(case), case.pair("padding"));
+    let op = AvgPool2d {
+        kernel,
+        stride,
+        padding: [p[0], p[0], p[1], p[1]],
+        dilation: [1, 1],
+        ceil_mode: case.bool("ceil_mode"),
+        count_include_pad: case.bool("count_include_pad"),
+        divisor_override: case.params["divisor_override"].as_u64().map(|n| n as usize),
+    };
+    check_golden(case, op, &case.input_tensors(), &case.out());
+}
+
+/// PyTorch's windows have no padding.
+pub fn pytorch_lp(case: &Case) {
+    let [kernel, stride] = golden_window(case);
+    let op = LpPool2d {
+        kernel,
+        stride,
+        padding: [0; 4],
+        dilation: [1, 1],
+        ceil_mode: case.bool("ceil_mode"),
+        p: case.usize("norm_type") as u32,
+        signed: true,
+        rescale: true,
+    };
+    check_golden(case, op, &case.input_tensors(), &case.out());
 }

@@ -2,7 +2,7 @@ use convgpu::Desc;
 use convgpu::custom::Op;
 use convgpu::internals::ops::prelu::Prelu;
 
-use crate::support::{Rng, check, check_golden, golden};
+use crate::support::{Case, Rng, check, check_golden};
 
 #[test]
 fn slopes_of_every_form() {
@@ -27,11 +27,6 @@ fn a_slope_that_would_widen_the_input_is_an_error() {
     assert!(Prelu.outputs(&[Desc::f32([2, 5, 3]), Desc::f32([4])]).is_err());
 }
 
-#[test]
-fn pytorch_agrees() {
-    let cases: Vec<_> = golden("activation").into_iter().filter(|c| c.op == "prelu").collect();
-    assert_eq!(cases.len(), 1);
-    for case in &cases {
-        check_golden(case, Prelu, &case.input_tensors(), &[case.get("out").unwrap().clone()]);
-    }
+pub fn pytorch(case: &Case) {
+    check_golden(case, Prelu, &case.input_tensors(), &case.out());
 }

@@ -2,7 +2,7 @@ use convgpu::custom::Op;
 use convgpu::internals::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
 use convgpu::{Desc, Tensor};
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 const KINDS: [Kind; 10] = [
     Kind::Sum,
@@ -160,4 +160,33 @@ fn indices_of_extremes() {
     let x = Tensor::new([4], vec![1.0, 3.0, f32::NAN, 3.0]).unwrap();
     let op = ArgReduce { axis: 0, keep_dims: false, select_last: false, kind: Extreme::Min };
     assert_eq!(op.reference(&[x]).unwrap()[0].to_i64s().unwrap(), [2]);
+}
+
+pub fn pytorch_reduce(case: &Case) {
+    let kind = match (case.op.as_str(), case.params.get("p").and_then(|p| p.as_u64())) {
+        ("sum", _) => Kind::Sum,
+        ("mean", _) => Kind::Mean,
+        ("amax", _) => Kind::Max,
+        ("amin", _) => Kind::Min,
+        ("prod", _) => Kind::Prod,
+        ("logsumexp", _) => Kind::LogSumExp,
+        ("norm", Some(1)) => Kind::L1,
+        ("norm", Some(2)) => Kind::L2,
+        other => panic!("{other:?}"),
+    };
+    let axes = case.axes("dim", case.tensor("x").shape().len());
+    let op = Reduce { axes, keep_dims: case.bool("keepdim"), kind };
+    check_golden(case, op, &case.input_tensors(), &case.out());
+}
+
+/// Without an axis the index is that of the flat tensor.
+pub fn pytorch_arg(case: &Case) {
+    let kind = if case.op == "argmax" { Extreme::Max } else { Extreme::Min };
+    let x = case.tensor("x");
+    let (x, axis) = match case.params["dim"].is_null() {
+        true => (x.reshape([x.numel()]).unwrap(), 0),
+        false => (x.clone(), case.axis("dim", x.shape().len())),
+    };
+    let op = ArgReduce { axis, keep_dims: case.bool("keepdim"), select_last: false, kind };
+    check_golden(case, op, &[x], &[case.indices("out")]);
 }

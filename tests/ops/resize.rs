@@ -2,7 +2,7 @@ use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 
-use crate::support::{Rng, check, check_channels_last, check_golden, golden};
+use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
 const ROUNDINGS: [Rounding; 4] =
     [Rounding::RoundPreferFloor, Rounding::RoundPreferCeil, Rounding::Floor, Rounding::Ceil];
@@ -140,25 +140,19 @@ fn what_does_not_fit_is_an_error() {
     check(op, &[Tensor::zeros([0, 2, 3, 4])], true);
 }
 
-#[test]
-fn pytorch_agrees() {
-    let mut ran = 0;
-    for case in golden("upsample2d").iter().filter(|c| c.op == "interpolate") {
-        let out = case.get("out").unwrap();
-        let align_corners = case.params["align_corners"].as_bool() == Some(true);
-        let (mode, coordinates) = match case.params["mode"].as_str().unwrap() {
-            "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
-            "nearest-exact" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
-            "bilinear" => (ResizeMode::Linear, Coordinates::HalfPixel),
-            "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::HalfPixel),
-            other => panic!("{other}"),
-        };
-        let coordinates = if align_corners { Coordinates::AlignCorners } else { coordinates };
-        let scale = case.params["scale_factor"].as_array().filter(|_| !align_corners);
-        let scale = scale.map(|s| [0, 1].map(|i| s[i].as_f64().unwrap()));
-        let op = Resize2d { scale, ..Resize2d::new([out.shape()[2], out.shape()[3]], mode, coordinates) };
-        check_golden(case, op, &case.input_tensors(), std::slice::from_ref(out));
-        ran += 1;
-    }
-    assert_eq!(ran, 32);
+pub fn pytorch(case: &Case) {
+    let [out] = case.out();
+    let align_corners = case.params["align_corners"].as_bool() == Some(true);
+    let (mode, coordinates) = match case.str("mode") {
+        "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
+        "nearest-exact" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
+        "bilinear" => (ResizeMode::Linear, Coordinates::HalfPixel),
+        "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::HalfPixel),
+        other => panic!("{other}"),
+    };
+    let coordinates = if align_corners { Coordinates::AlignCorners } else { coordinates };
+    let scale = case.params["scale_factor"].as_array().filter(|_| !align_corners);
+    let scale = scale.map(|s| [0, 1].map(|i| s[i].as_f64().unwrap()));
+    let op = Resize2d { scale, ..Resize2d::new([out.shape()[2], out.shape()[3]], mode, coordinates) };
+    check_golden(case, op, &case.input_tensors(), &[out]);
 }

@@ -2,7 +2,7 @@ use convgpu::custom::Op;
 use convgpu::internals::ops::select::Where;
 use convgpu::{DType, Desc, Tensor};
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 #[test]
 fn where_is_exact() {
@@ -30,4 +30,9 @@ fn what_does_not_fit_is_an_error() {
     assert!(Where.outputs(&[x.clone(), x.clone(), x.clone()]).is_err());
     assert!(Where.outputs(&[cond.clone(), x.clone(), Desc::new([2], DType::I64)]).is_err());
     assert!(Where.outputs(&[cond, x, Desc::f32([3])]).is_err());
+}
+
+pub fn pytorch(case: &Case) {
+    let inputs = [case.truths("condition"), case.tensor("a").clone(), case.tensor("b").clone()];
+    check_golden(case, Where, &inputs, &case.out());
 }

@@ -2,7 +2,7 @@ use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::ops::sine::Sine;
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 fn of(values: Vec<f32>) -> Tensor {
     Tensor::new([values.len()], values).unwrap()
@@ -33,4 +33,8 @@ fn values() {
     };
     near(Sine { cosine: false }, [0.8414709848, -0.9880316241, -0.9379999768]);
     near(Sine { cosine: true }, [0.5403023059, 0.1542514499, 0.3466353179]);
+}
+
+pub fn pytorch(case: &Case) {
+    check_golden(case, Sine { cosine: case.op == "cos" }, &case.input_tensors(), &case.out());
 }

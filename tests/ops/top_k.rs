@@ -2,7 +2,7 @@ use convgpu::custom::Op;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::{Desc, Tensor};
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 #[test]
 fn the_most_extreme_first() {
@@ -45,4 +45,10 @@ fn values_and_indices() {
     }
     assert!(TopK { axis: 0, k: 6, smallest: false }.outputs(&[Desc::f32([5])]).is_err());
     assert!(TopK { axis: 1, k: 1, smallest: false }.outputs(&[Desc::f32([5])]).is_err());
+}
+
+pub fn pytorch(case: &Case) {
+    let axis = case.axis("dim", case.tensor("x").shape().len());
+    let op = TopK { axis, k: case.usize("k"), smallest: !case.bool("largest") };
+    check_golden(case, op, &case.input_tensors(), &[case.tensor("values").clone(), case.indices("indices")]);
 }

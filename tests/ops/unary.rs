@@ -1,7 +1,9 @@
+use Activation::*;
 use convgpu::Tensor;
 use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::reference::activation::{HARD_SIGMOID, RELU6, SELU, SILU};
 
-use crate::support::{Rng, check};
+use crate::support::{Case, Rng, check, check_golden};
 
 #[test]
 fn relu_of_odd_sizes() {
@@ -9,4 +11,91 @@ fn relu_of_odd_sizes() {
         check(Unary(Activation::Relu), &[Rng(n).tensor(&[n as usize, 3])], true);
     }
     check(Unary(Activation::Relu), &[Tensor::zeros([0, 3])], true);
+}
+
+/// In every layout and precision; PyTorch's answers see to the edges.
+#[test]
+fn every_function_is_within_its_bound() {
+    let (alpha, beta) = (0.75, 1.25);
+    let functions = [
+        Identity,
+        Relu,
+        Clamp { min: -0.5, max: 1.5 },
+        LeakyRelu { slope: -0.25 },
+        Elu { alpha },
+        SELU,
+        Celu { alpha },
+        Gelu,
+        GeluTanh,
+        Sigmoid,
+        Tanh,
+        HARD_SIGMOID,
+        HardSwish,
+        Swish { beta },
+        Mish,
+        Softplus { beta, threshold: 1.0 },
+        Softsign,
+        Threshold { threshold: -0.5, value: 2.0 },
+        Exp,
+        Log,
+        Sqrt,
+        Reciprocal,
+        Abs,
+        Neg,
+        Floor,
+        Ceil,
+        Round,
+        Sign,
+        Erf,
+    ];
+    let x = Rng(2).tensor(&[2, 5, 3, 7]);
+    let positive =
+        Tensor::new(x.shape(), x.as_f32().unwrap().iter().map(|v| v.abs() + 0.01).collect::<Vec<_>>()).unwrap();
+    for function in functions {
+        let x = if matches!(function, Log | Sqrt | Reciprocal) { &positive } else { &x };
+        check(Unary(function), std::slice::from_ref(x), false);
+    }
+}
+
+pub fn pytorch(case: &Case) {
+    let or = |name: &str, otherwise: f32| case.f32_or_null(name).unwrap_or(otherwise);
+    let function = match case.op.as_str() {
+        "relu" => Relu,
+        "relu6" => RELU6,
+        "leaky_relu" => LeakyRelu { slope: case.f32("negative_slope") },
+        "elu" => Elu { alpha: case.f32("alpha") },
+        "selu" => SELU,
+        "celu" => Celu { alpha: case.f32("alpha") },
+        "gelu" if case.str("approximate") == "none" => Gelu,
+        "gelu" | "gelu_tanh" => GeluTanh,
+        "sigmoid" => Sigmoid,
+        "tanh" => Tanh,
+        "hardsigmoid" => HARD_SIGMOID,
+        "hardswish" => HardSwish,
+        "silu" => SILU,
+        "mish" => Mish,
+        "softplus" => Softplus { beta: case.f32("beta"), threshold: case.f32("threshold") },
+        "softsign" => Softsign,
+        "threshold" => Threshold { threshold: case.f32("threshold"), value: case.f32("value") },
+        "clamp" => Clamp { min: or("min", f32::NEG_INFINITY), max: or("max", f32::INFINITY) },
+        "exp" => Exp,
+        "log" => Log,
+        "sqrt" => Sqrt,
+        "reciprocal" => Reciprocal,
+        "abs" => Abs,
+        "neg" => Neg,
+        "floor" => Floor,
+        "ceil" => Ceil,
+        "round" => Round,
+        "sign" => Sign,
+        "erf" => Erf,
+        other => panic!("{other}"),
+    };
+    let mut x = case.input_tensors();
+    if case.params.get("of").is_some() {
+        // The square root of the absolute values.
+        let values = x[0].as_f32().unwrap().iter().map(|v| v.abs()).collect::<Vec<_>>();
+        x = vec![Tensor::new(x[0].shape(), values).unwrap()];
+    }
+    check_golden(case, Unary(function), &x, &case.out());
 }

@@ -59,7 +59,7 @@ fn avg_pool() -> AvgPool2d {
 
 fn lp_pool() -> LpPool2d {
     let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool(Indices::None);
-    LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: 3 }
+    LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: 3, signed: true, rescale: true }
 }
 
 fn arg_reduce() -> ArgReduce {

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["session"],
     &["model", "functional", "nn", "blocking"],
     &["verify", "bench"],
-    &["custom", "internals", "lib"],
+    &["custom", "internals", "lib", "onnx"],
 ];
 
 fn layer(module: &str) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 
 use convgpu::functional;
-use convgpu::internals::options::Conv2dOptions;
+use convgpu::functional::Conv2dOptions;
 use convgpu::{Model, Session, Tensor};
 
 use crate::support::Rng;
@@ -80,6 +80,6 @@ fn functional_calls_of_one_shape_and_of_several() {
     agree(|seed| {
         let x = Rng(seed).tensor(&[1, 5, 12, 7 + seed as usize % 6]).to_device(device).unwrap();
         let w = Rng(seed + 1).tensor(&[9, 5, 3, 2]).to_device(device).unwrap();
-        bits(&functional::conv2d(&x, &w, None, &Conv2dOptions::default()).unwrap().to_host().unwrap())
+        bits(&functional::conv2d(&x, &w, None, Conv2dOptions::new()).unwrap().to_host().unwrap())
     });
 }

@@ -34,6 +34,14 @@ fn a_program_can_share_its_device() {
     assert_eq!((caps.subgroup_size, caps.f16, caps.timestamps), (None, false, false));
     assert_eq!(caps.max_invocations, wgpu::Limits::default().max_compute_invocations_per_workgroup);
     assert_eq!(shared.adapter().unwrap().name, adapter.get_info().name);
+    let features = adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16);
+    let descriptor = wgpu::DeviceDescriptor { required_features: features, ..Default::default() };
+    let (more, more_queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    let info = adapter.get_info();
+    let fixed = features.contains(wgpu::Features::SUBGROUP) && info.subgroup_min_size == info.subgroup_max_size;
+    let caps = Device::from_wgpu(more, more_queue).adapter().unwrap().caps.clone();
+    assert_eq!(caps.subgroup_size, fixed.then_some(info.subgroup_min_size));
+    assert_eq!(caps.f16, features.contains(wgpu::Features::SHADER_F16));
     let y = run(&shared);
     let expected = run(&Device::cpu());
     for (a, b) in y.to_f64s().iter().zip(expected.to_f64s()) {

@@ -34,7 +34,7 @@ fn options() -> CompileOptions {
 fn has_half() -> bool {
     let has = device().adapter().is_some_and(|a| a.caps.f16);
     if !has {
-        println!("{} has no f16: not run", device());
+        crate::close::not_run(&format!("tests of f16: {} has none", device()));
         assert!(Compiled::new(device(), pointwise(Tensor::full([1, 1, 1, 1], 1.0)), &options()).is_err());
     }
     has
@@ -178,14 +178,10 @@ fn lenet5_reads_its_seven() {
 /// The share of CIFAR-10 test images that resnet20 names right: as in f32 (tests/networks.rs).
 #[test]
 fn resnet20_accuracy() {
-    let root = crate::close::shared().join("models");
     if !has_half() {
         return;
     }
-    if !root.exists() {
-        println!("{} is not there: the accuracy of resnet20 is not measured", root.display());
-        return;
-    }
+    let Some(root) = crate::close::shared_file("models", "the accuracy of resnet20 in f16") else { return };
     let records = fs::read(root.join("data/cifar10-test-first500.bin")).unwrap();
     let model = Model::load(root.join("models/resnet20_cifar10.onnx")).unwrap();
     let session = Session::new(device(), model, options()).unwrap();

@@ -1,11 +1,12 @@
-//! Real networks with trained weights against ONNX Runtime's answers: LeNet-5, which lies in `tests/models`, and those
-//! of `../shared/models` (or the folder that `CONVGPU_SHARED` names) where it is there.
+//! Real networks with trained weights against ONNX Runtime's answers: those of `tests/models/networks.json` which lie in
+//! `tests/models`, or in `../shared/models` (or below the folder that `CONVGPU_SHARED` names).
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use convgpu::internals::session::latest;
 use convgpu::{CompileOptions, Model, Session, Tensor};
+use serde_json::Value;
 
 /// A tensor of floats from an `.npy` file.
 pub fn npy(path: &Path) -> Tensor {
@@ -15,32 +16,78 @@ pub fn npy(path: &Path) -> Tensor {
     Tensor::new(shape, file.into_vec::<f32>().unwrap()).unwrap()
 }
 
-/// Runs `models/<name>.onnx` on `golden/<name>.<case>.in.npy` and compares each output with its golden file.
-fn run(root: &Path, models: &str, name: &str, case: &str, outputs: &[&str]) {
-    let model = Model::load(root.join(models).join(format!("{name}.onnx"))).unwrap();
-    let golden = |rest: &str| npy(&root.join("golden").join(format!("{name}.{case}.{rest}.npy")));
-    let input = model.inputs()[0].name.clone();
-    let session = model.compile(crate::support::device()).unwrap();
-    let found = session.run(&[(&input, &golden("in"))]).unwrap_or_else(|e| panic!("{name}: {e}"));
-    for (k, (label, actual)) in found.iter().enumerate() {
-        let expected = match outputs {
-            [] => golden("out"),
-            _ => golden(&format!("out.{}", outputs[k])),
+/// The file of this name in `tests/models`, or in a folder of the shared ones.
+fn find(shared: &str, file: &str) -> Option<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models");
+    let folders = [own.clone(), own.join(shared), crate::close::shared().join("models").join(shared)];
+    folders.into_iter().map(|f| f.join(file)).find(|f| f.exists())
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}"))
+}
+
+/// Runs a network of `tests/models/networks.json` on every golden input, and compares each output with ONNX Runtime's.
+fn run(name: &str) {
+    let list: Value = serde_json::from_str(include_str!("../models/networks.json")).unwrap();
+    let network = list["networks"].as_array().unwrap().iter().find(|n| n["name"] == name).unwrap();
+    let Some(file) = find("models", text(network, "file")) else {
+        let origin = &network["origin"];
+        let (project, path) = (text(origin, "project"), text(origin, "path"));
+        let sha = &text(network, "sha256")[..16];
+        crate::close::not_run(&format!("{name} ({}, sha256 {sha}.., from {project} {path})", text(network, "file")));
+        return;
+    };
+    let session = Model::load(file).unwrap().compile(crate::support::device()).unwrap();
+    for case in network["golden"].as_array().unwrap() {
+        let tensors = |key: &str| -> Vec<(String, Tensor)> {
+            let of = |t: &Value| {
+                let file = find("golden", text(t, "file")).unwrap_or_else(|| panic!("{t} is missing"));
+                (text(t, "name").to_owned(), npy(&file))
+            };
+            case[key].as_array().unwrap().iter().map(of).collect()
         };
-        crate::close::check(actual, &expected).unwrap_or_else(|e| panic!("{name}.{case} {label}: {e}"));
+        let inputs = tensors("inputs");
+        let given: Vec<_> = inputs.iter().map(|(name, t)| (name.as_str(), t)).collect();
+        let found = session.run(&given).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for (output, expected) in tensors("outputs") {
+            let actual = found.get(&output).unwrap_or_else(|| panic!("{name} has no output {output}"));
+            crate::close::check(actual, &expected).unwrap_or_else(|e| panic!("{name} {output}: {e}"));
+        }
     }
     let compiled = latest(&session).unwrap();
     let dispatches = compiled.plan().map_or(0, |p| p.dispatches());
-    println!("{name}.{case}: right ({} nodes, {dispatches} dispatches)", compiled.graph().nodes().len());
+    println!("{name}: right ({} nodes, {dispatches} dispatches)", compiled.graph().nodes().len());
 }
 
-fn shared(name: &str, case: &str, outputs: &[&str]) {
-    let root = crate::close::shared().join("models");
-    if root.exists() {
-        run(&root, "models", name, case, outputs);
-    } else {
-        println!("{} is not there: {name} is not run", root.display());
-    }
+macro_rules! networks {
+    ($($test:ident $name:literal)*) => {
+        const NAMES: &[&str] = &[$($name),*];
+        $(#[test]
+        fn $test() {
+            run($name);
+        })*
+    };
+}
+
+networks! {
+    lenet5 "lenet5_mnist"
+    mnist8 "mnist8_cntk"
+    resnet20 "resnet20_cifar10"
+    squeezenet "squeezenet1.1"
+    super_resolution "super_resolution_3x"
+    style_transfer "style_candy"
+    realesr "realesr_animevideov3_x4"
+    ultraface "ultraface_rfb320"
+    portrait_segmentation "prisma_portrait_seg"
+    text_detection "ppocr_det_en_v3"
+}
+
+#[test]
+fn every_network_of_the_list_has_a_test() {
+    let list: Value = serde_json::from_str(include_str!("../models/networks.json")).unwrap();
+    let listed: Vec<_> = list["networks"].as_array().unwrap().iter().map(|n| text(n, "name").to_owned()).collect();
+    assert_eq!(listed, NAMES);
 }
 
 #[test]
@@ -61,65 +108,10 @@ fn a_model_shows_what_it_is() {
     assert_eq!(model.outputs()[0].fixed().unwrap().shape, [1, 10]);
 }
 
-#[test]
-fn lenet5() {
-    run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models"), ".", "lenet5_mnist", "digit7", &[]);
-}
-
-#[test]
-fn mnist8() {
-    shared("mnist8_cntk", "digit7", &[]);
-}
-
-#[test]
-fn resnet20() {
-    shared("resnet20_cifar10", "img0", &[]);
-}
-
-#[test]
-fn squeezenet() {
-    shared("squeezenet1.1", "pelican", &[]);
-    shared("squeezenet1.1", "chelsea", &[]);
-}
-
-#[test]
-fn super_resolution() {
-    shared("super_resolution_3x", "astronaut", &[]);
-}
-
-#[test]
-fn style_transfer() {
-    shared("style_candy", "chelsea", &[]);
-}
-
-#[test]
-fn realesr() {
-    shared("realesr_animevideov3_x4", "chelsea", &[]);
-}
-
-#[test]
-fn ultraface() {
-    shared("ultraface_rfb320", "astronaut", &["scores", "boxes"]);
-}
-
-#[test]
-fn portrait_segmentation() {
-    shared("prisma_portrait_seg", "astronaut", &[]);
-}
-
-#[test]
-fn text_detection() {
-    shared("ppocr_det_en_v3", "page", &[]);
-}
-
 /// The share of CIFAR-10 test images that resnet20 names right, as published with its weights.
 #[test]
 fn resnet20_accuracy() {
-    let root = crate::close::shared().join("models");
-    if !root.exists() {
-        println!("{} is not there: the accuracy of resnet20 is not measured", root.display());
-        return;
-    }
+    let Some(root) = crate::close::shared_file("models", "the accuracy of resnet20") else { return };
     let records = fs::read(root.join("data/cifar10-test-first500.bin")).unwrap();
     let model = Model::load(root.join("models/resnet20_cifar10.onnx")).unwrap();
     let session = Session::new(crate::support::device(), model, CompileOptions::new()).unwrap();
@@ -140,11 +132,7 @@ fn resnet20_accuracy() {
 /// The best box on the astronaut is the face.
 #[test]
 fn ultraface_finds_the_face() {
-    let root = crate::close::shared().join("models");
-    if !root.exists() {
-        println!("{} is not there: no face is looked for", root.display());
-        return;
-    }
+    let Some(root) = crate::close::shared_file("models", "the face that ultraface finds") else { return };
     let golden = |rest: &str| npy(&root.join(format!("golden/ultraface_rfb320.astronaut.{rest}.npy")));
     let model = Model::load(root.join("models/ultraface_rfb320.onnx")).unwrap();
     let session = Session::new(crate::support::device(), model, CompileOptions::new()).unwrap();
@@ -163,11 +151,7 @@ fn ultraface_finds_the_face() {
 /// Height and width are open: a second size makes a second plan, and both are kept.
 #[test]
 fn text_detection_at_two_sizes() {
-    let root = crate::close::shared().join("models");
-    if !root.exists() {
-        println!("{} is not there: text detection is not run at two sizes", root.display());
-        return;
-    }
+    let Some(root) = crate::close::shared_file("models", "text detection at two sizes") else { return };
     let load = || Model::load(root.join("models/ppocr_det_en_v3.onnx")).unwrap();
     let gpu = Session::new(crate::support::device(), load(), CompileOptions::new()).unwrap();
     let cpu = Session::new(&convgpu::Device::cpu(), load(), CompileOptions::new()).unwrap();

@@ -1,6 +1,7 @@
 //! Every rewrite: what it makes of its pattern, that the results stay the same, and what keeps it from firing.
 
 use crate::support::{Rng, device};
+use convgpu::functional::{Conv2dOptions, ConvTranspose2dOptions};
 use convgpu::internals::graph::rewrite::{Firing, rewrite, split_large_weights};
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::batch_norm::BatchNorm;
@@ -9,7 +10,6 @@ use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::pad::{Pad, PadMode};
 use convgpu::internals::ops::reduce::{Kind, Reduce};
 use convgpu::internals::ops::unary::Activation;
-use convgpu::internals::options::{Conv2dOptions, ConvTranspose2dOptions};
 use convgpu::internals::reference::activation::{HARD_SIGMOID, RELU6};
 use convgpu::internals::session::Compiled;
 use convgpu::internals::verify::compare;
@@ -43,7 +43,7 @@ impl Net {
     fn conv(&mut self, x: ValueId, oc: usize, padding: usize) -> ValueId {
         let ic = self.g.shape(x)[1];
         let (w, b) = (self.constant(&[oc, ic, 3, 3]), self.constant(&[oc]));
-        self.g.conv2d(x, w, Some(b), &Conv2dOptions { padding: padding.into(), ..Default::default() }).unwrap()
+        self.g.conv2d(x, w, Some(b), Conv2dOptions::new().padding(padding)).unwrap()
     }
     fn norm(&mut self, x: ValueId) -> ValueId {
         let c = self.g.shape(x)[1];
@@ -108,20 +108,20 @@ fn batch_norm_before_and_after() {
 fn batch_norm_into_grouped_and_transposed() {
     let mut n = Net::new();
     let w = n.constant(&[15, 1, 3, 2]);
-    let y = n.g.conv2d(n.x, w, None, &Conv2dOptions { groups: 5, ..Default::default() }).unwrap();
+    let y = n.g.conv2d(n.x, w, None, Conv2dOptions::new().groups(5)).unwrap();
     let y = n.norm(y);
     assert_eq!(n.finish(y).0, ["conv2d"]);
 
     let mut n = Net::new();
     let y = n.norm(n.x);
     let w = n.constant(&[15, 1, 3, 2]);
-    let y = n.g.conv2d(y, w, None, &Conv2dOptions { groups: 5, ..Default::default() }).unwrap();
+    let y = n.g.conv2d(y, w, None, Conv2dOptions::new().groups(5)).unwrap();
     assert_eq!(n.finish(y).0, ["conv2d"]);
 
     let mut n = Net::new();
     let w = n.constant(&[5, 3, 3, 2]);
-    let o = ConvTranspose2dOptions { stride: 2.into(), groups: 5, ..Default::default() };
-    let y = n.g.conv_transpose2d(n.x, w, None, &o).unwrap();
+    let o = ConvTranspose2dOptions::new().stride(2).groups(5);
+    let y = n.g.conv_transpose2d(n.x, w, None, o).unwrap();
     let y = n.norm(y);
     let y = n.act(y, Activation::Tanh);
     assert_eq!(n.finish(y).0, ["conv_transpose2d + tanh"]);
@@ -184,7 +184,7 @@ fn prelu_and_bias() {
     }
     let mut n = Net::new();
     let w = n.constant(&[6, 5, 1, 3]);
-    let y = n.g.conv2d(n.x, w, None, &Conv2dOptions::default()).unwrap();
+    let y = n.g.conv2d(n.x, w, None, Conv2dOptions::new()).unwrap();
     let b = n.constant(&[1, 6, 1, 1]);
     let y = n.bin(y, b, BinaryKind::Add);
     assert_eq!(n.finish(y).0, ["conv2d"]);
@@ -192,7 +192,7 @@ fn prelu_and_bias() {
     // A sum along the width is not a bias, though the widths agree.
     let mut n = Net::new();
     let w = n.constant(&[4, 5, 1, 3]);
-    let y = n.g.conv2d(n.x, w, None, &Conv2dOptions::default()).unwrap();
+    let y = n.g.conv2d(n.x, w, None, Conv2dOptions::new()).unwrap();
     let b = n.constant(&[4]);
     let y = n.bin(y, b, BinaryKind::Add);
     assert_eq!(n.finish(y).0, ["conv2d", "add"]);
@@ -311,7 +311,7 @@ fn long_chains_are_rewritten_whole() {
     let norm = [n.constant(&[5]), n.constant(&[5]), n.constant(&[5]), n.positive(&[5])];
     let mut y = n.x;
     for _ in 0..5000 {
-        y = n.g.conv2d(y, w, None, &Conv2dOptions::default()).unwrap();
+        y = n.g.conv2d(y, w, None, Conv2dOptions::new()).unwrap();
         y = n.g.layer(BatchNorm { eps: 1e-3 }, &[&[y], &norm[..]].concat()).unwrap();
         y = n.act(y, Activation::Relu);
         y = n.g.reshape(y, [10, 42]).unwrap();

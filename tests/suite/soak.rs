@@ -7,7 +7,7 @@
 use std::process::Command;
 
 use convgpu::functional;
-use convgpu::internals::options::Conv2dOptions;
+use convgpu::functional::Conv2dOptions;
 use convgpu::internals::session::{CompileOptions, Session};
 use convgpu::{Device, Model, Tensor};
 
@@ -29,7 +29,7 @@ fn lenet() -> Model {
 fn input(model: &Model, value: f32) -> (String, Tensor) {
     let info = &model.inputs()[0];
     let shape = info.dims.as_ref().unwrap().iter().map(|d| match d {
-        convgpu::internals::model::onnx::Dim::Fixed(n) => *n,
+        convgpu::Dim::Fixed(n) => *n,
         _ => 2,
     });
     (info.name.clone(), Tensor::full(shape.collect::<Vec<_>>(), value))
@@ -101,7 +101,7 @@ fn calls() {
     let x = Tensor::full([1, 3, 20, 17], 0.5).to_device(device).unwrap();
     let w = Tensor::full([8, 3, 3, 3], 0.25).to_device(device).unwrap();
     stays_flat("functional calls", 1000, |_| {
-        functional::conv2d(&x, &w, None, &Conv2dOptions::default()).unwrap().to_host().unwrap();
+        functional::conv2d(&x, &w, None, Conv2dOptions::new()).unwrap().to_host().unwrap();
     });
 }
 
@@ -118,6 +118,6 @@ fn shapes() {
     stays_flat("functional calls of new shapes", 4000, |k| {
         let shape = k * 1009 % 4001;
         let x = Tensor::full([1, 3, 20 + shape % 50, 20 + shape / 50], 0.5).to_device(device).unwrap();
-        functional::conv2d(&x, &w, None, &Conv2dOptions::default()).unwrap().to_host().unwrap();
+        functional::conv2d(&x, &w, None, Conv2dOptions::new()).unwrap().to_host().unwrap();
     });
 }

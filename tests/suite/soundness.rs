@@ -125,9 +125,12 @@ static COPY: Kernel = Kernel::new(
     }",
 );
 
+/// What is made of a launch that is right.
+type Mistake = fn(&Site<'_>, Launch) -> Variant;
+
 /// A copy with a mistake in what it launches.
 #[derive(Clone, Copy, Debug)]
-struct Mistaken(fn(&Site<'_>, Launch) -> Variant);
+struct Mistaken(Mistake);
 
 impl Op for Mistaken {
     fn name(&self) -> &'static str {
@@ -164,7 +167,7 @@ fn compile(op: Mistaken) -> Result<Tensor> {
 #[test]
 fn every_mistake_of_an_operator_is_one_error_that_names_it() {
     assert_eq!(compile(Mistaken(|site, l| Variant::row_major(site, vec![l]))).unwrap(), Rng(3).tensor(&[9]));
-    let mistakes: [(fn(&Site<'_>, Launch) -> Variant, &str); 9] = [
+    let mistakes: [(Mistake, &str); 9] = [
         (|s, l| Variant::row_major(s, vec![l.reads([Arg::Input(1)])]), "Input(1), which is not there"),
         (|s, l| Variant::row_major(s, vec![l.writes([Arg::Output(7)])]), "Output(7), which is not there"),
         (|s, l| Variant::row_major(s, vec![l.reads([Arg::Scratch(0)])]), "Scratch(0), which is not there"),

@@ -71,7 +71,7 @@ fn parameters_are_as_many_as_torchvisions() {
 
 /// An architecture with the weights of `tests/zoo/make.py`, in evaluation mode.
 fn weighted(name: &str) -> Sequential {
-    let (_, make) = ARCHITECTURES.into_iter().find(|(n, _)| *n == name).unwrap();
+    let (_, make) = ARCHITECTURES.iter().find(|(n, _)| *n == name).unwrap();
     let mut net = make(CLASSES);
     set_weights(&mut net);
     net.eval();
@@ -157,7 +157,7 @@ fn everything_fuses_into_the_convolutions() {
 fn the_plan_of_resnet18_is_short() {
     let mut net = zoo::resnet18(CLASSES);
     net.eval();
-    let session = net.compile(device(), Desc::f32([1, 3, 64, 48]), &CompileOptions::default()).unwrap();
+    let session = net.compile(device(), Desc::f32([1, 3, 64, 48]), CompileOptions::new()).unwrap();
     let compiled = latest(&session).unwrap();
     let plan = compiled.plan().unwrap();
     let convolutions = plan.nodes.iter().filter(|n| n.op.starts_with("conv2d")).count();

@@ -10,6 +10,22 @@ pub fn shared() -> PathBuf {
     std::env::var_os("CONVGPU_SHARED").map_or(beside, PathBuf::from)
 }
 
+/// Says on stderr, past the capture of the test harness, that something was not run; `scripts/test.sh` collects these lines.
+pub fn not_run(what: &str) {
+    use std::io::Write;
+    writeln!(std::io::stderr(), "not run: {what}").unwrap();
+}
+
+/// A file of the shared folder; if it is not there, says what is not run.
+pub fn shared_file(path: &str, what: &str) -> Option<PathBuf> {
+    let file = shared().join(path);
+    if !file.exists() {
+        not_run(&format!("{what} (needs {path} of the shared folder)"));
+        return None;
+    }
+    Some(file)
+}
+
 /// An error that shows the worst element, unless all are close.
 pub fn check(actual: &Tensor, expected: &Tensor) -> Result<(), String> {
     if actual.desc() != expected.desc() {

@@ -1,14 +1,16 @@
 //! What the operator tests share: the device, random tensors, and one check that runs every kernel alternative.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use convgpu::custom::Op;
+use convgpu::custom::{Layout, Op};
 use convgpu::internals::graph::Graph;
 use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{self, Algorithm};
 use convgpu::internals::session::{CompileOptions, Compiled, with_plan};
-use convgpu::internals::verify::{Checked, Way, alternatives, check_node, compare, isolate};
+use convgpu::internals::verify::{Checked, Way, check_node, compare, isolate};
 use convgpu::{Desc, Device, DeviceChoice, Precision, Tensor};
 
 /// What `CONVGPU_TEST_DEVICE` names, or the best adapter.
@@ -61,10 +63,6 @@ impl Rng {
     }
 }
 
-fn by_number(alternative: usize, precision: Precision) -> Way {
-    Way { alternative: Some(alternative), layouts: vec![], precision }
-}
-
 /// Every precision that the device under test has.
 pub fn precisions() -> Vec<Precision> {
     let half = device().adapter().is_some_and(|a| a.caps.f16);
@@ -84,20 +82,31 @@ fn is_exact(checked: &Checked) -> bool {
     })
 }
 
-/// Every way to compute the node of a graph of one: all of f32, then those of f16 that store in 16 bits.
-fn ways(graph: &Graph) -> Vec<Way> {
-    let of = |precision| {
-        let all =
-            alternatives(device(), graph, 0, precision).unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op));
-        (0..all).map(move |k| by_number(k, precision))
-    };
+/// Every way to compute the node of a graph of one, in these precisions: each kernel, in every layout that it has. Of the
+/// ways of f16 only those that store 16 bits.
+fn ways(graph: &Graph, precisions: &[Precision]) -> Vec<Way> {
+    let Some(adapter) = device().adapter() else { return vec![Way::default()] };
     let single = isolate(graph, 0).unwrap();
-    let stores_it = |way: &Way| {
-        let Some(adapter) = device().adapter() else { return true };
-        let plan = Plan::new(&single, &adapter.caps, &way.plan(&single)).unwrap();
-        plan.nodes[0].chosen.precision() == way.precision
+    let node = |way: &Way| {
+        let plan = Plan::new(&single, &adapter.caps, &way.plan(&single));
+        plan.unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op)).nodes.remove(0)
     };
-    precisions().into_iter().flat_map(of).filter(stores_it).collect()
+    let descs: Vec<_> = graph.nodes()[0].inputs.iter().map(|&id| graph.desc(id)).collect();
+    let last = |d: &&Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+    let mut out = vec![];
+    let mut seen = BTreeSet::new();
+    for &precision in precisions {
+        for layouts in [vec![Layout::RowMajor; descs.len()], descs.iter().map(last).collect()] {
+            let way = |alternative| Way { alternative, layouts: layouts.clone(), precision };
+            for k in 0..node(&way(None)).alternatives {
+                let chosen = node(&way(Some(k))).chosen;
+                if chosen.precision() == precision && seen.insert(format!("{} {precision}", chosen.signature())) {
+                    out.push(way(Some(k)));
+                }
+            }
+        }
+    }
+    out
 }
 
 /// The kernels of every way to compute an operator of f32 inputs of these shapes.
@@ -109,7 +118,7 @@ pub fn kernels(op: impl Op + 'static, shapes: &[&[usize]]) -> Vec<String> {
     graph.add("node", op, &ids).unwrap();
     let caps = &device().adapter().expect("the tests have an adapter").caps;
     let way = |way: Way| Plan::new(&graph, caps, &way.plan(&graph)).unwrap().nodes[0].kernels.clone();
-    ways(&graph).into_iter().map(way).collect()
+    ways(&graph, &precisions()).into_iter().map(way).collect()
 }
 
 /// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory
@@ -127,7 +136,7 @@ pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
             });
         }
         graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{op:?}: {e}"));
-        for way in ways(&graph) {
+        for way in ways(&graph, &precisions()) {
             let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &way))
                 .unwrap_or_else(|e| panic!("{op:?} {way:?}: {e}"));
             for (k, c) in checked.comparisons.iter().enumerate() {
@@ -153,29 +162,80 @@ pub struct Case {
     tensors: Vec<(String, Tensor)>,
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
+    /// The roles that a test has asked for.
+    read: RefCell<BTreeSet<String>>,
+    /// Comparisons of what a kernel gave with this case.
+    compared: Cell<usize>,
 }
 
 #[allow(dead_code)]
 impl Case {
     /// The tensor of this role; `None` if the case has none (no bias, say).
     pub fn get(&self, role: &str) -> Option<&Tensor> {
+        self.read.borrow_mut().insert(role.to_owned());
         self.tensors.iter().find(|(name, _)| name == role).map(|(_, t)| t)
+    }
+    /// The same, of a role that every case of the operator has.
+    pub fn tensor(&self, role: &str) -> &Tensor {
+        self.get(role).unwrap_or_else(|| panic!("case {} {} has no {role}", self.id, self.op))
+    }
+    /// Its integers as i64: PyTorch's indices.
+    pub fn indices(&self, role: &str) -> Tensor {
+        let t = self.tensor(role);
+        Tensor::new(t.shape(), t.to_i64s().unwrap()).unwrap()
+    }
+    /// Its numbers as booleans: all but 0 are true.
+    pub fn truths(&self, role: &str) -> Tensor {
+        let t = self.tensor(role);
+        Tensor::new(t.shape(), t.to_f64s().into_iter().map(|v| v != 0.0).collect::<Vec<_>>()).unwrap()
     }
     /// The tensors of the case's inputs, in order.
     pub fn input_tensors(&self) -> Vec<Tensor> {
-        self.inputs.iter().map(|role| self.get(role).unwrap().clone()).collect()
+        self.inputs.iter().map(|role| self.tensor(role).clone()).collect()
     }
-    /// A numeric parameter.
+    /// The one output of most cases.
+    pub fn out(&self) -> [Tensor; 1] {
+        [self.tensor("out").clone()]
+    }
+    /// The first of these names that a parameter has: the families differ.
+    pub fn named<'a>(&self, names: &[&'a str]) -> &'a str {
+        names
+            .iter()
+            .find(|name| self.params.get(name).is_some())
+            .unwrap_or_else(|| panic!("{names:?} in {}", self.params))
+    }
+    /// A numeric parameter. An infinite one is a string in the file.
     pub fn f32(&self, name: &str) -> f32 {
-        self.params[name].as_f64().unwrap_or_else(|| panic!("{name} in {}", self.params)) as f32
+        self.f32_or_null(name).unwrap_or_else(|| panic!("{name} in {}", self.params))
+    }
+    pub fn f32_or_null(&self, name: &str) -> Option<f32> {
+        let value = &self.params[name];
+        value.as_str().map_or_else(|| value.as_f64(), |text| text.parse().ok()).map(|v| v as f32)
     }
     pub fn usize(&self, name: &str) -> usize {
         self.params[name].as_u64().unwrap_or_else(|| panic!("{name} in {}", self.params)) as usize
     }
+    pub fn i64(&self, name: &str) -> i64 {
+        self.params[name].as_i64().unwrap_or_else(|| panic!("{name} in {}", self.params))
+    }
+    /// A parameter that is an axis of a tensor of this rank, maybe counted from the end.
+    pub fn axis(&self, name: &str, rank: usize) -> usize {
+        axis(self.i64(name), rank)
+    }
+    /// A parameter that is a list of axes; `None` for all of them.
+    pub fn axes(&self, name: &str, rank: usize) -> Vec<usize> {
+        match &self.params[name] {
+            serde_json::Value::Null => (0..rank).collect(),
+            _ => self.signed_list(name).into_iter().map(|v| axis(v, rank)).collect(),
+        }
+    }
     /// A parameter that is a list of integers.
-    pub fn list(&self, name: &str) -> Vec<usize> {
+    pub fn signed_list(&self, name: &str) -> Vec<i64> {
         let list = self.params[name].as_array().unwrap_or_else(|| panic!("{name} in {}", self.params));
-        list.iter().map(|v| v.as_u64().unwrap() as usize).collect()
+        list.iter().map(|v| v.as_i64().unwrap()).collect()
+    }
+    pub fn list(&self, name: &str) -> Vec<usize> {
+        self.signed_list(name).into_iter().map(|v| v.try_into().unwrap()).collect()
     }
     pub fn pair(&self, name: &str) -> [usize; 2] {
         self.list(name).try_into().unwrap()
@@ -183,9 +243,31 @@ impl Case {
     pub fn bool(&self, name: &str) -> bool {
         self.params[name].as_bool().unwrap_or_else(|| panic!("{name} in {}", self.params))
     }
+    pub fn str(&self, name: &str) -> &str {
+        self.params[name].as_str().unwrap_or_else(|| panic!("{name} in {}", self.params))
+    }
+    /// The case with another tensor in a role.
+    pub fn with(&self, role: &str, tensor: Tensor) -> Case {
+        let (op, params) = (self.op.clone(), self.params.clone());
+        let mut tensors = self.tensors.clone();
+        tensors.iter_mut().find(|(name, _)| name == role).expect("the case has the role").1 = tensor;
+        let (id, inputs, outputs) = (self.id.clone(), self.inputs.clone(), self.outputs.clone());
+        Case { op, params, id, tensors, inputs, outputs, read: RefCell::default(), compared: Cell::default() }
+    }
+    /// What of the case no test has looked at since it was loaded.
+    pub fn neglected(&self) -> Vec<String> {
+        let all = self.inputs.iter().chain(&self.outputs);
+        let unread = all.filter(|role| !self.read.borrow().contains(*role)).map(|role| format!("nobody read {role}"));
+        let compared = (self.compared.get() == 0).then(|| "no kernel was compared with it".to_owned());
+        unread.chain(compared).collect()
+    }
 }
 
-/// Every case of a family. The caller asserts how many it ran, so that none is lost silently.
+fn axis(axis: i64, rank: usize) -> usize {
+    if axis < 0 { rank - axis.unsigned_abs() as usize } else { axis as usize }
+}
+
+/// Every case of a family. `tests/ops/goldens.rs` asserts that none is lost silently.
 pub fn golden(family: &str) -> Vec<Case> {
     // Cargo sets it when it runs a test, too; comparison/gpu.sh does where the test was built elsewhere.
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").to_owned());
@@ -212,17 +294,19 @@ pub fn golden(family: &str) -> Vec<Case> {
             (role.clone(), t.unwrap())
         };
         let tensors = inputs.iter().chain(&outputs).map(tensor).collect();
-        Case { op: c["op"].as_str().unwrap().to_owned(), params: c["params"].clone(), id, tensors, inputs, outputs }
+        let (op, params) = (c["op"].as_str().unwrap().to_owned(), c["params"].clone());
+        Case { op, params, id, tensors, inputs, outputs, read: RefCell::default(), compared: Cell::default() }
     };
     cases.iter().map(load).collect()
 }
 
 /// Checks an operator against PyTorch's answers: the reference to the last bit or two (its sums are f64, so only the
-/// rounding to f32 may differ), every kernel of the device within the operator's own bound.
-/// `expected` holds the golden outputs, in the order of the operator's.
+/// rounding to f32 may differ), every kernel of the device in every layout within the operator's own bound.
+/// `expected` holds the golden outputs, in the order of the operator's; the operator may have more.
 pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor], expected: &[Tensor]) {
     let what = format!("case {} {} {}", case.id, case.op, case.params);
     let reference = op.reference(inputs).unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert!(!expected.is_empty() && expected.len() <= reference.len(), "{what}: {} outputs", reference.len());
     for (r, e) in reference.iter().zip(expected) {
         let ulps = e.to_f64s().iter().map(|v| (v.abs() * 1.2e-7 + 1e-37) as f32).collect::<Vec<_>>();
         let c = compare(r, e, &ulps);
@@ -231,8 +315,7 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
     let mut graph = Graph::new();
     let ids: Vec<_> = inputs.iter().enumerate().map(|(k, t)| graph.input(k.to_string(), t.desc()).unwrap()).collect();
     graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{what}: {e}"));
-    for way in 0..alternatives(device(), &graph, 0, Precision::F32).unwrap_or_else(|e| panic!("{what}: {e}")) {
-        let way = by_number(way, Precision::F32);
+    for way in ways(&graph, &[Precision::F32]) {
         let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &way))
             .unwrap_or_else(|e| panic!("{what} {way:?}: {e}"));
         let bounds = ops::bounds(&op, checked.algorithm, inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -240,6 +323,7 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
             let c = compare(actual, e, b);
             assert!(c.ok(), "{what}, {} against PyTorch: {c}", checked.kernels);
         }
+        case.compared.set(case.compared.get() + 1);
     }
 }
 

@@ -26,6 +26,6 @@ pub fn lenet(batch: usize) -> Result<Graph> {
         .with(Tanh)
         .with(Linear::new(84, 10));
     net.eval();
-    net.load_state_dict_bytes(WEIGHTS)?;
+    net.load_bytes(WEIGHTS)?;
     net.graph(Desc::f32([batch, 1, SIZE, SIZE]))
 }

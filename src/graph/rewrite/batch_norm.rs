@@ -1,4 +1,4 @@
-//! A batch norm of constants is a scale and a shift a channel, which a neighbouring convolution can absorb.
+//! A batch norm of constants is a scale and a shift per channel, which a neighbouring convolution can absorb.
 
 use super::{Answer, Editor, Place, constant, op_as};
 use crate::graph::{Graph, Node, ValueId};

@@ -1,4 +1,4 @@
-//! A graph while it is changed: who makes and who reads every value stays true through every edit, and what nothing
+//! A graph while it is changed: which nodes make and read every value stays true through every edit, and what nothing
 //! reads any more is gone at once. An edit takes time in what it touches, not in the size of the graph.
 
 use std::collections::BTreeSet;

@@ -47,7 +47,7 @@ fn target(e: &Editor, id: ValueId) -> Result<Place, Answer> {
     Ok(before)
 }
 
-/// conv + a constant of one number a channel: the bias. A linear layer's sum follows its reshape to `[.., out]`.
+/// conv + a constant of one number per channel: the bias. A linear layer's sum follows its reshape to `[.., out]`.
 pub(super) fn bias(e: &mut Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     if !matches!(op_as::<Binary>(node), Some(Binary(BinaryKind::Add))) {
@@ -180,7 +180,7 @@ pub(super) fn activation(e: &mut Editor, at: Place) -> Answer {
     Answer::Fired
 }
 
-/// prelu(conv) with one constant slope, or one a channel.
+/// prelu(conv) with one constant slope, or one per channel.
 pub(super) fn prelu(e: &mut Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     if op_as::<Prelu>(node).is_none() {
@@ -197,7 +197,7 @@ pub(super) fn prelu(e: &mut Editor, at: Place) -> Answer {
     let per_channel = slope.numel() == shape[1]
         && (slope.shape().len() == 1 || slope.shape().iter().rev().nth(shape.len() - 2) == Some(&shape[1]));
     if slope.numel() != 1 && !per_channel {
-        return Answer::Declined("the slope is neither one number nor one a channel");
+        return Answer::Declined("the slope is neither one number nor one per channel");
     }
     let mut conv = e.node(before).clone();
     if conv.epilogue.activation != Activation::Identity || conv.epilogue.slope.is_some() {

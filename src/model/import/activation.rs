@@ -83,7 +83,7 @@ fn gelu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 fn hard_sigmoid(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let f = Activation::HardSigmoid { alpha: node.float("alpha", 0.2)?, beta: node.float("beta", 0.5)? };
+    let f = Activation::HardSigmoid { alpha: node.float("alpha", 0.2)?.into(), beta: node.float("beta", 0.5)?.into() };
     unary(import, node, f)
 }
 
@@ -113,5 +113,5 @@ fn softplus(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 fn thresholded_relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    unary(import, node, Activation::ThresholdedRelu { alpha: node.float("alpha", 1.0)? })
+    unary(import, node, Activation::Threshold { threshold: node.float("alpha", 1.0)?, value: 0.0 })
 }

@@ -257,12 +257,12 @@ impl Import<'_> {
         Ok(little_work && (op.is_view() || self.affords_work(handled) && self.affords_room(made)))
     }
 
-    /// Takes so many elements out of the room for known results, if it has them.
+    /// Takes `n` elements out of the room for known results, if it has them.
     pub fn affords_room(&mut self, elements: usize) -> bool {
         take(&mut self.room, elements)
     }
 
-    /// Takes so many elements out of those that may be read and made, if there are as many.
+    /// Takes `n` elements out of those that may be read and made, if there are as many.
     fn affords_work(&mut self, elements: usize) -> bool {
         take(&mut self.work, elements)
     }

@@ -86,6 +86,8 @@ fn lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         dilation: window.dilation,
         ceil_mode: ceil_mode(node)?,
         p: order(node)?,
+        signed: false,
+        rescale: false,
     };
     let image = pooling.image(import, x)?;
     let y = import.apply(op, &[&image])?;
@@ -97,7 +99,9 @@ fn global_lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let p = order(node)?;
     whole_plane(import, node, |import, image| {
         let &[_, _, h, w] = image.shape() else { unreachable!("it is an image") };
-        let op = LpPool2d { kernel: [h, w], stride: [1, 1], padding: [0; 4], dilation: [1, 1], ceil_mode: false, p };
+        let (stride, padding, dilation) = ([1, 1], [0; 4], [1, 1]);
+        let (ceil_mode, signed, rescale) = (false, false, false);
+        let op = LpPool2d { kernel: [h, w], stride, padding, dilation, ceil_mode, p, signed, rescale };
         import.apply(op, &[image])
     })
 }

@@ -69,7 +69,7 @@ fn pick(import: &mut Import, x: &Val, width: usize, rows: &Val) -> Result<Val> {
     import.apply(Gather { axis: 0 }, &[&matrix, &flat])
 }
 
-/// An error if lists of so many numbers are too much work for an import.
+/// An error if lists of `n` numbers are too much work for an import.
 fn affordable(import: &mut Import, numbers: usize) -> Result<()> {
     let text = || format!("lists of {numbers} indices");
     import.affords_work(numbers).then_some(()).ok_or_else(|| Error::unsupported(text()))

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::operators::table;
 use crate::error::Error;
-use crate::model::onnx::{Model, ValueInfo};
+use crate::model::onnx::Model;
 use crate::model::proto::NodeProto;
 use crate::shape::DType;
+use crate::shape::ValueInfo;
 
 /// Inputs that decide a shape, an axis or a scale, in the model's order.
 pub(crate) fn shape_inputs(model: &Model) -> Vec<String> {

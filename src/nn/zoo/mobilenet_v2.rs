@@ -1,16 +1,17 @@
 //! MobileNetV2, as `torchvision/models/mobilenetv2.py`.
 
 use crate::error::Result;
+use crate::functional::BinaryKind;
 use crate::graph::ValueId;
 use crate::nn::{AdaptiveAvgPool2d, BatchNorm2d, Builder, Conv2d, Dropout, Flatten, Linear, Module, ReLU6, Sequential};
-use crate::ops::binary::BinaryKind;
 
 /// Table 2 of the paper: expansion, output channels, blocks, stride of the first block.
 const STAGES: [(usize, usize, usize, usize); 7] =
     [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
 
-/// Width 1.0.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.mobilenet_v2.html>
+/// MobileNetV2 of width 1: `[n, 3, h, w]` to logits `[n, num_classes]` by inverted residuals with depthwise convolutions.
+///
+/// It is [torchvision.models.mobilenet_v2](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.mobilenet_v2.html).
 pub fn mobilenet_v2(num_classes: usize) -> Sequential {
     let mut channels = 32;
     let mut features =
@@ -34,6 +35,7 @@ fn conv_bn_relu6(conv: Conv2d, channels: usize) -> Sequential {
 }
 
 /// Widens by 1x1, filters every channel by 3x3, narrows by 1x1; where the shape stays, the input is added.
+#[derive(Debug)]
 struct InvertedResidual {
     conv: Sequential,
     use_res_connect: bool,
@@ -62,5 +64,5 @@ impl Module for InvertedResidual {
         let y = b.child("conv", &self.conv, x)?;
         if self.use_res_connect { b.graph.binary(x, y, BinaryKind::Add) } else { Ok(y) }
     }
-    crate::children!(conv; use_res_connect);
+    crate::nn::children!(conv);
 }

@@ -13,13 +13,29 @@
 //! of. A new network has its layers' own initialisation (seeded by [`manual_seed`](super::manual_seed)), not
 //! torchvision's, and is in training mode: load weights, then call `eval()`.
 //!
-//! ```no_run
-//! use convgpu::{CompileOptions, Desc, Device, nn::{Module, zoo}};
+//! Torchvision's weights for 1000 classes serve another number of classes, too: then the classifier is left as it is. And
+//! [`graph_with_outputs`](super::Module::graph_with_outputs) gives what a layer inside the network computes.
 //!
-//! let mut net = zoo::resnet18(1000);
-//! net.load_state_dict("resnet18.safetensors".as_ref())?;
+//! ```
+//! use convgpu::nn::{Module, zoo};
+//! use convgpu::{CompileOptions, Desc, Device, Session, Tensor};
+//!
+//! // In place of StateDict::read("squeezenet1_1.safetensors")?
+//! let mut weights = zoo::squeezenet1_1(1000).state_dict();
+//! weights.remove("classifier.1.weight");
+//! weights.remove("classifier.1.bias");
+//!
+//! let mut net = zoo::squeezenet1_1(10);
+//! let names = net.load_state_dict_partial(&weights)?;
+//! assert_eq!(names.missing, ["classifier.1.weight", "classifier.1.bias"]);
 //! net.eval();
-//! let session = net.compile(&Device::new()?, Desc::f32([1, 3, 224, 224]), &CompileOptions::default())?;
+//!
+//! let x = Desc::f32([1, 3, 48, 40]);
+//! let graph = net.graph_with_outputs(x.clone(), &["features.5", "out"])?;
+//! let session = Session::new(&Device::cpu(), graph, CompileOptions::new())?;
+//! let outputs = session.run(&[("x", &Tensor::full(x.shape, 0.5))])?;
+//! assert_eq!(outputs["features.5"].shape(), [1, 128, 5, 4]);
+//! assert_eq!(outputs["out"].shape(), [1, 10]);
 //! # Ok::<(), convgpu::Error>(())
 //! ```
 
@@ -39,7 +55,7 @@ pub use vgg::vgg11_bn;
 pub type Make = fn(num_classes: usize) -> Sequential;
 
 /// Every architecture by torchvision's name.
-pub const ARCHITECTURES: [(&str, Make); 6] = [
+pub const ARCHITECTURES: &[(&str, Make)] = &[
     ("resnet18", resnet18),
     ("resnet34", resnet34),
     ("resnet50", resnet50),

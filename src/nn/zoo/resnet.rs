@@ -1,26 +1,29 @@
 //! Residual networks, as `torchvision/models/resnet.py`.
 
 use crate::error::Result;
+use crate::functional::BinaryKind;
 use crate::graph::ValueId;
 use crate::nn::{
     AdaptiveAvgPool2d, BatchNorm2d, Builder, Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential,
 };
-use crate::ops::binary::BinaryKind;
 
-/// 18 layers: two basic blocks a stage.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet18.html>
+/// ResNet-18: `[n, 3, h, w]` to logits `[n, num_classes]` by two blocks of two 3x3 convolutions per stage.
+///
+/// It is [torchvision.models.resnet18](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet18.html).
 pub fn resnet18(num_classes: usize) -> Sequential {
     resnet::<BasicBlock>([2, 2, 2, 2], num_classes)
 }
 
-/// 34 layers of basic blocks.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet34.html>
+/// ResNet-34: `[n, 3, h, w]` to logits `[n, num_classes]` by three to six blocks of two 3x3 convolutions per stage.
+///
+/// It is [torchvision.models.resnet34](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet34.html).
 pub fn resnet34(num_classes: usize) -> Sequential {
     resnet::<BasicBlock>([3, 4, 6, 3], num_classes)
 }
 
-/// 50 layers of bottlenecks.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html>
+/// ResNet-50: `[n, 3, h, w]` to logits `[n, num_classes]` by three to six bottlenecks (1x1, 3x3, 1x1) per stage.
+///
+/// It is [torchvision.models.resnet50](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.resnet50.html).
 pub fn resnet50(num_classes: usize) -> Sequential {
     resnet::<Bottleneck>([3, 4, 6, 3], num_classes)
 }
@@ -72,6 +75,7 @@ fn join(b: &mut Builder<'_>, y: ValueId, x: ValueId) -> Result<ValueId> {
 }
 
 /// Two 3x3 convolutions.
+#[derive(Debug)]
 struct BasicBlock {
     conv1: Conv2d,
     bn1: BatchNorm2d,
@@ -100,10 +104,11 @@ impl Module for BasicBlock {
         let shortcut = b.child("downsample", &self.downsample, x)?;
         join(b, y, shortcut)
     }
-    crate::children!(conv1, bn1, conv2, bn2, downsample);
+    crate::nn::children!(conv1, bn1, conv2, bn2, downsample);
 }
 
 /// A 1x1 convolution that narrows, a 3x3, a 1x1 that widens.
+#[derive(Debug)]
 struct Bottleneck {
     conv1: Conv2d,
     bn1: BatchNorm2d,
@@ -138,5 +143,5 @@ impl Module for Bottleneck {
         let shortcut = b.child("downsample", &self.downsample, x)?;
         join(b, y, shortcut)
     }
-    crate::children!(conv1, bn1, conv2, bn2, conv3, bn3, downsample);
+    crate::nn::children!(conv1, bn1, conv2, bn2, conv3, bn3, downsample);
 }

@@ -4,8 +4,10 @@ use crate::error::Result;
 use crate::graph::ValueId;
 use crate::nn::{AdaptiveAvgPool2d, Builder, Conv2d, Dropout, Flatten, MaxPool2d, Module, ReLU, Sequential};
 
-/// Release 1.1: the accuracy of 1.0 at 2.4 times less computation. The classifier is a convolution.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.squeezenet1_1.html>
+/// SqueezeNet of release 1.1: `[n, 3, h, w]` to logits `[n, num_classes]`. It has the accuracy of release 1.0 with 2.4
+/// times less computation. Its classifier is a convolution.
+///
+/// It is [torchvision.models.squeezenet1_1](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.squeezenet1_1.html).
 pub fn squeezenet1_1(num_classes: usize) -> Sequential {
     let pool = || MaxPool2d::new(3).stride(2).ceil_mode(true);
     let features = Sequential::new()
@@ -31,6 +33,7 @@ pub fn squeezenet1_1(num_classes: usize) -> Sequential {
 }
 
 /// Narrows by 1x1, then half of the output by 1x1 and half by 3x3: `[n, inputs, h, w]` to `[n, 2 expand, h, w]`.
+#[derive(Debug)]
 struct Fire {
     squeeze: Conv2d,
     expand1x1: Conv2d,
@@ -54,7 +57,7 @@ impl Module for Fire {
             b.chain(x, &[("expand1x1", &self.expand1x1), ("expand1x1_activation", &ReLU)])?,
             b.chain(x, &[("expand3x3", &self.expand3x3), ("expand3x3_activation", &ReLU)])?,
         ];
-        b.graph.concat(&halves, 1)
+        b.graph.cat(&halves, 1)
     }
-    crate::children!(squeeze, expand1x1, expand3x3);
+    crate::nn::children!(squeeze, expand1x1, expand3x3);
 }

@@ -5,8 +5,9 @@ use crate::nn::{AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Dropout, Flatten, Linear
 /// Configuration A of the paper: the channels of the convolutions, a pooling after every stage.
 const STAGES: [&[usize]; 5] = [&[64], &[128], &[256, 256], &[512, 512], &[512, 512]];
 
-/// 11 layers, with batch norm. Its first linear layer alone takes 411 MB.
-/// <https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.vgg11_bn.html>
+/// VGG-11 with batch norm: `[n, 3, h, w]` to logits `[n, num_classes]`. Its first linear layer alone takes 411 MB.
+///
+/// It is [torchvision.models.vgg11_bn](https://docs.pytorch.org/vision/stable/models/generated/torchvision.models.vgg11_bn.html).
 pub fn vgg11_bn(num_classes: usize) -> Sequential {
     let mut features = Sequential::new();
     let mut channels = 3;

@@ -8,7 +8,7 @@ use crate::ops::{Site, Variant};
 const MOST_SHIFTS: usize = 8;
 
 impl Conv2d {
-    /// Both ways, first that which takes the image as it lies now.
+    /// Both variants, first that which takes the image as it lies now.
     pub(super) fn depthwise(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
         if self.groups != s.ic {
             return vec![];
@@ -20,7 +20,7 @@ impl Conv2d {
         ways.into_iter().flatten().collect()
     }
 
-    /// Channels-last. Needs one filter a channel.
+    /// Channels-last. Needs one filter per channel.
     fn blocks(&self, site: &Site<'_>, s: &Sizes) -> Option<Variant> {
         if s.ic != s.oc || s.oc == 1 {
             return None;

@@ -5,7 +5,7 @@ use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch, params};
 use crate::ops::tiled::{LAUNCH, MOVE, Product};
 use crate::ops::{Algorithm, Epilogue, Site, Variant};
-use crate::reference::winograd::{TILE, Transform, winograd};
+use crate::reference::winograd::{ROUNDINGS, TILE, Transform, depth, winograd};
 use crate::reference::{TINY, gamma};
 use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
@@ -59,7 +59,7 @@ impl Conv2d {
         gemm::launches(site.caps, [MATRICES, tiles, ic, oc]).map(way).into()
     }
 
-    /// Whether it is the way to take. On software adapters: where the transforms are small beside the products (measured
+    /// Whether it is the variant to take. On software adapters: where the transforms are small beside the products (measured
     /// on lavapipe and, without subgroups of 8, on SwiftShader), and what it saves is worth compiling four kernels instead
     /// of two (on lavapipe 100 ms more for the first answer, half a millisecond less a run at this size; `tune` takes it
     /// for smaller layers, too). On hardware: where the costs of
@@ -76,16 +76,15 @@ impl Conv2d {
         wide && site.constant[1] && deep && pays()
     }
 
-    /// Winograd's algorithm of absolute values times gamma_k. A factor of |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A|
-    /// is rounded at most 4 times on each side of g and of d, ic times in the product and the sum over channels, 5 times
-    /// on each side of the sum, and once with the bias (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
+    /// Winograd's algorithm of absolute values times gamma_k, k the roundings of a factor of
+    /// |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
     pub(super) fn winograd_bounds(&self, inputs: &[Tensor]) -> Vec<f32> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f32::abs)).collect();
         let s = self.sizes(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
         let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
         let pad = [self.padding[0], self.padding[2]];
         let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
-        let scale = gamma(2 * 4 + 2 * 4 + s.ic + 2 * 5 + 1);
+        let scale = gamma(depth(ROUNDINGS, s.ic));
         let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
         sums.into_iter().enumerate().map(|(i, sum)| ((sum + bias(i)) * scale + TINY) as f32).collect()
     }
@@ -103,4 +102,108 @@ fn winograd_cost(caps: &Caps, s: &Sizes) -> f64 {
     let products = Product { matrices: MATRICES, rows: tiles, blocks, steps }.unsplit(caps)[0].cost;
     let moved = s.n * (s.ic * s.ih * s.iw + s.oc * s.oh * s.ow) + MATRICES * tiles * (s.ic + s.oc);
     products + 2.0 * LAUNCH + MOVE * moved as f64 / f64::from(caps.compute_units)
+}
+
+#[cfg(test)]
+mod tests {
+    use naga::{BinaryOperator, Expression, Function, Handle, Literal, Module, UnaryOperator};
+
+    use super::*;
+    use crate::gpu::kernel::Kernel;
+
+    /// The roundings of a value of f32, its arguments exact.
+    struct Counter<'a> {
+        module: &'a Module,
+        function: &'a Function,
+    }
+
+    enum Count {
+        /// A number of the text.
+        Constant(f32),
+        /// The most roundings of an argument in it.
+        Roundings(usize),
+    }
+
+    impl Counter<'_> {
+        fn global(&self, at: Handle<Expression>) -> f32 {
+            match self.module.global_expressions[at] {
+                Expression::Literal(Literal::F32(v)) => v,
+                ref other => panic!("{other:?}"),
+            }
+        }
+
+        /// A product with a power of two is exact; with a constant that f32 cannot hold it counts twice. Those of the texts
+        /// that it can hold have few digits.
+        fn product(&self, constant: f32, roundings: usize) -> usize {
+            let digits = 24 - (constant.to_bits() & 0x007f_ffff | 0x0080_0000).trailing_zeros();
+            roundings + [0, 1, 2][usize::from(digits > 1) + usize::from(digits > 12)]
+        }
+
+        fn count(&self, at: Handle<Expression>) -> Count {
+            use Count::{Constant, Roundings};
+            let most = |parts: &[Handle<Expression>]| {
+                let of = |&part| match self.count(part) {
+                    Roundings(n) => n,
+                    Constant(_) => 0,
+                };
+                Roundings(parts.iter().map(of).max().unwrap())
+            };
+            match &self.function.expressions[at] {
+                Expression::FunctionArgument(_) => Roundings(0),
+                Expression::Literal(Literal::F32(v)) => Constant(*v),
+                Expression::Constant(c) => Constant(self.global(self.module.constants[*c].init)),
+                Expression::Splat { value, .. } => self.count(*value),
+                Expression::Unary { op: UnaryOperator::Negate, expr } => self.count(*expr),
+                Expression::Compose { components, .. } => most(components),
+                Expression::Binary { op: BinaryOperator::Multiply, left, right } => {
+                    match (self.count(*left), self.count(*right)) {
+                        (Constant(c), Roundings(n)) | (Roundings(n), Constant(c)) => Roundings(self.product(c, n)),
+                        (Constant(a), Constant(b)) => Constant(a * b),
+                        _ => panic!("a product of arguments"),
+                    }
+                }
+                Expression::Binary { op: BinaryOperator::Add | BinaryOperator::Subtract, left, right } => {
+                    let Roundings(n) = most(&[*left, *right]) else { unreachable!() };
+                    Roundings(n + 1)
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The most roundings of an argument of the text's function `transform` in a result.
+    fn roundings(kernel: &Kernel) -> usize {
+        let module = naga::front::wgsl::parse_str(&kernel.wgsl(&[], Precision::F32)).unwrap();
+        let named = |(_, f): &(_, &Function)| f.name.as_deref() == Some("transform");
+        let (_, function) = module.functions.iter().find(named).unwrap();
+        let counter = Counter { module: &module, function };
+        let returns = function.body.iter().filter_map(|s| match s {
+            naga::Statement::Return { value } => *value,
+            _ => None,
+        });
+        let of = |value| match counter.count(value) {
+            Count::Roundings(n) => n,
+            Count::Constant(_) => 0,
+        };
+        returns.map(of).max().unwrap()
+    }
+
+    #[test]
+    fn texts_and_bound_have_the_same_roundings() {
+        assert_eq!([&WINOGRAD_WEIGHT, &WINOGRAD_INPUT, &WINOGRAD_OUTPUT].map(roundings), ROUNDINGS);
+    }
+
+    #[test]
+    fn other_roundings_have_another_bound() {
+        let [x, w] = [[1, 3, 4, 4], [2, 3, 3, 3]].map(|shape| Tensor::full(shape, 1.0));
+        let bound = Conv2d::default().winograd_bounds(&[x, w])[0];
+        let sums = winograd(&Transform::new().abs(), (&[1.0; 48], [1, 3, 4, 4]), (&[1.0; 54], 2), [0, 0], [2, 2]);
+        let by = |roundings| (sums[0] * gamma(depth(roundings, 3)) + TINY) as f32;
+        assert_eq!(bound, by(ROUNDINGS));
+        assert!((0..3).all(|k| {
+            let mut more = ROUNDINGS;
+            more[k] += 1;
+            by(more) > bound
+        }));
+    }
 }

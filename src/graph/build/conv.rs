@@ -1,0 +1,130 @@
+//! Convolutions and products of matrices.
+
+use super::{Graph, ValueId};
+use crate::error::{Error, Result};
+use crate::ops::conv_transpose2d::ConvTranspose2d;
+use crate::ops::conv2d::Conv2d;
+use crate::ops::matmul::MatMul;
+use crate::ops::pad::PadMode;
+use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, PaddingMode, Pair};
+
+impl Graph {
+    /// `[n, ic, h, w]` with a weight `[oc, ic / groups, kh, kw]` to `[n, oc, oh, ow]`; the bias is `[oc]`.
+    ///
+    /// # Errors
+    /// The shapes do not fit each other or the options.
+    pub fn conv2d(&mut self, x: ValueId, w: ValueId, bias: Option<ValueId>, o: Conv2dOptions) -> Result<ValueId> {
+        let [_, _, kh, kw] = self.dims(w)?[..] else {
+            return Err(Error::shape(format!("the weight {:?} of conv2d must have rank 4", self.shape(w))));
+        };
+        let sides = o.padding.sides([kh, kw], o.stride.0, o.dilation.0)?;
+        let (x, padding) = match border(o.padding_mode) {
+            None => (x, sides),
+            Some(mode) => {
+                let [top, bottom, left, right] = sides.map(|n| n as i64);
+                (self.pad(x, &[left, right, top, bottom], mode)?, [0; 4])
+            }
+        };
+        let op = Conv2d { stride: o.stride.0, padding, dilation: o.dilation.0, groups: o.groups };
+        self.layer(op, &[&[x, w], bias.as_slice()].concat())
+    }
+
+    /// `[n, ic, l]` with a weight `[oc, ic / groups, k]` to `[n, oc, ol]`; the bias is `[oc]`. It is [`Graph::conv2d`] of
+    /// images of one row.
+    ///
+    /// # Errors
+    /// The shapes do not fit each other or the options.
+    pub fn conv1d(&mut self, x: ValueId, w: ValueId, bias: Option<ValueId>, o: Conv1dOptions) -> Result<ValueId> {
+        let (&[n, ic, l], &[oc, icg, k]) = (self.dims(x)?, self.dims(w)?) else {
+            let (x, w) = (self.shape(x), self.shape(w));
+            return Err(Error::shape(format!("conv1d takes [n, ic, l] and [oc, ic / groups, k], not {x:?} and {w:?}")));
+        };
+        let x = self.reshape(x, [n, ic, 1, l])?;
+        let w = self.reshape(w, [oc, icg, 1, k])?;
+        let options = Conv2dOptions {
+            stride: Pair([1, o.stride]),
+            padding: o.padding.of_one_row(),
+            dilation: Pair([1, o.dilation]),
+            groups: o.groups,
+            padding_mode: o.padding_mode,
+        };
+        // 'same' refuses a stride along either axis.
+        let y = self.conv2d(x, w, bias, options)?;
+        let [n, c, _, l] = self.shape(y)[..] else { unreachable!("conv2d gives rank 4") };
+        self.reshape(y, [n, c, l])
+    }
+
+    /// `[n, ic, h, w]` with a weight `[ic, oc / groups, kh, kw]` to `[n, oc, oh, ow]`; the bias is `[oc]`.
+    ///
+    /// # Errors
+    /// The shapes do not fit each other or the options; the output padding is not smaller than stride or dilation.
+    pub fn conv_transpose2d(
+        &mut self,
+        x: ValueId,
+        w: ValueId,
+        bias: Option<ValueId>,
+        o: ConvTranspose2dOptions,
+    ) -> Result<ValueId> {
+        let Pair([py, px]) = o.padding;
+        let Pair(extra) = o.output_padding;
+        if (0..2).any(|a| extra[a] >= o.stride.0[a].max(o.dilation.0[a])) {
+            let text = format!("output_padding {extra:?} must be smaller than the stride or the dilation");
+            return Err(Error::argument(text));
+        }
+        let op = ConvTranspose2d {
+            stride: o.stride.0,
+            padding: [py, py, px, px],
+            output_padding: extra,
+            dilation: o.dilation.0,
+            groups: o.groups,
+        };
+        self.layer(op, &[&[x, w], bias.as_slice()].concat())
+    }
+
+    /// `[.., in]` with a weight `[out, in]` to `[.., out]`; the bias is `[out]`. It is a convolution of images of one
+    /// pixel.
+    ///
+    /// # Errors
+    /// The shapes do not fit each other.
+    pub fn linear(&mut self, x: ValueId, w: ValueId, bias: Option<ValueId>) -> Result<ValueId> {
+        let (lead, features) = match self.dims(x)?.split_last() {
+            Some((&features, lead)) => (lead.to_vec(), features),
+            None => return Err(Error::shape("linear takes [.., in], not a scalar")),
+        };
+        let [out, inner] = self.dims(w)?[..] else {
+            return Err(Error::shape(format!("the weight {:?} of linear must be [out, in]", self.shape(w))));
+        };
+        if inner != features {
+            let text = format!(
+                "linear of {:?} with a weight {:?}: {features} features for {inner}",
+                self.shape(x),
+                [out, inner]
+            );
+            return Err(Error::shape(text));
+        }
+        let rows = lead.iter().product();
+        let x = self.reshape(x, [rows, features, 1, 1])?;
+        let w = self.reshape(w, [out, inner, 1, 1])?;
+        let y = self.conv2d(x, w, bias, Conv2dOptions::new())?;
+        self.reshape(y, [lead, vec![out]].concat())
+    }
+
+    /// The product of `[.., m, k]` and `[.., k, n]`: `[.., m, n]`, the leading axes broadcast. An operand of one axis is
+    /// a row on the left, a column on the right.
+    ///
+    /// # Errors
+    /// The shapes do not fit each other.
+    pub fn matmul(&mut self, a: ValueId, b: ValueId) -> Result<ValueId> {
+        self.layer(MatMul, &[a, b])
+    }
+}
+
+/// How `pad` makes a border that the convolution itself does not make.
+fn border(mode: PaddingMode) -> Option<PadMode> {
+    match mode {
+        PaddingMode::Zeros => None,
+        PaddingMode::Reflect => Some(PadMode::Reflect),
+        PaddingMode::Replicate => Some(PadMode::Replicate),
+        PaddingMode::Circular => Some(PadMode::Circular),
+    }
+}

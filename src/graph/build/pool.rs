@@ -1,0 +1,147 @@
+//! Pooling.
+
+use super::{Graph, ValueId};
+use crate::error::{Error, Result};
+use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use crate::ops::binary::BinaryKind;
+use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use crate::ops::unary::Activation;
+use crate::options::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, Pair};
+
+impl Graph {
+    /// The maximum of every window of `[n, c, h, w]`: `[n, c, oh, ow]`.
+    ///
+    /// # Errors
+    /// The window does not fit the image; the padding exceeds half the kernel.
+    pub fn max_pool2d(&mut self, x: ValueId, kernel_size: impl Into<Pair>, o: MaxPool2dOptions) -> Result<ValueId> {
+        self.layer(max_pool2d(kernel_size.into(), o, Indices::None)?, &[x])
+    }
+
+    /// As [`Graph::max_pool2d`], and where in its plane each maximum is: i64, `iy w + ix`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn max_pool2d_with_indices(
+        &mut self,
+        x: ValueId,
+        kernel_size: impl Into<Pair>,
+        o: MaxPool2dOptions,
+    ) -> Result<[ValueId; 2]> {
+        let outputs = self.layer_of_several(max_pool2d(kernel_size.into(), o, Indices::Plane)?, &[x])?;
+        Ok([outputs[0], outputs[1]])
+    }
+
+    /// The mean of every window of `[n, c, h, w]`: `[n, c, oh, ow]`.
+    ///
+    /// # Errors
+    /// The window does not fit the image; the padding exceeds half the kernel.
+    pub fn avg_pool2d(&mut self, x: ValueId, kernel_size: impl Into<Pair>, o: AvgPool2dOptions) -> Result<ValueId> {
+        let kernel = kernel_size.into();
+        let op = AvgPool2d {
+            kernel: kernel.0,
+            stride: o.stride.unwrap_or(kernel).0,
+            padding: pool_padding(kernel, o.padding)?,
+            dilation: [1, 1],
+            ceil_mode: o.ceil_mode,
+            count_include_pad: o.count_include_pad,
+            divisor_override: o.divisor_override,
+        };
+        self.layer(op, &[x])
+    }
+
+    /// `(sum of x^p)^(1/p)` of every window of `[n, c, h, w]`: `[n, c, oh, ow]`. As PyTorch has it, x is not made
+    /// positive, and a window that `ceil_mode` lets hang over the end is scaled up to a whole one.
+    ///
+    /// # Errors
+    /// The window does not fit the image; p is 0 or not finite.
+    pub fn lp_pool2d(
+        &mut self,
+        x: ValueId,
+        norm_type: f32,
+        kernel_size: impl Into<Pair>,
+        o: LpPool2dOptions,
+    ) -> Result<ValueId> {
+        let p = norm_type;
+        let Pair(kernel) = kernel_size.into();
+        let stride = o.stride.unwrap_or(Pair(kernel)).0;
+        if !p.is_finite() || p == 0.0 {
+            return Err(Error::argument(format!("the norm of lp_pool2d must be finite and not 0, is {p}")));
+        }
+        if let Some(axis) = (0..2).find(|&axis| kernel[axis] == 0 || stride[axis] == 0) {
+            let text = format!("kernel {} and stride {} of lp_pool2d must not be 0", kernel[axis], stride[axis]);
+            return Err(Error::argument(text));
+        }
+        if p.fract() == 0.0 && (1.0..=64.0).contains(&p) {
+            let (padding, dilation, ceil_mode) = ([0; 4], [1, 1], o.ceil_mode);
+            let op =
+                LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: p as u32, signed: true, rescale: true };
+            return self.layer(op, &[x]);
+        }
+        // Windows that end with the image need no scaling: then a sum is what it takes.
+        self.own(&[x])?;
+        let rest = |axis: usize| match self.shape(x).get(2 + axis) {
+            Some(&extent) => (extent as i64 - kernel[axis] as i64).rem_euclid(stride[axis] as i64),
+            None => 0,
+        };
+        let whole = !o.ceil_mode || (rest(0) == 0 && rest(1) == 0);
+        let powers = self.power(x, p)?;
+        let taps = kernel[0] * kernel[1];
+        let divisor_override = whole.then_some(1);
+        let mean = AvgPool2dOptions { divisor_override, ceil_mode: o.ceil_mode, ..AvgPool2dOptions::new() };
+        let mut y = self.avg_pool2d(powers, kernel, AvgPool2dOptions { stride: Some(Pair(stride)), ..mean })?;
+        if !whole {
+            let taps = self.number(taps as f32)?;
+            y = self.binary(y, taps, BinaryKind::Mul)?;
+        }
+        self.power(y, 1.0 / p)
+    }
+
+    /// `x^p` by the simplest operator.
+    pub(super) fn power(&mut self, x: ValueId, p: f32) -> Result<ValueId> {
+        match p {
+            1.0 => Ok(x),
+            2.0 => self.binary(x, x, BinaryKind::Mul),
+            0.5 => self.activation(x, Activation::Sqrt),
+            -1.0 => self.activation(x, Activation::Reciprocal),
+            _ => {
+                let p = self.number(p)?;
+                self.binary(x, p, BinaryKind::Pow)
+            }
+        }
+    }
+
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`: each output is the mean of its share of the image.
+    ///
+    /// # Errors
+    /// The input is no image, or has no pixels.
+    pub fn adaptive_avg_pool2d(&mut self, x: ValueId, output_size: impl Into<Pair>) -> Result<ValueId> {
+        self.layer(AdaptivePool2d { output: output_size.into().0, kind: Kind::Avg }, &[x])
+    }
+
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`: each output is the maximum of its share of the image.
+    ///
+    /// # Errors
+    /// The input is no image, or has no pixels.
+    pub fn adaptive_max_pool2d(&mut self, x: ValueId, output_size: impl Into<Pair>) -> Result<ValueId> {
+        self.layer(AdaptivePool2d { output: output_size.into().0, kind: Kind::Max }, &[x])
+    }
+}
+
+fn max_pool2d(kernel: Pair, o: MaxPool2dOptions, indices: Indices) -> Result<MaxPool2d> {
+    Ok(MaxPool2d {
+        kernel: kernel.0,
+        stride: o.stride.unwrap_or(kernel).0,
+        padding: pool_padding(kernel, o.padding)?,
+        dilation: o.dilation.0,
+        ceil_mode: o.ceil_mode,
+        indices,
+    })
+}
+
+/// PyTorch pads a pooling's window by at most half of it.
+fn pool_padding(Pair(kernel): Pair, Pair([y, x]): Pair) -> Result<[usize; 4]> {
+    if y > kernel[0] / 2 || x > kernel[1] / 2 {
+        return Err(Error::argument(format!("padding {:?} exceeds half the window {kernel:?}", [y, x])));
+    }
+    Ok([y, y, x, x])
+}

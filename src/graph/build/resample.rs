@@ -1,0 +1,81 @@
+//! Resampling, padding, and moving pixels between space and channels.
+
+use super::{Graph, ValueId};
+use crate::error::{Error, Result};
+use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
+use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use crate::options::{InterpolateMode, InterpolateOptions, Pair, ScaleFactor};
+
+impl Graph {
+    /// `[n, c, h, w]` resampled to another height and width.
+    ///
+    /// # Errors
+    /// The input is no image; not exactly one of size and factor is set; the result has no pixel; corners are to be
+    /// aligned in a mode that has no such option.
+    pub fn interpolate(&mut self, x: ValueId, o: InterpolateOptions) -> Result<ValueId> {
+        let &[_, _, h, w] = self.dims(x)? else {
+            return Err(Error::shape(format!("interpolate takes [n, c, h, w], not {:?}", self.shape(x))));
+        };
+        let (size, scale) = match (o.size, o.scale_factor) {
+            (Some(Pair(size)), None) => (size, None),
+            (None, Some(ScaleFactor(f))) if f.iter().any(|f| !(f.is_finite() && *f > 0.0)) => {
+                return Err(Error::argument(format!("scale factors {f:?} must be positive")));
+            }
+            (None, Some(ScaleFactor([y, x]))) => ([(h as f64 * y) as usize, (w as f64 * x) as usize], Some([y, x])),
+            _ => return Err(Error::argument("interpolate takes either a size or a scale factor")),
+        };
+        let (mode, nearest) = match o.mode {
+            InterpolateMode::Nearest => (ResizeMode::Nearest(Rounding::Floor), Some(Coordinates::TorchNearest)),
+            InterpolateMode::NearestExact => {
+                (ResizeMode::Nearest(Rounding::Floor), Some(Coordinates::TorchNearestExact))
+            }
+            InterpolateMode::Bilinear => (ResizeMode::Linear, None),
+            InterpolateMode::Bicubic => (ResizeMode::Cubic(-0.75), None),
+        };
+        let coordinates = match nearest {
+            Some(_) if o.align_corners => {
+                return Err(Error::argument(format!("mode {:?} cannot align corners", o.mode)));
+            }
+            Some(nearest) => nearest,
+            None if o.align_corners => Coordinates::AlignCorners,
+            None => Coordinates::HalfPixel,
+        };
+        let scale = scale.filter(|_| coordinates != Coordinates::AlignCorners);
+        self.layer(Resize2d { scale, ..Resize2d::new(size, mode, coordinates) }, &[x])
+    }
+
+    /// The tensor grown: `pad` has two numbers per axis, before and after it, the last axis first. Negative numbers take
+    /// away. Axes that it does not name stay.
+    ///
+    /// # Errors
+    /// The numbers are odd in count or name more axes than there are; the mode cannot add as many.
+    pub fn pad(&mut self, x: ValueId, pad: &[i64], mode: PadMode) -> Result<ValueId> {
+        let rank = self.dims(x)?.len();
+        let (pairs, []) = pad.as_chunks::<2>() else {
+            return Err(Error::argument(format!("pad takes two numbers per axis, not {pad:?}")));
+        };
+        if pairs.len() > rank {
+            return Err(Error::argument(format!("pad {pad:?} of a tensor of {rank} axes")));
+        }
+        let mut pads = vec![[0, 0]; rank - pairs.len()];
+        pads.extend(pairs.iter().rev());
+        self.layer(Pad { pads, mode }, &[x])
+    }
+
+    /// `[n, c r r, h, w]` to `[n, c, h r, w r]`, r being the factor.
+    ///
+    /// # Errors
+    /// The input is no image; its channels are no multiple of `r r`.
+    pub fn pixel_shuffle(&mut self, x: ValueId, upscale_factor: usize) -> Result<ValueId> {
+        self.layer(PixelShuffle { factor: upscale_factor, order: Order::ChannelFirst }, &[x])
+    }
+
+    /// `[n, c, h r, w r]` to `[n, c r r, h, w]`, r being the factor.
+    ///
+    /// # Errors
+    /// The input is no image; height or width is no multiple of r.
+    pub fn pixel_unshuffle(&mut self, x: ValueId, downscale_factor: usize) -> Result<ValueId> {
+        self.layer(PixelUnshuffle { factor: downscale_factor, order: Order::ChannelFirst }, &[x])
+    }
+}

@@ -1,0 +1,153 @@
+//! [`Builder`]: what a module adds its nodes to.
+
+use super::{Module, Slot};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, ValueId};
+use crate::shape::Desc;
+
+/// The graph that modules add their nodes to, and where in the network the module is that adds them.
+///
+/// [`Module::build`] gets one. A module made of modules calls [`child`](Builder::child) or [`chain`](Builder::chain), as
+/// the page of [`Module`] shows; one with parameters of its own reads them by [`constant`](Builder::constant):
+///
+/// ```
+/// use convgpu::nn::{BinaryKind, Builder, Module, Slot};
+/// use convgpu::{Device, Result, Tensor, ValueId};
+///
+/// /// `scale x` with a learned scale per channel of `[n, c, h, w]`.
+/// #[derive(Debug)]
+/// struct Scale {
+///     scale: Slot,
+/// }
+///
+/// impl Module for Scale {
+///     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+///         let scale = b.constant("scale", &self.scale)?;
+///         let scale = b.graph.reshape(scale, [self.scale.tensor().numel(), 1, 1])?;
+///         b.graph.binary(x, scale, BinaryKind::Mul)
+///     }
+///     fn slots(&self) -> Vec<(String, &Slot)> {
+///         vec![("scale".to_owned(), &self.scale)]
+///     }
+///     fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
+///         vec![("scale".to_owned(), &mut self.scale)]
+///     }
+/// }
+///
+/// let layer = Scale { scale: Slot::parameter(Tensor::new([2], vec![2.0f32, 3.0])?) };
+/// let x = Tensor::full([1, 2, 1, 1], 5.0).to_device(&Device::cpu())?;
+/// assert_eq!(layer.forward(&x)?.to_host()?.as_f32()?, [10.0, 15.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Builder<'g> {
+    /// The graph being built. Its methods are the layers.
+    pub graph: &'g mut Graph,
+    prefix: String,
+    training_step: bool,
+    notes: Notes,
+}
+
+/// What is known of a graph that modules have built.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// Elements of parameters by where they lie, and the numbers of their contents.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub numbers: crate::functional::cache::Numbers,
+    /// Buffers that this pass computes anew: path and value.
+    pub updates: Vec<(String, ValueId)>,
+    /// What every child gave: path and value.
+    pub results: Vec<(String, ValueId)>,
+}
+
+/// A module's graph with one input.
+pub(super) struct Built {
+    pub graph: Graph,
+    pub y: ValueId,
+    pub notes: Notes,
+}
+
+/// The graph of a module for an input `x` of this description: for a training step, or else an error if a layer would
+/// make one.
+pub(super) fn build<M: Module + ?Sized>(module: &M, x: Desc, training_step: bool) -> Result<Built> {
+    let mut graph = Graph::new();
+    let input = graph.input("x", x)?;
+    let mut b = Builder { graph: &mut graph, prefix: String::new(), training_step, notes: Notes::default() };
+    let y = module.build(&mut b, input)?;
+    let notes = b.notes;
+    match notes.updates.first() {
+        Some((path, _)) if !training_step => {
+            let layer = path.rsplit_once('.').map_or("", |(layer, _)| layer);
+            Err(named(in_training("updates its running statistics"), layer))
+        }
+        _ => Ok(Built { graph, y, notes }),
+    }
+}
+
+fn in_training(what: &str) -> Error {
+    let text = "call eval() first, or forward_train to take a training step";
+    Error::argument(format!("the module is in training mode, where it {what}: {text}"))
+}
+
+fn named(e: Error, path: &str) -> Error {
+    if path.is_empty() { e } else { e.at(path) }
+}
+
+impl Builder<'_> {
+    /// A parameter of this module, or a buffer that does not change, as a constant. `name` is its name in the module's
+    /// slots.
+    ///
+    /// # Errors
+    /// The tensor is too large.
+    pub fn constant(&mut self, name: &str, slot: &Slot) -> Result<ValueId> {
+        #[cfg(not(target_arch = "wasm32"))]
+        self.notes.numbers.insert(crate::functional::place(slot.tensor()), slot.number());
+        self.graph.constant(format!("{}{name}", self.prefix), slot.tensor().clone())
+    }
+    /// A buffer of this module that changes from step to step, as an input.
+    ///
+    /// # Errors
+    /// The tensor is too large.
+    pub fn buffer(&mut self, name: &str, slot: &Slot) -> Result<ValueId> {
+        self.graph.input(format!("{}{name}", self.prefix), slot.tensor().desc())
+    }
+    /// Says that a training step sets this module's buffer `name` to `value`. Then [`Module::forward`] is an error, and
+    /// [`Module::forward_train`] is what sets it.
+    pub fn update(&mut self, name: &str, value: ValueId) {
+        self.notes.updates.push((format!("{}{name}", self.prefix), value));
+    }
+    /// Builds a child module, the names of its parameters and nodes below `name`.
+    ///
+    /// # Errors
+    /// Those of the child.
+    pub fn child(&mut self, name: &str, module: &dyn Module, x: ValueId) -> Result<ValueId> {
+        let outer = self.prefix.clone();
+        self.prefix = format!("{outer}{name}.");
+        self.graph.set_scope(self.prefix.clone());
+        let y = module.build(self, x);
+        self.graph.set_scope(outer.clone());
+        self.prefix = outer;
+        let y = y?;
+        self.notes.results.push((format!("{}{name}", self.prefix), y));
+        Ok(y)
+    }
+    /// Builds children one after another.
+    ///
+    /// # Errors
+    /// Those of the children.
+    pub fn chain(&mut self, x: ValueId, children: &[(&str, &dyn Module)]) -> Result<ValueId> {
+        children.iter().try_fold(x, |x, (name, module)| self.child(name, *module, x))
+    }
+    /// Whether the pass is a training step: [`Module::forward_train`].
+    pub fn is_training_step(&self) -> bool {
+        self.training_step
+    }
+    /// The error of a module that is in training mode, where it does `what`, in a pass that is no training step.
+    pub(super) fn in_training(&self, what: &str) -> Error {
+        self.named(in_training(what))
+    }
+    /// The error, naming this module.
+    pub(super) fn named(&self, e: Error) -> Error {
+        named(e, self.prefix.trim_end_matches('.'))
+    }
+}

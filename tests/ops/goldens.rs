@@ -1,0 +1,177 @@
+//! PyTorch's answers (`tests/golden`): every case that is one operator here meets that operator's reference and its kernels.
+//!
+//! How an operator's cases are read stands in the operator's own file. Here stands which function reads them, and that none
+//! is left out: a case of an unknown operator, one that no kernel was compared with, and one of whose tensors nobody read
+//! are failures.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use convgpu::Tensor;
+use convgpu::internals::ops::top_k::TopK;
+
+use crate::support::{Case, check_golden, golden};
+use crate::{
+    adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, group_norm, layer_norm,
+    local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize, select, sine,
+    softmax, top_k, unary,
+};
+
+/// What compares the cases of this name with an operator.
+fn check_of(op: &str) -> Option<fn(&Case)> {
+    Some(match op {
+        "conv1d" => conv1d::pytorch,
+        "conv2d" => conv2d::pytorch,
+        "conv_transpose2d" => conv_transpose2d::pytorch,
+        "linear" => matmul::pytorch_linear,
+        "matmul" => matmul::pytorch_matmul,
+        "max_pool2d" => pool2d::pytorch_max,
+        "avg_pool2d" => pool2d::pytorch_avg,
+        "lp_pool2d" => pool2d::pytorch_lp,
+        "adaptive_avg_pool2d" | "adaptive_max_pool2d" => adaptive_pool2d::pytorch,
+        "interpolate" => resize::pytorch,
+        "pixel_shuffle" | "pixel_unshuffle" => pixel_shuffle::pytorch,
+        "pad2d" | "pad" => pad::pytorch,
+        "batch_norm" | "batch_norm_training" => batch_norm::pytorch,
+        "layer_norm" => layer_norm::pytorch,
+        "group_norm" | "instance_norm" => group_norm::pytorch,
+        "local_response_norm" => local_response_norm::pytorch,
+        "normalize" => normalize::pytorch,
+        "softmax" | "log_softmax" => softmax::pytorch,
+        "relu" | "relu6" | "leaky_relu" | "elu" | "selu" | "celu" | "gelu" | "gelu_tanh" | "sigmoid" | "tanh"
+        | "hardsigmoid" | "hardswish" | "silu" | "mish" | "softplus" | "softsign" | "threshold" | "clamp" | "exp"
+        | "log" | "sqrt" | "reciprocal" | "abs" | "neg" | "floor" | "ceil" | "round" | "sign" | "erf" => unary::pytorch,
+        "sin" | "cos" => sine::pytorch,
+        "prelu" => prelu::pytorch,
+        "add" | "sub" | "mul" | "div" | "maximum" | "minimum" | "pow" | "remainder" | "fmod" | "eq" | "lt" | "gt"
+        | "le" | "ge" | "logical_and" | "logical_or" | "logical_xor" => binary::pytorch,
+        "where" => select::pytorch,
+        "sum" | "mean" | "amax" | "amin" | "prod" | "norm" | "logsumexp" => reduce::pytorch_reduce,
+        "argmax" | "argmin" => reduce::pytorch_arg,
+        "topk" => top_k::pytorch,
+        "concat" | "cat" => concat::pytorch_cat,
+        "split" => concat::pytorch_split,
+        "narrow" => movement::pytorch_narrow,
+        "index_select" => gather::pytorch,
+        "expand" => movement::pytorch_expand,
+        "tile" => movement::pytorch_tile,
+        "permute" | "transpose" => movement::pytorch_permute,
+        "flatten" | "reshape" => movement::pytorch_reshape,
+        _ => return None,
+    })
+}
+
+/// What `check` finds wrong with a case, and what of the case it leaves out.
+fn complaints(case: &Case, check: Option<fn(&Case)>) -> Vec<String> {
+    let Some(check) = check else { return vec![format!("case {} {}: no operator is known for it", case.id, case.op)] };
+    match catch_unwind(AssertUnwindSafe(|| check(case))) {
+        Ok(()) => case.neglected().iter().map(|text| format!("case {} {}: {text}", case.id, case.op)).collect(),
+        Err(panic) => {
+            vec![panic.downcast_ref::<String>().cloned().unwrap_or_else(|| format!("case {} panics", case.id))]
+        }
+    }
+}
+
+/// Checks these cases, as many as there should be.
+fn check_all(family: &str, cases: &[Case], count: usize) {
+    let wrong: Vec<_> = cases.iter().flat_map(|case| complaints(case, check_of(&case.op))).collect();
+    assert!(wrong.is_empty(), "{family}:\n{}", wrong.join("\n"));
+    assert_eq!(cases.len(), count, "{family}");
+}
+
+macro_rules! families {
+    ($($name:ident $count:literal)*) => {
+        /// The families of operators.
+        const FAMILIES: &[&str] = &[$(stringify!($name)),*];
+        mod family {
+            $(#[test]
+            fn $name() {
+                super::check_all(stringify!($name), &super::golden(stringify!($name)), $count);
+            })*
+        }
+    };
+}
+
+families! {
+    activation 46
+    adaptive_pool2d 10
+    conv1d 4
+    conv2d 29
+    conv_transpose2d 12
+    elementwise 29
+    linear 7
+    norm 33
+    pool2d 42
+    upsample2d 34
+}
+
+/// Whether a case of `functional` is several operators here, under one name in the functional layer alone.
+fn is_composed(case: &Case) -> bool {
+    // x / max(norm, eps); the operator is x / norm.
+    case.op == "normalize" && case.f32("eps") > 1e-6
+}
+
+#[test]
+fn functional() {
+    let (composed, cases): (Vec<_>, Vec<_>) = golden("functional").into_iter().partition(is_composed);
+    check_all("functional", &cases, 434);
+    assert_eq!(composed.len(), 2);
+}
+
+/// Files of other tests: of modules, of networks.
+const OTHERS: [&str; 2] = ["module", "network"];
+
+#[test]
+fn every_file_has_a_test() {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).unwrap();
+    let mut there: Vec<_> = files.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    there.retain(|name| name.ends_with(".safetensors"));
+    there.sort();
+    let mut known: Vec<_> = FAMILIES.iter().chain(&OTHERS).chain(&["functional"]).collect();
+    known.sort();
+    assert_eq!(there, known.iter().map(|name| format!("{name}.safetensors")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_case_left_out_is_seen() {
+    let all = |family: &str, op: &str, check: Option<fn(&Case)>| {
+        let cases = golden(family).into_iter().filter(|case| case.op == op);
+        cases.flat_map(|case| complaints(&case, check)).collect::<Vec<_>>()
+    };
+    let first = |case: &Case| {
+        if case.id == "000" {
+            unary::pytorch(case)
+        }
+    };
+    let of_relu = ["nobody read x", "nobody read out", "no kernel was compared with it"];
+    assert_eq!(all("activation", "relu", Some(first)), of_relu.map(|text| format!("case 001 relu: {text}")));
+    let values = |case: &Case| {
+        let largest =
+            TopK { axis: case.axis("dim", case.tensor("x").shape().len()), k: case.usize("k"), smallest: false };
+        let smallest = TopK { smallest: true, ..largest.clone() };
+        let op = if case.bool("largest") { largest } else { smallest };
+        check_golden(case, op, &case.input_tensors(), &[case.tensor("values").clone()]);
+    };
+    assert!(all("functional", "topk", Some(values)).iter().all(|text| text.ends_with("nobody read indices")));
+    assert_eq!(all("activation", "prelu", None).len(), 1);
+    assert!(check_of("no such operator").is_none());
+}
+
+/// A case with one number changed a little.
+fn flipped(case: &Case, role: &str) -> Case {
+    let x = case.tensor(role);
+    let mut values = x.as_f32().unwrap().to_vec();
+    values[1] += 1e-5 * (1.0 + values[1].abs());
+    case.with(role, Tensor::new(x.shape(), values).unwrap())
+}
+
+#[test]
+fn a_changed_number_is_seen() {
+    for (family, op, role) in
+        [("conv2d", "conv2d", "out"), ("norm", "batch_norm", "new_running_var"), ("activation", "exp", "out")]
+    {
+        let case = golden(family).into_iter().find(|case| case.op == op).unwrap();
+        assert!(complaints(&case, check_of(op)).is_empty());
+        let seen = complaints(&flipped(&case, role), check_of(op));
+        assert!(seen.len() == 1 && seen[0].contains("the reference against PyTorch: 1 of"), "{seen:?}");
+    }
+}
