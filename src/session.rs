@@ -574,9 +574,9 @@ pub fn evaluate_with_bounds(
     Ok((outputs, bounds))
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 const _: fn() = || {
     fn shared<T: Send + Sync>() {}
-    #[cfg(not(target_arch = "wasm32"))]
     shared::<(Session, Compiled, DeviceTensor)>();
 };
 

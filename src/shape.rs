@@ -82,7 +82,7 @@ impl Desc {
         self.bytes_in(layout, Precision::F32)
     }
     /// The same where every element takes the bytes of a float of this precision.
-    pub fn bytes_in(&self, layout: Layout, precision: Precision) -> usize {
+    pub(crate) fn bytes_in(&self, layout: Layout, precision: Precision) -> usize {
         let elements = match layout {
             Layout::RowMajor => self.numel(),
             Layout::ChannelsLast => {
@@ -93,7 +93,7 @@ impl Desc {
         (elements * precision.bytes()).next_multiple_of(16).max(16)
     }
     /// Whether both layouts put every element in the same place.
-    pub fn layouts_coincide(&self) -> bool {
+    pub(crate) fn layouts_coincide(&self) -> bool {
         self.rank() >= 2 && self.shape[1].is_multiple_of(4) && self.shape[2..].iter().product::<usize>() == 1
     }
 }

@@ -64,7 +64,7 @@ pub use epilogue::Epilogue;
 ///
 /// ```
 /// use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
-/// use convgpu::{CompileOptions, Desc, Device, Error, ErrorKind, Graph, Result, Session, Tensor};
+/// use convgpu::{Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
 ///
 /// static SQUARE: Kernel = Kernel::new("square", "
 ///     struct Params { count: u32 }
@@ -113,7 +113,7 @@ pub use epilogue::Epilogue;
 /// let x = graph.input("x", Desc::f32([3]))?;
 /// let y = graph.apply("y", Square, &[x])?;
 /// graph.output("y", y);
-/// let session = Session::new(&Device::cpu(), graph, CompileOptions::new())?;
+/// let session = graph.compile(&Device::cpu())?;
 /// let outputs = session.run(&[("x", &Tensor::new([3], vec![1.0f32, -2.0, 3.0])?)])?;
 /// assert_eq!(outputs.first().as_f32()?, [1.0, 4.0, 9.0]);
 /// # Ok::<(), convgpu::Error>(())
