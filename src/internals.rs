@@ -2,7 +2,7 @@
 //!
 //! Nothing here lets a safe program run a shader of this crate with other params, on other buffers, or without its
 //! run-time checks. Recordings come from the planner alone, and the planner leaves the checks out only for operators of
-//! this crate ([`crate::ops::Privileges`]). Each pair below differs in one token; the first compiles, the second does not.
+//! this crate (`crate::ops::Privileges`). Each pair below differs in one token; the first compiles, the second does not.
 //!
 //! A kernel has no public field:
 //!

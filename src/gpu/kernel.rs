@@ -434,7 +434,9 @@ impl Launch {
         self.writes = args.into();
         self
     }
-    /// Sets the most iterations that the loops of an invocation take together which a shape lengthens: the sum of [`nested`].
+    /// States the most iterations that the loops of one invocation take together, of those loops which a shape lengthens:
+    /// 0 unless stated. A device that leaves longer loops early ([`Caps::max_iterations`](crate::Caps)) does not get the
+    /// variant.
     pub fn iterations(mut self, iterations: u64) -> Launch {
         self.iterations = iterations;
         self

@@ -267,11 +267,16 @@ fn axis(axis: i64, rank: usize) -> usize {
     if axis < 0 { rank - axis.unsigned_abs() as usize } else { axis as usize }
 }
 
-/// Every case of a family. `tests/ops/goldens.rs` asserts that none is lost silently.
-pub fn golden(family: &str) -> Vec<Case> {
+/// Where the files of PyTorch's answers lie.
+pub fn golden_folder() -> String {
     // Cargo sets it when it runs a test, too; comparison/gpu.sh does where the test was built elsewhere.
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").to_owned());
-    let path = format!("{root}/tests/golden/{family}.safetensors");
+    format!("{root}/tests/golden")
+}
+
+/// Every case of a family. `tests/ops/goldens.rs` asserts that none is lost silently.
+pub fn golden(family: &str) -> Vec<Case> {
+    let path = format!("{}/{family}.safetensors", golden_folder());
     let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     let cases = &header.metadata().as_ref().unwrap()["cases"];
