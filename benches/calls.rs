@@ -21,9 +21,9 @@ fn device() -> Device {
     Device::open(choice.parse().expect("CONVGPU_DEVICE names a device")).expect("the device opens")
 }
 
-/// Numbers in -1..1, the same every time.
+/// Numbers in 0..1, the same every time.
 fn numbers(shape: &[usize]) -> Tensor {
-    let value = |i: usize| ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+    let value = |i: usize| ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1u64 << 24) as f32;
     Tensor::new(shape, (0..shape.iter().product()).map(value).collect::<Vec<_>>()).expect("a number per element")
 }
 
