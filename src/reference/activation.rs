@@ -288,7 +288,13 @@ impl Activation {
             // Alpha is rounded and the product is; then the sum. Where the product exceeds 1 + |beta| the sum is clamped.
             HardSigmoid { alpha, beta } => 2.0 * (alpha.abs() * x_abs).min(1.0 + beta.abs()) + y_abs,
             HardSwish => 16.0 * y_abs + if x_abs < 4.0 { 2.0 * x_abs } else { 0.0 },
-            Softplus { beta, .. } => (24.0 + exp(f64::from(beta) * x).min(40.0)) * y_abs,
+            // (max(z, 0) + log1p(e)) / beta with z = beta x rounded and e = exp(-|z|): above 0 the error of e counts by e / y,
+            // and beta y is log 2 at least.
+            Softplus { beta, .. } => {
+                let z = f64::from(beta) * x;
+                let share = (1.5 * (-z.max(0.0)).exp()).min(1.0);
+                (24.0 + share * (exp(z) + z.abs().min(104.0))) * y_abs
+            }
             Softsign => 8.0 * y_abs,
             Log => (8.0 * y_abs).max(if (0.5..=2.0).contains(&x) { 8.0 } else { 0.0 }),
             Sqrt => 12.0 * y_abs,
@@ -301,7 +307,12 @@ impl Activation {
                     + if x < 0.0 { 3.0 * x_abs.min(8.0) } else { 0.0 }
             }
         };
-        error * U + if error == 0.0 { 0.0 } else { super::TINY }
+        // What a device may flush to zero; softplus divides it by beta.
+        let tiny = match self {
+            Softplus { beta, .. } => super::TINY / f64::from(beta.abs()).min(1.0),
+            _ => super::TINY,
+        };
+        error * U + if error == 0.0 { 0.0 } else { tiny }
     }
 }
 
@@ -340,4 +351,23 @@ pub fn erfc(x: f64) -> f64 {
         f = x + f64::from(k) / 2.0 / f;
     }
     (-x * x).exp() / f / std::f64::consts::PI.sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far below 0 softplus is e^z: its bound allows what WGSL allows exp, 3 + 2|z| ulp, and not much more.
+    #[test]
+    fn softplus_may_be_off_by_what_exp_may_be() {
+        let f = Activation::Softplus { beta: 2.0, threshold: 20.0 };
+        for x in [-30.0, -8.0, -1.0] {
+            let y = f.eval(x);
+            let (z, units) = (2.0 * x, f.bound(x, y) / y / crate::reference::UNIT);
+            let exp = 2.0 * (3.0 + 2.0 * f64::abs(z));
+            assert!(units > exp && units < 1.25 * exp + 30.0, "{x}: {units} units, exp has {exp}");
+        }
+        let above = f.bound(9.0, f.eval(9.0)) / f.eval(9.0) / crate::reference::UNIT;
+        assert!(above < 26.0, "{above}");
+    }
 }
