@@ -159,6 +159,7 @@ impl Device {
     }
 
     /// A number that no other open device has.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn identity(&self) -> usize {
         self.gpu().map_or(0, Gpu::identity)
     }

@@ -266,6 +266,7 @@ impl Gpu {
         &self.0.pipelines
     }
     /// A number that no other open device has.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
     }
