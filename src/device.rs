@@ -271,7 +271,7 @@ impl DeviceTensor {
     /// The element counts differ.
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<DeviceTensor> {
         let desc = Desc::new(shape, self.desc.dtype);
-        if desc.numel() != self.desc.numel() {
+        if crate::shape::checked_numel(&desc.shape) != Some(self.desc.numel()) {
             return Err(Error::shape(format!("{} cannot become {:?}", self.desc, desc.shape)));
         }
         let storage = match &self.storage {

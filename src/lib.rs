@@ -38,7 +38,8 @@
 //! # Features
 //!
 //! Neither is on by default. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
-//! the crate `image`, and back.
+//! the crate `image`, and back; it reads PNG and JPEG, other formats are features of that crate. Both crates are re-exported,
+//! as `convgpu::ndarray` and `convgpu::image`.
 
 #![deny(missing_docs)]
 

@@ -99,7 +99,7 @@ impl Padding {
             Padding::Valid => Ok([0; 4]),
             Padding::Same if stride != [1, 1] => Err(Error::argument("padding 'same' needs stride 1")),
             Padding::Same => {
-                let total = |a: usize| dilation[a] * (kernel[a].max(1) - 1);
+                let total = |a: usize| dilation[a].saturating_mul(kernel[a].max(1) - 1);
                 let (y, x) = (total(0), total(1));
                 Ok([y / 2, y - y / 2, x / 2, x - x / 2])
             }

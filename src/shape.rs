@@ -66,7 +66,7 @@ impl Desc {
     }
     /// The number of elements.
     pub fn numel(&self) -> usize {
-        self.shape.iter().product()
+        numel(&self.shape)
     }
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
@@ -240,7 +240,7 @@ pub(crate) fn check_inputs(inputs: &[ValueInfo], given: &[(&str, &Desc)]) -> Res
     }
 }
 
-/// How the elements of a tensor lie in a GPU buffer. The planner's own business: it never shows in the API.
+/// How the elements of a tensor lie in a GPU buffer. The planner chooses it; only operators of a program's own meet it ([`custom`](crate::custom)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layout {
     /// C order, no padding.
@@ -311,7 +311,8 @@ pub fn checked_numel(shape: &[usize]) -> Option<usize> {
 
 /// The number of elements of a shape.
 pub fn numel(shape: &[usize]) -> usize {
-    shape.iter().product()
+    // A graph and a tensor refuse what does not fit; here it must only not wrap.
+    if shape.contains(&0) { 0 } else { shape.iter().fold(1, |n, &d| n.saturating_mul(d)) }
 }
 
 /// Row-major strides, in elements.

@@ -419,7 +419,8 @@ impl Launch {
             copies_to: None,
         }
     }
-    /// Sets the tables.
+    /// Sets the tables: constants which the host makes and the params have no room for. Each is a list of 4-byte words
+    /// (floats by [`f32::to_bits`]), bound where [`Arg::Table`] of its position stands among the reads.
     pub fn tables(mut self, tables: impl Into<Vec<Vec<u32>>>) -> Launch {
         self.tables = tables.into();
         self
@@ -441,7 +442,7 @@ impl Launch {
         self.iterations = iterations;
         self
     }
-    /// Sets an override constant.
+    /// Sets an `override` constant of the kernel's text. All overrides must be set.
     pub fn set(mut self, name: &'static str, value: impl Into<f64>) -> Launch {
         self.overrides.push((name, value.into()));
         self

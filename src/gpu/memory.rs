@@ -110,9 +110,12 @@ impl Gpu {
         }
         let slice = staging.buffer().slice(..bytes);
         let (sender, receiver) = oneshot_channel();
-        slice.map_async(wgpu::MapMode::Read, move |answer| {
-            let _ = sender.send(answer);
-        });
+        let map = || {
+            slice.map_async(wgpu::MapMode::Read, move |answer| {
+                let _ = sender.send(answer);
+            })
+        };
+        self.guarded(map).await?;
         self.wait()?;
         match receiver.receive().await {
             Some(Ok(())) => {}

@@ -146,10 +146,13 @@ impl Program {
             pipelines: pipelines.len(),
             order: Mutex::new(()),
         };
-        program.poison();
-        for (range, bytes) in &recording.constants {
-            gpu.queue().write_buffer(program.buffer(range), range.offset, bytes);
-        }
+        program.poison().await?;
+        let fill = || {
+            for (range, bytes) in &recording.constants {
+                gpu.queue().write_buffer(program.buffer(range), range.offset, bytes);
+            }
+        };
+        gpu.guarded(fill).await?;
         let prepare = program.steps(&recording.prepare, &pipelines).await?;
         program.submit(&prepare, &[], &[]).await?;
         program.run = program.steps(&recording.run, &pipelines).await?;
@@ -184,7 +187,7 @@ impl Program {
         }
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let params = self.gpu.buffer("params", uniforms.len().max(16) as u64, usage).await?;
-        self.gpu.queue().write_buffer(&params, 0, &uniforms);
+        self.gpu.guarded(|| self.gpu.queue().write_buffer(&params, 0, &uniforms)).await?;
         let make = || {
             let mut next = dispatches.iter().zip(&spans);
             commands
@@ -270,7 +273,7 @@ impl Program {
 
     /// One run: uploads, dispatches, and what `take` makes of the position and the bytes of every download.
     pub async fn run<T>(&self, sources: &[Source<'_>], take: impl Fn(usize, &[u8]) -> T) -> Result<Vec<T>> {
-        self.poison();
+        self.poison().await?;
         let found = self.read_after(&self.run, sources, &self.downloads, take).await?;
         self.check_guards().await?;
         Ok(found)
@@ -305,19 +308,22 @@ impl Program {
             outputs.push(TensorBuffer(Arc::new(self.gpu.tensor_buffer(range.bytes).await?)));
         }
         let sinks: Vec<_> = outputs.iter().map(|b| (b.0.buffer(), 0)).collect();
-        self.poison();
+        self.poison().await?;
         self.submit(&self.run, sources, &sinks).await?;
         self.check_guards().await?;
         Ok(outputs)
     }
 
     /// In a guarded program: fills everything a run writes with NaNs.
-    fn poison(&self) {
+    async fn poison(&self) -> Result<()> {
         let arenas = self.guards.iter().map(|g| g.buffer).collect::<BTreeSet<_>>();
-        for buffer in arenas.into_iter().filter_map(|i| self.buffers[i].as_ref()) {
-            let words = vec![POISON; buffer.size() as usize / 4];
-            self.gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
-        }
+        let fill = || {
+            for buffer in arenas.into_iter().filter_map(|i| self.buffers[i].as_ref()) {
+                let words = vec![POISON; buffer.size() as usize / 4];
+                self.gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+            }
+        };
+        self.gpu.guarded(fill).await
     }
 
     /// In a guarded program: an error if a kernel wrote behind the end of a tensor.

@@ -172,7 +172,10 @@ impl Graph {
     /// # Errors
     /// As [`Graph::add`].
     pub fn apply(&mut self, name: impl Into<String>, op: impl Op + 'static, inputs: &[ValueId]) -> Result<ValueId> {
-        Ok(self.add(name, op, inputs)?[0])
+        let (name, kind) = (name.into(), op.name());
+        let outputs = self.add(name.clone(), op, inputs)?;
+        let none = || Error::argument(format!("the operator {kind} has no outputs")).at(name);
+        outputs.first().copied().ok_or_else(none)
     }
 
     pub(crate) fn add_arc(&mut self, name: String, op: Arc<dyn Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {

@@ -251,6 +251,10 @@ impl Planner<'_> {
         let value = &self.graph.values[id.0];
         let Some(&native) = self.native.get(&id) else {
             let tensor = value.constant.as_ref().expect("every value is an input, a constant or computed before");
+            if tensor.desc() != value.desc {
+                let text = format!("holds {}, the graph says {}", tensor.desc(), value.desc);
+                return Err(Error::shape(text).at(value.name.clone()));
+            }
             let mut bytes = tensor.to_device_bytes().map_err(|e| e.at(value.name.clone()))?.into_owned();
             bytes.resize(value.desc.bytes(Layout::RowMajor), 0);
             let place = self.place(&value.name, bytes.len(), Kind::Constant(Arc::new(bytes)))?;
@@ -328,6 +332,8 @@ impl Planner<'_> {
         let fixed = sources.collect::<Vec<_>>().into_iter().all(|p| self.is_fixed(p));
         let mut prepared = vec![];
         for &bytes in &way.prepared {
+            // Room for one matrix of 4x4, the largest element of a binding: also where there are no weights at all.
+            let bytes = bytes.next_multiple_of(16).max(64);
             prepared.push(self.derived(&format!("{} prepared", node.name), bytes, fixed)?);
         }
         let mut scratch = vec![];

@@ -109,6 +109,9 @@ impl Dropout {
 
 impl Module for Dropout {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
+        if !(0.0..=1.0).contains(&self.p) {
+            return Err(b.named(Error::argument(format!("dropout with probability {}: it must be in 0..=1", self.p))));
+        }
         match self.training && self.p > 0.0 {
             false => Ok(x),
             true if b.is_training_step() => {

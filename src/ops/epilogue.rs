@@ -107,7 +107,7 @@ impl fmt::Display for Epilogue {
 
 impl Variant {
     /// Sets the layout of the epilogue's residual to that of the first output, and leaves its slope row-major.
-    pub fn with_epilogue(mut self, epilogue: &Epilogue) -> Variant {
+    pub(crate) fn with_epilogue(mut self, epilogue: &Epilogue) -> Variant {
         if let Some(i) = epilogue.residual {
             self.inputs[i] = self.outputs[0];
         }

@@ -11,7 +11,7 @@ impl Variant {
     /// `Stored` take it as `f16`. `None` if there is nothing to narrow, or a kernel binds such a tensor as another type.
     ///
     /// Row-major tensors, scratch and tables stay as they are; what is prepared narrows if its kernel writes `Stored`.
-    pub fn in_half(&self, site: &Site<'_>) -> Option<Variant> {
+    pub(crate) fn in_half(&self, site: &Site<'_>) -> Option<Variant> {
         let of = |layout, dtype| if (layout, dtype) == (Layout::ChannelsLast, DType::F32) { F16 } else { F32 };
         let tensor = |arg: &Arg| match *arg {
             Arg::Input(k) => Some(of(self.inputs[k], site.inputs[k].dtype)),
@@ -44,7 +44,7 @@ impl Variant {
     }
 
     /// Which of the node's inputs are in f16 when they are computed with, whatever they were before.
-    pub fn rounds(&self, inputs: usize) -> Vec<bool> {
+    pub(crate) fn rounds(&self, inputs: usize) -> Vec<bool> {
         let packed = |k| self.prepare.iter().any(|l| l.precision == F16 && l.reads.contains(&Arg::Input(k)));
         let rounds = |k: usize| self.precision == F16 && (self.inputs[k] == Layout::ChannelsLast || packed(k));
         (0..inputs).map(rounds).collect()

@@ -310,6 +310,21 @@ impl Variant {
         }
         layouts.map(|layout| Variant::in_layout(site, layout, run(layout))).into()
     }
+    /// Adds a temporary of this many bytes, [`Arg::Scratch`] of the number of temporaries before it. Its contents are
+    /// undefined when the node begins, and lost when it ends.
+    #[must_use]
+    pub fn with_scratch(mut self, bytes: usize) -> Variant {
+        self.scratch.push(bytes);
+        self
+    }
+    /// Adds a buffer of this many bytes which `launch` fills, [`Arg::Prepared`] of the number of such buffers before it: once,
+    /// when the session is made, if all that such launches read is constant, else in every run.
+    #[must_use]
+    pub fn with_prepared(mut self, bytes: usize, launch: Launch) -> Variant {
+        self.prepared.push(bytes);
+        self.prepare.push(launch);
+        self
+    }
     /// How the floats of its channels-last tensors are stored.
     pub fn precision(&self) -> Precision {
         self.precision

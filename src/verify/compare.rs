@@ -69,8 +69,11 @@ pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison
         if a == e || (a.is_nan() && e.is_nan()) {
             continue;
         }
+        if bound > 0.0 {
+            // A NaN where a number should be is infinitely far off.
+            out.worst = out.worst.max(if error.is_nan() { f64::INFINITY } else { error / bound });
+        }
         if error <= bound && e.is_finite() {
-            out.worst = out.worst.max(error / bound);
             continue;
         }
         out.wrong += 1;
@@ -103,5 +106,21 @@ impl fmt::Display for Comparison {
         }
         write!(f, "{} of {} elements wrong", self.wrong, self.elements)?;
         self.first.iter().try_for_each(|m| write!(f, "\n  {m}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_ratio_counts_wrong_elements() {
+        let expected = Tensor::from([1.0f32, 2.0, 0.0]);
+        let wrong = |values: [f32; 3]| compare(&Tensor::from(values), &expected, &[1e-3; 3]);
+        let c = wrong([1.0, 2.5, 0.0]);
+        assert!(c.wrong == 1 && c.worst > 499.0 && c.worst < 501.0, "{c:?}");
+        assert_eq!(wrong([1.0, f32::NAN, 0.0]).worst, f64::INFINITY);
+        let c = wrong([1.0005, 2.0, 0.0]);
+        assert!(c.ok() && c.worst > 0.4 && c.worst < 0.6, "{c:?}");
     }
 }

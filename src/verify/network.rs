@@ -12,9 +12,10 @@ use crate::session::{CompileOptions, Compiled, Given, Network};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
-/// How far an output of the real plan may be from the reference, relative to the element.
+/// An output y of the whole plan may be off by `RTOL |y| + ATOL max |y|`: this is the part relative to the element.
 pub const RTOL: f32 = 1e-3;
-/// The same, relative to the largest finite element of the output.
+/// An output y of the whole plan may be off by `RTOL |y| + ATOL max |y|`: this is the part relative to the largest finite
+/// element.
 pub const ATOL: f32 = 1e-4;
 
 /// Told before each node is checked: its position, how many nodes there are, its name.
@@ -252,6 +253,7 @@ impl fmt::Display for Report {
         for n in &self.nodes {
             let result = if n.ok() { "ok" } else { "WRONG" };
             writeln!(f, "{:<30} {:<26} {:<34} {:>11.1e}  {result}", n.name, n.op, n.kernels, n.worst())?;
+            n.outputs.iter().filter(|c| !c.ok()).try_for_each(|c| writeln!(f, "{c}"))?;
         }
         for OutputReport { name, comparison, rounding } in &self.outputs {
             let result = if comparison.ok() { "ok" } else { "WRONG" };

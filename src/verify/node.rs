@@ -20,11 +20,20 @@ pub fn isolate(graph: &Graph, position: usize) -> Result<Graph> {
     let mut ids = vec![];
     for (k, id) in node.inputs.iter().enumerate() {
         ids.push(match graph.constant_of(*id) {
+            Some(tensor) if tensor.desc() != *graph.desc(*id) => {
+                let text = format!("input {k} is {}, the graph says {}", tensor.desc(), graph.desc(*id));
+                return Err(Error::shape(text).at(node.name.clone()));
+            }
             Some(tensor) => out.constant(format!("{k}"), tensor.clone())?,
             None => out.input(format!("{k}"), graph.desc(*id).clone())?,
         });
     }
     let outputs = out.add_arc(node.name.clone(), node.op.clone(), &ids[..node.own_inputs()])?;
+    // The kernels trust what the graph checked: an operator that answers differently the second time is refused.
+    if !outputs.iter().map(|&id| out.desc(id)).eq(node.outputs.iter().map(|&id| graph.desc(id))) {
+        let text = format!("the shape rule of {} gives other outputs than before", node.op.name());
+        return Err(Error::argument(text).at(node.name.clone()));
+    }
     let last = out.nodes.last_mut().expect("just added");
     last.inputs = ids;
     last.epilogue = node.epilogue.clone();

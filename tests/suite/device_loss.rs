@@ -88,3 +88,18 @@ fn another_device_is_not_concerned() {
         session.run(&[("x", &x)]).unwrap();
     });
 }
+
+/// A device that the program shares and destroys: wgpu's handler of uncaptured errors, which panics, is not reached.
+#[test]
+fn a_shared_device_that_is_destroyed_gives_errors() {
+    use convgpu::nn::{Linear, Module};
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+    let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    let shared = Device::from_wgpu(wgpu_device.clone(), queue);
+    let x = Tensor::full([2, 3], 1.0f32).to_device(&shared).unwrap();
+    wgpu_device.destroy();
+    assert!(x.to_host().is_err());
+    assert!(Linear::new(3, 4).forward(&x).is_err());
+    assert!(Tensor::zeros([4]).to_device(&shared).is_err());
+}

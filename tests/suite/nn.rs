@@ -532,3 +532,74 @@ fn an_output_may_be_the_input() {
         assert_eq!(session.run(&[("x", &x)]).unwrap().first(), &x);
     }
 }
+
+/// What an own operator computes its text need not tell: such graphs are compiled anew.
+#[test]
+fn own_operators_of_one_text_are_not_confused() {
+    use convgpu::custom::{Op, Site, Variant};
+    use convgpu::{Desc, Error, ErrorKind, Result, ValueId};
+
+    struct Add(f32);
+    impl std::fmt::Debug for Add {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Add")
+        }
+    }
+    impl Op for Add {
+        fn name(&self) -> &'static str {
+            "add_number"
+        }
+        fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+            Ok(inputs.to_vec())
+        }
+        fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+            let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| x + self.0).collect();
+            Ok(vec![Tensor::new(inputs[0].shape(), y)?])
+        }
+        fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+            Ok(vec![vec![0.0; outputs[0].numel()]])
+        }
+        fn launches(&self, _: &Site<'_>) -> Result<Vec<Variant>> {
+            Err(Error::new(ErrorKind::Unsupported, "on the reference only"))
+        }
+        fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+            0
+        }
+    }
+    #[derive(Debug)]
+    struct Layer(f32);
+    impl Module for Layer {
+        fn build(&self, b: &mut nn::Builder<'_>, x: ValueId) -> Result<ValueId> {
+            b.graph.apply("add", Add(self.0), &[x])
+        }
+    }
+    let x = Tensor::zeros([2]).to_device(&Device::cpu()).unwrap();
+    let of = |n: f32| Layer(n).forward(&x).unwrap().to_host().unwrap();
+    assert_eq!((of(1.0), of(100.0)), (Tensor::full([2], 1.0f32), Tensor::full([2], 100.0f32)));
+}
+
+#[test]
+fn sums_of_nothing_are_zero_or_the_bias() {
+    for device in devices() {
+        let on = |t: Tensor| t.to_device(&device).unwrap();
+        let (x, w, b) = (on(Tensor::zeros([2, 0])), on(Tensor::zeros([3, 0])), on(Tensor::full([3], 0.5f32)));
+        let y = f::linear(&x, &w, Some(&b)).unwrap().to_host().unwrap();
+        assert_eq!(y, Tensor::full([2, 3], 0.5f32), "{device}");
+        let (x, w) = (on(Tensor::zeros([1, 0, 4, 5])), on(Tensor::zeros([4, 0, 3, 3])));
+        let options = f::Conv2dOptions::new().padding(1).padding_mode(f::PaddingMode::Reflect);
+        let y = f::conv2d(&x, &w, None, options).unwrap().to_host().unwrap();
+        assert_eq!(y, Tensor::zeros([1, 4, 4, 5]), "{device}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_and_not_another_number() {
+    let on = |t: Tensor| t.to_device(&Device::cpu()).unwrap();
+    let (x, w) = (on(Tensor::zeros([1, 1, 5, 5])), on(Tensor::zeros([1, 1, 3, 3])));
+    let options = f::Conv2dOptions::new().padding(usize::MAX).padding_mode(f::PaddingMode::Replicate);
+    assert_eq!(f::conv2d(&x, &w, None, options).unwrap_err().kind(), ErrorKind::Argument);
+    let options = f::Conv2dOptions::new().padding(f::Padding::Same).dilation(usize::MAX);
+    assert!(f::conv2d(&x, &w, None, options).is_err());
+    assert!(on(Tensor::zeros([0])).reshape([1usize << 32, 1 << 32]).is_err());
+    assert!(nn::Dropout::new(2.0).forward(&x).is_err() && nn::Dropout::new(f32::NAN).forward(&x).is_err());
+}

@@ -207,3 +207,110 @@ fn a_plan_for_another_device_is_only_a_text() {
     let plan = Plan::new(&overflowing(), &Caps::webgpu_default(), &PlanOptions::default()).unwrap();
     assert!(plan.to_string().contains("delegate"));
 }
+
+/// An operator whose shape rule gives one answer first and another one later.
+#[derive(Debug)]
+struct Fickle {
+    first: Vec<usize>,
+    later: Vec<usize>,
+    asked: std::sync::atomic::AtomicUsize,
+}
+
+impl Fickle {
+    fn new(first: &[usize], later: &[usize]) -> Fickle {
+        Fickle { first: first.into(), later: later.into(), asked: 0.into() }
+    }
+}
+
+impl Op for Fickle {
+    fn name(&self) -> &'static str {
+        "fickle"
+    }
+    fn outputs(&self, _: &[Desc]) -> Result<Vec<Desc>> {
+        let asked = self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(vec![Desc::f32(if asked == 0 { self.first.clone() } else { self.later.clone() })])
+    }
+    fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![Tensor::full(self.later.clone(), 1.0f32)])
+    }
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![vec![0.0; outputs[0].numel()]])
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+        let params = Params::new().with("count", 1usize);
+        let launch = Launch::grid(&COPY, [1, 1, 1], params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Variant::row_major(site, vec![launch])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+/// conv + a bias that is one number less than the convolution's channels once it is folded: the fused kernel would read
+/// beyond its buffer.
+#[test]
+fn a_constant_is_what_the_graph_says() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 4, 4, 4])).unwrap();
+    let one = g.constant("one", Tensor::full([1], 1.0f32)).unwrap();
+    let w = g.constant("w", Rng(1).tensor(&[64, 4, 1, 1])).unwrap();
+    let y = g.apply("conv", Conv2d::default(), &[x, w]).unwrap();
+    let bias = g.apply("fickle", Fickle::new(&[1, 64, 1, 1], &[1]), &[one]).unwrap();
+    let y = g.binary(y, bias, convgpu::functional::BinaryKind::Add).unwrap();
+    g.output("y", y);
+    let compiled = Compiled::new(device(), g.clone(), &CompileOptions::default()).unwrap();
+    assert!(compiled.graph().nodes().iter().any(|n| n.op.name() == "fickle"), "not folded: {}", compiled.graph());
+    // Alone, the node would have another shape than in its graph.
+    let at = compiled.graph().nodes().iter().position(|n| n.op.name() == "fickle").unwrap();
+    let e = convgpu::internals::verify::isolate(compiled.graph(), at).unwrap_err();
+    assert!(e.node() == Some("fickle") && e.to_string().contains("gives other outputs than before"), "{e}");
+    let x = Rng(2).tensor(&[1, 4, 4, 4]);
+    assert!(convgpu::verify::verify(device(), &g, &[("x", &x)], &convgpu::verify::VerifyOptions::new()).is_err());
+}
+
+#[test]
+fn an_operator_without_outputs_is_an_error() {
+    #[derive(Debug)]
+    struct Nothing;
+    impl Op for Nothing {
+        fn name(&self) -> &'static str {
+            "nothing"
+        }
+        fn outputs(&self, _: &[Desc]) -> Result<Vec<Desc>> {
+            Ok(vec![])
+        }
+        fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
+            Ok(vec![])
+        }
+        fn bounds(&self, _: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+            Ok(vec![])
+        }
+        fn launches(&self, _: &Site<'_>) -> Result<Vec<Variant>> {
+            Ok(vec![])
+        }
+        fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+            0
+        }
+    }
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([2])).unwrap();
+    let e = g.apply("n", Nothing, &[x]).unwrap_err();
+    assert!(e.node() == Some("n") && e.to_string().contains("no outputs"), "{e}");
+}
+
+/// A convolution's padding has a limit, which a fused pad keeps.
+#[test]
+fn a_pad_beyond_the_limit_is_not_fused() {
+    use convgpu::internals::ops::pad::{Pad, PadMode};
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 1, 1, 1])).unwrap();
+    let pad = Pad { pads: vec![[0, 0], [0, 0], [0, 0], [70_000, 0]], mode: PadMode::Constant(0.0) };
+    let y = g.apply("pad", pad, &[x]).unwrap();
+    let w = g.constant("w", Tensor::full([1, 1, 1, 1], 2.0f32)).unwrap();
+    let y = g.apply("conv", Conv2d::default(), &[y, w]).unwrap();
+    g.output("y", y);
+    let x = Tensor::full([1, 1, 1, 1], 3.0f32);
+    let options = convgpu::verify::VerifyOptions::new();
+    let report = convgpu::verify::verify(device(), &g, &[("x", &x)], &options).unwrap();
+    assert!(report.ok() && report.nodes.len() == 2, "{report}");
+}

@@ -8,6 +8,9 @@ use crate::ops::matmul::MatMul;
 use crate::ops::pad::PadMode;
 use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, PaddingMode, Pair};
 
+/// As a convolution's own.
+const MOST_PADDING: usize = 65_535;
+
 impl Graph {
     /// `[n, ic, h, w]` with a weight `[oc, ic / groups, kh, kw]` to `[n, oc, oh, ow]`; the bias is `[oc]`.
     ///
@@ -21,6 +24,9 @@ impl Graph {
         let (x, padding) = match border(o.padding_mode) {
             None => (x, sides),
             Some(mode) => {
+                if sides.iter().any(|&n| n > MOST_PADDING) {
+                    return Err(Error::argument(format!("padding {sides:?} must be at most {MOST_PADDING}")));
+                }
                 let [top, bottom, left, right] = sides.map(|n| n as i64);
                 (self.pad(x, &[left, right, top, bottom], mode)?, [0; 4])
             }

@@ -148,13 +148,19 @@ impl Editor {
     }
 
     /// Gives the results of a node, which goes.
-    pub fn fold(&mut self, place: Place, results: Vec<Tensor>) {
+    ///
+    /// False, and nothing is changed, if the results are not what the graph says of these values: kernels trust it.
+    pub fn fold(&mut self, place: Place, results: Vec<Tensor>) -> bool {
         let outputs = self.node(place).outputs.clone();
+        if !outputs.iter().map(|&id| self.graph.desc(id).clone()).eq(results.iter().map(Tensor::desc)) {
+            return false;
+        }
         self.remove(place);
         for (id, tensor) in outputs.into_iter().zip(results).filter(|(id, _)| !self.readers[id.0].is_empty()) {
             self.held += tensor.numel();
             self.graph.values[id.0].constant = Some(tensor);
         }
+        true
     }
 
     /// Takes the node at a place away, if one is there; what it read, which may be loose now.

@@ -30,6 +30,10 @@ pub(super) fn pad_into_convolution(e: &mut Editor, at: Place) -> Answer {
     }
     let mut node = Node { op: Arc::new(op), ..node.clone() };
     node.inputs[0] = before.inputs[0];
+    let outputs = node.op.outputs(&e.graph().descs(&node.inputs[..node.own_inputs()]));
+    if outputs.ok() != Some(e.graph().descs(&node.outputs)) {
+        return Answer::Declined("the convolution takes no such padding");
+    }
     e.put(at, node);
     Answer::Fired
 }

@@ -30,7 +30,9 @@ pub(super) fn fold_constants(e: &mut Editor, at: Place) -> Answer {
         return Answer::Declined("it is much work");
     }
     let Ok(results) = ops::evaluate(&*node.op, &inputs) else { return Answer::Declined("the reference refuses it") };
-    e.fold(at, results);
+    if !e.fold(at, results) {
+        return Answer::Declined("the reference gives other shapes than the shape rule");
+    }
     Answer::Fired
 }
 
