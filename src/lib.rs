@@ -2,13 +2,13 @@
 //! checkable against a CPU reference. Networks come from ONNX files, from PyTorch weights, or from code; the layers have
 //! PyTorch's exact semantics.
 //!
-//! ```no_run
+//! ```
 //! use convgpu::{Device, Model, Tensor};
 //!
 //! let device = Device::new()?; // the best adapter, else the CPU reference
-//! let session = Model::load("squeezenet1.1.onnx")?.compile(&device)?;
-//! let outputs = session.run(&[("data", &Tensor::zeros([1, 3, 227, 227]))])?; // named in, named out
-//! println!("{}", outputs["output"]);
+//! let session = Model::load("tests/models/lenet5_mnist.onnx")?.compile(&device)?;
+//! let outputs = session.run(&[("input", &Tensor::zeros([1, 1, 28, 28]))])?; // named in, named out
+//! println!("{}", outputs["probs"]);
 //! # Ok::<(), convgpu::Error>(())
 //! ```
 //!

@@ -9,7 +9,7 @@ use crate::failure::Outcome;
 /// Lists the operators and what of each is supported
 #[derive(ClapArgs)]
 pub struct Args {
-    /// Print the table of the README
+    /// Print the table of docs/operators.md
     #[arg(long)]
     markdown: bool,
 }

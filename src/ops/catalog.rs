@@ -1,4 +1,4 @@
-//! The table of operators: `convgpu ops` prints it, and the README holds it.
+//! The table of operators: `convgpu ops` prints it, and docs/operators.md holds it.
 
 /// An operator, or a family of them that differ in name only.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-"""The families that tests/ops reads, one per operator or a kind of operator, and the networks of tests/nn.rs."""
+"""The families that tests/ops reads, one per operator or a kind of operator, and the networks of tests/suite/nn.rs."""
 
 import math
 

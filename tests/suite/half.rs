@@ -175,7 +175,7 @@ fn lenet5_reads_its_seven() {
     }
 }
 
-/// The share of CIFAR-10 test images that resnet20 names right: as in f32 (tests/networks.rs).
+/// The share of CIFAR-10 test images that resnet20 names right: as in f32 (`networks`).
 #[test]
 fn resnet20_accuracy() {
     if !has_half() {
