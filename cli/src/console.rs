@@ -13,7 +13,7 @@ pub fn print(text: &str) -> Outcome<()> {
     }
 }
 
-/// Writes one line to stderr; there is nobody to tell if that fails.
+/// Writes one line to stderr; a failure of that cannot be reported.
 pub fn note(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -94,7 +94,7 @@ pub struct Traced {
 }
 
 thread_local! {
-    /// What this thread's calls ran, while somebody wants to know.
+    /// What this thread's calls ran, while `traced` collects it.
     static TRACE: RefCell<Option<Vec<Traced>>> = const { RefCell::new(None) };
 }
 

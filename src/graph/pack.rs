@@ -24,7 +24,7 @@ pub(super) struct Packed {
 
 /// A buffer being filled: its size so far, and which tenant lives where in it.
 ///
-/// The k-th map holds who lives for 2^k steps or more but less than 2^(k+1), by the first of them: whoever meets a
+/// The k-th map holds the tenants that live for 2^k steps or more but less than 2^(k+1), by the first of them: one which meets a
 /// given time moved in not long before it, so that looking them up takes time in how many they are.
 #[derive(Default)]
 struct Arena<'t> {
@@ -88,7 +88,7 @@ impl<'t> Arena<'t> {
         self.housed[class].insert((t.first, t.id), (t, offset));
     }
 
-    /// The lowest offset where `t` overlaps nobody that lives at the same time.
+    /// The lowest offset where `t` overlaps no tenant that lives at the same time.
     fn lowest_gap(&self, t: &Tenant) -> u64 {
         let met = |(class, housed): (usize, &Housed<'t>)| {
             let longest = 2usize << class;
@@ -159,7 +159,7 @@ mod tests {
         let free = pack(&tenants, &Conflicts::new(), 1 << 30);
         assert_eq!(free.arenas.len(), 1);
         assert!(free.arenas[0] < lower_bound(&tenants) * 3 / 2, "{} {}", free.arenas[0], lower_bound(&tenants));
-        // A place is 0 or begins where somebody ends whom the tenant meets.
+        // A place is 0 or begins where a tenant ends which this one meets.
         for a in &tenants {
             let (_, offset) = free.at[&a.id];
             let ends = |b: &&Tenant| meet(a, b) && free.at[&b.id].1 + b.bytes == offset;

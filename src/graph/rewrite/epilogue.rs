@@ -38,7 +38,7 @@ pub(super) fn pad_into_convolution(e: &mut Editor, at: Place) -> Answer {
     Answer::Fired
 }
 
-/// Where the node that makes `id` stands, if it takes an epilogue and nobody else reads `id`.
+/// Where the node that makes `id` stands, if it takes an epilogue and nothing else reads `id`.
 fn target(e: &Editor, id: ValueId) -> Result<Place, Answer> {
     let Some(before) = e.maker(id) else { return Err(Answer::No) };
     let node = e.node(before);
