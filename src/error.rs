@@ -92,7 +92,6 @@ impl Error {
         Error::new(ErrorKind::File, message)
     }
     /// A file that could not be read or written.
-    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Error {
         Error::file(format!("{}: {source}", path.display())).because(source)
     }

@@ -189,7 +189,7 @@ macro_rules! tracking {
         pub struct $name(Tracking);
 
         impl $name {
-            #[doc = concat!("Of so many channels, with eps 1e-5, momentum 0.1, affine ", $affine, ", track_running_stats ", $track, ", in training mode.")]
+            #[doc = concat!("A norm of `num_features` channels, with eps 1e-5, momentum 0.1, affine ", $affine, ", track_running_stats ", $track, ", in training mode.")]
             pub fn new(num_features: usize) -> $name {
                 $name(Tracking::new(num_features, $affine, $track))
             }
@@ -353,7 +353,7 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// Of so many groups of channels; eps 1e-5, with a learned scale and shift per channel.
+    /// A norm of `num_channels` channels in `num_groups` groups; eps 1e-5, with a learned scale and shift per channel.
     pub fn new(num_groups: usize, num_channels: usize) -> GroupNorm {
         GroupNorm { num_groups, num_channels, eps: 1e-5, affine: Affine::new(&[num_channels], true) }
     }
@@ -401,7 +401,7 @@ pub struct LocalResponseNorm {
 }
 
 impl LocalResponseNorm {
-    /// Over so many channels; alpha 1e-4, beta 0.75, k 1.
+    /// A norm over `size` neighbouring channels; alpha 1e-4, beta 0.75, k 1.
     pub fn new(size: usize) -> LocalResponseNorm {
         LocalResponseNorm { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
     }

@@ -24,7 +24,7 @@ fn fan_in(weight: &[usize]) -> usize {
 }
 
 impl Weights {
-    /// Of this shape, and a bias of so many outputs.
+    /// A weight of this shape, and a bias of `outputs` numbers.
     pub fn new(shape: &[usize], outputs: usize) -> Weights {
         let seed = Seed::draw();
         let weight = seed.fan_in_uniform(WEIGHT, shape, fan_in(shape));

@@ -96,8 +96,18 @@ pub const CATALOG: &[Entry] = &[
         "ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceSumSquare, CumSum",
         "any axes; floats, integers without roots and logarithms, extremes of booleans",
     ),
-    entry("arg_max, arg_min", "argmax, argmin", "ArgMax, ArgMin, Hardmax", "any axis; of equals the first or the last"),
-    entry("top_k", "topk", "TopK", "any axis, of at most 65 536 values on a device; of equals the first first"),
+    entry(
+        "arg_max, arg_min",
+        "argmax, argmin",
+        "ArgMax, ArgMin, Hardmax",
+        "any axis; among equal values the first or the last",
+    ),
+    entry(
+        "top_k",
+        "topk",
+        "TopK",
+        "any axis, of at most 65 536 values on a device; equal values in the order of the input",
+    ),
     entry(
         "unary functions",
         "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",

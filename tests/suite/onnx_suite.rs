@@ -11,7 +11,6 @@ use convgpu::internals::model::tensor_from_bytes;
 use convgpu::internals::session::{CompileOptions, Session};
 use convgpu::{Error, Model, Tensor};
 
-#[allow(dead_code)]
 /// Cases that fail (all whose names start so, with a `*`) and why that is right. One that passes is a mistake in this table.
 const EXCLUDED: &[(&str, &str)] = &[
     ("node/test_averagepool_3d_*", THREE_AXES),

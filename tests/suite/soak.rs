@@ -11,7 +11,6 @@ use convgpu::functional::Conv2dOptions;
 use convgpu::internals::session::{CompileOptions, Session};
 use convgpu::{Device, Model, Tensor};
 
-#[allow(dead_code)]
 /// Growth that counts as none: allocators and drivers keep some slack.
 const SLACK: usize = 8 << 20;
 
