@@ -12,7 +12,7 @@ pub use split::split_large_weights;
 use std::any::Any;
 use std::fmt;
 
-use editor::{Editor, Place};
+use editor::{Edit, Editor, Place};
 
 use super::{Graph, Node, ValueId};
 use crate::ops::Op;
@@ -44,12 +44,12 @@ enum Answer {
     No,
     /// The pattern, but something forbids the change.
     Declined(&'static str),
-    /// The graph was changed.
-    Fired,
+    /// The change that it proposes.
+    Change(Edit),
 }
 
 /// Looks at the node at this place.
-type Rule = fn(&mut Editor, Place) -> Answer;
+type Rule = fn(&Editor, Place) -> Answer;
 
 /// Every rule, in the order in which they are tried.
 const RULES: &[(&str, Rule)] = &[
@@ -74,6 +74,22 @@ const RULES: &[(&str, Rule)] = &[
 
 /// Elements that constants may take after folding, beyond a few for each that they take before: 64 MiB of floats.
 const FOLDED_ELEMENTS: usize = 1 << 24;
+
+/// The names of the rules.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name)
+}
+
+/// Applies one rule alone, wherever it fires.
+pub fn rewrite_by(graph: &mut Graph, rule: &str) -> Vec<Firing> {
+    let mut editor = Editor::new(std::mem::take(graph), FOLDED_ELEMENTS);
+    let (mut fired, mut declined) = (vec![], vec![]);
+    for rule in RULES.iter().filter(|(name, _)| *name == rule) {
+        while sweep(&mut editor, rule, &mut fired, &mut declined) {}
+    }
+    *graph = editor.finish();
+    fired
+}
 
 /// Applies the rules until none fires; what nothing reads is gone then. The answers, firings first.
 ///
@@ -103,13 +119,17 @@ fn sweep(
     for place in 0..editor.places() {
         while let Some(node) = editor.at(place) {
             let firing = |declined| Firing { rule, node: node.name.clone(), declined };
-            match apply(editor, place) {
-                Answer::Fired => fired.push(firing(None)),
-                Answer::Declined(why) => {
+            let made = match apply(editor, place) {
+                Answer::No => break,
+                Answer::Declined(why) => Err(why),
+                Answer::Change(edit) => editor.apply(edit),
+            };
+            match made {
+                Ok(()) => fired.push(firing(None)),
+                Err(why) => {
                     declined.push(firing(Some(why)));
                     break;
                 }
-                Answer::No => break,
             }
         }
     }
