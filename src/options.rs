@@ -384,6 +384,9 @@ options! {
         /// Whether the centres of the corner pixels of input and output coincide, and not the corners of the images.
         /// Only of the modes `Bilinear` and `Bicubic`; false by default.
         align_corners: bool = false, set(bool) align_corners;
+        /// Whether the ratio of the sizes stands for the scale factor, once it has given the output's size. They differ
+        /// where the size was rounded down; false by default.
+        recompute_scale_factor: bool = false, set(bool) recompute_scale_factor;
     }
 }
 

@@ -44,7 +44,7 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
         divisor_override: None,
     };
     let nearest = Resize2d::new([H, W], ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest);
-    let bicubic = Resize2d::new([H, W], ResizeMode::Cubic(-0.75), Coordinates::HalfPixel);
+    let bicubic = Resize2d::new([H, W], ResizeMode::Cubic(-0.75), Coordinates::TorchHalfPixel);
     let training = BatchNormTraining { eps: 1e-5, momentum: 0.1, unbiased: true };
     let rows = || random(&[n * C * H / 8, W * 8], 1);
     let row = || random(&[W * 8], 2);

@@ -10,7 +10,7 @@ use crate::options::InterpolateOptions;
 ///
 /// x is `[n, c, h, w]`, the result `[n, c, oh, ow]`. Output i lies at `(i + 1/2) h / oh - 1/2` of the input's rows, with
 /// `align_corners` at `i (h - 1) / (oh - 1)`, in mode `Nearest` at `i h / oh`. Where a factor is given it stands for
-/// `oh / h`.
+/// `oh / h`, unless `recompute_scale_factor` is set.
 /// [torch.nn.functional.interpolate](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
 ///
 /// ```
@@ -24,8 +24,8 @@ use crate::options::InterpolateOptions;
 /// ```
 ///
 /// # Errors
-/// x is no image; not exactly one of size and factor is set; the result has no pixel; `align_corners` in a mode that does
-/// not have it.
+/// x is no image; not exactly one of size and factor is set; `recompute_scale_factor` without a factor; the result has no
+/// pixel; `align_corners` in a mode that does not have it.
 pub fn interpolate(x: &DeviceTensor, options: InterpolateOptions) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.interpolate(ids[0], options))
 }

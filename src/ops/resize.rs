@@ -34,7 +34,7 @@ const MAX_TABLE: usize = 1 << 21;
 /// |---|---|---|
 /// | nearest | `Nearest(Floor)` | `TorchNearest` |
 /// | nearest-exact | `Nearest(Floor)` | `TorchNearestExact` |
-/// | bilinear, bicubic | `Linear`, `Cubic(-0.75)` | `HalfPixel`, or `AlignCorners` with scale `None` |
+/// | bilinear, bicubic | `Linear`, `Cubic(-0.75)` | `TorchHalfPixel`, or `TorchAlignCorners` |
 /// | .. with antialias | the same | and `antialias` and `exclude_outside` |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resize2d {
@@ -44,7 +44,7 @@ pub struct Resize2d {
     pub mode: ResizeMode,
     /// Where the output's pixels lie in the input.
     pub coordinates: Coordinates,
-    /// Outputs an input, vertical and horizontal, where coordinates shall use this and not the ratio of the sizes:
+    /// Outputs per input, vertical and horizontal, where coordinates shall use this and not the ratio of the sizes:
     /// PyTorch's `scale_factor`, ONNX's `scales`.
     pub scale: Option<[f64; 2]>,
     /// Taps outside the image weigh nothing, instead of repeating its border.
@@ -67,7 +67,7 @@ impl Resize2d {
             mode: self.mode,
             coordinates: self.coordinates,
             roi: match self.coordinates {
-                Coordinates::TfCropAndResize { roi, .. } => [roi[axis].into(), roi[2 + axis].into()],
+                Coordinates::TfCropAndResize { roi, .. } => [roi[axis], roi[2 + axis]],
                 _ => [0.0, 1.0],
             },
             exclude_outside: self.exclude_outside,

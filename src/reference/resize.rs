@@ -25,13 +25,20 @@ pub enum Rounding {
     Floor,
     /// Up.
     Ceil,
+    /// Up along an axis that shrinks, else down: `Resize` of ONNX's operator set 10.
+    CeilWhenShrinking,
 }
 
-/// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`: ONNX's
-/// `coordinate_transformation_mode`. `scale` is the given one, or outputs / inputs.
+/// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`. `scale` is outputs per input:
+/// the given one, or the ratio of the sizes.
+///
+/// The first seven are ONNX's `coordinate_transformation_mode`, computed in f32 in the order in which ONNX Runtime does;
+/// an axis whose scale is 1 stays as it is, unless a region is shown. The others are PyTorch's. A coordinate that is
+/// nearly a whole number decides which pixel is copied, so the two are not the same: ONNX Runtime divides by the scale,
+/// PyTorch multiplies by its inverse.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Coordinates {
-    /// `(o + 0.5) / scale - 0.5`: PyTorch's with `align_corners = False`.
+    /// `(o + 0.5) / scale - 0.5`
     HalfPixel,
     /// Half pixels about the image's centre, which a rounded-down size does not shift.
     HalfPixelSymmetric,
@@ -39,9 +46,10 @@ pub enum Coordinates {
     PytorchHalfPixel,
     /// `o / scale`
     Asymmetric,
-    /// `o (inputs - 1) / (outputs - 1)`: PyTorch's with `align_corners = True`. Outputs are inputs x scale, not rounded,
-    /// if a scale is given.
+    /// `o (inputs - 1) / (outputs - 1)`; 0 if there is one output.
     AlignCorners,
+    /// `(o + 0.5) / scale`
+    TfHalfPixelForNn,
     /// Outputs span a region; outside the image they are `extrapolation_value`.
     TfCropAndResize {
         /// Top, left, bottom, right, as fractions of the image's extent less one pixel.
@@ -49,10 +57,14 @@ pub enum Coordinates {
         /// The value outside the image.
         extrapolation_value: f32,
     },
-    /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`].
+    /// `(o + 0.5) / scale - 0.5` in f64: PyTorch's with `align_corners = False`.
+    TorchHalfPixel,
+    /// `o (inputs - 1) / (outputs - 1)` in f64: PyTorch's with `align_corners = True`.
+    TorchAlignCorners,
+    /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`]. As many outputs as inputs are the
+    /// inputs, twice as many repeat each, whatever the scale.
     TorchNearest,
-    /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it, with [`Rounding::Floor`], and ONNX's
-    /// `tf_half_pixel_for_nn` with any.
+    /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it; goes with [`Rounding::Floor`].
     TorchNearestExact,
 }
 
@@ -63,14 +75,14 @@ pub struct Axis {
     pub inputs: usize,
     /// Pixels there will be.
     pub outputs: usize,
-    /// Outputs an input, if not their ratio.
+    /// Outputs per input, if not the ratio of the two.
     pub scale: Option<f64>,
     /// How values between pixels are made.
     pub mode: ResizeMode,
     /// Where outputs lie.
     pub coordinates: Coordinates,
-    /// Of the region of [`Coordinates::TfCropAndResize`]: start and end.
-    pub roi: [f64; 2],
+    /// Start and end of the region of [`Coordinates::TfCropAndResize`].
+    pub roi: [f32; 2],
     /// Taps outside the image weigh nothing, instead of repeating its border.
     pub exclude_outside: bool,
     /// Widens the filter when shrinking.
@@ -87,37 +99,57 @@ pub struct Tap {
 }
 
 impl Axis {
-    /// The coordinate of output `o`; a quotient of integers, rounded once, where no scale is given.
+    /// The coordinate of output `o`.
     fn coordinate(&self, o: usize) -> f64 {
-        let (i, n, o) = (self.inputs as f64, self.outputs as f64, o as f64);
-        let (num, den) = self.scale.map_or((i, n), |s| (1.0, s));
-        let half_pixel = ((2.0 * o + 1.0) * num - den) / (2.0 * den);
-        let ratio = (num / den) as f32;
         match self.coordinates {
-            Coordinates::HalfPixel => half_pixel,
-            Coordinates::HalfPixelSymmetric => i / 2.0 * (1.0 - n / self.length()) + half_pixel,
-            Coordinates::PytorchHalfPixel if self.outputs == 1 => 0.0,
-            Coordinates::PytorchHalfPixel => half_pixel,
-            Coordinates::Asymmetric => o * num / den,
-            Coordinates::AlignCorners if self.length() <= 1.0 => 0.0,
-            Coordinates::AlignCorners => o * (i - 1.0) / (self.length() - 1.0),
-            Coordinates::TfCropAndResize { .. } if self.outputs == 1 => (self.roi[0] + self.roi[1]) * (i - 1.0) / 2.0,
-            Coordinates::TfCropAndResize { .. } => {
-                self.roi[0] * (i - 1.0) + o * (self.roi[1] - self.roi[0]) * (i - 1.0) / (n - 1.0)
-            }
-            Coordinates::TorchNearest => (o as f32 * ratio).into(),
-            Coordinates::TorchNearestExact => ((o as f32 + 0.5) * ratio).into(),
+            Coordinates::TorchHalfPixel => (o as f64 + 0.5) / self.scale() - 0.5,
+            Coordinates::TorchAlignCorners if self.outputs == 1 => 0.0,
+            Coordinates::TorchAlignCorners => o as f64 * (self.inputs as f64 - 1.0) / (self.outputs as f64 - 1.0),
+            Coordinates::TorchNearest if self.outputs == self.inputs => o as f64,
+            Coordinates::TorchNearest if self.outputs == 2 * self.inputs => (o / 2) as f64,
+            Coordinates::TorchNearest => (o as f32 * self.inverse_scale()).into(),
+            Coordinates::TorchNearestExact => ((o as f32 + 0.5) * self.inverse_scale()).into(),
+            _ => self.onnx_coordinate(o).into(),
         }
     }
 
-    /// Outputs before rounding down to an integer.
-    fn length(&self) -> f64 {
-        self.scale.map_or(self.outputs as f64, |s| s * self.inputs as f64)
+    /// In f32, one operation after another as in ONNX Runtime, a few of them in f64 as there.
+    fn onnx_coordinate(&self, o: usize) -> f32 {
+        let (n, i) = (self.outputs as f32, self.inputs as f32);
+        let scale = self.scale.map_or(n / i, |s| s as f32);
+        let [start, end] = self.roi;
+        let o = o as f32;
+        match self.coordinates {
+            _ if scale == 1.0 && self.roi == [0.0, 1.0] => o,
+            Coordinates::TfCropAndResize { .. } if self.outputs == 1 => {
+                (0.5 * f64::from(start + end) * f64::from(i - 1.0)) as f32
+            }
+            Coordinates::TfCropAndResize { .. } => start * (i - 1.0) + (o * (end - start) * (i - 1.0)) / (n - 1.0),
+            Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if self.outputs == 1 => 0.0,
+            Coordinates::Asymmetric => o / scale,
+            Coordinates::AlignCorners => o * (i - 1.0) / (n - 1.0),
+            Coordinates::TfHalfPixelForNn => (o + 0.5) / scale,
+            Coordinates::HalfPixelSymmetric => {
+                let offset = i / 2.0 * (1.0 - n / (scale * i));
+                (f64::from(offset) + (f64::from(o) + 0.5) / f64::from(scale) - 0.5) as f32
+            }
+            _ => (o + 0.5) / scale - 0.5,
+        }
+    }
+
+    /// Outputs per input.
+    fn scale(&self) -> f64 {
+        self.scale.unwrap_or(self.outputs as f64 / self.inputs as f64)
+    }
+
+    /// Inputs per output, as PyTorch has it.
+    fn inverse_scale(&self) -> f32 {
+        self.scale.map_or(self.inputs as f32 / self.outputs as f32, |s| (1.0 / s) as f32)
     }
 
     /// By how much the filter is compressed: below 1 where antialiasing widens it.
     fn stretch(&self) -> f64 {
-        if self.antialias { (self.length() / self.inputs as f64).min(1.0) } else { 1.0 }
+        if self.antialias { self.scale().min(1.0) } else { 1.0 }
     }
 
     /// How far the filter reaches to either side.
@@ -147,7 +179,8 @@ impl Axis {
                 Rounding::RoundPreferFloor => (x - 0.5).ceil(),
                 Rounding::RoundPreferCeil => (x + 0.5).floor(),
                 Rounding::Floor => x.floor(),
-                Rounding::Ceil => x.ceil(),
+                Rounding::CeilWhenShrinking if self.scale() >= 1.0 => x.floor(),
+                Rounding::Ceil | Rounding::CeilWhenShrinking => x.ceil(),
             };
             return Some(vec![Tap { at: clamp(nearest), weight: 1.0 }]);
         }

@@ -335,6 +335,9 @@ fn resize(r: &mut Draws) -> Option<Graph> {
         Coordinates::PytorchHalfPixel,
         Coordinates::Asymmetric,
         Coordinates::AlignCorners,
+        Coordinates::TfHalfPixelForNn,
+        Coordinates::TorchHalfPixel,
+        Coordinates::TorchAlignCorners,
         Coordinates::TfCropAndResize { roi, extrapolation_value: roi[0] },
         Coordinates::TorchNearest,
         Coordinates::TorchNearestExact,
@@ -344,6 +347,7 @@ fn resize(r: &mut Draws) -> Option<Graph> {
         ResizeMode::Nearest(Rounding::RoundPreferCeil),
         ResizeMode::Nearest(Rounding::Floor),
         ResizeMode::Nearest(Rounding::Ceil),
+        ResizeMode::Nearest(Rounding::CeilWhenShrinking),
         ResizeMode::Linear,
         ResizeMode::Cubic(-0.75),
     ];

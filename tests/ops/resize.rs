@@ -4,17 +4,25 @@ use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Roundin
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
-const ROUNDINGS: [Rounding; 4] =
-    [Rounding::RoundPreferFloor, Rounding::RoundPreferCeil, Rounding::Floor, Rounding::Ceil];
+const ROUNDINGS: [Rounding; 5] = [
+    Rounding::RoundPreferFloor,
+    Rounding::RoundPreferCeil,
+    Rounding::Floor,
+    Rounding::Ceil,
+    Rounding::CeilWhenShrinking,
+];
 
 const CROP: Coordinates = Coordinates::TfCropAndResize { roi: [-0.25, 0.1, 0.75, 1.2], extrapolation_value: 7.0 };
 
-const COORDINATES: [Coordinates; 6] = [
+const COORDINATES: [Coordinates; 9] = [
     Coordinates::HalfPixel,
     Coordinates::HalfPixelSymmetric,
     Coordinates::PytorchHalfPixel,
     Coordinates::Asymmetric,
     Coordinates::AlignCorners,
+    Coordinates::TfHalfPixelForNn,
+    Coordinates::TorchHalfPixel,
+    Coordinates::TorchAlignCorners,
     CROP,
 ];
 
@@ -146,12 +154,12 @@ pub fn pytorch(case: &Case) {
     let (mode, coordinates) = match case.str("mode") {
         "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
         "nearest-exact" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
-        "bilinear" => (ResizeMode::Linear, Coordinates::HalfPixel),
-        "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::HalfPixel),
+        "bilinear" => (ResizeMode::Linear, Coordinates::TorchHalfPixel),
+        "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::TorchHalfPixel),
         other => panic!("{other}"),
     };
-    let coordinates = if align_corners { Coordinates::AlignCorners } else { coordinates };
-    let scale = case.params["scale_factor"].as_array().filter(|_| !align_corners);
+    let coordinates = if align_corners { Coordinates::TorchAlignCorners } else { coordinates };
+    let scale = case.params["scale_factor"].as_array();
     let scale = scale.map(|s| [0, 1].map(|i| s[i].as_f64().unwrap()));
     let op = Resize2d { scale, ..Resize2d::new([out.shape()[2], out.shape()[3]], mode, coordinates) };
     check_golden(case, op, &case.input_tensors(), &[out]);

@@ -11,12 +11,15 @@ impl Graph {
     /// `[n, c, h, w]` resampled to another height and width.
     ///
     /// # Errors
-    /// The input is no image; not exactly one of size and factor is set; the result has no pixel; corners are to be
-    /// aligned in a mode that has no such option.
+    /// The input is no image; not exactly one of size and factor is set; the factor is to be computed anew, but a size is
+    /// set; the result has no pixel; corners are to be aligned in a mode that has no such option.
     pub fn interpolate(&mut self, x: ValueId, o: InterpolateOptions) -> Result<ValueId> {
         let &[_, _, h, w] = self.dims(x)? else {
             return Err(Error::shape(format!("interpolate takes [n, c, h, w], not {:?}", self.shape(x))));
         };
+        if o.recompute_scale_factor && o.scale_factor.is_none() {
+            return Err(Error::argument("recompute_scale_factor needs a scale factor"));
+        }
         let (size, scale) = match (o.size, o.scale_factor) {
             (Some(Pair(size)), None) => (size, None),
             (None, Some(ScaleFactor(f))) if f.iter().any(|f| !(f.is_finite() && *f > 0.0)) => {
@@ -38,10 +41,10 @@ impl Graph {
                 return Err(Error::argument(format!("mode {:?} cannot align corners", o.mode)));
             }
             Some(nearest) => nearest,
-            None if o.align_corners => Coordinates::AlignCorners,
-            None => Coordinates::HalfPixel,
+            None if o.align_corners => Coordinates::TorchAlignCorners,
+            None => Coordinates::TorchHalfPixel,
         };
-        let scale = scale.filter(|_| coordinates != Coordinates::AlignCorners);
+        let scale = scale.filter(|_| !o.recompute_scale_factor);
         self.layer(Resize2d { scale, ..Resize2d::new(size, mode, coordinates) }, &[x])
     }
 
