@@ -43,7 +43,8 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
         count_include_pad: true,
         divisor_override: None,
     };
-    let nearest = Resize2d::new([H, W], ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest);
+    let nearest =
+        Resize2d::new([H, W], ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest { small: false });
     let bicubic = Resize2d::new([H, W], ResizeMode::Cubic(-0.75), Coordinates::TorchHalfPixel);
     let training = BatchNormTraining { eps: 1e-5, momentum: 0.1, unbiased: true };
     let rows = || random(&[n * C * H / 8, W * 8], 1);

@@ -32,7 +32,7 @@ const MAX_TABLE: usize = 1 << 21;
 ///
 /// | PyTorch | mode | coordinates |
 /// |---|---|---|
-/// | nearest | `Nearest(Floor)` | `TorchNearest` |
+/// | nearest | `Nearest(Floor)` | `TorchNearest`, small or not |
 /// | nearest-exact | `Nearest(Floor)` | `TorchNearestExact` |
 /// | bilinear, bicubic | `Linear`, `Cubic(-0.75)` | `TorchHalfPixel`, or `TorchAlignCorners` |
 /// | .. with antialias | the same | and `antialias` and `exclude_outside` |

@@ -61,12 +61,18 @@ pub enum Coordinates {
     TorchHalfPixel,
     /// `o (inputs - 1) / (outputs - 1)` in f64: PyTorch's with `align_corners = True`.
     TorchAlignCorners,
-    /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`]. As many outputs as inputs are the
-    /// inputs, twice as many repeat each, whatever the scale.
-    TorchNearest,
+    /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`].
+    TorchNearest {
+        /// As many outputs as inputs are the inputs, twice as many repeat each, whatever the scale: what PyTorch does on a
+        /// CPU where output height and width add up to [`TORCH_SMALL`] or less, and nowhere else.
+        small: bool,
+    },
     /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it; goes with [`Rounding::Floor`].
     TorchNearestExact,
 }
+
+/// The largest sum of output height and width for which PyTorch's kernel for small images runs.
+pub const TORCH_SMALL: usize = 128;
 
 /// One axis of a resampling.
 #[derive(Clone, Copy, Debug)]
@@ -102,12 +108,14 @@ impl Axis {
     /// The coordinate of output `o`.
     fn coordinate(&self, o: usize) -> f64 {
         match self.coordinates {
+            // `bilinear` copies along an axis whose size stays, whatever the scale; `bicubic` does not.
+            Coordinates::TorchHalfPixel if self.mode == ResizeMode::Linear && self.outputs == self.inputs => o as f64,
             Coordinates::TorchHalfPixel => (o as f64 + 0.5) / self.scale() - 0.5,
             Coordinates::TorchAlignCorners if self.outputs == 1 => 0.0,
             Coordinates::TorchAlignCorners => o as f64 * (self.inputs as f64 - 1.0) / (self.outputs as f64 - 1.0),
-            Coordinates::TorchNearest if self.outputs == self.inputs => o as f64,
-            Coordinates::TorchNearest if self.outputs == 2 * self.inputs => (o / 2) as f64,
-            Coordinates::TorchNearest => (o as f32 * self.inverse_scale()).into(),
+            Coordinates::TorchNearest { small: true } if self.outputs == self.inputs => o as f64,
+            Coordinates::TorchNearest { small: true } if self.outputs == 2 * self.inputs => (o / 2) as f64,
+            Coordinates::TorchNearest { .. } => (o as f32 * self.inverse_scale()).into(),
             Coordinates::TorchNearestExact => ((o as f32 + 0.5) * self.inverse_scale()).into(),
             _ => self.onnx_coordinate(o).into(),
         }
@@ -176,8 +184,9 @@ impl Axis {
         let clamp = |i: f64| i.clamp(0.0, last) as usize;
         if let ResizeMode::Nearest(rounding) = self.mode {
             let nearest = match rounding {
-                Rounding::RoundPreferFloor => (x - 0.5).ceil(),
-                Rounding::RoundPreferCeil => (x + 0.5).floor(),
+                Rounding::RoundPreferFloor if is_half(x) => x.floor(),
+                Rounding::RoundPreferCeil if is_half(x) => x.ceil(),
+                Rounding::RoundPreferFloor | Rounding::RoundPreferCeil => x.round(),
                 Rounding::Floor => x.floor(),
                 Rounding::CeilWhenShrinking if self.scale() >= 1.0 => x.floor(),
                 Rounding::Ceil | Rounding::CeilWhenShrinking => x.ceil(),
@@ -214,6 +223,11 @@ impl Axis {
             _ => (1.0 - d).max(0.0),
         }
     }
+}
+
+/// Whether a coordinate lies half-way between two pixels, but for rounding: ONNX Runtime allows this much.
+fn is_half(x: f64) -> bool {
+    (x - x.floor() - 0.5).abs() < 1e-6
 }
 
 /// `sum over the taps of oy and ox of wy wx x[plane, iy, ix]` in f64, `weigh` applied to the weights (the error bound

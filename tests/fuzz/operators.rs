@@ -339,7 +339,8 @@ fn resize(r: &mut Draws) -> Option<Graph> {
         Coordinates::TorchHalfPixel,
         Coordinates::TorchAlignCorners,
         Coordinates::TfCropAndResize { roi, extrapolation_value: roi[0] },
-        Coordinates::TorchNearest,
+        Coordinates::TorchNearest { small: false },
+        Coordinates::TorchNearest { small: true },
         Coordinates::TorchNearestExact,
     ];
     let modes = [

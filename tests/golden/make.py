@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import load
 
 import functional
+import interpolate
 import modules
 import operators
 
@@ -29,7 +30,7 @@ def families():
     # The order of the sums must not depend on the machine's cores.
     torch.set_num_threads(1)
     with torch.no_grad():
-        for make in operators.FAMILIES + functional.FAMILIES + modules.FAMILIES:
+        for make in operators.FAMILIES + functional.FAMILIES + modules.FAMILIES + interpolate.FAMILIES:
             yield make()
 
 
@@ -95,6 +96,7 @@ def main():
             ops = Counter(case["op"] for case in family.cases)
             counts = ", ".join(f"{op} {n}" for op, n in ops.items())
             print(f"{family.name}: {path.stat().st_size} bytes, {len(family.cases)} cases: {counts}")
+    names.add("onnx_resize" + ENDING)  # onnx_resize.py makes it
     for other in sorted(p.name for p in HERE.glob("*" + ENDING) if p.name not in names):
         failed = True
         print(f"{other}: no family makes it")

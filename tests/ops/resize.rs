@@ -37,7 +37,9 @@ fn random(rng: &mut Rng, [ih, iw]: [usize; 2], mode: ResizeMode, coordinates: Co
 #[test]
 fn nearest_is_exact() {
     let mut rng = Rng(1);
-    for coordinates in COORDINATES.into_iter().chain([Coordinates::TorchNearest, Coordinates::TorchNearestExact]) {
+    for coordinates in
+        COORDINATES.into_iter().chain([Coordinates::TorchNearest { small: false }, Coordinates::TorchNearestExact])
+    {
         for rounding in ROUNDINGS {
             let op = random(&mut rng, [7, 11], ResizeMode::Nearest(rounding), coordinates);
             check(op, &[rng.integers(&[2, 5, 7, 11])], true);
@@ -53,7 +55,7 @@ fn pixels_are_repeated() {
         [([3, 8], [3, 2]), ([5, 4], [1, 3]), ([2, 12], [4, 4]), ([3, 5], [2, 5]), ([4, 8], [2, 1])]
     {
         let mode = ResizeMode::Nearest(Rounding::Floor);
-        let op = Resize2d::new([ih * ry, iw * rx], mode, Coordinates::TorchNearest);
+        let op = Resize2d::new([ih * ry, iw * rx], mode, Coordinates::TorchNearest { small: false });
         check(op.clone(), &[rng.integers(&[2, 5, ih, iw])], true);
         check_channels_last(op, [2, 5, ih, iw]);
     }
@@ -152,7 +154,7 @@ pub fn pytorch(case: &Case) {
     let [out] = case.out();
     let align_corners = case.params["align_corners"].as_bool() == Some(true);
     let (mode, coordinates) = match case.str("mode") {
-        "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
+        "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest { small: true }),
         "nearest-exact" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
         "bilinear" => (ResizeMode::Linear, Coordinates::TorchHalfPixel),
         "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::TorchHalfPixel),

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use convgpu::functional::*;
+use convgpu::nn::{Module, Upsample};
 use convgpu::{Device, DeviceTensor, Result, Tensor};
 use serde_json::Value;
 
@@ -104,6 +105,9 @@ pub fn interpolate_options(p: &Value) -> InterpolateOptions {
     }
     if let Some(align) = p["align_corners"].as_bool() {
         o = o.align_corners(align);
+    }
+    if let Some(recompute) = p["recompute_scale_factor"].as_bool() {
+        o = o.recompute_scale_factor(recompute);
     }
     o
 }
@@ -315,6 +319,25 @@ fn every_case_against_pytorch() {
     });
 }
 
+/// Scale factors that f32 rounds, in every mode: through the function and through the layer.
+#[test]
+fn every_scale_factor_against_pytorch() {
+    let cases = golden("interpolate");
+    assert_eq!(cases.len(), 156);
+    check_all(&cases, |case, device| {
+        let (x, o) = (case.get("x").unwrap().to_device(device).unwrap(), interpolate_options(&case.params));
+        let factor = case.params["scale_factor"].as_array().unwrap().iter().map(|f| f.as_f64().unwrap());
+        let layer = Upsample::new()
+            .scale_factor(<[f64; 2]>::try_from(factor.collect::<Vec<_>>()).unwrap())
+            .mode(interpolate_mode(case.params["mode"].as_str().unwrap()))
+            .align_corners(case.params["align_corners"].as_bool() == Some(true))
+            .recompute_scale_factor(case.params["recompute_scale_factor"].as_bool().unwrap());
+        let out = case.get("out").unwrap();
+        check(|| Ok(vec![interpolate(&x, o)?]), &in_order([out]))?;
+        check(|| Ok(vec![layer.forward(&x)?]), &[("out".to_owned(), out)])
+    });
+}
+
 /// The values of `max_pool2d_with_indices` are those of `max_pool2d`.
 #[test]
 fn max_pooling_without_indices() {
@@ -372,6 +395,11 @@ fn arguments_that_cannot_be() {
         ("padding over half the window", max_pool2d(&x, 2, MaxPool2dOptions::new().padding(2)).err(), Argument),
         ("no order", lp_pool2d(&x, 0.0, 2, LpPool2dOptions::new()).err(), Argument),
         ("neither size nor factor", resized(InterpolateOptions::new()), Argument),
+        (
+            "no factor to compute anew",
+            resized(InterpolateOptions::new().size(3).recompute_scale_factor(true)),
+            Argument,
+        ),
         ("both", resized(InterpolateOptions::new().size(3).scale_factor(2.0)), Argument),
         ("corners of nearest", resized(InterpolateOptions::new().size(3).align_corners(true)), Argument),
         ("half a pair", pad(&x, &[1], PadMode::Reflect).err(), Argument),

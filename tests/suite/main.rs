@@ -21,6 +21,7 @@ mod modules;
 mod networks;
 mod nn;
 mod onnx_import;
+mod onnx_resize;
 mod onnx_suite;
 mod rewrite;
 mod soak;

@@ -6,6 +6,7 @@ use crate::ops::pad::{Pad, PadMode};
 use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
 use crate::options::{InterpolateMode, InterpolateOptions, Pair, ScaleFactor};
+use crate::reference::resize::TORCH_SMALL;
 
 impl Graph {
     /// `[n, c, h, w]` resampled to another height and width.
@@ -29,7 +30,10 @@ impl Graph {
             _ => return Err(Error::argument("interpolate takes either a size or a scale factor")),
         };
         let (mode, nearest) = match o.mode {
-            InterpolateMode::Nearest => (ResizeMode::Nearest(Rounding::Floor), Some(Coordinates::TorchNearest)),
+            InterpolateMode::Nearest => {
+                let small = size[0].saturating_add(size[1]) <= TORCH_SMALL;
+                (ResizeMode::Nearest(Rounding::Floor), Some(Coordinates::TorchNearest { small }))
+            }
             InterpolateMode::NearestExact => {
                 (ResizeMode::Nearest(Rounding::Floor), Some(Coordinates::TorchNearestExact))
             }

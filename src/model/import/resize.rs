@@ -31,6 +31,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// What becomes of every axis of the input.
+#[derive(Clone)]
 struct Target {
     sizes: Vec<usize>,
     /// Outputs per input.
@@ -79,6 +80,15 @@ impl Target {
             target.scales[axis] = scale.unwrap_or(ratio);
         }
         Ok(target)
+    }
+
+    /// An antialiasing filter leaves an axis alone whose size stays.
+    fn for_antialias(&self, x: &Val, antialias: bool) -> Target {
+        let mut target = self.clone();
+        for axis in (0..x.rank()).filter(|&k| antialias && target.sizes[k] == x.shape()[k]) {
+            target.scales[axis] = 1.0;
+        }
+        target
     }
 
     /// Whether an axis is to be resampled.
@@ -174,6 +184,7 @@ impl Import<'_> {
             return Ok(x.clone());
         }
         checked_numel(&target.sizes)?;
+        let target = &target.for_antialias(x, op.antialias);
         if x.dtype() != DType::F32 && matches!(op.mode, ResizeMode::Nearest(_)) {
             return self.pick(x, target, op);
         }
