@@ -1,20 +1,20 @@
 //! Resampling of images, as `torch.nn.functional.interpolate` and ONNX's `Resize`: along each axis an output is a
-//! weighted sum of a few inputs, its taps. [`Axis::taps`] says which and how much; kernels get the same list.
+//! weighted sum of a few inputs, its taps. [`Axis::taps`] lists them with their weights; kernels get the same list.
 
 use rayon::prelude::*;
 
-/// How values between pixels are made.
+/// How values between pixels are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ResizeMode {
     /// The pixel at the rounded coordinate.
     Nearest(Rounding),
-    /// The triangle over 2 pixels an axis.
+    /// The triangle filter over 2 pixels per axis.
     Linear,
-    /// Keys' cubic convolution over 4 pixels an axis with this coefficient: PyTorch and ONNX default to -0.75.
+    /// Keys' cubic convolution over 4 pixels per axis with this coefficient: PyTorch and ONNX default to -0.75.
     Cubic(f32),
 }
 
-/// To which pixel [`ResizeMode::Nearest`] rounds a coordinate; the first two differ in halves.
+/// How [`ResizeMode::Nearest`] rounds a coordinate; the first two differ for halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
     /// To the nearest, halves down.
@@ -28,12 +28,12 @@ pub enum Rounding {
 }
 
 /// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`: ONNX's
-/// `coordinate_transformation_mode`. `scale` is the given one, or outputs / inputs.
+/// `coordinate_transformation_mode`. `scale` is the given scale, or outputs / inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Coordinates {
     /// `(o + 0.5) / scale - 0.5`: PyTorch's with `align_corners = False`.
     HalfPixel,
-    /// Half pixels about the image's centre, which a rounded-down size does not shift.
+    /// Half pixels relative to the image's centre, so that a rounded-down size does not shift the image.
     HalfPixelSymmetric,
     /// Half pixels, but 0 if there is one output.
     PytorchHalfPixel,
@@ -59,21 +59,21 @@ pub enum Coordinates {
 /// One axis of a resampling.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis {
-    /// Pixels there are.
+    /// The number of pixels of the input.
     pub inputs: usize,
-    /// Pixels there will be.
+    /// The number of pixels of the output.
     pub outputs: usize,
-    /// Outputs an input, if not their ratio.
+    /// Outputs per input, if it is not the ratio of the sizes.
     pub scale: Option<f64>,
-    /// How values between pixels are made.
+    /// How values between pixels are computed.
     pub mode: ResizeMode,
-    /// Where outputs lie.
+    /// The coordinates of outputs.
     pub coordinates: Coordinates,
-    /// Of the region of [`Coordinates::TfCropAndResize`]: start and end.
+    /// Start and end of the region of [`Coordinates::TfCropAndResize`].
     pub roi: [f64; 2],
-    /// Taps outside the image weigh nothing, instead of repeating its border.
+    /// Whether taps outside the image have weight 0, instead of repeating its border.
     pub exclude_outside: bool,
-    /// Widens the filter when shrinking.
+    /// Whether the filter is widened when shrinking.
     pub antialias: bool,
 }
 
@@ -82,7 +82,7 @@ pub struct Axis {
 pub struct Tap {
     /// Its index, inside the image.
     pub at: usize,
-    /// Its share.
+    /// Its weight.
     pub weight: f64,
 }
 
@@ -110,23 +110,23 @@ impl Axis {
         }
     }
 
-    /// Outputs before rounding down to an integer.
+    /// The number of outputs before rounding down.
     fn length(&self) -> f64 {
         self.scale.map_or(self.outputs as f64, |s| s * self.inputs as f64)
     }
 
-    /// By how much the filter is compressed: below 1 where antialiasing widens it.
+    /// The compression of the filter: below 1 if antialiasing widens it.
     fn stretch(&self) -> f64 {
         if self.antialias { (self.length() / self.inputs as f64).min(1.0) } else { 1.0 }
     }
 
-    /// How far the filter reaches to either side.
+    /// The half width of the filter.
     fn support(&self) -> f64 {
         let own = if matches!(self.mode, ResizeMode::Cubic(_)) { 2.0 } else { 1.0 };
         own / self.stretch()
     }
 
-    /// How many taps every output has; some may weigh nothing.
+    /// The number of taps of every output; some may have weight 0.
     pub fn tap_count(&self) -> usize {
         match self.mode {
             ResizeMode::Nearest(_) => 1,
@@ -183,8 +183,8 @@ impl Axis {
     }
 }
 
-/// `sum over the taps of oy and ox of wy wx x[plane, iy, ix]` in f64, `weigh` applied to the weights (the error bound
-/// wants their magnitudes); `outside` where an axis has no taps. `x` is `[planes, ih, iw]`.
+/// `sum over the taps of oy and ox of wy wx x[plane, iy, ix]` in f64, with `weigh` applied to the weights (the error
+/// bound needs their magnitudes); `outside` where an axis has no taps. `x` is `[planes, ih, iw]`.
 pub fn resize(x: &[f32], planes: usize, axes: &[Axis; 2], outside: f32, weigh: impl Fn(f64) -> f64 + Sync) -> Vec<f64> {
     let [rows, columns] = axes.map(|a| (0..a.outputs).map(|o| a.taps(o)).collect::<Vec<_>>());
     let [ih, iw] = axes.map(|a| a.inputs);

@@ -282,7 +282,7 @@ fn a_wrong_network_or_input_is_one_line_and_status_2() {
     fails(&["inspect", "--shader", "nope"], &["no kernel nope", "unary"]);
     fails(&["bench"], &["--ops"]);
     fails(&["bench", "--ops"], &["reference"]);
-    fails(&["bench", "--ops", "--layers", &text], &["text.onnx", "no file of layers"]);
+    fails(&["bench", "--ops", "--layers", &text], &["text.onnx", "not a file of layers"]);
     fails(&["tune", model()], &["reference"]);
 }
 

@@ -26,12 +26,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Upsample", &["mode", "scales"], upsample).host(&[1]),
 ];
 
-/// What becomes of every axis of the input.
+/// The target of every axis of the input.
 struct Target {
     sizes: Vec<usize>,
-    /// Outputs an input, where they are given or meant to be used for coordinates.
+    /// Outputs per input, if they are given or used for coordinates.
     scales: Option<Vec<f64>>,
-    /// Start and end of the region that is shown, as fractions.
+    /// Start and end of the region, as fractions.
     roi: Vec<[f32; 2]>,
 }
 
@@ -40,7 +40,7 @@ impl Target {
         Target { sizes: x.shape().to_vec(), scales: None, roi: vec![[0.0, 1.0]; x.rank()] }
     }
 
-    /// Sizes are inputs x scale, rounded down in f32 as ONNX Runtime does.
+    /// Sizes from scales: input times scale, rounded down in f32 as in ONNX Runtime.
     fn scaled(x: &Val, axes: &[usize], scales: &[f32]) -> Result<Target> {
         if scales.len() != axes.len() || scales.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
             return Err(Error::shape(format!("scales {scales:?} do not fit {} axes", axes.len())));
@@ -55,8 +55,8 @@ impl Target {
         Ok(target)
     }
 
-    /// Sizes as they are given; or as large as they allow (`not_larger`), or demand (`not_smaller`), with one scale for
-    /// all axes.
+    /// Given sizes; or with one scale for all axes the largest sizes within them (`not_larger`) or the smallest that
+    /// reach them (`not_smaller`).
     fn sized(x: &Val, axes: &[usize], sizes: &[i64], policy: &str) -> Result<Target> {
         if sizes.len() != axes.len() || sizes.iter().any(|&n| n < 0) || axes.iter().any(|&k| x.shape()[k] == 0) {
             return Err(Error::shape(format!("sizes {sizes:?} do not fit {} axes of {}", axes.len(), x.desc())));
@@ -79,8 +79,8 @@ impl Target {
     }
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__Resize.html>. In version 10 the scales are input 1 and pixels lie as in
-/// Upsample.
+/// <https://onnx.ai/onnx/operators/onnx__Resize.html>. In version 10 the scales are input 1 and the coordinates are
+/// those of Upsample.
 fn resize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     if node.opset < 11 {
@@ -121,7 +121,7 @@ fn resize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 /// <https://onnx.ai/onnx/operators/onnx__Upsample.html>: output pixel `o` lies at `o / scale`.
 fn upsample(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let scales = node.floats("scales")?.or(node.host_floats(1)?).ok_or_else(|| Error::file("there are no scales"))?;
+    let scales = node.floats("scales")?.or(node.host_floats(1)?).ok_or_else(|| Error::file("Upsample needs scales"))?;
     let target = Target::scaled(x, &(0..x.rank()).collect::<Vec<_>>(), &scales)?;
     let mode = match node.string("mode", "nearest")? {
         "nearest" => ResizeMode::Nearest(Rounding::Floor),
@@ -165,7 +165,7 @@ impl Import<'_> {
         let Some(&first) = changed.first() else { return Ok(x.clone()) };
         if first + 2 < x.rank() {
             return Err(Error::unsupported(format!(
-                "Resize along axes {changed:?} of {} (the last two are)",
+                "Resize along axes {changed:?} of {} (only the last two are supported)",
                 x.desc()
             )));
         }
