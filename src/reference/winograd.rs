@@ -8,7 +8,7 @@ pub const TILE: usize = 4;
 const POINTS: usize = TILE + 2;
 
 /// The most roundings of a term on one side of `G`, of `B^T` and of `A^T`, constants included, as the kernels compute
-/// them (`conv2d_winograd_weight`, `_input`, `_output`), (a test of `ops::conv2d` counts them in the texts).
+/// them (`conv2d_winograd_weight`, `_input`, `_output`); a test of `ops::conv2d` counts them in the texts.
 pub const ROUNDINGS: [usize; 3] = [4, 4, 5];
 
 /// The most roundings of a term: in both multiplications of the transforms of filter, tile and sum, in the product, in
