@@ -103,7 +103,9 @@ fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Out
     if axes.height.is_some_and(|n| n != h) || axes.width.is_some_and(|n| n != w) {
         let dim = |n: Option<usize>| n.map_or("?".to_owned(), |n| n.to_string());
         let wanted = format!("{}x{}", dim(axes.width), dim(axes.height));
-        return Err(Failure::call(format!("the image is {w}x{h} after --resize and --crop, but the input is {wanted}")));
+        return Err(Failure::call(format!(
+            "the image is {w}x{h} after --resize and --crop, but the input is {wanted}"
+        )));
     }
     let channel = |name, given: &[f32], default: f32| match given.len() {
         0 => Ok(vec![default; c]),

@@ -41,7 +41,11 @@ impl Op for Permute {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
         if !self.is_order_of(x.rank()) {
-            return Err(Error::argument(format!("{:?} is not a permutation of the {} axes of {x}", self.order, x.rank())));
+            return Err(Error::argument(format!(
+                "{:?} is not a permutation of the {} axes of {x}",
+                self.order,
+                x.rank()
+            )));
         }
         let shape: Vec<_> = self.order.iter().map(|&axis| x.shape[axis]).collect();
         Ok(vec![Desc::new(shape, x.dtype)])

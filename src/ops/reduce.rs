@@ -161,8 +161,7 @@ impl Op for Reduce {
             let y = self.sets(x.shape(), &x.to_f64s(), |set| self.kind.reduce(set) as f32);
             return Ok(vec![Tensor::of(shape, y)]);
         }
-        let range =
-            || Error::unsupported(format!("{} of {}: a result does not fit its type", self.name(), x.desc()));
+        let range = || Error::unsupported(format!("{} of {}: a result does not fit its type", self.name(), x.desc()));
         let y = self.sets(x.shape(), &x.to_i64s()?, |set| reduce_integers(self.kind, set));
         let y: Vec<i64> = y.into_iter().collect::<Option<_>>().ok_or_else(range)?;
         Ok(vec![match x.dtype() {
@@ -189,7 +188,11 @@ impl Op for Reduce {
         let x = &site.inputs[0];
         let Collapsed { kept, reduced } = self.collapse(&x.shape);
         let (Some((k, ks)), Some((r, rs))) = (three(&kept), three(&reduced)) else {
-            return Err(Error::unsupported(format!("{} over axes {:?} of {x}: too many groups of axes", self.name(), self.axes)));
+            return Err(Error::unsupported(format!(
+                "{} over axes {:?} of {x}: too many groups of axes",
+                self.name(),
+                self.axes
+            )));
         };
         let (outputs, count) = (extent(&kept), extent(&reduced));
         let params = params!(

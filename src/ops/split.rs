@@ -30,7 +30,8 @@ impl Op for Split {
         }
         let total = self.sizes.iter().try_fold(0usize, |a, &b| a.checked_add(b));
         if self.sizes.is_empty() || total != Some(x.shape[self.axis]) {
-            let text = format!("the parts {:?} do not add up to the {} of axis {}", self.sizes, x.shape[self.axis], self.axis);
+            let text =
+                format!("the parts {:?} do not add up to the {} of axis {}", self.sizes, x.shape[self.axis], self.axis);
             return Err(Error::shape(text));
         }
         let part = |&size: &usize| {

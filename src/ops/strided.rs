@@ -66,7 +66,10 @@ impl Walk {
         strides: &[[&'static str; R]],
     ) -> Result<Params> {
         let Some(lead) = R.checked_sub(self.dims.len()) else {
-            return Err(Error::unsupported(format!("strided access over {} axes (at most {R} are supported)", self.dims.len())));
+            return Err(Error::unsupported(format!(
+                "strided access over {} axes (at most {R} are supported)",
+                self.dims.len()
+            )));
         };
         for (k, name) in dims.into_iter().enumerate() {
             params = params.with(name, if k < lead { 1 } else { self.dims[k - lead] });

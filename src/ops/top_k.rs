@@ -81,7 +81,9 @@ impl Op for TopK {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let [outer, n, inner] = self.split(&site.inputs[0].shape);
         if n > LONGEST {
-            return Err(Error::unsupported(format!("top_k of {n} values on a device (at most {LONGEST} are supported)")));
+            return Err(Error::unsupported(format!(
+                "top_k of {n} values on a device (at most {LONGEST} are supported)"
+            )));
         }
         let launch = Launch::flat(&TOP_K, outer * n * inner, params!(outer, n, inner, k: self.k))
             .iterations(nested(&[n]))

@@ -152,7 +152,9 @@ pub(crate) fn flattened(shape: &[usize], start_dim: i64, end_dim: i64) -> Result
     let shape = if shape.is_empty() { &[1] } else { shape };
     let (start, end) = (axis(start_dim, shape.len())?, axis(end_dim, shape.len())?);
     if start > end {
-        return Err(Error::argument(format!("flatten from axis {start_dim} to axis {end_dim}: the end is before the start")));
+        return Err(Error::argument(format!(
+            "flatten from axis {start_dim} to axis {end_dim}: the end is before the start"
+        )));
     }
     let middle = shape[start..=end].iter().product();
     Ok([&shape[..start], &[middle], &shape[end + 1..]].concat())

@@ -81,7 +81,11 @@ fn elements(import: &mut Import, node: &NodeView) -> Result<Val> {
     let along = node.axis(0, x.rank())?;
     let shape = indices.shape();
     if shape.len() != x.rank() || (0..x.rank()).any(|k| k != along && shape[k] > x.shape()[k]) {
-        let text = format!("the indices {} do not fit {}: the rank must be equal, only axis {along} may be longer", indices.desc(), x.desc());
+        let text = format!(
+            "the indices {} do not fit {}: the rank must be equal, only axis {along} may be longer",
+            indices.desc(),
+            x.desc()
+        );
         return Err(Error::shape(text));
     }
     let mut steps = strides(x.shape());
