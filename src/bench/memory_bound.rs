@@ -1,4 +1,4 @@
-//! Operators whose time is that of moving their bytes: measured against a copy of as many.
+//! Memory-bound operators: measured against a copy of as many bytes.
 
 use super::case::{Case, random};
 use crate::error::Result;
@@ -69,7 +69,7 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
     Ok(cases.into_iter().map(in_a_network).collect())
 }
 
-/// Images lie channels-last between convolutions: the choice of kernels is to be the one made there.
+/// Images are channels-last between convolutions: the kernels chosen must be those chosen there.
 fn in_a_network(case: Case) -> Case {
     let layout = |t: &Tensor| if t.shape().len() == 4 { Layout::ChannelsLast } else { Layout::RowMajor };
     Case { layouts: case.values.iter().map(layout).collect(), against_copy: true, ..case }

@@ -19,16 +19,16 @@ use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given}
 use crate::shape::{Dim, ValueInfo, list};
 use crate::tensor::Tensor;
 
-/// Versions of the default operator set that are understood.
+/// The supported versions of the default operator set.
 const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
 
-/// Nodes that a model may have: some seconds of planning, far above any network.
+/// The most nodes of a model: a few seconds of planning, far more than any network has.
 const MOST_NODES: usize = 1 << 20;
 
 /// The oldest file format: before it, attributes carry no types.
 const OLDEST_IR: i64 = 3;
 
-/// A network from an ONNX file: checked, its weights in memory, its shapes perhaps still open.
+/// A network from an ONNX file: checked, with its weights in memory. Extents may still be open.
 ///
 /// ```
 /// use convgpu::{Device, Model, Tensor};
@@ -44,7 +44,7 @@ const OLDEST_IR: i64 = 3;
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 ///
-/// Files are untrusted: what is broken in one is an error.
+/// Files are untrusted: anything broken in one gives an error.
 ///
 /// ```
 /// use convgpu::{ErrorKind, Model};
@@ -55,7 +55,7 @@ const OLDEST_IR: i64 = 3;
 pub struct Model {
     pub(super) opset: i64,
     producer: String,
-    /// In an order in which each node comes after what it reads; all of them named.
+    /// In an order in which each node comes after what it reads; all have names.
     pub(super) nodes: Vec<NodeProto>,
     /// Initialisers and the values of Constant nodes.
     pub(super) constants: HashMap<String, Tensor>,
@@ -66,15 +66,15 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model from its file; weights in external files are looked for beside it, and nowhere else.
+    /// Reads a model from its file; weights in external files are only looked for in its folder or below.
     ///
     /// # Errors
-    /// The file cannot be read, is no ONNX model or a broken one, or needs something unsupported: all such operators
-    /// and attributes are listed in one error.
+    /// The file cannot be read, is not an ONNX model, is broken, or needs something unsupported: all such operators and
+    /// attributes are listed in one error.
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
         let path = path.as_ref();
         let unread = |e: std::io::Error| Error::io(path, e);
-        // A directory gives no bytes, a device may give bytes without end.
+        // A directory cannot be read; a device may never end.
         let metadata = std::fs::metadata(path).map_err(unread)?;
         if !metadata.is_file() {
             let what = if metadata.is_dir() { "a directory" } else { "a device or a pipe" };
@@ -91,7 +91,7 @@ impl Model {
     /// Reads a model from the bytes of its file.
     ///
     /// # Errors
-    /// As [`Model::load`]; the weights lie in other files.
+    /// As [`Model::load`]; the weights are in external files.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         Model::parse(Bytes::copy_from_slice(bytes), None)
     }
@@ -136,20 +136,20 @@ impl Model {
         }
     }
 
-    /// Makes the network ready for a device, with the default options; [`Session::new_async`] takes others.
+    /// Compiles the network for a device with the default options; [`Session::new_async`] takes others.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Session::new_async`].
     pub async fn compile_async(self, device: &Device) -> Result<Session> {
         Session::new_async(device, self, CompileOptions::new()).await
     }
 
-    /// What a run is given, constants aside.
+    /// The inputs of a run, without constants.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
     }
 
-    /// What a run gives.
+    /// The outputs of a run.
     pub fn outputs(&self) -> &[ValueInfo] {
         &self.outputs
     }
@@ -159,7 +159,7 @@ impl Model {
         self.opset
     }
 
-    /// The program that wrote the file and its version, as the file says; empty if it does not.
+    /// The program that wrote the file and its version, according to the file; may be empty.
     pub fn producer(&self) -> &str {
         &self.producer
     }
@@ -181,8 +181,8 @@ impl Model {
 
 impl Network for Model {}
 
-/// An input whose value is given becomes part of the network. Fails also where a shape depends on values computed on the
-/// device; what is unsupported is listed in one error.
+/// An input whose value is given becomes part of the network. It is also an error if a shape depends on values computed
+/// on the device. Everything unsupported is listed in one error.
 impl Bind for Model {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
         check_given(&self.inputs, inputs)?;
@@ -209,7 +209,7 @@ impl fmt::Debug for Model {
     }
 }
 
-/// What the network is given and gives, where it comes from, what it consists of.
+/// The inputs, outputs, origin, operators and size of the network.
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "inputs      {}", list(&self.inputs))?;
@@ -309,7 +309,7 @@ fn value_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
     let at = |e: Error| e.within(format_args!("the value {name}"));
     let dtype = tensor_proto::dtype(tensor.elem_type()).map_err(at)?;
     let dim = |d: &super::proto::DimensionProto| match (d.dim_value, d.dim_param()) {
-        (Some(-1), _) => Ok(Dim::Unknown), // not the standard's, but written by exporters
+        (Some(-1), _) => Ok(Dim::Unknown), // not in the standard, but exporters write it
         (Some(n), _) => usize::try_from(n)
             .map(Dim::Fixed)
             .map_err(|_| Error::file(format!("the value {name} has the negative dimension {n}"))),

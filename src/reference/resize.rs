@@ -1,20 +1,20 @@
 //! Resampling of images, as `torch.nn.functional.interpolate` and ONNX's `Resize`: along each axis an output is a
-//! weighted sum of a few inputs, its taps. [`Axis::taps`] says which and how much; kernels get the same list.
+//! weighted sum of a few inputs, its taps. [`Axis::taps`] lists them with their weights; kernels get the same list.
 
 use rayon::prelude::*;
 
-/// How values between pixels are made.
+/// How values between pixels are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ResizeMode {
     /// The pixel at the rounded coordinate.
     Nearest(Rounding),
-    /// The triangle over 2 pixels an axis.
+    /// The triangle filter over 2 pixels per axis.
     Linear,
-    /// Keys' cubic convolution over 4 pixels an axis with this coefficient: PyTorch and ONNX default to -0.75.
+    /// Keys' cubic convolution over 4 pixels per axis with this coefficient: PyTorch and ONNX default to -0.75.
     Cubic(f32),
 }
 
-/// To which pixel [`ResizeMode::Nearest`] rounds a coordinate; the first two differ in halves.
+/// How [`ResizeMode::Nearest`] rounds a coordinate; the first two differ for halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
     /// To the nearest, halves down.
@@ -29,18 +29,13 @@ pub enum Rounding {
     CeilWhenShrinking,
 }
 
-/// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`. `scale` is outputs per input:
-/// the given one, or the ratio of the sizes.
-///
-/// The first seven are ONNX's `coordinate_transformation_mode`, computed in f32 in the order in which ONNX Runtime does;
-/// an axis whose scale is 1 stays as it is, unless a region is shown. The others are PyTorch's. A coordinate that is
-/// nearly a whole number decides which pixel is copied, so the two are not the same: ONNX Runtime divides by the scale,
-/// PyTorch multiplies by its inverse.
+/// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`: ONNX's
+/// `coordinate_transformation_mode`. `scale` is the given scale, or outputs / inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Coordinates {
     /// `(o + 0.5) / scale - 0.5`
     HalfPixel,
-    /// Half pixels about the image's centre, which a rounded-down size does not shift.
+    /// Half pixels relative to the image's centre, so that a rounded-down size does not shift the image.
     HalfPixelSymmetric,
     /// Half pixels, but 0 if there is one output.
     PytorchHalfPixel,
@@ -77,21 +72,21 @@ pub const TORCH_SMALL: usize = 128;
 /// One axis of a resampling.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis {
-    /// Pixels there are.
+    /// The number of pixels of the input.
     pub inputs: usize,
-    /// Pixels there will be.
+    /// The number of pixels of the output.
     pub outputs: usize,
-    /// Outputs per input, if not the ratio of the two.
+    /// Outputs per input, if it is not the ratio of the sizes.
     pub scale: Option<f64>,
-    /// How values between pixels are made.
+    /// How values between pixels are computed.
     pub mode: ResizeMode,
-    /// Where outputs lie.
+    /// The coordinates of outputs.
     pub coordinates: Coordinates,
     /// Start and end of the region of [`Coordinates::TfCropAndResize`].
     pub roi: [f32; 2],
-    /// Taps outside the image weigh nothing, instead of repeating its border.
+    /// Whether taps outside the image have weight 0, instead of repeating its border.
     pub exclude_outside: bool,
-    /// Widens the filter when shrinking.
+    /// Whether the filter is widened when shrinking.
     pub antialias: bool,
 }
 
@@ -100,7 +95,7 @@ pub struct Axis {
 pub struct Tap {
     /// Its index, inside the image.
     pub at: usize,
-    /// Its share.
+    /// Its weight.
     pub weight: f64,
 }
 
@@ -155,18 +150,18 @@ impl Axis {
         self.scale.map_or(self.inputs as f32 / self.outputs as f32, |s| (1.0 / s) as f32)
     }
 
-    /// By how much the filter is compressed: below 1 where antialiasing widens it.
+    /// The compression of the filter: below 1 if antialiasing widens it.
     fn stretch(&self) -> f64 {
         if self.antialias { self.scale().min(1.0) } else { 1.0 }
     }
 
-    /// How far the filter reaches to either side.
+    /// The half width of the filter.
     fn support(&self) -> f64 {
         let own = if matches!(self.mode, ResizeMode::Cubic(_)) { 2.0 } else { 1.0 };
         own / self.stretch()
     }
 
-    /// How many taps every output has; some may weigh nothing.
+    /// The number of taps of every output; some may have weight 0.
     pub fn tap_count(&self) -> usize {
         match self.mode {
             ResizeMode::Nearest(_) => 1,

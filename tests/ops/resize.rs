@@ -26,7 +26,7 @@ const COORDINATES: [Coordinates; 9] = [
     CROP,
 ];
 
-/// A size that need not divide, with or without the scale it came from.
+/// A random size, with or without the scale that it comes from.
 fn random(rng: &mut Rng, [ih, iw]: [usize; 2], mode: ResizeMode, coordinates: Coordinates) -> Resize2d {
     let scale = [0.3 + rng.int(0, 9) as f64 * 0.31, 0.4 + rng.int(0, 9) as f64 * 0.29];
     let size = [(ih as f64 * scale[0]) as usize, (iw as f64 * scale[1]) as usize].map(|n| n.max(1));
@@ -47,7 +47,7 @@ fn nearest_is_exact() {
     }
 }
 
-/// Whole factors have kernels of their own; widths that are and are not a multiple of four.
+/// Integer factors have their own kernels; widths that are and are not a multiple of four.
 #[test]
 fn pixels_are_repeated() {
     let mut rng = Rng(3);
@@ -103,7 +103,7 @@ fn padding_lanes_stay_zero() {
     check_channels_last(Resize2d::new([14, 22], ResizeMode::Linear, Coordinates::HalfPixel), [2, 5, 7, 11]);
 }
 
-/// One row 0, 1, 2, .. resized: a nearest mode then shows the pixels it picks.
+/// One row 0, 1, 2, .. resized: a nearest mode then returns the indices of the chosen pixels.
 fn picks(inputs: usize, outputs: usize, rounding: Rounding, coordinates: Coordinates) -> Vec<f32> {
     let x = Tensor::new([1, 1, 1, inputs], (0..inputs).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
     let op = Resize2d::new([1, outputs], ResizeMode::Nearest(rounding), coordinates);

@@ -1,5 +1,5 @@
-//! Every case of the family `functional` through the public function of its name, against PyTorch's answer: on the
-//! reference and on the test device, within the bounds of the operators that ran (`traced`).
+//! Compares every case of the family `functional` with the public function of its name: on the reference and on the
+//! test device, within the bounds of the operators that ran (`traced`).
 
 use std::collections::HashSet;
 
@@ -67,7 +67,7 @@ fn sizes(v: &Value) -> Vec<usize> {
     integers(v).into_iter().map(|v| v.try_into().unwrap()).collect()
 }
 
-/// "same", "valid", or what the number or the list becomes.
+/// "same", "valid", or the result of `other` for a number or a list.
 pub fn padding<const SIDES: usize>(v: &Value, other: impl FnOnce(&Value) -> Padding<SIDES>) -> Padding<SIDES> {
     match v.as_str() {
         Some("same") => Padding::Same,
@@ -151,7 +151,7 @@ impl Call<'_> {
         self.optional(role).unwrap_or_else(|| panic!("{role} of {}", self.case.op))
     }
 
-    /// The function's outputs, in the order of the case's.
+    /// The outputs of the function, in the order of the case.
     fn run(&self) -> Result<Vec<DeviceTensor>> {
         let x = || self.t("x");
         let ab = |f: fn(&DeviceTensor, &DeviceTensor) -> Result<DeviceTensor>| f(&self.t("a"), &self.t("b"));
@@ -354,7 +354,7 @@ fn tensor(shape: &[usize], values: &[f32]) -> DeviceTensor {
     Tensor::new(shape, values.to_vec()).unwrap().to_device(device()).unwrap()
 }
 
-/// Orders that PyTorch's cases do not have, by hand.
+/// Orders that PyTorch's cases do not have, computed by hand.
 #[test]
 fn norms_of_any_order() {
     let x = tensor(&[2, 3], &[3.0, 0.0, -4.0, 1.0, -2.0, 2.0]);
@@ -369,7 +369,7 @@ fn norms_of_any_order() {
         let off = |(a, e): (&f32, f32)| (a - e).abs() > 1e-5 * e;
         assert!(!y.as_f32().unwrap().iter().zip(wanted).any(off), "{p}: {y:?} for {wanted:?}");
     }
-    // The cubes 1, 8, -27 and -1 add up to -19, of which PyTorch's power has no root; -1 + 8 has.
+    // The cubes 1, 8, -27 and -1 add up to -19, which has no root in PyTorch's power; -1 + 8 has one.
     let x = tensor(&[1, 1, 2, 2], &[1.0, 2.0, -3.0, -1.0]);
     let y = lp_pool2d(&x, 3.0, 2, LpPool2dOptions::new()).unwrap().to_host().unwrap();
     assert!(y.as_f32().unwrap()[0].is_nan(), "{y:?}");
@@ -378,7 +378,7 @@ fn norms_of_any_order() {
     assert!((y.as_f32().unwrap()[0] - 7.0f32.cbrt()).abs() < 1e-5, "{y:?}");
 }
 
-/// What cannot be is an error that says so, on every device before anything runs.
+/// Invalid arguments give an error on every device, before anything runs.
 #[test]
 fn arguments_that_cannot_be() {
     use convgpu::ErrorKind::{Argument, Shape, Unsupported};
@@ -429,7 +429,7 @@ fn arguments_that_cannot_be() {
         ("the end before the start", flatten(&x, 2, 1).err(), Argument),
         ("no tensors", cat(&[], 0).err(), Argument),
     ] {
-        let e = error.unwrap_or_else(|| panic!("{what} is no error"));
+        let e = error.unwrap_or_else(|| panic!("{what} is not an error"));
         assert_eq!(e.kind(), kind, "{what}: {e}");
     }
 }

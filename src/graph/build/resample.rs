@@ -12,7 +12,7 @@ impl Graph {
     /// `[n, c, h, w]` resampled to another height and width.
     ///
     /// # Errors
-    /// The input is no image; not exactly one of size and factor is set; the factor is to be computed anew, but a size is
+    /// The input is not an image; not exactly one of size and factor is set; the factor is to be computed anew, but a size is
     /// set; the result has no pixel; corners are to be aligned in a mode that has no such option.
     pub fn interpolate(&mut self, x: ValueId, o: InterpolateOptions) -> Result<ValueId> {
         let &[_, _, h, w] = self.dims(x)? else {
@@ -52,18 +52,18 @@ impl Graph {
         self.layer(Resize2d { scale, ..Resize2d::new(size, mode, coordinates) }, &[x])
     }
 
-    /// The tensor grown: `pad` has two numbers per axis, before and after it, the last axis first. Negative numbers take
-    /// away. Axes that it does not name stay.
+    /// The padded tensor: `pad` has two numbers per axis, before and after it, the last axis first. Negative numbers
+    /// crop. Axes that it does not cover are not padded.
     ///
     /// # Errors
-    /// The numbers are odd in count or name more axes than there are; the mode cannot add as many.
+    /// `pad` has an odd length or covers more axes than there are; the mode cannot add as many elements.
     pub fn pad(&mut self, x: ValueId, pad: &[i64], mode: PadMode) -> Result<ValueId> {
         let rank = self.dims(x)?.len();
         let (pairs, []) = pad.as_chunks::<2>() else {
             return Err(Error::argument(format!("pad takes two numbers per axis, not {pad:?}")));
         };
         if pairs.len() > rank {
-            return Err(Error::argument(format!("pad {pad:?} of a tensor of {rank} axes")));
+            return Err(Error::argument(format!("pad {pad:?} covers more axes than the {rank} of the tensor")));
         }
         let mut pads = vec![[0, 0]; rank - pairs.len()];
         pads.extend(pairs.iter().rev());
@@ -73,7 +73,7 @@ impl Graph {
     /// `[n, c r r, h, w]` to `[n, c, h r, w r]`, r being the factor.
     ///
     /// # Errors
-    /// The input is no image; its channels are no multiple of `r r`.
+    /// The input is not an image; its channels are not a multiple of `r r`.
     pub fn pixel_shuffle(&mut self, x: ValueId, upscale_factor: usize) -> Result<ValueId> {
         self.layer(PixelShuffle { factor: upscale_factor, order: Order::ChannelFirst }, &[x])
     }
@@ -81,7 +81,7 @@ impl Graph {
     /// `[n, c, h r, w r]` to `[n, c r r, h, w]`, r being the factor.
     ///
     /// # Errors
-    /// The input is no image; height or width is no multiple of r.
+    /// The input is not an image; height or width is not a multiple of r.
     pub fn pixel_unshuffle(&mut self, x: ValueId, downscale_factor: usize) -> Result<ValueId> {
         self.layer(PixelUnshuffle { factor: downscale_factor, order: Order::ChannelFirst }, &[x])
     }

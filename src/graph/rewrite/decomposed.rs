@@ -1,4 +1,4 @@
-//! Operators that exporters write as several nodes, put together again.
+//! Recognises operators that exporters write as several nodes.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn either(node: &Node, kind: BinaryKind) -> Vec<(ValueId, ValueId)> {
     }
 }
 
-/// A node of this kind that joins a value and one number: the value and the number.
+/// The operands of a node of this kind whose one operand is a single number.
 fn with_number(graph: &Graph, node: &Node, kind: BinaryKind) -> Option<(ValueId, f32)> {
     let [a, b] = node.inputs[..] else { return None };
     if binary(node) != Some(kind) {
@@ -43,7 +43,7 @@ fn with_number(graph: &Graph, node: &Node, kind: BinaryKind) -> Option<(ValueId,
     }
 }
 
-/// The node becomes f(x).
+/// Replaces the node by f(x).
 fn become_unary(e: &Editor, at: Place, f: Activation, x: ValueId) -> Answer {
     Answer::Change(e.edit().put(at, Node { op: Arc::new(Unary(f)), inputs: vec![x], ..e.node(at).clone() }))
 }
@@ -58,9 +58,9 @@ pub(super) fn swish(e: &Editor, at: Place) -> Answer {
     found.map_or(Answer::No, |(x, _)| become_unary(e, at, SILU, x))
 }
 
-/// x clip(x + 3, 0, 6) / 6, the division last or on either factor, or x hardsigmoid(x).
+/// x clip(x + 3, 0, 6) / 6, with the division last or on either factor, or x hardsigmoid(x).
 pub(super) fn hard_swish(e: &Editor, at: Place) -> Answer {
-    // hardsigmoid(x) 6 times over, or just as it is.
+    // 6 hardsigmoid(x), or hardsigmoid(x).
     let gate = |id: ValueId| -> Option<(ValueId, f32)> {
         let n = behind(e, id)?;
         match op_as::<Unary>(n)?.0 {

@@ -1,5 +1,5 @@
-//! A graph while it is changed: which nodes make and read every value stays true through every edit, and what nothing
-//! reads any more is gone at once. An edit takes time in what it touches, not in the size of the graph.
+//! A graph while it is rewritten. Every edit keeps the maker and the readers of every value up to date and removes what
+//! nothing reads any more. The time of an edit depends on what it touches, not on the size of the graph.
 //!
 //! Rules see the graph and propose an [`Edit`]. The editor checks all of it before it changes anything, so no rule can
 //! place a node that its operator would refuse, or one whose result has another shape or type than its readers expect.
@@ -13,13 +13,13 @@ use crate::ops::{Epilogue, Op};
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-/// Where a node stands in the order of the graph.
+/// The position of a node in the order of the graph.
 pub(super) type Place = usize;
 
-/// Places that a node of the graph gets: its own, and a free one before it for a rule that makes two nodes of one.
+/// Places per node of the graph: its own, and a free one before it for a rule that replaces one node by two.
 const PLACES: usize = 2;
 
-/// What holds a value alive.
+/// A reader of a value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reader {
     /// The node at this place, by its input of this index.
@@ -35,12 +35,12 @@ impl Reader {
 }
 
 pub(super) struct Editor {
-    /// Values, inputs and outputs. The nodes are taken out.
+    /// Values, inputs and outputs. Its nodes are in `nodes`.
     graph: Graph,
     nodes: Vec<Option<Rc<Node>>>,
     makers: Vec<Option<Place>>,
     readers: Vec<BTreeSet<Reader>>,
-    /// Elements of all constants, and how many there may be after folding.
+    /// Elements of all constants, and the most that there may be after folding.
     held: usize,
     most: usize,
 }
@@ -68,7 +68,7 @@ impl Edit {
         ValueId(self.first + self.values.len() - 1, self.graph)
     }
 
-    /// Puts a node at a place, instead of the one there.
+    /// Replaces the node at a place.
     pub fn put(mut self, place: Place, node: Node) -> Edit {
         self.nodes.push((place, node));
         self
@@ -143,7 +143,7 @@ impl Edit {
 const REFUSED: &str = "the operator refuses these inputs";
 
 impl Editor {
-    /// Takes a graph whose constants folding may make twice as large, and `spare` elements on top.
+    /// Takes a graph. Folding may double the elements of its constants and add `spare` more.
     pub fn new(mut graph: Graph, spare: usize) -> Editor {
         graph.remove_dead();
         let values = graph.values.len();
@@ -161,7 +161,7 @@ impl Editor {
         editor
     }
 
-    /// The graph as it is now.
+    /// The rewritten graph.
     pub fn finish(mut self) -> Graph {
         self.graph.nodes = self.nodes.into_iter().flatten().map(Rc::unwrap_or_clone).collect();
         self.graph
@@ -171,7 +171,7 @@ impl Editor {
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
-    /// How many places there are, free ones included.
+    /// The number of places, free ones included.
     pub fn places(&self) -> usize {
         self.nodes.len()
     }
@@ -181,9 +181,9 @@ impl Editor {
     }
     /// The node at a place known to hold one.
     pub fn node(&self, place: Place) -> &Node {
-        self.nodes[place].as_ref().expect("a node stands there")
+        self.nodes[place].as_ref().expect("the place holds a node")
     }
-    /// Where the node that makes a value stands, unless it is an input or a constant.
+    /// The place of the node that makes a value; `None` for inputs and constants.
     pub fn maker(&self, id: ValueId) -> Option<Place> {
         self.makers[id.0]
     }
@@ -270,7 +270,7 @@ impl Editor {
         }
     }
 
-    /// Puts a node at a place, instead of the one there.
+    /// Replaces the node at a place.
     fn put(&mut self, place: Place, node: Node) {
         let loose = self.unlink(place);
         node.outputs.iter().for_each(|id| self.makers[id.0] = Some(place));
@@ -297,7 +297,10 @@ impl Editor {
         self.release(vec![old]);
     }
 
-    /// Gives a value its elements; the node that made it goes when it makes nothing else that is read.
+    /// Replaces a node by its results.
+    ///
+    /// False, and nothing is changed, if the results do not have the shapes and types of the graph's values: kernels
+    /// rely on those.
     fn know(&mut self, id: ValueId, tensor: Tensor) {
         if !self.readers[id.0].is_empty() {
             self.held += tensor.numel();
@@ -311,7 +314,7 @@ impl Editor {
         }
     }
 
-    /// Takes the node at a place away, if one is there; what it read, which may be loose now.
+    /// Removes the node at a place, if any; gives the values that it read, which may now have no readers.
     fn unlink(&mut self, place: Place) -> Vec<ValueId> {
         let Some(node) = self.nodes[place].take() else { return vec![] };
         for id in &node.outputs {
@@ -323,7 +326,7 @@ impl Editor {
         node.inputs.clone()
     }
 
-    /// Lets go of what nothing reads: constants, nodes none of whose results are read, and so on backwards.
+    /// Removes what nothing reads: constants, and nodes without a result that is read, backwards through the graph.
     fn release(&mut self, mut loose: Vec<ValueId>) {
         while let Some(id) = loose.pop() {
             if !self.readers[id.0].is_empty() {

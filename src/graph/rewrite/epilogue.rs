@@ -1,4 +1,4 @@
-//! What a convolution can take over from the nodes around it: padding before it; bias, residual, activation after it.
+//! Moves nodes around a convolution into it: padding before it; bias, residual and activation after it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
 use crate::tensor::Tensor;
 
-/// Zeros around height and width, read by a convolution alone, become its padding.
+/// A pad of zeros around height and width that only a convolution reads becomes its padding.
 pub(super) fn pad_into_convolution(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     let Some(conv) = op_as::<Conv2d>(node) else { return Answer::No };
@@ -33,7 +33,7 @@ pub(super) fn pad_into_convolution(e: &Editor, at: Place) -> Answer {
     Answer::Change(e.edit().put(at, node))
 }
 
-/// Where the node that makes `id` stands, if it takes an epilogue and nothing else reads `id`.
+/// The place of the node that makes `id`, if it takes an epilogue and nothing else reads `id`.
 fn target(e: &Editor, id: ValueId) -> Result<Place, Answer> {
     let Some(before) = e.maker(id) else { return Err(Answer::No) };
     let node = e.node(before);
@@ -65,7 +65,7 @@ pub(super) fn bias(e: &Editor, at: Place) -> Answer {
     let conv = e.node(before);
     let channels = graph.shape(product)[1];
     let trailing: usize = graph.shape(product)[2..].iter().product();
-    // Seen from the end, the addend's one axis that is not 1 must be the channel axis of what it is added to.
+    // The only axis of the addend that is not 1, counted from the end, must be the channel axis.
     let shape = graph.shape(x);
     let axis = if view { shape.len() - 1 } else { 1 };
     let from_end = shape.len() - axis;
@@ -111,7 +111,7 @@ pub(super) fn activation_before_view(e: &Editor, at: Place) -> Answer {
         Ok(conv) if e.node(conv).epilogue.activation == Activation::Identity => {}
         _ => return Answer::No,
     }
-    // The two nodes swap places: the function works on the convolution's shape, the reshape follows it.
+    // The two nodes swap: the function has the convolution's shape, and the reshape follows it.
     let mut edit = e.edit();
     match edit.insert(e, before, node.name.clone(), node.op.clone(), vec![source]) {
         Ok(result) => {
@@ -137,7 +137,7 @@ pub(super) fn residual(e: &Editor, at: Place) -> Answer {
         Ok(_) => Err(Answer::Declined("the convolution before it already has an epilogue")),
         Err(answer) => Err(answer),
     };
-    // Of two convolutions the later one takes the sum: the other is then long done.
+    // Of two convolutions the later one takes the sum, since the other is computed before it.
     let (before, other) = match (free(a), free(b)) {
         (Ok(p), Ok(q)) => {
             if p > q {

@@ -8,10 +8,10 @@ use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
 use crate::tensor::Tensor;
 
-/// Results larger than this are left to the device: folding them would only trade work for memory.
+/// Larger results are left to the device: folding them would trade work for memory.
 const LARGEST_FOLD: usize = 1 << 22;
 
-/// Work beyond this is left to the device, which does it once.
+/// More work than this is left to the device, which does it once.
 const MOST_FLOPS: u64 = 1 << 26;
 
 /// A node whose inputs are all constants.
@@ -27,7 +27,7 @@ pub(super) fn fold_constants(e: &Editor, at: Place) -> Answer {
         return Answer::Declined("the result is large");
     }
     if node.op.flops(&graph.descs(&node.inputs), &graph.descs(&node.outputs)) > MOST_FLOPS {
-        return Answer::Declined("it is much work");
+        return Answer::Declined("it is too much work");
     }
     let Ok(results) = ops::evaluate(&*node.op, &inputs) else { return Answer::Declined("the reference refuses it") };
     let results = node.outputs.iter().zip(results);

@@ -1,4 +1,4 @@
-//! If: of the two branches only the one that a known condition chooses is lowered, in place of the node.
+//! If: the condition must be known; the branch that it chooses is lowered in place of the node.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,8 +10,8 @@ use crate::model::{onnx, order, tensor_proto};
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::new("If", &["else_branch", "then_branch"], branch).host(&[0])];
 
-/// Appends what the branches of If nodes read from outside to the nodes' inputs: then a node's inputs are all that it
-/// reads, whatever its operator.
+/// Appends the outer values that the branches of If nodes read to the nodes' inputs, so that the inputs of every node
+/// are all that it reads.
 pub(crate) fn close_over(nodes: &mut [NodeProto]) {
     for node in nodes {
         let mut read: Vec<String> = branches(node).flat_map(captures).map(str::to_owned).collect();
@@ -41,7 +41,7 @@ fn captures(graph: &GraphProto) -> Vec<&str> {
 fn branch(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let condition = node.host_ints(0)?.unwrap_or_default();
     let &[condition] = &condition[..] else {
-        return Err(Error::shape(format!("the condition of If is {} values, not one", condition.len())));
+        return Err(Error::shape(format!("the condition of If has {} values, not one", condition.len())));
     };
     let graph = node.graph(if condition != 0 { "then_branch" } else { "else_branch" })?;
     let mut values: HashMap<&str, Val> = node.named_inputs().map(|(name, value)| (name, value.clone())).collect();

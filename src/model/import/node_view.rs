@@ -23,7 +23,7 @@ impl<'a> NodeView<'a> {
     pub fn name(&self) -> &str {
         self.proto.name()
     }
-    /// What the node reads, by name, as far as it is there.
+    /// The names and values of the inputs that are present.
     pub fn named_inputs(&self) -> impl Iterator<Item = (&'a str, &Val)> {
         let names = self.proto.input.iter().map(String::as_str);
         names.zip(&self.inputs).filter_map(|(name, value)| Some((name, value.as_ref()?)))
@@ -36,11 +36,11 @@ impl<'a> NodeView<'a> {
     /// Input `k`.
     ///
     /// # Errors
-    /// The node has none there.
+    /// The node has no such input.
     pub fn input(&self, k: usize) -> Result<&Val> {
         self.optional(k).ok_or_else(|| Error::file(format!("{} lacks its input {k}", self.op())))
     }
-    /// Input `k`, if the node has one there.
+    /// Input `k`, if it is present.
     pub fn optional(&self, k: usize) -> Option<&Val> {
         self.inputs.get(k)?.as_ref()
     }
@@ -48,28 +48,28 @@ impl<'a> NodeView<'a> {
     pub fn inputs(&self) -> Result<Vec<&Val>> {
         (0..self.inputs.len().max(1)).map(|k| self.input(k)).collect()
     }
-    /// Whether anything reads output `k`, as far as the node says.
+    /// Whether the node declares output `k`.
     pub fn gives(&self, k: usize) -> bool {
         self.proto.output.get(k).is_some_and(|name| !name.is_empty())
     }
-    /// How many outputs the node has.
+    /// The number of outputs.
     pub fn outputs(&self) -> usize {
         self.proto.output.len()
     }
 
-    /// The value of an input that the operator's table entry says must be known.
+    /// The value of an input that must be known, according to the operator's table entry.
     pub fn host(&self, k: usize) -> Option<&Tensor> {
         self.optional(k)?.known()
     }
-    /// The same as integers.
+    /// The value of such an input as integers.
     pub fn host_ints(&self, k: usize) -> Result<Option<Vec<i64>>> {
         self.host(k).map(Tensor::to_i64s).transpose()
     }
-    /// The same as floats.
+    /// The value of such an input as floats.
     pub fn host_floats(&self, k: usize) -> Result<Option<Vec<f32>>> {
         self.host(k).map(|t| t.as_f32().map(<[f32]>::to_vec)).transpose()
     }
-    /// Integers that older versions have in an attribute, newer ones in input `k`.
+    /// Integers that are an attribute in older versions and input `k` in newer ones.
     pub fn ints_or_host(&self, attribute: &str, k: usize) -> Result<Option<Vec<i64>>> {
         match self.ints(attribute)? {
             Some(ints) => Ok(Some(ints)),
@@ -99,7 +99,7 @@ impl<'a> NodeView<'a> {
     /// An integer that counts something.
     pub fn count(&self, name: &str, default: usize) -> Result<usize> {
         let n = self.int(name, default as i64)?;
-        usize::try_from(n).map_err(|_| Error::file(format!("attribute {name} is {n}")))
+        usize::try_from(n).map_err(|_| Error::file(format!("attribute {name} is {n}, which must not be negative")))
     }
     /// A number.
     pub fn float(&self, name: &str, default: f32) -> Result<f32> {
@@ -128,13 +128,13 @@ impl<'a> NodeView<'a> {
     /// A tensor.
     pub fn tensor(&self, name: &str) -> Result<Option<Tensor>> {
         let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
-        let proto = a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} is no tensor")))?;
+        let proto = a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} is not a tensor")))?;
         tensor_proto::read(proto, None).map(Some)
     }
     /// A subgraph.
     pub fn graph(&self, name: &str) -> Result<&GraphProto> {
         let found = self.attribute(name, ty::GRAPH)?.and_then(|a| a.g.as_deref());
-        found.ok_or_else(|| Error::file(format!("attribute {name} is no graph")))
+        found.ok_or_else(|| Error::file(format!("attribute {name} is not a graph")))
     }
     /// The attribute `axis` as an index into a tensor of this rank.
     pub fn axis(&self, default: i64, rank: usize) -> Result<usize> {
@@ -152,7 +152,7 @@ pub(crate) fn counts(what: &str, list: &[i64]) -> Result<Vec<usize>> {
 pub(crate) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>> {
     let axes = list.iter().map(|&a| shape::axis(a, rank)).collect::<Result<Vec<_>>>()?;
     match axes.iter().enumerate().find(|(k, a)| axes[..*k].contains(a)) {
-        Some((_, twice)) => Err(Error::argument(format!("axis {twice} stands twice in {list:?}"))),
+        Some((_, twice)) => Err(Error::argument(format!("axis {twice} occurs twice in {list:?}"))),
         None => Ok(axes),
     }
 }

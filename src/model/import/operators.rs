@@ -1,4 +1,4 @@
-//! The ONNX operators that are understood.
+//! The supported ONNX operators.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use crate::model::proto::NodeProto;
 /// Lowers one node: its outputs, in order.
 pub(super) type Handler = fn(&mut Import, &NodeView) -> Result<Vec<Val>>;
 
-/// What is known of an ONNX operator before its inputs are.
+/// The description of an ONNX operator, independent of its inputs.
 pub(crate) struct Operator {
     /// `op_type` of its nodes.
     pub name: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct Operator {
     pub attributes: &'static [&'static str],
     /// Inputs whose values must be known when it is lowered, because they decide a shape, an axis or a scale.
     pub host: &'static [usize],
-    /// Does it.
+    /// Lowers a node.
     pub(super) lower: Handler,
 }
 
@@ -30,7 +30,7 @@ impl Operator {
     pub(super) const fn new(name: &'static str, attributes: &'static [&'static str], lower: Handler) -> Operator {
         Operator { name, attributes, host: &[], lower }
     }
-    /// The same with inputs that must be known.
+    /// Adds inputs that must be known.
     pub(super) const fn host(self, host: &'static [usize]) -> Operator {
         Operator { host, ..self }
     }
@@ -61,10 +61,10 @@ pub(crate) fn table() -> &'static HashMap<&'static str, &'static Operator> {
     &TABLE
 }
 
-/// The nodes, if every one is of an operator that is understood and has only attributes that are.
+/// The nodes, if all their operators and attributes are supported.
 ///
 /// # Errors
-/// All that is not, in one message.
+/// Everything that is not supported, in one message.
 pub(crate) fn check(nodes: Vec<NodeProto>) -> Result<Vec<NodeProto>> {
     let problems: Vec<String> = nodes.iter().flat_map(problems).collect();
     if problems.is_empty() { Ok(nodes) } else { Err(unsupported(&problems)) }

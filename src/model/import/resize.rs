@@ -30,7 +30,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Upsample", &["mode", "scales"], upsample).host(&[1]),
 ];
 
-/// What becomes of every axis of the input.
+/// The target of every axis of the input.
 #[derive(Clone)]
 struct Target {
     sizes: Vec<usize>,
@@ -48,7 +48,7 @@ impl Target {
         Target { sizes: x.shape().to_vec(), scales: vec![1.0; x.rank()], roi: vec![WHOLE; x.rank()] }
     }
 
-    /// Sizes are inputs x scale, rounded down.
+    /// Sizes from scales: input times scale, rounded down in f32 as in ONNX Runtime.
     fn scaled(x: &Val, axes: &[usize], scales: &[f32]) -> Result<Target> {
         if scales.len() != axes.len() || scales.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
             return Err(Error::shape(format!("scales {scales:?} do not fit {} axes", axes.len())));
@@ -61,8 +61,8 @@ impl Target {
         Ok(target)
     }
 
-    /// Sizes as they are given; or as large as they allow (`not_larger`), or demand (`not_smaller`), with one scale for
-    /// all axes.
+    /// Given sizes; or with one scale for all axes the largest sizes within them (`not_larger`) or the smallest that
+    /// reach them (`not_smaller`).
     fn sized(x: &Val, axes: &[usize], sizes: &[i64], policy: &str) -> Result<Target> {
         if sizes.len() != axes.len() || sizes.iter().any(|&n| n < 0) || axes.iter().any(|&k| x.shape()[k] == 0) {
             return Err(Error::shape(format!("sizes {sizes:?} do not fit {} axes of {}", axes.len(), x.desc())));
@@ -97,8 +97,8 @@ impl Target {
     }
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__Resize.html>. In version 10 the scales are input 1 and pixels lie as in
-/// Upsample.
+/// <https://onnx.ai/onnx/operators/onnx__Resize.html>. In version 10 the scales are input 1 and the coordinates are
+/// those of Upsample.
 fn resize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     if node.opset < 11 {
@@ -140,7 +140,7 @@ fn resize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 /// `o / scale`.
 fn upsample(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let scales = node.floats("scales")?.or(node.host_floats(1)?).ok_or_else(|| Error::file("there are no scales"))?;
+    let scales = node.floats("scales")?.or(node.host_floats(1)?).ok_or_else(|| Error::file("Upsample needs scales"))?;
     let target = Target::scaled(x, &(0..x.rank()).collect::<Vec<_>>(), &scales)?;
     let mode = match node.string("mode", "nearest")? {
         "nearest" => ResizeMode::Nearest(Rounding::CeilWhenShrinking),
@@ -177,8 +177,7 @@ fn coordinates(node: &NodeView) -> Result<Coordinates> {
 }
 
 impl Import<'_> {
-    /// `x` resampled by `op`, whose sizes, scales and region are set here: the last two axes at once, others one after
-    /// another.
+    /// `op` with its size, scale and region set for the last two axes of `x`, which alone may change.
     fn resample(&mut self, x: &Val, target: &Target, op: &Resize2d) -> Result<Val> {
         if target.sizes == x.shape() && target.roi.iter().all(|r| *r == WHOLE) {
             return Ok(x.clone());

@@ -28,8 +28,8 @@ pub(crate) fn not_known(model: &Model, value: &str) -> Error {
     }
 }
 
-/// Inputs of the model that may hold sizes and that the values depend on. What depends only on shapes is no
-/// dependence.
+/// Inputs of the model that may hold sizes and on whose values the given values depend. A dependence on shapes alone
+/// does not count.
 fn sources<'m>(model: &'m Model, mut open: Vec<&'m str>) -> Vec<&'m str> {
     let makers: HashMap<&str, &NodeProto> =
         model.nodes.iter().flat_map(|n| n.output.iter().map(move |name| (name.as_str(), n))).collect();
@@ -48,7 +48,7 @@ fn sources<'m>(model: &'m Model, mut open: Vec<&'m str>) -> Vec<&'m str> {
     found.map(|v| v.name.as_str()).collect()
 }
 
-/// Integers and flags, and lists of numbers (the scales of Resize); images are neither.
+/// Integers, booleans and lists of numbers (the scales of Resize) may; images may not.
 fn may_hold_sizes(info: &ValueInfo) -> bool {
     info.dtype != DType::F32 || info.dims.as_ref().is_some_and(|dims| dims.len() <= 1)
 }
