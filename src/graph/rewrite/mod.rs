@@ -49,7 +49,7 @@ enum Answer {
 }
 
 /// Tries a rule at a place.
-type Rule = fn(&mut Editor, Place) -> Answer;
+type Rule = fn(&Editor, Place) -> Answer;
 
 /// Every rule, in the order in which they are tried.
 const RULES: &[(&str, Rule)] = &[
