@@ -72,7 +72,7 @@ def write_npy(path, shape, values):
 
 
 def distance(actual, expected, tolerance):
-    """The largest difference over its tolerance, and where it is; a NaN or an infinity on one side counts as an infinite difference."""
+    """The largest difference over its tolerance, and its position; a NaN or infinity on one side counts as infinite."""
     floor = tolerance["of_largest"] * max((abs(e) for e in expected if math.isfinite(e)), default=0.0)
     worst, at = 0.0, 0
     for i, (a, e) in enumerate(zip(actual, expected)):
