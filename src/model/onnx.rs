@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
 
-use crate::shape::{Dim, ValueInfo, list};
+use crate::shape::{DType, Dim, ValueInfo, list};
 use crate::tensor::Tensor;
 
 /// The supported versions of the default operator set.
@@ -63,6 +63,8 @@ pub struct Model {
     outputs: Vec<ValueInfo>,
     /// Names of inputs that decide a shape, an axis or a scale.
     shape_inputs: Vec<String>,
+    /// Values that the file declares as floats of 16 bits.
+    pub(super) halves: HashMap<String, DType>,
 }
 
 impl Model {
@@ -104,6 +106,7 @@ impl Model {
         let opset = versions(&proto)?;
         let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
         let Some(graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
+        let halves = halves(&graph);
         let mut constants = initialisers(&graph, directory)?;
         let mut nodes = import::operators::check(named(graph.node))?;
         import::branch::close_over(&mut nodes);
@@ -119,7 +122,7 @@ impl Model {
         let nodes = order::sort(nodes, given)?;
         let outputs = graph.output.iter().map(value_info).collect::<Result<Vec<_>>>()?;
         named_once("outputs", &outputs)?;
-        let mut model = Model { opset, producer, nodes, constants, inputs, outputs, shape_inputs: vec![] };
+        let mut model = Model { opset, producer, nodes, constants, inputs, outputs, shape_inputs: vec![], halves };
         model.check_outputs()?;
         model.shape_inputs = import::trace::shape_inputs(&model);
         Ok(model)
@@ -258,11 +261,28 @@ fn initialisers(graph: &GraphProto, directory: Option<&Path>) -> Result<HashMap<
     for proto in &graph.initializer {
         let at = |e: Error| e.within(format_args!("initialiser {}", proto.name()));
         let tensor = tensor_proto::read(proto, directory).map_err(at)?;
+        let tensor = tensor.to_dtype(tensor.dtype().computed());
         if out.insert(proto.name().to_owned(), tensor).is_some() {
             return Err(Error::file(format!("two initialisers are named {}", proto.name())));
         }
     }
     Ok(out)
+}
+
+/// The values that the file declares as floats of 16 bits.
+fn halves(graph: &GraphProto) -> HashMap<String, DType> {
+    let typed = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
+    let of_values = typed.filter_map(|v| Some((v.name(), v.r#type.as_ref()?.tensor_type.as_ref()?.elem_type())));
+    let of_constants = graph.initializer.iter().map(|t| (t.name(), t.data_type()));
+    let of_casts = graph.node.iter().filter(|n| n.op_type() == "Cast").filter_map(|n| {
+        let to = n.attribute.iter().find(|a| a.name() == "to")?.i();
+        Some((n.output.first()?.as_str(), i32::try_from(to).ok()?))
+    });
+    let half = |(name, number): (&str, i32)| {
+        let dtype = tensor_proto::dtype(number).ok().filter(|d| matches!(d, DType::F16 | DType::BF16))?;
+        Some((name.to_owned(), dtype))
+    };
+    of_values.chain(of_constants).chain(of_casts).filter_map(half).collect()
 }
 
 /// Gives nodes without a name one.

@@ -6,7 +6,7 @@ use super::operators::table;
 use crate::error::Error;
 use crate::model::onnx::Model;
 use crate::model::proto::NodeProto;
-use crate::shape::DType;
+
 use crate::shape::ValueInfo;
 
 /// Inputs that decide a shape, an axis or a scale, in the model's order.
@@ -50,5 +50,5 @@ fn sources<'m>(model: &'m Model, mut open: Vec<&'m str>) -> Vec<&'m str> {
 
 /// Integers, booleans and lists of numbers (the scales of Resize) may; images may not.
 fn may_hold_sizes(info: &ValueInfo) -> bool {
-    info.dtype != DType::F32 || info.dims.as_ref().is_some_and(|dims| dims.len() <= 1)
+    !info.dtype.is_float() || info.dims.as_ref().is_some_and(|dims| dims.len() <= 1)
 }
