@@ -569,7 +569,7 @@ pub fn evaluate_with_bounds(
 ) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
     let own = &inputs[..node.own_inputs()];
     let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
-    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs)?;
+    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs).map_err(|e| e.at(node.name.clone()))?;
     (outputs[0], bounds[0]) = node.epilogue.apply(inputs, &outputs[0], &bounds[0]);
     Ok((outputs, bounds))
 }

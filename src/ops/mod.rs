@@ -239,9 +239,9 @@ pub struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Whether input `i` lies channels-last now (or may be read as if it did).
+    /// Whether input `i` lies channels-last now (or may be read as if it did). Of an input that is not there it is false.
     pub fn is_channels_last(&self, i: usize) -> bool {
-        self.layouts[i] == Layout::ChannelsLast || self.inputs[i].layouts_coincide()
+        self.layouts.get(i) == Some(&Layout::ChannelsLast) || self.inputs.get(i).is_some_and(Desc::layouts_coincide)
     }
     /// How many of the inputs are the operator's own.
     fn own_inputs(&self) -> usize {
