@@ -6,7 +6,10 @@
 //!
 //! Extents may be open, by name or without: [`Model::inputs`] says which. A [`Session`](crate::Session) plans the network
 //! for each set of input shapes that it runs, and keeps the last few plans. Inputs whose values decide shapes are read on the
-//! host before planning. `docs/operators.md` lists the operators.
+//! host before planning. `docs/operators.md` lists the operators, those of `com.microsoft` that ONNX Runtime's optimiser writes
+//! among them; a [`Registry`] adds a program's own. Model-local functions are put in place of their calls, and nodes that no
+//! output needs are left out.
 
 pub use crate::model::Model;
+pub use crate::model::registry::{Node, Registry};
 pub use crate::shape::{Dim, ValueInfo};

@@ -331,20 +331,25 @@ pub trait Bind: Send + Sync {
     /// What a run is given.
     fn declared_inputs(&self) -> Vec<ValueInfo>;
 
+    /// What a run may be given besides: the network has a value for each.
+    fn optional_inputs(&self) -> Vec<ValueInfo> {
+        vec![]
+    }
+
     /// What a run gives.
     fn declared_outputs(&self) -> Vec<ValueInfo>;
 }
 
-/// An error unless these are the inputs that a network declares.
-pub(crate) fn check_given(inputs: &[ValueInfo], given: &[Given<'_>]) -> Result<()> {
-    check_inputs(inputs, &given.iter().map(|g| (g.name, &g.desc)).collect::<Vec<_>>())
+/// An error unless these are the inputs that a network declares, or some of the optional ones besides.
+pub(crate) fn check_given(inputs: &[ValueInfo], optional: &[ValueInfo], given: &[Given<'_>]) -> Result<()> {
+    check_inputs(inputs, optional, &given.iter().map(|g| (g.name, &g.desc)).collect::<Vec<_>>())
 }
 
 impl Network for Graph {}
 
 impl Bind for Graph {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-        check_given(&self.declared_inputs(), inputs)?;
+        check_given(&self.declared_inputs(), &[], inputs)?;
         Ok(self.clone())
     }
     fn declared_inputs(&self) -> Vec<ValueInfo> {
@@ -392,6 +397,7 @@ pub struct Session {
     options: CompileOptions,
     network: Box<dyn Bind>,
     inputs: Vec<ValueInfo>,
+    optional: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
     /// Names of inputs whose values decide shapes.
     shaping: Vec<String>,
@@ -422,13 +428,14 @@ impl Session {
             device: device.clone(),
             options,
             inputs: network.declared_inputs(),
+            optional: network.optional_inputs(),
             outputs: network.declared_outputs(),
             shaping: network.shape_inputs(),
             network: Box::new(network),
             kept: Mutex::default(),
         };
         let fixed = session.inputs.iter().map(|v| v.fixed().map(|desc| Given { name: &v.name, desc, value: None }));
-        if session.shaping.is_empty()
+        if !session.inputs.iter().any(|v| session.shapes(&v.name))
             && let Some(given) = fixed.collect::<Option<Vec<_>>>()
         {
             session.compiled(&given).await?;
@@ -439,6 +446,11 @@ impl Session {
     /// What a run is given: names, types, and extents as far as the network fixes them.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
+    }
+
+    /// What a run may be given besides: the network has a value for each, which holds unless a run gives another.
+    pub fn optional_inputs(&self) -> &[ValueInfo] {
+        &self.optional
     }
 
     /// What a run gives, in order: names, types, and extents as far as the network fixes them.
@@ -596,7 +608,7 @@ mod tests {
 
     impl Bind for Open {
         fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-            check_given(&self.declared_inputs(), inputs)?;
+            check_given(&self.declared_inputs(), &[], inputs)?;
             let mut g = Graph::new();
             let mut y = g.input("x", inputs[0].desc.clone())?;
             for _ in 0..inputs.get(1).and_then(|g| g.value.clone()).map_or(1, |t| t.numel()) {
