@@ -118,11 +118,17 @@ impl Definitions {
         }
     }
 
-    /// The nodes with the bodies of functions in place of their calls; `left` is how many nodes there may be.
+    /// The nodes with the bodies of functions in place of their calls. `outside` are names that the nodes may read and not
+    /// define, `left` is how many nodes there may be.
     ///
     /// # Errors
     /// A call does not fit its function, or there are more nodes.
-    pub fn inline(&self, nodes: Vec<Node>, names: &mut Names, left: &mut usize) -> Result<Vec<Node>> {
+    pub fn inline(&self, nodes: Vec<Node>, outside: &[&str], left: &mut usize) -> Result<Vec<Node>> {
+        let mut names = if self.functions.is_empty() { Names::default() } else { Names::taken(&nodes, outside) };
+        self.expand(nodes, &mut names, left)
+    }
+
+    fn expand(&self, nodes: Vec<Node>, names: &mut Names, left: &mut usize) -> Result<Vec<Node>> {
         let mut out = vec![];
         for node in nodes {
             let function = self.called(&node);
@@ -137,7 +143,7 @@ impl Definitions {
                 None => out.push(node),
                 Some(function) => {
                     let body = body(function, &node, names).map_err(|e| e.at(node.name()))?;
-                    out.extend(self.inline(body, names, left)?);
+                    out.extend(self.expand(body, names, left)?);
                 }
             }
         }
@@ -146,7 +152,8 @@ impl Definitions {
 }
 
 /// Names of values that are in use, so that those of a function's body get others.
-pub(crate) struct Names {
+#[derive(Default)]
+struct Names {
     taken: HashSet<String>,
     /// The number that a name was last given.
     last: HashMap<String, usize>,
@@ -154,7 +161,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// The names that nodes read and define, and those `outside`.
-    pub fn taken(nodes: &[Node], outside: &[&str]) -> Names {
+    fn taken(nodes: &[Node], outside: &[&str]) -> Names {
         let made = nodes.iter().flat_map(|n| &n.output).map(String::as_str);
         let used = nodes.iter().flat_map(|n| branch::reads(n)).chain(made);
         let taken = used.chain(outside.iter().copied()).map(str::to_owned).collect();

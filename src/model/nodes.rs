@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 
-use super::functions::{Definitions, Names};
+use super::functions::Definitions;
 use super::import::{branch, operators};
 use super::proto::{NodeProto, OperatorSetIdProto};
 use crate::error::{Error, Result};
@@ -53,8 +53,7 @@ pub(crate) fn ready(
     left: &mut usize,
 ) -> Result<Vec<Node>> {
     let nodes = needed(nodes, outputs);
-    let mut names = Names::taken(&nodes, outside);
-    let nodes = needed(definitions.inline(nodes, &mut names, left)?, outputs);
+    let nodes = needed(definitions.inline(nodes, outside, left)?, outputs);
     let mut nodes = operators::check(nodes, &definitions.registry)?;
     nodes.iter_mut().for_each(|node| branch::close_over(&mut node.proto));
     Ok(nodes)

@@ -145,7 +145,10 @@ fn errors_name_the_node() {
     assert!(e.to_string().contains("affine takes one input, not 2") && e.to_string().contains("f32[4]"), "{e}");
     let more = of("com.example", node("Affine", &["x"], &["y", "z"], vec![]));
     let e = y(&model(line(vec![more], vec![])), &registry()).unwrap_err();
-    assert!(e.to_string().contains("Affine_0: Affine has no output z here"), "{e}");
+    assert!(
+        e.to_string().contains("Affine_0: the node wants the output z, of Affine the first 1 are supported here"),
+        "{e}"
+    );
     let refuses = Registry::new()
         .op("com.example", "Affine", |node| Err(Error::new(ErrorKind::Unsupported, format!("no {}", node.name()))));
     let e = y(&model(line(vec![affine(vec![])], vec![])), &refuses).unwrap_err();

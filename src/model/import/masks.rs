@@ -33,7 +33,7 @@ impl Import<'_> {
         wide.fill(1);
         wide[axis] = checked_numel(&[depth])?;
         if !self.affords_room(depth) {
-            return Err(Error::unsupported(format!("OneHot of depth {depth}")));
+            return Err(Error::unsupported(format!("OneHot of depth {depth} is too large")));
         }
         let counted = Tensor::of(wide, (0..depth as i64).collect::<Vec<_>>());
         let here = self.binary(BinaryKind::Equal, &indices, &counted.into())?;
@@ -60,7 +60,7 @@ fn one_hot(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 /// The matrix of this many rows and columns that is true where `f` of the column minus the row is.
 fn band(import: &mut Import, [rows, columns]: [usize; 2], f: impl Fn(i64) -> bool) -> Result<Tensor> {
     if !import.affords_room(checked_numel(&[rows, columns])?) {
-        return Err(Error::unsupported(format!("a mask of {rows} x {columns}")));
+        return Err(Error::unsupported(format!("a mask of {rows} x {columns} is too large")));
     }
     let at = |i: usize| f((i % columns) as i64 - (i / columns) as i64);
     Ok(Tensor::of([rows, columns], (0..rows * columns).map(at).collect::<Vec<_>>()))
@@ -103,7 +103,7 @@ fn non_zero(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let shape = if x.shape().is_empty() { &[1] } else { x.shape() };
     let (found, strides) = (positions(x), &shape::strides(shape));
     if !import.affords_room(found.len().saturating_mul(shape.len())) {
-        return Err(Error::unsupported(format!("NonZero of {} with {} values that are not 0", x.desc(), found.len())));
+        return Err(Error::unsupported(format!("NonZero of {}: {} indices are too many", x.desc(), found.len())));
     }
     let along = |axis: usize| found.iter().map(move |&k| (k / strides[axis] % shape[axis]) as i64);
     let indices: Vec<i64> = (0..shape.len()).flat_map(along).collect();

@@ -313,7 +313,12 @@ impl Import<'_> {
 /// The outputs, unless the node names more.
 fn all_given(node: &Node, outputs: Vec<Val>) -> Result<Vec<Val>> {
     match node.output.iter().skip(outputs.len()).find(|name| !name.is_empty()) {
-        Some(name) => Err(Error::unsupported(format!("{} has no output {name} here", node.op_type()))),
+        Some(name) => {
+            let (op, n) = (node.op_type(), outputs.len());
+            Err(Error::unsupported(format!(
+                "the node wants the output {name}, of {op} the first {n} are supported here"
+            )))
+        }
         None => Ok(outputs),
     }
 }

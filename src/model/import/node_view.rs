@@ -114,7 +114,8 @@ impl<'a> NodeView<'a> {
     /// An integer that counts something.
     pub fn count(&self, name: &str, default: usize) -> Result<usize> {
         let n = self.int(name, default as i64)?;
-        usize::try_from(n).map_err(|_| Error::file(format!("attribute {name} is {n}")))
+        usize::try_from(n)
+            .map_err(|_| Error::file(format!("attribute {name} of {} is {n}: it must not be negative", self.op())))
     }
     /// A number.
     pub fn float(&self, name: &str, default: f32) -> Result<f32> {
@@ -137,19 +138,20 @@ impl<'a> NodeView<'a> {
         match self.attribute(name, ty::STRING)? {
             None => Ok(default),
             Some(a) => std::str::from_utf8(a.s.as_deref().unwrap_or_default())
-                .map_err(|_| Error::file(format!("attribute {name} is not text"))),
+                .map_err(|_| Error::file(format!("attribute {name} of {} is not text", self.op()))),
         }
     }
     /// A tensor.
     pub fn tensor(&self, name: &str) -> Result<Option<Tensor>> {
         let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
-        let proto = a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} is no tensor")))?;
+        let proto =
+            a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} of {} holds no tensor", self.op())))?;
         tensor_proto::read(proto, None).map(Some)
     }
     /// A subgraph.
     pub fn graph(&self, name: &str) -> Result<&GraphProto> {
         let found = self.attribute(name, ty::GRAPH)?.and_then(|a| a.g.as_deref());
-        found.ok_or_else(|| Error::file(format!("attribute {name} is no graph")))
+        found.ok_or_else(|| Error::file(format!("attribute {name} of {} holds no graph", self.op())))
     }
     /// The attribute `axis` as an index into a tensor of this rank.
     pub fn axis(&self, default: i64, rank: usize) -> Result<usize> {
