@@ -1,7 +1,8 @@
 //! `cargo bench`: calls of layers and of whole networks on the best adapter, upload and readback included.
 //!
-//! Each is checked against the reference once, within its derived bound, before it is timed. `CONVGPU_DEVICE` chooses another
-//! adapter, `cargo bench -- conv2d` a part. Kernels alone, and every variant of them, are timed by `convgpu bench --ops`.
+//! Each is checked against the reference once, within its derived bound, before it is timed. `CONVGPU_DEVICE` chooses
+//! another adapter, `cargo bench -- conv2d` some of the benches. `convgpu bench --ops` times the kernels alone, in
+//! every variant.
 
 use convgpu::nn::{
     AvgPool2d, BatchNorm2d, Conv2d, Flatten, LayerNorm, Linear, MaxPool2d, Module, ReLU, Sequential, Softmax, Tanh,
@@ -92,7 +93,7 @@ fn upsample_nearest(bencher: Bencher<'_, '_>, factor: usize) {
 mod normalization {
     use super::*;
 
-    /// The reductions: mean and variance of each channel, and what the running statistics become.
+    /// The reductions alone: mean and variance of each channel, and the new running statistics.
     #[divan::bench]
     fn batch_norm_training(bencher: Bencher<'_, '_>) {
         let shape = [8, 64, 56, 48];

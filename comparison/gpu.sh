@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks the kernels on whatever GPU this machine has, then measures them: one call of a few minutes, no compiler needed.
+# Checks the kernels on the GPU of this machine, then measures them: one call of a few minutes, without a compiler.
 #
-#   cargo build --release && strip target/release/convgpu        on a machine that builds
+#   cargo build --release && strip target/release/convgpu        on the machine that builds
 #   comparison/gpu.sh [MODEL.onnx ...]                               on the machine with the GPU
 #
-# CONVGPU  the binary, target/release/convgpu if not set        DEVICE   its --device, auto if not set: a discrete GPU comes first
+# CONVGPU  the binary, target/release/convgpu if not set        DEVICE   its --device, auto if not set, which prefers a discrete GPU
 # OUT      where the tables and their JSON go, target/gpu       SECONDS_EACH  of every kernel on every layer, 0.2
 # LAYERS   files of layers, comparison/layers*.json if not set     TESTS    the operator tests, built: run on the device first
 #          (cargo test --test ops --no-run names the file; strip it to take it along)
@@ -20,12 +20,12 @@ layers=${LAYERS:-src/bench/layers.json comparison/layers-batched.json}
 failures=0
 
 if [ ! -x "$convgpu" ]; then
-    echo "$convgpu is not there: build it with cargo build --release, or name it in CONVGPU" >&2
+    echo "$convgpu does not exist: build it with cargo build --release, or set CONVGPU" >&2
     exit 2
 fi
 mkdir -p "$out"
 
-# step NAME COMMAND..: runs it, keeps what it prints in OUT/NAME.txt, counts a failure and goes on.
+# step NAME COMMAND..: runs the command, stores its output in OUT/NAME.txt, counts a failure and continues.
 step() {
     local name=$1
     shift
@@ -46,7 +46,7 @@ if [ "$device" = auto ] && "$convgpu" devices --json 2>/dev/null | grep -q '"def
     exit 1
 fi
 
-# Whether the best adapter has f16, if it is the one.
+# Whether the best adapter has f16, if it is used.
 half=$([ "$device" = auto ] && "$convgpu" devices --json 2>/dev/null | sed -n '/"devices"/,/}/p' | grep '"f16": true')
 
 if [ -n "${TESTS:-}" ]; then
@@ -59,11 +59,11 @@ for model in tests/models/*.onnx "$@"; do
     step "bench-$name" "$convgpu" bench "$model" --profile --seconds 1 --device "$device"
 done
 
-# Of src/bench/layers.json, and the memory-bound operators.
+# The layers of src/bench/layers.json, and the memory-bound operators.
 [ -n "${LAYERS:-}" ] || step ops ops
 for file in $layers; do
     name=$(basename "$file" .json)
-    # The same with the shader translator's bounds checks: what they cost.
+    # The same with the shader translator's bounds checks, to measure their cost.
     step "$name-checked" env CONVGPU_CHECKED=1 "$convgpu" bench --ops --chosen --layers "$file" --seconds "$seconds" --device "$device"
     [ "$file" = src/bench/layers.json ] || step "$name" ops --layers "$file"
     step "$name-json" ops --layers "$file" --chosen --json >/dev/null

@@ -44,7 +44,7 @@ def call(command, request=None, **options):
 
 
 def answer(command, request):
-    """The JSON object on the last line of a peer's output: engines print, too."""
+    """The JSON object on the last line of a peer's output; engines print other lines."""
     found = json.loads(call(command, request).splitlines()[-1])
     if "error" in found:
         raise Failed(found["error"])
@@ -54,7 +54,7 @@ def answer(command, request):
 class Convgpu:
     def __init__(self, binary, device):
         if not os.path.exists(binary):
-            raise Failed(f"{binary} is not there: cargo build --release")
+            raise Failed(f"{binary} does not exist: run cargo build --release")
         self.binary, self.device = binary, device
 
     def command(self, name, network, *options):
@@ -81,14 +81,14 @@ class Peer:
 
 
 def converter(python, install):
-    """The program pnnx. Its package wants PyTorch, which only its Python functions need."""
+    """The program pnnx. Its package depends on PyTorch, which only its Python functions need."""
     path = call([python, "-c", LOCATE]).strip()
     if not path and install:
         call([python, "-m", "pip", "install", "--quiet", "--no-deps", "pnnx"])
         path = call([python, "-c", LOCATE]).strip()
     path = path or shutil.which("pnnx")
     if not path:
-        raise Failed("pnnx is not there: pip install --no-deps pnnx")
+        raise Failed("pnnx is not installed: pip install --no-deps pnnx")
     return path
 
 
@@ -104,7 +104,7 @@ def convert(pnnx, model, shapes, folder):
 
 
 def prepare(spec, convgpu, python, pnnx, folder):
-    """A network with its inputs, convgpu's answer and the form for ncnn (or why there is none)."""
+    """A network with its inputs, convgpu's results and the files for ncnn (or the error)."""
     model, _, given = spec.partition("=")
     name = os.path.splitext(os.path.basename(model))[0]
     folder = os.path.join(folder, name)
@@ -117,7 +117,7 @@ def prepare(spec, convgpu, python, pnnx, folder):
     else:
         described = convgpu.command("inspect", network)["inputs"]
     if unknown := [i["name"] for i in described if i["dtype"] != "f32"]:
-        raise Failed(f"{name}: {unknown[0]} is no f32 input")
+        raise Failed(f"{name}: {unknown[0]} is not an f32 input")
     shapes = {i["name"]: i["shape"] for i in described}
     network["inputs"] = answer([python, PEER, "inputs"], {"shapes": shapes, "folder": folder})
     if given:
@@ -140,7 +140,7 @@ def arguments():
     p.add_argument("--convgpu", default=os.path.join(run.ROOT, "target", "release", "convgpu"))
     p.add_argument("--device", default="auto", help="convgpu's --device")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--seconds", type=float, default=1.0, help="of every engine on every network in every round")
+    p.add_argument("--seconds", type=float, default=1.0, help="seconds per engine, network and round")
     p.add_argument("--install", action="store_true", help="installs the peers, which are on PyPI")
     p.add_argument("--json", help="also writes everything measured into this file")
     args = p.parse_intermixed_args()  # networks may follow an option

@@ -37,7 +37,7 @@ def prepare(layer):
             f.write((np.random.randn(weights) * 0.1).astype(np.float32).tobytes())
         if net.load_param(param) or net.load_model(model):
             raise RuntimeError("ncnn refuses the layer")
-    # A Mat on NumPy's memory has no padding between channels, which the Vulkan upload expects: a copy has.
+    # A Mat on NumPy's memory has no padding between channels, which the Vulkan upload expects. A copy has it.
     image = ncnn.Mat(np.random.rand(l["ci"], l["h"], l["w"]).astype(np.float32)).clone()
 
     def run():

@@ -2,9 +2,9 @@
 """A whole network on a peer: peer_network.py ncnn|ort-cpu. One process is one measurement.
 
 Reads one JSON object, {"model": ONNX file, "ncnn": the converted files without their ending, "inputs": {name: .npy file},
-"expected": [.npy file of each output], "seconds"}, and answers {"median_ms", "first_ms", "runs", "version"} or {"error"}. Answers
-that differ from the expected ones by more than WRONG of the largest element are an error. `first_ms` is loading the network
-and its first run, the device being open.
+"expected": [.npy file of each output], "seconds"}, and answers {"median_ms", "first_ms", "runs", "version"} or
+{"error"}. Outputs that differ from the expected ones by more than WRONG of the largest element are an error. `first_ms`
+is the time to load the network and run it once on an open device.
 
 peer_network.py inputs reads {"shapes": {name: [..]}, "folder"} and answers {name: file}, with random numbers in 0..1.
 """
@@ -34,7 +34,7 @@ def ncnn_network(request):
     images = [np.load(file) for file in request["inputs"].values()]
     if any(image.shape[0] != 1 for image in images):
         raise worker.Unsupported("no batches")
-    # A Mat on NumPy's memory has no padding between channels, which the Vulkan upload expects: a copy has.
+    # A Mat on NumPy's memory has no padding between channels, which the Vulkan upload expects. A copy has it.
     images = [ncnn.Mat(np.ascontiguousarray(image[0])).clone() for image in images]
 
     def load():
@@ -70,7 +70,7 @@ def ort_network(request):
 
 
 def difference(outputs, expected):
-    """The largest difference of any output, of its largest expected element; ncnn leaves out the batch."""
+    """The largest difference of any output, relative to its largest expected element; ncnn has no batch axis."""
     if [o.size for o in outputs] != [e.size for e in expected]:
         return np.inf
     scaled = [np.abs(o.ravel() - e.ravel()).max() / max(np.abs(e).max(), 1e-30) for o, e in zip(outputs, expected)]
@@ -85,7 +85,7 @@ def measure(engine, request):
     first = time.perf_counter() - begin
     off = difference(outputs, [np.load(file) for file in request["expected"]])
     if off > WRONG:
-        return {"error": f"another answer than convgpu's: off by {off:.1e} of the largest element"}
+        return {"error": f"the result differs from convgpu's by {off:.1e} of the largest element"}
     return {"first_ms": first * 1e3, **worker.repeat(run, request["seconds"]), "version": version}
 
 
@@ -101,7 +101,7 @@ def main():
     request = json.load(sys.stdin)
     try:
         answer = invent(request) if sys.argv[1] == "inputs" else measure(sys.argv[1], request)
-    except Exception as e:  # an engine's failure is a row of the table
+    except Exception as e:  # an engine's failure becomes a row of the table
         answer = {"error": str(e).splitlines()[0] if str(e) else type(e).__name__}
     print(json.dumps(answer))
 

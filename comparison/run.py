@@ -5,9 +5,9 @@
   python3 comparison/run.py --install          puts ncnn and ONNX Runtime into target/peers first and uses them from there
 
 convgpu's binary is target/release/convgpu unless --convgpu says otherwise; burn takes part once it is built
-(comparison/burn/Cargo.toml says how). Rounds go through all layers, and in each every engine takes its turn, so that
-what drifts hits all alike. A number is the median over the rounds of an engine's median call in milliseconds, upload and
-readback included. What cannot run says why, and is left out of the means.
+(comparison/burn/Cargo.toml says how). In each round all engines run every layer alternately, so that a drift of the
+machine's speed affects all equally. A number is the median over the rounds of an engine's median call in milliseconds,
+upload and readback included. An engine that cannot run gives the reason, and is left out of the means.
 
 VK_ICD_FILENAMES chooses the adapter for every engine. For first calls without Mesa's disk cache set
 MESA_SHADER_CACHE_DISABLE=true.
@@ -36,11 +36,11 @@ class Failed(Exception):
 
 
 class Worker:
-    """A peer that speaks the protocol of worker.py, started once."""
+    """A peer with the protocol of worker.py, started once."""
 
     def __init__(self, command):
         if not os.path.exists(command[0]):
-            raise Failed(f"{os.path.relpath(command[0], ROOT)} is not there")
+            raise Failed(f"{os.path.relpath(command[0], ROOT)} does not exist")
         self.log = tempfile.TemporaryFile("w+")
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.log, text=True)
@@ -57,12 +57,12 @@ class Worker:
 
     def measure(self, layer, seconds):
         if self.process.poll() is not None:
-            raise Failed("has ended")
+            raise Failed("the process has ended")
         try:
             self.process.stdin.write(json.dumps({"layer": layer, "seconds": seconds}) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # receive says why
+            pass  # receive gives the reason
         return self.receive()
 
     def close(self):
@@ -71,11 +71,11 @@ class Worker:
 
 
 class Convgpu:
-    """The command line, a process a layer."""
+    """The command line, one process per layer."""
 
     def __init__(self, binary, device):
         if not os.path.exists(binary):
-            raise Failed(f"{binary} is not there: cargo build --release")
+            raise Failed(f"{binary} does not exist: run cargo build --release")
         self.command = [binary, "bench", "--ops", "--chosen", "--json", "--device", device]
 
     def measure(self, layer, seconds):
@@ -109,7 +109,7 @@ def python(name, install):
 
 
 def start(args):
-    """The engines that start, and why the others do not."""
+    """The engines that start, and the reasons why the others do not."""
     main, webgpu = python("main", args.install), python("webgpu", args.install and "ort-webgpu" in args.engines)
     script = lambda name: os.path.join(HERE, name)
     burn = os.path.join(HERE, "burn", "target", "release", "peer-burn")
@@ -131,7 +131,7 @@ def start(args):
 
 
 def race(engines, layers, rounds, seconds):
-    """{layer: {engine: [answers]}}; an engine that failed on a layer is not asked about it again."""
+    """{layer: {engine: [answers]}}; an engine that failed on a layer does not run it again."""
     found = {l["name"]: {e: [] for e in engines} for l in layers}
     failed = {}
     for turn in range(rounds):
@@ -159,7 +159,7 @@ def geometric_mean(values):
 
 
 def table(found, failed, engines, subject="layer", firsts=1):
-    """Markdown: medians (first calls), and how many times as long as convgpu each peer takes.
+    """Markdown: medians (first calls), and the time of each peer over convgpu's.
 
     A first call is the median over that many rounds, None being all of them."""
     peers = [e for e in engines if e != "convgpu"]
@@ -197,7 +197,7 @@ def arguments():
     p.add_argument("--burn", help="the built peer-burn")
     p.add_argument("--device", default="auto", help="convgpu's --device")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--seconds", type=float, default=0.5, help="of every engine on every layer in every round")
+    p.add_argument("--seconds", type=float, default=0.5, help="seconds per engine, layer and round")
     p.add_argument("--install", action="store_true", help="installs the peers that are on PyPI")
     p.add_argument("--json", help="also writes everything measured into this file")
     args = p.parse_args()
@@ -214,7 +214,7 @@ def main():
     if args.only:
         layers = [l for l in layers if any(part in l["name"] for part in args.only.split(","))]
     if not layers:
-        sys.exit("no layer has such a name")
+        sys.exit("no layer matches --only")
     engines, reasons = start(args)
     if not engines:
         sys.exit("no engine starts: " + "; ".join(f"{e}: {r}" for e, r in reasons.items()))

@@ -1,6 +1,6 @@
 """The loop that every Python peer shares.
 
-A peer is a process that reads one JSON object a line, {"layer": {..}, "seconds": S}, and answers each with one line:
+A peer is a process that reads one JSON object per line, {"layer": {..}, "seconds": S}, and answers each with one line:
 {"median_ms", "first_ms", "runs"} or {"error"}. A call includes the upload of the layer's input and the readback of its output.
 """
 import json
@@ -34,7 +34,7 @@ def weight_shape(layer):
 
 
 def repeat(run, seconds):
-    """The median of calls that take `seconds` in all, MIN_RUNS of them at the least."""
+    """The median of calls that take `seconds` in total, at least MIN_RUNS of them."""
     times = []
     while len(times) < MIN_RUNS or sum(times) < seconds:
         begin = time.perf_counter()
@@ -56,7 +56,7 @@ def measure(prepare, layer, seconds):
 def serve(prepare):
     """Answers until stdin ends. prepare(layer) gives a function that computes the layer once."""
     answers = sys.stdout
-    sys.stdout = sys.stderr  # what the engines print is no answer
+    sys.stdout = sys.stderr  # output of the engines must not go to stdout
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
@@ -64,6 +64,6 @@ def serve(prepare):
             answer = measure(prepare, request["layer"], request["seconds"])
         except Unsupported as e:
             answer = {"error": str(e)}
-        except Exception as e:  # an engine's failure is a row of the table
+        except Exception as e:  # an engine's failure becomes a row of the table
             answer = {"error": f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}"}
         print(json.dumps(answer), file=answers, flush=True)

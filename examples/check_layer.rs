@@ -1,4 +1,4 @@
-//! A layer on a device against the CPU reference, within the error bound that is derived for each of its outputs.
+//! Checks a layer on a device against the CPU reference, within the derived error bound of each output element.
 
 use convgpu::nn::{Conv2d, Module, manual_seed};
 use convgpu::verify::{VerifyOptions, compare, verify};
@@ -16,9 +16,9 @@ fn main() -> Result<()> {
     println!("{}\n{report}", report.device);
     assert!(report.ok());
     let node = &report.nodes[0];
-    println!("{}: the worst element is off by {:.2} of its bound", node.name, node.worst());
+    println!("{}: the largest error is {:.2} of its bound", node.name, node.worst());
 
-    // A check that cannot fail checks nothing: one element off by a thousandth is found.
+    // A check must be able to fail: an error of a thousandth in one element is detected.
     let session = Session::new(&device, graph, CompileOptions::new())?;
     let y = session.run(&[("x", &x)])?.into_first();
     let bounds = vec![1e-5; y.numel()];

@@ -1,6 +1,6 @@
-//! An operator of one's own: its WGSL kernel, its meaning on the CPU, and a check of one against the other.
+//! An own operator: its WGSL kernel, its reference on the CPU, and a check of one against the other.
 //!
-//! It is a staircase, `y = step * round(x / step)`. The step is a power of two, so that quotient and product are exact.
+//! It is a staircase function, `y = step * round(x / step)`. The step is a power of two, so that quotient and product are exact.
 
 use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::verify::{VerifyOptions, verify};

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let probabilities = session.run(&[("input", &digit(file)?)])?.into_first().into_vec::<f32>()?;
         let best = (0..10).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b])).expect("ten classes");
         println!("{}: {best} ({:.1} %)", file.display(), 100.0 * probabilities[best]);
-        // The files of the repository are named by what they show.
+        // The files of the repository are named after their digits.
         assert_eq!(file.file_stem().and_then(|s| s.to_str()), Some(best.to_string().as_str()));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The notebook on convolutional networks that this project began as, cell by cell.
+//! The notebook on convolutional networks from which this project started, cell by cell.
 //!
 //! `cargo run --release --example notebook` prints the shapes and statistics that the notebook prints.
 

@@ -1,14 +1,14 @@
-//! A program that has a wgpu device of its own runs a network on it.
+//! Runs a network on a wgpu device that the program already has.
 
 use convgpu::functional::Activation;
 use convgpu::{CompileOptions, Desc, Device, Graph, Session, Tensor, wgpu};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The program's own device; what it renders with, for instance.
+    // The program's own device, for example for rendering.
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()))?;
     let descriptor = wgpu::DeviceDescriptor {
-        // What kernels are faster with, where the adapter has it.
+        // Optional features that make kernels faster.
         required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16),
         required_limits: adapter.limits(),
         ..Default::default()
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", outputs["y"]);
     assert_eq!(outputs["y"], Tensor::from([[1.0f32, 0.0, 3.0], [0.0, 5.0, 0.0]]));
 
-    // The device is still the program's.
+    // The program can still use the device.
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("the program's"),
         size: 16,

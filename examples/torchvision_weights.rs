@@ -1,7 +1,9 @@
-//! Weights with torchvision's names into a network of `nn::zoo`, and the result of a layer inside it.
+//! Loads weights with torchvision's names into a network of `nn::zoo`, and gets the result of a layer inside it.
 //!
-//! Python writes such a file with `safetensors.torch.save_file(torchvision.models.resnet18(weights="DEFAULT").state_dict(),
-//! "resnet18.safetensors")`. `cargo run --example torchvision_weights [FILE]`; without a file it writes one of its own first.
+//! Python writes such a file with
+//! `safetensors.torch.save_file(torchvision.models.resnet18(weights="DEFAULT").state_dict(),
+//! "resnet18.safetensors")`. `cargo run --example torchvision_weights [FILE]`; without a file it first writes one with
+//! random weights.
 
 use std::path::PathBuf;
 
@@ -17,7 +19,7 @@ fn main() -> Result<()> {
     let weight = weight.get("layer1.0.conv1.weight").expect("torchvision's name");
     assert_eq!(weight.shape(), [64, 64, 3, 3]);
 
-    // The features before the classifier, beside its answer.
+    // The features before the classifier, and its output.
     let graph = net.graph_with_outputs(Desc::f32([1, 3, 96, 64]), &["layer3", "layer4.1.conv2", "out"])?;
     let session = Session::new(&Device::new()?, graph, CompileOptions::new())?;
     let outputs = session.run(&[("x", &Tensor::full([1, 3, 96, 64], 0.5f32))])?;
@@ -26,7 +28,7 @@ fn main() -> Result<()> {
     }
     assert_eq!(outputs["layer3"].shape(), [1, 256, 6, 4]);
     assert_eq!(outputs["out"].shape(), [1, 1000]);
-    // After a ReLU nothing is negative.
+    // The output of a ReLU is not negative.
     assert!(outputs["layer3"].as_slice::<f32>()?.iter().all(|v| *v >= 0.0));
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! `cargo run --release --example zoo -- resnet18 [resnet18.safetensors]`
 //!
 //! The file holds torchvision's state: `safetensors.torch.save_file(model.state_dict(), "resnet18.safetensors")`.
-//! Without one the weights are seeded random numbers.
+//! Without a file the weights are seeded random numbers.
 
 use std::error::Error;
 

@@ -9,7 +9,7 @@ itself, in its models/ and in its golden/). It compares the file's SHA-256 with 
 and `convgpu verify` on the golden input, and `convgpu run` to compare the answer with the golden output: of an element e the
 answer may differ by 1e-3 |e| + 1e-4 of the output's largest |e|. Without a golden input it takes random numbers and says so.
 
-The exit status is 1 if a file or an answer is wrong, or if there is no network. It needs the standard library only.
+The exit status is 1 if a file or a result is wrong, or if there is no network. It needs the standard library only.
 """
 import argparse
 import array
@@ -46,7 +46,7 @@ def read_npy(path):
         data = f.read()
     try:
         if data[:6] != MAGIC:
-            raise ValueError("it is no .npy file")
+            raise ValueError("it is not an .npy file")
         size = 2 if data[6] == 1 else 4
         start = 8 + size + int.from_bytes(data[8 : 8 + size], "little")
         header = ast.literal_eval(data[8 + size : start].decode("latin-1").strip())
@@ -72,7 +72,7 @@ def write_npy(path, shape, values):
 
 
 def distance(actual, expected, tolerance):
-    """The largest difference over its tolerance, and where it is; a NaN or an infinity on one side is infinitely wrong."""
+    """The largest difference over its tolerance, and its position; a NaN or infinity on one side counts as infinite."""
     floor = tolerance["of_largest"] * max((abs(e) for e in expected if math.isfinite(e)), default=0.0)
     worst, at = 0.0, 0
     for i, (a, e) in enumerate(zip(actual, expected)):
@@ -86,7 +86,7 @@ def distance(actual, expected, tolerance):
 
 
 class Search:
-    """Where files are looked for: the first folder that has one of the names."""
+    """Finds files: in the first folder that has one of the names."""
 
     def __init__(self, folders):
         below = [os.path.join(f, part) for f in folders for part in ("", "models", "golden")]
@@ -97,7 +97,7 @@ class Search:
         return next((p for p in paths if os.path.isfile(p)), None)
 
     def model(self, network):
-        """A file taken over as it is may also have the name that its project gave it."""
+        """An unchanged file may also have its original name."""
         origin = network["origin"]
         names = [network["file"]] + ([] if "conversion" in origin else [os.path.basename(origin["path"])])
         return self.find(*names)
@@ -108,7 +108,7 @@ class Convgpu:
         self.binary, self.device = binary, device
 
     def __call__(self, command, model, inputs, *options):
-        """The JSON object that a command prints; a failure is wrong."""
+        """The JSON object that a command prints; raises Wrong if the command fails."""
         given = [part for name, path in inputs for part in ("--input", f"{name}={path}")]
         line = [self.binary, command, model, "--json", "--device", self.device, *given, *options]
         done = subprocess.run(line, capture_output=True, text=True)
@@ -139,7 +139,7 @@ def inputs_of(case, search, folder):
 
 
 def check_answer(convgpu, model, inputs, case, search, folder, tolerance):
-    """How far the answer is from the golden output, of the tolerance; None without a golden output."""
+    """The largest difference from the golden output, over the tolerance; None without a golden output."""
     golden = {o["name"]: search.find(o["file"]) for o in case["outputs"]}
     if not all(golden.values()):
         return None
@@ -161,12 +161,12 @@ def check_answer(convgpu, model, inputs, case, search, folder, tolerance):
 
 
 def worst_of(entries):
-    """JSON has null for what is not finite."""
+    """The largest ratio; JSON has null for numbers that are not finite."""
     return max((math.inf if e["worst"] is None else e["worst"] for e in entries), default=0.0)
 
 
 def check(convgpu, network, model, search, tolerance):
-    """The row of a network, the device, and what there is to say of its golden files."""
+    """The row of a network, the device, and notes on its golden files."""
     check_file(model, network)
     notes, row, device = [], None, None
     with tempfile.TemporaryDirectory() as folder:
@@ -226,10 +226,10 @@ def arguments():
     p.add_argument("convgpu", help="the program, such as target/release/convgpu")
     p.add_argument("folders", metavar="DIR", nargs="*", help="where networks and golden files are, besides tests/models")
     p.add_argument("--device", default="auto", help="convgpu's --device")
-    p.add_argument("--markdown", action="store_true", help="the table as it is in the README")
+    p.add_argument("--markdown", action="store_true", help="prints the table for the README")
     args = p.parse_intermixed_args()  # folders may follow an option
     if missing := [f for f in args.folders if not os.path.isdir(f)]:
-        p.error(f"{missing[0]} is no folder")
+        p.error(f"{missing[0]} is not a folder")
     if not os.path.isfile(args.convgpu):
         p.error(f"{args.convgpu} is not there: cargo build --release")
     return args

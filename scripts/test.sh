@@ -4,7 +4,7 @@
 #   scripts/test.sh           everything, as continuous integration does: less than 15 minutes on 2 cores, from nothing
 #   scripts/test.sh --quick   what a commit needs: less than 2 minutes on 2 cores once everything has been built
 #
-# At the end it prints the seconds of every step, and what was not run with the reason.
+# At the end it prints the seconds of every step, and the checks that were not run, with the reason.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,13 +17,13 @@ case "$*" in
     ;;
 esac
 
-# lavapipe (Mesa's software Vulkan driver) then works in the thread that submits. Many small dispatches are faster so,
-# and the tests run in parallel anyway.
+# With this, lavapipe (Mesa's software Vulkan driver) works in the thread that submits. Many small dispatches are then
+# faster, and the tests run in parallel anyway.
 export LP_NUM_THREADS=0
 
 current=start   # the step that runs; empty after the last one
 seconds_table=  # a line per step
-not_run=        # a line per check that this machine cannot run
+not_run=        # a line per check that cannot run here
 log=$(mktemp)   # what the tests print
 
 step() {
@@ -41,7 +41,7 @@ skip() {
 
 summary() {
     printf '\n%9s  step\n%s%9d  total\n' seconds "$seconds_table" "$SECONDS"
-    # Tests print such lines as well, for example where data is missing that the repository does not carry.
+    # Tests print such lines, too, for example if data is missing that is not in the repository.
     printf '%s' "$not_run"
     grep -o 'not run: .*' "$log" | sort -u || true
     rm -f "$log"
@@ -78,7 +78,7 @@ has_wasm32() {
         compgen -G "$libraries/*.rlib" >/dev/null
 }
 
-# The oldest Rust that Cargo.toml promises, and rustup's name of a toolchain of that version, if one is installed.
+# The oldest Rust that Cargo.toml supports, and rustup's name of a toolchain of that version, if one is installed.
 oldest_rust() {
     sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml
 }
@@ -87,7 +87,7 @@ oldest_toolchain() {
     rustup toolchain list 2>/dev/null | cut -d' ' -f1 | grep -m1 "^$(oldest_rust)[.-]"
 }
 
-# Every example runs without arguments on what the repository carries.
+# Every example runs without arguments on files of the repository.
 examples() {
     local file
     for file in examples/*.rs; do
@@ -96,7 +96,7 @@ examples() {
     done
 }
 
-# Packs both crates, unpacks them as they lie in the workspace, and checks what was packed. Plain `cargo package` compiles
+# Packs both crates, unpacks them in the layout of the workspace, and checks them. Plain `cargo package` compiles
 # every dependency again for the command line, whose package has no profile: that takes minutes.
 packages() {
     local target=${CARGO_TARGET_DIR:-target}
@@ -125,7 +125,7 @@ step "lints" cargo clippy --workspace --all-targets --all-features -- -D warning
 
 if [ -n "$quick" ]; then
     step "unit tests" logged cargo test --workspace --all-features --lib --bins
-    # All but what takes more than a few seconds: whole networks, the ONNX suite, long use.
+    # All tests except those of more than a few seconds: whole networks, the ONNX suite, long use.
     step "fast tests" logged cargo test --workspace --all-features --test suite -- \
         --skip networks:: --skip onnx_suite:: --skip soak:: --skip zoo::
     current=
@@ -151,10 +151,10 @@ step "tests, with a minute of damaged input" \
     logged env CONVGPU_FUZZ_SECONDS=60 cargo test --workspace --all-features --no-fail-fast
 step "examples" examples
 step "packages" packages
-# No more than WebGPU promises everywhere: what a browser gives.
+# WebGPU's default limits only, as in a browser.
 step "operators at WebGPU's default limits" \
     logged env CONVGPU_LIMITS=default cargo test --workspace --all-features --test ops
-# The shader translator's bounds checks stay in: an index out of range is then a wrong result and not a crash.
+# With the shader translator's bounds checks an index out of range gives a wrong result and not a crash.
 step "operators with checked shaders" \
     logged env CONVGPU_CHECKED=1 cargo test --workspace --all-features --test ops
 current=

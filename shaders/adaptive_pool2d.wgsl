@@ -1,6 +1,6 @@
 // y[plane, oy, ox] = mean or max of x[plane, iy, ix] over bin oy of the rows and bin ox of the columns
 //   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)
-// One invocation: one output. p.empty is where folding starts: 0, or -inf for the maximum.
+// One invocation: one output. p.empty is the initial value: 0, or -inf for the maximum.
 
 struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 

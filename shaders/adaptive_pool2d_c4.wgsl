@@ -1,7 +1,7 @@
 // Adaptive pooling as in adaptive_pool2d, four channels at a time.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4
 // Padding lanes of x are 0, hence so are those of y.
-// One invocation: one vec4 of y; neighbours take neighbouring channels, so that loads and stores coalesce.
+// One invocation: one vec4 of y; neighbouring invocations take neighbouring channels, so that loads and stores coalesce.
 
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 

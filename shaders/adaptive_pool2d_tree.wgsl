@@ -1,7 +1,7 @@
 // Adaptive pooling as in adaptive_pool2d, for large bins.
 //   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]
-// One workgroup: one output. Invocation t folds elements t, t + 64, .. of the bin in order, so that neighbours load
-// neighbours; a tree of fixed shape folds the 64 results.
+// One workgroup: one output. Invocation t reduces elements t, t + 64, .. of the bin in order, so that neighbouring invocations
+// load neighbouring elements; a fixed tree reduces the 64 results.
 
 struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 

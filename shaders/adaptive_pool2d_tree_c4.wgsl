@@ -1,7 +1,7 @@
 // Adaptive pooling as in adaptive_pool2d_c4, for large bins.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4
-// One workgroup: 8 blocks of four channels of one output position, so that 8 neighbours load 128 bytes in a row.
-// Invocation (r, b) folds elements r, r + 8, .. of the bin for block b in order; a tree of fixed shape folds the 8 rows.
+// One workgroup: 8 blocks of four channels of one output position, so that 8 neighbouring invocations load 128 consecutive bytes.
+// Invocation (r, b) reduces elements r, r + 8, .. of the bin for block b in order; a fixed tree reduces the 8 rows.
 
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 

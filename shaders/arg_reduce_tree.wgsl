@@ -13,7 +13,7 @@ const LANES = 256u;
 
 var<workgroup> tree: array<Best, LANES>;
 
-// The better of what was found and value k of the set that begins at `first`.
+// The better of `best` and value k of the set that begins at `first`.
 fn better(best: Best, first: u32, k: u32) -> Best {
     let v = x[first + k * p.inner];
     if beats(v, k, best.value, best.at) { return Best(v, k); }

@@ -1,4 +1,4 @@
-// new_mean = (1 - momentum) running_mean + momentum mean, and so for the variance, which `correction` scales first:
+// new_mean = (1 - momentum) running_mean + momentum mean, likewise for the variance, which is first multiplied by `correction`:
 // n / (n - 1) makes the biased variance unbiased.
 //   every array: [c]. One invocation: one channel.
 

@@ -1,8 +1,8 @@
 // y[i] = combine(a[..], b[..]), operands broadcast in blocks: all tensors are seen as vec4s of 4-byte elements.
 //   y: count4 vec4s; PADDED: channels-last with c channels in c4 vec4s, whose padding lanes get 0
 //   a, b, by KIND: 0 as y; 1 vec4 number i / step * period + i % period; 2 element number i / step % period, in all lanes
-// One invocation: 4 vec4s of y, each 256 from the next, so that neighbours take neighbours. Over the strided kernel: vec4
-// loads and at most two divisions an operand.
+// One invocation: 4 vec4s of y, each 256 from the next, so that neighbouring invocations take neighbouring elements. Compared
+// with the strided kernel: vec4 loads and at most two divisions per operand.
 
 struct Params {
     count4: u32, c: u32, c4: u32,

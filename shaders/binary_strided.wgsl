@@ -1,6 +1,6 @@
 // y[k0, .., k5] = combine(a[sum k_j a_j], b[sum k_j b_j]), row-major; a stride is 0 along a broadcast axis.
 //   y: [d0, .., d5], of which the last RANK count    a, b: 4-byte elements
-// One invocation: one output. The readable rung, for any broadcast.
+// One invocation: one output. The simplest kernel, for any broadcast.
 
 struct Params {
     count: u32,

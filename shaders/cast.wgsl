@@ -12,7 +12,7 @@ struct Params { count4: u32 }
 override FROM: u32 = 0u;
 override TO: u32 = 0u;
 
-// Truncated; beyond the integers the nearest one; NaN gives 0.
+// Truncates; beyond the range of i32 the nearest integer; NaN gives 0.
 fn integer(bits: u32) -> u32 {
     let v = bitcast<f32>(bits);
     if is_nan(v) { return 0u; }

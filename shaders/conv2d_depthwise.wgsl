@@ -1,4 +1,4 @@
-// Depthwise convolution (groups = ic = oc): every channel its own filter. Formula as in conv2d_direct.wgsl.
+// Depthwise convolution (groups = ic = oc): every channel has its own filter. Formula as in conv2d_direct.wgsl.
 //   x: channels-last [n, ih, iw, c4] of vec4   w: packed by conv2d_depthwise_pack.wgsl, [tap, c4] of vec4
 //   y, residual: channels-last [n, oh, ow, c4] of vec4
 // One invocation: 4 channels of 8 neighbouring outputs of a row. The window slides as in conv2d_slide.wgsl.
@@ -59,7 +59,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             }
         }
     }
-    // A loop, since every store in the text costs compiling time.
+    // A loop, since every store in the text costs compile time.
     for (var at = ox; at < min(ox + 8u, p.ow); at++) {
         store(row * p.ow, at, cb, a0);
         a0 = a1; a1 = a2; a2 = a3; a3 = a4; a4 = a5; a5 = a6; a6 = a7;

@@ -1,10 +1,10 @@
 // Depthwise convolution of row-major images: a channel of x has `multiplier` filters of its own. Formula as in conv2d_direct.wgsl.
 //   x: row-major [n, oc / multiplier, ih, iw]   w: row-major [oc, 1, kh, kw]   y, residual: row-major [n, oc, oh, ow]
-// One invocation: 4 rows x 8 columns of one channel's outputs, in registers.
-// The window slides along both axes. Where the stride is `step` dilations, tap k + step meets the inputs that tap k of the next
-// output meets: taps k, k + step, .. of a row need 7 + SHIFTS inputs for 8 outputs, and a row of inputs serves 4 rows of
-// outputs, each under its own row of taps; those rows of taps move on by one with every row of inputs.
-// Over conv2d_depthwise: no conversion of row-major tensors.
+// One invocation: 4 rows x 8 columns of one channel's outputs, in registers. The window slides along both axes. If the stride is
+// `step` dilations, tap k + step uses the inputs that tap k of the next output uses: taps k, k + step, .. of a row need 7 +
+// SHIFTS inputs for 8 outputs, and a row of inputs serves 4 rows of outputs, each with its own row of taps; those rows of taps
+// advance by one with every row of inputs.
+// Compared with conv2d_depthwise: no conversion of row-major tensors.
 
 struct Params {
     planes: u32, multiplier: u32, ih: u32, iw: u32, oc: u32, oh: u32, ow: u32,
@@ -23,12 +23,12 @@ struct Params {
 // The most taps of a row that are step_x apart.
 const SHIFTS = 3u;
 
-// In order: inputs or outputs of neighbouring columns.
+// Inputs or outputs of consecutive columns.
 struct Eight { a: f32, b: f32, c: f32, d: f32, e: f32, f: f32, g: f32, h: f32 }
 
 struct Tile { a: Eight, b: Eight, c: Eight, d: Eight }
 
-// All one to the left.
+// Shifts all values to the left by one.
 fn slide(v: Eight, next: f32) -> Eight {
     return Eight(v.b, v.c, v.d, v.e, v.f, v.g, v.h, next);
 }
@@ -108,7 +108,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if plane >= p.planes { return; }
     let oc = plane % p.oc;
     var sums = tile(plane / p.multiplier * p.ih * p.iw, oc * p.kh * p.kw, oy, ox);
-    // Loops, since every store in the text costs compiling time.
+    // Loops, since every store in the text costs compile time.
     for (var row = oy; row < min(oy + 4u, p.oh); row++) {
         for (var column = ox; column < min(ox + 8u, p.ow); column++) {
             let at = (plane * p.oh + row) * p.ow + column;

@@ -1,6 +1,6 @@
 // y[n, oc, oy, ox] = finish(sum over ic, ky, kx of x[n, group's ic, oy sy - py + ky dy, ox sx - px + kx dx] w[oc, ic, ky, kx])
 //   x: row-major [n, ic, ih, iw]   w: row-major [oc, ic / groups, kh, kw]   y, residual: row-major [n, oc, oh, ow]
-// One invocation: one output. The readable rung: every load is scalar, nothing is reused.
+// One invocation: one output. The simplest kernel: every load is scalar, nothing is reused.
 
 struct Params {
     n: u32, ic: u32, ih: u32, iw: u32,
@@ -30,7 +30,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     var acc = 0.0;
     for (var ic = 0u; ic < icg; ic++) {
         for (var ky = 0u; ky < p.kh; ky++) {
-            // Below the image the difference wraps round to a large number: one comparison covers both borders.
+            // Before the image the difference wraps to a large number: one comparison covers both borders.
             let iy = oy * p.sy + ky * p.dy - p.py;
             if iy >= p.ih { continue; }
             for (var kx = 0u; kx < p.kw; kx++) {

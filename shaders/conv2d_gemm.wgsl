@@ -3,7 +3,8 @@
 //   x: channels-last [n, ih, iw, ic4] of vec4       w: packed by conv2d_pack.wgsl, [tap, ic4 of a group, oc4] of 4x4 blocks
 //   y, residual: channels-last [n, oh, ow, oc4] of vec4
 // One invocation: 8 consecutive pixels x 1 or 2 blocks of 4 channels, held in registers.
-// Over the direct kernel: vec4 loads, each x value used 4 or 8 times and each weight 8 times; one border test covers 4 channels.
+// Compared with the direct kernel: vec4 loads, each x value used 4 or 8 times and each weight 8 times; one border test per
+// 4 channels.
 
 struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
@@ -23,10 +24,10 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
-// Two blocks of channels an invocation (both of one group), or one.
+// Two blocks of channels per invocation (both of one group), or one.
 override PAIR: bool = true;
 
-// Where a pixel's window starts: image row and column (wrapping below 0), and the image.
+// The start of a pixel's window: image row and column (wrapping below 0), and the image.
 struct Origin { iy: u32, ix: u32, n: u32 }
 
 fn origin(pixel: u32) -> Origin {
@@ -88,7 +89,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             }
         }
     }
-    // A loop, since every store in the text costs compiling time.
+    // A loop, since every store in the text costs compile time.
     for (var at = pixel; at < min(pixel + 8u, p.n * p.oh * p.ow); at++) {
         store(at, ob, a0, b0);
         a0 = a1; a1 = a2; a2 = a3; a3 = a4; a4 = a5; a5 = a6; a6 = a7;

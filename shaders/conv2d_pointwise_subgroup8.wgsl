@@ -1,8 +1,8 @@
 // Convolution of one tap (1x1, stride 1, no padding, one group) of row-major images, for subgroups of 8 (software adapters whose
-// lanes are SIMD lanes): for every image the product w x of matrices [oc, ic] and [ic, hw].
+// lanes are SIMD lanes): for every image the matrix product w x of [oc, ic] and [ic, hw].
 //   x: row-major [n, ic, hw]   w: row-major [oc, ic4] of vec4   y, residual: row-major [n, oc, hw]
 // One subgroup: a tile of common/rows8.wgsl, its rows channels and its columns pixels.
-// Over gemm_subgroup8: no conversion of row-major tensors, and weights as they are.
+// Compared with gemm_subgroup8: no conversion of row-major tensors, and weights are not packed.
 
 struct Params { n: u32, oc: u32, ic4: u32, hw: u32, slopes: u32, act_a: f32, act_b: f32 }
 
@@ -14,21 +14,21 @@ struct Params { n: u32, oc: u32, ic4: u32, hw: u32, slopes: u32, act_a: f32, act
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
-// Whether hw is a multiple of 4: then four neighbours of a channel are a vec4 of the binding, and else parts of two.
+// Whether hw is a multiple of 4: then four consecutive elements of a channel are one vec4 of the binding, else parts of two.
 override WHOLE: bool = true;
 
 fn hw4() -> u32 {
     return (p.hw + 3u) / 4u;
 }
 
-// The four that begin `shift` after the first of u, v.
+// Four consecutive elements of u, v from position `shift` on.
 fn join(u: vec4<f32>, v: vec4<f32>, shift: u32) -> vec4<f32> {
     let two = shift >= 2u;
     let a = select(u, vec4<f32>(u.zw, v.xy), two);
     return select(a, vec4<f32>(a.yzw, select(v.x, v.z, two)), shift % 2u == 1u);
 }
 
-// Elements i to i + 3 of x; of those beyond its end, anything.
+// Elements i to i + 3 of x; undefined beyond its end.
 fn x4(i: u32) -> vec4<f32> {
     let u = x[i / 4u];
     if WHOLE { return u; }
@@ -41,7 +41,7 @@ fn residual4(i: u32) -> vec4<f32> {
     return join(u, residual[min(i / 4u + 1u, (p.n * p.oc * p.hw - 1u) / 4u)], i % 4u);
 }
 
-// Where a channel's weights begin; channels beyond the last repeat it.
+// The start of a channel's weights; channels beyond the last repeat it.
 fn weights(oc: u32) -> u32 {
     return min(oc, p.oc - 1u) * p.ic4;
 }
@@ -50,7 +50,7 @@ fn row4(at: u32, c: u32) -> vec4<f32> {
     return w[at + c];
 }
 
-// Column j: pixels 4 q to 4 q + 3 of channel 4 c + j of image n; pixels beyond the last are anything.
+// Column j: pixels 4 q to 4 q + 3 of channel 4 c + j of image n; undefined beyond the last pixel.
 fn block4(n: u32, c: u32, q: u32) -> mat4x4<f32> {
     let i = (n * p.ic4 + c) * 4u * p.hw + min(q, hw4() - 1u) * 4u;
     return mat4x4<f32>(x4(i), x4(i + p.hw), x4(i + 2u * p.hw), x4(i + 3u * p.hw));

@@ -1,8 +1,9 @@
 // Convolution whose window slides along a row. Formula and operands as in conv2d_gemm.wgsl.
-// One invocation: PIXELS = 8 or 16 consecutive pixels of one output row x one block of 4 channels, held in registers, as are the inputs
-// under one tap of their windows. Where the stride is `step` dilations, the tap `step` further on needs the inputs of the next pixels:
-// all but one are there.
-// Over conv2d_gemm: with stride 1 kw + PIXELS - 1 loads of x for a row of the window instead of kw * PIXELS; a weight serves up to 16 pixels.
+// One invocation: PIXELS = 8 or 16 consecutive pixels of one output row x one block of 4 channels, held in registers, as are the
+// inputs under one tap of their windows. If the stride is `step` dilations, the tap `step` further on needs the inputs of the
+// next pixels: all but one are in registers.
+// Compared with conv2d_gemm: with stride 1, kw + PIXELS - 1 loads of x per row of the window instead of kw * PIXELS; a weight
+// is used for up to 16 pixels.
 
 struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
@@ -22,7 +23,7 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
-// 16 pixels an invocation instead of 8.
+// 16 pixels per invocation instead of 8.
 override WIDE: bool = true;
 
 // Column ix (wrapping below 0) of the row that begins at `row`.
@@ -80,7 +81,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             }
         }
     }
-    // A loop, since every store in the text costs compiling time.
+    // A loop, since every store in the text costs compile time.
     for (var at = ox; at < min(ox + pixels, p.ow); at++) {
         store(row * p.ow, at, ob, a0);
         a0 = a1; a1 = a2; a2 = a3; a3 = a4; a4 = a5; a5 = a6; a6 = a7; a7 = b0;

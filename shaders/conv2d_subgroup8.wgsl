@@ -1,7 +1,7 @@
 // Convolution as an implicit matrix product for subgroups of 8 (software adapters whose lanes are SIMD lanes).
 // Formula and operands as in conv2d_gemm.wgsl.
 // One subgroup: a tile of common/rows8.wgsl, its rows consecutive pixels; every tap adds its part of the inner dimension.
-// Over conv2d_gemm: a load costs one lane's time instead of eight, and x is loaded by 1/8 of the lanes that use it.
+// Compared with conv2d_gemm: a load costs one lane's time instead of eight, and x is loaded by 1/8 of the lanes that use it.
 
 struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
@@ -21,7 +21,7 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
-// Where a pixel's window starts: image row and column (wrapping below 0), and the image.
+// The start of a pixel's window: image row and column (wrapping below 0), and the image.
 struct Origin { iy: u32, ix: u32, n: u32 }
 
 fn origin(pixel: u32) -> Origin {
@@ -31,7 +31,7 @@ fn origin(pixel: u32) -> Origin {
     return Origin((row - n * p.oh) * p.sy - p.py, (q - row * p.ow) * p.sx - p.px, n);
 }
 
-// Where group channel 0 of the window's tap lies in x, or 0xffffffff outside the image.
+// The index in x of the group's first channel under the window's tap, or 0xffffffff outside the image.
 fn tap(o: Origin, ky: u32, kx: u32, first_c: u32) -> u32 {
     let iy = o.iy + ky * p.dy;
     let ix = o.ix + kx * p.dx;

@@ -3,7 +3,7 @@
 //   x: channels-last [n, ih, iw, ic4] of vec4       w: packed by conv2d_pack.wgsl, [tap, ic4 of a group, oc4] of 4x4 blocks
 //   y, residual: channels-last [n, oh, ow, oc4] of vec4; with splits, y: [splits, n, oh, ow, oc4], their sums, and no epilogue
 // A workgroup and an invocation: see common/tiled.wgsl.
-// Over conv2d_gemm.wgsl: a value is loaded from memory once a workgroup, not once an invocation.
+// Compared with conv2d_gemm.wgsl: a value is loaded from memory once per workgroup, not once per invocation.
 
 struct Params {
     ih: u32, iw: u32, ic4: u32, icg4: u32, oh: u32, ow: u32, oc: u32, oc4: u32,
@@ -28,7 +28,8 @@ const COLUMN_LANES = 8u;
 const ROWS = 4u;
 const BLOCKS = 1u;
 
-// Where a pixel's window starts: image row and column (wrapping below 0); rows of all images before; first block of the group.
+// The start of a pixel's window: image row and column (wrapping below 0); the number of rows of all images before; the first
+// block of the group.
 struct Row { iy: u32, ix: u32, above: u32, c: u32 }
 
 // A block of the inner dimension: the tap and the block of channels.

@@ -1,4 +1,4 @@
-// Winograd's input transform: V = B^T d B of every 6x6 tile d of the padded image; tiles overlap by 2, 4 outputs apart
+// Winograd's input transform: V = B^T d B of every 6x6 tile d of the padded image; tiles are 4 outputs apart and overlap by 2
 // (Lavin and Gray 2015; points as in src/reference/winograd.rs).
 //   x: channels-last [n, ih, iw, ic4] of vec4   v: [36, tile (n, ty, tx), ic4] of vec4, matrix 6 i + j for element (i, j) of V
 // One invocation: one tile of four channels.
@@ -33,7 +33,7 @@ fn column(n: u32, iy: u32, ix: u32, c: u32) -> Six {
         load(n, iy + 3u, ix, c), load(n, iy + 4u, ix, c), load(n, iy + 5u, ix, c));
 }
 
-// Each in the place of the one before it.
+// Shifts the values by one.
 fn next(s: Six) -> Six {
     return Six(s.b, s.c, s.d, s.e, s.f, s.a);
 }
@@ -57,7 +57,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let ix = tile % p.tw * 4u - p.px;
     let iy = tile / p.tw % p.th * 4u - p.py;
     let n = tile / (p.tw * p.th);
-    // Loops to a param (6), so that they stay loops: every load and store in the text costs compiling time.
+    // The loop bound is a param (6), so that the loops are not unrolled: every load and store in the text costs compile time.
     var q: Six; var r: Six; var s: Six; var t: Six; var u: Six; var w: Six;
     for (var k = 0u; k < p.size; k++) {
         q = r; r = s; s = t; t = u; u = w; w = column(n, iy, ix + k, c);

@@ -35,7 +35,7 @@ fn column(at: u32, j: u32) -> Four {
         m[first + 18u * stride], m[first + 24u * stride], m[first + 30u * stride]);
 }
 
-// Each in the place of the one before it.
+// Shifts the values by one.
 fn next(s: Four) -> Four {
     return Four(s.b, s.c, s.d, s.a);
 }
@@ -58,7 +58,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let ox = tile % p.tw * 4u;
     let oy = tile / p.tw % p.th * 4u;
     let n = tile / (p.tw * p.th);
-    // Loops to a param (6), so that they stay loops: every load and store in the text costs compiling time.
+    // The loop bound is a param (6), so that the loops are not unrolled: every load and store in the text costs compile time.
     var q: Four; var r: Four; var s: Four; var t: Four; var u: Four; var w: Four;
     for (var k = 0u; k < p.size; k++) {
         q = r; r = s; s = t; t = u; u = w; w = column(i, k);

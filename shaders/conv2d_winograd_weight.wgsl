@@ -39,7 +39,7 @@ fn column(ob: u32, ic: u32, kx: u32) -> Six {
     return transform(g0, g1, g2);
 }
 
-// Each in the place of the one before it.
+// Shifts the values by one.
 fn next(s: Six) -> Six {
     return Six(s.b, s.c, s.d, s.e, s.f, s.a);
 }
@@ -61,7 +61,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if i >= (p.ic + 3u) / 4u * oc4 * 4u { return; }
     let ob = i / 4u % oc4;
     let ic = i / 4u / oc4 * 4u + i % 4u;
-    // Loops to a param (6), so that they stay loops: every load and store in the text costs compiling time.
+    // The loop bound is a param (6), so that the loops are not unrolled: every load and store in the text costs compile time.
     var x: Six; var y: Six; var z: Six;
     for (var k = 0u; k < p.size - 3u; k++) {
         x = y; y = z; z = column(ob, ic, k);

@@ -1,7 +1,7 @@
 // y[n, oc, oy, ox] = finish(sum over ic, ky, kx of x[n, group's ic, iy, ix] w[ic, oc, ky, kx]),
 //   over the taps for which iy = (oy + py - ky dy) / sy and ix = (ox + px - kx dx) / sx are whole and inside the image
 //   x: row-major [n, ic, ih, iw]   w: row-major [ic, oc / groups, kh, kw]   y, residual: row-major [n, oc, oh, ow]
-// One invocation: one output, which gathers its taps. The readable rung: every load is scalar, nothing is reused.
+// One invocation: one output, which gathers its taps. The simplest kernel: every load is scalar, nothing is reused.
 
 struct Params {
     n: u32, ic: u32, ih: u32, iw: u32,
@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;
 
-// at / stride if that is whole and below extent, else 0xffffffff. Below the image `at` has wrapped round.
+// at / stride if that is whole and below extent, else 0xffffffff. Before the image `at` has wrapped.
 fn source(at: u32, stride: u32, extent: u32) -> u32 {
     if at >= 0x80000000u || at % stride != 0u || at / stride >= extent { return 0xffffffffu; }
     return at / stride;

@@ -1,7 +1,7 @@
 // Transposed convolution for subgroups of 8 (software adapters whose lanes are SIMD lanes). Operands as in
 // conv_transpose2d_gemm.wgsl.
 // One subgroup: a tile of common/rows8.wgsl in a phase, its rows the phase's pixels; every tap adds its part of the inner dimension.
-// Over conv_transpose2d_gemm: no value is loaded twice in a subgroup.
+// Compared with conv_transpose2d_gemm: no value is loaded twice in a subgroup.
 
 struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,

@@ -1,6 +1,6 @@
 // y[row to_pitch + to_first + k] = x[row from_pitch + from_first + k], k < width: rows copied from one pitch to another.
-//   x, y: 4-byte elements; the rest of y is left as it is
-// One invocation: one word; neighbours copy neighbours.
+//   x, y: 4-byte elements; the rest of y is not changed
+// One invocation: one word; neighbouring invocations copy neighbouring elements.
 
 struct Params { count: u32, width: u32, from_pitch: u32, from_first: u32, to_pitch: u32, to_first: u32 }
 

@@ -1,6 +1,6 @@
 // y[outer, k, inner] = x[outer, indices[k], inner]; a negative index counts from the end.
 //   x: row-major [outer, extent, inner]   indices: picks of i32   y: row-major [outer, picks, inner]; 4-byte elements
-// One invocation: one output. An index outside the axis, which the reference refuses, is clamped to it.
+// One invocation: one output. An index outside the axis is clamped; the reference refuses it.
 
 struct Params { count: u32, extent: u32, picks: u32, inner: u32 }
 

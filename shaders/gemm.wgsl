@@ -1,5 +1,5 @@
 // Products of matrices, then the epilogue: y[k, row, oc] = sum over ic of a[k, row, ic] w[k, ic, oc] for every k of the batch.
-// With one matrix this is a 1x1 convolution whose rows are pixels; with 36 it is the middle of Winograd's algorithm.
+// With one matrix this is a 1x1 convolution whose rows are pixels; with 36 it is the product step of Winograd's algorithm.
 //   a: [batch, rows, ic4] of vec4       w: [batch, ic4, oc4] of 4x4 blocks as in conv2d_pack.wgsl
 //   y, residual: [batch, rows, oc4] of vec4
 // One invocation: 8 consecutive rows x 1 or 2 blocks of 4 columns, held in registers.
@@ -14,10 +14,10 @@ struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32,
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
-// Two blocks of columns an invocation, or one.
+// Two blocks of columns per invocation, or one.
 override PAIR: bool = true;
 
-// Where a row of a begins; rows beyond the last repeat it.
+// The start of a row of a; rows beyond the last repeat it.
 fn begin(matrix: u32, row: u32) -> u32 {
     return (matrix * p.rows + min(row, p.rows - 1u)) * p.ic4;
 }
@@ -56,7 +56,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             v4 += wv * x4; v5 += wv * x5; v6 += wv * x6; v7 += wv * x7;
         }
     }
-    // A loop, since every store in the text costs compiling time.
+    // A loop, since every store in the text costs compile time.
     for (var at = row; at < min(row + 8u, p.rows); at++) {
         store(k, at, ob, u0, v0);
         u0 = u1; u1 = u2; u2 = u3; u3 = u4; u4 = u5; u5 = u6; u6 = u7;

@@ -1,6 +1,6 @@
 // Products of matrices for subgroups of 8 (software adapters whose lanes are SIMD lanes). Formula and operands as in gemm.wgsl.
 // One subgroup: a tile of common/rows8.wgsl.
-// Over gemm.wgsl: a load costs one lane's time instead of eight, and no value is loaded twice in a subgroup.
+// Compared with gemm.wgsl: a load costs one lane's time instead of eight, and no value is loaded twice in a subgroup.
 
 struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
@@ -15,7 +15,7 @@ alias Stored = f32;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
-// Where a row of a begins; rows beyond the last repeat it.
+// The start of a row of a; rows beyond the last repeat it.
 fn begin(matrix: u32, row: u32) -> u32 {
     return (matrix * p.rows + min(row, p.rows - 1u)) * p.ic4;
 }

@@ -1,7 +1,7 @@
 // Products of matrices by tiles in workgroup memory, for hardware. Formula and operands as in gemm.wgsl; with splits,
 // y: [splits, matrices, rows, oc4], their sums, and no epilogue.
 // A workgroup and an invocation: see common/tiled.wgsl.
-// Over gemm.wgsl: a value is loaded from memory once a workgroup, not once an invocation.
+// Compared with gemm.wgsl: a value is loaded from memory once per workgroup, not once per invocation.
 
 struct Params {
     oc: u32, matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,

@@ -1,7 +1,7 @@
 // A few rows times a matrix, then the epilogue: y[row, oc] = sum over ic of a[row, ic] w[ic, oc], up to 4 rows. Operands as in gemm.wgsl.
-// A workgroup: 2 blocks of columns, the inner dimension spread over 32 slices of 8 invocations that read 128 bytes in a row.
+// A workgroup: 2 blocks of columns, the inner dimension spread over 32 slices of 8 invocations that read 128 consecutive bytes.
 // An invocation: one column of every 32nd block of w, for every row; then the sums of all slices are added in a fixed tree.
-// Over gemm_tiled.wgsl: as many workgroups as blocks of columns, whatever the number of rows, and all that is loaded is used.
+// Compared with gemm_tiled.wgsl: the number of workgroups depends on the columns alone, and all loaded values are used.
 
 struct Params { rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
 
@@ -19,7 +19,7 @@ alias Stored = f32;
 // Column j of a mat4x4: the sums of row j.
 var<workgroup> sums: array<mat4x4<f32>, 256>;
 
-// 0 beyond the last row or block: loads without a branch, so that several are on their way at a time.
+// 0 beyond the last row or block. Loads without a branch, so that several are in flight at a time.
 fn load_a(row: u32, c: u32, j: u32) -> f32 {
     let v = f32(a[min(row, p.rows - 1u) * p.ic4 + min(c, p.ic4 - 1u)][j]);
     return select(0.0, v, row < p.rows && c < p.ic4);
@@ -30,7 +30,7 @@ fn load_w(c: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), v, c < p.ic4);
 }
 
-// The sums with the terms of column j of block c of w.
+// Adds the terms of column j of block c of w to the sums.
 fn terms(sum: mat4x4<f32>, c: u32, j: u32, v: vec4<f32>) -> mat4x4<f32> {
     var t = sum;
     t[0] += load_a(0u, c, j) * v;
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     sums[lane] = sum;
     workgroupBarrier();
-    // Halves of the slices, then the columns of a block.
+    // Adds halves of the slices, then the columns of a block.
     for (var half = 128u; half >= 8u; half /= 2u) {
         if lane < half { sums[lane] = sums[lane] + sums[lane + half]; }
         workgroupBarrier();

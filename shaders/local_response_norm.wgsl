@@ -1,6 +1,6 @@
 // y[n, c, i] = x[n, c, i] (k + alpha / size * sum of x[n, j, i]^2)^-beta over the channels j in c - before .. c - before + size
 //   x, y: row-major [n, c, area]
-// One invocation: one output; neighbours take neighbouring pixels.
+// One invocation: one output; neighbouring invocations take neighbouring pixels.
 
 struct Params { n: u32, c: u32, area: u32, size: u32, before: u32, scale: f32, beta: f32, k: f32 }
 

@@ -1,6 +1,6 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast: z = [d0, .., d3], za = sum z_j a_j, zb = sum z_j b_j
 //   a: row-major matrices [m, k]   b: row-major [k, n]   y: row-major [batch, m, n]
-// One invocation: one output. The readable rung: nothing is reused.
+// One invocation: one output. The simplest kernel: nothing is reused.
 
 struct Params {
     batch: u32, m: u32, k: u32, n: u32,

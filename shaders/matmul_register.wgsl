@@ -1,6 +1,6 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast as in matmul.wgsl, with the same layouts.
 // One invocation: 8 rows x 8 columns of y in registers, k in steps of 4.
-// Over matmul.wgsl: every value of a is used 8 times, every value of b 8 times; vec4 loads where rows are whole vec4s.
+// Compared with matmul.wgsl: every value of a is used 8 times, every value of b 8 times; vec4 loads where rows are whole vec4s.
 
 struct Params {
     batch: u32, m: u32, k: u32, n: u32,
@@ -41,7 +41,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let r6 = load_a(fa, m + 6u, k); c6 += wc * r6; d6 += wd * r6;
         let r7 = load_a(fa, m + 7u, k); c7 += wc * r7; d7 += wd * r7;
     }
-    // A loop, since every store in the text costs compiling time.
+    // A loop, since every store in the text costs compile time.
     for (var at = m; at < min(m + 8u, p.m); at++) {
         store4(fy, at, n, c0); store4(fy, at, n + 4u, d0);
         c0 = c1; c1 = c2; c2 = c3; c3 = c4; c4 = c5; c5 = c6; c6 = c7;

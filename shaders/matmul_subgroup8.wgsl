@@ -1,7 +1,7 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast as in matmul.wgsl, with the same layouts, for
 // subgroups of 8 (software adapters whose lanes are SIMD lanes).
 // One subgroup: a tile of common/rows8.wgsl.
-// Over matmul_register.wgsl: no value is loaded twice in a subgroup.
+// Compared with matmul_register.wgsl: no value is loaded twice in a subgroup.
 
 struct Params {
     batch: u32, m: u32, k: u32, n: u32,

@@ -1,7 +1,7 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast as in matmul.wgsl, with the same layouts, by tiles in
 // workgroup memory, for hardware; with splits, y: [splits, batch, m, n], their sums.
 // A workgroup and an invocation: see common/tiled.wgsl, whose matrices are the batch, rows m, columns n.
-// Over matmul_register.wgsl: a value is loaded from memory once a workgroup, not once an invocation.
+// Compared with matmul_register.wgsl: a value is loaded from memory once per workgroup, not once per invocation.
 
 struct Params {
     batch: u32, m: u32, k: u32, n: u32,

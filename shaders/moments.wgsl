@@ -1,7 +1,7 @@
-// Sums and squared distances of the slices of a tensor, first stage: one result for each part of each slice.
-//   x: row-major, seen as [outer, slices, inner]; a slice has outer * inner = count values, a chunk of it `chunk`, dealt
-//   out in strips to `lanes` parts
-//   sums, m2s: [slices, chunks * lanes], of x - the slice's first value: the mean may be large against the deviation
+// Sums and squared deviations of the slices of a tensor, first stage: one result per part of each slice.
+//   x: row-major, seen as [outer, slices, inner]; a slice has outer * inner = count values; the strips of each chunk
+//   of `chunk` values are distributed over `lanes` parts
+//   sums, m2s: [slices, chunks * lanes], of x - the slice's first value, since the mean may be much larger than the deviation
 // One invocation: one part. With WHOLE, inner is a multiple of 4, and a strip is one vec4.
 
 struct Params { slices: u32, inner: u32, count: u32, lanes: u32, chunk: u32, chunks: u32 }
@@ -15,7 +15,7 @@ override WHOLE: bool = false;
 
 alias Value = f32;
 
-// Where value k of a slice lies.
+// The index of value k of a slice.
 fn place(slice: u32, k: u32) -> u32 {
     let outer = k / p.inner;
     return (outer * p.slices + slice) * p.inner + k - outer * p.inner;

@@ -1,7 +1,7 @@
-// The first stage of moments.wgsl for channels-last tensors: one result for each part of the pixels of each channel.
-//   x: channels-last [images, pixels, c4] of vec4, a chunk has `chunk` pixels, dealt out in strips to `lanes` parts
+// The first stage of moments.wgsl for channels-last tensors: one result per part of the pixels of each channel.
+//   x: channels-last [images, pixels, c4] of vec4, the strips of each chunk of `chunk` pixels are distributed over `lanes` parts
 //   sums, m2s: [images, chunks * lanes, c4] of vec4, of x - the first value of the channel's group (`members` channels share one)
-// One invocation: one vec4 of channels of one part; neighbours take neighbouring channels.
+// One invocation: one vec4 of channels of one part; neighbouring invocations take neighbouring channels.
 
 struct Params { images: u32, pixels: u32, c: u32, members: u32, lanes: u32, chunk: u32, chunks: u32 }
 

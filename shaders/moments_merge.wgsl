@@ -1,6 +1,6 @@
-// Means and variances of slices, second stage: merges what moments.wgsl or moments_channels_last.wgsl found of their parts.
-//   sums, m2s: [slices / groups, chunks * lanes, pitch]; slice s has `members` of the pitch from s % groups * members on, one of which has `count` values, a chunk `chunk` of them, the last chunk the
-//   rest, and they are dealt out in strips to its `lanes` parts
+// Means and variances of slices, second stage: merges the results of moments.wgsl or moments_channels_last.wgsl for their parts.
+//   sums, m2s: [slices / groups, chunks * lanes, pitch]; slice s has `members` of the pitch from s % groups * members on.
+//   Each member has `count` values in chunks of `chunk` (the last one has the rest), with strips distributed over `lanes` parts
 //   x: for the slice's first value, which lies at slice / groups * step + slice % groups * members
 //   mean: [slices]      spread: [slices], by SPREAD 0: the biased variance v, 1: 1 / sqrt(v + eps), 2: 1 / (sqrt(v) + eps)
 // TEAM invocations: one slice, each every TEAM-th part; then a tree. A workgroup has WORKGROUP / TEAM slices.
@@ -28,7 +28,7 @@ override TEAM: u32 = WORKGROUP;
 alias Value = f32;
 var<workgroup> tree: array<Moments, WORKGROUP>;
 
-// Values of a lane's part of the last chunk of a member; of a chunk before it, the part has chunk / lanes.
+// The number of values in a lane's part of the last chunk of a member; in other chunks it is chunk / lanes.
 fn rest(lane: u32) -> u32 {
     let n = p.count - (p.chunks - 1u) * p.chunk;
     let round = STRIP * p.lanes;
@@ -51,7 +51,7 @@ fn main(
     let base = image * parts * p.pitch + first;
     var m = NOTHING;
     var j = select(p.members * parts, own, slice < p.slices);
-    // Two loops: lanes that stay together would all work out every size.
+    // Two loops, so that lanes do not compute the size of the last part for every chunk.
     for (; j < p.members * whole; j += TEAM) {
         let part = j / p.members;
         let i = base + part * p.pitch + j - part * p.members;

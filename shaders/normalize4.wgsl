@@ -1,6 +1,6 @@
 // normalize.wgsl for slices whose inner is a multiple of 4, four values at a time.
-//   x, y: row-major [outer, slices, inner / 4] of vec4; the others as there
-//   AFFINE says which entries of weight and bias the values of a row, a run of inner values, have: 0, one entry; 1, one for
+//   x, y: row-major [outer, slices, inner / 4] of vec4; the others as in normalize.wgsl
+//   AFFINE selects the entries of weight and bias for the values of a row (inner values): 0, one entry; 1, one for
 //   every vec4; 2, entry k for value k
 // One invocation: up to 8 vec4s of a row, `tiles` apart, for which it reads the statistics once.
 

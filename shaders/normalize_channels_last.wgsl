@@ -3,7 +3,7 @@
 //   mean, spread: slice number image * image_slices + channel / members (image_slices is 0 where images share statistics)
 //   weight, bias: [c], left out unless WEIGHT, BIAS
 // One invocation: one vec4 of 8 neighbouring pixels of an image, for which it reads statistics, weight and bias once;
-// neighbours take neighbouring channels.
+// neighbouring invocations take neighbouring channels.
 
 struct Params { n: u32, pixels: u32, c: u32, image_slices: u32, members: u32, eps: f32 }
 
@@ -22,7 +22,7 @@ override INVERSE: bool = false;
 override WEIGHT: bool = false;
 override BIAS: bool = false;
 
-// What channel c of an image is multiplied by, after the mean is subtracted; 0 in padding lanes.
+// The scale of channel c of an image; 0 in padding lanes.
 fn scale_of(image: u32, c: u32) -> f32 {
     if c >= p.c { return 0.0; }
     var scale = spread[slice_of(image, c)];

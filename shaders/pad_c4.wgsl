@@ -1,7 +1,7 @@
 // pad.wgsl for channels-last images whose height and width alone are padded.
 //   x: [n, ih, iw, c4] of vec4   y: [n, oh, ow, c4] of vec4; the lanes beyond channel c stay 0
 // One invocation: one vec4 of y.
-// Over pad: a quarter of the loads, stores and index arithmetic, and that for four axes instead of six.
+// Compared with pad: a quarter of the loads, stores and index arithmetic, and four axes instead of six.
 
 struct Params { n: u32, ih: u32, iw: u32, oh: u32, ow: u32, c: u32, c4: u32, top: i32, left: i32, value: u32 }
 

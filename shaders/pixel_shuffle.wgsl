@@ -1,5 +1,5 @@
-// Pixel shuffle: y[n, c, ys r + dy, xs r + dx] = x[n, c step_c + (dy r + dx) step_part, ys, xs]; with UNSHUFFLE, backwards:
-// the output is the right side's tensor and the input the left side's.
+// Pixel shuffle: y[n, c, ys r + dy, xs r + dx] = x[n, c step_c + (dy r + dx) step_part, ys, xs]; with UNSHUFFLE, the inverse: the
+// output is the right side's tensor and the input the left side's.
 //   deep: row-major [n, c r r, h, w]   wide: row-major [n, c, h r, w r]   of 4-byte elements
 // One invocation: one element of the output.
 
@@ -11,7 +11,7 @@ struct Params { n: u32, c: u32, h: u32, w: u32, r: u32, step_c: u32, step_part: 
 
 override UNSHUFFLE: bool = false;
 
-// Where in the deep tensor an element of the wide one is.
+// The index in the deep tensor of an element of the wide one.
 fn deep_index(i: u32) -> u32 {
     let px = i % (p.w * p.r);
     let py = i / (p.w * p.r) % (p.h * p.r);
@@ -21,7 +21,7 @@ fn deep_index(i: u32) -> u32 {
     return ((plane / p.c * p.c * p.r * p.r + deep) * p.h + py / p.r) * p.w + px / p.r;
 }
 
-// Where in the wide tensor an element of the deep one is. One of the steps is 1, the other divides.
+// The index in the wide tensor of an element of the deep one. One of the strides is 1; the index is divided by the other.
 fn wide_index(i: u32) -> u32 {
     let parts = p.r * p.r;
     let deep = i / (p.w * p.h) % (p.c * parts);

@@ -1,9 +1,9 @@
-// y[plane, oy, ox] = pool over ky, kx of x[plane, oy sy - py + ky dy, ox sx - px + kx dx], taps outside the image left out;
-// common/pool.wgsl says what a pool is: the maximum, the mean, a norm.
-//   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)
-// The maximum of no tap is p.lowest, which is -inf. KH, KW, INSIDE: see common/window.wgsl.
-// One invocation: 4 outputs of a row, a quarter of it apart, so that neighbours take neighbours; past the end the last
-// output is computed again.
+// y[plane, oy, ox] = pool over ky, kx of x[plane, oy sy - py + ky dy, ox sx - px + kx dx], taps outside the image left out; pool
+// is the maximum, the mean or a norm (common/pool.wgsl).
+//   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image) The maximum without
+//     taps is p.lowest, which is -inf. KH, KW, INSIDE: see common/window.wgsl.
+// One invocation: 4 outputs of a row, a quarter of it apart, so that neighbouring invocations take neighbouring elements; past
+// the end the last output is repeated.
 
 struct Params {
     planes: u32, ih: u32, iw: u32, oh: u32, ow: u32,

@@ -1,8 +1,8 @@
 // Pooling as in pool2d.wgsl, four channels at a time.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4, padding lanes 0
-// One invocation: one vec4 of up to 4 outputs below each other; neighbours take neighbouring channels, so that loads and
-// stores coalesce. A loop: its short text fits the caches of instructions and branches, which on a software adapter
-// makes the time of the same loads steadier (measured).
+// One invocation: one vec4 of up to 4 outputs below each other; neighbouring invocations take neighbouring channels, so that
+// loads and stores coalesce. A loop, since short code fits the caches of instructions and branches: on a software adapter its
+// time varies less (measured).
 
 struct Params {
     n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32,

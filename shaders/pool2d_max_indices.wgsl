@@ -1,6 +1,6 @@
 // Max pooling as in pool2d, and where each maximum is: indices = plane step_plane + iy step_y + ix step_x.
-//   x: row-major [planes, ih, iw]   y, indices: row-major [planes, oh, ow]
-// The first of equals wins, the last NaN wins; no tap inside gives p.lowest at 0.
+//   x: row-major [planes, ih, iw]   y, indices: row-major [planes, oh, ow] Of equal values the first counts, of NaNs the last; a
+//     window without a tap inside the image gives p.lowest at 0.
 // One invocation: one output.
 
 struct Params {

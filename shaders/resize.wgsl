@@ -1,9 +1,9 @@
 // y[plane, oy, ox] = sum over the taps of row oy and of column ox of wy wx x[plane, iy, ix]
-//   x: row-major [planes, ih, iw]   rows: [oh, TAPS_Y]   columns: [ow, TAPS_X]   y: row-major [planes, oh, ow]
-// The host lists the taps of every row and column (reference::resize::Axis); CROPPED: an output whose first tap is NONE
-// lies outside the image. One tap an axis is a copy.
-// One invocation: one output of 4 planes, a quarter of them apart, for which it reads the taps once; past the last plane
-// that is computed again.
+//   x: row-major [planes, ih, iw]   rows: [oh, TAPS_Y]   columns: [ow, TAPS_X]   y: row-major [planes, oh, ow] The tables have
+//     the taps of every row and column (reference::resize::Axis); CROPPED: an output whose first tap is NONE lies outside the
+//     image. One tap per axis is a copy.
+// One invocation: one output of 4 planes, a quarter of them apart, for which it reads the taps once; past the last plane that one
+// is repeated.
 
 struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, outside: f32 }
 

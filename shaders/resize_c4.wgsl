@@ -1,7 +1,7 @@
 // Resampling as in resize, four channels at a time.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4, padding lanes 0
-// One invocation: BLOCKS vec4s of one pixel of y, for which it reads the taps once; neighbours take neighbouring
-// channels, so that loads and stores coalesce. Past the last channels those are computed again.
+// One invocation: BLOCKS vec4s of one pixel of y, for which it reads the taps once; neighbouring invocations take neighbouring
+// channels, so that loads and stores coalesce. Past the last channels those are repeated.
 
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, outside: f32 }
 

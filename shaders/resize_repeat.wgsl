@@ -1,7 +1,7 @@
 // Nearest resampling by whole factors: y[plane, iy RY + ky, ix RX + kx] = x[plane, iy, ix], four pixels at a time.
 //   x: row-major [rows, iw4] of vec4, rows = planes ih   y: row-major [rows RY, iw4 RX] of vec4
-// One invocation: one vec4 of x and the RY RX vec4s of y that repeat it. Over resize: every pixel is loaded once, and no
-// table.
+// One invocation: one vec4 of x and the RY RX vec4s of y that repeat it. Compared with resize: every pixel is loaded once,
+// without a table.
 
 struct Params { rows: u32, iw4: u32 }
 

@@ -1,7 +1,7 @@
 // Nearest resampling by whole factors, four channels at a time: y[n, iy RY + ky, ix RX + kx] = x[n, iy, ix]
 //   x: channels-last [rows, iw, c4] of vec4, rows = n ih   y: channels-last [rows RY, iw RX, c4] of vec4
-// One invocation: one vec4 of x and its RY RX copies; neighbours take neighbouring channels, so that loads and stores
-// coalesce. Over resize_c4: every pixel is loaded once, and no table.
+// One invocation: one vec4 of x and its RY RX copies; neighbouring invocations take neighbouring channels, so that loads and
+// stores coalesce. Compared with resize_c4: every pixel is loaded once, without a table.
 
 struct Params { rows: u32, iw: u32, c4: u32 }
 

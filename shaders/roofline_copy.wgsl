@@ -1,6 +1,7 @@
-// y[i] = x[i]: what the memory gives at most.
+// y[i] = x[i]: measures the peak rate of the memory.
 //   x, y: count4 vec4s
-// One invocation: 4 vec4s, each 256 from the next, so that neighbours copy neighbours; all are loaded before any is stored.
+// One invocation: 4 vec4s, each 256 from the next, so that neighbouring invocations copy neighbouring elements. All are loaded
+// before the first is stored.
 
 struct Params { count4: u32 }
 

@@ -1,5 +1,5 @@
-// y = u + v: u and v start as x and x + 1 and go through 8 rounds steps z = a z + b each. With a = b = 1 and integers:
-// y = 2 x + 1 + 16 rounds, exactly. What the ALUs give at most: 8 independent chains an invocation, no memory to speak of.
+// y = u + v: u and v start as x and x + 1 and go through 8 rounds steps z = a z + b each. With a = b = 1 and integers: y = 2 x +
+// 1 + 16 rounds, exactly. Measures the peak rate of the ALUs: 8 independent chains per invocation, and almost no memory access.
 //   x, y: count4 vec4s
 // One invocation: one vec4. a and b come from the params, so that no compiler can shorten the chain.
 

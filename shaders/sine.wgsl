@@ -1,7 +1,7 @@
-// y[i] = sin x[i], or cos x[i] if COSINE; any shape, both row-major and seen as vec4s.
-// x = q pi/2 + r with whole q and |r| <= pi/4 (Cody and Waite: pi/2 as a sum of three numbers, the first two so short that
-// q times them is exact up to |q| = 2^13); of r the polynomials of Cephes's sinf.c. WGSL's own are defined within pi only.
-// One invocation: one vec4. Values are written by their bits: what is not finite has no sine.
+// y[i] = sin x[i], or cos x[i] if COSINE; any shape, both row-major and seen as vec4s. x = q pi/2 + r with whole q and |r| <=
+// pi/4 (Cody and Waite: pi/2 as a sum of three numbers, the first two so short that q times them is exact up to |q| = 2^13); then
+// the polynomials of Cephes's sinf.c in r. WGSL's functions are only accurate within pi.
+// One invocation: one vec4. Values are written by their bits, since non-finite arguments give NaN.
 
 struct Params { count4: u32 }
 

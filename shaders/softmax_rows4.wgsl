@@ -1,4 +1,4 @@
-// softmax.wgsl for many sets of neighbours whose number is a multiple of 4.
+// softmax.wgsl for many sets of consecutive values whose number is a multiple of 4.
 //   x, y: row-major [outer, n / 4] of vec4
 // LANES invocations: one softmax, each every LANES-th vec4; then trees. A workgroup has WORKGROUP / LANES softmaxes.
 // LANES: ops::softmax::ROWS_TREE.

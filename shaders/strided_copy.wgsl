@@ -1,6 +1,6 @@
 // y[k0, .., k7] = x[offset + sum k_j s_j]: permute, expand, slice, tile. Strides may be 0 or negative.
 //   y: row-major [d0, .., d7], of which the last RANK count    x: 4-byte elements
-// One invocation: one output; neighbours write neighbours.
+// One invocation: one output; neighbouring invocations write neighbouring elements.
 
 struct Params {
     count: u32, offset: i32,

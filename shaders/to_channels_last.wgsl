@@ -1,6 +1,6 @@
 // y[n, hw, c] = x[n, c, hw], rounded where y is f16; padding lanes of c hold 0.
 //   x: row-major [n, c, hw]                y: channels-last [n, hw, c4] of vec4
-// One invocation: one vec4 of y; neighbours take neighbouring hw, so that the four loads coalesce.
+// One invocation: one vec4 of y; neighbouring invocations take neighbouring hw, so that the four loads coalesce.
 
 struct Params { n: u32, c: u32, hw: u32 }
 

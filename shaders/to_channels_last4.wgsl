@@ -1,7 +1,7 @@
 // to_channels_last.wgsl for images of whole vec4s (hw % 4 == 0).
 //   x: row-major [n, c, hw4] of vec4       y: channels-last [n, hw, c4] of vec4
-// One invocation: 4 channels of 4 pixels, transposed in registers; neighbours take neighbouring pixels.
-// Over to_channels_last: vec4 loads, and a quarter of the index arithmetic.
+// One invocation: 4 channels of 4 pixels, transposed in registers; neighbouring invocations take neighbouring pixels.
+// Compared with to_channels_last: vec4 loads, and a quarter of the index arithmetic.
 
 struct Params { n: u32, c: u32, hw: u32 }
 
@@ -13,7 +13,7 @@ alias Wide = u32;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Wide>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
-// Four pixels of channel c, beyond the last one 0; `at` is where the image's pixels begin in its first channel.
+// Four pixels of channel c, 0 beyond the last channel; `at` is the index of the pixels in the image's first channel.
 fn load(at: u32, c: u32) -> vec4<Wide> {
     let hw4 = p.hw / 4u;
     return select(vec4<Wide>(), x[at + min(c, p.c - 1u) * hw4], c < p.c);

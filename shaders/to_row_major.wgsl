@@ -1,6 +1,6 @@
 // y[n, c, hw] = x[n, hw, c].
 //   x: channels-last [n, hw, c4] of vec4   y: row-major [n, c, hw]
-// One invocation: one vec4 of x; neighbours take neighbouring hw, so that the four stores coalesce.
+// One invocation: one vec4 of x; neighbouring invocations take neighbouring hw, so that the four stores coalesce.
 
 struct Params { n: u32, c: u32, hw: u32 }
 

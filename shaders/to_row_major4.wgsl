@@ -1,7 +1,7 @@
 // to_row_major.wgsl for images of whole vec4s (hw % 4 == 0).
 //   x: channels-last [n, hw, c4] of vec4   y: row-major [n, c, hw4] of vec4
-// One invocation: 4 channels of 4 pixels, transposed in registers; neighbours take neighbouring pixels.
-// Over to_row_major: vec4 stores, and a quarter of the index arithmetic.
+// One invocation: 4 channels of 4 pixels, transposed in registers; neighbouring invocations take neighbouring pixels.
+// Compared with to_row_major: vec4 stores, and a quarter of the index arithmetic.
 
 struct Params { n: u32, c: u32, hw: u32 }
 

@@ -1,6 +1,6 @@
-// values[o, r, i], indices[o, r, i] = the value x[o, j, i] that r others come before, and j, for r < k.
+// values[o, r, i], indices[o, r, i] = the value x[o, j, i] of rank r (r values come before it), and j, for r < k.
 //   x: row-major, seen as [outer, n, inner]      values, indices: row-major [outer, k, inner]
-// One invocation: one value; it counts those before it, so that every place is written by one invocation.
+// One invocation: one value; it counts the values before it, so that every output is written by one invocation.
 
 struct Params { outer: u32, n: u32, inner: u32, k: u32 }
 

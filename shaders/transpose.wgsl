@@ -1,7 +1,8 @@
 // y[n, row, column] = x[n, column, row], 4-byte elements.
 //   x: row-major [n, columns, rows]   y: row-major [n, rows, columns]
 // One workgroup: a tile of 16x16 of image n, read along rows of x and written along rows of y, so that both coalesce.
-// Over strided_copy: neighbours read neighbours. The tile's pitch is odd so that its columns lie in different banks.
+// Compared with strided_copy: neighbouring invocations read neighbouring elements. The tile's pitch is odd, so that its
+// columns are in different banks.
 
 struct Params { rows: u32, columns: u32 }
 

@@ -1,6 +1,6 @@
 // y[i] = activate(x[i]), any shape, either layout: both tensors are seen as vec4s.
 //   x, y: count4 vec4s; PADDED: channels-last with c channels in c4 vec4s, whose padding lanes stay 0
-// One invocation: 4 vec4s, each 256 from the next, so that neighbours take neighbours.
+// One invocation: 4 vec4s, each 256 from the next, so that neighbouring invocations take neighbouring elements.
 
 struct Params { count4: u32, c: u32, c4: u32, act_a: f32, act_b: f32 }
 

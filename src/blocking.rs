@@ -1,4 +1,4 @@
-//! The blocking twins of the async calls, for everything but the web.
+//! The blocking forms of the async calls, for all targets except wasm32.
 
 use pollster::block_on;
 
@@ -15,7 +15,7 @@ impl Device {
     /// The best adapter (discrete, integrated, virtual, software), or the CPU reference if there is none.
     ///
     /// # Errors
-    /// The adapter gives no device.
+    /// The adapter cannot open a device.
     pub fn new() -> Result<Device> {
         Device::open(DeviceChoice::Auto)
     }
@@ -53,27 +53,27 @@ impl DeviceTensor {
 }
 
 impl Graph {
-    /// Makes the network ready for a device, with the default options; [`Session::new`] takes others.
+    /// Compiles the network for a device with the default options; [`Session::new`] takes others.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Session::new`].
     pub fn compile(self, device: &Device) -> Result<Session> {
         block_on(self.compile_async(device))
     }
 }
 
 impl Model {
-    /// Makes the network ready for a device, with the default options; [`Session::new`] takes others.
+    /// Compiles the network for a device with the default options; [`Session::new`] takes others.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Session::new`].
     pub fn compile(self, device: &Device) -> Result<Session> {
         block_on(self.compile_async(device))
     }
 }
 
 impl Session {
-    /// Makes a network ready. If its shapes are all fixed it is compiled now, else at the first run.
+    /// Compiles a network: now if all its shapes are fixed, else at the first run.
     ///
     /// # Errors
     /// As [`Session::new_async`].
@@ -81,7 +81,7 @@ impl Session {
         block_on(Session::new_async(device, network, options))
     }
     /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
-    /// outputs. Shapes that have not been run yet are compiled first.
+    /// outputs. A new set of shapes is compiled first.
     ///
     /// # Errors
     /// As [`Session::run_async`].

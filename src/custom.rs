@@ -4,8 +4,8 @@
 //! [`Variant`]s: ways to compute it on a device, each a list of [`Launch`]es of [`Kernel`]s with their [`Params`]. Nothing
 //! there touches a device; the planner does. See the example at [`Op`].
 //!
-//! A kernel of a program's own runs with the run-time checks of the shader translator, and what the operator says of itself
-//! is checked before it is believed: a mistake is an error which names the node and the kernel.
+//! A kernel of a program's own runs with the run-time checks of the shader translator. What the operator declares is
+//! validated before it is used: a mistake is an error that names the node and the kernel.
 
 pub use crate::gpu::kernel::{Arg, Kernel, Launch, Params, Scalar};
 pub use crate::ops::{Op, Site, Variant};

@@ -9,7 +9,7 @@ use crate::gpu::program::TensorBuffer;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-/// Which device to open: what `--device` of the command line names.
+/// Which device to open, as `--device` of the command line.
 ///
 /// ```
 /// use convgpu::{Device, DeviceChoice};
@@ -37,7 +37,7 @@ pub enum DeviceChoice {
     Name(String),
 }
 
-/// `auto` or nothing, `cpu`, a number, or part of a name. No text is refused.
+/// `auto` or an empty text, `cpu`, an index, or part of a name. Every text is valid.
 impl FromStr for DeviceChoice {
     type Err = Error;
     fn from_str(text: &str) -> Result<DeviceChoice> {
@@ -49,7 +49,7 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// As it is parsed.
+/// The text that parses to this choice.
 impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,7 +84,7 @@ pub(crate) enum Kind {
 }
 
 impl Device {
-    /// The CPU reference: slow, portable, and what every other device is checked against.
+    /// The CPU reference: slow and portable. Every other device is checked against it.
     pub fn cpu() -> Device {
         Device(Kind::Reference)
     }
@@ -92,8 +92,8 @@ impl Device {
     /// Opens the device that is chosen. Every call opens it anew: memory and compiled kernels are not shared.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument): no adapter matches. [`ErrorKind::Device`](crate::ErrorKind::Device):
-    /// the adapter gives no device.
+    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument): no adapter matches.
+    /// [`ErrorKind::Device`](crate::ErrorKind::Device): the adapter cannot open a device.
     pub async fn open_async(choice: DeviceChoice) -> Result<Device> {
         let choice = match choice {
             DeviceChoice::Auto => Choice::Best,
@@ -109,9 +109,9 @@ impl Device {
         adapter::list().await
     }
 
-    /// Shares a wgpu device that the program already has, and its queue. What kernels may rely on (subgroup size, f16,
-    /// limits) is read from the device itself; one with less than WebGPU's default limits refuses some kernels, which is
-    /// an error when a network is compiled.
+    /// Uses a wgpu device and its queue that the program already has. Its capabilities (subgroup size, f16, limits) are
+    /// read from the device itself. If its limits are below WebGPU's defaults it refuses some kernels, which is an
+    /// error when a network is compiled.
     ///
     /// The program keeps its error handlers. A queue of another device is refused by wgpu through the handler of that
     /// device, which panics unless the program has set one.
@@ -121,7 +121,7 @@ impl Device {
     ///
     /// async fn share(adapter: &wgpu::Adapter) -> Result<Device, wgpu::RequestDeviceError> {
     ///     let wanted = wgpu::DeviceDescriptor {
-    ///         // Those that the adapter has of what makes kernels faster.
+    ///         // Optional features that make kernels faster.
     ///         required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16),
     ///         required_limits: adapter.limits(),
     ///         ..Default::default()
@@ -144,7 +144,7 @@ impl Device {
         self.gpu().map(Gpu::info)
     }
 
-    /// Loses the device on purpose, for tests: every later call on it is an error.
+    /// Loses the device on purpose, for tests: every later call on it gives an error.
     pub(crate) fn destroy(&self) {
         if let Some(gpu) = self.gpu() {
             gpu.destroy();
@@ -158,7 +158,7 @@ impl Device {
         }
     }
 
-    /// A number that no other open device has.
+    /// A number that is unique among the open devices.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn identity(&self) -> usize {
         self.gpu().map_or(0, Gpu::identity)
@@ -189,8 +189,7 @@ impl fmt::Debug for Device {
     }
 }
 
-/// A tensor on a device: what a chain of networks or functions passes on without a copy to the host. Cloning shares the
-/// elements.
+/// A tensor on a device: passes between networks and functions without a copy to the host. Cloning shares the elements.
 ///
 /// ```
 /// use convgpu::{Device, DType, Tensor};
@@ -272,7 +271,7 @@ impl DeviceTensor {
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<DeviceTensor> {
         let desc = Desc::new(shape, self.desc.dtype);
         if crate::shape::checked_numel(&desc.shape) != Some(self.desc.numel()) {
-            return Err(Error::shape(format!("{} cannot become {:?}", self.desc, desc.shape)));
+            return Err(Error::shape(format!("{} cannot be reshaped to {:?}", self.desc, desc.shape)));
         }
         let storage = match &self.storage {
             Storage::Host(t) => Storage::Host(t.reshape(desc.shape.clone())?),
@@ -299,7 +298,7 @@ impl Tensor {
     /// Copies the tensor to a device.
     ///
     /// # Errors
-    /// The device has no room or is lost; an i64 element does not fit 32 bits.
+    /// The device is out of memory or lost; an i64 element does not fit 32 bits.
     pub async fn to_device_async(&self, device: &Device) -> Result<DeviceTensor> {
         DeviceTensor::upload(device, self).await
     }

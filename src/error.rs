@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// What went wrong, coarsely: enough to decide what to do next.
+/// The kind of an error: enough to decide what to do next.
 ///
 /// ```
 /// use convgpu::{ErrorKind, Tensor};
@@ -16,29 +16,29 @@ use std::sync::Arc;
 pub enum ErrorKind {
     /// Shapes or data types do not fit the operator, or do not fit each other. Give other tensors.
     Shape,
-    /// An argument is outside its domain: an unknown name, an adapter that is not there, an option that cannot be.
+    /// An argument is outside its domain: an unknown name, a missing adapter, an invalid option.
     Argument,
     /// The operator, attribute, type or size is valid but not implemented here, or this device cannot do it. The CPU
     /// reference or another adapter may.
     Unsupported,
     /// A file could not be read or written, or is not what it claims to be.
     File,
-    /// The adapter gives no device, or the device refused the work.
+    /// The adapter cannot open a device, or the device refused the work.
     Device,
     /// The device has not enough memory, or a limit of it is too small for a tensor. Smaller inputs may fit.
     Memory,
-    /// The device is gone (driver reset, unplugged, destroyed). Everything that belongs to it fails from then on: open
+    /// The device is lost (driver reset, unplugged, destroyed). Everything that belongs to it fails from then on: open
     /// the device again and make new sessions.
     DeviceLost,
     /// A computed value is outside its error bound.
     Check,
 }
 
-/// What can go wrong in this crate: a [`kind`](Error::kind), a message and, where one is concerned, the name of the
+/// The error of this crate: a [`kind`](Error::kind), a message and, if it concerns a node, the name of the
 /// [`node`](Error::node).
 ///
-/// The message is whole: it contains the text of the error that caused this one, too. [`std::error::Error::source`]
-/// gives that error itself, for programs that look at it.
+/// The message contains the text of the error that caused this one. [`std::error::Error::source`] gives that error
+/// itself.
 ///
 /// ```
 /// use convgpu::{ErrorKind, Model};
@@ -63,7 +63,7 @@ type Source = Arc<dyn std::error::Error + Send + Sync>;
 #[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
-    /// Stands before the node's name.
+    /// Written before the node's name.
     context: String,
     node: Option<String>,
     message: String,
@@ -103,7 +103,7 @@ impl Error {
         self
     }
 
-    /// The same error, naming the node it belongs to. The innermost name wins.
+    /// The same error with the name of its node. If it has one already, that name stays.
     pub fn at(mut self, node: impl Into<String>) -> Error {
         self.0.node.get_or_insert_with(|| node.into());
         self
@@ -117,11 +117,11 @@ impl Error {
         self
     }
 
-    /// What went wrong, coarsely.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
-    /// The name of the node (layer) concerned, if there is one.
+    /// The name of the node (layer) that the error concerns, if any.
     pub fn node(&self) -> Option<&str> {
         self.0.node.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What the project's own tests and its command line need beyond the public API. No promise of stability holds here.
+//! Items for the project's own tests and its command line. They are not part of the stable API.
 //!
 //! Nothing here lets a safe program run a shader of this crate with other params, on other buffers, or without its
 //! run-time checks. Recordings come from the planner alone, and the planner leaves the checks out only for operators of
@@ -41,7 +41,7 @@
 //! }
 //! ```
 //!
-//! What executes recordings has no name here:
+//! The code that executes recordings has no name here:
 //!
 //! ```
 //! use convgpu::internals::gpu::recording;
@@ -50,7 +50,7 @@
 //! use convgpu::internals::gpu::program;
 //! ```
 //!
-//! A launch's kernel is not to be exchanged:
+//! The launches of a variant cannot be changed:
 //!
 //! ```
 //! fn f(variant: &convgpu::custom::Variant) {
@@ -116,7 +116,7 @@ pub mod ops {
 /// Graphs, rewrites, plans.
 pub mod graph {
     pub use crate::graph::*;
-    /// The values that a run is given, and those that it gives.
+    /// The inputs and the outputs of a graph.
     pub fn ends(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
         (graph.inputs.clone(), graph.outputs.iter().map(|(_, id)| *id).collect())
     }
@@ -131,7 +131,7 @@ pub mod graph {
     }
 }
 
-/// What a device is asked to do.
+/// Commands for a device.
 pub mod gpu {
     pub mod adapter {
         pub use crate::gpu::adapter::{AdapterInfo, AdapterKind};
@@ -158,13 +158,13 @@ pub mod session {
 
 /// Devices.
 pub mod device {
-    /// Loses the device on purpose: every later call on it is an error.
+    /// Loses the device on purpose: every later call on it gives an error.
     pub fn destroy(device: &crate::Device) {
         device.destroy();
     }
 }
 
-/// Functions run at once.
+/// Functions that run immediately.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod functional {
     pub use crate::functional::cache::{Traced, traced};
@@ -200,7 +200,7 @@ pub mod bench {
     pub use crate::bench::*;
 }
 
-/// The reference's numbers.
+/// The reference.
 pub mod reference {
     pub use crate::reference::UNIT;
     pub mod activation {

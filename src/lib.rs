@@ -16,7 +16,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Device`], [`DeviceChoice`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] shares a program's own |
+//! | [`Device`], [`DeviceChoice`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device |
 //! | [`Tensor`], [`DeviceTensor`], [`Desc`], [`DType`] | values on the host and on a device; images are `[n, c, h, w]` |
 //! | [`Model`], [`onnx`] | networks from ONNX files |
 //! | [`Graph`] | networks built by hand, one method per layer |
@@ -27,13 +27,14 @@
 //! | [`bench`](mod@bench) | layers timed through every kernel that can compute them |
 //! | [`custom`] | operators of a program's own |
 //!
-//! Every call that waits for the device has a twin with the suffix `_async`.
+//! Every call that waits for the device has an async form with the suffix `_async`.
 //!
 //! # What it does not do
 //!
-//! It does not train: there are forward passes, batch norm's training step included, but no gradients. It has no convolution
-//! over three axes, no recurrent layers, no quantised types, and no control flow that depends on computed values. A device
-//! holds integers in 32 bits and floats in 32 or 16. It does not reach the speed of a vendor's own library on its own GPU.
+//! It does not train: there are forward passes, batch norm's training step included, but no gradients. It has no
+//! convolution over three axes, no recurrent layers, no quantised types, and no control flow that depends on computed
+//! values. A device holds integers in 32 bits and floats in 32 or 16. It is not expected to be as fast as a vendor's
+//! own library on the vendor's GPU.
 //!
 //! # Features
 //!

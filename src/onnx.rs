@@ -1,14 +1,14 @@
 //! Networks from ONNX files.
 //!
-//! [`Model::load`] reads a file of the default operator set, versions 6 to 28. It checks the file whole: everything that
-//! is not supported is listed in one error, before anything runs. Weights in external files are looked for beside the
-//! model and nowhere else. Floats of 16 and 64 bits become f32, integers of 8 and 16 bits i32.
+//! [`Model::load`] reads a file of the default operator set, versions 6 to 28. It checks the whole file: everything
+//! that is not supported is listed in one error, before anything runs. Weights in external files are only looked for in
+//! the model's folder or below. Floats of 16 and 64 bits become f32, integers of 8 and 16 bits i32.
 //!
-//! Extents may be open, by name or without: [`Model::inputs`] says which. A [`Session`](crate::Session) plans the network
-//! for each set of input shapes that it runs, and keeps the last few plans. Inputs whose values decide shapes are read on the
-//! host before planning. `docs/operators.md` lists the operators, those of `com.microsoft` that ONNX Runtime's optimiser writes
-//! among them; a [`Registry`] adds a program's own. Model-local functions are put in place of their calls, and nodes that no
-//! output needs are left out.
+//! Extents may be open, with or without a name: [`Model::inputs`] lists them. A [`Session`](crate::Session) plans the
+//! network for each set of input shapes, and keeps the last few plans. Inputs whose values decide shapes are read on
+//! the host before planning. `docs/operators.md` lists the operators. Operators of
+//! `com.microsoft` that ONNX Runtime's optimiser writes are among them; a [`Registry`] adds operators of a program's own.
+//! Calls of model-local functions are replaced by the functions' nodes, and nodes that no output needs are dropped.
 
 pub use crate::model::Model;
 pub use crate::model::registry::{Node, Registry};

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 
-/// A vertical and a horizontal number. One number stands for both: `3`, `[3, 3]` and `(3, 3)` are the same pair.
+/// A vertical and a horizontal number. A single number is used for both: `3`, `[3, 3]` and `(3, 3)` are the same pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair(pub [usize; 2]);
 
@@ -24,7 +24,7 @@ impl From<(usize, usize)> for Pair {
     }
 }
 
-/// The factors of `interpolate`: outputs per input, vertical and horizontal. One number stands for both.
+/// The factors of `interpolate`: outputs per input, vertical and horizontal. A single number is used for both.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScaleFactor(pub [f64; 2]);
 
@@ -46,16 +46,17 @@ impl From<(f64, f64)> for ScaleFactor {
 
 /// How a convolution pads its input. `SIDES` is 4 for images and 2 for signals.
 ///
-/// Numbers convert: of images `1` is a row or column on every side, `[1, 2]` one row above and below and two columns left
-/// and right, `[0, 1, 2, 3]` are the four sides in the order of [`Padding::Sides`]; of signals `1` is both sides.
+/// Numbers convert. For images, `1` is a row or column on every side, `[1, 2]` one row above and below and two columns
+/// left and right, `[0, 1, 2, 3]` the four sides in the order of [`Padding::Sides`]. For signals, `1` is one element on
+/// both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Padding<const SIDES: usize = 4> {
-    /// Rows and columns added: top, bottom, left, right; of signals left and right.
+    /// Rows and columns added: top, bottom, left, right; for signals left, right.
     Sides([usize; SIDES]),
-    /// As many as keep the size, at stride 1 only. Of an odd number the larger half goes to the bottom and the right.
+    /// The padding that keeps the size; needs stride 1. If it is odd, the larger half goes to the bottom and the right.
     Same,
-    /// None.
+    /// No padding.
     Valid,
 }
 
@@ -81,7 +82,7 @@ impl<const SIDES: usize> From<[usize; SIDES]> for Padding<SIDES> {
 }
 
 impl Padding<2> {
-    /// The padding of a signal as of an image of one row.
+    /// The padding of a signal as that of an image of one row.
     pub(crate) fn of_one_row(self) -> Padding {
         match self {
             Padding::Sides([left, right]) => Padding::Sides([0, 0, left, right]),
@@ -107,7 +108,7 @@ impl Padding {
     }
 }
 
-/// What the padding of a convolution consists of: PyTorch's `padding_mode`.
+/// The values of a convolution's padding: PyTorch's `padding_mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PaddingMode {
@@ -123,7 +124,7 @@ pub enum PaddingMode {
 }
 
 /// The sides of a padding layer: rows and columns added at the left, right, top, bottom, in PyTorch's order. Negative
-/// numbers take away. One number stands for all four.
+/// numbers crop. A single number is used for all four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sides(pub [i64; 4]);
 
@@ -149,7 +150,7 @@ pub enum Approximate {
     Tanh,
 }
 
-/// How `interpolate` makes values between pixels.
+/// How `interpolate` computes values between pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum InterpolateMode {
@@ -164,11 +165,11 @@ pub enum InterpolateMode {
     Bicubic,
 }
 
-/// How `split` cuts an axis: `2` is parts of 2, the last one smaller if it must be; `[1, 3]` is parts of 1 and of 3.
+/// How `split` divides an axis: `2` is parts of 2, the last one possibly smaller; `[1, 3]` is parts of 1 and of 3.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SplitSizes {
-    /// Parts of this extent. The last part has what remains.
+    /// Parts of this extent. The last part has the rest.
     Each(usize),
     /// Parts of these extents, which add up to the axis.
     Sections(Vec<usize>),
@@ -195,7 +196,7 @@ impl SplitSizes {
     pub(crate) fn of(self, extent: usize) -> Result<Vec<usize>> {
         match self {
             SplitSizes::Sections(sizes) => Ok(sizes),
-            SplitSizes::Each(0) if extent > 0 => Err(Error::argument("split into parts of 0")),
+            SplitSizes::Each(0) if extent > 0 => Err(Error::argument("split needs parts of at least 1")),
             SplitSizes::Each(_) if extent == 0 => Ok(vec![0]),
             SplitSizes::Each(n) => Ok((0..extent).step_by(n).map(|from| n.min(extent - from)).collect()),
         }
@@ -204,7 +205,7 @@ impl SplitSizes {
 
 /// An options struct: its defaults, a setter for every field, and a macro that writes these setters for a layer.
 ///
-/// A field is `name: type = default, set(given) value;`, where `value` makes the field of what the setter is given.
+/// A field is `name: type = default, set(given) value;`, where `value` computes the field from the setter's argument.
 /// The macro for layers needs a field `options` and a method `changed`, which every setter calls last.
 macro_rules! options {
     ($(#[$about:meta])* $name:ident, $setters:ident {
@@ -278,9 +279,9 @@ options! {
         padding: Padding = Padding::Sides([0; 4]), set(impl Into<Padding>) padding.into();
         /// Steps between taps; 1 by default.
         dilation: Pair = Pair([1, 1]), set(impl Into<Pair>) dilation.into();
-        /// Groups of channels that do not see each other; 1 by default.
+        /// The number of independent groups of channels; 1 by default.
         groups: usize = 1, set(usize) groups;
-        /// What the padding consists of; zeros by default.
+        /// The values of the padding; zeros by default.
         padding_mode: PaddingMode = PaddingMode::Zeros, set(PaddingMode) padding_mode;
     }
 }
@@ -295,9 +296,9 @@ options! {
         padding: Padding<2> = Padding::Sides([0; 2]), set(impl Into<Padding<2>>) padding.into();
         /// Steps between taps; 1 by default.
         dilation: usize = 1, set(usize) dilation;
-        /// Groups of channels that do not see each other; 1 by default.
+        /// The number of independent groups of channels; 1 by default.
         groups: usize = 1, set(usize) groups;
-        /// What the padding consists of; zeros by default.
+        /// The values of the padding; zeros by default.
         padding_mode: PaddingMode = PaddingMode::Zeros, set(PaddingMode) padding_mode;
     }
 }
@@ -313,7 +314,7 @@ options! {
         /// Rows and columns added to the bottom and the right of the result; 0 by default. Less than the stride or the
         /// dilation.
         output_padding: Pair = Pair([0, 0]), set(impl Into<Pair>) output_padding.into();
-        /// Groups of channels that do not see each other; 1 by default.
+        /// The number of independent groups of channels; 1 by default.
         groups: usize = 1, set(usize) groups;
         /// Steps between taps; 1 by default.
         dilation: Pair = Pair([1, 1]), set(impl Into<Pair>) dilation.into();
@@ -321,10 +322,10 @@ options! {
 }
 
 options! {
-    /// Options of [`max_pool2d`](crate::functional::max_pool2d) and [`nn::MaxPool2d`](crate::nn::MaxPool2d): stride as the
-    /// kernel, no padding, dilation 1 unless they are set.
+    /// Options of [`max_pool2d`](crate::functional::max_pool2d) and [`nn::MaxPool2d`](crate::nn::MaxPool2d): stride
+    /// equal to the kernel, no padding, dilation 1 unless they are set.
     MaxPool2dOptions, max_pool2d_setters {
-        /// Steps between windows; by default as the kernel.
+        /// Steps between windows; by default the kernel size.
         stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
         /// Rows and columns of minus infinity on every side, at most half the kernel; 0 by default.
         padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
@@ -336,10 +337,10 @@ options! {
 }
 
 options! {
-    /// Options of [`avg_pool2d`](crate::functional::avg_pool2d) and [`nn::AvgPool2d`](crate::nn::AvgPool2d): stride as the
-    /// kernel, no padding, the padding counted unless they are set.
+    /// Options of [`avg_pool2d`](crate::functional::avg_pool2d) and [`nn::AvgPool2d`](crate::nn::AvgPool2d): stride
+    /// equal to the kernel, no padding, the padding counted unless they are set.
     AvgPool2dOptions, avg_pool2d_setters {
-        /// Steps between windows; by default as the kernel.
+        /// Steps between windows; by default the kernel size.
         stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
         /// Rows and columns of zeros on every side, at most half the kernel; 0 by default.
         padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
@@ -347,16 +348,16 @@ options! {
         ceil_mode: bool = false, set(bool) ceil_mode;
         /// Whether the padding counts in the divisor; true by default.
         count_include_pad: bool = true, set(bool) count_include_pad;
-        /// What sums are divided by instead of the size of the window.
+        /// The divisor of sums, instead of the size of the window.
         divisor_override: Option<usize> = None, set(impl Into<Option<usize>>) divisor_override.into();
     }
 }
 
 options! {
-    /// Options of [`lp_pool2d`](crate::functional::lp_pool2d) and [`nn::LPPool2d`](crate::nn::LPPool2d): stride as the
-    /// kernel unless it is set.
+    /// Options of [`lp_pool2d`](crate::functional::lp_pool2d) and [`nn::LPPool2d`](crate::nn::LPPool2d): stride equal
+    /// to the kernel unless it is set.
     LpPool2dOptions, lp_pool2d_setters {
-        /// Steps between windows; by default as the kernel.
+        /// Steps between windows; by default the kernel size.
         stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
         /// Whether the output's size is rounded up; false by default.
         ceil_mode: bool = false, set(bool) ceil_mode;
@@ -379,11 +380,14 @@ options! {
         size: Option<Pair> = None, set(impl Into<Pair>) Some(size.into());
         /// Outputs per input along each axis. The output's size is the input's times these, rounded down.
         scale_factor: Option<ScaleFactor> = None, set(impl Into<ScaleFactor>) Some(scale_factor.into());
-        /// How values between pixels are made; `Nearest` by default.
+        /// How values between pixels are computed; `Nearest` by default.
         mode: InterpolateMode = InterpolateMode::Nearest, set(InterpolateMode) mode;
-        /// Whether the centres of the corner pixels of input and output coincide, and not the corners of the images.
-        /// Only of the modes `Bilinear` and `Bicubic`; false by default.
+        /// Whether the centres of the corner pixels of input and output coincide, instead of the corners of the images.
+        /// Only for the modes `Bilinear` and `Bicubic`; false by default.
         align_corners: bool = false, set(bool) align_corners;
+        /// Whether the ratio of the sizes stands for the scale factor, once it has given the output's size. They differ
+        /// where the size was rounded down; false by default.
+        recompute_scale_factor: bool = false, set(bool) recompute_scale_factor;
     }
 }
 

@@ -1,4 +1,4 @@
-//! A network made ready for a device: planned and compiled once for every set of input shapes, run any number of times.
+//! A network compiled for a device: planned once per set of input shapes, run any number of times.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ mod outputs;
 
 pub use outputs::Outputs;
 
-/// Plans that a session keeps unless it is told otherwise.
+/// The default number of plans that a session keeps.
 const MAX_PLANS: usize = 8;
 
 /// How a network is compiled.
@@ -60,58 +60,60 @@ impl Default for CompileOptions {
 }
 
 impl CompileOptions {
-    /// f32, fusion, at most 8 plans, submissions of a second.
+    /// f32, fusion, at most 8 plans, submissions of one second.
     pub fn new() -> CompileOptions {
         CompileOptions::default()
     }
 
-    /// How the device stores floats between kernels that can have them in 16 bits; sums are f32 either way. The CPU
-    /// reference and adapters without `f16` in their [`Caps`](crate::Caps) refuse [`Precision::F16`].
+    /// How the device stores floats between kernels that support 16 bits; sums are f32 either way. The CPU reference
+    /// and adapters without `f16` in their [`Caps`](crate::Caps) refuse [`Precision::F16`].
     pub fn precision(mut self, precision: Precision) -> CompileOptions {
         self.plan.precision = precision;
         self
     }
 
-    /// How many plans a session keeps: one for every set of input shapes that it has run, the least recently used leaves
-    /// first. Each holds its weights and activations on the device. 8 unless set; 0 is an error when the session is made.
+    /// The most plans that a session keeps, one per set of input shapes that it has run; the least recently used is
+    /// dropped first. Each holds its weights and activations on the device. 8 by default; 0 is an error when the
+    /// session is made.
     pub fn max_plans(mut self, plans: usize) -> CompileOptions {
         self.max_plans = plans;
         self
     }
 
-    /// Whether operators are fused and simplified before planning; true unless set. Without it every node of the network
-    /// has kernels of its own.
+    /// Whether operators are fused and simplified before planning; true by default. Without fusion every node of the
+    /// network has its own kernels.
     pub fn fusion(mut self, on: bool) -> CompileOptions {
         self.rewrite = on;
         self
     }
 
-    /// How much work, as estimated, is submitted to the device at a time; a second unless set. A longer run is submitted
-    /// in parts, since drivers stop work that takes too long. One node is the least.
+    /// The most estimated work per submission; one second by default. A longer run is submitted in parts of at least
+    /// one node, since drivers stop a submission that takes too long.
     pub fn submit_limit(mut self, limit: Duration) -> CompileOptions {
         self.plan.submit_limit = Some(limit);
         self
     }
 
-    /// Calls `tell(done, all)` whenever one of the pipelines that a plan needs is compiled: from any thread, in no order.
-    /// Those that the device has already are not among them; the CPU reference compiles none.
+    /// Calls `tell(done, all)` after each compilation of a pipeline that a plan needs, from any thread, in any order.
+    /// Pipelines that the device already has do not count; the CPU reference compiles none.
     pub fn progress(mut self, tell: impl Fn(usize, usize) + Send + Sync + 'static) -> CompileOptions {
         self.progress = Some(Progress(Arc::new(tell)));
         self
     }
 }
 
-/// The same options with everything that a plan depends on, precision and submit limit included.
+/// The options with this plan, which includes precision and submit limit.
 pub fn with_plan(options: CompileOptions, plan: PlanOptions) -> CompileOptions {
     CompileOptions { plan, ..options }
 }
 
-/// The plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
+/// The graph and plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
 pub fn latest(session: &Session) -> Option<Arc<Compiled>> {
     session.lock().last().map(|kept| kept.compiled.clone())
 }
 
-/// A graph compiled for a device: what a [`Session`] keeps for a set of input shapes. Runs from several threads take turns.
+/// A graph compiled for a device: a [`Session`] keeps one per set of input shapes. Runs of several threads are executed
+/// one after another.
 pub struct Compiled {
     device: Device,
     graph: Graph,
@@ -129,8 +131,8 @@ impl Compiled {
     /// Compiles a graph for a device.
     ///
     /// # Errors
-    /// An operator has no kernel for its case, the device lacks memory or f16 where it is asked for, or it is lost; the
-    /// graph has no outputs, or two of one name.
+    /// An operator has no kernel for its case, the device lacks memory or the requested f16, or it is lost; the graph
+    /// has no outputs, or two of one name.
     pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
         graph.check()?;
         let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
@@ -214,7 +216,8 @@ impl Compiled {
         program.profile(&plan.recording, &sources).await
     }
 
-    /// Seconds of the dispatches of a run that `wanted` picks, once: the mean of `repeats` without upload and readback.
+    /// The time in seconds of one execution of the dispatches that `wanted` selects: the mean of `repeats`, without
+    /// upload and readback.
     ///
     /// # Errors
     /// The device is lost; the reference, which has no dispatches.
@@ -271,11 +274,11 @@ impl Compiled {
         Ok(self.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
     }
 
-    /// The graph that runs: after rewriting.
+    /// The graph after rewriting.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
-    /// Which rewrites fired, where.
+    /// The rewrites that fired, and where.
     pub fn rewrites(&self) -> &[Firing] {
         &self.fired
     }
@@ -283,7 +286,7 @@ impl Compiled {
     pub fn plan(&self) -> Option<&Plan> {
         self.compiled.as_ref().map(|(plan, _)| plan)
     }
-    /// Distinct compute pipelines.
+    /// The number of distinct compute pipelines.
     pub fn pipelines(&self) -> usize {
         self.compiled.as_ref().map_or(0, |(_, program)| program.pipelines())
     }
@@ -291,7 +294,7 @@ impl Compiled {
     pub fn device(&self) -> &Device {
         &self.device
     }
-    /// Nodes, dispatches, memory: in a line.
+    /// Nodes, dispatches and memory on one line.
     fn summary(&self) -> String {
         let nodes = format!("{} nodes", self.graph.nodes.len());
         self.plan().map_or(nodes.clone(), |plan| {
@@ -301,7 +304,7 @@ impl Compiled {
     }
 }
 
-/// An input of a run before the run: its name, its description, and its value if it decides a shape.
+/// An input of a run: its name, its description, and its value if that decides a shape.
 #[derive(Clone, Debug)]
 pub struct Given<'a> {
     /// The input's name.
@@ -312,10 +315,10 @@ pub struct Given<'a> {
     pub value: Option<Tensor>,
 }
 
-/// What a [`Session`] runs: a [`Graph`] or a [`Model`](crate::Model). No other type can be one.
+/// A network that a [`Session`] can run: a [`Graph`] or a [`Model`](crate::Model). Other types cannot implement it.
 pub trait Network: Bind {}
 
-/// What a session asks of a network.
+/// The methods of a network that a session uses.
 pub trait Bind: Send + Sync {
     /// The graph for these inputs.
     ///
@@ -323,12 +326,12 @@ pub trait Bind: Send + Sync {
     /// An input is missing, unknown or misshaped; a node does not fit; an operator is not supported.
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph>;
 
-    /// Inputs whose values decide shapes: read on the host before planning, and part of what a plan is kept under.
+    /// Inputs whose values decide shapes: read on the host before planning, and part of the key of a plan.
     fn shape_inputs(&self) -> Vec<String> {
         vec![]
     }
 
-    /// What a run is given.
+    /// The inputs of a run.
     fn declared_inputs(&self) -> Vec<ValueInfo>;
 
     /// What a run may be given besides: the network has a value for each.
@@ -336,7 +339,7 @@ pub trait Bind: Send + Sync {
         vec![]
     }
 
-    /// What a run gives.
+    /// The outputs of a run.
     fn declared_outputs(&self) -> Vec<ValueInfo>;
 }
 
@@ -361,17 +364,17 @@ impl Bind for Graph {
 }
 
 impl Graph {
-    /// Makes the network ready for a device, with the default options; [`Session::new_async`] takes others.
+    /// Compiles the network for a device with the default options; [`Session::new_async`] takes others.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Session::new_async`].
     pub async fn compile_async(self, device: &Device) -> Result<Session> {
         Session::new_async(device, self, CompileOptions::new()).await
     }
 }
 
-/// A network on a device. A new set of input shapes compiles a plan of its own; the last few are kept
-/// ([`CompileOptions::max_plans`]). Threads may share a session; their runs take turns on the device.
+/// A network on a device. Every new set of input shapes is planned and compiled; the last few plans are kept
+/// ([`CompileOptions::max_plans`]). Threads may share a session; their runs are executed one after another.
 ///
 /// ```
 /// use convgpu::{CompileOptions, Desc, Device, ErrorKind, Graph, Session, Tensor};
@@ -401,7 +404,7 @@ pub struct Session {
     outputs: Vec<ValueInfo>,
     /// Names of inputs whose values decide shapes.
     shaping: Vec<String>,
-    /// The recently used last.
+    /// The most recently used last.
     kept: Mutex<Vec<Kept>>,
 }
 
@@ -411,11 +414,11 @@ struct Kept {
 }
 
 impl Session {
-    /// Makes a network ready. If its shapes are all fixed it is compiled now, else at the first run.
+    /// Compiles a network: now if all its shapes are fixed, else at the first run.
     ///
     /// # Errors
-    /// An operator has no kernel for its case; the device lacks memory, or f16 where it is asked for, or it is lost; the
-    /// network has no outputs, or two inputs or outputs of one name; [`CompileOptions::max_plans`] is 0.
+    /// An operator has no kernel for its case; the device lacks memory or the requested f16, or it is lost; the network
+    /// has no outputs, or two inputs or outputs of one name; [`CompileOptions::max_plans`] is 0.
     pub async fn new_async(
         device: &Device,
         network: impl Network + 'static,
@@ -443,7 +446,7 @@ impl Session {
         Ok(session)
     }
 
-    /// What a run is given: names, types, and extents as far as the network fixes them.
+    /// The inputs of a run: names, types, and extents as far as the network fixes them.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
     }
@@ -453,7 +456,7 @@ impl Session {
         &self.optional
     }
 
-    /// What a run gives, in order: names, types, and extents as far as the network fixes them.
+    /// The outputs of a run, in order: names, types, and extents as far as the network fixes them.
     pub fn outputs(&self) -> &[ValueInfo] {
         &self.outputs
     }
@@ -467,7 +470,7 @@ impl Session {
         self.kept.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// The network compiled for these inputs, now if it has not been.
+    /// The network compiled for these inputs; compiles it first if needed.
     async fn compiled(&self, given: &[Given<'_>]) -> Result<Arc<Compiled>> {
         let mut parts: Vec<_> = given.iter().map(|g| format!("{}: {}{}", g.name, g.desc, key_of(&g.value))).collect();
         parts.sort();
@@ -477,7 +480,7 @@ impl Session {
         }
         let graph = self.network.bind(given)?;
         let made = Arc::new(Compiled::new_async(&self.device, graph, &self.options).await?);
-        // Another thread may have made the same meanwhile: one of them is enough.
+        // Another thread may have compiled the same graph meanwhile: one is enough.
         if let Some(found) = self.recall(&key) {
             return Ok(found);
         }
@@ -490,7 +493,7 @@ impl Session {
         Ok(made)
     }
 
-    /// The plan of this key, moved to the recent end.
+    /// The plan with this key, moved to the end of the list.
     fn recall(&self, key: &str) -> Option<Arc<Compiled>> {
         let mut kept = self.lock();
         let at = kept.iter().position(|k| k.key == key)?;
@@ -505,7 +508,7 @@ impl Session {
     }
 
     /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
-    /// outputs. Shapes that have not been run yet are compiled first.
+    /// outputs. A new set of shapes is compiled first.
     ///
     /// # Errors
     /// An input is missing, unknown, misshaped or given twice; the device lacks memory or is lost; where the network is
@@ -538,7 +541,7 @@ impl Session {
     }
 }
 
-/// What the network is given and gives, where it runs, and the plans that are kept.
+/// The device, the inputs and outputs of the network, and the plans that are kept.
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "session on {}", self.device)?;
@@ -563,7 +566,7 @@ fn key_of(value: &Option<Tensor>) -> String {
     tensor.to_i64s().map_or_else(|_| format!(" = {:?}", tensor.to_f64s()), |values| format!(" = {values:?}"))
 }
 
-/// One node on the reference, epilogue included.
+/// Evaluates one node on the reference, epilogue included.
 pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let own = &inputs[..node.own_inputs()];
     let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
@@ -573,7 +576,7 @@ pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     Ok(outputs)
 }
 
-/// One node on the reference with the error bound that the algorithm has for every output element, epilogue included.
+/// Evaluates one node on the reference, with the algorithm's error bound for every output element, epilogue included.
 pub fn evaluate_with_bounds(
     node: &Node,
     inputs: &[Tensor],
@@ -599,7 +602,7 @@ mod tests {
     use crate::ops::unary::{Activation, Unary};
     use crate::shape::{DType, Dim};
 
-    /// `y = max(x, 0)` of any length; `times` are read on the host, and how many there are decides nothing.
+    /// `y = max(x, 0)` of any length; the values of `times` are read on the host but decide nothing.
     struct Open {
         shaping: bool,
     }
@@ -649,7 +652,7 @@ mod tests {
         assert!(latest(&session).is_none());
         (1..=3).for_each(|n| run(&session, n));
         assert_eq!(keys(&session), ["x: f32[2]", "x: f32[3]"]);
-        // The least recently used leaves.
+        // The least recently used is dropped.
         [2, 4].into_iter().for_each(|n| run(&session, n));
         assert_eq!(keys(&session), ["x: f32[2]", "x: f32[4]"]);
         let kept = latest(&session).unwrap();

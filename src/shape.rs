@@ -20,9 +20,9 @@ pub enum DType {
     F32,
     /// 32-bit signed integer.
     I32,
-    /// 64-bit signed integer: on a GPU held as 32 bits, range checked on upload.
+    /// 64-bit signed integer: stored in 32 bits on a GPU, with a range check at the upload.
     I64,
-    /// Boolean: on a GPU a `u32` of 0 or 1.
+    /// Boolean: a `u32` of 0 or 1 on a GPU.
     Bool,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for DType {
     }
 }
 
-/// What is known of a tensor before its values: shape and type.
+/// The description of a tensor without its values: shape and type.
 ///
 /// ```
 /// use convgpu::{DType, Desc};
@@ -76,12 +76,12 @@ impl Desc {
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
-    /// Bytes in a GPU buffer under `layout` (every element takes four), rounded up to 16 so that a kernel
-    /// may see the buffer as `array<vec4>`.
+    /// Bytes in a GPU buffer under `layout` (every element takes four), rounded up to 16 so that a kernel may bind the
+    /// buffer as `array<vec4>`.
     pub fn bytes(&self, layout: Layout) -> usize {
         self.bytes_in(layout, Precision::F32)
     }
-    /// The same where every element takes the bytes of a float of this precision.
+    /// [`Desc::bytes`] with elements of the size of a float of this precision.
     pub(crate) fn bytes_in(&self, layout: Layout, precision: Precision) -> usize {
         let elements = match layout {
             Layout::RowMajor => self.numel(),
@@ -92,7 +92,7 @@ impl Desc {
         };
         (elements * precision.bytes()).next_multiple_of(16).max(16)
     }
-    /// Whether both layouts put every element in the same place.
+    /// Whether both layouts give every element the same position.
     pub(crate) fn layouts_coincide(&self) -> bool {
         self.rank() >= 2 && self.shape[1].is_multiple_of(4) && self.shape[2..].iter().product::<usize>() == 1
     }
@@ -104,7 +104,7 @@ impl fmt::Display for Desc {
     }
 }
 
-/// An extent of an input or output: a number, or open until a run gives one.
+/// An extent of an input or output: a number, or open until the run.
 ///
 /// ```
 /// use convgpu::Dim;
@@ -115,9 +115,9 @@ impl fmt::Display for Desc {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dim {
-    /// This many.
+    /// A fixed extent.
     Fixed(usize),
-    /// Any number, the same wherever the name stands.
+    /// Any number, the same for every extent with this name.
     Named(String),
     /// Any number.
     Unknown,
@@ -140,7 +140,7 @@ impl fmt::Display for Dim {
     }
 }
 
-/// An input or output of a network: its name, its type, and its extents as far as they are known before a run.
+/// An input or output of a network: its name, type, and extents as far as they are known before a run.
 ///
 /// ```
 /// use convgpu::{Desc, Device, Dim, Graph};
@@ -162,10 +162,10 @@ impl fmt::Display for Dim {
 pub struct ValueInfo {
     /// Its name.
     pub name: String,
-    /// The type its elements have here. Of a model file's types, f16, bf16 and double are f32, and integers of 8 and 16
-    /// bits are i32. `None` for an output of which a model file tells the name alone: its type follows from the network.
+    /// The type of its elements here. The types f16, bf16 and double of a model file become f32, integers of 8 and 16
+    /// bits i32. `None` for an output that a model file declares by name alone: its type follows from the network.
     pub dtype: Option<DType>,
-    /// Its extents, outermost first; `None` if a model file leaves even their number open.
+    /// Its extents, outermost first; `None` if a model file does not even give their number.
     pub dims: Option<Vec<Dim>>,
 }
 
@@ -174,7 +174,7 @@ impl ValueInfo {
         ValueInfo { name: name.into(), dtype: dtype.into(), dims }
     }
 
-    /// A value of which everything is known.
+    /// A value with a known description.
     pub(crate) fn of(name: &str, desc: &Desc) -> ValueInfo {
         ValueInfo::new(name, desc.dtype, Some(desc.shape.iter().map(|&n| Dim::Fixed(n)).collect()))
     }
@@ -185,7 +185,7 @@ impl ValueInfo {
         Some(Desc::new(shape, self.dtype?))
     }
 
-    /// An error unless a tensor described so may be given for this value. `sizes` are those of named dimensions.
+    /// An error unless a tensor of this description fits the value. `sizes` are those of named dimensions.
     fn check<'a>(&'a self, desc: &Desc, sizes: &mut HashMap<&'a str, usize>) -> Result<()> {
         let mut fits = self.dtype.is_none_or(|dtype| dtype == desc.dtype);
         if let Some(dims) = &self.dims {
@@ -219,7 +219,7 @@ impl fmt::Display for ValueInfo {
     }
 }
 
-/// Values on one line, as `Display` of a network shows its inputs and outputs.
+/// Values on one line, for the `Display` of a network's inputs and outputs.
 pub(crate) fn list(infos: &[ValueInfo]) -> String {
     infos.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -231,8 +231,8 @@ pub(crate) fn list_first(infos: &[ValueInfo], n: usize) -> String {
     if more == 0 { shown } else { format!("{shown}, and {more} more") }
 }
 
-/// An error unless every input is given once, those that are optional at most once, nothing else is, and all descriptions
-/// fit.
+/// An error unless every input is given once, every optional one at most once, nothing else is given, and all
+/// descriptions fit.
 pub(crate) fn check_inputs(inputs: &[ValueInfo], optional: &[ValueInfo], given: &[(&str, &Desc)]) -> Result<()> {
     let names = || inputs.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
     let all = || inputs.iter().chain(optional);
@@ -256,7 +256,8 @@ pub(crate) fn check_inputs(inputs: &[ValueInfo], optional: &[ValueInfo], given: 
     }
 }
 
-/// How the elements of a tensor lie in a GPU buffer. The planner chooses it; only operators of a program's own meet it ([`custom`](crate::custom)).
+/// The order of a tensor's elements in a GPU buffer. The planner chooses it; only a program's own operators deal with
+/// it ([`custom`](crate::custom)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layout {
     /// C order, no padding.
@@ -265,7 +266,7 @@ pub enum Layout {
     ChannelsLast,
 }
 
-/// How wide the floats are that a GPU stores between kernels. Kernels compute in f32 either way.
+/// The width of the floats that a GPU stores between kernels. Kernels compute in f32 either way.
 ///
 /// ```
 /// use convgpu::Precision;
@@ -281,7 +282,7 @@ pub enum Precision {
     /// 32 bits.
     #[default]
     F32,
-    /// 16 bits, 10 of them behind the point (IEEE binary16), at most 65 504.
+    /// 16 bits, 10 of them for the fraction (IEEE binary16); at most 65 504.
     F16,
 }
 
@@ -318,7 +319,7 @@ impl std::str::FromStr for Precision {
 /// The largest element count of a tensor: flat indices are 32-bit in the kernels.
 pub const MAX_ELEMENTS: usize = 1 << 31;
 
-/// The number of elements, if a device can index them: the extents other than 0 multiply to less than 2^31, so that
+/// The number of elements, if a device can index them: the product of the extents other than 0 is below 2^31, so that
 /// strides of an empty tensor fit, too.
 pub fn checked_numel(shape: &[usize]) -> Option<usize> {
     let reach = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b.max(1)))?;
@@ -327,7 +328,7 @@ pub fn checked_numel(shape: &[usize]) -> Option<usize> {
 
 /// The number of elements of a shape.
 pub fn numel(shape: &[usize]) -> usize {
-    // A graph and a tensor refuse what does not fit; here it must only not wrap.
+    // Graphs and tensors refuse what does not fit; here the product must only not wrap.
     if shape.contains(&0) { 0 } else { shape.iter().fold(1, |n, &d| n.saturating_mul(d)) }
 }
 

@@ -30,15 +30,15 @@ pub use element::Element;
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 ///
-/// With the feature `ndarray`, `Tensor::from` takes arrays of the crate ndarray, and `ArrayD::try_from` gives them; with the
-/// feature `image`, `Tensor::from_image` and `Tensor::to_image` do that for images.
+/// With the feature `ndarray`, `Tensor::from` takes arrays of the crate ndarray, and `ArrayD::try_from` gives them;
+/// with the feature `image`, `Tensor::from_image` and `Tensor::to_image` convert images.
 #[derive(Clone, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,
     data: Data,
 }
 
-/// The elements of a [`Tensor`], for programs that take every type; [`Tensor::as_slice`] is for those that know theirs.
+/// The elements of a [`Tensor`], for code that handles every type; for a known type use [`Tensor::as_slice`].
 ///
 /// ```
 /// use convgpu::{Data, Tensor};
@@ -86,7 +86,7 @@ impl Tensor {
         }
         Ok(Tensor { shape, data })
     }
-    /// A tensor whose element count is known to fit.
+    /// A tensor whose number of elements fits its shape.
     pub(crate) fn of(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Tensor {
         Tensor::new(shape, data).expect("the caller sized the data by the shape")
     }
@@ -103,7 +103,7 @@ impl Tensor {
     pub fn scalar<T: Element>(value: T) -> Tensor {
         Tensor::of([], vec![value])
     }
-    /// The tensor of a description that holds no elements.
+    /// The tensor of a description without elements.
     pub(crate) fn empty(desc: &Desc) -> Tensor {
         debug_assert!(desc.is_empty());
         Tensor::from_device_bytes(desc, &[])
@@ -172,7 +172,7 @@ impl Tensor {
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Tensor> {
         Tensor::new(shape, self.data.clone())
     }
-    /// The tensor whose element `i` is this one's element `from[i]`, or `fill` cast to the type where that is `None`.
+    /// The tensor whose element `i` is this one's element `from[i]`, or `fill`, cast to the type, where that is `None`.
     pub(crate) fn gather(&self, shape: impl Into<Vec<usize>>, from: &[Option<usize>], fill: f32) -> Tensor {
         fn pick<T: Copy>(v: &[T], from: &[Option<usize>], fill: T) -> Vec<T> {
             from.iter().map(|i| i.map_or(fill, |i| v[i])).collect()
@@ -185,11 +185,11 @@ impl Tensor {
         };
         Tensor::of(shape, data)
     }
-    /// The element-wise image of an f32 tensor.
+    /// Applies `f` to every element of an f32 tensor.
     pub(crate) fn map(&self, f: impl Fn(f32) -> f32) -> Tensor {
         Tensor::of(self.shape.clone(), self.f32s().iter().map(|&x| f(x)).collect::<Vec<_>>())
     }
-    /// The tensor as a GPU buffer holds it: four bytes per element.
+    /// The bytes of the tensor in a GPU buffer: four per element.
     ///
     /// # Errors
     /// An i64 element does not fit 32 bits.
@@ -210,7 +210,7 @@ impl Tensor {
             }
         })
     }
-    /// The tensor that a GPU buffer holds; `bytes` may be longer than the elements (padding).
+    /// The tensor in a GPU buffer; `bytes` may be longer than the elements (padding).
     pub(crate) fn from_device_bytes(desc: &Desc, bytes: &[u8]) -> Tensor {
         let bytes = &bytes[..bytes.len().min(desc.numel() * 4)];
         let words = || bytemuck::pod_collect_to_vec::<u8, i32>(bytes);

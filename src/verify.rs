@@ -1,9 +1,9 @@
 //! Checks of a network on a device against the CPU reference, within derived error bounds.
 //!
 //! [`verify`] runs every node of a network on a device, with the inputs that the device itself computed for it, and
-//! compares each element of its outputs with the reference. The bound of an element is derived from the operator and its
-//! inputs: a correct evaluation in f32 stays within it. So the first node that is wrong is named. Then the whole network
-//! runs as a session would run it, and its outputs are compared with those of the reference.
+//! compares each element of its outputs with the reference. The bound of an element is derived from the operator and
+//! its inputs: a correct evaluation in f32 stays within it. The report names the first wrong node. Then the whole
+//! network runs as in a session, and its outputs are compared with those of the reference.
 //!
 //! ```
 //! use convgpu::verify::{VerifyOptions, verify};

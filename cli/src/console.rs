@@ -1,10 +1,10 @@
-//! Writing to stdout and stderr without ever panicking.
+//! Writing to stdout and stderr without panics.
 
 use std::io::{ErrorKind, Write};
 
 use crate::failure::{Failure, Outcome};
 
-/// Writes to stdout. A reader that has gone away (`convgpu ops | head`) is no failure.
+/// Writes to stdout. A closed pipe (`convgpu ops | head`) is not a failure.
 pub fn print(text: &str) -> Outcome<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -13,7 +13,7 @@ pub fn print(text: &str) -> Outcome<()> {
     }
 }
 
-/// Writes one line to stderr; a failure of that cannot be reported.
+/// Writes one line to stderr; errors are ignored, since they cannot be reported.
 pub fn note(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! `convgpu devices`: what `--device` may name.
+//! `convgpu devices`: the devices that `--device` can name.
 
 use clap::Args as ClapArgs;
 use convgpu::{AdapterInfo, Device, DeviceChoice};

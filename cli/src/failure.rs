@@ -1,4 +1,4 @@
-//! What ends a command early: one line for stderr and an exit status.
+//! The failure of a command: one line for stderr and an exit status.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl Failure {
     pub fn run(message: impl Into<String>) -> Failure {
         Failure { status: 1, message: message.into() }
     }
-    /// The same failure with the file or the option it comes from in front.
+    /// The same failure, with its file or option in front of the message.
     pub fn of(self, what: impl fmt::Display) -> Failure {
         Failure { message: format!("{what}: {}", self.message), ..self }
     }
@@ -44,7 +44,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Lines become clauses, runs of spaces one space.
+/// Joins lines to one line and collapses spaces.
 pub fn one_line(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).filter(|l| !l.is_empty()) {

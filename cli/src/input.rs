@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 use crate::npy;
 use crate::pixels::{self, PixelArgs};
 
-/// What a network is given
+/// The inputs of a network
 #[derive(ClapArgs, Clone, Debug)]
 pub struct InputArgs {
     /// An .npy file or an image for an input, by name or in the network's order; repeatable
@@ -30,7 +30,7 @@ pub struct Declared {
     pub optional: bool,
 }
 
-/// The tensors of the inputs that a file is given for.
+/// The tensors of the inputs for which files are given.
 pub fn read(args: &InputArgs, declared: &[Declared]) -> Outcome<Vec<(String, Tensor)>> {
     let mut out: Vec<(String, Tensor)> = vec![];
     for text in &args.input {
@@ -50,7 +50,7 @@ pub fn read(args: &InputArgs, declared: &[Declared]) -> Outcome<Vec<(String, Ten
     Ok(out)
 }
 
-/// The input that is named, if one is, and the file. Names may hold '=': the longest that fits counts.
+/// The named input, if any, and the file. Names may contain '=': the longest that fits is taken.
 fn split<'a>(text: &str, declared: &'a [Declared]) -> Outcome<(Option<&'a Declared>, PathBuf)> {
     let Some((name, _)) = text.split_once('=') else { return Ok((None, text.into())) };
     let behind = |d: &'a Declared| Some((d, text.strip_prefix(&d.name)?.strip_prefix('=')?));
@@ -69,12 +69,12 @@ fn read_one(file: &Path, args: &PixelArgs, input: &Declared) -> Outcome<Tensor> 
     convert(&tensor, input.dtype).map_err(|e| e.of(file.display()))
 }
 
-/// The tensor as the input's type: integers may become floats or other integers, nothing else changes.
+/// Converts a tensor to the input's type: only integers are converted, to floats or other integers.
 fn convert(tensor: &Tensor, dtype: DType) -> Outcome<Tensor> {
     if tensor.dtype() == dtype {
         return Ok(tensor.clone());
     }
-    let refused = || Failure::call(format!("{} cannot become {dtype}, which the input wants", tensor.desc()));
+    let refused = || Failure::call(format!("{} cannot be converted to {dtype}, the type of the input", tensor.desc()));
     if matches!(tensor.dtype(), DType::F32 | DType::Bool) || dtype == DType::Bool {
         return Err(refused());
     }

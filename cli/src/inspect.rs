@@ -1,4 +1,4 @@
-//! `convgpu inspect`: what a network is, and what a device would make of it.
+//! `convgpu inspect`: shows a network and its plan for a device.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub struct Args {
     /// Print the WGSL of a kernel instead
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     shader: Option<String>,
-    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Print one JSON object
@@ -58,12 +58,12 @@ fn shader(name: &str, precision: Precision) -> Outcome<String> {
     let found =
         found.ok_or_else(|| Failure::call(format!("there is no kernel {name}; kernels: {}", names.join(", "))))?;
     if precision == Precision::F16 && !found.stored().contains(&true) {
-        return Err(Failure::call(format!("the kernel {name} has no form of its own for f16")));
+        return Err(Failure::call(format!("the kernel {name} has no form in f16")));
     }
     Ok(found.wgsl(&[], precision))
 }
 
-/// How often each operator occurs, before rewriting.
+/// The number of nodes per operator, before rewriting.
 fn operators(graph: &Graph) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     graph.nodes().iter().for_each(|n| *counts.entry(n.op.name()).or_default() += 1);
@@ -95,7 +95,7 @@ fn as_text(network: &Bound, compiled: &Compiled) -> String {
     out
 }
 
-/// Nodes that a row of a table names, and inputs that a line names; the others are counted.
+/// The number of nodes that a row lists, and of inputs that a line lists; the others are counted.
 const NAMED: usize = 3;
 
 /// The inputs that may be given and were not, on a line; old exporters write every weight as one.
@@ -109,7 +109,7 @@ fn defaults(infos: &[ValueInfo]) -> String {
     format!("optional    {}{more} (the file has values)\n", named.join(", "))
 }
 
-/// One row for every rule and what came of it: how often it fired, or why not, and where.
+/// One row per rule and result: how often it fired, or why not, and where.
 fn rewrites(log: &[Firing]) -> Vec<Vec<String>> {
     let mut groups: Vec<(&str, &str, Vec<&str>)> = vec![];
     for firing in log {

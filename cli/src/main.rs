@@ -1,5 +1,5 @@
-//! The command line. stdout carries results, stderr messages; exit status 0 done, 1 the check or the run failed,
-//! 2 the call or the file is wrong.
+//! The command line. Results go to stdout, messages to stderr. Exit status: 0 success, 1 the check or the run failed, 2
+//! the call or the file is wrong.
 
 mod bench;
 mod console;
@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 use convgpu::DeviceChoice;
 use failure::{Failure, Outcome};
 
-/// Convolutional networks on any GPU, every result checkable against a CPU reference.
+/// Convolutional networks on any GPU, with every result checkable against a CPU reference.
 #[derive(Parser)]
 #[command(name = "convgpu", version, max_term_width = 100)]
 struct Cli {
@@ -77,7 +77,7 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
     }
 }
 
-/// The call; `None` if it asked for help or the version, which are then printed.
+/// Parses the call; `None` if it asked for help or the version, which are then printed.
 fn parse() -> Outcome<Option<Cli>> {
     match Cli::try_parse() {
         Ok(cli) => Ok(Some(cli)),

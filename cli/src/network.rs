@@ -1,4 +1,4 @@
-//! A network from a file, bound to the inputs it is given.
+//! A network from a file, bound to its inputs.
 
 use std::path::Path;
 
@@ -25,12 +25,12 @@ impl Bound {
     }
 }
 
-/// What an input that no file is given for gets.
+/// What happens to an input without a file.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Missing {
-    /// An error.
+    /// It is an error.
     Refuse,
-    /// Numbers in 0..1, the same every time, if the network fixes the shape but for the batch.
+    /// It gets reproducible numbers in 0..1, if the network fixes the shape except for the batch.
     Invent,
 }
 
@@ -45,7 +45,7 @@ pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound
     if missing == Missing::Invent {
         let given: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
         for input in wanted.iter().filter(|i| !i.optional && !given.contains(&i.name)) {
-            console::note(&format!("{}: no --input, so it gets random numbers in 0..1", input.name));
+            console::note(&format!("{}: no --input, using random numbers in 0..1", input.name));
             tensors.push((input.name.clone(), invent(input)?));
         }
     }
@@ -59,10 +59,10 @@ pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound
     Ok(Bound { graph, defaults, inputs: tensors.into_iter().filter(used).collect() })
 }
 
-/// Elements of an input that is made up: 1 GiB.
+/// The most elements of a generated input: 1 GiB.
 const MOST_INVENTED: usize = 1 << 28;
 
-/// A repeatable tensor for an input of known shape; an open batch is 1.
+/// A reproducible tensor for an input of known shape; an open batch is 1.
 fn invent(input: &Declared) -> Outcome<Tensor> {
     let open = || Failure::call(format!("the input {} needs --input: its shape or type is open", input.name));
     if input.dtype != DType::F32 {
@@ -78,7 +78,7 @@ fn invent(input: &Declared) -> Outcome<Tensor> {
     Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?)
 }
 
-/// The inputs as `--input` needs them.
+/// The declaration of an input, as `--input` needs it.
 fn declared(info: &ValueInfo) -> Declared {
     let dims = info.dims.as_ref().map(|dims| dims.iter().map(Dim::fixed).collect());
     // Only outputs may be without a type.

@@ -22,10 +22,10 @@ pub fn read(path: &Path) -> Outcome<Tensor> {
 
 fn parse(bytes: &[u8]) -> Outcome<Tensor> {
     if !shape_is_sane(bytes) {
-        return Err(Failure::call("not an .npy file, or one whose shape overflows"));
+        return Err(Failure::call("not an .npy file, or its shape overflows"));
     }
     let mut rest = bytes;
-    let broken = |e: std::io::Error| Failure::call(format!("not an .npy file that can be read ({e})"));
+    let broken = |e: std::io::Error| Failure::call(format!("not a readable .npy file ({e})"));
     let header = NpyHeader::from_reader(&mut rest).map_err(broken)?;
     let npyz::DType::Plain(kind) = header.dtype() else {
         return Err(Failure::call("structured arrays are not supported"));
@@ -35,7 +35,7 @@ fn parse(bytes: &[u8]) -> Outcome<Tensor> {
     }
     let size = kind.size_field() as usize;
     let shape = header.shape().iter().map(|&n| usize::try_from(n)).collect::<Result<Vec<_>, _>>();
-    let shape = shape.map_err(|_| Failure::call("a dimension exceeds this machine"))?;
+    let shape = shape.map_err(|_| Failure::call("a dimension exceeds the address space"))?;
     let expected = shape.iter().try_fold(size, |a, &b| a.checked_mul(b));
     if expected != Some(rest.len()) {
         return Err(Failure::call(format!("{shape:?} elements of {size} bytes expected, {} bytes found", rest.len())));
@@ -47,7 +47,7 @@ fn parse(bytes: &[u8]) -> Outcome<Tensor> {
     Ok(Tensor::new(shape, data)?)
 }
 
-/// The text that describes the array, if the file is as long as it says: the crate makes room for it unchecked.
+/// The header of the array, if the file is long enough for it: the crate allocates it without a check.
 fn header(bytes: &[u8]) -> Option<&[u8]> {
     let rest = bytes.get(8..)?;
     let (length, rest) = match bytes[6] {
@@ -57,7 +57,7 @@ fn header(bytes: &[u8]) -> Option<&[u8]> {
     rest.get(..length)
 }
 
-/// Whether the product of the extents other than 0 fits: the crate multiplies them unchecked, in any order.
+/// Whether the product of the extents other than 0 fits: the crate multiplies them without a check.
 fn shape_is_sane(bytes: &[u8]) -> bool {
     let Some(header) = header(bytes) else { return false };
     let text = String::from_utf8_lossy(header);
@@ -92,7 +92,7 @@ fn elements(bytes: &[u8], kind: TypeChar, size: usize, big: bool) -> Option<Data
     })
 }
 
-/// Elements stored with the first axis fastest, in row-major order.
+/// Reorders elements from column-major to row-major order.
 fn c_order(data: &Data, shape: &[usize]) -> Data {
     let reversed: Vec<usize> = shape.iter().rev().copied().collect();
     let steps: Vec<usize> = strides(&reversed).into_iter().rev().collect();
@@ -103,7 +103,7 @@ fn c_order(data: &Data, shape: &[usize]) -> Data {
         Data::I32(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
         Data::I64(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
         Data::Bool(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
-        _ => unreachable!("`elements` makes no other type"),
+        _ => unreachable!("`elements` returns no other type"),
     }
 }
 
@@ -116,7 +116,7 @@ pub fn write(path: &Path, tensor: &Tensor) -> Outcome<()> {
             Data::I32(v) => put(&mut out, tensor.shape(), v)?,
             Data::I64(v) => put(&mut out, tensor.shape(), v)?,
             Data::Bool(v) => put(&mut out, tensor.shape(), v)?,
-            _ => return Err(std::io::Error::other(format!("no type of .npy files is {}", tensor.dtype()))),
+            _ => return Err(std::io::Error::other(format!(".npy files cannot hold {}", tensor.dtype()))),
         }
         out.flush()
     };
@@ -130,7 +130,7 @@ fn put<T: npyz::AutoSerialize + Copy>(out: &mut impl Write, shape: &[usize], val
     writer.finish()
 }
 
-/// Whether a file begins as an `.npy` file does.
+/// Whether a file begins like an `.npy` file.
 pub fn is_npy(path: &Path) -> Outcome<bool> {
     let wrong = |e: std::io::Error| Failure::call(format!("{}: {e}", path.display()));
     let mut start = vec![];

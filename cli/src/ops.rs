@@ -6,7 +6,7 @@ use convgpu::internals::ops::catalog::{CATALOG, markdown};
 use crate::console;
 use crate::failure::Outcome;
 
-/// Lists the operators and what of each is supported
+/// Lists the operators and what is supported of each
 #[derive(ClapArgs)]
 pub struct Args {
     /// Print the table of docs/operators.md

@@ -1,4 +1,4 @@
-//! What a run leaves behind: files, and the best classes.
+//! The results of a run: files, and the best classes.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::{npy, pixels};
 /// Where results go
 #[derive(ClapArgs, Debug)]
 pub struct OutputArgs {
-    /// Write every output as DIR/NAME.npy, / and : of the name as _
+    /// Write every output as DIR/NAME.npy, with _ for / and : in the name
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
     /// Write the output that has 1 or 3 channels as an image
@@ -20,7 +20,7 @@ pub struct OutputArgs {
     /// Factor from the output's values to pixels of 0..255
     #[arg(long, value_name = "S", default_value_t = 255.0)]
     output_scale: f32,
-    /// Print the K largest elements of an output that is one vector
+    /// Print the K largest elements of an output that is a single vector
     #[arg(long, value_name = "K")]
     top: Option<usize>,
     /// Names of the classes, one per line
@@ -28,7 +28,7 @@ pub struct OutputArgs {
     labels: Option<PathBuf>,
 }
 
-/// A class among the best of an output.
+/// One of the best classes of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
     pub index: usize,
@@ -46,7 +46,7 @@ impl OutputArgs {
         Ok(Labels(text.lines().map(str::to_owned).collect()))
     }
 
-    /// The best classes of an output, if they are asked for and it is one vector.
+    /// The best classes of an output, if they are requested and it is a single vector.
     pub fn top(&self, tensor: &Tensor, labels: &Labels) -> Option<Vec<Ranked>> {
         let k = self.top.or_else(|| self.labels.as_ref().map(|_| 5))?;
         let vector = tensor.shape().iter().filter(|&&n| n != 1).count() <= 1;
@@ -57,7 +57,7 @@ impl OutputArgs {
         Some(order.iter().take(k).map(ranked).collect())
     }
 
-    /// Writes what is asked for; the file of each output, if any.
+    /// Writes the requested files; gives the file of each output, if any.
     pub fn write(&self, outputs: &Outputs, bgr: bool) -> Outcome<Vec<Option<PathBuf>>> {
         if let Some(path) = &self.output_image {
             self.write_image(path, outputs, bgr)?;

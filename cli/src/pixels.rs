@@ -54,10 +54,10 @@ impl FromStr for Extent {
     }
 }
 
-/// Which axes of a tensor are an image's.
+/// The axes of a tensor that is an image.
 #[derive(Clone, Debug, PartialEq)]
 struct Axes {
-    /// Extents that are not the image's: a batch of 1.
+    /// The number of axes before the image: a batch of 1.
     lead: usize,
     channels: usize,
     /// Channels come after height and width.
@@ -90,7 +90,7 @@ pub fn read(path: &Path, args: &PixelArgs, dims: Option<&[Option<usize>]>) -> Ou
     let wrong = |e: String| Failure::call(e).of(path.display());
     let reader = image::ImageReader::open(path).and_then(|r| r.with_guessed_format());
     let image = reader.map_err(|e| wrong(e.to_string()))?.decode();
-    let image = image.map_err(|e| wrong(format!("neither an .npy file nor an image that can be read ({e})")))?;
+    let image = image.map_err(|e| wrong(format!("neither an .npy file nor an image that is readable ({e})")))?;
     let open = [Some(1), None, None, None];
     tensor(&image, args, dims.unwrap_or(&open)).map_err(|e| e.of(path.display()))
 }
@@ -103,13 +103,15 @@ fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Out
     if axes.height.is_some_and(|n| n != h) || axes.width.is_some_and(|n| n != w) {
         let dim = |n: Option<usize>| n.map_or("?".to_owned(), |n| n.to_string());
         let wanted = format!("{}x{}", dim(axes.width), dim(axes.height));
-        return Err(Failure::call(format!("the image is {w}x{h} after --resize and --crop, the input {wanted}")));
+        return Err(Failure::call(format!(
+            "the image is {w}x{h} after --resize and --crop, but the input is {wanted}"
+        )));
     }
     let channel = |name, given: &[f32], default: f32| match given.len() {
         0 => Ok(vec![default; c]),
         1 => Ok(vec![given[0]; c]),
         n if n == c => Ok(given.to_vec()),
-        n => Err(Failure::call(format!("--{name} has {n} numbers, the input {c} channels"))),
+        n => Err(Failure::call(format!("--{name} has {n} numbers, but the input has {c} channels"))),
     };
     let (mean, std) = (channel("mean", &args.mean, 0.0)?, channel("std", &args.std, 1.0)?);
     if std.contains(&0.0) {
@@ -138,7 +140,7 @@ fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Out
 
 type Buffer = ImageBuffer<Rgb<f32>, Vec<f32>>;
 
-/// Pixels are held as multiples of 1/256: exact, and within the 0..1 that resizing clamps to.
+/// Pixels are stored as multiples of 1/256: exact, and within 0..1, to which resizing clamps.
 const STEPS: f32 = 256.0;
 
 fn to_buffer(image: &DynamicImage, channels: usize) -> Buffer {
@@ -150,8 +152,8 @@ fn to_buffer(image: &DynamicImage, channels: usize) -> Buffer {
     ImageBuffer::from_fn(rgb.width(), rgb.height(), |x, y| Rgb(rgb[(x, y)].0.map(|v| f32::from(v) / STEPS)))
 }
 
-/// Resized and cropped as asked, or else resized to the input's size. Resizing filters (a triangle as wide as the step),
-/// so that a smaller image has no aliases.
+/// Resizes and crops as requested, or else resizes to the input's size. The filter is a triangle as wide as the step,
+/// which avoids aliasing.
 fn shape(image: Buffer, args: &PixelArgs, axes: &Axes) -> Outcome<Buffer> {
     let (w, h) = image.dimensions();
     let size = |n: Option<usize>, own: u32| n.map_or(own, |n| u32::try_from(n).unwrap_or(u32::MAX));
@@ -159,7 +161,7 @@ fn shape(image: Buffer, args: &PixelArgs, axes: &Axes) -> Outcome<Buffer> {
         (None, None) => (size(axes.width, w), size(axes.height, h)),
         (None, Some(_)) => (w, h),
         (Some(Extent::Size(w, h)), _) => (w, h),
-        // As torchvision: the long side is rounded down.
+        // As in torchvision, the long side is rounded down.
         (Some(Extent::Side(n)), _) => {
             let (n, w, h) = (u64::from(n), u64::from(w), u64::from(h));
             let long = |a: u64, b: u64| u32::try_from(n * a / b).unwrap_or(u32::MAX);
@@ -188,7 +190,7 @@ pub fn write(path: &Path, tensor: &Tensor, scale: f32, bgr: bool) -> Outcome<()>
 }
 
 fn image_of(tensor: &Tensor, scale: f32, bgr: bool) -> Outcome<DynamicImage> {
-    let wrong = |e: Failure| e.of(format!("the output {} is no image", tensor.desc()));
+    let wrong = |e: Failure| e.of(format!("the output {} is not an image", tensor.desc()));
     let dims: Vec<_> = tensor.shape().iter().map(|&n| Some(n)).collect();
     let axes = axes(&dims).map_err(wrong)?;
     let (c, h, w) = (axes.channels, axes.height.unwrap_or(0), axes.width.unwrap_or(0));

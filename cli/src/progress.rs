@@ -1,11 +1,11 @@
-//! Bars on stderr for what takes a while, where stderr is a terminal; gone when it is done.
+//! Progress bars on stderr if it is a terminal; they are removed at the end.
 
 use std::path::Path;
 
 use convgpu::CompileOptions;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar for one stage, cleared when it is dropped.
+/// A bar for one stage; it is cleared when it is dropped.
 pub struct Bar(ProgressBar);
 
 impl Bar {
@@ -16,7 +16,7 @@ impl Bar {
         Bar(bar)
     }
 
-    /// What is known only to begin and to end.
+    /// A bar for a stage without steps.
     pub fn loading(file: &Path) -> Bar {
         let bar = Bar::new(ProgressBar::new_spinner(), "{msg}");
         bar.0.set_message(format!("loading {}", file.display()));
@@ -24,12 +24,12 @@ impl Bar {
         bar
     }
 
-    /// What goes on in steps.
+    /// A bar for a stage with steps.
     pub fn steps() -> Bar {
         Bar::new(ProgressBar::new(0), "{pos}/{len} {bar:30} {msg}")
     }
 
-    /// Shows the step that is being done.
+    /// Shows the current step.
     pub fn at(&self, step: usize, of: usize, name: &str) {
         self.0.set_message(name.to_owned());
         self.0.set_length(of as u64);

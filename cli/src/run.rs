@@ -27,7 +27,7 @@ pub struct Args {
     /// Use the kernels that `convgpu tune` found fastest
     #[arg(long)]
     tuned: bool,
-    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Print one JSON object

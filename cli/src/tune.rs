@@ -1,4 +1,4 @@
-//! `convgpu tune`: which kernels are fastest for a network on this adapter.
+//! `convgpu tune`: finds the fastest kernels for a network on this adapter.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::input::InputArgs;
 use crate::network::{self, Missing};
 use crate::table::table;
 
-/// Times the kernels that fit each layer, and keeps the fastest for --tuned
+/// Times the kernels that fit each layer, and stores the fastest for --tuned
 #[derive(ClapArgs)]
 pub struct Args {
     /// The network: an ONNX file
@@ -29,7 +29,7 @@ pub struct Args {
     /// Seconds to measure each kernel
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
-    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Print one JSON object
@@ -37,13 +37,13 @@ pub struct Args {
     json: bool,
 }
 
-/// How `--precision` and `--tuned` compile: with what was kept for this adapter, if anything.
+/// The options for `--precision` and `--tuned`, with the stored tuning of this adapter, if any.
 pub fn options(device: &Device, tuned: bool, precision: Precision) -> CompileOptions {
     let options = CompileOptions::new().precision(precision);
     let Some(adapter) = device.adapter().filter(|_| tuned) else { return options };
     let tuning = path(adapter).map(|p| load(&p, adapter)).unwrap_or_default();
     if tuning.choices.is_empty() {
-        console::note("--tuned: nothing is kept for this adapter; run convgpu tune MODEL first");
+        console::note("--tuned: no tuning is stored for this adapter; run convgpu tune MODEL first");
     }
     with_plan(options, PlanOptions { precision, tuning: Some(Arc::new(tuning)), ..PlanOptions::default() })
 }
@@ -63,7 +63,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let mut progress = |name: &str| console::note(name);
     let found = pollster::block_on(tune(&device, &network.graph, args.precision, &effort, &mut tuning, &mut progress))?;
     save(&file, adapter, &tuning)?;
-    console::note(&format!("kept in {}", file.display()));
+    console::note(&format!("stored in {}", file.display()));
     if args.json {
         let object = json!({
             "device": device.to_string(),

@@ -1,4 +1,4 @@
-//! `convgpu verify`: every node of a network on the device against the reference.
+//! `convgpu verify`: checks every node of a network on the device against the reference.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ pub struct Args {
     model: PathBuf,
     #[command(flatten)]
     inputs: InputArgs,
-    /// Corrupt what this node computes, to see that it is found
+    /// Corrupt the result of this node, to test that it is detected
     #[arg(long, value_name = "NODE", hide = true)]
     fail_at: Option<String>,
     /// Check the kernels that `convgpu tune` found fastest
     #[arg(long)]
     tuned: bool,
-    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Print one JSON object
@@ -63,7 +63,7 @@ fn verdict(report: &Report) -> Outcome<()> {
         return Err(Failure::run(format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}")));
     }
     if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| !o.comparison.ok()) {
-        let text = format!("every node is right by itself, but the plan gives a wrong output {name}: {comparison}");
+        let text = format!("every node is right, but the whole plan gives a wrong output {name}: {comparison}");
         return Err(Failure::run(text));
     }
     Ok(())

@@ -1,7 +1,8 @@
 
 // --- common/activation.wgsl ---
-// activate(x): the unary function number ACT with parameters p.act_a and p.act_b (reference::activation::Activation::code).
-// Forms are chosen so that no intermediate overflows and small results keep their relative accuracy; NaN passes through.
+// activate(x): the unary function number ACT with parameters p.act_a and p.act_b
+// (reference::activation::Activation::code). The formulas are chosen so that no intermediate overflows and small results keep
+// their relative accuracy; NaN gives NaN.
 
 override ACT: u32 = 0u;
 
@@ -53,7 +54,8 @@ fn gelu(x: f32) -> f32 {
     return x * select(half, 0.5 + 0.5 * erf_accurate(z), abs(z) < 0.5);
 }
 
-// x sigmoid(z). e^z is a square, h^2: with x between its factors nothing is subnormal, and may be lost, where the result is not.
+// x sigmoid(z). e^z is computed as h^2 and x is multiplied between its factors: so no intermediate is subnormal unless the result
+// is.
 fn x_sigmoid(x: f32, z: f32) -> f32 {
     let h = exp(-0.5 * abs(z));
     return select(x * h * h, x, z >= 0.0) / (1.0 + h * h);

@@ -1,7 +1,7 @@
 
 // --- common/arg_reduce.wgsl ---
-// Whether value b at index j comes before value a at index i: larger (SMALLEST: smaller), NaN before any number; of
-// equals the first index (LAST: the last).
+// Whether value b at index j comes before value a at index i: larger (SMALLEST: smaller), NaN
+// before any number; of equal values the first index (LAST: the last).
 
 override SMALLEST: bool = false;
 override LAST: bool = false;

@@ -9,7 +9,7 @@ override FLOAT: bool = true;
 const NAN_BITS = 0x7fc00000u;
 const INFINITY_BITS = 0x7f800000u;
 
-// a^b = 2^(b log2 |a|), negated where a is negative and b odd; the cases that the logarithm does not cover come first.
+// a^b = 2^(b log2 |a|), negated where a is negative and b odd; the cases that the logarithm does not cover are handled first.
 fn power(a: f32, b: f32) -> u32 {
     if b == 0.0 || a == 1.0 { return bitcast<u32>(1.0); }
     if is_nan(a) || is_nan(b) { return NAN_BITS; }
@@ -21,7 +21,7 @@ fn power(a: f32, b: f32) -> u32 {
     return sign_bit | bitcast<u32>(pow(abs(a), b));
 }
 
-// What is left of a after the whole multiple of b next to it on the side of 0; of an infinite b that is 0.
+// The remainder of a after the nearest multiple of b towards 0; for an infinite b the multiple is 0.
 fn fraction(a: f32, b: f32) -> f32 {
     let infinite = (bitcast<u32>(b) & 0x7fffffffu) == INFINITY_BITS;
     return select(a - b * trunc(a / b), a, infinite);
@@ -55,7 +55,7 @@ fn combine_f32(a: f32, b: f32) -> u32 {
     }
 }
 
-// Division by 0 gives 0; division by -1 is apart because the smallest integer overflows.
+// Division by 0 gives 0; division by -1 is separate because the smallest integer overflows.
 fn divide(a: i32, b: i32) -> i32 {
     if b == 0 { return 0; }
     if b == -1 { return -a; }

@@ -8,7 +8,7 @@ override HAS_BIAS: bool = false;
 override HAS_RESIDUAL: bool = false;
 override HAS_SLOPE: bool = false;
 
-// Where block ob of a pixel lies in y, which may be the blocks from y_first on of a tensor of y_pitch blocks a pixel.
+// The index of block ob of a pixel in y, which may be the blocks from y_first on of a tensor with y_pitch blocks per pixel.
 fn y_at(pixel: u32, ob: u32) -> u32 {
     return pixel * p.y_pitch + p.y_first + ob;
 }

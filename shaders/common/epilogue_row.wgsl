@@ -1,8 +1,9 @@
 
 // --- common/epilogue_row.wgsl ---
-// finish_row: bias, residual and activation of four neighbours in a channel of a row-major output, before they are stored.
-// The kernel declares `bias: array<f32>`, a residual and `slope: array<f32>` as its read-only bindings after its own inputs, and
-// `residual4(i)`: elements i to i + 3 of the residual; its params hold `slopes` (1 or oc).
+// finish_row: bias, residual and activation of four consecutive elements of a channel of a
+// row-major output, before they are stored. The kernel declares `bias: array<f32>`, a residual and `slope: array<f32>` as its
+// read-only bindings after its own inputs, and `residual4(i)`: elements i to i + 3 of the residual; its params hold `slopes` (1
+// or oc).
 
 override HAS_BIAS: bool = false;
 override HAS_RESIDUAL: bool = false;

@@ -1,8 +1,9 @@
 
 // --- common/implicit8.wgsl ---
-// Where an implicit product of common/rows8.wgsl has its values: x channels-last, its rows windows of an image; w packed as 4x4 blocks.
+// The operands of an implicit product for common/rows8.wgsl: x channels-last, its rows are windows
+// of an image; w packed as 4x4 blocks.
 
-// Step c of the row that begins at `at`; 0 outside the image, where it begins at 0xffffffff.
+// Step c of the row that begins at `at`; 0 outside the image, where `at` is 0xffffffff.
 fn row4(at: u32, c: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), vec4<f32>(x[select(at + c, 0u, at == 0xffffffffu)]), at != 0xffffffffu);
 }

@@ -1,6 +1,7 @@
 
 // --- common/matmul.wgsl ---
-// The matrices of a and of b that meet in matrix z of the result: z = [d0, .., d3], strides a_j and b_j, in matrices.
+// The matrices of a and of b for matrix z of the result: z = [d0, .., d3], strides a_j and b_j, in
+// matrices.
 fn matrices(z: u32) -> vec2<u32> {
     let z2 = z / p.d3;
     let z1 = z2 / p.d2;

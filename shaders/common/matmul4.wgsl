@@ -1,7 +1,7 @@
 
 // --- common/matmul4.wgsl ---
-// Four neighbours of a row-major matrix at a time: `a: array<vec4<f32>>` [m, k], `b: array<vec4<f32>>` [k, n],
-// `y: array<f32>` [m, n]; the params hold m, k, n. `first` is where the matrix begins.
+// Four consecutive elements of a row-major matrix at a time: `a: array<vec4<f32>>` [m, k],
+// `b: array<vec4<f32>>` [k, n], `y: array<f32>` [m, n]; the params hold m, k, n. `first` is where the matrix begins.
 
 // Whether k, and n, is a multiple of 4.
 override K4: bool = false;
@@ -9,8 +9,8 @@ override N4: bool = false;
 
 const FOUR = vec4<u32>(0u, 1u, 2u, 3u);
 
-// Elements i to i + 3 off whole vec4s, the last of all again beyond it. Not in a loop: lavapipe leaves an invocation's loops
-// after 65 535 iterations in all.
+// Elements i to i + 3 for an i that is not a multiple of 4; beyond the end the last element is repeated. Not a loop: lavapipe
+// stops an invocation's loops after 65 535 iterations in all.
 fn a_scalars(i: u32) -> vec4<f32> {
     let at = min(FOUR + i, vec4<u32>(4u * arrayLength(&a) - 1u));
     let q = at / 4u;
@@ -25,7 +25,7 @@ fn b_scalars(i: u32) -> vec4<f32> {
     return vec4<f32>(b[q.x][r.x], b[q.y][r.y], b[q.z][r.z], b[q.w][r.w]);
 }
 
-// Where row m of a begins; a row beyond the last is the last.
+// The start of row m of a; rows beyond the last repeat the last.
 fn row_a(first: u32, m: u32) -> u32 {
     return first + min(m, p.m - 1u) * p.k;
 }
@@ -36,12 +36,12 @@ fn along_a(row: u32, k: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), a_scalars(row + k), FOUR + k < vec4<u32>(p.k));
 }
 
-// a[m, k .. k + 4], 0 beyond the row; a row beyond the last is the last.
+// a[m, k .. k + 4], 0 beyond the row; rows beyond the last repeat the last.
 fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
     return along_a(row_a(first, m), k);
 }
 
-// b[k, n .. n + 4], 0 below the last row; anything beyond the last column.
+// b[k, n .. n + 4], 0 below the last row; undefined beyond the last column.
 fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
     let row = first + min(k, p.k - 1u) * p.n;
     var v: vec4<f32>;
@@ -50,7 +50,7 @@ fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
     return select(v, vec4<f32>(0.0), k >= p.k);
 }
 
-// Its column j is row k + j of b: four terms of four outputs are one matrix-vector product.
+// Column j of the block is row k + j of b: four terms of four outputs are one matrix-vector product.
 fn block_b(first: u32, k: u32, n: u32) -> mat4x4<f32> {
     return mat4x4<f32>(load_b(first, k, n), load_b(first, k + 1u, n), load_b(first, k + 2u, n), load_b(first, k + 3u, n));
 }

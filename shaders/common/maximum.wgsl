@@ -1,6 +1,6 @@
 
 // --- common/maximum.wgsl ---
-// The larger of two, lane by lane; a NaN, told by its bits, beats every number.
+// The larger of two, lane by lane; NaN if either is, recognised by its bits.
 fn maximum4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     let nan_a = (bitcast<vec4<u32>>(a) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
     let nan_b = (bitcast<vec4<u32>>(b) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);

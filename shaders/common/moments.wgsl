@@ -4,22 +4,21 @@
 // Values of a strip: ops::normalization.
 const STRIP = 4u;
 
-// Of a set of numbers: its size, its sum, the sum of the squared distances from its mean. The kernel says what a
-// number is: `alias Value = f32`, or vec4<f32> for four sets of one size side by side.
+// The moments of a set: its size, its sum, the sum of the squared deviations from its mean. The kernel declares
+// `alias Value = f32`, or vec4<f32> for four sets of one size.
 struct Moments { n: f32, sum: Value, m2: Value }
 
 const NOTHING = Moments(0.0, Value(), Value());
 
-// The moments of a union of disjoint sets: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for
-// computing sample variances (1979).
-// An empty set changes nothing: its weight is 0. No branch, so that lanes stay together.
+// The moments of a union of disjoint sets: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing
+// sample variances (1979). An empty set changes nothing: its weight is 0. No branch, so that lanes do not diverge.
 fn merge(a: Moments, b: Moments) -> Moments {
     let n = a.n + b.n;
     let gap = a.sum * (1.0 / max(a.n, 1.0)) - b.sum * (1.0 / max(b.n, 1.0));
     return Moments(n, a.sum + b.sum, a.m2 + b.m2 + gap * gap * (a.n * (b.n / max(n, 1.0))));
 }
 
-// The moments of the first n of four values, n >= 1: the mean first, then the distances from it, all from registers.
+// The moments of the first n of four values, n >= 1: the mean first, then the deviations from it, all in registers.
 fn moments_of(n: u32, v0: Value, v1: Value, v2: Value, v3: Value) -> Moments {
     let sum = v0 + select(Value(), v1, n > 1u) + select(Value(), v2, n > 2u) + select(Value(), v3, n > 3u);
     let mean = sum * (1.0 / f32(n));

@@ -1,12 +1,12 @@
 
 // --- common/phases.wgsl ---
-// Transposed convolution by phases: outputs with equal (oy mod sy, ox mod sx) meet the same taps. The params hold the sizes of
-// the convolution.
+// Transposed convolution by phases: outputs with equal (oy mod sy, ox mod sx) use the same taps. The
+// params hold the sizes of the convolution.
 
 // A pixel of a phase: its output is (py, px) of the phase + (sy, sx) times this.
 struct Pixel { y: u32, x: u32, n: u32 }
 
-// Pixels of a phase: rows and columns, those of the phase (0, 0), which has the most.
+// Rows and columns of every phase: those of phase (0, 0), which has the most.
 fn phase_size() -> vec2<u32> {
     return vec2<u32>((p.oh + p.sy - 1u) / p.sy, (p.ow + p.sx - 1u) / p.sx);
 }
@@ -16,7 +16,7 @@ fn phase_pixels() -> u32 {
     return p.n * size.x * size.y;
 }
 
-// Beyond the last, the last.
+// Pixels beyond the last repeat the last.
 fn pixel_of(q: u32) -> Pixel {
     let size = phase_size();
     let r = min(q, p.n * size.x * size.y - 1u);
@@ -25,8 +25,8 @@ fn pixel_of(q: u32) -> Pixel {
     return Pixel(row - n * size.x, r - row * size.y, n);
 }
 
-// From a pixel of phase f to the input under a tap, `back` output steps after the first: how many inputs (wrapping below 0), if
-// the tap meets one.
+// The distance in inputs (wrapping below 0) from a pixel of phase f to the input under a tap that is `back` output steps after
+// the first, and whether the tap meets an input.
 struct Step { by: u32, meets: bool }
 
 fn step(f: u32, pad: u32, back: u32, stride: u32) -> Step {
@@ -36,14 +36,14 @@ fn step(f: u32, pad: u32, back: u32, stride: u32) -> Step {
     return Step(select(q, 0u - q, before), q * stride == distance);
 }
 
-// Where channel block `first_c` of the input lies that is (ty, tx) from the pixel, or 0xffffffff outside the image.
+// The index of channel block `first_c` of the input that is (ty, tx) from the pixel, or 0xffffffff outside the image.
 fn tap(o: Pixel, ty: u32, tx: u32, first_c: u32) -> u32 {
     let iy = o.y + ty;
     let ix = o.x + tx;
     return select(0xffffffffu, ((o.n * p.ih + iy) * p.iw + ix) * p.ic4 + first_c, iy < p.ih && ix < p.iw);
 }
 
-// The output that a pixel of phase (fy, fx) is, or 0xffffffff beyond the image.
+// The index of the output of a pixel of phase (fy, fx), or 0xffffffff beyond the image.
 fn output_of(q: u32, fy: u32, fx: u32) -> u32 {
     let o = pixel_of(q);
     let oy = o.y * p.sy + fy;

@@ -1,22 +1,22 @@
 
 // --- common/pool.wgsl ---
-// What a pooling keeps of the taps it has seen, in four windows at a time, and what it makes of it: with MAX their maximum,
-// where a NaN beats every number; else their mean for POWER = 0, or the norm of that power, with SIGNED of x and not |x|.
-// Without p.divisor the sum of a norm is scaled to that of a window whose taps all lie in the image.
+// The state of a pooling of four windows at a time, and its result: with MAX the maximum, NaN if a tap
+// is NaN; else the mean for POWER = 0, or the norm of that power, with SIGNED of x and not |x|. Without p.divisor the sum of a
+// norm is scaled up to that of a full window.
 
 override MAX: bool = false;
 override POWER: u32 = 0u;
 override SIGNED: bool = false;
 
-// value: the maximum, or the sum. bits: with MAX the largest of all taps' bits without the sign, more than infinity's if
-// one was a NaN; comparisons may assume that there are none.
+// value: the maximum, or the sum. bits: with MAX the largest of all taps' bits without the sign, greater than infinity's if one
+// is a NaN; comparisons of floats may assume that there are no NaNs.
 struct Pool { value: vec4<f32>, bits: vec4<u32> }
 
 fn pool_start() -> Pool {
     return Pool(select(vec4<f32>(0.0), vec4<f32>(p.lowest), MAX), vec4<u32>(0u));
 }
 
-// Another tap v of each window that has it.
+// Adds tap v to each window that has it.
 fn pool_add(s: Pool, v: vec4<f32>, ok: vec4<bool>) -> Pool {
     if MAX {
         let u = select(vec4<f32>(p.lowest), v, ok);
@@ -34,8 +34,8 @@ fn pool_term(v: vec4<f32>) -> vec4<f32> {
     return t;
 }
 
-// How many taps of a window count in the mean's divisor, along an axis: those in the part of the padded image from
-// count_y0 to count_y1, count_x0 to count_x1. Nothing where the divisor is p.divisor.
+// The number of taps of a window along an axis that count in the divisor of the mean: those between count_y0 and count_y1,
+// count_x0 and count_x1 of the padded image. Not used if p.divisor is set.
 fn pool_rows(start_y: u32) -> u32 {
     if MAX || INSIDE || p.divisor > 0u { return 0u; }
     return taps_before(p.count_y1, start_y, p.dy, KH) - taps_before(p.count_y0, start_y, p.dy, KH);
@@ -65,7 +65,7 @@ fn pool_root(sum: vec4<f32>) -> vec4<f32> {
             let root = pow(sum, vec4<f32>(1.0 / f32(max(POWER, 1u))));
             let zero_too = select(root, vec4<f32>(0.0), sum == vec4<f32>(0.0));
             if !SIGNED { return zero_too; }
-            // The bits of a NaN: WGSL promises nothing for a negative base.
+            // A NaN by its bits: WGSL guarantees nothing for a negative base.
             let nan = bitcast<vec4<f32>>(bitcast<vec4<u32>>(sum) | vec4<u32>(0x7fc00000u));
             return select(zero_too, nan, sum < vec4<f32>(0.0));
         }

@@ -1,6 +1,6 @@
-// The pieces of a reduction, numbered as ops::reduce::Kind, and where its values lie. Values are given by their bits:
-// floats, or integers if INTEGER (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest`
-// and `highest`, the infinities, and `empty`, the result for no floats. Needs common/index.wgsl.
+// The steps of a reduction, numbered as ops::reduce::Kind, and the indices of its values. Values are given by their bits: floats,
+// or integers if INTEGER (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
+// the infinities, and `empty`, the result without values. Needs common/index.wgsl.
 
 const MAX = 2u;
 const LOG_SUM_EXP = 8u;
@@ -84,7 +84,7 @@ fn finish(a: u32, shift: f32) -> u32 {
     return bitcast<u32>(finish_f32(bitcast<f32>(a), shift));
 }
 
-// The first value of output o; the distance from it of the output's value r.
+// The index of the first value of output o; the offset of its value r.
 fn first(o: u32) -> u32 {
     return o / (p.k1 * p.k2) * p.ks0 + o / p.k2 % p.k1 * p.ks1 + o % p.k2 * p.ks2;
 }

@@ -1,9 +1,10 @@
 
 // --- common/rows8.wgsl ---
-// Products of matrices by subgroups of 8: a subgroup holds a tile of ROWS = 8, 16 or 32 rows by 8 lanes with a block of 4 columns
-// each. The inner dimension goes by steps of 4. The kernel says where its values lie:
+// Matrix products by subgroups of 8: a subgroup computes a tile of ROWS = 8, 16 or 32 rows by 8 lanes
+// with a block of 4 columns each. The inner dimension is processed in steps of 4. The kernel defines how values are loaded and
+// stored:
 //   row4(at, c): step c of the row that begins `at`;   block4(first, c, column): step c of a block of columns, as 4x4;
-//   store(first, row, column, v): a row's result in a block of columns, dropped beyond the last row or column.
+//   store(first, row, column, v): stores a row's result in a block of columns, except beyond the last row or column.
 
 override ROWS: u32 = 32;
 
@@ -13,7 +14,7 @@ struct Tile { a: Rows8, b: Rows8, c: Rows8, d: Rows8 }
 // The matrix of a batch, the tile's first row, and a lane's block of columns.
 struct Place { matrix: u32, row: u32, column: u32 }
 
-// Of tile g; neighbours take neighbouring rows, so that their columns stay in the cache.
+// The place of tile g. Consecutive tiles have consecutive rows, so that their columns stay in the cache.
 fn place(g: u32, rows: u32, blocks: u32, lane: u32) -> Place {
     let bands = (rows + ROWS - 1u) / ROWS;
     let columns = (blocks + 7u) / 8u;
@@ -22,7 +23,7 @@ fn place(g: u32, rows: u32, blocks: u32, lane: u32) -> Place {
     return Place(matrix, (g - rest * bands) * ROWS, (rest - matrix * columns) * 8u + lane);
 }
 
-// r + x m: lane l gives step x of row l, and m a block of its own columns. The subgroup passes the rows round; the lane of a
+// r + x m: lane l gives step x of row l, and m a block of its own columns. Each row is broadcast to the subgroup; the lane of a
 // broadcast must be a constant.
 fn add8(r: Rows8, m: mat4x4<f32>, x: vec4<f32>) -> Rows8 {
     let low = mat4x4<f32>(subgroupBroadcast(x, 0u), subgroupBroadcast(x, 1u), subgroupBroadcast(x, 2u), subgroupBroadcast(x, 3u));
@@ -43,12 +44,12 @@ fn multiply(t: ptr<function, Tile>, first: u32, rows: vec4<u32>, steps: u32, col
     }
 }
 
-// The rows one place up.
+// Shifts the rows up by one.
 fn up8(r: Rows8) -> Rows8 {
     return Rows8(mat4x4<f32>(r.low[1], r.low[2], r.low[3], r.high[0]), mat4x4<f32>(r.high[1], r.high[2], r.high[3], vec4<f32>(0.0)));
 }
 
-// Stores a tile's rows up to the last of `rows`. Loops, since every store in the text costs compiling time.
+// Stores a tile's rows up to the last of `rows`. Loops, since every store in the text costs compile time.
 fn store_tile(t: ptr<function, Tile>, first: u32, row: u32, rows: u32, column: u32) {
     for (var band = row; band < min(row + ROWS, rows); band += 8u) {
         for (var r = band; r < min(band + 8u, rows); r++) {

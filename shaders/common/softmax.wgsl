@@ -1,7 +1,7 @@
 
 // --- common/softmax.wgsl ---
-// The pieces of a softmax. The kernel's params hold `lowest`, minus infinity, and `nan`: WGSL lets an implementation
-// assume that there are none, so both are recognised by their bits.
+// The steps of a softmax. The kernel's params hold `lowest`, minus infinity, and `nan`: WGSL lets an
+// implementation assume that neither occurs, so both are recognised by their bits.
 
 override LOG: bool = false;
 

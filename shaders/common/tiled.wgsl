@@ -1,22 +1,22 @@
 
 // --- common/tiled.wgsl ---
-// Sums of x[row, k] w[k, column] by tiles in workgroup memory. The inner dimension k is counted in blocks of 4 values, columns in
-// blocks of 4; a workgroup takes 4 blocks of k at a time.
+// Sums of x[row, k] w[k, column] by tiles in workgroup memory. The inner dimension k and the columns
+// are counted in blocks of 4; a workgroup processes 4 blocks of k at a time.
 // A workgroup: ROW_LANES x COLUMN_LANES invocations, TILE_ROWS rows x TILE_BLOCKS blocks. An invocation: ROWS (4 or 8) rows,
-// ROW_LANES apart, x BLOCKS (1 or 2) blocks, COLUMN_LANES apart, in registers; it has the next 4 blocks of k on their way
-// from memory while it works on these. Every value of x that is loaded is used 4 TILE_BLOCKS times, every w TILE_ROWS times.
+// ROW_LANES apart, x BLOCKS (1 or 2) blocks, COLUMN_LANES apart, in registers; it loads the next 4 blocks of k while it processes
+// the present ones. Every loaded value of x is used 4 TILE_BLOCKS times, every w TILE_ROWS times.
 //
 // The kernel declares the consts ROW_LANES (8 or 16), COLUMN_LANES, ROWS, BLOCKS, set by ops::tiled. COLUMN_LANES / ROWS and
-//   ROW_LANES / (4 BLOCKS) are 1, 2 or 4, so that an invocation loads 4, 2 or 1 vec4 of x, of w;
-// its params hold matrices, rows, blocks (of a matrix), steps (blocks of k), share (of steps, a split's; a multiple of 4), splits;
-// and it says where values are, rows and blocks beyond the last included:
-//   alias Row; row_at(at, r)               where row r begins
-//   alias Step; step_at(k), onward(s)      where block k of the inner dimension lies in every row, and the fourth block after it
-//   alias Column; column_at(at, block, j)  where a block of columns begins in the j-th of every 4 values along k
+//   ROW_LANES / (4 BLOCKS) are 1, 2 or 4, so that an invocation loads 4, 2 or 1 vec4 of x, of w.
+// Its params hold matrices, rows, blocks (per matrix), steps (blocks of k), share (steps per split, a multiple of 4), splits.
+// It defines the following, also for rows and blocks beyond the last:
+//   alias Row; row_at(at, r)               the start of row r
+//   alias Step; step_at(k), onward(s)      the position of block k of the inner dimension in every row, and of block k + 4
+//   alias Column; column_at(at, block, j)  the start of a block of columns in the j-th of every 4 values along k
 //   load_x(row, step), load_w(column, k)   4 values along k; 4 columns
 //   store(at, row, block, sums)
-// A split's sums go to memory of their own and are added in order by split_k_sum.wgsl or matmul_split_sum.wgsl: the same bits
-// every run.
+// The sums of each split are stored separately; split_k_sum.wgsl or matmul_split_sum.wgsl adds them in order, so every run gives
+// the same bits.
 
 const INVOCATIONS = ROW_LANES * COLUMN_LANES;
 const TILE_ROWS = ROW_LANES * ROWS;
@@ -26,16 +26,16 @@ const W_LOADS = 16u * TILE_BLOCKS / INVOCATIONS;
 // Blocks of k from one of an invocation's w to the next.
 const W_STEP = 4u / W_LOADS;
 
-// Row r of block k at k TILE_ROWS + (r ^ 2k): eight lanes that store 4 blocks of 2 rows, or read one block of 8 rows, then
-// meet different banks of the memory.
+// Row r of block k at k TILE_ROWS + (r ^ 2k): eight lanes that store 4 blocks of 2 rows, or read one block of 8 rows, then access
+// different memory banks.
 var<workgroup> xs: array<vec4<f32>, 4u * TILE_ROWS>;
 // Column j of block b of block k at 4 (k TILE_BLOCKS + b) + j.
 var<workgroup> ws: array<vec4<f32>, 16u * TILE_BLOCKS>;
 
-// What a workgroup computes: which split of which matrix, its first row and block, its blocks of k.
+// What a workgroup computes: the split and the matrix, its first row and block, its range of blocks of k.
 struct Place { split: u32, matrix: u32, row: u32, block: u32, begin: u32, end: u32 }
 
-// The place of workgroup g, or a split beyond the last.
+// The place of workgroup g; its split may be beyond the last.
 fn place(g: u32) -> Place {
     let columns = (p.blocks + TILE_BLOCKS - 1u) / TILE_BLOCKS;
     let bands = (p.rows + TILE_ROWS - 1u) / TILE_ROWS;
@@ -52,7 +52,7 @@ struct Sums { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }
 
 struct Rows { a: Row, b: Row, c: Row, d: Row }
 
-// Columns: what an invocation loads.
+// The columns that an invocation loads.
 struct Loads { x: mat4x4<f32>, w: mat4x4<f32> }
 
 fn rows_of(at: Place, lane: u32) -> Rows {
@@ -91,7 +91,7 @@ fn put(v: Loads, lane: u32) {
     if W_LOADS > 2u { ws[lane + 2u * INVOCATIONS] = v.w[2]; ws[lane + 3u * INVOCATIONS] = v.w[3]; }
 }
 
-// One fused multiply-add a term: the sum comes first.
+// One fused multiply-add per term: the sum is the first operand.
 fn terms(sum: vec4<f32>, x: vec4<f32>, w: mat4x4<f32>) -> vec4<f32> {
     return sum + x.x * w[0] + x.y * w[1] + x.z * w[2] + x.w * w[3];
 }
@@ -114,7 +114,7 @@ fn tile(at: Place, lane: u32) -> Sums {
     let rows = rows_of(at, lane);
     let column = column_at(at, at.block + lane / 4u % TILE_BLOCKS, lane % 4u);
     var s = step_at(at.begin + lane % 4u);
-    // An iteration works on the blocks before k.
+    // An iteration processes the blocks before k.
     for (var k = at.begin; k < at.end + 4u; k += 4u) {
         if k < at.end { next = fetch(at, rows, column, k, s, lane); }
         s = onward(s);
@@ -126,7 +126,7 @@ fn tile(at: Place, lane: u32) -> Sums {
     return sums;
 }
 
-// The terms of the four blocks of k in workgroup memory.
+// Adds the terms of the four blocks of k in workgroup memory.
 fn step_of(before: Sums, lane: u32) -> Sums {
     var sums = before;
     for (var j = 0u; j < 4u; j++) {
@@ -150,7 +150,7 @@ fn one_of(rows: mat4x4<f32>, i: u32) -> vec4<f32> {
     return select(select(rows[0], rows[1], i == 1u), select(rows[2], rows[3], i == 3u), i > 1u);
 }
 
-// A loop, so that the kernel's epilogue is compiled once and not for every vec4 that an invocation has.
+// A loop, so that the kernel's epilogue is compiled once and not for every vec4 of an invocation.
 fn store_tile(at: Place, lane: u32, sums: Sums) {
     for (var i = 0u; i < ROWS * BLOCKS; i++) {
         let r = at.row + lane % ROW_LANES + i % ROWS * ROW_LANES;

@@ -1,9 +1,9 @@
 
 // --- common/window.wgsl ---
-// Windows of KH x KW taps that slide over an image. INSIDE: none of them leaves it, so that nothing is tested.
-// Positions are unsigned: one above or left of the image wraps to a large number.
+// Windows of KH x KW taps that slide over an image. INSIDE: no window exceeds the image, so nothing is
+// tested. Positions are unsigned: those above or left of the image wrap to large numbers.
 
-// A row of the image to load from in place of row iy, which may lie outside; and so for columns.
+// A valid row to load from if row iy is outside the image; likewise for columns.
 fn image_row(iy: u32) -> u32 {
     if INSIDE { return iy; }
     return min(iy, p.ih - 1u);

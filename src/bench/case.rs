@@ -7,10 +7,10 @@ use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
 use crate::verify::node::{Way, isolate};
 
-/// A graph of one node, every input of the graph named by its position among the node's, and the values of all of them.
+/// A graph of one node, and the values of its inputs. Each input of the graph is named by its position among the node's.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What tables call it.
+    /// The name in tables.
     pub(crate) name: String,
     /// The graph.
     pub(crate) graph: Graph,
@@ -20,18 +20,18 @@ pub struct Case {
     pub(crate) flops: u64,
     /// The fewest bytes that a run moves: every input and output once.
     pub(crate) bytes: u64,
-    /// The layout that each of the node's inputs has before; row-major where there are fewer.
+    /// The layout of each of the node's inputs; row-major where the list is shorter.
     pub(crate) layouts: Vec<Layout>,
     /// How floats are stored.
     pub(crate) precision: Precision,
-    /// Whether it is bound by memory: timed in turn with a copy of as many bytes.
+    /// Whether it is memory-bound: timed alternately with a copy of as many bytes.
     pub(crate) against_copy: bool,
     /// Only kernels whose names start with this are timed: part of an operator.
     pub(crate) only: Option<&'static str>,
 }
 
 impl Case {
-    /// An operator on these values; those from position `variable` on are constants, packed before any run.
+    /// An operator on these values. Those from position `variable` on are constants, packed before the first run.
     ///
     /// # Errors
     /// The values do not fit the operator.
@@ -53,7 +53,7 @@ impl Case {
         Ok(Case::of(name, graph, values))
     }
 
-    /// The node at a position of a network whose inputs have these layouts, on its constants and on random numbers for the rest.
+    /// The node at a position of a network, with inputs in these layouts: its constants, and random numbers for the others.
     ///
     /// # Errors
     /// An input of the node is not f32.
@@ -86,7 +86,7 @@ impl Case {
         }
     }
 
-    /// What tables call it.
+    /// The name in tables.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -101,12 +101,12 @@ impl Case {
         self.bytes
     }
 
-    /// The same, timed in turn with a copy of as many bytes: for what is bound by memory.
+    /// The same case, timed alternately with a copy of as many bytes: for memory-bound operators.
     pub fn against_copy(self) -> Case {
         Case { against_copy: true, ..self }
     }
 
-    /// The same on floats stored in this precision.
+    /// The same case with floats stored in this precision.
     pub fn stored_in(self, precision: Precision) -> Case {
         let elements = self.bytes / self.precision.bytes() as u64;
         Case { bytes: elements * precision.bytes() as u64, precision, ..self }
@@ -117,12 +117,12 @@ impl Case {
         &self.graph.nodes()[0]
     }
 
-    /// An alternative of the node.
+    /// One of the node's variants.
     pub(crate) fn way(&self, alternative: usize) -> Way {
         Way { alternative: Some(alternative), layouts: self.layouts.clone(), precision: self.precision }
     }
 
-    /// What a run is given.
+    /// The inputs of a run.
     pub(crate) fn inputs(&self) -> Vec<(&str, &Tensor)> {
         let value = |name: &str| &self.values[name.parse::<usize>().expect("inputs are named by position")];
         self.graph.inputs().map(|(name, _)| (name, value(name))).collect()

@@ -25,7 +25,7 @@ pub enum LayerKind {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
-    /// What tables call it.
+    /// The name in tables.
     pub name: String,
     /// What it is.
     pub op: LayerKind,
@@ -63,7 +63,7 @@ impl Layer {
     /// It is not of that form.
     pub fn read(text: &str) -> Result<Vec<Layer>> {
         let file: File =
-            serde_json::from_str(text).map_err(|e| Error::file(format!("no file of layers: {e}")).because(e))?;
+            serde_json::from_str(text).map_err(|e| Error::file(format!("not a file of layers: {e}")).because(e))?;
         Ok(file.layers)
     }
 

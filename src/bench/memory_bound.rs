@@ -1,4 +1,4 @@
-//! Operators whose time is that of moving their bytes: measured against a copy of as many.
+//! Memory-bound operators: measured against a copy of as many bytes.
 
 use super::case::{Case, random};
 use crate::error::Result;
@@ -43,8 +43,9 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
         count_include_pad: true,
         divisor_override: None,
     };
-    let nearest = Resize2d::new([H, W], ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest);
-    let bicubic = Resize2d::new([H, W], ResizeMode::Cubic(-0.75), Coordinates::HalfPixel);
+    let nearest =
+        Resize2d::new([H, W], ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest { small: false });
+    let bicubic = Resize2d::new([H, W], ResizeMode::Cubic(-0.75), Coordinates::TorchHalfPixel);
     let training = BatchNormTraining { eps: 1e-5, momentum: 0.1, unbiased: true };
     let rows = || random(&[n * C * H / 8, W * 8], 1);
     let row = || random(&[W * 8], 2);
@@ -68,7 +69,7 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
     Ok(cases.into_iter().map(in_a_network).collect())
 }
 
-/// Images lie channels-last between convolutions: the choice of kernels is to be the one made there.
+/// Images are channels-last between convolutions: the kernels chosen must be those chosen there.
 fn in_a_network(case: Case) -> Case {
     let layout = |t: &Tensor| if t.shape().len() == 4 { Layout::ChannelsLast } else { Layout::RowMajor };
     Case { layouts: case.values.iter().map(layout).collect(), against_copy: true, ..case }

@@ -1,8 +1,9 @@
-//! Times of layers through every kernel that can compute them: each checked against the reference, then timed in turn.
+//! Times of layers with every kernel that can compute them. Each is checked against the reference first; all are timed
+//! alternately.
 //!
-//! A [`Case`] is one operator with its inputs. [`measure`] runs it through every variant that the device has: a wrong one
-//! is reported and not timed. Times are of the kernels alone (without conversions of layout) and of whole calls, upload and
-//! readback included. Shares are of [`Ceilings`] measured on the same device in the same run.
+//! A [`Case`] is one operator with its inputs. [`measure`] runs every variant that the device has; a wrong one is
+//! reported and not timed. Times are of the kernels alone (without conversions of layout) and of whole calls, upload
+//! and readback included. Rates are compared with the [`Ceilings`] measured on the same device in the same run.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Matrix products: square ones, the usual measure of how much of a device's arithmetic kernels reach.
+//! Products of square matrices: the usual measure of how much of a device's arithmetic rate a kernel reaches.
 
 use super::case::{Case, random};
 use crate::error::Result;

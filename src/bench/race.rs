@@ -1,4 +1,4 @@
-//! Several ways to do one thing, timed in turn so that what drifts hits all alike.
+//! Several variants of one case, timed alternately, so that a drift of the device's speed affects all equally.
 
 use std::time::{Duration, Instant};
 
@@ -10,28 +10,28 @@ use crate::gpu::recording::Dispatch;
 use crate::ops::relayout::is_conversion;
 use crate::session::{CompileOptions, Compiled};
 
-/// A sample of a short kernel repeats it for about this long, so that no clock is too coarse for it.
+/// A sample of a short kernel repeats it for about this long, so that the clock's resolution suffices.
 const SAMPLE_SECONDS: f64 = 5e-3;
-/// How long a kernel takes is first guessed from the fastest of this many runs: the first finds threads asleep and memory
-/// not yet mapped, and a sample of too few repetitions would time the submission.
+/// The time of a kernel is first estimated from the fastest of this many runs: threads and memory are not ready in the
+/// first, and a sample of too few repetitions would measure the submission.
 const WARM_UPS: usize = 5;
-/// At most this often: a command buffer is not endless.
+/// The most repetitions in one command buffer.
 const MAX_REPEATS: f64 = 1000.0;
 
-/// Who needs this many times the time asked for is slow enough for fewer samples.
+/// A variant that has used this many times the requested time may have fewer samples.
 const SLOW: f64 = 5.0;
 
-/// Who takes this many times as long as the fastest before it is out of the race with one sample.
+/// A variant that takes this many times as long as the fastest before it gets one sample only.
 pub(crate) const HOPELESS: f64 = 20.0;
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
-    /// Every contestant is timed until its samples add up to this much.
+    /// Every variant is timed until its samples add up to this duration.
     pub(crate) time: Duration,
-    /// And at least this often.
+    /// The fewest samples.
     pub(crate) samples: usize,
-    /// At most this many variants of a case are measured, in the static order.
+    /// The most variants of a case that are measured, in the static order.
     pub(crate) variants: usize,
 }
 
@@ -45,7 +45,7 @@ impl Effort {
         self.samples = least;
         self
     }
-    /// The most variants of a case, in the static order: with 1 only that which is taken without tuning.
+    /// The most variants of a case, in the static order; 1 measures only the one that is chosen without tuning.
     pub const fn variants(mut self, most: usize) -> Effort {
         self.variants = most;
         self
@@ -57,19 +57,19 @@ pub struct Contestant<'a> {
     compiled: Compiled,
     case: &'a Case,
     repeats: usize,
-    /// Whether it is out of the race with one sample: more than [`HOPELESS`] times as slow as the fastest before it.
+    /// Whether it has one sample only: it is more than [`HOPELESS`] times as slow as the fastest before it.
     pub hopeless: bool,
-    /// Seconds of the kernels, conversions between layouts left out.
+    /// Time of the kernels without conversions between layouts.
     pub kernel: Samples,
-    /// Seconds of a whole call: upload, conversions, kernels, readback.
+    /// Time of a whole call: upload, conversions, kernels, readback.
     pub call: Samples,
     /// Seconds of the kernels, the fastest of the runs before the race.
     pub guess: f64,
 }
 
 impl<'a> Contestant<'a> {
-    /// Compiles an alternative of the case, runs it once, and finds how often a sample must repeat it. `fastest` is how many
-    /// seconds the kernels of the fastest contestant so far take, infinity if there is none.
+    /// Compiles a variant of the case, runs it, and finds how often a sample must repeat it. `fastest` is the time of
+    /// the kernels of the fastest variant so far, in seconds; infinity if there is none.
     ///
     /// # Errors
     /// The device lacks memory, is lost, or is the reference.
@@ -121,12 +121,12 @@ impl<'a> Contestant<'a> {
     }
 }
 
-/// Whether one run tells enough. A run shorter than a sample may be long by chance.
+/// Whether one run is enough to drop a variant. A run shorter than a sample may be slow by chance.
 fn is_hopeless(seconds: f64, fastest: f64) -> bool {
     seconds > SAMPLE_SECONDS && seconds > HOPELESS * fastest
 }
 
-/// Takes a sample of each contestant in turn until all have enough.
+/// Takes samples of all variants alternately until each has enough.
 ///
 /// # Errors
 /// The device is lost.

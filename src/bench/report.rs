@@ -1,4 +1,4 @@
-//! Every case through every variant: checked, then timed against the others.
+//! Every variant of every case: checked, then timed against the others.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ use crate::error::Result;
 use crate::session::{CompileOptions, Compiled};
 use crate::verify::node::{Expected, alternatives, check_against};
 
-/// What measuring found.
+/// The result of a measurement.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
     /// The device.
     pub device: String,
-    /// What it gives at most.
+    /// The measured peak rates of the device.
     pub ceilings: Ceilings,
     /// The cases, in order.
     pub cases: Vec<CaseReport>,
@@ -34,9 +34,9 @@ pub struct CaseReport {
     pub flops: u64,
     /// The fewest bytes that a run moves.
     pub bytes: u64,
-    /// The variants, in the static order: without tuning the first is taken.
+    /// The variants, in the static order; without tuning the first is chosen.
     pub variants: Vec<Measured>,
-    /// A copy kernel that moves as many bytes, timed in turn with the variants; for cases bound by memory.
+    /// Times of a copy kernel that moves as many bytes, alternating with the variants; for memory-bound cases.
     pub copy: Option<Samples>,
 }
 
@@ -50,7 +50,7 @@ pub struct Measured {
     pub worst: f64,
     /// Why it was not timed: its result is wrong, or it did not run.
     pub failure: Option<String>,
-    /// What compiling it and running it for the first time took on a newly opened device; `None` if it did not run.
+    /// Time to compile it and run it once on a newly opened device; `None` if it did not run.
     pub first: Option<Duration>,
     /// Whether it has one sample only, since it is more than 20 times as slow as another variant.
     pub hopeless: bool,
@@ -60,11 +60,12 @@ pub struct Measured {
     pub call: Samples,
 }
 
-/// Measures cases on the device that `open` opens; a new one for every first run. A case that is bound by memory
-/// ([`Case::against_copy`]) is timed in turn with a copy of as many bytes. `progress` is told what is measured next.
+/// Measures cases on the device that `open` opens; every first run gets a new one. A memory-bound case
+/// ([`Case::against_copy`]) is timed alternately with a copy of as many bytes. `progress` is called with the name of
+/// each case before it is measured.
 ///
 /// # Errors
-/// The device is the reference or is lost. A wrong kernel is no error: the report says it.
+/// The device is the reference or is lost. A wrong kernel is not an error: the report contains it.
 pub async fn measure_async(
     open: &dyn Fn() -> Result<Device>,
     cases: &[Case],
@@ -127,7 +128,7 @@ async fn measure_case(
     Ok(CaseReport { name: case.name.clone(), flops: case.flops, bytes: case.bytes, variants, copy })
 }
 
-/// A variant of which nothing is known but whether it is right.
+/// A variant that is checked and not timed.
 async fn check(device: &Device, case: &Case, expected: &Expected, alternative: usize) -> Measured {
     let (kernel, call) = (Samples::default(), Samples::default());
     let kernels = format!("#{alternative}");
@@ -205,8 +206,8 @@ impl fmt::Display for Report {
         let Ceilings { flops, bytes } = self.ceilings;
         writeln!(f, "{}", self.device)?;
         writeln!(f, "measured ceilings: {:.1} GFLOP/s, {:.2} GB/s", flops / 1e9, bytes / 1e9)?;
-        writeln!(f, "* taken without tuning, < fastest; times are of the kernels but for call and first;")?;
-        writeln!(f, "1 sample: of what is over {HOPELESS} times as slow as another variant\n")?;
+        writeln!(f, "* chosen without tuning, < fastest; times are of the kernels, except call and first;")?;
+        writeln!(f, "1 sample: for a variant over {HOPELESS} times as slow as another\n")?;
         write!(f, "{:<23} {:>9} {:>9}", "case", "median ms", "p95 ms")?;
         write!(f, " {:>9} {:>7} {:>8} {:>7}", "GFLOP/s", "of ALU", "GB/s", "of copy")?;
         writeln!(f, " {:>6} {:>9} {:>9} {:>9}  kernels", "copies", "call ms", "first ms", "err/bound")?;

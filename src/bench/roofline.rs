@@ -1,4 +1,4 @@
-//! What an adapter gives at most: the rates of two kernels that do nothing else (Williams, Waterman and Patterson,
+//! The peak rates of an adapter, measured with two kernels that do nothing else (Williams, Waterman and Patterson,
 //! Roofline, 2009).
 
 use super::case::Case;
@@ -19,7 +19,7 @@ use crate::verify::node::{Expected, check_against};
 /// Input: x, f32, a multiple of 4 elements. Output: y, shaped like x. Integers are exact.
 #[derive(Clone, Debug)]
 pub struct FmaChain {
-    /// Eight steps each.
+    /// The number of rounds, of eight steps each.
     pub rounds: usize,
 }
 
@@ -103,7 +103,7 @@ pub struct Ceilings {
 }
 
 impl Ceilings {
-    /// Measures them, after both kernels have been seen to be right.
+    /// Measures them, after both kernels have been checked.
     ///
     /// # Errors
     /// The device is the reference, is lost, or computes them wrongly.

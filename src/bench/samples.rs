@@ -1,4 +1,4 @@
-//! Durations of one thing measured again and again.
+//! Durations of repeated measurements.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Samples {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-    /// The smallest sample that at least this share of the samples does not exceed (nearest rank); `None` if there are
+    /// The smallest sample that is not less than at least this share of the samples (nearest rank); `None` if there are
     /// none.
     pub fn percentile(&self, share: f64) -> Option<Duration> {
         let mut sorted = self.0.clone();
@@ -39,7 +39,7 @@ impl Samples {
     pub fn median(&self) -> Option<Duration> {
         self.percentile(0.5)
     }
-    /// 95 % of the samples are no longer.
+    /// The 95th percentile.
     pub fn p95(&self) -> Option<Duration> {
         self.percentile(0.95)
     }

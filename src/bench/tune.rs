@@ -1,4 +1,4 @@
-//! Choosing kernels by measurement: opt-in, per adapter, among those that are right on the very shape.
+//! Choosing kernels by measurement: opt-in, per adapter, among those that are correct on the node's shape.
 
 use super::case::Case;
 use super::race::{Contestant, Effort, race};
@@ -13,19 +13,19 @@ use crate::ops::Variant;
 use crate::shape::Precision;
 use crate::verify::node::{Expected, check_against};
 
-/// Operators with kernels worth choosing between.
+/// Operators whose kernels are tuned.
 const TUNED: &[&str] = &["conv2d", "conv_transpose2d", "matmul"];
 
-/// What was found for one kind of node.
+/// The result for one kind of node.
 #[derive(Clone, Debug)]
 pub struct Tuned {
     /// The first node of the kind.
     pub node: String,
-    /// Kernels of the static choice.
+    /// Kernels of the static choice: the one without tuning.
     pub fixed: String,
     /// Seconds of the static choice, median.
     pub fixed_seconds: f64,
-    /// Kernels of the fastest; the static choice's own if that is the fastest.
+    /// Kernels of the fastest variant, which may be the static choice.
     pub best: String,
     /// Seconds of the fastest, median.
     pub best_seconds: f64,
@@ -35,8 +35,9 @@ pub struct Tuned {
 
 /// Times the candidates of every convolution and matrix product of a network, and adds the winners to `tuning`.
 ///
-/// A candidate wants its tensors in the same layouts and precision as the static choice does in the network's plan: whether another
-/// layout pays depends on the neighbours, not on the node. `progress` is told the node measured next.
+/// Candidates take the same layouts and precision as the static choice in the network's plan: whether another layout is
+/// faster depends on the nodes around, not on this node. `progress` is called with the name of each node before it is
+/// measured.
 ///
 /// # Errors
 /// The device is the reference or is lost.
@@ -70,7 +71,7 @@ pub async fn tune(
     Ok(found)
 }
 
-/// The candidates of one node in turn, and the signature of the fastest if it is not the static choice.
+/// Times the candidates of one node; gives the signature of the fastest if it is not the static choice.
 async fn tune_node(
     device: &Device,
     graph: &Graph,
@@ -108,7 +109,7 @@ async fn tune_node(
     }
     race(&mut contestants, effort).await?;
     let times: Vec<f64> = contestants.iter().map(|c| seconds(c.kernel.median())).collect();
-    let none = || Error::new(crate::error::ErrorKind::Check, "no kernel is right").at(node.name.clone());
+    let none = || Error::new(crate::error::ErrorKind::Check, "every kernel gives a wrong result").at(node.name.clone());
     let best = (0..times.len()).min_by(|&a, &b| times[a].total_cmp(&times[b])).ok_or_else(none)?;
     let first = candidates.iter().position(|(_, a)| a.signature() == fixed.signature());
     let tuned = Tuned {

@@ -1,4 +1,4 @@
-//! Tunings on disk: one small JSON file an adapter, in the user's cache directory.
+//! Tunings on disk: one small JSON file per adapter, in the user's cache directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::adapter::AdapterInfo;
 use crate::graph::tuning::Tuning;
 
-/// Of the file's form.
+/// The version of the file's format.
 const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
@@ -32,8 +32,8 @@ pub fn path(adapter: &AdapterInfo) -> Option<PathBuf> {
     Some(cache.join("convgpu").join(format!("tuning-{name}.json")))
 }
 
-/// What the file holds for this adapter. Nothing, if it is missing or unreadable, or was written for another adapter,
-/// driver or version: a tuning is a convenience and never a reason to fail.
+/// What the file holds for this adapter; empty if it is missing or unreadable, or was written for another adapter,
+/// driver or version. A bad tuning file is never an error.
 pub fn load(path: &Path, adapter: &AdapterInfo) -> Tuning {
     let file = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<File>(&bytes).ok());
     let of = |f: &File| (f.version, f.convgpu.clone(), f.adapter.clone(), f.driver.clone());

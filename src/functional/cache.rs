@@ -1,7 +1,7 @@
-//! Graphs run at once, compiled once: what `functional` and `Module::forward` share.
+//! The cache of compiled graphs that `functional` and `Module::forward` share.
 //!
-//! The graph itself says which compiled graph serves it: its operators with all attributes, its inputs, its outputs and
-//! its constants. So no function can forget one of its options.
+//! The key of a compiled graph is made of the graph itself: its operators with all attributes, its inputs, outputs and
+//! constants. So no function can leave an option out of the key.
 
 use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
@@ -16,7 +16,7 @@ use crate::graph::{Graph, ValueId};
 use crate::session::{CompileOptions, Compiled};
 use crate::tensor::{Data, Tensor};
 
-/// Compiled graphs kept for reuse, the oldest leaving first.
+/// The most compiled graphs kept; the oldest is dropped first.
 const KEPT_SESSIONS: usize = 256;
 
 #[derive(Default)]
@@ -27,10 +27,10 @@ struct Kept {
 
 static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 
-/// Elements of constants whose contents have a number, by where they lie in memory.
+/// The numbers of constants' contents, by the address of their elements.
 pub(crate) type Numbers = HashMap<usize, u64>;
 
-/// Where a tensor's elements lie in memory: tensors that share them have the same place.
+/// The address of a tensor's elements: tensors that share them have the same one.
 pub(crate) fn place(tensor: &Tensor) -> usize {
     match tensor.data() {
         Data::F32(v) => Arc::as_ptr(v) as usize,
@@ -55,10 +55,10 @@ fn hash(tensor: &Tensor) -> [u64; 2] {
     })
 }
 
-/// All that tells a graph from others, names of nodes apart.
+/// The key of a graph: everything that distinguishes it, except the names of nodes.
 fn key(device: &Device, graph: &Graph, numbers: &Numbers) -> String {
     let mut key = format!("{}", device.identity());
-    let mut add = |text: fmt::Arguments<'_>| key.write_fmt(text).expect("a string takes everything");
+    let mut add = |text: fmt::Arguments<'_>| key.write_fmt(text).expect("writing to a string cannot fail");
     for (id, (name, desc)) in graph.inputs.iter().zip(graph.inputs()) {
         add(format_args!("|{}<{name:?}{desc}", id.0));
     }
@@ -79,12 +79,12 @@ fn key(device: &Device, graph: &Graph, numbers: &Numbers) -> String {
     key
 }
 
-/// Whether the key tells this graph from all others. What an operator of a program's own computes, its text may not tell.
+/// Whether the key identifies the graph. The `Debug` text of an own operator may not describe what it computes.
 fn is_known_by_key(graph: &Graph) -> bool {
     graph.nodes.iter().all(|node| node.op.is_built_in())
 }
 
-/// A compiled graph and what it was given.
+/// A compiled graph and its inputs.
 #[derive(Clone, Debug)]
 pub struct Traced {
     /// The graph.
@@ -94,19 +94,19 @@ pub struct Traced {
 }
 
 thread_local! {
-    /// What this thread's calls ran, while `traced` collects it.
+    /// The graphs that this thread's calls ran, while `traced` collects them.
     static TRACE: RefCell<Option<Vec<Traced>>> = const { RefCell::new(None) };
 }
 
-/// What `f` gives, and the compiled graphs that its calls of this module's functions and of `Module::forward` ran.
+/// The result of `f`, and the compiled graphs that its calls of `functional` and `Module::forward` ran.
 pub fn traced<R>(f: impl FnOnce() -> R) -> (R, Vec<Traced>) {
     let before = TRACE.replace(Some(vec![]));
     let out = f();
     (out, TRACE.replace(before).unwrap_or_default())
 }
 
-/// Runs a graph, compiled for the device now if it is not kept.
-/// Constants whose elements have a number in `numbers` are known by it, others by their elements.
+/// Runs a graph, and compiles it first if it is not in the cache. Constants with a number in `numbers` are identified
+/// by it, others by a hash of their elements.
 pub(crate) fn run_kept(
     device: &Device,
     graph: Graph,
@@ -143,7 +143,7 @@ fn compiled(device: &Device, graph: Graph, numbers: &Numbers) -> Result<Arc<Comp
     Ok(session)
 }
 
-/// Forgets every compiled graph that `functional` and [`Module::forward`](crate::nn::Module::forward) keep, and frees
+/// Drops every compiled graph that `functional` and [`Module::forward`](crate::nn::Module::forward) keep, and frees
 /// their memory on the devices.
 pub fn clear_cache() {
     *KEPT.lock().unwrap_or_else(|e| e.into_inner()) = Kept::default();
@@ -154,7 +154,7 @@ pub(super) fn run_all(
     inputs: &[&DeviceTensor],
     build: impl FnOnce(&mut Graph, &[ValueId]) -> Result<Vec<ValueId>>,
 ) -> Result<Vec<DeviceTensor>> {
-    let Some(first) = inputs.first() else { return Err(Error::argument("there is no tensor to compute with")) };
+    let Some(first) = inputs.first() else { return Err(Error::argument("there is no input tensor")) };
     let inputs: Vec<_> = inputs.iter().enumerate().map(|(k, &t)| (k.to_string(), t.clone())).collect();
     let mut graph = Graph::new();
     let mut ids = vec![];
@@ -175,7 +175,7 @@ pub(super) fn run(
     Ok(run_all(inputs, |g, ids| Ok(vec![build(g, ids)?]))?.remove(0))
 }
 
-/// Inputs of which some may be absent, and which values they become.
+/// Inputs, some of which may be absent.
 pub(super) struct Given<'a> {
     pub tensors: Vec<&'a DeviceTensor>,
     present: Vec<bool>,
@@ -206,7 +206,7 @@ mod tests {
         key(&Device::cpu(), &g, &Numbers::new())
     }
 
-    /// Every setter of an option, every number of a constant tells two graphs apart; what is equal gives one key.
+    /// Every option and every element of a constant changes the key; equal graphs have equal keys.
     #[test]
     fn a_key_holds_every_attribute() {
         let conv = |o: Conv2dOptions, weight: f32| {

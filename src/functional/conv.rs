@@ -1,4 +1,4 @@
-//! Convolutions and products of matrices.
+//! Convolutions and matrix products.
 
 use super::cache::{Given, run};
 use crate::device::DeviceTensor;
@@ -10,7 +10,7 @@ use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions};
 /// sx j + dx v - px]`, zeros (or what `padding_mode` says) outside the image.
 ///
 /// x is `[n, ic, h, w]`, the weight `[oc, ic / groups, kh, kw]`, the bias `[oc]`, the result `[n, oc, oh, ow]` with
-/// `oh = (h + top + bottom - dy (kh - 1) - 1) / sy + 1` rounded down, `ow` alike.
+/// `oh = (h + top + bottom - dy (kh - 1) - 1) / sy + 1` rounded down, `ow` likewise.
 /// [torch.nn.functional.conv2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html)
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub fn conv1d(
 /// kernel, and the products are added up where kernels overlap, `stride` apart.
 ///
 /// x is `[n, ic, h, w]`, the weight `[ic, oc / groups, kh, kw]`, the bias `[oc]`, the result `[n, oc, oh, ow]` with
-/// `oh = (h - 1) sy - 2 py + dy (kh - 1) + output_padding + 1`, `ow` alike.
+/// `oh = (h - 1) sy - 2 py + dy (kh - 1) + output_padding + 1`, `ow` likewise.
 /// [torch.nn.functional.conv_transpose2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html)
 ///
 /// # Errors
@@ -73,10 +73,10 @@ pub fn linear(x: &DeviceTensor, weight: &DeviceTensor, bias: Option<&DeviceTenso
     with_bias(x, weight, bias, |g, [x, w], bias| g.linear(x, w, bias))
 }
 
-/// The product of matrices: `y[.., i, j] = sum over k of a[.., i, k] b[.., k, j]`.
+/// The matrix product: `y[.., i, j] = sum over k of a[.., i, k] b[.., k, j]`.
 ///
-/// a is `[.., m, k]`, b is `[.., k, n]`, the result `[.., m, n]`, the leading axes broadcast. An operand of one axis is a
-/// row on the left and a column on the right; its axis is not in the result.
+/// a is `[.., m, k]`, b is `[.., k, n]`, the result `[.., m, n]`, the leading axes broadcast. An operand of one axis is
+/// a row vector on the left and a column vector on the right; that axis is not in the result.
 /// [torch.matmul](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html)
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Element by element.
+//! Element-wise functions.
 
 use super::cache::run;
 use crate::device::DeviceTensor;
@@ -78,7 +78,7 @@ unary! {
     floor() = "floor" Activation::Floor;
     /// The smallest integer that is not below x.
     ceil() = "ceil" Activation::Ceil;
-    /// The nearest integer, of two the even one.
+    /// The nearest integer; halves round to even.
     round() = "round" Activation::Round;
     /// -1, 0 or 1. The sign of a NaN is NaN here, in PyTorch it is 0.
     sign() = "sign" Activation::Sign;
@@ -97,7 +97,7 @@ pub fn gelu(x: &DeviceTensor, approximate: Approximate) -> Result<DeviceTensor> 
     run(&[x], |g, ids| g.gelu(ids[0], approximate))
 }
 
-/// `min(max(x, min), max)`; either limit may be `None`. Where they cross, `max` wins.
+/// `min(max(x, min), max)`; either limit may be `None`. If `min` is above `max`, the result is `max`.
 ///
 /// x has any shape, the result has the same.
 /// [torch.clamp](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
@@ -130,7 +130,7 @@ pub fn threshold(x: &DeviceTensor, threshold: f32, value: f32) -> Result<DeviceT
     run(&[x], |g, ids| g.threshold(ids[0], threshold, value))
 }
 
-/// The sine of x in radians; NaN of an infinity. Its error is absolute, to |x| = 8192.
+/// The sine of x in radians; NaN for infinities. Up to |x| = 8192 the error bound is absolute; beyond, it grows with |x|.
 ///
 /// x has any shape, the result has the same.
 /// [torch.sin](https://docs.pytorch.org/docs/stable/generated/torch.sin.html)
@@ -141,7 +141,7 @@ pub fn sin(x: &DeviceTensor) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.sin(ids[0]))
 }
 
-/// The cosine of x in radians; NaN of an infinity. Its error is absolute, to |x| = 8192.
+/// The cosine of x in radians; NaN for infinities. Up to |x| = 8192 the error bound is absolute; beyond, it grows with |x|.
 ///
 /// x has any shape, the result has the same.
 /// [torch.cos](https://docs.pytorch.org/docs/stable/generated/torch.cos.html)
@@ -154,7 +154,8 @@ pub fn cos(x: &DeviceTensor) -> Result<DeviceTensor> {
 
 /// x, or `weight x` below 0.
 ///
-/// x is `[n, c, ..]`, the result alike; the weight is one number or `[c]`, one per channel; one of more axes is broadcast to x.
+/// x is `[n, c, ..]`, the result likewise; the weight is one number or `[c]`, one per channel; a weight with more axes
+/// is broadcast to x.
 /// [torch.nn.functional.prelu](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html)
 ///
 /// # Errors

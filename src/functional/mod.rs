@@ -1,11 +1,11 @@
 //! PyTorch's functions on tensors of a device, under PyTorch's names and with its argument order.
 //!
-//! Each function builds a small graph and runs it at once. The graph is compiled at the first call with its options, its
-//! shapes and its device; later calls take what was compiled then ([`clear_cache`] forgets it). The result stays on the
-//! device. To run a whole network make one graph of it: with [`nn`](crate::nn), or with the methods of
-//! [`Graph`](crate::Graph) that have the same names.
+//! Each function builds a small graph and runs it at once. The graph is compiled at the first call with its options,
+//! its shapes and its device; later calls reuse it ([`clear_cache`] drops it). The result stays on the device. To run a
+//! whole network, make one graph of it: with [`nn`](crate::nn), or with the methods of [`Graph`](crate::Graph) that
+//! have the same names.
 //!
-//! Where PyTorch has options with defaults, a function takes an options struct that is built:
+//! Where PyTorch has options with defaults, a function takes an options struct with setters:
 //!
 //! ```
 //! use convgpu::functional::{self as f, Conv2dOptions, MaxPool2dOptions};
@@ -23,13 +23,14 @@
 //! # Ok::<(), convgpu::Error>(())
 //! ```
 //!
-//! Axes (`dim`) are numbers from 0, or from -1 backwards. Images are `[n, c, h, w]`: number of images, channels, height,
-//! width. Arithmetic takes f32 unless a function says otherwise; functions that move elements take every type.
+//! Axes (`dim`) are numbered from 0, or backwards from -1. Images are `[n, c, h, w]`: number of images, channels,
+//! height, width. Arithmetic takes f32 unless a function says otherwise; functions that move elements take every type.
 //!
-//! Every function is an error of kind [`Shape`](crate::ErrorKind::Shape) or [`Argument`](crate::ErrorKind::Argument) if
-//! shapes or options do not fit, of kind [`Unsupported`](crate::ErrorKind::Unsupported) if the type has no such function,
-//! of kind [`Argument`](crate::ErrorKind::Argument) if the tensors are not on one device, and of the device's kinds if
-//! that has no memory left or is lost. The functions' own pages say what is particular to them.
+//! Every function gives an error of kind [`Shape`](crate::ErrorKind::Shape) or [`Argument`](crate::ErrorKind::Argument)
+//! if shapes or options do not fit, [`Unsupported`](crate::ErrorKind::Unsupported) if it does not support the type,
+//! [`Argument`](crate::ErrorKind::Argument) if the tensors are not on one device, [`Memory`](crate::ErrorKind::Memory)
+//! or [`DeviceLost`](crate::ErrorKind::DeviceLost) if the device fails. The pages of the functions list what is
+//! particular to them.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod cache;

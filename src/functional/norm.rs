@@ -4,11 +4,12 @@ use super::cache::{Given, run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::{Error, Result};
 
-/// Each channel by given statistics: `y = (x - running_mean) / sqrt(running_var + eps) weight + bias`.
+/// Normalises each channel with given statistics: `y = (x - running_mean) / sqrt(running_var + eps) weight + bias`.
 ///
-/// x is `[n, c, ..]`, the result alike; statistics, weight and bias are `[c]`. Without a weight it is 1, without a bias 0.
-/// It is [torch.nn.functional.batch_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
-/// with `training=False`; [`batch_norm_training`] is the other.
+/// x is `[n, c, ..]`, the result likewise; statistics, weight and bias are `[c]`. A missing weight counts as 1, a
+/// missing bias as 0. It is
+/// [torch.nn.functional.batch_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
+/// with `training=False`; with `training=True` it is [`batch_norm_training`].
 ///
 /// # Errors
 /// The shapes do not fit each other.
@@ -27,17 +28,17 @@ pub fn batch_norm(
     })
 }
 
-/// Each channel by its own statistics over the batch: `y = (x - mean) / sqrt(var + eps) weight + bias` with the biased
-/// variance; and what the running statistics become: `(1 - momentum) running + momentum batch`, the variance of the batch
-/// unbiased (divided by one value less).
+/// Normalises each channel with its statistics over the batch, `y = (x - mean) / sqrt(var + eps) weight + bias` with
+/// the biased variance, and updates the running statistics: `(1 - momentum) running + momentum batch`, with the
+/// unbiased variance of the batch (divisor n - 1).
 ///
-/// x is `[n, c, ..]`, the result alike; statistics, weight and bias are `[c]`. Running statistics are given and returned
-/// (mean, then variance) both or not at all.
-/// It is [torch.nn.functional.batch_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
+/// x is `[n, c, ..]`, the result likewise; statistics, weight and bias are `[c]`. Both running statistics (mean, then
+/// variance) are given and returned, or neither. It is
+/// [torch.nn.functional.batch_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html)
 /// with `training=True`, which writes the new statistics into the old ones; here nothing is overwritten.
 ///
 /// # Errors
-/// The shapes do not fit each other; a channel has one value; one of the running statistics is given.
+/// The shapes do not fit each other; a channel has only one value; only one of the running statistics is given.
 pub fn batch_norm_training(
     x: &DeviceTensor,
     running_mean: Option<&DeviceTensor>,
@@ -61,11 +62,11 @@ pub fn batch_norm_training(
     Ok((out.remove(0), statistics.try_into().ok()))
 }
 
-/// Each slice over the last axes by its own statistics: `y = (x - mean) / sqrt(var + eps) weight + bias` with the biased
-/// variance.
+/// Normalises each slice over the last axes with its own statistics: `y = (x - mean) / sqrt(var + eps) weight + bias`
+/// with the biased variance.
 ///
-/// x is `[.., normalized_shape..]`, the result alike; weight and bias have the normalized shape. Without a weight it is 1,
-/// without a bias 0.
+/// x is `[.., normalized_shape..]`, the result likewise; weight and bias have the normalized shape. A missing weight
+/// counts as 1, a missing bias as 0.
 /// [torch.nn.functional.layer_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html)
 ///
 /// # Errors
@@ -84,11 +85,11 @@ pub fn layer_norm(
     })
 }
 
-/// Each group of neighbouring channels of each image by its own statistics: `y = (x - mean) / sqrt(var + eps) weight +
-/// bias` with the biased variance.
+/// Normalises each group of consecutive channels of each image with its own statistics:
+/// `y = (x - mean) / sqrt(var + eps) weight + bias` with the biased variance.
 ///
-/// x is `[n, c, ..]`, the result alike; weight and bias are `[c]`, one value per channel. Without a weight it is 1, without
-/// a bias 0.
+/// x is `[n, c, ..]`, the result likewise; weight and bias are `[c]`, one value per channel. A missing weight counts as
+/// 1, a missing bias as 0.
 /// [torch.nn.functional.group_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html)
 ///
 /// # Errors
@@ -107,11 +108,12 @@ pub fn group_norm(
     })
 }
 
-/// Each channel of each image by its own statistics: `y = (x - mean) / sqrt(var + eps) weight + bias` with the biased
-/// variance.
+/// Normalises each channel of each image with its own statistics: `y = (x - mean) / sqrt(var + eps) weight + bias` with
+/// the biased variance.
 ///
-/// x is `[n, c, ..]`, the result alike; weight and bias are `[c]`. Without a weight it is 1, without a bias 0.
-/// It is [torch.nn.functional.instance_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html)
+/// x is `[n, c, ..]`, the result likewise; weight and bias are `[c]`. A missing weight counts as 1, a missing bias as
+/// 0. It is
+/// [torch.nn.functional.instance_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.instance_norm.html)
 /// with `use_input_stats=True` and without running statistics; with `use_input_stats=False` it is [`batch_norm`].
 ///
 /// # Errors
@@ -129,10 +131,10 @@ pub fn instance_norm(
     })
 }
 
-/// Each value damped by its neighbours in other channels: `y = x (k + alpha / size sum of x^2)^-beta`, the sum over `size`
-/// channels around the value's own (of an even size one more below), absent ones 0.
+/// Normalises each value by the neighbouring channels: `y = x (k + alpha / size sum of x^2)^-beta`, the sum over `size`
+/// channels around the value's own (for an even size, one more below it); missing channels are 0.
 ///
-/// x is `[n, c, ..]`, the result alike. PyTorch's defaults are alpha 1e-4, beta 0.75, k 1.
+/// x is `[n, c, ..]`, the result likewise. PyTorch's defaults are alpha 1e-4, beta 0.75, k 1.
 /// [torch.nn.functional.local_response_norm](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html)
 ///
 /// # Errors
@@ -141,8 +143,8 @@ pub fn local_response_norm(x: &DeviceTensor, size: usize, alpha: f32, beta: f32,
     run(&[x], |g, ids| g.local_response_norm(ids[0], size, alpha, beta, k))
 }
 
-/// Vectors along an axis brought to norm 1: `y = x / max(norm(x), eps)` with the norm of order p, as [`norm`](super::norm)
-/// has it.
+/// Scales vectors along an axis to norm 1: `y = x / max(norm(x), eps)` with the norm of order p as in
+/// [`norm`](super::norm).
 ///
 /// x has any shape, the result has the same. PyTorch's defaults are p 2, dim 1, eps 1e-12.
 /// [torch.nn.functional.normalize](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.normalize.html)
@@ -153,7 +155,7 @@ pub fn normalize(x: &DeviceTensor, p: f32, dim: i64, eps: f32) -> Result<DeviceT
     run(&[x], |g, ids| g.normalize(ids[0], p, dim, eps))
 }
 
-/// Shares of a whole along an axis: `y = e^x / sum of e^x`; -inf has no share.
+/// The softmax along an axis: `y = e^x / sum of e^x`; -inf gives 0.
 ///
 /// x has any shape, the result has the same.
 /// [torch.nn.functional.softmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html)
@@ -164,7 +166,7 @@ pub fn softmax(x: &DeviceTensor, dim: i64) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.softmax(ids[0], dim))
 }
 
-/// The logarithm of [`softmax`], without its loss of digits: `y = x - log(sum of e^x)`.
+/// The logarithm of [`softmax`], computed without loss of digits: `y = x - log(sum of e^x)`.
 ///
 /// x has any shape, the result has the same.
 /// [torch.nn.functional.log_softmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html)

@@ -1,4 +1,4 @@
-//! Reductions over axes, and where extremes are.
+//! Reductions over axes, and indices of extremes.
 
 use super::cache::{run, run_all};
 use crate::device::DeviceTensor;
@@ -8,7 +8,7 @@ macro_rules! reductions {
     ($($(#[$doc:meta])* $name:ident: $types:literal;)*) => {$(
         $(#[$doc])*
         ///
-        #[doc = concat!($types, " `dim` names the axes that go, an empty list all of them; with `keepdim` they stay, of extent 1.")]
+        #[doc = concat!($types, " `dim` lists the axes that are reduced, an empty list all of them; with `keepdim` they keep extent 1.")]
         #[doc = concat!("[torch.", stringify!($name), "](https://docs.pytorch.org/docs/stable/generated/torch.", stringify!($name), ".html)")]
         ///
         /// # Errors
@@ -24,20 +24,20 @@ reductions! {
     sum: "x holds numbers; of integers the sum has the same type.";
     /// The mean over axes.
     mean: "x is f32.";
-    /// The largest value over axes; NaN if there is one.
+    /// The largest value over axes; NaN if a value is NaN.
     amax: "x is of any type.";
-    /// The smallest value over axes; NaN if there is one.
+    /// The smallest value over axes; NaN if a value is NaN.
     amin: "x is of any type.";
-    /// The product over axes; PyTorch's function takes one.
+    /// The product over axes; PyTorch's function takes one axis.
     prod: "x holds numbers; of integers the product has the same type.";
-    /// `log(sum of e^x)` over axes, computed so that no power overflows.
+    /// `log(sum of e^x)` over axes, computed so that no exponential overflows.
     logsumexp: "x is f32.";
 }
 
-/// The norm of order p over axes: `(sum of |x|^p)^(1/p)`. Of order infinity it is the largest |x|, of order minus infinity
-/// the smallest, of order 0 the number of x that are not 0.
+/// The norm of order p over axes: `(sum of |x|^p)^(1/p)`. Order infinity gives the largest |x|, order minus infinity
+/// the smallest, order 0 the number of x that are not 0.
 ///
-/// x is f32. `dim` names the axes that go, an empty list all of them; with `keepdim` they stay, of extent 1.
+/// x is f32. `dim` lists the axes that are reduced, an empty list all of them; with `keepdim` they keep extent 1.
 /// [torch.norm](https://docs.pytorch.org/docs/stable/generated/torch.norm.html), with p 2 by default.
 ///
 /// # Errors
@@ -46,10 +46,10 @@ pub fn norm(x: &DeviceTensor, p: f32, dim: &[i64], keepdim: bool) -> Result<Devi
     run(&[x], |g, ids| g.norm(ids[0], p, dim, keepdim))
 }
 
-/// The index (i64) of the largest value along an axis, or with `None` among all elements in their order. Of equal values
-/// it is the first; a NaN is larger than any number.
+/// The index (i64) of the largest value along an axis, or with `None` in the flattened tensor. Of equal values the
+/// first counts; NaN is larger than any number.
 ///
-/// x is f32. The axis goes, with `keepdim` it stays, of extent 1; with `None` all do.
+/// x is f32. The axis is removed, or with `keepdim` keeps extent 1; with `None` this holds for all axes.
 /// [torch.argmax](https://docs.pytorch.org/docs/stable/generated/torch.argmax.html)
 ///
 /// ```
@@ -68,10 +68,10 @@ pub fn argmax(x: &DeviceTensor, dim: impl Into<Option<i64>>, keepdim: bool) -> R
     run(&[x], |g, ids| g.argmax(ids[0], dim, keepdim))
 }
 
-/// The index (i64) of the smallest value along an axis, or with `None` among all elements in their order. Of equal values
-/// it is the first; a NaN is smaller than any number.
+/// The index (i64) of the smallest value along an axis, or with `None` in the flattened tensor. Of equal values the
+/// first counts; NaN is smaller than any number.
 ///
-/// x is f32. The axis goes, with `keepdim` it stays, of extent 1; with `None` all do.
+/// x is f32. The axis is removed, or with `keepdim` keeps extent 1; with `None` this holds for all axes.
 /// [torch.argmin](https://docs.pytorch.org/docs/stable/generated/torch.argmin.html)
 ///
 /// # Errors
@@ -80,8 +80,8 @@ pub fn argmin(x: &DeviceTensor, dim: impl Into<Option<i64>>, keepdim: bool) -> R
     run(&[x], |g, ids| g.argmin(ids[0], dim, keepdim))
 }
 
-/// The k largest values along an axis (or the smallest, if not `largest`) and their indices (i64), the most extreme first.
-/// Of equal values the first comes first; a NaN is more extreme than any number.
+/// The k largest values along an axis (or the smallest, if not `largest`) and their indices (i64), the most extreme
+/// first. Equal values keep their order; NaN is more extreme than any number.
 ///
 /// x is f32. The axis has extent k in both results.
 /// [torch.topk](https://docs.pytorch.org/docs/stable/generated/torch.topk.html)

@@ -6,11 +6,11 @@ use crate::error::Result;
 use crate::ops::pad::PadMode;
 use crate::options::InterpolateOptions;
 
-/// Images resampled to another height and width, which the options give or a factor of the present ones.
+/// Images resampled to another height and width: a size, or a factor of the input's.
 ///
 /// x is `[n, c, h, w]`, the result `[n, c, oh, ow]`. Output i lies at `(i + 1/2) h / oh - 1/2` of the input's rows, with
 /// `align_corners` at `i (h - 1) / (oh - 1)`, in mode `Nearest` at `i h / oh`. Where a factor is given it stands for
-/// `oh / h`.
+/// `oh / h`, unless `recompute_scale_factor` is set.
 /// [torch.nn.functional.interpolate](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
 ///
 /// ```
@@ -24,15 +24,15 @@ use crate::options::InterpolateOptions;
 /// ```
 ///
 /// # Errors
-/// x is no image; not exactly one of size and factor is set; the result has no pixel; `align_corners` in a mode that does
-/// not have it.
+/// x is not an image; not exactly one of size and factor is set; `recompute_scale_factor` without a factor; the result has no
+/// pixel; `align_corners` in a mode that does not have it.
 pub fn interpolate(x: &DeviceTensor, options: InterpolateOptions) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.interpolate(ids[0], options))
 }
 
-/// A tensor of any type grown at the ends of its axes. `pad` has two numbers per axis, elements before and after it, the
-/// last axis first: `[left, right, top, bottom]` of an image. Negative numbers take away. Axes that `pad` does not name
-/// stay.
+/// Pads a tensor of any type. `pad` has two numbers per axis, the elements added before and after it, the last axis
+/// first: `[left, right, top, bottom]` for an image. Negative numbers crop. Axes that `pad` does not cover are not
+/// padded.
 ///
 /// [torch.nn.functional.pad](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html), whose value is
 /// part of [`PadMode::Constant`].
@@ -50,8 +50,8 @@ pub fn interpolate(x: &DeviceTensor, options: InterpolateOptions) -> Result<Devi
 /// ```
 ///
 /// # Errors
-/// The numbers are odd in count or name more axes than there are; `Reflect` is to add as much as an axis has or more,
-/// `Circular` more than it has.
+/// `pad` has an odd length or covers more axes than there are; `Reflect` would add as many elements as an axis has or
+/// more, `Circular` more than it has.
 pub fn pad(x: &DeviceTensor, pad: &[i64], mode: PadMode) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.pad(ids[0], pad, mode))
 }
@@ -62,7 +62,7 @@ pub fn pad(x: &DeviceTensor, pad: &[i64], mode: PadMode) -> Result<DeviceTensor>
 /// [torch.nn.functional.pixel_shuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_shuffle.html)
 ///
 /// # Errors
-/// x is no image; its channels are no multiple of `r r`.
+/// x is not an image; its channels are not a multiple of `r r`.
 pub fn pixel_shuffle(x: &DeviceTensor, upscale_factor: usize) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.pixel_shuffle(ids[0], upscale_factor))
 }
@@ -72,7 +72,7 @@ pub fn pixel_shuffle(x: &DeviceTensor, upscale_factor: usize) -> Result<DeviceTe
 /// [torch.nn.functional.pixel_unshuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pixel_unshuffle.html)
 ///
 /// # Errors
-/// x is no image; height or width is no multiple of r.
+/// x is not an image; height or width is not a multiple of r.
 pub fn pixel_unshuffle(x: &DeviceTensor, downscale_factor: usize) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.pixel_unshuffle(ids[0], downscale_factor))
 }

@@ -1,4 +1,4 @@
-//! Elements moved, chosen, repeated. All of these take tensors of every type.
+//! Functions that move, select or repeat elements. All take tensors of every type.
 
 use super::cache::{run, run_all};
 use crate::device::DeviceTensor;
@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::graph::flattened;
 use crate::options::SplitSizes;
 
-/// Tensors of one type one after another along an axis. All other axes must agree.
+/// Concatenates tensors of one type along an axis. All other axes must agree.
 ///
-/// The axis of the result is as long as those of the tensors together.
+/// The extent of the axis in the result is the sum of those of the tensors.
 /// [torch.cat](https://docs.pytorch.org/docs/stable/generated/torch.cat.html)
 ///
 /// # Errors
@@ -17,7 +17,7 @@ pub fn cat(tensors: &[&DeviceTensor], dim: i64) -> Result<DeviceTensor> {
     run(tensors, |g, ids| g.cat(ids, dim))
 }
 
-/// A tensor cut in parts along an axis: of an extent that is given, the last part smaller if it must be, or of several.
+/// Splits a tensor along an axis: into parts of one extent, the last part possibly smaller, or into parts of given extents.
 ///
 /// [torch.split](https://docs.pytorch.org/docs/stable/generated/torch.split.html)
 ///
@@ -49,7 +49,7 @@ pub fn narrow(x: &DeviceTensor, dim: i64, start: i64, length: usize) -> Result<D
     run(&[x], |g, ids| g.narrow(ids[0], dim, start, length))
 }
 
-/// The entries of an axis that the index says: `y[.., i, ..] = x[.., index[i], ..]`.
+/// The entries of an axis that the index selects: `y[.., i, ..] = x[.., index[i], ..]`.
 ///
 /// The index is `[k]` of integers; the axis of the result has extent k. Negative indices count from the end (PyTorch
 /// refuses them). An index outside the axis is an error on the CPU reference; a GPU, which cannot report it, takes the
@@ -57,13 +57,13 @@ pub fn narrow(x: &DeviceTensor, dim: i64, start: i64, length: usize) -> Result<D
 /// [torch.index_select](https://docs.pytorch.org/docs/stable/generated/torch.index_select.html)
 ///
 /// # Errors
-/// The axis is outside the tensor; the indices are no integers or not of one axis.
+/// The axis is outside the tensor; the indices are not integers or have more than one axis.
 pub fn index_select(x: &DeviceTensor, dim: i64, index: &DeviceTensor) -> Result<DeviceTensor> {
     run(&[x, index], |g, ids| g.index_select(ids[0], dim, ids[1]))
 }
 
-/// A tensor repeated along its axes of extent 1 so that it has this shape; -1 leaves an axis as it is. More sizes than axes
-/// make new axes in front.
+/// Repeats a tensor along its axes of extent 1 so that it has this shape; -1 keeps an axis. More sizes than axes add
+/// axes in front.
 ///
 /// [torch.Tensor.expand](https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html), which makes a view;
 /// here the elements are copied.
@@ -74,8 +74,8 @@ pub fn expand(x: &DeviceTensor, sizes: &[i64]) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.expand(ids[0], sizes))
 }
 
-/// A tensor repeated whole, `dims[k]` times along axis k. Fewer numbers than axes stand for the last ones; more make new
-/// axes in front.
+/// Repeats a whole tensor `dims[k]` times along axis k. Fewer numbers than axes are for the last axes; more add axes in
+/// front.
 ///
 /// Axis k of the result has `dims[k]` times the extent.
 /// [torch.tile](https://docs.pytorch.org/docs/stable/generated/torch.tile.html)
@@ -92,7 +92,7 @@ pub fn tile(x: &DeviceTensor, dims: &[usize]) -> Result<DeviceTensor> {
 /// elements are copied.
 ///
 /// # Errors
-/// `dims` does not name every axis once.
+/// `dims` does not contain every axis once.
 pub fn permute(x: &DeviceTensor, dims: &[i64]) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.permute(ids[0], dims))
 }
@@ -118,7 +118,7 @@ pub fn flatten(x: &DeviceTensor, start_dim: i64, end_dim: i64) -> Result<DeviceT
     x.reshape(flattened(x.shape(), start_dim, end_dim)?)
 }
 
-/// The same elements under another shape, of which one extent may be -1: it is what the others leave. Nothing is copied.
+/// The same elements under another shape. One extent may be -1: it follows from the others. Nothing is copied.
 ///
 /// [torch.reshape](https://docs.pytorch.org/docs/stable/generated/torch.reshape.html)
 ///
@@ -132,9 +132,9 @@ pub fn flatten(x: &DeviceTensor, start_dim: i64, end_dim: i64) -> Result<DeviceT
 /// ```
 ///
 /// # Errors
-/// The element counts differ; there are two -1, or one that the others do not decide.
+/// The element counts differ; there are two -1, or one that the others do not determine.
 pub fn reshape(x: &DeviceTensor, shape: &[i64]) -> Result<DeviceTensor> {
-    let misfit = || Error::shape(format!("{} cannot become {shape:?}", x.desc()));
+    let misfit = || Error::shape(format!("{} cannot be reshaped to {shape:?}", x.desc()));
     let known = shape.iter().filter(|&&d| d != -1);
     let known: usize =
         known.map(|&d| usize::try_from(d).ok()).try_fold(1usize, |a, d| a.checked_mul(d?)).ok_or_else(misfit)?;

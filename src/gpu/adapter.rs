@@ -1,4 +1,4 @@
-//! Adapters and devices: which there are, which is chosen, what is asked of it, and what it reports when it fails.
+//! Adapters and devices: listing, choosing, opening, and the errors that they report.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -12,11 +12,11 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AdapterKind {
-    /// A card of its own.
+    /// A dedicated card.
     Discrete,
-    /// Part of the CPU's chip.
+    /// Part of the CPU.
     Integrated,
-    /// A share of a card, in a virtual machine.
+    /// A virtual GPU in a virtual machine.
     Virtual,
     /// A CPU that executes shaders.
     Software,
@@ -41,7 +41,7 @@ impl fmt::Display for AdapterKind {
 /// ```
 /// use convgpu::{AdapterKind, Device};
 ///
-/// // Best first: hardware comes before adapters that are a CPU.
+/// // Best first: hardware comes before software adapters.
 /// let adapters = Device::list();
 /// let first_software = adapters.iter().position(|a| a.kind == AdapterKind::Software);
 /// assert!(adapters.iter().skip(first_software.unwrap_or(adapters.len())).all(|a| a.kind >= AdapterKind::Software));
@@ -126,7 +126,7 @@ fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
     if default_limits_only() { wgpu::Features::empty() } else { wanted & adapter.features() }
 }
 
-/// `CONVGPU_LIMITS=default` asks for no more than WebGPU promises everywhere: a test of what a browser would give.
+/// `CONVGPU_LIMITS=default` requests WebGPU's default limits only: a test of what a browser provides.
 fn default_limits_only() -> bool {
     std::env::var("CONVGPU_LIMITS").is_ok_and(|v| v == "default")
 }
@@ -168,7 +168,7 @@ pub async fn list() -> Vec<AdapterInfo> {
 pub enum Choice {
     /// The first of [`list`].
     Best,
-    /// That position in [`list`].
+    /// The adapter at this position in [`list`].
     Index(usize),
     /// The first whose name contains this, ignoring case.
     Name(String),
@@ -185,7 +185,7 @@ impl fmt::Display for Choice {
 }
 
 impl Gpu {
-    /// Opens an adapter. `Ok(None)`: [`Choice::Best`] and there is none.
+    /// Opens an adapter. `Ok(None)` if the choice is [`Choice::Best`] and there is none.
     pub async fn open(choice: &Choice) -> Result<Option<Gpu>> {
         let mut found = adapters().await;
         let position = match choice {
@@ -215,7 +215,7 @@ impl Gpu {
         };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
             let error =
-                Error::new(ErrorKind::Device, format!("adapter {} gives no device: {e}", adapter.get_info().name));
+                Error::new(ErrorKind::Device, format!("adapter {} cannot open a device: {e}", adapter.get_info().name));
             caused(error, e)
         })?;
         let gpu = Gpu::from_wgpu(device, queue);
@@ -229,10 +229,10 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// Shares a device that the program already has. Its error handlers stay as they are.
+    /// Uses a device that the program already has. Its error handlers are not changed.
     ///
-    /// What kernels rely on comes from the device itself, never from what a caller says of it: they run without bounds
-    /// checks, and one for another subgroup size would leave its buffers.
+    /// Capabilities are read from the device itself and never from the caller: kernels run without bounds checks, and a
+    /// kernel for another subgroup size would access memory outside its buffers.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
         let info = describe(device.adapter_info(), &device.limits(), device.features());
         Gpu(Arc::new(Inner {
@@ -249,7 +249,7 @@ impl Gpu {
     pub fn info(&self) -> &AdapterInfo {
         &self.0.info
     }
-    /// What kernels may rely on.
+    /// Its capabilities.
     pub fn caps(&self) -> &Caps {
         &self.0.info.caps
     }
@@ -265,7 +265,7 @@ impl Gpu {
     pub(crate) fn pipelines(&self) -> &PipelineCache {
         &self.0.pipelines
     }
-    /// A number that no other open device has.
+    /// A number that is unique among the open devices.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
@@ -274,7 +274,7 @@ impl Gpu {
     pub fn same(&self, other: &Gpu) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
-    /// The error that the device reported outside any call, if it did. A lost device stays lost.
+    /// The error, if any, that the device reported outside of a call. A lost device stays lost.
     pub(crate) fn check(&self) -> Result<()> {
         let mut fault = self.0.fault.lock().unwrap_or_else(|e| e.into_inner());
         match &*fault {
@@ -283,14 +283,14 @@ impl Gpu {
             None => Ok(()),
         }
     }
-    /// Destroys the device, as a lost one would be: every later call reports [`ErrorKind::DeviceLost`].
+    /// Destroys the device: every later call reports [`ErrorKind::DeviceLost`].
     pub fn destroy(&self) {
         self.0.device.destroy();
         note(&self.0.fault, Error::new(ErrorKind::DeviceLost, "the device was destroyed"));
     }
-    /// Runs `work` and makes what the device objects to into an error.
+    /// Runs `work` and returns the errors that the device reports.
     ///
-    /// Error scopes belong to the thread that opened them, so `work` is synchronous; only their answers are awaited.
+    /// Error scopes belong to the thread that opened them, so `work` is synchronous; only their results are awaited.
     pub(crate) async fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
         let answers = {
             let memory = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
@@ -323,7 +323,7 @@ fn note(fault: &Mutex<Option<Error>>, error: Error) {
     }
 }
 
-/// A device's objection as this crate's error, on one line.
+/// An error of wgpu as an error of this crate, on one line.
 pub(crate) fn from_wgpu(error: wgpu::Error) -> Error {
     let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     let told = match error {
@@ -334,13 +334,13 @@ pub(crate) fn from_wgpu(error: wgpu::Error) -> Error {
     caused(told, error)
 }
 
-/// An error with wgpu's own as its cause.
+/// An error with wgpu's error as its source.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn caused(error: Error, by: impl std::error::Error + Send + Sync + 'static) -> Error {
     error.because(by)
 }
 
-/// In a browser errors of wgpu hold values of JavaScript, which stay on their thread: the cause's text has to do.
+/// In a browser, errors of wgpu hold JavaScript values, which cannot leave their thread: only the text is kept.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn caused(error: Error, _: impl std::error::Error) -> Error {
     error

@@ -1,4 +1,4 @@
-//! What a device can do, as plain data: all that the choice of kernels may depend on.
+//! The capabilities of a device as plain data: all that the choice of kernels may depend on.
 
 use std::fmt;
 
@@ -29,13 +29,14 @@ pub struct Caps {
     pub f16: bool,
     /// Whether the device can time its own passes.
     pub timestamps: bool,
-    /// Compute units (multiprocessors, cores), each with its own workgroup memory. No API tells how many there are: an
-    /// assumption by the kind of adapter, rather too many, since a unit without work costs more than one with small tiles.
+    /// Compute units (multiprocessors, cores), each with its own workgroup memory. No API reports their number, so it
+    /// is assumed from the kind of adapter. The assumption is high rather than low, since an idle unit costs more than
+    /// a unit with small tiles.
     pub compute_units: u32,
-    /// How many iterations the loops of one invocation may take together, where there is a limit: an adapter that has one leaves
-    /// them without a word, and what it then gives is wrong.
+    /// The most iterations that the loops of one invocation may take together, if there is a limit. Beyond it the
+    /// adapter exits the loops without an error, and the results are wrong.
     pub max_iterations: Option<u64>,
-    /// A software adapter: lanes are SIMD lanes of a CPU, workgroup memory is no faster than any other.
+    /// Whether it is a software adapter: lanes are SIMD lanes of a CPU, and workgroup memory is not faster than other memory.
     pub software: bool,
 }
 
@@ -44,7 +45,7 @@ impl Caps {
     pub fn has_iterations(&self, iterations: u64) -> bool {
         self.max_iterations.is_none_or(|most| iterations <= most)
     }
-    /// WebGPU's default limits, nothing optional: what every kernel family's base must work within.
+    /// WebGPU's default limits without optional features: every operator has a kernel that works within them.
     pub fn webgpu_default() -> Caps {
         Caps {
             max_binding_bytes: 128 << 20,

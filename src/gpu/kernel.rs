@@ -1,4 +1,4 @@
-//! Kernels and launches as plain data: what to run, described without touching a device.
+//! Kernels and launches as plain data; nothing here touches a device.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use crate::shape::Precision;
 
 /// A WGSL compute kernel.
 ///
-/// The contract of every kernel: entry point `main`; `@group(0)`, binding 0 a uniform struct of 4-byte scalars
-/// (the params), then the inputs, read-only, then what it writes, `read_write`; at most 8 storage buffers.
+/// The contract of every kernel: the entry point is `main`; in `@group(0)`, binding 0 is a uniform struct of 4-byte
+/// scalars (the params), then come the read-only inputs, then the `read_write` outputs; at most 8 storage buffers.
 ///
 /// A kernel of a program's own always runs with the run-time checks of the shader translator: an index out of range
 /// reads or writes nothing outside its bindings.
@@ -31,18 +31,18 @@ use crate::shape::Precision;
 pub struct Kernel {
     /// The file's name in `shaders/`, without `.wgsl`.
     pub(crate) name: &'static str,
-    /// The text of the file.
+    /// The contents of the file.
     pub(crate) source: &'static str,
-    /// Shared pieces, appended after the main text so that its line numbers stay true.
+    /// Shared files, appended after the main text so that its line numbers do not change.
     pub(crate) common: &'static [Common],
 }
 
-/// A piece of WGSL shared by several kernels: a file of `shaders/common/`.
+/// WGSL that several kernels share: a file of `shaders/common/`.
 #[derive(Clone, Copy, Debug)]
 pub struct Common {
     /// The file's name without `.wgsl`.
     pub(crate) name: &'static str,
-    /// The text of the file.
+    /// The contents of the file.
     pub(crate) source: &'static str,
 }
 
@@ -72,59 +72,59 @@ macro_rules! common {
     };
 }
 
-/// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions. `is_nan`.
+/// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions; `is_nan`.
 pub const INDEX: Common = common!("index");
 /// `activate`: every unary function, chosen by the override `ACT`.
 pub const ACTIVATION: Common = common!("activation");
 
 /// `combine`: every function of two elements, chosen by the override `OP`; needs [`INDEX`].
 pub const BINARY: Common = common!("binary");
-/// `matrices`: which matrices of two broadcast batches meet.
+/// `matrices`: which matrices of two broadcast batches are multiplied.
 pub const MATMUL: Common = common!("matmul");
-/// `load_a`, `block_b`, `store4`: four neighbours of a row-major matrix at a time.
+/// `load_a`, `block_b`, `store4`: four consecutive elements of a row-major matrix at a time.
 pub const MATMUL4: Common = common!("matmul4");
-/// `place`, `multiply`, `store_tile`: products of matrices by tiles in the registers of a subgroup of 8.
+/// `place`, `multiply`, `store_tile`: matrix products by tiles in the registers of a subgroup of 8.
 pub const ROWS8: Common = common!("rows8");
-/// `row4`, `block4`: the operands of [`ROWS8`] where the product is an implicit one.
+/// `row4`, `block4`: the operands of [`ROWS8`] for an implicit matrix product.
 pub const IMPLICIT8: Common = common!("implicit8");
 /// `pixel_of`, `tap`, `output_of`: the phases of a transposed convolution.
 pub const PHASES: Common = common!("phases");
 /// `finish`: bias, residual and activation of a row-major output; needs [`ACTIVATION`].
 pub const EPILOGUE1: Common = common!("epilogue1");
-/// `finish4`: the same for four channels of a channels-last output.
+/// `finish4`: bias, residual and activation of four channels of a channels-last output.
 pub const EPILOGUE4: Common = common!("epilogue4");
-/// `finish_row`: the same for four neighbours in a channel of a row-major output.
+/// `finish_row`: bias, residual and activation of four consecutive elements of a channel of a row-major output.
 pub const EPILOGUE_ROW: Common = common!("epilogue_row");
 
-/// `source`: which element of an axis a position beyond its ends shows.
+/// `source`: which element of an axis stands at a position of the padded axis.
 pub const PAD: Common = common!("pad");
 
 /// `inside`, `image_row`, `image_columns`: which taps of a pooling window lie inside the image, and loads for those that do not.
 pub const WINDOW: Common = common!("window");
 /// `taps_before`: how many taps of a pooling window lie before a row or column.
 pub const TAPS: Common = common!("taps");
-/// `maximum`, `maximum4`: the larger of two, where a NaN beats every number.
+/// `maximum`, `maximum4`: the larger of two; NaN if either is.
 pub const MAXIMUM: Common = common!("maximum");
 /// `pool_start`, `pool_add`, `pool_end`: maximum, mean and norm of a pooling window; needs [`WINDOW`] and [`TAPS`].
 pub const POOL2D: Common = common!("pool");
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling; needs [`MAXIMUM`].
 pub const POOL_BIN: Common = common!("pool_bin");
-/// `Moments`, `merge`: sizes, sums and squared distances of sets, and of their unions.
+/// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.
 pub const MOMENTS: Common = common!("moments");
 
-/// `larger`, `term`, `share`: the pieces of a softmax.
+/// `larger`, `term`, `share`: the steps of a softmax.
 pub const SOFTMAX: Common = common!("softmax");
 
-/// `start`, `map`, `join`, `finish`: the pieces of a reduction, chosen by the override `KIND`.
+/// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
 pub const REDUCE: Common = common!("reduce");
 
-/// `beats`: which of two values an index of the extreme prefers.
+/// `beats`: which of two values arg-max or arg-min selects.
 pub const ARG_REDUCE: Common = common!("arg_reduce");
 
-/// `place`, `tile`, `store_tile`: products of matrices by tiles in workgroup memory.
+/// `place`, `tile`, `store_tile`: matrix products by tiles in workgroup memory.
 pub const TILED: Common = common!("tiled");
 
-/// Every shared piece, for the contract test.
+/// Every shared file, for the contract test.
 pub const COMMON: &[Common] = &[
     INDEX,
     ACTIVATION,
@@ -150,13 +150,13 @@ pub const COMMON: &[Common] = &[
     TILED,
 ];
 
-/// How a kernel declares the element type of its channels-last tensors and packed weights, if it can have them in f16.
+/// How a kernel declares the element type of its channels-last tensors and packed weights, if they may be f16.
 const STORED: &str = "alias Stored = ";
-/// How it declares the type that it handles such an element as by its bits, if it does: f32 where `Stored` is f16.
+/// How a kernel that handles elements by their bits declares the type for computing: f32 where `Stored` is f16.
 const WIDE: &str = "alias Wide = ";
 
 impl Kernel {
-    /// A kernel of a program's own: `name` stands in tables and errors, `source` is the whole WGSL text.
+    /// A kernel of a program's own: `name` is used in tables and errors, `source` is the whole WGSL text.
     pub const fn new(name: &'static str, source: &'static str) -> Kernel {
         Kernel { name, source, common: &[] }
     }
@@ -164,7 +164,7 @@ impl Kernel {
     pub fn name(&self) -> &'static str {
         self.name
     }
-    /// The assembled text that the device compiles, with the values of `consts` put in place. In [`Precision::F16`] the
+    /// The complete text that the device compiles, with the values of `consts` inserted. In [`Precision::F16`] the
     /// alias `Stored` is `f16`, and `Wide`, if there is one, `f32`.
     pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
         let mut text = self.source.to_owned();
@@ -181,7 +181,7 @@ impl Kernel {
             if self.source.contains(WIDE) {
                 set(WIDE, "f32");
             }
-            // On the first line, so that line numbers stay true.
+            // On the first line, so that line numbers do not change.
             text.insert_str(0, "enable f16; ");
         }
         for piece in self.common {
@@ -210,7 +210,7 @@ pub enum Scalar {
     I32(i32),
     /// WGSL `f32`.
     F32(f32),
-    /// A size that does not fit a WGSL `u32`: the planner refuses it.
+    /// A size that does not fit a WGSL `u32`; the planner refuses it.
     #[doc(hidden)]
     TooLarge(usize),
 }
@@ -312,11 +312,11 @@ pub enum Arg {
     Input(usize),
     /// The node's k-th output.
     Output(usize),
-    /// A temporary of the alternative, lost after the node.
+    /// A temporary of the variant; its contents are lost after the node.
     Scratch(usize),
     /// The launch's k-th table.
     Table(usize),
-    /// What `prepare` made: kept for the life of the session when its sources are constant.
+    /// A buffer that `prepare` filled; it lives as long as the session if its sources are constant.
     Prepared(usize),
 }
 
@@ -333,7 +333,7 @@ pub struct Launch {
     pub(crate) precision: Precision,
     /// The uniform struct.
     pub(crate) params: Params,
-    /// Constants too long for the params, made by the host: 4-byte words, floats by their bits.
+    /// Constants from the host that are too long for the params: 4-byte words, floats by their bits.
     pub(crate) tables: Vec<Vec<u32>>,
     /// Read-only bindings, from 1 on.
     pub(crate) reads: Vec<Arg>,
@@ -341,28 +341,28 @@ pub struct Launch {
     pub(crate) writes: Vec<Arg>,
     /// The grid, in workgroups.
     pub(crate) workgroups: [u32; 3],
-    /// The most iterations that those loops of one of its invocations take together which a shape lengthens ([`nested`]); all
-    /// others take [`SHORT_ITERATIONS`] at most.
+    /// The most iterations, per invocation, of all loops whose length depends on a shape ([`nested`]). All other loops
+    /// together take at most [`SHORT_ITERATIONS`].
     pub(crate) iterations: u64,
-    /// If all it does is copy what it reads there: where the kernel that made that can write there itself
-    /// ([`Launch::write_into`]), the launch is not needed.
+    /// Where it copies its input to, if it only copies. If the kernel that produces the input can write there itself
+    /// ([`Launch::write_into`]), this launch is dropped.
     pub(crate) copies_to: Option<Slot>,
 }
 
-/// The blocks of channels from `first` on of a channels-last tensor of `pitch` blocks a pixel.
+/// The blocks of channels from `first` on of a channels-last tensor with `pitch` blocks per pixel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
-    /// Blocks of four channels a pixel has.
+    /// Blocks of four channels per pixel.
     pub pitch: u32,
     /// The first of them.
     pub first: u32,
 }
 
-/// The most iterations that the loops of an invocation take together which no shape lengthens: trees, stores, words of a stream.
+/// The most iterations, per invocation, of all loops whose length does not depend on a shape: trees, stores, words of a stream.
 pub(crate) const SHORT_ITERATIONS: u64 = 1024;
 
-/// The iterations that loops inside each other take together, given those of each, the outermost first. Each time that a loop
-/// is come to, one iteration more finds its end, and on a machine of masked lanes goes once through every loop inside.
+/// The iterations that nested loops take together, given those of each, the outermost first. Each execution of a loop
+/// takes one more iteration to detect its end; with masked lanes that iteration also enters every inner loop once.
 pub(crate) fn nested(loops: &[usize]) -> u64 {
     let around = |inside: u64, (deep, &n): (u64, &usize)| {
         (n as u64).saturating_mul(inside.saturating_add(1)).saturating_add(deep)
@@ -370,25 +370,25 @@ pub(crate) fn nested(loops: &[usize]) -> u64 {
     (1..).zip(loops.iter().rev()).fold(0, around)
 }
 
-/// Invocations of a workgroup of the kernels whose grid is [`flat_grid`].
+/// Invocations per workgroup of the kernels with a [`flat_grid`].
 pub(crate) const FLAT_WORKGROUP: usize = 64;
 
-/// A grid of workgroups of 64 that covers `invocations` in a line, folded over y where x would exceed
-/// WebGPU's 65 535; the kernel undoes it with `flat_id`.
+/// A linear grid of workgroups of 64 that covers `invocations`, folded over y where x would exceed WebGPU's 65 535; the
+/// kernel computes the linear index with `flat_id`.
 pub(crate) fn flat_grid(invocations: usize) -> [u32; 3] {
     folded(invocations.div_ceil(FLAT_WORKGROUP))
 }
 
-/// Words of a workgroup of the kernels whose grid is [`stream_grid`].
+/// Words per workgroup of the kernels with a [`stream_grid`].
 const STREAM_WORKGROUP: usize = 1024;
 
-/// A grid for kernels that stream over words, vec4s mostly: a workgroup of 256 invocations takes 1024 of them, each
-/// invocation 4. On a software adapter a workgroup and a group of lanes have costs that one word each would not bear.
+/// A grid for kernels that stream over words, mostly vec4s: a workgroup of 256 invocations takes 1024 words, 4 per
+/// invocation. On a software adapter one word per invocation would cost more in workgroups than in work.
 pub(crate) fn stream_grid(words: usize) -> [u32; 3] {
     folded(words.div_ceil(STREAM_WORKGROUP))
 }
 
-/// A grid of at least this many workgroups, folded over y; the kernel undoes it with `group_id`.
+/// A grid of at least this many workgroups, folded over y; the kernel computes the linear index with `group_id`.
 pub(crate) fn folded(groups: usize) -> [u32; 3] {
     let y = groups.div_ceil(65_535).max(1);
     [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
@@ -419,8 +419,8 @@ impl Launch {
             copies_to: None,
         }
     }
-    /// Sets the tables: constants which the host makes and the params have no room for. Each is a list of 4-byte words
-    /// (floats by [`f32::to_bits`]), bound where [`Arg::Table`] of its position stands among the reads.
+    /// Sets the tables: constants from the host that are too long for the params. Each is a list of 4-byte words
+    /// (floats by [`f32::to_bits`]), bound where the reads have [`Arg::Table`] of its position.
     pub fn tables(mut self, tables: impl Into<Vec<Vec<u32>>>) -> Launch {
         self.tables = tables.into();
         self
@@ -435,9 +435,8 @@ impl Launch {
         self.writes = args.into();
         self
     }
-    /// States the most iterations that the loops of one invocation take together, of those loops which a shape lengthens:
-    /// 0 unless stated. A device that leaves longer loops early ([`Caps::max_iterations`](crate::Caps)) does not get the
-    /// variant.
+    /// States the most iterations, per invocation, of all loops whose length depends on a shape; 0 unless set. A device
+    /// with a lower limit ([`Caps::max_iterations`](crate::Caps)) does not get the variant.
     pub fn iterations(mut self, iterations: u64) -> Launch {
         self.iterations = iterations;
         self
@@ -452,8 +451,8 @@ impl Launch {
         self.consts.push((name, value));
         self
     }
-    /// Makes it write into a slot instead of a tensor of its output's own. False if its kernel cannot: then its params lack
-    /// `y_pitch` and `y_first`.
+    /// Makes it write into a slot of a larger tensor. False if its kernel cannot, because its params lack `y_pitch` and
+    /// `y_first`.
     pub(crate) fn write_into(&mut self, slot: Slot) -> bool {
         for (name, value) in [("y_pitch", slot.pitch), ("y_first", slot.first)] {
             let Some(field) = self.params.get_mut(name) else { return false };
@@ -461,7 +460,7 @@ impl Launch {
         }
         true
     }
-    /// The kernel for tables, with the values of its consts: `gemm_tiled(16,16,8,2)`.
+    /// The name of the kernel with the values of its consts, for tables: `gemm_tiled(16,16,8,2)`.
     pub fn title(&self) -> String {
         let values: Vec<_> = self.consts.iter().map(|(_, value)| value.to_string()).collect();
         match &values[..] {
@@ -469,11 +468,11 @@ impl Launch {
             _ => format!("{}({})", self.kernel.name, values.join(",")),
         }
     }
-    /// All iterations that the loops of an invocation may take together.
+    /// The most iterations that all loops of an invocation may take together.
     pub fn all_iterations(&self) -> u64 {
         self.iterations.saturating_add(SHORT_ITERATIONS)
     }
-    /// Refuses what no device takes: a parameter of more than 32 bits, a grid that is too large.
+    /// Refuses what no device supports: a parameter of more than 32 bits, a grid that is too large.
     pub(crate) fn check(&self) -> Result<()> {
         if let Some((name, value)) = self.params.0.iter().find(|(_, v)| matches!(v, Scalar::TooLarge(_))) {
             let text = format!("kernel {}: {name} = {value:?} exceeds 32 bits", self.kernel.name);
@@ -510,7 +509,7 @@ impl fmt::Display for Launch {
 mod tests {
     use super::nested;
 
-    /// What lavapipe was seen to count: of a loop over channels around 1x1, 1x2, 2x1 and 3x3 taps.
+    /// What lavapipe counts (measured): a loop over channels around 1x1, 1x2, 2x1 and 3x3 taps.
     #[test]
     fn the_ends_of_loops_are_turns_too() {
         assert_eq!(nested(&[10]), 11);

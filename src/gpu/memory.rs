@@ -1,4 +1,4 @@
-//! Buffers: a pool for those that come and go with every run, and the way back to the host.
+//! Buffers: a pool for those that every run allocates and frees, and the readback to the host.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use futures_intrusive::channel::shared::oneshot_channel;
 use super::adapter::{Gpu, caused};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Freed buffers kept for reuse hold no more than this.
+/// The most bytes of free buffers that are kept for reuse.
 const POOL_BYTES: u64 = 256 << 20;
 
 const TENSOR: wgpu::BufferUsages =
@@ -17,7 +17,7 @@ const STAGING: wgpu::BufferUsages = wgpu::BufferUsages::MAP_READ.union(wgpu::Buf
 
 type Free = Arc<Mutex<Shelf>>;
 
-/// Buffers given back and waiting for the next use, by usage and size.
+/// Free buffers by usage and size.
 #[derive(Default)]
 pub(crate) struct Pool(Free);
 
@@ -50,8 +50,8 @@ impl Drop for Pooled {
     }
 }
 
-/// The size of the buffer for this many bytes: four steps per octave, so that tensors of many sizes share buffers and at
-/// most a fifth of one is unused; 1 KiB at least.
+/// The size of the buffer for this many bytes: four sizes per power of two, so that tensors of similar sizes reuse
+/// buffers and at most a fifth of a buffer is unused; at least 1 KiB.
 fn size_class(bytes: u64) -> u64 {
     let bytes = bytes.max(1024);
     bytes.next_multiple_of(1 << (bytes.ilog2() - 2))
@@ -87,7 +87,7 @@ impl Gpu {
         self.pooled(STAGING, bytes).await
     }
 
-    /// A new buffer; an error if the device has no room.
+    /// A new buffer; an error if the device is out of memory.
     pub(crate) async fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
         let limit = self.caps().max_buffer_bytes;
         if bytes > limit {
@@ -103,7 +103,7 @@ impl Gpu {
         self.buffer(label, bytes, TENSOR).await
     }
 
-    /// What `take` makes of the bytes of a staging buffer once the submitted work has arrived there.
+    /// Applies `take` to the bytes of a staging buffer after the submitted work is done.
     pub(crate) async fn read<T>(&self, staging: &Pooled, bytes: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
         if bytes == 0 {
             return Ok(take(&[]));
@@ -133,7 +133,7 @@ impl Gpu {
         Ok(out)
     }
 
-    /// Waits for everything submitted so far. On the web the event loop does that; there it returns at once.
+    /// Waits for everything submitted so far. On the web it returns at once: the event loop does the waiting.
     pub(crate) fn wait(&self) -> Result<()> {
         let answer = self.device().poll(wgpu::PollType::wait_indefinitely());
         self.check()?;

@@ -1,4 +1,4 @@
-//! The only folder that says `wgpu`. `kernel`, `recording` and `caps` are plain data; the rest executes them.
+//! The only folder that uses `wgpu`. `kernel`, `recording` and `caps` are plain data; the rest executes them.
 
 pub mod adapter;
 pub mod caps;

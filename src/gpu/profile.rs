@@ -1,6 +1,6 @@
-//! How long dispatches take: by the device's own clock (timestamp queries) where it has one, else by the host's.
+//! Times of dispatches, by the device's clock (timestamp queries) if it has one, else by the host's.
 //!
-//! A profiling run puts every dispatch into a pass of its own; a normal run is one pass and knows nothing of this.
+//! A profiling run puts every dispatch into its own pass; a normal run is one pass without timestamps.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -14,19 +14,19 @@ use crate::error::Result;
 /// Most timestamps in one query set, two per dispatch.
 const MAX_QUERIES: usize = 4096;
 
-/// What measured a profile.
+/// The clock of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// The device's: the kernels alone.
+    /// The device's clock: the kernels alone.
     Device,
-    /// The host's, one submission a dispatch: what submitting costs is included.
+    /// The host's clock, one submission per dispatch: the cost of submitting is included.
     Host,
 }
 
 /// One dispatch of a run.
 #[derive(Clone, Debug)]
 pub struct DispatchTime {
-    /// The node it works for.
+    /// The node that it belongs to.
     pub node: String,
     /// Its kernel.
     pub kernel: &'static str,
@@ -34,10 +34,10 @@ pub struct DispatchTime {
     pub time: Duration,
 }
 
-/// Where the time of one profiling run went.
+/// The times of one profiling run.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// What measured the dispatches.
+    /// The clock of the dispatches.
     pub clock: Clock,
     /// The dispatches, in order.
     pub dispatches: Vec<DispatchTime>,
@@ -46,7 +46,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// What the dispatches leave of the total: upload, readback, encoding, the gaps between passes.
+    /// The total less all dispatches: upload, readback, encoding, the gaps between passes.
     pub fn other(&self) -> Duration {
         self.total.saturating_sub(self.dispatches.iter().map(|d| d.time).sum())
     }
@@ -67,14 +67,14 @@ impl fmt::Display for Profile {
         row("other", "(upload, readback, gaps)", self.other())?;
         row("total", "", self.total)?;
         match self.clock {
-            Clock::Device => writeln!(f, "one pass a dispatch, on the device's clock"),
-            Clock::Host => writeln!(f, "one submission a dispatch, on the host's clock: submitting is included"),
+            Clock::Device => writeln!(f, "one pass per dispatch, on the device's clock"),
+            Clock::Host => writeln!(f, "one submission per dispatch, on the host's clock: submitting is included"),
         }
     }
 }
 
 impl Program {
-    /// One run with every dispatch timed; `recording` is the one the program was made from.
+    /// One run with every dispatch timed. `recording` must be the one that the program was made from.
     ///
     /// # Errors
     /// The device is lost.
@@ -97,8 +97,8 @@ impl Program {
         Ok(Profile { clock: self.gpu.clock(), dispatches, total })
     }
 
-    /// Seconds of the dispatches that `wanted` says, once: the mean of `repeats` in one pass on what lies in memory
-    /// since the last run. Nothing is uploaded or read back.
+    /// The time in seconds of one execution of the dispatches that `wanted` selects: the mean of `repeats` in one pass,
+    /// on the data of the last run. Nothing is uploaded or read back.
     ///
     /// # Errors
     /// The device is lost.
@@ -157,7 +157,7 @@ fn is_dispatch(step: &Step) -> bool {
 }
 
 impl Gpu {
-    /// What times this device's dispatches.
+    /// The clock that times this device's dispatches.
     pub(crate) fn clock(&self) -> Clock {
         if self.caps().timestamps { Clock::Device } else { Clock::Host }
     }

@@ -1,5 +1,5 @@
 //! A recording made executable: buffers, pipelines, params and bind groups exist before the first run. A run is one
-//! encoder, one compute pass and one submit; of these, one of each a part where it is long.
+//! encoder, one compute pass and one submit; a long run has one of each per part.
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::borrow::Cow;
@@ -21,18 +21,18 @@ use crate::shape::Precision;
 /// Uniform bindings start at multiples of this on every device.
 const UNIFORM_ALIGNMENT: usize = 256;
 
-/// All that decides a pipeline: two dispatches of one key may share it.
+/// The key of a pipeline: dispatches with equal keys share it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct PipelineKey {
     source: &'static str,
-    /// The texts of the shared pieces.
+    /// The texts of the shared files.
     pieces: Vec<&'static str>,
     overrides: Vec<(&'static str, u64)>,
     consts: Vec<(&'static str, u32)>,
     precision: Precision,
     /// Whether the shader keeps its run-time checks.
     checked: bool,
-    /// Read-only and read-write bindings: they make the layout.
+    /// The numbers of read-only and read-write bindings, which determine the layout.
     bindings: (usize, usize),
 }
 
@@ -50,11 +50,11 @@ impl PipelineKey {
     }
 }
 
-/// Pipelines of a device, made once each.
+/// The pipelines of a device; each is compiled once.
 #[derive(Default)]
 pub(crate) struct PipelineCache(Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>);
 
-/// Told how many pipelines of how many are compiled, whenever one is: from any thread, in no order.
+/// Called with the number of compiled pipelines and their total after each compilation, from any thread, in any order.
 #[derive(Clone)]
 pub struct Progress(pub Arc<dyn Fn(usize, usize) + Send + Sync>);
 
@@ -72,7 +72,7 @@ pub struct Program {
     pub(super) downloads: Vec<Range>,
     guards: Vec<Range>,
     pipelines: usize,
-    /// Uploads and their submit belong together: another thread's run must not come between.
+    /// Held from the uploads to their submit, so that runs of several threads do not interleave.
     order: Mutex<()>,
 }
 
@@ -85,7 +85,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Puts a dispatch into a pass; what is no dispatch has no place there.
+    /// Puts a dispatch into a pass; other commands must not be given.
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
         let Step::Dispatch { pipeline, bind_group, workgroups: [x, y, z] } = self else { return };
         pass.set_pipeline(pipeline);
@@ -128,7 +128,7 @@ impl std::fmt::Debug for Program {
 }
 
 impl Program {
-    /// Compiles what is not yet compiled, fills the constants, and does the work that is done once.
+    /// Compiles the missing pipelines, uploads the constants, and runs `prepare`.
     pub async fn new(gpu: &Gpu, recording: &Recording, progress: Option<&Progress>) -> Result<Program> {
         let all: Vec<&Dispatch> =
             recording.prepare.iter().chain(&recording.run).filter_map(Command::as_dispatch).collect();
@@ -162,7 +162,7 @@ impl Program {
         Ok(program)
     }
 
-    /// Distinct pipelines that the recording uses.
+    /// The number of distinct pipelines that the recording uses.
     pub fn pipelines(&self) -> usize {
         self.pipelines
     }
@@ -197,7 +197,7 @@ impl Program {
                     Command::Submit => Step::Submit,
                     Command::Download { slot, from } => Step::Download { slot: *slot, from: *from },
                     Command::Dispatch(_) => {
-                        let (d, span) = next.next().expect("one span a dispatch");
+                        let (d, span) = next.next().expect("one span per dispatch");
                         let pipeline = pipelines[&PipelineKey::of(d)].clone();
                         let bind_group = self.bind_group(d, &pipeline, &params, *span);
                         Step::Dispatch { pipeline, bind_group, workgroups: d.workgroups }
@@ -271,7 +271,7 @@ impl Program {
         gpu.guarded(work).await
     }
 
-    /// One run: uploads, dispatches, and what `take` makes of the position and the bytes of every download.
+    /// One run: uploads, dispatches, and `take` applied to the position and the bytes of every download.
     pub async fn run<T>(&self, sources: &[Source<'_>], take: impl Fn(usize, &[u8]) -> T) -> Result<Vec<T>> {
         self.poison().await?;
         let found = self.read_after(&self.run, sources, &self.downloads, take).await?;
@@ -326,7 +326,7 @@ impl Program {
         self.gpu.guarded(fill).await
     }
 
-    /// In a guarded program: an error if a kernel wrote behind the end of a tensor.
+    /// In a guarded program: an error if a kernel wrote beyond the end of a tensor.
     async fn check_guards(&self) -> Result<()> {
         if self.guards.is_empty() {
             return Ok(());
@@ -343,18 +343,19 @@ impl Program {
     }
 }
 
-/// What a guarded program fills its arenas with: a NaN as f32 and as two f16, with a payload that no computation gives.
+/// The value that a guarded program fills its arenas with: a NaN as f32 and as two f16, with a payload that no
+/// computation produces.
 pub const POISON: u32 = 0x7fff_7ead;
 
 impl TensorBuffer {
-    /// Host bytes in a buffer of their own.
+    /// Uploads host bytes into a new buffer.
     pub async fn upload(gpu: &Gpu, bytes: &[u8]) -> Result<TensorBuffer> {
         gpu.check()?;
         let pooled = gpu.tensor_buffer(bytes.len() as u64).await?;
         gpu.guarded(|| gpu.queue().write_buffer(pooled.buffer(), 0, bytes)).await?;
         Ok(TensorBuffer(Arc::new(pooled)))
     }
-    /// What `take` makes of the first `bytes` of the buffer.
+    /// Applies `take` to the first `bytes` of the buffer.
     pub async fn download<T>(&self, gpu: &Gpu, bytes: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
         gpu.check()?;
         let bytes = bytes.next_multiple_of(16);
@@ -370,7 +371,7 @@ impl TensorBuffer {
 }
 
 impl Gpu {
-    /// The pipelines of these dispatches; those not made yet are compiled, in parallel where there are threads.
+    /// The pipelines of these dispatches. Missing ones are compiled, in parallel where there are threads.
     async fn compile(
         &self,
         dispatches: &[&Dispatch],
@@ -461,7 +462,7 @@ impl Gpu {
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: overrides,
-                // The contract: a kernel writes workgroup memory before it reads it.
+                // By contract a kernel writes workgroup memory before it reads it.
                 zero_initialize_workgroup_memory: d.checked,
             },
             cache: None,
@@ -469,7 +470,7 @@ impl Gpu {
     }
 }
 
-/// What a pipeline is made from: the kernel's text, and the overrides that it leaves to the device.
+/// The source of a pipeline: the kernel's text, and the overrides that the device sets.
 struct Shader<'a> {
     source: wgpu::ShaderSource<'static>,
     overrides: &'a [(&'static str, f64)],
@@ -481,14 +482,14 @@ fn shader(d: &Dispatch) -> Result<Shader<'_>> {
     Ok(Shader { source: wgpu::ShaderSource::Naga(Cow::Owned(module)), overrides: &[] })
 }
 
-/// Browsers have a compiler of their own for the text.
+/// Browsers compile the text themselves.
 #[cfg(target_arch = "wasm32")]
 fn shader(d: &Dispatch) -> Result<Shader<'_>> {
     let text = d.kernel.wgsl(&d.consts, d.precision);
     Ok(Shader { source: wgpu::ShaderSource::Wgsl(text.into()), overrides: &d.overrides })
 }
 
-/// `CONVGPU_CHECKED=1` keeps the translator's bounds checks in every shader: the way to tell a bad index from a bad driver.
+/// `CONVGPU_CHECKED=1` keeps the translator's bounds checks in every shader: it tells an index out of range from a driver bug.
 fn checked_shaders() -> bool {
     std::env::var("CONVGPU_CHECKED").is_ok_and(|v| v == "1")
 }

@@ -1,7 +1,7 @@
 //! A recording: GPU work as a list of plain named commands. This module only describes; `program` executes.
 //!
-//! A recording comes from the planner alone: the shaders of built-in kernels run without run-time checks, so nothing
-//! outside the crate may make one or change one.
+//! Only the planner makes recordings: the shaders of built-in kernels run without run-time checks, so nothing outside
+//! the crate may create or change one.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::shape::Precision;
 /// A buffer that a recording uses.
 #[derive(Clone, Debug)]
 pub struct BufferSpec {
-    /// What it is for.
+    /// Its name in reports.
     pub(crate) label: String,
     /// Its size.
     pub(crate) bytes: u64,
@@ -31,22 +31,22 @@ pub struct Range {
 /// One step of GPU work.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    /// Host bytes into a buffer; `slot` numbers the recording's uploads.
+    /// Copies host bytes into a buffer.
     Upload {
-        /// Which of the bytes given to the run.
+        /// The number of the upload.
         slot: usize,
-        /// Where they go.
+        /// The destination.
         to: Range,
     },
     /// One kernel over a grid.
     Dispatch(Dispatch),
-    /// What came before is submitted, what follows is a submission of its own.
+    /// Ends a submission: the following commands belong to the next one.
     Submit,
-    /// Buffer to host; `slot` numbers the recording's downloads.
+    /// Copies a buffer to the host.
     Download {
-        /// Which of the run's results.
+        /// The number of the download.
         slot: usize,
-        /// Where they are.
+        /// The source.
         from: Range,
     },
 }
@@ -54,7 +54,7 @@ pub(crate) enum Command {
 /// One kernel over a grid, with its buffers resolved.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    /// The node it works for.
+    /// The node that it belongs to.
     pub(crate) node: String,
     /// The kernel.
     pub(crate) kernel: &'static Kernel,
@@ -72,12 +72,12 @@ pub struct Dispatch {
     pub(crate) writes: Vec<Range>,
     /// The grid.
     pub(crate) workgroups: [u32; 3],
-    /// Whether the shader keeps its run-time checks. Only what an operator of this crate launches may do without them.
+    /// Whether the shader keeps its run-time checks. Only launches of this crate's operators may run without them.
     pub(crate) checked: bool,
 }
 
 impl Dispatch {
-    /// The node that it works for.
+    /// The node that it belongs to.
     pub fn node(&self) -> &str {
         &self.node
     }
@@ -89,7 +89,7 @@ impl Dispatch {
     pub fn shader(&self) -> (String, &[(&'static str, f64)]) {
         (self.kernel.wgsl(&self.consts, self.precision), &self.overrides)
     }
-    /// The values put in place of `const` declarations.
+    /// The values of `const` declarations.
     pub fn consts(&self) -> &[(&'static str, u32)] {
         &self.consts
     }
@@ -119,25 +119,25 @@ impl Dispatch {
     }
 }
 
-/// Buffers, work done once (`prepare`: constants up, weights packed), and work of every run.
+/// Buffers, the work that is done once (`prepare`: upload constants, pack weights), and the work of every run.
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// Every buffer the commands name.
     pub(crate) buffers: Vec<BufferSpec>,
     /// Constants: the bytes of a buffer, given before `prepare`.
     pub(crate) constants: Vec<(Range, std::sync::Arc<Vec<u8>>)>,
-    /// Done once.
+    /// Commands that run once.
     pub(crate) prepare: Vec<Command>,
-    /// Done every run.
+    /// Commands of every run.
     pub(crate) run: Vec<Command>,
     /// Buffers of constants that no command of `run` reads: freed after `prepare`.
     pub(crate) transient: Vec<usize>,
-    /// In a guarded recording: the gaps behind every tensor of an arena, which no kernel may touch.
+    /// In a guarded recording: the gaps after every tensor of an arena, which no kernel may write.
     pub(crate) guards: Vec<Range>,
 }
 
 impl Recording {
-    /// Nothing to do yet.
+    /// An empty recording.
     pub(crate) fn new() -> Recording {
         Recording {
             buffers: vec![],
@@ -152,7 +152,7 @@ impl Recording {
     pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
         self.run.iter().filter_map(Command::as_dispatch)
     }
-    /// Dispatches of the work done once.
+    /// Dispatches of `prepare`.
     pub fn preparations(&self) -> impl Iterator<Item = &Dispatch> {
         self.prepare.iter().filter_map(Command::as_dispatch)
     }

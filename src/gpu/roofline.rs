@@ -1,4 +1,4 @@
-//! Two kernels that compute nothing of use: they show what the ALUs and the memory of an adapter give at most.
+//! Two kernels that measure the peak rates of an adapter: of its ALUs and of its memory.
 
 use super::kernel::{INDEX, Kernel, kernel};
 

@@ -1,5 +1,6 @@
-//! One kernel for one set of overrides: their values put in place, the branches that they decide taken, and what is then
-//! never reached left out. Drivers find the same, but only after they have read and inlined every function of every branch.
+//! Specialises a kernel for one set of overrides: inserts their values, resolves the branches that depend on them, and
+//! removes unreachable code. Drivers do the same, but only after they have read and inlined every function of every
+//! branch.
 
 use naga::back::pipeline_constants::process_overrides;
 use naga::compact::{KeepUnused, compact};
@@ -18,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn specialise(text: &str, overrides: &[(&str, f64)]) -> Result<Module> {
     let refused = |e: String| Error::new(ErrorKind::Device, e.split_whitespace().collect::<Vec<_>>().join(" "));
     let module = naga::front::wgsl::parse_str(text).map_err(|e| refused(e.emit_to_string(text)))?;
-    // What the device cannot do, wgpu refuses when it makes the shader.
+    // All capabilities: wgpu refuses unsupported ones when it creates the shader.
     let info = Validator::new(ValidationFlags::all(), Capabilities::all())
         .validate(&module)
         .map_err(|e| refused(e.emit_to_string(text)))?;
@@ -45,13 +46,13 @@ struct Known<'a> {
 
 impl Known<'_> {
     fn prune_function(&self, function: &mut Function) {
-        // A named expression is kept even where nothing uses it.
+        // A named expression would be kept even if it is unused.
         function.named_expressions.clear();
         let body = std::mem::take(&mut function.body);
         function.body = self.prune(body, &function.expressions);
     }
 
-    /// The block without branches that are never taken, and without what follows a jump.
+    /// The block without dead branches and without statements after a jump.
     fn prune(&self, block: Block, expressions: &Arena<Expression>) -> Block {
         let mut kept = Block::new();
         for (statement, span) in block.span_into_iter() {
@@ -101,8 +102,8 @@ impl Known<'_> {
     }
 }
 
-/// What a switch over a known value does. `None` if that is not one straight piece: a case that falls through to the next, or
-/// leaves the switch before its end.
+/// The block that a switch over a known value executes. `None` if it is not a single block: a case that falls through,
+/// or that breaks before its end.
 fn taken(cases: &[SwitchCase], value: Literal) -> Option<Block> {
     let value = match value {
         Literal::U32(v) => SwitchValue::U32(v),
@@ -159,7 +160,7 @@ mod tests {
             }
         }";
 
-    /// The functions that are left, and the stores in `main`.
+    /// The remaining functions, and the number of stores in `main`.
     fn left(overrides: &[(&str, f64)]) -> (Vec<String>, usize) {
         fn stores(block: &Block) -> usize {
             let inside = |s: &Statement| match s {

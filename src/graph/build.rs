@@ -1,7 +1,7 @@
-//! The layers as methods of [`Graph`], PyTorch's options and semantics: each adds the nodes it takes.
+//! The layers as methods of [`Graph`], with PyTorch's options and semantics. Each adds the nodes that it needs.
 //!
-//! `nn` and `functional` are thin covers over these; a program that builds a network by hand calls them itself. A file
-//! here has the methods of the file of the same name in `functional`.
+//! `nn` and `functional` call these methods; so does a program that builds a network by hand. A file here has the
+//! methods of the file of the same name in `functional`.
 
 mod conv;
 mod elementwise;
@@ -38,7 +38,7 @@ impl Graph {
         Ok(self.layer_of_several(op, inputs)?[0])
     }
 
-    /// The same of an operator of several outputs.
+    /// Applies an operator of several outputs.
     fn layer_of_several(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let name = self.next_name(op.name());
         self.add(name, op, inputs)

@@ -1,4 +1,4 @@
-//! A network as values and nodes, every shape known.
+//! A network as values and nodes; every shape is known.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -20,8 +20,8 @@ pub mod tuning;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use build::flattened;
 
-/// A value of a graph: what [`Graph::input`] and every layer give, and every layer takes. It belongs to its graph and
-/// that graph's clones; another graph refuses it.
+/// A value of a graph: the result of [`Graph::input`] or of a layer, and the input of layers. It belongs to its graph
+/// and that graph's clones; another graph refuses it.
 ///
 /// ```
 /// use convgpu::{Desc, ErrorKind, Graph, Tensor};
@@ -40,10 +40,10 @@ pub(crate) use build::flattened;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(pub(crate) usize, u32);
 
-/// A tensor of the network: what is known of it before a run.
+/// A tensor of the network, as far as it is known before a run.
 #[derive(Clone, Debug)]
 pub struct Value {
-    /// Unique in the graph, as far as the source gives unique names.
+    /// Unique in the graph if the source has unique names.
     pub name: String,
     /// Shape and type.
     pub desc: Desc,
@@ -62,7 +62,7 @@ pub struct Node {
     pub inputs: Vec<ValueId>,
     /// Its results.
     pub outputs: Vec<ValueId>,
-    /// What its kernel does to its first output before storing it.
+    /// Applied to the first output before it is stored.
     pub epilogue: Epilogue,
 }
 
@@ -89,9 +89,9 @@ pub struct Graph {
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) outputs: Vec<(String, ValueId)>,
     scope: String,
-    /// The number that its values' ids bear; clones share it.
+    /// The number in the ids of its values; clones share it.
     identity: u32,
-    /// An output that named a value of another graph.
+    /// The error of an output that is a value of another graph.
     stray: Option<Error>,
 }
 
@@ -127,7 +127,7 @@ impl Graph {
     /// An error unless all these are values of this graph.
     pub(crate) fn own(&self, ids: &[ValueId]) -> Result<()> {
         match ids.iter().find(|id| self.find(**id).is_none()) {
-            Some(_) => Err(Error::argument("a value of another graph: every graph has values of its own")),
+            Some(_) => Err(Error::argument("a value of another graph is used: take values of this graph only")),
             None => Ok(()),
         }
     }
@@ -140,7 +140,7 @@ impl Graph {
         self.find(id).unwrap_or_else(|| panic!("{id:?} is a value of another graph"))
     }
 
-    /// A value that every run is given.
+    /// An input: every run is given its value.
     ///
     /// # Errors
     /// It has 2^31 elements or more.
@@ -150,7 +150,7 @@ impl Graph {
         Ok(id)
     }
 
-    /// A value that is known now.
+    /// A constant.
     ///
     /// # Errors
     /// It has 2^31 elements or more.
@@ -197,8 +197,8 @@ impl Graph {
         Ok(ids)
     }
 
-    /// Makes a value a result of every run, under this name. Names of outputs must differ; that and a value of another
-    /// graph are errors when the graph is compiled.
+    /// Makes a value an output with this name. Names of outputs must differ; that and a value of another graph are
+    /// errors when the graph is compiled.
     pub fn output(&mut self, name: impl Into<String>, value: ValueId) {
         let name = name.into();
         match self.own(&[value]) {
@@ -207,7 +207,7 @@ impl Graph {
         }
     }
 
-    /// An error unless a session can tell the inputs and the outputs apart by their names, and there is an output.
+    /// An error unless the names of inputs and of outputs are unique and there is an output.
     pub(crate) fn check(&self) -> Result<()> {
         if let Some(stray) = &self.stray {
             return Err(stray.clone());
@@ -244,7 +244,7 @@ impl Graph {
         self.values.iter_mut().zip(live).filter(|(_, live)| !live).for_each(|(value, _)| value.constant = None);
     }
 
-    /// What is known of a value: shape and type.
+    /// The shape and type of a value.
     ///
     /// # Panics
     /// It is a value of another graph.
@@ -269,11 +269,11 @@ impl Graph {
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
-    /// Names and descriptions of what a run is given.
+    /// Names and descriptions of the inputs.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, &Desc)> {
         self.inputs.iter().map(|id| (self.values[id.0].name.as_str(), &self.values[id.0].desc))
     }
-    /// Names and descriptions of what a run gives.
+    /// Names and descriptions of the outputs.
     pub fn outputs(&self) -> impl Iterator<Item = (&str, &Desc)> {
         self.outputs.iter().map(|(name, id)| (name.as_str(), &self.values[id.0].desc))
     }
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!((c.shape(z), a.shape(x)), (&[3][..], &[2][..]));
     }
 
-    /// Layers that read a shape first refuse as those do that only add a node.
+    /// Layers that read a shape first give the same error as layers that only add a node.
     #[test]
     fn layers_refuse_a_value_of_another_graph() {
         use crate::options::{Conv1dOptions, Conv2dOptions};

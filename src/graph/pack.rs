@@ -1,9 +1,9 @@
-//! Addresses for tensors that live for a while: few bytes in all, never two in one place at one time.
+//! Assigns addresses to temporary tensors: tensors whose lifetimes overlap never overlap in memory, and the total is small.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// A tensor looking for an address.
+/// A tensor that needs an address.
 pub(super) struct Tenant {
     pub id: usize,
     pub bytes: u64,
@@ -12,31 +12,31 @@ pub(super) struct Tenant {
     pub last: usize,
 }
 
-/// For every tenant those that may not live in the same buffer.
+/// For every tensor, those that must not be in the same buffer.
 pub(super) type Conflicts = HashMap<usize, Vec<usize>>;
 
 pub(super) struct Packed {
     /// The size of every buffer.
     pub arenas: Vec<u64>,
-    /// The buffer and the offset of every tenant.
+    /// The buffer and the offset of every tensor.
     pub at: HashMap<usize, (usize, u64)>,
 }
 
-/// A buffer being filled: its size so far, and which tenant lives where in it.
+/// A buffer that is being filled: its size so far, and the tensors in it.
 ///
-/// The k-th map holds the tenants that live for 2^k steps or more but less than 2^(k+1), by the first of them: one which meets a
-/// given time moved in not long before it, so that looking them up takes time in how many they are.
+/// The k-th map holds the tensors with a lifetime from 2^k to 2^(k+1) - 1 steps, by their first step. A tensor that is
+/// alive at a given step began less than 2^(k+1) steps earlier, so a lookup takes time proportional to the matches.
 #[derive(Default)]
 struct Arena<'t> {
     size: u64,
     housed: Vec<Housed<'t>>,
 }
 
-/// Tenants and their offsets, by the first step and the number of each.
+/// Tensors and their offsets, by first step and number.
 type Housed<'t> = BTreeMap<(usize, usize), (&'t Tenant, u64)>;
 
-/// Greedy by size: the largest first, each where it makes its arena grow least among the arenas that none of its
-/// conflicts lives in (Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
+/// Greedy by size: the largest first, each in the arena that grows least, among the arenas without a tensor that
+/// conflicts with it (Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
 pub(super) fn pack(tenants: &[Tenant], conflicts: &Conflicts, largest: u64) -> Packed {
     let mut order: Vec<&Tenant> = tenants.iter().collect();
     order.sort_by_key(|t| (Reverse(t.bytes), t.first, t.id));
@@ -64,7 +64,7 @@ pub(super) fn pack(tenants: &[Tenant], conflicts: &Conflicts, largest: u64) -> P
     Packed { arenas: arenas.into_iter().map(|a| a.size).collect(), at }
 }
 
-/// The largest sum of tenants that live at once.
+/// The largest sum of the sizes of tensors that are alive at the same time.
 pub(super) fn lower_bound(tenants: &[Tenant]) -> u64 {
     let mut changes: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
     for t in tenants {
@@ -88,7 +88,7 @@ impl<'t> Arena<'t> {
         self.housed[class].insert((t.first, t.id), (t, offset));
     }
 
-    /// The lowest offset where `t` overlaps no tenant that lives at the same time.
+    /// The lowest offset where `t` overlaps no tensor that is alive at the same time.
     fn lowest_gap(&self, t: &Tenant) -> u64 {
         let met = |(class, housed): (usize, &Housed<'t>)| {
             let longest = 2usize << class;
@@ -113,7 +113,7 @@ impl<'t> Arena<'t> {
 mod tests {
     use super::*;
 
-    /// Tenants of some sizes that live for some steps, most for a few, some for long.
+    /// Tensors of various sizes and lifetimes, most of them short.
     fn tenants() -> Vec<Tenant> {
         let mut state = 5u64;
         let mut next = |n: u64| {
@@ -159,7 +159,7 @@ mod tests {
         let free = pack(&tenants, &Conflicts::new(), 1 << 30);
         assert_eq!(free.arenas.len(), 1);
         assert!(free.arenas[0] < lower_bound(&tenants) * 3 / 2, "{} {}", free.arenas[0], lower_bound(&tenants));
-        // A place is 0 or begins where a tenant ends which this one meets.
+        // An offset is 0 or the end of a tensor that is alive at the same time.
         for a in &tenants {
             let (_, offset) = free.at[&a.id];
             let ends = |b: &&Tenant| meet(a, b) && free.at[&b.id].1 + b.bytes == offset;

@@ -1,28 +1,28 @@
-//! Where a run is cut into parts that are submitted one after another: drivers stop work that takes too long at a time.
+//! Splits a run into parts that are submitted one after another: drivers stop a submission that takes too long.
 
 use super::{Graph, Node};
 use crate::gpu::caps::Caps;
 use crate::shape::Layout;
 
-/// Seconds of work that are submitted at once, unless a plan is told otherwise. Watchdogs wait for two or more.
+/// The default limit of work per submission, in seconds. Watchdogs of drivers wait for two seconds or more.
 pub(super) const SECONDS: f64 = 1.0;
 
-/// What a compute unit does in a second, at the least: floating-point operations of the simplest kernels, and bytes moved.
+/// The least that a compute unit does per second: floating-point operations of the simplest kernels, and bytes moved.
 const FLOPS: f64 = 1e10;
 const BYTES: f64 = 2e9;
 
-/// The time that a node takes, estimated from above.
+/// An upper estimate of the time that a node takes.
 pub(super) fn seconds(graph: &Graph, node: &Node, caps: &Caps) -> f64 {
     let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
     let bytes: usize = inputs.iter().chain(&outputs).map(|d| d.bytes(Layout::RowMajor)).sum();
     (node.op.flops(&inputs, &outputs) as f64 / FLOPS + bytes as f64 / BYTES) / f64::from(caps.compute_units)
 }
 
-/// The parts of a run, as nodes are added to it.
+/// The parts of a run, built as nodes are added.
 pub(super) struct Parts {
     most: f64,
     spent: f64,
-    /// Before these steps.
+    /// The steps before which the run is split.
     pub cuts: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! From a graph to a recording: a layout for every value, a kernel for every node, a place in memory for every tensor.
+//! From a graph to a recording: chooses a layout per value, a variant per node and a place in memory per tensor.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,66 +16,66 @@ use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
 use crate::ops::{self, Site, Variant, relayout};
 use crate::shape::{DType, Desc, Layout, Precision};
 
-/// Places in memory start at multiples of this.
+/// Tensors start at multiples of this.
 const ALIGNMENT: u64 = 256;
 
 /// How a graph is planned.
 #[derive(Clone, Debug, Default)]
 pub struct PlanOptions {
-    /// Take this alternative of every operator (the last where there are fewer) instead of the best.
+    /// Takes this variant of every operator (the last if there are fewer) instead of the first.
     pub alternative: Option<usize>,
-    /// Convert the graph's inputs to these layouts first, in their order; row-major where there are fewer. Operators
-    /// then choose their kernels as they do in the middle of a network.
+    /// Converts the graph's inputs to these layouts first, in order; row-major where the list is shorter. Operators
+    /// then choose their kernels as in the middle of a network.
     pub input_layouts: Vec<Layout>,
-    /// Give every tensor a place of its own with a gap behind it: prefilled with NaNs and checked after every run.
+    /// Gives every tensor its own memory with a gap after it: prefilled with NaNs and checked after every run.
     pub guarded: bool,
-    /// How floats are stored between kernels that can have them in 16 bits; what they add up is f32 either way.
+    /// How floats are stored between kernels that support 16 bits; sums are f32 either way.
     pub precision: Precision,
-    /// Work, as estimated, that is submitted at a time; a second without it. A longer run is submitted in parts.
+    /// The most estimated work per submission; one second if `None`. A longer run is submitted in parts.
     pub submit_limit: Option<Duration>,
-    /// Measured choices; a node without one takes the best by the static order. `alternative` comes before it.
+    /// Measured choices; a node without one takes the first of the static order. `alternative` has priority.
     pub tuning: Option<Arc<Tuning>>,
 }
 
-/// What the planner decided.
+/// The result of planning.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The commands.
     pub recording: Recording,
-    /// One line a node, in order.
+    /// One entry per node, in order.
     pub nodes: Vec<PlannedNode>,
-    /// Bytes of the arenas: what activations and temporaries take.
+    /// Bytes of the arenas: activations and temporaries.
     pub peak_bytes: u64,
-    /// The largest sum of tensors alive at once: no plan can take less.
+    /// The largest sum of tensors that are alive at the same time: no plan can take less.
     pub lower_bound: u64,
     /// Bytes of weights, packed or not, that stay on the device.
     pub weight_bytes: u64,
 }
 
-/// What became of a node.
+/// How a node was planned.
 #[derive(Clone, Debug)]
 pub struct PlannedNode {
     /// The node's name.
     pub name: String,
     /// The operator with its epilogue.
     pub op: String,
-    /// Kernels of a run.
+    /// The kernels of a run.
     pub kernels: String,
     /// Dispatches of a run, conversions of its inputs included.
     pub dispatches: usize,
     /// Shape and type of the first output.
     pub output: Desc,
-    /// Variants that the device has for the node, the chosen one included.
+    /// The number of variants that the device has for the node.
     pub alternatives: usize,
-    /// Which of them is the chosen one.
+    /// The position of the chosen one.
     pub pick: usize,
     /// The layout that each input had when the choice was made.
     pub layouts: Vec<Layout>,
-    /// The chosen one.
+    /// The chosen variant.
     pub chosen: Variant,
 }
 
-/// How a tensor lies in a buffer: in which order, and how wide its floats are.
+/// How a tensor lies in a buffer: its layout and the width of its floats.
 type Form = (Layout, Precision);
 
 const ROW_MAJOR: Form = (Layout::RowMajor, Precision::F32);
@@ -91,11 +91,11 @@ struct Place {
 }
 
 enum Kind {
-    /// Given before `prepare`; never written by a kernel.
+    /// Uploaded before `prepare`; never written by a kernel.
     Constant(Arc<Vec<u8>>),
-    /// Written in `prepare`, kept.
+    /// Written in `prepare` and kept.
     Prepared,
-    /// Lives in an arena from one step of the run to another.
+    /// In an arena from one step of the run to another.
     Temporary { first: usize, last: usize },
 }
 
@@ -105,7 +105,7 @@ struct Step {
     launch: Launch,
     reads: Vec<PlaceId>,
     writes: Vec<PlaceId>,
-    /// Whether the shader keeps its run-time checks: an operator that is not this crate's own launches it.
+    /// Whether the shader keeps its run-time checks, because an operator outside this crate launches it.
     checked: bool,
 }
 
@@ -114,13 +114,13 @@ struct Planner<'a> {
     caps: &'a Caps,
     options: &'a PlanOptions,
     places: Vec<Place>,
-    /// Where each value lies, in every form it has been given.
+    /// The place of each value in every form that exists.
     homes: HashMap<(ValueId, Form), PlaceId>,
-    /// The form each value was computed in.
+    /// The form in which each value was computed.
     native: HashMap<ValueId, Form>,
     /// How many readers each value has, graph outputs included.
     uses: Vec<usize>,
-    /// The step of the run that alone writes a value.
+    /// The only step of the run that writes a value.
     makers: HashMap<ValueId, usize>,
     parts: Parts,
     prepare: Vec<Step>,
@@ -132,7 +132,7 @@ impl Plan {
     ///
     /// # Errors
     /// An operator has no kernel for its case, or a tensor exceeds a limit of the device: the error names the node. The
-    /// precision is f16 and the device's shaders have no such type.
+    /// precision is f16 and the device's shaders do not support it.
     pub fn new(graph: &Graph, caps: &Caps, options: &PlanOptions) -> Result<Plan> {
         if options.precision == Precision::F16 && !caps.f16 {
             return Err(Error::unsupported("precision f16: the device's shaders have no 16-bit floats (SHADER_F16)"));
@@ -210,13 +210,13 @@ impl Planner<'_> {
         Ok(self.places.len() - 1)
     }
 
-    /// The form of a value in a layout, by an alternative of this precision.
+    /// The form of a value in a layout, for a variant of this precision.
     fn form(&self, id: ValueId, layout: Layout, precision: Precision) -> Form {
         let narrows = layout == Layout::ChannelsLast && self.graph.desc(id).dtype == DType::F32;
         (layout, if narrows { precision } else { Precision::F32 })
     }
 
-    /// Records where a value lies; where both layouts agree byte for byte, it lies there in both.
+    /// Records the place of a value; if both layouts are the same bytes, it is recorded for both.
     fn settle(&mut self, id: ValueId, form: Form, place: PlaceId) {
         self.native.insert(id, form);
         self.homes.insert((id, form), place);
@@ -230,7 +230,7 @@ impl Planner<'_> {
         !matches!(self.places[place].kind, Kind::Temporary { .. })
     }
 
-    /// A place for what depends only on `sources`: kept if they are, else one of the run.
+    /// A place for a prepared buffer: kept if its sources are fixed, else a temporary of the run.
     fn derived(&mut self, label: &str, bytes: usize, fixed: bool) -> Result<PlaceId> {
         let kind = if fixed { Kind::Prepared } else { Kind::Temporary { first: usize::MAX, last: 0 } };
         self.place(label, bytes, kind)
@@ -243,7 +243,7 @@ impl Planner<'_> {
         self.place(&format!("{node} table"), bytes.len(), Kind::Constant(Arc::new(bytes)))
     }
 
-    /// Where a value lies in this form, uploaded or converted now if it does not yet.
+    /// The place of a value in this form; uploads or converts it first if there is none.
     fn home(&mut self, node: &str, id: ValueId, form: Form) -> Result<PlaceId> {
         if let Some(&place) = self.homes.get(&(id, form)) {
             return Ok(place);
@@ -275,12 +275,12 @@ impl Planner<'_> {
         Ok(to)
     }
 
-    /// The layout a value was computed in.
+    /// The layout in which a value was computed.
     fn layout_of(&self, id: &ValueId) -> Layout {
         self.native.get(id).map_or(Layout::RowMajor, |form| form.0)
     }
 
-    /// Plans a node: how, which alternative that is, of how many.
+    /// Chooses a node's variant: the variant, its position, and the number of variants.
     fn node(&mut self, node: &Node) -> Result<(Variant, usize, usize)> {
         let graph = self.graph;
         let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
@@ -308,7 +308,7 @@ impl Planner<'_> {
         Ok((chosen, pick, count))
     }
 
-    /// Adds the steps of a node computed by this variant, and takes out of it the copies that are not needed.
+    /// Adds the steps of a node with this variant, and removes the copies from it that are not needed.
     fn emit(&mut self, node: &Node, way: &mut Variant) -> Result<()> {
         let graph = self.graph;
         let before = self.run.len();
@@ -332,7 +332,7 @@ impl Planner<'_> {
         let fixed = sources.collect::<Vec<_>>().into_iter().all(|p| self.is_fixed(p));
         let mut prepared = vec![];
         for &bytes in &way.prepared {
-            // Room for one matrix of 4x4, the largest element of a binding: also where there are no weights at all.
+            // Room for one 4x4 matrix, the largest element of a binding, even if there are no weights.
             let bytes = bytes.next_multiple_of(16).max(64);
             prepared.push(self.derived(&format!("{} prepared", node.name), bytes, fixed)?);
         }
@@ -348,7 +348,7 @@ impl Planner<'_> {
             self.settle(*id, form, place);
             outputs.push(place);
         }
-        // Only this crate's own operators may have the params of another kernel changed.
+        // Only for this crate's operators the params of another kernel may be changed.
         let own = node.op.is_built_in();
         way.run.retain(|launch| match (launch.copies_to, &launch.reads[..]) {
             (Some(slot), &[Arg::Input(k)]) if own => !self.write_in_place(node.inputs[k], inputs[k], outputs[0], slot),
@@ -356,7 +356,7 @@ impl Planner<'_> {
         });
         let resolve = |args: &[Arg], tables: &[PlaceId]| -> Vec<PlaceId> {
             let one = |a: &Arg| match *a {
-                Arg::Input(k) => inputs[k].expect("it is read"),
+                Arg::Input(k) => inputs[k].expect("an input that is read has a place"),
                 Arg::Output(k) => outputs[k],
                 Arg::Scratch(k) => scratch[k],
                 Arg::Table(k) => tables[k],
@@ -387,7 +387,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Lets the kernel that makes a value at `from` write it into a slot of `to`, if nothing else reads the value there.
+    /// Makes the kernel that computes the value at `from` write into a slot of `to`, if nothing else reads the value there.
     fn write_in_place(&mut self, id: ValueId, from: Option<PlaceId>, to: PlaceId, slot: Slot) -> bool {
         let Some(&maker) = self.makers.get(&id) else { return false };
         let step = &mut self.run[maker];
@@ -399,7 +399,7 @@ impl Planner<'_> {
         can
     }
 
-    /// Fills in from which step to which every temporary lives.
+    /// Computes the first and the last step of every temporary.
     fn lifetimes(&mut self, inputs: &[PlaceId], outputs: &[PlaceId]) {
         let end = self.run.len();
         let mut touch = |place: PlaceId, step: usize| {
@@ -422,8 +422,8 @@ impl Planner<'_> {
         }
     }
 
-    /// For every place those that one dispatch reads while it writes this one, or the other way round: WebGPU forbids
-    /// them one buffer.
+    /// For every place, those that one dispatch reads while it writes this one, or writes while it reads this one:
+    /// WebGPU forbids them to share a buffer.
     fn conflicts(&self) -> Conflicts {
         let mut conflicts = Conflicts::new();
         for step in &self.run {

@@ -1,4 +1,4 @@
-//! Measured choices of kernels: which alternative a node of a kind takes instead of the first.
+//! Measured choices of kernels: which variant a node takes instead of the first.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{Graph, Node};
 use crate::ops::Variant;
 use crate::shape::Precision;
 
-/// For every tuned node the alternative that was fastest, both by what describes them.
+/// The fastest variant of every tuned node, by key and signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tuning {
     /// From [`Tuning::key`] to [`Variant::signature`].
@@ -14,14 +14,14 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// What a choice depends on besides the adapter: the operator with its attributes, what follows in the same
-    /// kernel, every input's shape and type, the precision.
+    /// What a choice depends on besides the adapter: the operator with its attributes, the epilogue, every input's
+    /// shape and type, the precision.
     pub fn key(graph: &Graph, node: &Node, precision: Precision) -> String {
         let inputs: Vec<_> = graph.descs(&node.inputs).iter().map(ToString::to_string).collect();
         format!("{:?} {:?} ({}) in {precision}", node.op, node.epilogue, inputs.join(", "))
     }
 
-    /// The position of a node's choice among its alternatives; `None` if it is not tuned or that alternative is not there.
+    /// The position of a node's choice among its variants; `None` if it is not tuned or has no such variant.
     pub fn pick(&self, graph: &Graph, node: &Node, precision: Precision, alternatives: &[Variant]) -> Option<usize> {
         let wanted = self.choices.get(&Tuning::key(graph, node, precision))?;
         alternatives.iter().position(|a| a.signature() == *wanted)

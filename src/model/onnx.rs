@@ -30,7 +30,7 @@ const DEFAULTS_IR: i64 = 4;
 /// Optional inputs that `Display` names; the others are counted. Exporters may write every weight as one.
 const NAMED: usize = 4;
 
-/// A network from an ONNX file: checked, its weights in memory, its shapes perhaps still open.
+/// A network from an ONNX file: checked, with its weights in memory. Extents may still be open.
 ///
 /// ```
 /// use convgpu::{Device, Model, Tensor};
@@ -46,7 +46,7 @@ const NAMED: usize = 4;
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 ///
-/// Files are untrusted: what is broken in one is an error.
+/// Files are untrusted: anything broken in one gives an error.
 ///
 /// ```
 /// use convgpu::{ErrorKind, Model};
@@ -57,7 +57,7 @@ const NAMED: usize = 4;
 pub struct Model {
     pub(super) opset: i64,
     producer: String,
-    /// In an order in which each node comes after what it reads; all of them named.
+    /// In an order in which each node comes after what it reads; all have names.
     pub(super) nodes: Vec<Node>,
     /// What nodes of branches may name.
     pub(super) definitions: Definitions,
@@ -72,11 +72,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model from its file; weights in external files are looked for beside it, and nowhere else.
+    /// Reads a model from its file; weights in external files are only looked for in its folder or below.
     ///
     /// # Errors
-    /// The file cannot be read, is no ONNX model or a broken one, or needs something unsupported: all such operators
-    /// and attributes are listed in one error.
+    /// The file cannot be read, is not an ONNX model, is broken, or needs something unsupported: all such operators and
+    /// attributes are listed in one error.
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
         Model::load_with(path, &Registry::new())
     }
@@ -88,7 +88,7 @@ impl Model {
     pub fn load_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Model> {
         let path = path.as_ref();
         let unread = |e: std::io::Error| Error::io(path, e);
-        // A directory gives no bytes, a device may give bytes without end.
+        // A directory cannot be read; a device may never end.
         let metadata = std::fs::metadata(path).map_err(unread)?;
         if !metadata.is_file() {
             let what = if metadata.is_dir() { "a directory" } else { "a device or a pipe" };
@@ -105,7 +105,7 @@ impl Model {
     /// Reads a model from the bytes of its file.
     ///
     /// # Errors
-    /// As [`Model::load`]; weights lie in other files.
+    /// As [`Model::load`]; the weights are in external files.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         Model::from_bytes_with(bytes, &Registry::new())
     }
@@ -163,15 +163,15 @@ impl Model {
         }
     }
 
-    /// Makes the network ready for a device, with the default options; [`Session::new_async`] takes others.
+    /// Compiles the network for a device with the default options; [`Session::new_async`] takes others.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Session::new_async`].
     pub async fn compile_async(self, device: &Device) -> Result<Session> {
         Session::new_async(device, self, CompileOptions::new()).await
     }
 
-    /// What a run is given, constants aside.
+    /// The inputs of a run, without constants.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
     }
@@ -181,7 +181,7 @@ impl Model {
         &self.optional
     }
 
-    /// What a run gives.
+    /// The outputs of a run.
     pub fn outputs(&self) -> &[ValueInfo] {
         &self.outputs
     }
@@ -191,7 +191,7 @@ impl Model {
         self.opset
     }
 
-    /// The program that wrote the file and its version, as the file says; empty if it does not.
+    /// The program that wrote the file and its version, according to the file; may be empty.
     pub fn producer(&self) -> &str {
         &self.producer
     }
@@ -213,8 +213,8 @@ impl Model {
 
 impl Network for Model {}
 
-/// An input whose value is given becomes part of the network. Fails also where a shape depends on values computed on the
-/// device; what is unsupported is listed in one error.
+/// An input whose value is given becomes part of the network. It is also an error if a shape depends on values computed
+/// on the device. Everything unsupported is listed in one error.
 impl Bind for Model {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
         check_given(&self.inputs, &self.optional, inputs)?;
@@ -244,7 +244,7 @@ impl fmt::Debug for Model {
     }
 }
 
-/// What the network is given and gives, where it comes from, what it consists of.
+/// The inputs, outputs, origin, operators and size of the network.
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "inputs      {}", list(&self.inputs))?;
@@ -359,7 +359,7 @@ fn value_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
 
 fn dim(proto: &DimensionProto) -> Result<Dim> {
     match (proto.dim_value, proto.dim_param()) {
-        (Some(-1), _) => Ok(Dim::Unknown), // not the standard's, but written by exporters
+        (Some(-1), _) => Ok(Dim::Unknown), // not in the standard, but exporters write it
         (Some(n), _) => {
             usize::try_from(n).map(Dim::Fixed).map_err(|_| Error::file(format!("the negative dimension {n}")))
         }

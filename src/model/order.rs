@@ -1,12 +1,12 @@
-//! Nodes in an order in which each comes after what it reads.
+//! Sorts nodes so that each comes after what it reads.
 
 use std::collections::{HashMap, HashSet};
 
 use super::nodes::Node;
 use crate::error::{Error, Result};
 
-/// Sorts nodes, keeping the file's order where it will do (Kahn's algorithm). `given` are the values known without
-/// any node: inputs and constants.
+/// Sorts nodes and keeps the file's order where possible (Kahn's algorithm). `given` are the values that no node makes:
+/// inputs and constants.
 ///
 /// # Errors
 /// A value is never defined or defined twice, or nodes form a cycle; the error names a node.

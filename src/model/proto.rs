@@ -1,4 +1,4 @@
-//! The part of `onnx.proto` that is read here, field for field, in the field numbers of
+//! The part of `onnx.proto` that is read here, with the names and field numbers of
 //! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>. Fields left out are skipped by the decoder, whose
 //! recursion limit (100) bounds how deep subgraphs nest; nested types are not decoded.
 #![allow(missing_docs)] // the schema documents them

@@ -1,4 +1,4 @@
-//! Weights in safetensors files, PyTorch's names.
+//! Weights in safetensors files, with PyTorch's names.
 
 use safetensors::{Dtype, SafeTensorError, SafeTensors, serialize, tensor::TensorView};
 
@@ -9,7 +9,7 @@ use crate::tensor::{Data, Tensor};
 /// Every tensor of a file. f16, bf16 and f64 become f32; integers of 32 bits and less become i32.
 ///
 /// # Errors
-/// The bytes are not a safetensors file, or a tensor has a type that has no meaning here.
+/// The bytes are not a safetensors file, or a tensor has an unsupported type.
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     let file = SafeTensors::deserialize(bytes).map_err(refused("not a safetensors file"))?;
     file.iter().map(|(name, view)| Ok((name.to_owned(), tensor(&view).map_err(|e| e.at(name))?))).collect()
@@ -37,7 +37,7 @@ fn tensor(view: &TensorView<'_>) -> Result<Tensor> {
         Dtype::I8 => each!(i8, 1, i32::from),
         Dtype::U8 => each!(u8, 1, i32::from),
         Dtype::BOOL => bytes.iter().map(|&b| b != 0).collect::<Vec<_>>().into(),
-        other => return Err(Error::unsupported(format!("elements of type {other:?}"))),
+        other => return Err(Error::unsupported(format!("elements of type {other:?} are not supported"))),
     };
     Tensor::new(view.shape(), data)
 }
@@ -63,5 +63,5 @@ pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
         let view = TensorView::new(*dtype, shape.clone(), bytes);
         views.push((name.as_str(), view.map_err(refused(name))?));
     }
-    serialize(views, None).map_err(refused("the tensors make no safetensors file"))
+    serialize(views, None).map_err(refused("the tensors cannot be written as a safetensors file"))
 }

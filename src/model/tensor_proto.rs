@@ -1,5 +1,5 @@
-//! ONNX tensors as host tensors. Floats of every width become f32; integers up to 32 bits signed become i32, wider
-//! ones i64; nothing is allocated that the file does not hold.
+//! ONNX tensors as host tensors. Floats of every width become f32; integers up to 32 bits signed become i32, wider ones
+//! i64; only as much is allocated as the file holds.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::shape::DType;
 use crate::tensor::{Data, Tensor};
 
-/// The type that elements of an ONNX type have here.
+/// The type here of elements of an ONNX type.
 ///
 /// # Errors
 /// Strings, complex numbers, 8-bit and 4-bit floats, unknown numbers.
@@ -52,7 +52,7 @@ fn width(data_type: i32) -> usize {
 /// A serialised `TensorProto` (the `.pb` files of ONNX's test suite): its name and its elements.
 ///
 /// # Errors
-/// The bytes are no tensor, or it is of an unsupported type, or holds fewer or more elements than it declares.
+/// The bytes are not a tensor, or its type is not supported, or it holds fewer or more elements than it declares.
 pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
     let proto = TensorProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX tensor: {e}")).because(e))?;
     let tensor = read(&proto, None)?;
@@ -122,7 +122,7 @@ fn shape(dims: &[i64]) -> Result<Vec<usize>> {
     dims.iter().map(extent).collect()
 }
 
-/// Little-endian elements, as many as there are.
+/// Elements from little-endian bytes.
 fn from_raw(data_type: i32, raw: &[u8]) -> Result<Data> {
     macro_rules! elements {
         ($t:ty, $f:expr) => {
@@ -157,7 +157,7 @@ fn signed(x: u64) -> Result<i64> {
     i64::try_from(x).map_err(|_| Error::unsupported(format!("the integer {x} does not fit 63 bits")))
 }
 
-/// Elements in the typed fields; f16, bf16 and the small integers lie in `int32_data`.
+/// Elements from the typed fields; f16, bf16 and small integers are in `int32_data`.
 fn from_fields(data_type: i32, proto: &TensorProto) -> Result<Data> {
     let words = || proto.int32_data.iter();
     Ok(match data_type {
@@ -185,7 +185,7 @@ fn external(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Resu
     };
     let Some(directory) = directory else {
         return Err(Error::file(format!(
-            "the weights lie in {location}: load the model from its path, not from bytes"
+            "the weights are in {location}: load the model from its path, not from bytes"
         )));
     };
     let inside = Path::new(location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));

@@ -98,12 +98,12 @@ tuned_activations! {
     } |m, g, x| g.activation(x, Activation::LeakyRelu { slope: m.negative_slope });
     /// x, or `alpha (e^x - 1)` below 0.
     ELU {
-        /// The limit far below 0, negated; 1 by default.
+        /// The negated limit for x to minus infinity; 1 by default.
         alpha: f32 = 1.0;
     } |m, g, x| g.activation(x, Activation::Elu { alpha: m.alpha });
     /// x, or `alpha (e^(x / alpha) - 1)` below 0.
     CELU {
-        /// The limit far below 0, negated; 1 by default.
+        /// The negated limit for x to minus infinity; 1 by default.
         alpha: f32 = 1.0;
     } |m, g, x| g.activation(x, Activation::Celu { alpha: m.alpha });
     /// `x (1 + erf(x / sqrt 2)) / 2`, or the formula with the hyperbolic tangent.
@@ -113,9 +113,9 @@ tuned_activations! {
     } |m, g, x| g.gelu(x, m.approximate);
     /// `log(1 + e^(beta x)) / beta`, or x where `beta x` is above the threshold.
     Softplus {
-        /// How sharp the bend is; 1 by default.
+        /// The sharpness of the bend; 1 by default.
         beta: f32 = 1.0;
-        /// From which `beta x` on the function is x; 20 by default.
+        /// The value of `beta x` above which the function is x; 20 by default.
         threshold: f32 = 20.0;
     } |m, g, x| g.activation(x, Activation::Softplus { beta: m.beta, threshold: m.threshold });
 }
@@ -131,7 +131,7 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// The threshold, and the value in place of what is not above it.
+    /// The threshold, and the value for elements that are not above it.
     pub fn new(threshold: f32, value: f32) -> Threshold {
         Threshold { threshold, value }
     }
@@ -158,13 +158,13 @@ impl PReLU {
     pub fn new() -> PReLU {
         PReLU { init: 0.25, weight: Slot::parameter(Tensor::full([1], 0.25)) }
     }
-    /// How many weights there are: 1 (the default), or one per channel.
+    /// The number of weights: 1 (the default), or one per channel.
     #[must_use]
     pub fn num_parameters(mut self, num_parameters: usize) -> PReLU {
         self.weight.set(Tensor::full([num_parameters], self.init));
         self
     }
-    /// What the weights start with; 0.25 by default.
+    /// The initial value of the weights; 0.25 by default.
     #[must_use]
     pub fn init(mut self, init: f32) -> PReLU {
         self.init = init;
@@ -193,7 +193,7 @@ impl Module for PReLU {
     }
 }
 
-/// Shares of a whole along an axis: `e^x` over its sum.
+/// The softmax along an axis: `e^x` divided by its sum.
 ///
 /// The input has any shape, the output has the same.
 /// It is [torch.nn.Softmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html).
@@ -215,7 +215,7 @@ impl Module for Softmax {
     }
 }
 
-/// The logarithm of [`Softmax`], without its loss of digits: `x - log(sum of e^x)`.
+/// The logarithm of [`Softmax`], computed without loss of digits: `x - log(sum of e^x)`.
 ///
 /// The input has any shape, the output has the same.
 /// It is [torch.nn.LogSoftmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html).

@@ -1,14 +1,15 @@
-//! [`Builder`]: what a module adds its nodes to.
+//! [`Builder`]: modules add their nodes to it.
 
 use super::{Module, Slot};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::shape::Desc;
 
-/// The graph that modules add their nodes to, and where in the network the module is that adds them.
+/// The graph that modules add their nodes to, and the position of the current module in the network.
 ///
-/// [`Module::build`] gets one. A module made of modules calls [`child`](Builder::child) or [`chain`](Builder::chain), as
-/// the page of [`Module`] shows; one with parameters of its own reads them by [`constant`](Builder::constant):
+/// [`Module::build`] gets one. A module that consists of modules calls [`child`](Builder::child) or
+/// [`chain`](Builder::chain), as the page of [`Module`] shows; one with parameters of its own reads them by
+/// [`constant`](Builder::constant):
 ///
 /// ```
 /// use convgpu::nn::{BinaryKind, Builder, Module, Slot};
@@ -48,15 +49,15 @@ pub struct Builder<'g> {
     notes: Notes,
 }
 
-/// What is known of a graph that modules have built.
+/// What is recorded while modules build a graph.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Elements of parameters by where they lie, and the numbers of their contents.
+    /// The numbers of parameters' contents, by the address of their elements.
     #[cfg(not(target_arch = "wasm32"))]
     pub numbers: crate::functional::cache::Numbers,
-    /// Buffers that this pass computes anew: path and value.
+    /// Buffers that this pass updates: path and value.
     pub updates: Vec<(String, ValueId)>,
-    /// What every child gave: path and value.
+    /// The result of every child: path and value.
     pub results: Vec<(String, ValueId)>,
 }
 
@@ -67,8 +68,8 @@ pub(super) struct Built {
     pub notes: Notes,
 }
 
-/// The graph of a module for an input `x` of this description: for a training step, or else an error if a layer would
-/// make one.
+/// The graph of a module for an input `x` of this description, with or without a training step. Without one it is an
+/// error if a layer would make one.
 pub(super) fn build<M: Module + ?Sized>(module: &M, x: Desc, training_step: bool) -> Result<Built> {
     let mut graph = Graph::new();
     let input = graph.input("x", x)?;
@@ -104,19 +105,19 @@ impl Builder<'_> {
         self.notes.numbers.insert(crate::functional::place(slot.tensor()), slot.number());
         self.graph.constant(format!("{}{name}", self.prefix), slot.tensor().clone())
     }
-    /// A buffer of this module that changes from step to step, as an input.
+    /// A buffer of this module that training steps change, as an input.
     ///
     /// # Errors
     /// The tensor is too large.
     pub fn buffer(&mut self, name: &str, slot: &Slot) -> Result<ValueId> {
         self.graph.input(format!("{}{name}", self.prefix), slot.tensor().desc())
     }
-    /// Says that a training step sets this module's buffer `name` to `value`. Then [`Module::forward`] is an error, and
-    /// [`Module::forward_train`] is what sets it.
+    /// Declares that a training step sets this module's buffer `name` to `value`. [`Module::forward_train`] sets it;
+    /// [`Module::forward`] then gives an error.
     pub fn update(&mut self, name: &str, value: ValueId) {
         self.notes.updates.push((format!("{}{name}", self.prefix), value));
     }
-    /// Builds a child module, the names of its parameters and nodes below `name`.
+    /// Builds a child module; the names of its parameters and nodes start with `name`.
     ///
     /// # Errors
     /// Those of the child.
@@ -142,11 +143,11 @@ impl Builder<'_> {
     pub fn is_training_step(&self) -> bool {
         self.training_step
     }
-    /// The error of a module that is in training mode, where it does `what`, in a pass that is no training step.
+    /// The error of a module in training mode, where it does `what`, in a pass that is not a training step.
     pub(super) fn in_training(&self, what: &str) -> Error {
         self.named(in_training(what))
     }
-    /// The error, naming this module.
+    /// The error with the name of this module.
     pub(super) fn named(&self, e: Error) -> Error {
         named(e, self.prefix.trim_end_matches('.'))
     }

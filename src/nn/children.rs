@@ -1,12 +1,12 @@
-//! Modules made of modules: named children, as the attributes of a `torch.nn.Module`.
+//! Modules that consist of modules: named children, as the attributes of a `torch.nn.Module`.
 
 use super::{Builder, Module, Slot};
 use crate::error::Result;
 use crate::graph::ValueId;
 
-/// The part of `impl Module` that follows from a struct's fields which are modules: `slots`, `slots_mut`, `set_training`.
+/// The part of `impl Module` that follows from the fields of a struct that are modules: `slots`, `slots_mut`, `set_training`.
 ///
-/// Names the fields in PyTorch's order: they are what the names in a state dict start with. [`Module`] has an example.
+/// Takes the fields in PyTorch's order. The names in a state dict start with their names. [`Module`] has an example.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __children {
@@ -33,7 +33,7 @@ pub fn below<S>(child: &str, slots: Vec<(String, S)>) -> impl Iterator<Item = (S
     slots.into_iter().map(move |(name, slot)| (format!("{child}.{name}"), slot))
 }
 
-/// A child that may be missing, as a shortcut that needs no convolution: then the input passes on.
+/// An optional child, for example a shortcut with or without a convolution. `None` returns its input.
 impl<M: Module> Module for Option<M> {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
         self.as_ref().map_or(Ok(x), |m| m.build(b, x))

@@ -1,4 +1,4 @@
-//! Linear layers, and those that only pass on or reshape.
+//! Linear, and layers that only reshape or return their input.
 
 use super::weights::Weights;
 use super::{Builder, Module, Slot};
@@ -40,7 +40,7 @@ impl Module for Linear {
     }
 }
 
-/// Axes that become one: of `[n, c, h, w]` by default `[n, c h w]`.
+/// Merges axes into one: `[n, c, h, w]` becomes `[n, c h w]` by default.
 ///
 /// It is [torch.nn.Flatten](https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html).
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +90,7 @@ impl Module for Identity {
     }
 }
 
-/// `y = x` in evaluation. In training it would set random elements to 0, which this crate does not: there a pass is an
-/// error unless p is 0.
+/// `y = x` in evaluation. In training mode, where PyTorch sets random elements to 0, a pass is an error unless p is 0.
 ///
 /// It is [torch.nn.Dropout](https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html) in evaluation mode.
 #[derive(Clone, Copy, Debug)]

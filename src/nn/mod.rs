@@ -30,9 +30,10 @@
 //! **Options** are set on the layer, in any order: `Conv2d::new(1, 8, 3).stride(2)`; or all at once from the options
 //! struct that the function of the same name takes: `Conv2d::new(1, 8, 3).options(o)`.
 //!
-//! **Training mode.** As in PyTorch a new layer is in training mode. There [`Module::forward`] refuses a network with layers
-//! that would change or draw random numbers (batch norm, dropout); [`Module::forward_train`] takes a step. Call
-//! [`eval`](Module::eval) before inference. There are no gradients: a training step updates running statistics.
+//! **Training mode.** As in PyTorch a new layer is in training mode. In that mode [`Module::forward`] refuses a network
+//! with layers that would update statistics or draw random numbers (batch norm, dropout); [`Module::forward_train`]
+//! takes a training step. Call [`eval`](Module::eval) before inference. There are no gradients: a training step updates
+//! running statistics.
 //!
 //! **Weights** have PyTorch's names and shapes: [`Module::load`] reads a safetensors file that PyTorch wrote with
 //! `safetensors.torch.save_file(model.state_dict(), path)`.
@@ -86,8 +87,8 @@ pub use state::{IncompatibleKeys, Slot, SlotKind, StateDict, manual_seed};
 
 /// A layer or a network of layers.
 ///
-/// A network of one's own is a struct of modules. It implements [`build`](Module::build), which says how the modules are
-/// connected; the macro [`children!`](children) does the rest.
+/// Your own network is a struct of modules. It implements [`build`](Module::build), which connects the modules; the
+/// macro [`children!`](children) implements the rest.
 ///
 /// ```
 /// use convgpu::nn::{BatchNorm2d, BinaryKind, Builder, Conv2d, Module, ReLU, children};
@@ -128,7 +129,7 @@ pub use state::{IncompatibleKeys, Slot, SlotKind, StateDict, manual_seed};
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 pub trait Module: fmt::Debug + Send + Sync {
-    /// Adds the nodes that compute this module from `x`, and says which value is its result.
+    /// Adds the nodes that compute this module from `x`, and returns the result.
     ///
     /// # Errors
     /// The input's shape does not fit.
@@ -147,12 +148,12 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// Switches the module and its children between training (true) and evaluation.
     fn set_training(&mut self, _training: bool) {}
 
-    /// Switches to training mode: batch norm normalises by the batch, dropout drops out.
+    /// Switches to training mode: batch norm uses the statistics of the batch, dropout drops elements.
     fn train(&mut self) {
         self.set_training(true);
     }
 
-    /// Switches to evaluation mode: batch norm normalises by its running statistics, dropout passes on.
+    /// Switches to evaluation mode: batch norm uses its running statistics, dropout returns its input.
     fn eval(&mut self) {
         self.set_training(false);
     }
@@ -163,7 +164,7 @@ pub trait Module: fmt::Debug + Send + Sync {
         slots.map(|(name, s)| (name, s.tensor())).collect()
     }
 
-    /// How many numbers there are to learn.
+    /// The number of elements of all parameters.
     fn num_parameters(&self) -> usize {
         self.parameters().iter().map(|(_, t)| t.numel()).sum()
     }
@@ -173,7 +174,7 @@ pub trait Module: fmt::Debug + Send + Sync {
         self.slots().into_iter().map(|(name, s)| (name, s.tensor().clone())).collect()
     }
 
-    /// Takes parameters and buffers from a dict that has the same names and shapes.
+    /// Sets parameters and buffers from a dict with the same names and shapes.
     ///
     /// # Errors
     /// Entries are missing, extra or misshaped: the error lists them all, and nothing is changed.
@@ -181,8 +182,8 @@ pub trait Module: fmt::Debug + Send + Sync {
         state::load(self.slots_mut(), state, true).map(|_| ())
     }
 
-    /// Takes what parameters and buffers a dict has, and says which names it lacks and which it has too many: PyTorch's
-    /// `load_state_dict(.., strict=False)`. So weights of a network with another classifier serve.
+    /// Sets the parameters and buffers that a dict has, and returns the missing and the unexpected names: PyTorch's
+    /// `load_state_dict(.., strict=False)`. So weights of a network with another classifier can be used.
     ///
     /// # Errors
     /// Entries are misshaped: the error lists them all, and nothing is changed.
@@ -204,7 +205,7 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// Loads a state dict from a safetensors file with PyTorch's names.
     ///
     /// # Errors
-    /// The file cannot be read or is no safetensors file; or as [`Module::load_state_dict`].
+    /// The file cannot be read or is not a safetensors file; or as [`Module::load_state_dict`].
     fn load(&mut self, path: impl AsRef<Path>) -> Result<()>
     where
         Self: Sized,
@@ -215,26 +216,27 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// Loads a state dict from the bytes of a safetensors file.
     ///
     /// # Errors
-    /// The bytes are no safetensors file; or as [`Module::load_state_dict`].
+    /// The bytes are not a safetensors file; or as [`Module::load_state_dict`].
     fn load_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.load_state_dict(&StateDict::from_bytes(bytes)?)
     }
 
     /// Computes the module from a tensor on a device. The result stays there.
     ///
-    /// The graph is compiled when the module sees a shape, a device or a parameter's value for the first time.
+    /// The graph is compiled at the first call with a shape, a device or values of the parameters.
     ///
     /// # Errors
-    /// Of kind [`Argument`](crate::ErrorKind::Argument) if a layer is in training mode and would change or draw random
-    /// numbers; the error names the layer. The input's shape does not fit; the device has no memory left or is lost.
+    /// Of kind [`Argument`](crate::ErrorKind::Argument) if a layer is in training mode and would update statistics or
+    /// draw random numbers; the error names the layer. The input's shape does not fit; the device has no memory left or
+    /// is lost.
     #[cfg(not(target_arch = "wasm32"))]
     fn forward(&self, x: &DeviceTensor) -> Result<DeviceTensor> {
         let (mut outputs, _) = run(self, x, false)?;
         Ok(outputs.swap_remove(0))
     }
 
-    /// Computes the module from a tensor on a device, each layer in its own mode: those in training mode normalise by the
-    /// batch, and their running statistics take a step.
+    /// Computes the module from a tensor on a device, each layer in its own mode: norm layers in training mode use the
+    /// statistics of the batch and update their running statistics.
     ///
     /// # Errors
     /// A dropout layer is in training mode: it is not supported. The input's shape does not fit; the device has no memory
@@ -257,16 +259,17 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// The module as a graph for an input of this description. The input is named `x`, the output `out`.
     ///
     /// # Errors
-    /// Of kind [`Argument`](crate::ErrorKind::Argument) if a layer is in training mode and would change or draw random
-    /// numbers; the error names the layer. The shape does not fit.
+    /// Of kind [`Argument`](crate::ErrorKind::Argument) if a layer is in training mode and would update statistics or
+    /// draw random numbers; the error names the layer. The shape does not fit.
     fn graph(&self, x: Desc) -> Result<Graph> {
         let mut built = builder::build(self, x, false)?;
         built.graph.output("out", built.y);
         Ok(built.graph)
     }
 
-    /// The module as a graph whose outputs are the results of modules inside it, under their names as in the state dict:
-    /// `layer3` or `layer3.0.conv1`. `out` is the result of the module itself. What the outputs do not need is left out.
+    /// The module as a graph whose outputs are the results of modules inside it, named as in the state dict: `layer3`
+    /// or `layer3.0.conv1`. `out` is the result of the module itself. Layers that the outputs do not depend on are left
+    /// out.
     ///
     /// A module that is used several times gives its last result.
     ///
@@ -285,7 +288,7 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// ```
     ///
     /// # Errors
-    /// There is no module of a name: the error lists those there are. Else as [`Module::graph`].
+    /// There is no module of a name: the error lists the existing ones. Otherwise as [`Module::graph`].
     fn graph_with_outputs(&self, x: Desc, outputs: &[&str]) -> Result<Graph> {
         let mut built = builder::build(self, x, false)?;
         let results = &built.notes.results;
@@ -306,14 +309,15 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// A session of [`Module::graph`].
     ///
     /// # Errors
-    /// As there; the device has no kernel for a case, no memory left, or is lost.
+    /// As [`Module::graph`]; the device has no kernel for a case, is out of memory, or is lost.
     #[cfg(not(target_arch = "wasm32"))]
     fn compile(&self, device: &Device, x: Desc, options: CompileOptions) -> Result<Session> {
         Session::new(device, self.graph(x)?, options.clone())
     }
 }
 
-/// Runs a module's graph, compiled now if it is not kept: its result and the new values of its buffers; the buffers' names.
+/// Runs a module's graph and compiles it first if it is not in the cache. Gives its result and the new values of its
+/// buffers, and the buffers' names.
 #[cfg(not(target_arch = "wasm32"))]
 fn run<M: Module + ?Sized>(
     module: &M,

@@ -9,7 +9,7 @@ use crate::reference::activation::Activation;
 use crate::shape::DType;
 use crate::tensor::Tensor;
 
-/// A learned scale and shift that a layer may have: ones and zeros at first.
+/// The optional learned scale and shift of a layer, initially ones and zeros.
 #[derive(Clone, Debug)]
 struct Affine {
     shape: Vec<usize>,
@@ -50,7 +50,7 @@ impl Affine {
 
 const RUNNING: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
 
-/// Normalisation of `features` channels that may keep statistics from step to step: of batches, or of images.
+/// Normalisation of `features` channels over batches or images, with optional running statistics.
 #[derive(Clone, Debug)]
 struct Tracking {
     features: usize,
@@ -89,7 +89,7 @@ impl Tracking {
         Err(Error::shape(format!("a norm of {} channels and rank {ranks:?} is given {shape:?}", self.features)))
     }
 
-    /// Normalises by the running statistics.
+    /// Normalises with the running statistics.
     fn by_statistics(&self, b: &mut Builder<'_>, x: ValueId, [mean, var, _]: &[Slot; 3]) -> Result<ValueId> {
         let [weight, bias] = self.affine.constants(b)?;
         let stats = [b.constant(RUNNING[0], mean)?, b.constant(RUNNING[1], var)?];
@@ -121,7 +121,8 @@ impl Tracking {
         let one = b.graph.constant("one", Tensor::of([], vec![1i64]))?;
         let count = b.graph.binary(count, one, BinaryKind::Add)?;
         b.update(RUNNING[2], count);
-        // Without a momentum the average is cumulative: the newest batch weighs 1 / (batches seen, this one included).
+        // Without a momentum the average is cumulative: the newest batch has the weight 1 / (number of batches, this
+        // one included).
         let momentum = self.momentum.unwrap_or(1.0);
         let [y, mean, var] = b.graph.batch_norm_training(x, Some(old), weight, bias, momentum, self.eps)?;
         let mut new = [mean, var];
@@ -156,7 +157,7 @@ impl Tracking {
                 let mut repeat = |value: ValueId| b.graph.tile(value, &[n]);
                 let (weight, bias) = (weight.map(&mut repeat).transpose()?, bias.map(&mut repeat).transpose()?);
                 let old = [repeat(old[0])?, repeat(old[1])?];
-                // PyTorch takes a missing momentum for 0 here.
+                // PyTorch uses 0 for a missing momentum here.
                 let momentum = self.momentum.unwrap_or(0.0);
                 let [y, mean, var] = b.graph.batch_norm_training(wide, Some(old), weight, bias, momentum, self.eps)?;
                 let mut over_images = |value: ValueId| {
@@ -193,7 +194,7 @@ macro_rules! tracking {
             pub fn new(num_features: usize) -> $name {
                 $name(Tracking::new(num_features, $affine, $track))
             }
-            /// What is added to the variance; 1e-5 by default.
+            /// Added to the variance; 1e-5 by default.
             #[must_use]
             pub fn eps(mut self, eps: f32) -> $name {
                 self.0.eps = eps;
@@ -239,22 +240,22 @@ macro_rules! tracking {
 }
 
 tracking! {
-    /// Each channel brought to mean 0 and deviation 1 over the batch, then scaled and shifted:
+    /// Normalises each channel to mean 0 and standard deviation 1 over the batch, then scales and shifts it:
     /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c]` or `[n, c, l]` to the same.
     ///
-    /// In training mean and (biased) variance are those of the batch, and the running statistics take a step (with the
-    /// unbiased variance); in evaluation they are the running statistics. The state is `weight`, `bias`, `running_mean`,
-    /// `running_var`, each `[c]`, and `num_batches_tracked`.
+    /// In training mode, mean and (biased) variance are those of the batch, and the running statistics are updated
+    /// (with the unbiased variance); in evaluation mode they are the running statistics. The state is `weight`, `bias`,
+    /// `running_mean`, `running_var`, each `[c]`, and `num_batches_tracked`.
     BatchNorm1d, true, true, [2, 3], batch_norm, "With `None` they are the mean over all batches."
 }
 
 tracking! {
-    /// Each channel brought to mean 0 and deviation 1 over the batch, then scaled and shifted:
+    /// Normalises each channel to mean 0 and standard deviation 1 over the batch, then scales and shifts it:
     /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, h, w]` to the same.
     ///
-    /// In training mean and (biased) variance are those of the batch, and the running statistics take a step (with the
-    /// unbiased variance); in evaluation they are the running statistics. The state is `weight`, `bias`, `running_mean`,
-    /// `running_var`, each `[c]`, and `num_batches_tracked`.
+    /// In training mode, mean and (biased) variance are those of the batch, and the running statistics are updated
+    /// (with the unbiased variance); in evaluation mode they are the running statistics. The state is `weight`, `bias`,
+    /// `running_mean`, `running_var`, each `[c]`, and `num_batches_tracked`.
     ///
     /// ```
     /// use convgpu::nn::{BatchNorm2d, Module};
@@ -279,16 +280,16 @@ tracking! {
 }
 
 tracking! {
-    /// Each channel of each image brought to mean 0 and deviation 1, then scaled and shifted:
+    /// Normalises each channel of each image to mean 0 and standard deviation 1, then scales and shifts it:
     /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, h, w]` to the same.
     ///
-    /// With running statistics evaluation normalises by those, and training keeps them: of the images' means and unbiased
-    /// variances they take the mean over the batch. The state is `weight` and `bias`, and `running_mean`, `running_var`,
-    /// `num_batches_tracked` (which stays 0, as in PyTorch); by default there is none of it.
+    /// With running statistics, evaluation normalises with them, and training updates them with the mean over the batch
+    /// of the images' means and unbiased variances. The state is `weight` and `bias`, and `running_mean`,
+    /// `running_var`, `num_batches_tracked` (which stays 0, as in PyTorch); by default there is no state.
     InstanceNorm2d, false, false, [4], instance_norm, "With `None` they stay as they are."
 }
 
-/// Each slice over the last axes brought to mean 0 and deviation 1, then scaled and shifted element by element:
+/// Normalises each slice over the last axes to mean 0 and standard deviation 1, then scales and shifts each element:
 /// `(x - mean) / sqrt(var + eps) weight + bias`. `[.., normalized_shape..]` to the same.
 ///
 /// It is [torch.nn.LayerNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html). The state is
@@ -304,7 +305,7 @@ impl LayerNorm {
     pub fn new(normalized_shape: impl Into<Vec<usize>>) -> LayerNorm {
         LayerNorm { eps: 1e-5, affine: Affine::new(&normalized_shape.into(), true) }
     }
-    /// What is added to the variance; 1e-5 by default.
+    /// Added to the variance; 1e-5 by default.
     #[must_use]
     pub fn eps(mut self, eps: f32) -> LayerNorm {
         self.eps = eps;
@@ -339,8 +340,8 @@ impl Module for LayerNorm {
     }
 }
 
-/// Each group of neighbouring channels of each image brought to mean 0 and deviation 1, then scaled and shifted channel by
-/// channel: `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, ..]` to the same.
+/// Normalises each group of consecutive channels of each image to mean 0 and standard deviation 1, then scales and
+/// shifts each channel: `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, ..]` to the same.
 ///
 /// It is [torch.nn.GroupNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html). The state is
 /// `weight` and `bias`, both `[c]`.
@@ -357,7 +358,7 @@ impl GroupNorm {
     pub fn new(num_groups: usize, num_channels: usize) -> GroupNorm {
         GroupNorm { num_groups, num_channels, eps: 1e-5, affine: Affine::new(&[num_channels], true) }
     }
-    /// What is added to the variance; 1e-5 by default.
+    /// Added to the variance; 1e-5 by default.
     #[must_use]
     pub fn eps(mut self, eps: f32) -> GroupNorm {
         self.eps = eps;
@@ -388,7 +389,7 @@ impl Module for GroupNorm {
     }
 }
 
-/// Each value damped by its neighbours in other channels: `x (k + alpha / size sum of x^2)^-beta`, the sum over `size`
+/// Normalises each value by the neighbouring channels: `x (k + alpha / size sum of x^2)^-beta`, the sum over `size`
 /// channels around its own. `[n, c, ..]` to the same.
 ///
 /// It is [torch.nn.LocalResponseNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html).
@@ -415,7 +416,7 @@ impl LocalResponseNorm {
     pub fn beta(self, beta: f32) -> LocalResponseNorm {
         LocalResponseNorm { beta, ..self }
     }
-    /// What is added to the weighted mean square; 1 by default.
+    /// Added to the weighted mean square; 1 by default.
     #[must_use]
     pub fn k(self, k: f32) -> LocalResponseNorm {
         LocalResponseNorm { k, ..self }

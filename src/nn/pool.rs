@@ -42,7 +42,7 @@ pool! {
     /// The maximum of every window: `[n, c, h, w]` to `[n, c, oh, ow]`, as
     /// [`functional::max_pool2d`](crate::functional::max_pool2d) computes it.
     ///
-    /// Where the maxima are gives [`functional::max_pool2d_with_indices`](crate::functional::max_pool2d_with_indices).
+    /// [`functional::max_pool2d_with_indices`](crate::functional::max_pool2d_with_indices) also gives the indices of the maxima.
     MaxPool2d, MaxPool2dOptions, max_pool2d_setters, max_pool2d
 }
 
@@ -107,14 +107,14 @@ macro_rules! adaptive_pool {
 }
 
 adaptive_pool! {
-    /// The means of an image's parts, as many as the output has pixels: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+    /// The means of an image's parts, one per pixel of the output: `[n, c, h, w]` to `[n, c, oh, ow]`, as
     /// [`functional::adaptive_avg_pool2d`](crate::functional::adaptive_avg_pool2d) computes them.
     ///
     AdaptiveAvgPool2d, adaptive_avg_pool2d
 }
 
 adaptive_pool! {
-    /// The maxima of an image's parts, as many as the output has pixels: `[n, c, h, w]` to `[n, c, oh, ow]`, as
+    /// The maxima of an image's parts, one per pixel of the output: `[n, c, h, w]` to `[n, c, oh, ow]`, as
     /// [`functional::adaptive_max_pool2d`](crate::functional::adaptive_max_pool2d) computes them.
     ///
     AdaptiveMaxPool2d, adaptive_max_pool2d

@@ -101,7 +101,7 @@ macro_rules! padding_layers {
         }
 
         impl $layer {
-            /// One number for all sides, or `[left, right, top, bottom]`; negative numbers take away.
+            /// One number for all sides, or `[left, right, top, bottom]`; negative numbers crop.
             pub fn new(padding: impl Into<Sides>) -> $layer {
                 $layer { padding: padding.into() }
             }
@@ -118,10 +118,10 @@ macro_rules! padding_layers {
 padding_layers! {
     /// Zeros around images.
     ZeroPad2d = PadMode::Constant(0.0);
-    /// Images mirrored at their borders, without the border itself. A side has less than the image.
+    /// Images mirrored at their borders, without the border itself. A side must be smaller than the image.
     ReflectionPad2d = PadMode::Reflect;
     /// The border pixels of images repeated.
     ReplicationPad2d = PadMode::Replicate;
-    /// Images continued with their opposite sides. A side has at most the image.
+    /// Images continued from their opposite sides. A side must not be larger than the image.
     CircularPad2d = PadMode::Circular;
 }

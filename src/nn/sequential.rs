@@ -6,7 +6,7 @@ use super::{Builder, Module, Slot, below};
 use crate::error::Result;
 use crate::graph::ValueId;
 
-/// Modules one after another: each takes what the one before gives.
+/// Modules one after another: each takes the result of the one before.
 ///
 /// It is [torch.nn.Sequential](https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html). Names in the
 /// state dict start with the module's position, or with the name that it was given, as in PyTorch's
@@ -34,7 +34,7 @@ use crate::graph::ValueId;
 pub struct Sequential(Vec<(String, Box<dyn Module>)>);
 
 impl Sequential {
-    /// No modules yet: the input passes on.
+    /// Without modules: it returns its input.
     pub fn new() -> Sequential {
         Sequential::default()
     }
@@ -47,7 +47,7 @@ impl Sequential {
         let position = self.0.len().to_string();
         self.named(position, module)
     }
-    /// Appends a module under a name of its own.
+    /// Appends a module with a name.
     ///
     /// # Panics
     /// An earlier module has that name, or the name is empty or has a dot, which separates names in a state dict.

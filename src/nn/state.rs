@@ -1,4 +1,4 @@
-//! Parameters and buffers: what they hold, how they start, how they are loaded.
+//! Parameters and buffers: their contents, initialisation and loading.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -11,13 +11,13 @@ use crate::model::safetensors;
 use crate::shape::DType;
 use crate::tensor::Tensor;
 
-/// What a [`Slot`] is to a training step.
+/// The kind of a [`Slot`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SlotKind {
     /// Learned.
     Parameter,
-    /// Kept beside the parameters: running statistics.
+    /// Not learned, but part of the state: running statistics.
     Buffer,
 }
 
@@ -29,7 +29,7 @@ pub struct Slot {
     number: u64,
 }
 
-/// Every content ever held has a number of its own: two slots with one number hold the same values.
+/// Every content gets a unique number: two slots with the same number hold the same values.
 fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -63,7 +63,7 @@ impl Slot {
     }
 }
 
-/// Shape and type, as `f32[16, 3, 3, 3]`: the elements would hide the layer that has them.
+/// Shape and type, as `f32[16, 3, 3, 3]`; the elements would be too much output.
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.tensor.desc())
@@ -74,12 +74,12 @@ thread_local! {
     static SEED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Seeds the initialisation of layers that this thread makes from here on. The distributions are PyTorch's, the numbers
-/// are not.
+/// Seeds the initialisation of layers that this thread makes from here on. The distributions are PyTorch's, the random
+/// numbers are not.
 ///
 /// A layer with random parameters ([`Conv2d`](super::Conv2d), [`Linear`](super::Linear), ..) takes one number of the
-/// stream when it is made, and draws all its parameters from that. So the order of the calls that set its options changes
-/// neither its numbers nor those of the layers after it.
+/// stream when it is made, and draws all its parameters with that seed. So the order of the calls that set its options
+/// changes neither its numbers nor those of the layers after it.
 ///
 /// ```
 /// use convgpu::nn::{Conv2d, Module, manual_seed};
@@ -107,7 +107,7 @@ impl SplitMix {
     }
 }
 
-/// Where the values of a layer's parameters come from: one number of the thread's stream.
+/// The seed of a layer's parameters: one number of the thread's stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seed(u64);
 
@@ -127,14 +127,14 @@ impl Seed {
         Tensor::of(shape, (0..shape.iter().product()).map(|_| next()).collect::<Vec<_>>())
     }
 
-    /// PyTorch's default for linear and convolution layers, weight and bias alike: `kaiming_uniform_(a=sqrt(5))`, which
+    /// PyTorch's default for linear and convolution layers, for weight and bias: `kaiming_uniform_(a=sqrt(5))`, which
     /// is uniform in +-1/sqrt(fan_in).
     pub fn fan_in_uniform(self, stream: u64, shape: &[usize], fan_in: usize) -> Slot {
         Slot::parameter(self.uniform(stream, shape, 1.0 / (fan_in.max(1) as f32).sqrt()))
     }
 }
 
-/// A parameter or buffer that a layer may have: makes or drops it.
+/// Makes or drops an optional parameter or buffer.
 pub(super) fn have(slot: &mut Option<Slot>, wanted: bool, make: impl FnOnce() -> Slot) {
     match (wanted, &slot) {
         (true, None) => *slot = Some(make()),
@@ -162,7 +162,7 @@ pub(super) fn have(slot: &mut Option<Slot>, wanted: bool, make: impl FnOnce() ->
 #[derive(Clone, Debug, Default)]
 pub struct StateDict(Vec<(String, Tensor)>);
 
-/// The same names with the same tensors, in any order: a file keeps entries by their types and names.
+/// The same names with the same tensors, in any order: a file sorts entries by type and name.
 impl PartialEq for StateDict {
     fn eq(&self, other: &StateDict) -> bool {
         self.len() == other.len() && self.iter().all(|(name, t)| other.get(name) == Some(t))
@@ -186,7 +186,7 @@ impl StateDict {
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, t)| t)
     }
-    /// Sets the tensor of this name; a new name comes last.
+    /// Sets the tensor of this name; a new name is appended.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         let name = name.into();
         match self.0.iter_mut().find(|(n, _)| *n == name) {
@@ -194,7 +194,7 @@ impl StateDict {
             None => self.0.push((name, tensor)),
         }
     }
-    /// Takes the tensor of this name out.
+    /// Removes the tensor of this name.
     pub fn remove(&mut self, name: &str) -> Option<Tensor> {
         let at = self.0.iter().position(|(n, _)| n == name)?;
         Some(self.0.remove(at).1)
@@ -206,7 +206,7 @@ impl StateDict {
     /// The entries of a safetensors file. Floats of 16 and 64 bits become f32, integers below 32 bits i32.
     ///
     /// # Errors
-    /// The file cannot be read, is no safetensors file, or holds elements of a type that has no meaning here.
+    /// The file cannot be read, is not a safetensors file, or holds elements of an unsupported type.
     pub fn read(path: impl AsRef<Path>) -> Result<StateDict> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
@@ -223,20 +223,20 @@ impl StateDict {
     /// The entries of the bytes of a safetensors file, as [`StateDict::read`].
     ///
     /// # Errors
-    /// The bytes are no safetensors file, or hold elements of a type that has no meaning here.
+    /// The bytes are not a safetensors file, or hold elements of an unsupported type.
     pub fn from_bytes(bytes: &[u8]) -> Result<StateDict> {
         safetensors::from_bytes(bytes).map(StateDict)
     }
     /// The entries as the bytes of a safetensors file.
     ///
     /// # Errors
-    /// The entries are too many for such a file.
+    /// There are too many entries for such a file.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         safetensors::to_bytes(&self.0)
     }
 }
 
-/// Of equal names the last counts.
+/// If a name occurs twice, the last entry counts.
 impl<N: Into<String>> FromIterator<(N, Tensor)> for StateDict {
     fn from_iter<I: IntoIterator<Item = (N, Tensor)>>(entries: I) -> StateDict {
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -268,13 +268,13 @@ impl IntoIterator for StateDict {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IncompatibleKeys {
-    /// Parameters and buffers of the module that the dict does not have. They are as they were.
+    /// Parameters and buffers of the module that the dict does not have. They are unchanged.
     pub missing: Vec<String>,
-    /// Entries of the dict that the module does not have. They were passed over.
+    /// Entries of the dict that the module does not have. They are ignored.
     pub unexpected: Vec<String>,
 }
 
-/// A tensor as the type that a slot has: integers of 32 bits serve as 64.
+/// A tensor in the type of a slot: 32-bit integers are widened to 64.
 fn as_type(tensor: &Tensor, dtype: DType) -> Option<Tensor> {
     match (tensor.dtype(), dtype) {
         (have, want) if have == want => Some(tensor.clone()),

@@ -5,7 +5,7 @@ use super::{Builder, Slot};
 use crate::error::Result;
 use crate::graph::ValueId;
 
-/// A weight and perhaps a bias, both drawn from one seed: the layer's options may come in any order.
+/// A weight and an optional bias, both drawn from one seed, so that the layer's options may be set in any order.
 #[derive(Clone, Debug)]
 pub(super) struct Weights {
     weight: Slot,
@@ -14,11 +14,11 @@ pub(super) struct Weights {
     seed: Seed,
 }
 
-/// The streams of a seed.
+/// The streams of a seed, one per parameter.
 const WEIGHT: u64 = 0;
 const BIAS: u64 = 1;
 
-/// What PyTorch takes for the fan-in of a weight: all axes but the first. Of a transposed convolution that are outputs.
+/// PyTorch's fan-in of a weight: the product of all axes but the first. For a transposed convolution these are outputs.
 fn fan_in(weight: &[usize]) -> usize {
     weight[1..].iter().product()
 }
@@ -39,7 +39,7 @@ impl Weights {
         have(&mut self.bias, wanted, || seed.fan_in_uniform(BIAS, &[outputs], fan_in));
     }
 
-    /// Draws both anew if the shape is another one.
+    /// Draws both again if the shape differs.
     pub fn have_shape(&mut self, shape: &[usize]) {
         if self.weight.tensor().shape() == shape {
             return;

@@ -15,7 +15,7 @@ static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", MAXIMUM, POOL_BIN);
 
 pub(super) const KERNELS: &[&Kernel] = &[&FLAT, &FLAT_C4, &TREE, &TREE_C4];
 
-/// Bins of at least this many pixels are folded by a workgroup, smaller ones by an invocation.
+/// A workgroup reduces bins of at least this many pixels, an invocation smaller ones.
 const TREE_TAPS: usize = 32;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool2d.html>
@@ -26,21 +26,21 @@ const TREE_TAPS: usize = 32;
 pub struct AdaptivePool2d {
     /// Bins: vertical, horizontal.
     pub output: [usize; 2],
-    /// What becomes of a bin.
+    /// How a bin is reduced.
     pub kind: Kind,
 }
 
-/// What [`AdaptivePool2d`] makes of a bin.
+/// How [`AdaptivePool2d`] reduces a bin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Its mean.
     Avg,
-    /// Its maximum; a NaN beats every number.
+    /// Its maximum; NaN if it has one.
     Max,
 }
 
 impl AdaptivePool2d {
-    /// The most pixels a bin has along an axis: two more than its share, rounded down, reach into neighbours.
+    /// The most pixels of a bin along an axis: the quotient rounded down, and up to two more that it shares with other bins.
     fn largest_bin(&self, axis: usize, extent: usize) -> usize {
         let bins = self.output[axis];
         extent / bins + if extent.is_multiple_of(bins) { 0 } else { 2 }
@@ -125,7 +125,7 @@ impl Op for AdaptivePool2d {
         Ok(vec![Tensor::of([x.shape()[0], x.shape()[1], self.output[0], self.output[1]], y)])
     }
     /// The mean: gamma_(K + 6) mean |x|, for K additions in any order, the rounding of the divisor and a division of
-    /// 2.5 ulp, which is 5 roundings. The maximum is a copy; only a subnormal one may be flushed.
+    /// 2.5 ulp, which is 5 roundings. The maximum is a copy; only a subnormal value may be flushed.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![match self.kind {
             Kind::Avg => {

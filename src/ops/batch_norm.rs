@@ -1,4 +1,4 @@
-//! `batch_norm`: every channel brought to a mean and a deviation of its own, by stored or by the batch's statistics.
+//! `batch_norm`: normalises every channel, with stored statistics or those of the batch, then scales and shifts it.
 
 use super::normalization::{Normalization, Spread, layouts};
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -32,9 +32,9 @@ pub struct BatchNorm {
 pub struct BatchNormTraining {
     /// Added to the variance.
     pub eps: f32,
-    /// The share of the batch's statistics in the new running ones; 1 / step gives a cumulative average.
+    /// The weight of the batch's statistics in the new running ones; 1 / step gives a cumulative average.
     pub momentum: f32,
-    /// Store the unbiased variance, n / (n - 1) times the biased one (PyTorch), or the biased one (ONNX).
+    /// Whether the unbiased variance is stored, n / (n - 1) times the biased one (PyTorch), or the biased one (ONNX).
     pub unbiased: bool,
 }
 
@@ -121,7 +121,7 @@ impl Op for BatchNorm {
 }
 
 impl BatchNormTraining {
-    /// The batch's moments as the kernels have them, in either layout.
+    /// The batch's moments as the kernels compute them, in either layout.
     fn merged(&self, x: &Tensor) -> Vec<Merged> {
         let desc = x.desc();
         let heights = [Layout::RowMajor, Layout::ChannelsLast].map(|l| normalization(&desc, self.eps, l).height(&desc));
@@ -130,7 +130,7 @@ impl BatchNormTraining {
         stats.into_iter().map(|m| m.merged(row_major.max(channels_last))).collect()
     }
 
-    /// What the biased variance is multiplied by before it is stored.
+    /// The factor of the biased variance before it is stored.
     fn correction(&self, count: usize) -> f64 {
         if self.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 }
     }
@@ -163,7 +163,7 @@ impl Op for BatchNormTraining {
         let x = &inputs[0];
         let needed = if self.unbiased { 2 } else { 1 };
         if slices(&x.shape).count() < needed {
-            let text = format!("training needs {needed} or more values a channel, {x} has too few");
+            let text = format!("training needs at least {needed} values per channel, {x} has fewer");
             return Err(Error::shape(text));
         }
         Ok(vec![x.clone(), inputs[3].clone(), inputs[4].clone()])

@@ -1,9 +1,9 @@
-//! How an operand of a broadcast is read by a kernel that walks the output four elements at a time.
+//! How a kernel that computes four elements of the output at a time reads a broadcast operand.
 
 use crate::gpu::kernel::Launch;
 use crate::shape::Layout;
 
-/// Where the operand's part of output vec4 number i lies.
+/// The position of the operand's elements for output vec4 number i.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Operand {
     /// The layout the operand must have.
@@ -25,7 +25,7 @@ enum Access {
 }
 
 impl Operand {
-    /// How an operand of `shape` is read for an output of shape `to` in `layout`; `None` if only strides can say.
+    /// How an operand of `shape` is read for an output of shape `to` in `layout`; `None` if it needs general strides.
     pub fn new(shape: &[usize], to: &[usize], layout: Layout) -> Option<Operand> {
         let mut own = vec![1; to.len() - shape.len()];
         own.extend(shape);

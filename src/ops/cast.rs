@@ -1,4 +1,4 @@
-//! `cast`: the same numbers as another type.
+//! `cast`: converts elements to another type.
 
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::Result;
@@ -13,11 +13,11 @@ pub(super) const KERNELS: &[&Kernel] = &[&CAST];
 
 /// <https://onnx.ai/onnx/operators/onnx__Cast.html>
 ///
-/// A float becomes an integer by truncation; beyond the type's range it is the nearest integer that the type has, NaN is 0
-/// (ONNX leaves both open). An i64 on a device has 32 bits, and the range of them. Whatever is not 0 is true.
+/// A float is truncated to an integer; beyond the range of the type it becomes the nearest integer of the type, and NaN
+/// becomes 0 (ONNX defines neither). An i64 on a device has the range of 32 bits. Every number but 0 is true.
 #[derive(Clone, Debug)]
 pub struct Cast {
-    /// The type to give.
+    /// The target type.
     pub to: DType,
 }
 

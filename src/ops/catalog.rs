@@ -1,6 +1,6 @@
 //! The table of operators: `convgpu ops` prints it, and docs/operators.md holds it.
 
-/// An operator, or a family of them that differ in name only.
+/// An operator, or several operators with the same description.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The name here, as in reports and errors.
@@ -9,7 +9,7 @@ pub struct Entry {
     pub torch: &'static str,
     /// The ONNX operators that become it.
     pub onnx: &'static str,
-    /// What of it is supported.
+    /// What is supported.
     pub notes: &'static str,
 }
 
@@ -53,7 +53,7 @@ pub const CATALOG: &[Entry] = &[
         "lp_pool2d",
         "lp_pool2d",
         "LpPool, GlobalLpPool",
-        "padding, dilation, ceil_mode; of absolute values (ONNX), or of signed ones and hanging windows scaled up (PyTorch)",
+        "padding, dilation, ceil_mode; of absolute values (ONNX), or of signed values, with windows beyond the image scaled up (PyTorch)",
     ),
     entry(
         "adaptive_avg_pool2d, adaptive_max_pool2d",
@@ -77,7 +77,7 @@ pub const CATALOG: &[Entry] = &[
         "batch_norm, batch_norm_training",
         "batch_norm, batch_norm_training",
         "BatchNormalization",
-        "`[n, c, ..]`; stored or the batch's statistics, with the running ones updated",
+        "`[n, c, ..]`; with stored statistics, or with those of the batch and an update of the running ones",
     ),
     entry("layer_norm", "layer_norm", "LayerNormalization, RMSNormalization", "any trailing axes"),
     entry(
@@ -86,10 +86,10 @@ pub const CATALOG: &[Entry] = &[
         "GroupNormalization, InstanceNormalization",
         "with or without weight and bias",
     ),
-    entry("local_response_norm", "local_response_norm", "LRN", "any window, even ones as either framework places them"),
+    entry("local_response_norm", "local_response_norm", "LRN", "any window; even sizes as in PyTorch or in ONNX"),
     entry("lp_normalize", "normalize", "LpNormalization", "order 1 or 2, any axis"),
-    entry("mean_variance_normalize", "", "MeanVarianceNormalization", "the axes that stay must be neighbours"),
-    entry("softmax, log_softmax", "softmax, log_softmax", "Softmax, LogSoftmax", "any axis; -inf has no share"),
+    entry("mean_variance_normalize", "", "MeanVarianceNormalization", "the axes that are kept must be adjacent"),
+    entry("softmax, log_softmax", "softmax, log_softmax", "Softmax, LogSoftmax", "any axis; the softmax of -inf is 0"),
     entry(
         "reduce_sum, reduce_mean, reduce_max, reduce_min, reduce_prod, reduce_l1, reduce_l2, reduce_log_sum, reduce_log_sum_exp, reduce_sum_square",
         "sum, mean, amax, amin, prod, norm, logsumexp",
@@ -106,15 +106,15 @@ pub const CATALOG: &[Entry] = &[
         "top_k",
         "topk",
         "TopK",
-        "any axis, of at most 65 536 values on a device; equal values in the order of the input",
+        "any axis, with at most 65 536 values on a device; equal values in the order of the input",
     ),
     entry(
         "unary functions",
         "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
         "Relu, LeakyRelu, Elu, Selu, Celu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Swish, Mish, Softplus, Softsign, ThresholdedRelu, Clip, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf",
-        "any shape; fused into the operator before where that has an epilogue",
+        "any shape; fused into the operator before if that has an epilogue",
     ),
-    entry("sin, cos", "sin, cos", "Sin, Cos", "any angle; absolute accuracy to 8192"),
+    entry("sin, cos", "sin, cos", "Sin, Cos", "any angle; absolute error bound up to 8192"),
     entry("prelu", "prelu", "PRelu", "the slope broadcasts"),
     entry(
         "binary functions",
@@ -131,11 +131,11 @@ pub const CATALOG: &[Entry] = &[
         "gather",
         "index_select",
         "Gather, GatherElements, GatherND, ScatterElements, ScatterND, Compress",
-        "any axis; indices known or computed, of what is scattered known; conditions of Compress known",
+        "any axis; indices known or computed, for scatter and Compress known",
     ),
     entry("expand", "expand", "Expand", "NumPy's broadcasting"),
     entry("tile", "tile", "Tile", "any axes"),
-    entry("pad", "pad", "Pad", "constant, reflect, replicate, circular, over up to six axes; negative padding cuts"),
+    entry("pad", "pad", "Pad", "constant, reflect, replicate, circular, over up to six axes; negative padding crops"),
     entry("permute", "permute, transpose", "Transpose", "any rank"),
     entry("reshape", "reshape, flatten", "Reshape, Flatten, Squeeze, Unsqueeze", "a view: nothing is copied"),
 ];

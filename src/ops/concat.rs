@@ -1,4 +1,4 @@
-//! `concat`: tensors one after the other along an axis.
+//! `concat`: concatenates tensors along an axis.
 
 use super::rows::{Piece, copies};
 use super::{Op, Site, Variant, built_in};
@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 /// <https://docs.pytorch.org/docs/stable/generated/torch.cat.html>, of any number of tensors of one type.
 #[derive(Clone, Debug)]
 pub struct Concat {
-    /// The axis along which they follow each other.
+    /// The axis along which they are concatenated.
     pub axis: usize,
 }
 
@@ -29,7 +29,7 @@ impl Op for Concat {
         for d in &inputs[1..] {
             let fits = d.dtype == first.dtype && d.rank() == first.rank();
             if !fits || (0..d.rank()).any(|i| i != self.axis && d.shape[i] != first.shape[i]) {
-                return Err(Error::shape(format!("{d} does not continue {first} along axis {}", self.axis)));
+                return Err(Error::shape(format!("{d} cannot be concatenated with {first} along axis {}", self.axis)));
             }
             out.shape[self.axis] += d.shape[self.axis];
         }

@@ -62,7 +62,7 @@ pub struct Conv2d {
     pub padding: [usize; 4],
     /// Steps between taps: vertical, horizontal.
     pub dilation: [usize; 2],
-    /// Channels are split into this many independent convolutions.
+    /// Channels are split into this many groups, each an independent convolution.
     pub groups: usize,
 }
 
@@ -137,7 +137,7 @@ impl Conv2d {
         if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, self.groups) {
             launches.push(tile.launch(&SUBGROUP8, 1, params.clone()).iterations(iterations));
         }
-        // A little faster, but another kernel to compile.
+        // Slightly faster, but one more kernel to compile.
         if self.is_product(site)
             && let Some(tile) = Rows8::new(site.caps, pixels, oc4)
         {
@@ -149,13 +149,13 @@ impl Conv2d {
         let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params)
             .iterations(iterations)
             .set("PAIR", u8::from(pair));
-        // Sharing a pixel between two blocks of channels saves as much as sharing it between windows (measured).
+        // Using a pixel for two blocks of channels saves as much as using it for several windows (measured).
         let slide = self.slide(site, s);
         launches.extend(if pair { [Some(gemm), slide] } else { [slide, Some(gemm)] }.into_iter().flatten());
         launches.into_iter().map(|launch| self.channels_last(site, launch, pack(&site.inputs[1].shape))).collect()
     }
 
-    /// Needs windows of neighbouring pixels that share inputs.
+    /// Needs windows of adjacent pixels that overlap.
     fn slide(&self, site: &Site<'_>, s: &Sizes) -> Option<Launch> {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         if self.step(1, kw) >= kw {
@@ -172,13 +172,14 @@ impl Conv2d {
         Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).iterations(iterations).set("WIDE", u8::from(wide)))
     }
 
-    /// After this many taps along an axis a window lies where that of the next output began; `taps` if never.
+    /// After this many taps along an axis a window reaches the start of the next output's window; `taps` if it never does.
     fn step(&self, axis: usize, taps: usize) -> usize {
         let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
         if stride.is_multiple_of(dilation) { stride / dilation } else { taps }
     }
 
-    /// An alternative whose image is channels-last and whose weight is packed once: the packing launch and its bytes.
+    /// A variant with a channels-last image and a weight that is packed once. The last argument is the packing launch
+    /// and its bytes.
     fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Variant {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
         let blocks = site.outputs[0].shape[1].div_ceil(4);
@@ -261,7 +262,7 @@ impl Op for Conv2d {
         let at = if site.is_channels_last(0) { ways.len() } else { 0 };
         ways.splice(at..at, pointwise);
         let depthwise = self.depthwise(site, &s);
-        // An image of one channel is depthwise, too, but sharing it between filters pays more.
+        // An image of one channel is also depthwise, but kernels that use it for all filters are faster.
         Ok(match self.groups {
             1 => [ways, depthwise, vec![direct]].concat(),
             _ => [depthwise, ways, vec![direct]].concat(),

@@ -35,7 +35,7 @@ pub struct ConvTranspose2d {
     pub output_padding: [usize; 2],
     /// Steps between taps: vertical, horizontal.
     pub dilation: [usize; 2],
-    /// Channels are split into this many independent convolutions.
+    /// Channels are split into this many groups, each an independent convolution.
     pub groups: usize,
 }
 
@@ -109,7 +109,7 @@ impl ConvTranspose2d {
         let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let (phases, pixels) = (sy * sx, n * oh.div_ceil(sy) * ow.div_ceil(sx));
         let subgroups = Rows8::implicit(site.caps, pixels, oc4, self.groups);
-        // Loops run over every tap, and over the channels of those that one of the phases meets.
+        // Loops run over every tap, and over the channels for the taps that belong to the phase.
         let met =
             |axis: usize, taps: usize| taps.div_ceil(self.stride[axis] / gcd(self.stride[axis], self.dilation[axis]));
         let iterations = |phases: usize| {
@@ -192,7 +192,7 @@ impl Op for ConvTranspose2d {
         Ok(self.products(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
     }
 
-    /// Every input element meets every tap of its group's output channels.
+    /// Every input element is multiplied by every tap of its group's output channels.
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         2 * (inputs[0].numel() * inputs[1].shape[1..].iter().product::<usize>()) as u64
     }

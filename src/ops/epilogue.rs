@@ -1,4 +1,4 @@
-//! What a kernel does to its first output before storing it: add a residual, apply an activation.
+//! What a kernel applies to its first output before it stores it: a residual, an activation.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ impl Epilogue {
     /// Nothing.
     pub const NONE: Epilogue = Epilogue { residual: None, slope: None, activation: Activation::Identity };
 
-    /// How many of its node's inputs are its own.
+    /// The number of the node's inputs that belong to the epilogue.
     pub fn inputs(&self) -> usize {
         usize::from(self.residual.is_some()) + usize::from(self.slope.is_some())
     }
@@ -76,7 +76,7 @@ impl Epilogue {
         launch.set("ACT", self.activation.code().0)
     }
 
-    /// The same for `common/epilogue4.wgsl`, which writes an output of `blocks` blocks of four channels a pixel.
+    /// As [`Epilogue::attach`] for `common/epilogue4.wgsl`, which writes an output of `blocks` blocks of four channels per pixel.
     pub fn attach4(&self, launch: Launch, blocks: usize, inputs: &[Desc], bias: Option<Arg>, stand_in: Arg) -> Launch {
         let mut launch = self.attach(launch, inputs, bias, stand_in);
         launch.params.0.extend(params!(y_pitch: blocks, y_first: 0u32).0);

@@ -10,7 +10,8 @@ use crate::tensor::Tensor;
 /// <https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html>, of any type.
 #[derive(Clone, Debug)]
 pub struct Expand {
-    /// The shape to give. ONNX's two-way rule is resolved before: it is the broadcast of the input's and the wanted one.
+    /// The shape of the output. ONNX's bidirectional rule is resolved before: this is the broadcast of the input's
+    /// shape and the requested one.
     pub shape: Vec<usize>,
 }
 

@@ -14,8 +14,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&GATHER];
 
 /// <https://onnx.ai/onnx/operators/onnx__Gather.html> (PyTorch's `index_select`, with indices of any shape).
 ///
-/// Inputs: x of any type, indices (i64 or i32, negative ones count from the end). The indices' axes take the place of the
-/// axis. An index outside it is an error on the reference and clamped on a device, which cannot report it.
+/// Inputs: x of any type, indices (i64 or i32, negative ones count from the end). The axes of the indices replace the
+/// axis. An index outside the axis is an error on the reference; a device cannot report it and clamps it.
 #[derive(Clone, Debug)]
 pub struct Gather {
     /// The axis along which entries are chosen.
@@ -37,7 +37,7 @@ impl Op for Gather {
             return Err(Error::shape(format!("indices must be integers, are {}", indices.dtype)));
         }
         if x.shape[self.axis] == 0 && indices.numel() > 0 {
-            return Err(Error::shape(format!("axis {} of {x} has nothing to choose from", self.axis)));
+            return Err(Error::shape(format!("axis {} of {x} has no entries", self.axis)));
         }
         let shape = [&x.shape[..self.axis], &indices.shape, &x.shape[self.axis + 1..]].concat();
         Ok(vec![Desc::new(shape, x.dtype)])

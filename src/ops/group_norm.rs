@@ -1,5 +1,5 @@
-//! `group_norm`: every group of channels of every image brought to mean 0 and deviation 1. Instance norm is the case of
-//! one channel a group.
+//! `group_norm`: normalises every group of channels of every image to mean 0 and standard deviation 1. Instance norm is
+//! the case of one channel per group.
 
 use super::normalization::{Normalization, Spread, layouts};
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -44,7 +44,7 @@ impl GroupNorm {
         moments(x.f32s(), &self.slices(x.shape()))
     }
 
-    /// The layouts that there are kernels for: row-major, and channels-last if so it says.
+    /// The heights of the trees in the layouts that have kernels: row-major, and channels-last if allowed.
     fn heights(&self, x: &Desc) -> [Option<usize>; 2] {
         let channels_last = self.normalization(x, Layout::ChannelsLast);
         let row_major = self.normalization(x, Layout::RowMajor).height(x);
@@ -83,7 +83,7 @@ impl Op for GroupNorm {
             return Err(Error::shape(format!("group_norm needs [n, c, ..], has {x:?}")));
         }
         if self.groups == 0 || !x[1].is_multiple_of(self.groups) {
-            return Err(Error::shape(format!("{} channels do not split into {} groups", x[1], self.groups)));
+            return Err(Error::shape(format!("{} channels cannot be split into {} groups", x[1], self.groups)));
         }
         if let Some(d) = inputs[1..].iter().find(|d| d.shape != [x[1]]) {
             return Err(Error::shape(format!("weight and bias must be [{}], one value per channel; one is {d}", x[1])));

@@ -1,4 +1,4 @@
-//! A variant whose tensors lie in f16, made from one in f32.
+//! A variant that stores its tensors in f16, made from one in f32.
 
 use super::{Site, Variant};
 use crate::gpu::kernel::{Arg, Launch};
@@ -7,10 +7,11 @@ use crate::shape::{DType, Layout, Precision};
 use Precision::{F16, F32};
 
 impl Variant {
-    /// The same variant with its channels-last tensors and its packed weights in f16: launches whose kernels have the alias
-    /// `Stored` take it as `f16`. `None` if there is nothing to narrow, or a kernel binds such a tensor as another type.
+    /// The same variant with its channels-last tensors and its packed weights in f16: launches whose kernels have the
+    /// alias `Stored` use it as `f16`. `None` if no tensor becomes f16, or a kernel binds such a tensor as another
+    /// type.
     ///
-    /// Row-major tensors, scratch and tables stay as they are; what is prepared narrows if its kernel writes `Stored`.
+    /// Row-major tensors, scratch and tables do not change; a prepared buffer becomes f16 if its kernel writes `Stored`.
     pub(crate) fn in_half(&self, site: &Site<'_>) -> Option<Variant> {
         let of = |layout, dtype| if (layout, dtype) == (Layout::ChannelsLast, DType::F32) { F16 } else { F32 };
         let tensor = |arg: &Arg| match *arg {
@@ -34,7 +35,7 @@ impl Variant {
         for (k, bytes) in half.prepared.iter_mut().enumerate().filter(|(k, _)| packed[*k] == F16) {
             *bytes = (self.prepared[k] / 2).next_multiple_of(16);
         }
-        // A binding without a tensor may have a prepared buffer of either type: one that is used agrees.
+        // An unused binding may have a prepared buffer of either type; a used one must agree.
         let used = |launch: &Launch, k: usize| {
             let mut of = bindings(launch, launch.precision).filter(|(arg, _)| **arg == Arg::Prepared(k)).peekable();
             of.peek().is_none() || of.any(|(_, precision)| precision == packed[k])
@@ -43,7 +44,7 @@ impl Variant {
         (fits && half.run.iter().any(|l| l.precision == F16)).then_some(half)
     }
 
-    /// Which of the node's inputs are in f16 when they are computed with, whatever they were before.
+    /// Which of the node's inputs the kernels read in f16.
     pub(crate) fn rounds(&self, inputs: usize) -> Vec<bool> {
         let packed = |k| self.prepare.iter().any(|l| l.precision == F16 && l.reads.contains(&Arg::Input(k)));
         let rounds = |k: usize| self.precision == F16 && (self.inputs[k] == Layout::ChannelsLast || packed(k));
@@ -51,13 +52,13 @@ impl Variant {
     }
 }
 
-/// What is bound, and as what the kernel sees it when its `Stored` is of this precision.
+/// The bindings of a launch, and the precision that its kernel assumes for each if its `Stored` has this precision.
 fn bindings(launch: &Launch, precision: Precision) -> impl Iterator<Item = (&Arg, Precision)> {
     let seen = launch.kernel.stored().into_iter().map(move |stored| if stored { precision } else { F32 });
     launch.reads.iter().chain(&launch.writes).zip(seen)
 }
 
-/// The precision of a launch with which its kernel sees every tensor as what it is.
+/// The precision of a launch for which its kernel assumes the actual precision of every tensor.
 fn agreed(launch: &Launch, tensor: impl Fn(&Arg) -> Option<Precision>) -> Option<Precision> {
     let stored = launch.kernel.stored().contains(&true);
     let fits = |p: &Precision| bindings(launch, *p).all(|(arg, seen)| tensor(arg).is_none_or(|t| t == seen));

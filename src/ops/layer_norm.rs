@@ -1,4 +1,4 @@
-//! `layer_norm`: every slice over the trailing axes brought to mean 0 and deviation 1.
+//! `layer_norm`: normalises every slice over the trailing axes to mean 0 and standard deviation 1.
 
 use super::normalization::{Normalization, Spread};
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -70,7 +70,7 @@ impl Op for LayerNorm {
             return Err(Error::shape(format!("weight and bias must be {trailing:?}; one is {d}")));
         }
         if self.stats && trailing.contains(&0) && !leading.contains(&0) {
-            return Err(Error::shape("no values have no mean"));
+            return Err(Error::shape("the normalised axes have no values, so there is no mean"));
         }
         let reduced = Desc::f32([leading, &vec![1; self.axes]].concat());
         Ok(self.with_stats(x.clone(), reduced.clone(), reduced))

@@ -1,4 +1,4 @@
-//! `local_response_norm`: every value damped by its neighbours in other channels.
+//! `local_response_norm`: normalises every value by the neighbouring channels.
 
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
@@ -13,13 +13,13 @@ pub(super) const KERNELS: &[&Kernel] = &[&LOCAL_RESPONSE_NORM];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.local_response_norm.html>
 ///
-/// `y = x (k + alpha / size sum x^2)^-beta`, the sum over `size` neighbouring channels, absent ones 0.
-/// Input: x `[n, c, spatial..]`. Output: y, shaped like x.
+/// `y = x (k + alpha / size sum x^2)^-beta`, the sum over `size` neighbouring channels; missing channels are 0. Input:
+/// x `[n, c, spatial..]`. Output: y, shaped like x.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocalResponseNorm {
     /// Channels of the window.
     pub size: usize,
-    /// Those of them below the value's own: the frameworks differ where `size` is even.
+    /// The number of channels below the value's own; the frameworks differ if `size` is even.
     pub before: usize,
     /// The weight of the mean square of the window.
     pub alpha: f32,
@@ -30,11 +30,11 @@ pub struct LocalResponseNorm {
 }
 
 impl LocalResponseNorm {
-    /// PyTorch's window: of an even size the greater half lies below.
+    /// PyTorch's window: for an even size one more channel lies below.
     pub fn pytorch(size: usize, alpha: f32, beta: f32, k: f32) -> LocalResponseNorm {
         LocalResponseNorm { size, before: size / 2, alpha, beta, k }
     }
-    /// ONNX's window: of an even size the greater half lies above.
+    /// ONNX's window: for an even size one more channel lies above.
     pub fn onnx(size: usize, alpha: f32, beta: f32, k: f32) -> LocalResponseNorm {
         LocalResponseNorm { size, before: size.saturating_sub(1) / 2, alpha, beta, k }
     }
@@ -66,7 +66,7 @@ impl Op for LocalResponseNorm {
             return Err(Error::shape(format!("local_response_norm needs [n, c, ..], has {x}")));
         }
         if self.size == 0 || self.before >= self.size || self.size > 1 << 20 {
-            return Err(Error::argument("the window needs a channel at least, its own among them, and 2^20 at most"));
+            return Err(Error::argument("the window must have 1 to 2^20 channels, the value's own among them"));
         }
         if !(self.k > 0.0 && self.alpha >= 0.0) {
             return Err(Error::unsupported("local_response_norm with k not above 0 or alpha below 0"));

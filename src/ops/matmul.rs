@@ -1,4 +1,4 @@
-//! `matmul`: products of matrices, both known only at run time. A linear layer with constant weights is a convolution.
+//! `matmul`: matrix products, both matrices known only at run time. A linear layer with constant weights is a convolution.
 
 use super::rows8::Rows8;
 use super::strided::Walk;
@@ -18,8 +18,9 @@ static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM];
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.matmul.html>: `[.., m, k]` by `[.., k, n]`, leading axes broadcast.
-/// An input of one axis is a row on the left, a column on the right, and its axis is left out of the result.
+/// <https://docs.pytorch.org/docs/stable/generated/torch.matmul.html>: `[.., m, k]` by `[.., k, n]`, leading axes
+/// broadcast. An input of one axis is a row vector on the left and a column vector on the right; that axis is not in
+/// the result.
 #[derive(Clone, Debug)]
 pub struct MatMul;
 
@@ -71,7 +72,7 @@ impl Sizes {
         y
     }
 
-    /// One matrix b for all of a: the batch of a is more rows.
+    /// If one matrix b serves all of a, the batch of a is merged into its rows.
     fn with_batch_as_rows(mut self) -> Sizes {
         if numel(&self.b_batch) == 1 {
             self.m *= numel(&self.a_batch);
@@ -80,7 +81,7 @@ impl Sizes {
         self
     }
 
-    /// Every tile in workgroup memory, best first.
+    /// The variants with tiles in workgroup memory, best first.
     fn tiled(&self, site: &Site<'_>, params: &Params) -> Vec<Variant> {
         let (matrices, rows) = (numel(&self.batch), self.m);
         let product = Product { matrices, rows, blocks: self.n.div_ceil(4), steps: self.k.div_ceil(4) };

@@ -1,7 +1,7 @@
-//! Operators: what one is ([`Op`]), and one file for each.
+//! Operators: the trait [`Op`], and one file per operator.
 //!
-//! An operator is its attributes, its shape rule, its reference meaning with a derived error bound, its kernels for a
-//! device, and its cost. Nothing here touches a device: [`Op::launches`] maps descriptions to descriptions.
+//! An operator has attributes, a shape rule, a reference with a derived error bound, kernels for a device, and a cost.
+//! Nothing here touches a device: [`Op::launches`] maps descriptions to descriptions.
 
 use std::fmt;
 
@@ -59,8 +59,8 @@ pub use epilogue::Epilogue;
 
 /// An operator with its attributes: what a node of a graph computes.
 ///
-/// A program's own operator implements the same trait as the built-in ones, so that fusion around it, memory planning,
-/// `verify` and profiles treat it alike. Its kernels run with the run-time checks of the shader translator.
+/// A program's own operator implements the same trait as the built-in ones, so that memory planning, `verify` and
+/// profiles treat both in the same way. Its kernels run with the run-time checks of the shader translator.
 ///
 /// ```
 /// use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
@@ -125,13 +125,13 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     /// The shape rule: descriptions of the outputs.
     ///
     /// # Errors
-    /// The inputs do not fit: the text says which and how. The graph adds the node's name and every input's shape.
+    /// The inputs do not fit: the text says which and why. The graph adds the node's name and every input's shape.
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>>;
 
-    /// What the operator means: the outputs, computed in f64 and rounded once. `inputs` satisfy the shape rule.
+    /// The meaning of the operator: the outputs, computed in f64 and rounded once. `inputs` satisfy the shape rule.
     ///
     /// # Errors
-    /// A value of an input has no meaning here, as an index outside its axis.
+    /// A value of an input is invalid, such as an index outside its axis.
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 
     /// The largest absolute error that a correct f32 evaluation of each output may have, element by element.
@@ -142,7 +142,7 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     /// As [`Op::reference`].
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>>;
 
-    /// The variants: ways to compute the operator on a device, best first, for inputs as they are described.
+    /// The variants: ways to compute the operator on a device for these inputs, best first.
     ///
     /// # Errors
     /// No kernel covers this case.
@@ -151,14 +151,14 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     /// Floating-point operations; a fused multiply-add counts as two.
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64;
 
-    /// [`Op::bounds`] of an algorithm that one of the operator's variants names.
+    /// [`Op::bounds`] for the algorithm of one of the operator's variants.
     #[doc(hidden)]
     fn bounds_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         self.bounds(inputs, outputs)
     }
 
-    /// What only an operator of this crate may say of itself. [`Seal`] has no name outside the crate, so that no other
-    /// operator can override this.
+    /// The privileges of this crate's operators. [`Seal`] has no name outside the crate, so that no other operator can
+    /// override this.
     #[doc(hidden)]
     fn privileges(&self, _: Seal) -> Privileges {
         Privileges::default()
@@ -169,7 +169,7 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
 #[derive(Clone, Copy, Debug)]
 pub struct Seal(());
 
-/// What an operator of this crate may do and others may not.
+/// What only operators of this crate may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Privileges {
     /// Its kernels run without run-time checks.
@@ -181,7 +181,7 @@ pub struct Privileges {
 }
 
 impl Privileges {
-    /// Of every operator of this crate.
+    /// The privileges of every operator of this crate.
     pub(crate) const BUILT_IN: Privileges = Privileges { unchecked: true, epilogue: false, view: false };
     /// Its kernels apply an [`Epilogue`] to their first output.
     pub(crate) const EPILOGUE: Privileges = Privileges { epilogue: true, ..Privileges::BUILT_IN };
@@ -189,7 +189,7 @@ impl Privileges {
     pub(crate) const VIEW: Privileges = Privileges { view: true, ..Privileges::BUILT_IN };
 }
 
-/// In an `impl Op` of this crate: says so.
+/// In an `impl Op` of this crate: declares its privileges.
 macro_rules! built_in {
     () => {
         $crate::ops::built_in!(BUILT_IN);
@@ -217,7 +217,7 @@ impl dyn Op {
     }
 }
 
-/// Where an operator stands in a plan: all that the choice of kernels may depend on.
+/// The context of an operator in a plan: all that the choice of kernels may depend on.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Site<'a> {
@@ -225,71 +225,71 @@ pub struct Site<'a> {
     pub inputs: &'a [Desc],
     /// The outputs.
     pub outputs: &'a [Desc],
-    /// The layout each input has now; another one costs a conversion.
+    /// The present layout of each input; another one costs a conversion.
     pub layouts: &'a [Layout],
-    /// Which inputs are constant: what `prepare` makes of them alone is made once.
+    /// Which inputs are constant: `prepare` launches that only read these run once.
     pub constant: &'a [bool],
-    /// What the device can do.
+    /// The capabilities of the device.
     pub caps: &'a Caps,
-    /// What follows in the same kernel, on the first output.
+    /// What the kernel applies to the first output.
     pub(crate) epilogue: &'a Epilogue,
-    /// How floats are stored where there is a choice: a variant in f32 then has its twin in f16 before it
-    /// ([`Variant::in_half`]), which the operator need not know of.
+    /// How floats are stored where there is a choice. With f16, each variant is preceded by its form in f16
+    /// ([`Variant::in_half`]); the operator need not know of it.
     pub(crate) precision: Precision,
 }
 
 impl Site<'_> {
-    /// Whether input `i` lies channels-last now (or may be read as if it did). Of an input that is not there it is false.
+    /// Whether input `i` is channels-last (or has the same bytes in both layouts); false if there is no such input.
     pub fn is_channels_last(&self, i: usize) -> bool {
         self.layouts.get(i) == Some(&Layout::ChannelsLast) || self.inputs.get(i).is_some_and(Desc::layouts_coincide)
     }
-    /// How many of the inputs are the operator's own.
+    /// The number of the operator's own inputs.
     fn own_inputs(&self) -> usize {
         self.inputs.len() - self.epilogue.inputs()
     }
-    /// The bias of an operator of image, weight and perhaps bias.
+    /// The bias of an operator with image, weight and optional bias.
     fn bias(&self) -> Option<Arg> {
         (self.own_inputs() == 3).then_some(Arg::Input(2))
     }
 }
 
-/// How an alternative computes its operator, as far as rounding errors tell algorithms apart.
+/// The algorithm of a variant, as far as its rounding errors differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// The sums of the definition, in any order or in that of the operator's kernels: [`Op::bounds`] holds.
+    /// The sums of the definition, in any order or in the order that the kernels document: [`Op::bounds`] holds.
     #[default]
     Direct,
-    /// Winograd's F(4x4, 3x3): integers do not stay exact, and an output's error depends on its whole tile.
+    /// Winograd's F(4x4, 3x3): integers are not exact, and an output's error depends on its whole tile.
     Winograd,
 }
 
 /// One way to compute an operator on a device.
 #[derive(Clone, Debug)]
 pub struct Variant {
-    /// The layout wanted of every input.
+    /// The layout that every input must have.
     pub(crate) inputs: Vec<Layout>,
-    /// The layout given to every output.
+    /// The layout of every output.
     pub(crate) outputs: Vec<Layout>,
     /// Bytes of every temporary.
     pub(crate) scratch: Vec<usize>,
-    /// Bytes of every buffer that `prepare` makes.
+    /// Bytes of every buffer that `prepare` fills.
     pub(crate) prepared: Vec<usize>,
-    /// Done once if the inputs it reads are constant, else in every run: weights packed, transformed.
+    /// Launches that pack or transform weights: run once if the inputs they read are constant, else in every run.
     pub(crate) prepare: Vec<Launch>,
-    /// Done in every run.
+    /// Launches of every run.
     pub(crate) run: Vec<Launch>,
-    /// How it computes the operator, which decides how far rounding may take it.
+    /// The algorithm, which determines the error bound.
     pub(crate) algorithm: Algorithm,
-    /// How the floats of its channels-last tensors, and of what its `Stored` launches prepare, are stored.
+    /// How the floats of its channels-last tensors and of the buffers that its `Stored` launches prepare are stored.
     pub(crate) precision: Precision,
 }
 
 impl Variant {
-    /// An alternative without temporaries, every tensor row-major.
+    /// A variant without temporaries, with every tensor row-major.
     pub fn row_major(site: &Site<'_>, run: Vec<Launch>) -> Variant {
         Variant::in_layout(site, Layout::RowMajor, run)
     }
-    /// An alternative without temporaries, every tensor in the same layout.
+    /// A variant without temporaries, with every tensor in the same layout.
     pub fn in_layout(site: &Site<'_>, layout: Layout, run: Vec<Launch>) -> Variant {
         Variant {
             inputs: vec![layout; site.inputs.len()],
@@ -302,7 +302,7 @@ impl Variant {
             precision: Precision::F32,
         }
     }
-    /// An alternative in each layout, every tensor in the same one; first that which input 0 has now.
+    /// A variant per layout, with every tensor in that layout; first the present layout of input 0.
     pub fn in_both_layouts(site: &Site<'_>, run: impl Fn(Layout) -> Vec<Launch>) -> Vec<Variant> {
         let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
         if site.is_channels_last(0) {
@@ -310,15 +310,16 @@ impl Variant {
         }
         layouts.map(|layout| Variant::in_layout(site, layout, run(layout))).into()
     }
-    /// Adds a temporary of this many bytes, [`Arg::Scratch`] of the number of temporaries before it. Its contents are
-    /// undefined when the node begins, and lost when it ends.
+    /// Adds a temporary of this many bytes; its [`Arg::Scratch`] is the number of temporaries before it. Its contents
+    /// are undefined before the node and lost after it.
     #[must_use]
     pub fn with_scratch(mut self, bytes: usize) -> Variant {
         self.scratch.push(bytes);
         self
     }
-    /// Adds a buffer of this many bytes which `launch` fills, [`Arg::Prepared`] of the number of such buffers before it: once,
-    /// when the session is made, if all that such launches read is constant, else in every run.
+    /// Adds a buffer of this many bytes that `launch` fills; its [`Arg::Prepared`] is the number of such buffers before
+    /// it. It is filled once, when the session is made, if all inputs that such launches read are constant, else in
+    /// every run.
     #[must_use]
     pub fn with_prepared(mut self, bytes: usize, launch: Launch) -> Variant {
         self.prepared.push(bytes);
@@ -329,20 +330,20 @@ impl Variant {
     pub fn precision(&self) -> Precision {
         self.precision
     }
-    /// The layout given to every output.
+    /// The layout of every output.
     pub fn output_layouts(&self) -> &[Layout] {
         &self.outputs
     }
-    /// What a run launches.
+    /// The launches of a run.
     pub fn run(&self) -> &[Launch] {
         &self.run
     }
-    /// How it computes the operator, as far as rounding errors tell algorithms apart.
+    /// The algorithm, as far as its rounding errors differ.
     #[doc(hidden)]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
-    /// What tells this variant from the others of the same node: launches with their constants, and layouts.
+    /// What distinguishes this variant from others of the same node: launches with their constants, and layouts.
     pub fn signature(&self) -> String {
         let launches: Vec<_> = self.run.iter().map(ToString::to_string).collect();
         format!("{} {:?} -> {:?}", launches.join(" + "), self.inputs, self.outputs)
@@ -361,8 +362,8 @@ impl Variant {
     }
 }
 
-/// The variants of an operator: those of [`Op::launches`] whose loops are not too long for the device, in f16 each after its
-/// twin that stores f16.
+/// The variants of an operator: those of [`Op::launches`] whose loops are not too long for the device; with f16, each
+/// after its form in f16.
 ///
 /// # Errors
 /// Those of [`Op::launches`]; every variant has a kernel whose loops are too long.
@@ -378,7 +379,7 @@ pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Variant>>
     })
 }
 
-/// The variants whose loops take no more iterations than the device's may.
+/// The variants whose loops do not take more iterations than the device allows.
 fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Variant>) -> Result<Vec<Variant>> {
     let iterations = |way: &Variant| way.longest().map_or(0, Launch::all_iterations);
     let (kept, left_out): (Vec<_>, Vec<_>) =
@@ -387,7 +388,7 @@ fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Variant>) -> Result<Vec<
         Some(launch) if kept.is_empty() => {
             let inputs: Vec<_> = site.inputs.iter().map(Desc::to_string).collect();
             Err(Error::unsupported(format!(
-                "{} of {}: the loops of kernel {} may take {} iterations, the device leaves them after {}",
+                "{} of {}: the loops of kernel {} may take {} iterations, the device stops them after {}",
                 op.name(),
                 inputs.join(", "),
                 launch.kernel.name,
@@ -399,8 +400,8 @@ fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Variant>) -> Result<Vec<
     }
 }
 
-/// What an operator gives on the reference. Where every output is empty nothing is computed: the loops of a reference
-/// may be long even so.
+/// The outputs of an operator on the reference. If every output is empty nothing is computed, because the loops of a
+/// reference may be long even then.
 pub fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
     let outputs = op.outputs(&descs)?;
@@ -416,7 +417,7 @@ pub fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     }
 }
 
-/// The bounds of what [`evaluate`] gave, for an algorithm.
+/// The bounds of the outputs of [`evaluate`], for an algorithm.
 pub fn bounds(op: &dyn Op, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
     match outputs.iter().all(|t| t.numel() == 0) {
         true => Ok(vec![vec![]; outputs.len()]),
@@ -479,7 +480,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    /// The kernels of the variants that a device with this limit of iterations has, at this precision.
+    /// The kernels of the variants on a device with this limit of iterations, at this precision.
     fn kernels(op: &dyn Op, shapes: &[&[usize]], limit: Option<u64>, precision: Precision) -> Result<Vec<String>> {
         let inputs: Vec<_> = shapes.iter().map(|s| Desc::f32(s.to_vec())).collect();
         let caps = Caps { max_iterations: limit, ..Caps::webgpu_default() };
@@ -516,7 +517,7 @@ mod tests {
         assert_eq!(kernels(&top, &[&[65_000]], None, Precision::F32).unwrap(), ["top_k"]);
         let error = kernels(&top, &[&[65_000]], Some(65_535), Precision::F32).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        let text = "top_k of f32[65000]: the loops of kernel top_k may take 66025 iterations, the device leaves them after 65535";
+        let text = "top_k of f32[65000]: the loops of kernel top_k may take 66025 iterations, the device stops them after 65535";
         assert_eq!(error.to_string(), text);
     }
 }

@@ -1,8 +1,8 @@
-//! What batch, layer, group and instance norm share: statistics of slices, and `(x - mean) scale weight + bias`.
+//! Shared by batch, layer, group and instance norm: statistics of slices, and `(x - mean) scale weight + bias`.
 //!
-//! Statistics take two launches. The first gives the sum and the squared distances of every part of every slice, each
-//! relative to the slice's first value, one invocation per part; the second merges the parts. How a slice is parted depends
-//! on the shape alone.
+//! Statistics take two launches. The first computes the sum and the squared deviations of every part of every slice,
+//! relative to the slice's first value, one invocation per part; the second merges the parts. How a slice is divided
+//! into parts depends on the shape alone.
 
 use super::{Site, Variant};
 use crate::gpu::kernel::{Arg, FLAT_WORKGROUP, INDEX, Kernel, Launch, MOMENTS, folded, kernel, nested, params};
@@ -18,23 +18,23 @@ static NORMALIZE4: Kernel = kernel!("normalize_channels_last", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&MOMENTS1, &MOMENTS4, &MERGE, &NORMALIZE1, &NORMALIZE_ROWS, &NORMALIZE4];
 
-/// Values of a strip, whose moments come from registers: `STRIP` in the text of the kernels.
+/// Values per strip, whose moments are computed in registers: `STRIP` in the text of the kernels.
 const STRIP: usize = 4;
-/// Strips of a part, if its slice is not too long.
+/// Strips per part, if the slice is not too long.
 const STRIPS: usize = 64;
-/// Parts of one slice, but for one more a lane of each member. Their number, and with it the height of the tree, stays
-/// below what a longer slice would have.
+/// The most parts of one slice, except for one more per lane of each member. It limits the number of parts, and with it
+/// the height of the tree, for long slices.
 const MOST_PARTS: usize = 4096;
-/// Members of one slice.
+/// The most members of one slice.
 const MOST_MEMBERS: usize = 1024;
-/// Parts that one invocation merges, and a small team each.
+/// The most parts that one invocation merges, and that each invocation of a small team merges.
 const SERIAL_PARTS: usize = 64;
 /// Invocations of a small team.
 const SMALL_TEAM: usize = 8;
-/// Invocations of a large one, a workgroup: `WORKGROUP` in the text of `moments_merge`.
+/// Invocations of a large team, which is a workgroup: `WORKGROUP` in the text of `moments_merge`.
 const LARGE_TEAM: usize = FLAT_WORKGROUP;
 
-/// How many invocations merge so many parts: a power of two.
+/// The number of invocations that merge this many parts: a power of two.
 fn team(parts: usize) -> usize {
     match parts.div_ceil(SERIAL_PARTS) {
         0..=1 => 1,
@@ -43,7 +43,7 @@ fn team(parts: usize) -> usize {
     }
 }
 
-/// What the statistics' second number is.
+/// The second result of the statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spread {
     /// The biased variance.
@@ -62,14 +62,14 @@ pub(super) struct Normalization {
     pub step: usize,
     pub eps: f32,
     pub layout: Layout,
-    /// In the channels-last layout a slice is this many neighbouring channels ...
+    /// In the channels-last layout a slice is this many consecutive channels ...
     pub members: usize,
-    /// ... of every image, or of one.
+    /// ... of one image, or of all images.
     pub per_image: bool,
 }
 
-/// How the `count` values of a slice, or of each of its members, are parted: chunks of `chunk`, the last with the rest, each
-/// dealt out in strips to `lanes` parts.
+/// How the `count` values of a slice, or of each of its members, are divided into parts: chunks of `chunk` values, the
+/// last one with the rest; the strips of a chunk are distributed over `lanes` parts.
 struct Parts {
     count: usize,
     /// Members whose parts are merged.
@@ -91,17 +91,17 @@ impl Parts {
         self.chunk.min(self.count).div_ceil(STRIP * self.lanes)
     }
 
-    /// Of a member.
+    /// The number of parts of a member.
     fn number(&self) -> usize {
         self.chunks * self.lanes
     }
 
-    /// Of a slice.
+    /// The number of parts of a slice.
     fn merged(&self) -> usize {
         self.members * self.number()
     }
 
-    /// The height of the tree that makes a slice of its values: the additions in a strip, the strips of a part, the parts of
+    /// The height of the tree over the values of a slice: the additions in a strip, the strips of a part, the parts of
     /// an invocation, the levels of its team.
     fn height(&self) -> usize {
         let team = team(self.merged());
@@ -110,7 +110,7 @@ impl Parts {
 }
 
 impl Normalization {
-    /// Bytes of the temporaries of [`Normalization::statistics`]: sums and squared distances of parts, means, spreads.
+    /// Bytes of the temporaries of [`Normalization::statistics`]: sums and squared deviations of parts, means, spreads.
     pub fn scratch(&self, x: &Desc) -> Vec<usize> {
         let slices = self.slices.slices;
         let partials = match self.layout {
@@ -120,12 +120,12 @@ impl Normalization {
         vec![partials * 4, partials * 4, slices * 4, slices * 4]
     }
 
-    /// Images with statistics of their own.
+    /// The number of images with separate statistics.
     fn images(&self, x: &Desc) -> usize {
         if self.per_image { x.shape[0] } else { 1 }
     }
 
-    /// Lanes share a chunk so that neighbours touch neighbouring memory: 8 vec4s, of values or of channels.
+    /// Lanes share a chunk so that neighbouring invocations access neighbouring memory: 8 vec4s, of values or of channels.
     fn parts(&self, x: &Desc) -> Parts {
         match self.layout {
             Layout::RowMajor => Parts::new(self.slices.count(), 1, 8),
@@ -142,7 +142,7 @@ impl Normalization {
         self.parts(x).height()
     }
 
-    /// Whether the statistics have a channels-last kernel: the tensor has channels, few enough of them a slice.
+    /// Whether the statistics have a channels-last kernel: the tensor has channels, and a slice has few enough of them.
     pub fn allows_channels_last(&self, x: &Desc) -> bool {
         x.rank() >= 2 && self.members <= MOST_MEMBERS
     }
@@ -178,7 +178,7 @@ impl Normalization {
         ]
     }
 
-    /// The launch that normalises input 0 into output 0 by statistics that lie in `stats`.
+    /// The launch that normalises input 0 into output 0 with the statistics in `stats`.
     pub fn apply(&self, x: &Desc, stats: [Arg; 2], spread: Spread, weight: Option<Arg>, bias: Option<Arg>) -> Launch {
         let launch = match self.layout {
             Layout::RowMajor => self.rows(x),
@@ -199,8 +199,8 @@ impl Normalization {
             .writes([Arg::Output(0)])
     }
 
-    /// Row-major, without its bindings: four values at a time if they share statistics, and their entries of weight and
-    /// bias are one or neighbours.
+    /// The row-major launch without its bindings: four values at a time if they share statistics and have one entry of
+    /// weight and bias, or consecutive ones.
     fn rows(&self, x: &Desc) -> Launch {
         let Slices { outer, slices, inner } = self.slices;
         let Normalization { entries, step, eps, .. } = *self;
@@ -219,7 +219,7 @@ impl Normalization {
         Launch::flat(&NORMALIZE_ROWS, rows * tiles, params).set("AFFINE", affine)
     }
 
-    /// An alternative of these launches: x and y in this layout, everything else row-major.
+    /// A variant of these launches: x and y in this layout, everything else row-major.
     pub fn alternative(&self, site: &Site<'_>, scratch: Vec<usize>, run: Vec<Launch>) -> Variant {
         let mut way = Variant { scratch, ..Variant::row_major(site, run) };
         (way.inputs[0], way.outputs[0]) = (self.layout, self.layout);
@@ -227,7 +227,7 @@ impl Normalization {
     }
 }
 
-/// Both layouts, the one that input 0 has first; row-major alone where channels-last is not allowed.
+/// Both layouts, the present one of input 0 first; only row-major if channels-last is not allowed.
 pub(super) fn layouts(site: &Site<'_>, channels_last: bool) -> Vec<Layout> {
     match (channels_last, site.is_channels_last(0)) {
         (false, _) => vec![Layout::RowMajor],
@@ -248,7 +248,7 @@ mod tests {
         Normalization { slices, entries: c, step: inner, eps: 1e-5, layout, members: c / groups, per_image: true }
     }
 
-    /// The merges of the value that meets most of them, by the loops of the kernels over the params of the launches.
+    /// The most merges that a value goes through, counted as the kernels' loops run with the params of the launches.
     fn walked(launches: &[Launch]) -> usize {
         let [first, merge] = launches else { panic!("{launches:?}") };
         let param = |launch: &Launch, name: &str| match launch.params.fields().iter().find(|(field, _)| *field == name)
@@ -295,7 +295,7 @@ mod tests {
         }
     }
 
-    /// What one invocation does, the launch and the height all follow from the lanes.
+    /// The launch, the work per invocation and the height follow from the lanes.
     #[test]
     fn other_parts_have_another_height() {
         let [few, many] = [2, 8].map(|lanes| Parts::new(100, 1, lanes));

@@ -16,10 +16,10 @@ static LP_NORMALIZE: Kernel = kernel!("lp_normalize", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&LP_NORMALIZE];
 
-/// How a workgroup adds up the powers of a norm, in the text of `lp_normalize`.
+/// How a workgroup sums the powers of a norm; also in the text of `lp_normalize`.
 const TREE: Tree = Tree { lanes: 64, width: 1 };
 
-/// The iterations of the two loops over a norm's values: four rounds in each.
+/// The iterations of the two loops over a norm's values: four rounds per iteration.
 fn iterations(tree: &Tree, n: usize) -> u64 {
     2 * nested(&[tree.rounds(n).div_ceil(4)])
 }
@@ -54,7 +54,7 @@ impl LpNormalize {
         [shape[..self.axis].iter().product(), shape[self.axis], shape[self.axis + 1..].iter().product()]
     }
 
-    /// The norm that each element is divided by, as `f` gives it.
+    /// Applies `f` to each element and its norm.
     fn zip_norms(&self, x: &Tensor, f: impl Fn(f64, f64) -> f64 + Sync) -> Vec<f32> {
         let extents = self.extents(x.shape());
         let [_, n, inner] = extents;
@@ -106,7 +106,7 @@ impl Op for LpNormalize {
 /// <https://onnx.ai/onnx/operators/onnx__MeanVarianceNormalization.html>
 ///
 /// `y = (x - mean) / (sqrt(var) + eps)`, mean and biased variance over the axes. Input: x. Output: y, shaped like x.
-/// The axes that stay must be neighbours.
+/// The axes that are kept must be adjacent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeanVarianceNormalize {
     /// The axes of one set of values; ONNX: 0, 2, 3.
@@ -120,7 +120,7 @@ impl MeanVarianceNormalize {
         (0..shape.len()).filter(|axis| !self.axes.contains(axis)).collect()
     }
 
-    /// x as `[outer, slices, inner]`, or `None` where an axis that goes lies between axes that stay.
+    /// x as `[outer, slices, inner]`; `None` if a reduced axis lies between kept ones.
     fn slices(&self, shape: &[usize]) -> Option<Slices> {
         let kept: Vec<_> = self.kept(shape).into_iter().filter(|&axis| shape[axis] != 1).collect();
         let (start, end) = (kept.first().copied().unwrap_or(0), kept.last().map_or(0, |last| last + 1));
@@ -130,7 +130,7 @@ impl MeanVarianceNormalize {
         (middle == slices).then_some(Slices { outer, slices, inner: shape[end..].iter().product() })
     }
 
-    /// What the kernels do in each of the layouts that they have.
+    /// The normalisation in each of the supported layouts.
     fn normalizations(&self, x: &[usize]) -> Vec<Normalization> {
         let slices = self.slices(x).expect("the shape rule holds");
         let kept = self.kept(x);
@@ -152,7 +152,7 @@ impl Op for MeanVarianceNormalize {
         check(self, inputs, &self.axes)?;
         let x = &inputs[0];
         if self.slices(&x.shape).is_none() {
-            let text = format!("the axes that stay, {:?} of {x}, must be neighbours", self.kept(&x.shape));
+            let text = format!("the axes that are kept, {:?} of {x}, must be adjacent", self.kept(&x.shape));
             return Err(Error::unsupported(text));
         }
         Ok(vec![x.clone()])

@@ -1,4 +1,4 @@
-//! `pad`: values around a tensor, or fewer of them.
+//! `pad`: pads or crops a tensor.
 
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
@@ -15,11 +15,11 @@ pub(super) const KERNELS: &[&Kernel] = &[&PAD, &PAD_C4];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html>
 ///
-/// Input: any shape and type. Output: every axis grown by what `pads` say. `Reflect` adds less than an axis has,
-/// `Circular` at most as much.
+/// Input: any shape and type. Output: every axis extended by `pads`. `Reflect` adds fewer elements than an axis has,
+/// `Circular` at most as many.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pad {
-    /// Before and after, for every axis, outermost first (PyTorch's list runs the other way); negative ones crop.
+    /// Before and after, for every axis, outermost first (PyTorch's list has the last axis first); negative numbers crop.
     pub pads: Vec<[i64; 2]>,
     /// What is added.
     pub mode: PadMode,
@@ -60,7 +60,7 @@ impl Pad {
             .collect()
     }
 
-    /// The axes of the kernel: neighbours that are not padded are one.
+    /// The axes of the kernel: adjacent axes that are not padded are merged.
     fn axes(&self, x: &[usize], y: &[usize]) -> Option<[Axis; AXES]> {
         let mut axes: Vec<Axis> = vec![];
         let mut whole = false;
@@ -110,7 +110,7 @@ impl Pad {
         Some(Variant::row_major(site, vec![self.with_mode(launch)]))
     }
 
-    /// Images whose height and width alone are padded.
+    /// Images of which only height and width are padded.
     fn channels_last(&self, site: &Site<'_>) -> Option<Variant> {
         let (&[n, c, ih, iw], &[_, _, oh, ow]) = (&site.inputs[0].shape[..], &site.outputs[0].shape[..]) else {
             return None;

@@ -1,4 +1,4 @@
-//! `permute`: axes in another order.
+//! `permute`: reorders axes.
 
 use super::strided::{copy, exact};
 use super::{Op, Privileges, Seal, Site, Variant, expect_inputs};
@@ -23,7 +23,7 @@ impl Permute {
         sorted.into_iter().eq(0..rank)
     }
 
-    /// Whether for an input of this shape the elements stay in their order: only axes of extent 1 move.
+    /// Whether the elements of an input of this shape keep their order: only axes of extent 1 move.
     pub fn only_moves_ones(&self, shape: &[usize]) -> bool {
         self.is_order_of(shape.len()) && self.order.iter().filter(|&&axis| shape[axis] != 1).is_sorted()
     }
@@ -31,7 +31,7 @@ impl Permute {
 
 impl Op for Permute {
     fn privileges(&self, _: Seal) -> Privileges {
-        // Whatever the shape; an order that only moves axes of extent 1 is a reshape to the graph's builder.
+        // For any shape. The graph's builder makes a reshape of an order that only moves axes of extent 1.
         if self.order.is_sorted() { Privileges::VIEW } else { Privileges::BUILT_IN }
     }
     fn name(&self) -> &'static str {
@@ -41,7 +41,11 @@ impl Op for Permute {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
         if !self.is_order_of(x.rank()) {
-            return Err(Error::argument(format!("{:?} is no order of the {} axes of {x}", self.order, x.rank())));
+            return Err(Error::argument(format!(
+                "{:?} is not a permutation of the {} axes of {x}",
+                self.order,
+                x.rank()
+            )));
         }
         let shape: Vec<_> = self.order.iter().map(|&axis| x.shape[axis]).collect();
         Ok(vec![Desc::new(shape, x.dtype)])

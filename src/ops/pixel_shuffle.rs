@@ -17,7 +17,7 @@ pub(super) const KERNELS: &[&Kernel] = &[&SHUFFLE];
 /// Input: `[n, c r r, h, w]` of any type. Output: `[n, c, h r, w r]`, r being the factor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelShuffle {
-    /// r: how many pixels along each axis one becomes.
+    /// r: every pixel becomes r by r pixels.
     pub factor: usize,
     /// Where a pixel's parts lie among the channels.
     pub order: Order,
@@ -28,7 +28,7 @@ pub struct PixelShuffle {
 /// Input: `[n, c, h r, w r]` of any type. Output: `[n, c r r, h, w]`, r being the factor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PixelUnshuffle {
-    /// r: how many pixels along each axis become one.
+    /// r: r by r pixels become one.
     pub factor: usize,
     /// Where a pixel's parts lie among the channels.
     pub order: Order,
@@ -55,7 +55,7 @@ impl PixelShuffle {
         let [n, c, h, w] = image(self, inputs)?;
         let parts = self.factor.checked_mul(self.factor).filter(|&p| p > 0 && c.is_multiple_of(p));
         let Some(parts) = parts else {
-            return Err(Error::shape(format!("{c} channels are no multiple of {}^2", self.factor)));
+            return Err(Error::shape(format!("{c} channels are not a multiple of {}^2", self.factor)));
         };
         Ok([n, c / parts, h, w])
     }
@@ -96,7 +96,7 @@ impl PixelUnshuffle {
         let [n, c, h, w] = image(self, inputs)?;
         let r = self.factor;
         if r == 0 || !h.is_multiple_of(r) || !w.is_multiple_of(r) {
-            return Err(Error::shape(format!("{h} x {w} pixels are no multiple of {r}")));
+            return Err(Error::shape(format!("{h} x {w} pixels are not a multiple of {r}")));
         }
         Ok([n, c, h / r, w / r])
     }

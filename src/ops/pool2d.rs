@@ -1,8 +1,8 @@
 //! Pooling with a moving window: the maximum ([`MaxPool2d`]), the mean ([`AvgPool2d`]), the norm ([`LpPool2d`]).
 //!
 //! Each takes x `[n, c, ih, iw]` and gives `[n, c, oh, ow]`. `kernel`, `stride` and `dilation` are (vertical,
-//! horizontal), `padding` is (top, bottom, left, right); with `ceil_mode` a last window may hang over the end if it
-//! starts inside the image or the padding before it. Padding may exceed half the kernel, as ONNX allows.
+//! horizontal), `padding` is (top, bottom, left, right); with `ceil_mode` a last window may exceed the padded image if
+//! it starts inside the image or the padding before it. Padding may exceed half the kernel, as ONNX allows.
 
 use super::adaptive_pool2d::{AdaptivePool2d, Kind};
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -22,8 +22,9 @@ pub(super) const KERNELS: &[&Kernel] = &[&POOL, &POOL_C4, &MAX_INDICES];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html>
 ///
-/// Padding never wins; a NaN does. Indices, if asked for, are a second output, i64 `[n, c, oh, ow]`: the first of equal
-/// maxima, the last NaN. A window that lies in the padding altogether gives -inf at row 0, column 0.
+/// Padding counts as -inf; a NaN in the window gives NaN. Indices, if requested, are a second output, i64
+/// `[n, c, oh, ow]`: the first of equal maxima, the last NaN. A window entirely in the padding gives -inf at row 0,
+/// column 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxPool2d {
     /// Extents of the window.
@@ -34,13 +35,13 @@ pub struct MaxPool2d {
     pub padding: [usize; 4],
     /// Steps between taps.
     pub dilation: [usize; 2],
-    /// Whether a last window may hang over the end.
+    /// Whether a last window may exceed the padded image.
     pub ceil_mode: bool,
-    /// Whether and how the places of the maxima are given.
+    /// Whether and how the indices of the maxima are given.
     pub indices: Indices,
 }
 
-/// How [`MaxPool2d`] tells where a maximum is.
+/// How [`MaxPool2d`] gives the indices of the maxima.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indices {
     /// Not at all: there is one output.
@@ -64,20 +65,20 @@ pub struct AvgPool2d {
     pub padding: [usize; 4],
     /// Steps between taps.
     pub dilation: [usize; 2],
-    /// Whether a last window may hang over the end.
+    /// Whether a last window may exceed the padded image.
     pub ceil_mode: bool,
     /// Whether taps in the padding count in the divisor; taps beyond it never do.
     pub count_include_pad: bool,
-    /// Divides by this instead.
+    /// The divisor, if it is not the number of taps.
     pub divisor_override: Option<usize>,
 }
 
-/// The norm of every window, `(sum of |x|^p)^(1/p)`: <https://onnx.ai/onnx/operators/onnx__LpPool.html>. In f32, as the sum is
-/// taken, `|x|^p` may overflow.
+/// The norm of every window, `(sum of |x|^p)^(1/p)`: <https://onnx.ai/onnx/operators/onnx__LpPool.html>. The sum is
+/// computed in f32, where `|x|^p` may overflow.
 ///
-/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html> is `signed` and `rescale` both: it
-/// sums `x^p`, whose root is NaN where the sum of odd powers is below 0, and it makes a window that hangs over the end as
-/// large as a whole one.
+/// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html> sets both `signed` and
+/// `rescale`: it sums `x^p`, whose root is NaN where the sum of odd powers is below 0, and it scales the sum of a
+/// window that exceeds the image up to a full window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LpPool2d {
     /// Extents of the window.
@@ -88,9 +89,9 @@ pub struct LpPool2d {
     pub padding: [usize; 4],
     /// Steps between taps.
     pub dilation: [usize; 2],
-    /// Whether a last window may hang over the end.
+    /// Whether a last window may exceed the padded image.
     pub ceil_mode: bool,
-    /// The norm, 1 to 64.
+    /// The order of the norm, 1 to 64.
     pub p: u32,
     /// Sums `x^p`, not `|x|^p`: PyTorch.
     pub signed: bool,
@@ -98,7 +99,7 @@ pub struct LpPool2d {
     pub rescale: bool,
 }
 
-/// A pooling's window on its input: what the three have in common.
+/// The window of a pooling on its input.
 struct Pooling {
     window: Window,
     input: [usize; 4],
@@ -156,14 +157,15 @@ impl Pooling {
         [py, px] == [0, 0] && (0..2).all(|axis| last(axis) < self.input[2 + axis])
     }
 
-    /// Whether the one window is the whole image: then the global pooling's tree folds it.
+    /// Whether there is one window, the whole image: then the tree of global pooling reduces it.
     fn is_global(&self) -> bool {
         let Window { kernel, padding, dilation, .. } = self.window;
         kernel[..] == self.input[2..] && padding == [0; 4] && dilation == [1, 1] && self.output == [1, 1]
     }
 
-    /// Without its kind. One invocation for 4 outputs of a row, or for a vec4 of 4 of a column. The taps that count in a
-    /// mean are `divisor`, or if that is 0 those in the part of the padded image from the first to the second of each axis.
+    /// The launch without its kind: one invocation per 4 outputs of a row, or per 4 vec4s of a column. A mean is
+    /// divided by `divisor`, or if that is 0 by the number of taps within the given range of each axis of the padded
+    /// image.
     fn launch(&self, layout: Layout, divisor: usize, [count_y, count_x]: [[usize; 2]; 2]) -> Launch {
         let ([n, c, _, _], [oh, ow], [kh, kw]) = (self.input, self.output, self.window.kernel);
         let (kernel, invocations) = match layout {
@@ -178,7 +180,7 @@ impl Pooling {
         launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
-    /// The iterations of the loops of an invocation whose terms are this power of values.
+    /// The iterations of an invocation's loops if the terms are this power of the values.
     fn iterations(&self, layout: Layout, power: u32) -> u64 {
         let ([n, ..], [oh, _], [kh, kw]) = (self.input, self.output, self.window.kernel);
         let rows = match layout {
@@ -201,14 +203,14 @@ impl Pooling {
         self.sum(layout, 0, divisor).set("SIGNED", 0u8)
     }
 
-    /// The root of sums of powers, which are rescaled where windows leave the image.
+    /// The norm; its sums are rescaled where windows exceed the image.
     fn norm(&self, layout: Layout, powers: Powers) -> Launch {
         let divisor = if powers.rescale { Divisor::Inside } else { Divisor::Fixed(1) };
-        // An even power has no sign.
+        // Even powers are not negative.
         self.sum(layout, powers.p, divisor).set("SIGNED", u8::from(powers.signed && powers.p % 2 == 1))
     }
 
-    /// The mean for a power of 0, else the norm of that power; what is yet to be set is whether it is signed.
+    /// The mean for power 0, else the norm of that power. `SIGNED` is not set yet.
     fn sum(&self, layout: Layout, power: u32, divisor: Divisor) -> Launch {
         let [_, _, ih, iw] = self.input;
         let [top, bottom, left, right] = self.window.padding;
@@ -280,7 +282,7 @@ impl Op for MaxPool2d {
         };
         Ok(vec![values, Tensor::of(pooling.shape(), maxima.iter().enumerate().map(index).collect::<Vec<_>>())])
     }
-    /// A maximum is a copy; only a subnormal one may be flushed.
+    /// A maximum is a copy; only a subnormal value may be flushed.
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };
         let values = outputs[0].f32s().iter().map(flushed).collect();

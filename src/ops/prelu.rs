@@ -13,7 +13,7 @@ const CODE: u32 = 17;
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html>: `y = x`, or `slope x` up to 0.
 ///
 /// Inputs: x, slope. A slope of one axis with `x.shape[1]` elements lies along axis 1; any other is broadcast to x as
-/// ONNX has it (an importer gives a slope along the last axis the rank of x, so that the two cannot be confused).
+/// in ONNX. (The importer gives a slope along the last axis the rank of x, so that the two cases are distinct.)
 #[derive(Clone, Debug)]
 pub struct Prelu;
 
@@ -54,7 +54,7 @@ impl Op for Prelu {
         let value = |(&x, &s): (&f32, &f32)| if x > 0.0 { x } else { (f64::from(x) * f64::from(s)) as f32 };
         Ok(vec![Tensor::of(x.shape(), x.f32s().iter().zip(slope.f32s()).map(value).collect::<Vec<_>>())])
     }
-    /// A product's; 0 where x is positive.
+    /// The bound of a product; 0 where x is positive.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let product = |x, s, y| if x > 0.0 { 0.0 } else { BinaryKind::Mul.bound(x, s, y) };
         Ok(vec![binary::bounds(&aligned(inputs)?, &outputs[0], product)])

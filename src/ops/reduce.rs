@@ -1,4 +1,4 @@
-//! `reduce`: sums, means, extremes, norms over any axes; `arg_reduce`: where the extreme is.
+//! `reduce`: sums, means, extremes, norms over any axes; `arg_reduce`: the index of an extreme.
 
 use rayon::prelude::*;
 
@@ -18,39 +18,39 @@ static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", INDEX, ARG_REDUCE);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &LONG_SUMS, &ARG_SERIAL, &LONG_ARGS];
 
-/// Reductions at least this long get a workgroup for each output.
+/// Reductions of at least this length get one workgroup per output.
 const LONG: usize = 256;
 
-/// What the workgroup does with them, in the text of both kernels.
+/// How the workgroup reduces them; also in the text of both kernels.
 const TREE: Tree = Tree { lanes: 256, width: 1 };
 
-/// The most joins that a value of n goes through, in sums and in products.
+/// The most joins that one of n values goes through, in sums and in products.
 fn depth(tree: &Tree, n: usize) -> usize {
     if n < LONG { n } else { tree.depth(n) }
 }
 
-/// The iterations of a lane's loop over a long reduction: four rounds in each.
+/// The iterations of a lane's loop over a long reduction: four rounds per iteration.
 fn iterations(tree: &Tree, n: usize) -> u64 {
     nested(&[tree.rounds(n).div_ceil(4)])
 }
 
 /// A reduction over axes, as `torch.sum`, `mean`, `amax`, `amin`, `prod`, `logsumexp` and ONNX's `Reduce*`.
 ///
-/// Input: x of any rank. Output: one value for each index of the axes kept. Of no values the sum is 0, the product 1, the
-/// maximum -inf, the minimum inf, the mean NaN, a logarithm -inf; integers have neither then. Integers have sums, products,
-/// means (truncated) and extremes, booleans extremes; a result outside its type is an error on the reference and wraps on
-/// a device, which has 32 bits.
+/// Input: x of any rank. Output: one value for each index of the axes kept. Without values the sum is 0, the product 1,
+/// the maximum -inf, the minimum inf, the mean NaN and a logarithm -inf; for integers, mean and extremes of no values
+/// are an error. Integers support sums, products, means (truncated) and extremes, booleans extremes. A result outside
+/// its type is an error on the reference and wraps to 32 bits on a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
-    /// The axes that go, in any order; none: every value is a set of its own.
+    /// The axes that are reduced, in any order. If there are none, every value is a set of its own.
     pub axes: Vec<usize>,
-    /// Keep them with extent 1.
+    /// Whether the axes are kept with extent 1.
     pub keep_dims: bool,
-    /// What becomes of the values.
+    /// The kind of reduction.
     pub kind: Kind,
 }
 
-/// The axes of a tensor, neighbours with the same fate joined: extents and strides.
+/// The axes of a tensor, with adjacent kept or reduced axes merged: extents and strides.
 #[derive(Default)]
 struct Collapsed {
     kept: Vec<(usize, usize)>,
@@ -71,7 +71,7 @@ fn offsets(dims: &[(usize, usize)]) -> Vec<usize> {
     })
 }
 
-/// At most three dimensions as the kernels take them: extents, strides, 1 and 0 in front.
+/// At most three dimensions as the kernels take them: extents and strides, filled with 1 and 0 in front.
 fn three(dims: &[(usize, usize)]) -> Option<([usize; 3], [usize; 3])> {
     let lead = 3usize.checked_sub(dims.len())?;
     let at = |i: usize| if i < lead { (1, 0) } else { dims[i - lead] };
@@ -140,7 +140,7 @@ impl Op for Reduce {
             return Err(Error::argument(format!("axis {axis} is outside {x}")));
         }
         if (1..self.axes.len()).any(|k| self.axes[..k].contains(&self.axes[k])) {
-            return Err(Error::argument(format!("the axes {:?} name one twice", self.axes)));
+            return Err(Error::argument(format!("the axes {:?} contain one twice", self.axes)));
         }
         let floats_only = matches!(self.kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp);
         let extreme = matches!(self.kind, Kind::Max | Kind::Min);
@@ -149,7 +149,7 @@ impl Op for Reduce {
         }
         let empty = self.axes.iter().any(|&axis| x.shape[axis] == 0) && !self.shape(&x.shape).contains(&0);
         if x.dtype != DType::F32 && empty && (extreme || self.kind == Kind::Mean) {
-            return Err(Error::shape(format!("{} of {x}: no integers have none", self.name())));
+            return Err(Error::shape(format!("{} of {x}: undefined for integers without values", self.name())));
         }
         Ok(vec![Desc::new(self.shape(&x.shape), x.dtype)])
     }
@@ -161,8 +161,7 @@ impl Op for Reduce {
             let y = self.sets(x.shape(), &x.to_f64s(), |set| self.kind.reduce(set) as f32);
             return Ok(vec![Tensor::of(shape, y)]);
         }
-        let range =
-            || Error::unsupported(format!("{} of {}: a result has no value in its type", self.name(), x.desc()));
+        let range = || Error::unsupported(format!("{} of {}: a result does not fit its type", self.name(), x.desc()));
         let y = self.sets(x.shape(), &x.to_i64s()?, |set| reduce_integers(self.kind, set));
         let y: Vec<i64> = y.into_iter().collect::<Option<_>>().ok_or_else(range)?;
         Ok(vec![match x.dtype() {
@@ -189,7 +188,11 @@ impl Op for Reduce {
         let x = &site.inputs[0];
         let Collapsed { kept, reduced } = self.collapse(&x.shape);
         let (Some((k, ks)), Some((r, rs))) = (three(&kept), three(&reduced)) else {
-            return Err(Error::unsupported(format!("{} over axes {:?} of {x}: too scattered", self.name(), self.axes)));
+            return Err(Error::unsupported(format!(
+                "{} over axes {:?} of {x}: too many groups of axes",
+                self.name(),
+                self.axes
+            )));
         };
         let (outputs, count) = (extent(&kept), extent(&reduced));
         let params = params!(
@@ -227,11 +230,11 @@ pub enum Extreme {
 /// Input: x of any rank. Output: i64 indices. NaN counts as more extreme than any number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArgReduce {
-    /// The axis that goes.
+    /// The axis that is reduced.
     pub axis: usize,
-    /// Keep it with extent 1.
+    /// Whether the axis is kept with extent 1.
     pub keep_dims: bool,
-    /// Of equal values take the last index, not the first.
+    /// Whether the last of equal values is selected, not the first.
     pub select_last: bool,
     /// Which value.
     pub kind: Extreme,
@@ -263,7 +266,7 @@ impl Op for ArgReduce {
         }
         let shape = self.as_reduce().shape(&x.shape);
         if x.shape[self.axis] == 0 && !shape.contains(&0) {
-            return Err(Error::shape(format!("{} of {x}: no values have no extreme", self.name())));
+            return Err(Error::shape(format!("{} of {x}: there are no values", self.name())));
         }
         Ok(vec![Desc::new(shape, DType::I64)])
     }

@@ -1,4 +1,4 @@
-//! `relayout`: the planner's own operator, a tensor from one form to another. It never shows in a graph.
+//! `relayout`: the planner's conversion of a tensor from one form to another. It never appears in a graph.
 
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::gpu::recording::Dispatch;

@@ -8,7 +8,7 @@ use crate::tensor::Tensor;
 /// <https://docs.pytorch.org/docs/stable/generated/torch.reshape.html>, the shape already resolved (no -1).
 #[derive(Clone, Debug)]
 pub struct Reshape {
-    /// The shape to give.
+    /// The shape of the output.
     pub shape: Vec<usize>,
 }
 
@@ -20,7 +20,7 @@ impl Op for Reshape {
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         super::expect_inputs(self, inputs, 1..=1)?;
         if checked_numel(&self.shape) != Some(inputs[0].numel()) {
-            return Err(Error::shape(format!("{} cannot become {:?}", inputs[0], self.shape)));
+            return Err(Error::shape(format!("{} cannot be reshaped to {:?}", inputs[0], self.shape)));
         }
         Ok(vec![Desc::new(self.shape.clone(), inputs[0].dtype)])
     }

@@ -16,13 +16,13 @@ static REPEAT_C4: Kernel = kernel!("resize_repeat_c4", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&RESIZE, &RESIZE_C4, &REPEAT, &REPEAT_C4];
 
-/// The most copies of a pixel that one invocation makes: with more there are too few invocations.
+/// The most copies of a pixel per invocation: with more there are too few invocations.
 const MAX_COPIES: usize = 16;
 
-/// The most taps an output may have along an axis: antialiasing needs that many when it shrinks much.
+/// The most taps of an output along an axis: antialiasing needs many when it shrinks much.
 const MAX_TAPS: usize = 1 << 12;
 
-/// The most taps of all outputs along an axis together: they are a table of 8 bytes each, made before the first run.
+/// The most taps of all outputs along an axis together: they are in a table, 8 bytes each, made before the first run.
 const MAX_TABLE: usize = 1 << 21;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html>,
@@ -32,24 +32,24 @@ const MAX_TABLE: usize = 1 << 21;
 ///
 /// | PyTorch | mode | coordinates |
 /// |---|---|---|
-/// | nearest | `Nearest(Floor)` | `TorchNearest` |
+/// | nearest | `Nearest(Floor)` | `TorchNearest`, small or not |
 /// | nearest-exact | `Nearest(Floor)` | `TorchNearestExact` |
-/// | bilinear, bicubic | `Linear`, `Cubic(-0.75)` | `HalfPixel`, or `AlignCorners` with scale `None` |
+/// | bilinear, bicubic | `Linear`, `Cubic(-0.75)` | `TorchHalfPixel`, or `TorchAlignCorners` |
 /// | .. with antialias | the same | and `antialias` and `exclude_outside` |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resize2d {
     /// Height and width of the output.
     pub size: [usize; 2],
-    /// How values between pixels are made.
+    /// How values between pixels are computed.
     pub mode: ResizeMode,
-    /// Where the output's pixels lie in the input.
+    /// The coordinates of the output's pixels in the input.
     pub coordinates: Coordinates,
-    /// Outputs an input, vertical and horizontal, where coordinates shall use this and not the ratio of the sizes:
-    /// PyTorch's `scale_factor`, ONNX's `scales`.
+    /// Outputs per input, vertical and horizontal, if coordinates use this instead of the ratio of the sizes: PyTorch's
+    /// `scale_factor`, ONNX's `scales`.
     pub scale: Option<[f64; 2]>,
-    /// Taps outside the image weigh nothing, instead of repeating its border.
+    /// Whether taps outside the image have weight 0, instead of repeating its border.
     pub exclude_outside: bool,
-    /// Widens the filter when shrinking; `Nearest` has none.
+    /// Whether the filter is widened when shrinking; `Nearest` has no filter.
     pub antialias: bool,
 }
 
@@ -67,7 +67,7 @@ impl Resize2d {
             mode: self.mode,
             coordinates: self.coordinates,
             roi: match self.coordinates {
-                Coordinates::TfCropAndResize { roi, .. } => [roi[axis].into(), roi[2 + axis].into()],
+                Coordinates::TfCropAndResize { roi, .. } => [roi[axis], roi[2 + axis]],
                 _ => [0.0, 1.0],
             },
             exclude_outside: self.exclude_outside,
@@ -91,7 +91,7 @@ impl Resize2d {
         self.repeat(x, layout).into_iter().chain([self.taps(x, layout)]).collect()
     }
 
-    /// Copies of whole pixels, if that is all there is to do.
+    /// Copies of whole pixels, if that suffices.
     fn repeat(&self, x: &[usize], layout: Layout) -> Option<Launch> {
         let [ry, rx] = [self.size[0] / x[2], self.size[1] / x[3]];
         let repeats = |(axis, factor): (&Axis, usize)| {
@@ -120,7 +120,7 @@ impl Resize2d {
         Some(launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]))
     }
 
-    /// Sums over the taps, which are tables.
+    /// Sums over the taps, which come from tables.
     fn taps(&self, x: &[usize], layout: Layout) -> Launch {
         let axes = self.axes(x);
         let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.size);
@@ -148,7 +148,7 @@ impl Resize2d {
     }
 }
 
-/// The taps of every output of an axis as the kernels have them: index and weight; `u32::MAX` where there are none.
+/// The table of taps of every output of an axis: index and weight; `u32::MAX` where there are none.
 fn table(axis: &Axis) -> Vec<u32> {
     let none = || vec![u32::MAX; 2 * axis.tap_count()];
     let words = |o| match axis.taps(o) {
@@ -184,11 +184,11 @@ impl Op for Resize2d {
             return Err(Error::argument(format!("the region {roi:?} must be finite")));
         }
         if self.axes(&inputs[0].shape).iter().any(|a| a.tap_count() > MAX_TAPS) {
-            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TAPS} taps an axis");
+            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TAPS} taps per axis");
             return Err(Error::unsupported(text));
         }
         if self.axes(&inputs[0].shape).iter().any(|a| a.outputs.saturating_mul(a.tap_count()) > MAX_TABLE) {
-            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TABLE} weights an axis");
+            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TABLE} weights per axis");
             return Err(Error::unsupported(text));
         }
         Ok(vec![Desc::f32([n, c, oh, ow])])

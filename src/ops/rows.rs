@@ -1,5 +1,5 @@
-//! Copies between a tensor and a piece of it along one axis: rows of one pitch to rows of another. What `concat` and
-//! `split` share; not an operator of its own.
+//! Copies between a tensor and a part of it along one axis: rows of one pitch to rows of another. Shared by `concat`
+//! and `split`; not an operator itself.
 
 use super::{Site, Variant};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
@@ -25,7 +25,7 @@ pub(super) fn copies(piece: Piece<'_>, layout: Layout, from: Arg, to: Arg, into_
     if part.numel() == 0 {
         return None;
     }
-    // The extent of the axis and of all that lies within one step along it, in words of 4 or 16 bytes.
+    // The rows, and the words of 4 or 16 bytes per step along the axis.
     let (rows, step, extents, first, vec4) = match layout {
         Layout::RowMajor => {
             let step: usize = whole.shape[axis + 1..].iter().product();
@@ -53,8 +53,8 @@ pub(super) fn copies(piece: Piece<'_>, layout: Layout, from: Arg, to: Arg, into_
     Some(Launch::flat(if vec4 { &COPY4 } else { &COPY }, count, params).reads([from]).writes([to]))
 }
 
-/// The variants in both layouts, that of input 0 first. Along the channels, channels-last needs whole blocks of four in all
-/// parts but the last.
+/// The variants in both layouts, that of input 0 first. Along the channels, channels-last needs multiples of four
+/// channels in all parts but the last.
 pub(super) fn alternatives(
     site: &Site<'_>,
     axis: usize,

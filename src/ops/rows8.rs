@@ -5,8 +5,8 @@ use crate::gpu::kernel::{Kernel, Launch, Params, folded};
 
 /// A subgroup's tile in the kernels over `shaders/common/rows8.wgsl`: rows by a block of 4 columns of each lane.
 ///
-/// A multiply-add of 8 lanes needs (rows + columns) / (rows columns) loads of 8 lanes, and loads are what such kernels
-/// spend their time on; each 8 rows more take 15 ms more to compile on lavapipe.
+/// A multiply-add of 8 lanes needs (rows + columns) / (rows columns) loads of 8 lanes, and loads take most of the time
+/// of such kernels. Every 8 rows more take 15 ms more to compile on lavapipe.
 pub(super) struct Rows8 {
     rows: usize,
     /// Subgroups that cover the product.
@@ -14,15 +14,15 @@ pub(super) struct Rows8 {
 }
 
 impl Rows8 {
-    /// For a product of `rows` rows by `blocks` blocks of 4 columns; `None` if the device has no subgroups of 8, or most of
-    /// one would be idle.
+    /// For a product of `rows` rows by `blocks` blocks of 4 columns; `None` if the device has no subgroups of 8, or
+    /// most of a subgroup would be idle.
     pub fn new(caps: &Caps, rows: usize, blocks: usize) -> Option<Rows8> {
         let band = if rows >= 24 { 32 } else { rows.next_multiple_of(8).clamp(8, 16) };
         Rows8::fitting(caps, [rows, blocks], band)
     }
 
-    /// For an implicit product of `rows` pixels by `blocks` blocks of 4 channels in `groups`: the blocks of a subgroup must be
-    /// of one group.
+    /// For an implicit product of `rows` pixels by `blocks` blocks of 4 channels in `groups`: the blocks of a subgroup
+    /// must belong to one group.
     pub fn implicit(caps: &Caps, rows: usize, blocks: usize, groups: usize) -> Option<Rows8> {
         if groups > 1 && !blocks.is_multiple_of(8 * groups) {
             return None;

@@ -1,4 +1,4 @@
-//! `where`: elements of one tensor or of another, as a third says.
+//! `where`: elements of one tensor or of another, chosen by a boolean tensor.
 
 use super::strided::{Walk, exact};
 use super::{Op, Site, Variant, built_in, expect_inputs};

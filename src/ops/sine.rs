@@ -11,10 +11,10 @@ static SINE: Kernel = kernel!("sine", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SINE];
 
-/// `sin x` or `cos x`, any shape; NaN of what is not finite.
+/// `sin x` or `cos x`, any shape; NaN if x is not finite.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sine {
-    /// The cosine.
+    /// Whether it is the cosine.
     pub cosine: bool,
 }
 

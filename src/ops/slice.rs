@@ -1,4 +1,4 @@
-//! `slice`: every step-th element from a start on, along every axis.
+//! `slice`: along every axis the elements from a start on, in steps.
 
 use super::strided::{copy, exact};
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -7,15 +7,15 @@ use crate::reference::elements;
 use crate::shape::{Desc, strides};
 use crate::tensor::Tensor;
 
-/// `y[k0, k1, ..] = x[start0 + k0 step0, ..]`, of any type: <https://onnx.ai/onnx/operators/onnx__Slice.html> with starts
-/// and ends normalised to one start, step and size an axis.
+/// `y[k0, k1, ..] = x[start0 + k0 step0, ..]`, of any type: <https://onnx.ai/onnx/operators/onnx__Slice.html> with
+/// starts and ends normalised to one start, step and size per axis.
 #[derive(Clone, Debug)]
 pub struct Slice {
     /// The first index along every axis.
     pub starts: Vec<i64>,
     /// The distance to the next, possibly negative.
     pub steps: Vec<i64>,
-    /// How many: the shape of the output.
+    /// The number of indices along every axis: the shape of the output.
     pub sizes: Vec<usize>,
 }
 
@@ -43,7 +43,7 @@ impl Op for Slice {
         }
         if let Some(axis) = (0..x.rank()).find(|&axis| !self.fits(axis, x.shape[axis])) {
             let (start, step, size) = (self.starts[axis], self.steps[axis], self.sizes[axis]);
-            let text = format!("{size} elements from {start} in steps of {step} leave axis {axis} of {x}");
+            let text = format!("{size} elements from {start} in steps of {step} exceed axis {axis} of {x}");
             return Err(Error::argument(text));
         }
         Ok(vec![Desc::new(self.sizes.clone(), x.dtype)])
@@ -61,7 +61,7 @@ impl Op for Slice {
         let mut offset = 0;
         let mut steps = vec![];
         for (axis, &stride) in own.iter().enumerate() {
-            // Of one element or none, start and step may be anything: they never count, or the start is inside.
+            // With one element or none, start and step need not be valid: they are not used, or the start is inside.
             offset += if self.sizes[axis] > 0 { self.starts[axis] as usize * stride } else { 0 };
             steps.push(if self.sizes[axis] > 1 { self.steps[axis] as isize * stride as isize } else { 0 });
         }

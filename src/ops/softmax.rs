@@ -1,4 +1,4 @@
-//! `softmax`, `log_softmax`: values along an axis as shares of a whole.
+//! `softmax`, `log_softmax` along an axis.
 
 use rayon::prelude::*;
 
@@ -18,36 +18,36 @@ pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &ROWS, &LONG];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html>
 ///
-/// `y = exp(x) / sum of exp(x) along the axis`, or its logarithm; any shape. -inf gives a share of 0.
+/// `y = exp(x) / sum of exp(x) along the axis`, or its logarithm; any shape. The softmax of -inf is 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Softmax {
     /// The axis along which the values sum up to 1.
     pub axis: usize,
-    /// The logarithm of the shares instead.
+    /// Whether the result is the logarithm.
     pub log: bool,
 }
 
 /// The longest set that one invocation computes.
 const LONGEST_SERIAL: usize = 1 << 14;
 
-/// A team of few lanes, in the text of `softmax_rows4`.
+/// The order of sums with a team of few lanes; also in the text of `softmax_rows4`.
 const ROWS_TREE: Tree = Tree { lanes: 8, width: 4 };
-/// A workgroup, in the text of `softmax_tree`.
+/// The order of sums with a workgroup; also in the text of `softmax_tree`.
 const TREE: Tree = Tree { lanes: 256, width: 1 };
 
-/// Who computes a set of values.
+/// Which invocations compute a set of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     /// One invocation.
     Serial,
-    /// A few invocations of a workgroup: many sets of neighbours, none very long.
+    /// A few invocations of a workgroup: for many sets of consecutive values, none very long.
     Rows(Tree),
-    /// A workgroup: long sets, of neighbours or too few to fill a device.
+    /// A workgroup: for long sets of consecutive values, or too few sets to fill a device.
     Team(Tree),
 }
 
 impl Way {
-    /// The most additions that a term of a set of n goes through.
+    /// The most additions that a term of a set of n values goes through.
     fn depth(&self, n: usize) -> usize {
         match self {
             Way::Serial => n,
@@ -55,7 +55,7 @@ impl Way {
         }
     }
 
-    /// The launch for this many sets of n, without its bindings: each of three loops takes the set in rounds.
+    /// The launch for this many sets of n, without its bindings: each of three loops processes the set in rounds.
     fn launch(&self, sets: usize, n: usize, params: Params) -> Launch {
         let (launch, rounds) = match self {
             Way::Serial => (Launch::flat(&SERIAL, sets, params), n),
@@ -76,7 +76,7 @@ impl Softmax {
         [shape[..self.axis].iter().product(), shape[self.axis], inner]
     }
 
-    /// By the shape alone.
+    /// Chosen by the shape alone.
     fn way(&self, shape: &[usize]) -> Way {
         let [outer, n, inner] = self.extents(shape);
         match () {

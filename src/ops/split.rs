@@ -1,4 +1,4 @@
-//! `split`: a tensor cut in parts along an axis.
+//! `split`: splits a tensor into parts along an axis.
 
 use super::rows::{Piece, copies};
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 /// <https://docs.pytorch.org/docs/stable/generated/torch.split.html>, of a tensor of any type.
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// The axis that is cut.
+    /// The axis that is split.
     pub axis: usize,
     /// The extent of every part; their sum is the extent of the axis.
     pub sizes: Vec<usize>,
@@ -30,7 +30,8 @@ impl Op for Split {
         }
         let total = self.sizes.iter().try_fold(0usize, |a, &b| a.checked_add(b));
         if self.sizes.is_empty() || total != Some(x.shape[self.axis]) {
-            let text = format!("the parts {:?} are not the {} of axis {}", self.sizes, x.shape[self.axis], self.axis);
+            let text =
+                format!("the parts {:?} do not add up to the {} of axis {}", self.sizes, x.shape[self.axis], self.axis);
             return Err(Error::shape(text));
         }
         let part = |&size: &usize| {

@@ -1,4 +1,4 @@
-//! Walks over strided tensors: what the broadcasting and copying operators share. Not an operator of its own.
+//! Iteration over strided tensors, shared by the broadcasting and copying operators. Not an operator itself.
 
 use super::{Site, Variant};
 use crate::error::{Error, Result};
@@ -14,16 +14,16 @@ pub(super) const KERNELS: &[&Kernel] = &[&COPY, &TRANSPOSE];
 /// Side of a tile of `shaders/transpose.wgsl`.
 const TILE: usize = 16;
 
-/// An index space and the strides, in elements, with which each of some tensors is walked through it.
+/// An index space, and for several tensors the strides, in elements, along its axes.
 #[derive(Debug, PartialEq)]
 pub(super) struct Walk {
     pub dims: Vec<usize>,
-    /// For every tensor a stride an axis: 0 where it is broadcast, negative where it runs backwards.
+    /// For every tensor one stride per axis: 0 where it is broadcast, negative where it runs backwards.
     pub strides: Vec<Vec<isize>>,
 }
 
 impl Walk {
-    /// The same walk with the fewest axes: those of extent 1 dropped, neighbours merged where every tensor allows.
+    /// The same walk with the fewest axes: those of extent 1 dropped, adjacent axes merged where every tensor allows.
     pub fn new(dims: &[usize], strides: &[Vec<isize>]) -> Walk {
         let mut out = Walk { dims: vec![], strides: vec![vec![]; strides.len()] };
         for axis in 0..dims.len() {
@@ -49,13 +49,13 @@ impl Walk {
         Walk::new(to, &shapes.iter().map(signed).collect::<Vec<_>>())
     }
 
-    /// Axes that a kernel must walk, at least 1.
+    /// The number of axes for a kernel, at least 1.
     pub fn rank(&self) -> usize {
         self.dims.len().max(1)
     }
 
-    /// Appends the extents and, tensor by tensor, the strides as fields of the names given, outermost first; axes that
-    /// the walk does not have are of extent 1 and come first.
+    /// Appends the extents and, tensor by tensor, the strides as fields with the given names, outermost first; missing
+    /// axes have extent 1 and come first.
     ///
     /// # Errors
     /// There are more axes than names.
@@ -66,7 +66,10 @@ impl Walk {
         strides: &[[&'static str; R]],
     ) -> Result<Params> {
         let Some(lead) = R.checked_sub(self.dims.len()) else {
-            return Err(Error::unsupported(format!("strided access over {} axes (at most {R})", self.dims.len())));
+            return Err(Error::unsupported(format!(
+                "strided access over {} axes (at most {R} are supported)",
+                self.dims.len()
+            )));
         };
         for (k, name) in dims.into_iter().enumerate() {
             params = params.with(name, if k < lead { 1 } else { self.dims[k - lead] });
@@ -96,7 +99,7 @@ impl Walk {
 /// # Errors
 /// More than 8 axes remain after merging.
 pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset: usize) -> Result<Vec<Variant>> {
-    // A walk of no elements may have any extents and strides.
+    // Without elements, the extents and strides may have any value.
     let (dims, strides, offset) = if dims.contains(&0) { (&[0][..], vec![0], 0) } else { (dims, strides, offset) };
     let walk = Walk::new(dims, &[strides]);
     let count: usize = dims.iter().product();

@@ -1,4 +1,4 @@
-//! `tile`: a tensor repeated whole along its axes.
+//! `tile`: repeats a whole tensor along its axes.
 
 use super::strided::{copy, exact};
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -7,11 +7,11 @@ use crate::reference::elements;
 use crate::shape::{Desc, strides};
 use crate::tensor::Tensor;
 
-/// <https://docs.pytorch.org/docs/stable/generated/torch.tile.html>, of any type. At most 8 axes and repetitions (an
-/// axis repeated counts twice, neighbouring axes that are not repeated count once) on a device.
+/// <https://docs.pytorch.org/docs/stable/generated/torch.tile.html>, of any type. On a device at most 8 axes, where a
+/// repeated axis counts twice and adjacent axes that are not repeated count once.
 #[derive(Clone, Debug)]
 pub struct Tile {
-    /// How often along every axis.
+    /// The number of repetitions along every axis.
     pub repeats: Vec<usize>,
 }
 

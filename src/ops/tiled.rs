@@ -1,4 +1,4 @@
-//! Products of matrices by tiles in workgroup memory, for hardware: the shapes of tiles, and which one fits a product.
+//! Matrix products by tiles in workgroup memory, for hardware: the tile shapes, and the choice of one for a product.
 
 use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
@@ -8,7 +8,7 @@ use crate::gpu::kernel::{
 
 /// A convolution's implicit product.
 pub(super) static CONV2D: Kernel = kernel!("conv2d_tiled", INDEX, ACTIVATION, EPILOGUE4, TILED);
-/// Batches of products.
+/// Batches of matrix products.
 pub(super) static GEMM: Kernel = kernel!("gemm_tiled", INDEX, ACTIVATION, EPILOGUE4, TILED);
 /// A few rows times a matrix.
 pub(super) static GEMV: Kernel = kernel!("gemv", INDEX, ACTIVATION, EPILOGUE4);
@@ -16,17 +16,17 @@ static SUM: Kernel = kernel!("split_k_sum", INDEX, ACTIVATION, EPILOGUE4);
 
 pub(super) const KERNELS: &[&Kernel] = &[&CONV2D, &GEMM, &GEMV, &SUM];
 
-/// A shape of tile: what `shaders/common/tiled.wgsl` calls `ROW_LANES`, `COLUMN_LANES`, `ROWS` and `BLOCKS`.
+/// A tile shape: `ROW_LANES`, `COLUMN_LANES`, `ROWS` and `BLOCKS` of `shaders/common/tiled.wgsl`.
 #[derive(Debug, PartialEq)]
 struct Tile {
     lanes: [usize; 2],
     own: [usize; 2],
-    /// Multiply-adds a second on a compute unit that is full, relative to the best tile's (estimated from the loads
-    /// that a multiply-add needs).
+    /// Multiply-adds per second on a fully occupied compute unit, relative to the best tile (estimated from the loads
+    /// per multiply-add).
     speed: f64,
 }
 
-/// Whether tiles come before the kernels without workgroup memory: on hardware it wins, unless there are many rows of fewer
+/// Whether tiles come before the kernels without workgroup memory: on hardware, unless there are many rows and fewer
 /// columns than a tile has.
 pub(super) fn come_first(caps: &Caps, rows: usize, columns: usize) -> bool {
     !caps.software && (columns > 8 || rows <= 4)
@@ -41,18 +41,18 @@ const TILES: [Tile; 5] = [
     Tile { lanes: [8, 8], own: [4, 1], speed: 0.6 },   // 32 x 32
 ];
 
-/// Numbers of splits that are weighed.
+/// The numbers of splits that are compared.
 const SPLITS: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
-/// The fewest blocks of the inner dimension that a split is worth.
+/// The fewest blocks of the inner dimension per split.
 const SHARE: usize = 16;
 /// Invocations that keep a compute unit half busy: with n of them it reaches n / (n + this) of its speed.
 const HALF_BUSY: f64 = 64.0;
-/// What another launch costs, in multiply-adds of a compute unit: about 5 us.
+/// The cost of another launch, in multiply-adds of a compute unit: about 5 us.
 pub(super) const LAUNCH: f64 = 1e6;
-/// What moving a number to memory or back costs, in multiply-adds.
+/// The cost of moving a number to or from memory, in multiply-adds.
 pub(super) const MOVE: f64 = 32.0;
 
-/// `matrices` products of `rows` by `blocks` of 4 columns, the inner dimension `steps` blocks of 4.
+/// `matrices` products of `rows` rows by `blocks` blocks of 4 columns; the inner dimension is `steps` blocks of 4.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Product {
     pub matrices: usize,
@@ -66,21 +66,21 @@ pub(super) struct Product {
 pub(super) struct Choice {
     tile: &'static Tile,
     share: usize,
-    /// How many workgroups add up a tile's sums.
+    /// The number of workgroups that share the inner dimension of a tile.
     pub splits: usize,
-    /// The time it takes, in multiply-adds of a compute unit.
+    /// The estimated time, in multiply-adds of a compute unit.
     pub cost: f64,
 }
 
 impl Product {
-    /// Every apt shape of tile with the best number of splits for it, best first; splits only where
-    /// tiles of 64 x 64 would not give every compute unit two workgroups, or the loops would be too long for the device. The
-    /// order depends on sizes, `caps.compute_units` and `caps.max_iterations` alone. Partial sums take no more memory than a binding.
+    /// Every suitable tile shape with the best number of splits for it, best first; with splits only where tiles of 64
+    /// x 64 would not give every compute unit two workgroups, or the loops would be too long for the device. The order
+    /// depends on the sizes, `caps.compute_units` and `caps.max_iterations` alone. Partial sums fit one binding.
     pub fn choices(&self, caps: &Caps) -> Vec<Choice> {
         self.ordered(caps, &SPLITS)
     }
 
-    /// The same without splits.
+    /// The choices without splits.
     pub fn unsplit(&self, caps: &Caps) -> Vec<Choice> {
         self.ordered(caps, &[1])
     }
@@ -91,7 +91,7 @@ impl Product {
         let long = |c: &Choice| c.is_too_long(caps);
         let few = self.groups(&TILES[1], 1) < 2 * units || long(&self.choice(&TILES[1], 1, units));
         let splits = if few { splits } else { &[1] };
-        // Along either axis, a tile is at most twice as large as it need be.
+        // Along either axis, a tile is at most twice as large as needed.
         let apt = |t: &&Tile| t.rows() < 2 * self.rows.max(32) && t.blocks() < 2 * self.blocks.max(8);
         let mut out: Vec<Choice> = TILES
             .iter()
@@ -105,8 +105,8 @@ impl Product {
         out
     }
 
-    /// The time of a compute unit that has the most workgroups, in multiply-adds: those of its tiles, which take longer
-    /// the fewer invocations it has; then another launch that adds the splits.
+    /// The cost is the time of the compute unit with the most workgroups: the multiply-adds of its tiles, divided by
+    /// its utilisation, which grows with its invocations; and another launch if there are splits to add.
     fn choice(&self, tile: &'static Tile, splits: usize, units: usize) -> Choice {
         let most = (self.steps / SHARE).clamp(1, splits);
         let share = self.steps.div_ceil(most).next_multiple_of(4).max(4);
@@ -123,7 +123,7 @@ impl Product {
         self.matrices * self.rows.div_ceil(tile.rows()) * self.blocks.div_ceil(tile.blocks()) * splits
     }
 
-    /// Bytes of the partial sums of `n` splits.
+    /// Bytes of the partial sums of `splits` splits.
     fn parts(&self, splits: usize) -> usize {
         [splits, self.matrices, self.rows, self.blocks, 16].into_iter().fold(1, usize::saturating_mul)
     }
@@ -139,12 +139,12 @@ impl Tile {
 }
 
 impl Choice {
-    /// In every iteration of a share, four products and at most four steps on to the next tap.
+    /// Per iteration, four products and at most four steps to the next tap.
     fn iterations(&self) -> u64 {
         nested(&[self.share.div_ceil(4) + 1, 4 + 4 + 1])
     }
 
-    /// Whether the device would leave the loops.
+    /// Whether the loops are too long for the device.
     pub fn is_too_long(&self, caps: &Caps) -> bool {
         !caps.has_iterations(self.iterations() + SHORT_ITERATIONS)
     }
@@ -165,8 +165,8 @@ impl Choice {
             .set_const("BLOCKS", own_blocks)
     }
 
-    /// The launches of a node, given the first without its epilogue, and the bytes of its scratch. Split, the parts are
-    /// added in order by another launch, which applies the epilogue.
+    /// The launches of a node, given the first without its epilogue, and the bytes of its scratch. With splits, another
+    /// launch adds the parts in order and applies the epilogue.
     pub fn run(
         &self,
         product: &Product,
@@ -241,7 +241,7 @@ mod tests {
         assert!(most(&Caps { max_iterations: Some(65_535), ..software }) <= 65_535);
     }
 
-    /// What `shaders/common/tiled.wgsl` asks of a shape, within WebGPU's default limits.
+    /// The requirements of `shaders/common/tiled.wgsl` on a tile shape, and WebGPU's default limits.
     #[test]
     fn every_shape_of_tile_is_one_that_the_shader_can_do() {
         for t in &TILES {

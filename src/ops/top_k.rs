@@ -1,4 +1,4 @@
-//! `top_k`: the largest or smallest values along an axis, and where they are.
+//! `top_k`: the largest or smallest values along an axis, and their indices.
 
 use super::strided::exact;
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -12,20 +12,20 @@ static TOP_K: Kernel = kernel!("top_k", INDEX, ARG_REDUCE);
 
 pub(super) const KERNELS: &[&Kernel] = &[&TOP_K];
 
-/// The longest axis whose values a device compares, each with each.
+/// The longest axis on a device, which compares every pair of values.
 const LONGEST: usize = 1 << 16;
 
-/// The `k` largest or smallest values along an axis, the most extreme first, as `torch.topk` and ONNX's `TopK`.
+/// The `k` largest or smallest values along an axis, the most extreme first: `torch.topk` and ONNX's `TopK`.
 ///
-/// Input: x of any rank. Outputs: the values, and i64 indices of them; the axis has extent `k` in both. NaN counts as more
-/// extreme than any number; of equal values the first comes first.
+/// Input: x of any rank. Outputs: the values, and i64 indices of them; the axis has extent `k` in both. NaN counts as
+/// more extreme than any number; equal values keep their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopK {
     /// The axis along which values are chosen.
     pub axis: usize,
-    /// How many.
+    /// The number of values.
     pub k: usize,
-    /// The smallest rather than the largest.
+    /// Whether the smallest are chosen, not the largest.
     pub smallest: bool,
 }
 
@@ -81,7 +81,9 @@ impl Op for TopK {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let [outer, n, inner] = self.split(&site.inputs[0].shape);
         if n > LONGEST {
-            return Err(Error::unsupported(format!("top_k of {n} values on a device (at most {LONGEST} are)")));
+            return Err(Error::unsupported(format!(
+                "top_k of {n} values on a device (at most {LONGEST} are supported)"
+            )));
         }
         let launch = Launch::flat(&TOP_K, outer * n * inner, params!(outer, n, inner, k: self.k))
             .iterations(nested(&[n]))
@@ -92,7 +94,7 @@ impl Op for TopK {
         Ok(vec![Variant::row_major(site, vec![launch])])
     }
 
-    /// A comparison for every pair of values.
+    /// One comparison per pair of values.
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         let [outer, n, inner] = self.split(&inputs[0].shape);
         (outer * inner) as u64 * (n as u64).saturating_mul(n as u64)

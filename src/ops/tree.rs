@@ -1,22 +1,22 @@
-//! Sums by teams of invocations. One description serves the launch, the kernel's text and the error bound.
+//! Sums by teams of invocations. The launch, the kernel's text and the error bound use the same description.
 
-/// How a team adds up n values. Every lane adds to its own sum, one after the other, what lies `lanes` apart: single values,
-/// or neighbours that it has added up in pairs. Then the lanes' sums are added up in pairs. Maxima take the same way.
+/// How a team sums n values. Every lane adds every `lanes`-th item to its own sum, in order; an item is a value, or
+/// consecutive values summed in pairs. Then the lanes' sums are summed in pairs. Maxima are computed in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tree {
-    /// Invocations of the team, a power of two: `LANES` in the text of its kernels, which a test holds.
+    /// Invocations of the team, a power of two: `LANES` in the text of its kernels (a test compares them).
     pub lanes: usize,
-    /// Neighbours that a lane takes together, a power of two.
+    /// Consecutive values per item, a power of two.
     pub width: usize,
 }
 
 impl Tree {
-    /// How often a lane adds to its sum, at most.
+    /// The most additions to a lane's sum.
     pub const fn rounds(&self, n: usize) -> usize {
         n.div_ceil(self.lanes * self.width)
     }
 
-    /// The most additions that a term of n goes through: those of the rounds, and the levels of both trees of pairs.
+    /// The most additions that one of n terms goes through: the rounds, and the levels of both trees of pairs.
     pub const fn depth(&self, n: usize) -> usize {
         self.rounds(n) + self.width.ilog2() as usize + self.lanes.ilog2() as usize
     }
@@ -30,7 +30,7 @@ pub(super) mod tests {
     use crate::ops::{Epilogue, Op, Site, Variant};
     use crate::shape::{Desc, Layout, Precision};
 
-    /// What a device of the least that WebGPU promises launches for inputs of these shapes, row-major.
+    /// The variants on a device with WebGPU's default limits, for row-major inputs of these shapes.
     pub fn ways(op: &dyn Op, shapes: &[&[usize]]) -> Vec<Variant> {
         let inputs: Vec<_> = shapes.iter().map(|s| Desc::f32(s.to_vec())).collect();
         let site = Site {

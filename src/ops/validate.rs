@@ -1,6 +1,6 @@
-//! What an operator of a program's own says of itself, checked before it is believed: every mistake is one error.
+//! Validates what a program's own operator declares, before it is used: every mistake is an error.
 //!
-//! Operators of this crate are held to the same by tests and are not checked at run time.
+//! For operators of this crate tests check the same; they are not validated at run time.
 
 use super::{Op, Site, Variant};
 use crate::error::{Error, ErrorKind, Result};
@@ -8,14 +8,14 @@ use crate::gpu::kernel::{Arg, Launch};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
-/// Storage buffers that WebGPU promises a shader.
+/// The storage buffers per shader that WebGPU guarantees.
 const MOST_BINDINGS: usize = 8;
 
 fn wrong(op: &dyn Op, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Argument, format!("the operator {} is wrong: {what}", op.name()))
 }
 
-/// Refuses tensors of the reference that the shape rule does not describe.
+/// Refuses results of the reference that do not match the shape rule.
 pub(super) fn reference(op: &dyn Op, outputs: &[Tensor], expected: &[Desc]) -> Result<()> {
     if outputs.iter().map(Tensor::desc).eq(expected.iter().cloned()) {
         return Ok(());
@@ -25,14 +25,14 @@ pub(super) fn reference(op: &dyn Op, outputs: &[Tensor], expected: &[Desc]) -> R
     Err(wrong(op, format!("its reference gives [{given}], its shape rule says [{wanted}]")))
 }
 
-/// Refuses bounds that are not one for each element.
+/// Refuses bounds whose number differs from that of the elements.
 pub(super) fn bounds(op: &dyn Op, bounds: &[Vec<f32>], outputs: &[Tensor]) -> Result<()> {
     let (given, wanted): (Vec<_>, Vec<_>) =
         (bounds.iter().map(Vec::len).collect(), outputs.iter().map(Tensor::numel).collect());
     if given == wanted {
         return Ok(());
     }
-    Err(wrong(op, format!("it gives bounds for {given:?} elements, its outputs have {wanted:?}")))
+    Err(wrong(op, format!("it gives bounds for {given:?} elements, but its outputs have {wanted:?}")))
 }
 
 /// Refuses variants that do not fit the node.
@@ -69,7 +69,7 @@ fn layouts(op: &dyn Op, which: &str, layouts: &[Layout], descs: &[Desc]) -> Resu
     }
     let flat = |(layout, desc): (&Layout, &Desc)| *layout == Layout::ChannelsLast && desc.rank() < 2;
     match layouts.iter().zip(descs).position(flat) {
-        Some(k) => Err(wrong(op, format!("{which} {k}, {}, has no channel axis to lie last", descs[k]))),
+        Some(k) => Err(wrong(op, format!("{which} {k}, {}, is channels-last but has no channel axis", descs[k]))),
         None => Ok(()),
     }
 }
@@ -94,7 +94,7 @@ fn bindings(op: &dyn Op, site: &Site<'_>, v: &Variant, launch: &Launch) -> Resul
     }
     let count = launch.reads.len() + launch.writes.len();
     if count > MOST_BINDINGS {
-        return Err(wrong(op, format!("kernel {kernel} binds {count} buffers, WebGPU promises {MOST_BINDINGS}")));
+        return Err(wrong(op, format!("kernel {kernel} binds {count} buffers, WebGPU guarantees {MOST_BINDINGS}")));
     }
     // Browsers compare the text with the bindings themselves.
     #[cfg(not(target_arch = "wasm32"))]

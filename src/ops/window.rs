@@ -1,4 +1,4 @@
-//! What the operators with a moving window refuse. Not an operator of its own.
+//! Checks for the operators with a moving window. Not an operator itself.
 
 use crate::error::{Error, Result};
 use crate::reference::conv2d::Window;
@@ -6,8 +6,8 @@ use crate::reference::conv2d::Window;
 /// A window's attributes are at most this.
 const MAX_ATTRIBUTE: usize = u16::MAX as usize;
 
-/// Images are at most this long with their padding, so that the positions of taps, also of a last window that hangs
-/// over the end, fit 31 bits.
+/// The largest extent of a padded image, so that the positions of all taps, also of a last window that exceeds it, fit
+/// 31 bits.
 pub(super) const MAX_EXTENT: usize = 1 << 30;
 
 /// An error unless positions in the padded image `[.., ih, iw]` can be computed in 32 bits.

@@ -1,4 +1,4 @@
-//! Unary functions: their values in f64, and how far an f32 device may be off.
+//! Unary functions: their values in f64, and the error bounds of an f32 device.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
 
@@ -32,7 +32,7 @@ pub enum Activation {
     Sigmoid,
     /// tanh x
     Tanh,
-    /// min(max(alpha x + beta, 0), 1); PyTorch: 1/6, which no f32 is, and 1/2
+    /// min(max(alpha x + beta, 0), 1); PyTorch has 1/6, which is not an f32, and 1/2
     #[allow(missing_docs)]
     HardSigmoid { alpha: f64, beta: f64 },
     /// x min(max(x + 3, 0), 6) / 6
@@ -62,9 +62,9 @@ pub enum Activation {
     Abs,
     /// -x
     Neg,
-    /// the integer below
+    /// the largest integer that is not above x
     Floor,
-    /// the integer above
+    /// the smallest integer that is not below x
     Ceil,
     /// the nearest integer, halves to even
     Round,
@@ -168,7 +168,7 @@ impl Activation {
         match self {
             Identity => x,
             Relu => x.max(0.0),
-            // As torch.clamp: where they cross, max wins.
+            // As torch.clamp: if min is above max, the result is max.
             Clamp { min, max } => x.max(min.into()).min(max.into()),
             LeakyRelu { slope } => {
                 if x > 0.0 {
@@ -193,7 +193,7 @@ impl Activation {
                 }
             }
             Gelu => x * 0.5 * erfc(-x * FRAC_1_SQRT_2),
-            // (1 + tanh z) / 2 = sigmoid(2 z), which does not cancel.
+            // (1 + tanh z) / 2 = sigmoid(2 z), which has no cancellation.
             GeluTanh => x * sigmoid(2.0 * FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x)),
             Sigmoid => sigmoid(x),
             Tanh => x.tanh(),
@@ -233,8 +233,9 @@ impl Activation {
         }
     }
 
-    /// The largest |f(a) - f(b)| for |a - b| <= `dx` with a, b around `x`: how an error of the argument shows.
-    /// Discontinuous functions (floor, round, sign, a threshold) have no such bound; for them this is infinite where a jump is near.
+    /// The largest |f(a) - f(b)| for |a - b| <= `dx` with a, b around `x`: the effect of an error of the argument.
+    /// Discontinuous functions (floor, round, sign, a threshold) have no such bound: the result is infinite near a
+    /// jump.
     pub fn spread(self, x: f64, dx: f64) -> f64 {
         if dx == 0.0 {
             return 0.0;
@@ -285,7 +286,7 @@ impl Activation {
                 let z2 = (1.596 * (x + 0.044715 * x * x * x)).abs().min(104.0);
                 (20.0 + exp(z2) + 16.0 * z2) * y_abs
             }
-            // Alpha is rounded and the product is; then the sum. Where the product exceeds 1 + |beta| the sum is clamped.
+            // Alpha, the product and the sum are rounded. Where the product exceeds 1 + |beta| the sum is clamped.
             HardSigmoid { alpha, beta } => 2.0 * (alpha.abs() * x_abs).min(1.0 + beta.abs()) + y_abs,
             HardSwish => 16.0 * y_abs + if x_abs < 4.0 { 2.0 * x_abs } else { 0.0 },
             // (max(z, 0) + log1p(e)) / beta with z = beta x rounded and e = exp(-|z|): above 0 the error of e counts by e / y,
@@ -307,7 +308,7 @@ impl Activation {
                     + if x < 0.0 { 3.0 * x_abs.min(8.0) } else { 0.0 }
             }
         };
-        // What a device may flush to zero; softplus divides it by beta.
+        // Values that a device may flush to zero; softplus divides them by beta.
         let tiny = match self {
             Softplus { beta, .. } => super::TINY / f64::from(beta.abs()).min(1.0),
             _ => super::TINY,
@@ -316,10 +317,10 @@ impl Activation {
     }
 }
 
-/// Where the Taylor series of erf is left for the continued fraction of erfc.
+/// Above it the continued fraction of erfc is used instead of the Taylor series of erf.
 const SERIES_END: f64 = 2.0;
 
-/// The Taylor series of erf about 0: no digit is lost near 0.
+/// The Taylor series of erf about 0: no digits are lost near 0.
 fn erf_series(x: f64) -> f64 {
     let (mut term, mut sum, mut n) = (x, x, 0.0);
     while term.abs() > 1e-18 * sum.abs() && n < 200.0 {
@@ -357,7 +358,7 @@ pub fn erfc(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Far below 0 softplus is e^z: its bound allows what WGSL allows exp, 3 + 2|z| ulp, and not much more.
+    /// Far below 0 softplus is e^z: its bound is little more than WGSL's accuracy of exp, 3 + 2|z| ulp.
     #[test]
     fn softplus_may_be_off_by_what_exp_may_be() {
         let f = Activation::Softplus { beta: 2.0, threshold: 20.0 };

@@ -9,7 +9,7 @@ pub fn bin(o: usize, bins: usize, extent: usize) -> Range<usize> {
     o * extent / bins..((o + 1) * extent).div_ceil(bins)
 }
 
-/// What `fold` makes of the rows of every bin of `x` `[planes, ih, iw]`; the result is row-major `[planes, oh, ow]`.
+/// Applies `fold` to the rows of every bin of `x` `[planes, ih, iw]`; the result is row-major `[planes, oh, ow]`.
 fn bins<T: Send>(
     (x, [planes, ih, iw]): (&[f32], [usize; 3]),
     [oh, ow]: [usize; 2],
@@ -31,7 +31,7 @@ pub fn adaptive_avg_pool2d(image: (&[f32], [usize; 3]), outputs: [usize; 2]) -> 
     })
 }
 
-/// The largest value of every bin; a NaN beats every number.
+/// The largest value of every bin; NaN if it has one.
 pub fn adaptive_max_pool2d(image: (&[f32], [usize; 3]), outputs: [usize; 2]) -> Vec<f32> {
     bins(image, outputs, |rows| {
         let values = rows.iter().copied().flatten().copied();

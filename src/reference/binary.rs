@@ -1,4 +1,4 @@
-//! Functions of two numbers: their values in f64 and in integers, and how far an f32 device may be off.
+//! Functions of two numbers: their values in f64 and in integers, and the error bounds of an f32 device.
 
 use std::cmp::Ordering;
 
@@ -75,12 +75,12 @@ impl BinaryKind {
         self as u32
     }
 
-    /// Whether the result says how a stands to b.
+    /// Whether it is a comparison of a and b.
     pub fn is_comparison(self) -> bool {
         matches!(self, Equal | Less | Greater | LessOrEqual | GreaterOrEqual)
     }
 
-    /// Whether it takes truth values and gives one.
+    /// Whether it is a function of booleans.
     pub fn is_logical(self) -> bool {
         matches!(self, And | Or | Xor)
     }
@@ -93,17 +93,17 @@ impl BinaryKind {
             Greater => order == Some(Ordering::Greater),
             LessOrEqual => order.is_some_and(Ordering::is_le),
             GreaterOrEqual => order.is_some_and(Ordering::is_ge),
-            _ => unreachable!("{} is no comparison", self.name()),
+            _ => unreachable!("{} is not a comparison", self.name()),
         }
     }
 
-    /// A function of truth values.
+    /// A function of booleans.
     pub fn logical(self, a: bool, b: bool) -> bool {
         match self {
             And => a & b,
             Or => a | b,
             Xor => a ^ b,
-            _ => unreachable!("{} is no logical function", self.name()),
+            _ => unreachable!("{} is not a logical function", self.name()),
         }
     }
 
@@ -123,7 +123,7 @@ impl BinaryKind {
                 r if r != 0.0 && (r < 0.0) != (b < 0.0) => r + b,
                 r => r,
             },
-            _ => unreachable!("{} has no f32 meaning", self.name()),
+            _ => unreachable!("{} is not defined for f32", self.name()),
         }
     }
 
@@ -143,7 +143,7 @@ impl BinaryKind {
                 r => r,
             },
             Fmod => a.wrapping_rem(b),
-            _ => unreachable!("{} has no integer meaning", self.name()),
+            _ => unreachable!("{} is not defined for integers", self.name()),
         }
     }
 
@@ -189,9 +189,9 @@ fn power(mut a: i64, mut b: i64) -> i64 {
     y
 }
 
-/// `a - q b` for the whole number q next to the quotient, on the side that the sign says: a rounding of the product and of
-/// the difference each, and of the sum with b that corrects the sign. The device may take a neighbour of q where the
-/// quotient is within its own error, 2.5 ulp, of a whole number: then it is off by b, once for every whole number within.
+/// `a - q b` for the integer q next to the quotient, on the side that the sign requires: one rounding each of the
+/// product, of the difference, and of the sum with b that corrects the sign. Where the quotient is within its own
+/// error, 2.5 ulp, of an integer, the device may take a neighbour of q: the error is then b for every integer within.
 fn remainder_bound(a: f64, b: f64, y: f64) -> f64 {
     if b.is_infinite() {
         return TINY;

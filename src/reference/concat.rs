@@ -1,14 +1,14 @@
-//! Tensors put one after the other along an axis, and cut again.
+//! Tensors concatenated along an axis, and split again.
 
 use super::elements::{pick, pick_at};
 use crate::shape::{numel, unravel};
 use crate::tensor::{Data, Tensor};
 
-/// The tensors, of one type and agreeing in every other axis, one after the other along `axis`.
+/// The concatenation along `axis` of tensors of one type that agree in every other axis.
 pub fn concat(parts: &[Tensor], axis: usize) -> Tensor {
     let mut shape = parts[0].shape().to_vec();
     shape[axis] = parts.iter().map(|t| t.shape()[axis]).sum();
-    // Where each part begins in the joined elements.
+    // The offset of each part in the joined elements.
     let starts: Vec<usize> = parts.iter().scan(0, |at, t| Some(std::mem::replace(at, *at + t.numel()))).collect();
     let flat = |i: usize| {
         let mut index = unravel(i, &shape);
@@ -40,7 +40,7 @@ pub fn split(x: &Tensor, axis: usize, sizes: &[usize]) -> Vec<Tensor> {
     parts
 }
 
-/// The elements of tensors of one type, one tensor after the other.
+/// The elements of tensors of one type as one flat tensor.
 pub fn join(parts: &[Tensor]) -> Tensor {
     macro_rules! join {
         ($variant:ident) => {{

@@ -24,7 +24,7 @@ impl Window {
     pub fn pads(&self, axis: usize) -> (usize, usize) {
         (self.padding[2 * axis], self.padding[2 * axis + 1])
     }
-    /// Whole windows along an axis of this extent, or `None` if not one fits.
+    /// The number of full windows along an axis of this extent, or `None` if none fits.
     pub fn outputs(&self, axis: usize, extent: usize) -> Option<usize> {
         let (before, after) = self.pads(axis);
         Some((extent + before + after).checked_sub(self.span(axis))? / self.stride[axis] + 1)
@@ -78,7 +78,7 @@ pub fn conv2d(
     out
 }
 
-/// The outputs along x whose tap `kx` lies inside the image.
+/// The outputs along x for which tap `kx` lies inside the image.
 fn inside(window: &Window, kx: usize, iw: usize, ow: usize) -> std::ops::Range<usize> {
     let offset = kx * window.dilation[1];
     let start = window.padding[2].saturating_sub(offset).div_ceil(window.stride[1]);

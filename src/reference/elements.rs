@@ -1,4 +1,4 @@
-//! Elements of a tensor of any type brought into another order.
+//! Reordering the elements of a tensor of any type.
 
 use rayon::prelude::*;
 

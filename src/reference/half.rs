@@ -1,7 +1,7 @@
-//! What storing floats in 16 bits (IEEE binary16) does to them.
+//! The effect of storing floats in 16 bits (IEEE binary16).
 
-/// The largest relative error of a conversion to a normal f16: WGSL lets a device take either neighbour
-/// (<https://www.w3.org/TR/WGSL/#floating-point-conversion>), one ulp at the most, and not the nearer one.
+/// The largest relative error of a conversion to a normal f16: WGSL allows either neighbouring value
+/// (<https://www.w3.org/TR/WGSL/#floating-point-conversion>), so the error is up to one ulp.
 pub const UNIT16: f64 = 1.0 / 1024.0;
 
 /// The smallest normal f16. A device may flush what is smaller to zero when it stores it.
@@ -10,19 +10,19 @@ pub const SMALLEST: f64 = 1.0 / 16384.0;
 /// The spacing of f16 numbers below [`SMALLEST`].
 const SPACING: f64 = SMALLEST / 1024.0;
 
-/// The nearest f16, which a device stores in 16 bits as it is. Subnormal ones are among them: a device that drops weights
-/// of that size is seen where they matter. Numbers too large for f16 stay as they are, so that a device that makes an
-/// infinity of one is seen, too.
+/// The nearest f16, which a device stores in 16 bits unchanged. Subnormal values are kept, so that a device that
+/// flushes weights of that size is detected where they matter. Numbers too large for f16 are not changed, so that a
+/// device that makes an infinity of one is detected, too.
 pub fn nearest(x: f32) -> f32 {
     let rounded = half::f16::from_f32(x).to_f32();
     if rounded.is_infinite() { x } else { rounded }
 }
 
-/// The largest error of what is stored in 16 bits for a value that is computed in f32 within `bound` of `y`. Beyond
-/// 65 504 it is an infinity, which no bound allows.
+/// The largest error of a value that is computed in f32 within `bound` of `y` and then stored in 16 bits. Beyond 65 504
+/// the stored value is an infinity, which no bound allows.
 ///
-/// The computed v has |v| <= |y| + bound. Stored it is off by at most 2^-10 |v| if it is normal. If it may be smaller it
-/// may be flushed, or rounded up by the spacing there. What is exact and an f16 stays.
+/// The computed v has |v| <= |y| + bound. If it is normal, storing it adds an error of at most 2^-10 |v|. If it may be
+/// subnormal, it may be flushed, or rounded up by the spacing there. A value that is exact and an f16 does not change.
 pub fn stored(y: f64, bound: f64) -> f64 {
     let exact = bound == 0.0 && f64::from(nearest(y as f32)) == y;
     if exact && (y == 0.0 || y.abs() >= SMALLEST) {

@@ -1,4 +1,4 @@
-//! Local response normalisation, as `torch.nn.functional.local_response_norm`, and how far an f32 device may be off.
+//! Local response normalisation, as `torch.nn.functional.local_response_norm`, and the error bounds of an f32 device.
 
 use rayon::prelude::*;
 

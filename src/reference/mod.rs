@@ -1,4 +1,4 @@
-//! What operators mean: plain loops, sums in f64 rounded once, no `unsafe`, no device.
+//! The meaning of the operators: plain loops, sums in f64 rounded once, no `unsafe`, no device.
 
 pub mod activation;
 pub mod adaptive_pool2d;
@@ -25,7 +25,7 @@ pub mod winograd;
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 
-/// The smallest normal f32: what a device that flushes subnormals to zero may lose.
+/// The smallest normal f32: the largest error of a device that flushes subnormals to zero.
 pub const TINY: f64 = f32::MIN_POSITIVE as f64;
 
 /// `gamma_k = k u / (1 - k u)`: the relative error of k roundings (Higham, Accuracy and Stability of Numerical

@@ -1,4 +1,4 @@
-//! Means and variances of the slices of a tensor, and how far an f32 device may be off.
+//! Means and variances of the slices of a tensor, and the error bounds of an f32 device.
 
 use rayon::prelude::*;
 
@@ -29,7 +29,7 @@ impl Slices {
     }
 }
 
-/// The moments of one slice, and what the accuracy of computing them in f32 depends on.
+/// The moments of one slice, and the values that their accuracy in f32 depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments {
     /// Values of the slice.
@@ -44,7 +44,7 @@ pub struct Moments {
     pub spread: f64,
 }
 
-/// What a normalisation subtracts and multiplies by, with the errors that a device may make in either.
+/// The mean that a normalisation subtracts and the scale that it multiplies by, with their error bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
     /// Subtracted.
@@ -74,16 +74,16 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
 }
 
 impl Moments {
-    /// (x - mean) / sqrt(var + eps), of these very moments.
+    /// (x - mean) / sqrt(var + eps), for these exact moments.
     pub fn scale(&self, eps: f32) -> Scale {
         inverse_sqrt(self.mean, self.var, 0.0, eps)
     }
-    /// (x - mean) / (sqrt(var) + eps), of these very moments.
+    /// (x - mean) / (sqrt(var) + eps), for these exact moments.
     pub fn scale_outside(&self, eps: f32) -> Scale {
         let scale = 1.0 / (self.var.sqrt() + f64::from(eps));
         Scale { mean: self.mean, mean_error: 0.0, scale, scale_error: 0.0 }
     }
-    /// As a device has them that merges sets in a tree of this height.
+    /// These moments as computed by a device that merges sets in a tree of this height.
     pub fn merged(self, height: usize) -> Merged {
         Merged { height: self.count.min(height), of: self }
     }

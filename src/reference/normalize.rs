@@ -22,7 +22,7 @@ impl Affine<'_> {
     }
 }
 
-/// The normalised values; `scales` has one entry a slice.
+/// The normalised values; `scales` has one entry per slice.
 pub fn normalize(x: &[f32], slices: &Slices, scales: &[Scale], affine: &Affine) -> Vec<f64> {
     let one = |(i, &v): (usize, &f32)| {
         let s = &scales[slices.of(i)];
@@ -59,9 +59,9 @@ pub fn lp_norms(x: &[f32], [outer, n, inner]: [usize; 3], p: usize) -> Vec<f64> 
     (0..outer * inner).into_par_iter().map(one).collect()
 }
 
-/// The error bound of x / norm, the norm of n values whose powers are summed with `depth` additions one after the other. The
-/// sum errs by r = gamma_(depth + 1), relative (the square, too), and by `TINY` for each power that is subnormal; its root by
-/// 1 / sqrt(1 - r) and 9 u (1 / inverseSqrt: 2 and 2.5 ulp); the quotient by 2.5 ulp.
+/// The error bound of x / norm, the norm of n values whose powers are summed with at most `depth` successive additions.
+/// The sum errs by r = gamma_(depth + 1), relative (the square, too), and by `TINY` for each power that is subnormal;
+/// its root by 1 / sqrt(1 - r) and 9 u (1 / inverseSqrt: 2 and 2.5 ulp); the quotient by 2.5 ulp.
 pub fn lp_bounds(x: f64, norm: f64, n: usize, p: usize, depth: usize) -> f64 {
     if norm == 0.0 {
         return 0.0;

@@ -1,6 +1,6 @@
 //! Padding and cropping, as `torch.nn.functional.pad`.
 
-/// What is added around a tensor.
+/// The values that are added around a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PadMode {
@@ -15,8 +15,8 @@ pub enum PadMode {
 }
 
 impl PadMode {
-    /// The element of an axis of `extent` that position `i` of the padded axis shows, the axis itself being at 0 and on;
-    /// `None` shows the constant.
+    /// The element of an axis of `extent` at position `i` of the padded axis, where the axis itself begins at 0; `None`
+    /// is the constant.
     pub fn source(self, i: i64, extent: usize) -> Option<usize> {
         let e = extent as i64;
         let at = match self {

@@ -1,6 +1,6 @@
 //! Channels to pixels and back, as `torch.nn.functional.pixel_shuffle` and ONNX's `DepthToSpace`.
 
-/// Where the parts of a pixel lie among the channels.
+/// The order of a pixel's parts among the channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Channel c's part (dy, dx) is channel `(c r + dy) r + dx`: PyTorch, ONNX's `CRD`.
@@ -10,7 +10,8 @@ pub enum Order {
 }
 
 impl Order {
-    /// Steps among the deep channels: from channel to channel, and from part to part of `parts` (r^2) in `channels` (C).
+    /// Strides among the deep channels: from channel to channel, and from part to part, with `parts` (r^2) parts of
+    /// `channels` (C) channels.
     pub fn steps(self, parts: usize, channels: usize) -> [usize; 2] {
         match self {
             Order::ChannelFirst => [parts, 1],

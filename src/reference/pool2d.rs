@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::conv2d::Window;
 
 impl Window {
-    /// Windows along an axis; with `ceil_mode` one more may hang over the end if it starts inside the image or the
-    /// padding before it. `None` if not one fits. The rule is PyTorch's `pooling_output_shape`.
+    /// The number of windows along an axis; with `ceil_mode` one more may exceed the padded image if it starts inside
+    /// the image or the padding before it. `None` if none fits. The rule is PyTorch's `pooling_output_shape`.
     pub fn pool_outputs(&self, axis: usize, extent: usize, ceil_mode: bool) -> Option<usize> {
         if !ceil_mode {
             return self.outputs(axis, extent);
@@ -18,18 +18,18 @@ impl Window {
         Some(if (count - 1) * stride >= extent + before { count - 1 } else { count })
     }
 
-    /// The taps of output `o` that lie before `limit`, a position in the padded image: they are the first ones.
+    /// The number of taps of output `o` before `limit`, a position in the padded image.
     fn taps_before(&self, axis: usize, o: usize, limit: usize) -> usize {
         limit.saturating_sub(o * self.stride[axis]).div_ceil(self.dilation[axis]).min(self.kernel[axis])
     }
 
-    /// The taps of output `o` that lie inside the image.
+    /// The number of taps of output `o` inside the image.
     fn taps_inside(&self, axis: usize, o: usize, extent: usize) -> usize {
         let before = self.pads(axis).0;
         self.taps_before(axis, o, before + extent) - self.taps_before(axis, o, before)
     }
 
-    /// The taps of output `o` that lie inside the image or its padding: fewer than the kernel in a window that
+    /// The number of taps of output `o` inside the image or its padding: fewer than the kernel has in a window that
     /// `ceil_mode` added.
     fn taps_padded(&self, axis: usize, o: usize, extent: usize) -> usize {
         let (before, after) = self.pads(axis);
@@ -57,8 +57,8 @@ fn windows<T: Send>(
     (0..planes * oh * ow).into_par_iter().map(one).collect()
 }
 
-/// The largest value of every window and where it is (iy, ix). The first of equals wins; a NaN beats every number and
-/// the last NaN wins, as in PyTorch. A window without a tap inside the image gives -inf at (0, 0).
+/// The largest value of every window and its position (iy, ix): the first of equal values, or the last NaN if there is
+/// one, as in PyTorch. A window without a tap inside the image gives -inf at (0, 0).
 pub fn max_pool2d(image: (&[f32], [usize; 3]), window: &Window, outputs: [usize; 2]) -> Vec<(f32, [usize; 2])> {
     windows(image, window, outputs, |_, taps| {
         let (iy, ix, first) = taps.next().unwrap_or((0, 0, f32::NEG_INFINITY));
@@ -66,7 +66,7 @@ pub fn max_pool2d(image: (&[f32], [usize; 3]), window: &Window, outputs: [usize;
     })
 }
 
-/// What the sum of a window is divided by.
+/// The divisor of the sum of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Divisor {
     /// The taps inside the image.
@@ -91,14 +91,14 @@ pub fn avg_pool2d(image: (&[f32], [usize; 3]), window: &Window, divisor: Divisor
     })
 }
 
-/// Which sum of powers a window's norm is the root of.
+/// The sum of powers for a window's norm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Powers {
     /// The power.
     pub p: u32,
-    /// Of x itself, not of |x|.
+    /// Whether it sums x^p, not |x|^p.
     pub signed: bool,
-    /// Times the kernel's taps, divided by those inside the image.
+    /// Whether the sum is multiplied by the kernel's taps and divided by those inside the image.
     pub rescale: bool,
 }
 

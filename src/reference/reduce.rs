@@ -1,18 +1,18 @@
-//! Reductions of sets of values to one, and how far an f32 device may be off.
+//! Reductions of sets of values to one, and the error bounds of an f32 device.
 
 use super::softmax::ExpSum;
 use super::{TINY, UNIT, gamma};
 
-/// What becomes of a set of values. The numbers are those of `shaders/common/reduce.wgsl`.
+/// The kind of a reduction. The numbers are those of `shaders/common/reduce.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// sum x
     Sum = 0,
     /// sum x / n
     Mean = 1,
-    /// the largest; NaN if there is one
+    /// the largest; NaN if a value is NaN
     Max = 2,
-    /// the smallest; NaN if there is one
+    /// the smallest; NaN if a value is NaN
     Min = 3,
     /// product x
     Prod = 4,
@@ -52,11 +52,11 @@ impl Kind {
         }
     }
 
-    /// The absolute error of the reduction in f32, for `depth` joins one after the other: gamma_depth sum |terms|, and
+    /// The absolute error of the reduction in f32, for at most `depth` successive joins: gamma_depth sum |terms|, and
     /// - mean: the division by n, itself rounded (2.5 ulp and u);
-    /// - product: gamma_n, as both factors' relative errors stay, in any order;
-    /// - squares: a rounding each, `TINY` each where they are subnormal;
-    /// - root: the larger, lower side of its argument's error, and 9 u (sqrt is 1 / inverseSqrt: 2 and 2.5 ulp);
+    /// - product: gamma_n, since the relative errors of both factors remain, in any order;
+    /// - squares: one rounding each, and `TINY` each where they are subnormal;
+    /// - root: the lower side of its argument's error, which is larger, and 9 u (sqrt is 1 / inverseSqrt: 2 and 2.5 ulp);
     /// - log: relative error r of its argument as log(1 / (1 - r)), and 3 ulp, or 2^-21 between 1/2 and 2.
     ///
     /// No bound holds where an intermediate product under- or overflows and the result does not.
@@ -97,8 +97,8 @@ fn sum_of(x: &[f64], f: impl Fn(f64) -> f64) -> f64 {
     x.iter().map(|&v| f(v)).sum::<f64>() + 0.0
 }
 
-/// The reduction of integers; `None` if the result leaves 64 bits, there is none, or the kind is for floats.
-/// The mean is rounded towards zero.
+/// The reduction of integers; `None` if the result does not fit 64 bits, is undefined, or the kind is for floats. The
+/// mean is rounded towards zero.
 pub fn reduce_integers(kind: Kind, x: &[i64]) -> Option<i64> {
     let sum = || x.iter().try_fold(0i64, |a, &b| a.checked_add(b));
     match kind {
@@ -113,7 +113,7 @@ pub fn reduce_integers(kind: Kind, x: &[i64]) -> Option<i64> {
     }
 }
 
-/// The index of the largest value (or the smallest): NaN before any number, of equals the first (or the last).
+/// The index of the largest value (or the smallest): NaN before any number, the first of equal values (or the last).
 pub fn arg_reduce(x: &[f32], smallest: bool, last: bool) -> usize {
     let beats = |b: f32, a: f32| match (b.is_nan(), a.is_nan()) {
         (true, true) => last,

@@ -1,20 +1,20 @@
 //! Resampling of images, as `torch.nn.functional.interpolate` and ONNX's `Resize`: along each axis an output is a
-//! weighted sum of a few inputs, its taps. [`Axis::taps`] says which and how much; kernels get the same list.
+//! weighted sum of a few inputs, its taps. [`Axis::taps`] lists them with their weights; kernels get the same list.
 
 use rayon::prelude::*;
 
-/// How values between pixels are made.
+/// How values between pixels are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ResizeMode {
     /// The pixel at the rounded coordinate.
     Nearest(Rounding),
-    /// The triangle over 2 pixels an axis.
+    /// The triangle filter over 2 pixels per axis.
     Linear,
-    /// Keys' cubic convolution over 4 pixels an axis with this coefficient: PyTorch and ONNX default to -0.75.
+    /// Keys' cubic convolution over 4 pixels per axis with this coefficient: PyTorch and ONNX default to -0.75.
     Cubic(f32),
 }
 
-/// To which pixel [`ResizeMode::Nearest`] rounds a coordinate; the first two differ in halves.
+/// How [`ResizeMode::Nearest`] rounds a coordinate; the first two differ for halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
     /// To the nearest, halves down.
@@ -25,23 +25,26 @@ pub enum Rounding {
     Floor,
     /// Up.
     Ceil,
+    /// Up along an axis that shrinks, else down: `Resize` of ONNX's operator set 10.
+    CeilWhenShrinking,
 }
 
 /// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`: ONNX's
-/// `coordinate_transformation_mode`. `scale` is the given one, or outputs / inputs.
+/// `coordinate_transformation_mode`. `scale` is the given scale, or outputs / inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Coordinates {
-    /// `(o + 0.5) / scale - 0.5`: PyTorch's with `align_corners = False`.
+    /// `(o + 0.5) / scale - 0.5`
     HalfPixel,
-    /// Half pixels about the image's centre, which a rounded-down size does not shift.
+    /// Half pixels relative to the image's centre, so that a rounded-down size does not shift the image.
     HalfPixelSymmetric,
     /// Half pixels, but 0 if there is one output.
     PytorchHalfPixel,
     /// `o / scale`
     Asymmetric,
-    /// `o (inputs - 1) / (outputs - 1)`: PyTorch's with `align_corners = True`. Outputs are inputs x scale, not rounded,
-    /// if a scale is given.
+    /// `o (inputs - 1) / (outputs - 1)`; 0 if there is one output.
     AlignCorners,
+    /// `(o + 0.5) / scale`
+    TfHalfPixelForNn,
     /// Outputs span a region; outside the image they are `extrapolation_value`.
     TfCropAndResize {
         /// Top, left, bottom, right, as fractions of the image's extent less one pixel.
@@ -49,31 +52,41 @@ pub enum Coordinates {
         /// The value outside the image.
         extrapolation_value: f32,
     },
+    /// `(o + 0.5) / scale - 0.5` in f64: PyTorch's with `align_corners = False`.
+    TorchHalfPixel,
+    /// `o (inputs - 1) / (outputs - 1)` in f64: PyTorch's with `align_corners = True`.
+    TorchAlignCorners,
     /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`].
-    TorchNearest,
-    /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it, with [`Rounding::Floor`], and ONNX's
-    /// `tf_half_pixel_for_nn` with any.
+    TorchNearest {
+        /// As many outputs as inputs are the inputs, twice as many repeat each, whatever the scale: what PyTorch does on a
+        /// CPU where output height and width add up to [`TORCH_SMALL`] or less, and nowhere else.
+        small: bool,
+    },
+    /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it; goes with [`Rounding::Floor`].
     TorchNearestExact,
 }
+
+/// The largest sum of output height and width for which PyTorch's kernel for small images runs.
+pub const TORCH_SMALL: usize = 128;
 
 /// One axis of a resampling.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis {
-    /// Pixels there are.
+    /// The number of pixels of the input.
     pub inputs: usize,
-    /// Pixels there will be.
+    /// The number of pixels of the output.
     pub outputs: usize,
-    /// Outputs an input, if not their ratio.
+    /// Outputs per input, if it is not the ratio of the sizes.
     pub scale: Option<f64>,
-    /// How values between pixels are made.
+    /// How values between pixels are computed.
     pub mode: ResizeMode,
-    /// Where outputs lie.
+    /// The coordinates of outputs.
     pub coordinates: Coordinates,
-    /// Of the region of [`Coordinates::TfCropAndResize`]: start and end.
-    pub roi: [f64; 2],
-    /// Taps outside the image weigh nothing, instead of repeating its border.
+    /// Start and end of the region of [`Coordinates::TfCropAndResize`].
+    pub roi: [f32; 2],
+    /// Whether taps outside the image have weight 0, instead of repeating its border.
     pub exclude_outside: bool,
-    /// Widens the filter when shrinking.
+    /// Whether the filter is widened when shrinking.
     pub antialias: bool,
 }
 
@@ -82,51 +95,73 @@ pub struct Axis {
 pub struct Tap {
     /// Its index, inside the image.
     pub at: usize,
-    /// Its share.
+    /// Its weight.
     pub weight: f64,
 }
 
 impl Axis {
-    /// The coordinate of output `o`; a quotient of integers, rounded once, where no scale is given.
+    /// The coordinate of output `o`.
     fn coordinate(&self, o: usize) -> f64 {
-        let (i, n, o) = (self.inputs as f64, self.outputs as f64, o as f64);
-        let (num, den) = self.scale.map_or((i, n), |s| (1.0, s));
-        let half_pixel = ((2.0 * o + 1.0) * num - den) / (2.0 * den);
-        let ratio = (num / den) as f32;
         match self.coordinates {
-            Coordinates::HalfPixel => half_pixel,
-            Coordinates::HalfPixelSymmetric => i / 2.0 * (1.0 - n / self.length()) + half_pixel,
-            Coordinates::PytorchHalfPixel if self.outputs == 1 => 0.0,
-            Coordinates::PytorchHalfPixel => half_pixel,
-            Coordinates::Asymmetric => o * num / den,
-            Coordinates::AlignCorners if self.length() <= 1.0 => 0.0,
-            Coordinates::AlignCorners => o * (i - 1.0) / (self.length() - 1.0),
-            Coordinates::TfCropAndResize { .. } if self.outputs == 1 => (self.roi[0] + self.roi[1]) * (i - 1.0) / 2.0,
-            Coordinates::TfCropAndResize { .. } => {
-                self.roi[0] * (i - 1.0) + o * (self.roi[1] - self.roi[0]) * (i - 1.0) / (n - 1.0)
-            }
-            Coordinates::TorchNearest => (o as f32 * ratio).into(),
-            Coordinates::TorchNearestExact => ((o as f32 + 0.5) * ratio).into(),
+            // `bilinear` copies along an axis whose size stays, whatever the scale; `bicubic` does not.
+            Coordinates::TorchHalfPixel if self.mode == ResizeMode::Linear && self.outputs == self.inputs => o as f64,
+            Coordinates::TorchHalfPixel => (o as f64 + 0.5) / self.scale() - 0.5,
+            Coordinates::TorchAlignCorners if self.outputs == 1 => 0.0,
+            Coordinates::TorchAlignCorners => o as f64 * (self.inputs as f64 - 1.0) / (self.outputs as f64 - 1.0),
+            Coordinates::TorchNearest { small: true } if self.outputs == self.inputs => o as f64,
+            Coordinates::TorchNearest { small: true } if self.outputs == 2 * self.inputs => (o / 2) as f64,
+            Coordinates::TorchNearest { .. } => (o as f32 * self.inverse_scale()).into(),
+            Coordinates::TorchNearestExact => ((o as f32 + 0.5) * self.inverse_scale()).into(),
+            _ => self.onnx_coordinate(o).into(),
         }
     }
 
-    /// Outputs before rounding down to an integer.
-    fn length(&self) -> f64 {
-        self.scale.map_or(self.outputs as f64, |s| s * self.inputs as f64)
+    /// In f32, one operation after another as in ONNX Runtime, a few of them in f64 as there.
+    fn onnx_coordinate(&self, o: usize) -> f32 {
+        let (n, i) = (self.outputs as f32, self.inputs as f32);
+        let scale = self.scale.map_or(n / i, |s| s as f32);
+        let [start, end] = self.roi;
+        let o = o as f32;
+        match self.coordinates {
+            _ if scale == 1.0 && self.roi == [0.0, 1.0] => o,
+            Coordinates::TfCropAndResize { .. } if self.outputs == 1 => {
+                (0.5 * f64::from(start + end) * f64::from(i - 1.0)) as f32
+            }
+            Coordinates::TfCropAndResize { .. } => start * (i - 1.0) + (o * (end - start) * (i - 1.0)) / (n - 1.0),
+            Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if self.outputs == 1 => 0.0,
+            Coordinates::Asymmetric => o / scale,
+            Coordinates::AlignCorners => o * (i - 1.0) / (n - 1.0),
+            Coordinates::TfHalfPixelForNn => (o + 0.5) / scale,
+            Coordinates::HalfPixelSymmetric => {
+                let offset = i / 2.0 * (1.0 - n / (scale * i));
+                (f64::from(offset) + (f64::from(o) + 0.5) / f64::from(scale) - 0.5) as f32
+            }
+            _ => (o + 0.5) / scale - 0.5,
+        }
     }
 
-    /// By how much the filter is compressed: below 1 where antialiasing widens it.
+    /// Outputs per input.
+    fn scale(&self) -> f64 {
+        self.scale.unwrap_or(self.outputs as f64 / self.inputs as f64)
+    }
+
+    /// Inputs per output, as PyTorch has it.
+    fn inverse_scale(&self) -> f32 {
+        self.scale.map_or(self.inputs as f32 / self.outputs as f32, |s| (1.0 / s) as f32)
+    }
+
+    /// The compression of the filter: below 1 if antialiasing widens it.
     fn stretch(&self) -> f64 {
-        if self.antialias { (self.length() / self.inputs as f64).min(1.0) } else { 1.0 }
+        if self.antialias { self.scale().min(1.0) } else { 1.0 }
     }
 
-    /// How far the filter reaches to either side.
+    /// The half width of the filter.
     fn support(&self) -> f64 {
         let own = if matches!(self.mode, ResizeMode::Cubic(_)) { 2.0 } else { 1.0 };
         own / self.stretch()
     }
 
-    /// How many taps every output has; some may weigh nothing.
+    /// The number of taps of every output; some may have weight 0.
     pub fn tap_count(&self) -> usize {
         match self.mode {
             ResizeMode::Nearest(_) => 1,
@@ -144,10 +179,12 @@ impl Axis {
         let clamp = |i: f64| i.clamp(0.0, last) as usize;
         if let ResizeMode::Nearest(rounding) = self.mode {
             let nearest = match rounding {
-                Rounding::RoundPreferFloor => (x - 0.5).ceil(),
-                Rounding::RoundPreferCeil => (x + 0.5).floor(),
+                Rounding::RoundPreferFloor if is_half(x) => x.floor(),
+                Rounding::RoundPreferCeil if is_half(x) => x.ceil(),
+                Rounding::RoundPreferFloor | Rounding::RoundPreferCeil => x.round(),
                 Rounding::Floor => x.floor(),
-                Rounding::Ceil => x.ceil(),
+                Rounding::CeilWhenShrinking if self.scale() >= 1.0 => x.floor(),
+                Rounding::Ceil | Rounding::CeilWhenShrinking => x.ceil(),
             };
             return Some(vec![Tap { at: clamp(nearest), weight: 1.0 }]);
         }
@@ -181,6 +218,11 @@ impl Axis {
             _ => (1.0 - d).max(0.0),
         }
     }
+}
+
+/// Whether a coordinate lies half-way between two pixels, but for rounding: ONNX Runtime allows this much.
+fn is_half(x: f64) -> bool {
+    (x - x.floor() - 0.5).abs() < 1e-6
 }
 
 /// `sum over the taps of oy and ox of wy wx x[plane, iy, ix]` in f64, `weigh` applied to the weights (the error bound

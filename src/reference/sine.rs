@@ -1,4 +1,4 @@
-//! How far the sine of an f32 device may be off.
+//! The error bound of the sine of an f32 device.
 
 use super::UNIT;
 

@@ -1,4 +1,4 @@
-//! Softmax and its logarithm, and how far an f32 device may be off.
+//! Softmax and its logarithm, and the error bounds of an f32 device.
 
 use super::{TINY, UNIT, gamma};
 
@@ -13,7 +13,7 @@ fn maximum(x: &[f64]) -> f64 {
     x.iter().fold(f64::NEG_INFINITY, |m, &v| if v.is_nan() || v > m { v } else { m })
 }
 
-/// The sum of e^(x - m), and how far it may be off, relative, when summed with `depth` roundings.
+/// The sum of e^(x - m), and its relative error when summed with `depth` roundings.
 pub struct ExpSum {
     /// The maximum, m.
     pub max: f64,

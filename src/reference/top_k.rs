@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// Indices of the `k` largest values (or smallest), the most extreme first: NaN before any number, of equals the first.
+/// Indices of the `k` largest values (or smallest), the most extreme first: NaN before any number, equal values in their order.
 pub fn top_k(x: &[f32], k: usize, smallest: bool) -> Vec<usize> {
     let before = |a: f32, b: f32| match (a.is_nan(), b.is_nan()) {
         (true, true) => Ordering::Equal,

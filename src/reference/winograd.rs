@@ -1,18 +1,18 @@
-//! Winograd's algorithm F(4x4, 3x3): what its kernels compute, and from it how far rounding may take them.
+//! Winograd's algorithm F(4x4, 3x3): what its kernels compute, and the source of their error bounds.
 
 use rayon::prelude::*;
 
 /// Outputs of a tile along an axis.
 pub const TILE: usize = 4;
-/// Inputs of a tile along an axis, which is the number of points.
+/// Inputs of a tile along an axis; also the number of points.
 const POINTS: usize = TILE + 2;
 
-/// The most roundings of a term on one side of `G`, of `B^T` and of `A^T`, constants included, as the kernels compute them
-/// (`conv2d_winograd_weight`, `_input`, `_output`), whose texts a test of `ops::conv2d` counts.
+/// The most roundings of a term on one side of `G`, of `B^T` and of `A^T`, constants included, as the kernels compute
+/// them (`conv2d_winograd_weight`, `_input`, `_output`); a test of `ops::conv2d` counts them in the texts.
 pub const ROUNDINGS: [usize; 3] = [4, 4, 5];
 
-/// The most roundings of a term: on both sides of a filter, of a tile and of their products' sum, in the product and the sum
-/// over channels, in any order, and once with the bias.
+/// The most roundings of a term: in both multiplications of the transforms of filter, tile and sum, in the product, in
+/// the sum over channels in any order, and in the addition of the bias.
 pub fn depth(roundings: [usize; 3], channels: usize) -> usize {
     2 * roundings.iter().sum::<usize>() + channels + 1
 }
@@ -26,11 +26,12 @@ pub struct Transform {
 }
 
 impl Transform {
-    /// Toom-Cook's construction for points p: row p of `G` is (1, p, p^2) / product over q of (p - q), column p of `A^T` is
-    /// (1, p, p^2, p^3), row p of `B^T` holds the coefficients of the product over q of (x - q), where q runs over the other
-    /// points. The point at infinity has (0, 0, 1), (0, 0, 0, 1) and the product over all points.
+    /// Toom-Cook's construction for points p: row p of `G` is (1, p, p^2) / product over q of (p - q), column p of
+    /// `A^T` is (1, p, p^2, p^3), row p of `B^T` holds the coefficients of the product over q of (x - q), where q runs
+    /// over the other points. For the point at infinity they are (0, 0, 1), (0, 0, 0, 1) and the product over all
+    /// points.
     ///
-    /// The points 0, +-1/sqrt 2, +-sqrt 2, infinity err about 7 times less than 0, +-1, +-2, infinity.
+    /// The points 0, +-1/sqrt 2, +-sqrt 2, infinity have about 7 times smaller errors than 0, +-1, +-2, infinity.
     pub fn new() -> Transform {
         let points = [0.0, 0.5f64.sqrt(), -(0.5f64.sqrt()), 2f64.sqrt(), -(2f64.sqrt())];
         let mut t = Transform { bt: [[0.0; POINTS]; POINTS], g: [[0.0; 3]; POINTS], at: [[0.0; POINTS]; TILE] };
@@ -153,7 +154,7 @@ mod tests {
         let of = |t: &Transform| winograd(t, image, (&w, oc), [2, 1], [oh, ow]);
         assert!(of(&Transform::new()).iter().zip(&expected).all(|(a, e)| (a - e).abs() < 1e-10));
 
-        // The bound sees any constant of any matrix that is 0.1 % off.
+        // The bound detects an error of 0.1 % in any constant of any matrix.
         let (x, w): (Vec<_>, Vec<_>) = (x.iter().map(|v| v.abs()).collect(), w.iter().map(|v| v.abs()).collect());
         let abs = winograd(&Transform::new().abs(), (&x, [n, ic, ih, iw]), (&w, oc), [2, 1], [oh, ow]);
         let seen = |t: &Transform| {

@@ -1,4 +1,4 @@
-//! What a run gives.
+//! The results of a run.
 
 use std::fmt;
 use std::ops::Index;
@@ -28,7 +28,7 @@ use crate::tensor::Tensor;
 ///     println!("{name}: {tensor}");
 /// }
 ///
-/// // The only output of a network is a tensor, too.
+/// // If a network has one output, it converts to a tensor.
 /// let y: Tensor = session.run(&[("x", &x)])?.try_into()?;
 /// assert_eq!(y, outputs["y"]);
 /// # Ok::<(), convgpu::Error>(())
@@ -72,7 +72,7 @@ impl<T> Outputs<T> {
 }
 
 /// # Panics
-/// No result has this name; [`Outputs::get`] is for those that may not be there.
+/// No result has this name; use [`Outputs::get`] if it may be missing.
 impl<T> Index<&str> for Outputs<T> {
     type Output = T;
     fn index(&self, name: &str) -> &T {
@@ -124,7 +124,7 @@ impl TryFrom<Outputs<DeviceTensor>> for DeviceTensor {
     }
 }
 
-/// Every result behind its name; a format's digits (`{:.2}`) are those of the elements.
+/// Every result after its name; the precision of the format (`{:.2}`) applies to the elements.
 impl<T: fmt::Display> fmt::Display for Outputs<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (k, (name, tensor)) in self.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::{Element, Tensor};
 use crate::error::{Error, Result};
 use crate::shape::numel;
 
-/// The array's elements in row-major order: moved where they lie so already, else copied. Feature `ndarray`.
+/// The array's elements in row-major order: moved if they already have this order, else copied. Feature `ndarray`.
 ///
 /// ```
 /// use convgpu::Tensor;
@@ -23,7 +23,7 @@ impl<T: Element, D: Dimension> From<Array<T, D>> for Tensor {
         }
         let (values, offset) = array.into_raw_vec_and_offset();
         let count = numel(&shape);
-        // A slice of a larger array leaves elements before and behind.
+        // A slice of a larger array has elements before and after it.
         let values = if values.len() == count { values } else { values[offset.unwrap_or(0)..][..count].to_vec() };
         Tensor::of(shape, values)
     }
@@ -36,8 +36,8 @@ impl<S: Data<Elem: Element>, D: Dimension> From<&ArrayBase<S, D>> for Tensor {
     }
 }
 
-/// The tensor as an array of as many axes; the elements are not copied unless another tensor shares them. An array with
-/// a fixed number of axes comes from `into_dimensionality`. Feature `ndarray`.
+/// The tensor as an array with the same axes; the elements are not copied unless another tensor shares them.
+/// `into_dimensionality` gives an array with a fixed number of axes. Feature `ndarray`.
 ///
 /// # Errors
 /// The tensor has another type.
@@ -59,7 +59,7 @@ impl<T: Element> TryFrom<Tensor> for ArrayD<T> {
     fn try_from(tensor: Tensor) -> Result<ArrayD<T>> {
         let shape = IxDyn(tensor.shape());
         let array = ArrayD::from_shape_vec(shape, tensor.into_vec()?);
-        array.map_err(|e| Error::shape(format!("no shape of an ndarray: {e}")).because(e))
+        array.map_err(|e| Error::shape(format!("not a shape for ndarray: {e}")).because(e))
     }
 }
 

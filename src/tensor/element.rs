@@ -1,4 +1,4 @@
-//! The types that elements of a tensor have, and the Rust values that tensors are made of and become.
+//! The element types of tensors, and conversions between tensors and Rust values.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use crate::shape::DType;
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 pub trait Element: sealed::Elements {
-    /// The type as a tensor names it.
+    /// The corresponding [`DType`].
     const DTYPE: DType;
 }
 
 pub(super) mod sealed {
     use super::{Arc, Data};
 
-    /// How elements of a type lie in [`Data`]; only this crate can name it, so that there are no other types.
+    /// How elements of a type are stored in [`Data`]. Only this crate can name the trait, so no other type implements it.
     pub trait Elements: Copy + PartialEq + std::fmt::Debug + Send + Sync + 'static {
         fn wrap(values: Vec<Self>) -> Data;
         fn shared(data: &Data) -> Option<&Arc<Vec<Self>>>;
@@ -94,7 +94,7 @@ impl Tensor {
     /// The element at an index, one number per axis.
     ///
     /// # Errors
-    /// The index has not one number per axis, or lies outside; the tensor has another type.
+    /// The index does not have one number per axis, or is outside the tensor; the tensor has another type.
     pub fn get<T: Element>(&self, index: &[usize]) -> Result<T> {
         let values = self.as_slice::<T>()?;
         let inside = index.len() == self.shape.len() && index.iter().zip(&self.shape).all(|(i, n)| i < n);

@@ -6,8 +6,8 @@ use super::Tensor;
 use crate::error::{Error, Result};
 
 impl Tensor {
-    /// An image as `[1, 3, height, width]`: red, green and blue in 0..1, f32. Grey images get three equal channels,
-    /// transparency is left out. Feature `image`.
+    /// An image as `[1, 3, height, width]`: red, green and blue in 0..1, f32. Grey images get three equal channels;
+    /// transparency is ignored. Feature `image`.
     ///
     /// ```
     /// use convgpu::Tensor;
@@ -38,9 +38,9 @@ impl Tensor {
         Tensor::of([1, 3, height, width], values)
     }
 
-    /// The image that `[1, channels, height, width]` or `[channels, height, width]` is, with 8 bits per channel: 3
-    /// channels are red, green and blue, one is grey. Values are f32 in 0..1; others are taken to the nearer end, and NaN
-    /// is black. Feature `image`.
+    /// The image of a tensor `[1, channels, height, width]` or `[channels, height, width]`, with 8 bits per channel: 3
+    /// channels are red, green and blue, one is grey. Values are f32 in 0..1; others are clamped, and NaN is black.
+    /// Feature `image`.
     ///
     /// # Errors
     /// The tensor has another type or shape.

@@ -1,18 +1,18 @@
-//! Tensors as text: nested rows, cut off where they are long, as NumPy prints arrays.
+//! Tensors as text, in the style of NumPy: nested rows, shortened if they are long.
 
 use std::fmt;
 
 use super::{Data, Tensor};
 use crate::shape::numel;
 
-/// Tensors of more elements are cut off.
+/// Tensors with more elements are shortened.
 const WHOLE: usize = 200;
-/// Entries that a cut axis shows at either end.
+/// Entries that a shortened axis shows at either end.
 const EDGE: usize = 3;
-/// Digits behind the point, unless the format says how many.
+/// Digits after the decimal point, unless the format has a precision.
 const DIGITS: usize = 4;
 
-/// `{:.2}` sets the digits behind the point.
+/// `{:.2}` sets the digits after the decimal point.
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cut = self.numel() > WHOLE;
@@ -49,7 +49,7 @@ impl fmt::Debug for Data {
     }
 }
 
-/// The positions along an axis that are shown, `None` for those left out.
+/// The positions along an axis that are shown; `None` for a gap.
 fn along(extent: usize, cut: bool) -> Vec<Option<usize>> {
     if !cut || extent <= 2 * EDGE {
         return (0..extent).map(Some).collect();
@@ -63,7 +63,7 @@ fn visit(shape: &[usize], at: usize, cut: bool, take: &mut impl FnMut(usize)) {
     along(extent, cut).into_iter().flatten().for_each(|i| visit(inner, at + i * numel(inner), cut, take));
 }
 
-/// Writes the brackets, and through `element` what stands between them.
+/// Writes the brackets, and calls `element` for the elements.
 fn nest(
     f: &mut fmt::Formatter<'_>,
     shape: &[usize],
@@ -77,7 +77,7 @@ fn nest(
         match inner.len() {
             _ if k == 0 => {}
             0 => f.write_str(", ")?,
-            // A blank line more for every axis.
+            // One more line break per axis.
             lines => write!(f, ",{}{:indent$}", "\n".repeat(lines), "", indent = depth + 1)?,
         }
         match entry {
@@ -96,7 +96,7 @@ fn texts(data: &Data, shown: &[usize], digits: usize) -> Vec<String> {
         Data::F32(v) => {
             let sizes = || shown.iter().map(|&i| v[i].abs()).filter(|x| x.is_finite() && *x > 0.0);
             let (small, large) = (sizes().fold(f32::INFINITY, f32::min), sizes().fold(0.0, f32::max));
-            // Where a point would leave no digits of the smallest, or hide the largest in zeros.
+            // Exponents are used if fixed digits would lose the smallest values or make the largest too long.
             if small < 1e-3 && large < 1.0 || large >= 1e6 || large / small > 1e8 {
                 each(v, shown, |x| format!("{x:.digits$e}"))
             } else {

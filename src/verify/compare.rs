@@ -1,4 +1,4 @@
-//! A tensor against what it should be, element by element.
+//! Element-wise comparison of a tensor with its expected value.
 
 use std::fmt;
 
@@ -13,11 +13,11 @@ use crate::tensor::Tensor;
 pub struct Mismatch {
     /// Where it is, outermost axis first.
     pub index: Vec<usize>,
-    /// What the tensor holds there.
+    /// The actual value.
     pub actual: f64,
-    /// What it should hold.
+    /// The expected value.
     pub expected: f64,
-    /// How far it may be off.
+    /// The bound of the error.
     pub bound: f64,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Mismatch {
 /// Element-wise comparison of a tensor with its expected value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[must_use = "a comparison that nobody looks at checks nothing"]
+#[must_use = "a comparison checks nothing unless its result is used"]
 pub struct Comparison {
     /// Elements compared.
     pub elements: usize,
@@ -41,7 +41,7 @@ pub struct Comparison {
     pub worst: f64,
     /// The first 16 wrong elements.
     pub first: Vec<Mismatch>,
-    /// Set if shape or type differ; then nothing was compared.
+    /// The difference of shape or type, if any; then no element was compared.
     pub mismatch: Option<String>,
 }
 
@@ -70,7 +70,7 @@ pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison
             continue;
         }
         if bound > 0.0 {
-            // A NaN where a number should be is infinitely far off.
+            // A NaN instead of a number counts as an infinite error.
             out.worst = out.worst.max(if error.is_nan() { f64::INFINITY } else { error / bound });
         }
         if error <= bound && e.is_finite() {

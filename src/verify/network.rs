@@ -1,4 +1,4 @@
-//! A whole network on a device against the reference: every node by itself, then the real plan end to end.
+//! Compares a whole network on a device with the reference: every node separately, then the whole plan end to end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::session::{CompileOptions, Compiled, Given, Network};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
-/// An output y of the whole plan may be off by `RTOL |y| + ATOL max |y|`: this is the part relative to the element.
+/// The tolerance of an output y of the whole plan is `RTOL |y| + ATOL max |y|`; this is the part relative to the element.
 pub const RTOL: f32 = 1e-3;
-/// An output y of the whole plan may be off by `RTOL |y| + ATOL max |y|`: this is the part relative to the largest finite
-/// element.
+/// The tolerance of an output y of the whole plan is `RTOL |y| + ATOL max |y|`; this is the part relative to the
+/// largest finite element.
 pub const ATOL: f32 = 1e-4;
 
-/// Told before each node is checked: its position, how many nodes there are, its name.
+/// Called before each node is checked, with its position, the number of nodes, and its name.
 type Progress = Arc<dyn Fn(usize, usize, &str) + Send + Sync>;
 
 /// How a network is verified.
@@ -26,16 +26,16 @@ type Progress = Arc<dyn Fn(usize, usize, &str) + Send + Sync>;
 pub struct VerifyOptions {
     compile: CompileOptions,
     progress: Option<Progress>,
-    /// Corrupts one element of what this node computed before it is compared: shows that a wrong kernel is seen.
+    /// Corrupts one element of this node's result before the comparison, to show that a wrong kernel is detected.
     fail_at: Option<String>,
 }
 
 impl VerifyOptions {
-    /// Compiled as [`CompileOptions::default`] says, without progress.
+    /// Compiles with [`CompileOptions::default`], without progress.
     pub fn new() -> VerifyOptions {
         VerifyOptions::default()
     }
-    /// How the network is compiled: the nodes checked are those that it then has, with the kernels that they then take.
+    /// How the network is compiled: it determines the nodes and kernels that are checked.
     pub fn compile(mut self, options: CompileOptions) -> VerifyOptions {
         self.compile = options;
         self
@@ -53,46 +53,46 @@ impl fmt::Debug for VerifyOptions {
     }
 }
 
-/// A negative control: one element of what this node computes is corrupted before it is compared.
+/// A negative control: corrupts one element of this node's result before the comparison.
 pub fn fail_at(options: VerifyOptions, node: impl Into<String>) -> VerifyOptions {
     VerifyOptions { fail_at: Some(node.into()), ..options }
 }
 
-/// One node against the reference.
+/// The comparison of one node with the reference.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NodeReport {
     /// The node.
     pub name: String,
-    /// Its operator with what is fused into it.
+    /// Its operator with its epilogue.
     pub op: String,
     /// The kernels that computed it.
     pub kernels: String,
-    /// One per output, within the operator's derived bound.
+    /// One comparison per output, within the operator's derived bound.
     pub outputs: Vec<Comparison>,
 }
 
-/// One output of the real plan (fused, buffers reused) against the graph before rewriting.
+/// The comparison of one output of the whole plan (fused, buffers reused) with the graph before rewriting.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OutputReport {
     /// The output.
     pub name: String,
-    /// Within [`RTOL`] |y| + [`ATOL`] max |y|, and twice `rounding` more.
+    /// The comparison within [`RTOL`] |y| + [`ATOL`] max |y| + 2 `rounding`.
     pub comparison: Comparison,
-    /// In [`Precision::F16`], how far storing 16 bits takes this network on this device: the largest distance from the
-    /// reference of what the nodes give one after another, each of which is checked by itself. Else 0.
+    /// In [`Precision::F16`], the error of this network on this device from storing 16 bits: the largest distance from
+    /// the reference when the nodes, each of which is checked separately, run one after another. Otherwise 0.
     pub rounding: f64,
 }
 
-/// What verifying a network found.
+/// The result of verifying a network.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[must_use = "a report that nobody looks at checks nothing"]
+#[must_use = "a report checks nothing unless its result is used"]
 pub struct Report {
     /// The device.
     pub device: String,
-    /// Every node of the rewritten graph, fed with what the device itself computed for its inputs.
+    /// Every node of the rewritten graph, with the inputs that the device itself computed.
     pub nodes: Vec<NodeReport>,
     /// Every output of the network.
     pub outputs: Vec<OutputReport>,
@@ -114,17 +114,17 @@ impl Report {
     pub fn ok(&self) -> bool {
         self.first_wrong().is_none() && self.outputs.iter().all(|o| o.comparison.ok())
     }
-    /// The first node that is not.
+    /// The first node with an element outside its bound.
     pub fn first_wrong(&self) -> Option<&NodeReport> {
         self.nodes.iter().find(|n| !n.ok())
     }
 }
 
-/// Verifies a network on a device for these inputs: every node by itself, then the whole.
+/// Verifies a network on a device for these inputs: every node separately, then the whole network.
 ///
 /// # Errors
 /// An input is missing, unknown or misshaped; a node has no kernel for its case; the device is lost. A wrong result is
-/// no error: the report says it.
+/// not an error: it is in the report.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn verify(
     device: &Device,
@@ -183,7 +183,7 @@ async fn verify_graph(
             tell(i, rewritten.nodes.len(), &node.name);
         }
         let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
-        // The kernel that the real plan takes, and the layouts its inputs have there.
+        // The variant and the input layouts of the whole plan.
         let (alternative, layouts) = planned.get(i).map_or((None, vec![]), |p| (Some(p.pick), p.layouts.clone()));
         let way = Way { alternative, layouts, precision };
         let mut checked = check_node(device, rewritten, i, &given, &way).await?;
@@ -207,7 +207,7 @@ async fn verify_graph(
     Ok(Report { device: device.to_string(), nodes, outputs })
 }
 
-/// Every output by name: of the real plan, and of the reference.
+/// Every output by name: of the whole plan, and of the reference.
 async fn end_to_end(
     compiled: &Compiled,
     graph: &Graph,
@@ -226,8 +226,8 @@ fn distance(a: &Tensor, b: &Tensor) -> f64 {
     pairs.map(|(a, b)| (a - b).abs()).filter(|d| d.is_finite()).fold(0.0, f64::max)
 }
 
-/// [`RTOL`] |y| + [`ATOL`] max |y| + 2 `rounding` of a float output; integers must be equal. Twice, since the plan and the
-/// nodes may round to different neighbours.
+/// [`RTOL`] |y| + [`ATOL`] max |y| + 2 `rounding` of a float output; integers must be equal. Twice, since the plan and
+/// the separate nodes may round differently.
 fn tolerances(expected: &Tensor, rounding: f64) -> Vec<f32> {
     let Ok(values) = expected.as_f32() else { return vec![0.0; expected.numel()] };
     let finite = || values.iter().map(|v| if v.is_finite() { v.abs() } else { 0.0 });

@@ -1,4 +1,4 @@
-//! One node of a graph on a device against the reference, through one of its variants.
+//! Compares one node of a graph on a device with the reference, for one of its variants.
 
 use super::compare::{Comparison, compare};
 use crate::device::Device;
@@ -11,9 +11,9 @@ use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
 use crate::shape::{DType, Layout, Precision};
 use crate::tensor::Tensor;
 
-/// A graph of the node at a position of `graph`, its non-constant inputs becoming inputs of the graph named `0`, `1`, ...
+/// A graph of the node at a position of `graph`. Its non-constant inputs become inputs of the graph named `0`, `1`, ...
 ///
-/// The node is named by its position, so that its inputs and its epilogue are those that the graph checked.
+/// The node is given by its position, so that its inputs and its epilogue are those that the graph checked.
 pub fn isolate(graph: &Graph, position: usize) -> Result<Graph> {
     let node = node_at(graph, position)?;
     let mut out = Graph::new();
@@ -29,7 +29,7 @@ pub fn isolate(graph: &Graph, position: usize) -> Result<Graph> {
         });
     }
     let outputs = out.add_arc(node.name.clone(), node.op.clone(), &ids[..node.own_inputs()])?;
-    // The kernels trust what the graph checked: an operator that answers differently the second time is refused.
+    // The kernels rely on the checks of the graph: an operator with a different result the second time is refused.
     if !outputs.iter().map(|&id| out.desc(id)).eq(node.outputs.iter().map(|&id| graph.desc(id))) {
         let text = format!("the shape rule of {} gives other outputs than before", node.op.name());
         return Err(Error::argument(text).at(node.name.clone()));
@@ -48,16 +48,16 @@ fn node_at(graph: &Graph, position: usize) -> Result<&Node> {
     graph.nodes.get(position).ok_or_else(|| Error::argument(format!("there is no node {position} of {count}")))
 }
 
-/// What one variant of one node gave.
+/// The result of one variant of one node.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The kernels.
     pub kernels: String,
-    /// Actual against expected, one per output.
+    /// The comparison of actual and expected values, one per output.
     pub comparisons: Vec<Comparison>,
-    /// What the device computed.
+    /// The actual outputs.
     pub outputs: Vec<Tensor>,
-    /// What they should have been.
+    /// The expected outputs.
     pub expected: Expected,
     /// The algorithm of the kernels.
     pub algorithm: Algorithm,
@@ -68,9 +68,9 @@ pub struct Checked {
 /// Which of its kernels a node is checked with.
 #[derive(Clone, Debug, Default)]
 pub struct Way {
-    /// The position among the operator's alternatives; `None`: the one a plan takes.
+    /// The position among the operator's variants; `None` for the one that a plan takes.
     pub alternative: Option<usize>,
-    /// The layout every input of the node has before; row-major where there are fewer.
+    /// The layout of every input of the node; row-major where the list is shorter.
     pub layouts: Vec<Layout>,
     /// How floats are stored where there is a choice.
     pub precision: Precision,
@@ -99,7 +99,7 @@ pub async fn check_node(
     check_against(device, &isolate(graph, position)?, inputs, &expected, way).await
 }
 
-/// What a node's outputs must be.
+/// The expected outputs of a node.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// The outputs, by the reference.
@@ -109,7 +109,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// What the reference gives for these inputs, with the bounds of [`Algorithm::Direct`].
+    /// The result of the reference for these inputs, with the bounds of [`Algorithm::Direct`].
     ///
     /// # Errors
     /// The inputs do not fit the node.
@@ -122,7 +122,7 @@ impl Expected {
         Ok(Expected { outputs, bounds })
     }
 
-    /// The same where a variant stores outputs in f16 ([`half::stored`]).
+    /// Widens the bounds of the outputs that a variant stores in f16 ([`half::stored`]).
     fn stored_by(mut self, way: &Variant) -> Expected {
         for ((y, bounds), layout) in self.outputs.iter().zip(&mut self.bounds).zip(&way.outputs) {
             if y.dtype() == DType::F32 && *layout == Layout::ChannelsLast {
@@ -134,11 +134,11 @@ impl Expected {
     }
 }
 
-/// As [`check_node`], for a graph of one node (see [`isolate`]) whose answer is known already, with the bounds of
-/// [`Algorithm::Direct`]; another algorithm's are computed where a kernel names it.
+/// As [`check_node`], for a graph of one node (see [`isolate`]) whose expected outputs are known, with the bounds of
+/// [`Algorithm::Direct`]; the bounds of another algorithm are computed if a variant uses it.
 ///
-/// Kernels that store f16 are given, as the reference is, inputs that are f16 already where they are to be: then
-/// converting them changes nothing, and the bound is that of f32 with the result stored in 16 bits.
+/// If kernels store f16, they and the reference get inputs that are f16 numbers where the kernels read f16. Then the
+/// conversion changes nothing, and the bound is that of f32 with the result stored in 16 bits.
 pub async fn check_against(
     device: &Device,
     single: &Graph,
@@ -176,7 +176,7 @@ pub async fn check_against(
 }
 
 impl Checked {
-    /// With its comparisons made anew.
+    /// Repeats the comparisons.
     pub(crate) fn compared(mut self) -> Checked {
         let pairs = self.expected.outputs.iter().zip(&self.expected.bounds);
         self.comparisons = self.outputs.iter().zip(pairs).map(|(a, (e, b))| compare(a, e, b)).collect();
@@ -184,7 +184,7 @@ impl Checked {
     }
 }
 
-/// A graph of one node and its inputs, those rounded that the node's variant under this plan has in f16.
+/// A graph of one node and its inputs; those that the planned variant reads in f16 are rounded.
 fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOptions) -> Result<(Graph, Vec<Tensor>)> {
     let (mut graph, mut values) = (single.clone(), inputs.to_vec());
     let Some(gpu) = device.gpu().filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
@@ -200,7 +200,7 @@ fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOption
     Ok((graph, values))
 }
 
-/// How many variants a device has for the node at a position where floats may be stored in this precision.
+/// The number of variants of a device for the node at a position, if floats may be stored in this precision.
 pub fn alternatives(device: &Device, graph: &Graph, position: usize, precision: Precision) -> Result<usize> {
     let Some(gpu) = device.gpu() else { return Ok(1) };
     let options = PlanOptions { precision, ..PlanOptions::default() };

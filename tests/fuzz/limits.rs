@@ -1,4 +1,4 @@
-//! What one case may use: time, memory, no panic. An allocator that counts says who takes how much.
+//! The limits of one case: time, memory, no panic. A counting allocator measures the memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, Once};
 use std::time::{Duration, Instant};
 
-/// What a case may take besides 16 times the size of its file: the known results of a model are 1 GiB at most, and a plan
-/// holds them twice.
+/// The most memory of a case, in addition to 16 times the size of its file: the known results of a model are at most 1
+/// GiB, and a plan holds them twice.
 const MEMORY: usize = 3 << 30;
 
 /// How long a case may take, in [`ticks`].
 const TIME: u64 = 50;
 
-/// When a case is taken for one that never ends.
+/// The time after which a case counts as never ending, in [`ticks`].
 const HANGS: u64 = 600;
 
 /// Tenths of a second.
@@ -27,7 +27,7 @@ static COUNTING: Counting = Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// Beyond this the process ends: a request for too much must not be granted, and an allocator may not panic.
+/// Beyond this the process ends: a request for too much must not succeed, and an allocator must not panic.
 static MOST: AtomicUsize = AtomicUsize::new(usize::MAX);
 static SEED: AtomicU64 = AtomicU64::new(0);
 
@@ -62,24 +62,24 @@ fn trace() -> String {
     trace.lines().map(str::trim).filter(|line| line.starts_with("at ./src")).collect::<Vec<_>>().join(" ")
 }
 
-/// Ends the process, naming the case.
+/// Ends the process with the name of the case.
 fn give_up(what: &str) -> ! {
     eprintln!("CONVGPU_FUZZ_SEED={} {what}", SEED.load(Relaxed));
     std::process::abort();
 }
 
-/// Where the last panic was, and all it said.
+/// The position of the last panic, and its full message.
 static PANIC: Mutex<(String, String)> = Mutex::new((String::new(), String::new()));
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// Runs cases until the time is over and collects what is wrong, one example for every place.
+/// Runs cases until the time is over and collects failures, one example per position.
 pub struct Fuzzer {
     what: &'static str,
     seed: u64,
-    /// Time left for cases; waiting for those of other tests does not count.
+    /// Time left for cases, without waiting for other tests.
     left: Duration,
     cases: usize,
     useful: usize,
@@ -90,8 +90,8 @@ pub struct Fuzzer {
 static ONE: Mutex<()> = Mutex::new(());
 
 impl Fuzzer {
-    /// `CONVGPU_FUZZ_SECONDS` (5) says how long all tests of this program take, each `share` of it;
-    /// `CONVGPU_FUZZ_SEED` runs that case alone.
+    /// `CONVGPU_FUZZ_SECONDS` (5) is the time of all tests of this program; this one takes `share` of it.
+    /// `CONVGPU_FUZZ_SEED` runs a single case.
     pub fn new(what: &'static str, share: f64) -> Fuzzer {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
@@ -104,7 +104,7 @@ impl Fuzzer {
         Fuzzer { what, seed: 0, left, cases: 0, useful: 0, findings: BTreeMap::new() }
     }
 
-    /// Runs `case` on one seed after the other; it says whether it got as far as a case should. `prepare` makes its file.
+    /// Runs `case` on one seed after the other; it returns whether the input got past the first checks. `prepare` makes its file.
     pub fn run(mut self, prepare: impl Fn(u64) -> Vec<u8>, case: impl Fn(u64, &[u8]) -> bool) {
         let only = number("CONVGPU_FUZZ_SEED");
         while only.is_some() || !self.left.is_zero() {
@@ -116,11 +116,11 @@ impl Fuzzer {
                 break;
             }
         }
-        println!("{}: {} cases, {} of them came through", self.what, self.cases, self.useful);
+        println!("{}: {} cases, {} of them passed the first checks", self.what, self.cases, self.useful);
         let list: Vec<_> = self.findings.values().map(|(seed, e)| format!("CONVGPU_FUZZ_SEED={seed} {e}")).collect();
         list.iter().for_each(|line| eprintln!("{}: {line}", self.what));
         assert!(list.is_empty(), "see above");
-        assert!(only.is_some() || self.useful * 200 > self.cases, "{}: too few cases come through", self.what);
+        assert!(only.is_some() || self.useful * 200 > self.cases, "{}: too few cases pass the first checks", self.what);
     }
 
     fn one(&mut self, seed: u64, file: &[u8], case: impl Fn(u64, &[u8]) -> bool) {
@@ -151,11 +151,11 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// Tenths of a second in which this process ran. A thread counts them: a process that was stopped for a while did not work
-/// slowly.
+/// Tenths of a second in which this process ran. A thread counts them, so that the time in which the process is stopped
+/// does not count.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 
-/// Counts from when it is made; ends the process if a case does not end.
+/// Counts from its creation; ends the process if a case does not end.
 struct Watch {
     start: u64,
 }

@@ -1,6 +1,7 @@
 //! Bad input never panics, never hangs, never takes memory without bound: damaged models, damaged weights, operators
-//! with any attributes on any shapes; and what a device makes of operators is what they mean. Every case is its seed: `CONVGPU_FUZZ_SEED=n` runs one alone,
-//! `CONVGPU_FUZZ_SECONDS` says how long (5); `CONVGPU_FUZZ_CORPUS` names a folder of more models.
+//! with any attributes on any shapes. And operators on a device agree with the reference. A case is determined by its
+//! seed: `CONVGPU_FUZZ_SEED=n` runs one alone, `CONVGPU_FUZZ_SECONDS` is the time (5), `CONVGPU_FUZZ_CORPUS` a folder
+//! with more models.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ mod support;
 use limits::Fuzzer;
 use support::Rng;
 
-/// Larger files say little more and cost much.
+/// Larger files take long and test little more.
 const LARGEST_FILE: usize = 1 << 20;
 
 /// The files with this ending below a folder.
@@ -82,7 +83,7 @@ fn damaged_weights() {
     }
     let mut files = files(&own("golden"), "safetensors");
     files.push(safetensors::to_bytes(&tensors).unwrap());
-    // Most of a case should be the header, which is what can be wrong.
+    // Most of a file should be the header, which is the part that can be wrong.
     files.iter_mut().for_each(|f| f.truncate(1 << 14));
     let small = files.len() - 1;
     Fuzzer::new("damaged weights", 0.1).run(

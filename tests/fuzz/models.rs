@@ -1,4 +1,4 @@
-//! A model file from its bytes to an answer.
+//! A model file, from its bytes to its outputs.
 
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::graph::plan::{Plan, PlanOptions};
@@ -9,11 +9,11 @@ use convgpu::{CompileOptions, DType, Data, Desc, Device, Dim, Graph, Model, Tens
 use super::mutate::edge;
 use super::support::Rng;
 
-/// Multiplications and elements of a graph that is run.
+/// The most multiplications and elements of a graph that is run.
 const FLOPS: u64 = 1 << 22;
 const ELEMENTS: usize = 1 << 18;
 
-/// Reads, binds, plans, and runs on the reference if it is small; whether there was a model to do so with.
+/// Reads, binds, plans, and runs on the reference if it is small; returns whether the file could be read.
 pub fn survives(seed: u64, file: &[u8]) -> bool {
     let mut rng = Rng(seed ^ 0x5eed);
     let model = match Model::from_bytes(file) {
@@ -70,7 +70,7 @@ fn values(rng: &mut Rng, dtype: DType, shape: &[usize], count: usize) -> Tensor 
     Tensor::new(shape, data).expect("counted")
 }
 
-/// Plans the graph as it is and rewritten, and runs it if it is small; whether it could be planned.
+/// Plans the graph before and after rewriting, and runs it if it is small; returns whether it could be planned.
 fn exercise(rng: &mut Rng, graph: Graph) -> bool {
     let mut fused = graph.clone();
     rewrite(&mut fused);
@@ -100,6 +100,6 @@ fn run(rng: &mut Rng, graph: &Graph) {
     let Ok(compiled) = Compiled::new(&Device::cpu(), graph.clone(), &CompileOptions::default()) else { return };
     let Ok(outputs) = compiled.run(&inputs) else { return };
     for ((name, tensor), (_, desc)) in outputs.iter().zip(graph.outputs()) {
-        assert_eq!(tensor.desc(), *desc, "the output {name} is not as it was described");
+        assert_eq!(tensor.desc(), *desc, "the output {name} does not match its description");
     }
 }

@@ -1,4 +1,4 @@
-//! Damaged files: bytes changed at random, and ONNX models changed in their own terms.
+//! Damaged files: random changes of bytes, and changes of the structure of ONNX models.
 
 use convgpu::internals::model::proto::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::support::Rng;
 
-/// Integers at which arithmetic goes wrong.
+/// Integers that are edge cases of arithmetic.
 pub const EDGES: [i64; 20] = [
     0,
     1,
@@ -46,7 +46,7 @@ pub fn edge(rng: &mut Rng) -> i64 {
     EDGES[rng.int(0, EDGES.len() - 1)]
 }
 
-/// A damaged file made of one or two of these.
+/// A damaged file made from one or two of these.
 pub fn damaged(rng: &mut Rng, files: &[Vec<u8>]) -> Vec<u8> {
     let mut file = files[rng.int(0, files.len() - 1)].clone();
     for _ in 0..rng.int(1, 4) {
@@ -56,7 +56,7 @@ pub fn damaged(rng: &mut Rng, files: &[Vec<u8>]) -> Vec<u8> {
     file
 }
 
-/// Flips a bit, sets a byte, cuts the end off, removes or doubles a run, or takes one from another file.
+/// Flips a bit, sets a byte, cuts the end off, removes or doubles a run of bytes, or copies one from another file.
 fn change_bytes(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
     if bytes.is_empty() {
         return;
@@ -87,7 +87,7 @@ fn change_bytes(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
     }
 }
 
-/// A model changed in one to five places, every one of which keeps it a protobuf message.
+/// A model with one to five changes that keep it a protobuf message.
 pub fn changed_model(rng: &mut Rng, models: &[ModelProto]) -> Vec<u8> {
     let mut model = models[rng.int(0, models.len() - 1)].clone();
     let other = &models[rng.int(0, models.len() - 1)];
@@ -212,7 +212,7 @@ fn change_graph(rng: &mut Rng, graph: &mut GraphProto, other: &GraphProto) {
     }
 }
 
-/// The node with outputs of other names, which now and then stay.
+/// The node with other names for its outputs, sometimes with the same.
 fn renamed(rng: &mut Rng, mut node: NodeProto) -> NodeProto {
     if rng.int(0, 3) > 0 {
         node.output.iter_mut().for_each(|name| name.push('\''));
@@ -220,7 +220,7 @@ fn renamed(rng: &mut Rng, mut node: NodeProto) -> NodeProto {
     node
 }
 
-/// Another value, or none, as an input; another name for an output of the network. May make a cycle.
+/// Changes an input of a node to another value or none, or the name of an output of the network. May make a cycle.
 fn rewire(rng: &mut Rng, graph: &mut GraphProto) {
     let made = graph.node.iter().flat_map(|n| &n.output).cloned();
     let given = graph.input.iter().map(|v| v.name().to_owned());
@@ -263,7 +263,7 @@ fn change_attribute(rng: &mut Rng, attribute: &mut AttributeProto) {
     }
 }
 
-/// Another element, one more, or one less.
+/// Changes, adds or removes an element.
 fn change_list<T>(rng: &mut Rng, list: &mut Vec<T>, value: impl Fn(&mut Rng) -> T) {
     match rng.int(0, 7) {
         0 => drop(list.pop()),
@@ -281,7 +281,7 @@ fn change_tensor(rng: &mut Rng, tensor: &mut TensorProto) {
     match rng.int(0, 4) {
         0 => change_list(rng, &mut tensor.dims, edge),
         1 => tensor.data_type = Some(rng.int(0, 17) as i32),
-        // Zeros in front, where both shapes hold nothing.
+        // Zeros in front, so that both shapes are empty.
         2 => {
             *tensor = TensorProto {
                 name: tensor.name.clone(),
@@ -307,7 +307,7 @@ fn change_raw(rng: &mut Rng, tensor: &mut TensorProto) {
     tensor.raw_data = Some(bytes.into());
 }
 
-/// Another extent, type or number of axes of an input.
+/// Changes an extent, the type or the number of axes of an input.
 fn change_input(rng: &mut Rng, graph: &mut GraphProto) {
     let tensor = pick_mut(rng, &mut graph.input).and_then(|v| v.r#type.as_mut()).and_then(|t| t.tensor_type.as_mut());
     let Some(tensor) = tensor else { return };

@@ -1,4 +1,4 @@
-//! Every operator with random attributes on random shapes: plausible ones mostly, now and then absurd ones.
+//! Every operator with random attributes on random shapes: mostly plausible, sometimes absurd.
 
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::gpu::caps::Caps;
@@ -41,11 +41,11 @@ use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Precision, Tensor};
 use super::mutate::{edge, pick};
 use super::support::Rng;
 
-/// Largest inputs and outputs, and work, of a case that is evaluated.
+/// The most elements of inputs and outputs, and the most work, of a case that is evaluated.
 const ELEMENTS: usize = 1 << 14;
 const FLOPS: u64 = 1 << 20;
 
-/// An operator's shape rule, its plans, and its meaning if it is small; whether it could be planned.
+/// Runs an operator's shape rule, plans it, and evaluates it if it is small; returns whether it could be planned.
 pub fn survives(seed: u64) -> bool {
     let r = &mut Draws { rng: Rng(seed), wild: true };
     let Some(graph) = draw(r) else { return false };
@@ -63,14 +63,14 @@ pub fn survives(seed: u64) -> bool {
     Plan::new(&graph, &Caps::webgpu_default(), &PlanOptions::default()).is_ok()
 }
 
-/// An operator of ordinary attributes is on the device what it is on the reference, by every alternative and from both
-/// layouts; whether there was anything to compare.
+/// An operator with plausible attributes gives the same on the device and on the reference, with every variant and from
+/// both layouts. Returns whether there was anything to compare.
 pub fn agrees(seed: u64, device: &Device) -> bool {
     let r = &mut Draws { rng: Rng(seed), wild: false };
     let Some(graph) = draw(r).filter(is_small) else { return false };
     let node = &graph.nodes()[0];
     let inputs: Vec<Tensor> = graph.inputs().map(|(_, d)| r.values(d)).collect();
-    // f16 has the ways of f32, too.
+    // With f16 the variants of f32 are included.
     let half = device.adapter().is_some_and(|a| a.caps.f16);
     let precision = if half { Precision::F16 } else { Precision::F32 };
     let Ok(ways) = alternatives(device, &graph, 0, precision) else { return false };
@@ -93,8 +93,7 @@ pub fn agrees(seed: u64, device: &Device) -> bool {
     true
 }
 
-/// Whether no more is wrong than results for which f16 has no number, and what is listed of it is infinite, as
-/// `docs/design.md` says.
+/// Whether only results that f16 cannot represent are wrong, and those are infinite, as in `docs/design.md`.
 fn only_overflows(x: &Comparison, expected: &Tensor) -> bool {
     const LARGEST: f64 = 65_504.0;
     let beyond = expected.to_f64s().iter().filter(|e| e.abs() > 0.99 * LARGEST).count();
@@ -335,8 +334,12 @@ fn resize(r: &mut Draws) -> Option<Graph> {
         Coordinates::PytorchHalfPixel,
         Coordinates::Asymmetric,
         Coordinates::AlignCorners,
+        Coordinates::TfHalfPixelForNn,
+        Coordinates::TorchHalfPixel,
+        Coordinates::TorchAlignCorners,
         Coordinates::TfCropAndResize { roi, extrapolation_value: roi[0] },
-        Coordinates::TorchNearest,
+        Coordinates::TorchNearest { small: false },
+        Coordinates::TorchNearest { small: true },
         Coordinates::TorchNearestExact,
     ];
     let modes = [
@@ -344,6 +347,7 @@ fn resize(r: &mut Draws) -> Option<Graph> {
         ResizeMode::Nearest(Rounding::RoundPreferCeil),
         ResizeMode::Nearest(Rounding::Floor),
         ResizeMode::Nearest(Rounding::Ceil),
+        ResizeMode::Nearest(Rounding::CeilWhenShrinking),
         ResizeMode::Linear,
         ResizeMode::Cubic(-0.75),
     ];
@@ -407,7 +411,7 @@ fn evaluate(r: &mut Draws, graph: &Graph) {
 /// Random attributes and shapes.
 struct Draws {
     rng: Rng,
-    /// Now and then something absurd.
+    /// Whether attributes are sometimes absurd.
     wild: bool,
 }
 
@@ -418,7 +422,7 @@ impl Draws {
     fn one<T: Clone>(&mut self, list: &[T]) -> T {
         pick(&mut self.rng, list).expect("not empty").clone()
     }
-    /// 1 to 5, seldom 0 or an edge.
+    /// 1 to 5, rarely 0 or an edge case.
     fn count(&mut self) -> usize {
         match self.rng.int(0, 40) {
             0 if self.wild => edge(&mut self.rng) as usize,
@@ -464,7 +468,7 @@ impl Draws {
     fn shape(&mut self, most: usize) -> Vec<usize> {
         (0..self.rng.int(0, most)).map(|_| self.count()).collect()
     }
-    /// A shape and one of its axes, seldom another number.
+    /// A shape and one of its axes, rarely another number.
     fn shape_and_axis(&mut self) -> (Vec<usize>, usize) {
         let shape = self.shape(6);
         let axis = if self.rng.int(0, 15) == 0 { self.count() } else { self.rng.int(0, shape.len().max(1) - 1) };
@@ -488,7 +492,7 @@ impl Draws {
         }
         order
     }
-    /// An entry for every axis, seldom one more.
+    /// One entry per axis, rarely one more.
     fn list<T>(&mut self, shape: &[usize], entry: impl Fn(&mut Draws, usize) -> T) -> Vec<T> {
         let mut out: Vec<T> = shape.iter().map(|&n| entry(self, n)).collect();
         if self.rng.int(0, 31) == 0 {

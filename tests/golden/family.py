@@ -1,4 +1,4 @@
-"""What every family of cases needs: seeded numbers, the rounding to float32, the bytes of its file."""
+"""Shared by the families of cases: seeded numbers, the rounding to float32, the bytes of a file."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ def rounded(value):
 
 
 def rounded_params(params):
-    """What PyTorch computes with: an f32 interface takes these numbers. It takes scale factors as f64."""
+    """The parameters for PyTorch: rounded to f32, as convgpu takes them, except scale factors, which are f64."""
     return {k: v if k == "scale_factor" else rounded(v) for k, v in params.items()}
 
 
 def as_json(params):
-    """What the file says. JSON has no infinities: they are strings, `inf` and `-inf`."""
+    """The parameters in the file. JSON has no infinities: they are strings, `inf` and `-inf`."""
     infinite = lambda v: isinstance(v, float) and math.isinf(v)
     return {k: str(v) if infinite(v) else v for k, v in params.items()}
 
@@ -82,7 +82,7 @@ class Family:
             assert exact, f"{self.name} {op}: {role} is not float32"
         for role, tensor in {**inputs, **outputs}.items():
             array = tensor.detach().contiguous().numpy()
-            # Without the signs of NaNs, which the processor chooses.
+            # Without the signs of NaNs, which depend on the processor.
             with np.errstate(over="ignore"):
                 single = np.where(np.isnan(array), np.nan, array).astype(np.float32)
             self.tensors[f"{number}.{role}"] = single if tensor.is_floating_point() else array.astype(np.int32)
@@ -97,7 +97,7 @@ class Family:
 
 
 def gelu(x, approximate="none"):
-    """PyTorch's function by formulas that keep the digits of negative arguments: F.gelu takes 1 - 1 there."""
+    """F.gelu by formulas that keep the digits for negative arguments, where F.gelu computes 1 - 1."""
     if approximate == "tanh":
         y = x * torch.sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))
     else:
@@ -117,6 +117,6 @@ EDGES = [-v for v in reversed(POSITIVE_EDGES)] + POSITIVE_EDGES + [-8.0, float("
 
 
 def edges(values=EDGES, nan=True):
-    """A tensor of two rows of them."""
+    """A tensor of two rows with these values."""
     values = values if nan else [0.25 if v != v else v for v in values]
     return rounded(torch.tensor(values, dtype=DOUBLE).reshape(2, -1))

@@ -1,4 +1,4 @@
-"""The family `functional`: functions of torch and torch.nn.functional, every option over the cases of a function."""
+"""The family `functional`: functions of torch and torch.nn.functional; the cases of a function cover all its options."""
 
 import torch
 import torch.nn.functional as F
@@ -111,12 +111,12 @@ LOGIC = "logical_and logical_or logical_xor".split()
 FUNCTIONS.update({op: getattr(F, op) for op in ACTIVATIONS})
 FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + ARITHMETIC + COMPARISONS + LOGIC})
 
-# Parameters that tell the reader about dtypes. PyTorch has no such options.
+# Parameters that describe dtypes for the tests. PyTorch has no such options.
 NOTES = ("dtype", "input_dtype")
 
 
 def evaluate(op, inputs, params):
-    """The outputs by role. Weights and statistics go by name, for some may be absent; all else goes by position."""
+    """The outputs by role. Weights and statistics are passed by name, since some may be absent, all others by position."""
     options = {k: v for k, v in rounded_params(params).items() if k not in NOTES}
     named = {"weight", "bias", "running_mean", "running_var"} & inputs.keys() if "x" in inputs else set()
     by_position = [t for role, t in inputs.items() if role not in named]
@@ -254,7 +254,7 @@ def resampling(f):
     pad((3, 5), [1, 0, 0, 2])
     pad((2, 3, 5), [0, 3], value=-INF)
     pad((2, 3, 4), [2, 0, 0, 2, 3, 1], value=0.25)
-    # A negative side takes away.
+    # A negative side crops.
     pad((2, 3, 5, 6), [-1, -2, 0, -3])
     pad((2, 3, 4, 5), [-2, 3, 2, -1], value=7.0)
     pad((3, 7), [-3, 1, 2, -1], value=-0.5)
@@ -349,7 +349,7 @@ def norms(f):
 
 def unary(f):
     def cases(op, *options, values=EDGES, nan=True, positive=False):
-        """At least three cases, the second of them has the edges. Fewer options repeat."""
+        """At least three cases, the second with the edge cases. If there are fewer options, they are repeated."""
         for k in range(max(3, len(options))):
             x = f.numbers(op).normal(*((2, 3, 4, 5) if k == 0 else (3, 5, 2)), scale=3.0)
             x = x.abs() if positive else x
@@ -371,7 +371,7 @@ def unary(f):
         cases(op, {})
     for op in ("log", "sqrt"):
         cases(op, {}, positive=True)
-    # Halves, and the numbers beside them.
+    # Halves, and the adjacent numbers.
     near = [0.49999997, 0.50000006, 0.99999994, 2.4999998, 3.5, 4.5, 1023.5, 4194304.5, 8388607.5, 16777216.0]
     ties = EDGES[:-1] + [-v for v in near] + near + [7.5, -7.5, 0.75, -0.25, EDGES[-1]]
     for op in ("floor", "ceil", "round"):
@@ -451,7 +451,7 @@ def reductions(f):
         f.case(op, f.numbers(op).distinct(2, 3, 4, 5), dim=1, keepdim=False)
         f.case(op, f.numbers(op).distinct(3, 5, 2), dim=-1, keepdim=True)
         f.case(op, f.numbers(op).distinct(5, 3), dim=None, keepdim=False)
-        # Of equals the first wins.
+        # The first of equal values counts.
         f.case(op, f.numbers(op).integers(3, 7, low=-1, high=1), dim=1, keepdim=False)
     for shape, k, dim, largest in [
         ((2, 5, 3, 4), 3, 1, True),

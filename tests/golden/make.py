@@ -1,4 +1,4 @@
-"""Makes the files beside it with PyTorch, or checks them: README.md says what they are.
+"""Makes the files in this folder with PyTorch, or checks them: README.md describes them.
 
 usage: python tests/golden/make.py [--check]
 """
@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.numpy import load
 
 import functional
+import interpolate
 import modules
 import operators
 
@@ -26,10 +27,10 @@ warnings.filterwarnings("ignore", message="Using padding='same'")
 
 
 def families():
-    # The order of the sums must not depend on the machine's cores.
+    # The order of the sums must not depend on the number of cores.
     torch.set_num_threads(1)
     with torch.no_grad():
-        for make in operators.FAMILIES + functional.FAMILIES + modules.FAMILIES:
+        for make in operators.FAMILIES + functional.FAMILIES + modules.FAMILIES + interpolate.FAMILIES:
             yield make()
 
 
@@ -68,7 +69,7 @@ def differences(family, path):
         said.append(f"other cases: {len(cases)} and {len(family.cases)}, the first that differs is {first}")
     a, b = load(old), load(new)
     if missing := sorted(a.keys() ^ b.keys()):
-        said.append(f"{len(missing)} tensors are in one alone: {', '.join(missing[:3])}")
+        said.append(f"{len(missing)} tensors are in only one of them: {', '.join(missing[:3])}")
     off = {name: distance(a[name], b[name]) for name in sorted(a.keys() & b.keys())}
     off = {name: d for name, d in off.items() if d > 0}
     if off:
@@ -95,9 +96,10 @@ def main():
             ops = Counter(case["op"] for case in family.cases)
             counts = ", ".join(f"{op} {n}" for op, n in ops.items())
             print(f"{family.name}: {path.stat().st_size} bytes, {len(family.cases)} cases: {counts}")
+    names.add("onnx_resize" + ENDING)  # onnx_resize.py makes it
     for other in sorted(p.name for p in HERE.glob("*" + ENDING) if p.name not in names):
         failed = True
-        print(f"{other}: no family makes it")
+        print(f"{other}: belongs to no family")
     sys.exit(failed)
 
 

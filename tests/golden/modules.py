@@ -11,7 +11,7 @@ nn = torch.nn
 
 
 def randomize(module, draw):
-    """Gives the module a state of its own: nothing is at a default that another reader could have by chance."""
+    """Gives the module random state, so that no value equals a default."""
 
     def value(name, tensor):
         kind, shape = name.rsplit(".", 1)[-1], tensor.shape

@@ -29,7 +29,7 @@ def conv2d():
         filters = f.draw.uniform if uniform == "weight" else f.draw.normal
         case(image(*x), filters(*weight), filters(weight[0]) if bias else None, *rest)
 
-    # the notebook's own shapes
+    # the notebook's shapes
     sized((1, 1, 28, 28), (3, 1, 3, 3), [1, 1], [0, 0], [1, 1], 1, uniform="x")
     sized((1, 1, 28, 28), (3, 1, 3, 3), [1, 1], [1, 1], [1, 1], 1, uniform="x")
     sized((1, 1, 28, 28), (3, 1, 3, 3), [2, 2], [1, 1], [1, 1], 1, uniform="x")
@@ -133,14 +133,14 @@ def pool2d():
     x = f.draw.normal(1, 16, 26, 26)
     maximum(x, [2, 2], [2, 2], [0, 0], [1, 1], False)
     mean(x, [2, 2], [2, 2], [0, 0], False, True, None)
-    # The padding must not win over negatives, nor over minus infinity.
+    # The padding must not be the maximum, even of negative values and minus infinity.
     maximum(torch.full((1, 1, 4, 4), -3.0, dtype=DOUBLE), [3, 3], [1, 1], [1, 1], [1, 1], False)
     maximum(torch.full((1, 1, 4, 4), -math.inf, dtype=DOUBLE), [2, 2], [2, 2], [0, 0], [1, 1], False)
-    # A NaN wins.
+    # A NaN gives NaN.
     x = f.draw.normal(1, 1, 6, 6)
     x[0, 0, 2, 2] = math.nan
     maximum(x, [3, 3], [1, 1], [1, 1], [1, 1], False)
-    # Of equals the first wins.
+    # The first of equal values counts.
     maximum(torch.zeros(1, 2, 4, 4, dtype=DOUBLE), [2, 2], [2, 2], [0, 0], [1, 1], False)
     for _ in range(6 + RANDOM_CASES):
         pick = f.draw.pick

@@ -35,8 +35,8 @@ fn random_cases_within_bounds() {
     }
 }
 
-/// Mean 1000, deviation 1, 100 000 values a channel: sums of squares would lose seven digits of the variance's eight.
-/// The first value may lie far from the others: it is where the device's sums start from.
+/// Mean 1000, standard deviation 1, 100 000 values per channel: sums of squares would lose seven of the variance's
+/// eight digits. The first value may be far from the others: the device's sums are relative to it.
 #[test]
 fn a_large_mean_costs_no_accuracy() {
     for first in [1000.0, 0.0] {
@@ -65,7 +65,7 @@ fn the_bound_refuses_sums_of_squares() {
     assert!(error > 10.0 * bounds[2][0], "naive variance {naive}: error {error}, bound {}", bounds[2][0]);
 }
 
-/// Sum and sum of squares in a tree, the best case of the naive algorithm.
+/// Sum and sum of squares in a tree: the best case of the naive algorithm.
 fn tree(x: &[f32]) -> (f32, f32) {
     match x {
         [one] => (*one, one * one),
@@ -99,7 +99,7 @@ fn too_few_values_are_refused() {
     assert!(!refused(false, &[1, 3]));
 }
 
-/// Absent weights are ones and zeros, absent statistics those of no batch yet.
+/// Missing weights are ones and zeros, missing statistics those before the first batch.
 fn golden_inputs(case: &Case) -> Vec<Tensor> {
     let x = case.tensor("x");
     let or = |role, value| case.get(role).cloned().unwrap_or(Tensor::full([x.shape()[1]], value));
@@ -111,7 +111,7 @@ pub fn pytorch(case: &Case) {
     let eps = case.f32("eps");
     let mut inputs = golden_inputs(case);
     let stored = case.op == "batch_norm"
-        // Without stored statistics PyTorch takes the batch's in evaluation, too.
+        // Without stored statistics PyTorch uses the batch's in evaluation, too.
         && (case.params.get("training").is_none() || !case.bool("training") && case.bool("track_running_stats"));
     if stored {
         return check_golden(case, BatchNorm { eps }, &inputs, &case.out());

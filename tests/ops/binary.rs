@@ -4,7 +4,7 @@ use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_channels_last_with, check_golden};
 
-/// Pairs of shapes, each a way in which one operand may be broadcast; the operands also change places.
+/// Pairs of shapes, one per way of broadcasting an operand; they are tested in both orders.
 const SHAPES: &[(&[usize], &[usize])] = &[
     (&[2, 3, 4, 5], &[2, 3, 4, 5]),
     (&[2, 7, 3, 5], &[]),
@@ -31,7 +31,7 @@ const SHAPES: &[(&[usize], &[usize])] = &[
     (&[2, 3], &[0, 1, 1]),
 ];
 
-/// Every pair, both ways round.
+/// Every pair in both orders.
 fn pairs() -> impl Iterator<Item = (&'static [usize], &'static [usize])> {
     SHAPES.iter().flat_map(|&(a, b)| [(a, b), (b, a)])
 }
@@ -176,7 +176,7 @@ pub fn pytorch(case: &Case) {
     check_golden(case, Binary(kind), &inputs, &if truths { [case.truths("out")] } else { case.out() });
 }
 
-/// An infinite term shows a padding lane that is not 0: see [`check_channels_last_with`].
+/// An infinite term detects a padding lane that is not 0: see [`check_channels_last_with`].
 #[test]
 fn channels_last_keeps_padding_lanes_zero() {
     let shapes: [&[usize]; 5] = [&[], &[7, 1, 1], &[2, 7, 1, 1], &[2, 1, 3, 5], &[2, 7, 3, 5]];

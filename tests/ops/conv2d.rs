@@ -6,7 +6,7 @@ use proptest::test_runner::RngSeed;
 
 use crate::support::{Case, Rng, check, check_golden};
 
-/// A convolution by its shapes: never square, padding of every side its own, channels off the tile sizes.
+/// A convolution by its shapes: never square, different padding on every side, channels off the tile sizes.
 #[derive(Clone, Debug)]
 struct Form {
     n: usize,
@@ -56,7 +56,7 @@ impl Form {
 }
 
 proptest! {
-    // The cases are the same every run: a failure on one machine is a failure on all.
+    // The cases are the same in every run and on every machine.
     #![proptest_config(ProptestConfig {
         cases: 40, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default()
     })]
@@ -72,7 +72,7 @@ proptest! {
     }
 }
 
-/// Filters of one channel: one or more of them a channel.
+/// Filters of one channel: one or more per channel.
 fn depthwise(rng: &mut Rng, integers: bool) {
     let (n, c, kh, kw) = (rng.int(1, 2), rng.int(1, 21), rng.int(1, 5), rng.int(1, 9));
     let multiplier = if rng.int(0, 2) == 0 { rng.int(2, 3) } else { 1 };
@@ -101,7 +101,7 @@ fn wide_tiles_are_exact() {
     }
 }
 
-/// More than one tile of every shape, all of them cut off; groups of more than a tile; an inner dimension that is split.
+/// More than one tile of every shape, with partial tiles; groups of more than a tile; an inner dimension that is split.
 #[test]
 fn workgroup_tiles_are_exact() {
     let mut rng = Rng(5);
@@ -114,7 +114,7 @@ fn workgroup_tiles_are_exact() {
     }
 }
 
-/// Products of matrices as they lie: many rows, one row, an inner dimension that is split.
+/// Plain matrix products: many rows, one row, an inner dimension that is split.
 #[test]
 fn one_tap_is_exact() {
     let mut rng = Rng(6);
@@ -127,12 +127,12 @@ fn one_tap_is_exact() {
         (2, 20, 5, 6, 10),
         (1, 4, 13, 5, 4),
         (3, 36, 70, 14, 14),
-        // Pixels that are no whole vec4s: rows that begin 1, 2 and 3 elements after one.
+        // Numbers of pixels that are not a multiple of 4: rows that begin 1, 2 and 3 elements after a vec4.
         (2, 12, 21, 3, 7),
         (1, 8, 35, 5, 6),
         (3, 20, 9, 7, 5),
         (1, 160, 45, 7, 7),
-        // Several tiles each way.
+        // Several tiles along both axes.
         (1, 260, 262, 33, 32),
     ];
     for (n, ic, oc, ih, iw) in cases {
@@ -171,7 +171,7 @@ fn depthwise_within_bounds() {
     (0..10).for_each(|_| depthwise(&mut rng, false));
 }
 
-/// What an axis is padded with before and after: a number, or PyTorch's words for one.
+/// The padding of an axis, before and after: a number, or 'same' or 'valid' as in PyTorch.
 pub fn sides(padding: &serde_json::Value, dilation: usize, taps: usize) -> [usize; 2] {
     match padding.as_str() {
         Some("valid") => [0, 0],
@@ -183,7 +183,7 @@ pub fn sides(padding: &serde_json::Value, dilation: usize, taps: usize) -> [usiz
     }
 }
 
-/// A padding of another mode is done before: it moves numbers and changes none.
+/// A padding of another mode is applied before: it only copies elements.
 pub fn pytorch(case: &Case) {
     let (weight, dilation) = (case.tensor("weight").shape(), case.pair("dilation"));
     let padding = &case.params["padding"];

@@ -4,7 +4,7 @@ use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 
 use crate::support::{Case, Rng, check, check_golden};
 
-/// A random transposed convolution: never square, cuts of every side their own, channels off the tile sizes.
+/// A random transposed convolution: never square, different padding on every side, channels off the tile sizes.
 fn random(rng: &mut Rng, integers: bool) {
     let groups = [1, 1, 1, 2, 4][rng.int(0, 4)];
     let (icg, ocg) = if rng.int(0, 2) == 0 { (4, 8) } else { (rng.int(1, 9), rng.int(1, 13)) };

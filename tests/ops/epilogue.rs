@@ -1,4 +1,4 @@
-//! Every kernel of every operator that takes an epilogue, under the whole of it: bias, residual, slopes, activation.
+//! Every kernel of every operator that takes an epilogue, with all its parts: bias, residual, slopes, activation.
 
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::graph::plan::PlanOptions;
@@ -14,7 +14,7 @@ use convgpu::{CompileOptions, Desc, Device, Tensor};
 
 use crate::support::{Rng, device, precisions};
 
-/// What follows the operator.
+/// The nodes after the operator.
 #[derive(Clone, Copy, Debug)]
 enum Follow {
     Residual,
@@ -27,14 +27,14 @@ enum Follow {
 const FOLLOWS: [Follow; 6] = [
     Follow::Residual,
     Follow::ResidualAnd(Activation::Relu),
-    // Not 0 at 0: padding lanes must be masked after it.
+    // f(0) is not 0: padding lanes must be masked after it.
     Follow::Just(Activation::Sigmoid),
     Follow::Just(Activation::Clamp { min: 0.5, max: 2.0 }),
     Follow::Prelu(true),
     Follow::Prelu(false),
 ];
 
-/// Fuses what follows into the operator and runs every kernel of the one node that is left.
+/// Fuses the nodes after the operator and runs every kernel of the one node that remains.
 fn check(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
     for follow in FOLLOWS {
         let mut rng = Rng(5);

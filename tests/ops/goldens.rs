@@ -1,8 +1,8 @@
 //! PyTorch's answers (`tests/golden`): every case that is one operator here meets that operator's reference and its kernels.
 //!
-//! How an operator's cases are read stands in the operator's own file. Here stands which function reads them, and that none
-//! is left out: a case of an unknown operator, one that no kernel was compared with, and one of whose tensors nobody read
-//! are failures.
+//! How an operator's cases are read is in the operator's own file. This file lists the functions that read them, and
+//! checks that none is left out: it is a failure if the operator of a case is unknown, if no kernel was compared with a
+//! case, or if a tensor of a case was not read.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -16,7 +16,7 @@ use crate::{
     softmax, top_k, unary,
 };
 
-/// What compares the cases of this name with an operator.
+/// The function that compares the cases of this name with an operator.
 fn check_of(op: &str) -> Option<fn(&Case)> {
     Some(match op {
         "conv1d" => conv1d::pytorch,
@@ -60,7 +60,7 @@ fn check_of(op: &str) -> Option<fn(&Case)> {
     })
 }
 
-/// What `check` finds wrong with a case, and what of the case it leaves out.
+/// The errors that `check` finds in a case, and the parts of the case that it does not use.
 fn complaints(case: &Case, check: Option<fn(&Case)>) -> Vec<String> {
     let Some(check) = check else { return vec![format!("case {} {}: no operator is known for it", case.id, case.op)] };
     match catch_unwind(AssertUnwindSafe(|| check(case))) {
@@ -71,7 +71,7 @@ fn complaints(case: &Case, check: Option<fn(&Case)>) -> Vec<String> {
     }
 }
 
-/// Checks these cases, as many as there should be.
+/// Checks these cases, and their number.
 fn check_all(family: &str, cases: &[Case], count: usize) {
     let wrong: Vec<_> = cases.iter().flat_map(|case| complaints(case, check_of(&case.op))).collect();
     assert!(wrong.is_empty(), "{family}:\n{}", wrong.join("\n"));
@@ -117,7 +117,7 @@ fn functional() {
     assert_eq!(composed.len(), 2);
 }
 
-/// Files of other tests: of modules, of networks.
+/// Files for other tests: modules and networks.
 const OTHERS: [&str; 2] = ["module", "network"];
 
 #[test]
@@ -142,7 +142,7 @@ fn a_case_left_out_is_seen() {
             unary::pytorch(case)
         }
     };
-    let of_relu = ["nobody read x", "nobody read out", "no kernel was compared with it"];
+    let of_relu = ["x was not read", "out was not read", "no kernel was compared with it"];
     assert_eq!(all("activation", "relu", Some(first)), of_relu.map(|text| format!("case 001 relu: {text}")));
     let values_alone = |case: &Case| {
         let axis = case.axis("dim", case.tensor("x").shape().len());
@@ -150,12 +150,12 @@ fn a_case_left_out_is_seen() {
         check_golden(case, op, &case.input_tensors(), &[case.tensor("values").clone()]);
     };
     let of_top_k = all("functional", "topk", Some(values_alone));
-    assert!(of_top_k.len() == 4 && of_top_k.iter().all(|text| text.ends_with("nobody read indices")), "{of_top_k:?}");
+    assert!(of_top_k.len() == 4 && of_top_k.iter().all(|text| text.ends_with("indices was not read")), "{of_top_k:?}");
     assert_eq!(all("activation", "prelu", None).len(), 1);
     assert!(check_of("no such operator").is_none());
 }
 
-/// A case with one number changed a little.
+/// A case with one number changed slightly.
 fn flipped(case: &Case, role: &str) -> Case {
     let x = case.tensor(role);
     let mut values = x.as_f32().unwrap().to_vec();

@@ -38,7 +38,7 @@ impl Case {
         Case { graph, inputs }
     }
 
-    /// In guarded memory filled with NaNs, with the choices of `tuning`.
+    /// Options with guarded memory that is filled with NaNs, and the choices of `tuning`.
     fn options(&self, precision: Precision, tuning: Tuning) -> CompileOptions {
         let input_layouts = vec![Layout::ChannelsLast; 3];
         let tuning = Some(Arc::new(tuning));
@@ -67,7 +67,7 @@ impl Case {
         (compiled.run(&inputs).unwrap().first().clone(), compiled.plan().cloned())
     }
 
-    /// Runs every kernel; gives their names.
+    /// Runs every kernel; returns their names.
     fn check(&self) -> Vec<String> {
         let expected = self.run(&Device::cpu(), &CompileOptions::new().fusion(false)).0;
         let ways = precisions().into_iter().flat_map(|p| self.ways(p).into_iter().map(move |way| (p, way)));
@@ -76,7 +76,7 @@ impl Case {
             let tuning = Tuning { choices: [(key, way.signature())].into() };
             let (actual, plan) = self.run(device(), &self.options(precision, tuning));
             let (kernels, concat) = (way.kernels(), &plan.unwrap().nodes[1].chosen);
-            // The two tensors beside it are copied, and one that must be converted first.
+            // The other two tensors are copied, and so is a result that must be converted first.
             let fits = (way.output_layouts(), way.precision()) == (concat.output_layouts(), concat.precision());
             assert_eq!(concat.run().len(), if fits { 2 } else { 3 }, "{kernels}");
             let exact = way.algorithm() == Algorithm::Direct;
@@ -89,7 +89,7 @@ impl Case {
     }
 }
 
-/// No kernel touches what lies beside its part.
+/// No kernel writes outside its part.
 #[test]
 fn every_kernel_writes_into_its_place() {
     let plain = Conv2d { padding: [1; 4], ..Conv2d::default() };

@@ -1,6 +1,6 @@
-//! Loops near the most iterations that a device's may take together (`Caps::max_iterations`): below it and above it every way that
-//! is offered is right, and where there is none the error says so. Memory is prefilled with NaNs, so that what a loop left
-//! too early has not written is seen.
+//! Loops near the device's limit of iterations (`Caps::max_iterations`): below and above it every variant is right, and
+//! if there is none the error says so. Memory is prefilled with NaNs, which detect results that a loop that was stopped
+//! too early did not write.
 
 use convgpu::custom::Op;
 use convgpu::internals::graph::Graph;
@@ -24,20 +24,20 @@ fn limit() -> Option<u64> {
     device().adapter().and_then(|a| a.caps.max_iterations)
 }
 
-/// Every way is right to the last bit: integers.
+/// Every variant is exact: integers.
 fn exact(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
     let mut rng = Rng(65_535);
     let inputs: Vec<_> = shapes.iter().map(|s| rng.integers(s)).collect();
     check(op, &inputs, true);
 }
 
-/// Ones, so that a sum tells how many terms it has; in f16, too, where it is at most 2^16.
+/// Ones, so that a sum is the number of its terms; also in f16, if it is at most 2^16.
 fn counted(op: impl Op + Clone + 'static, shape: &[usize]) {
     let n = shape.iter().product();
     check(op, &[Tensor::new(shape, vec![1.0f32; n]).unwrap()], true);
 }
 
-/// Small values, and a large one at the end, without which everything is different.
+/// Small values, and a large one at the end that changes every result.
 fn last_counts(shape: &[usize]) -> Tensor {
     let n: usize = shape.iter().product();
     let mut data: Vec<f32> = (0..n).map(|i| (i % 7) as f32 * 0.125).collect();
@@ -45,7 +45,7 @@ fn last_counts(shape: &[usize]) -> Tensor {
     Tensor::new(shape, data).unwrap()
 }
 
-/// A device with a limit says that the operator is over it, any other has a way.
+/// A device with a limit refuses the operator, any other has a variant.
 fn refused(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
     let mut graph = Graph::new();
     let input = |(k, s): (usize, &&[usize])| graph.input(k.to_string(), Desc::f32(s.to_vec())).unwrap();
@@ -63,7 +63,7 @@ fn refused(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
     }
 }
 
-/// Whether one of the ways has this kernel first.
+/// Whether a variant begins with this kernel.
 fn has(kernel: &str, op: impl Op + 'static, shapes: &[&[usize]]) -> bool {
     kernels(op, shapes).iter().any(|k| k.split([' ', '(']).next() == Some(kernel))
 }

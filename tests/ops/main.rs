@@ -1,4 +1,4 @@
-//! Every operator on the test device against oracles: PyTorch's answers, the reference, integers with `==`.
+//! Every operator on the test device, compared with PyTorch's results, with the reference, and for integers with `==`.
 
 #[path = "../support/mod.rs"]
 mod support;

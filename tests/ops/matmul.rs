@@ -47,7 +47,7 @@ fn integers_are_exact() {
     }
 }
 
-/// Of the shapes above some run through every kernel: through every tile, with splits and without.
+/// The shapes above together use every kernel: every tile, with splits and without.
 #[test]
 fn every_kernel_is_among_the_cases() {
     let run: Vec<String> = SHAPES.iter().flat_map(|(a, b)| kernels(MatMul, &[a, b])).collect();
@@ -63,7 +63,7 @@ fn every_kernel_is_among_the_cases() {
     }
 }
 
-/// Several tiles each way on subgroups of 8.
+/// Several tiles along both axes, on subgroups of 8.
 #[test]
 fn large_products_are_exact() {
     let mut rng = Rng(4);

@@ -138,7 +138,7 @@ pub fn pytorch_narrow(case: &Case) {
     check_golden(case, op, &case.input_tensors(), &case.out());
 }
 
-/// Repeats of fewer axes are those of the last, and a tensor of fewer axes has more of extent 1 before them.
+/// Fewer repeats than axes are for the last axes; a tensor with fewer axes gets axes of extent 1 in front.
 pub fn pytorch_tile(case: &Case) {
     let (x, dims) = (case.tensor("x"), case.list("dims"));
     let rank = dims.len().max(x.shape().len());
@@ -147,7 +147,7 @@ pub fn pytorch_tile(case: &Case) {
     check_golden(case, Tile { repeats: with_ones(&dims) }, &[x], &case.out());
 }
 
-/// `flatten` and `reshape`, whose shape is that of the answer: here the elements' order is at stake.
+/// `flatten` and `reshape`: the shape is that of PyTorch's result, and the order of the elements is checked.
 pub fn pytorch_reshape(case: &Case) {
     let op = Reshape { shape: case.tensor("out").shape().to_vec() };
     check_golden(case, op, &case.input_tensors(), &case.out());

@@ -4,7 +4,7 @@ use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
-/// A random window: never square, padding of every side its own, some windows altogether in the padding.
+/// A random window: never square, different padding on every side, some windows entirely in the padding.
 struct Random {
     kernel: [usize; 2],
     stride: [usize; 2],
@@ -151,7 +151,7 @@ fn a_batch_may_be_empty() {
     }
 }
 
-/// A mean over the whole image takes the tree of the global pooling.
+/// A mean over the whole image uses the tree of global pooling.
 #[test]
 fn whole_images_within_bounds() {
     let mut rng = Rng(5);

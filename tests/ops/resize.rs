@@ -4,21 +4,29 @@ use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Roundin
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
-const ROUNDINGS: [Rounding; 4] =
-    [Rounding::RoundPreferFloor, Rounding::RoundPreferCeil, Rounding::Floor, Rounding::Ceil];
+const ROUNDINGS: [Rounding; 5] = [
+    Rounding::RoundPreferFloor,
+    Rounding::RoundPreferCeil,
+    Rounding::Floor,
+    Rounding::Ceil,
+    Rounding::CeilWhenShrinking,
+];
 
 const CROP: Coordinates = Coordinates::TfCropAndResize { roi: [-0.25, 0.1, 0.75, 1.2], extrapolation_value: 7.0 };
 
-const COORDINATES: [Coordinates; 6] = [
+const COORDINATES: [Coordinates; 9] = [
     Coordinates::HalfPixel,
     Coordinates::HalfPixelSymmetric,
     Coordinates::PytorchHalfPixel,
     Coordinates::Asymmetric,
     Coordinates::AlignCorners,
+    Coordinates::TfHalfPixelForNn,
+    Coordinates::TorchHalfPixel,
+    Coordinates::TorchAlignCorners,
     CROP,
 ];
 
-/// A size that need not divide, with or without the scale it came from.
+/// A random size, with or without the scale that it comes from.
 fn random(rng: &mut Rng, [ih, iw]: [usize; 2], mode: ResizeMode, coordinates: Coordinates) -> Resize2d {
     let scale = [0.3 + rng.int(0, 9) as f64 * 0.31, 0.4 + rng.int(0, 9) as f64 * 0.29];
     let size = [(ih as f64 * scale[0]) as usize, (iw as f64 * scale[1]) as usize].map(|n| n.max(1));
@@ -29,7 +37,9 @@ fn random(rng: &mut Rng, [ih, iw]: [usize; 2], mode: ResizeMode, coordinates: Co
 #[test]
 fn nearest_is_exact() {
     let mut rng = Rng(1);
-    for coordinates in COORDINATES.into_iter().chain([Coordinates::TorchNearest, Coordinates::TorchNearestExact]) {
+    for coordinates in
+        COORDINATES.into_iter().chain([Coordinates::TorchNearest { small: false }, Coordinates::TorchNearestExact])
+    {
         for rounding in ROUNDINGS {
             let op = random(&mut rng, [7, 11], ResizeMode::Nearest(rounding), coordinates);
             check(op, &[rng.integers(&[2, 5, 7, 11])], true);
@@ -37,7 +47,7 @@ fn nearest_is_exact() {
     }
 }
 
-/// Whole factors have kernels of their own; widths that are and are not a multiple of four.
+/// Integer factors have their own kernels; widths that are and are not a multiple of four.
 #[test]
 fn pixels_are_repeated() {
     let mut rng = Rng(3);
@@ -45,7 +55,7 @@ fn pixels_are_repeated() {
         [([3, 8], [3, 2]), ([5, 4], [1, 3]), ([2, 12], [4, 4]), ([3, 5], [2, 5]), ([4, 8], [2, 1])]
     {
         let mode = ResizeMode::Nearest(Rounding::Floor);
-        let op = Resize2d::new([ih * ry, iw * rx], mode, Coordinates::TorchNearest);
+        let op = Resize2d::new([ih * ry, iw * rx], mode, Coordinates::TorchNearest { small: false });
         check(op.clone(), &[rng.integers(&[2, 5, ih, iw])], true);
         check_channels_last(op, [2, 5, ih, iw]);
     }
@@ -93,7 +103,7 @@ fn padding_lanes_stay_zero() {
     check_channels_last(Resize2d::new([14, 22], ResizeMode::Linear, Coordinates::HalfPixel), [2, 5, 7, 11]);
 }
 
-/// One row 0, 1, 2, .. resized: a nearest mode then shows the pixels it picks.
+/// One row 0, 1, 2, .. resized: a nearest mode then returns the indices of the chosen pixels.
 fn picks(inputs: usize, outputs: usize, rounding: Rounding, coordinates: Coordinates) -> Vec<f32> {
     let x = Tensor::new([1, 1, 1, inputs], (0..inputs).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
     let op = Resize2d::new([1, outputs], ResizeMode::Nearest(rounding), coordinates);
@@ -144,14 +154,14 @@ pub fn pytorch(case: &Case) {
     let [out] = case.out();
     let align_corners = case.params["align_corners"].as_bool() == Some(true);
     let (mode, coordinates) = match case.str("mode") {
-        "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest),
+        "nearest" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest { small: true }),
         "nearest-exact" => (ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearestExact),
-        "bilinear" => (ResizeMode::Linear, Coordinates::HalfPixel),
-        "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::HalfPixel),
+        "bilinear" => (ResizeMode::Linear, Coordinates::TorchHalfPixel),
+        "bicubic" => (ResizeMode::Cubic(-0.75), Coordinates::TorchHalfPixel),
         other => panic!("{other}"),
     };
-    let coordinates = if align_corners { Coordinates::AlignCorners } else { coordinates };
-    let scale = case.params["scale_factor"].as_array().filter(|_| !align_corners);
+    let coordinates = if align_corners { Coordinates::TorchAlignCorners } else { coordinates };
+    let scale = case.params["scale_factor"].as_array();
     let scale = scale.map(|s| [0, 1].map(|i| s[i].as_f64().unwrap()));
     let op = Resize2d { scale, ..Resize2d::new([out.shape()[2], out.shape()[3]], mode, coordinates) };
     check_golden(case, op, &case.input_tensors(), &[out]);

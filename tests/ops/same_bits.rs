@@ -1,4 +1,4 @@
-//! The same inputs give the same bits in every run and every session: no sum depends on which workgroup is done first.
+//! The same inputs give the same bits in every run and every session: no sum depends on the order in which workgroups finish.
 
 use convgpu::custom::Op;
 use convgpu::internals::graph::Graph;
@@ -11,8 +11,8 @@ use convgpu::{CompileOptions, Precision, Tensor};
 
 use crate::support::{Rng, device};
 
-/// A product computed in one way: its kernels, and the bits of three runs in each of two sessions. The second has its
-/// tensors at other places, prefilled with NaNs.
+/// The kernels of one variant of a product, and the bits of three runs in each of two sessions. The second session has
+/// its tensors at other addresses, prefilled with NaNs.
 fn runs(graph: &Graph, inputs: &[(&str, &Tensor)], alternative: usize) -> (String, Vec<Vec<u32>>) {
     let session = |guarded| {
         let plan = PlanOptions { alternative: Some(alternative), guarded, ..PlanOptions::default() };
@@ -28,8 +28,8 @@ fn runs(graph: &Graph, inputs: &[(&str, &Tensor)], alternative: usize) -> (Strin
     (kernels, sessions.iter().flat_map(|session| (0..3).map(|_| run(session))).collect())
 }
 
-/// Every way to compute `a` by `b` gives the same bits every time, `split` with a split inner dimension among them; and
-/// the bits tell orders of addition apart, since ways differ in them.
+/// Every variant of `a` by `b` gives the same bits every time, including `split` with a split inner dimension. The bits
+/// depend on the order of addition, since variants differ in them.
 fn check(op: impl Op + 'static, a: &[usize], b: &[usize], split: &str) {
     let mut rng = Rng(11);
     let (a, b) = (rng.tensor(a), rng.tensor(b));

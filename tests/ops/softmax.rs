@@ -32,7 +32,7 @@ fn random_cases_within_bounds() {
     }
 }
 
-/// As PyTorch: -inf has no share, +inf and NaN spoil their set, as does a set of -inf alone; no other set is touched.
+/// As in PyTorch: -inf gives 0; a set with +inf or NaN, or of -inf alone, gives NaN; other sets are not affected.
 #[test]
 fn infinities_and_nans() {
     let inf = f32::INFINITY;

@@ -34,7 +34,7 @@ fn the_most_extreme_first() {
     }
 }
 
-/// `torch.topk([1, 5, 2, 5, -3], 3)` with the first of equals first, as ONNX has it.
+/// `torch.topk([1, 5, 2, 5, -3], 3)` with equal values in their order, as in ONNX.
 #[test]
 fn values_and_indices() {
     let x = Tensor::new([5], vec![1.0, 5.0, 2.0, 5.0, -3.0]).unwrap();

@@ -13,7 +13,7 @@ fn relu_of_odd_sizes() {
     check(Unary(Activation::Relu), &[Tensor::zeros([0, 3])], true);
 }
 
-/// In every layout and precision; PyTorch's answers see to the edges.
+/// In every layout and precision; PyTorch's results cover the edge cases.
 #[test]
 fn every_function_is_within_its_bound() {
     let (alpha, beta) = (0.75, 1.25);

@@ -66,7 +66,7 @@ fn arg_reduce() -> ArgReduce {
     ArgReduce { axis: 1, keep_dims: true, select_last: false, kind: Extreme::Max }
 }
 
-/// What stores f16 before what does not.
+/// A node that stores f16 before one that does not.
 fn in_f16_and_back() -> (String, Graph) {
     let (name, mut graph) = node(Conv2d::default(), &[&[2, 5, 7, 6], &[9, 5, 3, 2]]);
     let y = graph.nodes()[0].outputs[0];

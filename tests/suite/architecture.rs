@@ -1,4 +1,4 @@
-//! The layers of docs/design.md: imports go downward only, and only `src/gpu` says `wgpu`.
+//! The layers of docs/design.md: imports go downward only, and only `src/gpu` uses `wgpu`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ fn violations(module: &str, text: &str) -> Vec<String> {
         && text.contains("wgpu::")
         && !text.contains("convgpu::")
     {
-        out.push(format!("{module} says wgpu"));
+        out.push(format!("{module} uses wgpu"));
     }
     out
 }
@@ -83,6 +83,6 @@ fn imports_go_downward() {
 fn the_check_sees_a_violation() {
     assert_eq!(violations("reference", "use crate::gpu::kernel;"), ["reference imports gpu"]);
     assert_eq!(violations("ops", "use crate::session::Session;"), ["ops imports session"]);
-    assert_eq!(violations("nn", "let x: wgpu::Device;"), ["nn says wgpu"]);
+    assert_eq!(violations("nn", "let x: wgpu::Device;"), ["nn uses wgpu"]);
     assert!(violations("ops", "// crate::session\nuse crate::shape::Desc;").is_empty());
 }

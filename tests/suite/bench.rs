@@ -1,4 +1,4 @@
-//! The measuring tools: what they check, what they count, what they refuse. No test depends on how long anything took.
+//! The measuring tools: what they check, count and refuse. No test depends on times.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn layer(op: &str) -> Case {
     Layer::read(&text).unwrap()[0].case().unwrap()
 }
 
-/// A copy that is said to add one.
+/// A copy whose reference adds one.
 #[derive(Debug)]
 struct Wrong;
 

@@ -1,4 +1,4 @@
-//! The table of operators is whole: every operator of `src/ops` has its row.
+//! The table of operators is complete: every operator of `src/ops` has a row.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn a_row_of_the_markdown_has_four_cells() {
     assert!(markdown().lines().all(|l| l.matches('|').count() == 5));
 }
 
-/// Names that exist: an import of one that does not is an error.
+/// Checks that names exist: importing a missing one is a compile error.
 macro_rules! exist {
     ($($path:ident: $($name:ident)*;)*) => {{
         $({

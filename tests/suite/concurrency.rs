@@ -1,4 +1,4 @@
-//! Threads that share a session, and sessions side by side, give the bits that they give one after the other.
+//! Threads that share a session, and concurrent sessions, give the same bits as sequential calls.
 
 use std::sync::Barrier;
 
@@ -29,7 +29,7 @@ fn bits(t: &Tensor) -> Vec<u32> {
     t.as_slice::<f32>().unwrap().iter().map(|x| x.to_bits()).collect()
 }
 
-/// Every thread makes its calls at the same time; each gives what it gave alone.
+/// All threads make their calls at the same time; each call gives the same as alone.
 fn agree(call: impl Fn(u64) -> Vec<u32> + Sync) {
     let alone: Vec<Vec<u32>> = (0..(THREADS * RUNS) as u64).map(&call).collect();
     assert!(alone[0] != alone[1], "the calls must differ to tell them apart");

@@ -1,5 +1,5 @@
-//! The contract between every shader and its host side, held without a GPU: naga parses and validates each kernel, and
-//! what the launches say of it (bindings, params, overrides, sizes) equals what the text says.
+//! The contract between every shader and its host side, checked without a GPU: naga parses and validates each kernel,
+//! and the launches (bindings, params, overrides, sizes) match the text.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,7 +32,7 @@ fn is_half(module: &naga::Module, ty: naga::Handle<naga::Type>) -> bool {
     }
 }
 
-/// What the host says of a dispatch: what the text of its kernel must agree with.
+/// The host's description of a dispatch, which the text of its kernel must match.
 #[derive(Clone)]
 struct Facts {
     kernel: &'static str,
@@ -68,7 +68,7 @@ impl Facts {
     }
 }
 
-/// What is wrong with a dispatch, seen from the text of its kernel.
+/// The differences between a dispatch and the text of its kernel.
 fn complaints(d: &Facts) -> Vec<String> {
     let name = d.kernel;
     let module = parse(name, &d.text);
@@ -162,7 +162,7 @@ fn complaints(d: &Facts) -> Vec<String> {
     out
 }
 
-/// Capabilities of every class of device that the choice of kernels tells apart.
+/// Capabilities of every class of device that the choice of kernels distinguishes.
 fn classes() -> Vec<Caps> {
     let class = |subgroup_size: Option<u32>, f16: bool, software: bool| {
         let mut caps = Caps::webgpu_default();
@@ -174,7 +174,7 @@ fn classes() -> Vec<Caps> {
     vec![class(None, false, false), lavapipe, class(Some(4), false, true), class(Some(32), true, false)]
 }
 
-/// More alternatives than any operator has, in every precision that a device has.
+/// More variants than any operator has, in every precision of a device.
 fn ways(caps: &Caps) -> Vec<(usize, Precision)> {
     let wide = (0..16).map(|k| (k, Precision::F32));
     let half = (0..32).map(|k| (k, Precision::F16)).filter(|_| caps.f16);

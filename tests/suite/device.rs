@@ -1,4 +1,4 @@
-//! Devices: choosing one, sharing one, and what the same work gives on it from run to run.
+//! Devices: choosing one, sharing one, and repeated work on it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn a_program_can_share_its_device() {
     let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
     let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
     let shared = Device::from_wgpu(wgpu_device, queue);
-    // What the program asked for, not what the adapter could give.
+    // The limits that the program requested, not those of the adapter.
     let caps = &shared.adapter().unwrap().caps;
     assert_eq!((caps.subgroup_size, caps.f16, caps.timestamps), (None, false, false));
     assert_eq!(caps.max_invocations, wgpu::Limits::default().max_compute_invocations_per_workgroup);
@@ -54,7 +54,7 @@ fn compiling_tells_how_far_it_is() {
     let told = Arc::new(Mutex::new(vec![]));
     let tell = told.clone();
     let options = CompileOptions::new().progress(move |done, all| tell.lock().unwrap().push((done, all)));
-    // Pipelines that the shared device has are not compiled again.
+    // Pipelines of the shared device are not compiled again.
     let fresh = Device::open(choice()).unwrap();
     let session = Session::new(&fresh, network(), options).unwrap();
     let compiled = latest(&session).unwrap();
@@ -122,7 +122,7 @@ fn wrong_inputs_are_named() {
     assert!(twice.to_string().contains("is given twice"), "{twice}");
 }
 
-/// The summary of a session names its device and what its plan takes.
+/// The summary of a session has its device and the size of its plan.
 #[test]
 fn a_session_shows_its_plan() {
     let session = network().compile(device()).unwrap();
@@ -156,10 +156,10 @@ fn adapters_are_opened_by_position_and_by_name() {
     assert_eq!(first.to_string(), found[0].to_string());
     let named = Device::open(DeviceChoice::Name(found[0].name.to_uppercase())).unwrap();
     assert_eq!(named.adapter().unwrap().name, found[0].name);
-    assert!(!first.same(&named) && first.same(&first.clone()), "each is opened anew");
+    assert!(!first.same(&named) && first.same(&first.clone()), "every call opens a new device");
 }
 
-/// A long run is submitted in parts: here every node is one.
+/// A long run is submitted in parts: here one per node.
 #[test]
 fn parts_give_the_bits_of_the_whole() {
     let mut g = Graph::new();
@@ -177,7 +177,7 @@ fn parts_give_the_bits_of_the_whole() {
     let (whole, parts) = (run(CompileOptions::new()), run(CompileOptions::new().submit_limit(Duration::ZERO)));
     assert_eq!((whole.0, parts.0), (1, 5));
     assert!(whole.1 == parts.1);
-    // The options of a plan take the place of the others.
+    // The options of a plan replace the others.
     let planned = with_plan(CompileOptions::new().submit_limit(Duration::ZERO), PlanOptions::default());
     assert_eq!(run(planned).0, 1);
 }

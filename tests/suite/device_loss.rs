@@ -1,4 +1,4 @@
-//! After a device is lost every call is an error that says so: no panic, no hang.
+//! After a device is lost, every call gives an error of that kind: no panic, no hang.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -89,7 +89,7 @@ fn another_device_is_not_concerned() {
     });
 }
 
-/// A device that the program shares and destroys: wgpu's handler of uncaptured errors, which panics, is not reached.
+/// A device that the program shares and destroys: wgpu's handler of uncaptured errors, which panics, is not called.
 #[test]
 fn a_shared_device_that_is_destroyed_gives_errors() {
     use convgpu::nn::{Linear, Module};

@@ -1,9 +1,10 @@
-//! Every case of the family `functional` through the public function of its name, against PyTorch's answer: on the
-//! reference and on the test device, within the bounds of the operators that ran (`traced`).
+//! Compares every case of the family `functional` with the public function of its name: on the reference and on the
+//! test device, within the bounds of the operators that ran (`traced`).
 
 use std::collections::HashSet;
 
 use convgpu::functional::*;
+use convgpu::nn::{Module, Upsample};
 use convgpu::{Device, DeviceTensor, Result, Tensor};
 use serde_json::Value;
 
@@ -66,7 +67,7 @@ fn sizes(v: &Value) -> Vec<usize> {
     integers(v).into_iter().map(|v| v.try_into().unwrap()).collect()
 }
 
-/// "same", "valid", or what the number or the list becomes.
+/// "same", "valid", or the result of `other` for a number or a list.
 pub fn padding<const SIDES: usize>(v: &Value, other: impl FnOnce(&Value) -> Padding<SIDES>) -> Padding<SIDES> {
     match v.as_str() {
         Some("same") => Padding::Same,
@@ -104,6 +105,9 @@ pub fn interpolate_options(p: &Value) -> InterpolateOptions {
     }
     if let Some(align) = p["align_corners"].as_bool() {
         o = o.align_corners(align);
+    }
+    if let Some(recompute) = p["recompute_scale_factor"].as_bool() {
+        o = o.recompute_scale_factor(recompute);
     }
     o
 }
@@ -147,7 +151,7 @@ impl Call<'_> {
         self.optional(role).unwrap_or_else(|| panic!("{role} of {}", self.case.op))
     }
 
-    /// The function's outputs, in the order of the case's.
+    /// The outputs of the function, in the order of the case.
     fn run(&self) -> Result<Vec<DeviceTensor>> {
         let x = || self.t("x");
         let ab = |f: fn(&DeviceTensor, &DeviceTensor) -> Result<DeviceTensor>| f(&self.t("a"), &self.t("b"));
@@ -315,6 +319,25 @@ fn every_case_against_pytorch() {
     });
 }
 
+/// Scale factors that f32 rounds, in every mode: through the function and through the layer.
+#[test]
+fn every_scale_factor_against_pytorch() {
+    let cases = golden("interpolate");
+    assert_eq!(cases.len(), 156);
+    check_all(&cases, |case, device| {
+        let (x, o) = (case.get("x").unwrap().to_device(device).unwrap(), interpolate_options(&case.params));
+        let factor = case.params["scale_factor"].as_array().unwrap().iter().map(|f| f.as_f64().unwrap());
+        let layer = Upsample::new()
+            .scale_factor(<[f64; 2]>::try_from(factor.collect::<Vec<_>>()).unwrap())
+            .mode(interpolate_mode(case.params["mode"].as_str().unwrap()))
+            .align_corners(case.params["align_corners"].as_bool() == Some(true))
+            .recompute_scale_factor(case.params["recompute_scale_factor"].as_bool().unwrap());
+        let out = case.get("out").unwrap();
+        check(|| Ok(vec![interpolate(&x, o)?]), &in_order([out]))?;
+        check(|| Ok(vec![layer.forward(&x)?]), &[("out".to_owned(), out)])
+    });
+}
+
 /// The values of `max_pool2d_with_indices` are those of `max_pool2d`.
 #[test]
 fn max_pooling_without_indices() {
@@ -331,7 +354,7 @@ fn tensor(shape: &[usize], values: &[f32]) -> DeviceTensor {
     Tensor::new(shape, values.to_vec()).unwrap().to_device(device()).unwrap()
 }
 
-/// Orders that PyTorch's cases do not have, by hand.
+/// Orders that PyTorch's cases do not have, computed by hand.
 #[test]
 fn norms_of_any_order() {
     let x = tensor(&[2, 3], &[3.0, 0.0, -4.0, 1.0, -2.0, 2.0]);
@@ -346,7 +369,7 @@ fn norms_of_any_order() {
         let off = |(a, e): (&f32, f32)| (a - e).abs() > 1e-5 * e;
         assert!(!y.as_f32().unwrap().iter().zip(wanted).any(off), "{p}: {y:?} for {wanted:?}");
     }
-    // The cubes 1, 8, -27 and -1 add up to -19, of which PyTorch's power has no root; -1 + 8 has.
+    // The cubes 1, 8, -27 and -1 add up to -19, which has no root in PyTorch's power; -1 + 8 has one.
     let x = tensor(&[1, 1, 2, 2], &[1.0, 2.0, -3.0, -1.0]);
     let y = lp_pool2d(&x, 3.0, 2, LpPool2dOptions::new()).unwrap().to_host().unwrap();
     assert!(y.as_f32().unwrap()[0].is_nan(), "{y:?}");
@@ -355,7 +378,7 @@ fn norms_of_any_order() {
     assert!((y.as_f32().unwrap()[0] - 7.0f32.cbrt()).abs() < 1e-5, "{y:?}");
 }
 
-/// What cannot be is an error that says so, on every device before anything runs.
+/// Invalid arguments give an error on every device, before anything runs.
 #[test]
 fn arguments_that_cannot_be() {
     use convgpu::ErrorKind::{Argument, Shape, Unsupported};
@@ -372,6 +395,11 @@ fn arguments_that_cannot_be() {
         ("padding over half the window", max_pool2d(&x, 2, MaxPool2dOptions::new().padding(2)).err(), Argument),
         ("no order", lp_pool2d(&x, 0.0, 2, LpPool2dOptions::new()).err(), Argument),
         ("neither size nor factor", resized(InterpolateOptions::new()), Argument),
+        (
+            "no factor to compute anew",
+            resized(InterpolateOptions::new().size(3).recompute_scale_factor(true)),
+            Argument,
+        ),
         ("both", resized(InterpolateOptions::new().size(3).scale_factor(2.0)), Argument),
         ("corners of nearest", resized(InterpolateOptions::new().size(3).align_corners(true)), Argument),
         ("half a pair", pad(&x, &[1], PadMode::Reflect).err(), Argument),
@@ -401,7 +429,7 @@ fn arguments_that_cannot_be() {
         ("the end before the start", flatten(&x, 2, 1).err(), Argument),
         ("no tensors", cat(&[], 0).err(), Argument),
     ] {
-        let e = error.unwrap_or_else(|| panic!("{what} is no error"));
+        let e = error.unwrap_or_else(|| panic!("{what} is not an error"));
         assert_eq!(e.kind(), kind, "{what}: {e}");
     }
 }

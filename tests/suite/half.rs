@@ -1,5 +1,4 @@
-//! Storing 16 bits: the conversions, what is refused, what overflows, and real networks. That every kernel computes right
-//! with it is tested with its operator.
+//! Storing 16 bits: conversions, refusals, overflows, and real networks. The tests of the operators cover the kernels.
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +29,7 @@ fn options() -> CompileOptions {
     CompileOptions::new().precision(Precision::F16)
 }
 
-/// Whether the device has f16. One that does not must refuse, and there is nothing else to test.
+/// Whether the device has f16. A device without it must refuse f16, and there is nothing else to test.
 fn has_half() -> bool {
     let has = device().adapter().is_some_and(|a| a.caps.f16);
     if !has {
@@ -50,7 +49,7 @@ fn pointwise(weight: Tensor) -> Graph {
     g
 }
 
-/// Numbers of every magnitude that f16 has, subnormal ones included.
+/// Numbers of every magnitude of f16, subnormal ones included.
 fn magnitudes(rng: &mut Rng, shape: &[usize]) -> Tensor {
     let n = shape.iter().product();
     Tensor::new(shape, (0..n).map(|k| rng.float() * 2f32.powi(k as i32 % 40 - 24)).collect::<Vec<_>>()).unwrap()
@@ -90,7 +89,7 @@ fn devices_without_it_and_the_reference_refuse() {
     assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("reference"), "{e}");
 }
 
-/// 70 000 is a number in f32 and an infinity in f16: the node is wrong, whatever its bound.
+/// 70 000 is finite in f32 and infinite in f16: the node is wrong, whatever its bound.
 #[test]
 fn an_overflow_is_seen() {
     if !has_half() {
@@ -125,11 +124,11 @@ fn half_the_bytes() {
     let (wide, half) = (plan(Precision::F32), plan(Precision::F16));
     assert_eq!(half.weight_bytes * 2, wide.weight_bytes);
     assert!(half.nodes.iter().all(|n| n.chosen.precision() == Precision::F16));
-    // Input and output of the graph stay f32: a quarter less is all that so short a network saves.
+    // Input and output of the graph stay f32, so such a short network saves only a quarter.
     assert!(half.peak_bytes * 4 <= wide.peak_bytes * 3, "{} {}", half.peak_bytes, wide.peak_bytes);
 }
 
-/// `verify` passes on what is right, and not on a wrong plan or node.
+/// `verify` accepts a right network, and not a wrong plan or node.
 #[test]
 fn a_network_is_verified_end_to_end() {
     if !has_half() {
@@ -175,7 +174,7 @@ fn lenet5_reads_its_seven() {
     }
 }
 
-/// The share of CIFAR-10 test images that resnet20 names right: as in f32 (`networks`).
+/// The share of CIFAR-10 test images that resnet20 classifies correctly: as in f32 (`networks`).
 #[test]
 fn resnet20_accuracy() {
     if !has_half() {
@@ -196,6 +195,6 @@ fn resnet20_accuracy() {
         right += usize::from(best == usize::from(record[0]));
     }
     println!("resnet20 in f16: {right} of {} images right", records.len() / 3073);
-    // Two images may be near enough to a tie for another device's rounding to tell.
+    // Up to two images may be so close to a tie that another device's rounding changes the class.
     assert!(records.len() / 3073 == 500 && right.abs_diff(455) <= 2, "{right}");
 }

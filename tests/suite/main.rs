@@ -1,4 +1,4 @@
-//! Everything but the operators (tests/ops) and the fuzzer (tests/fuzz): one program, so that linking does not dominate.
+//! All tests except the operators (tests/ops) and the fuzzer (tests/fuzz), in one program to save linking.
 
 #[path = "../support/close.rs"]
 mod close;
@@ -26,6 +26,7 @@ mod onnx_functions;
 mod onnx_import;
 mod onnx_microsoft;
 mod onnx_registry;
+mod onnx_resize;
 mod onnx_suite;
 mod rewrite;
 mod soak;

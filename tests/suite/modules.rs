@@ -1,5 +1,5 @@
-//! Every case of the family `module` through the layer of its name, against PyTorch's answer: on the reference and on the
-//! test device, within the bounds of the operators that ran (`traced`).
+//! Compares every case of the family `module` with the layer of its name: on the reference and on the test device,
+//! within the bounds of the operators that ran (`traced`).
 
 use std::collections::HashSet;
 
@@ -103,7 +103,7 @@ fn make(op: &str, p: &Value) -> Box<dyn Module> {
     }
 }
 
-/// The state that a case gives.
+/// The state of a case.
 pub fn state(case: &Case) -> StateDict {
     let named = |role: &String| Some((role.strip_prefix("state.")?.to_owned(), case.get(role)?.clone()));
     case.inputs.iter().filter_map(named).collect()
@@ -116,7 +116,7 @@ fn every_case_against_pytorch() {
     assert_eq!((cases.len(), modules.len()), (183, 45));
     check_all(&cases, |case, device| {
         let mut module = make(&case.op, &case.params);
-        // Every entry of PyTorch's state dict has its place, and no other.
+        // The state dict has the same entries as PyTorch's.
         module.load_state_dict(&state(case)).map_err(|e| e.to_string())?;
         let training = case.params["training"].as_bool().unwrap();
         module.set_training(training);

@@ -1,4 +1,4 @@
-//! Real networks with trained weights against ONNX Runtime's answers: those of `tests/models/networks.json` which lie in
+//! Compares real networks with trained weights with ONNX Runtime: those of `tests/models/networks.json` that are in
 //! `tests/models`, or in `../shared/models` (or below the folder that `CONVGPU_SHARED` names).
 
 use std::fs;
@@ -108,7 +108,7 @@ fn a_model_shows_what_it_is() {
     assert_eq!(model.outputs()[0].fixed().unwrap().shape, [1, 10]);
 }
 
-/// The share of CIFAR-10 test images that resnet20 names right, as published with its weights.
+/// The share of CIFAR-10 test images that resnet20 classifies correctly, as published with its weights.
 #[test]
 fn resnet20_accuracy() {
     let Some(root) = crate::close::shared_file("models", "the accuracy of resnet20") else { return };
@@ -129,7 +129,7 @@ fn resnet20_accuracy() {
     assert_eq!((right, records.len() / 3073), (455, 500), "91.0 %");
 }
 
-/// The best box on the astronaut is the face.
+/// The best box in the photograph of the astronaut is the face.
 #[test]
 fn ultraface_finds_the_face() {
     let Some(root) = crate::close::shared_file("models", "the face that ultraface finds") else { return };

@@ -1,4 +1,4 @@
-//! Modules and functional forms against PyTorch's answers, on the reference and on the test device.
+//! Compares modules and functions with PyTorch's results, on the reference and on the test device.
 
 use crate::modules::state;
 use crate::support::{Rng, device, golden};
@@ -133,7 +133,7 @@ fn batch_norm_modules_against_pytorch() {
     assert_eq!(ran, 22);
 }
 
-/// The cases that are functional forms: 'same', the padding modes, conv1d, linear of any rank.
+/// Cases of functions: 'same', the padding modes, conv1d, linear of any rank.
 #[test]
 fn functional_forms_against_pytorch() {
     let mut ran = 0;
@@ -207,7 +207,7 @@ fn part_of_a_state_loads_and_the_rest_is_named() {
     let after = net.state_dict();
     assert_eq!(after.get("0.weight"), state.get("0.weight"));
     assert_eq!(after.get("0.bias"), before.get("0.bias"));
-    // A shape that does not fit is an error all the same, as in PyTorch.
+    // A wrong shape is an error in any case, as in PyTorch.
     state.insert("0.weight", Tensor::zeros([3]));
     assert_eq!(net.load_state_dict_partial(&state).unwrap_err().kind(), ErrorKind::Shape);
     assert_eq!(net.state_dict(), after);
@@ -230,7 +230,7 @@ fn state_survives_a_file() {
     assert!(e.to_string().contains("convgpu-state-"), "{e}");
 }
 
-/// A state dict keeps its order and has a name once.
+/// A state dict keeps its order, and every name occurs once.
 #[test]
 fn a_state_dict_is_an_ordered_map() {
     let named = |name: &str, v: f32| (name.to_owned(), Tensor::scalar(v));
@@ -250,7 +250,7 @@ fn made<M: Module>(make: impl FnOnce() -> M) -> [StateDict; 2] {
     [layer.state_dict(), nn::Linear::new(3, 4).state_dict()]
 }
 
-/// The order of a layer's options, and those that were taken back, change neither its numbers nor what comes after.
+/// The order of a layer's options, and options that are reverted, change neither its random numbers nor those of later layers.
 #[test]
 fn the_order_of_options_changes_no_number() {
     let conv = || nn::Conv2d::new(4, 6, [3, 2]);
@@ -288,7 +288,7 @@ fn parameters_have_streams_of_their_own() {
     }
 }
 
-/// An option that only moves the kernel leaves weights that were loaded; one that changes their shape draws anew.
+/// An option that does not change the shape of the weights keeps loaded weights; one that changes it draws them again.
 #[test]
 fn loaded_weights_survive_options() {
     let mut conv = nn::Conv2d::new(2, 2, 1);
@@ -320,7 +320,7 @@ fn what_was_turned_off_can_be_turned_on() {
     assert!(names(&nn::Linear::new(2, 3).bias(false).bias(true)).contains(&"bias".to_owned()));
 }
 
-/// Without a shift a layer norm scales.
+/// A layer norm without a shift still scales.
 #[test]
 fn a_layer_norm_without_a_bias() {
     let x = Rng(8).tensor(&[2, 6]).to_device(device()).unwrap();
@@ -333,7 +333,8 @@ fn a_layer_norm_without_a_bias() {
     assert_close("scaled", &y, &Tensor::new([2, 6], doubled).unwrap(), 1e-6);
 }
 
-/// Refused: what a training mode would change. `forward`, `graph` and `compile` say the same and name the layer.
+/// Layers whose state a pass in training mode would change are refused. `forward`, `graph` and `compile` give the same
+/// error with the name of the layer.
 #[test]
 fn evaluation_refuses_training_mode() {
     let inner = Sequential::new().named("conv", nn::Conv2d::new(3, 4, 1)).named("bn", nn::BatchNorm2d::new(4));
@@ -377,7 +378,7 @@ fn dropout_in_training_mode() {
     assert_eq!(never.forward(&x).unwrap().to_host().unwrap(), Tensor::full([2, 3], 1.0));
 }
 
-/// Modes that make no difference are no error: nothing is drawn, nothing is kept.
+/// Training mode is not an error if it makes no difference: nothing is drawn, no statistics are updated.
 #[test]
 fn training_mode_without_consequences() {
     let x = Rng(4).tensor(&[2, 4, 3, 3]).to_device(device()).unwrap();
@@ -397,7 +398,7 @@ fn compiled_and_layer_by_layer_agree() {
     assert_close("compiled", whole.first(), &by_layers, 1e-6);
 }
 
-/// What was compiled for one state must not serve another.
+/// A graph compiled for one state must not be used for another.
 #[test]
 fn forward_follows_the_state() {
     let mut net = nn::Linear::new(3, 2);
@@ -410,7 +411,7 @@ fn forward_follows_the_state() {
     assert_eq!(second, Tensor::zeros([4, 2]));
 }
 
-/// Instance norm with running statistics by batch norm of each image: a step is the mean over the images' steps.
+/// Instance norm with running statistics, compared with batch norm of each image: an update is the mean over the images' updates.
 #[test]
 fn instance_norm_keeps_statistics() {
     let mut rng = Rng(6);
@@ -466,7 +467,7 @@ fn misshaped_inputs_name_the_node_and_the_shapes() {
     assert!(e.to_string().contains("[1, 5, 8, 8]") && e.to_string().contains("[16, 3, 3, 3]"), "{e}");
 }
 
-/// Results inside a network of the zoo are those of its parts, run by themselves.
+/// Results inside a network of the zoo equal those of its parts.
 #[test]
 fn results_of_layers_inside_a_network() {
     nn::manual_seed(2);
@@ -489,7 +490,7 @@ fn results_of_layers_inside_a_network() {
     let whole = net.forward(&x.to_device(device()).unwrap()).unwrap().to_host().unwrap();
     assert_close("out", &outputs["out"], &whole, 1e-5);
 
-    // What comes after the named layers is left out, weights included.
+    // Layers after the named ones are left out, weights included.
     let graph = net.graph_with_outputs(Desc::f32([1, 3, 40, 33]), &["layer2.0.conv1"]).unwrap();
     assert_eq!(graph.outputs().map(|(name, _)| name).collect::<Vec<_>>(), ["layer2.0.conv1"]);
     assert!(graph.nodes().last().unwrap().name.starts_with("layer2.0.conv1."), "{graph}");
@@ -521,7 +522,7 @@ fn a_name_serves_once() {
     let _ = Sequential::new().named("1", nn::ReLU).with(nn::ReLU);
 }
 
-/// A module that passes its input on, eagerly and compiled.
+/// A module that returns its input, eagerly and compiled.
 #[test]
 fn an_output_may_be_the_input() {
     let x = Rng(9).tensor(&[2, 3]);
@@ -533,7 +534,7 @@ fn an_output_may_be_the_input() {
     }
 }
 
-/// What an own operator computes its text need not tell: such graphs are compiled anew.
+/// The `Debug` text of an own operator may not describe what it computes, so such graphs are compiled at every call.
 #[test]
 fn own_operators_of_one_text_are_not_confused() {
     use convgpu::custom::{Op, Site, Variant};

@@ -1,4 +1,4 @@
-//! The importer on models built here: what it folds, what it asks for, and what it says of broken files.
+//! The importer on models built here: constant folding, required inputs, and errors for broken files.
 
 use convgpu::internals::model::proto::{
     AttributeProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto, data_type,
@@ -33,7 +33,7 @@ fn nearest_pixels_as_older_tensorflow_has_them() {
     }
 }
 
-/// The number of parts is the file's; a list of that many is not made.
+/// The number of parts comes from the file; a list of that length is not allocated.
 #[test]
 fn a_split_into_more_parts_than_outputs() {
     let split = node("Split", &["x"], &["y"], vec![int("num_outputs", 1 << 30)]);

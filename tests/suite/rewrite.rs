@@ -1,4 +1,4 @@
-//! Every rewrite: what it makes of its pattern, that the results stay the same, and what keeps it from firing.
+//! Every rewrite: the result for its pattern, that the computed values stay the same, and what prevents it from firing.
 
 use crate::support::{Rng, device};
 use convgpu::functional::{Conv2dOptions, ConvTranspose2dOptions};
@@ -57,7 +57,8 @@ impl Net {
         self.g.binary(a, b, kind).unwrap()
     }
 
-    /// Rewrites, runs before on the reference and after on both devices, and compares. The operators left, and the log.
+    /// Rewrites, runs the original on the reference and the result on both devices, and compares. Returns the operators
+    /// that remain, and the log.
     fn finish(mut self, y: ValueId) -> (Vec<String>, Vec<Firing>) {
         self.g.output("y", y);
         let mut after = self.g.clone();
@@ -303,7 +304,7 @@ fn exported_forms_are_recognised() {
     }
 }
 
-/// Many nodes that share their weights: none is left as it was.
+/// Many nodes that share their weights: all are rewritten.
 #[test]
 fn long_chains_are_rewritten_whole() {
     let mut n = Net::new();
@@ -323,7 +324,7 @@ fn long_chains_are_rewritten_whole() {
     assert!(n.g.nodes().len() == 5000 && n.g.nodes().iter().all(|n| n.epilogue.activation == Activation::Relu));
 }
 
-/// Almost the patterns above: a wrong constant, another operand.
+/// Near misses of the patterns above: a wrong constant, another operand.
 #[test]
 fn near_misses_stay() {
     use BinaryKind::*;

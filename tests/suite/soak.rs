@@ -1,6 +1,6 @@
-//! Long use: memory stays flat over runs, compilations and functional calls.
+//! Long use: memory stays constant over runs, compilations and functional calls.
 //!
-//! Every kind of use is a process of its own (this test runs itself), so that they do not blur each other's counts.
+//! Every kind of use runs in its own process (this test starts itself), so that the measurements are independent.
 
 #![cfg(target_os = "linux")]
 
@@ -11,7 +11,7 @@ use convgpu::functional::Conv2dOptions;
 use convgpu::internals::session::{CompileOptions, Session};
 use convgpu::{Device, Model, Tensor};
 
-/// Growth that counts as none: allocators and drivers keep some slack.
+/// Growth that is accepted: allocators and drivers keep some free memory.
 const SLACK: usize = 8 << 20;
 
 /// Resident bytes of this process: the second number of `/proc/self/statm`, in pages of 4096 bytes.
@@ -34,7 +34,7 @@ fn input(model: &Model, value: f32) -> (String, Tensor) {
     (info.name.clone(), Tensor::full(shape.collect::<Vec<_>>(), value))
 }
 
-/// Does `work` up to `rounds` times; memory after all of them is what it was after a tenth.
+/// Repeats `work`; memory after `rounds` repetitions must equal that after a tenth of them.
 fn stays_flat(what: &str, rounds: usize, mut work: impl FnMut(usize)) {
     let mut early = 0;
     for k in 1..=rounds {
@@ -113,7 +113,7 @@ fn thousands_of_shapes() {
 fn shapes() {
     let device: &Device = crate::support::device();
     let w = Tensor::full([8, 3, 3, 3], 0.25).to_device(device).unwrap();
-    // The first tenth is more than is ever kept; each of 4001 shapes comes once, large and small ones mixed.
+    // The first tenth exceeds the number of plans that are kept; each of 4001 shapes occurs once, large and small ones mixed.
     stays_flat("functional calls of new shapes", 4000, |k| {
         let shape = k * 1009 % 4001;
         let x = Tensor::full([1, 3, 20 + shape % 50, 20 + shape / 50], 0.5).to_device(device).unwrap();

@@ -1,5 +1,5 @@
-//! No safe program reaches a shader without run-time checks but through the operators of this crate, and what an
-//! operator of a program's own says of itself is checked before it is believed.
+//! A safe program runs shaders without run-time checks only through the operators of this crate, and what a program's
+//! own operator declares is validated before it is used.
 
 use convgpu::custom::{Arg, Kernel, Launch, Layout, Op, Params, Site, Variant};
 use convgpu::internals::gpu::caps::Caps;
@@ -12,7 +12,7 @@ use convgpu::{Desc, ErrorKind, Graph, Result, Tensor};
 
 use crate::support::{Rng, device};
 
-/// An operator with the launches of another one, on whatever it says its outputs are.
+/// An operator with the launches of another one, with any declared outputs.
 #[derive(Clone, Debug)]
 struct Delegate<O> {
     to: O,
@@ -45,7 +45,7 @@ fn plan(graph: &Graph) -> Plan {
     Plan::new(graph, caps, &PlanOptions::default()).unwrap()
 }
 
-/// A tile that writes a thousand times what its output has room for.
+/// A tile that writes a thousand times the size of its output.
 fn overflowing() -> Graph {
     let mut graph = Graph::new();
     let x = graph.input("x", Desc::f32([1, 300])).unwrap();
@@ -59,13 +59,13 @@ fn overflowing() -> Graph {
 fn a_borrowed_kernel_keeps_its_checks() {
     let graph = overflowing();
     assert!(plan(&graph).recording.dispatches().all(|d| d.is_checked()));
-    // The same kernel in an operator of this crate: without.
+    // The same kernel in an operator of this crate runs without checks.
     let mut own = Graph::new();
     let x = own.input("x", Desc::f32([1, 300])).unwrap();
     let y = own.apply("y", Tile { repeats: vec![3, 1] }, &[x]).unwrap();
     own.output("y", y);
     assert!(plan(&own).recording.dispatches().all(|d| !d.is_checked()));
-    // Nothing beyond the binding is touched: the process lives, and another network computes what it should.
+    // Nothing outside the binding is written: the process survives, and another network gives the right result.
     let x = Rng(1).tensor(&[1, 300]);
     let run = |graph: &Graph| {
         let compiled = Compiled::new(device(), graph.clone(), &CompileOptions::default()).unwrap();
@@ -75,7 +75,7 @@ fn a_borrowed_kernel_keeps_its_checks() {
     assert_eq!(run(&own).as_f32().unwrap(), x.as_f32().unwrap().repeat(3));
 }
 
-/// Pipelines are shared by what decides their text: with and without checks are two.
+/// Pipelines with and without checks are not shared.
 #[test]
 fn checked_and_unchecked_are_two_pipelines() {
     let mut graph = Graph::new();
@@ -91,8 +91,8 @@ fn checked_and_unchecked_are_two_pipelines() {
     assert_eq!(outputs["a"], outputs["b"]);
 }
 
-/// A convolution writes into its part of a concatenation of this crate, not of one that only borrows its launches and
-/// has a smaller output.
+/// A convolution writes in place into a concatenation of this crate, not into an operator that only borrows its
+/// launches and has a smaller output.
 #[test]
 fn a_borrowed_concatenation_changes_no_other_kernel() {
     let dispatches = |borrowed: bool| {
@@ -125,10 +125,10 @@ static COPY: Kernel = Kernel::new(
     }",
 );
 
-/// What is made of a launch that is right.
+/// Turns a correct launch into a wrong variant.
 type Mistake = fn(&Site<'_>, Launch) -> Variant;
 
-/// A copy with a mistake in what it launches.
+/// A copy with a mistake in its launches.
 #[derive(Clone, Copy, Debug)]
 struct Mistaken(Mistake);
 
@@ -290,7 +290,7 @@ fn answers_that_are_not_one_per_output_are_errors() {
     for (op, text) in [
         (Short { tensors: 0, ..right }, "its reference gives [], its shape rule says [f32[9]]"),
         (Short { tensors: 2, ..right }, "its reference gives [f32[9], f32[9]]"),
-        (Short { bounds: 0, ..right }, "it gives bounds for [] elements, its outputs have [9]"),
+        (Short { bounds: 0, ..right }, "it gives bounds for [] elements, but its outputs have [9]"),
         (Short { bounds: 2, ..right }, "it gives bounds for [9, 9] elements"),
         (Short { variants: false, ..right }, "no kernel of short covers this case"),
     ] {
@@ -299,7 +299,7 @@ fn answers_that_are_not_one_per_output_are_errors() {
     }
 }
 
-/// An output without a shape of its own, on the reference: the shape rule is what counts.
+/// A wrong shape from the reference: the shape rule decides.
 #[test]
 fn a_reference_that_breaks_its_shape_rule_is_an_error() {
     let graph = {
@@ -315,14 +315,14 @@ fn a_reference_that_breaks_its_shape_rule_is_an_error() {
     assert!(e.node() == Some("y") && e.to_string().contains("f32[2, 3]") && e.to_string().contains("i32[2, 3]"), "{e}");
 }
 
-/// Planning alone runs nothing, whatever the capabilities say.
+/// Planning alone runs nothing, whatever the capabilities are.
 #[test]
 fn a_plan_for_another_device_is_only_a_text() {
     let plan = Plan::new(&overflowing(), &Caps::webgpu_default(), &PlanOptions::default()).unwrap();
     assert!(plan.to_string().contains("delegate"));
 }
 
-/// An operator whose shape rule gives one answer first and another one later.
+/// An operator whose shape rule changes its result.
 #[derive(Debug)]
 struct Fickle {
     first: Vec<usize>,
@@ -360,7 +360,7 @@ impl Op for Fickle {
     }
 }
 
-/// conv + a bias that is one number less than the convolution's channels once it is folded: the fused kernel would read
+/// conv + a bias with one element less than the convolution has channels, after folding: the fused kernel would read
 /// beyond its buffer.
 #[test]
 fn a_constant_is_what_the_graph_says() {
@@ -374,7 +374,7 @@ fn a_constant_is_what_the_graph_says() {
     g.output("y", y);
     let compiled = Compiled::new(device(), g.clone(), &CompileOptions::default()).unwrap();
     assert!(compiled.graph().nodes().iter().any(|n| n.op.name() == "fickle"), "not folded: {}", compiled.graph());
-    // Alone, the node would have another shape than in its graph.
+    // As a separate graph, the node would have another shape.
     let at = compiled.graph().nodes().iter().position(|n| n.op.name() == "fickle").unwrap();
     let e = convgpu::internals::verify::isolate(compiled.graph(), at).unwrap_err();
     assert!(e.node() == Some("fickle") && e.to_string().contains("gives other outputs than before"), "{e}");
@@ -412,7 +412,7 @@ fn an_operator_without_outputs_is_an_error() {
     assert!(e.node() == Some("n") && e.to_string().contains("no outputs"), "{e}");
 }
 
-/// A convolution's padding has a limit, which a fused pad keeps.
+/// The limit of a convolution's padding also holds for a fused pad.
 #[test]
 fn a_pad_beyond_the_limit_is_not_fused() {
     use convgpu::internals::ops::pad::{Pad, PadMode};

@@ -1,8 +1,8 @@
-//! What functions and modules computed against PyTorch's answers, within the derived bounds of the operators that ran.
+//! Compares results of functions and modules with PyTorch's, within the derived bounds of the operators that ran.
 //!
-//! The compiled graph says which operators those were, with which algorithm. Bounds of a graph of one node are that node's
-//! own. In a graph of several, the last node also carries the errors of those before: where one of them is not exact, its
-//! bound is raised by 2e-6 of the largest output.
+//! The compiled graph has the operators and their algorithms. The bounds of a graph of one node are that node's. In a
+//! graph of several nodes, the last one also carries the errors of those before: if one of them is not exact, the bound
+//! is increased by 2e-6 of the largest output.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use convgpu::{DType, Device, DeviceTensor, Result, Tensor};
 
 use crate::support::{Case, device};
 
-/// Errors of nodes before the last, by the largest output.
+/// The allowance for errors of nodes before the last, relative to the largest output.
 const CARRIED: f64 = 2e-6;
 
-/// A value on the reference, how far a device may be off, and whether errors before it add to that.
+/// A value on the reference, its error bound on a device, and whether errors of earlier nodes add to it.
 #[derive(Clone)]
 struct Known {
     tensor: Tensor,
@@ -79,8 +79,8 @@ fn as_stored(t: &Tensor) -> Tensor {
 }
 
 /// Calls `f` once and compares its outputs with those expected: on a device within the bounds of what it ran, on the
-/// reference to the rounding of f32 if it rounds once. What runs nothing (a reshape) is exact. With each expected output
-/// comes its name in the graph: for functions its position. The error says what is wrong.
+/// reference to the rounding of f32 if it rounds once. A call that runs nothing (a reshape) is exact. Each expected
+/// output has its name in the graph; for functions this is its position. The error describes what is wrong.
 pub fn check(f: impl FnOnce() -> Result<Vec<DeviceTensor>>, expected: &[(String, &Tensor)]) -> Result<(), String> {
     let (outputs, runs) = traced(f);
     let outputs = outputs.map_err(|e| e.to_string())?;
@@ -110,7 +110,7 @@ pub fn check(f: impl FnOnce() -> Result<Vec<DeviceTensor>>, expected: &[(String,
     Ok(())
 }
 
-/// Checks every case on the reference and on the test device; all that is wrong is shown.
+/// Checks every case on the reference and on the test device, and lists all failures.
 pub fn check_all(cases: &[Case], check: impl Fn(&Case, &Device) -> Result<(), String>) {
     let mut wrong = vec![];
     for case in cases {
@@ -128,7 +128,7 @@ pub fn in_order<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Vec<(Strin
     tensors.into_iter().enumerate().map(|(k, t)| (k.to_string(), t)).collect()
 }
 
-/// The check sees an answer that is another, and outputs of another shape or number.
+/// The check detects a wrong result, and a wrong shape or number of outputs.
 #[test]
 fn the_check_sees_a_wrong_answer() {
     use convgpu::functional::{add, sigmoid};

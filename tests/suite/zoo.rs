@@ -1,4 +1,4 @@
-//! The zoo against torchvision: state keys, logits of reproducible weights (`tests/zoo/make.py`), fusion.
+//! Compares the zoo with torchvision: state keys, logits for reproducible weights (`tests/zoo/make.py`), fusion.
 
 use crate::support::{Rng, device};
 use convgpu::internals::model::safetensors;
@@ -111,13 +111,13 @@ fn squeezenet1_1_agrees() {
     agrees("squeezenet1_1");
 }
 
-/// One weight has 411 MB: it is split where a device binds less.
+/// One weight has 411 MB: it is split if it exceeds the device's largest binding.
 #[test]
 fn vgg11_bn_agrees() {
     agrees("vgg11_bn");
 }
 
-/// Negative control: one element of one tensor, any tensor that counts, shows in the logits.
+/// Negative control: a change of one element of any relevant tensor is visible in the logits.
 #[test]
 fn one_wrong_weight_shows() {
     for (name, entry) in [
@@ -136,7 +136,7 @@ fn one_wrong_weight_shows() {
     }
 }
 
-/// No batch norm, activation or sum is left to a node of its own.
+/// Every batch norm, activation and sum is fused.
 #[test]
 fn everything_fuses_into_the_convolutions() {
     for (name, make) in ARCHITECTURES {
@@ -151,8 +151,8 @@ fn everything_fuses_into_the_convolutions() {
     }
 }
 
-/// A dispatch for each of 20 convolutions, two poolings and the linear layer; one to convert the input's layout and one
-/// to reshape the result.
+/// One dispatch per convolution (20), pooling (2) and linear layer; one to convert the input's layout and one to
+/// reshape the result.
 #[test]
 fn the_plan_of_resnet18_is_short() {
     let mut net = zoo::resnet18(CLASSES);

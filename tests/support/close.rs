@@ -10,13 +10,13 @@ pub fn shared() -> PathBuf {
     std::env::var_os("CONVGPU_SHARED").map_or(beside, PathBuf::from)
 }
 
-/// Says on stderr, past the capture of the test harness, that something was not run; `scripts/test.sh` collects these lines.
+/// Prints on stderr, outside the capture of the test harness, that something was not run; `scripts/test.sh` collects these lines.
 pub fn not_run(what: &str) {
     use std::io::Write;
     std::io::stderr().write_all(format!("not run: {what}\n").as_bytes()).unwrap();
 }
 
-/// A file of the shared folder; if it is not there, says what is not run.
+/// A file of the shared folder; if it is missing, prints what is not run.
 pub fn shared_file(path: &str, what: &str) -> Option<PathBuf> {
     let file = shared().join(path);
     if !file.exists() {

@@ -1,4 +1,4 @@
-//! What the operator tests share: the device, random tensors, and one check that runs every kernel alternative.
+//! Shared by the operator tests: the device, random tensors, and a check that runs every variant.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,10 +15,10 @@ use convgpu::{Desc, Device, DeviceChoice, Precision, Tensor};
 
 /// What `CONVGPU_TEST_DEVICE` names, or the best adapter.
 pub fn choice() -> DeviceChoice {
-    std::env::var("CONVGPU_TEST_DEVICE").unwrap_or_default().parse().expect("no text is refused")
+    std::env::var("CONVGPU_TEST_DEVICE").unwrap_or_default().parse().expect("every text is a device choice")
 }
 
-/// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. There is no skipping: no adapter is a failure.
+/// The adapter under test: `CONVGPU_TEST_DEVICE`, or the best one. Without an adapter the tests fail; they are not skipped.
 pub fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| {
@@ -63,7 +63,7 @@ impl Rng {
     }
 }
 
-/// Every precision that the device under test has.
+/// Every precision of the device under test.
 pub fn precisions() -> Vec<Precision> {
     let half = device().adapter().is_some_and(|a| a.caps.f16);
     if half { vec![Precision::F32, Precision::F16] } else { vec![Precision::F32] }
@@ -72,7 +72,7 @@ pub fn precisions() -> Vec<Precision> {
 /// Integers up to this are f16 numbers.
 const LARGEST_INTEGER: f64 = 2048.0;
 
-/// Whether the device is right to the last bit, as far as f16 has room for the integers it should give.
+/// Whether the device is exact, as far as f16 can represent the expected integers.
 fn is_exact(checked: &Checked) -> bool {
     let pairs = checked.outputs.iter().zip(&checked.expected.outputs);
     pairs.into_iter().all(|(a, e)| {
@@ -82,8 +82,7 @@ fn is_exact(checked: &Checked) -> bool {
     })
 }
 
-/// Every way to compute the node of a graph of one, in these precisions: each kernel, in every layout that it has. Of the
-/// ways of f16 only those that store 16 bits.
+/// Every variant of a graph of one node in these precisions, in every layout; for f16 only variants that store 16 bits.
 fn ways(graph: &Graph, precisions: &[Precision]) -> Vec<Way> {
     let Some(adapter) = device().adapter() else { return vec![Way::default()] };
     let single = isolate(graph, 0).unwrap();
@@ -109,7 +108,7 @@ fn ways(graph: &Graph, precisions: &[Precision]) -> Vec<Way> {
     out
 }
 
-/// The kernels of every way to compute an operator of f32 inputs of these shapes.
+/// The kernels of every variant of an operator for f32 inputs of these shapes.
 #[allow(dead_code)]
 pub fn kernels(op: impl Op + 'static, shapes: &[&[usize]]) -> Vec<String> {
     let mut graph = Graph::new();
@@ -121,9 +120,9 @@ pub fn kernels(op: impl Op + 'static, shapes: &[&[usize]]) -> Vec<String> {
     ways(&graph, &precisions()).into_iter().map(way).collect()
 }
 
-/// Runs a one-node graph through every kernel alternative, with constant and with run-time weights, in guarded memory
-/// prefilled with NaNs, and compares with the reference: within its bound, or exactly if `exact` (Winograd's algorithm
-/// has irrational constants and is only held to its bound).
+/// Runs a graph of one node with every variant, with constant and with run-time weights, in guarded memory prefilled
+/// with NaNs, and compares with the reference: within its bound, or exactly if `exact` (Winograd's algorithm has
+/// irrational constants and is only compared within its bound).
 pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
     for constants in [true, false] {
         let mut graph = Graph::new();
@@ -153,8 +152,8 @@ pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
     }
 }
 
-/// One of PyTorch's answers, computed in float64 and rounded once: a case of `tests/golden/<family>.safetensors`.
-#[allow(dead_code)] // one or the other accessor serves a single operator
+/// A golden case, computed by PyTorch in float64 and rounded once: a case of `tests/golden/<family>.safetensors`.
+#[allow(dead_code)] // some accessors are used for a single operator
 pub struct Case {
     pub id: String,
     pub op: String,
@@ -162,9 +161,9 @@ pub struct Case {
     tensors: Vec<(String, Tensor)>,
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
-    /// The roles that a test has asked for.
+    /// The roles that a test has read.
     read: RefCell<BTreeSet<String>>,
-    /// Comparisons of what a kernel gave with this case.
+    /// The number of comparisons of a kernel with this case.
     compared: Cell<usize>,
 }
 
@@ -175,7 +174,7 @@ impl Case {
         self.read.borrow_mut().insert(role.to_owned());
         self.tensors.iter().find(|(name, _)| name == role).map(|(_, t)| t)
     }
-    /// The same, of a role that every case of the operator has.
+    /// The tensor of a role that every case of the operator has.
     pub fn tensor(&self, role: &str) -> &Tensor {
         self.get(role).unwrap_or_else(|| panic!("case {} {} has no {role}", self.id, self.op))
     }
@@ -254,10 +253,10 @@ impl Case {
         let (id, inputs, outputs) = (self.id.clone(), self.inputs.clone(), self.outputs.clone());
         Case { op, params, id, tensors, inputs, outputs, read: RefCell::default(), compared: Cell::default() }
     }
-    /// What of the case no test has looked at since it was loaded.
+    /// The parts of the case that no test has used.
     pub fn neglected(&self) -> Vec<String> {
         let all = self.inputs.iter().chain(&self.outputs);
-        let unread = all.filter(|role| !self.read.borrow().contains(*role)).map(|role| format!("nobody read {role}"));
+        let unread = all.filter(|role| !self.read.borrow().contains(*role)).map(|role| format!("{role} was not read"));
         let compared = (self.compared.get() == 0).then(|| "no kernel was compared with it".to_owned());
         unread.chain(compared).collect()
     }
@@ -267,14 +266,14 @@ fn axis(axis: i64, rank: usize) -> usize {
     if axis < 0 { rank - axis.unsigned_abs() as usize } else { axis as usize }
 }
 
-/// Where the files of PyTorch's answers lie.
+/// The folder of the golden files.
 pub fn golden_folder() -> String {
     // Cargo sets it when it runs a test, too; comparison/gpu.sh does where the test was built elsewhere.
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").to_owned());
     format!("{root}/tests/golden")
 }
 
-/// Every case of a family. `tests/ops/goldens.rs` asserts that none is lost silently.
+/// Every case of a family. `tests/ops/goldens.rs` asserts that none is left out.
 pub fn golden(family: &str) -> Vec<Case> {
     let path = format!("{}/{family}.safetensors", golden_folder());
     let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
@@ -305,9 +304,9 @@ pub fn golden(family: &str) -> Vec<Case> {
     cases.iter().map(load).collect()
 }
 
-/// Checks an operator against PyTorch's answers: the reference to the last bit or two (its sums are f64, so only the
-/// rounding to f32 may differ), every kernel of the device in every layout within the operator's own bound.
-/// `expected` holds the golden outputs, in the order of the operator's; the operator may have more.
+/// Checks an operator against PyTorch's results: the reference to the last bit or two (its sums are f64, so only the
+/// rounding to f32 may differ), every kernel of the device in every layout within the operator's own bound. `expected`
+/// holds the golden outputs, in the order of the operator's; the operator may have more.
 pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor], expected: &[Tensor]) {
     let what = format!("case {} {} {}", case.id, case.op, case.params);
     let reference = op.reference(inputs).unwrap_or_else(|e| panic!("{what}: {e}"));
@@ -338,14 +337,14 @@ fn positive(rng: &mut Rng, shape: &[usize]) -> Tensor {
 }
 
 /// Runs the operator between two 1x1 convolutions, which keep it channels-last and read its padding lanes, in guarded
-/// memory prefilled with NaNs. Everything is integers: `==`. The second convolution's weights are positive, so that an
-/// infinity in a channel stays one and an infinity in a padding lane becomes a NaN.
+/// memory prefilled with NaNs. All values are integers, compared with `==`. The second convolution's weights are
+/// positive, so that an infinity in a channel stays infinite and an infinity in a padding lane becomes NaN.
 #[allow(dead_code)]
 pub fn check_channels_last(op: impl Op + Clone + 'static, shape: [usize; 4]) {
     check_channels_last_with(op, shape, &[]);
 }
 
-/// The same for an operator whose further inputs are these constants.
+/// The same for an operator with these constants as further inputs.
 #[allow(dead_code)]
 pub fn check_channels_last_with(op: impl Op + Clone + 'static, shape: [usize; 4], constants: &[Tensor]) {
     let mut rng = Rng(99);
@@ -382,10 +381,10 @@ fn check_between(op: &dyn Op, graph: &Graph, x: &Tensor, precision: Precision) {
     assert_eq!(
         planned.dispatches,
         if half { 1 } else { 2 },
-        "{op:?} must take channels-last as it is: {}",
+        "{op:?} must take channels-last without a conversion: {}",
         planned.kernels
     );
-    // f16 has no room for all of these integers: there it is the infinities and NaNs that tell.
+    // f16 cannot represent all of these integers: there only infinities and NaNs detect errors.
     let largest = expected.to_f64s().into_iter().filter(|v| v.is_finite()).fold(0.0, f64::max) as f32;
     let bound = if precision == Precision::F16 { largest / 256.0 } else { 0.0 };
     let c = compare(&actual, &expected, &vec![bound; expected.numel()]);

@@ -1,7 +1,7 @@
-"""Makes the fixtures of tests/zoo.rs with torchvision: `python tests/zoo/make.py` (torch, torchvision, safetensors).
+"""Makes the fixtures of tests/suite/zoo.rs with torchvision: `python tests/zoo/make.py` (torch, torchvision, safetensors).
 
 NAME.txt       the state_dict of torchvision's NAME: name, dtype, shape of every entry, in its order.
-logits.safetensors   what torchvision's NAME, computed in float64, answers to the weights and the input below.
+logits.safetensors   the output of torchvision's NAME, computed in float64, for the weights and the input below.
 
 Element i of entry k is u(k, i), the splitmix64 hash of k * 2^32 + i as a number in [-1, 1), scaled:
     weights of rank 2 and more   u * sqrt(6 / fan_in)    (He: keeps the size of activations)
@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 HERE = pathlib.Path(__file__).parent
 NAMES = ["resnet18", "resnet34", "resnet50", "mobilenet_v2", "vgg11_bn", "squeezenet1_1"]
 CLASSES = 7
-# Odd sizes: ceil_mode and every padding show.
+# Odd sizes, so that ceil_mode and every padding matter.
 INPUT, INPUT_ENTRY = (2, 3, 67, 50), 1000
 
 

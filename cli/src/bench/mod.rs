@@ -28,7 +28,7 @@ pub struct Args {
     model: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputArgs,
-    /// Measure single layers through every kernel, and operators bound by memory, instead of a network
+    /// Measure single layers with every kernel, and memory-bound operators, instead of a network
     #[arg(long, conflicts_with = "model")]
     ops: bool,
     /// The layers to measure: a JSON file like src/bench/layers.json, which is the default
@@ -37,10 +37,10 @@ pub struct Args {
     /// Only the layers and operators whose names contain this
     #[arg(long, value_name = "NAME", requires = "ops")]
     only: Option<String>,
-    /// Measure only the kernels that are taken without tuning
+    /// Measure only the kernels that are chosen without tuning
     #[arg(long, requires = "ops")]
     chosen: bool,
-    /// Show what every dispatch of the network takes
+    /// Show the time of every dispatch of the network
     #[arg(long, conflicts_with = "ops")]
     profile: bool,
     /// Use the kernels that `convgpu tune` found fastest
@@ -49,7 +49,7 @@ pub struct Args {
     /// Seconds to measure each
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 all the same)
+    /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Print one JSON object
@@ -86,7 +86,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     console::print(&format!("{device}\n\n{summary}{profile}"))
 }
 
-/// The second run with every dispatch timed: the first pays for what the driver puts off.
+/// A profile of the second run, since drivers delay some work to the first.
 fn profile(device: &Device, network: &network::Bound, options: &CompileOptions) -> Outcome<Profile> {
     let compiled = Compiled::new(device, network.graph.clone(), options)?;
     compiled.profile(&network.inputs())?;
@@ -108,7 +108,7 @@ fn profile_json(profile: &Profile) -> Value {
     })
 }
 
-/// What was measured of one network.
+/// The measurements of one network.
 struct Timing {
     /// Compiling and the first run.
     cold: Duration,
@@ -152,7 +152,7 @@ impl Timing {
         })
     }
 
-    /// Seconds; there is one run at the least.
+    /// The median in seconds; there is at least one run.
     fn median(&self) -> f64 {
         self.runs.median().unwrap_or_default().as_secs_f64()
     }

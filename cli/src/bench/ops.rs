@@ -1,4 +1,4 @@
-//! `convgpu bench --ops`: layers through every kernel, checked and then timed.
+//! `convgpu bench --ops`: layers with every kernel, checked and then timed.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
 
-/// Samples of every kernel at the least.
+/// The fewest samples of every kernel.
 const SAMPLES: usize = 3;
 
 pub fn run(args: &Args, device: &DeviceChoice, limit: Duration) -> Outcome<()> {

@@ -1,10 +1,10 @@
-//! How far a correct f32 evaluation of the whole network may be from the reference, element by element.
+//! The largest distance of a correct f32 evaluation of the whole network from the reference, element by element.
 //!
 //! Let `e` bound the error of a node's input. The node adds its own roundings, which `Op::bounds` gives; taken at
-//! `|x| + e` it covers every input that the device may have had. The input's error itself shows in the output as at
-//! most `|W| e` if the node is linear in its input with weights `W` (convolution, averaging, reshape), and as at most
-//! `max(f(x + e) - f(x), f(x) - f(x - e))` if it is an activation `f` that never falls (tanh). The reference rounds its
-//! result once: half an ulp more.
+//! `|x| + e` it covers every input that the device may have had. The input's error changes the output by at most
+//! `|W| e` if the node is linear in its input with weights `W` (convolution, averaging, reshape), and by at most
+//! `max(f(x + e) - f(x), f(x) - f(x - e))` if it is a monotonic activation `f` (tanh). The reference rounds its result
+//! once, which adds half an ulp.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -17,9 +17,8 @@ use convgpu::{Graph, Result, Tensor};
 /// A value of the network on the reference, and the bound of its error on a device.
 type Bounded = (Tensor, Tensor);
 
-/// What a network of one input and one output gives on the reference for `input`, and the bound of every element.
-/// `graph` has not been rewritten, and its nodes are linear with constant weights or activations that
-/// never fall.
+/// The output of a network with one input and one output on the reference, and the bound of every element. `graph` must
+/// not be rewritten, and its nodes must be linear with constant weights, or monotonic activations.
 pub fn evaluate(graph: &Graph, input: &Tensor) -> Result<Bounded> {
     let exact = |t: &Tensor| (t.clone(), Tensor::zeros(t.shape()));
     let mut values: HashMap<ValueId, Bounded> = HashMap::new();
@@ -49,7 +48,7 @@ fn step(node: &Node, inputs: &[Bounded]) -> Result<Bounded> {
     Ok((y, bound))
 }
 
-/// The bound of what the input's error makes of the output.
+/// The bound of the output's error that comes from the input's error.
 fn carried(node: &Node, inputs: &[Bounded]) -> Result<Tensor> {
     let (x, e) = &inputs[0];
     let op: &dyn Any = node.op.as_ref();
@@ -62,7 +61,7 @@ fn carried(node: &Node, inputs: &[Bounded]) -> Result<Tensor> {
     Ok(node.op.reference(&linear)?.remove(0))
 }
 
-/// Element by element, in f64, rounded once.
+/// Applies `f` element by element, in f64, rounded once.
 fn zip(a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64) -> Result<Tensor> {
     let pairs = a.as_f32()?.iter().zip(b.as_f32()?);
     Tensor::new(a.shape(), pairs.map(|(&a, &b)| f(a.into(), b.into()) as f32).collect::<Vec<_>>())

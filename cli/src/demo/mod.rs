@@ -27,7 +27,7 @@ pub struct Args {
     file: Option<PathBuf>,
 }
 
-/// Digits a run reads.
+/// Digits per run.
 const BATCH: usize = 128;
 /// How long the speed is measured.
 const MEASURE: Duration = Duration::from_millis(500);
@@ -72,7 +72,7 @@ fn read_all(device: &Device) -> Outcome<()> {
         digits.len(),
     ))?;
     if device.is_reference() {
-        return console::print("check       none: this is the reference itself\n");
+        return console::print("check       none: this device is the reference\n");
     }
     let check = Check::new(&batches, &logits)?;
     console::print(&format!(
@@ -85,20 +85,20 @@ fn read_all(device: &Device) -> Outcome<()> {
     Ok(())
 }
 
-/// Digits as `[size, 1, 28, 28]`, the last ones empty if there are fewer.
+/// Digits as `[size, 1, 28, 28]`; missing ones are empty.
 fn batch(inks: &[Digit], size: usize) -> Outcome<Tensor> {
     let mut values = inks.concat();
     values.resize(size * SIZE * SIZE, 0.0);
     Ok(Tensor::new([size, 1, SIZE, SIZE], values)?)
 }
 
-/// The logits of every batch, ten a digit.
+/// The logits of every batch, ten per digit.
 fn run_batches(session: &Session, batches: &[Tensor]) -> Outcome<Vec<Vec<f32>>> {
     let one = |b: &Tensor| Ok(session.run(&[(lenet::INPUT, b)])?.first().as_f32()?.to_vec());
     batches.iter().map(one).collect()
 }
 
-/// The time of one pass over the batches, now that everything has run once.
+/// The time of one pass over the batches, after everything has run once.
 fn warm_pass(session: &Session, batches: &[Tensor]) -> Outcome<Duration> {
     let start = Instant::now();
     let mut passes = 0;
@@ -109,7 +109,7 @@ fn warm_pass(session: &Session, batches: &[Tensor]) -> Outcome<Duration> {
     Ok(start.elapsed() / passes)
 }
 
-/// One each of six digits that are read right, and the first two that are not.
+/// One example each of six digits that are recognised, and the first two that are not.
 fn gallery(digits: &[(Digit, usize)], found: &[usize]) -> String {
     let right = (2..8).filter_map(|d| (0..found.len()).find(|&i| found[i] == d && digits[i].1 == d));
     let wrong = (0..found.len()).filter(|&i| found[i] != digits[i].1).take(2);
@@ -121,7 +121,7 @@ fn gallery(digits: &[(Digit, usize)], found: &[usize]) -> String {
     picture::gallery(&shown.collect::<Vec<_>>(), WIDTH)
 }
 
-/// The device against the reference, over all logits.
+/// The comparison of the device with the reference, over all logits.
 struct Check {
     /// The largest difference.
     difference: f64,

@@ -1,11 +1,11 @@
-//! Digits as text: half blocks, two rows of pixels a line.
+//! Digits as text: half blocks, two rows of pixels per line.
 
 use super::digits::SIZE;
 
 /// Pixels darker than this are drawn.
 const INK: f32 = 0.35;
 
-/// The lines of a digit, trimmed to its ink.
+/// The lines of a digit, cropped to its ink.
 pub fn picture(ink: &[f32]) -> Vec<String> {
     let drawn = |y: usize, x: usize| y < SIZE && ink[y * SIZE + x] > INK;
     let used = |x: &usize| (0..SIZE).any(|y| drawn(y, *x));

@@ -1,5 +1,5 @@
-//! A picture of a handwritten digit, made like those of MNIST: light ink on black, scaled into 20x20, its centre of mass
-//! in the middle of 28x28 (<http://yann.lecun.com/exdb/mnist/>).
+//! Converts a picture of a handwritten digit to the form of MNIST: light ink on black, scaled to 20x20, with its centre
+//! of mass in the middle of 28x28 (<http://yann.lecun.com/exdb/mnist/>).
 
 use std::path::Path;
 
@@ -13,9 +13,9 @@ type Ink = ImageBuffer<Luma<f32>, Vec<f32>>;
 
 /// The longer side of a digit's ink.
 const BOX: u32 = 20;
-/// Ink fainter than this does not count for the box.
+/// Fainter ink does not count for the bounding box.
 const FAINT: f32 = 0.25;
-/// The least difference of ink and paper, of 255.
+/// The smallest difference of ink and paper, on a scale of 255.
 const CONTRAST: f32 = 24.0;
 
 /// Reads a digit from an image file.
@@ -24,7 +24,7 @@ pub fn read(path: &Path) -> Outcome<Digit> {
     let reader = image::ImageReader::open(path).map_err(|e| wrong(e.to_string()))?;
     let reader = reader.with_guessed_format().map_err(|e| wrong(e.to_string()))?;
     let image = reader.decode().map_err(|e| wrong(format!("not an image that can be read ({e})")))?;
-    digit(&image).ok_or_else(|| wrong("no digit in it: the picture is all of one tone".to_owned()))
+    digit(&image).ok_or_else(|| wrong("no digit found: the picture is all of one tone".to_owned()))
 }
 
 /// The digit of a picture; `None` if it has no contrast.
@@ -34,13 +34,13 @@ fn digit(image: &DynamicImage) -> Option<Digit> {
     let scale = BOX as f32 / w.max(h) as f32;
     let side = |n: u32| ((n as f32 * scale).round() as u32).clamp(1, BOX);
     let small = imageops::resize(&ink, side(w), side(h), FilterType::Triangle);
-    // Thin strokes fade when they are made smaller.
+    // Restores the contrast: thin strokes become fainter when they are scaled down.
     let darkest = small.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let small = ImageBuffer::from_fn(small.width(), small.height(), |x, y| Luma([small[(x, y)][0] / darkest]));
     Some(centre(&small))
 }
 
-/// 0 where there is paper, 1 where the ink is strongest. The paper is what the border shows.
+/// 0 for paper, 1 for the strongest ink. The border of the picture counts as paper.
 fn ink(image: &DynamicImage) -> Option<Ink> {
     let rgba = image.to_rgba32f();
     let tone = ImageBuffer::from_fn(rgba.width(), rgba.height(), |x, y| {
@@ -63,7 +63,7 @@ fn ink(image: &DynamicImage) -> Option<Ink> {
     Some(ImageBuffer::from_fn(w, h, |x, y| Luma([((tone[(x, y)][0] - paper) / (strongest - paper)).clamp(0.0, 1.0)])))
 }
 
-/// The smallest box around the ink.
+/// Crops to the bounding box of the ink.
 fn cut_out(ink: &Ink) -> Option<Ink> {
     let inked = || ink.enumerate_pixels().filter(|(_, _, p)| p[0] > FAINT);
     let (left, right) = (inked().map(|(x, _, _)| x).min()?, inked().map(|(x, _, _)| x).max()?);
@@ -71,7 +71,7 @@ fn cut_out(ink: &Ink) -> Option<Ink> {
     Some(imageops::crop_imm(ink, left, top, right - left + 1, bottom - top + 1).to_image())
 }
 
-/// Places the ink so that its centre of mass lies in the middle, as far as it then fits.
+/// Places the ink with its centre of mass in the middle, as far as it fits.
 fn centre(ink: &Ink) -> Digit {
     let mass: f32 = ink.iter().sum();
     let mean = |of: fn(u32, u32) -> u32| {

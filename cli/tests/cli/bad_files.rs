@@ -1,4 +1,5 @@
-//! Bad files given to the program: one readable line on stderr, exit status 2, no backtrace, soon, in little memory.
+//! Bad files: the program prints one readable line on stderr and exits with status 2, without a backtrace, soon, in
+//! little memory.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -20,14 +21,14 @@ fn convgpu(args: &[&str]) -> Output {
     command.output().expect("the program starts")
 }
 
-/// The call fails with status 2 and one line that has these parts.
+/// The call fails with status 2 and one line that contains these parts.
 fn refused(args: &[&str], parts: &[&str]) {
     let start = Instant::now();
     let output = convgpu(args);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
     assert!(output.stdout.is_empty(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-    // Others may be notes of what is going on.
+    // Other lines may be notes.
     let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("convgpu: ")).collect();
     assert!(errors.len() == 1 && stderr.lines().count() < 3 && stderr.len() < 4000, "{args:?}: {stderr}");
     assert!(!stderr.contains("panicked"), "{args:?}: {stderr}");
@@ -155,7 +156,7 @@ fn sizes_that_cannot_be() {
         refused(&["verify", &path], &["x"]);
         refused(&["run", &path, "--input", &file("small.npy", &npy_of("(2, 3)", 6))], &["x"]);
     }
-    // A few bytes that ask for 2 GB, 32 GB, and for 256 TB.
+    // A few bytes that request 2 GB, 32 GB and 256 TB.
     let shape = |extent: i64| TensorProto {
         name: Some("shape".to_owned()),
         dims: vec![2],
@@ -212,7 +213,7 @@ fn weights_in_files_that_never_end() {
 
 #[test]
 fn messages_within_messages() {
-    // Groups, an old wire type that only nesting can skip.
+    // Groups, an old wire type that can only be skipped recursively.
     refused(&["run", &file("groups.onnx", &[0x5b; 1 << 20])], &["not an ONNX model"]);
     // A graph in an attribute of a node of a graph, and so on.
     let mut bytes = vec![];
@@ -270,7 +271,7 @@ fn pictures_that_are_broken() {
     let image = image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 6, y as u8 * 8, 128]));
     image.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
     run("cut.png", &png[..png.len() / 2]);
-    // A header that promises 4 billion by 4 billion pixels.
+    // A header that declares 4 billion by 4 billion pixels.
     let mut bomb = png.clone();
     bomb[16..24].fill(0x7f);
     run("bomb.png", &bomb);

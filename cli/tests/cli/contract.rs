@@ -16,7 +16,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("stdout is text")
 }
 
-/// The call fails with this status, nothing on stdout, and one line of ours that has all these parts.
+/// The call fails with this status, an empty stdout, and one line of convgpu on stderr that contains all these parts.
 fn fails(args: &[&str], status: i32, parts: &[&str]) {
     let output = convgpu(args);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -51,7 +51,7 @@ fn the_demo_checks_the_adapter_against_the_reference() {
 #[test]
 fn the_demo_reads_a_digit_of_the_users_own() {
     let file = format!("{}/seven.png", env!("CARGO_TARGET_TMPDIR"));
-    // A seven as a pen would write it, dark on light: a bar above, a slanted stroke below.
+    // A seven as with a pen, dark on light: a bar at the top, a slanted stroke below.
     let image = image::GrayImage::from_fn(90, 120, |x, y| {
         let bar = (20..70).contains(&x) && (20..29).contains(&y);
         let stroke = (20..100).contains(&y) && (x + (y - 20) * 35 / 80).abs_diff(65) < 5;
@@ -282,7 +282,7 @@ fn a_wrong_network_or_input_is_one_line_and_status_2() {
     fails(&["inspect", "--shader", "nope"], &["no kernel nope", "unary"]);
     fails(&["bench"], &["--ops"]);
     fails(&["bench", "--ops"], &["reference"]);
-    fails(&["bench", "--ops", "--layers", &text], &["text.onnx", "no file of layers"]);
+    fails(&["bench", "--ops", "--layers", &text], &["text.onnx", "not a file of layers"]);
     fails(&["tune", model()], &["reference"]);
 }
 

@@ -1,4 +1,4 @@
-//! Convolutions and products of matrices.
+//! Convolutions and matrix products.
 
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::ops::matmul::MatMul;
 use crate::ops::pad::PadMode;
 use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, PaddingMode, Pair};
 
-/// As a convolution's own.
+/// The limit of a convolution's own padding.
 const MOST_PADDING: usize = 65_535;
 
 impl Graph {
@@ -54,7 +54,7 @@ impl Graph {
             groups: o.groups,
             padding_mode: o.padding_mode,
         };
-        // 'same' refuses a stride along either axis.
+        // `conv2d` refuses padding 'same' with a stride along either axis, so there is no check here.
         let y = self.conv2d(x, w, bias, options)?;
         let [n, c, _, l] = self.shape(y)[..] else { unreachable!("conv2d gives rank 4") };
         self.reshape(y, [n, c, l])
@@ -115,8 +115,8 @@ impl Graph {
         self.reshape(y, [lead, vec![out]].concat())
     }
 
-    /// The product of `[.., m, k]` and `[.., k, n]`: `[.., m, n]`, the leading axes broadcast. An operand of one axis is
-    /// a row on the left, a column on the right.
+    /// The product of `[.., m, k]` and `[.., k, n]`: `[.., m, n]`, the leading axes broadcast. An operand of one axis
+    /// is a row vector on the left and a column vector on the right.
     ///
     /// # Errors
     /// The shapes do not fit each other.
@@ -125,7 +125,7 @@ impl Graph {
     }
 }
 
-/// How `pad` makes a border that the convolution itself does not make.
+/// The mode of `pad` for a border that the convolution itself cannot make.
 fn border(mode: PaddingMode) -> Option<PadMode> {
     match mode {
         PaddingMode::Zeros => None,

@@ -1,4 +1,4 @@
-//! Element by element.
+//! Element-wise functions.
 
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl Graph {
         self.activation(x, Activation::Threshold { threshold, value })
     }
 
-    /// x, or `slope x` below 0. x is `[n, c, ..]`, the slope one number or `[c]`; one of more axes is broadcast to x.
+    /// x, or `slope x` below 0. x is `[n, c, ..]`, the slope one number or `[c]`; a slope with more axes is broadcast to x.
     ///
     /// # Errors
     /// The slope has another shape; a tensor is not f32.

@@ -12,7 +12,7 @@ use crate::ops::unary::Activation;
 use crate::tensor::Tensor;
 
 impl Graph {
-    /// Scale and shift of this shape, ones and zeros in the place of what is missing.
+    /// Scale and shift of this shape; ones and zeros replace missing ones.
     fn affine(&mut self, shape: &[usize], weight: Option<ValueId>, bias: Option<ValueId>) -> Result<[ValueId; 2]> {
         let mut or = |given: Option<ValueId>, name, value| match given {
             Some(id) => Ok(id),
@@ -54,8 +54,8 @@ impl Graph {
         self.layer(BatchNorm { eps }, &[x, weight, bias, mean, var])
     }
 
-    /// `[n, c, ..]` normalised by its own statistics; and the new running mean and variance. Without old ones these are
-    /// of no meaning.
+    /// `[n, c, ..]` normalised with its own statistics; and the new running mean and variance, which are meaningless
+    /// without old ones.
     ///
     /// # Errors
     /// The shapes do not fit each other; a channel has one value.
@@ -79,7 +79,7 @@ impl Graph {
         Ok([outputs[0], outputs[1], outputs[2]])
     }
 
-    /// Normalised over the last axes, which have this shape, as have weight and bias.
+    /// Normalised over the last axes. These, weight and bias have this shape.
     ///
     /// # Errors
     /// The shapes do not fit each other.
@@ -149,7 +149,7 @@ impl Graph {
         self.binary(x, norm, BinaryKind::Div)
     }
 
-    /// `e^x` over its sum along an axis.
+    /// `e^x` divided by its sum along an axis.
     ///
     /// # Errors
     /// The axis is outside the tensor, which must be f32.

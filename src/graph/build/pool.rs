@@ -17,10 +17,10 @@ impl Graph {
         self.layer(max_pool2d(kernel_size.into(), o, Indices::None)?, &[x])
     }
 
-    /// As [`Graph::max_pool2d`], and where in its plane each maximum is: i64, `iy w + ix`.
+    /// As [`Graph::max_pool2d`], and the index of each maximum in its plane: i64, `iy w + ix`.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Graph::max_pool2d`].
     pub fn max_pool2d_with_indices(
         &mut self,
         x: ValueId,
@@ -49,8 +49,8 @@ impl Graph {
         self.layer(op, &[x])
     }
 
-    /// `(sum of x^p)^(1/p)` of every window of `[n, c, h, w]`: `[n, c, oh, ow]`. As PyTorch has it, x is not made
-    /// positive, and a window that `ceil_mode` lets hang over the end is scaled up to a whole one.
+    /// `(sum of x^p)^(1/p)` of every window of `[n, c, h, w]`: `[n, c, oh, ow]`. As in PyTorch, the sum is of x and not
+    /// of |x|, and the sum of a window that exceeds the image is scaled up to a full window.
     ///
     /// # Errors
     /// The window does not fit the image; p is 0 or not finite.
@@ -77,7 +77,7 @@ impl Graph {
                 LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: p as u32, signed: true, rescale: true };
             return self.layer(op, &[x]);
         }
-        // Windows that end with the image need no scaling: then a sum is what it takes.
+        // If no window exceeds the image, the power of a plain sum suffices.
         self.own(&[x])?;
         let rest = |axis: usize| match self.shape(x).get(2 + axis) {
             Some(&extent) => (extent as i64 - kernel[axis] as i64).rem_euclid(stride[axis] as i64),
@@ -96,7 +96,7 @@ impl Graph {
         self.power(y, 1.0 / p)
     }
 
-    /// `x^p` by the simplest operator.
+    /// `x^p` by the cheapest operator.
     pub(super) fn power(&mut self, x: ValueId, p: f32) -> Result<ValueId> {
         match p {
             1.0 => Ok(x),
@@ -110,18 +110,18 @@ impl Graph {
         }
     }
 
-    /// `[n, c, h, w]` to `[n, c, oh, ow]`: each output is the mean of its share of the image.
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`: each output is the mean of its part of the image.
     ///
     /// # Errors
-    /// The input is no image, or has no pixels.
+    /// The input is not an image, or has no pixels.
     pub fn adaptive_avg_pool2d(&mut self, x: ValueId, output_size: impl Into<Pair>) -> Result<ValueId> {
         self.layer(AdaptivePool2d { output: output_size.into().0, kind: Kind::Avg }, &[x])
     }
 
-    /// `[n, c, h, w]` to `[n, c, oh, ow]`: each output is the maximum of its share of the image.
+    /// `[n, c, h, w]` to `[n, c, oh, ow]`: each output is the maximum of its part of the image.
     ///
     /// # Errors
-    /// The input is no image, or has no pixels.
+    /// The input is not an image, or has no pixels.
     pub fn adaptive_max_pool2d(&mut self, x: ValueId, output_size: impl Into<Pair>) -> Result<ValueId> {
         self.layer(AdaptivePool2d { output: output_size.into().0, kind: Kind::Max }, &[x])
     }
@@ -138,7 +138,7 @@ fn max_pool2d(kernel: Pair, o: MaxPool2dOptions, indices: Indices) -> Result<Max
     })
 }
 
-/// PyTorch pads a pooling's window by at most half of it.
+/// PyTorch limits the padding of a pooling to half the window.
 fn pool_padding(Pair(kernel): Pair, Pair([y, x]): Pair) -> Result<[usize; 4]> {
     if y > kernel[0] / 2 || x > kernel[1] / 2 {
         return Err(Error::argument(format!("padding {:?} exceeds half the window {kernel:?}", [y, x])));

@@ -1,4 +1,4 @@
-//! Reductions over axes, and where extremes are.
+//! Reductions over axes, and indices of extremes.
 
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ macro_rules! reductions {
             $(
                 $(#[$doc])*
                 ///
-                /// No axes mean all. With `keepdim` the axes stay, of extent 1.
+                /// An empty list means all axes. With `keepdim` the axes keep extent 1.
                 ///
                 /// # Errors
                 /// An axis is outside the tensor or named twice; the type does not have the function.
@@ -29,9 +29,9 @@ macro_rules! reductions {
 reductions! {
     /// The sum over axes.
     sum = Sum;
-    /// The largest value over axes; NaN if there is one.
+    /// The largest value over axes; NaN if a value is NaN.
     amax = Max;
-    /// The smallest value over axes; NaN if there is one.
+    /// The smallest value over axes; NaN if a value is NaN.
     amin = Min;
     /// The product over axes.
     prod = Prod;
@@ -51,7 +51,7 @@ impl Graph {
 
     /// The mean over axes of an f32 tensor.
     ///
-    /// No axes mean all. With `keepdim` the axes stay, of extent 1.
+    /// An empty list means all axes. With `keepdim` the axes keep extent 1.
     ///
     /// # Errors
     /// An axis is outside the tensor or named twice; the tensor is not f32.
@@ -63,10 +63,10 @@ impl Graph {
         }
     }
 
-    /// The norm of order p over axes: `(sum of |x|^p)^(1/p)`; of order infinity the largest |x|, of order minus infinity
-    /// the smallest, of order 0 how many x are not 0.
+    /// The norm of order p over axes: `(sum of |x|^p)^(1/p)`; order infinity gives the largest |x|, order minus
+    /// infinity the smallest, order 0 the number of x that are not 0.
     ///
-    /// No axes mean all. With `keepdim` the axes stay, of extent 1.
+    /// An empty list means all axes. With `keepdim` the axes keep extent 1.
     ///
     /// # Errors
     /// An axis is outside the tensor or named twice; the tensor is not f32; p is NaN.
@@ -94,8 +94,8 @@ impl Graph {
         }
     }
 
-    /// The index of the largest value along an axis, i64; of equal values the first, a NaN before any number. Without an
-    /// axis it is the index among all elements in their order.
+    /// The index of the largest value along an axis, i64: the first of equal values, NaN before any number. Without an
+    /// axis it is the index in the flattened tensor.
     ///
     /// # Errors
     /// The axis is outside the tensor; the tensor is not f32; there is no value.
@@ -103,8 +103,8 @@ impl Graph {
         self.arg_reduce(x, dim.into(), keepdim, Extreme::Max)
     }
 
-    /// The index of the smallest value along an axis, i64; of equal values the first, a NaN before any number. Without an
-    /// axis it is the index among all elements in their order.
+    /// The index of the smallest value along an axis, i64: the first of equal values, NaN before any number. Without an
+    /// axis it is the index in the flattened tensor.
     ///
     /// # Errors
     /// The axis is outside the tensor; the tensor is not f32; there is no value.

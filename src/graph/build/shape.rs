@@ -1,4 +1,4 @@
-//! Elements moved, chosen, repeated.
+//! Layers that move, select or repeat elements.
 
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use crate::options::SplitSizes;
 use crate::shape::axis;
 
 impl Graph {
-    /// Tensors one after another along an axis. All other axes must agree.
+    /// Tensors concatenated along an axis. All other axes must agree.
     ///
     /// # Errors
     /// There is no tensor; types or another axis differ; the axis is outside the tensors.
@@ -24,7 +24,7 @@ impl Graph {
         self.layer(Concat { axis: axis(dim, rank)? }, tensors)
     }
 
-    /// A tensor cut in parts along an axis.
+    /// A tensor split into parts along an axis.
     ///
     /// # Errors
     /// The axis is outside the tensor; the parts do not add up to it.
@@ -44,7 +44,7 @@ impl Graph {
         let extent = shape[axis] as i64;
         let from = if start < 0 { start + extent } else { start };
         if !(0..=extent).contains(&from) || length as u64 > (extent - from) as u64 {
-            return Err(Error::argument(format!("{length} entries from {start} leave axis {dim} of {shape:?}")));
+            return Err(Error::argument(format!("{length} entries from {start} exceed axis {dim} of {shape:?}")));
         }
         let mut starts = vec![0; shape.len()];
         let steps = vec![1; shape.len()];
@@ -53,11 +53,12 @@ impl Graph {
         self.layer(Slice { starts, steps, sizes }, &[x])
     }
 
-    /// Entries of an axis, chosen by an integer tensor `[k]`: the axis has extent k then. Negative indices count from the
-    /// end. An index outside the axis is an error on the reference; a device, which cannot report it, takes the nearest.
+    /// Entries of an axis, selected by an integer tensor `[k]`: the axis then has extent k. Negative indices count from
+    /// the end. An index outside the axis is an error on the reference; a device cannot report it and takes the nearest
+    /// entry.
     ///
     /// # Errors
-    /// The axis is outside the tensor; the indices are no integers or not of one axis.
+    /// The axis is outside the tensor; the indices are not integers or have more than one axis.
     pub fn index_select(&mut self, x: ValueId, dim: i64, index: ValueId) -> Result<ValueId> {
         let axis = axis(dim, self.dims(x)?.len())?;
         if self.dims(index)?.len() > 1 {
@@ -68,7 +69,7 @@ impl Graph {
         self.layer(Gather { axis }, &[x, index])
     }
 
-    /// The tensor repeated along its axes of extent 1 so that it has this shape; -1 leaves an axis. New axes come first.
+    /// The tensor repeated along its axes of extent 1 so that it has this shape; -1 keeps an axis. New axes come first.
     ///
     /// # Errors
     /// An axis of another extent would change; -1 stands for a new axis.
@@ -86,8 +87,8 @@ impl Graph {
         }
     }
 
-    /// The tensor repeated whole, `dims[k]` times along axis k. Numbers are missing at the front: there 1 stands; or axes
-    /// are: there new ones of extent 1 come.
+    /// The whole tensor repeated `dims[k]` times along axis k. If there are fewer numbers than axes, 1 is added in
+    /// front; if there are fewer axes, axes of extent 1 are.
     ///
     /// # Errors
     /// The result is too large.
@@ -101,7 +102,7 @@ impl Graph {
     /// The axes in another order: axis k of the result is axis `dims[k]` of x.
     ///
     /// # Errors
-    /// `dims` does not name every axis once.
+    /// `dims` does not contain every axis once.
     pub fn permute(&mut self, x: ValueId, dims: &[i64]) -> Result<ValueId> {
         let rank = self.dims(x)?.len();
         let order = dims.iter().map(|&d| axis(d, rank)).collect::<Result<_>>()?;
@@ -151,7 +152,9 @@ pub(crate) fn flattened(shape: &[usize], start_dim: i64, end_dim: i64) -> Result
     let shape = if shape.is_empty() { &[1] } else { shape };
     let (start, end) = (axis(start_dim, shape.len())?, axis(end_dim, shape.len())?);
     if start > end {
-        return Err(Error::argument(format!("flatten from axis {start_dim} to axis {end_dim}")));
+        return Err(Error::argument(format!(
+            "flatten from axis {start_dim} to axis {end_dim}: the end is before the start"
+        )));
     }
     let middle = shape[start..=end].iter().product();
     Ok([&shape[..start], &[middle], &shape[end + 1..]].concat())

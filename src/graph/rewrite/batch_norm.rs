@@ -1,13 +1,13 @@
-//! A batch norm of constants is a scale and a shift per channel, which a neighbouring convolution can absorb.
+//! A batch norm with constant parameters is a scale and a shift per channel, which a convolution before or after it can absorb.
 
-use super::{Answer, Editor, Place, constant, op_as};
+use super::{Answer, Edit, Editor, Place, constant, op_as};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::tensor::Tensor;
 
-/// y = scale x + shift, one pair a channel.
+/// y = scale x + shift, one pair per channel.
 struct Affine {
     scale: Vec<f64>,
     shift: Vec<f64>,
@@ -24,7 +24,7 @@ fn affine(graph: &Graph, node: &Node) -> Option<Affine> {
     Some(Affine { scale, shift })
 }
 
-/// The output channel of every weight of a convolution, or the input channel: what a scale is looked up by.
+/// The output (or input) channel of every weight of a convolution: the index of its scale.
 fn channels(node: &Node, shape: &[usize], of_output: bool) -> Option<Vec<usize>> {
     let taps = shape[2..].iter().product::<usize>();
     let index = |i: usize| (i / taps / shape[1], i / taps % shape[1]);
@@ -33,7 +33,7 @@ fn channels(node: &Node, shape: &[usize], of_output: bool) -> Option<Vec<usize>>
         (_, Some(c)) => (c.groups, true),
         _ => return None,
     };
-    // A weight is [oc, ic / groups, ..], transposed [ic, oc / groups, ..]: the second index counts within a group.
+    // A weight is [oc, ic / groups, ..], of a transposed convolution [ic, oc / groups, ..]: the second index is within a group.
     let per_group = shape[0] / groups;
     let first_is_output = !transposed;
     let channel = |i: usize| {
@@ -44,7 +44,7 @@ fn channels(node: &Node, shape: &[usize], of_output: bool) -> Option<Vec<usize>>
 }
 
 /// conv, then scale and shift: w' = scale w, b' = scale b + shift.
-pub(super) fn into_convolution_before(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn into_convolution_before(e: &Editor, at: Place) -> Answer {
     let (graph, norm) = (e.graph(), e.node(at));
     let Some(affine) = affine(graph, norm) else { return Answer::No };
     let Some(before) = e.maker(norm.inputs[0]) else { return Answer::No };
@@ -72,14 +72,12 @@ pub(super) fn into_convolution_before(e: &mut Editor, at: Place) -> Answer {
     let shifted = bias.iter().zip(&affine.scale).zip(&affine.shift).map(|((b, s), t)| (b * s + t) as f32);
     let bias = Tensor::of([bias.len()], shifted.collect::<Vec<_>>());
     let (x, result, output) = (conv.inputs[0], conv.outputs[0], norm.outputs[0]);
-    replace_weights(e, before, x, weight, bias);
-    e.redirect(output, result);
-    Answer::Fired
+    Answer::Change(replace_weights(e, before, x, weight, bias).redirect(output, result))
 }
 
-/// scale and shift, then conv without padding: w' = w scale[ic], b' = b + sum w shift[ic]. Zeros that a convolution
-/// pads with come after the shift, so padding forbids it.
-pub(super) fn into_convolution_after(e: &mut Editor, at: Place) -> Answer {
+/// scale and shift, then conv without padding: w' = w scale[ic], b' = b + sum w shift[ic]. A convolution pads with
+/// zeros after the shift, so padding forbids it.
+pub(super) fn into_convolution_after(e: &Editor, at: Place) -> Answer {
     let (graph, conv) = (e.graph(), e.node(at));
     let Some(op) = op_as::<Conv2d>(conv) else { return Answer::No };
     let Some(before) = e.maker(conv.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
@@ -107,15 +105,13 @@ pub(super) fn into_convolution_after(e: &mut Editor, at: Place) -> Answer {
     }
     let weight = Tensor::of(weight.shape(), scaled);
     let bias = Tensor::of([bias.len()], bias.into_iter().map(|b| b as f32).collect::<Vec<_>>());
-    let source = before.inputs[0];
-    replace_weights(e, at, source, weight, bias);
-    Answer::Fired
+    Answer::Change(replace_weights(e, at, before.inputs[0], weight, bias))
 }
 
-/// The convolution there, of `x` with these weights.
-fn replace_weights(e: &mut Editor, conv: Place, x: ValueId, weight: Tensor, bias: Tensor) {
-    let node = e.node(conv).clone();
-    let weight = e.constant(format!("{}.weight", node.name), weight);
-    let bias = e.constant(format!("{}.bias", node.name), bias);
-    e.put(conv, Node { inputs: vec![x, weight, bias], ..node });
+/// Replaces the convolution by one of `x` with these weights.
+fn replace_weights(e: &Editor, conv: Place, x: ValueId, weight: Tensor, bias: Tensor) -> Edit {
+    let (mut edit, node) = (e.edit(), e.node(conv).clone());
+    let weight = edit.constant(format!("{}.weight", node.name), weight);
+    let bias = edit.constant(format!("{}.bias", node.name), bias);
+    edit.put(conv, Node { inputs: vec![x, weight, bias], ..node })
 }

@@ -1,4 +1,4 @@
-//! Operators that exporters write as several nodes, put together again.
+//! Recognises operators that exporters write as several nodes.
 
 use std::sync::Arc;
 
@@ -12,7 +12,6 @@ use crate::ops::reduce::{Kind as ReduceKind, Reduce};
 use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
 use crate::reference::activation::SILU;
-use crate::shape::Desc;
 
 fn binary(node: &Node) -> Option<BinaryKind> {
     op_as::<Binary>(node).map(|b| b.0)
@@ -31,7 +30,7 @@ fn either(node: &Node, kind: BinaryKind) -> Vec<(ValueId, ValueId)> {
     }
 }
 
-/// A node of this kind that joins a value and one number: the value and the number.
+/// The operands of a node of this kind whose one operand is a single number.
 fn with_number(graph: &Graph, node: &Node, kind: BinaryKind) -> Option<(ValueId, f32)> {
     let [a, b] = node.inputs[..] else { return None };
     if binary(node) != Some(kind) {
@@ -44,15 +43,13 @@ fn with_number(graph: &Graph, node: &Node, kind: BinaryKind) -> Option<(ValueId,
     }
 }
 
-/// The node becomes f(x).
-fn become_unary(e: &mut Editor, at: Place, f: Activation, x: ValueId) -> Answer {
-    let node = Node { op: Arc::new(Unary(f)), inputs: vec![x], ..e.node(at).clone() };
-    e.put(at, node);
-    Answer::Fired
+/// Replaces the node by f(x).
+fn become_unary(e: &Editor, at: Place, f: Activation, x: ValueId) -> Answer {
+    Answer::Change(e.edit().put(at, Node { op: Arc::new(Unary(f)), inputs: vec![x], ..e.node(at).clone() }))
 }
 
 /// x sigmoid(x)
-pub(super) fn swish(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn swish(e: &Editor, at: Place) -> Answer {
     let found = either(e.node(at), BinaryKind::Mul).into_iter().find(|&(x, s)| {
         behind(e, s).is_some_and(|n| {
             matches!(op_as(n), Some(Unary(Activation::Sigmoid))) && n.epilogue.is_none() && n.inputs[0] == x
@@ -61,9 +58,9 @@ pub(super) fn swish(e: &mut Editor, at: Place) -> Answer {
     found.map_or(Answer::No, |(x, _)| become_unary(e, at, SILU, x))
 }
 
-/// x clip(x + 3, 0, 6) / 6, the division last or on either factor, or x hardsigmoid(x).
-pub(super) fn hard_swish(e: &mut Editor, at: Place) -> Answer {
-    // hardsigmoid(x) 6 times over, or just as it is.
+/// x clip(x + 3, 0, 6) / 6, with the division last or on either factor, or x hardsigmoid(x).
+pub(super) fn hard_swish(e: &Editor, at: Place) -> Answer {
+    // 6 hardsigmoid(x), or hardsigmoid(x).
     let gate = |id: ValueId| -> Option<(ValueId, f32)> {
         let n = behind(e, id)?;
         match op_as::<Unary>(n)?.0 {
@@ -105,7 +102,7 @@ pub(super) fn hard_swish(e: &mut Editor, at: Place) -> Answer {
 }
 
 /// x (1 + erf(x / sqrt 2)) / 2, in the order PyTorch exports: Mul(Mul(x, Add(Erf(Div(x, 1.414..)), 1)), 0.5), or 0.5 on x.
-pub(super) fn gelu(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn gelu(e: &Editor, at: Place) -> Answer {
     // Add(Erf(x / sqrt 2), 1): x
     let gate = |id: ValueId| -> Option<ValueId> {
         let (erf, one) = with_number(e.graph(), behind(e, id)?, BinaryKind::Add)?;
@@ -142,7 +139,7 @@ pub(super) fn gelu(e: &mut Editor, at: Place) -> Answer {
 }
 
 /// The mean or maximum over height and width.
-pub(super) fn global_pool(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn global_pool(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     let Some(reduce) = op_as::<Reduce>(node) else { return Answer::No };
     let kind = match reduce.kind {
@@ -156,22 +153,21 @@ pub(super) fn global_pool(e: &mut Editor, at: Place) -> Answer {
     if axes != [2, 3] || [n, c, h, w].contains(&0) {
         return Answer::No;
     }
-    let (keep_dims, node) = (reduce.keep_dims, node.clone());
-    let pool = Node { op: Arc::new(AdaptivePool2d { output: [1, 1], kind }), ..node.clone() };
-    if keep_dims {
-        e.put(at, pool);
-        return Answer::Fired;
+    let (op, x) = (Arc::new(AdaptivePool2d { output: [1, 1], kind }), node.inputs[0]);
+    let mut edit = e.edit();
+    if reduce.keep_dims {
+        return Answer::Change(edit.put(at, Node { op, ..node.clone() }));
     }
-    let name = format!("{}.pool", node.name);
-    let shape = graph.shape(node.outputs[0]).to_vec();
-    let pooled = e.value(name.clone(), Desc::f32([n, c, 1, 1]));
-    e.put_before(at, Node { name, outputs: vec![pooled], ..pool });
-    e.put(at, Node { op: Arc::new(Reshape { shape }), inputs: vec![pooled], ..node });
-    Answer::Fired
+    let pooled = match edit.insert(e, e.before(at), format!("{}.pool", node.name), op, vec![x]) {
+        Ok(pooled) => pooled,
+        Err(why) => return Answer::Declined(why),
+    };
+    let op = Arc::new(Reshape { shape: graph.shape(node.outputs[0]).to_vec() });
+    Answer::Change(edit.put(at, Node { op, inputs: vec![pooled], ..node.clone() }))
 }
 
 /// Reshape [n, c, r, r, h, w] (or [n, r, r, c, h, w]), transpose, reshape [n, c, h r, w r].
-pub(super) fn pixel_shuffle(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn pixel_shuffle(e: &Editor, at: Place) -> Answer {
     let (graph, last) = (e.graph(), e.node(at));
     if op_as::<Reshape>(last).is_none() {
         return Answer::No;
@@ -196,7 +192,5 @@ pub(super) fn pixel_shuffle(e: &mut Editor, at: Place) -> Answer {
         return Answer::No;
     }
     let op = Arc::new(PixelShuffle { factor: r, order });
-    let node = Node { op, inputs: vec![source], ..last.clone() };
-    e.put(at, node);
-    Answer::Fired
+    Answer::Change(e.edit().put(at, Node { op, inputs: vec![source], ..last.clone() }))
 }

@@ -1,4 +1,4 @@
-//! What a convolution can take over from the nodes around it: padding before it; bias, residual, activation after it.
+//! Moves nodes around a convolution into it: padding before it; bias, residual and activation after it.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
 use crate::tensor::Tensor;
 
-/// Zeros around height and width, read by a convolution alone, become its padding.
-pub(super) fn pad_into_convolution(e: &mut Editor, at: Place) -> Answer {
+/// A pad of zeros around height and width that only a convolution reads becomes its padding.
+pub(super) fn pad_into_convolution(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     let Some(conv) = op_as::<Conv2d>(node) else { return Answer::No };
     let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
@@ -30,15 +30,10 @@ pub(super) fn pad_into_convolution(e: &mut Editor, at: Place) -> Answer {
     }
     let mut node = Node { op: Arc::new(op), ..node.clone() };
     node.inputs[0] = before.inputs[0];
-    let outputs = node.op.outputs(&e.graph().descs(&node.inputs[..node.own_inputs()]));
-    if outputs.ok() != Some(e.graph().descs(&node.outputs)) {
-        return Answer::Declined("the convolution takes no such padding");
-    }
-    e.put(at, node);
-    Answer::Fired
+    Answer::Change(e.edit().put(at, node))
 }
 
-/// Where the node that makes `id` stands, if it takes an epilogue and nothing else reads `id`.
+/// The place of the node that makes `id`, if it takes an epilogue and nothing else reads `id`.
 fn target(e: &Editor, id: ValueId) -> Result<Place, Answer> {
     let Some(before) = e.maker(id) else { return Err(Answer::No) };
     let node = e.node(before);
@@ -52,7 +47,7 @@ fn target(e: &Editor, id: ValueId) -> Result<Place, Answer> {
 }
 
 /// conv + a constant of one number per channel: the bias. A linear layer's sum follows its reshape to `[.., out]`.
-pub(super) fn bias(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn bias(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     if !matches!(op_as::<Binary>(node), Some(Binary(BinaryKind::Add))) {
         return Answer::No;
@@ -70,7 +65,7 @@ pub(super) fn bias(e: &mut Editor, at: Place) -> Answer {
     let conv = e.node(before);
     let channels = graph.shape(product)[1];
     let trailing: usize = graph.shape(product)[2..].iter().product();
-    // Seen from the end, the addend's one axis that is not 1 must be the channel axis of what it is added to.
+    // The only axis of the addend that is not 1, counted from the end, must be the channel axis.
     let shape = graph.shape(x);
     let axis = if view { shape.len() - 1 } else { 1 };
     let from_end = shape.len() - axis;
@@ -93,16 +88,14 @@ pub(super) fn bias(e: &mut Editor, at: Place) -> Answer {
         },
     };
     let sum = own.iter().zip(addend.to_f64s()).map(|(a, b)| (a + b) as f32).collect::<Vec<_>>();
-    let (output, mut conv) = (node.outputs[0], conv.clone());
+    let (mut edit, mut conv) = (e.edit(), conv.clone());
     conv.inputs.truncate(2);
-    conv.inputs.push(e.constant(format!("{}.bias", conv.name), Tensor::of([channels], sum)));
-    e.put(before, conv);
-    e.redirect(output, x);
-    Answer::Fired
+    conv.inputs.push(edit.constant(format!("{}.bias", conv.name), Tensor::of([channels], sum)));
+    Answer::Change(edit.put(before, conv).redirect(node.outputs[0], x))
 }
 
 /// f(reshape(conv)) is reshape(f(conv)), where the epilogue can take f.
-pub(super) fn activation_before_view(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn activation_before_view(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     if op_as::<Unary>(node).is_none() {
         return Answer::No;
@@ -118,17 +111,19 @@ pub(super) fn activation_before_view(e: &mut Editor, at: Place) -> Answer {
         Ok(conv) if e.node(conv).epilogue.activation == Activation::Identity => {}
         _ => return Answer::No,
     }
-    // The two nodes swap places: the function works on the convolution's shape, the reshape follows it.
-    let between = e.graph().desc(source).clone();
-    let (function, view) = (node.clone(), view.clone());
-    let result = e.value(function.name.clone(), between);
-    e.put(before, Node { inputs: vec![source], outputs: vec![result], ..function.clone() });
-    e.put(at, Node { inputs: vec![result], outputs: function.outputs, ..view });
-    Answer::Fired
+    // The two nodes swap: the function has the convolution's shape, and the reshape follows it.
+    let mut edit = e.edit();
+    match edit.insert(e, before, node.name.clone(), node.op.clone(), vec![source]) {
+        Ok(result) => {
+            let view = Node { inputs: vec![result], outputs: node.outputs.clone(), ..view.clone() };
+            Answer::Change(edit.put(at, view))
+        }
+        Err(why) => Answer::Declined(why),
+    }
 }
 
 /// conv + another tensor of its shape. The convolution moves to the sum's place, where both are known.
-pub(super) fn residual(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn residual(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     if !matches!(op_as::<Binary>(node), Some(Binary(BinaryKind::Add))) {
         return Answer::No;
@@ -142,7 +137,7 @@ pub(super) fn residual(e: &mut Editor, at: Place) -> Answer {
         Ok(_) => Err(Answer::Declined("the convolution before it already has an epilogue")),
         Err(answer) => Err(answer),
     };
-    // Of two convolutions the later one takes the sum: the other is then long done.
+    // Of two convolutions the later one takes the sum, since the other is computed before it.
     let (before, other) = match (free(a), free(b)) {
         (Ok(p), Ok(q)) => {
             if p > q {
@@ -161,12 +156,11 @@ pub(super) fn residual(e: &mut Editor, at: Place) -> Answer {
     conv.epilogue.residual = Some(conv.inputs.len());
     conv.inputs.push(other);
     conv.outputs[0] = output;
-    e.put(at, conv);
-    Answer::Fired
+    Answer::Change(e.edit().put(at, conv))
 }
 
 /// f(conv).
-pub(super) fn activation(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn activation(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     let Some(&Unary(f)) = op_as::<Unary>(node) else { return Answer::No };
     let before = match target(e, node.inputs[0]) {
@@ -178,14 +172,11 @@ pub(super) fn activation(e: &mut Editor, at: Place) -> Answer {
         return Answer::Declined("the node before it already has an activation");
     }
     conv.epilogue.activation = f;
-    conv.outputs[0] = node.outputs[0];
-    e.put(before, conv);
-    e.remove(at);
-    Answer::Fired
+    Answer::Change(e.edit().put(before, conv).redirect(node.outputs[0], node.inputs[0]))
 }
 
 /// prelu(conv) with one constant slope, or one per channel.
-pub(super) fn prelu(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn prelu(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     if op_as::<Prelu>(node).is_none() {
         return Answer::No;
@@ -207,11 +198,8 @@ pub(super) fn prelu(e: &mut Editor, at: Place) -> Answer {
     if conv.epilogue.activation != Activation::Identity || conv.epilogue.slope.is_some() {
         return Answer::Declined("the node before it already has an activation");
     }
-    conv.outputs[0] = node.outputs[0];
     conv.epilogue.slope = Some(conv.inputs.len());
-    let (name, count) = (format!("{}.slope", node.name), slope.numel());
-    conv.inputs.push(e.constant(name, slope.reshape([count]).expect("the same elements")));
-    e.put(before, conv);
-    e.remove(at);
-    Answer::Fired
+    let (mut edit, name, count) = (e.edit(), format!("{}.slope", node.name), slope.numel());
+    conv.inputs.push(edit.constant(name, slope.reshape([count]).expect("the same elements")));
+    Answer::Change(edit.put(before, conv).redirect(node.outputs[0], node.inputs[0]))
 }

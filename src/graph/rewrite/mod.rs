@@ -1,4 +1,4 @@
-//! Rewrites: each a small named rule that makes a graph cheaper without changing what it computes.
+//! Rewrites: named rules that make a graph cheaper without changing what it computes.
 
 mod batch_norm;
 mod decomposed;
@@ -12,20 +12,20 @@ pub use split::split_large_weights;
 use std::any::Any;
 use std::fmt;
 
-use editor::{Editor, Place};
+use editor::{Edit, Editor, Place};
 
 use super::{Graph, Node, ValueId};
 use crate::ops::Op;
 use crate::tensor::Tensor;
 
-/// What a rule did at a node, or why it did not.
+/// What a rule did at a node, or why it did nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Firing {
     /// The rule's name.
     pub rule: &'static str,
     /// The node it looked at.
     pub node: String,
-    /// Why the rule did not fire, where it came close; `None`: it fired.
+    /// Why the rule did not fire although its pattern matched; `None` if it fired.
     pub declined: Option<&'static str>,
 }
 
@@ -38,18 +38,18 @@ impl fmt::Display for Firing {
     }
 }
 
-/// A rule's answer at a node.
+/// The result of a rule at a node.
 enum Answer {
-    /// Not the rule's pattern.
+    /// The pattern does not match.
     No,
-    /// The pattern, but something forbids the change.
+    /// The pattern matches, but something forbids the change.
     Declined(&'static str),
-    /// The graph was changed.
-    Fired,
+    /// The change that it proposes.
+    Change(Edit),
 }
 
-/// Looks at the node at this place.
-type Rule = fn(&mut Editor, Place) -> Answer;
+/// Tries a rule at a place.
+type Rule = fn(&Editor, Place) -> Answer;
 
 /// Every rule, in the order in which they are tried.
 const RULES: &[(&str, Rule)] = &[
@@ -75,10 +75,26 @@ const RULES: &[(&str, Rule)] = &[
 /// Elements that constants may take after folding, beyond a few for each that they take before: 64 MiB of floats.
 const FOLDED_ELEMENTS: usize = 1 << 24;
 
-/// Applies the rules until none fires; what nothing reads is gone then. The answers, firings first.
+/// The names of the rules.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name)
+}
+
+/// Applies one rule alone, wherever it fires.
+pub fn rewrite_by(graph: &mut Graph, rule: &str) -> Vec<Firing> {
+    let mut editor = Editor::new(std::mem::take(graph), FOLDED_ELEMENTS);
+    let (mut fired, mut declined) = (vec![], vec![]);
+    for rule in RULES.iter().filter(|(name, _)| *name == rule) {
+        while sweep(&mut editor, rule, &mut fired, &mut declined) {}
+    }
+    *graph = editor.finish();
+    fired
+}
+
+/// Applies the rules until none fires, and removes what nothing reads. Gives the results, firings first.
 ///
-/// Each rule sweeps over the whole graph. One that fired hands back to the first, so that a rule sees only what those
-/// before it have left: a few sweeps a rule, whatever the size of the graph.
+/// Each rule sweeps over the whole graph. After a rule has fired, the first rule starts again, so that a rule only sees
+/// what the rules before it have left. This takes a few sweeps per rule, whatever the size of the graph.
 pub fn rewrite(graph: &mut Graph) -> Vec<Firing> {
     let mut editor = Editor::new(std::mem::take(graph), FOLDED_ELEMENTS);
     let mut log = vec![];
@@ -92,7 +108,7 @@ pub fn rewrite(graph: &mut Graph) -> Vec<Firing> {
     log.into_iter().chain(declined).collect()
 }
 
-/// Offers every node to a rule, again and again while it fires there; whether it fired anywhere.
+/// Applies a rule to every node, repeatedly while it fires there; gives whether it fired anywhere.
 fn sweep(
     editor: &mut Editor,
     (rule, apply): &(&'static str, Rule),
@@ -103,13 +119,17 @@ fn sweep(
     for place in 0..editor.places() {
         while let Some(node) = editor.at(place) {
             let firing = |declined| Firing { rule, node: node.name.clone(), declined };
-            match apply(editor, place) {
-                Answer::Fired => fired.push(firing(None)),
-                Answer::Declined(why) => {
+            let made = match apply(editor, place) {
+                Answer::No => break,
+                Answer::Declined(why) => Err(why),
+                Answer::Change(edit) => editor.apply(edit),
+            };
+            match made {
+                Ok(()) => fired.push(firing(None)),
+                Err(why) => {
                     declined.push(firing(Some(why)));
                     break;
                 }
-                Answer::No => break,
             }
         }
     }
@@ -122,12 +142,12 @@ fn op_as<T: Op>(node: &Node) -> Option<&T> {
     any.downcast_ref()
 }
 
-/// The constant behind a value, as the f32 it must be.
+/// The f32 constant of a value.
 fn constant(graph: &Graph, id: ValueId) -> Option<&Tensor> {
     graph.constant_of(id).filter(|t| t.as_f32().is_ok())
 }
 
-/// The one number that a constant value consists of.
+/// The number of a constant of one element.
 fn number(graph: &Graph, id: ValueId) -> Option<f32> {
     constant(graph, id).filter(|t| t.numel() == 1).map(|t| t.f32s()[0])
 }

@@ -1,5 +1,5 @@
-//! Weights beyond what a device binds at once: the convolution (or linear layer) becomes several, each of some output
-//! channels, and a concatenation of their results.
+//! Splits a convolution (or linear layer) whose weights exceed the device's largest binding: into several over parts of
+//! the output channels, and a concatenation of their results.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub fn split_large_weights(graph: &mut Graph, limit: u64) -> Result<Vec<Firing>>
     Ok(fired)
 }
 
-/// The output channels of each part, multiples of four but for the last; one part if nothing is to be done.
+/// The output channels of each part, multiples of four except for the last; a single part if no split is needed.
 fn parts(graph: &Graph, node: &Node, limit: u64) -> Vec<std::ops::Range<usize>> {
     let whole = |oc: usize| std::iter::once(0..oc).collect();
     let Some(op) = op_as::<Conv2d>(node) else { return whole(0) };
@@ -43,7 +43,7 @@ fn parts(graph: &Graph, node: &Node, limit: u64) -> Vec<std::ops::Range<usize>> 
     (0..oc).step_by(channels).map(|first| first..(first + channels).min(oc)).collect()
 }
 
-/// Replaces node `i`; the number of nodes that stand there now.
+/// Replaces node `i`; gives the number of nodes in its place.
 fn split(graph: &mut Graph, i: usize, parts: &[std::ops::Range<usize>]) -> Result<usize> {
     let node = graph.nodes.remove(i);
     let mut added = vec![];

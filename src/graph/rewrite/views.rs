@@ -8,14 +8,14 @@ use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
 use crate::tensor::Tensor;
 
-/// Results larger than this are left to the device: folding them would only trade work for memory.
+/// Larger results are left to the device: folding them would trade work for memory.
 const LARGEST_FOLD: usize = 1 << 22;
 
-/// Work beyond this is left to the device, which does it once.
+/// More work than this is left to the device, which does it once.
 const MOST_FLOPS: u64 = 1 << 26;
 
 /// A node whose inputs are all constants.
-pub(super) fn fold_constants(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn fold_constants(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     let inputs: Option<Vec<Tensor>> = node.inputs.iter().map(|&id| graph.constant_of(id).cloned()).collect();
     let Some(inputs) = inputs else { return Answer::No };
@@ -27,17 +27,15 @@ pub(super) fn fold_constants(e: &mut Editor, at: Place) -> Answer {
         return Answer::Declined("the result is large");
     }
     if node.op.flops(&graph.descs(&node.inputs), &graph.descs(&node.outputs)) > MOST_FLOPS {
-        return Answer::Declined("it is much work");
+        return Answer::Declined("it is too much work");
     }
     let Ok(results) = ops::evaluate(&*node.op, &inputs) else { return Answer::Declined("the reference refuses it") };
-    if !e.fold(at, results) {
-        return Answer::Declined("the reference gives other shapes than the shape rule");
-    }
-    Answer::Fired
+    let results = node.outputs.iter().zip(results);
+    Answer::Change(results.fold(e.edit(), |edit, (&id, tensor)| edit.know(id, tensor)))
 }
 
 /// A reshape to the same shape, a transpose that keeps the order, the identity function.
-pub(super) fn remove_identity(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn remove_identity(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     let same_shape = || graph.shape(node.inputs[0]) == graph.shape(node.outputs[0]);
     let identity = node.epilogue.is_none()
@@ -47,25 +45,22 @@ pub(super) fn remove_identity(e: &mut Editor, at: Place) -> Answer {
     if !identity {
         return Answer::No;
     }
-    let (from, to) = (node.inputs[0], node.outputs[0]);
-    e.redirect(to, from);
-    Answer::Fired
+    Answer::Change(e.edit().redirect(node.outputs[0], node.inputs[0]))
 }
 
 /// reshape(reshape(x)) is the last one alone.
-pub(super) fn collapse_reshapes(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn collapse_reshapes(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
     if op_as::<Reshape>(node).is_none() || op_as::<Reshape>(before).is_none() {
         return Answer::No;
     }
     let node = Node { inputs: before.inputs.clone(), ..node.clone() };
-    e.put(at, node);
-    Answer::Fired
+    Answer::Change(e.edit().put(at, node))
 }
 
 /// transpose(transpose(x)) is one transpose.
-pub(super) fn collapse_permutes(e: &mut Editor, at: Place) -> Answer {
+pub(super) fn collapse_permutes(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     let Some(outer) = op_as::<Permute>(node) else { return Answer::No };
     let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
@@ -73,6 +68,5 @@ pub(super) fn collapse_permutes(e: &mut Editor, at: Place) -> Answer {
     let order = outer.order.iter().map(|&k| inner.order[k]).collect();
     let op = std::sync::Arc::new(Permute { order });
     let node = Node { op, inputs: before.inputs.clone(), ..node.clone() };
-    e.put(at, node);
-    Answer::Fired
+    Answer::Change(e.edit().put(at, node))
 }

@@ -10,7 +10,7 @@ use crate::ops::unary::{Activation, Unary};
 use crate::shape::DType;
 use crate::tensor::Tensor;
 
-/// What PyTorch takes for infinity in softplus; ONNX has no threshold.
+/// A threshold of infinity: ONNX's softplus has none.
 const NO_THRESHOLD: f32 = f32::INFINITY;
 
 pub(super) const OPERATORS: &[Operator] = &[

@@ -13,7 +13,7 @@ use crate::ops::unary::{Activation, Unary};
 use crate::shape::DType;
 use crate::tensor::Tensor;
 
-/// How version 6 says where the second tensor lies along the first.
+/// The attributes of version 6 that align the second tensor with the first.
 const BROADCAST: &[&str] = &["axis", "broadcast"];
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -51,7 +51,7 @@ impl Import<'_> {
         self.apply(Binary(f), &[a, b])
     }
 
-    /// The number that the low bits of an integer are, with or without a sign.
+    /// The low bits of an integer as a signed or unsigned number.
     fn low_bits(&mut self, x: &Val, bits: u32, signed: bool) -> Result<Val> {
         let mut number = |n: i32| self.cast(&Tensor::of([], vec![n]).into(), x.dtype());
         let (all, half) = (number(1 << bits)?, number(if signed { 1 << (bits - 1) } else { 0 })?);
@@ -60,7 +60,7 @@ impl Import<'_> {
         self.binary(BinaryKind::Sub, &low, &half)
     }
 
-    /// What is false.
+    /// The logical negation.
     fn negation(&mut self, x: &Val) -> Result<Val> {
         self.binary(BinaryKind::Equal, x, &Tensor::of([], vec![false]).into())
     }
@@ -76,7 +76,7 @@ fn two(import: &mut Import, node: &NodeView, f: BinaryKind) -> Result<Vec<Val>> 
     Ok(vec![import.binary(f, &a, &b)?])
 }
 
-/// Both inputs. In version 6 the attribute `axis` says along which axes of the first the second lies.
+/// Both inputs. In version 6 the attribute `axis` aligns the second tensor with axes of the first.
 fn operands(import: &mut Import, node: &NodeView) -> Result<(Val, Val)> {
     let (a, b) = (node.input(0)?.clone(), node.input(1)?.clone());
     if node.opset >= 7 || !node.has("axis") {
@@ -84,14 +84,14 @@ fn operands(import: &mut Import, node: &NodeView) -> Result<(Val, Val)> {
     }
     let axis = node.axis(0, a.rank())?;
     let Some(behind) = a.rank().checked_sub(axis + b.rank()) else {
-        return Err(Error::shape(format!("{} does not lie along axis {axis} of {}", b.desc(), a.desc())));
+        return Err(Error::shape(format!("{} does not fit axis {axis} of {}", b.desc(), a.desc())));
     };
     let shape = [b.shape(), &vec![1; behind]].concat();
     let b = import.reshape(&b, &shape)?;
     Ok((a, b))
 }
 
-/// The function of all inputs, one after another.
+/// Folds the function over all inputs.
 fn fold(import: &mut Import, node: &NodeView, f: BinaryKind) -> Result<Vec<Val>> {
     let inputs = node.inputs()?;
     let mut out = inputs[0].clone();
@@ -116,7 +116,7 @@ fn not(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.negation(node.input(0)?)?])
 }
 
-/// What does not equal itself.
+/// A NaN is the only value that does not equal itself.
 fn is_nan(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let number = import.binary(BinaryKind::Equal, x, x)?;
@@ -138,7 +138,7 @@ fn is_infinite(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     }])
 }
 
-/// The result has the type of the base; a float exponent of an integer makes it a float on the way.
+/// The result has the type of the base; an integer with a float exponent is computed in f32.
 /// <https://onnx.ai/onnx/operators/onnx__Pow.html>
 fn pow(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (base, exponent) = operands(import, node)?;
@@ -173,8 +173,8 @@ fn clip(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![y])
 }
 
-/// The slope is broadcast from the right, in version 6 along axis 1. Slopes of channels become one axis, whichever way
-/// they are written. <https://onnx.ai/onnx/operators/onnx__PRelu.html>
+/// The slope is broadcast from the right, in version 6 along axis 1. Slopes per channel become one axis, however they
+/// are written. <https://onnx.ai/onnx/operators/onnx__PRelu.html>
 fn prelu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (x, slope) = (node.input(0)?, node.input(1)?);
     let along_channels = node.opset < 7 && slope.rank() == 1;
@@ -192,8 +192,8 @@ fn choose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.apply(Where, &[node.input(0)?, node.input(1)?, node.input(2)?])?])
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__Cast.html>. Floats of every width are f32 here, and of a float beyond the
-/// range of an integer ONNX says nothing; an integer keeps the low bits that a narrower type has.
+/// <https://onnx.ai/onnx/operators/onnx__Cast.html>. Floats of every width are f32 here. ONNX does not define the cast
+/// of a float beyond the range of an integer. An integer keeps the low bits that a narrower type has.
 fn cast(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let to = i32::try_from(node.int("to", 0)?).unwrap_or(0);
@@ -215,7 +215,7 @@ fn cast(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.cast(&low, dtype)?])
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__CastLike.html>. Of the type only what it is here is known.
+/// <https://onnx.ai/onnx/operators/onnx__CastLike.html>. Of the target only the type that it has here is known.
 fn cast_like(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.cast(node.input(0)?, node.input(1)?.dtype())?])
 }

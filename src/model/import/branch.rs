@@ -1,4 +1,4 @@
-//! If: of the two branches only the one that a known condition chooses is lowered, in place of the node.
+//! If: the condition must be known; the branch that it chooses is lowered in place of the node.
 
 use std::collections::{HashMap, HashSet};
 

@@ -39,7 +39,7 @@ fn identity(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![node.input(0)?.clone()])
 }
 
-/// The input and a mask that keeps everything; training mode is random, so it is refused unless nothing is dropped.
+/// The input and a mask of ones. Training mode is random and is refused, unless nothing is dropped.
 /// <https://onnx.ai/onnx/operators/onnx__Dropout.html>
 fn dropout(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;

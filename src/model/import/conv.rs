@@ -92,14 +92,14 @@ fn output_shape(node: &NodeView, axes: &[usize]) -> Result<Option<[usize; 2]>> {
     pair("the output", axes, &extents).map(Some)
 }
 
-/// Pads, or pads the output, so that it has these extents.
+/// Sets padding and output padding so that the output has these extents.
 fn fit(op: &mut ConvTranspose2d, window: &Window, auto: AutoPad, input: [usize; 2], output: [usize; 2]) -> Result<()> {
     for k in 0..2 {
         let spread = (input[k].saturating_sub(1) as i128) * window.stride[k] as i128;
         let reach = (window.kernel[k] - 1) as i128 * window.dilation[k] as i128 + 1;
         let total = spread + reach + op.output_padding[k] as i128 - output[k] as i128;
         let total = i64::try_from(total).map_err(|_| Error::shape("the output of ConvTranspose is too large"))?;
-        // Only SAME_UPPER puts the odd one at the end (the operator's documentation).
+        // Only SAME_UPPER puts the extra element at the end (the operator's documentation).
         let auto = if auto == AutoPad::SameUpper { auto } else { AutoPad::SameLower };
         let [begin, end] = auto.halves(total.max(0));
         [op.padding[2 * k], op.padding[2 * k + 1]] = [begin as usize, end as usize];

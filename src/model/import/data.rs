@@ -59,7 +59,7 @@ impl Import<'_> {
     }
 }
 
-/// `n` times the only element: what `Expand` gives, at the speed of memory.
+/// `n` copies of a single element: a fast form of `Expand`.
 fn filled(one: &Tensor, shape: &[usize], n: usize) -> Tensor {
     let data: Data = match one.data() {
         Data::F32(v) => vec![v[0]; n].into(),
@@ -90,7 +90,7 @@ fn constant_of_shape(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.expand(&value.into(), &shape)?])
 }
 
-/// Both ways: extents of 1 in the wanted shape keep those of the input.
+/// Broadcasts in both directions: an extent of 1 in the target keeps that of the input.
 fn expand(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let wanted = counts("the shape", &node.host_ints(1)?.unwrap_or_default())?;
@@ -133,7 +133,7 @@ fn split(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let extent = x.shape()[axis];
     let given = node.ints_or_host("split", 1)?;
     let parts = given.as_ref().map_or(node.count("num_outputs", node.outputs())?, Vec::len);
-    // Before a list of that length is made: the file may say any number.
+    // Checked before a list of that length is allocated: the file may contain any number.
     if parts != node.outputs() {
         return Err(Error::shape(format!("{parts} parts for {} outputs", node.outputs())));
     }

@@ -1,4 +1,4 @@
-//! Einsum: sums over products, as products of matrices of rearranged axes.
+//! Einsum: sums of products, computed as matrix products over rearranged axes.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,7 +12,7 @@ use crate::ops::slice::Slice;
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::new("Einsum", &["equation"], einsum)];
 
-/// What an axis is called: a letter, or its place from the right among those that `...` stands for.
+/// The name of an axis: a letter, or its position from the right among the axes of `...`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Label {
     Hidden(std::cmp::Reverse<usize>),
@@ -22,7 +22,7 @@ enum Label {
 /// The sides of an equation, `None` for an ellipsis.
 type Side = Vec<Option<char>>;
 
-/// `ij,jk->ik` as its inputs and its output, if it says one.
+/// Parses `ij,jk->ik` into its inputs and its output, if there is one.
 fn parse(equation: &str) -> Result<(Vec<Side>, Option<Side>)> {
     let side = |text: &str| {
         let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
@@ -41,7 +41,7 @@ fn parse(equation: &str) -> Result<(Vec<Side>, Option<Side>)> {
     Ok((inputs.split(',').map(side).collect::<Result<_>>()?, output))
 }
 
-/// The labels of a side whose ellipsis, if it has one, stands for `hidden` axes.
+/// The labels of a side whose ellipsis, if any, stands for `hidden` axes.
 fn labels(side: &Side, hidden: usize) -> Vec<Label> {
     let of = |c: &Option<char>| match c {
         Some(c) => vec![Label::Letter(*c)],
@@ -50,7 +50,7 @@ fn labels(side: &Side, hidden: usize) -> Vec<Label> {
     side.iter().flat_map(of).collect()
 }
 
-/// A tensor whose axes have names, each its own.
+/// A tensor whose axes have distinct names.
 struct Operand {
     value: Val,
     labels: Vec<Label>,
@@ -66,7 +66,7 @@ fn einsum(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         Error::shape(format!("Einsum {equation} of {}: {what}", shapes.join(", ")))
     };
     if sides.len() != values.len() {
-        return Err(bad("another number of inputs"));
+        return Err(bad("the equation has another number of inputs"));
     }
     let mut operands = vec![];
     let mut most_hidden = 0;
@@ -84,7 +84,7 @@ fn einsum(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     for (label, &n) in operands.iter().flat_map(|o| o.labels.iter().zip(o.value.shape())) {
         let extent = extents.entry(*label).or_insert(n);
         if *extent != n && *extent != 1 && n != 1 {
-            return Err(bad("extents of one name differ"));
+            return Err(bad("the extents of a letter differ"));
         }
         *extent = if *extent == 1 { n } else { *extent };
     }
@@ -102,7 +102,7 @@ fn einsum(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     };
     let twice = (1..output.len()).any(|k| output[..k].contains(&output[k]));
     if twice || output.iter().any(|l| !extents.contains_key(l)) {
-        return Err(bad("the output names an axis twice, or one that no input has"));
+        return Err(bad("the output has a letter twice, or one that no input has"));
     }
     let mut rest = operands.into_iter();
     let mut all = rest.next().expect("there is an input");
@@ -117,11 +117,11 @@ fn einsum(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 fn place(labels: &[Label], label: Label) -> usize {
-    labels.iter().position(|&l| l == label).expect("the label is there")
+    labels.iter().position(|&l| l == label).expect("the operand has the label")
 }
 
 impl Import<'_> {
-    /// The operand in which no name stands twice: of axes of one name only the diagonal is left.
+    /// Takes the diagonal of axes with the same name, so that every name occurs once.
     fn diagonals(&mut self, value: &Val, labels: Vec<Label>) -> Result<Operand> {
         let mut operand = Operand { value: value.clone(), labels };
         while let Some(b) = (1..operand.labels.len()).find(|&k| operand.labels[..k].contains(&operand.labels[k])) {
@@ -131,7 +131,7 @@ impl Import<'_> {
             let mut shape: Vec<usize> = order.iter().map(|&k| operand.value.shape()[k]).collect();
             let n = operand.value.shape()[a];
             if operand.value.shape()[b] != n {
-                return Err(Error::shape(format!("Einsum: no diagonal of {}", value.desc())));
+                return Err(Error::shape(format!("Einsum: {} has no diagonal, the extents differ", value.desc())));
             }
             order.extend([a, b]);
             let moved = self.permute(&operand.value, &order)?;
@@ -155,7 +155,7 @@ impl Import<'_> {
         Ok(Operand { value, labels: x.labels.into_iter().filter(|&l| kept(l)).collect() })
     }
 
-    /// The operand as `[first, second, third]`, each all axes of these names.
+    /// The operand as `[first, second, third]`, each the product of the axes with these names.
     fn arranged(&mut self, x: &Operand, groups: [&[Label]; 3], extents: &BTreeMap<Label, usize>) -> Result<Val> {
         let wide: Vec<usize> = x.labels.iter().map(|l| extents[l]).collect();
         let value = self.expand(&x.value, &wide)?;
@@ -164,8 +164,8 @@ impl Import<'_> {
         self.reshape(&moved, &groups.map(|g| g.iter().map(|l| extents[l]).product()))
     }
 
-    /// The product of two operands, summed over what is in neither of the rest: a product of matrices for every
-    /// combination of the names that both have and keep.
+    /// The product of two operands, summed over the names that nothing else uses: one matrix product for every
+    /// combination of the names that both have and that are kept.
     fn contract(
         &mut self,
         a: Operand,

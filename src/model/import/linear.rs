@@ -1,4 +1,4 @@
-//! Gemm and MatMul. With constant weights they are convolutions of 1x1 images, which have the fast kernels.
+//! Gemm and MatMul. With constant weights they become convolutions of 1x1 images, which have the fast kernels.
 
 use super::operators::Operator;
 use super::{Import, NodeView, Val};

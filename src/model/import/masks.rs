@@ -1,4 +1,4 @@
-//! Choices by position: OneHot, Trilu, EyeLike, Compress, NonZero.
+//! Operators that depend on positions: OneHot, Trilu, EyeLike, Compress, NonZero.
 
 use super::operators::Operator;
 use super::{Import, NodeView, Val, checked_numel};
@@ -20,7 +20,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 impl Import<'_> {
-    /// `on` where the new axis counts to the index, else `off`; a negative index counts from the end of the axis.
+    /// `on` where the position on the new axis equals the index, else `off`; a negative index counts from the end.
     pub fn one_hot(&mut self, indices: &Val, depth: usize, axis: usize, on: &Val, off: &Val) -> Result<Val> {
         let integer = |n: usize| Val::from(Tensor::of([], vec![n as i64]));
         let mut wide = indices.shape().to_vec();
@@ -33,7 +33,7 @@ impl Import<'_> {
         wide.fill(1);
         wide[axis] = checked_numel(&[depth])?;
         if !self.affords_room(depth) {
-            return Err(Error::unsupported(format!("OneHot of depth {depth} is too large")));
+            return Err(Error::unsupported(format!("OneHot of depth {depth}: too large")));
         }
         let counted = Tensor::of(wide, (0..depth as i64).collect::<Vec<_>>());
         let here = self.binary(BinaryKind::Equal, &indices, &counted.into())?;
@@ -57,10 +57,10 @@ fn one_hot(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.one_hot(indices, depth.max(0.0) as usize, axis, &on, &off)?])
 }
 
-/// The matrix of this many rows and columns that is true where `f` of the column minus the row is.
+/// The matrix of this many rows and columns with the elements `f(column - row)`.
 fn band(import: &mut Import, [rows, columns]: [usize; 2], f: impl Fn(i64) -> bool) -> Result<Tensor> {
     if !import.affords_room(checked_numel(&[rows, columns])?) {
-        return Err(Error::unsupported(format!("a mask of {rows} x {columns} is too large")));
+        return Err(Error::unsupported(format!("a mask of {rows} x {columns}: too large")));
     }
     let at = |i: usize| f((i % columns) as i64 - (i / columns) as i64);
     Ok(Tensor::of([rows, columns], (0..rows * columns).map(at).collect::<Vec<_>>()))
@@ -70,7 +70,7 @@ fn band(import: &mut Import, [rows, columns]: [usize; 2], f: impl Fn(i64) -> boo
 fn matrix(x: &Val) -> Result<[usize; 2]> {
     match *x.shape() {
         [.., rows, columns] => Ok([rows, columns]),
-        _ => Err(Error::shape(format!("{} is no matrix", x.desc()))),
+        _ => Err(Error::shape(format!("{} is not a matrix", x.desc()))),
     }
 }
 
@@ -103,7 +103,7 @@ fn non_zero(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let shape = if x.shape().is_empty() { &[1] } else { x.shape() };
     let (found, strides) = (positions(x), &shape::strides(shape));
     if !import.affords_room(found.len().saturating_mul(shape.len())) {
-        return Err(Error::unsupported(format!("NonZero of {}: {} indices are too many", x.desc(), found.len())));
+        return Err(Error::unsupported(format!("NonZero of {} with {} indices: too large", x.desc(), found.len())));
     }
     let along = |axis: usize| found.iter().map(move |&k| (k / strides[axis] % shape[axis]) as i64);
     let indices: Vec<i64> = (0..shape.len()).flat_map(along).collect();

@@ -1,5 +1,5 @@
-//! ONNX nodes to operators: with the shapes known, each node becomes nodes of a [`Graph`], or vanishes because all it
-//! reads is known and it is evaluated here.
+//! ONNX nodes to operators: with all shapes known, each node becomes nodes of a [`Graph`], or is evaluated here if all
+//! its inputs are known.
 //!
 //! One file for each family of operators; each exports a table of them, which [`operators`] joins.
 
@@ -40,21 +40,21 @@ mod window;
 
 pub(super) use node_view::NodeView;
 
-/// Elements that the known results of one model may take together, beyond a few for each that it holds itself: 1 GiB of
-/// floats, so that a network whose weights are filled in by `ConstantOfShape` (as large as vgg19) still has known weights.
+/// The most elements of all known results of a model, in addition to a few for each element that the file holds: 1 GiB
+/// of floats. So the weights of a network as large as vgg19 may come from `ConstantOfShape`.
 const FOLDED_ELEMENTS: usize = 1 << 28;
 
-/// Elements that computing the known results of one model may read and make, beyond a few for each that it holds
-/// itself: a second of the reference's time.
+/// The most elements that are read and written while the known results of a model are computed, in addition to a few
+/// for each element that the file holds: about a second of the reference's time.
 const HANDLED_ELEMENTS: usize = 1 << 24;
 
-/// Floating-point operations that computing a known result here may take, beyond a few an element.
+/// The most floating-point operations for a known result, in addition to a few per element.
 const FOLDED_FLOPS: u64 = 1 << 24;
 
-/// A value while nodes are lowered.
+/// A value during lowering.
 #[derive(Clone, Debug)]
 pub(crate) enum Val {
-    /// Known now, on the host.
+    /// Known, on the host.
     Known(Tensor),
     /// Computed on the device in every run.
     Computed(ValueId, Desc),
@@ -103,7 +103,7 @@ impl From<Tensor> for Val {
     }
 }
 
-/// The graph in the making.
+/// The graph that is being built.
 pub(crate) struct Import<'m> {
     model: &'m Model,
     graph: Graph,
@@ -115,7 +115,7 @@ pub(crate) struct Import<'m> {
     constants: HashMap<(usize, Vec<usize>), ValueId>,
     /// Elements that known results may still take.
     room: usize,
-    /// Elements that computing them may still read and make.
+    /// Elements that may still be read and written for them.
     work: usize,
     /// Nodes that branches may still have.
     nodes: usize,
@@ -123,7 +123,7 @@ pub(crate) struct Import<'m> {
     depth: usize,
 }
 
-/// The network that `model` is for these inputs.
+/// The graph of `model` for these inputs.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let names = model.constants.iter().map(|(name, t)| (address(t), name.clone())).collect();
     let held = model.num_parameters();
@@ -147,12 +147,12 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
         let id = import.id(&values[output.name.as_str()])?;
         import.graph.output(&output.name, id);
     }
-    // Nodes that served shapes, which are known now.
+    // Nodes that only computed shapes, which are known now.
     import.graph.remove_dead();
     Ok(import.graph)
 }
 
-/// One error for everything that is unsupported, or as much of it as a person reads.
+/// One error for everything that is unsupported; a long list is cut off.
 fn unsupported(problems: &[String]) -> Error {
     let shown = &problems[..problems.len().min(100)];
     let more = match problems.len() - shown.len() {
@@ -162,7 +162,7 @@ fn unsupported(problems: &[String]) -> Error {
     Error::unsupported(format!("not supported: {}{more}", shown.join("; ")))
 }
 
-/// Where the elements lie: clones of a tensor share it.
+/// The address of the elements; clones of a tensor share it.
 fn address(tensor: &Tensor) -> usize {
     match tensor.data() {
         Data::F32(v) => std::sync::Arc::as_ptr(v) as usize,
@@ -173,10 +173,10 @@ fn address(tensor: &Tensor) -> usize {
 }
 
 impl Import<'_> {
-    /// Lowers nodes, each of which comes after what it reads; their outputs join `values`.
+    /// Lowers nodes, each of which comes after what it reads, and adds their outputs to `values`.
     ///
     /// # Errors
-    /// All that is not supported, in one.
+    /// Everything that is not supported, in one error.
     fn lower_nodes<'n>(&mut self, nodes: &'n [Node], values: &mut HashMap<&'n str, Val>) -> Result<()> {
         let mut problems = vec![];
         for node in nodes {
@@ -229,8 +229,8 @@ impl Import<'_> {
         nodes::ready(nodes, outputs, &self.model.definitions, outside, &mut self.nodes)
     }
 
-    /// Where a node of the model became several of the graph that have its name, all but the only one that is no view
-    /// get the operator's name behind it.
+    /// If a node of the model became several nodes of the graph, appends the operator's name to theirs, except to the
+    /// only one that is not a view.
     fn name_nodes(&mut self, first: usize, name: &str) {
         let added = &mut self.graph.nodes[first..];
         let several = added.iter().filter(|n| n.name == name && !n.op.is_view()).count() > 1;
@@ -244,7 +244,7 @@ impl Import<'_> {
         Ok(self.apply_all(op, inputs)?.swap_remove(0))
     }
 
-    /// Applies an operator: now if all inputs are known and it is not too much work, else on the device.
+    /// Applies an operator: here if all inputs are known and it is not too much work, else on the device.
     pub fn apply_all(&mut self, op: impl Op + 'static, inputs: &[&Val]) -> Result<Vec<Val>> {
         self.apply_arc(Arc::new(op), inputs)
     }
@@ -274,12 +274,12 @@ impl Import<'_> {
         Ok(little_work && (op.is_view() || self.affords_work(handled) && self.affords_room(made)))
     }
 
-    /// Takes `n` elements out of the room for known results, if it has them.
+    /// Takes `elements` from the room for known results, if it suffices.
     pub fn affords_room(&mut self, elements: usize) -> bool {
         take(&mut self.room, elements)
     }
 
-    /// Takes `n` elements out of those that may be read and made, if there are as many.
+    /// Takes `elements` from those that may be read and written, if they suffice.
     fn affords_work(&mut self, elements: usize) -> bool {
         take(&mut self.work, elements)
     }
@@ -323,7 +323,7 @@ fn all_given(node: &Node, outputs: Vec<Val>) -> Result<Vec<Val>> {
     }
 }
 
-/// Takes an amount off what is left, if there is as much.
+/// Subtracts an amount from what is left, if it suffices.
 fn take(left: &mut usize, amount: usize) -> bool {
     let rest = left.checked_sub(amount);
     *left = rest.unwrap_or(*left);
@@ -333,7 +333,7 @@ fn take(left: &mut usize, amount: usize) -> bool {
 /// The number of elements.
 ///
 /// # Errors
-/// There are 2^31 or more, which no device can index, or would be if no extent were 0.
+/// There are 2^31 or more, which no device can index, even if extents of 0 are ignored.
 fn checked_numel(shape: &[usize]) -> Result<usize> {
     shape::checked_numel(shape)
         .ok_or_else(|| Error::unsupported(format!("a tensor of shape {shape:?} has 2^31 elements or more")))

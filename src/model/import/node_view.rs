@@ -25,7 +25,7 @@ impl<'a> NodeView<'a> {
     pub fn name(&self) -> &str {
         self.proto.name()
     }
-    /// What the node reads, by name, as far as it is there.
+    /// The names and values of the inputs that are present.
     pub fn named_inputs(&self) -> impl Iterator<Item = (&'a str, &Val)> {
         let names = self.proto.input.iter().map(String::as_str);
         names.zip(&self.inputs).filter_map(|(name, value)| Some((name, value.as_ref()?)))
@@ -38,11 +38,11 @@ impl<'a> NodeView<'a> {
     /// Input `k`.
     ///
     /// # Errors
-    /// The node has none there.
+    /// The node has no such input.
     pub fn input(&self, k: usize) -> Result<&Val> {
         self.optional(k).ok_or_else(|| Error::file(format!("{} lacks its input {k}", self.op())))
     }
-    /// Input `k`, if the node has one there.
+    /// Input `k`, if it is present.
     pub fn optional(&self, k: usize) -> Option<&Val> {
         self.inputs.get(k)?.as_ref()
     }
@@ -58,28 +58,28 @@ impl<'a> NodeView<'a> {
     pub fn num_inputs(&self) -> usize {
         self.inputs.len()
     }
-    /// Whether anything reads output `k`, as far as the node says.
+    /// Whether the node declares output `k`.
     pub fn gives(&self, k: usize) -> bool {
         self.proto.output.get(k).is_some_and(|name| !name.is_empty())
     }
-    /// How many outputs the node has.
+    /// The number of outputs.
     pub fn outputs(&self) -> usize {
         self.proto.output.len()
     }
 
-    /// The value of an input that the operator's table entry says must be known.
+    /// The value of an input that must be known, according to the operator's table entry.
     pub fn host(&self, k: usize) -> Option<&Tensor> {
         self.optional(k)?.known()
     }
-    /// The same as integers.
+    /// The value of such an input as integers.
     pub fn host_ints(&self, k: usize) -> Result<Option<Vec<i64>>> {
         self.host(k).map(Tensor::to_i64s).transpose()
     }
-    /// The same as floats.
+    /// The value of such an input as floats.
     pub fn host_floats(&self, k: usize) -> Result<Option<Vec<f32>>> {
         self.host(k).map(|t| t.as_f32().map(<[f32]>::to_vec)).transpose()
     }
-    /// Integers that older versions have in an attribute, newer ones in input `k`.
+    /// Integers that are an attribute in older versions and input `k` in newer ones.
     pub fn ints_or_host(&self, attribute: &str, k: usize) -> Result<Option<Vec<i64>>> {
         match self.ints(attribute)? {
             Some(ints) => Ok(Some(ints)),
@@ -183,7 +183,7 @@ pub(crate) fn counts(what: &str, list: &[i64]) -> Result<Vec<usize>> {
 pub(crate) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>> {
     let axes = list.iter().map(|&a| shape::axis(a, rank)).collect::<Result<Vec<_>>>()?;
     match axes.iter().enumerate().find(|(k, a)| axes[..*k].contains(a)) {
-        Some((_, twice)) => Err(Error::argument(format!("axis {twice} stands twice in {list:?}"))),
+        Some((_, twice)) => Err(Error::argument(format!("axis {twice} occurs twice in {list:?}"))),
         None => Ok(axes),
     }
 }

@@ -27,16 +27,16 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("SimplifiedLayerNormalization", &["axis", "epsilon", "stash_type"], rms_norm),
 ];
 
-/// What the definition of MeanVarianceNormalization adds to the deviation.
+/// The epsilon that the definition of MeanVarianceNormalization adds to the standard deviation.
 const MVN_EPSILON: f32 = 1e-9;
 
 fn epsilon(node: &NodeView) -> Result<f32> {
     node.float("epsilon", 1e-5)
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>. ONNX's momentum is the share of the old statistics.
-/// Before version 14 it is the number of outputs that says whether the batch's statistics are taken; the last two outputs
-/// are those.
+/// <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>. ONNX's momentum is the weight of the old statistics.
+/// Before version 14 the number of outputs decides whether the batch's statistics are used; the last two outputs are
+/// those statistics.
 fn batch_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let inputs = [0, 1, 2, 3, 4].map(|k| node.input(k));
     let [x, weight, bias, mean, var] = inputs;
@@ -93,7 +93,7 @@ fn instance_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.apply(op, &[x, node.input(1)?, node.input(2)?])?])
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__GroupNormalization.html>. Before version 21 weight and bias are those of groups.
+/// <https://onnx.ai/onnx/operators/onnx__GroupNormalization.html>. Before version 21 weight and bias are per group.
 fn group_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let groups = node.count("num_groups", 0)?;

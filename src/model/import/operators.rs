@@ -1,4 +1,4 @@
-//! The ONNX operators that are understood.
+//! The supported ONNX operators.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use crate::model::registry::Registry;
 /// Lowers one node: its outputs, in order.
 pub(super) type Handler = fn(&mut Import, &NodeView) -> Result<Vec<Val>>;
 
-/// What is known of an ONNX operator before its inputs are.
+/// The description of an ONNX operator, independent of its inputs.
 pub(crate) struct Operator {
     /// The domain of its nodes, empty for the default one.
     domain: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Operator {
     attributes: &'static [&'static str],
     /// Inputs whose values must be known when it is lowered, because they decide a shape, an axis or a scale.
     pub host: &'static [usize],
-    /// Does it.
+    /// Lowers a node.
     pub(super) lower: Handler,
 }
 
@@ -38,7 +38,7 @@ impl Operator {
     pub(super) const fn of(self, domain: &'static str) -> Operator {
         Operator { domain, ..self }
     }
-    /// The same with inputs that must be known.
+    /// Adds inputs that must be known.
     pub(super) const fn host(self, host: &'static [usize]) -> Operator {
         Operator { host, ..self }
     }

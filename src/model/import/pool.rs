@@ -22,12 +22,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("MaxPool", MAX, max_pool),
 ];
 
-/// A last window may hang over the end only where the pads are written out: `auto_pad` fixes the output's size.
+/// With `auto_pad`, which fixes the output's size, no window may exceed the image.
 fn ceil_mode(node: &NodeView) -> Result<bool> {
     Ok(node.flag("ceil_mode", false)? && AutoPad::of(node)? == AutoPad::NotSet)
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__MaxPool.html>. Of integers, which have 8 bits, by way of floats.
+/// <https://onnx.ai/onnx/operators/onnx__MaxPool.html>. Integers, which have 8 bits, are pooled as f32.
 fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let pooling = Pooling::of(node, x.shape())?;
@@ -47,7 +47,7 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     };
     if indices == Indices::TensorColumnMajor && x.rank() > 4 {
         return Err(Error::unsupported(format!(
-            "{} of {}: storage_order = 1 is supported of images only",
+            "{} of {}: storage_order = 1 is supported for images only",
             node.op(),
             x.desc()
         )));
@@ -119,7 +119,7 @@ fn global_pool(import: &mut Import, node: &NodeView, kind: Kind) -> Result<Vec<V
     whole_plane(import, node, |import, image| import.apply(AdaptivePool2d { output: [1, 1], kind }, &[image]))
 }
 
-/// One value a channel, whatever the number of spatial axes.
+/// One value per channel, whatever the number of spatial axes.
 fn whole_plane(
     import: &mut Import,
     node: &NodeView,
@@ -127,7 +127,7 @@ fn whole_plane(
 ) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let [n, c, spatial @ ..] = x.shape() else {
-        return Err(Error::shape(format!("{} of {}: there must be [n, c] and spatial axes", node.op(), x.desc())));
+        return Err(Error::shape(format!("{} of {}: the input must be [n, c] with spatial axes", node.op(), x.desc())));
     };
     let (rows, columns) = spatial.split_at(spatial.len().saturating_sub(1));
     let (rows, columns) = (rows.iter().product(), columns.iter().product());

@@ -40,7 +40,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("TopK", &["axis", "k", "largest", "sorted"], top_k).host(&[1]),
 ];
 
-/// Without axes all are reduced, or none. <https://onnx.ai/onnx/operators/onnx__ReduceSum.html>
+/// Without axes, all axes or none are reduced. <https://onnx.ai/onnx/operators/onnx__ReduceSum.html>
 fn reduce(import: &mut Import, node: &NodeView, kind: Kind) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let axes = match node.ints_or_host("axes", 1)?.filter(|list| !list.is_empty()) {
@@ -63,7 +63,7 @@ fn arg_reduce(import: &mut Import, node: &NodeView, kind: Extreme) -> Result<Vec
     Ok(vec![import.apply(op, &[x])?])
 }
 
-/// The attribute `k` became an input in version 10. In order, whether that is asked for or not.
+/// The attribute `k` became an input in version 10. The values are always sorted.
 /// <https://onnx.ai/onnx/operators/onnx__TopK.html>
 fn top_k(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
@@ -77,7 +77,7 @@ fn top_k(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     import.apply_all(op, &[x])
 }
 
-/// A function along one axis; before version 13 along that axis and all behind it, taken as one.
+/// A function along one axis; before version 13 along that axis and all after it, flattened.
 /// <https://onnx.ai/onnx/operators/onnx__Softmax.html>
 fn along_axis(
     import: &mut Import,
@@ -102,8 +102,8 @@ fn hardmax(import: &mut Import, x: &Val, axis: usize) -> Result<Val> {
     import.one_hot(&index, x.shape()[axis], axis, &Tensor::scalar(1.0).into(), &Tensor::scalar(0.0).into())
 }
 
-/// Every element and those before it, in log2 n steps: after step k an element is the sum of the 2^k up to it.
-/// <https://onnx.ai/onnx/operators/onnx__CumSum.html>
+/// Sums of every element and those before it, in log2 n steps: after step k an element is the sum of the 2^k elements
+/// up to it. <https://onnx.ai/onnx/operators/onnx__CumSum.html>
 fn cumulative_sum(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let Some(&[axis]) = node.host_ints(1)?.as_deref() else {

@@ -20,8 +20,8 @@ fn reshape(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.reshape(x, &shape)?])
 }
 
-/// The shape meant by `wanted`: 0 copies the extent of `from` at that place (unless `allow_zero`), one -1 takes what
-/// is left.
+/// The shape meant by `wanted`: 0 copies the extent of `from` at that position (unless `allow_zero`), one -1 is
+/// computed from the rest.
 fn resolve(from: &[usize], wanted: &[i64], allow_zero: bool) -> Result<Vec<usize>> {
     let bad = || Error::shape(format!("{from:?} cannot be reshaped to {wanted:?}"));
     let extent = |(k, &n): (usize, &i64)| match n {

@@ -1,5 +1,5 @@
-//! Elements chosen or written by tensors of indices: GatherElements, GatherND, ScatterElements, ScatterND. Each becomes
-//! a gather of rows by their number.
+//! Elements selected or written by tensors of indices: GatherElements, GatherND, ScatterElements, ScatterND. Each
+//! becomes a gather of rows by their numbers.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("ScatterND", &["reduction"], scatter_nd).host(&[1]),
 ];
 
-/// Updates of one element that are applied one after another.
+/// The most updates of one element, which are applied one after another.
 const MOST_ROUNDS: usize = 16;
 
 /// Indices into an axis.
@@ -61,7 +61,7 @@ fn rows(import: &mut Import, terms: Vec<Term>, mut offset: Vec<i64>, shape: &[us
     Ok(sum)
 }
 
-/// The rows of these numbers of `x`, seen as rows of `width` elements.
+/// The rows of `x` with these numbers; `x` is seen as rows of `width` elements.
 fn pick(import: &mut Import, x: &Val, width: usize, rows: &Val) -> Result<Val> {
     let height = numel(x.shape()).checked_div(width).unwrap_or(0);
     let matrix = import.reshape(x, &[height, width])?;
@@ -69,19 +69,23 @@ fn pick(import: &mut Import, x: &Val, width: usize, rows: &Val) -> Result<Val> {
     import.apply(Gather { axis: 0 }, &[&matrix, &flat])
 }
 
-/// An error if lists of `n` numbers are too much work for an import.
+/// An error if lists of this many numbers are too much work for an import.
 fn affordable(import: &mut Import, numbers: usize) -> Result<()> {
-    let text = || format!("lists of {numbers} indices");
+    let text = || format!("lists of {numbers} indices: too large");
     import.affords_work(numbers).then_some(()).ok_or_else(|| Error::unsupported(text()))
 }
 
-/// The number of the element that every element along `axis` of `indices` names.
+/// The number of the element that each element of `indices` selects along the node's axis.
 fn elements(import: &mut Import, node: &NodeView) -> Result<Val> {
     let (x, indices) = (node.input(0)?, node.input(1)?);
     let along = node.axis(0, x.rank())?;
     let shape = indices.shape();
     if shape.len() != x.rank() || (0..x.rank()).any(|k| k != along && shape[k] > x.shape()[k]) {
-        let text = format!("the indices {} do not lie within {} along axis {along}", indices.desc(), x.desc());
+        let text = format!(
+            "the indices {} do not fit {}: the rank must be equal, only axis {along} may be longer",
+            indices.desc(),
+            x.desc()
+        );
         return Err(Error::shape(text));
     }
     let mut steps = strides(x.shape());
@@ -92,7 +96,7 @@ fn elements(import: &mut Import, node: &NodeView) -> Result<Val> {
     rows(import, vec![Term { indices: indices.clone(), extent: x.shape()[along], stride }], offset, shape)
 }
 
-/// The number of the row that every tuple along the last axis of `indices` names, and the shape of a row.
+/// The number of the row that each tuple along the last axis of `indices` selects, and the shape of a row.
 fn tuples(import: &mut Import, x: &Val, indices: &Val, batch: usize) -> Result<(Val, Vec<usize>)> {
     let bad = || {
         let (indices, x) = (indices.desc(), x.desc());
@@ -156,8 +160,8 @@ fn scatter_nd(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     scatter(import, node, numel(&row), &numbers)
 }
 
-/// Input 0, seen as rows of `width` elements, with those of these numbers replaced by, or combined with, those of input
-/// 2. Where one number stands twice the later row is applied to what the earlier left.
+/// Input 0, seen as rows of `width` elements, with the rows of these numbers replaced by, or combined with, those of
+/// the third input. If a number occurs twice, the later row is applied to the result of the earlier.
 fn scatter(import: &mut Import, node: &NodeView, width: usize, numbers: &Val) -> Result<Vec<Val>> {
     let (x, updates) = (node.input(0)?, node.input(2)?);
     let combine = match node.string("reduction", "none")? {
@@ -199,7 +203,7 @@ fn list(numbers: Vec<usize>) -> Val {
     Tensor::of([numbers.len()], numbers.into_iter().map(|k| k as i64).collect::<Vec<_>>()).into()
 }
 
-/// Pairs of a row's number and the update that goes there, in rounds in which no row stands twice.
+/// Pairs of a row's number and its update, in rounds in which no row occurs twice.
 fn rounds(numbers: &[i64]) -> Result<Vec<Vec<(usize, usize)>>> {
     let mut seen: HashMap<i64, usize> = HashMap::new();
     let mut rounds: Vec<Vec<_>> = vec![];
@@ -213,7 +217,7 @@ fn rounds(numbers: &[i64]) -> Result<Vec<Vec<(usize, usize)>>> {
     }
     match rounds.len() {
         n if n > MOST_ROUNDS => {
-            Err(Error::unsupported(format!("{n} updates of one element (at most {MOST_ROUNDS} are)")))
+            Err(Error::unsupported(format!("{n} updates of one element (at most {MOST_ROUNDS} are supported)")))
         }
         _ => Ok(rounds),
     }

@@ -40,8 +40,8 @@ fn all_nodes(model: &Model) -> Vec<&NodeProto> {
     found
 }
 
-/// Inputs of the model that may hold sizes and that the values depend on. What depends only on shapes is no
-/// dependence.
+/// Inputs of the model that may hold sizes and on whose values the given values depend. A dependence on shapes alone
+/// does not count.
 fn sources<'m>(model: &'m Model, mut open: Vec<&'m str>) -> Vec<&'m str> {
     let makers: HashMap<&str, &NodeProto> =
         all_nodes(model).into_iter().flat_map(|n| n.output.iter().map(move |name| (name.as_str(), n))).collect();
@@ -61,7 +61,7 @@ fn sources<'m>(model: &'m Model, mut open: Vec<&'m str>) -> Vec<&'m str> {
     found.map(|v| v.name.as_str()).collect()
 }
 
-/// Integers and flags, and lists of numbers (the scales of Resize); images are neither.
+/// Integers, booleans and lists of numbers (the scales of Resize) may; images may not.
 fn may_hold_sizes(info: &ValueInfo) -> bool {
     info.dtype != Some(DType::F32) || info.dims.as_ref().is_some_and(|dims| dims.len() <= 1)
 }

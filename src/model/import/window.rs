@@ -1,4 +1,4 @@
-//! What convolution and pooling share: kernel, strides, dilations and pads of a node, and images of one axis as
+//! What convolution and pooling share: kernel, strides, dilations and pads of a node, and images of one axis seen as
 //! images of two.
 
 use super::{Import, NodeView, Val};
@@ -17,7 +17,7 @@ pub(super) struct Window {
     pub padding: [i64; 4],
 }
 
-/// Where the odd zero of an even total goes, if the pads follow from the input's size.
+/// How the total padding is divided, if the pads follow from the input's size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum AutoPad {
     NotSet,
@@ -37,7 +37,7 @@ impl AutoPad {
         })
     }
 
-    /// A total as begin and end.
+    /// Divides a total into begin and end.
     pub fn halves(self, total: i64) -> [i64; 2] {
         let half = total / 2;
         if self == AutoPad::SameLower { [total - half, half] } else { [half, total - half] }
@@ -75,7 +75,7 @@ impl Window {
         Ok(window)
     }
 
-    /// Pads with which the output is `ceil(input / stride)` long.
+    /// Pads that make the output `ceil(input / stride)` long.
     fn same(&self, auto: AutoPad, input: [usize; 2]) -> [i64; 4] {
         let along = |k: usize| {
             let last = input[k].div_ceil(self.stride[k]).saturating_sub(1).saturating_mul(self.stride[k]);
@@ -91,12 +91,12 @@ impl Window {
         (self.kernel[k] - 1).saturating_mul(self.dilation[k]).saturating_add(1)
     }
 
-    /// The padding without crops: what to crop from the image first.
+    /// The padding without crops, and what to crop from the image first.
     pub fn split_padding(&self) -> ([usize; 4], [i64; 4]) {
         (self.padding.map(|p| p.max(0) as usize), self.padding.map(|p| p.min(0)))
     }
 
-    /// The padding where crops make no sense.
+    /// The padding for operators that do not support crops.
     pub fn positive_padding(&self) -> Result<[usize; 4]> {
         match self.split_padding() {
             (padding, [0, 0, 0, 0]) => Ok(padding),
@@ -105,19 +105,19 @@ impl Window {
     }
 }
 
-/// A pooling window over an image of any number of axes, seen as one of two: axes over which the window does not reach
-/// join the channels or each other. PyTorch's local response norm slides so over channels.
+/// A pooling window over an image of any number of axes, reduced to two: axes on which the window has extent 1 are
+/// merged with the channels or with each other. PyTorch exports local response norm as such a window over channels.
 pub(super) struct Pooling {
     pub window: Window,
     /// The input as `[n, c, h, w]`.
     image: Vec<usize>,
-    /// The axis of the image over which each spatial axis is pooled, if it is.
+    /// The image axis for each spatial axis that is pooled.
     axes: Vec<Option<usize>>,
 }
 
 impl Pooling {
     /// # Errors
-    /// As for [`Window::of`]; the window reaches over more than two axes, or two with others between them.
+    /// As for [`Window::of`]; the window covers more than two axes, or two that are not adjacent.
     pub fn of(node: &NodeView, x: &[usize]) -> Result<Pooling> {
         if x.len() <= 4 {
             let window = Window::of(node, x, None)?;
@@ -138,7 +138,7 @@ impl Pooling {
         let idle = |&k: &usize| explicit && [kernel[k], stride[k]] == [1, 1] && [pads[k], pads[count + k]] == [0, 0];
         let first = (0..count).take_while(idle).count().min(count - 1);
         let channels = spatial[..first].iter().product::<usize>() * x[1];
-        // Extents, and the spatial axis that is pooled.
+        // Extents, and the spatial axis if it is pooled.
         let mut planes: Vec<(usize, Option<usize>)> = vec![];
         for (k, &n) in spatial.iter().enumerate().skip(first) {
             match planes.last_mut() {
@@ -165,7 +165,7 @@ impl Pooling {
         import.reshape(x, &self.image)
     }
 
-    /// What was made of the image, as `x` has its axes.
+    /// The result for the image, with the axes of `x`.
     pub fn back(&self, import: &mut Import, y: &Val, x: &Val) -> Result<Val> {
         let pooled = |(axis, &n): (&Option<usize>, &usize)| axis.map_or(n, |axis| y.shape()[axis]);
         let spatial: Vec<usize> = self.axes.iter().zip(&x.shape()[2..]).map(pooled).collect();
@@ -174,19 +174,19 @@ impl Pooling {
 }
 
 fn too_many(node: &NodeView, x: &[usize]) -> Error {
-    Error::unsupported(format!("{}-D {} (1-D and 2-D are)", x.len() - 2, node.op()))
+    Error::unsupported(format!("{}-D {} (1-D and 2-D are supported)", x.len() - 2, node.op()))
 }
 
-/// The extents behind `[n, c]`: one or two.
+/// The extents after `[n, c]`: one or two.
 pub(super) fn spatial<'s>(node: &NodeView, x: &'s [usize]) -> Result<&'s [usize]> {
     match x.len() {
         3 | 4 => Ok(&x[2..]),
-        0..=2 => Err(Error::shape(format!("{} of {x:?}: there must be [n, c] and spatial axes", node.op()))),
+        0..=2 => Err(Error::shape(format!("{} of {x:?}: the input must be [n, c] with spatial axes", node.op()))),
         _ => Err(too_many(node, x)),
     }
 }
 
-/// The pads as top, bottom, left, right; ONNX has all beginnings, then all ends.
+/// The pads as top, bottom, left, right; ONNX lists all begins, then all ends.
 pub(super) fn pads(node: &NodeView, axes: usize) -> Result<[i64; 4]> {
     let pads = node.ints("pads")?.unwrap_or(vec![0; 2 * axes]);
     match (axes, &pads[..]) {
@@ -214,7 +214,7 @@ impl Import<'_> {
         }
     }
 
-    /// Undoes [`Import::as_image`] on what was made of an image of this rank.
+    /// Undoes [`Import::as_image`] on a result for an image of this rank.
     pub fn as_rank(&mut self, y: &Val, rank: usize) -> Result<Val> {
         match (rank, y.shape()) {
             (3, &[n, c, 1, l]) => self.reshape(y, &[n, c, l]),

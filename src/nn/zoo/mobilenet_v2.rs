@@ -34,7 +34,8 @@ fn conv_bn_relu6(conv: Conv2d, channels: usize) -> Sequential {
     Sequential::new().with(conv.bias(false)).with(BatchNorm2d::new(channels)).with(ReLU6)
 }
 
-/// Widens by 1x1, filters every channel by 3x3, narrows by 1x1; where the shape stays, the input is added.
+/// An inverted residual: a 1x1 convolution that widens, a depthwise 3x3, a 1x1 that narrows; the input is added if the
+/// shape does not change.
 #[derive(Debug)]
 struct InvertedResidual {
     conv: Sequential,

@@ -1,4 +1,4 @@
-//! Known architectures with torchvision's structure and `state_dict` keys, so that its weights load as they are.
+//! Known architectures with torchvision's structure and `state_dict` keys, so that its weights load unchanged.
 //!
 //! | function | file | paper | parameters of 1000 classes | multiply-adds at 224x224 |
 //! |---|---|---|---|---|
@@ -9,18 +9,18 @@
 //! | [`vgg11_bn`] | `vgg.rs` | <https://arxiv.org/abs/1409.1556>, batch norm added | 132 868 840 | 7.6 G |
 //! | [`squeezenet1_1`] | `squeezenet.rs` | <https://arxiv.org/abs/1602.07360>, release 1.1 | 1 235 496 | 0.3 G |
 //!
-//! Each takes `[n, 3, h, w]` and gives logits `[n, num_classes]`; h and w may be any that its strides leave something
-//! of. A new network has its layers' own initialisation (seeded by [`manual_seed`](super::manual_seed)), not
+//! Each takes `[n, 3, h, w]` and gives logits `[n, num_classes]`; h and w may have any value for which every layer has
+//! an output. A new network has its layers' own initialisation (seeded by [`manual_seed`](super::manual_seed)), not
 //! torchvision's, and is in training mode: load weights, then call `eval()`.
 //!
-//! Torchvision's weights for 1000 classes serve another number of classes, too: then the classifier is left as it is. And
-//! [`graph_with_outputs`](super::Module::graph_with_outputs) gives what a layer inside the network computes.
+//! Torchvision's weights for 1000 classes can be used with another number of classes: the classifier is then not
+//! loaded. [`graph_with_outputs`](super::Module::graph_with_outputs) gives the results of layers inside the network.
 //!
 //! ```
 //! use convgpu::nn::{Module, zoo};
 //! use convgpu::{CompileOptions, Desc, Device, Session, Tensor};
 //!
-//! // In place of StateDict::read("squeezenet1_1.safetensors")?
+//! // Instead of StateDict::read("squeezenet1_1.safetensors")?
 //! let mut weights = zoo::squeezenet1_1(1000).state_dict();
 //! weights.remove("classifier.1.weight");
 //! weights.remove("classifier.1.bias");

@@ -34,7 +34,8 @@ trait Block: Module + 'static {
     fn new(inputs: usize, width: usize, stride: usize) -> Self;
 }
 
-/// The stem, four stages of so many blocks, the classifier. A stage doubles the width; all but the first halve the size.
+/// The stem, four stages with these numbers of blocks, the classifier. Each stage after the first doubles the width and
+/// halves the size.
 fn resnet<B: Block>(blocks: [usize; 4], num_classes: usize) -> Sequential {
     let mut net = Sequential::new()
         .named("conv1", conv(3, 64, 7, 2))
@@ -57,12 +58,12 @@ fn resnet<B: Block>(blocks: [usize; 4], num_classes: usize) -> Sequential {
         .named("fc", Linear::new(channels, num_classes))
 }
 
-/// A convolution before a batch norm: no bias; at stride 1 it keeps the size.
+/// A convolution before a batch norm: without bias; with stride 1 it keeps the size.
 fn conv(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
     Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2).bias(false)
 }
 
-/// What the shortcut needs where a block changes the shape.
+/// The layers of the shortcut, if a block changes the shape.
 fn downsample(inputs: usize, outputs: usize, stride: usize) -> Option<Sequential> {
     let changes = stride != 1 || inputs != outputs;
     changes.then(|| Sequential::new().with(conv(inputs, outputs, 1, stride)).with(BatchNorm2d::new(outputs)))

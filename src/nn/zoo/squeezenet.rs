@@ -32,7 +32,8 @@ pub fn squeezenet1_1(num_classes: usize) -> Sequential {
     Sequential::new().named("features", features).named("classifier", classifier).named("flatten", Flatten::new())
 }
 
-/// Narrows by 1x1, then half of the output by 1x1 and half by 3x3: `[n, inputs, h, w]` to `[n, 2 expand, h, w]`.
+/// A fire module: a 1x1 convolution that narrows, then half of the output by 1x1 and half by 3x3: `[n, inputs, h, w]`
+/// to `[n, 2 expand, h, w]`.
 #[derive(Debug)]
 struct Fire {
     squeeze: Conv2d,

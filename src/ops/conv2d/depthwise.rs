@@ -1,4 +1,4 @@
-//! Depthwise convolutions: filters of one channel.
+//! Depthwise convolutions: every filter has one channel.
 
 use super::{Conv2d, DEPTHWISE, DEPTHWISE_PACK, DEPTHWISE_PLANE, Sizes};
 use crate::gpu::kernel::{Arg, Launch, nested, params};
@@ -8,7 +8,7 @@ use crate::ops::{Site, Variant};
 const MOST_SHIFTS: usize = 8;
 
 impl Conv2d {
-    /// Both variants, first that which takes the image as it lies now.
+    /// Both variants, first the one for the image's present layout.
     pub(super) fn depthwise(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
         if self.groups != s.ic {
             return vec![];

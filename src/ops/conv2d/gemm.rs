@@ -1,4 +1,4 @@
-//! Batches of matrix products: the middle of Winograd's algorithm, and convolutions of one tap.
+//! Batches of matrix products: for Winograd's algorithm, and for convolutions of one tap.
 
 use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d, POINTWISE_SUBGROUP8, Sizes};
 use crate::gpu::caps::Caps;
@@ -8,13 +8,13 @@ use crate::ops::tiled::{self, Product};
 use crate::ops::{Site, Variant};
 
 impl Conv2d {
-    /// Whether it is a product of matrices, rows of pixels as they lie: one tap that moves by one over an image without padding.
+    /// Whether it is a product of matrices with consecutive pixels as rows: one tap, stride 1, no padding.
     pub(super) fn is_product(&self, site: &Site<'_>) -> bool {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         self.groups == 1 && [kh, kw] == [1, 1] && self.stride == [1, 1] && self.padding == [0; 4]
     }
 
-    /// Row-major, on adapters with subgroups of 8. Needs whole vec4s of weights.
+    /// Row-major, on adapters with subgroups of 8. Needs rows of weights that are whole vec4s.
     pub(super) fn pointwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Variant> {
         let Sizes { n, ic, ih, iw, oc, .. } = *s;
         if !self.is_product(site) || !ic.is_multiple_of(4) {

@@ -27,7 +27,7 @@ impl Conv2d {
                 ),
             ),
         };
-        // What splits leave behind is f32, what this node stores is not.
+        // Partial sums are f32, but the output of this node is not.
         let choices = match product.unsplit(site.caps) {
             whole if site.precision == Precision::F16 && !whole[0].is_too_long(site.caps) => whole,
             _ => product.choices(site.caps),
@@ -38,7 +38,7 @@ impl Conv2d {
         vector.into_iter().chain(tiles).collect()
     }
 
-    /// Four rows at most.
+    /// At most four rows.
     fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Variant {
         let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
         let params = params!(rows, ic4, oc, oc4);
@@ -47,7 +47,7 @@ impl Conv2d {
         self.channels_last(site, launch, pack(&site.inputs[1].shape))
     }
 
-    /// The alternative of a choice whose launch lacks its bindings.
+    /// The variant of a choice; `launch` has no bindings yet.
     fn with_tiles(&self, site: &Site<'_>, product: &Product, choice: &Choice, launch: Launch) -> Variant {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
         let (run, scratch) = choice.run(product, launch, site, site.bias());

@@ -13,7 +13,7 @@ use crate::tensor::Tensor;
 /// Rows and columns of a transformed tile.
 const SIZE: usize = TILE + 2;
 
-/// Products of matrices that the element-wise products of all tiles and channels amount to.
+/// The number of matrix products, one per element of a transformed tile.
 const MATRICES: usize = SIZE * SIZE;
 
 impl Conv2d {
@@ -59,11 +59,11 @@ impl Conv2d {
         gemm::launches(site.caps, [MATRICES, tiles, ic, oc]).map(way).into()
     }
 
-    /// Whether it is the variant to take. On software adapters: where the transforms are small beside the products (measured
-    /// on lavapipe and, without subgroups of 8, on SwiftShader), and what it saves is worth compiling four kernels instead
-    /// of two (on lavapipe 100 ms more for the first answer, half a millisecond less a run at this size; `tune` takes it
-    /// for smaller layers, too). On hardware: where the costs of
-    /// `ops::tiled` say so. Its tensors are f32: where f16 is asked for, they would have to be converted.
+    /// Whether this variant comes first. On software adapters: if the transforms are cheap compared with the products
+    /// (measured on lavapipe and, without subgroups of 8, on SwiftShader), and the gain justifies compiling four
+    /// kernels instead of two (on lavapipe the first call takes 100 ms more, later calls 0.5 ms less at this size;
+    /// `tune` may choose it for smaller layers, too). On hardware: by the costs of `ops::tiled`. Its tensors are f32:
+    /// with f16 they would have to be converted.
     pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
         let products = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
         let subgroups = !site.caps.software || site.caps.subgroup_size == Some(8);
@@ -95,7 +95,7 @@ fn direct_cost(caps: &Caps, s: &Sizes) -> f64 {
     Product { matrices: 1, rows: s.n * s.oh * s.ow, blocks, steps }.choices(caps)[0].cost
 }
 
-/// Of the products, of two more launches, and of what the transforms read and write.
+/// The cost of the products, of two more launches, and of what the transforms read and write.
 fn winograd_cost(caps: &Caps, s: &Sizes) -> f64 {
     let tiles = s.n * s.oh.div_ceil(TILE) * s.ow.div_ceil(TILE);
     let (blocks, steps) = (s.oc.div_ceil(4), s.ic.div_ceil(4));
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::gpu::kernel::Kernel;
 
-    /// The roundings of a value of f32, its arguments exact.
+    /// Counts the roundings of an f32 expression with exact arguments.
     struct Counter<'a> {
         module: &'a Module,
         function: &'a Function,
@@ -120,7 +120,7 @@ mod tests {
     enum Count {
         /// A number of the text.
         Constant(f32),
-        /// The most roundings of an argument in it.
+        /// The most roundings of an argument.
         Roundings(usize),
     }
 
@@ -132,8 +132,8 @@ mod tests {
             }
         }
 
-        /// A product with a power of two is exact; with a constant that f32 cannot hold it counts twice. Those of the texts
-        /// that it can hold have few digits.
+        /// A product with a power of two is exact; with a constant that f32 cannot hold it counts twice. The constants
+        /// of the texts that f32 holds exactly have few digits.
         fn product(&self, constant: f32, roundings: usize) -> usize {
             let digits = 24 - (constant.to_bits() & 0x007f_ffff | 0x0080_0000).trailing_zeros();
             roundings + [0, 1, 2][usize::from(digits > 1) + usize::from(digits > 12)]
@@ -171,7 +171,7 @@ mod tests {
         }
     }
 
-    /// The most roundings of an argument of the text's function `transform` in a result.
+    /// The most roundings of an argument in a result of the kernel's function `transform`.
     fn roundings(kernel: &Kernel) -> usize {
         let module = naga::front::wgsl::parse_str(&kernel.wgsl(&[], Precision::F32)).unwrap();
         let named = |(_, f): &(_, &Function)| f.name.as_deref() == Some("transform");
