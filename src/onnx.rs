@@ -6,7 +6,10 @@
 //!
 //! Extents may be open, with or without a name: [`Model::inputs`] lists them. A [`Session`](crate::Session) plans the
 //! network for each set of input shapes, and keeps the last few plans. Inputs whose values decide shapes are read on
-//! the host before planning. `docs/operators.md` lists the operators.
+//! the host before planning. `docs/operators.md` lists the operators. Operators of
+//! `com.microsoft` that ONNX Runtime's optimiser writes are among them; a [`Registry`] adds operators of a program's own.
+//! Calls of model-local functions are replaced by the functions' nodes, and nodes that no output needs are dropped.
 
 pub use crate::model::Model;
+pub use crate::model::registry::{Node, Registry};
 pub use crate::shape::{Dim, ValueInfo};

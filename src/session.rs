@@ -345,20 +345,25 @@ pub trait Bind: Send + Sync {
     /// The inputs of a run.
     fn declared_inputs(&self) -> Vec<ValueInfo>;
 
+    /// What a run may be given besides: the network has a value for each.
+    fn optional_inputs(&self) -> Vec<ValueInfo> {
+        vec![]
+    }
+
     /// The outputs of a run.
     fn declared_outputs(&self) -> Vec<ValueInfo>;
 }
 
-/// An error unless these are the inputs that a network declares.
-pub(crate) fn check_given(inputs: &[ValueInfo], given: &[Given<'_>]) -> Result<()> {
-    check_inputs(inputs, &given.iter().map(|g| (g.name, &g.desc)).collect::<Vec<_>>())
+/// An error unless these are the inputs that a network declares, or some of the optional ones besides.
+pub(crate) fn check_given(inputs: &[ValueInfo], optional: &[ValueInfo], given: &[Given<'_>]) -> Result<()> {
+    check_inputs(inputs, optional, &given.iter().map(|g| (g.name, &g.desc)).collect::<Vec<_>>())
 }
 
 impl Network for Graph {}
 
 impl Bind for Graph {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-        check_given(&self.declared_inputs(), inputs)?;
+        check_given(&self.declared_inputs(), &[], inputs)?;
         Ok(self.clone())
     }
     fn declared_inputs(&self) -> Vec<ValueInfo> {
@@ -406,6 +411,7 @@ pub struct Session {
     options: CompileOptions,
     network: Box<dyn Bind>,
     inputs: Vec<ValueInfo>,
+    optional: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
     /// Names of inputs whose values decide shapes.
     shaping: Vec<String>,
@@ -436,13 +442,14 @@ impl Session {
             device: device.clone(),
             options,
             inputs: network.declared_inputs(),
+            optional: network.optional_inputs(),
             outputs: network.declared_outputs(),
             shaping: network.shape_inputs(),
             network: Box::new(network),
             kept: Mutex::default(),
         };
         let fixed = session.inputs.iter().map(|v| v.fixed().map(|desc| Given { name: &v.name, desc, value: None }));
-        if session.shaping.is_empty()
+        if !session.inputs.iter().any(|v| session.shapes(&v.name))
             && let Some(given) = fixed.collect::<Option<Vec<_>>>()
         {
             session.compiled(&given).await?;
@@ -453,6 +460,11 @@ impl Session {
     /// The inputs of a run: names, types, and extents as far as the network fixes them.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
+    }
+
+    /// What a run may be given besides: the network has a value for each, which holds unless a run gives another.
+    pub fn optional_inputs(&self) -> &[ValueInfo] {
+        &self.optional
     }
 
     /// The outputs of a run, in order: names, types, and extents as far as the network fixes them.
@@ -508,7 +520,7 @@ impl Session {
 
     /// The type in which the network computes with an input that is given as this type.
     fn computed(&self, name: &str, given: DType) -> DType {
-        let declared = self.inputs.iter().find(|v| v.name == name).map(|v| v.dtype);
+        let declared = self.inputs.iter().chain(&self.optional).find(|v| v.name == name).and_then(|v| v.dtype);
         declared.filter(|&d| takes(d, given)).map_or(given, DType::computed)
     }
 
@@ -518,7 +530,7 @@ impl Session {
 
     /// The type of an output that the network computes in this type.
     fn declared(&self, name: &str, computed: DType) -> DType {
-        let declared = self.outputs.iter().find(|v| v.name == name).map(|v| v.dtype);
+        let declared = self.outputs.iter().find(|v| v.name == name).and_then(|v| v.dtype);
         declared.filter(|d| d.computed() == computed).unwrap_or(computed)
     }
 
@@ -616,7 +628,7 @@ pub fn evaluate_with_bounds(
 ) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
     let own = &inputs[..node.own_inputs()];
     let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
-    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs)?;
+    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs).map_err(|e| e.at(node.name.clone()))?;
     (outputs[0], bounds[0]) = node.epilogue.apply(inputs, &outputs[0], &bounds[0]);
     Ok((outputs, bounds))
 }
@@ -643,7 +655,7 @@ mod tests {
 
     impl Bind for Open {
         fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-            check_given(&self.declared_inputs(), inputs)?;
+            check_given(&self.declared_inputs(), &[], inputs)?;
             let mut g = Graph::new();
             let mut y = g.input("x", inputs[0].desc.clone())?;
             for _ in 0..inputs.get(1).and_then(|g| g.value.clone()).map_or(1, |t| t.numel()) {

@@ -220,14 +220,15 @@ pub struct ValueInfo {
     /// Its name.
     pub name: String,
     /// The type of its elements. A run may be given any float for a float that is as wide or wider, and f32 for f16 and bf16.
-    pub dtype: DType,
+    /// `None` for an output that a model file declares by name alone: its type follows from the network.
+    pub dtype: Option<DType>,
     /// Its extents, outermost first; `None` if a model file does not even give their number.
     pub dims: Option<Vec<Dim>>,
 }
 
 impl ValueInfo {
-    pub(crate) fn new(name: impl Into<String>, dtype: DType, dims: Option<Vec<Dim>>) -> ValueInfo {
-        ValueInfo { name: name.into(), dtype, dims }
+    pub(crate) fn new(name: impl Into<String>, dtype: impl Into<Option<DType>>, dims: Option<Vec<Dim>>) -> ValueInfo {
+        ValueInfo { name: name.into(), dtype: dtype.into(), dims }
     }
 
     /// A value with a known description.
@@ -235,15 +236,15 @@ impl ValueInfo {
         ValueInfo::new(name, desc.dtype, Some(desc.shape.iter().map(|&n| Dim::Fixed(n)).collect()))
     }
 
-    /// The description, if every extent is fixed.
+    /// The description, if the type is known and every extent is fixed.
     pub fn fixed(&self) -> Option<Desc> {
         let shape = self.dims.as_ref()?.iter().map(Dim::fixed).collect::<Option<Vec<_>>>()?;
-        Some(Desc::new(shape, self.dtype))
+        Some(Desc::new(shape, self.dtype?))
     }
 
     /// An error unless a tensor of this description fits the value. `sizes` are those of named dimensions.
     fn check<'a>(&'a self, desc: &Desc, sizes: &mut HashMap<&'a str, usize>) -> Result<()> {
-        let mut fits = takes(self.dtype, desc.dtype);
+        let mut fits = self.dtype.is_none_or(|dtype| takes(dtype, desc.dtype));
         if let Some(dims) = &self.dims {
             fits &= dims.len() == desc.rank();
             fits &= dims.iter().zip(&desc.shape).all(|(dim, &n)| match dim {
@@ -264,7 +265,11 @@ impl ValueInfo {
 
 impl fmt::Display for ValueInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.dtype)?;
+        write!(f, "{}: ", self.name)?;
+        match self.dtype {
+            Some(dtype) => write!(f, "{dtype}")?,
+            None => f.write_str("?")?,
+        }
         let Some(dims) = &self.dims else { return f.write_str("[..]") };
         let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
         write!(f, "[{}]", dims.join(", "))
@@ -282,13 +287,25 @@ pub(crate) fn list(infos: &[ValueInfo]) -> String {
     infos.iter().map(ValueInfo::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// An error unless every input is given once, nothing else is given, and all descriptions fit.
-pub(crate) fn check_inputs(inputs: &[ValueInfo], given: &[(&str, &Desc)]) -> Result<()> {
+/// The first `n` values on one line, and how many there are besides.
+pub(crate) fn list_first(infos: &[ValueInfo], n: usize) -> String {
+    let more = infos.len().saturating_sub(n);
+    let shown = list(&infos[..infos.len() - more]);
+    if more == 0 { shown } else { format!("{shown}, and {more} more") }
+}
+
+/// An error unless every input is given once, every optional one at most once, nothing else is given, and all
+/// descriptions fit.
+pub(crate) fn check_inputs(inputs: &[ValueInfo], optional: &[ValueInfo], given: &[(&str, &Desc)]) -> Result<()> {
     let names = || inputs.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
+    let all = || inputs.iter().chain(optional);
     let mut sizes = HashMap::new();
-    for info in inputs {
+    for (k, info) in all().enumerate() {
         let mut found = given.iter().filter(|(name, _)| *name == info.name);
         let Some((_, desc)) = found.next() else {
+            if k >= inputs.len() {
+                continue;
+            }
             return Err(Error::argument(format!("the input {info} is missing; inputs: {}", names())));
         };
         if found.next().is_some() {
@@ -296,7 +313,7 @@ pub(crate) fn check_inputs(inputs: &[ValueInfo], given: &[(&str, &Desc)]) -> Res
         }
         info.check(desc, &mut sizes)?;
     }
-    match given.iter().find(|(name, _)| !inputs.iter().any(|v| v.name == *name)) {
+    match given.iter().find(|(name, _)| !all().any(|v| v.name == *name)) {
         Some((name, _)) => Err(Error::argument(format!("there is no input {name}; inputs: {}", names()))),
         None => Ok(()),
     }
@@ -442,9 +459,9 @@ mod tests {
         let batch = || Dim::Named("n".to_owned());
         let inputs = [info("x", &[batch(), Dim::Fixed(3), Dim::Unknown]), info("y", &[batch()])];
         let [x, y, wide] = [Desc::f32([2, 3, 9]), Desc::f32([2]), Desc::f32([4])];
-        check_inputs(&inputs, &[("y", &y), ("x", &x)]).unwrap();
+        check_inputs(&inputs, &[], &[("y", &y), ("x", &x)]).unwrap();
 
-        let wrong = |given: &[(&str, &Desc)]| check_inputs(&inputs, given).unwrap_err();
+        let wrong = |given: &[(&str, &Desc)]| check_inputs(&inputs, &[], given).unwrap_err();
         let e = wrong(&[("x", &x), ("y", &wide)]);
         assert_eq!(e.kind(), ErrorKind::Shape);
         assert_eq!(e.to_string(), "the input y: f32[n] is given f32[4] (n = 2)");

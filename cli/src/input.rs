@@ -26,6 +26,8 @@ pub struct Declared {
     pub dtype: DType,
     /// Extents, `None` for any; `None` if even their number is open.
     pub dims: Option<Vec<Option<usize>>>,
+    /// Whether the network has a value for it: then only a name chooses it.
+    pub optional: bool,
 }
 
 /// The tensors of the inputs for which files are given.
@@ -34,8 +36,10 @@ pub fn read(args: &InputArgs, declared: &[Declared]) -> Outcome<Vec<(String, Ten
     for text in &args.input {
         let taken = |d: &&Declared| !out.iter().any(|(name, _)| *name == d.name);
         let (named, file) = split(text, declared)?;
-        let Some(input) = named.or_else(|| declared.iter().find(taken)) else {
-            return Err(Failure::call(format!("--input {text}: the network has only {} inputs", declared.len())));
+        let next = || declared.iter().filter(|d| !d.optional).find(taken);
+        let Some(input) = named.or_else(next) else {
+            let count = declared.iter().filter(|d| !d.optional).count();
+            return Err(Failure::call(format!("--input {text}: the network has only {count} inputs")));
         };
         if !taken(&input) {
             return Err(Failure::call(format!("--input {text}: {} is given twice", input.name)));
@@ -46,10 +50,11 @@ pub fn read(args: &InputArgs, declared: &[Declared]) -> Outcome<Vec<(String, Ten
     Ok(out)
 }
 
-/// The named input, if any, and the file.
+/// The named input, if any, and the file. Names may contain '=': the longest that fits is taken.
 fn split<'a>(text: &str, declared: &'a [Declared]) -> Outcome<(Option<&'a Declared>, PathBuf)> {
-    let Some((name, file)) = text.split_once('=') else { return Ok((None, text.into())) };
-    if let Some(found) = declared.iter().find(|d| d.name == name) {
+    let Some((name, _)) = text.split_once('=') else { return Ok((None, text.into())) };
+    let behind = |d: &'a Declared| Some((d, text.strip_prefix(&d.name)?.strip_prefix('=')?));
+    if let Some((found, file)) = declared.iter().filter_map(behind).max_by_key(|(d, _)| d.name.len()) {
         return Ok((Some(found), file.into()));
     }
     if Path::new(text).exists() {
@@ -86,7 +91,7 @@ mod tests {
     use super::*;
 
     fn two() -> [Declared; 2] {
-        let declared = |name: &str, dtype| Declared { name: name.to_owned(), dtype, dims: None };
+        let declared = |name: &str, dtype| Declared { name: name.to_owned(), dtype, dims: None, optional: false };
         [declared("x", DType::F32), declared("sizes", DType::I64)]
     }
 
@@ -96,7 +101,25 @@ mod tests {
         let (named, file) = split("sizes=a=b.npy", &declared).unwrap();
         assert_eq!((named.unwrap().name.as_str(), file), ("sizes", PathBuf::from("a=b.npy")));
         assert!(split("plain.npy", &two()).unwrap().0.is_none());
+        let longer = Declared { name: "sizes=a".to_owned(), ..declared[1].clone() };
+        let declared = [declared[1].clone(), longer, declared[0].clone()];
+        for (text, name, path) in [("sizes=a=b.npy", "sizes=a", "b.npy"), ("sizes=b.npy", "sizes", "b.npy")] {
+            let (named, file) = split(text, &declared).unwrap();
+            assert_eq!((named.unwrap().name.as_str(), file), (name, PathBuf::from(path)));
+        }
         assert!(split("other=b.npy", &two()).unwrap_err().to_string().contains("inputs: x, sizes"));
+    }
+
+    #[test]
+    fn an_input_with_a_value_of_its_own_is_chosen_by_name_only() {
+        let [x, sizes] = two();
+        let declared = [Declared { optional: true, ..x }, sizes];
+        let given = |input: &[&str]| {
+            let input = input.iter().map(|s| s.to_string()).collect();
+            read(&InputArgs { input, pixels: PixelArgs::default() }, &declared).unwrap_err().to_string()
+        };
+        assert!(given(&["none.npy", "none.npy"]).contains("none.npy"));
+        assert!(given(&["sizes=none.npy"]).contains("none.npy"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use convgpu::internals::graph::plan::Plan;
 use convgpu::internals::graph::rewrite::Firing;
 use convgpu::internals::ops;
 use convgpu::internals::session::Compiled;
-use convgpu::{Desc, DeviceChoice, Graph, Precision};
+use convgpu::{Desc, DeviceChoice, Graph, Precision, ValueInfo};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -80,6 +80,7 @@ fn as_text(network: &Bound, compiled: &Compiled) -> String {
     let graph = &network.graph;
     let mut out = String::new();
     graph.inputs().for_each(|(name, desc)| out += &format!("input       {name}: {desc}\n"));
+    out += &defaults(&network.defaults);
     graph.outputs().for_each(|(name, desc)| out += &format!("output      {name}: {desc}\n"));
     let counts: Vec<String> = operators(graph).iter().map(|(name, n)| format!("{name} {n}")).collect();
     out += &format!("operators   {}\n", counts.join(", "));
@@ -94,8 +95,19 @@ fn as_text(network: &Bound, compiled: &Compiled) -> String {
     out
 }
 
-/// The number of nodes that a row lists; the others are counted.
+/// The number of nodes that a row lists, and of inputs that a line lists; the others are counted.
 const NAMED: usize = 3;
+
+/// The inputs that may be given and were not, on a line; old exporters write every weight as one.
+fn defaults(infos: &[ValueInfo]) -> String {
+    if infos.is_empty() {
+        return String::new();
+    }
+    let named: Vec<_> = infos.iter().take(NAMED).map(ValueInfo::to_string).collect();
+    let rest = infos.len() - named.len();
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("optional    {}{more} (the file has values)\n", named.join(", "))
+}
 
 /// One row per rule and result: how often it fired, or why not, and where.
 fn rewrites(log: &[Firing]) -> Vec<Vec<String>> {
@@ -127,6 +139,7 @@ fn as_json(network: &Bound, compiled: &Compiled) -> Value {
     json!({
         "device": compiled.device().to_string(),
         "inputs": graph.inputs().map(value).collect::<Vec<_>>(),
+        "optional_inputs": network.defaults.iter().map(|v| &v.name).collect::<Vec<_>>(),
         "outputs": graph.outputs().map(value).collect::<Vec<_>>(),
         "operators": operators(graph),
         "parameters": parameters(graph),

@@ -13,6 +13,8 @@ use crate::progress::Bar;
 /// A network with every shape known, and the tensors of its inputs.
 pub struct Bound {
     pub graph: Graph,
+    /// Inputs that the file's own values stand for.
+    pub defaults: Vec<ValueInfo>,
     inputs: Vec<(String, Tensor)>,
 }
 
@@ -37,11 +39,12 @@ pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound
     let bar = Bar::loading(model);
     let model = Model::load(model)?;
     drop(bar);
-    let wanted: Vec<Declared> = model.inputs().iter().map(declared).collect();
+    let optional = model.optional_inputs().iter().map(|info| Declared { optional: true, ..declared(info) });
+    let wanted: Vec<Declared> = model.inputs().iter().map(declared).chain(optional).collect();
     let mut tensors = input::read(inputs, &wanted)?;
     if missing == Missing::Invent {
         let given: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
-        for input in wanted.iter().filter(|i| !given.contains(&i.name)) {
+        for input in wanted.iter().filter(|i| !i.optional && !given.contains(&i.name)) {
             console::note(&format!("{}: no --input, using random numbers in 0..1", input.name));
             tensors.push((input.name.clone(), invent(input)?));
         }
@@ -51,7 +54,9 @@ pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound
     let given: Vec<_> = tensors.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
     let graph = model.bind(&given)?;
     let used = |(name, _): &(String, Tensor)| !shaping.contains(name);
-    Ok(Bound { graph, inputs: tensors.into_iter().filter(used).collect() })
+    let kept = |info: &&ValueInfo| !tensors.iter().any(|(name, _)| *name == info.name);
+    let defaults = model.optional_inputs().iter().filter(kept).cloned().collect();
+    Ok(Bound { graph, defaults, inputs: tensors.into_iter().filter(used).collect() })
 }
 
 /// The most elements of a generated input: 1 GiB.
@@ -76,5 +81,6 @@ fn invent(input: &Declared) -> Outcome<Tensor> {
 /// The declaration of an input, as `--input` needs it.
 fn declared(info: &ValueInfo) -> Declared {
     let dims = info.dims.as_ref().map(|dims| dims.iter().map(Dim::fixed).collect());
-    Declared { name: info.name.clone(), dtype: info.dtype, dims }
+    // Only outputs may be without a type.
+    Declared { name: info.name.clone(), dtype: info.dtype.unwrap_or(DType::F32), dims, optional: false }
 }

@@ -2,6 +2,8 @@
 
 pub mod adapter;
 pub mod caps;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod interface;
 pub mod kernel;
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]

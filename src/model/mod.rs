@@ -1,9 +1,12 @@
 //! Files: networks and weights.
 
+mod functions;
 mod import;
+mod nodes;
 pub mod onnx;
 mod order;
 pub mod proto;
+pub mod registry;
 pub mod safetensors;
 pub(crate) mod tensor_proto;
 

@@ -7,26 +7,28 @@ use std::path::Path;
 use prost::Message;
 use prost::bytes::Bytes;
 
+use super::functions::Definitions;
 use super::import::{self, NodeView};
+use super::nodes::{self, Node};
 use super::order;
-use super::proto::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use super::proto::{DimensionProto, GraphProto, ModelProto, ValueInfoProto};
+use super::registry::Registry;
 use super::tensor_proto;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
-
-use crate::shape::{DType, Dim, ValueInfo, list};
+use crate::shape::{DType, Dim, ValueInfo, list, list_first};
 use crate::tensor::Tensor;
-
-/// The supported versions of the default operator set.
-const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
-
-/// The most nodes of a model: a few seconds of planning, far more than any network has.
-const MOST_NODES: usize = 1 << 20;
 
 /// The oldest file format: before it, attributes carry no types.
 const OLDEST_IR: i64 = 3;
+
+/// The file format from which on an initialiser that is an input as well is only what the input is by default.
+const DEFAULTS_IR: i64 = 4;
+
+/// Optional inputs that `Display` names; the others are counted. Exporters may write every weight as one.
+const NAMED: usize = 4;
 
 /// A network from an ONNX file: checked, with its weights in memory. Extents may still be open.
 ///
@@ -56,10 +58,14 @@ pub struct Model {
     pub(super) opset: i64,
     producer: String,
     /// In an order in which each node comes after what it reads; all have names.
-    pub(super) nodes: Vec<NodeProto>,
+    pub(super) nodes: Vec<Node>,
+    /// What nodes of branches may name.
+    pub(super) definitions: Definitions,
     /// Initialisers and the values of Constant nodes.
     pub(super) constants: HashMap<String, Tensor>,
     inputs: Vec<ValueInfo>,
+    /// Those which the file has a value for.
+    optional: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
     /// Names of inputs that decide a shape, an axis or a scale.
     shape_inputs: Vec<String>,
@@ -74,6 +80,14 @@ impl Model {
     /// The file cannot be read, is not an ONNX model, is broken, or needs something unsupported: all such operators and
     /// attributes are listed in one error.
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
+        Model::load_with(path, &Registry::new())
+    }
+
+    /// The same with operators of the program's own.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Model> {
         let path = path.as_ref();
         let unread = |e: std::io::Error| Error::io(path, e);
         // A directory cannot be read; a device may never end.
@@ -87,7 +101,7 @@ impl Model {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        Model::parse(bytes.into(), Some(directory)).map_err(|e| e.within(path.display()))
+        Model::parse(bytes.into(), Some(directory), registry).map_err(|e| e.within(path.display()))
     }
 
     /// Reads a model from the bytes of its file.
@@ -95,34 +109,47 @@ impl Model {
     /// # Errors
     /// As [`Model::load`]; the weights are in external files.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
-        Model::parse(Bytes::copy_from_slice(bytes), None)
+        Model::from_bytes_with(bytes, &Registry::new())
     }
 
-    fn parse(bytes: Bytes, directory: Option<&Path>) -> Result<Model> {
+    /// The same with operators of the program's own.
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`].
+    pub fn from_bytes_with(bytes: &[u8], registry: &Registry) -> Result<Model> {
+        Model::parse(Bytes::copy_from_slice(bytes), None, registry)
+    }
+
+    fn parse(bytes: Bytes, directory: Option<&Path>, registry: &Registry) -> Result<Model> {
         if bytes.is_empty() {
             return Err(Error::file("the file is empty"));
         }
         let proto = ModelProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX model: {e}")).because(e))?;
-        let opset = versions(&proto)?;
+        let opset = version(&proto)?;
+        let ir = proto.ir_version();
         let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
-        let Some(graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
+        let Some(mut graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
         let halves = halves(&graph);
-        let mut constants = initialisers(&graph, directory)?;
-        let mut nodes = import::operators::check(named(graph.node))?;
-        import::branch::close_over(&mut nodes);
-        if nodes.len() > MOST_NODES {
-            let text = format!("the model has {} nodes (at most {MOST_NODES} are read)", nodes.len());
-            return Err(Error::unsupported(text));
-        }
-        let nodes = constant_nodes(nodes, opset, &mut constants)?;
-        let open = |v: &&ValueInfoProto| !constants.contains_key(v.name());
-        let inputs = graph.input.iter().filter(open).map(value_info).collect::<Result<Vec<_>>>()?;
-        named_once("inputs", &inputs)?;
+        let definitions = Definitions::new(proto.functions, registry.clone(), directory)?;
+        let nodes = nodes::named(std::mem::take(&mut graph.node), opset);
+        let given: Vec<&str> = graph.input.iter().map(|v| v.name()).chain(held(&graph)).collect();
+        let outputs: Vec<&str> = graph.output.iter().map(|v| v.name()).collect();
+        let mut left = nodes::MOST_NODES;
+        let mut nodes = nodes::ready(nodes, &outputs, &definitions, &given, &mut left)?;
+        nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, directory))?;
+        let read = nodes::read(&nodes, &outputs);
+        let mut constants = initialisers(&graph, &read, directory)?;
+        let (optional, inputs) = inputs(&graph, &read)?;
+        let nodes = constant_nodes(nodes, &mut constants)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
         let outputs = graph.output.iter().map(value_info).collect::<Result<Vec<_>>>()?;
         named_once("outputs", &outputs)?;
-        let mut model = Model { opset, producer, nodes, constants, inputs, outputs, shape_inputs: vec![], halves };
+        // Before that version what an initialiser holds is fixed.
+        let optional = if ir >= DEFAULTS_IR { optional } else { vec![] };
+        let shape_inputs = vec![];
+        let mut model =
+            Model { opset, producer, nodes, definitions, constants, inputs, optional, outputs, shape_inputs, halves };
         model.check_outputs()?;
         model.shape_inputs = import::trace::shape_inputs(&model);
         Ok(model)
@@ -150,6 +177,11 @@ impl Model {
     /// The inputs of a run, without constants.
     pub fn inputs(&self) -> &[ValueInfo] {
         &self.inputs
+    }
+
+    /// What a run may be given besides: the file has a value for each, which holds unless a run gives another.
+    pub fn optional_inputs(&self) -> &[ValueInfo] {
+        &self.optional
     }
 
     /// The outputs of a run.
@@ -188,7 +220,7 @@ impl Network for Model {}
 /// on the device. Everything unsupported is listed in one error.
 impl Bind for Model {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-        check_given(&self.inputs, inputs)?;
+        check_given(&self.inputs, &self.optional, inputs)?;
         let valued = |g: &&Given<'_>| g.value.as_ref().is_some_and(|v| v.desc() != g.desc);
         if let Some(Given { name, desc, value: Some(value) }) = inputs.iter().find(valued) {
             return Err(Error::argument(format!("the input {name} is {desc}, its value {}", value.desc())));
@@ -200,6 +232,9 @@ impl Bind for Model {
     }
     fn declared_inputs(&self) -> Vec<ValueInfo> {
         self.inputs.clone()
+    }
+    fn optional_inputs(&self) -> Vec<ValueInfo> {
+        self.optional.clone()
     }
     fn declared_outputs(&self) -> Vec<ValueInfo> {
         self.outputs.clone()
@@ -216,6 +251,9 @@ impl fmt::Debug for Model {
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "inputs      {}", list(&self.inputs))?;
+        if !self.optional.is_empty() {
+            writeln!(f, "optional    {}", list_first(&self.optional, NAMED))?;
+        }
         writeln!(f, "outputs     {}", list(&self.outputs))?;
         let by = if self.producer.is_empty() { String::new() } else { format!(", by {}", self.producer) };
         writeln!(f, "format      ONNX, operator set {}{by}", self.opset)?;
@@ -234,39 +272,20 @@ fn named_once(what: &str, infos: &[ValueInfo]) -> Result<()> {
 }
 
 /// The version of the default operator set.
-fn versions(proto: &ModelProto) -> Result<i64> {
+fn version(proto: &ModelProto) -> Result<i64> {
     let ir = proto.ir_version();
     if ir < OLDEST_IR {
         return Err(Error::unsupported(format!(
             "IR version {ir} (from {OLDEST_IR} on are read); is it an ONNX model?"
         )));
     }
-    let default = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let Some(set) = proto.opset_import.iter().find(|s| default(s.domain())) else {
-        return Err(Error::file("the model does not say which operator set it uses"));
-    };
-    if !OPSETS.contains(&set.version()) {
-        let (low, high) = OPSETS.into_inner();
-        return Err(Error::unsupported(format!("operator set {} ({low} to {high} are read)", set.version())));
-    }
-    Ok(set.version())
+    let version = nodes::version(&proto.opset_import)?;
+    version.ok_or_else(|| Error::file("the model does not say which operator set it uses"))
 }
 
-fn initialisers(graph: &GraphProto, directory: Option<&Path>) -> Result<HashMap<String, Tensor>> {
-    if let Some(sparse) = graph.sparse_initializer.first() {
-        let name = sparse.values.as_ref().map_or("", |v| v.name());
-        return Err(Error::unsupported(format!("the initialiser {name} is sparse")));
-    }
-    let mut out = HashMap::new();
-    for proto in &graph.initializer {
-        let at = |e: Error| e.within(format_args!("initialiser {}", proto.name()));
-        let tensor = tensor_proto::read(proto, directory).map_err(at)?;
-        let tensor = tensor.to_dtype(tensor.dtype().computed());
-        if out.insert(proto.name().to_owned(), tensor).is_some() {
-            return Err(Error::file(format!("two initialisers are named {}", proto.name())));
-        }
-    }
-    Ok(out)
+/// The names of the initialisers.
+fn held(graph: &GraphProto) -> impl Iterator<Item = &str> {
+    graph.initializer.iter().map(|t| t.name())
 }
 
 /// The values that the file declares as floats of 16 bits.
@@ -285,22 +304,39 @@ fn halves(graph: &GraphProto) -> HashMap<String, DType> {
     of_values.chain(of_constants).chain(of_casts).filter_map(half).collect()
 }
 
-/// Gives nodes without a name one.
-pub(super) fn named(mut nodes: Vec<NodeProto>) -> Vec<NodeProto> {
-    for (k, node) in nodes.iter_mut().enumerate() {
-        if node.name().is_empty() {
-            node.name = Some(format!("{}_{k}", node.op_type()));
+/// The initialisers that are read.
+fn initialisers(graph: &GraphProto, read: &HashSet<&str>, directory: Option<&Path>) -> Result<HashMap<String, Tensor>> {
+    let sparse = graph.sparse_initializer.iter().filter_map(|s| s.values.as_ref());
+    if let Some(values) = sparse.into_iter().find(|values| read.contains(values.name())) {
+        return Err(Error::unsupported(format!("the initialiser {} is sparse", values.name())));
+    }
+    let mut out = HashMap::new();
+    for proto in graph.initializer.iter().filter(|t| read.contains(t.name())) {
+        if out.insert(proto.name().to_owned(), tensor_proto::initialiser(proto, directory)?).is_some() {
+            return Err(Error::file(format!("two initialisers are named {}", proto.name())));
         }
     }
-    nodes
+    Ok(out)
+}
+
+/// The inputs which the file has a value for, and the others. One that nothing reads may be of any type; if it is no
+/// tensor of a type that is supported, it is left out.
+fn inputs(graph: &GraphProto, read: &HashSet<&str>) -> Result<(Vec<ValueInfo>, Vec<ValueInfo>)> {
+    let mut inputs = vec![];
+    for proto in &graph.input {
+        match input_info(proto) {
+            Err(e) if read.contains(proto.name()) => return Err(e),
+            Err(_) => {}
+            Ok(info) => inputs.push(info),
+        }
+    }
+    named_once("inputs", &inputs)?;
+    let held: HashSet<&str> = held(graph).collect();
+    Ok(inputs.into_iter().partition(|v| held.contains(v.name.as_str())))
 }
 
 /// Moves the values of Constant nodes to the constants; the other nodes.
-fn constant_nodes(
-    nodes: Vec<NodeProto>,
-    opset: i64,
-    constants: &mut HashMap<String, Tensor>,
-) -> Result<Vec<NodeProto>> {
+fn constant_nodes(nodes: Vec<Node>, constants: &mut HashMap<String, Tensor>) -> Result<Vec<Node>> {
     let mut rest = vec![];
     for node in nodes {
         if node.op_type() != "Constant" {
@@ -308,7 +344,7 @@ fn constant_nodes(
             continue;
         }
         let at = |e: Error| e.at(node.name());
-        let value = import::constant::value(&NodeView::new(&node, opset, vec![])).map_err(at)?;
+        let value = import::constant::value(&NodeView::new(&node, vec![])).map_err(at)?;
         let [name] = &node.output[..] else {
             return Err(at(Error::file("a Constant node has one output")));
         };
@@ -319,23 +355,41 @@ fn constant_nodes(
     Ok(rest)
 }
 
-fn value_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
-    let name = proto.name().to_owned();
-    let Some(tensor) = proto.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()) else {
+fn input_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
+    let info = value_info(proto)?;
+    if info.dtype.is_none() {
         return Err(Error::unsupported(format!(
-            "the value {name} is not a tensor (a sequence, map or sparse tensor?)"
+            "the input {} is not declared as a tensor of a type: sequences, maps and values without a type cannot be given",
+            info.name
         )));
-    };
-    let at = |e: Error| e.within(format_args!("the value {name}"));
-    let dtype = tensor_proto::dtype(tensor.elem_type()).map_err(at)?;
-    let dim = |d: &super::proto::DimensionProto| match (d.dim_value, d.dim_param()) {
+    }
+    Ok(info)
+}
+
+/// Of a value that is declared by its name alone neither type nor shape is known.
+fn value_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
+    let at = |e: Error| e.within(format_args!("the value {}", proto.name()));
+    let tensor = proto.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let number = tensor.map_or(0, |t| t.elem_type());
+    let dtype = if number == 0 { None } else { Some(tensor_proto::dtype(number).map_err(at)?) };
+    let dims = tensor.and_then(|t| t.shape.as_ref()).map(|s| s.dim.iter().map(dim).collect::<Result<Vec<_>>>());
+    Ok(ValueInfo::new(proto.name(), dtype, dims.transpose().map_err(at)?))
+}
+
+fn dim(proto: &DimensionProto) -> Result<Dim> {
+    match (proto.dim_value, proto.dim_param()) {
         (Some(-1), _) => Ok(Dim::Unknown), // not in the standard, but exporters write it
-        (Some(n), _) => usize::try_from(n)
-            .map(Dim::Fixed)
-            .map_err(|_| Error::file(format!("the value {name} has the negative dimension {n}"))),
-        (None, "" | "?") => Ok(Dim::Unknown), // Paddle's exporter names every open extent "?"
+        (Some(n), _) => {
+            usize::try_from(n).map(Dim::Fixed).map_err(|_| Error::file(format!("the negative dimension {n}")))
+        }
+        (None, name) if names_any(name) => Ok(Dim::Unknown),
         (None, name) => Ok(Dim::Named(name.to_owned())),
-    };
-    let dims = tensor.shape.as_ref().map(|s| s.dim.iter().map(dim).collect::<Result<Vec<_>>>()).transpose()?;
-    Ok(ValueInfo::new(name, dtype, dims))
+    }
+}
+
+/// Whether the name of an extent says only that it is open, so that two of them may differ: Paddle writes "?" for all,
+/// older converters "None", tf2onnx "unk__6".
+fn names_any(name: &str) -> bool {
+    const WORDS: [&str; 10] = ["", "?", "*", "-1", "none", "null", "nan", "any", "unknown", "dynamic"];
+    WORDS.iter().any(|word| name.eq_ignore_ascii_case(word)) || name.starts_with("unk__")
 }

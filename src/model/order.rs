@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::proto::NodeProto;
+use super::nodes::Node;
 use crate::error::{Error, Result};
 
 /// Sorts nodes and keeps the file's order where possible (Kahn's algorithm). `given` are the values that no node makes:
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// A value is never defined or defined twice, or nodes form a cycle; the error names a node.
-pub(crate) fn sort<'a>(nodes: Vec<NodeProto>, given: impl Iterator<Item = &'a str>) -> Result<Vec<NodeProto>> {
+pub(crate) fn sort<'a>(nodes: Vec<Node>, given: impl Iterator<Item = &'a str>) -> Result<Vec<Node>> {
     let mut ready: HashSet<&str> = given.collect();
     let mut maker: HashMap<&str, usize> = HashMap::new();
     for (k, node) in nodes.iter().enumerate() {

@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::proto::{EXTERNAL, TensorProto, data_type as ty};
+use super::proto::{EXTERNAL, NodeProto, TensorProto, data_type as ty};
 use crate::error::{Error, Result};
 use crate::shape::DType;
 use crate::tensor::{Data, Tensor};
@@ -67,15 +67,36 @@ pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
     Ok((proto.name.unwrap_or_default(), tensor))
 }
 
+/// An initialiser's elements, floats of 16 bits as f32; the error names it.
+pub(crate) fn initialiser(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
+    let tensor = read(proto, directory).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
+    Ok(tensor.to_dtype(tensor.dtype().computed()))
+}
+
+/// Reads the external data of the tensors in a node's attributes, those of its branches included, so that the node needs no
+/// other file any more.
+pub(crate) fn embed(node: &mut NodeProto, directory: Option<&Path>) -> Result<()> {
+    for attribute in &mut node.attribute {
+        let (tensors, nodes) = match attribute.g.as_deref_mut() {
+            Some(graph) => (&mut graph.initializer[..], &mut graph.node[..]),
+            None => (attribute.t.as_mut_slice(), &mut [][..]),
+        };
+        for tensor in tensors.iter_mut().filter(|t| t.data_location == Some(EXTERNAL)) {
+            // Of a type that is not supported nothing is read: it is an error where the tensor is needed.
+            let Ok(bytes) = bytes(tensor) else { continue };
+            let raw = external(tensor, bytes, directory);
+            tensor.raw_data = Some(raw.map_err(|e| e.at(node.name.as_deref().unwrap_or_default()))?);
+            tensor.data_location = None;
+        }
+        nodes.iter_mut().try_for_each(|node| embed(node, directory))?;
+    }
+    Ok(())
+}
+
 /// The tensor's elements. External data lies in a file below `directory`.
 pub(crate) fn read(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
     let data_type = proto.data_type.unwrap_or(0);
-    dtype(data_type)?;
-    let shape = shape(&proto.dims)?;
-    if shape.iter().try_fold(width(data_type), |a, &b| a.checked_mul(b.max(1))).is_none() {
-        return Err(Error::file(format!("a tensor of shape {shape:?} exceeds the address space")));
-    }
-    let bytes = shape.iter().product::<usize>() * width(data_type);
+    let (shape, bytes) = (shape(&proto.dims)?, bytes(proto)?);
     let raw = match (&proto.raw_data, proto.data_location == Some(EXTERNAL)) {
         (_, true) => Some(external(proto, bytes, directory)?),
         (raw, false) => raw.clone().filter(|raw| !raw.is_empty()),
@@ -89,6 +110,17 @@ pub(crate) fn read(proto: &TensorProto, directory: Option<&Path>) -> Result<Tens
         None => from_fields(data_type, proto)?,
     };
     Tensor::new(shape, data).map_err(|e| Error::file(e.to_string()))
+}
+
+/// The bytes of the tensor's elements in `raw_data`.
+fn bytes(proto: &TensorProto) -> Result<usize> {
+    let data_type = proto.data_type.unwrap_or(0);
+    dtype(data_type)?;
+    let shape = shape(&proto.dims)?;
+    if shape.iter().try_fold(width(data_type), |a, &b| a.checked_mul(b.max(1))).is_none() {
+        return Err(Error::file(format!("a tensor of shape {shape:?} exceeds the address space")));
+    }
+    Ok(shape.iter().product::<usize>() * width(data_type))
 }
 
 /// Dimensions as a shape.
@@ -184,7 +216,8 @@ fn external(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Resu
         return Err(Error::file(format!("external data {location} lies outside the model's directory")));
     }
     let offset = number("offset")?.unwrap_or(0);
-    let length = number("length")?.unwrap_or(bytes as u64);
+    // ONNX Runtime takes 0 for a length that is not there.
+    let length = number("length")?.filter(|&n| n > 0).unwrap_or(bytes as u64);
     let metadata = std::fs::metadata(&path).map_err(failed)?;
     let held = metadata.len().saturating_sub(offset);
     if !metadata.is_file() || length != bytes as u64 || length > held {

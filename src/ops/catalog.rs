@@ -130,8 +130,8 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "gather",
         "index_select",
-        "Gather, GatherElements, GatherND, ScatterElements, ScatterND",
-        "any axis; indices known or computed, for scatter known",
+        "Gather, GatherElements, GatherND, ScatterElements, ScatterND, Compress",
+        "any axis; indices known or computed, for scatter and Compress known",
     ),
     entry("expand", "expand", "Expand", "NumPy's broadcasting"),
     entry("tile", "tile", "Tile", "any axes"),

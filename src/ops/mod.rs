@@ -239,9 +239,9 @@ pub struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// Whether input `i` is channels-last (or has the same bytes in both layouts).
+    /// Whether input `i` is channels-last (or has the same bytes in both layouts); false if there is no such input.
     pub fn is_channels_last(&self, i: usize) -> bool {
-        self.layouts[i] == Layout::ChannelsLast || self.inputs[i].layouts_coincide()
+        self.layouts.get(i) == Some(&Layout::ChannelsLast) || self.inputs.get(i).is_some_and(Desc::layouts_coincide)
     }
     /// The number of the operator's own inputs.
     fn own_inputs(&self) -> usize {

@@ -96,5 +96,8 @@ fn bindings(op: &dyn Op, site: &Site<'_>, v: &Variant, launch: &Launch) -> Resul
     if count > MOST_BINDINGS {
         return Err(wrong(op, format!("kernel {kernel} binds {count} buffers, WebGPU guarantees {MOST_BINDINGS}")));
     }
+    // Browsers compare the text with the bindings themselves.
+    #[cfg(not(target_arch = "wasm32"))]
+    crate::gpu::interface::check(launch).map_err(|e| wrong(op, format!("kernel {kernel}: {e}")))?;
     Ok(())
 }

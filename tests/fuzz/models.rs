@@ -41,10 +41,13 @@ fn given<'m>(rng: &mut Rng, model: &'m Model, hostile: bool) -> Vec<Given<'m>> {
         }
         let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
         let small = count.filter(|&n| n <= 64 && (shaping.contains(&info.name) || rng.int(0, 9) == 0));
-        let value = small.map(|n| values(rng, info.dtype, &shape, n));
-        Given { name: &info.name, desc: Desc::new(shape, info.dtype), value }
+        let dtype = info.dtype.expect("only outputs are without a type");
+        let value = small.map(|n| values(rng, dtype, &shape, n));
+        Given { name: &info.name, desc: Desc::new(shape, dtype), value }
     };
-    model.inputs().iter().map(one).collect()
+    // Those that need not be given are, now and then.
+    let optional = if hostile { model.optional_inputs() } else { &[] };
+    model.inputs().iter().chain(optional).map(one).collect()
 }
 
 fn extent(rng: &mut Rng, dim: &Dim) -> usize {

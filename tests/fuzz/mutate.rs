@@ -1,6 +1,8 @@
 //! Damaged files: random changes of bytes, and changes of the structure of ONNX models.
 
-use convgpu::internals::model::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use convgpu::internals::model::proto::{
+    AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
+};
 use prost::Message;
 
 use super::support::Rng;
@@ -95,6 +97,9 @@ pub fn changed_model(rng: &mut Rng, models: &[ModelProto]) -> Vec<u8> {
         {
             set.version = Some(rng.int(5, 26) as i64);
         }
+        if rng.int(0, 9) == 0 {
+            to_function(rng, &mut model);
+        }
         if let (Some(graph), Some(other)) = (&mut model.graph, &other.graph) {
             change_graph(rng, graph, other);
         }
@@ -102,8 +107,48 @@ pub fn changed_model(rng: &mut Rng, models: &[ModelProto]) -> Vec<u8> {
     model.encode_to_vec()
 }
 
+/// A node becomes a call of a function that has it as its body, some of its attributes those of the call; now and then the
+/// function calls itself or another one, or lacks an input.
+fn to_function(rng: &mut Rng, model: &mut ModelProto) {
+    let Some(node) = model.graph.as_mut().and_then(|graph| pick_mut(rng, &mut graph.node)) else { return };
+    let name = |k: usize| Some(format!("f{k}"));
+    let domain = Some("local".to_owned());
+    let mut body = node.clone();
+    node.op_type = name(model.functions.len());
+    node.domain.clone_from(&domain);
+    for attribute in &mut body.attribute {
+        if rng.int(0, 1) == 0 {
+            let (own, r#type) = (attribute.name.clone(), attribute.r#type);
+            *attribute = AttributeProto { name: own.clone(), ref_attr_name: own, r#type, ..Default::default() };
+        }
+    }
+    let (mut input, output) = (node.input.clone(), node.output.clone());
+    if rng.int(0, 9) == 0 {
+        input.pop();
+    }
+    let mut nodes = vec![body];
+    if rng.int(0, 4) == 0 {
+        let callee = name(rng.int(0, model.functions.len()));
+        nodes.push(NodeProto { op_type: callee, output: vec!["again".to_owned()], ..node.clone() });
+    }
+    let name = name(model.functions.len());
+    model.functions.push(FunctionProto { name, domain, input, output, node: nodes, ..Default::default() });
+}
+
+/// Operators of ONNX Runtime's domain.
+const FUSED: [&str; 8] = [
+    "BiasGelu",
+    "FastGelu",
+    "FusedConv",
+    "FusedGemm",
+    "FusedMatMul",
+    "NhwcConv",
+    "SkipLayerNormalization",
+    "SkipSimplifiedLayerNormalization",
+];
+
 fn change_graph(rng: &mut Rng, graph: &mut GraphProto, other: &GraphProto) {
-    match rng.int(0, 13) {
+    match rng.int(0, 16) {
         0..=3 => {
             if let Some(attribute) = pick_mut(rng, &mut graph.node).and_then(|n| pick_mut(rng, &mut n.attribute)) {
                 change_attribute(rng, attribute);
@@ -143,9 +188,25 @@ fn change_graph(rng: &mut Rng, graph: &mut GraphProto, other: &GraphProto) {
             let removed = pick(rng, &graph.initializer).map(|t| t.name().to_owned());
             graph.initializer.retain(|t| Some(t.name()) != removed.as_deref());
         }
-        _ => {
+        13 => {
             if let Some(attributes) = pick_mut(rng, &mut graph.node).map(|n| &mut n.attribute) {
                 attributes.pop();
+            }
+        }
+        14 => {
+            if let Some(node) = pick_mut(rng, &mut graph.node) {
+                let fused = FUSED[rng.int(0, FUSED.len() - 1)].to_owned();
+                (node.op_type, node.domain) = (Some(fused), Some("com.microsoft".to_owned()));
+            }
+        }
+        15 => {
+            let held = pick(rng, &graph.initializer).and_then(|t| t.name.clone());
+            let like = pick(rng, &graph.input).cloned().unwrap_or_default();
+            graph.input.push(ValueInfoProto { name: held, ..like });
+        }
+        _ => {
+            if let Some(output) = pick_mut(rng, &mut graph.output) {
+                output.r#type = None;
             }
         }
     }

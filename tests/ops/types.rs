@@ -15,6 +15,10 @@ use DType::*;
 const NARROW: [(DType, u32, bool); 6] =
     [(I8, 8, true), (U8, 8, false), (I16, 16, true), (U16, 16, false), (I32, 32, true), (U32, 32, false)];
 
+/// Functions with their meaning for integers without limits.
+type Function = (BinaryKind, fn(i128, i128) -> i128);
+type Comparison = (BinaryKind, fn(&i128, &i128) -> bool);
+
 /// The low bits of an integer as a number of this type.
 fn wrapped(v: i128, bits: u32, signed: bool) -> i64 {
     let low = v.rem_euclid(1 << bits);
@@ -53,21 +57,21 @@ fn arithmetic_wraps() {
         let a = tensor(&pairs.iter().map(|p| p.0 as i64).collect::<Vec<_>>(), dtype);
         let b = tensor(&pairs.iter().map(|p| p.1 as i64).collect::<Vec<_>>(), dtype);
         let floor = |a: i128, b: i128| if b == 0 { 0 } else { a - b * (a as f64 / b as f64).floor() as i128 };
-        let functions: [(BinaryKind, &dyn Fn(i128, i128) -> i128); 8] = [
-            (BinaryKind::Add, &|a, b| a + b),
-            (BinaryKind::Sub, &|a, b| a - b),
-            (BinaryKind::Mul, &|a, b| a * b),
-            (BinaryKind::Div, &|a, b| if b == 0 { 0 } else { a / b }),
-            (BinaryKind::Maximum, &|a, b| a.max(b)),
-            (BinaryKind::Minimum, &|a, b| a.min(b)),
-            (BinaryKind::Mod, &floor),
-            (BinaryKind::Fmod, &|a, b| if b == 0 { 0 } else { a % b }),
+        let functions: [Function; 8] = [
+            (BinaryKind::Add, |a, b| a + b),
+            (BinaryKind::Sub, |a, b| a - b),
+            (BinaryKind::Mul, |a, b| a * b),
+            (BinaryKind::Div, |a, b| if b == 0 { 0 } else { a / b }),
+            (BinaryKind::Maximum, |a, b| a.max(b)),
+            (BinaryKind::Minimum, |a, b| a.min(b)),
+            (BinaryKind::Mod, floor),
+            (BinaryKind::Fmod, |a, b| if b == 0 { 0 } else { a % b }),
         ];
         for (kind, f) in functions {
             let expected: Vec<i64> = pairs.iter().map(|&(a, b)| wrapped(f(a, b), bits, signed)).collect();
             gives(Binary(kind), &[a.clone(), b.clone()], &expected);
         }
-        let comparisons: [(BinaryKind, fn(&i128, &i128) -> bool); 5] = [
+        let comparisons: [Comparison; 5] = [
             (BinaryKind::Equal, i128::eq),
             (BinaryKind::Less, i128::lt),
             (BinaryKind::Greater, i128::gt),

@@ -185,6 +185,120 @@ fn every_mistake_of_an_operator_is_one_error_that_names_it() {
     }
 }
 
+/// The params and bindings of a launch are those that the text of its kernel declares.
+#[test]
+fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
+    fn with(site: &Site<'_>, params: Params) -> Variant {
+        let launch = Launch::grid(&COPY, [1, 1, 1], params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Variant::row_major(site, vec![launch])
+    }
+    static BROKEN: Kernel = Kernel::new("broken_of_ones_own", "fn main( {");
+    static GROUP: Kernel = Kernel::new(
+        "group_of_ones_own",
+        "@group(1) @binding(2) var<storage, read_write> y: array<f32>;
+        @group(0) @binding(1) var<storage, read> x: array<f32>;
+        @compute @workgroup_size(1) fn main() { y[0] = x[0]; }",
+    );
+    static VECTOR: Kernel = Kernel::new(
+        "vector_of_ones_own",
+        "struct Params { size: vec4<u32> }
+        @group(0) @binding(0) var<uniform> p: Params;
+        @group(0) @binding(1) var<storage, read> x: array<f32>;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(1) fn main() { y[0] = x[p.size.x]; }",
+    );
+    static NO_MAIN: Kernel = Kernel::new(
+        "no_main_of_ones_own",
+        "@group(0) @binding(1) var<storage, read> x: array<f32>;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(1) fn other() { y[0] = x[0]; }",
+    );
+    fn other(site: &Site<'_>, kernel: &'static Kernel) -> Variant {
+        let launch = Launch::grid(kernel, [1, 1, 1], Params::new()).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Variant::row_major(site, vec![launch])
+    }
+    let mistakes: [(Mistake, &str); 11] = [
+        (|s, _| with(s, Params::new()), "declares the params {count: u32}, the launch gives {}"),
+        (|s, _| with(s, Params::new().with("n", 9usize)), "the launch gives {n: u32}"),
+        (|s, _| with(s, Params::new().with("count", 9.0f32)), "the launch gives {count: f32}"),
+        (
+            |s, _| with(s, Params::new().with("count", 9usize).with("more", 1)),
+            "the launch gives {count: u32, more: i32}",
+        ),
+        (|s, l| Variant::row_major(s, vec![l.reads([])]), "[1 read, 2 read_write], the launch binds [1 read_write]"),
+        (
+            |s, l| Variant::row_major(s, vec![l.reads([Arg::Input(0); 2])]),
+            "the launch binds [1 read, 2 read, 3 read_write]",
+        ),
+        (|s, _| other(s, &BROKEN), "kernel broken_of_ones_own: "),
+        (|s, _| other(s, &GROUP), "[1 read, 2 of group 1 read_write]"),
+        (|s, _| other(s, &VECTOR), "{size: (not a scalar of 4 bytes)}"),
+        (|s, _| other(s, &NO_MAIN), "kernel no_main_of_ones_own"),
+        (|s, l| Variant::row_major(s, vec![l.set("NO_SUCH", 1)]), "kernel copy_of_ones_own"),
+    ];
+    for (mistake, text) in mistakes {
+        let e = compile(Mistaken(mistake)).unwrap_err();
+        assert_eq!(e.node(), Some("mine"), "{e}");
+        assert!(e.to_string().contains(text) && !e.to_string().contains('\n'), "{e}");
+    }
+}
+
+/// Lists that are too short, or too long.
+#[test]
+fn answers_that_are_not_one_per_output_are_errors() {
+    #[derive(Clone, Copy, Debug)]
+    struct Short {
+        tensors: usize,
+        bounds: usize,
+        variants: bool,
+    }
+    impl Op for Short {
+        fn name(&self) -> &'static str {
+            "short"
+        }
+        fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+            Ok(inputs.to_vec())
+        }
+        fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+            Ok(vec![inputs[0].clone(); self.tensors])
+        }
+        fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+            Ok(vec![vec![0.0; outputs[0].numel()]; self.bounds])
+        }
+        fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+            // Of inputs that are not there it is told nothing, and does not panic.
+            assert!(!site.is_channels_last(7));
+            let params = Params::new().with("count", site.inputs[0].numel());
+            let launch = Launch::grid(&COPY, [1, 1, 1], params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+            Ok(if self.variants { vec![Variant::row_major(site, vec![launch])] } else { vec![] })
+        }
+        fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+            u64::MAX
+        }
+    }
+    let x = Rng(3).tensor(&[9]);
+    let verify = |op: Short| {
+        let mut graph = Graph::new();
+        let x_id = graph.input("x", Desc::f32([9])).unwrap();
+        let y = graph.apply("mine", op, &[x_id]).unwrap();
+        graph.output("y", y);
+        graph.output("again", y);
+        convgpu::verify::verify(device(), &graph, &[("x", &x)], &convgpu::verify::VerifyOptions::new())
+    };
+    let right = Short { tensors: 1, bounds: 1, variants: true };
+    assert!(verify(right).unwrap().ok());
+    for (op, text) in [
+        (Short { tensors: 0, ..right }, "its reference gives [], its shape rule says [f32[9]]"),
+        (Short { tensors: 2, ..right }, "its reference gives [f32[9], f32[9]]"),
+        (Short { bounds: 0, ..right }, "it gives bounds for [] elements, but its outputs have [9]"),
+        (Short { bounds: 2, ..right }, "it gives bounds for [9, 9] elements"),
+        (Short { variants: false, ..right }, "no kernel of short covers this case"),
+    ] {
+        let e = verify(op).unwrap_err();
+        assert!(e.node() == Some("mine") && e.to_string().contains(text), "{e}");
+    }
+}
+
 /// A wrong shape from the reference: the shape rule decides.
 #[test]
 fn a_reference_that_breaks_its_shape_rule_is_an_error() {

@@ -8,8 +8,11 @@ use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::pad::{Pad, PadMode};
 
+/// Attributes that [`Import::conv`] reads.
+pub(super) const ATTRIBUTES: &[&str] = &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
+
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new("Conv", &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"], conv),
+    Operator::new("Conv", ATTRIBUTES, conv),
     Operator::new(
         "ConvTranspose",
         &["auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"],
@@ -19,19 +22,25 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 /// <https://onnx.ai/onnx/operators/onnx__Conv.html>
 fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let (x, weight) = (node.input(0)?, node.input(1)?);
-    let window = Window::of(node, x.shape(), weight.shape().get(2..))?;
-    let (padding, [top, bottom, left, right]) = window.split_padding();
-    let mut image = import.as_image(x)?;
-    if [top, bottom, left, right] != [0; 4] {
-        let pads = vec![[0, 0], [0, 0], [top, bottom], [left, right]];
-        image = import.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[&image])?;
+    Ok(vec![import.conv(node, node.input(0)?, node.input(1)?)?])
+}
+
+impl Import<'_> {
+    /// The convolution that a node's attributes say, of its first two inputs, perhaps in another order of axes, and its bias.
+    pub fn conv(&mut self, node: &NodeView, x: &Val, weight: &Val) -> Result<Val> {
+        let window = Window::of(node, x.shape(), weight.shape().get(2..))?;
+        let (padding, [top, bottom, left, right]) = window.split_padding();
+        let mut image = self.as_image(x)?;
+        if [top, bottom, left, right] != [0; 4] {
+            let pads = vec![[0, 0], [0, 0], [top, bottom], [left, right]];
+            image = self.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[&image])?;
+        }
+        let weight = self.as_image(weight)?;
+        let op = Conv2d { stride: window.stride, padding, dilation: window.dilation, groups: node.count("group", 1)? };
+        let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
+        let y = self.apply(op, &inputs)?;
+        self.as_rank(&y, x.rank())
     }
-    let weight = import.as_image(weight)?;
-    let op = Conv2d { stride: window.stride, padding, dilation: window.dilation, groups: node.count("group", 1)? };
-    let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
-    let y = import.apply(op, &inputs)?;
-    Ok(vec![import.as_rank(&y, x.rank())?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>

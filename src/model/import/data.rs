@@ -163,7 +163,10 @@ fn slice(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let steps = node.host_ints(4)?.unwrap_or(vec![1; starts.len()]);
     let axes = axes(&list, x.rank())?;
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return Err(Error::shape("starts, ends, axes and steps of Slice must be of one length"));
+        return Err(Error::shape(format!(
+            "Slice of {}: starts {starts:?}, ends {ends:?}, axes {list:?} and steps {steps:?} must be of one length",
+            x.desc()
+        )));
     }
     let mut op = Slice { starts: vec![0; x.rank()], steps: vec![1; x.rank()], sizes: x.shape().to_vec() };
     for (k, &axis) in axes.iter().enumerate() {
@@ -229,7 +232,12 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let [start, limit, delta] = [node.input(0)?, node.input(1)?, node.input(2)?];
     let tensors = [start, limit, delta].map(|v| v.known().expect("the table says they are known"));
     if tensors.iter().any(|t| t.numel() != 1 || t.dtype() != tensors[0].dtype()) {
-        return Err(Error::shape("Range takes three scalars of one type"));
+        return Err(Error::shape(format!(
+            "Range takes three scalars of one type, not {}, {} and {}",
+            start.desc(),
+            limit.desc(),
+            delta.desc()
+        )));
     }
     let dtype = tensors[0].dtype();
     let [start, limit, delta] = tensors.map(|t| t.to_f64s()[0]);
@@ -244,7 +252,9 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     }
     let n = checked_numel(&[steps.max(0.0) as usize])?;
     if !import.affords_room(n) {
-        return Err(Error::unsupported(format!("Range of {n} elements")));
+        return Err(Error::unsupported(format!(
+            "Range of {n} elements is too large to be computed when the network is planned"
+        )));
     }
     let values = if dtype.is_integer() {
         Tensor::from((0..n as i64).map(|k| integers[0] + k * integers[2]).collect::<Vec<_>>())

@@ -15,7 +15,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 /// `alpha A' B' + beta C`, where `'` transposes as the attributes say
 /// (<https://onnx.ai/onnx/operators/onnx__Gemm.html>).
-fn gemm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+pub(super) fn gemm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (a, b) = (node.input(0)?, node.input(1)?);
     if a.rank() != 2 || b.rank() != 2 {
         return Err(Error::shape(format!("Gemm of {} and {}: both must be matrices", a.desc(), b.desc())));
@@ -46,12 +46,7 @@ fn gemm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 
 /// <https://onnx.ai/onnx/operators/onnx__MatMul.html>
 fn matmul(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let (a, b) = (node.input(0)?, node.input(1)?);
-    if !is_layer(a, b, false) {
-        return Ok(vec![import.apply(MatMul, &[a, b])?]);
-    }
-    let weight = import.permute(b, &[1, 0])?;
-    Ok(vec![import.linear(a, &weight, None)?])
+    Ok(vec![import.product(node.input(0)?, node.input(1)?)?])
 }
 
 /// Whether `a b` is a linear layer: `b` a known matrix, `a` computed rows of its height.
@@ -62,6 +57,15 @@ fn is_layer(a: &Val, b: &Val, transposed: bool) -> bool {
 }
 
 impl Import<'_> {
+    /// The product of matrices, or of batches of them.
+    pub fn product(&mut self, a: &Val, b: &Val) -> Result<Val> {
+        if !is_layer(a, b, false) {
+            return self.apply(MatMul, &[a, b]);
+        }
+        let weight = self.permute(b, &[1, 0])?;
+        self.linear(a, &weight, None)
+    }
+
     /// `[.., k]` by a weight `[n, k]` plus a bias `[n]`: a convolution of 1x1 images.
     fn linear(&mut self, x: &Val, weight: &Val, bias: Option<&Val>) -> Result<Val> {
         let (&[n, k], [lead @ .., _]) = (weight.shape(), x.shape()) else { unreachable!("it is a linear layer") };
@@ -83,7 +87,7 @@ impl Import<'_> {
     }
 
     /// `x` times a number.
-    fn scale(&mut self, x: &Val, factor: f32) -> Result<Val> {
+    pub fn scale(&mut self, x: &Val, factor: f32) -> Result<Val> {
         if factor == 1.0 { Ok(x.clone()) } else { self.binary(BinaryKind::Mul, x, &Tensor::scalar(factor).into()) }
     }
 }

@@ -1,17 +1,20 @@
-//! Operators that depend on positions: OneHot, Trilu, EyeLike.
+//! Operators that depend on positions: OneHot, Trilu, EyeLike, Compress, NonZero.
 
 use super::operators::Operator;
 use super::{Import, NodeView, Val, checked_numel};
 use crate::error::{Error, Result};
 use crate::model::tensor_proto;
 use crate::ops::binary::BinaryKind;
+use crate::ops::gather::Gather;
 use crate::ops::select::Where;
 use crate::ops::slice::Slice;
-use crate::shape::DType;
+use crate::shape::{self, DType};
 use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Compress", &["axis"], compress).host(&[1]),
     Operator::new("EyeLike", &["dtype", "k"], eye_like),
+    Operator::new("NonZero", &[], non_zero).host(&[0]),
     Operator::new("OneHot", &["axis"], one_hot).host(&[1]),
     Operator::new("Trilu", &["upper"], trilu).host(&[1]),
 ];
@@ -91,4 +94,36 @@ fn eye_like(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let k = node.int("k", 0)?;
     let diagonal = band(import, matrix(x)?, |d| d == k)?;
     Ok(vec![import.cast(&diagonal.into(), dtype)?])
+}
+
+/// The indices of what is not 0, an axis per row; of a scalar a row as well, as ONNX Runtime has it. How many there are is
+/// a shape, so the values must be known. <https://onnx.ai/onnx/operators/onnx__NonZero.html>
+fn non_zero(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?.known().expect("the table says it is known");
+    let shape = if x.shape().is_empty() { &[1] } else { x.shape() };
+    let (found, strides) = (positions(x), &shape::strides(shape));
+    if !import.affords_room(found.len().saturating_mul(shape.len())) {
+        return Err(Error::unsupported(format!("NonZero of {} with {} indices: too large", x.desc(), found.len())));
+    }
+    let along = |axis: usize| found.iter().map(move |&k| (k / strides[axis] % shape[axis]) as i64);
+    let indices: Vec<i64> = (0..shape.len()).flat_map(along).collect();
+    Ok(vec![Tensor::of([shape.len(), found.len()], indices).into()])
+}
+
+/// The flat positions of what is not 0.
+fn positions(x: &Tensor) -> Vec<usize> {
+    x.to_f64s().into_iter().enumerate().filter(|&(_, v)| v != 0.0).map(|(k, _)| k).collect()
+}
+
+/// The parts along an axis, or without one the elements, where the condition holds; it may be shorter or longer.
+/// <https://onnx.ai/onnx/operators/onnx__Compress.html>
+fn compress(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (x, condition) = (node.input(0)?, node.input(1)?.known().expect("the table says it is known"));
+    let (x, axis) = match node.has("axis") {
+        true => (x.clone(), node.axis(0, x.rank())?),
+        false => (import.reshape(x, &[x.shape().iter().product()])?, 0),
+    };
+    let kept = positions(condition).into_iter().filter(|&k| k < x.shape()[axis]);
+    let kept: Vec<i64> = kept.map(|k| k as i64).collect();
+    Ok(vec![import.apply(Gather { axis }, &[&x, &Tensor::of([kept.len()], kept).into()])?])
 }

@@ -4,9 +4,11 @@
 //! One file for each family of operators; each exports a table of them, which [`operators`] joins.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::nodes::{self, Node};
 use super::onnx::Model;
-use super::proto::NodeProto;
+use super::registry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ops::cast::Cast;
@@ -25,6 +27,7 @@ mod data;
 mod einsum;
 mod linear;
 mod masks;
+mod microsoft;
 mod node_view;
 mod norm;
 pub(super) mod operators;
@@ -37,7 +40,6 @@ pub(super) mod trace;
 mod window;
 
 pub(super) use node_view::NodeView;
-use operators::{Operator, table};
 
 /// The most elements of all known results of a model, in addition to a few for each element that the file holds: 1 GiB
 /// of floats. So the weights of a network as large as vgg19 may come from `ConstantOfShape`.
@@ -114,6 +116,10 @@ pub(crate) struct Import<'m> {
     room: usize,
     /// Elements that may still be read and written for them.
     work: usize,
+    /// Nodes that branches may still have.
+    nodes: usize,
+    /// How many branches the node being lowered lies in.
+    depth: usize,
 }
 
 /// The graph of `model` for these inputs.
@@ -122,7 +128,8 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let held = model.num_parameters();
     let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
     let (graph, node, constants) = (Graph::new(), String::new(), HashMap::new());
-    let mut import = Import { model, graph, node, names, constants, room, work };
+    let nodes = nodes::MOST_NODES;
+    let mut import = Import { model, graph, node, names, constants, room, work, nodes, depth: 0 };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
@@ -162,7 +169,7 @@ impl Import<'_> {
     ///
     /// # Errors
     /// Everything that is not supported, in one error.
-    fn lower_nodes<'n>(&mut self, nodes: &'n [NodeProto], values: &mut HashMap<&'n str, Val>) -> Result<()> {
+    fn lower_nodes<'n>(&mut self, nodes: &'n [Node], values: &mut HashMap<&'n str, Val>) -> Result<()> {
         let mut problems = vec![];
         for node in nodes {
             let known = |name: &String| name.is_empty() || values.contains_key(name.as_str());
@@ -188,24 +195,30 @@ impl Import<'_> {
         Err(unsupported(&problems.iter().map(Error::to_string).collect::<Vec<_>>()))
     }
 
-    fn lower_node(&mut self, node: &NodeProto, values: &HashMap<&str, Val>) -> Result<Vec<Val>> {
-        let model = self.model;
-        let operator: &Operator = table()[node.op_type()];
+    fn lower_node(&mut self, node: &Node, values: &HashMap<&str, Val>) -> Result<Vec<Val>> {
         let input = |name: &String| values.get(name.as_str()).cloned();
-        let view = NodeView::new(node, model.opset, node.input.iter().map(input).collect());
+        let view = NodeView::new(node, node.input.iter().map(input).collect());
+        if let Some(make) = self.model.definitions.registry.find(node) {
+            let op = make(&registry::Node(&view))?;
+            self.node = node.name().to_owned();
+            return self.apply_arc(op.into(), &view.present()).and_then(|outputs| all_given(node, outputs));
+        }
+        let operator = operators::find(node).expect("the nodes were checked");
         for &k in operator.host {
-            if let Some(Val::Computed(..)) = view.optional(k) {
-                return Err(trace::not_known(model, &node.input[k]));
+            if let Some(Val::Computed(_, desc)) = view.optional(k) {
+                return Err(trace::not_known(self.model, node, k, desc));
             }
         }
         self.node = node.name().to_owned();
         let first = self.graph.nodes.len();
         let outputs = (operator.lower)(self, &view)?;
         self.name_nodes(first, node.name());
-        match node.output.iter().skip(outputs.len()).find(|name| !name.is_empty()) {
-            Some(name) => Err(Error::unsupported(format!("{} has no output {name} here", node.op_type()))),
-            None => Ok(outputs),
-        }
+        all_given(node, outputs)
+    }
+
+    /// The nodes of a branch, ready to be lowered ([`nodes::ready`]).
+    fn ready(&mut self, nodes: Vec<Node>, outputs: &[&str], outside: &[&str]) -> Result<Vec<Node>> {
+        nodes::ready(nodes, outputs, &self.model.definitions, outside, &mut self.nodes)
     }
 
     /// If a node of the model became several nodes of the graph, appends the operator's name to theirs, except to the
@@ -225,29 +238,33 @@ impl Import<'_> {
 
     /// Applies an operator: here if all inputs are known and it is not too much work, else on the device.
     pub fn apply_all(&mut self, op: impl Op + 'static, inputs: &[&Val]) -> Result<Vec<Val>> {
+        self.apply_arc(Arc::new(op), inputs)
+    }
+
+    fn apply_arc(&mut self, op: Arc<dyn Op>, inputs: &[&Val]) -> Result<Vec<Val>> {
         let descs: Vec<Desc> = inputs.iter().map(|v| v.desc()).collect();
         if descs.iter().any(|d| d.dtype == DType::F64) && op.outputs(&descs).is_err() {
             return self.apply_in_single(op, inputs);
         }
         let known: Option<Vec<Tensor>> = inputs.iter().map(|v| v.known().cloned()).collect();
         if let Some(tensors) = known
-            && self.folds(&op, &tensors)?
+            && self.folds(&*op, &tensors)?
         {
-            return Ok(ops::evaluate(&op, &tensors)?.into_iter().map(Val::Known).collect());
+            return Ok(ops::evaluate(&*op, &tensors)?.into_iter().map(Val::Known).collect());
         }
         let ids = inputs.iter().map(|v| self.id(v)).collect::<Result<Vec<_>>>()?;
-        let outputs = self.graph.add(self.node.clone(), op, &ids)?;
+        let outputs = self.graph.add_arc(self.node.clone(), op, &ids)?;
         Ok(outputs.into_iter().map(|id| Val::Computed(id, self.graph.desc(id).clone())).collect())
     }
 
     /// Applies an operator that has no f64: its floats are f32, and its results f64 again.
-    fn apply_in_single(&mut self, op: impl Op + 'static, inputs: &[&Val]) -> Result<Vec<Val>> {
+    fn apply_in_single(&mut self, op: Arc<dyn Op>, inputs: &[&Val]) -> Result<Vec<Val>> {
         let retyped = |import: &mut Self, v: &Val, from, to| match v.dtype() == from {
             true => import.apply(Cast { to }, &[v]),
             false => Ok(v.clone()),
         };
         let single = inputs.iter().map(|v| retyped(self, v, DType::F64, DType::F32)).collect::<Result<Vec<_>>>()?;
-        let outputs = self.apply_all(op, &single.iter().collect::<Vec<_>>())?;
+        let outputs = self.apply_arc(op, &single.iter().collect::<Vec<_>>())?;
         outputs.iter().map(|v| retyped(self, v, DType::F32, DType::F64)).collect()
     }
 
@@ -302,6 +319,19 @@ impl Import<'_> {
         }
         checked_numel(shape)?;
         self.apply(Reshape { shape: shape.to_vec() }, &[x])
+    }
+}
+
+/// The outputs, unless the node names more.
+fn all_given(node: &Node, outputs: Vec<Val>) -> Result<Vec<Val>> {
+    match node.output.iter().skip(outputs.len()).find(|name| !name.is_empty()) {
+        Some(name) => {
+            let (op, n) = (node.op_type(), outputs.len());
+            Err(Error::unsupported(format!(
+                "the node wants the output {name}, of {op} the first {n} are supported here"
+            )))
+        }
+        None => Ok(outputs),
     }
 }
 

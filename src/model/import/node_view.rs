@@ -2,12 +2,14 @@
 
 use super::Val;
 use crate::error::{Error, Result};
+use crate::model::nodes::Node;
 use crate::model::proto::{AttributeProto, GraphProto, NodeProto, attribute_type as ty};
 use crate::model::tensor_proto;
 use crate::shape;
 use crate::tensor::Tensor;
 
 /// A node about to be lowered.
+#[derive(Debug)]
 pub(crate) struct NodeView<'a> {
     proto: &'a NodeProto,
     /// The version of the operator set, which some defaults and meanings depend on.
@@ -16,8 +18,8 @@ pub(crate) struct NodeView<'a> {
 }
 
 impl<'a> NodeView<'a> {
-    pub fn new(proto: &'a NodeProto, opset: i64, inputs: Vec<Option<Val>>) -> NodeView<'a> {
-        NodeView { proto, opset, inputs }
+    pub fn new(node: &'a Node, inputs: Vec<Option<Val>>) -> NodeView<'a> {
+        NodeView { proto: &node.proto, opset: node.opset, inputs }
     }
     /// The node's name.
     pub fn name(&self) -> &str {
@@ -51,6 +53,14 @@ impl<'a> NodeView<'a> {
     /// All inputs of an operator that takes any number of them, at least one.
     pub fn inputs(&self) -> Result<Vec<&Val>> {
         (0..self.inputs.len().max(1)).map(|k| self.input(k)).collect()
+    }
+    /// The inputs that are there, in order.
+    pub fn present(&self) -> Vec<&Val> {
+        self.inputs.iter().flatten().collect()
+    }
+    /// How many inputs the node lists, absent ones included.
+    pub fn num_inputs(&self) -> usize {
+        self.inputs.len()
     }
     /// Whether the node declares output `k`.
     pub fn gives(&self, k: usize) -> bool {
@@ -88,9 +98,14 @@ impl<'a> NodeView<'a> {
     fn attribute(&self, name: &str, r#type: i32) -> Result<Option<&AttributeProto>> {
         let Some(found) = self.proto.attribute.iter().find(|a| a.name() == name) else { return Ok(None) };
         if ![0, r#type].contains(&found.r#type()) {
-            return Err(Error::file(format!("attribute {name} has the wrong type")));
+            let types = [found.r#type(), r#type].map(attribute_type_name);
+            return Err(Error::file(format!("attribute {name} of {} is {}, not {}", self.op(), types[0], types[1])));
         }
         Ok(Some(found))
+    }
+    /// The names of the attributes.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.proto.attribute.iter().map(|a| a.name())
     }
     /// Whether the node has the attribute.
     pub fn has(&self, name: &str) -> bool {
@@ -107,7 +122,8 @@ impl<'a> NodeView<'a> {
     /// An integer that counts something.
     pub fn count(&self, name: &str, default: usize) -> Result<usize> {
         let n = self.int(name, default as i64)?;
-        usize::try_from(n).map_err(|_| Error::file(format!("attribute {name} is {n}, which must not be negative")))
+        usize::try_from(n)
+            .map_err(|_| Error::file(format!("attribute {name} of {} is {n}: it must not be negative", self.op())))
     }
     /// A number.
     pub fn float(&self, name: &str, default: f32) -> Result<f32> {
@@ -126,27 +142,42 @@ impl<'a> NodeView<'a> {
         Ok(self.attribute(name, ty::FLOATS)?.map(|a| a.floats.clone()))
     }
     /// A string.
-    pub fn string(&self, name: &str, default: &'static str) -> Result<&str> {
+    pub fn string<'s>(&'s self, name: &str, default: &'s str) -> Result<&'s str> {
         match self.attribute(name, ty::STRING)? {
             None => Ok(default),
             Some(a) => std::str::from_utf8(a.s.as_deref().unwrap_or_default())
-                .map_err(|_| Error::file(format!("attribute {name} is not text"))),
+                .map_err(|_| Error::file(format!("attribute {name} of {} is not text", self.op()))),
         }
     }
     /// A tensor.
     pub fn tensor(&self, name: &str) -> Result<Option<Tensor>> {
         let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
-        let proto = a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} is not a tensor")))?;
+        let proto =
+            a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} of {} holds no tensor", self.op())))?;
         tensor_proto::read(proto, None).map(|t| Some(t.to_dtype(t.dtype().computed())))
     }
     /// A subgraph.
     pub fn graph(&self, name: &str) -> Result<&GraphProto> {
         let found = self.attribute(name, ty::GRAPH)?.and_then(|a| a.g.as_deref());
-        found.ok_or_else(|| Error::file(format!("attribute {name} is not a graph")))
+        found.ok_or_else(|| Error::file(format!("attribute {name} of {} holds no graph", self.op())))
     }
     /// The attribute `axis` as an index into a tensor of this rank.
     pub fn axis(&self, default: i64, rank: usize) -> Result<usize> {
         shape::axis(self.int("axis", default)?, rank)
+    }
+}
+
+/// What an attribute of this type holds, in words.
+fn attribute_type_name(r#type: i32) -> &'static str {
+    match r#type {
+        ty::FLOAT => "a float",
+        ty::INT => "an integer",
+        ty::STRING => "a string",
+        ty::TENSOR => "a tensor",
+        ty::GRAPH => "a graph",
+        ty::FLOATS => "a list of floats",
+        ty::INTS => "a list of integers",
+        _ => "of a type that is not known here",
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("LpNormalization", &["axis", "p"], lp_normalize),
     Operator::new("MeanVarianceNormalization", &["axes"], mean_variance_normalize),
     Operator::new("RMSNormalization", &["axis", "epsilon", "stash_type"], rms_norm),
+    // ONNX Runtime's name of it, in the default domain.
+    Operator::new("SimplifiedLayerNormalization", &["axis", "epsilon", "stash_type"], rms_norm),
 ];
 
 /// The epsilon that the definition of MeanVarianceNormalization adds to the standard deviation.
@@ -39,22 +41,46 @@ fn batch_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let inputs = [0, 1, 2, 3, 4].map(|k| node.input(k));
     let [x, weight, bias, mean, var] = inputs;
     let inputs = [x?, weight?, bias?, mean?, var?];
-    if !node.flag("spatial", true)? {
-        return Err(Error::unsupported("BatchNormalization with spatial = 0"));
+    if !node.flag("spatial", true)? && inputs[0].rank() != 2 {
+        return batch_norm_of_elements(import, node, inputs);
     }
+    normalize_batch(import, node, &inputs)
+}
+
+/// Versions 7 and 8 with `spatial = 0`: scale, bias and statistics are those of each place in an image, `[c, h, w]`.
+fn batch_norm_of_elements(import: &mut Import, node: &NodeView, inputs: [&Val; 5]) -> Result<Vec<Val>> {
+    let x = inputs[0];
+    let (&[batch, ref inner @ ..], true) = (x.shape(), x.rank() > 1) else {
+        return Err(Error::shape(format!("BatchNormalization of {}: there are no channels", x.desc())));
+    };
+    if let Some(other) = inputs[1..].iter().find(|v| v.shape() != inner) {
+        let text = format!("BatchNormalization of {} with spatial = 0 takes {inner:?}, not {}", x.desc(), other.desc());
+        return Err(Error::shape(text));
+    }
+    let elements: usize = inner.iter().product();
+    let mut flat = vec![import.reshape(x, &[batch, elements])?];
+    for v in &inputs[1..] {
+        flat.push(import.reshape(v, &[elements])?);
+    }
+    let outputs = normalize_batch(import, node, &flat.iter().collect::<Vec<_>>())?;
+    let shapes = std::iter::once(x.shape()).chain(std::iter::repeat(inner));
+    outputs.iter().zip(shapes).map(|(y, shape)| import.reshape(y, shape)).collect()
+}
+
+fn normalize_batch(import: &mut Import, node: &NodeView, inputs: &[&Val]) -> Result<Vec<Val>> {
     let eps = epsilon(node)?;
     if node.opset >= 14 && node.flag("training_mode", false)? {
         let momentum = 1.0 - node.float("momentum", 0.9)?;
-        return import.apply_all(BatchNormTraining { eps, momentum, unbiased: false }, &inputs);
+        return import.apply_all(BatchNormTraining { eps, momentum, unbiased: false }, inputs);
     }
     if node.opset < 14 && node.gives(1) && !node.flag("is_test", false)? {
         let momentum = 1.0 - node.float("momentum", 0.9)?;
-        let mut outputs = import.apply_all(BatchNormTraining { eps, momentum, unbiased: false }, &inputs)?;
-        let of_batch = import.apply_all(BatchNormTraining { eps, momentum: 1.0, unbiased: false }, &inputs)?;
+        let mut outputs = import.apply_all(BatchNormTraining { eps, momentum, unbiased: false }, inputs)?;
+        let of_batch = import.apply_all(BatchNormTraining { eps, momentum: 1.0, unbiased: false }, inputs)?;
         outputs.extend(of_batch.into_iter().skip(1));
         return Ok(outputs);
     }
-    Ok(vec![import.apply(BatchNorm { eps }, &inputs)?])
+    Ok(vec![import.apply(BatchNorm { eps }, inputs)?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html>
@@ -86,31 +112,47 @@ fn group_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__LayerNormalization.html>. Weight and bias may be broadcast.
-fn layer_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+pub(super) fn layer_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let axis = node.axis(-1, x.rank())?;
-    let inner = &x.shape()[axis..];
-    let mut inputs = vec![x.clone()];
-    for k in [1, 2] {
-        if let Some(v) = node.optional(k) {
-            inputs.push(import.expand(v, inner)?);
-        }
-    }
-    let op = LayerNorm { axes: x.rank() - axis, eps: epsilon(node)?, stats: node.gives(1) || node.gives(2) };
-    import.apply_all(op, &inputs.iter().collect::<Vec<_>>())
+    import.layer_norm(x, axis, [node.optional(1), node.optional(2)], epsilon(node)?, node.gives(1) || node.gives(2))
 }
 
-/// `x / sqrt(mean x^2 + epsilon) scale` over the trailing axes.
 /// <https://onnx.ai/onnx/operators/onnx__RMSNormalization.html>
-fn rms_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let (x, scale) = (node.input(0)?, node.input(1)?);
-    let axes = (node.axis(-1, x.rank())?..x.rank()).collect();
-    let squares = import.binary(BinaryKind::Mul, x, x)?;
-    let mean = import.apply(Reduce { axes, keep_dims: true, kind: Kind::Mean }, &[&squares])?;
-    let mean = import.binary(BinaryKind::Add, &mean, &Tensor::scalar(epsilon(node)?).into())?;
-    let deviation = import.apply(Unary(Activation::Sqrt), &[&mean])?;
-    let normal = import.binary(BinaryKind::Div, x, &deviation)?;
-    Ok(vec![import.binary(BinaryKind::Mul, &normal, scale)?])
+pub(super) fn rms_norm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let axis = node.axis(-1, x.rank())?;
+    Ok(vec![import.rms_norm(x, axis, node.input(1)?, epsilon(node)?)?])
+}
+
+impl Import<'_> {
+    /// Normalised over the axes from `axis` on, then times a weight and plus a bias; mean and inverse deviation as well if
+    /// they are wanted.
+    pub fn layer_norm(
+        &mut self,
+        x: &Val,
+        axis: usize,
+        affine: [Option<&Val>; 2],
+        eps: f32,
+        stats: bool,
+    ) -> Result<Vec<Val>> {
+        let mut inputs = vec![x.clone()];
+        for v in affine.into_iter().flatten() {
+            inputs.push(self.expand(v, &x.shape()[axis..])?);
+        }
+        self.apply_all(LayerNorm { axes: x.rank() - axis, eps, stats }, &inputs.iter().collect::<Vec<_>>())
+    }
+
+    /// `x / sqrt(mean x^2 + epsilon) scale` over the axes from `axis` on.
+    pub fn rms_norm(&mut self, x: &Val, axis: usize, scale: &Val, eps: f32) -> Result<Val> {
+        let axes = (axis..x.rank()).collect();
+        let squares = self.binary(BinaryKind::Mul, x, x)?;
+        let mean = self.apply(Reduce { axes, keep_dims: true, kind: Kind::Mean }, &[&squares])?;
+        let mean = self.binary(BinaryKind::Add, &mean, &Tensor::scalar(eps).into())?;
+        let deviation = self.apply(Unary(Activation::Sqrt), &[&mean])?;
+        let normal = self.binary(BinaryKind::Div, x, &deviation)?;
+        self.binary(BinaryKind::Mul, &normal, scale)
+    }
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__LRN.html>

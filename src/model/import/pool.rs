@@ -46,7 +46,11 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         indices,
     };
     if indices == Indices::TensorColumnMajor && x.rank() > 4 {
-        return Err(Error::unsupported(format!("storage_order for {}", x.desc())));
+        return Err(Error::unsupported(format!(
+            "{} of {}: storage_order = 1 is supported for images only",
+            node.op(),
+            x.desc()
+        )));
     }
     let image = pooling.image(import, x)?;
     let image = if x.dtype().is_integer() { import.cast(&image, DType::F32)? } else { image };

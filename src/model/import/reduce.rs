@@ -106,7 +106,9 @@ fn hardmax(import: &mut Import, x: &Val, axis: usize) -> Result<Val> {
 /// up to it. <https://onnx.ai/onnx/operators/onnx__CumSum.html>
 fn cumulative_sum(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let Some(&[axis]) = node.host_ints(1)?.as_deref() else { return Err(Error::shape("CumSum takes one axis")) };
+    let Some(&[axis]) = node.host_ints(1)?.as_deref() else {
+        return Err(Error::shape("CumSum takes one axis as its input 1"));
+    };
     let axis = shape::axis(axis, x.rank())?;
     let reverse = node.flag("reverse", false)?;
     let shifted = |import: &mut Import, y: &Val, by: usize| {

@@ -173,7 +173,12 @@ fn scatter(import: &mut Import, node: &NodeView, width: usize, numbers: &Val) ->
         other => return Err(Error::unsupported(format!("{} with reduction = {other}", node.op()))),
     };
     let Some(known) = numbers.known() else {
-        return Err(Error::unsupported(format!("{} of {} indices", node.op(), numel(numbers.shape()))));
+        let (x, indices) = (x.desc(), node.input(1)?.desc());
+        let text = format!(
+            "{} of {x} needs indices that are known when the network is planned, not {indices} computed on the device",
+            node.op()
+        );
+        return Err(Error::unsupported(text));
     };
     let height = numel(x.shape()).checked_div(width).unwrap_or(0);
     let mut y = x.clone();
