@@ -2,317 +2,28 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use crate::device::{Device, DeviceTensor, Storage};
+use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
-#[cfg(not(target_arch = "wasm32"))]
-use crate::gpu::profile::Profile;
 pub use crate::gpu::program::Progress;
-use crate::gpu::program::{Program, Source};
-#[cfg(not(target_arch = "wasm32"))]
-use crate::gpu::recording::Dispatch;
-use crate::graph::plan::{Plan, PlanOptions};
-use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
-use crate::graph::single::to_single;
-use crate::graph::{Graph, Node};
-use crate::ops::{self, Algorithm};
-use crate::shape::{DType, Desc, Precision, ValueInfo, check_inputs, list, takes};
+use crate::graph::Graph;
+use crate::shape::{DType, Desc, ValueInfo, check_inputs, list, takes};
 use crate::tensor::Tensor;
 
+mod compiled;
+mod host;
+mod options;
 mod outputs;
 
+pub use compiled::{Compiled, evaluate_with_bounds};
+pub use options::{CompileOptions, with_plan};
 pub use outputs::Outputs;
 
-/// The default number of plans that a session keeps.
-const MAX_PLANS: usize = 8;
-
-/// How a network is compiled.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use convgpu::{CompileOptions, Desc, Device, Graph, Session, Tensor};
-///
-/// let mut graph = Graph::new();
-/// let x = graph.input("x", Desc::f32([2]))?;
-/// graph.output("y", x);
-///
-/// let options = CompileOptions::new()
-///     .max_plans(2)
-///     .submit_limit(Duration::from_millis(200))
-///     .progress(|done, all| eprintln!("{done} of {all} pipelines"));
-/// let session = Session::new(&Device::cpu(), graph, options)?;
-/// assert_eq!(session.run(&[("x", &Tensor::from([1.0f32, 2.0]))])?["y"].to_vec::<f32>()?, [1.0, 2.0]);
-/// # Ok::<(), convgpu::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct CompileOptions {
-    pub(crate) rewrite: bool,
-    pub(crate) plan: PlanOptions,
-    pub(crate) max_plans: usize,
-    pub(crate) progress: Option<Progress>,
-}
-
-impl Default for CompileOptions {
-    fn default() -> CompileOptions {
-        CompileOptions { rewrite: true, plan: PlanOptions::default(), max_plans: MAX_PLANS, progress: None }
-    }
-}
-
-impl CompileOptions {
-    /// f32, fusion, at most 8 plans, submissions of one second.
-    pub fn new() -> CompileOptions {
-        CompileOptions::default()
-    }
-
-    /// How the device stores floats between kernels that support 16 bits; sums are f32 either way. The CPU reference
-    /// and adapters without `f16` in their [`Caps`](crate::Caps) refuse [`Precision::F16`].
-    pub fn precision(mut self, precision: Precision) -> CompileOptions {
-        self.plan.precision = precision;
-        self
-    }
-
-    /// The most plans that a session keeps, one per set of input shapes that it has run; the least recently used is
-    /// dropped first. Each holds its weights and activations on the device. 8 by default; 0 is an error when the
-    /// session is made.
-    pub fn max_plans(mut self, plans: usize) -> CompileOptions {
-        self.max_plans = plans;
-        self
-    }
-
-    /// Whether operators are fused and simplified before planning; true by default. Without fusion every node of the
-    /// network has its own kernels.
-    pub fn fusion(mut self, on: bool) -> CompileOptions {
-        self.rewrite = on;
-        self
-    }
-
-    /// The most estimated work per submission; one second by default. A longer run is submitted in parts of at least
-    /// one node, since drivers stop a submission that takes too long.
-    pub fn submit_limit(mut self, limit: Duration) -> CompileOptions {
-        self.plan.submit_limit = Some(limit);
-        self
-    }
-
-    /// Calls `tell(done, all)` after each compilation of a pipeline that a plan needs, from any thread, in any order.
-    /// Pipelines that the device already has do not count; the CPU reference compiles none.
-    pub fn progress(mut self, tell: impl Fn(usize, usize) + Send + Sync + 'static) -> CompileOptions {
-        self.progress = Some(Progress(Arc::new(tell)));
-        self
-    }
-}
-
-/// The options with this plan, which includes precision and submit limit.
-pub fn with_plan(options: CompileOptions, plan: PlanOptions) -> CompileOptions {
-    CompileOptions { plan, ..options }
-}
+use host::Ready;
 
 /// The graph and plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
 pub fn latest(session: &Session) -> Option<Arc<Compiled>> {
-    session.lock().last().map(|kept| kept.compiled.clone())
-}
-
-/// A graph compiled for a device: a [`Session`] keeps one per set of input shapes. Runs of several threads are executed
-/// one after another.
-pub struct Compiled {
-    device: Device,
-    graph: Graph,
-    /// Inputs and types of outputs as the graph was given: on a GPU f64 has become f32.
-    inputs: Vec<Desc>,
-    outputs: Vec<DType>,
-    fired: Vec<Firing>,
-    compiled: Option<(Plan, Program)>,
-}
-
-impl fmt::Debug for Compiled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Compiled({}, on {})", self.summary(), self.device)
-    }
-}
-
-impl Compiled {
-    /// Compiles a graph for a device.
-    ///
-    /// # Errors
-    /// An operator has no kernel for its case, the device lacks memory or the requested f16, or it is lost; the graph
-    /// has no outputs, or two of one name.
-    pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
-        graph.check()?;
-        let inputs = graph.inputs().map(|(_, desc)| desc.clone()).collect();
-        let outputs = graph.outputs().map(|(_, desc)| desc.dtype).collect();
-        if device.gpu().is_some() {
-            to_single(&mut graph)?;
-        }
-        let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
-        if let Some(gpu) = device.gpu() {
-            fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
-        }
-        let compiled = match device.gpu() {
-            None if options.plan.precision == Precision::F16 => {
-                return Err(Error::argument("precision f16: the CPU reference stores f32 only; choose a GPU adapter"));
-            }
-            None => None,
-            Some(gpu) => {
-                let plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
-                let program = Program::new(gpu, &plan.recording, options.progress.as_ref()).await?;
-                Some((plan, program))
-            }
-        };
-        Ok(Compiled { device: device.clone(), graph, inputs, outputs, fired, compiled })
-    }
-
-    /// Runs the network on host tensors, each named as the graph names its input.
-    ///
-    /// # Errors
-    /// An input is missing, unknown or misshaped; the device is lost.
-    pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
-        let ordered = self.order(inputs, |t| t.desc())?;
-        let tensors = match &self.compiled {
-            None => self.run_reference(&ordered)?,
-            Some((_, program)) => {
-                let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
-                let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
-                let descs: Vec<_> = self.graph.outputs().map(|(_, d)| d).collect();
-                program.run(&sources, |slot, bytes| Tensor::from_device_bytes(descs[slot], bytes)).await?
-            }
-        };
-        let tensors = tensors.iter().zip(&self.outputs).map(|(t, &dtype)| t.to_dtype(dtype));
-        Ok(Outputs(self.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))
-    }
-
-    /// Runs the network on tensors of its device and leaves the results there.
-    ///
-    /// # Errors
-    /// As [`Compiled::run_async`]; an input is on another device.
-    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
-        let ordered = self.order(inputs, |t| t.desc().clone())?;
-        if let Some(stray) = ordered.iter().find(|t| !t.device().same(&self.device)) {
-            return Err(Error::argument(format!("an input is on {}, the session on {}", stray.device(), self.device)));
-        }
-        let descs = self.graph.outputs().map(|(_, d)| d.clone());
-        let storages: Vec<Storage> = match &self.compiled {
-            None => {
-                let host = |t: &&DeviceTensor| match &t.storage {
-                    Storage::Host(t) => t.clone(),
-                    Storage::Buffer(_) => unreachable!("the reference holds host tensors"),
-                };
-                let owned: Vec<Tensor> = ordered.iter().map(host).collect();
-                self.run_reference(&owned.iter().collect::<Vec<_>>())?.into_iter().map(Storage::Host).collect()
-            }
-            Some((_, program)) => {
-                let source = |t: &&DeviceTensor| match &t.storage {
-                    Storage::Buffer(b) => b.clone(),
-                    Storage::Host(_) => unreachable!("a GPU holds buffers"),
-                };
-                let buffers: Vec<_> = ordered.iter().map(source).collect();
-                let sources: Vec<_> = buffers.iter().map(Source::Device).collect();
-                program.run_device(&sources).await?.into_iter().map(Storage::Buffer).collect()
-            }
-        };
-        let made = descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s));
-        Ok(made.zip(&self.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
-    }
-
-    /// One run with every dispatch timed, each in a pass of its own.
-    ///
-    /// # Errors
-    /// As [`Compiled::run_async`]; the reference, which has no dispatches.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub async fn profile_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
-        let (plan, program) = self.on_gpu()?;
-        let ordered = self.order(inputs, |t| t.desc())?;
-        let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
-        let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
-        program.profile(&plan.recording, &sources).await
-    }
-
-    /// The time in seconds of one execution of the dispatches that `wanted` selects: the mean of `repeats`, without
-    /// upload and readback.
-    ///
-    /// # Errors
-    /// The device is lost; the reference, which has no dispatches.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub async fn repeat_async(&self, wanted: impl Fn(&Dispatch) -> bool, repeats: usize) -> Result<f64> {
-        let (plan, program) = self.on_gpu()?;
-        let wanted: Vec<bool> = plan.recording.dispatches().map(wanted).collect();
-        program.repeat(&wanted, repeats).await
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    fn on_gpu(&self) -> Result<&(Plan, Program)> {
-        self.compiled
-            .as_ref()
-            .ok_or_else(|| Error::argument("the reference has no dispatches to time: choose a GPU adapter"))
-    }
-
-    /// The inputs in the graph's order, checked.
-    fn order<'a, T>(&self, given: &[(&str, &'a T)], desc: impl Fn(&T) -> Desc) -> Result<Vec<&'a T>> {
-        if let Some((name, _)) = given.iter().find(|(name, _)| !self.graph.inputs().any(|(n, _)| n == *name)) {
-            let known: Vec<_> = self.graph.inputs().map(|(n, _)| n).collect();
-            return Err(Error::argument(format!("there is no input named {name}; inputs: {}", known.join(", "))));
-        }
-        let find = |((name, _), wanted): ((&str, &Desc), &Desc)| {
-            let mut found = given.iter().filter(|(n, _)| *n == name);
-            let Some((_, tensor)) = found.next() else {
-                return Err(Error::argument(format!("input {name} {wanted} is missing")));
-            };
-            if found.next().is_some() {
-                return Err(Error::argument(format!("input {name} {wanted} is given twice")));
-            }
-            let have = desc(tensor);
-            if have != *wanted {
-                return Err(Error::shape(format!("input {name} must be {wanted}, is {have}")));
-            }
-            Ok(*tensor)
-        };
-        self.graph.inputs().zip(&self.inputs).map(find).collect()
-    }
-
-    fn run_reference(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let mut values: Vec<Option<Tensor>> = self.graph.values.iter().map(|v| v.constant.clone()).collect();
-        for (id, tensor) in self.graph.inputs.iter().zip(inputs) {
-            values[id.0] = Some((*tensor).clone());
-        }
-        for node in &self.graph.nodes {
-            let get = |id: &crate::graph::ValueId| values[id.0].clone().expect("nodes come after their inputs");
-            let inputs: Vec<_> = node.inputs.iter().map(get).collect();
-            let outputs = evaluate(node, &inputs)?;
-            for (id, tensor) in node.outputs.iter().zip(outputs) {
-                values[id.0] = Some(tensor);
-            }
-        }
-        Ok(self.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
-    }
-
-    /// The graph after rewriting.
-    pub fn graph(&self) -> &Graph {
-        &self.graph
-    }
-    /// The rewrites that fired, and where.
-    pub fn rewrites(&self) -> &[Firing] {
-        &self.fired
-    }
-    /// The plan; `None` on the reference, which needs none.
-    pub fn plan(&self) -> Option<&Plan> {
-        self.compiled.as_ref().map(|(plan, _)| plan)
-    }
-    /// The number of distinct compute pipelines.
-    pub fn pipelines(&self) -> usize {
-        self.compiled.as_ref().map_or(0, |(_, program)| program.pipelines())
-    }
-    /// The device it was compiled for.
-    pub fn device(&self) -> &Device {
-        &self.device
-    }
-    /// Nodes, dispatches and memory on one line.
-    fn summary(&self) -> String {
-        let nodes = format!("{} nodes", self.graph.nodes.len());
-        self.plan().map_or(nodes.clone(), |plan| {
-            let (dispatches, activations, weights) = (plan.dispatches(), plan.peak_bytes, plan.weight_bytes);
-            format!("{nodes}, {dispatches} dispatches, activations {activations} bytes, weights {weights} bytes")
-        })
-    }
+    session.lock().last().map(|kept| kept.ready.compiled.clone())
 }
 
 /// An input of a run: its name, its description, and its value if that decides a shape.
@@ -421,7 +132,7 @@ pub struct Session {
 
 struct Kept {
     key: String,
-    compiled: Arc<Compiled>,
+    ready: Arc<Ready>,
 }
 
 impl Session {
@@ -452,7 +163,7 @@ impl Session {
         if !session.inputs.iter().any(|v| session.shapes(&v.name))
             && let Some(given) = fixed.collect::<Option<Vec<_>>>()
         {
-            session.compiled(&given).await?;
+            session.ready(&given).await?;
         }
         Ok(session)
     }
@@ -482,7 +193,7 @@ impl Session {
     }
 
     /// The network compiled for these inputs; compiles it first if needed.
-    async fn compiled(&self, given: &[Given<'_>]) -> Result<Arc<Compiled>> {
+    async fn ready(&self, given: &[Given<'_>]) -> Result<Arc<Ready>> {
         let mut parts: Vec<_> = given.iter().map(|g| format!("{}: {}{}", g.name, g.desc, key_of(&g.value))).collect();
         parts.sort();
         let key = parts.join(", ");
@@ -490,7 +201,7 @@ impl Session {
             return Ok(found);
         }
         let graph = self.network.bind(given)?;
-        let made = Arc::new(Compiled::new_async(&self.device, graph, &self.options).await?);
+        let made = Arc::new(Ready::new_async(&self.device, graph, &self.options).await?);
         // Another thread may have compiled the same graph meanwhile: one is enough.
         if let Some(found) = self.recall(&key) {
             return Ok(found);
@@ -498,18 +209,18 @@ impl Session {
         let mut kept = self.lock();
         let over = (kept.len() + 1).saturating_sub(self.options.max_plans);
         let gone: Vec<Kept> = kept.drain(..over).collect();
-        kept.push(Kept { key, compiled: made.clone() });
+        kept.push(Kept { key, ready: made.clone() });
         drop(kept);
         drop(gone);
         Ok(made)
     }
 
     /// The plan with this key, moved to the end of the list.
-    fn recall(&self, key: &str) -> Option<Arc<Compiled>> {
+    fn recall(&self, key: &str) -> Option<Arc<Ready>> {
         let mut kept = self.lock();
         let at = kept.iter().position(|k| k.key == key)?;
         let entry = kept.remove(at);
-        let found = entry.compiled.clone();
+        let found = entry.ready.clone();
         kept.push(entry);
         Some(found)
     }
@@ -544,19 +255,14 @@ impl Session {
         let inputs: Vec<_> = inputs.iter().map(|&(name, t)| (name, self.as_computed(name, t))).collect();
         let value = |name: &str, t: &Tensor| self.shapes(name).then(|| t.clone());
         let given = inputs.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) });
-        let compiled = self.compiled(&given.collect::<Vec<_>>()).await?;
+        let ready = self.ready(&given.collect::<Vec<_>>()).await?;
         let used: Vec<_> = inputs.iter().filter(|(name, _)| !self.shapes(name)).map(|(name, t)| (*name, t)).collect();
-        let outputs = compiled.run_async(&used).await?;
-        Ok(Outputs(
-            outputs
-                .0
-                .into_iter()
-                .map(|(name, t)| {
-                    let dtype = self.declared(&name, t.dtype());
-                    (name, t.to_dtype(dtype))
-                })
-                .collect(),
-        ))
+        let results = ready.run_async(&used).await?.into_iter();
+        let typed = |(name, t): (String, Tensor)| {
+            let dtype = self.declared(&name, t.dtype());
+            (name, t.to_dtype(dtype))
+        };
+        Ok(Outputs(results.map(typed).collect()))
     }
 
     /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
@@ -574,14 +280,14 @@ impl Session {
                 used.push((name, t));
             }
         }
-        let compiled = self.compiled(&given).await?;
+        let ready = self.ready(&given).await?;
         let used: Vec<_> = used.iter().map(|(name, t)| (*name, t)).collect();
-        let tensors = compiled.run_device_async(&used).await?;
-        let named = compiled.graph.outputs().zip(tensors).map(|((name, _), t)| {
-            let dtype = self.declared(name, t.dtype());
-            (name.to_owned(), t.as_float(dtype))
-        });
-        Ok(Outputs(named.collect()))
+        let results = ready.run_device_async(&used).await?.into_iter();
+        let typed = |(name, t): (String, DeviceTensor)| {
+            let dtype = self.declared(&name, t.dtype());
+            (name, t.as_float(dtype))
+        };
+        Ok(Outputs(results.map(typed).collect()))
     }
 }
 
@@ -593,7 +299,7 @@ impl fmt::Display for Session {
         writeln!(f, "outputs  {}", list(&self.outputs))?;
         let kept = self.lock();
         write!(f, "plans    {} of at most {}, {}", kept.len(), self.options.max_plans, self.options.plan.precision)?;
-        kept.iter().rev().try_for_each(|k| write!(f, "\n  {}: {}", k.key, k.compiled.summary()))
+        kept.iter().rev().try_for_each(|k| write!(f, "\n  {}: {}", k.key, k.ready.compiled.summary()))
     }
 }
 
@@ -608,29 +314,6 @@ impl fmt::Debug for Session {
 fn key_of(value: &Option<Tensor>) -> String {
     let Some(tensor) = value else { return String::new() };
     tensor.to_i64s().map_or_else(|_| format!(" = {:?}", tensor.to_f64s()), |values| format!(" = {values:?}"))
-}
-
-/// Evaluates one node on the reference, epilogue included.
-pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-    let own = &inputs[..node.own_inputs()];
-    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
-    if !node.epilogue.is_none() {
-        outputs[0] = node.epilogue.apply(inputs, &outputs[0], &vec![0.0; outputs[0].numel()]).0;
-    }
-    Ok(outputs)
-}
-
-/// Evaluates one node on the reference, with the algorithm's error bound for every output element, epilogue included.
-pub fn evaluate_with_bounds(
-    node: &Node,
-    inputs: &[Tensor],
-    algorithm: Algorithm,
-) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
-    let own = &inputs[..node.own_inputs()];
-    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
-    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs).map_err(|e| e.at(node.name.clone()))?;
-    (outputs[0], bounds[0]) = node.epilogue.apply(inputs, &outputs[0], &bounds[0]);
-    Ok((outputs, bounds))
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -14,6 +14,7 @@ mod build;
 mod pack;
 mod parts;
 pub mod plan;
+pub mod range;
 pub mod rewrite;
 pub mod single;
 pub mod tuning;

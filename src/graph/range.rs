@@ -1,0 +1,112 @@
+//! How large integers can become: which results may leave the 32 bits that a device has for an i64.
+
+use std::any::Any;
+
+use super::{Graph, Node, ValueId};
+use crate::ops::Op;
+use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::cast::Cast;
+use crate::ops::concat::Concat;
+use crate::ops::expand::Expand;
+use crate::ops::gather::Gather;
+use crate::ops::pad::{Pad, PadMode};
+use crate::ops::permute::Permute;
+use crate::ops::pool2d::MaxPool2d;
+use crate::ops::reduce::{ArgReduce, Kind, Reduce};
+use crate::ops::reshape::Reshape;
+use crate::ops::select::Where;
+use crate::ops::slice::Slice;
+use crate::ops::split::Split;
+use crate::ops::tile::Tile;
+use crate::ops::top_k::TopK;
+use crate::shape::DType;
+
+/// Magnitudes from here on do not fit the 32 bits of a device.
+const LIMIT: f64 = (1u64 << 31) as f64;
+
+/// The nodes, by index, whose i64 results may not fit 32 bits, or for which nothing tells.
+pub fn unbounded(graph: &Graph) -> Vec<bool> {
+    let mut magnitudes: Vec<f64> = graph.values.iter().map(start).collect();
+    let mut out = vec![];
+    for node in &graph.nodes {
+        let bound = magnitude(graph, node, &magnitudes);
+        let wide = node.outputs.iter().any(|&id| graph.desc(id).dtype == DType::I64);
+        out.push(wide && bound >= LIMIT);
+        for id in &node.outputs {
+            magnitudes[id.0] = bound.min(most(graph.desc(*id).dtype));
+        }
+    }
+    out
+}
+
+/// The largest magnitude of a constant, or of any value of the type.
+fn start(value: &super::Value) -> f64 {
+    let most = most(value.desc.dtype);
+    match &value.constant {
+        Some(t) if !value.desc.dtype.is_float() => t.to_f64s().into_iter().fold(0.0, |m: f64, v| m.max(v.abs())),
+        _ => most,
+    }
+}
+
+/// The largest magnitude of a type on a device, short of which no 64-bit integer leaves the host.
+fn most(dtype: DType) -> f64 {
+    match dtype {
+        DType::Bool => 1.0,
+        DType::I8 | DType::U8 => 255.0,
+        DType::I16 | DType::U16 => 65_535.0,
+        DType::I32 | DType::I64 => LIMIT - 1.0,
+        DType::U32 => 2.0 * LIMIT - 1.0,
+        _ => f64::INFINITY,
+    }
+}
+
+fn op<T: Op>(node: &Node) -> Option<&T> {
+    let any: &dyn Any = node.op.as_ref();
+    any.downcast_ref()
+}
+
+/// The largest magnitude that a result of the node can have, and a sum on the way to it.
+fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
+    let input = |k: usize| node.inputs.get(k).map_or(0.0, |id| of[id.0]);
+    let all = || node.inputs.iter().map(|id: &ValueId| of[id.0]).fold(0.0, f64::max);
+    let extent = || graph.desc(node.inputs[0]).numel() as f64;
+    if let Some(Binary(kind)) = op(node) {
+        let (a, b) = (input(0), input(1));
+        return match kind {
+            BinaryKind::Add | BinaryKind::Sub => a + b,
+            BinaryKind::Mul => a * b,
+            BinaryKind::Pow => f64::INFINITY,
+            BinaryKind::Mod | BinaryKind::Fmod => b,
+            BinaryKind::Div => a,
+            _ => a.max(b),
+        };
+    }
+    if let Some(reduce) = op::<Reduce>(node) {
+        let count = extent() / (graph.desc(node.outputs[0]).numel().max(1) as f64);
+        return match reduce.kind {
+            Kind::Max | Kind::Min => input(0),
+            Kind::Sum | Kind::Mean | Kind::L1 => input(0) * count,
+            Kind::SumSquare => input(0) * input(0) * count,
+            _ => f64::INFINITY,
+        };
+    }
+    if let Some(pad) = op::<Pad>(node) {
+        let added = if let PadMode::Constant(v) = pad.mode { f64::from(v).abs() } else { 0.0 };
+        return input(0).max(added);
+    }
+    if op::<ArgReduce>(node).is_some() || op::<TopK>(node).is_some() || op::<MaxPool2d>(node).is_some() {
+        return extent();
+    }
+    if op::<Gather>(node).is_some() || op::<Cast>(node).is_some() {
+        return input(0);
+    }
+    let moves = op::<Reshape>(node).is_some()
+        || op::<Permute>(node).is_some()
+        || op::<Slice>(node).is_some()
+        || op::<Concat>(node).is_some()
+        || op::<Split>(node).is_some()
+        || op::<Expand>(node).is_some()
+        || op::<Tile>(node).is_some()
+        || op::<Where>(node).is_some();
+    if moves { all() } else { f64::INFINITY }
+}

@@ -1,0 +1,254 @@
+//! A graph compiled for a device.
+
+use std::fmt;
+
+use super::{CompileOptions, Outputs};
+use crate::device::{Device, DeviceTensor, Storage};
+use crate::error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::profile::Profile;
+use crate::gpu::program::{Program, Source};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::recording::Dispatch;
+use crate::graph::plan::Plan;
+use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
+use crate::graph::single::to_single;
+use crate::graph::{Graph, Node};
+use crate::ops::{self, Algorithm};
+use crate::shape::{DType, Desc, Precision};
+use crate::tensor::Tensor;
+
+/// A graph compiled for a device: a [`Session`] keeps one per set of input shapes. Runs of several threads are executed
+/// one after another.
+pub struct Compiled {
+    device: Device,
+    graph: Graph,
+    /// Inputs and types of outputs as the graph was given: on a GPU f64 has become f32.
+    inputs: Vec<Desc>,
+    outputs: Vec<DType>,
+    fired: Vec<Firing>,
+    compiled: Option<(Plan, Program)>,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Compiled({}, on {})", self.summary(), self.device)
+    }
+}
+
+impl Compiled {
+    /// Compiles a graph for a device.
+    ///
+    /// # Errors
+    /// An operator has no kernel for its case, the device lacks memory or the requested f16, or it is lost; the graph
+    /// has no outputs, or two of one name.
+    pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
+        graph.check()?;
+        let inputs = graph.inputs().map(|(_, desc)| desc.clone()).collect();
+        let outputs = graph.outputs().map(|(_, desc)| desc.dtype).collect();
+        if device.gpu().is_some() {
+            to_single(&mut graph)?;
+        }
+        let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
+        if let Some(gpu) = device.gpu() {
+            fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
+        }
+        let compiled = match device.gpu() {
+            None if options.plan.precision == Precision::F16 => {
+                return Err(Error::argument("precision f16: the CPU reference stores f32 only; choose a GPU adapter"));
+            }
+            None => None,
+            Some(gpu) => {
+                let plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
+                let program = Program::new(gpu, &plan.recording, options.progress.as_ref()).await?;
+                Some((plan, program))
+            }
+        };
+        Ok(Compiled { device: device.clone(), graph, inputs, outputs, fired, compiled })
+    }
+
+    /// Runs the network on host tensors, each named as the graph names its input.
+    ///
+    /// # Errors
+    /// An input is missing, unknown or misshaped; the device is lost.
+    pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        let ordered = order(&self.graph, &self.inputs, inputs, |t| t.desc())?;
+        let tensors = self.run_ordered(&ordered).await?;
+        Ok(Outputs(self.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))
+    }
+
+    /// The same on tensors in the order of the graph's inputs, which fit them.
+    pub(super) async fn run_ordered(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let tensors = match &self.compiled {
+            None => self.run_reference(inputs)?,
+            Some((_, program)) => {
+                let bytes = inputs.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
+                let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
+                let descs: Vec<_> = self.graph.outputs().map(|(_, d)| d).collect();
+                program.run(&sources, |slot, bytes| Tensor::from_device_bytes(descs[slot], bytes)).await?
+            }
+        };
+        Ok(tensors.iter().zip(&self.outputs).map(|(t, &dtype)| t.to_dtype(dtype)).collect())
+    }
+
+    /// Runs the network on tensors of its device and leaves the results there.
+    ///
+    /// # Errors
+    /// As [`Compiled::run_async`]; an input is on another device.
+    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
+        let ordered = order(&self.graph, &self.inputs, inputs, |t| t.desc().clone())?;
+        if let Some(stray) = ordered.iter().find(|t| !t.device().same(&self.device)) {
+            return Err(Error::argument(format!("an input is on {}, the session on {}", stray.device(), self.device)));
+        }
+        let descs = self.graph.outputs().map(|(_, d)| d.clone());
+        let storages: Vec<Storage> = match &self.compiled {
+            None => {
+                let host = |t: &&DeviceTensor| match &t.storage {
+                    Storage::Host(t) => t.clone(),
+                    Storage::Buffer(_) => unreachable!("the reference holds host tensors"),
+                };
+                let owned: Vec<Tensor> = ordered.iter().map(host).collect();
+                self.run_reference(&owned.iter().collect::<Vec<_>>())?.into_iter().map(Storage::Host).collect()
+            }
+            Some((_, program)) => {
+                let source = |t: &&DeviceTensor| match &t.storage {
+                    Storage::Buffer(b) => b.clone(),
+                    Storage::Host(_) => unreachable!("a GPU holds buffers"),
+                };
+                let buffers: Vec<_> = ordered.iter().map(source).collect();
+                let sources: Vec<_> = buffers.iter().map(Source::Device).collect();
+                program.run_device(&sources).await?.into_iter().map(Storage::Buffer).collect()
+            }
+        };
+        let made = descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s));
+        Ok(made.zip(&self.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
+    }
+
+    /// One run with every dispatch timed, each in a pass of its own.
+    ///
+    /// # Errors
+    /// As [`Compiled::run_async`]; the reference, which has no dispatches.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn profile_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
+        let (plan, program) = self.on_gpu()?;
+        let ordered = order(&self.graph, &self.inputs, inputs, |t| t.desc())?;
+        let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
+        let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
+        program.profile(&plan.recording, &sources).await
+    }
+
+    /// The time in seconds of one execution of the dispatches that `wanted` selects: the mean of `repeats`, without
+    /// upload and readback.
+    ///
+    /// # Errors
+    /// The device is lost; the reference, which has no dispatches.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn repeat_async(&self, wanted: impl Fn(&Dispatch) -> bool, repeats: usize) -> Result<f64> {
+        let (plan, program) = self.on_gpu()?;
+        let wanted: Vec<bool> = plan.recording.dispatches().map(wanted).collect();
+        program.repeat(&wanted, repeats).await
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn on_gpu(&self) -> Result<&(Plan, Program)> {
+        self.compiled
+            .as_ref()
+            .ok_or_else(|| Error::argument("the reference has no dispatches to time: choose a GPU adapter"))
+    }
+
+    fn run_reference(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+        let mut values: Vec<Option<Tensor>> = self.graph.values.iter().map(|v| v.constant.clone()).collect();
+        for (id, tensor) in self.graph.inputs.iter().zip(inputs) {
+            values[id.0] = Some((*tensor).clone());
+        }
+        for node in &self.graph.nodes {
+            let get = |id: &crate::graph::ValueId| values[id.0].clone().expect("nodes come after their inputs");
+            let inputs: Vec<_> = node.inputs.iter().map(get).collect();
+            let outputs = evaluate(node, &inputs)?;
+            for (id, tensor) in node.outputs.iter().zip(outputs) {
+                values[id.0] = Some(tensor);
+            }
+        }
+        Ok(self.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
+    }
+
+    /// The graph after rewriting.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+    /// The rewrites that fired, and where.
+    pub fn rewrites(&self) -> &[Firing] {
+        &self.fired
+    }
+    /// The plan; `None` on the reference, which needs none.
+    pub fn plan(&self) -> Option<&Plan> {
+        self.compiled.as_ref().map(|(plan, _)| plan)
+    }
+    /// The number of distinct compute pipelines.
+    pub fn pipelines(&self) -> usize {
+        self.compiled.as_ref().map_or(0, |(_, program)| program.pipelines())
+    }
+    /// The device it was compiled for.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+    /// Nodes, dispatches and memory on one line.
+    pub(super) fn summary(&self) -> String {
+        let nodes = format!("{} nodes", self.graph.nodes.len());
+        self.plan().map_or(nodes.clone(), |plan| {
+            let (dispatches, activations, weights) = (plan.dispatches(), plan.peak_bytes, plan.weight_bytes);
+            format!("{nodes}, {dispatches} dispatches, activations {activations} bytes, weights {weights} bytes")
+        })
+    }
+}
+
+/// The inputs in the graph's order, checked.
+pub(super) fn order<'a, T>(
+    graph: &Graph,
+    wanted: &[Desc],
+    given: &[(&str, &'a T)],
+    desc: impl Fn(&T) -> Desc,
+) -> Result<Vec<&'a T>> {
+    if let Some((name, _)) = given.iter().find(|(name, _)| !graph.inputs().any(|(n, _)| n == *name)) {
+        let known: Vec<_> = graph.inputs().map(|(n, _)| n).collect();
+        return Err(Error::argument(format!("there is no input named {name}; inputs: {}", known.join(", "))));
+    }
+    let find = |((name, _), wanted): ((&str, &Desc), &Desc)| {
+        let mut found = given.iter().filter(|(n, _)| *n == name);
+        let Some((_, tensor)) = found.next() else {
+            return Err(Error::argument(format!("input {name} {wanted} is missing")));
+        };
+        if found.next().is_some() {
+            return Err(Error::argument(format!("input {name} {wanted} is given twice")));
+        }
+        let have = desc(tensor);
+        if have != *wanted {
+            return Err(Error::shape(format!("input {name} must be {wanted}, is {have}")));
+        }
+        Ok(*tensor)
+    };
+    graph.inputs().zip(wanted).map(find).collect()
+}
+
+/// Evaluates one node on the reference, epilogue included.
+pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    let own = &inputs[..node.own_inputs()];
+    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
+    if !node.epilogue.is_none() {
+        outputs[0] = node.epilogue.apply(inputs, &outputs[0], &vec![0.0; outputs[0].numel()]).0;
+    }
+    Ok(outputs)
+}
+
+/// Evaluates one node on the reference, with the algorithm's error bound for every output element, epilogue included.
+pub fn evaluate_with_bounds(
+    node: &Node,
+    inputs: &[Tensor],
+    algorithm: Algorithm,
+) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
+    let own = &inputs[..node.own_inputs()];
+    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
+    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs).map_err(|e| e.at(node.name.clone()))?;
+    (outputs[0], bounds[0]) = node.epilogue.apply(inputs, &outputs[0], &bounds[0]);
+    Ok((outputs, bounds))
+}

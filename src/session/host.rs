@@ -1,0 +1,241 @@
+//! What of a network runs on the host although the device is a GPU: doubles, and integers which may leave the 32 bits that a
+//! device has for them. Such nodes are taken out where they come before the device's part, or after it, and are not much work.
+
+use std::sync::Arc;
+
+use super::compiled::{Compiled, evaluate, order};
+use super::{CompileOptions, Outputs};
+use crate::device::{Device, DeviceTensor};
+use crate::error::{Error, Result};
+use crate::graph::range::unbounded;
+use crate::graph::{Graph, Node, ValueId};
+use crate::shape::{DType, Desc};
+use crate::tensor::Tensor;
+
+/// Work per element beyond which a node is left to the device.
+const MOST_FLOPS: u64 = 8;
+
+/// A graph ready to run: compiled for its device, but for what runs on the host.
+pub struct Ready {
+    device: Device,
+    /// The device's part; on the reference if all runs on the host.
+    pub compiled: Arc<Compiled>,
+    host: Option<Host>,
+}
+
+impl Ready {
+    /// Compiles a graph.
+    ///
+    /// # Errors
+    /// As [`Compiled::new_async`].
+    pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Ready> {
+        graph.check()?;
+        let whole = device.gpu().map(|_| graph.clone());
+        let host = if device.gpu().is_some() { split(&mut graph) } else { None };
+        let compiled = match (&host, whole) {
+            (Some(host), Some(whole)) if host.is_all() => {
+                let reference = CompileOptions::new().fusion(options.rewrite);
+                let compiled = Compiled::new_async(&Device::cpu(), whole, &reference).await?;
+                return Ok(Ready { device: device.clone(), compiled: Arc::new(compiled), host: None });
+            }
+            _ => Compiled::new_async(device, graph, options).await?,
+        };
+        Ok(Ready { device: device.clone(), compiled: Arc::new(compiled), host })
+    }
+
+    /// Runs the network on host tensors, each named as the graph names its input.
+    ///
+    /// # Errors
+    /// As [`Compiled::run_async`].
+    pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        let Some(host) = &self.host else { return self.compiled.run_async(inputs).await };
+        let wanted: Vec<Desc> = host.graph.inputs().map(|(_, d)| d.clone()).collect();
+        let ordered = order(&host.graph, &wanted, inputs, |t| t.desc())?;
+        let (values, given) = host.before(&ordered)?;
+        let results = self.compiled.run_ordered(&given.iter().collect::<Vec<_>>()).await?;
+        let outputs = host.after(values, results)?;
+        Ok(Outputs(host.graph.outputs().map(|(name, _)| name.to_owned()).zip(outputs).collect()))
+    }
+
+    /// Runs the network on tensors of its device and leaves the results there.
+    ///
+    /// # Errors
+    /// As [`Compiled::run_device_async`].
+    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
+        if self.host.is_none() && self.compiled.device().same(&self.device) {
+            let results = self.compiled.run_device_async(inputs).await?;
+            let names = self.compiled.graph().outputs().map(|(name, _)| name.to_owned());
+            return Ok(Outputs(names.zip(results).collect()));
+        }
+        let mut fetched = vec![];
+        for (name, tensor) in inputs {
+            if !tensor.device().same(&self.device) {
+                let text = format!("the input {name} is on {}, the session on {}", tensor.device(), self.device);
+                return Err(Error::argument(text));
+            }
+            fetched.push((*name, tensor.to_host_async().await?));
+        }
+        let given: Vec<_> = fetched.iter().map(|(name, t)| (*name, t)).collect();
+        let mut outputs = vec![];
+        for (name, tensor) in self.run_async(&given).await? {
+            outputs.push((name, DeviceTensor::upload(&self.device, &tensor).await?));
+        }
+        Ok(Outputs(outputs))
+    }
+}
+
+/// The nodes of a graph that run on the host, and what passes between them and the device.
+#[derive(Debug)]
+pub struct Host {
+    graph: Graph,
+    before: Vec<Node>,
+    after: Vec<Node>,
+    /// What the device is given, and what it gives.
+    to_device: Vec<ValueId>,
+    from_device: Vec<ValueId>,
+}
+
+/// The values of one run, by their index in the graph.
+pub struct Values(Vec<Option<Tensor>>);
+
+/// The part of a graph that runs on the device, and the rest. `None`: all of it runs there.
+pub fn split(graph: &mut Graph) -> Option<Host> {
+    let wide = unbounded(graph);
+    let double = |id: &ValueId| graph.desc(*id).dtype == DType::F64;
+    let needs: Vec<bool> =
+        graph.nodes.iter().zip(wide).map(|(n, wide)| wide || n.inputs.iter().chain(&n.outputs).any(double)).collect();
+    if !needs.contains(&true) {
+        return None;
+    }
+    let light: Vec<bool> = graph.nodes.iter().map(|n| is_light(graph, n)).collect();
+    let before = leading(graph, &needs, &light);
+    let after = trailing(graph, &needs, &light, &before);
+    if !before.contains(&true) && !after.contains(&true) {
+        return None;
+    }
+    let whole = graph.clone();
+    let pick = |wanted: &[bool]| {
+        whole.nodes.iter().zip(wanted).filter(|(_, w)| **w).map(|(n, _)| n.clone()).collect::<Vec<_>>()
+    };
+    let (before_nodes, after_nodes) = (pick(&before), pick(&after));
+    let here: Vec<bool> = before.iter().zip(&after).map(|(b, a)| !b && !a).collect();
+    graph.nodes = pick(&here);
+    let made = |nodes: &[Node]| {
+        let mut made = vec![false; whole.values.len()];
+        nodes.iter().flat_map(|n| &n.outputs).for_each(|id| made[id.0] = true);
+        made
+    };
+    let (on_device, on_host) = (made(&graph.nodes), made(&before_nodes));
+    let is_input = |id: &ValueId| whole.inputs.contains(id);
+    let mut to_device: Vec<ValueId> = vec![];
+    for id in graph.nodes.iter().flat_map(|n| &n.inputs) {
+        if (on_host[id.0] || is_input(id)) && !to_device.contains(id) {
+            to_device.push(*id);
+        }
+    }
+    let mut from_device: Vec<ValueId> = vec![];
+    let read = after_nodes.iter().flat_map(|n| &n.inputs).chain(whole.outputs.iter().map(|(_, id)| id));
+    for id in read.filter(|id| on_device[id.0]) {
+        if !from_device.contains(id) {
+            from_device.push(*id);
+        }
+    }
+    for id in to_device.iter().filter(|id| on_host[id.0]) {
+        let value = &mut graph.values[id.0];
+        value.name = format!("{} ({})", value.name, id.0);
+    }
+    graph.inputs.clone_from(&to_device);
+    graph.outputs = from_device.iter().map(|id| (format!("{}", id.0), *id)).collect();
+    graph.remove_dead();
+    Some(Host { graph: whole, before: before_nodes, after: after_nodes, to_device, from_device })
+}
+
+fn is_light(graph: &Graph, node: &Node) -> bool {
+    let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
+    let elements: usize = inputs.iter().chain(&outputs).map(crate::shape::Desc::numel).sum();
+    node.op.is_built_in() && node.op.flops(&inputs, &outputs) <= MOST_FLOPS * elements as u64
+}
+
+/// The nodes that need the host and depend on nothing but light nodes and inputs; and those light nodes.
+fn leading(graph: &Graph, needs: &[bool], light: &[bool]) -> Vec<bool> {
+    let mut known: Vec<bool> = graph.values.iter().map(|v| v.constant.is_some()).collect();
+    graph.inputs.iter().for_each(|id| known[id.0] = true);
+    let mut possible = vec![false; needs.len()];
+    for (k, node) in graph.nodes.iter().enumerate() {
+        possible[k] = light[k] && node.inputs.iter().all(|id| known[id.0]);
+        node.outputs.iter().for_each(|id| known[id.0] = possible[k]);
+    }
+    let mut wanted = vec![false; graph.values.len()];
+    let mut chosen = vec![false; needs.len()];
+    for (k, node) in graph.nodes.iter().enumerate().rev() {
+        chosen[k] = possible[k] && (needs[k] || node.outputs.iter().any(|id| wanted[id.0]));
+        if chosen[k] {
+            node.inputs.iter().for_each(|id| wanted[id.0] = true);
+        }
+    }
+    chosen
+}
+
+/// The nodes that need the host and on which nothing but light nodes and outputs depend; and those light nodes.
+fn trailing(graph: &Graph, needs: &[bool], light: &[bool], before: &[bool]) -> Vec<bool> {
+    let mut free = vec![true; graph.values.len()];
+    let mut possible = vec![false; needs.len()];
+    for (k, node) in graph.nodes.iter().enumerate().rev() {
+        possible[k] = light[k] && !before[k] && node.outputs.iter().all(|id| free[id.0]);
+        if !possible[k] && !before[k] {
+            node.inputs.iter().for_each(|id| free[id.0] = false);
+        }
+    }
+    let mut made = vec![false; graph.values.len()];
+    let mut chosen = vec![false; needs.len()];
+    for (k, node) in graph.nodes.iter().enumerate() {
+        chosen[k] = possible[k] && (needs[k] || node.inputs.iter().any(|id| made[id.0]));
+        if chosen[k] {
+            node.outputs.iter().for_each(|id| made[id.0] = true);
+        }
+    }
+    chosen
+}
+
+impl Host {
+    /// Runs what comes before the device: what it is given, in order.
+    pub fn before(&self, inputs: &[&Tensor]) -> Result<(Values, Vec<Tensor>)> {
+        let mut values = Values(self.graph.values.iter().map(|v| v.constant.clone()).collect());
+        for (id, tensor) in self.graph.inputs.iter().zip(inputs) {
+            values.0[id.0] = Some((*tensor).clone());
+        }
+        values.run(&self.before)?;
+        let given = self.to_device.iter().map(|id| values.get(*id)).collect();
+        Ok((values, given))
+    }
+
+    /// Runs what comes after the device, which gave these: the results of the network.
+    pub fn after(&self, mut values: Values, results: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        for (id, tensor) in self.from_device.iter().zip(results) {
+            values.0[id.0] = Some(tensor);
+        }
+        values.run(&self.after)?;
+        Ok(self.graph.outputs.iter().map(|(_, id)| values.get(*id)).collect())
+    }
+
+    /// Whether the device has nothing to do.
+    pub fn is_all(&self) -> bool {
+        self.from_device.is_empty()
+    }
+}
+
+impl Values {
+    fn get(&self, id: ValueId) -> Tensor {
+        self.0[id.0].clone().expect("nodes come after their inputs")
+    }
+
+    fn run(&mut self, nodes: &[Node]) -> Result<()> {
+        for node in nodes {
+            let inputs: Vec<Tensor> = node.inputs.iter().map(|id| self.get(*id)).collect();
+            for (id, tensor) in node.outputs.iter().zip(evaluate(node, &inputs)?) {
+                self.0[id.0] = Some(tensor);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! How a network is compiled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::gpu::program::Progress;
+use crate::graph::plan::PlanOptions;
+use crate::shape::Precision;
+
+/// The default number of plans that a session keeps.
+const MAX_PLANS: usize = 8;
+
+/// How a network is compiled.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use convgpu::{CompileOptions, Desc, Device, Graph, Session, Tensor};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", Desc::f32([2]))?;
+/// graph.output("y", x);
+///
+/// let options = CompileOptions::new()
+///     .max_plans(2)
+///     .submit_limit(Duration::from_millis(200))
+///     .progress(|done, all| eprintln!("{done} of {all} pipelines"));
+/// let session = Session::new(&Device::cpu(), graph, options)?;
+/// assert_eq!(session.run(&[("x", &Tensor::from([1.0f32, 2.0]))])?["y"].to_vec::<f32>()?, [1.0, 2.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CompileOptions {
+    pub(crate) rewrite: bool,
+    pub(crate) plan: PlanOptions,
+    pub(crate) max_plans: usize,
+    pub(crate) progress: Option<Progress>,
+}
+
+impl Default for CompileOptions {
+    fn default() -> CompileOptions {
+        CompileOptions { rewrite: true, plan: PlanOptions::default(), max_plans: MAX_PLANS, progress: None }
+    }
+}
+
+impl CompileOptions {
+    /// f32, fusion, at most 8 plans, submissions of one second.
+    pub fn new() -> CompileOptions {
+        CompileOptions::default()
+    }
+
+    /// How the device stores floats between kernels that support 16 bits; sums are f32 either way. The CPU reference
+    /// and adapters without `f16` in their [`Caps`](crate::Caps) refuse [`Precision::F16`].
+    pub fn precision(mut self, precision: Precision) -> CompileOptions {
+        self.plan.precision = precision;
+        self
+    }
+
+    /// The most plans that a session keeps, one per set of input shapes that it has run; the least recently used is
+    /// dropped first. Each holds its weights and activations on the device. 8 by default; 0 is an error when the
+    /// session is made.
+    pub fn max_plans(mut self, plans: usize) -> CompileOptions {
+        self.max_plans = plans;
+        self
+    }
+
+    /// Whether operators are fused and simplified before planning; true by default. Without fusion every node of the
+    /// network has its own kernels.
+    pub fn fusion(mut self, on: bool) -> CompileOptions {
+        self.rewrite = on;
+        self
+    }
+
+    /// The most estimated work per submission; one second by default. A longer run is submitted in parts of at least
+    /// one node, since drivers stop a submission that takes too long.
+    pub fn submit_limit(mut self, limit: Duration) -> CompileOptions {
+        self.plan.submit_limit = Some(limit);
+        self
+    }
+
+    /// Calls `tell(done, all)` after each compilation of a pipeline that a plan needs, from any thread, in any order.
+    /// Pipelines that the device already has do not count; the CPU reference compiles none.
+    pub fn progress(mut self, tell: impl Fn(usize, usize) + Send + Sync + 'static) -> CompileOptions {
+        self.progress = Some(Progress(Arc::new(tell)));
+        self
+    }
+}
+
+/// The options with this plan, which includes precision and submit limit.
+pub fn with_plan(options: CompileOptions, plan: PlanOptions) -> CompileOptions {
+    CompileOptions { plan, ..options }
+}
