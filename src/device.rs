@@ -244,6 +244,17 @@ impl DeviceTensor {
             (Storage::Buffer(_), None) => unreachable!("a buffer belongs to a GPU"),
         }
     }
+    /// The tensor as another type of float. On a GPU all floats between networks are f32: nothing is copied.
+    pub(crate) fn as_float(&self, dtype: DType) -> DeviceTensor {
+        if self.dtype() == dtype {
+            return self.clone();
+        }
+        let storage = match &self.storage {
+            Storage::Host(t) => Storage::Host(t.to_dtype(dtype)),
+            Storage::Buffer(b) => Storage::Buffer(b.clone()),
+        };
+        DeviceTensor::new(&self.device, Desc::new(self.shape(), dtype), storage)
+    }
     /// Extents, outermost first.
     pub fn shape(&self) -> &[usize] {
         &self.desc.shape

@@ -14,9 +14,10 @@ use crate::gpu::program::{Program, Source};
 use crate::gpu::recording::Dispatch;
 use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
+use crate::graph::single::to_single;
 use crate::graph::{Graph, Node};
 use crate::ops::{self, Algorithm};
-use crate::shape::{Desc, Precision, ValueInfo, check_inputs, list};
+use crate::shape::{DType, Desc, Precision, ValueInfo, check_inputs, list, takes};
 use crate::tensor::Tensor;
 
 mod outputs;
@@ -117,6 +118,9 @@ pub fn latest(session: &Session) -> Option<Arc<Compiled>> {
 pub struct Compiled {
     device: Device,
     graph: Graph,
+    /// Inputs and types of outputs as the graph was given: on a GPU f64 has become f32.
+    inputs: Vec<Desc>,
+    outputs: Vec<DType>,
     fired: Vec<Firing>,
     compiled: Option<(Plan, Program)>,
 }
@@ -135,6 +139,11 @@ impl Compiled {
     /// has no outputs, or two of one name.
     pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
         graph.check()?;
+        let inputs = graph.inputs().map(|(_, desc)| desc.clone()).collect();
+        let outputs = graph.outputs().map(|(_, desc)| desc.dtype).collect();
+        if device.gpu().is_some() {
+            to_single(&mut graph)?;
+        }
         let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
         if let Some(gpu) = device.gpu() {
             fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
@@ -150,7 +159,7 @@ impl Compiled {
                 Some((plan, program))
             }
         };
-        Ok(Compiled { device: device.clone(), graph, fired, compiled })
+        Ok(Compiled { device: device.clone(), graph, inputs, outputs, fired, compiled })
     }
 
     /// Runs the network on host tensors, each named as the graph names its input.
@@ -168,6 +177,7 @@ impl Compiled {
                 program.run(&sources, |slot, bytes| Tensor::from_device_bytes(descs[slot], bytes)).await?
             }
         };
+        let tensors = tensors.iter().zip(&self.outputs).map(|(t, &dtype)| t.to_dtype(dtype));
         Ok(Outputs(self.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))
     }
 
@@ -200,7 +210,8 @@ impl Compiled {
                 program.run_device(&sources).await?.into_iter().map(Storage::Buffer).collect()
             }
         };
-        Ok(descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s)).collect())
+        let made = descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s));
+        Ok(made.zip(&self.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
     }
 
     /// One run with every dispatch timed, each in a pass of its own.
@@ -241,7 +252,7 @@ impl Compiled {
             let known: Vec<_> = self.graph.inputs().map(|(n, _)| n).collect();
             return Err(Error::argument(format!("there is no input named {name}; inputs: {}", known.join(", "))));
         }
-        let find = |(name, wanted): (&str, &Desc)| {
+        let find = |((name, _), wanted): ((&str, &Desc), &Desc)| {
             let mut found = given.iter().filter(|(n, _)| *n == name);
             let Some((_, tensor)) = found.next() else {
                 return Err(Error::argument(format!("input {name} {wanted} is missing")));
@@ -255,7 +266,7 @@ impl Compiled {
             }
             Ok(*tensor)
         };
-        self.graph.inputs().map(find).collect()
+        self.graph.inputs().zip(&self.inputs).map(find).collect()
     }
 
     fn run_reference(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
@@ -507,6 +518,22 @@ impl Session {
         self.shaping.iter().any(|s| s == name)
     }
 
+    /// The type in which the network computes with an input that is given as this type.
+    fn computed(&self, name: &str, given: DType) -> DType {
+        let declared = self.inputs.iter().chain(&self.optional).find(|v| v.name == name).and_then(|v| v.dtype);
+        declared.filter(|&d| takes(d, given)).map_or(given, DType::computed)
+    }
+
+    fn as_computed(&self, name: &str, t: &Tensor) -> Tensor {
+        t.to_dtype(self.computed(name, t.dtype()))
+    }
+
+    /// The type of an output that the network computes in this type.
+    fn declared(&self, name: &str, computed: DType) -> DType {
+        let declared = self.outputs.iter().find(|v| v.name == name).and_then(|v| v.dtype);
+        declared.filter(|d| d.computed() == computed).unwrap_or(computed)
+    }
+
     /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
     /// outputs. A new set of shapes is compiled first.
     ///
@@ -514,11 +541,22 @@ impl Session {
     /// An input is missing, unknown, misshaped or given twice; the device lacks memory or is lost; where the network is
     /// compiled, as [`Session::new_async`].
     pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        let inputs: Vec<_> = inputs.iter().map(|&(name, t)| (name, self.as_computed(name, t))).collect();
         let value = |name: &str, t: &Tensor| self.shapes(name).then(|| t.clone());
-        let given = inputs.iter().map(|&(name, t)| Given { name, desc: t.desc(), value: value(name, t) });
+        let given = inputs.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) });
         let compiled = self.compiled(&given.collect::<Vec<_>>()).await?;
-        let used: Vec<_> = inputs.iter().filter(|(name, _)| !self.shapes(name)).copied().collect();
-        compiled.run_async(&used).await
+        let used: Vec<_> = inputs.iter().filter(|(name, _)| !self.shapes(name)).map(|(name, t)| (*name, t)).collect();
+        let outputs = compiled.run_async(&used).await?;
+        Ok(Outputs(
+            outputs
+                .0
+                .into_iter()
+                .map(|(name, t)| {
+                    let dtype = self.declared(&name, t.dtype());
+                    (name, t.to_dtype(dtype))
+                })
+                .collect(),
+        ))
     }
 
     /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
@@ -530,14 +568,20 @@ impl Session {
         let mut used = vec![];
         for &(name, t) in inputs {
             let value = if self.shapes(name) { Some(t.to_host_async().await?) } else { None };
-            if value.is_none() {
+            let t = t.as_float(self.computed(name, t.dtype()));
+            given.push(Given { name, desc: t.desc().clone(), value });
+            if !self.shapes(name) {
                 used.push((name, t));
             }
-            given.push(Given { name, desc: t.desc().clone(), value });
         }
         let compiled = self.compiled(&given).await?;
+        let used: Vec<_> = used.iter().map(|(name, t)| (*name, t)).collect();
         let tensors = compiled.run_device_async(&used).await?;
-        Ok(Outputs(compiled.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))
+        let named = compiled.graph.outputs().zip(tensors).map(|((name, _), t)| {
+            let dtype = self.declared(name, t.dtype());
+            (name.to_owned(), t.as_float(dtype))
+        });
+        Ok(Outputs(named.collect()))
     }
 }
 

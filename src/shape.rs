@@ -18,19 +18,76 @@ use crate::error::{Error, Result};
 pub enum DType {
     /// 32-bit float.
     F32,
+    /// 64-bit float. The CPU reference computes sums, products, elementwise functions and conversions in 64 bits, all else
+    /// in 32; a GPU computes all in 32.
+    F64,
+    /// 16-bit float with 5 bits of exponent. Networks compute in f32: sessions convert inputs and outputs.
+    F16,
+    /// 16-bit float with 8 bits of exponent. Networks compute in f32: sessions convert inputs and outputs.
+    BF16,
+    /// 8-bit signed integer. Like all integers of 8 to 32 bits it wraps around, and on a GPU takes 4 bytes.
+    I8,
+    /// 8-bit unsigned integer.
+    U8,
+    /// 16-bit signed integer.
+    I16,
+    /// 16-bit unsigned integer.
+    U16,
     /// 32-bit signed integer.
     I32,
-    /// 64-bit signed integer: stored in 32 bits on a GPU, with a range check at the upload.
+    /// 32-bit unsigned integer.
+    U32,
+    /// 64-bit signed integer: on a GPU held as 32 bits. Inputs and results beyond that are errors.
     I64,
-    /// Boolean: a `u32` of 0 or 1 on a GPU.
+    /// Boolean: on a GPU a `u32` of 0 or 1.
     Bool,
+}
+
+impl DType {
+    /// Whether it is a float of any width.
+    pub fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F64 | DType::F16 | DType::BF16)
+    }
+    /// Whether it is an integer of any width. A boolean is not.
+    pub fn is_integer(self) -> bool {
+        !self.is_float() && self != DType::Bool
+    }
+    /// The type that a graph computes in: f32 for floats of 16 bits.
+    pub(crate) fn computed(self) -> DType {
+        if matches!(self, DType::F16 | DType::BF16) { DType::F32 } else { self }
+    }
+    /// Whether kernels and the reference compute functions of single elements in this type.
+    pub(crate) fn is_computed_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F64)
+    }
+    /// The number of the type in shaders (`TYPE`): all floats are f32 on a device, i64 is i32.
+    pub(crate) fn code(self) -> u32 {
+        match self {
+            DType::F32 | DType::F64 | DType::F16 | DType::BF16 => 0,
+            DType::I32 | DType::I64 => 1,
+            DType::Bool => 2,
+            DType::U32 => 3,
+            DType::I8 => 4,
+            DType::U8 => 5,
+            DType::I16 => 6,
+            DType::U16 => 7,
+        }
+    }
 }
 
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::F16 => "f16",
+            DType::BF16 => "bf16",
+            DType::I8 => "i8",
+            DType::U8 => "u8",
+            DType::I16 => "i16",
+            DType::U16 => "u16",
             DType::I32 => "i32",
+            DType::U32 => "u32",
             DType::I64 => "i64",
             DType::Bool => "bool",
         })
@@ -162,8 +219,8 @@ impl fmt::Display for Dim {
 pub struct ValueInfo {
     /// Its name.
     pub name: String,
-    /// The type of its elements here. The types f16, bf16 and double of a model file become f32, integers of 8 and 16
-    /// bits i32. `None` for an output that a model file declares by name alone: its type follows from the network.
+    /// The type of its elements. A run may be given any float for a float that is as wide or wider, and f32 for f16 and bf16.
+    /// `None` for an output that a model file declares by name alone: its type follows from the network.
     pub dtype: Option<DType>,
     /// Its extents, outermost first; `None` if a model file does not even give their number.
     pub dims: Option<Vec<Dim>>,
@@ -187,7 +244,7 @@ impl ValueInfo {
 
     /// An error unless a tensor of this description fits the value. `sizes` are those of named dimensions.
     fn check<'a>(&'a self, desc: &Desc, sizes: &mut HashMap<&'a str, usize>) -> Result<()> {
-        let mut fits = self.dtype.is_none_or(|dtype| dtype == desc.dtype);
+        let mut fits = self.dtype.is_none_or(|dtype| takes(dtype, desc.dtype));
         if let Some(dims) = &self.dims {
             fits &= dims.len() == desc.rank();
             fits &= dims.iter().zip(&desc.shape).all(|(dim, &n)| match dim {
@@ -217,6 +274,12 @@ impl fmt::Display for ValueInfo {
         let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
         write!(f, "[{}]", dims.join(", "))
     }
+}
+
+/// Whether a value of this type may be given a tensor of that type: the same, or a float which loses nothing.
+pub(crate) fn takes(declared: DType, given: DType) -> bool {
+    let floats = declared.is_float() && given.is_float();
+    declared == given || floats && (declared == DType::F64 || given != DType::F64)
 }
 
 /// Values on one line, for the `Display` of a network's inputs and outputs.

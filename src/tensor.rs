@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use half::{bf16, f16};
+
 use crate::error::{Error, Result};
 use crate::shape::{DType, Desc, numel};
 
@@ -14,6 +16,8 @@ mod images;
 mod print;
 
 pub use element::Element;
+pub(crate) use element::convert;
+pub(crate) use element::sealed::Elements;
 
 /// A dense row-major tensor in host memory; images are `[n, channels, height, width]`. Cloning shares the elements.
 ///
@@ -55,22 +59,87 @@ pub struct Tensor {
 pub enum Data {
     /// 32-bit floats.
     F32(Arc<Vec<f32>>),
-    /// 32-bit integers.
+    /// 64-bit floats.
+    F64(Arc<Vec<f64>>),
+    /// 16-bit floats with 5 bits of exponent.
+    F16(Arc<Vec<f16>>),
+    /// 16-bit floats with 8 bits of exponent.
+    BF16(Arc<Vec<bf16>>),
+    /// 8-bit signed integers.
+    I8(Arc<Vec<i8>>),
+    /// 8-bit unsigned integers.
+    U8(Arc<Vec<u8>>),
+    /// 16-bit signed integers.
+    I16(Arc<Vec<i16>>),
+    /// 16-bit unsigned integers.
+    U16(Arc<Vec<u16>>),
+    /// 32-bit signed integers.
     I32(Arc<Vec<i32>>),
+    /// 32-bit unsigned integers.
+    U32(Arc<Vec<u32>>),
     /// 64-bit integers.
     I64(Arc<Vec<i64>>),
     /// Booleans.
     Bool(Arc<Vec<bool>>),
 }
 
+/// One expression for the elements of every type.
+macro_rules! for_each_type {
+    ($data:expr, $v:ident => $e:expr) => {
+        match $data {
+            Data::F32($v) => $e,
+            Data::F64($v) => $e,
+            Data::F16($v) => $e,
+            Data::BF16($v) => $e,
+            Data::I8($v) => $e,
+            Data::U8($v) => $e,
+            Data::I16($v) => $e,
+            Data::U16($v) => $e,
+            Data::I32($v) => $e,
+            Data::U32($v) => $e,
+            Data::I64($v) => $e,
+            Data::Bool($v) => $e,
+        }
+    };
+}
+pub(crate) use for_each_type;
+
+/// One expression for every type of elements, which the macro names `$t`.
+macro_rules! for_dtype {
+    ($dtype:expr, $t:ident => $e:expr) => {
+        match $dtype {
+            DType::F32 => for_dtype!(@ $t, f32, $e),
+            DType::F64 => for_dtype!(@ $t, f64, $e),
+            DType::F16 => for_dtype!(@ $t, half::f16, $e),
+            DType::BF16 => for_dtype!(@ $t, half::bf16, $e),
+            DType::I8 => for_dtype!(@ $t, i8, $e),
+            DType::U8 => for_dtype!(@ $t, u8, $e),
+            DType::I16 => for_dtype!(@ $t, i16, $e),
+            DType::U16 => for_dtype!(@ $t, u16, $e),
+            DType::I32 => for_dtype!(@ $t, i32, $e),
+            DType::U32 => for_dtype!(@ $t, u32, $e),
+            DType::I64 => for_dtype!(@ $t, i64, $e),
+            DType::Bool => for_dtype!(@ $t, bool, $e),
+        }
+    };
+    (@ $t:ident, $type:ty, $e:expr) => {{
+        type $t = $type;
+        $e
+    }};
+}
+pub(crate) use for_dtype;
+
 impl Data {
     fn len(&self) -> usize {
-        match self {
-            Data::F32(v) => v.len(),
-            Data::I32(v) => v.len(),
-            Data::I64(v) => v.len(),
-            Data::Bool(v) => v.len(),
-        }
+        for_each_type!(self, v => v.len())
+    }
+    /// Where the elements lie: tensors that share them have the same address.
+    pub(crate) fn address(&self) -> usize {
+        for_each_type!(self, v => Arc::as_ptr(v) as usize)
+    }
+    /// The elements as they lie in memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        for_each_type!(self, v => bytemuck::cast_slice(v))
     }
 }
 
@@ -114,12 +183,7 @@ impl Tensor {
     }
     /// Element type.
     pub fn dtype(&self) -> DType {
-        match self.data {
-            Data::F32(_) => DType::F32,
-            Data::I32(_) => DType::I32,
-            Data::I64(_) => DType::I64,
-            Data::Bool(_) => DType::Bool,
-        }
+        for_each_type!(&self.data, v => element::dtype_of(v))
     }
     /// Shape and type.
     pub fn desc(&self) -> Desc {
@@ -149,21 +213,25 @@ impl Tensor {
     /// # Errors
     /// The tensor holds floats.
     pub fn to_i64s(&self) -> Result<Vec<i64>> {
-        match &self.data {
-            Data::I64(v) => Ok(v.to_vec()),
-            Data::I32(v) => Ok(v.iter().map(|&x| x.into()).collect()),
-            Data::Bool(v) => Ok(v.iter().map(|&x| x.into()).collect()),
-            Data::F32(_) => Err(Error::shape(format!("expected integer elements, have {}", self.desc()))),
+        if self.dtype().is_float() {
+            return Err(Error::shape(format!("expected integer elements, have {}", self.desc())));
         }
+        Ok(for_each_type!(&self.data, v => v.iter().map(|x| x.integer()).collect()))
     }
     /// Every element as f64, whatever the type.
     pub fn to_f64s(&self) -> Vec<f64> {
-        match &self.data {
-            Data::F32(v) => v.iter().map(|&x| x.into()).collect(),
-            Data::I32(v) => v.iter().map(|&x| x.into()).collect(),
-            Data::I64(v) => v.iter().map(|&x| x as f64).collect(),
-            Data::Bool(v) => v.iter().map(|&x| x as u8 as f64).collect(),
+        for_each_type!(&self.data, v => v.iter().map(|x| x.number()).collect())
+    }
+    /// The elements converted to another type, as [`functional::cast`](crate::functional) converts them: floats are rounded
+    /// to the nearest, become integers by truncation, and integers keep their low bits.
+    pub fn to_dtype(&self, dtype: DType) -> Tensor {
+        if self.dtype() == dtype {
+            return self.clone();
         }
+        let data: Data = for_each_type!(&self.data, v => for_dtype!(dtype, T => {
+            T::wrap(v.iter().map(|x| element::convert::<_, T>(*x)).collect())
+        }));
+        Tensor::of(self.shape.clone(), data)
     }
     /// The same elements under another shape.
     ///
@@ -174,52 +242,57 @@ impl Tensor {
     }
     /// The tensor whose element `i` is this one's element `from[i]`, or `fill`, cast to the type, where that is `None`.
     pub(crate) fn gather(&self, shape: impl Into<Vec<usize>>, from: &[Option<usize>], fill: f32) -> Tensor {
-        fn pick<T: Copy>(v: &[T], from: &[Option<usize>], fill: T) -> Vec<T> {
-            from.iter().map(|i| i.map_or(fill, |i| v[i])).collect()
+        fn pick<T: Elements>(v: &[T], from: &[Option<usize>], fill: f32) -> Data {
+            let fill = element::convert(fill);
+            T::wrap(from.iter().map(|i| i.map_or(fill, |i| v[i])).collect())
         }
-        let data: Data = match &self.data {
-            Data::F32(v) => pick(v, from, fill).into(),
-            Data::I32(v) => pick(v, from, fill as i32).into(),
-            Data::I64(v) => pick(v, from, fill as i64).into(),
-            Data::Bool(v) => pick(v, from, fill != 0.0).into(),
-        };
-        Tensor::of(shape, data)
+        Tensor::of(shape, for_each_type!(&self.data, v => pick(v, from, fill)))
     }
-    /// Applies `f` to every element of an f32 tensor.
-    pub(crate) fn map(&self, f: impl Fn(f32) -> f32) -> Tensor {
-        Tensor::of(self.shape.clone(), self.f32s().iter().map(|&x| f(x)).collect::<Vec<_>>())
+    /// Applies `f` to every element of a tensor of f32 or f64.
+    pub(crate) fn map(&self, f: impl Fn(f64) -> f64) -> Tensor {
+        let data: Data = match &self.data {
+            Data::F64(v) => Data::F64(Arc::new(v.iter().map(|&x| f(x)).collect())),
+            _ => self.f32s().iter().map(|&x| f(x.into()) as f32).collect::<Vec<_>>().into(),
+        };
+        Tensor::of(self.shape.clone(), data)
     }
     /// The bytes of the tensor in a GPU buffer: four per element.
     ///
     /// # Errors
     /// An i64 element does not fit 32 bits.
     pub(crate) fn to_device_bytes(&self) -> Result<Cow<'_, [u8]>> {
+        fn words<T: Elements>(v: &[T], word: impl Fn(T) -> u32) -> Cow<'_, [u8]> {
+            v.iter().flat_map(|&x| word(x).to_le_bytes()).collect()
+        }
         Ok(match &self.data {
             Data::F32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
             Data::I32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
-            Data::Bool(v) => v.iter().flat_map(|&x| u32::from(x).to_le_bytes()).collect(),
+            Data::U32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
             Data::I64(v) => {
-                let mut out = Vec::with_capacity(v.len() * 4);
-                for &x in v.iter() {
-                    let x = i32::try_from(x).map_err(|_| {
-                        Error::unsupported(format!("the integer {x} does not fit the 32 bits a device has"))
-                    })?;
-                    out.extend(x.to_le_bytes());
-                }
-                Cow::Owned(out)
+                let narrow = |&x: &i64| {
+                    let text = || format!("the integer {x} does not fit the 32 bits that a device has");
+                    i32::try_from(x).map_err(|_| Error::unsupported(text()))
+                };
+                let words = v.iter().map(narrow).collect::<Result<Vec<_>>>()?;
+                Cow::Owned(bytemuck::cast_slice(&words).to_vec())
             }
+            data if self.dtype().is_float() => {
+                for_each_type!(data, v => words(v, |x| element::convert::<_, f32>(x).to_bits()))
+            }
+            data => for_each_type!(data, v => words(v, |x| x.integer() as u32)),
         })
     }
     /// The tensor in a GPU buffer; `bytes` may be longer than the elements (padding).
     pub(crate) fn from_device_bytes(desc: &Desc, bytes: &[u8]) -> Tensor {
         let bytes = &bytes[..bytes.len().min(desc.numel() * 4)];
-        let words = || bytemuck::pod_collect_to_vec::<u8, i32>(bytes);
         let data: Data = match desc.dtype {
-            DType::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(bytes).into(),
-            DType::I32 => words().into(),
-            DType::I64 => words().into_iter().map(i64::from).collect::<Vec<_>>().into(),
-            DType::Bool => words().into_iter().map(|w| w != 0).collect::<Vec<_>>().into(),
+            dtype if dtype.is_float() => {
+                let floats = bytemuck::pod_collect_to_vec::<u8, f32>(bytes);
+                return Tensor::of(desc.shape.clone(), floats).to_dtype(dtype);
+            }
+            DType::U32 => bytemuck::pod_collect_to_vec::<u8, u32>(bytes).into(),
+            _ => bytemuck::pod_collect_to_vec::<u8, i32>(bytes).into(),
         };
-        Tensor::of(desc.shape.clone(), data)
+        Tensor::of(desc.shape.clone(), data).to_dtype(desc.dtype)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use convgpu::{DType, Data, Tensor};
+use convgpu::{DType, Tensor};
 
 use crate::failure::{Failure, Outcome};
 use crate::npy;
@@ -69,23 +69,21 @@ fn read_one(file: &Path, args: &PixelArgs, input: &Declared) -> Outcome<Tensor> 
     convert(&tensor, input.dtype).map_err(|e| e.of(file.display()))
 }
 
-/// Converts a tensor to the input's type: only integers are converted, to floats or other integers.
+/// The tensor as the input's type: floats may become other floats, integers floats or integers that hold them.
 fn convert(tensor: &Tensor, dtype: DType) -> Outcome<Tensor> {
-    if tensor.dtype() == dtype {
-        return Ok(tensor.clone());
+    let from = tensor.dtype();
+    if from == dtype || from.is_float() && dtype.is_float() || from.is_integer() && dtype.is_float() {
+        return Ok(tensor.to_dtype(dtype));
     }
-    let refused = || Failure::call(format!("{} cannot be converted to {dtype}, the type of the input", tensor.desc()));
-    if matches!(tensor.dtype(), DType::F32 | DType::Bool) || dtype == DType::Bool {
-        return Err(refused());
+    if !from.is_integer() || !dtype.is_integer() {
+        return Err(Failure::call(format!("{} cannot become {dtype}, the type of the input", tensor.desc())));
     }
-    let values = tensor.to_i64s()?;
-    let narrow = |v: i64| i32::try_from(v).map_err(|_| Failure::call(format!("the integer {v} does not fit i32")));
-    let data: Data = match dtype {
-        DType::F32 => values.iter().map(|&v| v as f32).collect::<Vec<_>>().into(),
-        DType::I32 => values.into_iter().map(narrow).collect::<Outcome<Vec<_>>>()?.into(),
-        _ => values.into(),
-    };
-    Ok(Tensor::new(tensor.shape(), data)?)
+    let converted = tensor.to_dtype(dtype);
+    let values = tensor.to_i64s()?.into_iter().zip(converted.to_i64s()?);
+    match values.into_iter().find(|(before, after)| before != after) {
+        Some((lost, _)) => Err(Failure::call(format!("the integer {lost} does not fit {dtype}"))),
+        None => Ok(converted),
+    }
 }
 
 #[cfg(test)]

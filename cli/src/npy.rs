@@ -1,11 +1,13 @@
 //! `.npy` files (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>) as tensors.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use convgpu::internals::shape::{numel, strides, unravel};
-use convgpu::{Data, Tensor};
+use convgpu::{DType, Data, Tensor};
 use half::f16;
 use npyz::{Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
@@ -14,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 /// The first bytes of every file.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Reads a tensor. Floats of 16 and 64 bits become f32, integers up to 32 bits i32 and larger ones i64.
+/// Reads a tensor, with its own type; integers of 64 bits without a sign must fit 63.
 pub fn read(path: &Path) -> Outcome<Tensor> {
     let bytes = std::fs::read(path).map_err(|e| Failure::call(e.to_string()));
     bytes.and_then(|b| parse(&b)).map_err(|e| e.of(path.display()))
@@ -41,9 +43,9 @@ fn parse(bytes: &[u8]) -> Outcome<Tensor> {
         return Err(Failure::call(format!("{shape:?} elements of {size} bytes expected, {} bytes found", rest.len())));
     }
     let big = kind.endianness() == Endianness::Big;
-    let data = elements(rest, kind.type_char(), size, big)
+    let rest = if header.order() == Order::Fortran { c_order(rest, &shape, size).into() } else { Cow::Borrowed(rest) };
+    let data = elements(&rest, kind.type_char(), size, big)
         .ok_or_else(|| Failure::call(format!("elements of type {kind} are not supported")))?;
-    let data = if header.order() == Order::Fortran { c_order(&data, &shape) } else { data };
     Ok(Tensor::new(shape, data)?)
 }
 
@@ -77,15 +79,16 @@ fn elements(bytes: &[u8], kind: TypeChar, size: usize, big: bool) -> Option<Data
         u64::from_le_bytes(wide)
     });
     Some(match (kind, size) {
-        (TypeChar::Float, 2) => raw.map(|w| f16::from_bits(w as u16).to_f32()).collect::<Vec<_>>().into(),
+        (TypeChar::Float, 2) => raw.map(|w| f16::from_bits(w as u16)).collect::<Vec<_>>().into(),
         (TypeChar::Float, 4) => raw.map(|w| f32::from_bits(w as u32)).collect::<Vec<_>>().into(),
-        (TypeChar::Float, 8) => raw.map(|w| f64::from_bits(w) as f32).collect::<Vec<_>>().into(),
-        (TypeChar::Int, 1) => raw.map(|w| i32::from(w as i8)).collect::<Vec<_>>().into(),
-        (TypeChar::Int, 2) => raw.map(|w| i32::from(w as i16)).collect::<Vec<_>>().into(),
+        (TypeChar::Float, 8) => Data::F64(Arc::new(raw.map(f64::from_bits).collect())),
+        (TypeChar::Int, 1) => raw.map(|w| w as i8).collect::<Vec<_>>().into(),
+        (TypeChar::Int, 2) => raw.map(|w| w as i16).collect::<Vec<_>>().into(),
         (TypeChar::Int, 4) => raw.map(|w| w as i32).collect::<Vec<_>>().into(),
         (TypeChar::Int, 8) => raw.map(|w| w as i64).collect::<Vec<_>>().into(),
-        (TypeChar::Uint, 1 | 2) => raw.map(|w| w as i32).collect::<Vec<_>>().into(),
-        (TypeChar::Uint, 4) => raw.map(|w| w as i64).collect::<Vec<_>>().into(),
+        (TypeChar::Uint, 1) => raw.map(|w| w as u8).collect::<Vec<_>>().into(),
+        (TypeChar::Uint, 2) => raw.map(|w| w as u16).collect::<Vec<_>>().into(),
+        (TypeChar::Uint, 4) => raw.map(|w| w as u32).collect::<Vec<_>>().into(),
         (TypeChar::Uint, 8) => raw.map(|w| i64::try_from(w).ok()).collect::<Option<Vec<_>>>()?.into(),
         (TypeChar::Bool, 1) => raw.map(|w| w != 0).collect::<Vec<_>>().into(),
         _ => return None,
@@ -93,26 +96,27 @@ fn elements(bytes: &[u8], kind: TypeChar, size: usize, big: bool) -> Option<Data
 }
 
 /// Reorders elements from column-major to row-major order.
-fn c_order(data: &Data, shape: &[usize]) -> Data {
+fn c_order(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
     let reversed: Vec<usize> = shape.iter().rev().copied().collect();
     let steps: Vec<usize> = strides(&reversed).into_iter().rev().collect();
     let place = |i| unravel(i, shape).iter().zip(&steps).map(|(a, b)| a * b).sum::<usize>();
-    let places = (0..numel(shape)).map(place);
-    match data {
-        Data::F32(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
-        Data::I32(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
-        Data::I64(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
-        Data::Bool(v) => places.map(|p| v[p]).collect::<Vec<_>>().into(),
-        _ => unreachable!("`elements` returns no other type"),
-    }
+    (0..numel(shape)).map(place).flat_map(|p| bytes[p * size..(p + 1) * size].iter().copied()).collect()
 }
 
-/// Writes a tensor in C order, with its own type.
+/// Writes a tensor in C order. Floats of 16 bits become f32, integers of 8 and 16 bits i32, of 32 bits without a sign i64: the
+/// types that readers of `.npy` files in other languages have.
 pub fn write(path: &Path, tensor: &Tensor) -> Outcome<()> {
+    let tensor = tensor.to_dtype(match tensor.dtype() {
+        DType::F16 | DType::BF16 => DType::F32,
+        DType::I8 | DType::U8 | DType::I16 | DType::U16 => DType::I32,
+        DType::U32 => DType::I64,
+        other => other,
+    });
     let file = || -> std::io::Result<()> {
         let mut out = BufWriter::new(File::create(path)?);
         match tensor.data() {
             Data::F32(v) => put(&mut out, tensor.shape(), v)?,
+            Data::F64(v) => put(&mut out, tensor.shape(), v)?,
             Data::I32(v) => put(&mut out, tensor.shape(), v)?,
             Data::I64(v) => put(&mut out, tensor.shape(), v)?,
             Data::Bool(v) => put(&mut out, tensor.shape(), v)?,
@@ -153,24 +157,31 @@ mod tests {
         parse(&file(&format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}}}\n"), data))
     }
 
+    fn doubles(values: &[f64]) -> Tensor {
+        Tensor::new([values.len()], Data::F64(Arc::new(values.to_vec()))).unwrap()
+    }
+
     #[test]
     fn every_type_is_read() {
         let f64s: Vec<u8> = [1.5f64, -2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-        assert_eq!(parsed("<f8", "False", "(2,)", &f64s).unwrap(), Tensor::new([2], vec![1.5f32, -2.0]).unwrap());
+        assert_eq!(parsed("<f8", "False", "(2,)", &f64s).unwrap(), doubles(&[1.5, -2.0]));
         let f16s: Vec<u8> = [f16::from_f32(0.25), f16::from_f32(-3.0)].iter().flat_map(|v| v.to_le_bytes()).collect();
-        assert_eq!(parsed("<f2", "False", "(2,)", &f16s).unwrap(), Tensor::new([2], vec![0.25f32, -3.0]).unwrap());
+        assert_eq!(
+            parsed("<f2", "False", "(2,)", &f16s).unwrap(),
+            Tensor::new([2], [0.25, -3.0].map(f16::from_f32).to_vec()).unwrap()
+        );
         let big: Vec<u8> = [7.0f32].iter().flat_map(|v| v.to_be_bytes()).collect();
         assert_eq!(parsed(">f4", "False", "()", &big).unwrap(), Tensor::scalar(7.0));
         let longs: Vec<u8> = [-5i64].iter().flat_map(|v| v.to_le_bytes()).collect();
         assert_eq!(parsed("<i8", "False", "(1,)", &longs).unwrap(), Tensor::new([1], vec![-5i64]).unwrap());
-        assert_eq!(parsed("|u1", "False", "(1, 2)", &[3, 255]).unwrap(), Tensor::new([1, 2], vec![3, 255]).unwrap());
-        assert_eq!(parsed("|i1", "False", "(1,)", &[0xfe]).unwrap(), Tensor::new([1], vec![-2]).unwrap());
+        assert_eq!(parsed("|u1", "False", "(1, 2)", &[3, 255]).unwrap(), Tensor::new([1, 2], vec![3u8, 255]).unwrap());
+        assert_eq!(parsed("|i1", "False", "(1,)", &[0xfe]).unwrap(), Tensor::new([1], vec![-2i8]).unwrap());
         assert_eq!(parsed("|b1", "False", "(2,)", &[0, 1]).unwrap(), Tensor::new([2], vec![false, true]).unwrap());
     }
 
     #[test]
     fn fortran_order_is_transposed() {
-        let expected = Tensor::new([2, 3], vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let expected = Tensor::new([2, 3], vec![1u8, 2, 3, 4, 5, 6]).unwrap();
         assert_eq!(parsed("|u1", "True", "(2, 3)", &[1, 4, 2, 5, 3, 6]).unwrap(), expected);
     }
 
@@ -192,10 +203,20 @@ mod tests {
             Tensor::new([], vec![-9i64]).unwrap(),
             Tensor::new([0, 4], Vec::<i32>::new()).unwrap(),
             Tensor::new([3], vec![true, false, true]).unwrap(),
+            doubles(&[0.1, -1e300]),
         ];
         for t in tensors {
             write(&path, &t).unwrap();
             assert_eq!(read(&path).unwrap(), t);
+        }
+        for (t, wide) in [
+            (Tensor::from([3u8, 255]), Tensor::from([3i32, 255])),
+            (Tensor::from([-1i16]), Tensor::from([-1i32])),
+            (Tensor::from([u32::MAX]), Tensor::from([i64::from(u32::MAX)])),
+            (Tensor::from([f16::from_f32(0.5)]), Tensor::from([0.5f32])),
+        ] {
+            write(&path, &t).unwrap();
+            assert_eq!(read(&path).unwrap(), wide);
         }
         std::fs::remove_dir_all(dir).unwrap();
     }

@@ -1,10 +1,10 @@
 
 // --- common/binary.wgsl ---
-// combine(a, b): the function number OP (reference::binary::BinaryKind) of two elements given by their bits, floats if
-// FLOAT, else integers (booleans are 0 and 1). Needs common/index.wgsl.
+// combine(a, b): the function number OP (reference::binary::BinaryKind) of two elements of the type number TYPE, given by their
+// bits (booleans are 0 and 1). Needs common/index.wgsl and common/integer.wgsl.
 
 override OP: u32 = 0u;
-override FLOAT: bool = true;
+override TYPE: u32 = 0u;
 
 const NAN_BITS = 0x7fc00000u;
 const INFINITY_BITS = 0x7f800000u;
@@ -111,7 +111,32 @@ fn combine_i32(a: i32, b: i32) -> u32 {
     }
 }
 
+// What differs for unsigned integers.
+fn combine_u32(a: u32, b: u32) -> u32 {
+    switch OP {
+        case 3u: { return select(a / max(b, 1u), 0u, b == 0u); }
+        case 4u: { return max(a, b); }
+        case 5u: { return min(a, b); }
+        case 6u: {
+            var y = 1u;
+            var base = a;
+            for (var n = b; n > 0u; n >>= 1u) {
+                if (n & 1u) == 1u { y *= base; }
+                base *= base;
+            }
+            return y;
+        }
+        case 7u, 8u: { return select(a % max(b, 1u), 0u, b == 0u); }
+        case 10u: { return u32(a < b); }
+        case 11u: { return u32(a > b); }
+        case 12u: { return u32(a <= b); }
+        case 13u: { return u32(a >= b); }
+        default: { return combine_i32(bitcast<i32>(a), bitcast<i32>(b)); }
+    }
+}
+
 fn combine(a: u32, b: u32) -> u32 {
-    if FLOAT { return combine_f32(bitcast<f32>(a), bitcast<f32>(b)); }
-    return combine_i32(bitcast<i32>(a), bitcast<i32>(b));
+    if TYPE == FLOAT { return combine_f32(bitcast<f32>(a), bitcast<f32>(b)); }
+    if TYPE == U32 { return combine_u32(a, b); }
+    return narrow(combine_i32(bitcast<i32>(a), bitcast<i32>(b)), TYPE);
 }

@@ -1,18 +1,24 @@
 // The steps of a reduction, numbered as ops::reduce::Kind, and the indices of its values. Values are given by their bits: floats,
-// or integers if INTEGER (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
-// the infinities, and `empty`, the result without values. Needs common/index.wgsl.
+// or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
+// the infinities, and `empty`, the result without values. Needs common/index.wgsl and common/integer.wgsl.
 
 const MAX = 2u;
 const LOG_SUM_EXP = 8u;
 
 override KIND: u32 = 0u;
-override INTEGER: bool = false;
+override TYPE: u32 = 0u;
 
 fn start(kind: u32) -> u32 {
     switch kind {
-        case 2u: { return select(bitcast<u32>(p.lowest), 0x80000000u, INTEGER); }
-        case 3u: { return select(bitcast<u32>(p.highest), 0x7fffffffu, INTEGER); }
-        case 4u: { return select(bitcast<u32>(1.0), 1u, INTEGER); }
+        case 2u: {
+            if TYPE == U32 { return 0u; }
+            return select(0x80000000u, bitcast<u32>(p.lowest), TYPE == FLOAT);
+        }
+        case 3u: {
+            if TYPE == U32 { return 0xffffffffu; }
+            return select(0x7fffffffu, bitcast<u32>(p.highest), TYPE == FLOAT);
+        }
+        case 4u: { return select(1u, bitcast<u32>(1.0), TYPE == FLOAT); }
         default: { return 0u; }
     }
 }
@@ -28,14 +34,14 @@ fn map_f32(kind: u32, v: f32, shift: f32) -> f32 {
 
 fn map_i32(kind: u32, v: i32) -> i32 {
     switch kind {
-        case 5u: { return abs(v); }
+        case 5u: { return select(abs(v), v, TYPE == U32); }
         case 9u: { return v * v; }
         default: { return v; }
     }
 }
 
 fn map(kind: u32, v: u32, shift: f32) -> u32 {
-    if INTEGER { return bitcast<u32>(map_i32(kind, bitcast<i32>(v))); }
+    if TYPE != FLOAT { return bitcast<u32>(map_i32(kind, bitcast<i32>(v))); }
     return bitcast<u32>(map_f32(kind, bitcast<f32>(v), shift));
 }
 
@@ -58,7 +64,9 @@ fn join_i32(kind: u32, a: i32, b: i32) -> i32 {
 }
 
 fn join(kind: u32, a: u32, b: u32) -> u32 {
-    if INTEGER { return bitcast<u32>(join_i32(kind, bitcast<i32>(a), bitcast<i32>(b))); }
+    if TYPE == U32 && kind == 2u { return max(a, b); }
+    if TYPE == U32 && kind == 3u { return min(a, b); }
+    if TYPE != FLOAT { return bitcast<u32>(join_i32(kind, bitcast<i32>(a), bitcast<i32>(b))); }
     return bitcast<u32>(join_f32(kind, bitcast<f32>(a), bitcast<f32>(b)));
 }
 
@@ -77,9 +85,10 @@ fn finish_f32(a: f32, shift: f32) -> f32 {
 }
 
 fn finish(a: u32, shift: f32) -> u32 {
-    if INTEGER {
-        if KIND == 1u { return bitcast<u32>(bitcast<i32>(a) / max(i32(p.count), 1)); }
-        return a;
+    if TYPE == U32 && KIND == 1u { return a / max(p.count, 1u); }
+    if TYPE != FLOAT {
+        if KIND == 1u { return narrow(bitcast<u32>(bitcast<i32>(a) / max(i32(p.count), 1)), TYPE); }
+        return narrow(a, TYPE);
     }
     return bitcast<u32>(finish_f32(bitcast<f32>(a), shift));
 }

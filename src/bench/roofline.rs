@@ -45,7 +45,7 @@ impl Op for FmaChain {
         like_input(self, inputs)
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        Ok(vec![inputs[0].map(|x| (2.0 * f64::from(x) + 1.0 + 16.0 * self.rounds as f64) as f32)])
+        Ok(vec![inputs[0].map(|x| 2.0 * x + 1.0 + 16.0 * self.rounds as f64)])
     }
     /// A sum of `16 rounds + 3` terms in some order.
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {

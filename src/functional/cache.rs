@@ -14,7 +14,7 @@ use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::session::{CompileOptions, Compiled};
-use crate::tensor::{Data, Tensor};
+use crate::tensor::Tensor;
 
 /// The most compiled graphs kept; the oldest is dropped first.
 const KEPT_SESSIONS: usize = 256;
@@ -30,27 +30,12 @@ static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 /// The numbers of constants' contents, by the address of their elements.
 pub(crate) type Numbers = HashMap<usize, u64>;
 
-/// The address of a tensor's elements: tensors that share them have the same one.
-pub(crate) fn place(tensor: &Tensor) -> usize {
-    match tensor.data() {
-        Data::F32(v) => Arc::as_ptr(v) as usize,
-        Data::I32(v) => Arc::as_ptr(v) as usize,
-        Data::I64(v) => Arc::as_ptr(v) as usize,
-        Data::Bool(v) => Arc::as_ptr(v) as usize,
-    }
-}
-
 /// A hash of 128 bits of a tensor's elements.
 fn hash(tensor: &Tensor) -> [u64; 2] {
     [0u8, 1].map(|salt| {
         let mut hasher = DefaultHasher::new();
         hasher.write_u8(salt);
-        match tensor.data() {
-            Data::F32(v) => hasher.write(bytemuck::cast_slice(v)),
-            Data::I32(v) => hasher.write(bytemuck::cast_slice(v)),
-            Data::I64(v) => hasher.write(bytemuck::cast_slice(v)),
-            Data::Bool(v) => v.iter().for_each(|&b| hasher.write_u8(b.into())),
-        }
+        hasher.write(tensor.data().bytes());
         hasher.finish()
     })
 }
@@ -64,7 +49,7 @@ fn key(device: &Device, graph: &Graph, numbers: &Numbers) -> String {
     }
     for (id, value) in graph.values.iter().enumerate() {
         let Some(tensor) = &value.constant else { continue };
-        match numbers.get(&place(tensor)) {
+        match numbers.get(&tensor.data().address()) {
             Some(number) => add(format_args!("|{id}#{number}{}", value.desc)),
             None => add(format_args!("|{id}={:x?}{}", hash(tensor), value.desc)),
         }

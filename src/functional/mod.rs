@@ -73,4 +73,4 @@ mod functions {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use cache::{place, run_kept};
+pub(crate) use cache::run_kept;

@@ -77,7 +77,10 @@ pub const INDEX: Common = common!("index");
 /// `activate`: every unary function, chosen by the override `ACT`.
 pub const ACTIVATION: Common = common!("activation");
 
-/// `combine`: every function of two elements, chosen by the override `OP`; needs [`INDEX`].
+/// `narrow`: the bits that an integer type keeps.
+pub const INTEGER: Common = common!("integer");
+
+/// `combine`: every function of two elements, chosen by the override `OP`; needs [`INDEX`] and [`INTEGER`].
 pub const BINARY: Common = common!("binary");
 /// `matrices`: which matrices of two broadcast batches are multiplied.
 pub const MATMUL: Common = common!("matmul");
@@ -115,7 +118,7 @@ pub const MOMENTS: Common = common!("moments");
 /// `larger`, `term`, `share`: the steps of a softmax.
 pub const SOFTMAX: Common = common!("softmax");
 
-/// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
+/// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`; needs [`INDEX`] and [`INTEGER`].
 pub const REDUCE: Common = common!("reduce");
 
 /// `beats`: which of two values arg-max or arg-min selects.
@@ -138,6 +141,7 @@ pub const COMMON: &[Common] = &[
     POOL2D,
     POOL_BIN,
     MOMENTS,
+    INTEGER,
     BINARY,
     MATMUL,
     MATMUL4,

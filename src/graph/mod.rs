@@ -15,6 +15,7 @@ mod pack;
 mod parts;
 pub mod plan;
 pub mod rewrite;
+pub mod single;
 pub mod tuning;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -119,6 +120,10 @@ impl Graph {
     fn value(&mut self, name: String, desc: Desc, constant: Option<Tensor>) -> Result<ValueId> {
         if checked_numel(&desc.shape).is_none() {
             return Err(Error::unsupported(format!("{desc} has 2^31 elements or more")).at(name));
+        }
+        if desc.dtype != desc.dtype.computed() {
+            let text = format!("{desc}: a graph computes in f32; a session converts inputs and outputs of models");
+            return Err(Error::unsupported(text).at(name));
         }
         self.values.push(Value { name, desc, constant });
         Ok(ValueId(self.values.len() - 1, self.identity))

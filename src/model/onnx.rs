@@ -18,7 +18,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
-use crate::shape::{Dim, ValueInfo, list, list_first};
+use crate::shape::{DType, Dim, ValueInfo, list, list_first};
 use crate::tensor::Tensor;
 
 /// The oldest file format: before it, attributes carry no types.
@@ -69,6 +69,8 @@ pub struct Model {
     outputs: Vec<ValueInfo>,
     /// Names of inputs that decide a shape, an axis or a scale.
     shape_inputs: Vec<String>,
+    /// Values that the file declares as floats of 16 bits.
+    pub(super) halves: HashMap<String, DType>,
 }
 
 impl Model {
@@ -134,19 +136,20 @@ impl Model {
         let mut left = nodes::MOST_NODES;
         let mut nodes = nodes::ready(nodes, &outputs, &definitions, &given, &mut left)?;
         nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, directory))?;
+        let halves = halves(&graph, &nodes);
         let read = nodes::read(&nodes, &outputs);
         let mut constants = initialisers(&graph, &read, directory)?;
         let (optional, inputs) = inputs(&graph, &read)?;
         let nodes = constant_nodes(nodes, &mut constants)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
-        let outputs = graph.output.iter().map(value_info).collect::<Result<Vec<_>>>()?;
+        let outputs = graph.output.iter().map(|v| value_info(typed(v, &graph))).collect::<Result<Vec<_>>>()?;
         named_once("outputs", &outputs)?;
         // Before that version what an initialiser holds is fixed.
         let optional = if ir >= DEFAULTS_IR { optional } else { vec![] };
         let shape_inputs = vec![];
         let mut model =
-            Model { opset, producer, nodes, definitions, constants, inputs, optional, outputs, shape_inputs };
+            Model { opset, producer, nodes, definitions, constants, inputs, optional, outputs, shape_inputs, halves };
         model.check_outputs()?;
         model.shape_inputs = import::trace::shape_inputs(&model);
         Ok(model)
@@ -300,6 +303,22 @@ fn initialisers(graph: &GraphProto, read: &HashSet<&str>, directory: Option<&Pat
     Ok(out)
 }
 
+/// The values that the file declares as floats of 16 bits.
+fn halves(graph: &GraphProto, nodes: &[Node]) -> HashMap<String, DType> {
+    let typed = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
+    let of_values = typed.filter_map(|v| Some((v.name(), v.r#type.as_ref()?.tensor_type.as_ref()?.elem_type())));
+    let of_constants = graph.initializer.iter().map(|t| (t.name(), t.data_type()));
+    let of_casts = nodes.iter().filter(|n| n.op_type() == "Cast").filter_map(|n| {
+        let to = n.attribute.iter().find(|a| a.name() == "to")?.i();
+        Some((n.output.first()?.as_str(), i32::try_from(to).ok()?))
+    });
+    let half = |(name, number): (&str, i32)| {
+        let dtype = tensor_proto::dtype(number).ok().filter(|d| matches!(d, DType::F16 | DType::BF16))?;
+        Some((name.to_owned(), dtype))
+    };
+    of_values.chain(of_constants).chain(of_casts).filter_map(half).collect()
+}
+
 /// The inputs which the file has a value for, and the others. One that nothing reads may be of any type; if it is no
 /// tensor of a type that is supported, it is left out.
 fn inputs(graph: &GraphProto, read: &HashSet<&str>) -> Result<(Vec<ValueInfo>, Vec<ValueInfo>)> {
@@ -345,6 +364,12 @@ fn input_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
         )));
     }
     Ok(info)
+}
+
+/// An output as the file describes it among the values inside, if it is declared by its name alone.
+fn typed<'g>(output: &'g ValueInfoProto, graph: &'g GraphProto) -> &'g ValueInfoProto {
+    let described = || graph.value_info.iter().find(|v| v.name() == output.name());
+    if output.r#type.is_some() { output } else { described().unwrap_or(output) }
 }
 
 /// Of a value that is declared by its name alone neither type nor shape is known.

@@ -49,13 +49,21 @@ fn tensor(view: &TensorView<'_>) -> Result<Tensor> {
 pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
     let mut held = vec![];
     for (name, t) in tensors {
-        let (dtype, bytes) = match t.data() {
-            Data::F32(v) => (Dtype::F32, bytemuck::cast_slice(v).to_vec()),
-            Data::I32(v) => (Dtype::I32, bytemuck::cast_slice(v).to_vec()),
-            Data::I64(v) => (Dtype::I64, bytemuck::cast_slice(v).to_vec()),
-            Data::Bool(v) => (Dtype::BOOL, v.iter().map(|&b| u8::from(b)).collect()),
+        let dtype = match t.dtype() {
+            DType::F32 => Dtype::F32,
+            DType::F64 => Dtype::F64,
+            DType::F16 => Dtype::F16,
+            DType::BF16 => Dtype::BF16,
+            DType::I8 => Dtype::I8,
+            DType::U8 => Dtype::U8,
+            DType::I16 => Dtype::I16,
+            DType::U16 => Dtype::U16,
+            DType::I32 => Dtype::I32,
+            DType::U32 => Dtype::U32,
+            DType::I64 => Dtype::I64,
+            DType::Bool => Dtype::BOOL,
         };
-        debug_assert!(matches!(t.dtype(), DType::F32 | DType::I32 | DType::I64 | DType::Bool));
+        let bytes = t.data().bytes().to_vec();
         held.push((name, dtype, t.shape().to_vec(), bytes));
     }
     let mut views = vec![];

@@ -1,10 +1,10 @@
-//! ONNX tensors as host tensors. Floats of every width become f32; integers up to 32 bits signed become i32, wider ones
-//! i64; only as much is allocated as the file holds.
+//! ONNX tensors as host tensors of the same type, u64 as i64; only as much is allocated as the file holds.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
+use std::sync::Arc;
 
 use half::{bf16, f16};
 use prost::Message;
@@ -21,9 +21,17 @@ use crate::tensor::{Data, Tensor};
 /// Strings, complex numbers, 8-bit and 4-bit floats, unknown numbers.
 pub(crate) fn dtype(data_type: i32) -> Result<DType> {
     Ok(match data_type {
-        ty::FLOAT | ty::FLOAT16 | ty::BFLOAT16 | ty::DOUBLE => DType::F32,
-        ty::UINT8 | ty::INT8 | ty::UINT16 | ty::INT16 | ty::INT32 => DType::I32,
-        ty::UINT32 | ty::INT64 | ty::UINT64 => DType::I64,
+        ty::FLOAT => DType::F32,
+        ty::DOUBLE => DType::F64,
+        ty::FLOAT16 => DType::F16,
+        ty::BFLOAT16 => DType::BF16,
+        ty::INT8 => DType::I8,
+        ty::UINT8 => DType::U8,
+        ty::INT16 => DType::I16,
+        ty::UINT16 => DType::U16,
+        ty::INT32 => DType::I32,
+        ty::UINT32 => DType::U32,
+        ty::INT64 | ty::UINT64 => DType::I64,
         ty::BOOL => DType::Bool,
         other => return Err(Error::unsupported(format!("elements of type {} are not supported", type_name(other)))),
     })
@@ -59,9 +67,10 @@ pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
     Ok((proto.name.unwrap_or_default(), tensor))
 }
 
-/// An initialiser's elements; the error names it.
+/// An initialiser's elements, of the type in which they are computed; the error names it.
 pub(crate) fn initialiser(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
-    read(proto, directory).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))
+    let tensor = read(proto, directory).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
+    Ok(tensor.to_dtype(tensor.dtype().computed()))
 }
 
 /// Reads the external data of the tensors in a node's attributes, those of its branches included, so that the node needs no
@@ -125,31 +134,33 @@ fn shape(dims: &[i64]) -> Result<Vec<usize>> {
 /// Elements from little-endian bytes.
 fn from_raw(data_type: i32, raw: &[u8]) -> Result<Data> {
     macro_rules! elements {
-        ($t:ty, $f:expr) => {
+        ($t:ty) => {
             raw.chunks_exact(size_of::<$t>())
-                .map(|c| $f(<$t>::from_le_bytes(c.try_into().expect("chunks are exact"))))
+                .map(|c| <$t>::from_le_bytes(c.try_into().expect("chunks are exact")))
                 .collect::<Vec<_>>()
                 .into()
         };
     }
     Ok(match data_type {
-        ty::FLOAT => elements!(f32, |x| x),
-        ty::FLOAT16 => elements!(f16, f16::to_f32),
-        ty::BFLOAT16 => elements!(bf16, bf16::to_f32),
-        ty::DOUBLE => elements!(f64, |x| x as f32),
-        ty::UINT8 => elements!(u8, i32::from),
-        ty::INT8 => elements!(i8, i32::from),
-        ty::UINT16 => elements!(u16, i32::from),
-        ty::INT16 => elements!(i16, i32::from),
-        ty::INT32 => elements!(i32, |x| x),
-        ty::UINT32 => elements!(u32, i64::from),
-        ty::INT64 => elements!(i64, |x| x),
+        ty::FLOAT => elements!(f32),
+        ty::DOUBLE => {
+            Data::F64(Arc::new(raw.chunks_exact(8).map(|c| f64::from_le_bytes(c.try_into().expect("of 8"))).collect()))
+        }
+        ty::FLOAT16 => elements!(f16),
+        ty::BFLOAT16 => elements!(bf16),
+        ty::INT8 => elements!(i8),
+        ty::UINT8 => elements!(u8),
+        ty::INT16 => elements!(i16),
+        ty::UINT16 => elements!(u16),
+        ty::INT32 => elements!(i32),
+        ty::UINT32 => elements!(u32),
+        ty::INT64 => elements!(i64),
         ty::UINT64 => raw
             .chunks_exact(8)
             .map(|c| signed(u64::from_le_bytes(c.try_into().expect("of 8"))))
             .collect::<Result<Vec<_>>>()?
             .into(),
-        _ => elements!(u8, |x| x != 0),
+        _ => raw.iter().map(|&x| x != 0).collect::<Vec<_>>().into(),
     })
 }
 
@@ -160,14 +171,24 @@ fn signed(x: u64) -> Result<i64> {
 /// Elements from the typed fields; f16, bf16 and small integers are in `int32_data`.
 fn from_fields(data_type: i32, proto: &TensorProto) -> Result<Data> {
     let words = || proto.int32_data.iter();
+    macro_rules! narrow {
+        ($t:ty) => {
+            words().map(|&x| x as $t).collect::<Vec<_>>().into()
+        };
+    }
     Ok(match data_type {
         ty::FLOAT => proto.float_data.clone().into(),
-        ty::DOUBLE => proto.double_data.iter().map(|&x| x as f32).collect::<Vec<_>>().into(),
-        ty::FLOAT16 => words().map(|&x| f16::from_bits(x as u16).to_f32()).collect::<Vec<_>>().into(),
-        ty::BFLOAT16 => words().map(|&x| bf16::from_bits(x as u16).to_f32()).collect::<Vec<_>>().into(),
+        ty::DOUBLE => Data::F64(Arc::new(proto.double_data.clone())),
+        ty::FLOAT16 => words().map(|&x| f16::from_bits(x as u16)).collect::<Vec<_>>().into(),
+        ty::BFLOAT16 => words().map(|&x| bf16::from_bits(x as u16)).collect::<Vec<_>>().into(),
         ty::INT64 => proto.int64_data.clone().into(),
-        ty::UINT32 | ty::UINT64 => proto.uint64_data.iter().map(|&x| signed(x)).collect::<Result<Vec<_>>>()?.into(),
+        ty::UINT32 => proto.uint64_data.iter().map(|&x| x as u32).collect::<Vec<_>>().into(),
+        ty::UINT64 => proto.uint64_data.iter().map(|&x| signed(x)).collect::<Result<Vec<_>>>()?.into(),
         ty::BOOL => words().map(|&x| x != 0).collect::<Vec<_>>().into(),
+        ty::INT8 => narrow!(i8),
+        ty::UINT8 => narrow!(u8),
+        ty::INT16 => narrow!(i16),
+        ty::UINT16 => narrow!(u16),
         _ => proto.int32_data.clone().into(),
     })
 }

@@ -102,7 +102,7 @@ impl Builder<'_> {
     /// The tensor is too large.
     pub fn constant(&mut self, name: &str, slot: &Slot) -> Result<ValueId> {
         #[cfg(not(target_arch = "wasm32"))]
-        self.notes.numbers.insert(crate::functional::place(slot.tensor()), slot.number());
+        self.notes.numbers.insert(slot.tensor().data().address(), slot.number());
         self.graph.constant(format!("{}{name}", self.prefix), slot.tensor().clone())
     }
     /// A buffer of this module that training steps change, as an input.

@@ -130,7 +130,7 @@ impl Op for AdaptivePool2d {
         Ok(vec![match self.kind {
             Kind::Avg => {
                 let scale = gamma(self.largest_taps(inputs[0].shape()) + 6);
-                self.mean(&inputs[0].map(f32::abs)).into_iter().map(|m| (m * scale + TINY) as f32).collect()
+                self.mean(&inputs[0].map(f64::abs)).into_iter().map(|m| (m * scale + TINY) as f32).collect()
             }
             Kind::Max => {
                 let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };

@@ -4,21 +4,21 @@ use super::broadcast::Operand;
 use super::strided::Walk;
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, BINARY, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Arg, BINARY, INDEX, INTEGER, Kernel, Launch, kernel, params};
 pub use crate::reference::binary::BinaryKind;
 use crate::reference::elements;
 use crate::shape::{DType, Desc, Layout, broadcast};
-use crate::tensor::{Data, Tensor};
+use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
-static BLOCKS: Kernel = kernel!("binary", INDEX, BINARY);
-static STRIDED: Kernel = kernel!("binary_strided", INDEX, BINARY);
+static BLOCKS: Kernel = kernel!("binary", INDEX, INTEGER, BINARY);
+static STRIDED: Kernel = kernel!("binary_strided", INDEX, INTEGER, BINARY);
 
 pub(super) const KERNELS: &[&Kernel] = &[&BLOCKS, &STRIDED];
 
 /// `y = f(a, b)`, both of one type, broadcast as
 /// <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>. Comparisons give booleans.
 ///
-/// Integers wrap: an i64 in 64 bits on the reference, in 32 bits on a device.
+/// Integers wrap in the bits of their type: an i64 in 64 on the reference, in 32 on a device, which reports it.
 #[derive(Clone, Debug)]
 pub struct Binary(pub BinaryKind);
 
@@ -28,6 +28,7 @@ impl Binary {
         match dtype {
             DType::Bool if kind.is_logical() || kind == BinaryKind::Equal => Some(DType::Bool),
             DType::Bool => None,
+            DType::F16 | DType::BF16 => None,
             _ if kind.is_logical() => None,
             _ if kind.is_comparison() => Some(DType::Bool),
             other => Some(other),
@@ -57,7 +58,7 @@ impl Op for Binary {
         Ok(vec![Tensor::of(shape, evaluate(self.0, &a, &b))])
     }
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        if inputs[0].dtype() != DType::F32 {
+        if !inputs[0].dtype().is_float() {
             return Ok(super::strided::exact(outputs));
         }
         Ok(vec![bounds(inputs, &outputs[0], |a, b, y| self.0.bound(a, b, y))])
@@ -72,28 +73,26 @@ impl Op for Binary {
 
 /// The function of two tensors of one shape.
 fn evaluate(kind: BinaryKind, a: &Tensor, b: &Tensor) -> Data {
-    fn zip<A: Copy, R>(a: &[A], b: &[A], f: impl Fn(A, A) -> R) -> Vec<R> {
-        a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
+    fn values<T: Elements>(kind: BinaryKind, a: &[T], b: &Tensor) -> Data {
+        let pairs = a.iter().zip(T::shared(b.data()).expect("the shape rule checked the types").iter());
+        if kind.is_comparison() {
+            return pairs.map(|(a, b)| kind.compare(a.partial_cmp(b))).collect::<Vec<_>>().into();
+        }
+        let one = |(a, b): (&T, &T)| match T::TYPE {
+            DType::Bool => T::of_integer(kind.logical(a.integer() != 0, b.integer() != 0).into()),
+            dtype if dtype.is_float() => T::of_number(kind.float(a.number(), b.number())),
+            _ => T::of_integer(kind.integer(a.integer(), b.integer())),
+        };
+        T::wrap(pairs.map(one).collect())
     }
-    let comparison = kind.is_comparison();
-    match (a.data(), b.data()) {
-        (Data::F32(a), Data::F32(b)) if comparison => zip(a, b, |a, b| kind.compare(a.partial_cmp(&b))).into(),
-        (Data::I32(a), Data::I32(b)) if comparison => zip(a, b, |a, b| kind.compare(Some(a.cmp(&b)))).into(),
-        (Data::I64(a), Data::I64(b)) if comparison => zip(a, b, |a, b| kind.compare(Some(a.cmp(&b)))).into(),
-        (Data::Bool(a), Data::Bool(b)) if comparison => zip(a, b, |a, b| kind.compare(Some(a.cmp(&b)))).into(),
-        (Data::F32(a), Data::F32(b)) => zip(a, b, |a, b| kind.float(a.into(), b.into()) as f32).into(),
-        (Data::I32(a), Data::I32(b)) => zip(a, b, |a, b| kind.integer(a.into(), b.into()) as i32).into(),
-        (Data::I64(a), Data::I64(b)) => zip(a, b, |a, b| kind.integer(a, b)).into(),
-        (Data::Bool(a), Data::Bool(b)) => zip(a, b, |a, b| kind.logical(a, b)).into(),
-        _ => unreachable!("the shape rule checked the types"),
-    }
+    for_each_type!(a.data(), v => values(kind, v, b))
 }
 
-/// `bound(a, b, y)` of every element of the broadcast f32 inputs.
+/// `bound(a, b, y)` of every element of the broadcast inputs, floats.
 pub(super) fn bounds(inputs: &[Tensor], y: &Tensor, bound: impl Fn(f64, f64, f64) -> f64) -> Vec<f32> {
     let (a, b) = (elements::broadcast(&inputs[0], y.shape()), elements::broadcast(&inputs[1], y.shape()));
-    let pairs = a.f32s().iter().zip(b.f32s()).zip(y.to_f64s());
-    pairs.map(|((&a, &b), y)| bound(a.into(), b.into(), y) as f32).collect()
+    let pairs = a.to_f64s().into_iter().zip(b.to_f64s()).zip(y.to_f64s());
+    pairs.map(|((a, b), y)| bound(a, b, y) as f32).collect()
 }
 
 /// The launches of function number `code` of input 0 and of input 1 seen as `b_shape`.
@@ -114,8 +113,11 @@ pub(super) fn launches(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<
 }
 
 fn specialised(launch: Launch, site: &Site<'_>, code: u32) -> Launch {
-    let float = u32::from(site.inputs[0].dtype == DType::F32);
-    launch.set("OP", code).set("FLOAT", float).reads([Arg::Input(0), Arg::Input(1)]).writes([Arg::Output(0)])
+    launch
+        .set("OP", code)
+        .set("TYPE", site.inputs[0].dtype.code())
+        .reads([Arg::Input(0), Arg::Input(1)])
+        .writes([Arg::Output(0)])
 }
 
 fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Option<Variant> {

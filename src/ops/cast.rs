@@ -2,32 +2,26 @@
 
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::Result;
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Arg, INDEX, INTEGER, Kernel, Launch, kernel, params};
 use crate::reference::UNIT;
 use crate::shape::{DType, Desc, Layout};
-use crate::tensor::{Data, Tensor};
+use crate::tensor::Tensor;
 
-static CAST: Kernel = kernel!("cast", INDEX);
+static CAST: Kernel = kernel!("cast", INDEX, INTEGER);
 
 pub(super) const KERNELS: &[&Kernel] = &[&CAST];
 
 /// <https://onnx.ai/onnx/operators/onnx__Cast.html>
 ///
-/// A float is truncated to an integer; beyond the range of the type it becomes the nearest integer of the type, and NaN
-/// becomes 0 (ONNX defines neither). An i64 on a device has the range of 32 bits. Every number but 0 is true.
+/// Floats are rounded to the nearest, and are infinite beyond the range of a narrower type. A float becomes an integer by
+/// truncation to 32 bits (64 for i64), of which a narrower integer keeps the low bits; beyond that range it is the nearest
+/// integer, NaN is 0 (ONNX leaves these open). An integer keeps the low bits that a narrower one has. Whatever is not 0 is true.
+///
+/// A graph computes in f32: a cast to f16 or bf16 gives the f32 that is the nearest number of that type.
 #[derive(Clone, Debug)]
 pub struct Cast {
-    /// The target type.
+    /// The type to give.
     pub to: DType,
-}
-
-/// The numbers of `FROM` and `TO` in `shaders/cast.wgsl`.
-fn code(dtype: DType) -> u32 {
-    match dtype {
-        DType::F32 => 0,
-        DType::I32 | DType::I64 => 1,
-        DType::Bool => 2,
-    }
 }
 
 impl Op for Cast {
@@ -37,43 +31,35 @@ impl Op for Cast {
     }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
-        Ok(vec![Desc::new(inputs[0].shape.clone(), self.to)])
+        Ok(vec![Desc::new(inputs[0].shape.clone(), self.to.computed())])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let x = &inputs[0];
-        if self.to == DType::Bool {
-            return Ok(vec![Tensor::of(x.shape(), x.to_f64s().iter().map(|&v| v != 0.0).collect::<Vec<_>>())]);
-        }
-        macro_rules! convert {
-            ($from:expr, $to:ty) => {
-                $from.iter().map(|&v| v as $to).collect::<Vec<$to>>().into()
-            };
-        }
-        let data: Data = match (x.data(), self.to) {
-            (Data::F32(v), DType::I32) => convert!(v, i32),
-            (Data::F32(v), DType::I64) => convert!(v, i64),
-            (Data::F32(v), _) => convert!(v, f32),
-            (_, DType::F32) => convert!(x.to_i64s()?, f32),
-            (_, DType::I32) => convert!(x.to_i64s()?, i32),
-            (_, _) => convert!(x.to_i64s()?, i64),
-        };
-        Ok(vec![Tensor::of(x.shape(), data)])
+        let to = self.to.computed();
+        let y = inputs[0].to_dtype(to);
+        Ok(vec![if to == self.to { y } else { y.to_dtype(self.to).to_dtype(to) }])
     }
-    /// An integer beyond 2^24 may be rounded to either neighbouring f32; all else is exact.
+    /// An integer of more than 24 bits may become either neighbouring f32; all else is exact.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        if self.to != DType::F32 || inputs[0].dtype() == DType::F32 {
+        if !self.to.is_float() || inputs[0].dtype().is_float() {
             return Ok(super::strided::exact(outputs));
         }
-        let rounding = |&y: &f32| if y.abs() < 1.0 / UNIT as f32 { 0.0 } else { UNIT as f32 * y.abs() };
-        Ok(vec![outputs[0].f32s().iter().map(rounding).collect()])
+        let unit = if self.to == DType::F16 || self.to == DType::BF16 { 1.0 / 256.0 } else { UNIT };
+        let rounding = |y: &f64| if y.abs() < 1.0 / UNIT { 0.0 } else { (unit * y.abs()) as f32 };
+        Ok(vec![outputs[0].to_f64s().iter().map(rounding).collect()])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];
+        let half = match self.to {
+            DType::F16 => 1u32,
+            DType::BF16 => 2,
+            _ => 0,
+        };
         let way = |layout: Layout| {
             let count4 = desc.bytes(layout) / 16;
             let launch = Launch::flat(&CAST, count4, params!(count4))
-                .set("FROM", code(desc.dtype))
-                .set("TO", code(self.to))
+                .set("FROM", desc.dtype.code())
+                .set("TO", self.to.code())
+                .set("HALF", half)
                 .reads([Arg::Input(0)])
                 .writes([Arg::Output(0)]);
             Variant::in_layout(site, layout, vec![launch])

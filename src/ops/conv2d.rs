@@ -236,7 +236,7 @@ impl Op for Conv2d {
 
     /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of the K products and the bias (Higham 3.1).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let abs: Vec<_> = inputs.iter().map(|t| t.map(f32::abs)).collect();
+        let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let k: usize = inputs[1].shape()[1..].iter().product();
         let scale = gamma(k + 1);
         let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));

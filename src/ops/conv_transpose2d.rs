@@ -180,7 +180,7 @@ impl Op for ConvTranspose2d {
     /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of at most K = ic/groups kh kw products and the bias
     /// (Higham 3.1).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let abs: Vec<_> = inputs.iter().map(|t| t.map(f32::abs)).collect();
+        let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let w = inputs[1].shape();
         let scale = gamma(w[0] / self.groups * w[2] * w[3] + 1);
         let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));

@@ -131,7 +131,7 @@ impl Op for MatMul {
     /// |error| <= gamma_k sum |a| |b| for any order of the k products (Higham 3.1).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
-        let sums = s.evaluate(inputs[0].map(f32::abs).f32s(), inputs[1].map(f32::abs).f32s());
+        let sums = s.evaluate(inputs[0].map(f64::abs).f32s(), inputs[1].map(f64::abs).f32s());
         Ok(vec![sums.into_iter().map(|v| (v * gamma(s.k) + TINY) as f32).collect()])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

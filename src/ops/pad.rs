@@ -6,7 +6,7 @@ use crate::gpu::kernel::{self as pieces, Arg, INDEX, Kernel, Launch, kernel, par
 pub use crate::reference::pad::PadMode;
 use crate::reference::pad::sources;
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
-use crate::tensor::Tensor;
+use crate::tensor::{Elements, Tensor, convert, for_dtype};
 
 static PAD: Kernel = kernel!("pad", INDEX, pieces::PAD);
 static PAD_C4: Kernel = kernel!("pad_c4", INDEX, pieces::PAD);
@@ -80,11 +80,10 @@ impl Pad {
     /// Bits of the constant in the type of the tensor.
     fn value(&self, dtype: DType) -> u32 {
         let PadMode::Constant(value) = self.mode else { return 0 };
-        match dtype {
-            DType::F32 => value.to_bits(),
-            DType::I32 | DType::I64 => value as i32 as u32,
-            DType::Bool => u32::from(value != 0.0),
+        if dtype.is_float() {
+            return value.to_bits();
         }
+        for_dtype!(dtype, T => convert::<f32, T>(value).integer() as u32)
     }
 
     fn with_mode(&self, launch: Launch) -> Launch {

@@ -343,7 +343,7 @@ impl Op for AvgPool2d {
     /// |error| <= gamma_(K + 6) mean |x|: K additions in any order, the rounding of the divisor, and a division of
     /// 2.5 ulp, which is 5 roundings.
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let (pooling, mean) = self.evaluate(&inputs[0].map(f32::abs))?;
+        let (pooling, mean) = self.evaluate(&inputs[0].map(f64::abs))?;
         let scale = gamma(pooling.taps() + 6);
         Ok(vec![mean.into_iter().map(|m| (m * scale + TINY) as f32).collect()])
     }

@@ -5,14 +5,14 @@ use rayon::prelude::*;
 use super::tree::Tree;
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, REDUCE, folded, kernel, nested, params};
+use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, INTEGER, Kernel, Launch, REDUCE, folded, kernel, nested, params};
 pub use crate::reference::reduce::Kind;
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
-use crate::tensor::Tensor;
+use crate::tensor::{Data, Tensor};
 
-static SERIAL: Kernel = kernel!("reduce", INDEX, REDUCE);
-static LONG_SUMS: Kernel = kernel!("reduce_tree", INDEX, REDUCE);
+static SERIAL: Kernel = kernel!("reduce", INDEX, INTEGER, REDUCE);
+static LONG_SUMS: Kernel = kernel!("reduce_tree", INDEX, INTEGER, REDUCE);
 static ARG_SERIAL: Kernel = kernel!("arg_reduce", INDEX, ARG_REDUCE);
 static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", INDEX, ARG_REDUCE);
 
@@ -144,11 +144,14 @@ impl Op for Reduce {
         }
         let floats_only = matches!(self.kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp);
         let extreme = matches!(self.kind, Kind::Max | Kind::Min);
-        if (x.dtype == DType::Bool && !extreme) || (x.dtype != DType::F32 && floats_only) {
+        if matches!(x.dtype, DType::F16 | DType::BF16)
+            || (x.dtype == DType::Bool && !extreme)
+            || (!x.dtype.is_float() && floats_only)
+        {
             return Err(Error::unsupported(format!("{} of {x}", self.name())));
         }
         let empty = self.axes.iter().any(|&axis| x.shape[axis] == 0) && !self.shape(&x.shape).contains(&0);
-        if x.dtype != DType::F32 && empty && (extreme || self.kind == Kind::Mean) {
+        if !x.dtype.is_float() && empty && (extreme || self.kind == Kind::Mean) {
             return Err(Error::shape(format!("{} of {x}: undefined for integers without values", self.name())));
         }
         Ok(vec![Desc::new(self.shape(&x.shape), x.dtype)])
@@ -157,26 +160,20 @@ impl Op for Reduce {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
         let shape = self.shape(x.shape());
-        if x.dtype() == DType::F32 {
-            let y = self.sets(x.shape(), &x.to_f64s(), |set| self.kind.reduce(set) as f32);
-            return Ok(vec![Tensor::of(shape, y)]);
+        if x.dtype().is_float() {
+            let y = self.sets(x.shape(), &x.to_f64s(), |set| self.kind.reduce(set));
+            return Ok(vec![Tensor::of(shape, Data::F64(y.into())).to_dtype(x.dtype())]);
         }
-        let range = || Error::unsupported(format!("{} of {}: a result does not fit its type", self.name(), x.desc()));
         let y = self.sets(x.shape(), &x.to_i64s()?, |set| reduce_integers(self.kind, set));
-        let y: Vec<i64> = y.into_iter().collect::<Option<_>>().ok_or_else(range)?;
-        Ok(vec![match x.dtype() {
-            DType::I32 => {
-                let y: Vec<i32> = y.into_iter().map(i32::try_from).collect::<Result<_, _>>().map_err(|_| range())?;
-                Tensor::of(shape, y)
-            }
-            DType::Bool => Tensor::of(shape, y.into_iter().map(|v| v != 0).collect::<Vec<_>>()),
-            _ => Tensor::of(shape, y),
-        }])
+        let y: Vec<i64> = y.into_iter().collect::<Option<_>>().ok_or_else(|| {
+            Error::unsupported(format!("{} of {}: a result has no value in its type", self.name(), x.desc()))
+        })?;
+        Ok(vec![Tensor::of(shape, y).to_dtype(x.dtype())])
     }
 
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let x = &inputs[0];
-        if x.dtype() != DType::F32 {
+        if !x.dtype().is_float() {
             return Ok(vec![vec![0.0; outputs[0].numel()]]);
         }
         let n = extent(&self.collapse(x.shape()).reduced);
@@ -206,7 +203,7 @@ impl Op for Reduce {
             true => Launch::flat(&SERIAL, outputs, params),
             false => Launch::grid(&LONG_SUMS, folded(outputs), params).iterations(folds * iterations(&TREE, count)),
         };
-        let launch = launch.set("KIND", self.kind as u32).set("INTEGER", u8::from(x.dtype != DType::F32));
+        let launch = launch.set("KIND", self.kind as u32).set("TYPE", x.dtype.code());
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])
     }

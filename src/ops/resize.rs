@@ -206,7 +206,7 @@ impl Op for Resize2d {
         }
         let [ky, kx] = self.axes(inputs[0].shape()).map(|a| a.tap_count());
         let (scale, flushed) = (gamma(ky + kx + 2), TINY * (2 * ky * kx) as f64);
-        let sums = self.evaluate(&inputs[0].map(f32::abs), 0.0, f64::abs);
+        let sums = self.evaluate(&inputs[0].map(f64::abs), 0.0, f64::abs);
         Ok(vec![sums.into_iter().map(|s| (s * scale + flushed) as f32).collect()])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

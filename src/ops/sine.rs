@@ -32,7 +32,7 @@ impl Op for Sine {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let f = if self.cosine { f64::cos } else { f64::sin };
-        Ok(vec![inputs[0].map(|x| f(x.into()) as f32)])
+        Ok(vec![inputs[0].map(f)])
     }
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![inputs[0].f32s().iter().map(|&x| bound(x.into()) as f32).collect()])

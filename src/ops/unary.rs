@@ -4,7 +4,7 @@ use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ACTIVATION, Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::activation::Activation;
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 static UNARY: Kernel = kernel!("unary", INDEX, ACTIVATION);
@@ -22,17 +22,17 @@ impl Op for Unary {
     }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
-        if inputs[0].dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {} (f32 only)", self.name(), inputs[0])));
+        if !inputs[0].dtype.is_computed_float() {
+            return Err(Error::unsupported(format!("{} of {} (f32 and f64 only)", self.name(), inputs[0])));
         }
         Ok(vec![inputs[0].clone()])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        Ok(vec![inputs[0].map(|x| self.0.eval(x.into()) as f32)])
+        Ok(vec![inputs[0].map(|x| self.0.eval(x))])
     }
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let pairs = inputs[0].f32s().iter().zip(outputs[0].f32s());
-        Ok(vec![pairs.map(|(&x, &y)| self.0.bound(x.into(), y.into()) as f32).collect()])
+        let pairs = inputs[0].to_f64s().into_iter().zip(outputs[0].to_f64s());
+        Ok(vec![pairs.map(|(x, y)| self.0.bound(x, y) as f32).collect()])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];

@@ -1,8 +1,8 @@
 //! Tensors concatenated along an axis, and split again.
 
 use super::elements::{pick, pick_at};
-use crate::shape::{numel, unravel};
-use crate::tensor::{Data, Tensor};
+use crate::shape::{DType, numel, unravel};
+use crate::tensor::{Data, Elements, Tensor, for_dtype};
 
 /// The concatenation along `axis` of tensors of one type that agree in every other axis.
 pub fn concat(parts: &[Tensor], axis: usize) -> Tensor {
@@ -42,20 +42,10 @@ pub fn split(x: &Tensor, axis: usize, sizes: &[usize]) -> Vec<Tensor> {
 
 /// The elements of tensors of one type as one flat tensor.
 pub fn join(parts: &[Tensor]) -> Tensor {
-    macro_rules! join {
-        ($variant:ident) => {{
-            let slices = parts.iter().map(|t| match t.data() {
-                Data::$variant(v) => v.as_slice(),
-                _ => unreachable!("the shape rule checked the types"),
-            });
-            slices.collect::<Vec<_>>().concat().into()
-        }};
+    fn all<T: Elements>(parts: &[Tensor]) -> Data {
+        let slices = parts.iter().map(|t| &T::shared(t.data()).expect("the shape rule checked the types")[..]);
+        T::wrap(slices.collect::<Vec<_>>().concat())
     }
-    let data: Data = match parts[0].data() {
-        Data::F32(_) => join!(F32),
-        Data::I32(_) => join!(I32),
-        Data::I64(_) => join!(I64),
-        Data::Bool(_) => join!(Bool),
-    };
+    let data = for_dtype!(parts[0].dtype(), T => all::<T>(parts));
     Tensor::of([parts.iter().map(|t| numel(t.shape())).sum::<usize>()], data)
 }

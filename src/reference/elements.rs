@@ -3,21 +3,15 @@
 use rayon::prelude::*;
 
 use crate::shape::{numel, strides, unravel};
-use crate::tensor::{Data, Tensor};
+use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
 /// The tensor of this shape whose flat element i is flat element `source(i)` of `x`.
 pub fn pick(x: &Tensor, shape: &[usize], source: impl Fn(usize) -> usize + Sync) -> Tensor {
-    fn take<T: Copy + Send + Sync>(x: &[T], count: usize, source: impl Fn(usize) -> usize + Sync) -> Vec<T> {
-        (0..count).into_par_iter().map(|i| x[source(i)]).collect()
+    fn take<T: Elements>(x: &[T], count: usize, source: impl Fn(usize) -> usize + Sync) -> Data {
+        T::wrap((0..count).into_par_iter().map(|i| x[source(i)]).collect())
     }
     let count = numel(shape);
-    let data: Data = match x.data() {
-        Data::F32(v) => take(v, count, source).into(),
-        Data::I32(v) => take(v, count, source).into(),
-        Data::I64(v) => take(v, count, source).into(),
-        Data::Bool(v) => take(v, count, source).into(),
-    };
-    Tensor::of(shape, data)
+    Tensor::of(shape, for_each_type!(x.data(), v => take(v, count, source)))
 }
 
 /// The tensor of this shape whose element at an index is element `source(index)` of `x`.

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use half::{bf16, f16};
+
 use super::{Data, Tensor};
 use crate::error::{Error, Result};
 use crate::shape::DType;
 
-/// A Rust type whose values a [`Tensor`] can hold: `f32`, `i32`, `i64` and `bool`.
+/// A Rust type whose values make up a [`Tensor`]: `f32`, `f16` and `bf16` of the crate half, integers of 8 to 32 bits, `i64`,
+/// `bool`.
+///
+/// `f64` is not one, so that literals are f32: [`Data::F64`] holds such elements and [`Tensor::to_f64s`] gives them.
 ///
 /// ```
 /// use convgpu::{DType, Element, Tensor};
@@ -23,23 +28,32 @@ pub trait Element: sealed::Elements {
     const DTYPE: DType;
 }
 
-pub(super) mod sealed {
-    use super::{Arc, Data};
+pub(crate) mod sealed {
+    use super::{Arc, DType, Data};
 
     /// How elements of a type are stored in [`Data`]. Only this crate can name the trait, so no other type implements it.
-    pub trait Elements: Copy + PartialEq + std::fmt::Debug + Send + Sync + 'static {
+    pub trait Elements: Copy + PartialOrd + std::fmt::Debug + std::fmt::Display + Send + Sync + 'static {
+        const TYPE: DType;
         fn wrap(values: Vec<Self>) -> Data;
         fn shared(data: &Data) -> Option<&Arc<Vec<Self>>>;
         fn take(data: Data) -> Option<Arc<Vec<Self>>>;
+
+        /// The value as f64.
+        fn number(self) -> f64;
+        /// The value as i64; a float is truncated.
+        fn integer(self) -> i64;
+        /// The value of this type nearest to a float; an integer by truncation to 32 bits (64 for i64), of which a narrower
+        /// one keeps the low bits. NaN becomes 0. Whatever is not 0 is true.
+        fn of_number(v: f64) -> Self;
+        /// The low bits of an integer, or the nearest float. Whatever is not 0 is true.
+        fn of_integer(v: i64) -> Self;
     }
 }
 
 macro_rules! element {
-    ($($type:ty: $variant:ident)*) => {$(
-        impl Element for $type {
-            const DTYPE: DType = DType::$variant;
-        }
+    ($($type:ty: $variant:ident, $number:expr, $integer:expr, $of_number:expr, $of_integer:expr;)*) => {$(
         impl sealed::Elements for $type {
+            const TYPE: DType = DType::$variant;
             fn wrap(values: Vec<$type>) -> Data {
                 Data::$variant(Arc::new(values))
             }
@@ -49,10 +63,54 @@ macro_rules! element {
             fn take(data: Data) -> Option<Arc<Vec<$type>>> {
                 if let Data::$variant(values) = data { Some(values) } else { None }
             }
+            fn number(self) -> f64 {
+                $number(self)
+            }
+            fn integer(self) -> i64 {
+                $integer(self)
+            }
+            fn of_number(v: f64) -> $type {
+                $of_number(v)
+            }
+            fn of_integer(v: i64) -> $type {
+                $of_integer(v)
+            }
         }
     )*};
 }
-element! { f32: F32 i32: I32 i64: I64 bool: Bool }
+element! {
+    f32: F32, f64::from, |v| v as i64, |v| v as f32, |v| v as f32;
+    f64: F64, |v| v, |v| v as i64, |v| v, |v| v as f64;
+    f16: F16, f64::from, |v: f16| v.to_f64() as i64, f16::from_f64, |v| f16::from_f64(v as f64);
+    bf16: BF16, f64::from, |v: bf16| v.to_f64() as i64, bf16::from_f64, |v| bf16::from_f64(v as f64);
+    i8: I8, f64::from, i64::from, |v| v as i32 as i8, |v| v as i8;
+    u8: U8, f64::from, i64::from, |v| v as i32 as u8, |v| v as u8;
+    i16: I16, f64::from, i64::from, |v| v as i32 as i16, |v| v as i16;
+    u16: U16, f64::from, i64::from, |v| v as i32 as u16, |v| v as u16;
+    i32: I32, f64::from, i64::from, |v| v as i32, |v| v as i32;
+    u32: U32, f64::from, i64::from, |v| if v < 0.0 { v as i32 as u32 } else { v as u32 }, |v| v as u32;
+    i64: I64, |v| v as f64, |v| v, |v| v as i64, |v| v;
+    bool: Bool, |v| f64::from(u8::from(v)), i64::from, |v| v != 0.0, |v| v != 0;
+}
+
+macro_rules! public {
+    ($($type:ty)*) => {$(
+        impl Element for $type {
+            const DTYPE: DType = <$type as sealed::Elements>::TYPE;
+        }
+    )*};
+}
+public! { f32 f16 bf16 i8 u8 i16 u16 i32 u32 i64 bool }
+
+/// The type of the elements of a list.
+pub(super) fn dtype_of<T: sealed::Elements>(_: &[T]) -> DType {
+    T::TYPE
+}
+
+/// An element as another type.
+pub(crate) fn convert<F: sealed::Elements, T: sealed::Elements>(v: F) -> T {
+    if F::TYPE.is_float() { T::of_number(v.number()) } else { T::of_integer(v.integer()) }
+}
 
 impl<T: Element> From<Vec<T>> for Data {
     fn from(values: Vec<T>) -> Data {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Data, Tensor};
+use super::{Data, Elements, Tensor, for_each_type};
 use crate::shape::numel;
 
 /// Tensors with more elements are shortened.
@@ -40,12 +40,7 @@ impl fmt::Debug for Data {
             let shown = &values[..values.len().min(8)];
             write!(f, "{shown:?}{}", if values.len() > shown.len() { ", .." } else { "" })
         }
-        match self {
-            Data::F32(v) => first(f, v),
-            Data::I32(v) => first(f, v),
-            Data::I64(v) => first(f, v),
-            Data::Bool(v) => first(f, v),
-        }
+        for_each_type!(self, v => first(f, v))
     }
 }
 
@@ -89,23 +84,24 @@ fn nest(
 }
 
 fn texts(data: &Data, shown: &[usize], digits: usize) -> Vec<String> {
-    fn each<T: Copy>(values: &[T], shown: &[usize], text: impl Fn(T) -> String) -> Vec<String> {
-        shown.iter().map(|&i| text(values[i])).collect()
+    fn each<T: fmt::Display>(values: &[T], shown: &[usize]) -> Vec<String> {
+        shown.iter().map(|&i| values[i].to_string()).collect()
+    }
+    fn floats<T: Elements>(values: &[T], shown: &[usize], digits: usize) -> Vec<String> {
+        let numbers: Vec<f64> = shown.iter().map(|&i| values[i].number()).collect();
+        let sizes = || numbers.iter().map(|x| x.abs()).filter(|x| x.is_finite() && *x > 0.0);
+        let (small, large) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+        // Exponents are used if fixed digits would lose the smallest values or make the largest too long.
+        let exponents = small < 1e-3 && large < 1.0 || large >= 1e6 || large / small > 1e8;
+        let text = |x: &f64| if exponents { format!("{x:.digits$e}") } else { format!("{x:.digits$}") };
+        numbers.iter().map(text).collect()
     }
     match data {
-        Data::F32(v) => {
-            let sizes = || shown.iter().map(|&i| v[i].abs()).filter(|x| x.is_finite() && *x > 0.0);
-            let (small, large) = (sizes().fold(f32::INFINITY, f32::min), sizes().fold(0.0, f32::max));
-            // Exponents are used if fixed digits would lose the smallest values or make the largest too long.
-            if small < 1e-3 && large < 1.0 || large >= 1e6 || large / small > 1e8 {
-                each(v, shown, |x| format!("{x:.digits$e}"))
-            } else {
-                each(v, shown, |x| format!("{x:.digits$}"))
-            }
-        }
-        Data::I32(v) => each(v, shown, |x| x.to_string()),
-        Data::I64(v) => each(v, shown, |x| x.to_string()),
-        Data::Bool(v) => each(v, shown, |x| x.to_string()),
+        Data::F32(v) => floats(v, shown, digits),
+        Data::F64(v) => floats(v, shown, digits),
+        Data::F16(v) => floats(v, shown, digits),
+        Data::BF16(v) => floats(v, shown, digits),
+        data => for_each_type!(data, v => each(v, shown)),
     }
 }
 

@@ -191,7 +191,7 @@ fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOption
     let way = Plan::new(single, gpu.caps(), plan)?.nodes.remove(0).chosen;
     for (k, _) in way.rounds(inputs.len()).iter().enumerate().filter(|(_, rounds)| **rounds) {
         if values[k].dtype() == DType::F32 {
-            values[k] = values[k].map(half::nearest);
+            values[k] = values[k].map(|v| half::nearest(v as f32).into());
             let id = graph.nodes[0].inputs[k];
             let constant = &mut graph.values[id.0].constant;
             *constant = constant.is_some().then(|| values[k].clone());

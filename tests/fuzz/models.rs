@@ -62,12 +62,10 @@ fn values(rng: &mut Rng, dtype: DType, shape: &[usize], count: usize) -> Tensor 
     let wild = rng.int(0, 3) == 0;
     let integers: Vec<i64> = (0..count).map(|_| if wild { edge(rng) } else { rng.int(0, 8) as i64 - 2 }).collect();
     let data: Data = match dtype {
-        DType::F32 => integers.iter().map(|&v| v as f32 * 0.5).collect::<Vec<_>>().into(),
-        DType::I32 => integers.iter().map(|&v| v as i32).collect::<Vec<_>>().into(),
-        DType::I64 => integers.into(),
-        _ => integers.iter().map(|&v| v != 0).collect::<Vec<_>>().into(),
+        dtype if dtype.is_float() => integers.iter().map(|&v| v as f32 * 0.5).collect::<Vec<_>>().into(),
+        _ => integers.into(),
     };
-    Tensor::new(shape, data).expect("counted")
+    Tensor::new(shape, data).expect("counted").to_dtype(dtype)
 }
 
 /// Plans the graph before and after rewriting, and runs it if it is small; returns whether it could be planned.

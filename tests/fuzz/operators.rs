@@ -441,7 +441,8 @@ impl Draws {
         }
     }
     fn dtype(&mut self) -> DType {
-        self.one(&[DType::F32, DType::F32, DType::I64, DType::I32, DType::Bool])
+        use DType::*;
+        self.one(&[F32, F32, F32, I64, I64, I32, I32, Bool, F64, I8, U8, I16, U16, U32])
     }
     fn pair(&mut self) -> [usize; 2] {
         [self.count(), self.count()]
@@ -519,11 +520,10 @@ impl Draws {
         let n = desc.numel();
         let data: Data = match desc.dtype {
             DType::F32 if self.rng.int(0, 7) == 0 => (0..n).map(|_| self.number()).collect::<Vec<_>>().into(),
-            DType::F32 => (0..n).map(|_| self.rng.float()).collect::<Vec<_>>().into(),
-            DType::I32 => (0..n).map(|_| self.signed() as i32).collect::<Vec<_>>().into(),
-            DType::I64 => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),
-            _ => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
+            dtype if dtype.is_float() => (0..n).map(|_| self.rng.float()).collect::<Vec<_>>().into(),
+            DType::Bool => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
+            _ => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),
         };
-        Tensor::new(desc.shape.clone(), data).expect("counted")
+        Tensor::new(desc.shape.clone(), data).expect("counted").to_dtype(desc.dtype)
     }
 }

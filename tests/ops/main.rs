@@ -34,4 +34,5 @@ mod select;
 mod sine;
 mod softmax;
 mod top_k;
+mod types;
 mod unary;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use convgpu::{DType, Tensor};
+use convgpu::Tensor;
 
 /// The folder with the large files that are not part of the repository.
 pub fn shared() -> PathBuf {
@@ -33,7 +33,7 @@ pub fn check(actual: &Tensor, expected: &Tensor) -> Result<(), String> {
     }
     let (actual, wanted) = (actual.to_f64s(), expected.to_f64s());
     let largest = wanted.iter().filter(|v| v.is_finite()).fold(1e-6, |m: f64, v| m.max(v.abs()));
-    let exact = expected.dtype() != DType::F32;
+    let exact = !expected.dtype().is_float();
     let excess = |(k, (a, e)): (usize, (&f64, &f64))| {
         let bound = if exact || !e.is_finite() { 0.0 } else { 1e-3 * e.abs() + 1e-4 * largest };
         let fine = a == e || (a.is_nan() && e.is_nan()) || (a - e).abs() <= bound;

@@ -3,6 +3,7 @@
 use super::{Answer, Editor, Place, op_as};
 use crate::graph::Node;
 use crate::ops;
+use crate::ops::cast::Cast;
 use crate::ops::permute::Permute;
 use crate::ops::reshape::Reshape;
 use crate::ops::unary::{Activation, Unary};
@@ -41,6 +42,7 @@ pub(super) fn remove_identity(e: &Editor, at: Place) -> Answer {
     let identity = node.epilogue.is_none()
         && (op_as::<Reshape>(node).is_some() && same_shape()
             || op_as::<Permute>(node).is_some_and(|p| p.order.iter().enumerate().all(|(k, &o)| k == o))
+            || op_as::<Cast>(node).is_some_and(|c| c.to == graph.desc(node.inputs[0]).dtype)
             || op_as::<Unary>(node).is_some_and(|u| u.0 == Activation::Identity));
     if !identity {
         return Answer::No;

@@ -48,16 +48,13 @@ pub(super) const OPERATORS: &[Operator] = &[
 impl Import<'_> {
     /// `f(a, b)`, broadcast.
     pub fn binary(&mut self, f: BinaryKind, a: &Val, b: &Val) -> Result<Val> {
-        self.apply(Binary(f), &[a, b])
-    }
-
-    /// The low bits of an integer as a signed or unsigned number.
-    fn low_bits(&mut self, x: &Val, bits: u32, signed: bool) -> Result<Val> {
-        let mut number = |n: i32| self.cast(&Tensor::of([], vec![n]).into(), x.dtype());
-        let (all, half) = (number(1 << bits)?, number(if signed { 1 << (bits - 1) } else { 0 })?);
-        let up = self.binary(BinaryKind::Add, x, &half)?;
-        let low = self.binary(BinaryKind::Mod, &up, &all)?;
-        self.binary(BinaryKind::Sub, &low, &half)
+        // Numbers that the importer itself brings are f32.
+        let (a, b) = match (a.dtype(), b.dtype()) {
+            (to, DType::F32) if to != DType::F32 && b.known_scalar().is_some() => (a.clone(), self.cast(b, to)?),
+            (DType::F32, to) if to != DType::F32 && a.known_scalar().is_some() => (self.cast(a, to)?, b.clone()),
+            _ => (a.clone(), b.clone()),
+        };
+        self.apply(Binary(f), &[&a, &b])
     }
 
     /// The logical negation.
@@ -142,7 +139,11 @@ fn is_infinite(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 /// <https://onnx.ai/onnx/operators/onnx__Pow.html>
 fn pow(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (base, exponent) = operands(import, node)?;
-    let dtype = if exponent.dtype() == DType::F32 { DType::F32 } else { base.dtype() };
+    let dtype = match (base.dtype(), exponent.dtype()) {
+        (DType::F64, _) | (_, DType::F64) => DType::F64,
+        (_, DType::F32) => DType::F32,
+        (base, _) => base,
+    };
     let (x, e) = (import.cast(&base, dtype)?, import.cast(&exponent, dtype)?);
     let y = import.binary(BinaryKind::Pow, &x, &e)?;
     Ok(vec![import.cast(&y, base.dtype())?])
@@ -192,30 +193,20 @@ fn choose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.apply(Where, &[node.input(0)?, node.input(1)?, node.input(2)?])?])
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__Cast.html>. Floats of every width are f32 here. ONNX does not define the cast
-/// of a float beyond the range of an integer. An integer keeps the low bits that a narrower type has.
+/// <https://onnx.ai/onnx/operators/onnx__Cast.html>
 fn cast(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let x = node.input(0)?;
-    let to = i32::try_from(node.int("to", 0)?).unwrap_or(0);
-    let dtype = tensor_proto::dtype(to)?;
-    if !matches!(x.dtype(), DType::I32 | DType::I64) {
-        return Ok(vec![import.cast(x, dtype)?]);
+    let (x, to) = (node.input(0)?, i32::try_from(node.int("to", 0)?).unwrap_or(0));
+    let unsigned = |t: &Tensor| t.to_i64s().is_ok_and(|v| v.iter().all(|&v| v >= 0));
+    let signed = matches!(x.dtype(), DType::I8 | DType::I16 | DType::I32 | DType::I64);
+    if to == ty::UINT64 && signed && !x.known().is_some_and(unsigned) {
+        let text = format!("Cast of {} that may be negative to u64 (held as i64)", x.desc());
+        return Err(Error::unsupported(text));
     }
-    let low = match to {
-        ty::UINT8 => import.low_bits(x, 8, false)?,
-        ty::INT8 => import.low_bits(x, 8, true)?,
-        ty::UINT16 => import.low_bits(x, 16, false)?,
-        ty::INT16 => import.low_bits(x, 16, true)?,
-        ty::UINT32 | ty::UINT64 if !x.known().is_some_and(|t| t.to_i64s().is_ok_and(|v| v.iter().all(|&v| v >= 0))) => {
-            let text = format!("Cast of {} that may be negative to unsigned integers of 32 or 64 bits", x.desc());
-            return Err(Error::unsupported(text));
-        }
-        _ => x.clone(),
-    };
-    Ok(vec![import.cast(&low, dtype)?])
+    Ok(vec![import.cast(x, tensor_proto::dtype(to)?)?])
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__CastLike.html>. Of the target only the type that it has here is known.
+/// <https://onnx.ai/onnx/operators/onnx__CastLike.html>
 fn cast_like(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    Ok(vec![import.cast(node.input(0)?, node.input(1)?.dtype())?])
+    let to = import.declared_type(node.input_name(1)).unwrap_or(node.input(1)?.dtype());
+    Ok(vec![import.cast(node.input(0)?, to)?])
 }

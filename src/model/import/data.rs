@@ -1,6 +1,8 @@
 //! Operators that move elements: Concat, Split, Slice, Transpose, Expand, Tile, Gather, Pad, ConstantOfShape, Range,
 //! DepthToSpace, SpaceToDepth.
 
+use std::sync::Arc;
+
 use super::node_view::{axes, counts};
 use super::operators::Operator;
 use super::{Import, NodeView, Val, checked_numel};
@@ -16,7 +18,7 @@ use crate::ops::slice::Slice;
 use crate::ops::split::Split;
 use crate::ops::tile::Tile;
 use crate::shape::broadcast;
-use crate::tensor::{Data, Tensor};
+use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Concat", &["axis"], concat),
@@ -61,13 +63,11 @@ impl Import<'_> {
 
 /// `n` copies of a single element: a fast form of `Expand`.
 fn filled(one: &Tensor, shape: &[usize], n: usize) -> Tensor {
-    let data: Data = match one.data() {
-        Data::F32(v) => vec![v[0]; n].into(),
-        Data::I32(v) => vec![v[0]; n].into(),
-        Data::I64(v) => vec![v[0]; n].into(),
-        Data::Bool(v) => vec![v[0]; n].into(),
-    };
-    Tensor::of(shape, data)
+    Tensor::of(shape, for_each_type!(one.data(), v => repeated(v[0], n)))
+}
+
+fn repeated<T: Elements>(one: T, n: usize) -> Data {
+    T::wrap(vec![one; n])
 }
 
 fn concat(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
@@ -239,8 +239,14 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
             delta.desc()
         )));
     }
+    let dtype = tensors[0].dtype();
     let [start, limit, delta] = tensors.map(|t| t.to_f64s()[0]);
-    let steps = ((limit - start) / delta).ceil();
+    let mut steps = ((limit - start) / delta).ceil();
+    let integers = tensors.map(|t| t.to_i64s().map_or(0, |v| v[0]));
+    if dtype.is_integer() && delta != 0.0 {
+        let [start, limit, delta] = integers.map(i128::from);
+        steps = ((limit - start + delta - delta.signum()) / delta) as f64;
+    }
     if delta == 0.0 || !steps.is_finite() {
         return Err(Error::argument(format!("Range from {start} to {limit} in steps of {delta} does not end")));
     }
@@ -250,13 +256,12 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
             "Range of {n} elements is too large to be computed when the network is planned"
         )));
     }
-    let at = |k: usize| start + k as f64 * delta;
-    let data: Data = match tensors[0].data() {
-        Data::F32(_) => (0..n).map(|k| at(k) as f32).collect::<Vec<_>>().into(),
-        Data::I32(_) => (0..n).map(|k| at(k) as i32).collect::<Vec<_>>().into(),
-        _ => (0..n).map(|k| at(k) as i64).collect::<Vec<_>>().into(),
+    let values = if dtype.is_integer() {
+        Tensor::from((0..n as i64).map(|k| integers[0] + k * integers[2]).collect::<Vec<_>>())
+    } else {
+        Tensor::of([n], Data::F64(Arc::new((0..n).map(|k| start + k as f64 * delta).collect())))
     };
-    Ok(vec![Tensor::of([n], data).into()])
+    Ok(vec![values.to_dtype(dtype).into()])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__DepthToSpace.html>

@@ -11,11 +11,12 @@ use super::onnx::Model;
 use super::registry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, ValueId};
+use crate::ops::cast::Cast;
 use crate::ops::reshape::Reshape;
 use crate::ops::{self, Op};
 use crate::session::Given;
 use crate::shape::{self, DType, Desc};
-use crate::tensor::{Data, Tensor};
+use crate::tensor::Tensor;
 
 mod activation;
 mod arithmetic;
@@ -88,12 +89,10 @@ impl Val {
             Val::Computed(..) => None,
         }
     }
-    /// The one element of a known f32 tensor.
+    /// The one element of a known tensor of floats.
     pub fn known_scalar(&self) -> Option<f32> {
-        match self.known()?.as_f32() {
-            Ok(&[x]) => Some(x),
-            _ => None,
-        }
+        let known = self.known().filter(|t| t.dtype().is_float() && t.numel() == 1)?;
+        Some(known.to_f64s()[0] as f32)
     }
 }
 
@@ -125,7 +124,7 @@ pub(crate) struct Import<'m> {
 
 /// The graph of `model` for these inputs.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
-    let names = model.constants.iter().map(|(name, t)| (address(t), name.clone())).collect();
+    let names = model.constants.iter().map(|(name, t)| (t.data().address(), name.clone())).collect();
     let held = model.num_parameters();
     let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
     let (graph, node, constants) = (Graph::new(), String::new(), HashMap::new());
@@ -136,8 +135,11 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     for Given { name, desc, value } in inputs {
         checked_numel(&desc.shape).map_err(|e| e.within(format_args!("the input {name}")))?;
         let value = match value {
-            Some(tensor) => tensor.clone().into(),
-            None => Val::Computed(import.graph.input(*name, desc.clone())?, desc.clone()),
+            Some(tensor) => tensor.to_dtype(tensor.dtype().computed()).into(),
+            None => {
+                let desc = Desc::new(desc.shape.clone(), desc.dtype.computed());
+                Val::Computed(import.graph.input(*name, desc.clone())?, desc)
+            }
         };
         values.insert(name, value);
     }
@@ -162,16 +164,6 @@ fn unsupported(problems: &[String]) -> Error {
     Error::unsupported(format!("not supported: {}{more}", shown.join("; ")))
 }
 
-/// The address of the elements; clones of a tensor share it.
-fn address(tensor: &Tensor) -> usize {
-    match tensor.data() {
-        Data::F32(v) => std::sync::Arc::as_ptr(v) as usize,
-        Data::I32(v) => std::sync::Arc::as_ptr(v) as usize,
-        Data::I64(v) => std::sync::Arc::as_ptr(v) as usize,
-        Data::Bool(v) => std::sync::Arc::as_ptr(v) as usize,
-    }
-}
-
 impl Import<'_> {
     /// Lowers nodes, each of which comes after what it reads, and adds their outputs to `values`.
     ///
@@ -188,7 +180,7 @@ impl Import<'_> {
                 Ok(outputs) => {
                     for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
                         if let Val::Known(tensor) = &value {
-                            self.names.entry(address(tensor)).or_insert_with(|| name.clone());
+                            self.names.entry(tensor.data().address()).or_insert_with(|| name.clone());
                         }
                         values.insert(name, value);
                     }
@@ -250,6 +242,10 @@ impl Import<'_> {
     }
 
     fn apply_arc(&mut self, op: Arc<dyn Op>, inputs: &[&Val]) -> Result<Vec<Val>> {
+        let descs: Vec<Desc> = inputs.iter().map(|v| v.desc()).collect();
+        if descs.iter().any(|d| d.dtype == DType::F64) && op.outputs(&descs).is_err() {
+            return self.apply_in_single(op, inputs);
+        }
         let known: Option<Vec<Tensor>> = inputs.iter().map(|v| v.known().cloned()).collect();
         if let Some(tensors) = known
             && self.folds(&*op, &tensors)?
@@ -259,6 +255,22 @@ impl Import<'_> {
         let ids = inputs.iter().map(|v| self.id(v)).collect::<Result<Vec<_>>>()?;
         let outputs = self.graph.add_arc(self.node.clone(), op, &ids)?;
         Ok(outputs.into_iter().map(|id| Val::Computed(id, self.graph.desc(id).clone())).collect())
+    }
+
+    /// Applies an operator that has no f64: its floats are f32, and its results f64 again.
+    fn apply_in_single(&mut self, op: Arc<dyn Op>, inputs: &[&Val]) -> Result<Vec<Val>> {
+        let retyped = |import: &mut Self, v: &Val, from, to| match v.dtype() == from {
+            true => import.apply(Cast { to }, &[v]),
+            false => Ok(v.clone()),
+        };
+        let single = inputs.iter().map(|v| retyped(self, v, DType::F64, DType::F32)).collect::<Result<Vec<_>>>()?;
+        let outputs = self.apply_arc(op, &single.iter().collect::<Vec<_>>())?;
+        outputs.iter().map(|v| retyped(self, v, DType::F32, DType::F64)).collect()
+    }
+
+    /// The type that the model declares for a value, where that is a float of 16 bits (which is f32 here).
+    pub fn declared_type(&self, name: &str) -> Option<DType> {
+        self.model.halves.get(name).copied()
     }
 
     /// Whether a node of known inputs is evaluated here rather than on the device.
@@ -290,7 +302,7 @@ impl Import<'_> {
             Val::Computed(id, _) => return Ok(*id),
             Val::Known(tensor) => tensor,
         };
-        let key = (address(tensor), tensor.shape().to_vec());
+        let key = (tensor.data().address(), tensor.shape().to_vec());
         if let Some(id) = self.constants.get(&key) {
             return Ok(*id);
         }

@@ -46,6 +46,10 @@ impl<'a> NodeView<'a> {
     pub fn optional(&self, k: usize) -> Option<&Val> {
         self.inputs.get(k)?.as_ref()
     }
+    /// The name of input `k`; empty if the node has none there.
+    pub fn input_name(&self, k: usize) -> &str {
+        self.proto.input.get(k).map_or("", String::as_str)
+    }
     /// All inputs of an operator that takes any number of them, at least one.
     pub fn inputs(&self) -> Result<Vec<&Val>> {
         (0..self.inputs.len().max(1)).map(|k| self.input(k)).collect()
@@ -77,7 +81,11 @@ impl<'a> NodeView<'a> {
     }
     /// The value of such an input as floats.
     pub fn host_floats(&self, k: usize) -> Result<Option<Vec<f32>>> {
-        self.host(k).map(|t| t.as_f32().map(<[f32]>::to_vec)).transpose()
+        let floats = |t: &Tensor| match t.dtype().is_float() {
+            true => Ok(t.to_f64s().into_iter().map(|v| v as f32).collect()),
+            false => Err(Error::shape(format!("expected floats, have {}", t.desc()))),
+        };
+        self.host(k).map(floats).transpose()
     }
     /// Integers that are an attribute in older versions and input `k` in newer ones.
     pub fn ints_or_host(&self, attribute: &str, k: usize) -> Result<Option<Vec<i64>>> {
@@ -146,7 +154,7 @@ impl<'a> NodeView<'a> {
         let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
         let proto =
             a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} of {} holds no tensor", self.op())))?;
-        tensor_proto::read(proto, None).map(Some)
+        tensor_proto::read(proto, None).map(|t| Some(t.to_dtype(t.dtype().computed())))
     }
     /// A subgraph.
     pub fn graph(&self, name: &str) -> Result<&GraphProto> {

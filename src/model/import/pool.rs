@@ -53,7 +53,7 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         )));
     }
     let image = pooling.image(import, x)?;
-    let image = if x.dtype() == DType::I32 { import.cast(&image, DType::F32)? } else { image };
+    let image = if x.dtype().is_integer() { import.cast(&image, DType::F32)? } else { image };
     let mut outputs = import.apply_all(op, &[&image])?;
     outputs[0] = import.cast(&outputs[0], x.dtype())?;
     outputs.iter().map(|y| pooling.back(import, y, x)).collect()

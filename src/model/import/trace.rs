@@ -63,5 +63,5 @@ fn sources<'m>(model: &'m Model, mut open: Vec<&'m str>) -> Vec<&'m str> {
 
 /// Integers, booleans and lists of numbers (the scales of Resize) may; images may not.
 fn may_hold_sizes(info: &ValueInfo) -> bool {
-    info.dtype != Some(DType::F32) || info.dims.as_ref().is_some_and(|dims| dims.len() <= 1)
+    !info.dtype.is_some_and(DType::is_float) || info.dims.as_ref().is_some_and(|dims| dims.len() <= 1)
 }

@@ -79,7 +79,7 @@ impl Conv2d {
     /// Winograd's algorithm of absolute values times gamma_k, k the roundings of a factor of
     /// |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
     pub(super) fn winograd_bounds(&self, inputs: &[Tensor]) -> Vec<f32> {
-        let abs: Vec<_> = inputs.iter().map(|t| t.map(f32::abs)).collect();
+        let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let s = self.sizes(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
         let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
         let pad = [self.padding[0], self.padding[2]];
