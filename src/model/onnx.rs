@@ -137,13 +137,14 @@ impl Model {
         let mut left = nodes::MOST_NODES;
         let mut nodes = nodes::ready(nodes, &outputs, &definitions, &given, &mut left)?;
         nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, directory))?;
+        let halves = halves(&graph, &nodes);
         let read = nodes::read(&nodes, &outputs);
         let mut constants = initialisers(&graph, &read, directory)?;
         let (optional, inputs) = inputs(&graph, &read)?;
         let nodes = constant_nodes(nodes, &mut constants)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
-        let outputs = graph.output.iter().map(value_info).collect::<Result<Vec<_>>>()?;
+        let outputs = graph.output.iter().map(|v| value_info(typed(v, &graph))).collect::<Result<Vec<_>>>()?;
         named_once("outputs", &outputs)?;
         // Before that version what an initialiser holds is fixed.
         let optional = if ir >= DEFAULTS_IR { optional } else { vec![] };
@@ -288,22 +289,6 @@ fn held(graph: &GraphProto) -> impl Iterator<Item = &str> {
     graph.initializer.iter().map(|t| t.name())
 }
 
-/// The values that the file declares as floats of 16 bits.
-fn halves(graph: &GraphProto) -> HashMap<String, DType> {
-    let typed = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
-    let of_values = typed.filter_map(|v| Some((v.name(), v.r#type.as_ref()?.tensor_type.as_ref()?.elem_type())));
-    let of_constants = graph.initializer.iter().map(|t| (t.name(), t.data_type()));
-    let of_casts = graph.node.iter().filter(|n| n.op_type() == "Cast").filter_map(|n| {
-        let to = n.attribute.iter().find(|a| a.name() == "to")?.i();
-        Some((n.output.first()?.as_str(), i32::try_from(to).ok()?))
-    });
-    let half = |(name, number): (&str, i32)| {
-        let dtype = tensor_proto::dtype(number).ok().filter(|d| matches!(d, DType::F16 | DType::BF16))?;
-        Some((name.to_owned(), dtype))
-    };
-    of_values.chain(of_constants).chain(of_casts).filter_map(half).collect()
-}
-
 /// The initialisers that are read.
 fn initialisers(graph: &GraphProto, read: &HashSet<&str>, directory: Option<&Path>) -> Result<HashMap<String, Tensor>> {
     let sparse = graph.sparse_initializer.iter().filter_map(|s| s.values.as_ref());
@@ -317,6 +302,22 @@ fn initialisers(graph: &GraphProto, read: &HashSet<&str>, directory: Option<&Pat
         }
     }
     Ok(out)
+}
+
+/// The values that the file declares as floats of 16 bits.
+fn halves(graph: &GraphProto, nodes: &[Node]) -> HashMap<String, DType> {
+    let typed = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
+    let of_values = typed.filter_map(|v| Some((v.name(), v.r#type.as_ref()?.tensor_type.as_ref()?.elem_type())));
+    let of_constants = graph.initializer.iter().map(|t| (t.name(), t.data_type()));
+    let of_casts = nodes.iter().filter(|n| n.op_type() == "Cast").filter_map(|n| {
+        let to = n.attribute.iter().find(|a| a.name() == "to")?.i();
+        Some((n.output.first()?.as_str(), i32::try_from(to).ok()?))
+    });
+    let half = |(name, number): (&str, i32)| {
+        let dtype = tensor_proto::dtype(number).ok().filter(|d| matches!(d, DType::F16 | DType::BF16))?;
+        Some((name.to_owned(), dtype))
+    };
+    of_values.chain(of_constants).chain(of_casts).filter_map(half).collect()
 }
 
 /// The inputs which the file has a value for, and the others. One that nothing reads may be of any type; if it is no
@@ -364,6 +365,12 @@ fn input_info(proto: &ValueInfoProto) -> Result<ValueInfo> {
         )));
     }
     Ok(info)
+}
+
+/// An output as the file describes it among the values inside, if it is declared by its name alone.
+fn typed<'g>(output: &'g ValueInfoProto, graph: &'g GraphProto) -> &'g ValueInfoProto {
+    let described = || graph.value_info.iter().find(|v| v.name() == output.name());
+    if output.r#type.is_some() { output } else { described().unwrap_or(output) }
 }
 
 /// Of a value that is declared by its name alone neither type nor shape is known.

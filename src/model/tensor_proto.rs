@@ -67,7 +67,7 @@ pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
     Ok((proto.name.unwrap_or_default(), tensor))
 }
 
-/// An initialiser's elements, floats of 16 bits as f32; the error names it.
+/// An initialiser's elements, of the type in which they are computed; the error names it.
 pub(crate) fn initialiser(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
     let tensor = read(proto, directory).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
     Ok(tensor.to_dtype(tensor.dtype().computed()))

@@ -115,6 +115,9 @@ fn an_output_may_be_a_name_alone() {
     let outputs = run(&model, &[("x", &x())]).unwrap();
     assert_eq!(outputs[1].1, Tensor::from([true, true, false, false]));
     assert_eq!(outputs[2].1, Tensor::from([4i64]));
+    // The file may describe it among the values inside.
+    proto.graph.as_mut().unwrap().value_info = vec![value("less", data_type::BOOL, &[4])];
+    assert!(read(&proto).unwrap().to_string().contains("less: bool[4], size: ?[..]\n"));
     // An input must be declared.
     proto.graph.as_mut().unwrap().input = vec![untyped("x")];
     assert!(error(&proto).contains("the input x is not declared as a tensor"), "{}", error(&proto));
