@@ -129,7 +129,6 @@ impl Model {
         let ir = proto.ir_version();
         let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
         let Some(mut graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
-        let halves = halves(&graph);
         let definitions = Definitions::new(proto.functions, registry.clone(), directory)?;
         let nodes = nodes::named(std::mem::take(&mut graph.node), opset);
         let given: Vec<&str> = graph.input.iter().map(|v| v.name()).chain(held(&graph)).collect();
