@@ -65,7 +65,7 @@ const MOST_INVENTED: usize = 1 << 28;
 /// A reproducible tensor for an input of known shape; an open batch is 1.
 fn invent(input: &Declared) -> Outcome<Tensor> {
     let open = || Failure::call(format!("the input {} needs --input: its shape or type is open", input.name));
-    if input.dtype != DType::F32 {
+    if !input.dtype.is_float() {
         return Err(open());
     }
     let dims = input.dims.as_ref().ok_or_else(open)?;
@@ -75,7 +75,7 @@ fn invent(input: &Declared) -> Outcome<Tensor> {
     let value = |i: usize| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1u64 << 24) as f32;
     let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).filter(|&n| n <= MOST_INVENTED);
     let count = count.ok_or_else(|| Failure::call(format!("the input {} is too large: {shape:?}", input.name)))?;
-    Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?)
+    Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?.to_dtype(input.dtype))
 }
 
 /// The declaration of an input, as `--input` needs it.

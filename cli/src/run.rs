@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use convgpu::internals::session::{Compiled, latest};
 use convgpu::{DeviceChoice, Precision, Session, Tensor};
 use serde_json::json;
 
@@ -41,6 +42,9 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, args.tuned, args.precision));
     let session = Session::new(&device, network.graph.clone(), options)?;
+    if let Some(node) = latest(&session).as_deref().and_then(Compiled::computes_in_single) {
+        console::note(&format!("{node}: f64 is computed in f32 on this device"));
+    }
     let outputs = session.run(&network.inputs())?;
     let files = args.output.write(&outputs, args.inputs.pixels.bgr)?;
     let results = outputs.iter().zip(&files).map(|((name, tensor), file)| {

@@ -11,12 +11,13 @@ use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
 
 mod build;
+pub(crate) mod guard;
 mod pack;
 mod parts;
 pub mod plan;
-pub mod range;
+pub(crate) mod range;
 pub mod rewrite;
-pub mod single;
+pub(crate) mod single;
 pub mod tuning;
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -22,7 +22,7 @@ use crate::ops::top_k::TopK;
 use crate::shape::DType;
 
 /// Magnitudes from here on do not fit the 32 bits of a device.
-const LIMIT: f64 = (1u64 << 31) as f64;
+pub const LIMIT: f64 = (1u64 << 31) as f64;
 
 /// The nodes, by index, whose i64 results may not fit 32 bits, or for which nothing tells.
 pub fn unbounded(graph: &Graph) -> Vec<bool> {

@@ -7,15 +7,18 @@ use crate::error::{Error, Result};
 use crate::ops::cast::Cast;
 use crate::shape::{DType, Desc};
 
-/// Makes every f64 value of the graph f32. Integers that pass through f64 unchanged keep all their bits.
+/// Makes every f64 value of the graph f32, and gives the name of a node that computes one. Integers that pass through f64
+/// unchanged keep all their bits.
 ///
 /// # Errors
 /// An operator of a program's own does not take f32 where it took f64.
-pub fn to_single(graph: &mut Graph) -> Result<()> {
+pub fn to_single(graph: &mut Graph) -> Result<Option<String>> {
     if graph.values.iter().all(|v| v.desc.dtype != DType::F64) {
-        return Ok(());
+        return Ok(None);
     }
     skip_conversions(graph);
+    let double = |n: &&Node| n.outputs.iter().any(|id| graph.desc(*id).dtype == DType::F64) && cast(n).is_none();
+    let computed = graph.nodes.iter().find(double).map(|n| n.name.clone());
     for value in graph.values.iter_mut().filter(|v| v.desc.dtype == DType::F64) {
         value.desc.dtype = DType::F32;
         value.constant = value.constant.take().map(|t| t.to_dtype(DType::F32));
@@ -28,7 +31,7 @@ pub fn to_single(graph: &mut Graph) -> Result<()> {
     let descs = |ids: &[_]| graph.descs(ids);
     let fits = |n: &&Node| n.op.outputs(&descs(&n.inputs[..n.own_inputs()])).is_ok_and(|o| o == descs(&n.outputs));
     match graph.nodes.iter().find(|n| !fits(n)) {
-        None => Ok(()),
+        None => Ok(computed),
         Some(node) => {
             let shapes: Vec<_> = descs(&node.inputs).iter().map(Desc::to_string).collect();
             let text =

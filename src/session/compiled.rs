@@ -10,6 +10,7 @@ use crate::gpu::profile::Profile;
 use crate::gpu::program::{Program, Source};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::recording::Dispatch;
+use crate::graph::guard::Guards;
 use crate::graph::plan::Plan;
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::single::to_single;
@@ -26,6 +27,9 @@ pub struct Compiled {
     /// Inputs and types of outputs as the graph was given: on a GPU f64 has become f32.
     inputs: Vec<Desc>,
     outputs: Vec<DType>,
+    /// Behind those outputs the graph has the ones that these need.
+    guards: Guards,
+    single: Option<String>,
     fired: Vec<Firing>,
     compiled: Option<(Plan, Program)>,
 }
@@ -46,8 +50,10 @@ impl Compiled {
         graph.check()?;
         let inputs = graph.inputs().map(|(_, desc)| desc.clone()).collect();
         let outputs = graph.outputs().map(|(_, desc)| desc.dtype).collect();
+        let (mut guards, mut single) = (Guards::default(), None);
         if device.gpu().is_some() {
-            to_single(&mut graph)?;
+            single = to_single(&mut graph)?;
+            guards = Guards::add(&mut graph)?;
         }
         let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
         if let Some(gpu) = device.gpu() {
@@ -64,7 +70,7 @@ impl Compiled {
                 Some((plan, program))
             }
         };
-        Ok(Compiled { device: device.clone(), graph, inputs, outputs, fired, compiled })
+        Ok(Compiled { device: device.clone(), graph, inputs, outputs, guards, single, fired, compiled })
     }
 
     /// Runs the network on host tensors, each named as the graph names its input.
@@ -82,12 +88,16 @@ impl Compiled {
         let tensors = match &self.compiled {
             None => self.run_reference(inputs)?,
             Some((_, program)) => {
-                let bytes = inputs.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
+                let named = inputs.iter().zip(self.graph.inputs());
+                let bytes = named
+                    .map(|(t, (name, _))| t.to_device_bytes().map_err(|e| e.within(format_args!("the input {name}"))));
+                let bytes = bytes.collect::<Result<Vec<_>>>()?;
                 let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
                 let descs: Vec<_> = self.graph.outputs().map(|(_, d)| d).collect();
                 program.run(&sources, |slot, bytes| Tensor::from_device_bytes(descs[slot], bytes)).await?
             }
         };
+        self.guards.check(&tensors[self.outputs.len()..])?;
         Ok(tensors.iter().zip(&self.outputs).map(|(t, &dtype)| t.to_dtype(dtype)).collect())
     }
 
@@ -120,8 +130,13 @@ impl Compiled {
                 program.run_device(&sources).await?.into_iter().map(Storage::Buffer).collect()
             }
         };
-        let made = descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s));
-        Ok(made.zip(&self.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
+        let made: Vec<_> = descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s)).collect();
+        let mut magnitudes = vec![];
+        for tensor in &made[self.outputs.len()..] {
+            magnitudes.push(tensor.to_host_async().await?);
+        }
+        self.guards.check(&magnitudes)?;
+        Ok(made.into_iter().zip(&self.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
     }
 
     /// One run with every dispatch timed, each in a pass of its own.
@@ -172,6 +187,10 @@ impl Compiled {
         Ok(self.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
     }
 
+    /// The name of a node that the network computes in f64 and the device in f32, if there is one.
+    pub fn computes_in_single(&self) -> Option<&str> {
+        self.single.as_deref()
+    }
     /// The graph after rewriting.
     pub fn graph(&self) -> &Graph {
         &self.graph

@@ -12,8 +12,8 @@ use crate::graph::{Graph, Node, ValueId};
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-/// Work per element beyond which a node is left to the device.
-const MOST_FLOPS: u64 = 8;
+/// Operations per element of the results and of the inputs beyond which a node is left to the device.
+const MOST_FLOPS: [u64; 2] = [8, 2];
 
 /// A graph ready to run: compiled for its device, but for what runs on the host.
 pub struct Ready {
@@ -100,10 +100,7 @@ pub struct Values(Vec<Option<Tensor>>);
 
 /// The part of a graph that runs on the device, and the rest. `None`: all of it runs there.
 pub fn split(graph: &mut Graph) -> Option<Host> {
-    let wide = unbounded(graph);
-    let double = |id: &ValueId| graph.desc(*id).dtype == DType::F64;
-    let needs: Vec<bool> =
-        graph.nodes.iter().zip(wide).map(|(n, wide)| wide || n.inputs.iter().chain(&n.outputs).any(double)).collect();
+    let needs = needing(graph);
     if !needs.contains(&true) {
         return None;
     }
@@ -152,8 +149,27 @@ pub fn split(graph: &mut Graph) -> Option<Host> {
 
 fn is_light(graph: &Graph, node: &Node) -> bool {
     let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
-    let elements: usize = inputs.iter().chain(&outputs).map(crate::shape::Desc::numel).sum();
-    node.op.is_built_in() && node.op.flops(&inputs, &outputs) <= MOST_FLOPS * elements as u64
+    let elements = |descs: &[Desc]| descs.iter().map(Desc::numel).sum::<usize>() as u64;
+    let most = MOST_FLOPS[0] * elements(&outputs) + MOST_FLOPS[1] * elements(&inputs);
+    node.op.is_built_in() && node.op.flops(&inputs, &outputs) <= most
+}
+
+/// The nodes, by index, that need the host, and those that could be given a number which the device cannot hold. An index
+/// into an axis is none.
+fn needing(graph: &Graph) -> Vec<bool> {
+    let double = |id: &ValueId| graph.desc(*id).dtype == DType::F64;
+    let mut wide = vec![false; graph.values.len()];
+    let mut needs = vec![];
+    for (node, unbounded) in graph.nodes.iter().zip(unbounded(graph)) {
+        let is_index = |k: usize| k == 1 && node.op.name() == "gather";
+        let reads_wide = node.inputs.iter().enumerate().any(|(k, id)| wide[id.0] && !is_index(k));
+        let need = unbounded || reads_wide || node.inputs.iter().chain(&node.outputs).any(double);
+        needs.push(need);
+        for id in &node.outputs {
+            wide[id.0] = need && matches!(graph.desc(*id).dtype, DType::I64 | DType::F64);
+        }
+    }
+    needs
 }
 
 /// The nodes that need the host and depend on nothing but light nodes and inputs; and those light nodes.

@@ -32,4 +32,5 @@ mod rewrite;
 mod soak;
 mod soundness;
 mod traced;
+mod wide_integers;
 mod zoo;

@@ -1,0 +1,164 @@
+//! Doubles and 64-bit integers on a device that has neither: right, or an error, never another number in silence.
+
+use convgpu::internals::graph::Graph;
+use convgpu::internals::ops::binary::{Binary, BinaryKind};
+use convgpu::internals::ops::cast::Cast;
+use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::reduce::{ArgReduce, Extreme};
+use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::session::{Compiled, latest};
+use convgpu::{CompileOptions, DType, Data, Desc, Device, ErrorKind, Result, Session, Tensor};
+
+use crate::support::device;
+
+const LARGE: i64 = 1 << 40;
+
+/// A layer that changes nothing and is too much work for the host: values are `[n, 16]`.
+fn layer(g: &mut Graph, x: convgpu::ValueId) -> convgpu::ValueId {
+    let identity = (0..256).map(|k| f32::from(u8::from(k % 17 == 0))).collect::<Vec<_>>();
+    let w = g.constant("identity", Tensor::new([16, 16], identity).unwrap()).unwrap();
+    g.linear(x, w, None).unwrap()
+}
+
+/// Rows of 16 that begin with these numbers and go on with zeros.
+fn rows(first: &[f32]) -> Tensor {
+    let rows: Vec<f32> = first.iter().flat_map(|&v| [v].into_iter().chain([0.0; 15])).collect();
+    Tensor::new([first.len(), 16], rows).unwrap()
+}
+
+/// The graph's only output for one input, on the test device.
+fn run(graph: &Graph, x: &Tensor) -> Result<Tensor> {
+    let session = Session::new(device(), graph.clone(), CompileOptions::new())?;
+    Ok(session.run(&[("x", x)])?.into_first())
+}
+
+fn graph(x: Desc, build: impl FnOnce(&mut Graph, convgpu::ValueId) -> convgpu::ValueId) -> Graph {
+    let mut graph = Graph::new();
+    let input = graph.input("x", x).unwrap();
+    let y = build(&mut graph, input);
+    graph.output("y", y);
+    graph
+}
+
+#[test]
+fn integers_beyond_32_bits_stay_on_the_host() {
+    let g = graph(Desc::new([3], DType::I64), |g, x| {
+        let two = g.constant("two", Tensor::from([2i64])).unwrap();
+        g.apply("double", Binary(BinaryKind::Mul), &[x, two]).unwrap()
+    });
+    let x = Tensor::from([LARGE, -LARGE, 3]);
+    assert_eq!(run(&g, &x).unwrap(), Tensor::from([2 * LARGE, -2 * LARGE, 6]));
+    assert!(x.to_device(device()).is_err(), "the device has no such integers");
+    // Small ones are the same from a tensor of the device.
+    let session = Session::new(device(), g, CompileOptions::new()).unwrap();
+    let small = Tensor::from([1i64, 2, -3]).to_device(device()).unwrap();
+    let outputs = session.run_device(&[("x", &small)]).unwrap();
+    assert_eq!(outputs.first().to_host().unwrap(), Tensor::from([2i64, 4, -6]));
+}
+
+#[test]
+fn what_comes_before_and_after_the_device_runs_on_the_host() {
+    // x + 2^40 - 2^40 as an index into a table, a layer, and the index of the largest times 2^40.
+    let g = graph(Desc::new([2], DType::I64), |g, x| {
+        let large = g.constant("large", Tensor::from([LARGE])).unwrap();
+        let up = g.apply("up", Binary(BinaryKind::Add), &[x, large]).unwrap();
+        let index = g.apply("down", Binary(BinaryKind::Sub), &[up, large]).unwrap();
+        let table = Tensor::new([4, 16], (0..64).map(|k| ((k * 7) % 64) as f32).collect::<Vec<_>>()).unwrap();
+        let table = g.constant("table", table).unwrap();
+        let y = g.apply("rows", Gather { axis: 0 }, &[table, index]).unwrap();
+        let y = layer(g, y);
+        let most = ArgReduce { axis: 1, keep_dims: false, select_last: false, kind: Extreme::Max };
+        let at = g.apply("most", most, &[y]).unwrap();
+        g.apply("scaled", Binary(BinaryKind::Mul), &[at, large]).unwrap()
+    });
+    // Element c of row r is 7 (16 r + c) mod 64.
+    let largest = |r: i64| (0..16).max_by_key(|c| 7 * (16 * r + c) % 64).unwrap();
+    assert_eq!(run(&g, &Tensor::from([1i64, 3])).unwrap(), Tensor::from([largest(1) * LARGE, largest(3) * LARGE]));
+    let session = Session::new(device(), g, CompileOptions::new()).unwrap();
+    session.run(&[("x", &Tensor::from([0i64, 0]))]).unwrap();
+    let compiled = latest(&session).unwrap();
+    let on_device: Vec<_> = compiled.graph().nodes().iter().map(|n| n.name.as_str()).collect();
+    assert!(
+        on_device.contains(&"rows") && !on_device.contains(&"down") && !on_device.contains(&"scaled"),
+        "{on_device:?}"
+    );
+}
+
+/// In the middle of a network nothing runs on the host: what does not fit is an error of the run.
+#[test]
+fn what_does_not_fit_in_the_middle_is_an_error() {
+    let g = graph(Desc::f32([2, 16]), |g, x| {
+        let x = layer(g, x);
+        let index = g.apply("index", Cast { to: DType::I64 }, &[x]).unwrap();
+        let wide = g.apply("wide", Binary(BinaryKind::Mul), &[index, index]).unwrap();
+        let float = g.apply("float", Cast { to: DType::F32 }, &[wide]).unwrap();
+        layer(g, float)
+    });
+    assert_eq!(run(&g, &rows(&[-3.5, 40_000.0])).unwrap(), rows(&[9.0, 1.6e9]));
+    for (x, node) in [(50_000.0f32, "wide"), (3e9, "index")] {
+        let e = run(&g, &rows(&[1.0, x])).unwrap_err();
+        assert_eq!((e.kind(), e.node()), (ErrorKind::Unsupported, Some(node)), "{e}");
+        assert!(e.to_string().contains("32 bits"), "{e}");
+        let kept = Compiled::new(device(), g.clone(), &CompileOptions::new()).unwrap();
+        let x = rows(&[1.0, x]).to_device(device()).unwrap();
+        assert_eq!(kept.run_device(&[("x", &x)]).unwrap_err().node(), Some(node));
+    }
+}
+
+/// Nothing is measured where shapes and types say that the results fit.
+#[test]
+fn no_dispatch_where_the_range_is_known() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([4, 300])).unwrap();
+    let most = ArgReduce { axis: 1, keep_dims: false, select_last: false, kind: Extreme::Max };
+    let at = g.apply("most", most, &[x]).unwrap();
+    let offset = g.constant("offset", Tensor::from([1000i64])).unwrap();
+    let y = g.apply("shifted", Binary(BinaryKind::Add), &[at, offset]).unwrap();
+    g.output("y", y);
+    let compiled = Compiled::new(device(), g, &CompileOptions::new()).unwrap();
+    assert_eq!(compiled.plan().unwrap().dispatches(), 2);
+}
+
+#[test]
+fn doubles_are_doubles_on_the_host_and_said_to_be_floats_on_a_device() {
+    let doubles = |v: &[f64]| Tensor::new([v.len()], Data::F64(v.to_vec().into())).unwrap();
+    // floor(100 x): 0.29 is 28.999999999999996 hundredths as a double.
+    let g = graph(Desc::new([2], DType::F64), |g, x| {
+        let hundred = g.constant("hundred", doubles(&[100.0])).unwrap();
+        let y = g.apply("hundredths", Binary(BinaryKind::Mul), &[x, hundred]).unwrap();
+        g.apply("whole", Unary(Activation::Floor), &[y]).unwrap()
+    });
+    let x = doubles(&[0.29, 0.57]);
+    assert_eq!(run(&g, &x).unwrap(), doubles(&[28.0, 56.0]));
+    let reference = Session::new(&Device::cpu(), g, CompileOptions::new()).unwrap();
+    assert_eq!(reference.run(&[("x", &x)]).unwrap().first(), &doubles(&[28.0, 56.0]));
+
+    let g = graph(Desc::f32([4, 16]), |g, x| {
+        let y = layer(g, x);
+        let wide = g.apply("wide", Cast { to: DType::F64 }, &[y]).unwrap();
+        let twice = g.apply("twice", Binary(BinaryKind::Add), &[wide, wide]).unwrap();
+        let narrow = g.apply("narrow", Cast { to: DType::F32 }, &[twice]).unwrap();
+        layer(g, narrow)
+    });
+    let session = Session::new(device(), g, CompileOptions::new()).unwrap();
+    assert_eq!(session.run(&[("x", &rows(&[1.5, 0.0, 2.0, -1.0]))]).unwrap().first(), &rows(&[3.0, 0.0, 4.0, -2.0]));
+    assert_eq!(latest(&session).unwrap().computes_in_single(), Some("twice"));
+}
+
+/// Integers pass through doubles whole, on the device too.
+#[test]
+fn integers_pass_through_doubles() {
+    let g = graph(Desc::f32([4, 16]), |g, x| {
+        let y = layer(g, x);
+        let whole = g.apply("whole", Cast { to: DType::I32 }, &[y]).unwrap();
+        let one = g.constant("one", Tensor::from([[1i32]])).unwrap();
+        let odd = g.apply("odd", Binary(BinaryKind::Add), &[whole, one]).unwrap();
+        let wide = g.apply("wide", Cast { to: DType::F64 }, &[odd]).unwrap();
+        let back = g.apply("back", Cast { to: DType::I32 }, &[wide]).unwrap();
+        let even = g.apply("even", Binary(BinaryKind::Sub), &[back, whole]).unwrap();
+        let even = g.apply("float", Cast { to: DType::F32 }, &[even]).unwrap();
+        layer(g, even)
+    });
+    let y = run(&g, &rows(&[16_777_216.0, 5.0, 16_777_218.0, -1.0])).unwrap();
+    assert_eq!(y, Tensor::full([4, 16], 1.0f32));
+}
