@@ -19,7 +19,7 @@ pub use compiled::{Compiled, evaluate_with_bounds};
 pub use options::{CompileOptions, with_plan};
 pub use outputs::Outputs;
 
-use host::Ready;
+pub(crate) use host::Ready;
 
 /// The graph and plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
 pub fn latest(session: &Session) -> Option<Arc<Compiled>> {

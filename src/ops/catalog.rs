@@ -123,7 +123,7 @@ pub const CATALOG: &[Entry] = &[
         "NumPy's broadcasting",
     ),
     entry("where", "where_", "Where, Trilu, OneHot, EyeLike, Shrink", "NumPy's broadcasting"),
-    entry("cast", "", "Cast, CastLike", "f32, i32, i64, bool; narrower integers wrap"),
+    entry("cast", "", "Cast, CastLike", "every type; integers wrap, f16 and bf16 round"),
     entry("concat", "cat", "Concat", "any axis"),
     entry("split", "split", "Split", "any axis"),
     entry("slice", "narrow", "Slice", "any axes, steps, negative ones included"),

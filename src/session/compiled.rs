@@ -191,6 +191,10 @@ impl Compiled {
     pub fn computes_in_single(&self) -> Option<&str> {
         self.single.as_deref()
     }
+    /// The inputs as the graph was given.
+    pub(super) fn inputs(&self) -> &[Desc] {
+        &self.inputs
+    }
     /// The graph after rewriting.
     pub fn graph(&self) -> &Graph {
         &self.graph

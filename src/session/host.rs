@@ -57,6 +57,23 @@ impl Ready {
         Ok(Outputs(host.graph.outputs().map(|(name, _)| name.to_owned()).zip(outputs).collect()))
     }
 
+    /// What the device's part is given, in order.
+    ///
+    /// # Errors
+    /// As [`Ready::run_async`].
+    pub fn given(&self, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>> {
+        let graph = self.host.as_ref().map_or(self.compiled.graph(), |host| &host.graph);
+        let wanted: Vec<Desc> = match &self.host {
+            None => self.compiled.inputs().to_vec(),
+            Some(host) => host.graph.inputs().map(|(_, d)| d.clone()).collect(),
+        };
+        let ordered = order(graph, &wanted, inputs, |t| t.desc())?;
+        match &self.host {
+            None => Ok(ordered.into_iter().cloned().collect()),
+            Some(host) => Ok(host.before(&ordered)?.1),
+        }
+    }
+
     /// Runs the network on tensors of its device and leaves the results there.
     ///
     /// # Errors

@@ -162,3 +162,24 @@ fn integers_pass_through_doubles() {
     let y = run(&g, &rows(&[16_777_216.0, 5.0, 16_777_218.0, -1.0])).unwrap();
     assert_eq!(y, Tensor::full([4, 16], 1.0f32));
 }
+
+/// `verify` checks what runs on the device, and the results of the whole.
+#[test]
+fn verification_agrees_where_part_runs_on_the_host() {
+    use convgpu::verify::{VerifyOptions, verify};
+    let g = graph(Desc::new([2], DType::I64), |g, x| {
+        let large = g.constant("large", Tensor::from([LARGE])).unwrap();
+        let far = g.apply("far", Binary(BinaryKind::Add), &[x, large]).unwrap();
+        g.output("far", far);
+        let near = g.apply("near", Binary(BinaryKind::Sub), &[far, large]).unwrap();
+        let table = Tensor::new([4, 16], (0..64).map(|k| k as f32).collect::<Vec<_>>()).unwrap();
+        let table = g.constant("table", table).unwrap();
+        let y = g.apply("rows", Gather { axis: 0 }, &[table, near]).unwrap();
+        layer(g, y)
+    });
+    let x = Tensor::from([1i64, 3]);
+    let report = verify(device(), &g, &[("x", &x)], &VerifyOptions::new()).unwrap();
+    assert!(report.ok(), "{report}");
+    assert!(report.nodes.iter().all(|n| n.name != "far"), "{report}");
+    assert_eq!(report.outputs.len(), 2);
+}
