@@ -59,7 +59,7 @@ pub enum Coordinates {
     /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`].
     TorchNearest {
         /// As many outputs as inputs are the inputs, twice as many repeat each, whatever the scale: what PyTorch does on a
-        /// CPU where output height and width add up to [`TORCH_SMALL`] or less, and nowhere else.
+        /// CPU where output height and width add up to 128 or less, and nowhere else.
         small: bool,
     },
     /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it; goes with [`Rounding::Floor`].

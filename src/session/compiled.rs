@@ -19,7 +19,7 @@ use crate::ops::{self, Algorithm};
 use crate::shape::{DType, Desc, Precision};
 use crate::tensor::Tensor;
 
-/// A graph compiled for a device: a [`Session`] keeps one per set of input shapes. Runs of several threads are executed
+/// A graph compiled for a device: a [`Session`](crate::Session) keeps one per set of input shapes. Runs of several threads are executed
 /// one after another.
 pub struct Compiled {
     device: Device,
