@@ -77,6 +77,9 @@ pub use session::{CompileOptions, Network, Outputs, Session};
 pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
 pub use tensor::{Data, Element, Tensor};
 
+/// The version of half whose types [`half::f16`] and [`half::bf16`] are elements of tensors.
+#[doc(no_inline)]
+pub use half;
 /// The version of image whose types [`Tensor::from_image`] takes.
 #[cfg(feature = "image")]
 #[doc(no_inline)]
