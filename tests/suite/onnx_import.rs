@@ -7,7 +7,9 @@ use convgpu::internals::session::{Bind, CompileOptions, Given, Session};
 use convgpu::{DType, Desc, Device, Error, ErrorKind, Model, Tensor};
 use prost::Message;
 
-use crate::onnx_build::{branch, error, floats, graph, int, integers, ints, model, node, read, string, text, value};
+use crate::onnx_build::{
+    branch, error, floats, graph, int, integers, ints, model, node, read, run, string, text, value,
+};
 
 fn bind(model: &Model, shape: [usize; 4]) -> Result<convgpu::Graph, Error> {
     model.bind(&[Given { name: "x", desc: Desc::f32(shape), value: None }])
@@ -34,6 +36,44 @@ fn nearest_pixels_as_older_tensorflow_has_them() {
 }
 
 /// The number of parts comes from the file; a list of that length is not allocated.
+/// A power that is a whole number is exact, though a device may compute 5^4 as 624.99994.
+#[test]
+fn powers_of_integers_with_float_exponents() {
+    let mut graph = graph(vec![node("Pow", &["x", "e"], &["y"], vec![])], vec![]);
+    graph.input = vec![value("x", data_type::INT32, &[6]), value("e", data_type::FLOAT, &[6])];
+    graph.output = vec![value("y", data_type::INT32, &[6])];
+    let (x, e) = (Tensor::from([5i32, 7, 3, 9, 2, -3]), Tensor::from([4.0f32, 5.0, 0.0, 0.5, 0.5, 3.0]));
+    let outputs = run(&read(&model(graph)).unwrap(), &[("x", &x), ("e", &e)]).unwrap();
+    assert_eq!(outputs[0].1, Tensor::from([625, 16_807, 1, 3, 1, -27]));
+}
+
+/// What an operator makes of [-3, 0, 2, 100] as integers of a type, on both devices.
+fn of_integers(op: &str, elem_type: i32, dtype: DType) -> Vec<i64> {
+    let mut graph = graph(vec![node(op, &["x"], &["y"], vec![])], vec![]);
+    graph.input = vec![value("x", elem_type, &[4])];
+    graph.output = vec![value("y", elem_type, &[4])];
+    let x = Tensor::from([-3i64, 0, 2, 100]).to_dtype(dtype);
+    let outputs = run(&read(&model(graph)).unwrap(), &[("x", &x)]).unwrap();
+    assert_eq!(outputs[0].1.dtype(), dtype);
+    outputs[0].1.to_i64s().unwrap()
+}
+
+#[test]
+fn functions_of_integers() {
+    for (elem_type, dtype) in
+        [(data_type::INT8, DType::I8), (data_type::INT32, DType::I32), (data_type::INT64, DType::I64)]
+    {
+        assert_eq!(of_integers("Abs", elem_type, dtype), [3, 0, 2, 100]);
+        assert_eq!(of_integers("Neg", elem_type, dtype), [3, 0, -2, -100]);
+        assert_eq!(of_integers("Sign", elem_type, dtype), [-1, 0, 1, 1]);
+        assert_eq!(of_integers("Relu", elem_type, dtype), [0, 0, 2, 100]);
+    }
+    // An unsigned number is not negative, however large: -3 is 253 here.
+    assert_eq!(of_integers("Abs", data_type::UINT8, DType::U8), [253, 0, 2, 100]);
+    assert_eq!(of_integers("Abs", data_type::UINT32, DType::U32), [u32::MAX as i64 - 2, 0, 2, 100]);
+    assert_eq!(of_integers("Sign", data_type::UINT16, DType::U16), [1, 0, 1, 1]);
+}
+
 #[test]
 fn a_split_into_more_parts_than_outputs() {
     let split = node("Split", &["x"], &["y"], vec![int("num_outputs", 1 << 30)]);

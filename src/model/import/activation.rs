@@ -30,12 +30,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Mish", &[], |i, n| unary(i, n, Activation::Mish)),
     Operator::new("Neg", &[], neg),
     Operator::new("Reciprocal", &[], |i, n| unary(i, n, Activation::Reciprocal)),
-    Operator::new("Relu", &[], |i, n| unary(i, n, Activation::Relu)),
+    Operator::new("Relu", &[], relu),
     Operator::new("Round", &[], |i, n| unary(i, n, Activation::Round)),
     Operator::new("Selu", &["alpha", "gamma"], selu),
     Operator::new("Shrink", &["bias", "lambd"], shrink),
     Operator::new("Sigmoid", &[], |i, n| unary(i, n, Activation::Sigmoid)),
-    Operator::new("Sign", &[], |i, n| unary(i, n, Activation::Sign)),
+    Operator::new("Sign", &[], sign),
     Operator::new("Sin", &[], |i, n| sine(i, n, false)),
     Operator::new("Softplus", &[], softplus),
     Operator::new("Softsign", &[], |i, n| unary(i, n, Activation::Softsign)),
@@ -63,14 +63,43 @@ fn neg(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.binary(BinaryKind::Sub, &zero, x)?])
 }
 
-/// `max(x, -x)` of integers.
+/// `max(x, -x)` of signed integers; the others are what they are.
 fn abs(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     if x.dtype() == DType::F32 {
         return unary(import, node, Activation::Abs);
     }
+    if is_unsigned(x.dtype()) {
+        return Ok(vec![x.clone()]);
+    }
     let negative = neg(import, node)?.swap_remove(0);
     Ok(vec![import.binary(BinaryKind::Maximum, x, &negative)?])
+}
+
+fn is_unsigned(dtype: DType) -> bool {
+    matches!(dtype, DType::U8 | DType::U16 | DType::U32)
+}
+
+/// `max(x, 0)` of integers.
+fn relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    if !x.dtype().is_integer() {
+        return unary(import, node, Activation::Relu);
+    }
+    Ok(vec![import.binary(BinaryKind::Maximum, x, &Tensor::scalar(0.0).into())?])
+}
+
+/// Integers between -1 and 1.
+fn sign(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    if !x.dtype().is_integer() {
+        return unary(import, node, Activation::Sign);
+    }
+    let mut y = import.binary(BinaryKind::Minimum, x, &Tensor::scalar(1.0).into())?;
+    if !is_unsigned(x.dtype()) {
+        y = import.binary(BinaryKind::Maximum, &y, &Tensor::scalar(-1.0).into())?;
+    }
+    Ok(vec![y])
 }
 
 fn gelu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {

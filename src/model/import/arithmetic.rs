@@ -135,7 +135,8 @@ fn is_infinite(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     }])
 }
 
-/// The result has the type of the base; an integer with a float exponent is computed in f32.
+/// The result has the type of the base; an integer with a float exponent is computed in f32. There a power that is a
+/// whole number may come out just below it, and the conversion to an integer cuts off the fraction.
 /// <https://onnx.ai/onnx/operators/onnx__Pow.html>
 fn pow(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (base, exponent) = operands(import, node)?;
@@ -145,7 +146,13 @@ fn pow(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         (base, _) => base,
     };
     let (x, e) = (import.cast(&base, dtype)?, import.cast(&exponent, dtype)?);
-    let y = import.binary(BinaryKind::Pow, &x, &e)?;
+    let mut y = import.binary(BinaryKind::Pow, &x, &e)?;
+    if base.dtype().is_integer() && dtype.is_float() {
+        let floor = import.apply(Unary(Activation::Floor), &[&e])?;
+        let is_whole = import.binary(BinaryKind::Equal, &e, &floor)?;
+        let rounded = import.apply(Unary(Activation::Round), &[&y])?;
+        y = import.apply(Where, &[&is_whole, &rounded, &y])?;
+    }
     Ok(vec![import.cast(&y, base.dtype())?])
 }
 
