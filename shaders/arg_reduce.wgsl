@@ -1,11 +1,11 @@
 // y[o, i] = the index k of the largest x[o, k, i] (SMALLEST: the smallest).
-//   x: row-major, seen as [outer, n, inner]      y: row-major [outer, inner]
+//   x: 4-byte elements by their bits, floats or integers; row-major, seen as [outer, n, inner]      y: row-major [outer, inner]
 // One invocation: one output.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<i32>;
 
 @compute @workgroup_size(64)

@@ -4,10 +4,10 @@
 struct Params { outer: u32, n: u32, inner: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<i32>;
 
-struct Best { value: f32, at: u32 }
+struct Best { value: u32, at: u32 }
 
 const LANES = 256u;
 

@@ -5,7 +5,7 @@ struct Params {
     outputs: u32, count: u32,
     k1: u32, k2: u32, ks0: u32, ks1: u32, ks2: u32,
     r1: u32, r2: u32, rs0: u32, rs1: u32, rs2: u32,
-    lowest: f32, highest: f32, empty: f32,
+    lowest: f32, highest: f32, empty: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,12 +1,13 @@
 // values[o, r, i], indices[o, r, i] = the value x[o, j, i] of rank r (r values come before it), and j, for r < k.
+//   x, values: 4-byte elements by their bits, floats or integers
 //   x: row-major, seen as [outer, n, inner]      values, indices: row-major [outer, k, inner]
 // One invocation: one value; it counts the values before it, so that every output is written by one invocation.
 
 struct Params { outer: u32, n: u32, inner: u32, k: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> values: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> values: array<u32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<i32>;
 
 @compute @workgroup_size(64)

@@ -1,14 +1,21 @@
-
-// --- common/arg_reduce.wgsl ---
 // Whether value b at index j comes before value a at index i: larger (SMALLEST: smaller), NaN
-// before any number; of equal values the first index (LAST: the last).
+// before any number; of equal values the first index (LAST: the last). Values are given by their bits: floats, or integers, as
+// TYPE says. Needs common/integer.wgsl.
 
 override SMALLEST: bool = false;
 override LAST: bool = false;
+override TYPE: u32 = 0u;
 
-fn beats(b: f32, j: u32, a: f32, i: u32) -> bool {
-    let earlier = select((j < i), (j > i), LAST);
+fn beats_f32(b: f32, a: f32, earlier: bool) -> bool {
     if is_nan(a) || is_nan(b) { return is_nan(b) && (!is_nan(a) || earlier); }
     if a == b { return earlier; }
     return select(b > a, b < a, SMALLEST);
+}
+
+fn beats(b: u32, j: u32, a: u32, i: u32) -> bool {
+    let earlier = select((j < i), (j > i), LAST);
+    if TYPE == FLOAT { return beats_f32(bitcast<f32>(b), bitcast<f32>(a), earlier); }
+    if a == b { return earlier; }
+    let larger = select(bitcast<i32>(b) > bitcast<i32>(a), b > a, TYPE == U32);
+    return larger != SMALLEST;
 }

@@ -1,6 +1,6 @@
 // The steps of a reduction, numbered as ops::reduce::Kind, and the indices of its values. Values are given by their bits: floats,
 // or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
-// the infinities, and `empty`, the result without values. Needs common/index.wgsl and common/integer.wgsl.
+// the infinities, and `empty`, the bits of the result without values. Needs common/index.wgsl and common/integer.wgsl.
 
 const MAX = 2u;
 const LOG_SUM_EXP = 8u;
@@ -71,7 +71,6 @@ fn join(kind: u32, a: u32, b: u32) -> u32 {
 }
 
 fn finish_f32(a: f32, shift: f32) -> f32 {
-    if p.count == 0u { return p.empty; }
     switch KIND {
         case 1u: { return a / f32(p.count); }
         case 6u: { return sqrt(a); }
@@ -85,9 +84,10 @@ fn finish_f32(a: f32, shift: f32) -> f32 {
 }
 
 fn finish(a: u32, shift: f32) -> u32 {
-    if TYPE == U32 && KIND == 1u { return a / max(p.count, 1u); }
+    if p.count == 0u { return p.empty; }
+    if TYPE == U32 && KIND == 1u { return a / p.count; }
     if TYPE != FLOAT {
-        if KIND == 1u { return narrow(bitcast<u32>(bitcast<i32>(a) / max(i32(p.count), 1)), TYPE); }
+        if KIND == 1u { return narrow(bitcast<u32>(bitcast<i32>(a) / i32(p.count)), TYPE); }
         return narrow(a, TYPE);
     }
     return bitcast<u32>(finish_f32(bitcast<f32>(a), shift));

@@ -121,7 +121,7 @@ pub const SOFTMAX: Common = common!("softmax");
 /// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`; needs [`INDEX`] and [`INTEGER`].
 pub const REDUCE: Common = common!("reduce");
 
-/// `beats`: which of two values arg-max or arg-min selects.
+/// `beats`: which of two values arg-max or arg-min selects; needs [`INDEX`] and [`INTEGER`].
 pub const ARG_REDUCE: Common = common!("arg_reduce");
 
 /// `place`, `tile`, `store_tile`: matrix products by tiles in workgroup memory.

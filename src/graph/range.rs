@@ -100,11 +100,14 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
         let added = if let PadMode::Constant(v) = pad.mode { f64::from(v).abs() } else { 0.0 };
         return input(0).max(added);
     }
-    if op::<ArgReduce>(node).is_some() || op::<TopK>(node).is_some() || op::<MaxPool2d>(node).is_some() {
+    if op::<ArgReduce>(node).is_some() || op::<MaxPool2d>(node).is_some() {
         return extent();
     }
     if op::<Cast>(node).is_some() && unsigned(graph, node) {
         return f64::INFINITY;
+    }
+    if op::<TopK>(node).is_some() {
+        return input(0).max(extent());
     }
     if op::<Gather>(node).is_some() || op::<Cast>(node).is_some() {
         return input(0);

@@ -8,7 +8,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use super::functions::Definitions;
-use super::import::{self, NodeView};
+use super::import::{self, NodeView, operators};
 use super::nodes::{self, Node};
 use super::order;
 use super::proto::{DimensionProto, GraphProto, ModelProto, ValueInfoProto};
@@ -271,7 +271,7 @@ fn named_once(what: &str, infos: &[ValueInfo]) -> Result<()> {
     }
 }
 
-/// The version of the default operator set.
+/// The version of the default operator set; the newest one where all nodes are of other domains.
 fn version(proto: &ModelProto) -> Result<i64> {
     let ir = proto.ir_version();
     if ir < OLDEST_IR {
@@ -279,8 +279,14 @@ fn version(proto: &ModelProto) -> Result<i64> {
             "IR version {ir} (from {OLDEST_IR} on are read); is it an ONNX model?"
         )));
     }
-    let version = nodes::version(&proto.opset_import)?;
-    version.ok_or_else(|| Error::file("the model does not say which operator set it uses"))
+    if let Some(version) = nodes::version(&proto.opset_import)? {
+        return Ok(version);
+    }
+    let mut nodes = proto.graph.iter().flat_map(|g| &g.node);
+    if proto.opset_import.is_empty() || nodes.any(|n| operators::is_default(n.domain())) {
+        return Err(Error::file("the model does not say which operator set it uses"));
+    }
+    Ok(*nodes::OPSETS.end())
 }
 
 /// The names of the initialisers.

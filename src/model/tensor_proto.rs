@@ -18,7 +18,7 @@ use crate::tensor::{Data, Tensor};
 /// The type here of elements of an ONNX type.
 ///
 /// # Errors
-/// Strings, complex numbers, 8-bit and 4-bit floats, unknown numbers.
+/// Strings, complex numbers, floats of 8 and 4 bits, integers of 4 and 2 bits, unknown numbers.
 pub(crate) fn dtype(data_type: i32) -> Result<DType> {
     Ok(match data_type {
         ty::FLOAT => DType::F32,
@@ -43,6 +43,16 @@ fn type_name(data_type: i32) -> Cow<'static, str> {
         ty::STRING => "string".into(),
         ty::COMPLEX64 => "complex64".into(),
         ty::COMPLEX128 => "complex128".into(),
+        ty::FLOAT8E4M3FN => "float8e4m3fn".into(),
+        ty::FLOAT8E4M3FNUZ => "float8e4m3fnuz".into(),
+        ty::FLOAT8E5M2 => "float8e5m2".into(),
+        ty::FLOAT8E5M2FNUZ => "float8e5m2fnuz".into(),
+        ty::UINT4 => "uint4".into(),
+        ty::INT4 => "int4".into(),
+        ty::FLOAT4E2M1 => "float4e2m1".into(),
+        ty::FLOAT8E8M0 => "float8e8m0".into(),
+        ty::UINT2 => "uint2".into(),
+        ty::INT2 => "int2".into(),
         other => format!("number {other}").into(),
     }
 }

@@ -13,8 +13,8 @@ use crate::tensor::{Data, Tensor};
 
 static SERIAL: Kernel = kernel!("reduce", INDEX, INTEGER, REDUCE);
 static LONG_SUMS: Kernel = kernel!("reduce_tree", INDEX, INTEGER, REDUCE);
-static ARG_SERIAL: Kernel = kernel!("arg_reduce", INDEX, ARG_REDUCE);
-static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", INDEX, ARG_REDUCE);
+static ARG_SERIAL: Kernel = kernel!("arg_reduce", INDEX, INTEGER, ARG_REDUCE);
+static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", INDEX, INTEGER, ARG_REDUCE);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &LONG_SUMS, &ARG_SERIAL, &LONG_ARGS];
 
@@ -37,8 +37,8 @@ fn iterations(tree: &Tree, n: usize) -> u64 {
 /// A reduction over axes, as `torch.sum`, `mean`, `amax`, `amin`, `prod`, `logsumexp` and ONNX's `Reduce*`.
 ///
 /// Input: x of any rank. Output: one value for each index of the axes kept. Without values the sum is 0, the product 1,
-/// the maximum -inf, the minimum inf, the mean NaN and a logarithm -inf; for integers, mean and extremes of no values
-/// are an error. Integers support sums, products, means (truncated) and extremes, booleans extremes. A result outside
+/// the maximum -inf (the least of an integer type, as in ONNX), the minimum inf (the largest), the mean NaN and a
+/// logarithm -inf; the mean of no integers is an error, and so are extremes of no i64, which has 32 bits on a device. Integers support sums, products, means (truncated) and extremes, booleans extremes. A result outside
 /// its type is an error on the reference and wraps to 32 bits on a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
@@ -107,6 +107,25 @@ impl Reduce {
         x.iter().enumerate().filter_map(kept).collect()
     }
 
+    /// What an integer type has for no values; `None` if that is undefined.
+    fn of_none(&self, dtype: DType) -> Option<i64> {
+        let (least, largest) = match dtype {
+            DType::Bool => (0, 1),
+            DType::I8 => (i8::MIN.into(), i8::MAX.into()),
+            DType::U8 => (0, u8::MAX.into()),
+            DType::I16 => (i16::MIN.into(), i16::MAX.into()),
+            DType::U16 => (0, u16::MAX.into()),
+            DType::I32 => (i32::MIN.into(), i32::MAX.into()),
+            DType::U32 => (0, u32::MAX.into()),
+            _ => return reduce_integers(self.kind, &[]),
+        };
+        match self.kind {
+            Kind::Max => Some(least),
+            Kind::Min => Some(largest),
+            _ => reduce_integers(self.kind, &[]),
+        }
+    }
+
     /// Applies `f` to the values of every output.
     fn sets<T: Copy + Sync, R: Send>(&self, shape: &[usize], x: &[T], f: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
         let Collapsed { kept, reduced } = self.collapse(shape);
@@ -151,8 +170,9 @@ impl Op for Reduce {
             return Err(Error::unsupported(format!("{} of {x}", self.name())));
         }
         let empty = self.axes.iter().any(|&axis| x.shape[axis] == 0) && !self.shape(&x.shape).contains(&0);
-        if !x.dtype.is_float() && empty && (extreme || self.kind == Kind::Mean) {
-            return Err(Error::shape(format!("{} of {x}: undefined for integers without values", self.name())));
+        let undefined = self.kind == Kind::Mean && !x.dtype.is_float() || extreme && x.dtype == DType::I64;
+        if empty && undefined {
+            return Err(Error::shape(format!("{} of {x}: undefined without values", self.name())));
         }
         Ok(vec![Desc::new(self.shape(&x.shape), x.dtype)])
     }
@@ -164,7 +184,9 @@ impl Op for Reduce {
             let y = self.sets(x.shape(), &x.to_f64s(), |set| self.kind.reduce(set));
             return Ok(vec![Tensor::of(shape, Data::F64(y.into())).to_dtype(x.dtype())]);
         }
-        let y = self.sets(x.shape(), &x.to_i64s()?, |set| reduce_integers(self.kind, set));
+        let none = self.of_none(x.dtype());
+        let one = |set: &[i64]| if set.is_empty() { none } else { reduce_integers(self.kind, set) };
+        let y = self.sets(x.shape(), &x.to_i64s()?, one);
         let y: Vec<i64> = y.into_iter().collect::<Option<_>>().ok_or_else(|| {
             Error::unsupported(format!("{} of {}: a result has no value in its type", self.name(), x.desc()))
         })?;
@@ -192,11 +214,16 @@ impl Op for Reduce {
             )));
         };
         let (outputs, count) = (extent(&kept), extent(&reduced));
+        // By its bits, as the kernel has all values.
+        let empty = match x.dtype.is_float() {
+            true => (self.kind.reduce(&[]) as f32).to_bits(),
+            false => self.of_none(x.dtype).unwrap_or(0) as u32,
+        };
         let params = params!(
             outputs, count,
             k1: k[1], k2: k[2], ks0: ks[0], ks1: ks[1], ks2: ks[2],
             r1: r[1], r2: r[2], rs0: rs[0], rs1: rs[1], rs2: rs[2],
-            lowest: f32::NEG_INFINITY, highest: f32::INFINITY, empty: self.kind.reduce(&[]) as f32
+            lowest: f32::NEG_INFINITY, highest: f32::INFINITY, empty
         );
         let folds = if self.kind == Kind::LogSumExp { 2 } else { 1 };
         let launch = match count < LONG {
@@ -224,7 +251,7 @@ pub enum Extreme {
 
 /// The index of the largest or smallest value along an axis, as `torch.argmax`, `argmin` and ONNX's `ArgMax`, `ArgMin`.
 ///
-/// Input: x of any rank. Output: i64 indices. NaN counts as more extreme than any number.
+/// Input: x of any rank, floats, integers or booleans. Output: i64 indices. NaN counts as more extreme than any number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArgReduce {
     /// The axis that is reduced.
@@ -255,8 +282,8 @@ impl Op for ArgReduce {
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
-        if x.dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {x} (f32 only)", self.name())));
+        if matches!(x.dtype, DType::F16 | DType::BF16) {
+            return Err(Error::unsupported(format!("{} of {x}", self.name())));
         }
         if self.axis >= x.rank() {
             return Err(Error::argument(format!("axis {} is outside {x}", self.axis)));
@@ -271,8 +298,12 @@ impl Op for ArgReduce {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let (x, reduce) = (&inputs[0], self.as_reduce());
         let smallest = self.kind == Extreme::Min;
-        let index = |set: &[f32]| arg_reduce(set, smallest, self.select_last) as i64;
-        Ok(vec![Tensor::of(reduce.shape(x.shape()), reduce.sets(x.shape(), x.f32s(), index))])
+        let indices = if x.dtype().is_float() {
+            reduce.sets(x.shape(), &x.to_f64s(), |set| arg_reduce(set, smallest, self.select_last) as i64)
+        } else {
+            reduce.sets(x.shape(), &x.to_i64s()?, |set| arg_reduce(set, smallest, self.select_last) as i64)
+        };
+        Ok(vec![Tensor::of(reduce.shape(x.shape()), indices)])
     }
 
     /// Indices are exact.
@@ -292,6 +323,7 @@ impl Op for ArgReduce {
         let launch = launch
             .set("SMALLEST", u8::from(self.kind == Extreme::Min))
             .set("LAST", u8::from(self.select_last))
+            .set("TYPE", site.inputs[0].dtype.code())
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])

@@ -3,12 +3,12 @@
 use super::strided::exact;
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, Kernel, Launch, kernel, nested, params};
+use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, INTEGER, Kernel, Launch, kernel, nested, params};
 use crate::reference::top_k::top_k;
 use crate::shape::{DType, Desc, numel};
-use crate::tensor::Tensor;
+use crate::tensor::{Data, Tensor};
 
-static TOP_K: Kernel = kernel!("top_k", INDEX, ARG_REDUCE);
+static TOP_K: Kernel = kernel!("top_k", INDEX, INTEGER, ARG_REDUCE);
 
 pub(super) const KERNELS: &[&Kernel] = &[&TOP_K];
 
@@ -17,7 +17,7 @@ const LONGEST: usize = 1 << 16;
 
 /// The `k` largest or smallest values along an axis, the most extreme first: `torch.topk` and ONNX's `TopK`.
 ///
-/// Input: x of any rank. Outputs: the values, and i64 indices of them; the axis has extent `k` in both. NaN counts as
+/// Input: x of any rank, floats, integers or booleans. Outputs: the values, and i64 indices of them; the axis has extent `k` in both. NaN counts as
 /// more extreme than any number; equal values keep their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopK {
@@ -34,6 +34,21 @@ impl TopK {
     fn split(&self, x: &[usize]) -> [usize; 3] {
         [numel(&x[..self.axis]), x[self.axis], numel(&x[self.axis + 1..])]
     }
+
+    /// The values chosen, and their indices.
+    fn chosen<T: PartialOrd + Copy + Default>(&self, shape: &[usize], x: &[T]) -> (Vec<T>, Vec<i64>) {
+        let [outer, n, inner] = self.split(shape);
+        let mut values = vec![T::default(); outer * self.k * inner];
+        let mut indices = vec![0i64; values.len()];
+        for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
+            let list: Vec<T> = (0..n).map(|j| x[(o * n + j) * inner + i]).collect();
+            for (r, j) in top_k(&list, self.k, self.smallest).into_iter().enumerate() {
+                let at = (o * self.k + r) * inner + i;
+                (values[at], indices[at]) = (list[j], j as i64);
+            }
+        }
+        (values, indices)
+    }
 }
 
 impl Op for TopK {
@@ -45,32 +60,29 @@ impl Op for TopK {
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
-        if x.dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {x} (f32 only)", self.name())));
+        if matches!(x.dtype, DType::F16 | DType::BF16) {
+            return Err(Error::unsupported(format!("{} of {x}", self.name())));
         }
         if self.axis >= x.rank() || self.k > x.shape[self.axis] {
             return Err(Error::argument(format!("{} values along axis {} of {x}", self.k, self.axis)));
         }
         let mut shape = x.shape.clone();
         shape[self.axis] = self.k;
-        Ok(vec![Desc::f32(shape.clone()), Desc::new(shape, DType::I64)])
+        Ok(vec![Desc::new(shape.clone(), x.dtype), Desc::new(shape, DType::I64)])
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let x = inputs[0].f32s();
-        let [outer, n, inner] = self.split(inputs[0].shape());
-        let mut values = vec![0.0; outer * self.k * inner];
-        let mut indices = vec![0i64; values.len()];
-        for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
-            let list: Vec<f32> = (0..n).map(|j| x[(o * n + j) * inner + i]).collect();
-            for (r, j) in top_k(&list, self.k, self.smallest).into_iter().enumerate() {
-                let at = (o * self.k + r) * inner + i;
-                (values[at], indices[at]) = (list[j], j as i64);
-            }
-        }
-        let mut shape = inputs[0].shape().to_vec();
+        let x = &inputs[0];
+        let mut shape = x.shape().to_vec();
         shape[self.axis] = self.k;
-        Ok(vec![Tensor::of(shape.clone(), values), Tensor::of(shape, indices)])
+        let (values, indices) = if x.dtype().is_float() {
+            let (values, indices) = self.chosen(x.shape(), &x.to_f64s());
+            (Tensor::of(shape.clone(), Data::F64(values.into())), indices)
+        } else {
+            let (values, indices) = self.chosen(x.shape(), &x.to_i64s()?);
+            (Tensor::of(shape.clone(), values), indices)
+        };
+        Ok(vec![values.to_dtype(x.dtype()), Tensor::of(shape, indices)])
     }
 
     /// Copies and indices.
@@ -89,6 +101,7 @@ impl Op for TopK {
             .iterations(nested(&[n]))
             .set("SMALLEST", u8::from(self.smallest))
             .set("LAST", 0u8)
+            .set("TYPE", site.inputs[0].dtype.code())
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0), Arg::Output(1)]);
         Ok(vec![Variant::row_major(site, vec![launch])])

@@ -114,12 +114,17 @@ pub fn reduce_integers(kind: Kind, x: &[i64]) -> Option<i64> {
 }
 
 /// The index of the largest value (or the smallest): NaN before any number, the first of equal values (or the last).
-pub fn arg_reduce(x: &[f32], smallest: bool, last: bool) -> usize {
-    let beats = |b: f32, a: f32| match (b.is_nan(), a.is_nan()) {
+pub fn arg_reduce<T: PartialOrd + Copy>(x: &[T], smallest: bool, last: bool) -> usize {
+    let beats = |b: T, a: T| match (is_nan(b), is_nan(a)) {
         (true, true) => last,
         (b_nan, a_nan) if b_nan || a_nan => b_nan,
         _ if a == b => last,
         _ => (b < a) == smallest,
     };
     (1..x.len()).fold(0, |best, k| if beats(x[k], x[best]) { k } else { best })
+}
+
+/// Whether a value is no number; integers all are.
+pub fn is_nan<T: PartialOrd>(v: T) -> bool {
+    v.partial_cmp(&v).is_none()
 }

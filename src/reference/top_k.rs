@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 
+use super::reduce::is_nan;
+
 /// Indices of the `k` largest values (or smallest), the most extreme first: NaN before any number, equal values in their order.
-pub fn top_k(x: &[f32], k: usize, smallest: bool) -> Vec<usize> {
-    let before = |a: f32, b: f32| match (a.is_nan(), b.is_nan()) {
+pub fn top_k<T: PartialOrd + Copy>(x: &[T], k: usize, smallest: bool) -> Vec<usize> {
+    let before = |a: T, b: T| match (is_nan(a), is_nan(b)) {
         (true, true) => Ordering::Equal,
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,

@@ -1,6 +1,6 @@
 use convgpu::custom::Op;
 use convgpu::internals::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
-use convgpu::{Desc, Tensor};
+use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_golden};
 
@@ -110,8 +110,32 @@ fn integers_and_booleans_are_exact() {
     for kind in [Kind::Sum, Kind::Prod] {
         check(Reduce { axes: vec![1], keep_dims: false, kind }, std::slice::from_ref(&none), true);
     }
-    for kind in [Kind::Max, Kind::Min, Kind::Mean] {
-        assert!(Reduce { axes: vec![1], keep_dims: false, kind }.outputs(&[none.desc()]).is_err());
+    let of = |kind| Reduce { axes: vec![1], keep_dims: false, kind };
+    assert!(of(Kind::Mean).outputs(&[none.desc()]).is_err());
+    for kind in [Kind::Max, Kind::Min] {
+        assert!(of(kind).outputs(&[Desc::new([3, 0], DType::I64)]).is_err());
+    }
+}
+
+#[test]
+fn extremes_of_nothing_are_the_ends_of_the_type() {
+    let ends = [
+        (DType::Bool, 0, 1),
+        (DType::I8, -128, 127),
+        (DType::U8, 0, 255),
+        (DType::I16, -32768, 32767),
+        (DType::U16, 0, 65535),
+        (DType::I32, i32::MIN.into(), i32::MAX.into()),
+        (DType::U32, 0, u32::MAX.into()),
+    ];
+    for (dtype, least, largest) in ends {
+        let none = Tensor::zeros([3, 0]).to_dtype(dtype);
+        for (kind, end) in [(Kind::Max, least), (Kind::Min, largest)] {
+            let op = Reduce { axes: vec![1], keep_dims: false, kind };
+            let y = op.reference(std::slice::from_ref(&none)).unwrap();
+            assert_eq!(y[0].to_i64s().unwrap(), [end; 3], "{kind:?} of {dtype}");
+            check(op, std::slice::from_ref(&none), true);
+        }
     }
 }
 
@@ -148,7 +172,9 @@ fn indices_of_extremes() {
             let op = ArgReduce { axis, keep_dims: k % 2 == 0, select_last, kind };
             check(op.clone(), &[Rng(k as u64).tensor(&shape)], true);
             // Nine different values: ties everywhere.
-            check(op.clone(), &[Rng(k as u64).integers(&shape)], true);
+            for dtype in [DType::F32, DType::I32, DType::I64, DType::I8, DType::U32, DType::Bool] {
+                check(op.clone(), &[Rng(k as u64).integers(&shape).to_dtype(dtype)], true);
+            }
             let mut values = Rng(k as u64).integers(&shape).as_f32().unwrap().to_vec();
             let n = values.len();
             (values[n / 2], values[n - 1]) = (f32::NAN, f32::NAN);
@@ -162,6 +188,10 @@ fn indices_of_extremes() {
     let x = Tensor::new([4], vec![1.0, 3.0, f32::NAN, 3.0]).unwrap();
     let op = ArgReduce { axis: 0, keep_dims: false, select_last: false, kind: Extreme::Min };
     assert_eq!(op.reference(&[x]).unwrap()[0].to_i64s().unwrap(), [2]);
+    // These are one number in f32.
+    let x = Tensor::from([16_777_217i32, 16_777_216]);
+    assert_eq!(op.reference(std::slice::from_ref(&x)).unwrap()[0].to_i64s().unwrap(), [1]);
+    check(op, &[x], true);
 }
 
 pub fn pytorch_reduce(case: &Case) {

@@ -1,6 +1,6 @@
 use convgpu::custom::Op;
 use convgpu::internals::ops::top_k::TopK;
-use convgpu::{Desc, Tensor};
+use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_golden};
 
@@ -30,6 +30,30 @@ fn the_most_extreme_first() {
                 (values[n / 2], values[n - 1], values[0]) = (f32::NAN, f32::NAN, f32::INFINITY);
             }
             check(op, &[Tensor::new(shape.clone(), values).unwrap()], true);
+        }
+    }
+}
+
+/// The ends of 32 bits, small numbers and ties, of every type that has them.
+#[test]
+fn integers_and_booleans() {
+    let numbers = [3, i32::MIN, 3, i32::MAX, -1, 16_777_217, 16_777_216, 0, -1].map(i64::from);
+    for dtype in [DType::I32, DType::I64, DType::U32, DType::I8, DType::U8, DType::I16, DType::U16, DType::Bool] {
+        let x = Tensor::from(numbers).to_dtype(dtype);
+        let values = x.to_i64s().unwrap();
+        for smallest in [false, true] {
+            let mut order: Vec<usize> = (0..values.len()).collect();
+            order.sort_by_key(|&k| if smallest { values[k] } else { !values[k] });
+            let op = TopK { axis: 0, k: 5, smallest };
+            let y = op.reference(std::slice::from_ref(&x)).unwrap();
+            assert_eq!(y[0].dtype(), dtype);
+            assert_eq!(
+                y[0].to_i64s().unwrap(),
+                order.iter().take(5).map(|&k| values[k]).collect::<Vec<_>>(),
+                "{dtype}"
+            );
+            assert_eq!(y[1].to_i64s().unwrap(), order.iter().take(5).map(|&k| k as i64).collect::<Vec<_>>(), "{dtype}");
+            check(op, std::slice::from_ref(&x), true);
         }
     }
 }

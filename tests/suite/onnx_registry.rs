@@ -1,7 +1,7 @@
 //! Operators of a program's own for nodes of a model file.
 
 use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
-use convgpu::internals::model::proto::{ModelProto, NodeProto};
+use convgpu::internals::model::proto::{ModelProto, NodeProto, OperatorSetIdProto};
 use convgpu::onnx::Registry;
 use convgpu::{Desc, Error, ErrorKind, Model, Result, Tensor};
 use prost::Message;
@@ -153,4 +153,21 @@ fn errors_name_the_node() {
         .op("com.example", "Affine", |node| Err(Error::new(ErrorKind::Unsupported, format!("no {}", node.name()))));
     let e = y(&model(line(vec![affine(vec![])], vec![])), &refuses).unwrap_err();
     assert!(e.to_string().contains("Affine_0: no Affine_0"), "{e}");
+}
+
+#[test]
+fn a_model_without_nodes_of_the_default_domain_need_not_name_its_operator_set() {
+    let proto = model(line(vec![affine(vec![])], vec![]));
+    let sets = vec![OperatorSetIdProto { domain: Some("com.example".into()), version: Some(1) }];
+    let proto = ModelProto { opset_import: sets.clone(), ..proto };
+    assert_eq!(y(&proto, &registry()).unwrap(), [-4.0, -1.0, 2.0, 6.0]);
+    let unknown = Model::from_bytes(&proto.encode_to_vec()).unwrap_err().to_string();
+    assert!(unknown.contains("operator Affine of com.example"), "{unknown}");
+
+    let proto = model(line(vec![node("Relu", &["x"], &["y"], vec![])], vec![]));
+    for sets in [sets, vec![]] {
+        let proto = ModelProto { opset_import: sets, ..proto.clone() };
+        let unsaid = Model::from_bytes(&proto.encode_to_vec()).unwrap_err().to_string();
+        assert!(unsaid.contains("which operator set"), "{unsaid}");
+    }
 }
