@@ -362,7 +362,9 @@ fn hard_swish(net: &mut Net, x: ValueId) -> Step {
     }
 }
 
+/// Of numbers in [-1, 1]: far below 0 the sum 1 + erf has no digits left.
 fn gelu(net: &mut Net, x: ValueId) -> Step {
+    let x = net.function(x, Activation::Tanh)?;
     let root = net.near(std::f32::consts::SQRT_2);
     let e = if net.flag() { net.with(x, root, Div)? } else { net.with(x, 1.0 / root, Mul)? };
     let e = net.function(e, Activation::Erf)?;

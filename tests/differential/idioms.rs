@@ -92,7 +92,7 @@ impl Net {
             4 => hard_swish_of(self, x),
             5 => gelu_of(self, x),
             _ => {
-                let slope = self.floats(&[x.shape()[1], 1, 1]);
+                let slope = self.floats(&[x.shape()[x.shape().len() - 3], 1, 1]);
                 let slope = self.constant(&slope);
                 self.add("PRelu", &[x, &slope], vec![])
             }

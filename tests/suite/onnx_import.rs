@@ -36,6 +36,18 @@ fn nearest_pixels_as_older_tensorflow_has_them() {
 }
 
 /// The number of parts comes from the file; a list of that length is not allocated.
+/// ONNX Runtime's answer: negative pads come first, and what they leave wraps around.
+#[test]
+fn a_cropped_tensor_wraps_around_itself() {
+    let pad = node("Pad", &["x", "pads"], &["y"], vec![string("mode", "wrap")]);
+    let mut graph = graph(vec![pad], vec![integers("pads", &[2], &[-1, 2])]);
+    graph.input = vec![value("x", data_type::FLOAT, &[4])];
+    let mut proto = model(graph);
+    proto.opset_import[0].version = Some(19);
+    let outputs = run(&read(&proto).unwrap(), &[("x", &Tensor::from([1.0f32, 2.0, 3.0, 4.0]))]).unwrap();
+    assert_eq!(outputs[0].1.as_f32().unwrap(), [2.0, 3.0, 4.0, 2.0, 3.0]);
+}
+
 /// Below 0 an unsigned number is large, and as i64 stays so: a device's 32 bits do not suffice.
 #[test]
 fn unsigned_numbers_that_wrap_are_large_as_i64() {

@@ -224,7 +224,24 @@ fn pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     if pads.iter().all(|p| *p == [0, 0]) {
         return Ok(vec![x.clone()]);
     }
+    if matches!(mode, PadMode::Circular) && pads.iter().flatten().any(|&p| p < 0) {
+        let x = crop(import, x, &pads)?;
+        let pads = pads.iter().map(|p| p.map(|p| p.max(0))).collect();
+        return Ok(vec![import.apply(Pad { pads, mode }, &[&x])?]);
+    }
     Ok(vec![import.apply(Pad { pads, mode }, &[x])?])
+}
+
+/// What negative pads leave. What wraps around afterwards is this, as in ONNX Runtime.
+fn crop(import: &mut Import, x: &Val, pads: &[[i64; 2]]) -> Result<Val> {
+    let starts = pads.iter().map(|[begin, _]| begin.min(&0).saturating_neg()).collect();
+    let left = |(&n, pad): (&usize, &[i64; 2])| {
+        let removed = pad.iter().map(|p| p.min(&0).saturating_neg()).fold(0, i64::saturating_add);
+        usize::try_from(n as i64 - removed)
+    };
+    let sizes = x.shape().iter().zip(pads).map(left).collect::<Result<Vec<_>, _>>();
+    let sizes = sizes.map_err(|_| Error::shape(format!("pads {pads:?} leave nothing of {}", x.desc())))?;
+    import.apply(Slice { starts, steps: vec![1; x.rank()], sizes }, &[x])
 }
 
 /// `start, start + delta, ..` up to but not including `limit`. <https://onnx.ai/onnx/operators/onnx__Range.html>
