@@ -65,6 +65,11 @@ fn op<T: Op>(node: &Node) -> Option<&T> {
     any.downcast_ref()
 }
 
+/// Whether the result is of a type in which what is below 0 becomes large.
+fn unsigned(graph: &Graph, node: &Node) -> bool {
+    matches!(graph.desc(node.outputs[0]).dtype, DType::U8 | DType::U16 | DType::U32)
+}
+
 /// The largest magnitude that a result of the node can have, and a sum on the way to it.
 fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
     let input = |k: usize| node.inputs.get(k).map_or(0.0, |id| of[id.0]);
@@ -73,6 +78,7 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
     if let Some(Binary(kind)) = op(node) {
         let (a, b) = (input(0), input(1));
         return match kind {
+            BinaryKind::Sub if unsigned(graph, node) => f64::INFINITY,
             BinaryKind::Add | BinaryKind::Sub => a + b,
             BinaryKind::Mul => a * b,
             BinaryKind::Pow => f64::INFINITY,
@@ -96,6 +102,9 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
     }
     if op::<ArgReduce>(node).is_some() || op::<MaxPool2d>(node).is_some() {
         return extent();
+    }
+    if op::<Cast>(node).is_some() && unsigned(graph, node) {
+        return f64::INFINITY;
     }
     if op::<TopK>(node).is_some() {
         return input(0).max(extent());

@@ -32,7 +32,11 @@ struct Net {
 /// The graph of a seed.
 pub fn draw(seed: u64) -> Drawn {
     let mut net = Net { g: Graph::new(), rng: Rng(seed), inputs: vec![], live: vec![] };
-    let shape = [net.int(1, 2), net.int(1, 6), net.int(4, 7), net.int(4, 7)];
+    let mut shape = [net.int(1, 2), net.int(1, 6), net.int(4, 7), net.int(4, 7)];
+    // Equal extents: a constant that fits one axis fits another.
+    if net.int(0, 3) == 0 {
+        shape = [net.int(3, 4); 4];
+    }
     net.input(&shape);
     net.input(&shape);
     for _ in 0..net.int(2, 9) {
@@ -187,8 +191,9 @@ impl Net {
 }
 
 fn conv(net: &mut Net, x: ValueId) -> Step {
-    let [_, c, ..] = net.image(x)?;
-    let (oc, kernel) = (net.int(1, 6), net.one(&[1, 1, 3]));
+    let [_, c, _, w] = net.image(x)?;
+    let free = net.int(1, 6);
+    let (oc, kernel) = (net.one(&[free, free, w]), net.one(&[1, 1, 3]));
     let same = net.flag();
     let (oc, groups) = if net.int(0, 3) == 0 { (c, c) } else { (if same { c } else { oc }, 1) };
     let weight = net.weight(&[oc, c / groups, kernel, kernel], c / groups * kernel * kernel);

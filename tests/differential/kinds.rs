@@ -1,7 +1,7 @@
 //! The kinds of models, and the model of a seed.
 
 use crate::net::{Case, Drawn, Net};
-use crate::{elementwise, idioms, movement, resize, sums, window};
+use crate::{chains, elementwise, idioms, movement, resize, sums, window};
 
 macro_rules! kinds {
     ($($family:ident: $($kind:ident)*;)*) => {
@@ -16,10 +16,12 @@ type Kind = (&'static str, fn(&mut Net) -> Drawn);
 pub const KINDS: &[Kind] = kinds! {
     elementwise: smooth of_positive with_attributes steps extremes of_integers arithmetic overflow power modulo comparison
         logic variadic choice clip prelu casts;
-    movement: reshape transpose squeeze flatten concat split slice pad gather by_tuples repeat depth triangle empty;
+    movement: reshape transpose squeeze flatten concat split slice pad gather by_tuples repeat depth triangle empty
+        scatter;
     window: conv conv_transpose max_pool average_pool lp_pool global_pool;
     sums: matmul gemm einsum reduce positions top_k running_sum softmax batch_norm norm other_norm;
     resize: resize;
+    chains: elementwise views image_of_bytes filled;
     idioms: gelu swish hard_swish layer_norm group_norm pixel_shuffle channel_shuffle reduced_pool shape_arithmetic focus
         attention blocks;
 };

@@ -21,6 +21,7 @@ mod onnx_build;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chains;
 mod elementwise;
 mod engines;
 mod files;

@@ -303,3 +303,29 @@ pub fn empty(net: &mut Net) -> Drawn {
         }
     }
 }
+
+/// Elements written along an axis: replaced, added, multiplied.
+pub fn scatter(net: &mut Net) -> Drawn {
+    net.at_least(18);
+    let shape = net.shape(2);
+    let axis = net.axis(2);
+    let at = axis.rem_euclid(2) as usize;
+    let reduction = net.one(&["none", "add", "mul", "max", "min"]);
+    let dtype = net.one(&[DType::F32, DType::F32, DType::I32, DType::I64]);
+    let mut of: Vec<usize> = shape.iter().map(|&n| net.rng.int(1, n)).collect();
+    let n = shape[at] as i64;
+    let indices = if reduction == "none" {
+        // Every place is written once: the positions along the axis are the same for all rows, and different.
+        let mut places = net.permutation(shape[at]);
+        places.truncate(of[at]);
+        let place = |k: usize| places[if at == 0 { k / of[1] } else { k % of[1] }];
+        Tensor::new(of.clone(), (0..of[0] * of[1]).map(place).collect::<Vec<_>>()).unwrap()
+    } else {
+        of[at] = net.rng.int(1, 6);
+        net.integers(&of, DType::I64, -n, n - 1)
+    };
+    let (x, updates) = (net.values(&shape, dtype), net.values(&of, dtype));
+    let (x, indices, updates) = (net.input(x), net.constant(&indices), net.either(updates));
+    let attributes = vec![int("axis", axis), string("reduction", reduction)];
+    Ok(vec![net.add("ScatterElements", &[&x, &indices, &updates], attributes)?])
+}

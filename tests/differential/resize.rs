@@ -3,7 +3,7 @@
 use convgpu::Tensor;
 
 use crate::net::{Drawn, Net, Val};
-use crate::onnx_build::{float, int, string};
+use crate::onnx_build::{float, int, ints, string};
 
 /// Coordinates that are whole numbers and halves only up to rounding decide which element is copied, so that engines
 /// differ by their arithmetic. These scales are fractions of a power of two: everything is exact.
@@ -55,7 +55,12 @@ pub fn resize(net: &mut Net) -> Drawn {
     } else {
         [0, 1, 2, 3].map(side)
     };
-    let sizes = net.ints(&sizes);
+    let mut sizes = &sizes[..];
+    if net.opset >= 18 && net.flag() {
+        attributes.push(ints("axes", &[2, 3]));
+        sizes = &sizes[2..];
+    }
+    let sizes = net.ints(sizes);
     Ok(vec![net.add("Resize", &[&x, &Net::none(), &Net::none(), &sizes], attributes)?])
 }
 

@@ -159,9 +159,13 @@ pub fn running_sum(net: &mut Net) -> Drawn {
 pub fn softmax(net: &mut Net) -> Drawn {
     let rank = net.rng.int(1, 5);
     let shape = net.shape(rank);
-    let op = net.one(&["Softmax", "LogSoftmax"]);
-    let x = net.floats(&shape);
-    let x = net.input(x);
+    let op = net.one(&["Softmax", "LogSoftmax", "Softmax", "LogSoftmax", "Hardmax"]);
+    let x = if op == "Hardmax" {
+        net.distinct(&shape)
+    } else {
+        let x = net.floats(&shape);
+        net.input(x)
+    };
     let attributes = if net.rng.int(0, 4) == 0 { vec![] } else { vec![int("axis", net.axis(rank))] };
     Ok(vec![net.add(op, &[&x], attributes)?])
 }

@@ -36,6 +36,30 @@ fn nearest_pixels_as_older_tensorflow_has_them() {
 }
 
 /// The number of parts comes from the file; a list of that length is not allocated.
+/// Below 0 an unsigned number is large, and as i64 stays so: a device's 32 bits do not suffice.
+#[test]
+fn unsigned_numbers_that_wrap_are_large_as_i64() {
+    let as_type = |to: i32, x: &str, y: &str| node("Cast", &[x], &[y], vec![int("to", to.into())]);
+    let nodes = vec![
+        as_type(data_type::UINT32, "x", "u"),
+        as_type(data_type::INT64, "u", "y"),
+        node("Sub", &["u", "one"], &["less"], vec![]),
+        as_type(data_type::INT64, "less", "z"),
+    ];
+    let one = TensorProto {
+        data_type: Some(data_type::UINT32),
+        int64_data: vec![],
+        uint64_data: vec![1],
+        ..integers("one", &[1], &[])
+    };
+    let mut graph = graph(nodes, vec![one]);
+    graph.input = vec![value("x", data_type::INT32, &[3])];
+    graph.output = vec![value("y", data_type::INT64, &[3]), value("z", data_type::INT64, &[3])];
+    let outputs = run(&read(&model(graph)).unwrap(), &[("x", &Tensor::from([-1i32, 0, 7]))]).unwrap();
+    let most = i64::from(u32::MAX);
+    assert_eq!((&outputs[0].1, &outputs[1].1), (&Tensor::from([most, 0, 7]), &Tensor::from([most - 1, most, 6])));
+}
+
 /// A power that is a whole number is exact, though a device may compute 5^4 as 624.99994.
 #[test]
 fn powers_of_integers_with_float_exponents() {
