@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use convgpu::internals::session::{Bind, Given};
-use convgpu::{DType, Dim, Graph, Model, Tensor, ValueInfo};
+use convgpu::{DType, Dim, Graph, Model, Outputs, Tensor, ValueInfo};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
@@ -15,6 +15,7 @@ pub struct Bound {
     pub graph: Graph,
     /// Inputs that the file's own values stand for.
     pub defaults: Vec<ValueInfo>,
+    outputs: Vec<ValueInfo>,
     inputs: Vec<(String, Tensor)>,
 }
 
@@ -22,6 +23,19 @@ impl Bound {
     /// The inputs as a session takes them.
     pub fn inputs(&self) -> Vec<(&str, &Tensor)> {
         self.inputs.iter().map(|(name, t)| (name.as_str(), t)).collect()
+    }
+
+    /// Results of the graph, computed in f32, rounded to the floats of 16 bits that the file declares.
+    pub fn rounded(&self, results: Outputs) -> Vec<(String, Tensor)> {
+        let half = |name: &str| {
+            let declared = self.outputs.iter().find(|info| info.name == name).and_then(|info| info.dtype);
+            declared.filter(|dtype| matches!(dtype, DType::F16 | DType::BF16))
+        };
+        let one = |(name, t): (String, Tensor)| match half(&name) {
+            Some(dtype) => (name, t.to_dtype(dtype).to_dtype(DType::F32)),
+            None => (name, t),
+        };
+        results.into_iter().map(one).collect()
     }
 }
 
@@ -56,7 +70,7 @@ pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound
     let used = |(name, _): &(String, Tensor)| !shaping.contains(name);
     let kept = |info: &&ValueInfo| !tensors.iter().any(|(name, _)| *name == info.name);
     let defaults = model.optional_inputs().iter().filter(kept).cloned().collect();
-    Ok(Bound { graph, defaults, inputs: tensors.into_iter().filter(used).collect() })
+    Ok(Bound { graph, defaults, outputs: model.outputs().to_vec(), inputs: tensors.into_iter().filter(used).collect() })
 }
 
 /// The most elements of a generated input: 1 GiB.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use convgpu::{Outputs, Tensor};
+use convgpu::Tensor;
 
 use crate::failure::{Failure, Outcome};
 use crate::{npy, pixels};
@@ -58,7 +58,7 @@ impl OutputArgs {
     }
 
     /// Writes the requested files; gives the file of each output, if any.
-    pub fn write(&self, outputs: &Outputs, bgr: bool) -> Outcome<Vec<Option<PathBuf>>> {
+    pub fn write(&self, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<Vec<Option<PathBuf>>> {
         if let Some(path) = &self.output_image {
             self.write_image(path, outputs, bgr)?;
         }
@@ -76,7 +76,7 @@ impl OutputArgs {
         Ok(files)
     }
 
-    fn write_image(&self, path: &Path, outputs: &Outputs, bgr: bool) -> Outcome<()> {
+    fn write_image(&self, path: &Path, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<()> {
         let tried = outputs.iter().map(|(_, t)| pixels::write(path, t, self.output_scale, bgr));
         tried.reduce(|a, b| if a.is_ok() { a } else { b }).unwrap_or(Ok(()))
     }

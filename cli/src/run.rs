@@ -45,14 +45,14 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     if let Some(node) = latest(&session).as_deref().and_then(Compiled::computes_in_single) {
         console::note(&format!("{node}: f64 is computed in f32 on this device"));
     }
-    let outputs = session.run(&network.inputs())?;
+    let outputs = network.rounded(session.run(&network.inputs())?);
     let files = args.output.write(&outputs, args.inputs.pixels.bgr)?;
     let results = outputs.iter().zip(&files).map(|((name, tensor), file)| {
         let top = args.output.top(tensor, &labels);
         (name, tensor, file.as_ref().map(|f| f.display().to_string()), top)
     });
     if args.json {
-        let one = |(name, tensor, file, top): (&str, &Tensor, Option<String>, Option<Vec<Ranked>>)| {
+        let one = |(name, tensor, file, top): (&String, &Tensor, Option<String>, Option<Vec<Ranked>>)| {
             let top = top.map(|top| top.iter().map(ranked_json).collect::<Vec<_>>());
             let dtype = tensor.dtype().to_string();
             json!({ "name": name, "shape": tensor.shape(), "dtype": dtype, "file": file, "top": top })

@@ -96,6 +96,19 @@ fn a_good_file_runs() {
 }
 
 #[test]
+fn results_are_rounded_to_the_halves_that_the_file_declares() {
+    let mut proto = ModelProto::decode(&relu()[..]).unwrap();
+    let output = &mut proto.graph.as_mut().unwrap().output[0];
+    output.r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().elem_type = Some(data_type::FLOAT16);
+    let mut x = npy_of("(2, 3)", 0);
+    x.extend([0.1f32; 6].iter().flat_map(|v| v.to_le_bytes()));
+    let (net, x) = (file("halves.onnx", &proto.encode_to_vec()), file("halves.npy", &x));
+    let output = convgpu(&["run", &net, "--input", &x]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("in 0.099975586 .. 0.099975586"), "{text}");
+}
+
+#[test]
 fn files_that_are_no_models() {
     refused(&["run", &file("empty.onnx", b"")], &["empty.onnx", "empty"]);
     refused(&["run", &file("text.onnx", b"# A recipe\n\nTake two eggs.\n")], &["text.onnx", "not an ONNX model"]);
