@@ -70,6 +70,8 @@ const STEPS: &[fn(&mut Net, ValueId) -> Step] = &[
     swish,
     hard_swish,
     gelu,
+    gelu,
+    pool,
     pool,
     pixel_shuffle,
     reshapes,
