@@ -10,11 +10,8 @@ use crate::ops::binary::{Binary, BinaryKind};
 use crate::ops::cast::Cast;
 use crate::ops::reduce::{Kind, Reduce};
 use crate::ops::unary::{Activation, Unary};
-use crate::shape::{DType, Desc};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
-
-/// A magnitude that was rounded to f32 may be larger by this factor.
-const ROUNDED: f64 = 1.0 + 1e-6;
 
 /// Bounds the results of a node by the largest magnitudes of its inputs.
 type Bound = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
@@ -23,8 +20,8 @@ type Bound = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 struct Guard {
     node: String,
     what: String,
-    /// Positions of the magnitudes among the outputs that were added.
-    at: Vec<usize>,
+    /// For every input, the positions of its extremes among the outputs that were added.
+    at: Vec<[usize; 2]>,
     bound: Bound,
 }
 
@@ -39,19 +36,22 @@ impl Guards {
     /// None that a valid graph gives.
     pub fn add(graph: &mut Graph) -> Result<Guards> {
         let mut guards = Guards::default();
-        let mut measured: Vec<ValueId> = vec![];
+        let mut measured: Vec<(ValueId, [usize; 2])> = vec![];
+        let mut added = 0;
         let doubtful = unbounded(graph);
         for (node, _) in graph.nodes.clone().iter().zip(doubtful).filter(|(_, doubtful)| *doubtful) {
-            let Some(bound) = bound(graph, node) else { continue };
+            let Some(bound) = bound(graph, node).filter(|_| !is_counter(graph, node)) else { continue };
             let mut at = vec![];
             for id in &node.inputs {
-                let known = measured.iter().position(|m| m == id);
+                let known = measured.iter().find(|(m, _)| m == id);
                 at.push(match known {
-                    Some(k) => k,
+                    Some((_, at)) => *at,
                     None => {
-                        measure(graph, &node.name, *id)?;
-                        measured.push(*id);
-                        measured.len() - 1
+                        let count = measure(graph, &node.name, *id)?;
+                        let at = [added, added + count - 1];
+                        added += count;
+                        measured.push((*id, at));
+                        at
                     }
                 });
             }
@@ -64,10 +64,11 @@ impl Guards {
 
     /// An error if a result may not fit, by what the added outputs give.
     pub fn check(&self, magnitudes: &[Tensor]) -> Result<()> {
-        let of = |k: &usize| magnitudes[*k].to_f64s().first().copied().unwrap_or(0.0) * ROUNDED;
+        let one = |k: usize| magnitudes[k].to_f64s().first().map_or(0.0, |v| v.abs());
+        let of = |&[a, b]: &[usize; 2]| one(a).max(one(b));
         for guard in &self.0 {
             let bound = (guard.bound)(&guard.at.iter().map(of).collect::<Vec<_>>());
-            if bound >= LIMIT * ROUNDED {
+            if bound >= LIMIT {
                 let text =
                     "a result may exceed the 32 bits that a GPU has for an i64: run the network on the CPU reference";
                 return Err(Error::unsupported(format!("{}: {text}", guard.what)).at(guard.node.clone()));
@@ -77,16 +78,32 @@ impl Guards {
     }
 }
 
-/// Adds the largest magnitude of a value as an output.
-fn measure(graph: &mut Graph, node: &str, id: ValueId) -> Result<()> {
-    let name = format!("{node}/magnitude");
-    let float =
-        if graph.desc(id).dtype.is_float() { id } else { graph.apply(&name, Cast { to: DType::F32 }, &[id])? };
-    let size = graph.apply(&name, Unary(Activation::Abs), &[float])?;
-    let axes = (0..graph.shape(size).len()).collect();
-    let most = graph.apply(&name, Reduce { axes, keep_dims: false, kind: Kind::Max }, &[size])?;
-    graph.output(format!("{name} of {}", id.0), most);
-    Ok(())
+/// Adds the extremes of a value as outputs, of floats the largest magnitude alone; how many.
+fn measure(graph: &mut Graph, node: &str, id: ValueId) -> Result<usize> {
+    let name = format!("{node}/extreme");
+    let axes: Vec<usize> = (0..graph.shape(id).len()).collect();
+    let add = |graph: &mut Graph, x: ValueId, kind: Kind| {
+        let most = graph.apply(&name, Reduce { axes: axes.clone(), keep_dims: false, kind }, &[x])?;
+        graph.output(format!("{name} {} {kind:?}", id.0), most);
+        Ok::<_, Error>(())
+    };
+    if graph.desc(id).dtype.is_float() {
+        let size = graph.apply(format!("{node}/magnitude"), Unary(Activation::Abs), &[id])?;
+        add(graph, size, Kind::Max)?;
+        return Ok(1);
+    }
+    add(graph, id, Kind::Max)?;
+    add(graph, id, Kind::Min)?;
+    Ok(2)
+}
+
+/// An input of the graph plus 1, as layers count their batches: it would take 2^31 of them.
+fn is_counter(graph: &Graph, node: &Node) -> bool {
+    let any: &dyn Any = node.op.as_ref();
+    let one = |id: &ValueId| graph.constant_of(*id).is_some_and(|t| t.numel() == 1 && t.to_f64s() == [1.0]);
+    matches!(any.downcast_ref(), Some(Binary(BinaryKind::Add)))
+        && graph.inputs.contains(&node.inputs[0])
+        && one(&node.inputs[1])
 }
 
 /// How the magnitudes of a node's inputs bound its results; `None` for an operator that [`unbounded`] does not know.
