@@ -40,7 +40,8 @@ impl Guards {
         let mut added = 0;
         let doubtful = unbounded(graph);
         for (node, _) in graph.nodes.clone().iter().zip(doubtful).filter(|(_, doubtful)| *doubtful) {
-            let Some(bound) = bound(graph, node).filter(|_| !is_counter(graph, node)) else { continue };
+            let exempt = is_counter(graph, node) || graph.descs(&node.inputs).iter().any(Desc::is_empty);
+            let Some(bound) = bound(graph, node).filter(|_| !exempt) else { continue };
             let mut at = vec![];
             for id in &node.inputs {
                 let known = measured.iter().find(|(m, _)| m == id);

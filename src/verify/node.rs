@@ -8,7 +8,7 @@ use crate::graph::{Graph, Node};
 use crate::ops::{Algorithm, Variant};
 use crate::reference::half;
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
-use crate::shape::{DType, Layout, Precision};
+use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
 
 /// A graph of the node at a position of `graph`. Its non-constant inputs become inputs of the graph named `0`, `1`, ...
@@ -125,7 +125,7 @@ impl Expected {
     /// Widens the bounds of the outputs that a variant stores in f16 ([`half::stored`]).
     fn stored_by(mut self, way: &Variant) -> Expected {
         for ((y, bounds), layout) in self.outputs.iter().zip(&mut self.bounds).zip(&way.outputs) {
-            if y.dtype() == DType::F32 && *layout == Layout::ChannelsLast {
+            if y.dtype().is_float() && *layout == Layout::ChannelsLast {
                 let pairs = y.f32s().iter().zip(bounds);
                 pairs.for_each(|(&y, b)| *b = half::stored(y.into(), (*b).into()) as f32);
             }
@@ -190,7 +190,7 @@ fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOption
     let Some(gpu) = device.gpu().filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
     let way = Plan::new(single, gpu.caps(), plan)?.nodes.remove(0).chosen;
     for (k, _) in way.rounds(inputs.len()).iter().enumerate().filter(|(_, rounds)| **rounds) {
-        if values[k].dtype() == DType::F32 {
+        if values[k].dtype().is_float() {
             values[k] = values[k].map(|v| half::nearest(v as f32).into());
             let id = graph.nodes[0].inputs[k];
             let constant = &mut graph.values[id.0].constant;
