@@ -126,8 +126,8 @@ impl Expected {
     fn stored_by(mut self, way: &Variant) -> Expected {
         for ((y, bounds), layout) in self.outputs.iter().zip(&mut self.bounds).zip(&way.outputs) {
             if y.dtype().is_float() && *layout == Layout::ChannelsLast {
-                let pairs = y.f32s().iter().zip(bounds);
-                pairs.for_each(|(&y, b)| *b = half::stored(y.into(), (*b).into()) as f32);
+                let pairs = y.to_f64s().into_iter().zip(bounds);
+                pairs.for_each(|(y, b)| *b = half::stored(y, (*b).into()) as f32);
             }
         }
         self
