@@ -39,6 +39,9 @@ impl Guards {
         let mut measured: Vec<(ValueId, [usize; 2])> = vec![];
         let mut added = 0;
         let doubtful = unbounded(graph);
+        if !doubtful.contains(&true) {
+            return Ok(guards);
+        }
         for (node, _) in graph.nodes.clone().iter().zip(doubtful).filter(|(_, doubtful)| *doubtful) {
             let exempt = is_counter(graph, node) || graph.descs(&node.inputs).iter().any(Desc::is_empty);
             let Some(bound) = bound(graph, node).filter(|_| !exempt) else { continue };

@@ -30,16 +30,13 @@ impl Ready {
     /// As [`Compiled::new_async`].
     pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Ready> {
         graph.check()?;
-        let whole = device.gpu().map(|_| graph.clone());
         let host = if device.gpu().is_some() { split(&mut graph) } else { None };
-        let compiled = match (&host, whole) {
-            (Some(host), Some(whole)) if host.is_all() => {
-                let reference = CompileOptions::new().fusion(options.rewrite);
-                let compiled = Compiled::new_async(&Device::cpu(), whole, &reference).await?;
-                return Ok(Ready { device: device.clone(), compiled: Arc::new(compiled), host: None });
-            }
-            _ => Compiled::new_async(device, graph, options).await?,
-        };
+        if let Some(host) = host.as_ref().filter(|host| host.is_all()) {
+            let reference = CompileOptions::new().fusion(options.rewrite);
+            let compiled = Compiled::new_async(&Device::cpu(), host.graph.clone(), &reference).await?;
+            return Ok(Ready { device: device.clone(), compiled: Arc::new(compiled), host: None });
+        }
+        let compiled = Compiled::new_async(device, graph, options).await?;
         Ok(Ready { device: device.clone(), compiled: Arc::new(compiled), host })
     }
 

@@ -297,10 +297,7 @@ impl Editor {
         self.release(vec![old]);
     }
 
-    /// Replaces a node by its results.
-    ///
-    /// False, and nothing is changed, if the results do not have the shapes and types of the graph's values: kernels
-    /// rely on those.
+    /// Gives a value its elements; the node that made it goes when it makes nothing else that is read.
     fn know(&mut self, id: ValueId, tensor: Tensor) {
         if !self.readers[id.0].is_empty() {
             self.held += tensor.numel();
