@@ -19,7 +19,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome<()> {
     let adapters = Device::list();
     if args.json {
-        return console::print(&format!("{:#}\n", as_json(&adapters)));
+        return console::print_json(&as_json(&adapters));
     }
     let default = if adapters.is_empty() { "cpu".to_owned() } else { format!("0, {}", adapters[0].name) };
     console::print(&format!("{}\n--device auto takes {default}\n", table(&rows(&adapters))))

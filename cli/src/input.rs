@@ -1,18 +1,23 @@
 //! `--input [NAME=]FILE`: tensors for the inputs that a network declares.
 
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
+use convgpu::internals::model::tensor_from_bytes;
 use convgpu::{DType, Tensor};
+use image::DynamicImage;
 
+use crate::console;
 use crate::failure::{Failure, Outcome};
-use crate::npy;
-use crate::pixels::{self, PixelArgs};
+use crate::pixels::{self, PixelArgs, Told};
+use crate::{npy, picture, source};
 
 /// The inputs of a network
 #[derive(ClapArgs, Clone, Debug)]
 pub struct InputArgs {
-    /// An .npy file or an image for an input, by name or in the network's order; repeatable
+    /// A file for an input, by name or in the network's order; repeatable: .npy, an image (PNG, JPEG, WebP, BMP, GIF, TIFF,
+    /// PNM), a tensor of ONNX (.pb), or for several inputs an .npz or a folder with input_0.pb and so on; - is stdin
     #[arg(long, value_name = "[NAME=]FILE")]
     input: Vec<String>,
     #[command(flatten)]
@@ -30,24 +35,116 @@ pub struct Declared {
     pub optional: bool,
 }
 
-/// The tensors of the inputs for which files are given.
-pub fn read(args: &InputArgs, declared: &[Declared]) -> Outcome<Vec<(String, Tensor)>> {
-    let mut out: Vec<(String, Tensor)> = vec![];
+/// What a file holds.
+enum Contents {
+    /// One tensor, with its name if the file has one.
+    Tensor(Option<String>, Tensor),
+    Image(DynamicImage),
+    /// Tensors by name.
+    Named(Vec<(String, Tensor)>),
+    /// Tensors in the network's order.
+    Ordered(Vec<Tensor>),
+}
+
+/// The tensors of the inputs for which files are given, and whether an image was among them.
+pub struct Given {
+    pub tensors: Vec<(String, Tensor)>,
+    pub image: bool,
+}
+
+/// Reads the files that are given.
+pub fn read(args: &InputArgs, declared: &[Declared], told: Told) -> Outcome<Given> {
+    let mut reader = Reader { args, declared, told, tensors: vec![], image: false };
     for text in &args.input {
-        let taken = |d: &&Declared| !out.iter().any(|(name, _)| *name == d.name);
         let (named, file) = split(text, declared)?;
-        let next = || declared.iter().filter(|d| !d.optional).find(taken);
-        let Some(input) = named.or_else(next) else {
-            let count = declared.iter().filter(|d| !d.optional).count();
-            return Err(Failure::call(format!("--input {text}: the network has only {count} inputs")));
+        let contents = contents(&file)?;
+        reader.take(text, named, contents).map_err(|e| e.of(file.display()))?;
+    }
+    let idle = args.pixels.given();
+    if !reader.image && !idle.is_empty() {
+        console::hint(format!("{}: no input is an image", idle.join(", ")));
+    }
+    Ok(Given { tensors: reader.tensors, image: reader.image })
+}
+
+struct Reader<'a> {
+    args: &'a InputArgs,
+    declared: &'a [Declared],
+    told: Told,
+    tensors: Vec<(String, Tensor)>,
+    image: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Gives the contents of a file to the inputs that they are for.
+    fn take(&mut self, text: &str, named: Option<&'a Declared>, contents: Contents) -> Outcome<()> {
+        match contents {
+            Contents::Named(mut tensors) if named.is_some() || tensors.len() == 1 => {
+                let wanted = named.map_or("", |d| d.name.as_str());
+                let position = tensors.iter().position(|(name, _)| name == wanted);
+                if tensors.len() > 1 && position.is_none() {
+                    let names: Vec<_> = tensors.iter().map(|(name, _)| name.as_str()).collect();
+                    return Err(Failure::call(format!("holds no {wanted}; arrays: {}", names.join(", "))));
+                }
+                let (name, tensor) = tensors.swap_remove(position.unwrap_or(0));
+                self.put(text, named.or_else(|| self.find(&name)), tensor)
+            }
+            Contents::Named(tensors) => {
+                let before = self.tensors.len();
+                for (name, tensor) in tensors {
+                    match self.find(&name) {
+                        Some(input) => self.put(text, Some(input), tensor)?,
+                        None => console::hint(format!("{text}: the network has no input {name}")),
+                    }
+                }
+                if self.tensors.len() == before {
+                    return Err(Failure::call(format!("holds no input of the network; inputs: {}", self.names())));
+                }
+                Ok(())
+            }
+            Contents::Ordered(tensors) => tensors.into_iter().try_for_each(|t| self.put(text, None, t)),
+            Contents::Tensor(name, tensor) => {
+                let own = name.and_then(|name| self.find(&name));
+                self.put(text, named.or(own), tensor)
+            }
+            Contents::Image(image) => {
+                let input = self.next(text, named)?;
+                let open = vec![Some(1), None, None, None];
+                let dims = input.dims.as_ref().unwrap_or(&open);
+                let tensor = pixels::tensor(&image, &self.args.pixels, self.told, dims, input.dtype)?;
+                self.image = true;
+                self.tensors.push((input.name.clone(), tensor));
+                Ok(())
+            }
+        }
+    }
+
+    fn put(&mut self, text: &str, named: Option<&'a Declared>, tensor: Tensor) -> Outcome<()> {
+        let input = self.next(text, named)?;
+        self.tensors.push((input.name.clone(), convert(&tensor, input.dtype)?));
+        Ok(())
+    }
+
+    /// The named input, or the next one in the network's order.
+    fn next(&self, text: &str, named: Option<&'a Declared>) -> Outcome<&'a Declared> {
+        let free = |d: &&Declared| !self.tensors.iter().any(|(name, _)| *name == d.name);
+        let required = || self.declared.iter().filter(|d| !d.optional);
+        let Some(input) = named.or_else(|| required().find(free)) else {
+            return Err(Failure::call(format!("--input {text}: the network has only {} inputs", required().count())));
         };
-        if !taken(&input) {
+        if !free(&input) {
             return Err(Failure::call(format!("--input {text}: {} is given twice", input.name)));
         }
-        let tensor = read_one(&file, &args.pixels, input)?;
-        out.push((input.name.clone(), tensor));
+        Ok(input)
     }
-    Ok(out)
+
+    fn find(&self, name: &str) -> Option<&'a Declared> {
+        self.declared.iter().find(|d| d.name == name)
+    }
+
+    fn names(&self) -> String {
+        self.declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The named input, if any, and the file. Names may contain '=': the longest that fits is taken.
@@ -64,9 +161,65 @@ fn split<'a>(text: &str, declared: &'a [Declared]) -> Outcome<(Option<&'a Declar
     Err(Failure::call(format!("--input {text}: there is no input {name}; inputs: {}", names.join(", "))))
 }
 
-fn read_one(file: &Path, args: &PixelArgs, input: &Declared) -> Outcome<Tensor> {
-    let tensor = if npy::is_npy(file)? { npy::read(file)? } else { pixels::read(file, args, input.dims.as_deref())? };
-    convert(&tensor, input.dtype).map_err(|e| e.of(file.display()))
+fn contents(file: &Path) -> Outcome<Contents> {
+    if file.is_dir() {
+        return data_set(file).map(Contents::Ordered);
+    }
+    let bytes = source::read(file)?;
+    let found = if bytes.starts_with(npy::MAGIC) {
+        npy::parse(&bytes).map(|t| Contents::Tensor(None, t))
+    } else if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+        npz(&bytes).map(Contents::Named)
+    } else if file.extension().is_some_and(|e| e == "pb") {
+        tensor_from_bytes(&bytes).map(|(name, t)| Contents::Tensor(Some(name), t)).map_err(Failure::from)
+    } else {
+        picture::decode(&bytes).map(Contents::Image).map_err(|e| e.of("no array (.npy, .npz, .pb)"))
+    };
+    found.map_err(|e| e.of(file.display()))
+}
+
+/// The tensors of a folder of ONNX's test suite: `input_0.pb`, `input_1.pb` and so on.
+fn data_set(folder: &Path) -> Outcome<Vec<Tensor>> {
+    let mut out = vec![];
+    loop {
+        let file = folder.join(format!("input_{}.pb", out.len()));
+        if !file.exists() {
+            break;
+        }
+        match contents(&file)? {
+            Contents::Tensor(_, tensor) => out.push(tensor),
+            _ => return Err(Failure::file("not a tensor of ONNX").of(file.display())),
+        }
+    }
+    if out.is_empty() {
+        return Err(Failure::file("is a folder without input_0.pb").of(folder.display()));
+    }
+    Ok(out)
+}
+
+/// The most bytes of the arrays of an .npz, which may be compressed.
+const MOST_UNPACKED: u64 = 1 << 33;
+
+/// The arrays of an .npz, which is a ZIP of .npy files.
+pub fn npz(bytes: &[u8]) -> Outcome<Vec<(String, Tensor)>> {
+    let wrong = |e: zip::result::ZipError| Failure::file(format!("not a readable .npz file ({e})"));
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(wrong)?;
+    let mut out = vec![];
+    let mut left = MOST_UNPACKED;
+    for k in 0..archive.len() {
+        let entry = archive.by_index(k).map_err(wrong)?;
+        let name = entry.name().trim_end_matches(".npy").to_owned();
+        let mut unpacked = vec![];
+        let read = entry.take(left + 1).read_to_end(&mut unpacked);
+        read.map_err(|e| Failure::file(e.to_string()).of(&name))?;
+        left = left.checked_sub(unpacked.len() as u64).ok_or_else(|| Failure::file("more than 8 GiB when unpacked"))?;
+        let tensor = npy::parse(&unpacked).map_err(|e| e.of(&name))?;
+        out.push((name, tensor));
+    }
+    if out.is_empty() {
+        return Err(Failure::file("an .npz without arrays"));
+    }
+    Ok(out)
 }
 
 /// The tensor as the input's type: floats may become other floats, integers floats or integers that hold them.
@@ -116,7 +269,10 @@ mod tests {
         let declared = [Declared { optional: true, ..x }, sizes];
         let given = |input: &[&str]| {
             let input = input.iter().map(|s| s.to_string()).collect();
-            read(&InputArgs { input, pixels: PixelArgs::default() }, &declared).unwrap_err().to_string()
+            super::read(&InputArgs { input, pixels: PixelArgs::default() }, &declared, Told::default())
+                .err()
+                .unwrap()
+                .to_string()
         };
         assert!(given(&["none.npy", "none.npy"]).contains("none.npy"));
         assert!(given(&["sizes=none.npy"]).contains("none.npy"));
@@ -136,10 +292,14 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("convgpu-input-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         let file = dir.join("x.npy");
-        npy::write(&file, &Tensor::new([1], vec![2i64]).unwrap()).unwrap();
+        let mut bytes = vec![];
+        npy::write(&mut bytes, &Tensor::new([1], vec![2i64]).unwrap()).unwrap();
+        std::fs::write(&file, bytes).unwrap();
         let name = file.display().to_string();
         let pixels = PixelArgs::default();
-        let given = |input: Vec<String>| read(&InputArgs { input, pixels: pixels.clone() }, &two());
+        let given = |input: Vec<String>| {
+            super::read(&InputArgs { input, pixels: pixels.clone() }, &two(), Told::default()).map(|g| g.tensors)
+        };
         let found = given(vec![format!("sizes={name}"), name.clone()]).unwrap();
         assert_eq!(
             found.iter().map(|(n, t)| (n.as_str(), t.dtype())).collect::<Vec<_>>(),

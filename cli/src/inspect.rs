@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use convgpu::internals::graph::plan::Plan;
 use convgpu::internals::graph::rewrite::Firing;
+use convgpu::internals::graph::{Node, ValueId};
 use convgpu::internals::ops;
 use convgpu::internals::session::Compiled;
 use convgpu::{Desc, DeviceChoice, Graph, Precision, ValueInfo};
@@ -15,7 +16,8 @@ use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
-use crate::network::{self, Bound, Missing};
+use crate::invent::InventArgs;
+use crate::network::{self, Bound, Facts};
 use crate::table::table;
 use crate::tune;
 
@@ -26,6 +28,11 @@ pub struct Args {
     model: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputArgs,
+    #[command(flatten)]
+    invent: InventArgs,
+    /// List every node of the file with its attributes and shapes, before rewriting
+    #[arg(long)]
+    nodes: bool,
     /// Print the WGSL of a kernel instead
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     shader: Option<String>,
@@ -39,16 +46,24 @@ pub struct Args {
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     if let Some(name) = &args.shader {
-        return console::print(&shader(name, args.precision)?);
+        let wgsl = shader(name, args.precision)?;
+        return if args.json {
+            console::print_json(&json!({ "kernel": name, "wgsl": wgsl }))
+        } else {
+            console::print(&wgsl)
+        };
     }
     let Some(model) = &args.model else {
         return Err(Failure::call("inspect takes a model or --shader NAME; see convgpu inspect --help"));
     };
-    let network = network::bind(model, &args.inputs, Missing::Invent)?;
+    let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, false, args.precision))?;
-    let text = if args.json { format!("{:#}\n", as_json(&network, &compiled)) } else { as_text(&network, &compiled) };
-    console::print(&text)
+    if args.json {
+        return console::print_json(&as_json(&network, &compiled, args.nodes));
+    }
+    let nodes = if args.nodes { format!("\n{}", table(&nodes(&network.graph))) } else { String::new() };
+    console::print(&format!("{}{nodes}", as_text(&network, &compiled)))
 }
 
 fn shader(name: &str, precision: Precision) -> Outcome<String> {
@@ -78,10 +93,13 @@ fn parameters(graph: &Graph) -> usize {
 
 fn as_text(network: &Bound, compiled: &Compiled) -> String {
     let graph = &network.graph;
-    let mut out = String::new();
-    graph.inputs().for_each(|(name, desc)| out += &format!("input       {name}: {desc}\n"));
+    let Facts { opset, producer, metadata } = &network.model;
+    let mut out = format!("file        operator set {opset}");
+    out += &if producer.is_empty() { "\n".to_owned() } else { format!(", by {}\n", console::name(producer)) };
+    metadata.iter().for_each(|(k, v)| out += &format!("metadata    {}: {}\n", console::name(k), console::name(v)));
+    graph.inputs().for_each(|(name, desc)| out += &format!("input       {}: {desc}\n", console::name(name)));
     out += &defaults(&network.defaults);
-    graph.outputs().for_each(|(name, desc)| out += &format!("output      {name}: {desc}\n"));
+    graph.outputs().for_each(|(name, desc)| out += &format!("output      {}: {desc}\n", console::name(name)));
     let counts: Vec<String> = operators(graph).iter().map(|(name, n)| format!("{name} {n}")).collect();
     out += &format!("operators   {}\n", counts.join(", "));
     out += &format!("parameters  {}\n", parameters(graph));
@@ -93,6 +111,19 @@ fn as_text(network: &Bound, compiled: &Compiled) -> String {
         None => compiled.graph().to_string(),
     };
     out
+}
+
+/// One row per node: its operator with attributes, and shapes.
+fn nodes(graph: &Graph) -> Vec<Vec<String>> {
+    let shapes = |ids: &[ValueId]| ids.iter().map(|id| graph.desc(*id).to_string()).collect::<Vec<_>>().join(", ");
+    let row = |n: &Node| vec![n.name.clone(), attributes(n), shapes(&n.inputs), shapes(&n.outputs)];
+    let heading = ["node", "operator", "inputs", "outputs"].map(str::to_owned).to_vec();
+    std::iter::once(heading).chain(graph.nodes().iter().map(row)).collect()
+}
+
+/// An operator with its attributes.
+fn attributes(node: &Node) -> String {
+    format!("{:?}", node.op)
 }
 
 /// The number of nodes that a row lists, and of inputs that a line lists; the others are counted.
@@ -129,8 +160,13 @@ fn rewrites(log: &[Firing]) -> Vec<Vec<String>> {
     std::iter::once(heading).chain(groups.into_iter().map(row)).collect()
 }
 
-fn as_json(network: &Bound, compiled: &Compiled) -> Value {
+fn as_json(network: &Bound, compiled: &Compiled, with_nodes: bool) -> Value {
     let graph = &network.graph;
+    let Facts { opset, producer, metadata } = &network.model;
+    let metadata: serde_json::Map<_, _> = metadata.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    let shapes = |ids: &[ValueId]| ids.iter().map(|id| graph.desc(*id).to_string()).collect::<Vec<_>>();
+    let node = |n: &Node| json!({ "name": n.name, "op": n.op.name(), "attributes": attributes(n), "inputs": shapes(&n.inputs), "outputs": shapes(&n.outputs) });
+    let nodes = with_nodes.then(|| graph.nodes().iter().map(node).collect::<Vec<_>>());
     let (fired, declined): (Vec<&Firing>, Vec<&Firing>) =
         compiled.rewrites().iter().partition(|f| f.declined.is_none());
     let rewrite = |f: &&Firing| json!({ "rule": f.rule, "node": f.node });
@@ -138,6 +174,10 @@ fn as_json(network: &Bound, compiled: &Compiled) -> Value {
     let value = |(name, d): (&str, &Desc)| json!({ "name": name, "shape": d.shape, "dtype": d.dtype.to_string() });
     json!({
         "device": compiled.device().to_string(),
+        "opset": opset,
+        "producer": producer,
+        "metadata": metadata,
+        "nodes": nodes,
         "inputs": graph.inputs().map(value).collect::<Vec<_>>(),
         "optional_inputs": network.defaults.iter().map(|v| &v.name).collect::<Vec<_>>(),
         "outputs": graph.outputs().map(value).collect::<Vec<_>>(),

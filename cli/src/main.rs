@@ -6,15 +6,22 @@ mod console;
 mod demo;
 mod devices;
 mod failure;
+mod files;
 mod input;
 mod inspect;
+mod invent;
 mod network;
 mod npy;
+mod numbers;
 mod ops;
 mod output;
+mod picture;
 mod pixels;
+mod preset;
 mod progress;
 mod run;
+mod source;
+mod statistics;
 mod table;
 mod tune;
 mod verify;
@@ -51,15 +58,29 @@ enum Command {
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        console::note(&format!("convgpu: internal error: {}", failure::one_line(&panic.to_string())));
-        std::process::exit(1);
+        let failure = Failure::internal(panic);
+        report(&failure);
+        std::process::exit(failure.status.into());
     }));
     match parse().and_then(run) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            console::show_hints();
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
-            console::note(&format!("convgpu: {failure}"));
+            report(&failure);
             ExitCode::from(failure.status)
         }
+    }
+}
+
+/// One line on stderr, and with `--json` an object on stdout unless one is there.
+fn report(failure: &Failure) {
+    console::note(&format!("convgpu: {failure}"));
+    let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
+    if json && !failure.reported {
+        // What cannot be written cannot be reported either.
+        let _ = console::print_json(&failure.as_json());
     }
 }
 

@@ -1,6 +1,7 @@
 //! A network from a file, bound to its inputs.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use convgpu::internals::session::{Bind, Given};
 use convgpu::{DType, Dim, Graph, Model, Outputs, Tensor, ValueInfo};
@@ -8,15 +9,33 @@ use convgpu::{DType, Dim, Graph, Model, Outputs, Tensor, ValueInfo};
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::input::{self, Declared, InputArgs};
+use crate::invent::InventArgs;
+use crate::pixels::Told;
 use crate::progress::Bar;
+use crate::source;
 
 /// A network with every shape known, and the tensors of its inputs.
 pub struct Bound {
     pub graph: Graph,
+    /// The file without its inputs.
+    pub model: Facts,
     /// Inputs that the file's own values stand for.
     pub defaults: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
     inputs: Vec<(String, Tensor)>,
+    /// Whether its channels are blue, green, red.
+    pub bgr: bool,
+    /// What to try if the answer is wrong because of the pixels of an image.
+    pub hint: Option<String>,
+    /// How long it took to read the file.
+    pub loading: Duration,
+}
+
+/// What a file says about itself.
+pub struct Facts {
+    pub opset: i64,
+    pub producer: String,
+    pub metadata: Vec<(String, String)>,
 }
 
 impl Bound {
@@ -39,57 +58,61 @@ impl Bound {
     }
 }
 
-/// What happens to an input without a file.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Missing {
-    /// It is an error.
-    Refuse,
-    /// It gets reproducible numbers in 0..1, if the network fixes the shape except for the batch.
-    Invent,
-}
-
-/// Loads a network and binds it to its inputs.
-pub fn bind(model: &Path, inputs: &InputArgs, missing: Missing) -> Outcome<Bound> {
-    let bar = Bar::loading(model);
-    let model = Model::load(model)?;
-    drop(bar);
+/// Loads a network and binds it to its inputs. An input without a file is an error, or is invented.
+pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Outcome<Bound> {
+    let start = Instant::now();
+    let model = load(file)?;
+    let loading = start.elapsed();
+    let told = Told::by(model.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())));
     let optional = model.optional_inputs().iter().map(|info| Declared { optional: true, ..declared(info) });
     let wanted: Vec<Declared> = model.inputs().iter().map(declared).chain(optional).collect();
-    let mut tensors = input::read(inputs, &wanted)?;
-    if missing == Missing::Invent {
-        let given: Vec<String> = tensors.iter().map(|(name, _)| name.clone()).collect();
-        for input in wanted.iter().filter(|i| !i.optional && !given.contains(&i.name)) {
-            console::note(&format!("{}: no --input, using random numbers in 0..1", input.name));
-            tensors.push((input.name.clone(), invent(input)?));
-        }
-    }
+    let given = input::read(inputs, &wanted, told)?;
+    let mut tensors = given.tensors;
     let shaping = model.shape_inputs();
+    if let Some(invent) = invent {
+        let missing = |i: &&Declared| !i.optional && !tensors.iter().any(|(name, _)| *name == i.name);
+        let missing: Vec<&Declared> = wanted.iter().filter(missing).collect();
+        if let Some(decides) = missing.iter().find(|i| shaping.contains(&i.name)) {
+            return Err(Failure::call(format!("the input {} needs --input: it decides shapes", decides.name)));
+        }
+        tensors.extend(invent.tensors(model.inputs(), &missing)?);
+    }
     let value = |name, t: &Tensor| shaping.contains(name).then(|| t.clone());
-    let given: Vec<_> = tensors.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
-    let graph = model.bind(&given)?;
-    let used = |(name, _): &(String, Tensor)| !shaping.contains(name);
+    let bound: Vec<_> = tensors.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
+    let graph = model.bind(&bound)?;
     let kept = |info: &&ValueInfo| !tensors.iter().any(|(name, _)| *name == info.name);
-    let defaults = model.optional_inputs().iter().filter(kept).cloned().collect();
-    Ok(Bound { graph, defaults, outputs: model.outputs().to_vec(), inputs: tensors.into_iter().filter(used).collect() })
+    Ok(Bound {
+        graph,
+        model: Facts {
+            opset: model.opset(),
+            producer: model.producer().to_owned(),
+            metadata: model.metadata().to_vec(),
+        },
+        defaults: model.optional_inputs().iter().filter(kept).cloned().collect(),
+        outputs: model.outputs().to_vec(),
+        inputs: tensors.into_iter().filter(|(name, _)| !shaping.contains(name)).collect(),
+        bgr: inputs.pixels.bgr(told),
+        hint: inputs.pixels.hint(told).filter(|_| given.image),
+        loading,
+    })
 }
 
-/// The most elements of a generated input: 1 GiB.
-const MOST_INVENTED: usize = 1 << 28;
+fn load(file: &Path) -> Outcome<Model> {
+    let bar = Bar::loading(file);
+    let model = if source::is_stream(file) {
+        Model::from_bytes(&source::read(file)?).map_err(|e| Failure::from(e).of(file.display()))
+    } else {
+        Model::load(file).map_err(Failure::from)
+    };
+    drop(bar);
+    model
+}
 
-/// A reproducible tensor for an input of known shape; an open batch is 1.
-fn invent(input: &Declared) -> Outcome<Tensor> {
-    let open = || Failure::call(format!("the input {} needs --input: its shape or type is open", input.name));
-    if !input.dtype.is_float() {
-        return Err(open());
+/// Says that a device computes f64 in f32.
+pub fn note_single(node: Option<&str>) {
+    if let Some(node) = node {
+        console::hint(format!("{node}: f64 is computed in f32 on this device"));
     }
-    let dims = input.dims.as_ref().ok_or_else(open)?;
-    let extent = |(axis, d): (usize, &Option<usize>)| d.or((axis == 0 && dims.len() > 1).then_some(1));
-    let shape = dims.iter().enumerate().map(extent).collect::<Option<Vec<usize>>>().ok_or_else(open)?;
-    // The high bits of a Weyl sequence through a multiplicative hash (Knuth, TAOCP 6.4).
-    let value = |i: usize| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1u64 << 24) as f32;
-    let count = shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)).filter(|&n| n <= MOST_INVENTED);
-    let count = count.ok_or_else(|| Failure::call(format!("the input {} is too large: {shape:?}", input.name)))?;
-    Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?.to_dtype(input.dtype))
 }
 
 /// The declaration of an input, as `--input` needs it.

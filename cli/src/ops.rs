@@ -1,7 +1,8 @@
 //! `convgpu ops`: the table of operators.
 
 use clap::Args as ClapArgs;
-use convgpu::internals::ops::catalog::{CATALOG, markdown};
+use convgpu::internals::ops::catalog::{CATALOG, Entry, markdown};
+use serde_json::json;
 
 use crate::console;
 use crate::failure::Outcome;
@@ -12,13 +13,20 @@ pub struct Args {
     /// Print the table of docs/operators.md
     #[arg(long)]
     markdown: bool,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
 }
 
 pub fn run(args: &Args) -> Outcome<()> {
     if args.markdown {
         return console::print(&markdown());
     }
-    let entry = |e: &convgpu::internals::ops::catalog::Entry| {
+    if args.json {
+        let entry = |e: &Entry| json!({ "name": e.name, "pytorch": e.torch, "onnx": e.onnx, "supported": e.notes });
+        return console::print_json(&json!({ "operators": CATALOG.iter().map(entry).collect::<Vec<_>>() }));
+    }
+    let entry = |e: &Entry| {
         format!("{}\n  PyTorch    {}\n  ONNX       {}\n  supported  {}\n", e.name, e.torch, e.onnx, e.notes)
     };
     console::print(&CATALOG.iter().map(entry).collect::<Vec<_>>().join("\n"))

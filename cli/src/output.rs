@@ -3,83 +3,196 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use convgpu::Tensor;
+use convgpu::{Desc, Tensor};
 
+use crate::console;
 use crate::failure::{Failure, Outcome};
-use crate::{npy, pixels};
+use crate::files::Target;
+use crate::pixels::finite;
+use crate::{npy, picture, source};
 
 /// Where results go
-#[derive(ClapArgs, Debug)]
+#[derive(ClapArgs, Debug, Default)]
 pub struct OutputArgs {
     /// Write every output as DIR/NAME.npy, with _ for / and : in the name
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
-    /// Write the output that has 1 or 3 channels as an image
-    #[arg(long, value_name = "FILE")]
-    output_image: Option<PathBuf>,
-    /// Factor from the output's values to pixels of 0..255
-    #[arg(long, value_name = "S", default_value_t = 255.0)]
-    output_scale: f32,
-    /// Print the K largest elements of an output that is a single vector
+    /// Write an output of 1 or 3 channels as an image; the name is needed if several are pictures; repeatable
+    #[arg(long, value_name = "[NAME=]FILE")]
+    output_image: Vec<String>,
+    /// Factor from the output's values to pixels of 0..255 [default: 255, or 1 for integers]
+    #[arg(long, value_name = "S", value_parser = finite, allow_hyphen_values = true)]
+    output_scale: Option<f32>,
+    /// Print the K largest elements of an output that is a vector of classes, or of each row of a batch
     #[arg(long, value_name = "K")]
     top: Option<usize>,
     /// Names of the classes, one per line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
+    /// Rank and write only this output; repeatable
+    #[arg(long = "output", value_name = "NAME")]
+    only: Vec<String>,
 }
 
 /// One of the best classes of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranked {
     pub index: usize,
-    pub value: f32,
+    pub value: f64,
     pub label: Option<String>,
 }
 
 /// The names of `--labels`, read before anything runs.
-pub struct Labels(Vec<String>);
+pub struct Labels(Option<Vec<String>>);
+
+/// The files of a run, checked before anything runs.
+pub struct Places {
+    /// By position of the output.
+    arrays: Vec<Option<Target>>,
+    images: Vec<(usize, Target, image::ImageFormat)>,
+}
 
 impl OutputArgs {
     pub fn labels(&self) -> Outcome<Labels> {
-        let Some(path) = &self.labels else { return Ok(Labels(vec![])) };
-        let text = std::fs::read_to_string(path).map_err(|e| Failure::call(format!("{}: {e}", path.display())))?;
-        Ok(Labels(text.lines().map(str::to_owned).collect()))
+        let Some(path) = &self.labels else { return Ok(Labels(None)) };
+        let text = String::from_utf8(source::read(path)?);
+        let text = text.map_err(|_| Failure::file("not a text in UTF-8").of(path.display()))?;
+        Ok(Labels(Some(text.lines().map(str::to_owned).collect())))
     }
 
-    /// The best classes of an output, if they are requested and it is a single vector.
-    pub fn top(&self, tensor: &Tensor, labels: &Labels) -> Option<Vec<Ranked>> {
-        let k = self.top.or_else(|| self.labels.as_ref().map(|_| 5))?;
-        let vector = tensor.shape().iter().filter(|&&n| n != 1).count() <= 1;
-        let values = tensor.as_f32().ok().filter(|_| vector)?;
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
-        let ranked = |&index: &usize| Ranked { index, value: values[index], label: labels.0.get(index).cloned() };
-        Some(order.iter().take(k).map(ranked).collect())
+    /// Whether an output is wanted.
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|n| n == name)
+    }
+
+    /// The files that are requested for these outputs.
+    pub fn places(&self, outputs: &[(&str, &Desc)]) -> Outcome<Places> {
+        let names = || outputs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        if let Some(unknown) = self.only.iter().find(|n| !outputs.iter().any(|(name, _)| name == n)) {
+            return Err(Failure::call(format!("--output {unknown}: there is no such output; outputs: {}", names())));
+        }
+        let mut places = Places { arrays: vec![None; outputs.len()], images: vec![] };
+        if let Some(dir) = &self.output_dir {
+            std::fs::create_dir_all(dir).map_err(|e| Failure::file(e.to_string()).of(dir.display()))?;
+            for (k, (name, _)) in outputs.iter().enumerate().filter(|(_, (name, _))| self.wants(name)) {
+                let target = Target::new(&dir.join(file_name(name)))?;
+                places.add(name, &target, outputs)?;
+                places.arrays[k] = Some(target);
+            }
+        }
+        for text in &self.output_image {
+            let (k, path) = self.picture(text, outputs)?;
+            let format = picture::format(path)?;
+            let target = Target::new(path)?;
+            places.add(outputs[k].0, &target, outputs)?;
+            places.images.push((k, target, format));
+        }
+        if self.output_image.is_empty() && self.output_scale.is_some() {
+            console::hint("--output-scale: no output is written as an image".to_owned());
+        }
+        Ok(places)
+    }
+
+    /// The output that `--output-image` names, or the only picture among the outputs, and the file.
+    fn picture<'t>(&self, text: &'t str, outputs: &[(&str, &Desc)]) -> Outcome<(usize, &'t Path)> {
+        let behind = |(k, (name, _)): (usize, &(&str, &Desc))| {
+            Some((k, name.len(), text.strip_prefix(name)?.strip_prefix('=')?))
+        };
+        if let Some((k, _, file)) = outputs.iter().enumerate().filter_map(behind).max_by_key(|(_, n, _)| *n) {
+            let dims: Vec<_> = outputs[k].1.shape.iter().map(|&n| Some(n)).collect();
+            let not =
+                |e: Failure| e.of(format!("--output-image {text}: {} {} is no image", outputs[k].0, outputs[k].1));
+            picture::axes(&dims).map_err(not)?;
+            return Ok((k, Path::new(file)));
+        }
+        let wanted = outputs.iter().enumerate().filter(|(_, (name, _))| self.wants(name));
+        let found: Vec<usize> = wanted.filter(|(_, (_, d))| picture::is_picture(&d.shape)).map(|(k, _)| k).collect();
+        let list = |of: &mut dyn Iterator<Item = usize>| {
+            of.map(|k| format!("{} {}", outputs[k].0, outputs[k].1)).collect::<Vec<_>>().join(", ")
+        };
+        match found[..] {
+            [k] => Ok((k, Path::new(text))),
+            [] => Err(Failure::call(format!(
+                "--output-image {text}: no output is a picture; choose one by NAME=FILE; outputs: {}",
+                list(&mut (0..outputs.len()))
+            ))),
+            _ => Err(Failure::call(format!(
+                "--output-image {text}: {} outputs are pictures; choose one by NAME=FILE: {}",
+                found.len(),
+                list(&mut found.iter().copied())
+            ))),
+        }
+    }
+
+    /// The best classes of every row of an output, if they are requested and it is a vector of classes.
+    pub fn top(&self, name: &str, tensor: &Tensor, labels: &Labels) -> Option<Vec<Vec<Ranked>>> {
+        let k = self.top.or_else(|| self.labels.as_ref().map(|_| 5)).filter(|_| self.wants(name))?;
+        let (rows, classes) = rows(tensor.shape())?;
+        if let Some(labels) = labels.0.as_ref().filter(|labels| labels.len() != classes) {
+            console::hint(format!("--labels has {} names, {name} has {classes} classes", labels.len()));
+        }
+        let values = tensor.to_f64s();
+        let best = |row: &[f64]| {
+            let mut order: Vec<usize> = (0..row.len()).collect();
+            let key = |i: usize| if row[i].is_nan() { f64::NEG_INFINITY } else { row[i] };
+            order.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
+            let label = |index: usize| labels.0.as_ref().and_then(|l| l.get(index).cloned());
+            order.into_iter().take(k).map(|index| Ranked { index, value: row[index], label: label(index) }).collect()
+        };
+        Some(if classes == 0 { vec![vec![]; rows] } else { values.chunks(classes).map(best).collect() })
+    }
+
+    /// Says which options had nothing to do.
+    pub fn note_idle(&self, ranked: bool) {
+        let option = if self.top.is_some() { "--top" } else { "--labels" };
+        if (self.top.is_some() || self.labels.is_some()) && !ranked {
+            console::hint(format!("{option}: no output is a vector of classes"));
+        }
     }
 
     /// Writes the requested files; gives the file of each output, if any.
-    pub fn write(&self, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<Vec<Option<PathBuf>>> {
-        if let Some(path) = &self.output_image {
-            self.write_image(path, outputs, bgr)?;
+    pub fn write(&self, places: &Places, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<Vec<Option<PathBuf>>> {
+        for (k, target, format) in &places.images {
+            let tensor = &outputs[*k].1;
+            let scale = self.output_scale.unwrap_or(if tensor.dtype().is_float() { 255.0 } else { 1.0 });
+            let bytes = picture::encode(&picture::of_tensor(tensor, scale, bgr)?, *format);
+            let bytes = bytes.map_err(|e| e.of(target.path().display()))?;
+            target.write(|out| out.write_all(&bytes))?;
         }
-        let Some(dir) = &self.output_dir else { return Ok(vec![None; outputs.len()]) };
-        std::fs::create_dir_all(dir).map_err(|e| Failure::call(format!("{}: {e}", dir.display())))?;
-        let mut files: Vec<Option<PathBuf>> = vec![];
-        for (name, tensor) in outputs {
-            let path = dir.join(file_name(name));
-            if files.contains(&Some(path.clone())) {
-                return Err(Failure::run(format!("two outputs would be written as {}", path.display())));
+        for (target, (_, tensor)) in places.arrays.iter().zip(outputs) {
+            if let Some(target) = target {
+                target.write(|out| npy::write(out, tensor))?;
             }
-            npy::write(&path, tensor)?;
-            files.push(Some(path));
         }
-        Ok(files)
+        Ok(places.arrays.iter().map(|t| t.as_ref().map(|t| t.path().to_owned())).collect())
     }
+}
 
-    fn write_image(&self, path: &Path, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<()> {
-        let tried = outputs.iter().map(|(_, t)| pixels::write(path, t, self.output_scale, bgr));
-        tried.reduce(|a, b| if a.is_ok() { a } else { b }).unwrap_or(Ok(()))
+impl Places {
+    /// An error if another output has this file.
+    fn add(&self, name: &str, target: &Target, outputs: &[(&str, &Desc)]) -> Outcome<()> {
+        let arrays = self.arrays.iter().enumerate().filter_map(|(k, t)| Some((k, t.as_ref()?)));
+        let images = self.images.iter().map(|(k, t, _)| (*k, t));
+        match arrays.chain(images).find(|(_, t)| t.is(target)) {
+            Some((other, _)) => Err(Failure::call(format!(
+                "two outputs would be written as {}: {} and {name}",
+                target.path().display(),
+                outputs[other].0
+            ))),
+            None => Ok(()),
+        }
     }
+}
+
+/// Rows and classes of a shape: a vector, or a batch of vectors; other axes have extent 1.
+fn rows(shape: &[usize]) -> Option<(usize, usize)> {
+    let (rows, rest) = match shape {
+        [] => (1, &[][..]),
+        [n] => return Some((1, *n)),
+        [rows, rest @ ..] => (*rows, rest),
+    };
+    let vector = rest.iter().filter(|&&n| n != 1).count() <= 1;
+    vector.then(|| (rows, rest.iter().product()))
 }
 
 fn file_name(output: &str) -> String {
@@ -90,20 +203,62 @@ fn file_name(output: &str) -> String {
 mod tests {
     use super::*;
 
-    fn args(top: Option<usize>) -> OutputArgs {
-        OutputArgs { output_dir: None, output_image: None, output_scale: 255.0, top, labels: None }
+    fn top(k: usize) -> OutputArgs {
+        OutputArgs { top: Some(k), ..OutputArgs::default() }
+    }
+
+    fn images(names: &[&str]) -> OutputArgs {
+        OutputArgs { output_image: names.iter().map(|s| s.to_string()).collect(), ..OutputArgs::default() }
     }
 
     #[test]
     fn the_largest_come_first_with_their_labels() {
         let logits = Tensor::new([1, 4, 1, 1], vec![0.5f32, -1.0, 3.0, 2.0]).unwrap();
-        let labels = Labels(["zero", "one", "two"].map(str::to_owned).to_vec());
-        let top = args(Some(2)).top(&logits, &labels).unwrap();
-        assert_eq!((top[0].index, top[0].label.as_deref()), (2, Some("two")));
-        assert_eq!((top[1].index, top[1].label.as_deref(), top[1].value), (3, None, 2.0));
-        assert_eq!(args(Some(9)).top(&logits, &labels).unwrap().len(), 4);
-        assert!(args(None).top(&logits, &labels).is_none());
-        assert!(args(Some(2)).top(&Tensor::zeros([2, 4]), &labels).is_none());
+        let labels = Labels(Some(["zero", "one", "two"].map(str::to_owned).to_vec()));
+        let ranked = top(2).top("y", &logits, &labels).unwrap().remove(0);
+        assert_eq!((ranked[0].index, ranked[0].label.as_deref()), (2, Some("two")));
+        assert_eq!((ranked[1].index, ranked[1].label.as_deref(), ranked[1].value), (3, None, 2.0));
+        assert_eq!(top(9).top("y", &logits, &labels).unwrap()[0].len(), 4);
+        assert!(OutputArgs::default().top("y", &logits, &labels).is_none());
+        assert!(top(2).top("y", &Tensor::zeros([2, 4, 3]), &labels).is_none());
+        let other = OutputArgs { only: vec!["z".to_owned()], ..top(2) };
+        assert!(other.top("y", &logits, &labels).is_none());
+    }
+
+    #[test]
+    fn batches_are_ranked_row_by_row_and_nan_is_last() {
+        let rows = Tensor::new([2, 3], vec![1i32, 5, 2, 9, 7, 8]).unwrap();
+        let ranked = top(2).top("y", &rows, &Labels(None)).unwrap();
+        let indices: Vec<Vec<usize>> = ranked.iter().map(|r| r.iter().map(|r| r.index).collect()).collect();
+        assert_eq!(indices, [[1, 2], [0, 2]]);
+        let nan = Tensor::from([f32::NAN, 1.0, -f32::NAN, 2.0]);
+        let ranked = top(2).top("y", &nan, &Labels(None)).unwrap().remove(0);
+        assert_eq!((ranked[0].index, ranked[1].index), (3, 1));
+    }
+
+    #[test]
+    fn a_picture_is_found_or_chosen() {
+        let desc = |shape: &[usize]| Desc::f32(shape.to_vec());
+        let (up, mask, boxes) = (desc(&[1, 3, 40, 30]), desc(&[1, 1, 40, 30]), desc(&[1, 100, 4]));
+        let both = [("up", &up), ("mask", &mask), ("boxes", &boxes)];
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name).display().to_string();
+        let refused = |args: &OutputArgs, outputs: &[(&str, &Desc)]| args.places(outputs).err().unwrap().to_string();
+        let plain = images(&[&file("a.png")]);
+        assert!(refused(&plain, &both).contains("2 outputs are pictures"));
+        assert!(refused(&plain, &both[2..]).contains("no output is a picture"));
+        assert_eq!(plain.places(&both[..1]).unwrap().images[0].0, 0);
+        let named = images(&[&format!("mask={}", file("a.png"))]);
+        assert_eq!(named.places(&both).unwrap().images[0].0, 1);
+        let only = OutputArgs { only: vec!["up".to_owned()], ..images(&[&file("a.png")]) };
+        assert_eq!(only.places(&both).unwrap().images[0].0, 0);
+        let same = images(&[&format!("mask={}", file("a.png")), &format!("up={}", file("a.png"))]);
+        assert!(refused(&same, &both).contains("two outputs would be written as"));
+        assert!(refused(&images(&[&file("a.txt")]), &both[..1]).contains(".png"));
+        assert!(refused(&images(&[&file("no/a.png")]), &both[..1]).contains("No such file"));
+        let flat = [("a/b", &up), ("a:b", &up)];
+        let arrays = OutputArgs { output_dir: Some(dir.path().to_owned()), ..OutputArgs::default() };
+        assert!(refused(&arrays, &flat).contains("a/b and a:b"));
     }
 
     #[test]

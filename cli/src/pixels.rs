@@ -1,36 +1,67 @@
-//! Images as network inputs, and network outputs as images.
+//! Images as network inputs.
 
-use std::path::Path;
 use std::str::FromStr;
 
-use clap::Args as ClapArgs;
-use convgpu::Tensor;
+use clap::{Args as ClapArgs, ValueEnum};
+use convgpu::{DType, Tensor};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageBuffer, Rgb};
 
+use crate::console;
 use crate::failure::{Failure, Outcome};
+use crate::picture::{Axes, Buffer, STEPS, axes, pixels};
+use crate::preset::{Constants, Preset, names};
 
 /// How the pixels of an image become values: (pixel * scale - mean) / std, the pixel being 0 to 255
 #[derive(ClapArgs, Clone, Debug, Default)]
 pub struct PixelArgs {
-    /// Factor of a pixel's 0..255 [default: 1/255]
-    #[arg(long, value_name = "S")]
+    /// What the network was trained with; the options below replace parts of it
+    #[arg(long, value_name = "PRESET")]
+    preprocess: Option<Preset>,
+    /// Factor of a pixel's 0..255 [default: 1/255, or 1 for an input of integers]
+    #[arg(long, value_name = "S", value_parser = finite, allow_hyphen_values = true)]
     scale: Option<f32>,
     /// Subtracted after scaling: one number, or one per channel in the network's order
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(long, value_name = "A,B,C", value_parser = finite, value_delimiter = ',', allow_hyphen_values = true)]
     mean: Vec<f32>,
     /// Divides after subtracting: one number, or one per channel in the network's order
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(long, value_name = "A,B,C", value_parser = finite, value_delimiter = ',', allow_hyphen_values = true)]
     std: Vec<f32>,
     /// The network's channels are blue, green, red
     #[arg(long)]
-    pub bgr: bool,
+    bgr: bool,
     /// Resize so that the short side is N, or to WxH
     #[arg(long, value_name = "N|WxH")]
     resize: Option<Extent>,
     /// Then cut NxN, or WxH, out of the middle
     #[arg(long, value_name = "N|WxH")]
     crop: Option<Extent>,
+    /// How an image of another shape gets the input's [default: stretch]
+    #[arg(long, conflicts_with_all = ["resize", "crop"])]
+    fit: Option<Fit>,
+    /// The pixel value of the borders of --fit pad
+    #[arg(long, value_name = "V", value_parser = byte, requires = "fit", default_value_t = 0)]
+    fill: u8,
+}
+
+/// How an image gets the shape of the input.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Fit {
+    /// Both sides are resized: a circle may become an ellipse
+    Stretch,
+    /// Resized to cover the input, and the middle cut out
+    Crop,
+    /// Resized to fit into the input, with borders
+    Pad,
+}
+
+/// A number that is neither NaN nor infinite.
+pub fn finite(text: &str) -> Result<f32, String> {
+    text.trim().parse().ok().filter(|v: &f32| v.is_finite()).ok_or_else(|| "not a finite number".to_owned())
+}
+
+fn byte(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| "not an integer of 0 to 255".to_owned())
 }
 
 /// `N` or `WxH`.
@@ -54,51 +85,88 @@ impl FromStr for Extent {
     }
 }
 
-/// The axes of a tensor that is an image.
-#[derive(Clone, Debug, PartialEq)]
-struct Axes {
-    /// The number of axes before the image: a batch of 1.
-    lead: usize,
-    channels: usize,
-    /// Channels come after height and width.
-    channels_last: bool,
-    height: Option<usize>,
-    width: Option<usize>,
+/// What a model says about the pixels that it takes: ONNX's metadata `Image.BitmapPixelFormat` and
+/// `Image.NominalPixelRange` (<https://github.com/onnx/onnx/blob/main/docs/MetadataProps.md>).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Told {
+    bgr: Option<bool>,
+    /// Scale, and the mean and std after it.
+    range: Option<(f32, f32, f32)>,
 }
 
-/// The axes of a declared shape (`None`: any extent): `[N, C, H, W]`, `[N, H, W, C]`, both without N, or `[H, W]`.
-fn axes(dims: &[Option<usize>]) -> Outcome<Axes> {
-    let channel = |d: Option<usize>| d.filter(|n| [1, 3].contains(n));
-    let (lead, image) = match dims.len() {
-        2 | 3 => (0, dims),
-        4 if dims[0].is_none_or(|n| n == 1) => (1, &dims[1..]),
-        4 => return Err(Failure::call("an image is a batch of 1; give an .npy file")),
-        _ => return Err(Failure::call("only an input of 2 to 4 dimensions can be an image; give an .npy file")),
-    };
-    let axes = |channels, channels_last, height, width| Axes { lead, channels, channels_last, height, width };
-    match *image {
-        [h, w] => Ok(axes(1, false, h, w)),
-        [c, h, w] if channel(c).is_some() => Ok(axes(c.unwrap_or(3), false, h, w)),
-        [h, w, c] if channel(c).is_some() => Ok(axes(c.unwrap_or(3), true, h, w)),
-        [None, h, w] => Ok(axes(3, false, h, w)),
-        _ => Err(Failure::call("an image has 1 or 3 channels; give an .npy file")),
+impl Told {
+    pub fn by<'a>(metadata: impl IntoIterator<Item = (&'a str, &'a str)>) -> Told {
+        let mut told = Told::default();
+        for (key, value) in metadata {
+            match (key, value) {
+                ("Image.BitmapPixelFormat", format) => told.bgr = Some(format.starts_with("Bgr")),
+                ("Image.NominalPixelRange", "NominalRange_0_255") => told.range = Some((1.0, 0.0, 1.0)),
+                ("Image.NominalPixelRange", "Normalized_0_1") => told.range = Some((1.0 / 255.0, 0.0, 1.0)),
+                ("Image.NominalPixelRange", "Normalized_1_1") => told.range = Some((1.0 / 255.0, 0.5, 0.5)),
+                // 16 is black and 235 is white.
+                ("Image.NominalPixelRange", "NominalRange_16_235") => told.range = Some((219.0 / 255.0, -16.0, 1.0)),
+                _ => {}
+            }
+        }
+        told
     }
 }
 
-/// Reads an image file as an input of this declared shape.
-pub fn read(path: &Path, args: &PixelArgs, dims: Option<&[Option<usize>]>) -> Outcome<Tensor> {
-    let wrong = |e: String| Failure::call(e).of(path.display());
-    let reader = image::ImageReader::open(path).and_then(|r| r.with_guessed_format());
-    let image = reader.map_err(|e| wrong(e.to_string()))?.decode();
-    let image = image.map_err(|e| wrong(format!("neither an .npy file nor an image that is readable ({e})")))?;
-    let open = [Some(1), None, None, None];
-    tensor(&image, args, dims.unwrap_or(&open)).map_err(|e| e.of(path.display()))
+impl PixelArgs {
+    /// The options that are given, by name.
+    pub fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("--preprocess", self.preprocess.is_some()),
+            ("--scale", self.scale.is_some()),
+            ("--mean", !self.mean.is_empty()),
+            ("--std", !self.std.is_empty()),
+            ("--bgr", self.bgr),
+            ("--resize", self.resize.is_some()),
+            ("--crop", self.crop.is_some()),
+            ("--fit", self.fit.is_some()),
+        ];
+        all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
+    /// Whether the network's channels are blue, green, red.
+    pub fn bgr(&self, told: Told) -> bool {
+        self.bgr || self.preprocess.map_or(told.bgr == Some(true), |p| p.constants().bgr)
+    }
+
+    /// The presets, if nothing says how the network was trained.
+    pub fn hint(&self, told: Told) -> Option<String> {
+        let known = told.range.is_some() || !(self.given().is_empty() || self.given() == ["--fit"]);
+        (!known).then(|| {
+            format!("pixels became 0..1; if the network was trained with others, give --preprocess {} or --mean, --std, --scale", names())
+        })
+    }
+
+    fn constants(&self, told: Told, integer: bool) -> Constants {
+        if let Some(preset) = self.preprocess {
+            return preset.constants();
+        }
+        let plain =
+            if integer { Preset::Raw.constants() } else { Constants { scale: 1.0 / 255.0, ..Preset::Raw.constants() } };
+        let ranged = match told.range {
+            Some((scale, mean, std)) if !integer => Constants { scale, mean: [mean; 3], std: [std; 3], ..plain },
+            _ => plain,
+        };
+        Constants { bgr: told.bgr == Some(true), ..ranged }
+    }
 }
 
-fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Outcome<Tensor> {
+/// The values of an image for an input of this declared shape and type.
+pub fn tensor(
+    image: &DynamicImage,
+    args: &PixelArgs,
+    told: Told,
+    dims: &[Option<usize>],
+    dtype: DType,
+) -> Outcome<Tensor> {
     let axes = axes(dims)?;
     let c = axes.channels;
-    let shaped = shape(to_buffer(image, c), args, &axes)?;
+    let constants = args.constants(told, dtype.is_integer());
+    let shaped = shape(pixels(image, c), args, &constants, &axes)?;
     let (w, h) = (shaped.width() as usize, shaped.height() as usize);
     if axes.height.is_some_and(|n| n != h) || axes.width.is_some_and(|n| n != w) {
         let dim = |n: Option<usize>| n.map_or("?".to_owned(), |n| n.to_string());
@@ -107,19 +175,22 @@ fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Out
             "the image is {w}x{h} after --resize and --crop, but the input is {wanted}"
         )));
     }
-    let channel = |name, given: &[f32], default: f32| match given.len() {
-        0 => Ok(vec![default; c]),
+    let channel = |name: &str, given: &[f32], default: [f32; 3]| match given.len() {
+        0 if default == [default[0]; 3] => Ok(vec![default[0]; c]),
+        0 if c == 3 => Ok(default.to_vec()),
+        0 => Err(Failure::call(format!("this --preprocess has a {name} of 3 channels, but the input has {c}"))),
         1 => Ok(vec![given[0]; c]),
         n if n == c => Ok(given.to_vec()),
         n => Err(Failure::call(format!("--{name} has {n} numbers, but the input has {c} channels"))),
     };
-    let (mean, std) = (channel("mean", &args.mean, 0.0)?, channel("std", &args.std, 1.0)?);
+    let (mean, std) = (channel("mean", &args.mean, constants.mean)?, channel("std", &args.std, constants.std)?);
     if std.contains(&0.0) {
         return Err(Failure::call("--std must not be 0"));
     }
-    let scale = args.scale.unwrap_or(1.0 / 255.0);
+    let scale = args.scale.unwrap_or(constants.scale);
+    let bgr = args.bgr(told);
     let value = |ic: usize, y: usize, x: usize| {
-        let source = if args.bgr { c - 1 - ic } else { ic };
+        let source = if bgr { c - 1 - ic } else { ic };
         let pixel = shaped.get_pixel(x as u32, y as u32).0[source] * STEPS;
         (pixel * scale - mean[ic]) / std[ic]
     };
@@ -135,84 +206,138 @@ fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Out
     if dims.len() == 2 {
         shape = vec![h, w];
     }
-    Ok(Tensor::new(shape, values)?)
+    typed(Tensor::new(shape, values)?, dtype)
 }
 
-type Buffer = ImageBuffer<Rgb<f32>, Vec<f32>>;
-
-/// Pixels are stored as multiples of 1/256: exact, and within 0..1, to which resizing clamps.
-const STEPS: f32 = 256.0;
-
-fn to_buffer(image: &DynamicImage, channels: usize) -> Buffer {
-    if channels == 1 {
-        let gray = image.to_luma8();
-        return ImageBuffer::from_fn(gray.width(), gray.height(), |x, y| Rgb([f32::from(gray[(x, y)][0]) / STEPS; 3]));
+/// Values as the input's type: rounded for integers, which must hold them.
+fn typed(tensor: Tensor, dtype: DType) -> Outcome<Tensor> {
+    if tensor.to_f64s().iter().any(|v| !v.is_finite()) {
+        return Err(Failure::call("--scale, --mean and --std give pixels that are not finite"));
     }
-    let rgb = image.to_rgb8();
-    ImageBuffer::from_fn(rgb.width(), rgb.height(), |x, y| Rgb(rgb[(x, y)].0.map(|v| f32::from(v) / STEPS)))
-}
-
-/// Resizes and crops as requested, or else resizes to the input's size. The filter is a triangle as wide as the step,
-/// which avoids aliasing.
-fn shape(image: Buffer, args: &PixelArgs, axes: &Axes) -> Outcome<Buffer> {
-    let (w, h) = image.dimensions();
-    let size = |n: Option<usize>, own: u32| n.map_or(own, |n| u32::try_from(n).unwrap_or(u32::MAX));
-    let (w2, h2) = match (args.resize, args.crop) {
-        (None, None) => (size(axes.width, w), size(axes.height, h)),
-        (None, Some(_)) => (w, h),
-        (Some(Extent::Size(w, h)), _) => (w, h),
-        // As in torchvision, the long side is rounded down.
-        (Some(Extent::Side(n)), _) => {
-            let (n, w, h) = (u64::from(n), u64::from(w), u64::from(h));
-            let long = |a: u64, b: u64| u32::try_from(n * a / b).unwrap_or(u32::MAX);
-            if w < h { (n as u32, long(h, w)) } else { (long(w, h), n as u32) }
+    if dtype.is_float() {
+        return Ok(tensor.to_dtype(dtype));
+    }
+    if !dtype.is_integer() {
+        return Err(Failure::call(format!("an image cannot be an input of {dtype}; give an .npy file")));
+    }
+    let rounded =
+        Tensor::new(tensor.shape(), tensor.to_f64s().into_iter().map(|v| v.round() as i64).collect::<Vec<_>>())?;
+    let held = rounded.to_dtype(dtype);
+    match rounded.to_i64s()?.into_iter().zip(held.to_i64s()?).find(|(a, b)| a != b) {
+        Some((lost, _)) => {
+            Err(Failure::call(format!("the pixel value {lost} does not fit {dtype}: see --scale, --mean and --std")))
         }
-    };
-    if u64::from(w2) * u64::from(h2) > 1 << 28 {
-        return Err(Failure::call(format!("an image of {w2}x{h2} is too large")));
+        None => Ok(held),
     }
-    let resized = if (w2, h2) == (w, h) { image } else { imageops::resize(&image, w2, h2, FilterType::Triangle) };
-    let (cw, ch) = match args.crop {
-        None => return Ok(resized),
-        Some(Extent::Side(n)) => (n, n),
-        Some(Extent::Size(w, h)) => (w, h),
-    };
-    if cw > w2 || ch > h2 {
-        return Err(Failure::call(format!("--crop {cw}x{ch} exceeds the image, which is {w2}x{h2}")));
-    }
-    Ok(imageops::crop_imm(&resized, (w2 - cw) / 2, (h2 - ch) / 2, cw, ch).to_image())
 }
 
-/// Writes an output of 1 or 3 channels as an image: pixel = value * scale, rounded and clamped to 0..255.
-pub fn write(path: &Path, tensor: &Tensor, scale: f32, bgr: bool) -> Outcome<()> {
-    let image = image_of(tensor, scale, bgr)?;
-    image.save(path).map_err(|e| Failure::run(format!("{}: {e}", path.display())))
+/// The image resized and cut as the options, or the preset, or else the input's size ask for. The filter is as wide as the
+/// step, which avoids aliasing.
+fn shape(image: Buffer, args: &PixelArgs, constants: &Constants, axes: &Axes) -> Outcome<Buffer> {
+    let (w, h) = image.dimensions();
+    let fixed = |n: Option<usize>| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+    let (wide, high) = (fixed(axes.width), fixed(axes.height));
+    let resize = |size| resized(&image, size, constants.filter);
+    if args.resize.is_some() || args.crop.is_some() {
+        let size = match args.resize {
+            None => (w, h),
+            Some(Extent::Size(w, h)) => (w, h),
+            Some(Extent::Side(n)) => short_side((w, h), n),
+        };
+        return match args.crop {
+            None => resize(size),
+            Some(Extent::Side(n)) => middle(&resize(size)?, (n, n), "--crop "),
+            Some(Extent::Size(w, h)) => middle(&resize(size)?, (w, h), "--crop "),
+        };
+    }
+    match (args.fit, constants.cut, wide, high) {
+        (None, Some((side, cut)), _, _) => {
+            let size = (wide.unwrap_or(cut), high.unwrap_or(cut));
+            let short = (u64::from(size.0.max(size.1)) * u64::from(side)).div_ceil(u64::from(cut));
+            middle(&resize(short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX)))?, size, "")
+        }
+        (Some(Fit::Crop), _, Some(tw), Some(th)) => {
+            let scale = (f64::from(tw) / f64::from(w)).max(f64::from(th) / f64::from(h));
+            middle(&resize(scaled((w, h), scale, |a, b| a.max(b), (tw, th)))?, (tw, th), "")
+        }
+        (Some(Fit::Pad), _, Some(tw), Some(th)) => {
+            let scale = (f64::from(tw) / f64::from(w)).min(f64::from(th) / f64::from(h));
+            padded(&resize(scaled((w, h), scale, |a, b| a.min(b), (tw, th)))?, (tw, th), args.fill)
+        }
+        // One open side follows the other, so that the shape stays.
+        (Some(Fit::Crop | Fit::Pad), _, Some(tw), None) => resize((tw, proportional(h, tw, w))),
+        (Some(Fit::Crop | Fit::Pad), _, None, Some(th)) => resize((proportional(w, th, h), th)),
+        _ => {
+            let (tw, th) = (wide.unwrap_or(w), high.unwrap_or(h));
+            let ratio = f64::from(tw) * f64::from(h) / (f64::from(th) * f64::from(w));
+            if args.fit.is_none() && !(0.98..=1.02).contains(&ratio) {
+                console::hint(format!(
+                    "an image of {w}x{h} was stretched to {tw}x{th}; --fit crop or --fit pad keeps its shape"
+                ));
+            }
+            resize((tw, th))
+        }
+    }
 }
 
-fn image_of(tensor: &Tensor, scale: f32, bgr: bool) -> Outcome<DynamicImage> {
-    let wrong = |e: Failure| e.of(format!("the output {} is not an image", tensor.desc()));
-    let dims: Vec<_> = tensor.shape().iter().map(|&n| Some(n)).collect();
-    let axes = axes(&dims).map_err(wrong)?;
-    let (c, h, w) = (axes.channels, axes.height.unwrap_or(0), axes.width.unwrap_or(0));
-    let values = tensor.as_f32()?;
-    let pixel = |ic: usize, y: usize, x: usize| {
-        let i = if axes.channels_last { (y * w + x) * c + ic } else { (ic * h + y) * w + x };
-        (values[i] * scale).round().clamp(0.0, 255.0) as u8
-    };
-    let at = |k: usize, x: u32, y: u32| pixel(if bgr { c - 1 - k } else { k }, y as usize, x as usize);
-    let (w32, h32) = (w as u32, h as u32);
-    Ok(match c {
-        1 => ImageBuffer::from_fn(w32, h32, |x, y| image::Luma([at(0, x, y)])).into(),
-        _ => ImageBuffer::from_fn(w32, h32, |x, y| Rgb([at(0, x, y), at(1, x, y), at(2, x, y)])).into(),
-    })
+/// The size whose short side is n. As in torchvision, the long side is rounded down.
+fn short_side((w, h): (u32, u32), n: u32) -> (u32, u32) {
+    let long = |a: u32, b: u32| u32::try_from(u64::from(n) * u64::from(a) / u64::from(b)).unwrap_or(u32::MAX);
+    if w < h { (n, long(h, w)) } else { (long(w, h), n) }
+}
+
+/// A size times a factor, rounded, with the target as the least or the most.
+fn scaled((w, h): (u32, u32), by: f64, limit: fn(u32, u32) -> u32, (tw, th): (u32, u32)) -> (u32, u32) {
+    let side = |n: u32, t: u32| limit((f64::from(n) * by).round() as u32, t).max(1);
+    (side(w, tw), side(h, th))
+}
+
+fn proportional(side: u32, to: u32, of: u32) -> u32 {
+    (f64::from(side) * f64::from(to) / f64::from(of)).round().max(1.0) as u32
+}
+
+fn resized(image: &Buffer, (w, h): (u32, u32), filter: FilterType) -> Outcome<Buffer> {
+    if u64::from(w) * u64::from(h) > 1 << 28 {
+        return Err(Failure::call(format!("an image of {w}x{h} is too large")));
+    }
+    Ok(if (w, h) == image.dimensions() { image.clone() } else { imageops::resize(image, w, h, filter) })
+}
+
+/// The middle of an image.
+fn middle(image: &Buffer, (cw, ch): (u32, u32), option: &str) -> Outcome<Buffer> {
+    let (w, h) = image.dimensions();
+    if cw > w || ch > h {
+        return Err(Failure::call(format!("{option}{cw}x{ch} exceeds the image, which is {w}x{h}")));
+    }
+    Ok(imageops::crop_imm(image, (w - cw) / 2, (h - ch) / 2, cw, ch).to_image())
+}
+
+/// An image in the middle of a larger one.
+fn padded(image: &Buffer, (w, h): (u32, u32), fill: u8) -> Outcome<Buffer> {
+    let mut out = ImageBuffer::from_pixel(w, h, Rgb([f32::from(fill) / STEPS; 3]));
+    imageops::replace(&mut out, image, i64::from((w - image.width()) / 2), i64::from((h - image.height()) / 2));
+    Ok(out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLAIN: PixelArgs =
-        PixelArgs { scale: Some(1.0), mean: vec![], std: vec![], bgr: false, resize: None, crop: None };
+    const PLAIN: PixelArgs = PixelArgs {
+        preprocess: None,
+        scale: Some(1.0),
+        mean: vec![],
+        std: vec![],
+        bgr: false,
+        resize: None,
+        crop: None,
+        fit: None,
+        fill: 0,
+    };
+
+    fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Outcome<Tensor> {
+        super::tensor(image, args, Told::default(), dims, DType::F32)
+    }
 
     /// 3 wide, 2 high: red 10 x + y, green 100, blue 200 + x.
     fn picture() -> DynamicImage {
@@ -283,11 +408,87 @@ mod tests {
     }
 
     #[test]
-    fn outputs_become_pixels_clamped() {
-        let t = Tensor::new([1, 3, 1, 2], vec![0.5f32, 2.0, -1.0, 0.0, 1.0, f32::NAN]).unwrap();
-        let rgb = image_of(&t, 255.0, false).unwrap().to_rgb8();
-        assert_eq!((rgb[(0, 0)].0, rgb[(1, 0)].0), ([128, 0, 255], [255, 0, 0]));
-        assert_eq!(image_of(&t, 255.0, true).unwrap().to_rgb8()[(0, 0)].0, [255, 0, 128]);
-        assert!(image_of(&Tensor::zeros([1, 5, 2, 2]), 1.0, false).is_err());
+    fn a_preset_stands_for_its_constants() {
+        let gray: DynamicImage = ImageBuffer::from_pixel(300, 400, Rgb([255u8, 0, 51])).into();
+        let dims = |side| [Some(1), Some(3), side, side];
+        let of = |preset, side| {
+            let args = PixelArgs { preprocess: Some(preset), scale: None, ..PLAIN };
+            tensor(&gray, &args, &dims(side)).unwrap()
+        };
+        let t = of(Preset::Imagenet, None);
+        assert_eq!(t.shape(), [1, 3, 224, 224]);
+        let v = t.as_f32().unwrap();
+        assert!((v[0] - (1.0 - 0.485) / 0.229).abs() < 1e-6 && (v[224 * 224 * 2] - (0.2 - 0.406) / 0.225).abs() < 1e-6);
+        let t = of(Preset::Caffe, Some(227));
+        assert_eq!((t.shape(), t.as_f32().unwrap()[0]), (&[1, 3, 227, 227][..], 51.0 - 104.0));
+        assert_eq!(of(Preset::Inception, Some(299)).as_f32().unwrap()[0], 1.0);
+        assert!((of(Preset::Raw, Some(10)).as_f32().unwrap()[0] - 255.0).abs() < 1e-4);
+        assert_eq!(of(Preset::Clip, None).shape(), [1, 3, 224, 224]);
+        let one = PixelArgs { preprocess: Some(Preset::Imagenet), ..PLAIN };
+        assert!(tensor(&gray, &one, &[Some(1), Some(1), None, None]).unwrap_err().to_string().contains("3 channels"));
+    }
+
+    #[test]
+    fn metadata_are_heard_unless_an_option_says_otherwise() {
+        let told = Told::by([
+            ("Image.BitmapPixelFormat", "Bgr8"),
+            ("Image.NominalPixelRange", "Normalized_1_1"),
+            ("other", "x"),
+        ]);
+        let dims = [Some(1), Some(3), None, None];
+        let default = PixelArgs { scale: None, ..PLAIN };
+        let first = |args: &PixelArgs, told| {
+            super::tensor(&picture(), args, told, &dims, DType::F32).unwrap().as_f32().unwrap()[0]
+        };
+        assert!((first(&default, told) - (200.0 / 127.5 - 1.0)).abs() < 1e-6);
+        assert_eq!(first(&PixelArgs { preprocess: Some(Preset::Raw), ..default.clone() }, told), 0.0);
+        assert_eq!(first(&PLAIN, Told::by([("Image.NominalPixelRange", "NominalRange_0_255")])), 0.0);
+        assert!(default.hint(told).is_none() && default.hint(Told::default()).unwrap().contains("imagenet|caffe"));
+    }
+
+    #[test]
+    fn integers_are_rounded_and_must_fit() {
+        let dims = [Some(1), None, None, Some(3)];
+        let of = |args: &PixelArgs, dtype| super::tensor(&picture(), args, Told::default(), &dims, dtype);
+        let t = of(&PixelArgs { scale: None, ..PLAIN }, DType::U8).unwrap();
+        assert_eq!(
+            t,
+            Tensor::new(
+                [1, 2, 3, 3],
+                vec![0u8, 100, 200, 10, 100, 201, 20, 100, 202, 1, 100, 200, 11, 100, 201, 21, 100, 202]
+            )
+            .unwrap()
+        );
+        let halves = of(&PixelArgs { scale: Some(0.5), ..PLAIN }, DType::U8).unwrap().to_i64s().unwrap();
+        assert_eq!(halves[3..6], [5, 50, 101]);
+        assert!(of(&PLAIN, DType::I8).unwrap_err().to_string().contains("200 does not fit i8"));
+        assert!(
+            of(&PixelArgs { mean: vec![1.0], ..PLAIN }, DType::U8).unwrap_err().to_string().contains("-1 does not fit")
+        );
+        assert!(of(&PLAIN, DType::Bool).is_err());
+        assert!(
+            of(&PixelArgs { scale: Some(1e38), ..PLAIN }, DType::F32).unwrap_err().to_string().contains("not finite")
+        );
+    }
+
+    #[test]
+    fn fit_keeps_the_shape_of_what_is_seen() {
+        // A square of 10 in the middle of 40x20.
+        let image: DynamicImage = ImageBuffer::from_fn(40, 20, |x, y| {
+            Rgb([if (15..25).contains(&x) && (5..15).contains(&y) { 200u8 } else { 0 }; 3])
+        })
+        .into();
+        let seen = |fit, fill| {
+            let t =
+                tensor(&image, &PixelArgs { fit: Some(fit), fill, ..PLAIN }, &[Some(1), Some(1), Some(20), Some(20)])
+                    .unwrap();
+            let v = t.as_f32().unwrap().to_vec();
+            let line = |at: &dyn Fn(usize) -> f32| (0..20).filter(|&i| at(i) > 100.0).count();
+            (line(&|x| v[10 * 20 + x]), line(&|y| v[y * 20 + 10]), v[0])
+        };
+        assert_eq!(seen(Fit::Stretch, 0), (4, 10, 0.0));
+        assert_eq!(seen(Fit::Crop, 0), (10, 10, 0.0));
+        let (w, h, corner) = seen(Fit::Pad, 99);
+        assert!(w == h && (4..=6).contains(&w) && corner == 99.0, "{w} {h} {corner}");
     }
 }

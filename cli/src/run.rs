@@ -1,25 +1,28 @@
 //! `convgpu run`: one run of a network.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use convgpu::internals::session::{Compiled, latest};
-use convgpu::{DeviceChoice, Precision, Session, Tensor};
-use serde_json::json;
+use convgpu::{Desc, DeviceChoice, Precision, Session, Tensor};
+use serde_json::{Value, json};
 
 use crate::console;
 use crate::devices;
 use crate::failure::Outcome;
 use crate::input::InputArgs;
-use crate::network::{self, Missing};
+use crate::network;
+use crate::numbers;
 use crate::output::{OutputArgs, Ranked};
 use crate::progress::compiling;
+use crate::statistics::Statistics;
 use crate::tune;
 
 /// Runs a network on .npy files or images
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The network: an ONNX file
+    /// The network: an ONNX file; - is stdin
     model: PathBuf,
     #[command(flatten)]
     inputs: InputArgs,
@@ -36,50 +39,94 @@ pub struct Args {
     json: bool,
 }
 
+/// An output with what is said about it.
+struct Answer<'a> {
+    name: &'a str,
+    tensor: &'a Tensor,
+    file: Option<String>,
+    /// The best classes of every row.
+    top: Option<Vec<Vec<Ranked>>>,
+    statistics: Statistics,
+}
+
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let labels = args.output.labels()?;
-    let network = network::bind(&args.model, &args.inputs, Missing::Refuse)?;
+    let network = network::bind(&args.model, &args.inputs, None)?;
+    let declared: Vec<(&str, &Desc)> = network.graph.outputs().collect();
+    let places = args.output.places(&declared)?;
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, args.tuned, args.precision));
+    let start = Instant::now();
     let session = Session::new(&device, network.graph.clone(), options)?;
-    if let Some(node) = latest(&session).as_deref().and_then(Compiled::computes_in_single) {
-        console::note(&format!("{node}: f64 is computed in f32 on this device"));
+    let compiling = start.elapsed();
+    network::note_single(latest(&session).as_deref().and_then(Compiled::computes_in_single));
+    let start = Instant::now();
+    let results = session.run(&network.inputs())?;
+    let running = start.elapsed();
+    let outputs = network.rounded(results);
+    let files = args.output.write(&places, &outputs, network.bgr)?;
+    let answers: Vec<Answer> = outputs
+        .iter()
+        .zip(&files)
+        .map(|((name, tensor), file)| {
+            let top = args.output.top(name, tensor, &labels);
+            let file = file.as_ref().map(|f| f.display().to_string());
+            Answer { name, tensor, file, top, statistics: Statistics::of(tensor) }
+        })
+        .collect();
+    let ranked = answers.iter().any(|a| a.top.is_some());
+    args.output.note_idle(ranked);
+    if let Some(hint) = network.hint.filter(|_| ranked) {
+        console::hint(hint);
     }
-    let outputs = network.rounded(session.run(&network.inputs())?);
-    let files = args.output.write(&outputs, args.inputs.pixels.bgr)?;
-    let results = outputs.iter().zip(&files).map(|((name, tensor), file)| {
-        let top = args.output.top(tensor, &labels);
-        (name, tensor, file.as_ref().map(|f| f.display().to_string()), top)
-    });
+    let times = [("load", network.loading), ("compile", compiling), ("run", running)];
     if args.json {
-        let one = |(name, tensor, file, top): (&String, &Tensor, Option<String>, Option<Vec<Ranked>>)| {
-            let top = top.map(|top| top.iter().map(ranked_json).collect::<Vec<_>>());
-            let dtype = tensor.dtype().to_string();
-            json!({ "name": name, "shape": tensor.shape(), "dtype": dtype, "file": file, "top": top })
-        };
-        let outputs: Vec<_> = results.map(one).collect();
-        return console::print(&format!("{:#}\n", json!({ "device": device.to_string(), "outputs": outputs })));
+        let times: serde_json::Map<_, _> = times.iter().map(|(k, t)| ((*k).to_owned(), json!(ms(*t)))).collect();
+        let outputs: Vec<Value> = answers.iter().map(as_json).collect();
+        return console::print_json(&json!({ "device": device.to_string(), "ms": times, "outputs": outputs }));
     }
-    let mut text = String::new();
-    for (name, tensor, file, top) in results {
-        let file = file.map_or(String::new(), |f| format!(" -> {f}"));
-        text += &format!("{name}: {}{}{file}\n", tensor.desc(), range(tensor));
-        for r in top.into_iter().flatten() {
-            let label = r.label.map_or(String::new(), |l| format!("  {l}"));
-            text += &format!("  {:>5}  {:>12.6}{label}\n", r.index, r.value);
+    console::hint(format!("{device}: {}", times.map(|(k, t)| format!("{k} {:.1} ms", ms(t))).join(", ")));
+    console::print(&answers.iter().map(as_text).collect::<String>())
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn as_text(answer: &Answer<'_>) -> String {
+    let Answer { name, tensor, file, top, statistics } = answer;
+    let file = file.as_ref().map_or(String::new(), |f| format!(" -> {f}"));
+    let mut text = format!("{}: {}{statistics}{file}\n", console::name(name), tensor.desc());
+    let rows = top.iter().flatten();
+    let many = rows.clone().count() > 1;
+    for (row, best) in rows.enumerate() {
+        if many {
+            text += &format!("  row {row}\n");
+        }
+        for r in best {
+            let label = r.label.as_ref().map_or(String::new(), |l| format!("  {l}"));
+            text += &format!("  {:>5}  {:>12}{label}\n", r.index, numbers::aligned(r.value, tensor.dtype().is_float()));
         }
     }
-    console::print(&text)
+    text
 }
 
-/// The smallest and the largest element of a float tensor.
-fn range(tensor: &Tensor) -> String {
-    let Ok(values) = tensor.as_f32() else { return String::new() };
-    let min = values.iter().copied().fold(f32::INFINITY, f32::min);
-    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if values.is_empty() { String::new() } else { format!(" in {min} .. {max}") }
-}
-
-fn ranked_json(r: &Ranked) -> serde_json::Value {
-    json!({ "index": r.index, "value": r.value, "label": r.label })
+fn as_json(answer: &Answer<'_>) -> Value {
+    let Answer { name, tensor, file, top, statistics } = answer;
+    let row = |best: &Vec<Ranked>| -> Value {
+        best.iter().map(|r| json!({ "index": r.index, "value": numbers::json(r.value), "label": r.label })).collect()
+    };
+    // One row is a list of classes, a batch a list of rows.
+    let top = top.as_ref().map(|rows| match &rows[..] {
+        [only] => row(only),
+        rows => rows.iter().map(row).collect(),
+    });
+    json!({
+        "name": name,
+        "shape": tensor.shape(),
+        "dtype": tensor.dtype().to_string(),
+        "file": file,
+        "top": top,
+        "statistics": statistics.as_json(),
+    })
 }

@@ -1,9 +1,11 @@
 //! Text tables with aligned columns.
 
+use crate::console;
+
 /// The first row is the heading. Columns of numbers are aligned to the right, others and the first to the left.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let cell = |row: &Vec<String>, k: usize| row.get(k).cloned().unwrap_or_default();
+    let cell = |row: &Vec<String>, k: usize| row.get(k).map_or(String::new(), |text| console::name(text));
     let mut out = vec![String::new(); rows.len()];
     for k in 0..columns {
         let width = rows.iter().map(|r| cell(r, k).chars().count()).max().unwrap_or(0);

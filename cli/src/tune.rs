@@ -16,7 +16,8 @@ use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
-use crate::network::{self, Missing};
+use crate::invent::InventArgs;
+use crate::network;
 use crate::table::table;
 
 /// Times the kernels that fit each layer, and stores the fastest for --tuned
@@ -26,6 +27,8 @@ pub struct Args {
     model: PathBuf,
     #[command(flatten)]
     inputs: InputArgs,
+    #[command(flatten)]
+    invent: InventArgs,
     /// Seconds to measure each kernel
     #[arg(long, default_value_t = 0.2)]
     seconds: f64,
@@ -52,7 +55,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     if !(0.0..=3600.0).contains(&args.seconds) {
         return Err(Failure::call("--seconds must be 0 to 3600"));
     }
-    let network = network::bind(&args.model, &args.inputs, Missing::Invent)?;
+    let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let Some(adapter) = device.adapter() else {
         return Err(Failure::call("the CPU reference has no kernels to choose from: choose a GPU adapter"));
@@ -70,7 +73,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
             "file": file.display().to_string(),
             "nodes": found.iter().map(as_json).collect::<Vec<_>>(),
         });
-        return console::print(&format!("{object:#}\n"));
+        return console::print_json(&object);
     }
     let heading = ["node", "static choice", "ms", "fastest", "ms", "wrong"].map(str::to_owned).to_vec();
     let rows: Vec<_> = std::iter::once(heading).chain(found.iter().map(row)).collect();

@@ -1,11 +1,14 @@
 //! `convgpu verify`: checks every node of a network on the device against the reference.
 
+mod dump;
+mod expect;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use convgpu::internals::verify::fail_at;
-use convgpu::verify::{Comparison, NodeReport, OutputReport, Report, VerifyOptions, verify};
+use convgpu::verify::{Comparison, Mismatch, NodeReport, OutputReport, Report, VerifyOptions, verify};
 use convgpu::{DeviceChoice, Precision};
 use serde_json::{Value, json};
 
@@ -13,20 +16,41 @@ use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
-use crate::network::{self, Missing};
+use crate::invent::InventArgs;
+use crate::network;
+use crate::numbers;
 use crate::progress::{Bar, compiling};
 use crate::tune;
+use dump::Dump;
+use expect::Expected;
 
 /// Checks every node on the device against the reference, then the whole plan
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The network: an ONNX file
+    /// The network: an ONNX file; - is stdin
     model: PathBuf,
     #[command(flatten)]
     inputs: InputArgs,
+    #[command(flatten)]
+    invent: InventArgs,
     /// Corrupt the result of this node, to test that it is detected
     #[arg(long, value_name = "NODE", hide = true)]
     fail_at: Option<String>,
+    /// Check only from this node on
+    #[arg(long, value_name = "NODE")]
+    from: Option<String>,
+    /// Write inputs, outputs, right outputs and bounds of the first wrong node into this folder, as .npy files
+    #[arg(long, value_name = "DIR")]
+    dump: Option<PathBuf>,
+    /// Compare also with another engine's results: a folder of NAME.npy files, or an .npz, named as the values of the model
+    #[arg(long, value_name = "DIR|FILE.npz")]
+    expect: Option<PathBuf>,
+    /// Check the network as the file has it, without rewriting or fusing
+    #[arg(long)]
+    no_fuse: bool,
+    /// Pass even if nodes have no finite element to check, or outputs have NaN
+    #[arg(long)]
+    allow_nonfinite: bool,
     /// Check the kernels that `convgpu tune` found fastest
     #[arg(long)]
     tuned: bool,
@@ -39,64 +63,108 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
-    let network = network::bind(&args.model, &args.inputs, Missing::Invent)?;
+    let dump = args.dump.as_deref().map(Dump::new).transpose()?;
+    let mut expected = args.expect.as_deref().map(Expected::read).transpose()?;
+    let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let compile = compiling(tune::options(&device, args.tuned, args.precision));
+    let compile = if args.no_fuse { compile.fusion(false) } else { compile };
     let bar = Arc::new(Bar::steps());
     let shown = bar.clone();
     let mut options = VerifyOptions::new().compile(compile).progress(move |at, nodes, name| shown.at(at, nodes, name));
+    if let Some(expected) = &expected {
+        options = options.keep_values(expected.select());
+    }
+    if let Some(node) = &args.from {
+        options = options.from_node(node);
+    }
     if let Some(node) = &args.fail_at {
         options = fail_at(options, node);
     }
     let report = verify(&device, &network.graph, &network.inputs(), &options);
     drop((options, bar));
     let report = report?;
-    console::print(&if args.json { format!("{:#}\n", as_json(&report)) } else { report.to_string() })?;
-    verdict(&report)
+    let files = match (&dump, &report.evidence) {
+        (Some(dump), Some(evidence)) => dump.write(evidence)?,
+        (Some(_), None) => {
+            console::hint("--dump: no node is wrong".to_owned());
+            vec![]
+        }
+        (None, _) => vec![],
+    };
+    if let Some(expected) = &mut expected {
+        expected.compare(&report);
+    }
+    if args.json {
+        console::print_json(&as_json(&report, expected.as_ref(), &files))?;
+    } else {
+        let expected = expected.as_ref().map_or(String::new(), Expected::to_string);
+        console::print(&format!("{report}{expected}"))?;
+    }
+    verdict(&report, args.allow_nonfinite)?;
+    expected.map_or(Ok(()), |e| e.verdict())
 }
 
 /// A failure that names the first wrong node with its worst element, or else the wrong output.
-fn verdict(report: &Report) -> Outcome<()> {
+fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
     if let Some(node) = report.first_wrong() {
         let NodeReport { name, op, kernels, .. } = node;
         let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::to_string).unwrap_or_default();
-        return Err(Failure::run(format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}")));
+        let text = format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}");
+        return Err(Failure::check(text).at(name));
     }
     if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| !o.comparison.ok()) {
         let text = format!("every node is right, but the whole plan gives a wrong output {name}: {comparison}");
-        return Err(Failure::run(text));
+        return Err(Failure::check(text));
     }
-    Ok(())
+    if report.checkable() || allow_nonfinite {
+        return Ok(());
+    }
+    let nodes = report.nodes.iter().filter(|n| !n.checkable()).count();
+    let first = report.first_nonfinite().map_or("an input", |n| &n.name);
+    let text = "not checkable: NaN or infinity on the device and on the reference";
+    Err(Failure::check(format!(
+        "{text}; first at {first}, in all elements of {nodes} nodes; --allow-nonfinite passes it"
+    )))
 }
 
-fn as_json(report: &Report) -> Value {
+fn as_json(report: &Report, expected: Option<&Expected>, files: &[String]) -> Value {
     let nodes: Vec<Value> = report.nodes.iter().map(node_json).collect();
-    let output = |OutputReport { name, comparison: c, rounding, .. }: &OutputReport| json!({ "name": name, "ok": c.ok(), "worst": c.worst, "rounding": rounding });
-    let outputs = report.outputs.iter().map(output);
+    let output = |o: &OutputReport| {
+        json!({
+            "name": o.name,
+            "ok": o.comparison.ok(),
+            "worst": numbers::json(o.comparison.worst),
+            "rounding": numbers::json(o.rounding),
+            "nan": o.nan,
+        })
+    };
     json!({
         "device": report.device,
         "ok": report.ok(),
+        "checkable": report.checkable(),
         "nodes": nodes,
-        "outputs": outputs.collect::<Vec<_>>(),
+        "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),
         "first_wrong": report.first_wrong().map(node_json),
+        "first_nonfinite": report.first_nonfinite().map(|n| &n.name),
+        "dump": files,
+        "expect": expected.map(Expected::as_json),
     })
 }
 
 fn node_json(node: &NodeReport) -> Value {
     let wrong: usize = node.outputs.iter().map(|c| c.wrong).sum();
-    let first = node
-        .outputs
-        .iter()
-        .flat_map(|c| &c.first)
-        .next()
-        .map(|m| json!({ "index": m.index, "actual": m.actual, "expected": m.expected, "bound": m.bound }));
+    let number = numbers::json;
+    let shown = |m: &Mismatch| json!({ "index": m.index, "actual": number(m.actual), "expected": number(m.expected), "bound": number(m.bound) });
     json!({
         "name": node.name,
         "op": node.op,
         "kernels": node.kernels,
         "ok": node.ok(),
-        "worst": node.worst(),
+        "checkable": node.checkable(),
+        "worst": number(node.worst()),
         "wrong": wrong,
-        "first": first,
+        "nonfinite": node.nonfinite(),
+        "first": node.outputs.iter().flat_map(|c| &c.first).next().map(shown),
     })
 }

@@ -11,7 +11,7 @@ use super::functions::Definitions;
 use super::import::{self, NodeView, operators};
 use super::nodes::{self, Node};
 use super::order;
-use super::proto::{DimensionProto, GraphProto, ModelProto, ValueInfoProto};
+use super::proto::{DimensionProto, GraphProto, ModelProto, StringStringEntryProto, ValueInfoProto};
 use super::registry::Registry;
 use super::tensor_proto;
 use crate::device::Device;
@@ -57,6 +57,7 @@ const NAMED: usize = 4;
 pub struct Model {
     pub(super) opset: i64,
     producer: String,
+    metadata: Vec<(String, String)>,
     /// In an order in which each node comes after what it reads; all have names.
     pub(super) nodes: Vec<Node>,
     /// What nodes of branches may name.
@@ -128,6 +129,8 @@ impl Model {
         let opset = version(&proto)?;
         let ir = proto.ir_version();
         let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
+        let entry = |e: &StringStringEntryProto| (e.key().to_owned(), e.value().to_owned());
+        let metadata = proto.metadata_props.iter().map(entry).collect();
         let Some(mut graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
         let definitions = Definitions::new(proto.functions, registry.clone(), directory)?;
         let nodes = nodes::named(std::mem::take(&mut graph.node), opset);
@@ -148,8 +151,19 @@ impl Model {
         // Before that version what an initialiser holds is fixed.
         let optional = if ir >= DEFAULTS_IR { optional } else { vec![] };
         let shape_inputs = vec![];
-        let mut model =
-            Model { opset, producer, nodes, definitions, constants, inputs, optional, outputs, shape_inputs, halves };
+        let mut model = Model {
+            opset,
+            producer,
+            metadata,
+            nodes,
+            definitions,
+            constants,
+            inputs,
+            optional,
+            outputs,
+            shape_inputs,
+            halves,
+        };
         model.check_outputs()?;
         model.shape_inputs = import::trace::shape_inputs(&model);
         Ok(model)
@@ -197,6 +211,12 @@ impl Model {
     /// The program that wrote the file and its version, according to the file; may be empty.
     pub fn producer(&self) -> &str {
         &self.producer
+    }
+
+    /// What the file says about itself besides, as pairs of a key and a value; `Image.BitmapPixelFormat` and other keys have a
+    /// meaning (<https://github.com/onnx/onnx/blob/main/docs/MetadataProps.md>).
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.metadata
     }
 
     /// The number of weights and other constants, in elements.

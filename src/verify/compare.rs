@@ -37,8 +37,10 @@ pub struct Comparison {
     pub elements: usize,
     /// Elements outside their bound.
     pub wrong: usize,
-    /// The largest ratio of error to bound, over elements that have a bound above 0.
+    /// The largest ratio of error to bound: above 1 if an element is wrong, infinite if that element has no finite ratio.
     pub worst: f64,
+    /// Elements that are NaN or infinite in both, and equal: that says little about what computed them.
+    pub nonfinite: usize,
     /// The first 16 wrong elements.
     pub first: Vec<Mismatch>,
     /// The difference of shape or type, if any; then no element was compared.
@@ -58,25 +60,28 @@ pub struct Comparison {
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison {
-    let mut out = Comparison { elements: expected.numel(), wrong: 0, worst: 0.0, first: vec![], mismatch: None };
+    let mut out =
+        Comparison { elements: expected.numel(), wrong: 0, worst: 0.0, nonfinite: 0, first: vec![], mismatch: None };
     if actual.desc() != expected.desc() || bounds.len() != expected.numel() {
         out.mismatch = Some(format!("is {}, expected {}", actual.desc(), expected.desc()));
+        out.worst = f64::INFINITY;
         return out;
     }
     for (i, ((a, e), &b)) in actual.to_f64s().into_iter().zip(expected.to_f64s()).zip(bounds).enumerate() {
         let bound = f64::from(b) + if b > 0.0 { UNIT * e.abs() } else { 0.0 };
         let error = (a - e).abs();
         if a == e || (a.is_nan() && e.is_nan()) {
+            out.nonfinite += usize::from(!e.is_finite());
             continue;
         }
-        if bound > 0.0 {
-            // A NaN instead of a number counts as an infinite error.
-            out.worst = out.worst.max(if error.is_nan() { f64::INFINITY } else { error / bound });
-        }
-        if error <= bound && e.is_finite() {
+        let ratio = error / bound;
+        if error <= bound && a.is_finite() && e.is_finite() {
+            // An infinite bound holds for every number.
+            out.worst = out.worst.max(if ratio.is_nan() { 0.0 } else { ratio });
             continue;
         }
         out.wrong += 1;
+        out.worst = if ratio > 1.0 { out.worst.max(ratio) } else { f64::INFINITY };
         if out.first.len() < 16 {
             let index = unravel(i, expected.shape());
             out.first.push(Mismatch { index, actual: a, expected: e, bound });
@@ -89,6 +94,10 @@ impl Comparison {
     /// Whether every element is within its bound.
     pub fn ok(&self) -> bool {
         self.wrong == 0 && self.mismatch.is_none()
+    }
+    /// Whether there is something to check: false if elements were expected and none of them is finite.
+    pub fn checkable(&self) -> bool {
+        self.elements == 0 || self.nonfinite < self.elements
     }
     /// An error that shows the first wrong elements.
     ///
@@ -122,5 +131,21 @@ mod tests {
         assert_eq!(wrong([1.0, f32::NAN, 0.0]).worst, f64::INFINITY);
         let c = wrong([1.0005, 2.0, 0.0]);
         assert!(c.ok() && c.worst > 0.4 && c.worst < 0.6, "{c:?}");
+        let integers = compare(&Tensor::from([1i32, 2]), &Tensor::from([1i32, 3]), &[0.0; 2]);
+        assert_eq!((integers.wrong, integers.worst), (1, f64::INFINITY));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_counted_and_never_within_a_bound() {
+        let (nan, inf) = (f32::NAN, f32::INFINITY);
+        let of = |a: [f32; 2], e: [f32; 2], bound| compare(&Tensor::from(a), &Tensor::from(e), &[bound; 2]);
+        let c = of([nan, 1.0], [nan, 1.0], 1.0);
+        assert!(c.ok() && c.nonfinite == 1 && c.checkable());
+        let c = of([nan, inf], [nan, inf], 1.0);
+        assert!(c.ok() && c.nonfinite == 2 && !c.checkable());
+        for (a, e) in [(nan, 1.0), (inf, 1.0), (1.0, nan), (1.0, inf), (inf, -inf), (nan, inf)] {
+            let c = of([a, 0.0], [e, 0.0], inf);
+            assert!(c.wrong == 1 && c.worst > 1.0, "{a} for {e}: {c:?}");
+        }
     }
 }

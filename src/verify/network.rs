@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::compare::{Comparison, compare};
-use super::node::{Checked, Way, check_node};
+use super::node::{Checked, Way, check_node, run_node};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::session::{CompileOptions, Compiled, Given, Network, Ready};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
@@ -21,11 +21,16 @@ pub const ATOL: f32 = 1e-4;
 /// Called before each node is checked, with its position, the number of nodes, and its name.
 type Progress = Arc<dyn Fn(usize, usize, &str) + Send + Sync>;
 
+/// Whether a value of this name is wanted.
+type Select = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// How a network is verified.
 #[derive(Clone, Default)]
 pub struct VerifyOptions {
     compile: CompileOptions,
     progress: Option<Progress>,
+    from: Option<String>,
+    values: Option<Select>,
     /// Corrupts one element of this node's result before the comparison, to show that a wrong kernel is detected.
     fail_at: Option<String>,
 }
@@ -43,6 +48,16 @@ impl VerifyOptions {
     /// `tell` is called before each node is checked, with its position, the number of nodes, and its name.
     pub fn progress(mut self, tell: impl Fn(usize, usize, &str) + Send + Sync + 'static) -> VerifyOptions {
         self.progress = Some(Arc::new(tell));
+        self
+    }
+    /// Nodes before this one (a name of the network as it is compiled) run without being checked.
+    pub fn from_node(mut self, node: impl Into<String>) -> VerifyOptions {
+        self.from = Some(node.into());
+        self
+    }
+    /// Keeps what the device computes for the values whose names `wanted` selects, in [`Report::values`].
+    pub fn keep_values(mut self, wanted: impl Fn(&str) -> bool + Send + Sync + 'static) -> VerifyOptions {
+        self.values = Some(Arc::new(wanted));
         self
     }
 }
@@ -80,6 +95,8 @@ pub struct OutputReport {
     pub name: String,
     /// The comparison within [`RTOL`] |y| + [`ATOL`] max |y| + 2 `rounding`.
     pub comparison: Comparison,
+    /// Elements that are NaN.
+    pub nan: usize,
     /// In [`Precision::F16`], the error of this network on this device from storing 16 bits: the largest distance from
     /// the reference when the nodes, each of which is checked separately, run one after another. Otherwise 0.
     pub rounding: f64,
@@ -96,6 +113,27 @@ pub struct Report {
     pub nodes: Vec<NodeReport>,
     /// Every output of the network.
     pub outputs: Vec<OutputReport>,
+    /// What the first wrong node was given, what it gave, and what is right.
+    pub evidence: Option<Evidence>,
+    /// The values that [`VerifyOptions::keep_values`] selects, in the order in which they are computed, as far as the network
+    /// as it is compiled has them. Each is computed on the device, node by node.
+    pub values: Vec<(String, Tensor)>,
+}
+
+/// Everything about a wrong node: enough to compute it again.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The node.
+    pub node: String,
+    /// Its inputs, weights among them.
+    pub inputs: Vec<Tensor>,
+    /// What the device gave.
+    pub outputs: Vec<Tensor>,
+    /// What the reference gives.
+    pub expected: Vec<Tensor>,
+    /// The largest error that every element may have.
+    pub bounds: Vec<Tensor>,
 }
 
 impl NodeReport {
@@ -107,12 +145,30 @@ impl NodeReport {
     pub fn worst(&self) -> f64 {
         self.outputs.iter().map(|c| c.worst).fold(0.0, f64::max)
     }
+    /// Elements that are NaN or infinite on both.
+    pub fn nonfinite(&self) -> usize {
+        self.outputs.iter().map(|c| c.nonfinite).sum()
+    }
+    /// Whether every output has something to check.
+    pub fn checkable(&self) -> bool {
+        self.outputs.iter().all(Comparison::checkable)
+    }
 }
 
 impl Report {
     /// Whether everything is within its bound.
     pub fn ok(&self) -> bool {
         self.first_wrong().is_none() && self.outputs.iter().all(|o| o.comparison.ok())
+    }
+    /// Whether there was something to check: false if all elements of a node are NaN or infinite on both sides, or if an
+    /// output of the network has a NaN.
+    pub fn checkable(&self) -> bool {
+        let has_nan = |o: &OutputReport| o.nan > 0;
+        self.nodes.iter().all(NodeReport::checkable) && !self.outputs.iter().any(has_nan)
+    }
+    /// The first node with a NaN or an infinity in its result.
+    pub fn first_nonfinite(&self) -> Option<&NodeReport> {
+        self.nodes.iter().find(|n| n.nonfinite() > 0)
     }
     /// The first node with an element outside its bound.
     pub fn first_wrong(&self) -> Option<&NodeReport> {
@@ -169,16 +225,17 @@ async fn verify_graph(
     let rewritten = compiled.graph();
     let planned = compiled.plan().map_or(&[][..], |plan| &plan.nodes);
     let precision = options.compile.plan.precision;
-    if let Some(name) = &options.fail_at
-        && !rewritten.nodes.iter().any(|n| n.name == *name)
-    {
-        return Err(Error::argument(format!("there is no node {name} after rewriting")));
-    }
+    let find = |name: &String| {
+        let found = rewritten.nodes.iter().position(|n| n.name == *name);
+        found.ok_or_else(|| Error::argument(format!("there is no node {name} after rewriting")))
+    };
+    options.fail_at.as_ref().map(find).transpose()?;
+    let from = options.from.as_ref().map(find).transpose()?.unwrap_or(0);
     let mut values: Vec<Option<Tensor>> = rewritten.values.iter().map(|v| v.constant.clone()).collect();
     for (id, tensor) in rewritten.inputs.iter().zip(ready.given(inputs)?) {
         values[id.0] = Some(tensor.to_dtype(rewritten.desc(*id).dtype));
     }
-    let mut nodes = vec![];
+    let (mut nodes, mut evidence, mut kept) = (vec![], None, vec![]);
     for (i, node) in rewritten.nodes.iter().enumerate() {
         if let Some(tell) = &options.progress {
             tell(i, rewritten.nodes.len(), &node.name);
@@ -187,16 +244,27 @@ async fn verify_graph(
         // The variant and the input layouts of the whole plan.
         let (alternative, layouts) = planned.get(i).map_or((None, vec![]), |p| (Some(p.pick), p.layouts.clone()));
         let way = Way { alternative, layouts, precision };
-        let mut checked = check_node(device, rewritten, i, &given, &way).await?;
-        if options.fail_at.as_ref() == Some(&node.name) {
-            checked = corrupt(checked)?;
-        }
-        for (id, tensor) in node.outputs.iter().zip(checked.outputs) {
+        let results = if i < from {
+            run_node(device, rewritten, i, &given, &way).await?
+        } else {
+            let mut checked = check_node(device, rewritten, i, &given, &way).await?;
+            if options.fail_at.as_ref() == Some(&node.name) {
+                checked = corrupt(checked)?;
+            }
+            let report = NodeReport::of(node, &checked);
+            if !report.ok() && evidence.is_none() {
+                evidence = Some(Evidence::of(node, given, &checked)?);
+            }
+            nodes.push(report);
+            checked.outputs
+        };
+        for (id, tensor) in node.outputs.iter().zip(results) {
+            let name = &rewritten.values[id.0].name;
+            if options.values.as_ref().is_some_and(|wanted| wanted(name)) {
+                kept.push((name.clone(), tensor.clone()));
+            }
             values[id.0] = Some(tensor);
         }
-        let op = format!("{}{}", node.op.name(), node.epilogue);
-        let (name, kernels) = (node.name.clone(), checked.kernels);
-        nodes.push(NodeReport { name, op, kernels, outputs: checked.comparisons });
     }
     let mut outputs = vec![];
     for (name, actual, expected) in whole {
@@ -204,9 +272,31 @@ async fn verify_graph(
         let stepwise = id.and_then(|id| values[id.0].as_ref()).filter(|_| precision == Precision::F16);
         let rounding = stepwise.map_or(0.0, |t| distance(t, &expected));
         let comparison = compare(&actual, &expected, &tolerances(&expected, rounding));
-        outputs.push(OutputReport { name, comparison, rounding });
+        let nan = actual.to_f64s().iter().filter(|v| v.is_nan()).count();
+        outputs.push(OutputReport { name, comparison, nan, rounding });
     }
-    Ok(Report { device: device.to_string(), nodes, outputs })
+    Ok(Report { device: device.to_string(), nodes, outputs, evidence, values: kept })
+}
+
+impl NodeReport {
+    fn of(node: &Node, checked: &Checked) -> NodeReport {
+        NodeReport {
+            name: node.name.clone(),
+            op: format!("{}{}", node.op.name(), node.epilogue),
+            kernels: checked.kernels.clone(),
+            outputs: checked.comparisons.clone(),
+        }
+    }
+}
+
+impl Evidence {
+    fn of(node: &Node, inputs: Vec<Tensor>, checked: &Checked) -> Result<Evidence> {
+        let expected = &checked.expected;
+        let pairs = expected.outputs.iter().zip(&expected.bounds);
+        let bounds = pairs.map(|(y, b)| Tensor::new(y.shape(), b.clone())).collect::<Result<_>>()?;
+        let (node, outputs) = (node.name.clone(), checked.outputs.clone());
+        Ok(Evidence { node, inputs, outputs, expected: expected.outputs.clone(), bounds })
+    }
 }
 
 /// Every output by name: of the whole plan, and of the reference.
@@ -252,17 +342,25 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<30} {:<26} {:<34} {:>11}  result", "node", "operator", "kernels", "error/bound")?;
         for n in &self.nodes {
-            let result = if n.ok() { "ok" } else { "WRONG" };
+            let result = match (n.ok(), n.checkable()) {
+                (false, _) => "WRONG".to_owned(),
+                (true, false) => "not checkable: nothing is finite".to_owned(),
+                (true, true) if n.nonfinite() > 0 => format!("ok, {} NaN or infinite", n.nonfinite()),
+                (true, true) => "ok".to_owned(),
+            };
             writeln!(f, "{:<30} {:<26} {:<34} {:>11.1e}  {result}", n.name, n.op, n.kernels, n.worst())?;
             n.outputs.iter().filter(|c| !c.ok()).try_for_each(|c| writeln!(f, "{c}"))?;
         }
-        for OutputReport { name, comparison, rounding } in &self.outputs {
+        if let Some(first) = self.first_nonfinite() {
+            writeln!(f, "the first NaN or infinity is in the result of {}", first.name)?;
+        }
+        for OutputReport { name, comparison, nan, rounding } in &self.outputs {
             let result = if comparison.ok() { "ok" } else { "WRONG" };
             write!(f, "output {name}: {:.1e} of rtol {RTOL} atol {ATOL} max|out|", comparison.worst)?;
             if *rounding > 0.0 {
                 write!(f, " + 2 x {rounding:.1e} of storing f16")?;
             }
-            writeln!(f, "  {result}")?;
+            writeln!(f, "  {result}{}", if *nan > 0 { format!(", {nan} NaN") } else { String::new() })?;
         }
         Ok(())
     }

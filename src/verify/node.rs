@@ -148,18 +148,7 @@ pub async fn check_against(
 ) -> Result<Checked> {
     let plan = PlanOptions { guarded: true, ..way.plan(single) };
     let (single, inputs) = rounded(device, single, inputs, &plan)?;
-    let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
-    let session = Compiled::new_async(device, single.clone(), &options).await?;
-    let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
-    let given: Vec<_> = session
-        .graph()
-        .inputs()
-        .map(|(name, _)| {
-            let k = names.iter().position(|n| n == name).expect("isolate names inputs by number");
-            (names[k].as_str(), &inputs[k])
-        })
-        .collect();
-    let outputs: Vec<Tensor> = session.run_async(&given).await?.0.into_iter().map(|(_, t)| t).collect();
+    let (session, outputs) = run_single(device, &single, &inputs, plan).await?;
     let planned = session.plan().and_then(|p| p.nodes.first());
     let (algorithm, precision) =
         planned.map_or((Algorithm::Direct, Precision::F32), |n| (n.chosen.algorithm, n.chosen.precision));
@@ -173,6 +162,41 @@ pub async fn check_against(
     let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
     let checked = Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision };
     Ok(checked.compared())
+}
+
+/// Runs the node at a position on a device with the inputs given, without a check.
+pub(crate) async fn run_node(
+    device: &Device,
+    graph: &Graph,
+    position: usize,
+    inputs: &[Tensor],
+    way: &Way,
+) -> Result<Vec<Tensor>> {
+    let single = isolate(graph, position)?;
+    let plan = way.plan(&single);
+    Ok(run_single(device, &single, inputs, plan).await?.1)
+}
+
+/// Compiles a graph of one node and runs it.
+async fn run_single(
+    device: &Device,
+    single: &Graph,
+    inputs: &[Tensor],
+    plan: PlanOptions,
+) -> Result<(Compiled, Vec<Tensor>)> {
+    let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
+    let compiled = Compiled::new_async(device, single.clone(), &options).await?;
+    let names: Vec<String> = (0..inputs.len()).map(|k| k.to_string()).collect();
+    let given: Vec<_> = compiled
+        .graph()
+        .inputs()
+        .map(|(name, _)| {
+            let k = names.iter().position(|n| n == name).expect("isolate names inputs by number");
+            (names[k].as_str(), &inputs[k])
+        })
+        .collect();
+    let outputs = compiled.run_async(&given).await?.0.into_iter().map(|(_, t)| t).collect();
+    Ok((compiled, outputs))
 }
 
 impl Checked {

@@ -16,7 +16,8 @@ use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
-use crate::network::{self, Missing};
+use crate::invent::InventArgs;
+use crate::network;
 use crate::progress::compiling;
 use crate::table::table;
 use crate::tune;
@@ -28,6 +29,8 @@ pub struct Args {
     model: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputArgs,
+    #[command(flatten)]
+    invent: InventArgs,
     /// Measure single layers with every kernel, and memory-bound operators, instead of a network
     #[arg(long, conflicts_with = "model")]
     ops: bool,
@@ -68,7 +71,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let Some(model) = &args.model else {
         return Err(Failure::call("bench takes a model or --ops; see convgpu bench --help"));
     };
-    let network = network::bind(model, &args.inputs, Missing::Invent)?;
+    let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, args.tuned, args.precision));
     let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
@@ -79,7 +82,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         if let Some(profile) = &profile {
             object["profile"] = profile_json(profile);
         }
-        return console::print(&format!("{object:#}\n"));
+        return console::print_json(&object);
     }
     let summary = table(&[Timing::heading("network"), timing.row(&model.display().to_string())]);
     let profile = profile.map_or(String::new(), |p| format!("\n{p}"));

@@ -12,6 +12,7 @@ use super::Args;
 use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
+use crate::progress::Bar;
 
 /// The fewest samples of every kernel.
 const SAMPLES: usize = 3;
@@ -42,15 +43,14 @@ pub fn run(args: &Args, device: &DeviceChoice, limit: Duration) -> Outcome<()> {
     }
     let effort = Effort::new(limit).samples(SAMPLES).variants(if args.chosen { 1 } else { usize::MAX });
     let open = || -> Result<Device, Error> { Device::open(device.clone()) };
-    let mut at = 0;
-    let total = cases.len();
+    let (mut at, total, bar) = (0, cases.len(), Bar::steps());
     let mut progress = |name: &str| {
-        console::note(&format!("{at}/{total} {name}"));
+        bar.at(at, total, name);
         at += 1;
     };
     let report = measure(&open, &cases, &effort, &mut progress)?;
-    console::print(&if args.json { format!("{:#}\n", as_json(&report)) } else { report.to_string() })?;
-    if report.ok() { Ok(()) } else { Err(Failure::run("a kernel is wrong: see the table")) }
+    if args.json { console::print_json(&as_json(&report)) } else { console::print(&report.to_string()) }?;
+    if report.ok() { Ok(()) } else { Err(Failure::check("a kernel is wrong: see the table")) }
 }
 
 fn layers(args: &Args) -> Outcome<Vec<Layer>> {

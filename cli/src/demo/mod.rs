@@ -6,15 +6,18 @@ mod lenet;
 mod picture;
 mod scan;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use convgpu::{CompileOptions, Device, DeviceChoice, Session, Tensor};
+use serde_json::{Value, json};
 
 use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
+use crate::numbers;
 use digits::{Digit, SIZE};
 use lenet::lenet;
 
@@ -25,6 +28,9 @@ use lenet::lenet;
 pub struct Args {
     /// Read the digit in this PNG or JPEG instead of the embedded ones
     file: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 /// Digits per run.
@@ -36,23 +42,27 @@ const WIDTH: usize = 80;
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     match &args.file {
-        Some(file) => read_one(&scan::read(file)?, &devices::open(device)?),
-        None => read_all(&devices::open(device)?),
+        Some(file) => read_one(&scan::read(file)?, &devices::open(device)?, args.json),
+        None => read_all(&devices::open(device)?, args.json),
     }
 }
 
-fn read_one(digit: &Digit, device: &Device) -> Outcome<()> {
+fn read_one(digit: &Digit, device: &Device, as_json: bool) -> Outcome<()> {
     let session = Session::new(device, lenet(1)?, CompileOptions::new())?;
     let logits = session.run(&[(lenet::INPUT, &batch(std::slice::from_ref(digit), 1)?)])?.first().clone();
     let probabilities = softmax(logits.as_f32()?);
     let mut ranked: Vec<(usize, f64)> = probabilities.into_iter().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    if as_json {
+        let top: Vec<_> = ranked.iter().map(|(digit, p)| json!({ "digit": digit, "probability": p })).collect();
+        return console::print_json(&json!({ "device": device.to_string(), "top": top }));
+    }
     let lines: Vec<String> = ranked[..3].iter().map(|(d, p)| format!("{d}  {:5.1} %", 100.0 * p)).collect();
     let picture = picture::picture(digit).join("\n");
     console::print(&format!("{picture}\n\n{}\n", lines.join("\n")))
 }
 
-fn read_all(device: &Device) -> Outcome<()> {
+fn read_all(device: &Device, as_json: bool) -> Outcome<()> {
     let digits = digits::all();
     let inks: Vec<Digit> = digits.iter().map(|(ink, _)| ink.clone()).collect();
     let batches = inks.chunks(BATCH).map(|chunk| batch(chunk, BATCH)).collect::<Outcome<Vec<_>>>()?;
@@ -63,26 +73,37 @@ fn read_all(device: &Device) -> Outcome<()> {
     let found: Vec<usize> = logits.iter().flat_map(|l| l.chunks(10).map(best)).take(digits.len()).collect();
     let right = found.iter().zip(&digits).filter(|(f, (_, label))| *f == label).count();
 
-    console::print(&gallery(&digits, &found))?;
+    if !as_json {
+        console::print(&gallery(&digits, &found))?;
+    }
     let pass = if first < MEASURE { warm_pass(&session, &batches)? } else { first };
     let per_second = digits.len() as f64 / pass.as_secs_f64();
-    console::print(&format!(
-        "device      {device}\naccuracy    {:.1} % ({right} of {} digits)\nspeed       {per_second:.0} images/s\n",
-        100.0 * right as f64 / digits.len() as f64,
-        digits.len(),
-    ))?;
-    if device.is_reference() {
-        return console::print("check       none: this device is the reference\n");
+    if !as_json {
+        console::print(&format!(
+            "device      {device}\naccuracy    {:.1} % ({right} of {} digits)\nspeed       {per_second:.0} images/s\n",
+            100.0 * right as f64 / digits.len() as f64,
+            digits.len(),
+        ))?;
     }
-    let check = Check::new(&batches, &logits)?;
-    console::print(&format!(
-        "check       largest difference from the reference {:.1e} (bound there {:.1e}), worst error/bound {:.1e}\n",
-        check.difference, check.bound, check.ratio
-    ))?;
-    if check.wrong > 0 {
-        return Err(Failure::run(format!("{} logits differ from the reference by more than their bound", check.wrong)));
+    let check = if device.is_reference() { None } else { Some(Check::new(&batches, &logits)?) };
+    if as_json {
+        let check = check.as_ref().map(Check::as_json);
+        console::print_json(&json!({
+            "device": device.to_string(),
+            "digits": digits.len(),
+            "right": right,
+            "images_per_second": per_second,
+            "check": check,
+        }))?;
+    } else {
+        console::print(
+            &check.as_ref().map_or("check       none: this device is the reference\n".to_owned(), Check::to_string),
+        )?;
     }
-    Ok(())
+    match check.map_or(0, |c| c.wrong) {
+        0 => Ok(()),
+        wrong => Err(Failure::check(format!("{wrong} logits differ from the reference by more than their bound"))),
+    }
 }
 
 /// Digits as `[size, 1, 28, 28]`; missing ones are empty.
@@ -133,7 +154,24 @@ struct Check {
     wrong: usize,
 }
 
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Check { difference, bound, ratio, .. } = self;
+        let text = "check       largest difference from the reference";
+        writeln!(f, "{text} {difference:.1e} (bound there {bound:.1e}), worst error/bound {ratio:.1e}")
+    }
+}
+
 impl Check {
+    fn as_json(&self) -> Value {
+        json!({
+            "difference": numbers::json(self.difference),
+            "bound": numbers::json(self.bound),
+            "worst": numbers::json(self.ratio),
+            "wrong": self.wrong,
+        })
+    }
+
     fn new(batches: &[Tensor], logits: &[Vec<f32>]) -> Outcome<Check> {
         let graph = lenet(BATCH)?;
         let mut check = Check { difference: 0.0, bound: 0.0, ratio: 0.0, wrong: 0 };

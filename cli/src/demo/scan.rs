@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageBuffer, Luma};
 
 use super::digits::{Digit, SIZE};
 use crate::failure::{Failure, Outcome};
+use crate::{picture, source};
 
 type Ink = ImageBuffer<Luma<f32>, Vec<f32>>;
 
@@ -20,11 +21,8 @@ const CONTRAST: f32 = 24.0;
 
 /// Reads a digit from an image file.
 pub fn read(path: &Path) -> Outcome<Digit> {
-    let wrong = |e: String| Failure::call(e).of(path.display());
-    let reader = image::ImageReader::open(path).map_err(|e| wrong(e.to_string()))?;
-    let reader = reader.with_guessed_format().map_err(|e| wrong(e.to_string()))?;
-    let image = reader.decode().map_err(|e| wrong(format!("not an image that can be read ({e})")))?;
-    digit(&image).ok_or_else(|| wrong("no digit found: the picture is all of one tone".to_owned()))
+    let image = picture::decode(&source::read(path)?).map_err(|e| e.of(path.display()))?;
+    digit(&image).ok_or_else(|| Failure::call("no digit found: the picture is all of one tone").of(path.display()))
 }
 
 /// The digit of a picture; `None` if it has no contrast.

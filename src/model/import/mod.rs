@@ -176,11 +176,17 @@ impl Import<'_> {
             if !node.input.iter().all(known) {
                 continue; // what it reads comes from a node with a problem
             }
+            let first = self.graph.values.len();
             match self.lower_node(node, values) {
                 Ok(outputs) => {
                     for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
-                        if let Val::Known(tensor) = &value {
-                            self.names.entry(tensor.data().address()).or_insert_with(|| name.clone());
+                        match &value {
+                            Val::Known(tensor) => {
+                                self.names.entry(tensor.data().address()).or_insert_with(|| name.clone());
+                            }
+                            // What passes a value on does not rename it.
+                            Val::Computed(id, _) if id.0 >= first => self.graph.values[id.0].name.clone_from(name),
+                            Val::Computed(..) => {}
                         }
                         values.insert(name, value);
                     }

@@ -1,0 +1,63 @@
+//! Numbers for people and for programs.
+
+use serde_json::Value;
+
+/// A number in few characters: six significant digits, and powers of ten where zeros would hide them.
+pub fn short(v: f64) -> String {
+    if !v.is_finite() {
+        return if v.is_nan() {
+            "NaN".to_owned()
+        } else if v > 0.0 {
+            "inf".to_owned()
+        } else {
+            "-inf".to_owned()
+        };
+    }
+    if v == 0.0 {
+        return "0".to_owned();
+    }
+    let exponent = v.abs().log10().floor() as i32;
+    if !(-4..9).contains(&exponent) {
+        return format!("{v:.1e}");
+    }
+    let digits = (5 - exponent).max(0) as usize;
+    let text = format!("{v:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A number in a column: six decimals for floats, which fit 12 columns unless the number is large.
+pub fn aligned(v: f64, float: bool) -> String {
+    if !float {
+        return format!("{v}");
+    }
+    if v.is_finite() && v.abs() < 1e5 && (v == 0.0 || v.abs() >= 1e-5) { format!("{v:.6}") } else { short(v) }
+}
+
+/// A number in JSON, which has none for NaN and infinity: those are strings.
+pub fn json(v: f64) -> Value {
+    match serde_json::Number::from_f64(v) {
+        Some(n) => Value::Number(n),
+        None if v.is_nan() => "NaN".into(),
+        None if v > 0.0 => "Infinity".into(),
+        None => "-Infinity".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_characters_that_say_it() {
+        let numbers =
+            [3.7771674e-8, 0.008123456, 0.99, -12.5, 1.0, 123456789.0, 1e30, 0.0, f64::NAN, f64::NEG_INFINITY];
+        let texts = ["3.8e-8", "0.00812346", "0.99", "-12.5", "1", "123456789", "1.0e30", "0", "NaN", "-inf"];
+        assert_eq!(numbers.map(short), texts);
+    }
+
+    #[test]
+    fn what_json_lacks_is_a_string() {
+        let texts = [1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(|v| json(v).to_string());
+        assert_eq!(texts, ["1.5", "\"NaN\"", "\"Infinity\"", "\"-Infinity\""]);
+    }
+}

@@ -1,0 +1,41 @@
+//! `--dump DIR`: everything about the first wrong node, as .npy files.
+
+use std::path::{Path, PathBuf};
+
+use convgpu::Tensor;
+use convgpu::verify::Evidence;
+
+use crate::failure::{Failure, Outcome};
+use crate::files::Target;
+use crate::npy;
+
+/// A folder for the files.
+pub struct Dump(PathBuf);
+
+impl Dump {
+    /// Makes the folder, and checks that files can be written there.
+    pub fn new(folder: &Path) -> Outcome<Dump> {
+        std::fs::create_dir_all(folder).map_err(|e| Failure::file(e.to_string()).of(folder.display()))?;
+        Target::new(&folder.join("input_0.npy"))?;
+        Ok(Dump(folder.to_owned()))
+    }
+
+    /// Writes `input_K.npy`, `output_K.npy`, `expected_K.npy` and `bound_K.npy`; gives their paths.
+    pub fn write(&self, evidence: &Evidence) -> Outcome<Vec<String>> {
+        let kinds: [(&str, &[Tensor]); 4] = [
+            ("input", &evidence.inputs),
+            ("output", &evidence.outputs),
+            ("expected", &evidence.expected),
+            ("bound", &evidence.bounds),
+        ];
+        let mut files = vec![];
+        for (kind, tensors) in kinds {
+            for (k, tensor) in tensors.iter().enumerate() {
+                let file = self.0.join(format!("{kind}_{k}.npy"));
+                Target::new(&file)?.write(|out| npy::write(out, tensor))?;
+                files.push(file.display().to_string());
+            }
+        }
+        Ok(files)
+    }
+}
