@@ -22,10 +22,46 @@ fn fold(kind: u32, o: u32, shift: f32) -> u32 {
     return a;
 }
 
+// The mean of i32 values of output o, rounded towards zero. Their sum is q count + r with |r| < count: it need not fit.
+fn mean_i32(o: u32) -> u32 {
+    let origin = first(o);
+    let n = i32(p.count);
+    var q = 0;
+    var r = 0;
+    for (var k = 0u; k < p.count; k++) {
+        let v = bitcast<i32>(x[origin + offset(k)]);
+        q += v / n;
+        r += v % n;
+        let over = i32(r >= n) - i32(r <= -n);
+        q += over;
+        r -= over * n;
+    }
+    return bitcast<u32>(q + i32(q < 0 && r > 0) - i32(q > 0 && r < 0));
+}
+
+fn mean_u32(o: u32) -> u32 {
+    let origin = first(o);
+    var q = 0u;
+    var r = 0u;
+    for (var k = 0u; k < p.count; k++) {
+        let v = x[origin + offset(k)];
+        q += v / p.count;
+        r += v % p.count;
+        let over = u32(r >= p.count);
+        q += over;
+        r -= over * p.count;
+    }
+    return q;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let o = flat_id(gid, groups);
     if o >= p.outputs { return; }
+    if KIND == MEAN && p.count > 0u && (TYPE == I32 || TYPE == U32) {
+        if TYPE == U32 { y[o] = mean_u32(o); } else { y[o] = mean_i32(o); }
+        return;
+    }
     var shift = 0.0;
     if KIND == LOG_SUM_EXP { shift = bitcast<f32>(fold(MAX, o, 0.0)); }
     y[o] = finish(fold(KIND, o, shift), shift);

@@ -1,6 +1,6 @@
 //! Networks from ONNX files.
 //!
-//! [`Model::load`] reads a file of the default operator set, versions 6 to 28. It checks the whole file: everything
+//! [`Model::load`] reads a file of the default operator set, versions 1 to 28. It checks the whole file: everything
 //! that is not supported is listed in one error, before anything runs. Weights in external files are only looked for in
 //! the model's folder or below. Floats of 16 and 64 bits become f32, integers of 8 and 16 bits i32.
 //!

@@ -104,6 +104,7 @@ fn activate(x: f32) -> f32 {
         case 25u: { return round(x); }
         case 26u: { return nan_passes(x, sign(x)); }
         case 27u: { return nan_passes(x, erf_accurate(x)); }
+        case 28u: { return select(0.0, x, x > a && !is_nan(x)); }
         default: { return x; }
     }
 }

@@ -3,6 +3,7 @@
 // The element types of kernels that take several, by DType::code; all take 4 bytes.
 
 const FLOAT = 0u;
+const I32 = 1u;
 const BOOL = 2u;
 const U32 = 3u;
 

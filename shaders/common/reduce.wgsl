@@ -2,6 +2,7 @@
 // or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
 // the infinities, and `empty`, the bits of the result without values. Needs common/index.wgsl and common/integer.wgsl.
 
+const MEAN = 1u;
 const MAX = 2u;
 const LOG_SUM_EXP = 8u;
 

@@ -2,20 +2,22 @@
 
 use naga::Handle;
 use naga::ir::{AddressSpace, Module, ScalarKind, StorageAccess, Type, TypeInner};
+use naga::proc::Layouter;
 
 use super::kernel::Launch;
 use crate::shape::Precision;
 
-/// What of a launch does not agree with the text of its kernel: params, or bindings.
+/// What of a launch does not agree with the text of its kernel: params, or bindings, whose buffers have these bytes.
 ///
 /// # Errors
 /// The first disagreement, in words.
-pub fn check(launch: &Launch) -> Result<(), String> {
+pub fn check(launch: &Launch, bytes: &[usize]) -> Result<(), String> {
     let text = launch.kernel.wgsl(&launch.consts, Precision::F32);
     let one_line = |e: String| e.split_whitespace().collect::<Vec<_>>().join(" ");
     let module = naga::front::wgsl::parse_str(&text).map_err(|e| one_line(e.emit_to_string(&text)))?;
     params(&module, launch)?;
-    bindings(&module, launch)
+    bindings(&module, launch)?;
+    sizes(&module, bytes)
 }
 
 /// The fields of the uniform struct must be those of the launch, in their order.
@@ -23,7 +25,13 @@ fn params(module: &Module, launch: &Launch) -> Result<(), String> {
     let uniform = module.global_variables.iter().find(|(_, v)| v.space == AddressSpace::Uniform);
     let declared = match uniform.map(|(_, v)| (&v.binding, &module.types[v.ty].inner)) {
         None => vec![],
-        Some((Some(b), TypeInner::Struct { members, .. })) if (b.group, b.binding) == (0, 0) => {
+        Some((Some(b), TypeInner::Struct { members, span })) if (b.group, b.binding) == (0, 0) => {
+            let dense = members.iter().zip(0..).all(|(m, k)| m.offset == 4 * k);
+            if !dense || *span as usize > (4 * members.len()).next_multiple_of(16) {
+                return Err(
+                    "its params do not follow each other without gaps: @align and @size have no place there".to_owned()
+                );
+            }
             members.iter().map(|m| format!("{}: {}", m.name.as_deref().unwrap_or(""), scalar(module, m.ty))).collect()
         }
         Some(_) => return Err("its uniform buffer is not a struct at binding 0 of group 0".to_owned()),
@@ -44,6 +52,24 @@ fn scalar(module: &Module, ty: Handle<Type>) -> &'static str {
         TypeInner::Scalar(naga::Scalar { kind: ScalarKind::Float, width: 4 }) => "f32",
         _ => "(not a scalar of 4 bytes)",
     }
+}
+
+/// The buffers must be as large as the types that the text binds them to; of an array without a size one element counts.
+fn sizes(module: &Module, bytes: &[usize]) -> Result<(), String> {
+    let mut layouter = Layouter::default();
+    layouter.update(module.to_ctx()).map_err(|e| e.to_string())?;
+    for (_, v) in module.global_variables.iter().filter(|(_, v)| matches!(v.space, AddressSpace::Storage { .. })) {
+        let (Some(binding), needed) = (&v.binding, layouter[v.ty].size as usize) else { continue };
+        let held = (binding.binding as usize).checked_sub(1).and_then(|k| bytes.get(k));
+        if let Some(held) = held.filter(|held| needed > **held) {
+            let name = v.name.as_deref().unwrap_or("");
+            return Err(format!(
+                "its text declares {needed} bytes at binding {} ({name}), the launch binds {held}",
+                binding.binding
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// From binding 1 on: those that are read, then those that are written.

@@ -90,8 +90,8 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
     if let Some(reduce) = op::<Reduce>(node) {
         let count = extent() / (graph.desc(node.outputs[0]).numel().max(1) as f64);
         return match reduce.kind {
-            Kind::Max | Kind::Min => input(0),
-            Kind::Sum | Kind::Mean | Kind::L1 => input(0) * count,
+            Kind::Max | Kind::Min | Kind::Mean => input(0),
+            Kind::Sum | Kind::L1 => input(0) * count,
             Kind::SumSquare => input(0) * input(0) * count,
             _ => f64::INFINITY,
         };

@@ -10,7 +10,7 @@ use super::proto::{NodeProto, OperatorSetIdProto};
 use crate::error::{Error, Result};
 
 /// Versions of the default operator set that are understood.
-pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 6..=28;
+pub(crate) const OPSETS: std::ops::RangeInclusive<i64> = 1..=28;
 
 /// Nodes that a model may have: some seconds of planning, far above any network.
 pub(crate) const MOST_NODES: usize = 1 << 20;

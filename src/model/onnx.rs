@@ -146,8 +146,11 @@ impl Model {
         let nodes = constant_nodes(nodes, &mut constants)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
-        let outputs = graph.output.iter().map(|v| value_info(typed(v, &graph))).collect::<Result<Vec<_>>>()?;
+        let mut outputs = graph.output.iter().map(|v| value_info(typed(v, &graph))).collect::<Result<Vec<_>>>()?;
         named_once("outputs", &outputs)?;
+        for output in outputs.iter_mut().filter(|v| v.dtype.is_none()) {
+            output.dtype = halves.get(&output.name).copied();
+        }
         // Before that version what an initialiser holds is fixed.
         let optional = if ir >= DEFAULTS_IR { optional } else { vec![] };
         let shape_inputs = vec![];
@@ -342,7 +345,37 @@ fn halves(graph: &GraphProto, nodes: &[Node]) -> HashMap<String, DType> {
         let dtype = tensor_proto::dtype(number).ok().filter(|d| matches!(d, DType::F16 | DType::BF16))?;
         Some((name.to_owned(), dtype))
     };
-    of_values.chain(of_constants).chain(of_casts).filter_map(half).collect()
+    let mut found: HashMap<String, DType> = of_values.chain(of_constants).chain(of_casts).filter_map(half).collect();
+    pass_on(&mut found, graph, nodes);
+    found
+}
+
+/// Adds the outputs without a type that are computed from halves. The result of nearly every operator has the type of its
+/// inputs.
+fn pass_on(halves: &mut HashMap<String, DType>, graph: &GraphProto, nodes: &[Node]) {
+    let untyped =
+        |v: &&ValueInfoProto| v.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()).is_none_or(|t| t.elem_type() == 0);
+    let wanted: Vec<&str> = graph.output.iter().filter(untyped).map(|v| v.name()).collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let mut found = halves.clone();
+    let mut before = None;
+    // Nodes may come in any order.
+    while before.replace(found.len()) != Some(found.len()) {
+        for node in nodes.iter().filter(|n| !["Cast", "QuantizeLinear"].contains(&n.op_type())) {
+            let from = if node.op_type() == "CastLike" { &node.input[1..] } else { &node.input[..] };
+            let Some(dtype) = from.iter().find_map(|name| found.get(name).copied()) else { continue };
+            for name in &node.output {
+                found.entry(name.clone()).or_insert(dtype);
+            }
+        }
+    }
+    for name in wanted {
+        if let Some(dtype) = found.get(name) {
+            halves.insert(name.to_owned(), *dtype);
+        }
+    }
 }
 
 /// The inputs which the file has a value for, and the others. One that nothing reads may be of any type; if it is no
@@ -420,8 +453,10 @@ fn dim(proto: &DimensionProto) -> Result<Dim> {
 }
 
 /// Whether the name of an extent says only that it is open, so that two of them may differ: Paddle writes "?" for all,
-/// older converters "None", tf2onnx "unk__6".
+/// older converters "None", tf2onnx "unk__6"; numbers may follow such a word.
 fn names_any(name: &str) -> bool {
-    const WORDS: [&str; 10] = ["", "?", "*", "-1", "none", "null", "nan", "any", "unknown", "dynamic"];
-    WORDS.iter().any(|word| name.eq_ignore_ascii_case(word)) || name.starts_with("unk__")
+    const WORDS: [&str; 14] =
+        ["", "?", "*", "-", "none", "null", "nan", "any", "unk", "unknown", "undefined", "dyn", "dynamic", "dim"];
+    let word = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }

@@ -37,6 +37,25 @@ pub(crate) fn dtype(data_type: i32) -> Result<DType> {
     })
 }
 
+/// The number of a type's name, 0 if there is none.
+pub(crate) fn named(name: &str) -> i32 {
+    match name.to_ascii_uppercase().as_str() {
+        "FLOAT" => ty::FLOAT,
+        "DOUBLE" => ty::DOUBLE,
+        "FLOAT16" => ty::FLOAT16,
+        "INT8" => ty::INT8,
+        "UINT8" => ty::UINT8,
+        "INT16" => ty::INT16,
+        "UINT16" => ty::UINT16,
+        "INT32" => ty::INT32,
+        "UINT32" => ty::UINT32,
+        "INT64" => ty::INT64,
+        "UINT64" => ty::UINT64,
+        "BOOL" => ty::BOOL,
+        _ => 0,
+    }
+}
+
 fn type_name(data_type: i32) -> Cow<'static, str> {
     match data_type {
         0 => "undefined".into(),

@@ -38,8 +38,8 @@ fn iterations(tree: &Tree, n: usize) -> u64 {
 ///
 /// Input: x of any rank. Output: one value for each index of the axes kept. Without values the sum is 0, the product 1,
 /// the maximum -inf (the least of an integer type, as in ONNX), the minimum inf (the largest), the mean NaN and a
-/// logarithm -inf; the mean of no integers is an error, and so are extremes of no i64, which has 32 bits on a device. Integers support sums, products, means (truncated) and extremes, booleans extremes. A result outside
-/// its type is an error on the reference and wraps to 32 bits on a device.
+/// logarithm -inf; the mean of no integers is an error, and so are extremes of no i64, which has 32 bits on a device. Integers support
+/// sums and products, which keep the low bits of their type, means (exact, then truncated) and extremes; booleans extremes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
     /// The axes that are reduced, in any order. If there are none, every value is a set of its own.
@@ -226,7 +226,10 @@ impl Op for Reduce {
             lowest: f32::NEG_INFINITY, highest: f32::INFINITY, empty
         );
         let folds = if self.kind == Kind::LogSumExp { 2 } else { 1 };
-        let launch = match count < LONG {
+        // Only the serial kernel has the exact mean of integers whose sum may not fit.
+        let exact = self.kind == Kind::Mean && matches!(x.dtype, DType::I32 | DType::U32 | DType::I64);
+        let launch = match count < LONG || exact {
+            true if exact => Launch::flat(&SERIAL, outputs, params).iterations(count as u64),
             true => Launch::flat(&SERIAL, outputs, params),
             false => Launch::grid(&LONG_SUMS, folded(outputs), params).iterations(folds * iterations(&TREE, count)),
         };

@@ -50,6 +50,22 @@ fn variant(op: &dyn Op, site: &Site<'_>, v: &Variant) -> Result<()> {
     for launch in v.prepare.iter().chain(&v.run) {
         bindings(op, site, v, launch)?;
     }
+    // What `prepare` reads may be constant; then it runs once, before any temporary is there.
+    for launch in &v.prepare {
+        let kept = |arg: &&Arg| !matches!(arg, Arg::Scratch(_) | Arg::Output(_));
+        if let Some(arg) = launch.reads.iter().chain(&launch.writes).find(|arg| !kept(arg)) {
+            let text = format!("kernel {} of `prepare` binds {arg:?}", launch.kernel.name);
+            return Err(wrong(
+                op,
+                format!("{text}: it reads inputs, tables and prepared buffers, and writes prepared buffers"),
+            ));
+        }
+    }
+    if let Some((launch, arg)) =
+        v.run.iter().find_map(|l| Some((l, l.writes.iter().find(|a| matches!(a, Arg::Prepared(_)))?)))
+    {
+        return Err(wrong(op, format!("kernel {} of `run` writes {arg:?}: only `prepare` does", launch.kernel.name)));
+    }
     let writes = |arg: Arg, launches: &[Launch]| launches.iter().any(|l| l.writes.contains(&arg));
     if let Some(k) = (0..v.outputs.len()).find(|&k| !writes(Arg::Output(k), &v.run)) {
         return Err(wrong(op, format!("no launch writes output {k}")));
@@ -92,12 +108,25 @@ fn bindings(op: &dyn Op, site: &Site<'_>, v: &Variant, launch: &Launch) -> Resul
     if let Some(arg) = launch.reads.iter().find(|arg| launch.writes.contains(arg)) {
         return Err(wrong(op, format!("kernel {kernel} reads and writes {arg:?} in one launch")));
     }
+    if let Some(k) = (1..launch.writes.len()).find(|&k| launch.writes[..k].contains(&launch.writes[k])) {
+        return Err(wrong(op, format!("kernel {kernel} writes {:?} through two bindings", launch.writes[k])));
+    }
     let count = launch.reads.len() + launch.writes.len();
     if count > MOST_BINDINGS {
         return Err(wrong(op, format!("kernel {kernel} binds {count} buffers, WebGPU guarantees {MOST_BINDINGS}")));
     }
     // Browsers compare the text with the bindings themselves.
     #[cfg(not(target_arch = "wasm32"))]
-    crate::gpu::interface::check(launch).map_err(|e| wrong(op, format!("kernel {kernel}: {e}")))?;
+    {
+        let bytes = |arg: &Arg| match *arg {
+            Arg::Input(k) => site.inputs[k].bytes_in(v.inputs[k], v.precision),
+            Arg::Output(k) => site.outputs[k].bytes_in(v.outputs[k], v.precision),
+            Arg::Scratch(k) => v.scratch[k].next_multiple_of(16).max(16),
+            Arg::Prepared(k) => v.prepared[k].next_multiple_of(16).max(64),
+            Arg::Table(k) => launch.tables[k].len() * 4,
+        };
+        let bytes: Vec<usize> = launch.reads.iter().chain(&launch.writes).map(bytes).collect();
+        crate::gpu::interface::check(launch, &bytes).map_err(|e| wrong(op, format!("kernel {kernel}: {e}")))?;
+    }
     Ok(())
 }

@@ -47,9 +47,12 @@ pub enum Activation {
     Softplus { beta: f32, threshold: f32 },
     /// x / (1 + |x|)
     Softsign,
-    /// x, or value up to threshold; ONNX's ThresholdedRelu has value 0
+    /// x, or value up to threshold
     #[allow(missing_docs)]
     Threshold { threshold: f32, value: f32 },
+    /// x above alpha, else 0, also for NaN
+    #[allow(missing_docs)]
+    ThresholdedRelu { alpha: f32 },
     /// e^x
     Exp,
     /// natural logarithm
@@ -120,6 +123,7 @@ impl Activation {
             Round => "round",
             Sign => "sign",
             Erf => "erf",
+            ThresholdedRelu { .. } => "thresholded_relu",
         }
     }
 
@@ -155,13 +159,14 @@ impl Activation {
             Round => (25, 0.0, 0.0),
             Sign => (26, 0.0, 0.0),
             Erf => (27, 0.0, 0.0),
+            ThresholdedRelu { alpha } => (28, alpha, 0.0),
         }
     }
 
     /// The value.
     pub fn eval(self, x: f64) -> f64 {
         if x.is_nan() {
-            return x;
+            return if let ThresholdedRelu { .. } = self { 0.0 } else { x };
         }
         let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -213,6 +218,13 @@ impl Activation {
                     value.into()
                 }
             }
+            ThresholdedRelu { alpha } => {
+                if x > f64::from(alpha) {
+                    x
+                } else {
+                    0.0
+                }
+            }
             Exp => x.exp(),
             Log => x.ln(),
             Sqrt => x.sqrt(),
@@ -251,8 +263,8 @@ impl Activation {
             Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
             Swish { beta } => dx * (1.5 + f64::from(beta.abs()) * 0.25 * dx),
             Exp | Log | Sqrt | Reciprocal => (hi - lo).abs(),
-            Threshold { threshold, .. } if x - dx > f64::from(threshold) => dx,
-            Floor | Ceil | Round | Sign | Threshold { .. } => {
+            Threshold { threshold: t, .. } | ThresholdedRelu { alpha: t } if x - dx > f64::from(t) => dx,
+            Floor | Ceil | Round | Sign | Threshold { .. } | ThresholdedRelu { .. } => {
                 if hi == lo {
                     0.0
                 } else {
@@ -270,7 +282,17 @@ impl Activation {
         let exp = |z: f64| 6.0 + 4.0 * z.abs().min(104.0);
         let (x_abs, y_abs) = (x.abs(), y.abs());
         let error = match self {
-            Identity | Relu | Clamp { .. } | Threshold { .. } | Abs | Neg | Floor | Ceil | Round | Sign => 0.0,
+            Identity
+            | Relu
+            | Clamp { .. }
+            | Threshold { .. }
+            | ThresholdedRelu { .. }
+            | Abs
+            | Neg
+            | Floor
+            | Ceil
+            | Round
+            | Sign => 0.0,
             LeakyRelu { .. } => y_abs,
             Exp => exp(x) * y_abs,
             // Below 0 the magnitude is at most alpha (1 - e^x); a polynomial near 0 keeps the error relative.

@@ -97,18 +97,18 @@ fn sum_of(x: &[f64], f: impl Fn(f64) -> f64) -> f64 {
     x.iter().map(|&v| f(v)).sum::<f64>() + 0.0
 }
 
-/// The reduction of integers; `None` if the result does not fit 64 bits, is undefined, or the kind is for floats. The
-/// mean is rounded towards zero.
+/// The reduction of integers; `None` if the result is undefined, or the kind is for floats. Sums and products keep the low
+/// 64 bits; the mean is exact, rounded towards zero.
 pub fn reduce_integers(kind: Kind, x: &[i64]) -> Option<i64> {
-    let sum = || x.iter().try_fold(0i64, |a, &b| a.checked_add(b));
+    let sum = || x.iter().map(|&v| i128::from(v)).sum::<i128>();
     match kind {
-        Kind::Sum => sum(),
-        Kind::Mean => sum()?.checked_div(x.len() as i64),
+        Kind::Sum => Some(sum() as i64),
+        Kind::Mean => sum().checked_div(x.len() as i128).map(|mean| mean as i64),
         Kind::Max => x.iter().max().copied(),
         Kind::Min => x.iter().min().copied(),
-        Kind::Prod => x.iter().try_fold(1i64, |a, &b| a.checked_mul(b)),
-        Kind::L1 => x.iter().try_fold(0i64, |a, &b| a.checked_add(b.checked_abs()?)),
-        Kind::SumSquare => x.iter().try_fold(0i64, |a, &b| a.checked_add(b.checked_mul(b)?)),
+        Kind::Prod => Some(x.iter().fold(1, |a: i64, &b| a.wrapping_mul(b))),
+        Kind::L1 => Some(x.iter().fold(0, |a: i64, &b| a.wrapping_add(b.wrapping_abs()))),
+        Kind::SumSquare => Some(x.iter().fold(0, |a: i64, &b| a.wrapping_add(b.wrapping_mul(b)))),
         Kind::L2 | Kind::LogSum | Kind::LogSumExp => None,
     }
 }

@@ -15,6 +15,7 @@ use crate::graph::plan::Plan;
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::single::to_single;
 use crate::graph::{Graph, Node};
+use crate::ops::gather::Gather;
 use crate::ops::{self, Algorithm};
 use crate::shape::{DType, Desc, Precision};
 use crate::tensor::Tensor;
@@ -29,6 +30,7 @@ pub struct Compiled {
     outputs: Vec<DType>,
     /// Behind those outputs the graph has the ones that these need.
     guards: Guards,
+    indices: Vec<Indices>,
     single: Option<String>,
     fired: Vec<Firing>,
     compiled: Option<(Plan, Program)>,
@@ -37,6 +39,38 @@ pub struct Compiled {
 impl fmt::Debug for Compiled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Compiled({}, on {})", self.summary(), self.device)
+    }
+}
+
+/// An input whose elements choose among those of an axis. A device does not say that an index is outside; the host can.
+struct Indices {
+    /// The position among the inputs.
+    input: usize,
+    extent: usize,
+    node: String,
+}
+
+impl Indices {
+    /// The inputs that a gather reads as they are given.
+    fn of(graph: &Graph) -> Vec<Indices> {
+        let one = |node: &Node| {
+            let any: &dyn std::any::Any = node.op.as_ref();
+            let gather: &Gather = any.downcast_ref()?;
+            let input = graph.inputs.iter().position(|id| *id == node.inputs[1])?;
+            Some(Indices { input, extent: graph.shape(node.inputs[0])[gather.axis], node: node.name.clone() })
+        };
+        graph.nodes.iter().filter_map(one).collect()
+    }
+
+    fn check(&self, inputs: &[&Tensor]) -> Result<()> {
+        let range = -(self.extent as i64)..self.extent as i64;
+        match inputs[self.input].to_i64s()?.into_iter().find(|i| !range.contains(i)) {
+            Some(i) => {
+                let text = format!("the index {i} is outside an axis of {}", self.extent);
+                Err(Error::argument(text).at(self.node.clone()))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -70,7 +104,8 @@ impl Compiled {
                 Some((plan, program))
             }
         };
-        Ok(Compiled { device: device.clone(), graph, inputs, outputs, guards, single, fired, compiled })
+        let indices = if device.gpu().is_some() { Indices::of(&graph) } else { vec![] };
+        Ok(Compiled { device: device.clone(), graph, inputs, outputs, guards, indices, single, fired, compiled })
     }
 
     /// Runs the network on host tensors, each named as the graph names its input.
@@ -88,6 +123,7 @@ impl Compiled {
         let tensors = match &self.compiled {
             None => self.run_reference(inputs)?,
             Some((_, program)) => {
+                self.indices.iter().try_for_each(|i| i.check(inputs))?;
                 let named = inputs.iter().zip(self.graph.inputs());
                 let bytes = named
                     .map(|(t, (name, _))| t.to_device_bytes().map_err(|e| e.within(format_args!("the input {name}"))));

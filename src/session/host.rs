@@ -115,13 +115,18 @@ pub struct Values(Vec<Option<Tensor>>);
 /// The part of a graph that runs on the device, and the rest. `None`: all of it runs there.
 pub fn split(graph: &mut Graph) -> Option<Host> {
     let needs = needing(graph);
-    if !needs.contains(&true) {
+    let passes = |id: &ValueId| {
+        let bypasses = graph.inputs.contains(id) || graph.constant_of(*id).is_some();
+        bypasses && matches!(graph.desc(*id).dtype, DType::I64 | DType::F64)
+    };
+    let passes = graph.outputs.iter().any(|(_, id)| passes(id));
+    if !needs.contains(&true) && !passes {
         return None;
     }
     let light: Vec<bool> = graph.nodes.iter().map(|n| is_light(graph, n)).collect();
     let before = leading(graph, &needs, &light);
     let after = trailing(graph, &needs, &light, &before);
-    if !before.contains(&true) && !after.contains(&true) {
+    if !before.contains(&true) && !after.contains(&true) && !passes {
         return None;
     }
     let whole = graph.clone();
@@ -168,11 +173,14 @@ fn is_light(graph: &Graph, node: &Node) -> bool {
     node.op.is_built_in() && node.op.flops(&inputs, &outputs) <= most
 }
 
-/// The nodes, by index, that need the host, and those that could be given a number which the device cannot hold. An index
-/// into an axis is none.
+/// The nodes, by index, that need the host, and those that could be given a number which the device cannot hold, as every i64
+/// of an input is. An index into an axis is none.
 fn needing(graph: &Graph) -> Vec<bool> {
     let double = |id: &ValueId| graph.desc(*id).dtype == DType::F64;
     let mut wide = vec![false; graph.values.len()];
+    for id in graph.inputs.iter().filter(|id| graph.desc(**id).dtype == DType::I64) {
+        wide[id.0] = true;
+    }
     let mut needs = vec![];
     for (node, unbounded) in graph.nodes.iter().zip(unbounded(graph)) {
         let is_index = |k: usize| k == 1 && node.op.name() == "gather";

@@ -167,9 +167,14 @@ fn reductions_of_every_integer() {
             gives(op(Kind::Max), std::slice::from_ref(&x), &each(&|s| *s.iter().max().unwrap()));
             gives(op(Kind::Min), std::slice::from_ref(&x), &each(&|s| *s.iter().min().unwrap()));
             gives(op(Kind::Sum), std::slice::from_ref(&x), &each(&|s| s.iter().sum()));
-            if bits < 32 {
-                gives(op(Kind::Mean), std::slice::from_ref(&x), &each(&|s| s.iter().sum::<i128>() / s.len() as i128));
-            }
+            gives(
+                op(Kind::Prod),
+                std::slice::from_ref(&x),
+                &each(&|s| s.iter().fold(1, |a, b| (a * b).rem_euclid(1 << bits))),
+            );
+            gives(op(Kind::SumSquare), std::slice::from_ref(&x), &each(&|s| s.iter().map(|v| v * v).sum()));
+            gives(op(Kind::L1), std::slice::from_ref(&x), &each(&|s| s.iter().map(|v| v.abs()).sum()));
+            gives(op(Kind::Mean), std::slice::from_ref(&x), &each(&|s| s.iter().sum::<i128>() / s.len() as i128));
         }
     }
 }

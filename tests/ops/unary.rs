@@ -36,6 +36,8 @@ fn every_function_is_within_its_bound() {
         Softplus { beta, threshold: 1.0 },
         Softsign,
         Threshold { threshold: -0.5, value: 2.0 },
+        ThresholdedRelu { alpha: 0.25 },
+        ThresholdedRelu { alpha: -0.5 },
         Exp,
         Log,
         Sqrt,

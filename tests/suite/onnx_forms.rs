@@ -12,8 +12,8 @@ use convgpu::{DType, Desc, Dim, Model, Tensor};
 use prost::Message;
 
 use crate::onnx_build::{
-    branch, error, floats, function, graph, int, integers, line, model, node, of, operator_set, read, run, run_error,
-    tensor, text, untyped, value, y_of,
+    branch, error, float, floats, function, graph, int, integers, ints, line, model, node, of, operator_set, read, run,
+    run_error, string, tensor, text, untyped, value, y_of,
 };
 
 fn x() -> Tensor {
@@ -375,4 +375,84 @@ fn an_input_that_decides_a_shape_in_a_branch_is_read() {
     let e = model.bind(&[given("x", Desc::f32([4])), given("to", Desc::new([2], DType::I64))]).unwrap_err();
     assert!(e.to_string().contains("If_0/Reshape_0: Reshape needs the value of its input 1, to: i64[2]"), "{e}");
     assert!(e.to_string().ends_with("give the value of to"), "{e}");
+}
+
+/// Values are those of NumPy's matmul.
+#[test]
+fn integers_are_multiplied_as_matrices() {
+    let product = |op: &str, a: &[i64], b: &[i64], attribute: Vec<AttributeProto>| {
+        let nodes = vec![node(op, &["a", "b"], &["i"], attribute), node("Cast", &["i"], &["y"], vec![int("to", 1)])];
+        let values = |shape: &[i64]| (0..shape.iter().product::<i64>()).map(|k| k % 5 - 1).collect::<Vec<_>>();
+        let mut proto = model(line(nodes, vec![integers("b", b, &values(b))]));
+        let part = proto.graph.as_mut().unwrap();
+        part.input = vec![value("a", data_type::INT32, a)];
+        part.initializer[0].data_type = Some(data_type::INT32);
+        part.initializer[0].int32_data =
+            std::mem::take(&mut part.initializer[0].int64_data).iter().map(|v| *v as i32).collect();
+        let x = Tensor::new(
+            a.iter().map(|n| *n as usize).collect::<Vec<_>>(),
+            values(a).iter().map(|v| *v as i32).collect::<Vec<_>>(),
+        )
+        .unwrap();
+        let outputs = run(&read(&proto).unwrap(), &[("a", &x)]).unwrap();
+        (outputs[0].1.shape().to_vec(), outputs[0].1.as_f32().unwrap().to_vec())
+    };
+    let of = |a: &[i64], b: &[i64]| product("MatMul", a, b, vec![]);
+    assert_eq!(of(&[2, 3], &[3, 2]), (vec![2, 2], vec![4.0, -1.0, -2.0, 7.0]));
+    assert_eq!(of(&[3], &[3, 2]), (vec![2], vec![4.0, -1.0]));
+    assert_eq!(of(&[2, 3], &[3]), (vec![2], vec![2.0, -3.0]));
+    assert_eq!(of(&[2, 1, 2], &[2, 1]), (vec![2, 1, 1], vec![1.0, -1.0]));
+    let transposed = product("Gemm", &[3, 2], &[2, 3], vec![int("transA", 1), int("transB", 1)]);
+    assert_eq!(transposed, (vec![2, 2], vec![4.0, -2.0, -1.0, 7.0]));
+}
+
+/// As ONNX Runtime: interpolated in f32, then truncated.
+#[test]
+fn integers_are_interpolated() {
+    let nodes = vec![
+        node("Resize", &["x", "", "scales"], &["i"], vec![string("mode", "linear")]),
+        node("Cast", &["i"], &["y"], vec![int("to", 1)]),
+    ];
+    let mut proto = model(line(nodes, vec![floats("scales", &[4], &[1.0, 1.0, 1.0, 2.0])]));
+    proto.graph.as_mut().unwrap().input = vec![value("x", data_type::INT8, &[1, 1, 1, 3])];
+    let x = Tensor::new([1, 1, 1, 3], vec![-7i8, 4, 100]).unwrap();
+    let outputs = run(&read(&proto).unwrap(), &[("x", &x)]).unwrap();
+    assert_eq!(outputs[0].1.as_f32().unwrap(), [-7.0, -4.0, 1.0, 28.0, 76.0, 100.0]);
+}
+
+/// A result of halves is rounded to halves, also where the output is declared by its name alone.
+#[test]
+fn an_output_of_halves_without_a_type_is_of_halves() {
+    let nodes = vec![node("Add", &["x", "x"], &["s"], vec![]), node("Relu", &["s"], &["y"], vec![])];
+    let mut proto = model(line(nodes, vec![]));
+    let part = proto.graph.as_mut().unwrap();
+    part.input = vec![value("x", data_type::FLOAT16, &[2])];
+    part.output = vec![untyped("y")];
+    let loaded = read(&proto).unwrap();
+    assert_eq!(loaded.outputs()[0].dtype, Some(DType::F16));
+    let x = Tensor::from([60_000.0f32, 1.0]).to_dtype(DType::F16);
+    let outputs = run(&loaded, &[("x", &x)]).unwrap();
+    assert_eq!((outputs[0].1.dtype(), outputs[0].1.to_f64s()), (DType::F16, vec![f64::INFINITY, 2.0]));
+}
+
+/// The first versions of the operators, as files of 2017 have them.
+#[test]
+fn the_first_operator_sets() {
+    let nodes = vec![
+        node("Reshape", &["x"], &["a"], vec![ints("shape", &[1, 1, 2, 2]), ints("consumed_inputs", &[0])]),
+        node("Pad", &["a"], &["b"], vec![ints("paddings", &[0, 0, 1, 0, 0, 0, 0, 0]), float("value", 5.0)]),
+        node(
+            "Upsample",
+            &["b"],
+            &["c"],
+            vec![float("height_scale", 1.0), float("width_scale", 2.0), string("mode", "nearest")],
+        ),
+        node("Concat", &["c", "c"], &["d"], vec![]),
+        node("Cast", &["d"], &["e"], vec![string("to", "INT32")]),
+        node("Cast", &["e"], &["y"], vec![string("to", "FLOAT")]),
+    ];
+    let mut proto = model(line(nodes, vec![]));
+    proto.opset_import = vec![operator_set(1)];
+    let one = [5.0, 5.0, 5.0, 5.0, -2.0, -2.0, 0.0, 0.0, 1.0, 1.0, 3.0, 3.0];
+    assert_eq!(y_of(&proto), [one, one].concat());
 }

@@ -155,6 +155,12 @@ impl Op for Mistaken {
     }
 }
 
+/// The launch, and before it one of `prepare` with these bindings.
+fn prepared(site: &Site<'_>, launch: &Launch, reads: [Arg; 1], writes: Arg) -> Variant {
+    let before = launch.clone().reads(reads).writes([writes]);
+    Variant::row_major(site, vec![launch.clone()]).with_scratch(64).with_prepared(64, before)
+}
+
 fn compile(op: Mistaken) -> Result<Tensor> {
     let mut graph = Graph::new();
     let x = graph.input("x", Desc::f32([9])).unwrap();
@@ -167,7 +173,7 @@ fn compile(op: Mistaken) -> Result<Tensor> {
 #[test]
 fn every_mistake_of_an_operator_is_one_error_that_names_it() {
     assert_eq!(compile(Mistaken(|site, l| Variant::row_major(site, vec![l]))).unwrap(), Rng(3).tensor(&[9]));
-    let mistakes: [(Mistake, &str); 9] = [
+    let mistakes: [(Mistake, &str); 14] = [
         (|s, l| Variant::row_major(s, vec![l.reads([Arg::Input(1)])]), "Input(1), which is not there"),
         (|s, l| Variant::row_major(s, vec![l.writes([Arg::Output(7)])]), "Output(7), which is not there"),
         (|s, l| Variant::row_major(s, vec![l.reads([Arg::Scratch(0)])]), "Scratch(0), which is not there"),
@@ -177,6 +183,18 @@ fn every_mistake_of_an_operator_is_one_error_that_names_it() {
         (|s, _| Variant::row_major(s, vec![]), "no launch writes output 0"),
         (|s, l| Variant::in_layout(s, Layout::ChannelsLast, vec![l]), "no channel axis"),
         (|s, l| Variant::row_major(s, vec![l.reads([Arg::Input(0); 9])]), "binds 10 buffers"),
+        (|s, l| prepared(s, &l, [Arg::Scratch(0)], Arg::Prepared(0)), "of `prepare` binds Scratch(0)"),
+        (|s, l| prepared(s, &l, [Arg::Input(0)], Arg::Scratch(0)), "of `prepare` binds Scratch(0)"),
+        (|s, l| prepared(s, &l, [Arg::Output(0)], Arg::Prepared(0)), "of `prepare` binds Output(0)"),
+        (
+            |s, l| {
+                let again = l.clone().writes([Arg::Prepared(0)]);
+                let launches = vec![l.clone(), again.clone()];
+                Variant::row_major(s, launches).with_prepared(64, again)
+            },
+            "of `run` writes Prepared(0)",
+        ),
+        (|s, l| Variant::row_major(s, vec![l.writes([Arg::Output(0); 2])]), "writes Output(0) through two bindings"),
     ];
     for (mistake, text) in mistakes {
         let e = compile(Mistaken(mistake)).unwrap_err();
@@ -207,6 +225,27 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
         @group(0) @binding(2) var<storage, read_write> y: array<f32>;
         @compute @workgroup_size(1) fn main() { y[0] = x[p.size.x]; }",
     );
+    static FIXED: Kernel = Kernel::new(
+        "fixed_of_ones_own",
+        "@group(0) @binding(1) var<storage, read> x: array<f32, 1024>;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(1) fn main() { y[0] = x[0]; }",
+    );
+    static STRUCT: Kernel = Kernel::new(
+        "struct_of_ones_own",
+        "struct Table { head: array<vec4<f32>, 32>, rest: array<f32> }
+        @group(0) @binding(1) var<storage, read> x: Table;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(1) fn main() { y[0] = x.rest[0]; }",
+    );
+    static ALIGNED: Kernel = Kernel::new(
+        "aligned_of_ones_own",
+        "struct Params { count: u32, @align(16) more: i32 }
+        @group(0) @binding(0) var<uniform> p: Params;
+        @group(0) @binding(1) var<storage, read> x: array<f32>;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(1) fn main() { y[0] = x[0] + f32(p.more); }",
+    );
     static NO_MAIN: Kernel = Kernel::new(
         "no_main_of_ones_own",
         "@group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -217,7 +256,7 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
         let launch = Launch::grid(kernel, [1, 1, 1], Params::new()).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Variant::row_major(site, vec![launch])
     }
-    let mistakes: [(Mistake, &str); 11] = [
+    let mistakes: [(Mistake, &str); 14] = [
         (|s, _| with(s, Params::new()), "declares the params {count: u32}, the launch gives {}"),
         (|s, _| with(s, Params::new().with("n", 9usize)), "the launch gives {n: u32}"),
         (|s, _| with(s, Params::new().with("count", 9.0f32)), "the launch gives {count: f32}"),
@@ -233,6 +272,16 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
         (|s, _| other(s, &BROKEN), "kernel broken_of_ones_own: "),
         (|s, _| other(s, &GROUP), "[1 read, 2 of group 1 read_write]"),
         (|s, _| other(s, &VECTOR), "{size: (not a scalar of 4 bytes)}"),
+        (|s, _| other(s, &FIXED), "4096 bytes at binding 1 (x), the launch binds 48"),
+        (|s, _| other(s, &STRUCT), "528 bytes at binding 1 (x), the launch binds 48"),
+        (
+            |s, _| {
+                let params = Params::new().with("count", 9usize).with("more", 1);
+                let launch = Launch::grid(&ALIGNED, [1, 1, 1], params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+                Variant::row_major(s, vec![launch])
+            },
+            "do not follow each other without gaps",
+        ),
         (|s, _| other(s, &NO_MAIN), "kernel no_main_of_ones_own"),
         (|s, l| Variant::row_major(s, vec![l.set("NO_SUCH", 1)]), "kernel copy_of_ones_own"),
     ];

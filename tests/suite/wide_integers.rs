@@ -5,6 +5,7 @@ use convgpu::internals::ops::binary::{Binary, BinaryKind};
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::gather::Gather;
 use convgpu::internals::ops::reduce::{ArgReduce, Extreme};
+use convgpu::internals::ops::reshape::Reshape;
 use convgpu::internals::ops::unary::{Activation, Unary};
 use convgpu::internals::session::{Compiled, latest};
 use convgpu::{CompileOptions, DType, Data, Desc, Device, ErrorKind, Result, Session, Tensor};
@@ -182,4 +183,55 @@ fn verification_agrees_where_part_runs_on_the_host() {
     assert!(report.ok(), "{report}");
     assert!(report.nodes.iter().all(|n| n.name != "far"), "{report}");
     assert_eq!(report.outputs.len(), 2);
+}
+
+/// What no node of the device computes does not go through it: a double stays a double, and an integer has 64 bits.
+#[test]
+fn what_the_device_does_not_compute_passes_it_by() {
+    let doubles = Tensor::new([2], Data::F64(vec![1e300, 0.1].into())).unwrap();
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([2, 16])).unwrap();
+    let d = g.input("d", Desc::new([2], DType::F64)).unwrap();
+    let i = g.input("i", Desc::new([2], DType::I64)).unwrap();
+    let known = g.constant("known", doubles.clone()).unwrap();
+    let large = g.constant("large", Tensor::from([LARGE])).unwrap();
+    let row = g.apply("row", Reshape { shape: vec![1, 2] }, &[i]).unwrap();
+    let float = g.apply("float", Cast { to: DType::F32 }, &[i]).unwrap();
+    let less = g.apply("less", Binary(BinaryKind::Less), &[i, large]).unwrap();
+    let y = layer(&mut g, x);
+    for (name, id) in [
+        ("y", y),
+        ("d", d),
+        ("i", i),
+        ("known", known),
+        ("large", large),
+        ("row", row),
+        ("float", float),
+        ("less", less),
+    ] {
+        g.output(name, id);
+    }
+    let integers = Tensor::from([LARGE + 1, -3]);
+    let session = Session::new(device(), g, CompileOptions::new()).unwrap();
+    let outputs = session.run(&[("x", &rows(&[1.0, 2.0])), ("d", &doubles), ("i", &integers)]).unwrap();
+    assert_eq!(outputs["y"], rows(&[1.0, 2.0]));
+    assert_eq!((&outputs["d"], &outputs["known"], &outputs["i"]), (&doubles, &doubles, &integers));
+    assert_eq!((&outputs["large"], &outputs["less"]), (&Tensor::from([LARGE]), &Tensor::from([false, true])));
+    assert_eq!(outputs["row"], integers.reshape([1, 2]).unwrap());
+    assert_eq!(outputs["float"], Tensor::from([(LARGE + 1) as f32, -3.0]));
+}
+
+/// A device clamps an index that is outside its axis: what a run is given is checked before.
+#[test]
+fn an_index_outside_its_axis_is_an_error() {
+    let g = graph(Desc::new([2], DType::I64), |g, x| {
+        let table = g.constant("table", rows(&[5.0, 6.0, 7.0])).unwrap();
+        let y = g.apply("rows", Gather { axis: 0 }, &[table, x]).unwrap();
+        layer(g, y)
+    });
+    assert_eq!(run(&g, &Tensor::from([-1i64, 0])).unwrap(), rows(&[7.0, 5.0]));
+    for wrong in [3i64, -4, 1 << 33] {
+        let e = run(&g, &Tensor::from([0, wrong])).unwrap_err();
+        assert!(e.node() == Some("rows") && e.to_string().contains(&wrong.to_string()), "{e}");
+    }
 }

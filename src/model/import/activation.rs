@@ -142,5 +142,5 @@ fn softplus(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 fn thresholded_relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    unary(import, node, Activation::Threshold { threshold: node.float("alpha", 1.0)?, value: 0.0 })
+    unary(import, node, Activation::ThresholdedRelu { alpha: node.float("alpha", 1.0)? })
 }

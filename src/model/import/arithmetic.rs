@@ -202,7 +202,13 @@ fn choose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 
 /// <https://onnx.ai/onnx/operators/onnx__Cast.html>
 fn cast(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let (x, to) = (node.input(0)?, i32::try_from(node.int("to", 0)?).unwrap_or(0));
+    let x = node.input(0)?;
+    // Before version 6 a type is given by its name.
+    let to = if node.opset < 6 {
+        tensor_proto::named(node.string("to", "")?)
+    } else {
+        i32::try_from(node.int("to", 0)?).unwrap_or(0)
+    };
     let unsigned = |t: &Tensor| t.to_i64s().is_ok_and(|v| v.iter().all(|&v| v >= 0));
     let signed = matches!(x.dtype(), DType::I8 | DType::I16 | DType::I32 | DType::I64);
     if to == ty::UINT64 && signed && !x.known().is_some_and(unsigned) {

@@ -26,7 +26,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("DepthToSpace", &["blocksize", "mode"], depth_to_space),
     Operator::new("Expand", &[], expand).host(&[1]),
     Operator::new("Gather", &["axis"], gather),
-    Operator::new("Pad", &["mode", "pads", "value"], pad).host(&[1, 2, 3]),
+    Operator::new("Pad", &["mode", "paddings", "pads", "value"], pad).host(&[1, 2, 3]),
     Operator::new("Range", &[], range).host(&[0, 1, 2]),
     Operator::new("Slice", &["axes", "ends", "starts"], slice).host(&[1, 2, 3, 4]),
     Operator::new("SpaceToDepth", &["blocksize", "mode"], space_to_depth),
@@ -72,6 +72,7 @@ fn repeated<T: Elements>(one: T, n: usize) -> Data {
 
 fn concat(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let inputs = node.inputs()?;
+    // Only versions before 4 have a default.
     let axis = node.axis(1, inputs[0].rank())?;
     if let [x] = inputs[..] {
         return Ok(vec![x.clone()]);
@@ -194,10 +195,12 @@ fn span(extent: usize, start: i64, end: i64, step: i64) -> Result<(i64, usize)> 
     Ok(if size == 0 { (0, 0) } else { (start as i64, size as usize) })
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__Pad.html>. Before version 11 pads and value are attributes.
+/// <https://onnx.ai/onnx/operators/onnx__Pad.html>. Before version 11 pads and value are attributes, in version 1 of another
+/// name.
 fn pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let list = node.ints_or_host("pads", 1)?.ok_or_else(|| Error::file("Pad lacks its pads"))?;
+    let of_version_1 = node.ints("paddings")?;
+    let list = of_version_1.or(node.ints_or_host("pads", 1)?).ok_or_else(|| Error::file("Pad lacks its pads"))?;
     let axes = match node.host_ints(3)? {
         Some(list) => axes(&list, x.rank())?,
         None => (0..x.rank()).collect(),

@@ -20,6 +20,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("FusedConv", FUSED_CONV, fused_conv).of(DOMAIN),
     Operator::new("FusedGemm", FUSED_GEMM, fused_gemm).of(DOMAIN),
     Operator::new("FusedMatMul", &["alpha", "transA", "transB", "transBatchA", "transBatchB"], fused_matmul).of(DOMAIN),
+    // As releases before FusedMatMul called it.
+    Operator::new("TransposeMatMul", &["alpha", "transA", "transB"], fused_matmul).of(DOMAIN),
     Operator::new("Gelu", &[], |i, n| biased(i, n, Activation::Gelu)).of(DOMAIN),
     Operator::new("LayerNormalization", &["axis", "epsilon", "stash_type"], layer_norm).of(DOMAIN),
     Operator::new("NhwcConv", super::conv::ATTRIBUTES, nhwc_conv).of(DOMAIN),

@@ -108,7 +108,8 @@ fn problems(node: &NodeProto) -> Vec<String> {
         return vec![format!("{}: operator {}{of}", node.name(), node.op_type())];
     };
     let unknown = node.attribute.iter().filter(|a| {
-        let known = operator.attributes.contains(&a.name());
+        // Before version 6 it told which inputs may be overwritten.
+        let known = operator.attributes.contains(&a.name()) || a.name() == "consumed_inputs";
         !known || !a.ref_attr_name().is_empty()
     });
     unknown.map(|a| format!("{}: attribute {} of {}", node.name(), a.name(), node.op_type())).collect()

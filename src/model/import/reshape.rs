@@ -6,7 +6,7 @@ use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new("Reshape", &["allowzero"], reshape).host(&[1]),
+    Operator::new("Reshape", &["allowzero", "shape"], reshape).host(&[1]),
     Operator::new("Flatten", &["axis"], flatten),
     Operator::new("Squeeze", &["axes"], squeeze).host(&[1]),
     Operator::new("Unsqueeze", &["axes"], unsqueeze).host(&[1]),
@@ -15,7 +15,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 /// <https://onnx.ai/onnx/operators/onnx__Reshape.html>
 fn reshape(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let wanted = node.host_ints(1)?.ok_or_else(|| Error::file("Reshape lacks its shape"))?;
+    let wanted = node.ints_or_host("shape", 1)?.ok_or_else(|| Error::file("Reshape lacks its shape"))?;
     let shape = resolve(x.shape(), &wanted, node.flag("allowzero", false)?)?;
     Ok(vec![import.reshape(x, &shape)?])
 }

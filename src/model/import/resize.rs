@@ -27,7 +27,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         resize,
     )
     .host(&[1, 2, 3]),
-    Operator::new("Upsample", &["mode", "scales"], upsample).host(&[1]),
+    Operator::new("Upsample", &["height_scale", "mode", "scales", "width_scale"], upsample).host(&[1]),
 ];
 
 /// The target of every axis of the input.
@@ -140,7 +140,13 @@ fn resize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 /// `o / scale`.
 fn upsample(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    let scales = node.floats("scales")?.or(node.host_floats(1)?).ok_or_else(|| Error::file("Upsample needs scales"))?;
+    // Version 1 scales the last two axes of an image.
+    let of_version_1 = match (node.has("height_scale"), node.has("width_scale")) {
+        (true, true) => Some(vec![1.0, 1.0, node.float("height_scale", 1.0)?, node.float("width_scale", 1.0)?]),
+        _ => None,
+    };
+    let scales = node.floats("scales")?.or(node.host_floats(1)?).or(of_version_1);
+    let scales = scales.ok_or_else(|| Error::file("Upsample needs scales"))?;
     let target = Target::scaled(x, &(0..x.rank()).collect::<Vec<_>>(), &scales)?;
     let mode = match node.string("mode", "nearest")? {
         "nearest" => ResizeMode::Nearest(Rounding::CeilWhenShrinking),
@@ -187,6 +193,9 @@ impl Import<'_> {
         if x.dtype() != DType::F32 && matches!(op.mode, ResizeMode::Nearest(_)) {
             return self.pick(x, target, op);
         }
+        if x.dtype().is_integer() && matches!(op.mode, ResizeMode::Linear) && !op.antialias {
+            return self.resample_integers(x, target, op);
+        }
         let (rank, changes) = (x.rank(), |axis: usize| target.changes(x, axis));
         let mut y = x.clone();
         for axis in (0..rank.saturating_sub(2)).filter(|&k| changes(k)) {
@@ -197,6 +206,13 @@ impl Import<'_> {
             y = self.resample_image(&y, target, rows, Some(rank - 1), op)?;
         }
         Ok(y)
+    }
+
+    /// The same for linear interpolation of integers: in f32, then truncated, as ONNX Runtime does.
+    fn resample_integers(&mut self, x: &Val, target: &Target, op: &Resize2d) -> Result<Val> {
+        let float = self.cast(x, DType::F32)?;
+        let y = self.resample(&float, target, op)?;
+        self.cast(&y, x.dtype())
     }
 
     /// The same for the nearest elements of any type: they are gathered, axis after axis.

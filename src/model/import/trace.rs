@@ -24,6 +24,9 @@ pub(crate) fn not_known(model: &Model, node: &NodeProto, k: usize, desc: &Desc) 
     let what =
         format!("{} needs the value of its input {k}, {value}: {desc}, before the network is planned", node.op_type());
     match &sources(model, vec![value])[..] {
+        [] if model.inputs().iter().any(|v| v.name == *value) => Error::argument(format!(
+            "{what}, but it is an input that may be large: only integers and short lists may decide"
+        )),
         [] => Error::argument(format!("{what}, but every run computes it on the device")),
         names => Error::argument(format!("{what}: give the value of {}", names.join(", "))),
     }
