@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use crate::device::{Device, DeviceChoice, DeviceTensor};
 use crate::error::Result;
-use crate::gpu::adapter::AdapterInfo;
+use crate::gpu::info::AdapterInfo;
 use crate::gpu::profile::Profile;
 use crate::graph::Graph;
 use crate::model::Model;

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::gpu::adapter::{self, AdapterInfo, Choice, Gpu};
+use crate::gpu::adapter::Gpu;
+pub use crate::gpu::choice::Backend;
+use crate::gpu::choice::{self, Choice};
+use crate::gpu::info::AdapterInfo;
 use crate::gpu::program::TensorBuffer;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
@@ -12,11 +15,13 @@ use crate::tensor::Tensor;
 /// Which device to open, as `--device` of the command line.
 ///
 /// ```
-/// use convgpu::{Device, DeviceChoice};
+/// use convgpu::{Backend, Device, DeviceChoice};
 ///
 /// assert_eq!("auto".parse::<DeviceChoice>()?, DeviceChoice::default());
 /// assert_eq!("1".parse::<DeviceChoice>()?, DeviceChoice::Index(1));
 /// assert_eq!("radeon".parse::<DeviceChoice>()?, DeviceChoice::Name("radeon".to_owned()));
+/// assert_eq!("gl".parse::<DeviceChoice>()?, DeviceChoice::Backend(Backend::Gl, String::new()));
+/// assert_eq!("radeon@gl".parse::<DeviceChoice>()?, DeviceChoice::Backend(Backend::Gl, "radeon".to_owned()));
 ///
 /// let device = Device::open("cpu".parse()?)?;
 /// assert!(device.is_reference());
@@ -26,7 +31,8 @@ use crate::tensor::Tensor;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeviceChoice {
-    /// The first adapter of [`Device::list`], the CPU reference if there is none.
+    /// The first adapter of [`Device::list`] that opens a device, the CPU reference if there is none. GL counts only where no
+    /// other backend has an adapter.
     #[default]
     Auto,
     /// The CPU reference.
@@ -35,16 +41,26 @@ pub enum DeviceChoice {
     Index(usize),
     /// The first adapter whose name contains this; case does not matter.
     Name(String),
+    /// The first adapter of this backend whose name contains this, which may be empty.
+    Backend(Backend, String),
 }
 
-/// `auto` or an empty text, `cpu`, an index, or part of a name. Every text is valid.
+/// `auto` or an empty text, `cpu`, an index, a backend (`vulkan`, `metal`, `dx12`, `gl`), part of a name, or that with `@` and
+/// a backend. Every text is valid.
 impl FromStr for DeviceChoice {
     type Err = Error;
     fn from_str(text: &str) -> Result<DeviceChoice> {
         Ok(match text.trim() {
             "" | "auto" => DeviceChoice::Auto,
             c if c.eq_ignore_ascii_case("cpu") => DeviceChoice::Cpu,
-            c => c.parse().map_or_else(|_| DeviceChoice::Name(c.to_owned()), DeviceChoice::Index),
+            c => {
+                let (name, backend) = c.rsplit_once('@').unwrap_or(("", c));
+                match (Backend::named(backend), c.parse()) {
+                    (Some(backend), _) => DeviceChoice::Backend(backend, name.to_owned()),
+                    (None, Ok(index)) => DeviceChoice::Index(index),
+                    (None, Err(_)) => DeviceChoice::Name(c.to_owned()),
+                }
+            }
         })
     }
 }
@@ -57,6 +73,8 @@ impl fmt::Display for DeviceChoice {
             DeviceChoice::Cpu => f.write_str("cpu"),
             DeviceChoice::Index(i) => write!(f, "{i}"),
             DeviceChoice::Name(name) => f.write_str(name),
+            DeviceChoice::Backend(backend, name) if name.is_empty() => write!(f, "{backend}"),
+            DeviceChoice::Backend(backend, name) => write!(f, "{name}@{backend}"),
         }
     }
 }
@@ -92,21 +110,24 @@ impl Device {
     /// Opens the device that is chosen. Every call opens it anew: memory and compiled kernels are not shared.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument): no adapter matches.
+    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument): no adapter matches the choice, or the environment's `WGPU_BACKEND`
+    /// and `WGPU_ADAPTER_NAME`.
     /// [`ErrorKind::Device`](crate::ErrorKind::Device): the adapter cannot open a device.
     pub async fn open_async(choice: DeviceChoice) -> Result<Device> {
         let choice = match choice {
             DeviceChoice::Auto => Choice::Best,
             DeviceChoice::Cpu => return Ok(Device::cpu()),
             DeviceChoice::Index(i) => Choice::Index(i),
-            DeviceChoice::Name(name) => Choice::Name(name),
+            DeviceChoice::Name(name) => Choice::Name(name, None),
+            DeviceChoice::Backend(backend, name) => Choice::Name(name, Some(backend)),
         };
         Ok(Gpu::open(&choice).await?.map_or(Device::cpu(), |gpu| Device(Kind::Gpu(gpu))))
     }
 
-    /// Every adapter that can compute, best first.
+    /// Every adapter that can compute, best first: discrete, integrated, virtual, software; Vulkan, Metal and DX12 before GL.
+    /// wgpu's `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow the list; it is empty if they name nothing that is there.
     pub async fn list_async() -> Vec<AdapterInfo> {
-        adapter::list().await
+        choice::list().await.unwrap_or_default()
     }
 
     /// Uses a wgpu device and its queue that the program already has. Its capabilities (subgroup size, f16, limits) are

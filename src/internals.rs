@@ -134,7 +134,8 @@ pub mod graph {
 /// Commands for a device.
 pub mod gpu {
     pub mod adapter {
-        pub use crate::gpu::adapter::{AdapterInfo, AdapterKind};
+        pub use crate::gpu::choice::list;
+        pub use crate::gpu::info::{AdapterInfo, AdapterKind};
     }
     pub mod caps {
         pub use crate::gpu::caps::*;
@@ -196,7 +197,8 @@ pub mod verify {
 pub mod bench {
     pub use crate::bench::roofline::{Copy, FmaChain};
     pub use crate::bench::tune::{Tuned, tune};
-    pub use crate::bench::tuning_file::{load, path, save};
+    pub use crate::bench::tuning_file::{path, read, text};
+    pub use crate::bench::whole::{Gain, Whole};
     pub use crate::bench::*;
 }
 

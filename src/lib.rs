@@ -16,7 +16,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Device`], [`DeviceChoice`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device |
+//! | [`Device`], [`DeviceChoice`], [`Backend`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device |
 //! | [`Tensor`], [`DeviceTensor`], [`Desc`], [`DType`] | values on the host and on a device; images are `[n, c, h, w]` |
 //! | [`Model`], [`onnx`] | networks from ONNX files |
 //! | [`Graph`] | networks built by hand, one method per layer |
@@ -67,10 +67,10 @@ mod shape;
 mod tensor;
 pub mod verify;
 
-pub use device::{Device, DeviceChoice, DeviceTensor};
+pub use device::{Backend, Device, DeviceChoice, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
-pub use gpu::adapter::{AdapterInfo, AdapterKind};
 pub use gpu::caps::Caps;
+pub use gpu::info::{AdapterInfo, AdapterKind};
 pub use graph::{Graph, ValueId};
 pub use model::Model;
 pub use session::{CompileOptions, Network, Outputs, Session};

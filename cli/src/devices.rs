@@ -1,6 +1,7 @@
 //! `convgpu devices`: the devices that `--device` can name.
 
 use clap::Args as ClapArgs;
+use convgpu::internals::gpu::adapter::list;
 use convgpu::{AdapterInfo, Device, DeviceChoice};
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome<()> {
-    let adapters = Device::list();
+    let adapters = pollster::block_on(list())?;
     if args.json {
         return console::print_json(&as_json(&adapters));
     }

@@ -37,7 +37,8 @@ use failure::{Failure, Outcome};
 #[derive(Parser)]
 #[command(name = "convgpu", version, max_term_width = 100)]
 struct Cli {
-    /// auto, cpu (the reference), an index of `convgpu devices`, or part of an adapter's name
+    /// auto, cpu (the reference), an index of `convgpu devices`, a backend (vulkan, metal, dx12, gl), part of an adapter's name,
+    /// or that with a backend: NAME@gl
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
     device: DeviceChoice,
     #[command(subcommand)]

@@ -1,15 +1,17 @@
 //! `convgpu tune`: finds the fastest kernels for a network on this adapter.
 
+mod store;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use convgpu::bench::Effort;
-use convgpu::internals::bench::{Tuned, load, path, save, tune};
+use convgpu::internals::bench::{Gain, Tuned, Whole, path, tune};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::session::with_plan;
-use convgpu::{CompileOptions, Device, DeviceChoice, Precision};
+use convgpu::{CompileOptions, Device, DeviceChoice, Error, ErrorKind, Precision};
 use serde_json::json;
 
 use crate::console;
@@ -18,12 +20,14 @@ use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network;
+use crate::progress::Bar;
 use crate::table::table;
+use store::Store;
 
-/// Times the kernels that fit each layer, and stores the fastest for --tuned
+/// Times the kernels that fit each layer, and stores those that make the network faster for --tuned
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The network: an ONNX file
+    /// The network: an ONNX file; - is stdin
     model: PathBuf,
     #[command(flatten)]
     inputs: InputArgs,
@@ -43,10 +47,15 @@ pub struct Args {
 /// The options for `--precision` and `--tuned`, with the stored tuning of this adapter, if any.
 pub fn options(device: &Device, tuned: bool, precision: Precision) -> CompileOptions {
     let options = CompileOptions::new().precision(precision);
-    let Some(adapter) = device.adapter().filter(|_| tuned) else { return options };
-    let tuning = path(adapter).map(|p| load(&p, adapter)).unwrap_or_default();
+    let Some(adapter) = device.adapter().filter(|_| tuned) else {
+        if tuned {
+            console::hint("--tuned: the CPU reference has no kernels to choose from".to_owned());
+        }
+        return options;
+    };
+    let tuning = path(adapter).map(|p| store::load(&p, adapter)).unwrap_or_default();
     if tuning.choices.is_empty() {
-        console::note("--tuned: no tuning is stored for this adapter; run convgpu tune MODEL first");
+        console::hint("--tuned: no tuning is stored for this adapter; run convgpu tune MODEL first".to_owned());
     }
     with_plan(options, PlanOptions { precision, tuning: Some(Arc::new(tuning)), ..PlanOptions::default() })
 }
@@ -61,38 +70,81 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return Err(Failure::call("the CPU reference has no kernels to choose from: choose a GPU adapter"));
     };
     let file = path(adapter).ok_or_else(|| Failure::call("no cache directory: set XDG_CACHE_HOME or HOME"))?;
-    let mut tuning = load(&file, adapter);
-    let effort = Effort::new(Duration::from_secs_f64(args.seconds));
-    let mut progress = |name: &str| console::note(name);
-    let found = pollster::block_on(tune(&device, &network.graph, args.precision, &effort, &mut tuning, &mut progress))?;
-    save(&file, adapter, &tuning)?;
-    console::note(&format!("stored in {}", file.display()));
+    let store = Store::new(&file, adapter)?;
+    let time = Duration::from_secs_f64(args.seconds);
+    let bar = Bar::steps();
+    let mut at = 0;
+    // Each result is stored when it is there: what was measured survives an interruption.
+    let mut learned = |t: &Tuned| {
+        let kept = store.update(|choices| drop(choices.insert(t.key.clone(), t.best_signature.clone())));
+        kept.map_err(|e| Error::new(ErrorKind::File, e.to_string()))
+    };
+    let mut progress = |name: &str| {
+        bar.at(at, network.graph.nodes().len(), name);
+        at += 1;
+    };
+    let effort = Effort::new(time);
+    let found =
+        pollster::block_on(tune(&device, &network.graph, args.precision, &effort, &mut learned, &mut progress))?;
+    let faster = found.iter().filter(|t| t.best_signature != t.fixed_signature);
+    let choices = faster.map(|t| (t.key.clone(), t.best_signature.clone())).collect();
+    let inputs = network.inputs();
+    let whole = Whole { device: &device, graph: &network.graph, inputs: &inputs, precision: args.precision, time };
+    let mut trying = |n: usize| bar.at(0, n, "choices tried in the whole network");
+    let gain = pollster::block_on(whole.gain(&choices, &mut trying))?;
+    store.update(|stored| {
+        for t in found.iter().filter(|t| !gain.kept.contains(&t.key)) {
+            stored.insert(t.key.clone(), t.fixed_signature.clone());
+        }
+    })?;
+    drop(bar);
+    console::hint(format!("stored in {}", file.display()));
     if args.json {
         let object = json!({
             "device": device.to_string(),
             "file": file.display().to_string(),
-            "nodes": found.iter().map(as_json).collect::<Vec<_>>(),
+            "nodes": found.iter().map(|t| as_json(t, &gain)).collect::<Vec<_>>(),
+            "network": {
+                "static_ms": gain.seconds[0] * 1e3,
+                "tuned_ms": gain.seconds[1] * 1e3,
+                "static_bytes": gain.bytes[0],
+                "tuned_bytes": gain.bytes[1],
+            },
         });
         return console::print_json(&object);
     }
-    let heading = ["node", "static choice", "ms", "fastest", "ms", "wrong"].map(str::to_owned).to_vec();
-    let rows: Vec<_> = std::iter::once(heading).chain(found.iter().map(row)).collect();
-    console::print(&format!("{device}\n\n{}", table(&rows)))
+    let heading = ["node", "static choice", "ms", "fastest", "ms", "wrong", "kept"].map(str::to_owned).to_vec();
+    let rows: Vec<_> = std::iter::once(heading).chain(found.iter().map(|t| row(t, &gain))).collect();
+    console::print(&format!("{device}\n\n{}\n{}", table(&rows), summary(&gain)))
 }
 
-fn row(t: &Tuned) -> Vec<String> {
+fn row(t: &Tuned, gain: &Gain) -> Vec<String> {
     let ms = |seconds: f64| format!("{:.4}", seconds * 1e3);
     let (fixed, best) = (ms(t.fixed_seconds), ms(t.best_seconds));
-    vec![t.node.clone(), t.fixed.clone(), fixed, t.best.clone(), best, t.wrong.to_string()]
+    let kept = if gain.kept.contains(&t.key) { "fastest" } else { "static" };
+    vec![t.node.clone(), t.fixed.clone(), fixed, t.best.clone(), best, t.wrong.to_string(), kept.to_owned()]
 }
 
-fn as_json(t: &Tuned) -> serde_json::Value {
+/// What the network gains.
+fn summary(gain: &Gain) -> String {
+    let [before, after] = gain.seconds.map(|s| s * 1e3);
+    let [bytes, more] = gain.bytes;
+    match gain.kept.len() {
+        0 => format!("the network ({before:.3} ms, {bytes} bytes) is not faster with other kernels: none is kept\n"),
+        n => format!(
+            "the network takes {after:.3} ms with {n} of them instead of {before:.3} ms, {more} bytes instead of {bytes}\n"
+        ),
+    }
+}
+
+fn as_json(t: &Tuned, gain: &Gain) -> serde_json::Value {
     json!({
         "node": t.node,
         "static": t.fixed,
-        "static_ms": t.fixed_seconds * 1e3,
+        "static_ms": crate::numbers::json(t.fixed_seconds * 1e3),
         "fastest": t.best,
         "fastest_ms": t.best_seconds * 1e3,
         "wrong": t.wrong,
+        "kept": gain.kept.contains(&t.key),
     })
 }

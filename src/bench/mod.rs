@@ -27,6 +27,7 @@ pub(crate) mod roofline;
 pub(crate) mod samples;
 pub(crate) mod tune;
 pub(crate) mod tuning_file;
+pub(crate) mod whole;
 
 pub use case::Case;
 pub use layers::{DEFAULT_LAYERS, Layer, LayerKind};

@@ -31,22 +31,28 @@ pub struct Tuned {
     pub best_seconds: f64,
     /// Candidates left out because their result was wrong.
     pub wrong: usize,
+    /// The node's key in a [`Tuning`], and the signatures of the fastest and of the static choice.
+    pub key: String,
+    #[allow(missing_docs)]
+    pub best_signature: String,
+    #[allow(missing_docs)]
+    pub fixed_signature: String,
 }
 
-/// Times the candidates of every convolution and matrix product of a network, and adds the winners to `tuning`.
+/// Times the candidates of every convolution and matrix product of a network, and tells `learned` the result of each.
 ///
 /// Candidates take the same layouts and precision as the static choice in the network's plan: whether another layout is
 /// faster depends on the nodes around, not on this node. `progress` is called with the name of each node before it is
 /// measured.
 ///
 /// # Errors
-/// The device is the reference or is lost.
+/// The device is the reference or is lost; those of `learned`.
 pub async fn tune(
     device: &Device,
     graph: &Graph,
     precision: Precision,
     effort: &Effort,
-    tuning: &mut Tuning,
+    learned: &mut dyn FnMut(&Tuned) -> Result<()>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Vec<Tuned>> {
     let gpu = device.gpu().ok_or_else(|| Error::argument("the reference has no kernels to choose from"))?;
@@ -57,21 +63,18 @@ pub async fn tune(
     let mut seen = std::collections::HashSet::new();
     for (position, (node, plan)) in rewritten.nodes().iter().zip(&planned.nodes).enumerate() {
         let key = Tuning::key(&rewritten, node, precision);
-        if plan.alternatives < 2 || !TUNED.contains(&node.op.name()) || !seen.insert(key.clone()) {
+        if plan.alternatives < 2 || !TUNED.contains(&node.op.name()) || !seen.insert(key) {
             continue;
         }
         progress(&node.name);
-        let (tuned, signature) = tune_node(device, &rewritten, position, plan, precision, effort).await?;
-        match signature {
-            Some(signature) => drop(tuning.choices.insert(key, signature)),
-            None => drop(tuning.choices.remove(&key)),
-        }
+        let tuned = tune_node(device, &rewritten, position, plan, precision, effort).await?;
+        learned(&tuned)?;
         found.push(tuned);
     }
     Ok(found)
 }
 
-/// Times the candidates of one node; gives the signature of the fastest if it is not the static choice.
+/// Times the candidates of one node.
 async fn tune_node(
     device: &Device,
     graph: &Graph,
@@ -79,7 +82,7 @@ async fn tune_node(
     planned: &PlannedNode,
     precision: Precision,
     effort: &Effort,
-) -> Result<(Tuned, Option<String>)> {
+) -> Result<Tuned> {
     let node = &graph.nodes()[position];
     let case = Case::of_node(graph, position, &planned.layouts)?.stored_in(precision);
     let fixed = &planned.chosen;
@@ -112,13 +115,15 @@ async fn tune_node(
     let none = || Error::new(crate::error::ErrorKind::Check, "every kernel gives a wrong result").at(node.name.clone());
     let best = (0..times.len()).min_by(|&a, &b| times[a].total_cmp(&times[b])).ok_or_else(none)?;
     let first = candidates.iter().position(|(_, a)| a.signature() == fixed.signature());
-    let tuned = Tuned {
+    Ok(Tuned {
         node: node.name.clone(),
         fixed: fixed.kernels(),
         fixed_seconds: first.map_or(f64::NAN, |i| times[i]),
         best: candidates[best].1.kernels(),
         best_seconds: times[best],
         wrong,
-    };
-    Ok((tuned, (first != Some(best)).then(|| candidates[best].1.signature())))
+        key: Tuning::key(graph, node, precision),
+        best_signature: candidates[best].1.signature(),
+        fixed_signature: fixed.signature(),
+    })
 }

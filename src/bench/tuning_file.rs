@@ -1,13 +1,11 @@
-//! Tunings on disk: one small JSON file per adapter, in the user's cache directory.
+//! Tunings as files: one small JSON file per adapter, in the user's cache directory.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::gpu::adapter::AdapterInfo;
+use crate::gpu::info::AdapterInfo;
 use crate::graph::tuning::Tuning;
 
 /// The version of the file's format.
@@ -32,34 +30,20 @@ pub fn path(adapter: &AdapterInfo) -> Option<PathBuf> {
     Some(cache.join("convgpu").join(format!("tuning-{name}.json")))
 }
 
-/// What the file holds for this adapter; empty if it is missing or unreadable, or was written for another adapter,
-/// driver or version. A bad tuning file is never an error.
-pub fn load(path: &Path, adapter: &AdapterInfo) -> Tuning {
-    let file = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<File>(&bytes).ok());
+/// What the bytes of a file hold for this adapter; empty if they are no tuning, or that of another adapter, driver or version.
+/// A bad tuning file is never an error.
+pub fn read(bytes: &[u8], adapter: &AdapterInfo) -> Tuning {
     let of = |f: &File| (f.version, f.convgpu.clone(), f.adapter.clone(), f.driver.clone());
-    match file {
-        Some(found) if of(&found) == of(&empty(adapter)) => Tuning { choices: found.choices },
+    match serde_json::from_slice::<File>(bytes) {
+        Ok(found) if of(&found) == of(&empty(adapter)) => Tuning { choices: found.choices },
         _ => Tuning::default(),
     }
 }
 
-/// Writes the tuning of an adapter. A reader sees the old file or the new one, never a part.
-///
-/// # Errors
-/// The directory or the file cannot be written.
-pub fn save(path: &Path, adapter: &AdapterInfo, tuning: &Tuning) -> Result<()> {
+/// The text of a file with the tuning of an adapter.
+pub fn text(tuning: &Tuning, adapter: &AdapterInfo) -> String {
     let file = File { choices: tuning.choices.clone(), ..empty(adapter) };
-    let text = serde_json::to_string_pretty(&file).expect("strings and numbers are JSON");
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let write = || {
-        fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        fs::write(&temporary, text + "\n")?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|e| {
-        let _ = fs::remove_file(&temporary);
-        Error::io(path, e)
-    })
+    serde_json::to_string_pretty(&file).expect("strings and numbers are JSON") + "\n"
 }
 
 fn empty(adapter: &AdapterInfo) -> File {
@@ -75,8 +59,8 @@ fn empty(adapter: &AdapterInfo) -> File {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::adapter::AdapterKind;
     use crate::gpu::caps::Caps;
+    use crate::gpu::info::AdapterKind;
 
     fn adapter(name: &str) -> AdapterInfo {
         AdapterInfo {
@@ -90,18 +74,12 @@ mod tests {
 
     #[test]
     fn a_file_serves_the_adapter_it_was_written_for() {
-        let dir = std::env::temp_dir().join(format!("convgpu-tuning-{}", std::process::id()));
-        let file = dir.join("deep").join("tuning.json");
-        let tuning = Tuning { choices: [("key".to_owned(), "way".to_owned())].into() };
-        assert_eq!(load(&file, &adapter("a")), Tuning::default());
-        save(&file, &adapter("a"), &tuning).unwrap();
-        assert_eq!(load(&file, &adapter("a")), tuning);
-        assert_eq!(load(&file, &adapter("b")), Tuning::default());
+        let tuning = Tuning { choices: [("key".to_owned(), "variant".to_owned())].into() };
+        let file = text(&tuning, &adapter("a"));
+        assert_eq!(read(file.as_bytes(), &adapter("a")), tuning);
+        assert_eq!(read(file.as_bytes(), &adapter("b")), Tuning::default());
         let newer = AdapterInfo { driver: "2".to_owned(), ..adapter("a") };
-        assert_eq!(load(&file, &newer), Tuning::default());
-        fs::write(&file, "{ not json").unwrap();
-        assert_eq!(load(&file, &adapter("a")), Tuning::default());
-        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no temporary file stays");
-        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(read(file.as_bytes(), &newer), Tuning::default());
+        assert_eq!(read(b"{ not json", &adapter("a")), Tuning::default());
     }
 }

@@ -1,71 +1,14 @@
-//! Adapters and devices: listing, choosing, opening, and the errors that they report.
+//! Adapters and devices: opening them, and the errors that they report.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::caps::Caps;
+use super::choice::{Choice, candidates};
+use super::info::{AdapterInfo, describe};
 use super::memory::Pool;
 use super::program::PipelineCache;
 use crate::error::{Error, ErrorKind, Result};
-
-/// What kind of hardware an adapter is, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum AdapterKind {
-    /// A dedicated card.
-    Discrete,
-    /// Part of the CPU.
-    Integrated,
-    /// A virtual GPU in a virtual machine.
-    Virtual,
-    /// A CPU that executes shaders.
-    Software,
-    /// The driver does not say.
-    Other,
-}
-
-impl fmt::Display for AdapterKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            AdapterKind::Discrete => "discrete",
-            AdapterKind::Integrated => "integrated",
-            AdapterKind::Virtual => "virtual",
-            AdapterKind::Software => "software",
-            AdapterKind::Other => "other",
-        })
-    }
-}
-
-/// An adapter as [`Device::list`](crate::Device::list) and `convgpu devices` list it.
-///
-/// ```
-/// use convgpu::{AdapterKind, Device};
-///
-/// // Best first: hardware comes before software adapters.
-/// let adapters = Device::list();
-/// let first_software = adapters.iter().position(|a| a.kind == AdapterKind::Software);
-/// assert!(adapters.iter().skip(first_software.unwrap_or(adapters.len())).all(|a| a.kind >= AdapterKind::Software));
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct AdapterInfo {
-    /// The driver's name for it.
-    pub name: String,
-    /// What kind of hardware it is.
-    pub kind: AdapterKind,
-    /// `Vulkan`, `Metal`, `Dx12`, `Gl` or `BrowserWebGpu`.
-    pub backend: String,
-    /// The driver and its version.
-    pub driver: String,
-    /// Capabilities and limits.
-    pub caps: Caps,
-}
-
-impl fmt::Display for AdapterInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)
-    }
-}
 
 /// A device with its queue and everything cached for it.
 #[derive(Clone)]
@@ -78,47 +21,6 @@ struct Inner {
     fault: Arc<Mutex<Option<Error>>>,
     pool: Pool,
     pipelines: PipelineCache,
-}
-
-/// Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`, which llvmpipe counts down over all loops of an invocation.
-const LLVMPIPE_ITERATIONS: u64 = 65_535;
-
-fn instance() -> wgpu::Instance {
-    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
-}
-
-fn describe(info: wgpu::AdapterInfo, limits: &wgpu::Limits, features: wgpu::Features) -> AdapterInfo {
-    let software = info.device_type == wgpu::DeviceType::Cpu;
-    let fixed = info.subgroup_min_size == info.subgroup_max_size;
-    let llvmpipe = info.name.contains("llvmpipe") || info.driver == "llvmpipe";
-    AdapterInfo {
-        kind: match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
-            wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
-            wgpu::DeviceType::VirtualGpu => AdapterKind::Virtual,
-            wgpu::DeviceType::Cpu => AdapterKind::Software,
-            wgpu::DeviceType::Other => AdapterKind::Other,
-        },
-        backend: format!("{:?}", info.backend),
-        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-        name: info.name,
-        caps: Caps {
-            max_binding_bytes: limits.max_storage_buffer_binding_size,
-            max_buffer_bytes: limits.max_buffer_size,
-            max_invocations: limits.max_compute_invocations_per_workgroup,
-            max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
-            subgroup_size: (features.contains(wgpu::Features::SUBGROUP) && fixed).then_some(info.subgroup_min_size),
-            f16: features.contains(wgpu::Features::SHADER_F16),
-            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
-            compute_units: match info.device_type {
-                wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu => 128,
-                wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Other => 16,
-                wgpu::DeviceType::Cpu => 4,
-            },
-            max_iterations: llvmpipe.then_some(LLVMPIPE_ITERATIONS),
-            software,
-        },
-    }
 }
 
 fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
@@ -135,74 +37,17 @@ fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     if default_limits_only() { wgpu::Limits::default() } else { adapter.limits() }
 }
 
-/// Every adapter that can compute, best first: discrete, integrated, virtual, software; Vulkan, Metal and DX12
-/// before GL. wgpu's `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow the list.
-async fn adapters() -> Vec<wgpu::Adapter> {
-    let backends = wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all());
-    let name = std::env::var("WGPU_ADAPTER_NAME").unwrap_or_default().to_lowercase();
-    let mut found: Vec<_> = instance()
-        .enumerate_adapters(backends)
-        .await
-        .into_iter()
-        .filter(|a| {
-            let info = a.get_info();
-            let computes = a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-                && a.limits().max_storage_buffers_per_shader_stage >= 4;
-            info.backend != wgpu::Backend::Noop && computes && info.name.to_lowercase().contains(&name)
-        })
-        .collect();
-    found.sort_by_key(|a| {
-        let info = describe(a.get_info(), &a.limits(), a.features());
-        (info.kind, a.get_info().backend == wgpu::Backend::Gl)
-    });
-    found
-}
-
-/// Every adapter that can compute, best first. The position is the `INDEX` of `--device INDEX`.
-pub async fn list() -> Vec<AdapterInfo> {
-    adapters().await.iter().map(|a| describe(a.get_info(), &a.limits(), a.features())).collect()
-}
-
-/// Which adapter to open.
-#[derive(Clone, Debug)]
-pub enum Choice {
-    /// The first of [`list`].
-    Best,
-    /// The adapter at this position in [`list`].
-    Index(usize),
-    /// The first whose name contains this, ignoring case.
-    Name(String),
-}
-
-impl fmt::Display for Choice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Choice::Best => f.write_str("auto"),
-            Choice::Index(i) => write!(f, "index {i}"),
-            Choice::Name(name) => write!(f, "the name {name:?}"),
-        }
-    }
-}
-
 impl Gpu {
-    /// Opens an adapter. `Ok(None)` if the choice is [`Choice::Best`] and there is none.
+    /// Opens an adapter. `Ok(None)` if the choice is [`Choice::Best`] and there is none; of several the first that opens.
     pub async fn open(choice: &Choice) -> Result<Option<Gpu>> {
-        let mut found = adapters().await;
-        let position = match choice {
-            Choice::Best if found.is_empty() => return Ok(None),
-            Choice::Best => Some(0),
-            Choice::Index(i) => (*i < found.len()).then_some(*i),
-            Choice::Name(name) => {
-                let name = name.to_lowercase();
-                found.iter().position(|a| a.get_info().name.to_lowercase().contains(&name))
+        let mut failure = None;
+        for adapter in candidates(choice).await? {
+            match Gpu::from_adapter(adapter).await {
+                Ok(gpu) => return Ok(Some(gpu)),
+                Err(e) => drop(failure.get_or_insert(e)),
             }
-        };
-        let Some(position) = position else {
-            let names: Vec<_> = found.iter().enumerate().map(|(i, a)| format!("{i}: {}", a.get_info().name)).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            return Err(Error::argument(format!("no adapter matches {choice}; adapters: {names}")));
-        };
-        Gpu::from_adapter(found.swap_remove(position)).await.map(Some)
+        }
+        failure.map_or(Ok(None), Err)
     }
 
     async fn from_adapter(adapter: wgpu::Adapter) -> Result<Gpu> {

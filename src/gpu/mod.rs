@@ -2,6 +2,8 @@
 
 pub mod adapter;
 pub mod caps;
+pub mod choice;
+pub mod info;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod interface;
 pub mod kernel;

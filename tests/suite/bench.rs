@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use convgpu::bench::{Case, Ceilings, Effort, Layer, Report, measure};
 use convgpu::custom::{Op, Site, Variant};
-use convgpu::internals::bench::{Copy, tune};
+use convgpu::internals::bench::{Copy, Tuned, Whole, tune};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::graph::tuning::Tuning;
 use convgpu::internals::ops::conv2d::Conv2d;
@@ -118,8 +118,13 @@ fn a_profile_has_every_dispatch_and_adds_up() {
 #[test]
 fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
     let device = open().unwrap();
-    let mut tuning = Tuning::default();
-    let found = block_on(tune(&device, &network(), Precision::F32, &ONCE, &mut tuning, &mut |_| ())).unwrap();
+    let mut learned = vec![];
+    let mut keep = |t: &Tuned| {
+        learned.push((t.key.clone(), t.best_signature.clone()));
+        Ok(())
+    };
+    let found = block_on(tune(&device, &network(), Precision::F32, &ONCE, &mut keep, &mut |_| ())).unwrap();
+    assert_eq!(learned, [(found[0].key.clone(), found[0].best_signature.clone())]);
     assert_eq!(found.len(), 1, "two nodes of one kind are measured once: {found:?}");
     assert_eq!((found[0].wrong, found[0].fixed_seconds.is_nan()), (0, false));
 
@@ -148,4 +153,19 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
 
     let foreign = compiled(Tuning { choices: [(key, "a kernel of long ago".to_owned())].into() });
     assert_eq!(chosen(&foreign), chosen(&plain));
+}
+
+/// Which choices help depends on the machine; that they are those given, and that none are kept of none, does not.
+#[test]
+fn the_gain_of_choices_is_that_of_the_whole_network() {
+    let device = open().unwrap();
+    let (graph, x) = (network(), Tensor::full([2, 12, 7, 9], 1.0));
+    let whole =
+        Whole { device: &device, graph: &graph, inputs: &[("x", &x)], precision: Precision::F32, time: Duration::ZERO };
+    let mut tried = vec![];
+    let none = block_on(whole.gain(&[].into(), &mut |n| tried.push(n))).unwrap();
+    assert!(none.kept.is_empty() && tried.is_empty() && none.bytes[0] == none.bytes[1], "{none:?}");
+    let foreign = [("no such node".to_owned(), "no such kernel".to_owned())].into();
+    let gain = block_on(whole.gain(&foreign, &mut |n| tried.push(n))).unwrap();
+    assert!(tried == [1] && gain.bytes[0] == gain.bytes[1] && gain.seconds.iter().all(|s| *s > 0.0), "{gain:?}");
 }

@@ -7,7 +7,7 @@ use crate::support::{Rng, choice, device};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::session::{Compiled, latest, with_plan};
-use convgpu::{CompileOptions, DType, Desc, Device, DeviceChoice, ErrorKind, Graph, Session, Tensor, wgpu};
+use convgpu::{Backend, CompileOptions, DType, Desc, Device, DeviceChoice, ErrorKind, Graph, Session, Tensor, wgpu};
 
 fn network() -> Graph {
     let mut g = Graph::new();
@@ -157,6 +157,23 @@ fn adapters_are_opened_by_position_and_by_name() {
     let named = Device::open(DeviceChoice::Name(found[0].name.to_uppercase())).unwrap();
     assert_eq!(named.adapter().unwrap().name, found[0].name);
     assert!(!first.same(&named) && first.same(&first.clone()), "every call opens a new device");
+}
+
+#[test]
+fn an_adapter_is_opened_by_its_backend() {
+    for found in Device::list() {
+        let backend = Backend::named(&found.backend).expect("a backend");
+        let choice: DeviceChoice = format!("{}@{backend}", found.name).parse().unwrap();
+        assert_eq!(choice, DeviceChoice::Backend(backend, found.name.clone()));
+        assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
+        let opened = Device::open(choice).unwrap();
+        assert_eq!(
+            (&opened.adapter().unwrap().name, &opened.adapter().unwrap().backend),
+            (&found.name, &found.backend)
+        );
+    }
+    let e = Device::open(DeviceChoice::Backend(Backend::Metal, "nothing".to_owned())).unwrap_err();
+    assert!(e.to_string().contains("the name \"nothing\" and the backend metal; adapters: 0: "), "{e}");
 }
 
 /// A long run is submitted in parts: here one per node.

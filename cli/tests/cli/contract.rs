@@ -291,3 +291,16 @@ fn ops_prints_the_table_as_text_and_as_markdown() {
     let (text, markdown) = (stdout(&convgpu(&["ops"])), stdout(&convgpu(&["ops", "--markdown"])));
     assert!(text.contains("conv2d") && markdown.starts_with("| operator | PyTorch | ONNX |"), "{text}{markdown}");
 }
+
+#[test]
+fn a_variable_that_matches_nothing_is_named() {
+    for (variable, value) in [("WGPU_BACKEND", "vulcan"), ("WGPU_ADAPTER_NAME", "no such adapter")] {
+        for args in [&["devices"][..], &["inspect", model()], &["inspect", model(), "--device", "0"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+            let output = command.args(args).env_remove("CONVGPU_DEVICE").env(variable, value).output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{stderr}");
+            assert!(stderr.contains(&format!("{variable}={value}")), "{stderr}");
+        }
+    }
+}
