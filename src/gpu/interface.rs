@@ -5,19 +5,19 @@ use naga::ir::{AddressSpace, Module, ScalarKind, StorageAccess, Type, TypeInner}
 use naga::proc::Layouter;
 
 use super::kernel::Launch;
-use crate::shape::Precision;
+use crate::shape::{DType, Precision};
 
-/// What of a launch does not agree with the text of its kernel: params, or bindings, whose buffers have these bytes.
+/// What of a launch does not agree with the text of its kernel: params, or bindings, whose buffers have these bytes and hold these types.
 ///
 /// # Errors
 /// The first disagreement, in words.
-pub fn check(launch: &Launch, bytes: &[usize]) -> Result<(), String> {
+pub fn check(launch: &Launch, bound: &[(usize, Option<DType>)]) -> Result<(), String> {
     let text = launch.kernel.wgsl(&launch.consts, Precision::F32);
     let one_line = |e: String| e.split_whitespace().collect::<Vec<_>>().join(" ");
     let module = naga::front::wgsl::parse_str(&text).map_err(|e| one_line(e.emit_to_string(&text)))?;
     params(&module, launch)?;
     bindings(&module, launch)?;
-    sizes(&module, bytes)
+    buffers(&module, bound)
 }
 
 /// The fields of the uniform struct must be those of the launch, in their order.
@@ -54,15 +54,28 @@ fn scalar(module: &Module, ty: Handle<Type>) -> &'static str {
     }
 }
 
-/// The buffers must be as large as the types that the text binds them to; of an array without a size one element counts.
-fn sizes(module: &Module, bytes: &[usize]) -> Result<(), String> {
+/// The buffers must be as large as the types that the text binds them to, of which an array without a size counts as one
+/// element; and what the text takes for numbers must be of that kind. Bits may be taken for u32.
+fn buffers(module: &Module, bound: &[(usize, Option<DType>)]) -> Result<(), String> {
     let mut layouter = Layouter::default();
     layouter.update(module.to_ctx()).map_err(|e| e.to_string())?;
     for (_, v) in module.global_variables.iter().filter(|(_, v)| matches!(v.space, AddressSpace::Storage { .. })) {
         let (Some(binding), needed) = (&v.binding, layouter[v.ty].size as usize) else { continue };
-        let held = (binding.binding as usize).checked_sub(1).and_then(|k| bytes.get(k));
-        if let Some(held) = held.filter(|held| needed > **held) {
-            let name = v.name.as_deref().unwrap_or("");
+        let Some((held, dtype)) = (binding.binding as usize).checked_sub(1).and_then(|k| bound.get(k)) else {
+            continue;
+        };
+        let name = v.name.as_deref().unwrap_or("");
+        if let (Some(kind), Some(dtype)) = (element(module, v.ty), dtype)
+            && kind != ScalarKind::Uint
+            && kind != kind_of(*dtype)
+        {
+            let (kind, b) = (word(kind), binding.binding);
+            return Err(format!(
+                "its text takes binding {b} ({name}) for {kind}, the tensor is of {dtype} ({})",
+                word(kind_of(*dtype))
+            ));
+        }
+        if needed > *held {
             return Err(format!(
                 "its text declares {needed} bytes at binding {} ({name}), the launch binds {held}",
                 binding.binding
@@ -70,6 +83,33 @@ fn sizes(module: &Module, bytes: &[usize]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What the elements of a type are, if they are all of one kind.
+fn element(module: &Module, ty: Handle<Type>) -> Option<ScalarKind> {
+    match module.types[ty].inner {
+        TypeInner::Scalar(s) | TypeInner::Atomic(s) => Some(s.kind),
+        TypeInner::Vector { scalar, .. } | TypeInner::Matrix { scalar, .. } => Some(scalar.kind),
+        TypeInner::Array { base, .. } => element(module, base),
+        _ => None,
+    }
+}
+
+/// How a device holds a type.
+fn kind_of(dtype: DType) -> ScalarKind {
+    match dtype {
+        _ if dtype.is_float() => ScalarKind::Float,
+        DType::Bool | DType::U8 | DType::U16 | DType::U32 => ScalarKind::Uint,
+        _ => ScalarKind::Sint,
+    }
+}
+
+fn word(kind: ScalarKind) -> &'static str {
+    match kind {
+        ScalarKind::Float => "f32",
+        ScalarKind::Sint => "i32",
+        _ => "u32",
+    }
 }
 
 /// From binding 1 on: those that are read, then those that are written.

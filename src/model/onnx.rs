@@ -143,7 +143,7 @@ impl Model {
         let read = nodes::read(&nodes, &outputs);
         let mut constants = initialisers(&graph, &read, directory)?;
         let (optional, inputs) = inputs(&graph, &read)?;
-        let nodes = constant_nodes(nodes, &mut constants)?;
+        let nodes = constant_nodes(nodes, registry, &mut constants)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
         let mut outputs = graph.output.iter().map(|v| value_info(typed(v, &graph))).collect::<Result<Vec<_>>>()?;
@@ -394,11 +394,11 @@ fn inputs(graph: &GraphProto, read: &HashSet<&str>) -> Result<(Vec<ValueInfo>, V
     Ok(inputs.into_iter().partition(|v| held.contains(v.name.as_str())))
 }
 
-/// Moves the values of Constant nodes to the constants; the other nodes.
-fn constant_nodes(nodes: Vec<Node>, constants: &mut HashMap<String, Tensor>) -> Result<Vec<Node>> {
+/// Moves the values of Constant nodes to the constants, unless they are the registry's; the other nodes.
+fn constant_nodes(nodes: Vec<Node>, registry: &Registry, constants: &mut HashMap<String, Tensor>) -> Result<Vec<Node>> {
     let mut rest = vec![];
     for node in nodes {
-        if node.op_type() != "Constant" {
+        if node.op_type() != "Constant" || registry.find(&node).is_some() {
             rest.push(node);
             continue;
         }

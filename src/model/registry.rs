@@ -1,12 +1,13 @@
 //! Operators of a program's own for the nodes of a model file.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::import::{NodeView, operators};
 use super::proto::NodeProto;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -16,13 +17,15 @@ type Make = dyn Fn(&Node<'_>) -> Result<Box<dyn Op>> + Send + Sync;
 /// Operators of a program's own, by the domain and the name that nodes of a model file have.
 ///
 /// [`Model::load_with`](crate::Model::load_with) takes one. For every node of such a name the function is called with the
-/// [`Node`], once its inputs are described, and gives the [operator](crate::custom::Op) that computes it. What a registry
-/// has comes before the operators of this crate and before functions of the model.
+/// [`Node`], once its inputs are described (when a graph is made for a set of input shapes, not when the file is read), and
+/// gives the [operator](crate::custom::Op) that computes it. What a registry has comes before the operators of this crate and
+/// before functions of the model. An attribute of the node for which the function does not ask is an error, and so is a graph
+/// as an attribute.
 ///
 /// ```
 /// use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
 /// use convgpu::onnx::Registry;
-/// use convgpu::{Desc, Device, Model, Result, Tensor};
+/// use convgpu::{DType, Desc, Device, Error, ErrorKind, Model, Result, Tensor};
 /// # use convgpu::internals::model::proto::*;
 /// # use convgpu::internals::model::proto::data_type::FLOAT;
 /// # use prost::Message;
@@ -48,7 +51,10 @@ type Make = dyn Fn(&Node<'_>) -> Result<Box<dyn Op>> + Send + Sync;
 ///         "scale"
 ///     }
 ///     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-///         Ok(vec![inputs[0].clone()])
+///         match inputs {
+///             [x] if x.dtype == DType::F32 => Ok(vec![x.clone()]),
+///             _ => Err(Error::new(ErrorKind::Shape, "takes one tensor of f32")),
+///         }
 ///     }
 ///     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
 ///         let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| self.factor * x).collect();
@@ -136,79 +142,111 @@ impl fmt::Debug for Registry {
 
 /// A node of a model file, for which a [`Registry`] makes an operator: attributes by name and type, inputs described.
 ///
-/// The operator gets the inputs that the node has, in order, without the optional ones that it leaves out.
+/// The operator gets the inputs that the node has, in order, without the optional ones that it leaves out: if `input(1)` is
+/// `None` here, the operator's input 1 is the node's input 2. It gives as many outputs as the node lists, or more.
 #[derive(Debug)]
-pub struct Node<'a>(pub(super) &'a NodeView<'a>);
+pub struct Node<'a> {
+    view: &'a NodeView<'a>,
+    /// The names of attributes that were asked for.
+    asked: RefCell<HashSet<String>>,
+}
 
-impl Node<'_> {
+impl<'a> Node<'a> {
+    /// The operator that `make` gives for a node.
+    ///
+    /// # Errors
+    /// Those of `make`; an attribute is a graph, refers to an attribute of a function, or is one that `make` does not know.
+    pub(super) fn lower(view: &'a NodeView<'a>, make: &Make) -> Result<Box<dyn Op>> {
+        if let Some(name) = view.unusable() {
+            let text = format!("attribute {name} of {} is a graph, or a reference outside a function", view.op());
+            return Err(Error::unsupported(text));
+        }
+        let node = Node { view, asked: RefCell::default() };
+        let op = make(&node)?;
+        let asked = node.asked.into_inner();
+        match view.attributes().find(|name| !asked.contains(*name)) {
+            Some(name) => {
+                let text = format!("attribute {name} of {}: the program's operator does not read it", view.op());
+                Err(Error::unsupported(text))
+            }
+            None => Ok(op),
+        }
+    }
+
+    fn asked(&self, name: &str) -> &'a NodeView<'a> {
+        self.asked.borrow_mut().insert(name.to_owned());
+        self.view
+    }
+
     /// The node's name.
     pub fn name(&self) -> &str {
-        self.0.name()
+        self.view.name()
     }
     /// The version of ONNX's operator set that the node is written in.
     pub fn opset(&self) -> i64 {
-        self.0.opset
+        self.view.opset
     }
     /// How many inputs the node lists, those that it leaves out included.
     pub fn num_inputs(&self) -> usize {
-        self.0.num_inputs()
+        self.view.num_inputs()
     }
     /// Shape and type of input `k`; `None` if the node leaves it out.
     pub fn input(&self, k: usize) -> Option<Desc> {
-        self.0.optional(k).map(|v| v.desc())
+        self.view.optional(k).map(|v| v.desc())
     }
     /// The elements of input `k`, if they are known before the network runs: a weight, a shape.
     pub fn value(&self, k: usize) -> Option<&Tensor> {
-        self.0.host(k)
+        self.view.host(k)
     }
     /// How many outputs the node lists.
     pub fn num_outputs(&self) -> usize {
-        self.0.outputs()
+        self.view.outputs()
     }
-    /// The names of the node's attributes.
+    /// The names of the node's attributes. Whoever lists them answers for those that he does not know.
     pub fn attributes(&self) -> impl Iterator<Item = &str> {
-        self.0.attributes()
+        self.asked.borrow_mut().extend(self.view.attributes().map(str::to_owned));
+        self.view.attributes()
     }
     /// An integer attribute, or `default` if the node has none of this name.
     ///
     /// # Errors
     /// The attribute has another type; so in the following functions.
     pub fn int(&self, name: &str, default: i64) -> Result<i64> {
-        self.0.int(name, default)
+        self.asked(name).int(name, default)
     }
     /// A float attribute.
     ///
     /// # Errors
     /// As [`Node::int`].
     pub fn float(&self, name: &str, default: f32) -> Result<f32> {
-        self.0.float(name, default)
+        self.asked(name).float(name, default)
     }
     /// A string attribute.
     ///
     /// # Errors
     /// As [`Node::int`]; it is not UTF-8.
     pub fn string<'s>(&'s self, name: &str, default: &'s str) -> Result<&'s str> {
-        self.0.string(name, default)
+        self.asked(name).string(name, default)
     }
     /// A list of integers, if the node has it.
     ///
     /// # Errors
     /// As [`Node::int`].
     pub fn ints(&self, name: &str) -> Result<Option<Vec<i64>>> {
-        self.0.ints(name)
+        self.asked(name).ints(name)
     }
     /// A list of floats, if the node has it.
     ///
     /// # Errors
     /// As [`Node::int`].
     pub fn floats(&self, name: &str) -> Result<Option<Vec<f32>>> {
-        self.0.floats(name)
+        self.asked(name).floats(name)
     }
     /// A tensor, if the node has it.
     ///
     /// # Errors
     /// As [`Node::int`]; its elements are of a type that is not supported.
     pub fn tensor(&self, name: &str) -> Result<Option<Tensor>> {
-        self.0.tensor(name)
+        self.asked(name).tensor(name)
     }
 }

@@ -5,7 +5,7 @@
 use super::{Op, Site, Variant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::kernel::{Arg, Launch};
-use crate::shape::{Desc, Layout};
+use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
 /// The storage buffers per shader that WebGPU guarantees.
@@ -30,7 +30,10 @@ pub(super) fn bounds(op: &dyn Op, bounds: &[Vec<f32>], outputs: &[Tensor]) -> Re
     let (given, wanted): (Vec<_>, Vec<_>) =
         (bounds.iter().map(Vec::len).collect(), outputs.iter().map(Tensor::numel).collect());
     if given == wanted {
-        return Ok(());
+        return match bounds.iter().flatten().find(|b| b.is_nan() || **b < 0.0) {
+            Some(b) => Err(wrong(op, format!("it gives the bound {b}: bounds are 0 or more"))),
+            None => Ok(()),
+        };
     }
     Err(wrong(op, format!("it gives bounds for {given:?} elements, but its outputs have {wanted:?}")))
 }
@@ -111,6 +114,9 @@ fn bindings(op: &dyn Op, site: &Site<'_>, v: &Variant, launch: &Launch) -> Resul
     if let Some(k) = (1..launch.writes.len()).find(|&k| launch.writes[..k].contains(&launch.writes[k])) {
         return Err(wrong(op, format!("kernel {kernel} writes {:?} through two bindings", launch.writes[k])));
     }
+    if launch.workgroups.contains(&0) && site.outputs.iter().all(|d| !d.is_empty()) {
+        return Err(wrong(op, format!("kernel {kernel} has the grid {:?}: it runs nothing", launch.workgroups)));
+    }
     let count = launch.reads.len() + launch.writes.len();
     if count > MOST_BINDINGS {
         return Err(wrong(op, format!("kernel {kernel} binds {count} buffers, WebGPU guarantees {MOST_BINDINGS}")));
@@ -125,8 +131,14 @@ fn bindings(op: &dyn Op, site: &Site<'_>, v: &Variant, launch: &Launch) -> Resul
             Arg::Prepared(k) => v.prepared[k].next_multiple_of(16).max(64),
             Arg::Table(k) => launch.tables[k].len() * 4,
         };
-        let bytes: Vec<usize> = launch.reads.iter().chain(&launch.writes).map(bytes).collect();
-        crate::gpu::interface::check(launch, &bytes).map_err(|e| wrong(op, format!("kernel {kernel}: {e}")))?;
+        let dtype = |arg: &Arg| match *arg {
+            Arg::Input(k) => Some(site.inputs[k].dtype),
+            Arg::Output(k) => Some(site.outputs[k].dtype),
+            _ => None,
+        };
+        let bound: Vec<(usize, Option<DType>)> =
+            launch.reads.iter().chain(&launch.writes).map(|arg| (bytes(arg), dtype(arg))).collect();
+        crate::gpu::interface::check(launch, &bound).map_err(|e| wrong(op, format!("kernel {kernel}: {e}")))?;
     }
     Ok(())
 }

@@ -203,8 +203,11 @@ pub async fn verify_async(
 ) -> Result<Report> {
     let shaping = network.shape_inputs();
     let decides = |name: &str| shaping.iter().any(|s| s == name);
+    // A graph computes in f32 what is given as f16 or bf16.
+    let inputs: Vec<_> = inputs.iter().map(|(name, t)| (*name, t.to_dtype(t.dtype().computed()))).collect();
+    let inputs: Vec<(&str, &Tensor)> = inputs.iter().map(|(name, t)| (*name, t)).collect();
     let mut given = vec![];
-    for &(name, t) in inputs {
+    for &(name, t) in &inputs {
         given.push(Given { name, desc: t.desc(), value: decides(name).then(|| t.clone()) });
     }
     let graph = network.bind(&given)?;

@@ -7,7 +7,8 @@ use convgpu::{Desc, Error, ErrorKind, Model, Result, Tensor};
 use prost::Message;
 
 use crate::onnx_build::{
-    branch, error, float, float_list, floats, function, int, ints, line, model, node, of, run, string, tensor, text,
+    branch, error, float, float_list, floats, function, int, ints, line, model, node, of, refers, run, string, tensor,
+    text,
 };
 
 /// `a x + b`, b perhaps absent.
@@ -78,7 +79,7 @@ fn y(proto: &ModelProto, registry: &Registry) -> Result<Vec<f32>> {
 fn a_node_of_another_domain_becomes_an_operator_of_ones_own() {
     let proto = model(line(vec![affine(vec![float("b", 1.0)])], vec![]));
     assert_eq!(y(&proto, &registry()).unwrap(), [-3.0, 0.0, 3.0, 7.0]);
-    assert!(error(&proto).ends_with("Affine_0: operator Affine of com.example"));
+    assert!(error(&proto).ends_with("operator Affine of com.example (a program may give its own: onnx::Registry)"));
     // From a file, in a branch, and of values that are known when the model is loaded.
     let path = std::env::temp_dir().join(format!("convgpu-registry-{}.onnx", std::process::id()));
     let then = branch("then_branch", vec![of("com.example", node("Affine", &["k"], &["r"], vec![]))], "r");
@@ -146,7 +147,7 @@ fn errors_name_the_node() {
     let more = of("com.example", node("Affine", &["x"], &["y", "z"], vec![]));
     let e = y(&model(line(vec![more], vec![])), &registry()).unwrap_err();
     assert!(
-        e.to_string().contains("Affine_0: the node wants the output z, of Affine the first 1 are supported here"),
+        e.to_string().contains("Affine_0: the operator affine is wrong: it gives 1 outputs, the node lists 2"),
         "{e}"
     );
     let refuses = Registry::new()
@@ -170,4 +171,65 @@ fn a_model_without_nodes_of_the_default_domain_need_not_name_its_operator_set() 
         let unsaid = Model::from_bytes(&proto.encode_to_vec()).unwrap_err().to_string();
         assert!(unsaid.contains("which operator set"), "{unsaid}");
     }
+}
+
+/// What a node says and its operator does not hear is an error.
+#[test]
+fn attributes_that_nobody_reads_are_errors() {
+    let refused = |attribute| y(&model(line(vec![affine(vec![attribute])], vec![])), &registry()).unwrap_err();
+    let e = refused(float("aa", 5.0));
+    assert!(e.to_string().contains("Affine_0") && e.to_string().contains("aa of Affine"), "{e}");
+    let captures = branch("body", vec![node("Relu", &["x"], &["r"], vec![])], "r");
+    assert!(refused(captures).to_string().contains("attribute body of Affine is a graph"));
+    assert!(refused(refers("a", "alpha", 1)).to_string().contains("a reference outside a function"));
+    // Whoever lists them answers for them.
+    let all = Registry::new().op("com.example", "Affine", |node| {
+        assert_eq!(node.attributes().count(), 1);
+        Ok(Box::new(Affine { a: 1.0, b: 0.0 }))
+    });
+    let proto = model(line(vec![affine(vec![float("aa", 5.0)])], vec![]));
+    assert_eq!(y(&proto, &all).unwrap(), [-2.0, -0.5, 1.0, 3.0]);
+}
+
+#[test]
+fn a_node_that_lists_more_outputs_than_its_operator_gives_is_an_error() {
+    let mut node = affine(vec![]);
+    node.output.push("more".to_owned());
+    let e = y(&model(line(vec![node], vec![])), &registry()).unwrap_err();
+    assert!(e.node() == Some("Affine_0") && e.to_string().contains("gives 1 outputs, the node lists 2"), "{e}");
+}
+
+#[test]
+fn a_constant_of_ones_own_comes_before_that_of_onnx() {
+    #[derive(Debug)]
+    struct Seven;
+    impl Op for Seven {
+        fn name(&self) -> &'static str {
+            "seven"
+        }
+        fn outputs(&self, _: &[Desc]) -> Result<Vec<Desc>> {
+            Ok(vec![Desc::f32([1])])
+        }
+        fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
+            Ok(vec![Tensor::from([7.0f32])])
+        }
+        fn bounds(&self, _: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+            Ok(vec![vec![0.0]])
+        }
+        fn launches(&self, _: &Site<'_>) -> Result<Vec<Variant>> {
+            Ok(vec![])
+        }
+        fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+            0
+        }
+    }
+    let nodes = vec![
+        node("Constant", &[], &["k"], vec![tensor("value", floats("", &[1], &[1.0]))]),
+        node("Add", &["x", "k"], &["y"], vec![]),
+    ];
+    let registry = Registry::new().op("", "Constant", |node| {
+        node.tensor("value")?;
+        Ok(Box::new(Seven))
+    });
+    assert_eq!(y(&model(line(nodes, vec![])), &registry).unwrap(), [5.0, 6.5, 8.0, 10.0]);
 }

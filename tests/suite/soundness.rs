@@ -246,6 +246,12 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
         @group(0) @binding(2) var<storage, read_write> y: array<f32>;
         @compute @workgroup_size(1) fn main() { y[0] = x[0] + f32(p.more); }",
     );
+    static INTEGERS: Kernel = Kernel::new(
+        "integers_of_ones_own",
+        "@group(0) @binding(1) var<storage, read> x: array<vec4<i32>>;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(1) fn main() { y[0] = f32(x[0].x); }",
+    );
     static NO_MAIN: Kernel = Kernel::new(
         "no_main_of_ones_own",
         "@group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -256,7 +262,7 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
         let launch = Launch::grid(kernel, [1, 1, 1], Params::new()).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Variant::row_major(site, vec![launch])
     }
-    let mistakes: [(Mistake, &str); 14] = [
+    let mistakes: [(Mistake, &str); 16] = [
         (|s, _| with(s, Params::new()), "declares the params {count: u32}, the launch gives {}"),
         (|s, _| with(s, Params::new().with("n", 9usize)), "the launch gives {n: u32}"),
         (|s, _| with(s, Params::new().with("count", 9.0f32)), "the launch gives {count: f32}"),
@@ -281,6 +287,16 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
                 Variant::row_major(s, vec![launch])
             },
             "do not follow each other without gaps",
+        ),
+        (|s, _| other(s, &INTEGERS), "takes binding 1 (x) for i32, the tensor is of f32 (f32)"),
+        (
+            |s, l| {
+                let params = Params::new().with("count", 9usize);
+                drop(l);
+                let launch = Launch::grid(&COPY, [1, 0, 1], params).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+                Variant::row_major(s, vec![launch])
+            },
+            "has the grid [1, 0, 1]: it runs nothing",
         ),
         (|s, _| other(s, &NO_MAIN), "kernel no_main_of_ones_own"),
         (|s, l| Variant::row_major(s, vec![l.set("NO_SUCH", 1)]), "kernel copy_of_ones_own"),

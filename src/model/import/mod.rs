@@ -205,9 +205,16 @@ impl Import<'_> {
         let input = |name: &String| values.get(name.as_str()).cloned();
         let view = NodeView::new(node, node.input.iter().map(input).collect());
         if let Some(make) = self.model.definitions.registry.find(node) {
-            let op = make(&registry::Node(&view))?;
+            let op = registry::Node::lower(&view, make)?;
             self.node = node.name().to_owned();
-            return self.apply_arc(op.into(), &view.present()).and_then(|outputs| all_given(node, outputs));
+            let name = op.name();
+            let outputs = self.apply_arc(op.into(), &view.present())?;
+            if outputs.len() < node.output.len() {
+                let (gives, wants) = (outputs.len(), node.output.len());
+                let text = format!("the operator {name} is wrong: it gives {gives} outputs, the node lists {wants}");
+                return Err(Error::argument(text));
+            }
+            return Ok(outputs);
         }
         let operator = operators::find(node).expect("the nodes were checked");
         for &k in operator.host {

@@ -103,6 +103,11 @@ impl<'a> NodeView<'a> {
         }
         Ok(Some(found))
     }
+    /// An attribute that an operator of a program's own cannot read: a graph, or a reference to an attribute of a function.
+    pub fn unusable(&self) -> Option<&str> {
+        let unusable = |a: &&AttributeProto| a.g.is_some() || !a.ref_attr_name().is_empty();
+        self.proto.attribute.iter().find(unusable).map(|a| a.name())
+    }
     /// The names of the attributes.
     pub fn attributes(&self) -> impl Iterator<Item = &str> {
         self.proto.attribute.iter().map(|a| a.name())

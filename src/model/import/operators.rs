@@ -105,7 +105,12 @@ fn problems(node: &NodeProto) -> Vec<String> {
     let Some(operator) = find(node) else {
         let domain = node.domain();
         let of = if is_default(domain) { String::new() } else { format!(" of {domain}") };
-        return vec![format!("{}: operator {}{of}", node.name(), node.op_type())];
+        let own = if ["", "ai.onnx", "com.microsoft", "ai.onnx.ml"].contains(&domain) {
+            ""
+        } else {
+            " (a program may give its own: onnx::Registry)"
+        };
+        return vec![format!("{}: operator {}{of}{own}", node.name(), node.op_type())];
     };
     let unknown = node.attribute.iter().filter(|a| {
         // Before version 6 it told which inputs may be overwritten.
