@@ -187,7 +187,11 @@ pub mod model {
 
 /// Comparison with the reference.
 pub mod verify {
-    pub use crate::verify::network::fail_at;
+    pub use crate::verify::network::{distance as largest_difference, fail_at, values};
+    /// The tolerances of the outputs of a whole network, one per element.
+    pub fn tolerances(expected: &crate::Tensor) -> Vec<f32> {
+        crate::verify::network::tolerances(expected, 0.0)
+    }
     pub use crate::verify::node::*;
     pub use crate::verify::*;
 }

@@ -2,6 +2,7 @@
 //! the call or the file is wrong.
 
 mod bench;
+mod compare;
 mod console;
 mod demo;
 mod devices;
@@ -40,7 +41,7 @@ struct Cli {
     /// auto, cpu (the reference), an index of `convgpu devices`, a backend (vulkan, metal, dx12, gl), part of an adapter's name,
     /// or that with a backend: NAME@gl
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
-    device: DeviceChoice,
+    device: Vec<DeviceChoice>,
     #[command(subcommand)]
     command: Command,
 }
@@ -53,6 +54,7 @@ enum Command {
     Run(run::Args),
     Verify(verify::Args),
     Bench(bench::Args),
+    Compare(compare::Args),
     Tune(tune::Args),
     Ops(ops::Args),
 }
@@ -87,14 +89,21 @@ fn report(failure: &Failure) {
 
 fn run(cli: Option<Cli>) -> Outcome<()> {
     let Some(cli) = cli else { return Ok(()) };
+    if let Command::Compare(args) = &cli.command {
+        return compare::run(args, &cli.device);
+    }
+    let [device] = &cli.device[..] else {
+        return Err(Failure::call("--device is given several times, which only compare takes"));
+    };
     match cli.command {
-        Command::Demo(args) => demo::run(&args, &cli.device),
+        Command::Demo(args) => demo::run(&args, device),
         Command::Devices(args) => devices::run(&args),
-        Command::Inspect(args) => inspect::run(&args, &cli.device),
-        Command::Run(args) => run::run(&args, &cli.device),
-        Command::Verify(args) => verify::run(&args, &cli.device),
-        Command::Bench(args) => bench::run(&args, &cli.device),
-        Command::Tune(args) => tune::run(&args, &cli.device),
+        Command::Inspect(args) => inspect::run(&args, device),
+        Command::Run(args) => run::run(&args, device),
+        Command::Verify(args) => verify::run(&args, device),
+        Command::Bench(args) => bench::run(&args, device),
+        Command::Compare(_) => unreachable!("handled above"),
+        Command::Tune(args) => tune::run(&args, device),
         Command::Ops(args) => ops::run(&args),
     }
 }

@@ -30,6 +30,8 @@ pub struct VerifyOptions {
     compile: CompileOptions,
     progress: Option<Progress>,
     from: Option<String>,
+    /// No node is checked.
+    unchecked: bool,
     values: Option<Select>,
     /// Corrupts one element of this node's result before the comparison, to show that a wrong kernel is detected.
     fail_at: Option<String>,
@@ -215,6 +217,18 @@ pub async fn verify_async(
     verify_graph(device, &graph, &used, options).await
 }
 
+/// Every value that a device computes, node by node, without a check; in the order of computation.
+pub async fn values(
+    device: &Device,
+    graph: &Graph,
+    inputs: &[(&str, &Tensor)],
+    compile: &CompileOptions,
+) -> Result<Vec<(String, Tensor)>> {
+    let options =
+        VerifyOptions { unchecked: true, ..VerifyOptions::new().compile(compile.clone()).keep_values(|_| true) };
+    Ok(verify_graph(device, graph, inputs, &options).await?.values)
+}
+
 async fn verify_graph(
     device: &Device,
     graph: &Graph,
@@ -224,7 +238,7 @@ async fn verify_graph(
     // What runs on the host is the reference's own: the nodes of the device are checked.
     let ready = Ready::new_async(device, graph.clone(), &options.compile).await?;
     let (compiled, device) = (&ready.compiled, ready.compiled.device());
-    let whole = end_to_end(&ready, graph, inputs).await?;
+    let whole = if options.unchecked { vec![] } else { end_to_end(&ready, graph, inputs).await? };
     let rewritten = compiled.graph();
     let planned = compiled.plan().map_or(&[][..], |plan| &plan.nodes);
     let precision = options.compile.plan.precision;
@@ -247,7 +261,7 @@ async fn verify_graph(
         // The variant and the input layouts of the whole plan.
         let (alternative, layouts) = planned.get(i).map_or((None, vec![]), |p| (Some(p.pick), p.layouts.clone()));
         let way = Way { alternative, layouts, precision };
-        let results = if i < from {
+        let results = if i < from || options.unchecked {
             run_node(device, rewritten, i, &given, &way).await?
         } else {
             let mut checked = check_node(device, rewritten, i, &given, &way).await?;
@@ -312,14 +326,14 @@ async fn end_to_end(ready: &Ready, graph: &Graph, inputs: &[(&str, &Tensor)]) ->
 }
 
 /// The largest distance of elements that are finite in both.
-fn distance(a: &Tensor, b: &Tensor) -> f64 {
+pub fn distance(a: &Tensor, b: &Tensor) -> f64 {
     let pairs = a.to_f64s().into_iter().zip(b.to_f64s());
     pairs.map(|(a, b)| (a - b).abs()).filter(|d| d.is_finite()).fold(0.0, f64::max)
 }
 
 /// [`RTOL`] |y| + [`ATOL`] max |y| + 2 `rounding` of a float output; integers must be equal. Twice, since the plan and
 /// the separate nodes may round differently.
-fn tolerances(expected: &Tensor, rounding: f64) -> Vec<f32> {
+pub fn tolerances(expected: &Tensor, rounding: f64) -> Vec<f32> {
     if !expected.dtype().is_float() {
         return vec![0.0; expected.numel()];
     }

@@ -1,13 +1,13 @@
 //! `convgpu bench`: how fast a network, or single layers, run on the device.
 
 mod ops;
+mod profile;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 use convgpu::internals::bench::Samples;
-use convgpu::internals::gpu::profile::{Clock, Profile};
 use convgpu::internals::session::Compiled;
 use convgpu::{CompileOptions, Device, DeviceChoice, Graph, Precision, Tensor};
 use serde_json::{Value, json};
@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 use crate::console;
 use crate::devices;
 use crate::failure::{Failure, Outcome};
+use crate::files::Target;
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network;
 use crate::progress::compiling;
 use crate::table::table;
 use crate::tune;
+use profile::Times;
 
 /// Measures cold and warm start, run time and throughput
 #[derive(ClapArgs)]
@@ -43,9 +45,18 @@ pub struct Args {
     /// Measure only the kernels that are chosen without tuning
     #[arg(long, requires = "ops")]
     chosen: bool,
-    /// Show the time of every dispatch of the network
+    /// Show the time of every node, and of every operator, with GFLOP/s and the share of what the device reaches
     #[arg(long, conflicts_with = "ops")]
     profile: bool,
+    /// Runs before those that --profile shows
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    warmup: usize,
+    /// Runs of which --profile shows the medians
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    iterations: usize,
+    /// Write the dispatches as a trace that Chrome and Perfetto show
+    #[arg(long, value_name = "FILE", conflicts_with = "ops")]
+    trace: Option<PathBuf>,
     /// Use the kernels that `convgpu tune` found fastest
     #[arg(long, conflicts_with = "ops")]
     tuned: bool,
@@ -71,48 +82,31 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let Some(model) = &args.model else {
         return Err(Failure::call("bench takes a model or --ops; see convgpu bench --help"));
     };
+    let trace = args.trace.as_deref().map(Target::new).transpose()?;
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, args.tuned, args.precision));
     let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
-    let profile = if args.profile { Some(profile(&device, &network, &options)?) } else { None };
+    let profiled = args.profile || trace.is_some();
+    let profile = if profiled { Some(Times::measure(args, &device, &network, &options)?) } else { None };
+    if let (Some(trace), Some(profile)) = (trace, &profile) {
+        trace.write(|out| write!(out, "{}", profile.trace()))?;
+    }
     if args.json {
         let mut object = timing.as_json();
         object["device"] = json!(device.to_string());
         if let Some(profile) = &profile {
-            object["profile"] = profile_json(profile);
+            object["profile"] = profile.as_json();
         }
         return console::print_json(&object);
     }
     let summary = table(&[Timing::heading("network"), timing.row(&model.display().to_string())]);
-    let profile = profile.map_or(String::new(), |p| format!("\n{p}"));
+    let profile = profile.map_or(String::new(), |p| format!("\n{}", p.as_text()));
     console::print(&format!("{device}\n\n{summary}{profile}"))
 }
 
-/// A profile of the second run, since drivers delay some work to the first.
-fn profile(device: &Device, network: &network::Bound, options: &CompileOptions) -> Outcome<Profile> {
-    let compiled = Compiled::new(device, network.graph.clone(), options)?;
-    compiled.profile(&network.inputs())?;
-    Ok(compiled.profile(&network.inputs())?)
-}
-
-fn profile_json(profile: &Profile) -> Value {
-    let dispatches: Vec<Value> = profile
-        .dispatches
-        .iter()
-        .map(|d| json!({ "node": d.node, "kernel": d.kernel, "ms": d.time.as_secs_f64() * 1e3 }))
-        .collect();
-    let clock = if profile.clock == Clock::Device { "device" } else { "host" };
-    json!({
-        "clock": clock,
-        "dispatches": dispatches,
-        "other_ms": profile.other().as_secs_f64() * 1e3,
-        "total_ms": profile.total.as_secs_f64() * 1e3,
-    })
-}
-
 /// The measurements of one network.
-struct Timing {
+pub struct Timing {
     /// Compiling and the first run.
     cold: Duration,
     /// Every later run, upload and readback included.
@@ -125,7 +119,7 @@ struct Timing {
 }
 
 impl Timing {
-    fn measure(
+    pub fn measure(
         device: &Device,
         graph: Graph,
         inputs: &[(&str, &Tensor)],
@@ -168,7 +162,7 @@ impl Timing {
         self.flops as f64 / self.median() / 1e9
     }
 
-    fn as_json(&self) -> Value {
+    pub fn as_json(&self) -> Value {
         json!({
             "cold_ms": self.cold.as_secs_f64() * 1e3,
             "median_ms": self.median() * 1e3,
@@ -181,13 +175,13 @@ impl Timing {
         })
     }
 
-    fn heading(first: &str) -> Vec<String> {
+    pub fn heading(first: &str) -> Vec<String> {
         [first, "cold ms", "median ms", "p95 ms", "GFLOP/s", "dispatches", "pipelines", "bytes"]
             .map(str::to_owned)
             .into()
     }
 
-    fn row(&self, name: &str) -> Vec<String> {
+    pub fn row(&self, name: &str) -> Vec<String> {
         let ms = |seconds: f64| format!("{:.3}", seconds * 1e3);
         let times = [ms(self.cold.as_secs_f64()), ms(self.median()), ms(self.p95())];
         let counts = [self.dispatches as u64, self.pipelines as u64, self.bytes].map(|n| n.to_string());

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use convgpu::Tensor;
+use convgpu::internals::verify::tolerances;
 use convgpu::verify::{ATOL, Comparison, RTOL, Report, compare};
 use serde_json::{Value, json};
 
@@ -119,17 +120,4 @@ fn folder(path: &Path) -> Outcome<BTreeMap<String, Tensor>> {
 /// A value's name as that of a file.
 fn plain(name: &str) -> String {
     name.replace(['/', ':'], "_")
-}
-
-/// As for the outputs of a whole network: errors of all nodes before add up.
-fn tolerances(expected: &Tensor) -> Vec<f32> {
-    if !expected.dtype().is_float() {
-        return vec![0.0; expected.numel()];
-    }
-    let values = expected.to_f64s();
-    let largest = values.iter().map(|v| v.abs()).filter(|v| v.is_finite()).fold(0.0, f64::max);
-    values
-        .iter()
-        .map(|v| (f64::from(RTOL) * if v.is_finite() { v.abs() } else { 0.0 } + f64::from(ATOL) * largest) as f32)
-        .collect()
 }

@@ -304,3 +304,71 @@ fn a_variable_that_matches_nothing_is_named() {
         }
     }
 }
+
+#[test]
+fn two_devices_are_compared() {
+    let image = digit("compare");
+    let args = ["compare", model(), "--input", &image, "--seconds", "0", "--device", "0", "--device", "cpu"];
+    let output = convgpu(&[&args[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(output.status.success() && json["first_different"].is_null(), "{json}");
+    let devices = json["devices"].as_array().unwrap();
+    assert!(devices.len() == 2 && devices[1]["device"] == "CPU reference", "{json}");
+    assert!(json["outputs"][0]["ok"] == true && json["outputs"][0]["difference"].as_f64().unwrap() < 1e-3, "{json}");
+    assert!(stdout(&convgpu(&args)).contains("no value differs"));
+    fails(&["compare", model(), "--device", "cpu"], 2, &["--device twice"]);
+    fails(&["run", model(), "--device", "cpu", "--device", "0"], 2, &["several times"]);
+}
+
+#[test]
+fn a_profile_names_nodes_and_operators() {
+    let trace = format!("{}/trace.json", env!("CARGO_TARGET_TMPDIR"));
+    let args = ["bench", model(), "--seconds", "0", "--profile", "--iterations", "2", "--trace", &trace];
+    let json: serde_json::Value = serde_json::from_str(&stdout(&convgpu(&[&args[..], &["--json"]].concat()))).unwrap();
+    let profile = &json["profile"];
+    let operators: Vec<_> = profile["operators"].as_array().unwrap().iter().map(|o| &o["name"]).collect();
+    assert!(operators.iter().any(|o| *o == "conv2d") && profile["iterations"] == 2, "{json}");
+    assert!(profile["nodes"].as_array().unwrap().iter().all(|n| n["ms"].as_f64().unwrap() > 0.0), "{json}");
+    let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
+    assert_eq!(text["traceEvents"].as_array().unwrap().len(), profile["dispatches"].as_array().unwrap().len());
+    assert!(stdout(&convgpu(&args)).contains("of ceiling"));
+}
+
+/// What a node gave is compared with the values of another engine, here its own on the reference.
+#[test]
+fn evidence_and_expectations_are_files() {
+    let (image, dir) = (digit("evidence"), format!("{}/evidence", env!("CARGO_TARGET_TMPDIR")));
+    let written = convgpu(&["run", model(), "--input", &image, "--device", "cpu", "--output-dir", &dir]);
+    assert!(written.status.success(), "{written:?}");
+    let args = ["verify", model(), "--input", &image, "--expect", &dir];
+    let output = convgpu(&args);
+    assert!(output.status.success() && stdout(&output).contains("1 of 1 expected values compared"), "{output:?}");
+    let wrong =
+        convgpu(&[&args[..], &["--fail-at", "the logits", "--dump", &dir, "--from", "the logits", "--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&stdout(&wrong)).unwrap();
+    assert_eq!((wrong.status.code(), json["nodes"].as_array().unwrap().len()), (Some(1), 1), "{json}");
+    let files: Vec<_> = json["dump"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+    assert!(
+        ["input_0.npy", "output_0.npy", "expected_0.npy", "bound_0.npy"]
+            .iter()
+            .all(|f| files.iter().any(|p| p.ends_with(f))),
+        "{json}"
+    );
+    assert!(files.iter().all(|f| std::fs::read(f).unwrap().starts_with(b"\x93NUMPY")));
+    assert_eq!(json["expect"]["first_different"], "logits");
+}
+
+/// With --json a failure is an object on stdout, beside the line on stderr.
+#[test]
+fn failures_are_objects_for_programs() {
+    for (args, kind) in [
+        (&["run", "missing.onnx", "--json"][..], "file"),
+        (&["run", model(), "--json", "--device", "cpu"], "argument"),
+        (&["inspect", "--json", "--frobnicate"], "argument"),
+    ] {
+        let output = convgpu(args);
+        let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert!(output.status.code() == Some(2) && json["error"]["message"].is_string(), "{json}");
+        assert_eq!(json["error"]["kind"], kind, "{json}");
+    }
+}

@@ -1,0 +1,198 @@
+//! `bench --profile`: where the time of a run goes, by node and by operator.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use convgpu::bench::{Ceilings, Effort};
+use convgpu::internals::bench::Samples;
+use convgpu::internals::gpu::profile::{Clock, Profile};
+use convgpu::internals::session::Compiled;
+use convgpu::{CompileOptions, Device, ValueId};
+use serde_json::{Value, json};
+
+use super::Args;
+use crate::failure::Outcome;
+use crate::network::Bound;
+use crate::numbers;
+use crate::table::table;
+
+/// How long each ceiling is measured.
+const CEILING: Duration = Duration::from_millis(100);
+
+/// The times of one network.
+pub struct Times {
+    /// Every dispatch in order, with its median.
+    last: Profile,
+    nodes: Vec<Row>,
+    operators: Vec<Row>,
+    /// Floating-point operations per second that the device reaches.
+    ceiling: f64,
+    iterations: usize,
+}
+
+/// The time of a node, or of all nodes of an operator.
+struct Row {
+    name: String,
+    op: String,
+    kernels: String,
+    seconds: f64,
+    flops: u64,
+}
+
+impl Times {
+    pub fn measure(args: &Args, device: &Device, network: &Bound, options: &CompileOptions) -> Outcome<Times> {
+        let compiled = Compiled::new(device, network.graph.clone(), options)?;
+        let inputs = network.inputs();
+        // Drivers delay some work to the first run.
+        for _ in 0..args.warmup {
+            compiled.profile(&inputs)?;
+        }
+        let profiles = (0..args.iterations.max(1)).map(|_| compiled.profile(&inputs)).collect::<Result<Vec<_>, _>>()?;
+        let last = medians(profiles);
+        let nodes = by_node(&compiled, &last);
+        let operators = by_operator(&nodes);
+        let ceiling = pollster::block_on(Ceilings::measure(device, &Effort::new(CEILING)))?.flops;
+        Ok(Times { last, nodes, operators, ceiling, iterations: args.iterations.max(1) })
+    }
+
+    fn rate(row: &Row) -> f64 {
+        if row.seconds > 0.0 { row.flops as f64 / row.seconds } else { 0.0 }
+    }
+
+    /// The nodes, the slowest first, and the operators.
+    pub fn as_text(&self) -> String {
+        let total = self.last.total.as_secs_f64();
+        let percent = |part: f64| format!("{:.1}%", 100.0 * part);
+        let cells = |r: &Row| {
+            let rate = if r.flops > 0 { format!("{:.2}", Times::rate(r) / 1e9) } else { String::new() };
+            let of = if r.flops > 0 { percent(Times::rate(r) / self.ceiling) } else { String::new() };
+            vec![
+                r.op.clone(),
+                r.kernels.clone(),
+                format!("{:.4}", r.seconds * 1e3),
+                percent(r.seconds / total),
+                rate,
+                of,
+            ]
+        };
+        let heading = |first: &str| {
+            [first, "operator", "kernels", "ms", "share", "GFLOP/s", "of ceiling"].map(str::to_owned).to_vec()
+        };
+        let listed = |first: &str, of: &[Row]| {
+            let row = |r: &Row| [vec![r.name.clone()], cells(r)].concat();
+            table(&std::iter::once(heading(first)).chain(of.iter().map(row)).collect::<Vec<_>>())
+        };
+        let other = self.last.other().as_secs_f64();
+        let clock = match self.last.clock {
+            Clock::Device => "one pass per dispatch, on the device's clock",
+            Clock::Host => "one submission per dispatch, on the host's clock: submitting is included",
+        };
+        format!(
+            "{}\n{}\nupload, readback and gaps {:.4} ms, in all {:.4} ms; medians of {} runs; {clock}; ceiling {:.1} GFLOP/s\n",
+            listed("node", &self.nodes),
+            listed("operator", &self.operators),
+            other * 1e3,
+            total * 1e3,
+            self.iterations,
+            self.ceiling / 1e9,
+        )
+    }
+
+    pub fn as_json(&self) -> Value {
+        let dispatch = |d: &convgpu::internals::gpu::profile::DispatchTime| json!({ "node": d.node, "kernel": d.kernel, "ms": d.time.as_secs_f64() * 1e3 });
+        let row = |r: &Row| {
+            json!({
+                "name": r.name,
+                "op": r.op,
+                "kernels": r.kernels,
+                "ms": r.seconds * 1e3,
+                "gflops": numbers::json(Times::rate(r) / 1e9),
+                "of_ceiling": numbers::json(Times::rate(r) / self.ceiling),
+            })
+        };
+        json!({
+            "clock": if self.last.clock == Clock::Device { "device" } else { "host" },
+            "iterations": self.iterations,
+            "ceiling_gflops": self.ceiling / 1e9,
+            "dispatches": self.last.dispatches.iter().map(dispatch).collect::<Vec<_>>(),
+            "nodes": self.nodes.iter().map(row).collect::<Vec<_>>(),
+            "operators": self.operators.iter().map(row).collect::<Vec<_>>(),
+            "other_ms": self.last.other().as_secs_f64() * 1e3,
+            "total_ms": self.last.total.as_secs_f64() * 1e3,
+        })
+    }
+
+    /// The dispatches one after another, in the trace event format of Chrome
+    /// (<https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>).
+    pub fn trace(&self) -> Value {
+        let mut at = 0.0;
+        let mut events = vec![];
+        for d in &self.last.dispatches {
+            let duration = d.time.as_secs_f64() * 1e6;
+            events.push(json!({
+                "name": d.node, "cat": d.kernel, "ph": "X", "ts": at, "dur": duration, "pid": 1, "tid": 1,
+                "args": { "kernel": d.kernel },
+            }));
+            at += duration;
+        }
+        json!({ "traceEvents": events, "displayTimeUnit": "ms" })
+    }
+}
+
+/// One profile with the medians of several.
+fn medians(mut profiles: Vec<Profile>) -> Profile {
+    let median =
+        |of: &dyn Fn(&Profile) -> Duration| profiles.iter().map(of).collect::<Samples>().median().unwrap_or_default();
+    let times: Vec<Duration> = (0..profiles[0].dispatches.len()).map(|k| median(&|p| p.dispatches[k].time)).collect();
+    let total = median(&|p| p.total);
+    let mut out = profiles.swap_remove(0);
+    out.dispatches.iter_mut().zip(times).for_each(|(d, time)| d.time = time);
+    out.total = total;
+    out
+}
+
+/// The nodes, the slowest first.
+fn by_node(compiled: &Compiled, profile: &Profile) -> Vec<Row> {
+    let graph = compiled.graph();
+    let descs = |ids: &[ValueId]| ids.iter().map(|id| graph.desc(*id).clone()).collect::<Vec<_>>();
+    let mut rows: Vec<Row> = vec![];
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for d in &profile.dispatches {
+        let k = *places.entry(&d.node).or_insert_with(|| {
+            let node = graph.nodes().iter().find(|n| n.name == d.node);
+            let flops = node.map_or(0, |n| n.op.flops(&descs(&n.inputs), &descs(&n.outputs)));
+            let op = node.map_or(String::new(), |n| n.op.name().to_owned());
+            rows.push(Row { name: d.node.clone(), op, kernels: String::new(), seconds: 0.0, flops });
+            rows.len() - 1
+        });
+        let row = &mut rows[k];
+        row.seconds += d.time.as_secs_f64();
+        row.kernels = format!("{} {}", row.kernels, d.kernel).trim_start().to_owned();
+    }
+    rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    rows
+}
+
+/// The sums over the nodes of each operator, the slowest first.
+fn by_operator(nodes: &[Row]) -> Vec<Row> {
+    let mut rows: Vec<Row> = vec![];
+    for n in nodes {
+        match rows.iter_mut().find(|r| r.op == n.op) {
+            Some(row) => {
+                row.seconds += n.seconds;
+                row.flops += n.flops;
+                row.kernels =
+                    format!("{} nodes", row.kernels.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(1) + 1);
+            }
+            None => rows.push(Row {
+                name: n.op.clone(),
+                op: n.op.clone(),
+                kernels: "1 node".to_owned(),
+                seconds: n.seconds,
+                flops: n.flops,
+            }),
+        }
+    }
+    rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    rows
+}
