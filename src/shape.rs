@@ -425,6 +425,27 @@ pub fn broadcast_strides(shape: &[usize], to: &[usize]) -> Vec<usize> {
     (0..to.len()).map(|i| if i < lead || shape[i - lead] == 1 { 0 } else { own[i - lead] }).collect()
 }
 
+/// An index space, and the strides of several tensors along its axes, with the fewest axes: those of extent 1 are dropped,
+/// adjacent ones merged where every tensor allows.
+pub fn merge_axes(dims: &[usize], strides: &[Vec<isize>]) -> (Vec<usize>, Vec<Vec<isize>>) {
+    let mut merged = (vec![], vec![vec![]; strides.len()]);
+    for axis in (0..dims.len()).filter(|&axis| dims[axis] != 1) {
+        let extent = dims[axis] as isize;
+        let merges = |(kept, all): (&Vec<isize>, &Vec<isize>)| kept.last() == Some(&(all[axis] * extent));
+        match merged.0.last_mut() {
+            Some(last) if merged.1.iter().zip(strides).all(merges) => {
+                *last *= dims[axis];
+                merged.1.iter_mut().zip(strides).for_each(|(s, all)| *s.last_mut().expect("as many") = all[axis]);
+            }
+            _ => {
+                merged.0.push(dims[axis]);
+                merged.1.iter_mut().zip(strides).for_each(|(s, all)| s.push(all[axis]));
+            }
+        }
+    }
+    merged
+}
+
 /// The axis as an index, negative values counting from the end.
 pub fn axis(axis: i64, rank: usize) -> Result<usize> {
     let r = rank as i64;

@@ -13,7 +13,8 @@ use crate::gpu::kernel::{
     params,
 };
 pub use crate::reference::conv2d::Window;
-use crate::reference::{self, gamma};
+use crate::reference::conv2d::{Convolution, conv2d};
+use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -101,11 +102,18 @@ impl Conv2d {
         Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc: weight[0], oh: fits(0)?, ow: fits(1)? })
     }
 
-    fn evaluate(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
+    fn evaluate(&self, inputs: &[Tensor], round: impl Fn(f64) -> f32 + Sync) -> Vec<f32> {
+        let (x, w) = (&inputs[0], &inputs[1]);
         let s = self.sizes(x.shape(), w.shape()).expect("the shape rule holds");
-        let image = (x.f32s(), [s.n, s.ic, s.ih, s.iw]);
-        let window = self.window(w.shape());
-        reference::conv2d::conv2d(image, (w.f32s(), s.oc), bias.map(Tensor::f32s), &window, self.groups, [s.oh, s.ow])
+        let convolution = Convolution {
+            x: (x.f32s(), [s.n, s.ic, s.ih, s.iw]),
+            w: (w.f32s(), s.oc),
+            bias: inputs.get(2).map(Tensor::f32s),
+            window: self.window(w.shape()),
+            groups: self.groups,
+            size: [s.oh, s.ow],
+        };
+        conv2d(&convolution, round)
     }
 
     fn direct(&self, site: &Site<'_>, s: &Sizes) -> Variant {
@@ -229,9 +237,9 @@ impl Op for Conv2d {
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let y = self.evaluate(&inputs[0], &inputs[1], inputs.get(2));
+        let y = self.evaluate(inputs, |sum| sum as f32);
         let shape = self.outputs(&inputs.iter().map(Tensor::desc).collect::<Vec<_>>())?.remove(0).shape;
-        Ok(vec![Tensor::of(shape, y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+        Ok(vec![Tensor::of(shape, y)])
     }
 
     /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of the K products and the bias (Higham 3.1).
@@ -239,8 +247,7 @@ impl Op for Conv2d {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let k: usize = inputs[1].shape()[1..].iter().product();
         let scale = gamma(k + 1);
-        let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
-        Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
+        Ok(vec![self.evaluate(&abs, |sum| (sum * scale + TINY) as f32)])
     }
 
     fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
