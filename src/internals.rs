@@ -152,6 +152,10 @@ pub mod gpu {
 }
 
 /// Compiled graphs.
+pub mod memory {
+    pub use crate::memory::trying;
+}
+
 pub mod session {
     pub use crate::session::*;
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::error::{Error, Result};
+use crate::tensor::for_dtype;
 
 /// The type of an element.
 ///
@@ -59,6 +60,10 @@ impl DType {
     /// Whether kernels and the reference compute functions of single elements in this type.
     pub(crate) fn is_computed_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
+    }
+    /// Bytes of an element on the host.
+    pub(crate) fn width(self) -> usize {
+        for_dtype!(self, T => size_of::<T>())
     }
     /// The number of the type in shaders (`TYPE`): all floats are f32 on a device, i64 is i32.
     pub(crate) fn code(self) -> u32 {

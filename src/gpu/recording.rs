@@ -160,6 +160,14 @@ impl Recording {
     pub fn parts(&self) -> usize {
         1 + self.run.iter().filter(|c| matches!(c, Command::Submit)).count()
     }
+    /// Bytes of all buffers.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.buffers.iter().map(|b| b.bytes).fold(0, u64::saturating_add)
+    }
+    /// Bytes that a run reads back.
+    pub(crate) fn result_bytes(&self) -> u64 {
+        self.downloads().iter().map(|range| range.bytes).sum()
+    }
     /// The ranges that a run reads back, in the order of their slots.
     pub(crate) fn downloads(&self) -> Vec<Range> {
         let mut out: Vec<_> = self

@@ -17,6 +17,7 @@ use super::tensor_proto;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::memory;
 use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
 use crate::shape::{DType, Dim, ValueInfo, list, list_first};
 use crate::tensor::Tensor;
@@ -97,6 +98,7 @@ impl Model {
             let what = if metadata.is_dir() { "a directory" } else { "a device or a pipe" };
             return Err(Error::file(format!("{}: {what}, not a file", path.display())));
         }
+        memory::afford(metadata.len(), || path.display().to_string())?;
         let bytes = std::fs::read(path).map_err(unread)?;
         let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,

@@ -12,6 +12,7 @@ use prost::bytes::Bytes;
 
 use super::proto::{EXTERNAL, NodeProto, TensorProto, data_type as ty};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::shape::DType;
 use crate::tensor::{Data, Tensor};
 
@@ -253,6 +254,7 @@ fn external(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Resu
         let text = format!("external data {location} gives {} bytes, the tensor takes {bytes}", length.min(held));
         return Err(Error::file(text));
     }
+    memory::afford(bytes as u64, || format!("external data {location}"))?;
     let mut raw = vec![0; bytes];
     let mut file = File::open(&path).map_err(failed)?;
     file.seek(SeekFrom::Start(offset)).map_err(failed)?;
