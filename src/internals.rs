@@ -153,7 +153,7 @@ pub mod gpu {
 
 /// Compiled graphs.
 pub mod memory {
-    pub use crate::memory::trying;
+    pub use crate::memory::{limited, trying};
 }
 
 pub mod session {

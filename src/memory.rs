@@ -9,6 +9,15 @@ const SMALL: u64 = 16 << 20;
 
 thread_local! {
     static TRYING: Cell<bool> = const { Cell::new(false) };
+    static LIMIT: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+/// What `work` gives if no more than this many bytes count as free on this thread meanwhile, for tests.
+pub fn limited<T>(bytes: u64, work: impl FnOnce() -> T) -> T {
+    LIMIT.set(bytes);
+    let out = work();
+    LIMIT.set(u64::MAX);
+    out
 }
 
 /// Whether this thread tries whether an allocation succeeds. A global allocator that ends the program when one fails must
@@ -30,8 +39,8 @@ pub fn afford(bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
         let text = format!("{} takes {} of memory, {free}", what(), in_units(bytes));
         Err(Error::new(ErrorKind::Memory, text))
     };
-    match available() {
-        Some(free) if bytes > free => refused(format!("{} is free", in_units(free))),
+    match available().unwrap_or(u64::MAX).min(LIMIT.get()) {
+        free if bytes > free => refused(format!("{} is free", in_units(free))),
         _ if !allocates(bytes) => refused("which the system does not give".to_owned()),
         _ => Ok(()),
     }

@@ -5,12 +5,14 @@ mod gemm;
 mod tiled;
 mod winograd;
 
+use rayon::prelude::*;
+
 use super::rows8::Rows8;
 use super::{Algorithm, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, ROWS8, kernel, nested,
-    params,
+    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, Params, ROWS8, kernel,
+    nested, params,
 };
 pub use crate::reference::conv2d::Window;
 use crate::reference::conv2d::{Convolution, conv2d};
@@ -204,7 +206,26 @@ impl Conv2d {
 fn pack(weight: &[usize]) -> (Launch, usize) {
     let (oc, icg, taps) = (weight[0], weight[1], weight[2] * weight[3]);
     let columns = taps * icg.div_ceil(4) * oc.div_ceil(4) * 4;
-    (Launch::flat(&PACK, columns, params!(oc, icg, taps)), columns * 16)
+    let launch = Launch { on_host: Some(packed), ..Launch::flat(&PACK, columns, params!(oc, icg, taps)) };
+    (launch, columns * 16)
+}
+
+/// What `conv2d_pack` writes: `[tap, block of inputs, block of outputs]` of 4x4 blocks, in each an input's four outputs are
+/// neighbours. A software adapter takes many times as long for it as the host.
+fn packed(params: &Params, w: &[f32], out: &mut Vec<f32>) {
+    let [oc, icg, taps] = ["oc", "icg", "taps"].map(|name| params.size(name));
+    let (row, icg4) = (oc.div_ceil(4) * 16, icg.div_ceil(4));
+    out.clear();
+    out.resize(taps * icg4 * row, 0.0);
+    // For every block of inputs its rows, one per tap.
+    let mut blocks: Vec<Vec<&mut [f32]>> = (0..icg4).map(|_| vec![]).collect();
+    out.chunks_mut(row.max(1)).enumerate().for_each(|(i, row)| blocks[i % icg4].push(row));
+    blocks.par_iter_mut().enumerate().for_each(|(block, rows)| {
+        for (o, ic) in (0..oc).flat_map(|o| (block * 4..icg.min(block * 4 + 4)).map(move |ic| (o, ic))) {
+            let filter = &w[(o * icg + ic) * taps..][..taps];
+            rows.iter_mut().zip(filter).for_each(|(row, &v)| row[o / 4 * 16 + ic % 4 * 4 + o % 4] = v);
+        }
+    });
 }
 
 impl Op for Conv2d {

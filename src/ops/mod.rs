@@ -435,12 +435,18 @@ pub fn bounds(op: &dyn Op, algorithm: Algorithm, inputs: &[Tensor], outputs: &[T
     }
 }
 
+/// The most inputs and outputs that an error lists.
+const SHOWN: usize = 4;
+
 /// An error unless the host can hold the outputs, and the sums in f64 of an operator that does not only move elements.
 fn afford(op: &dyn Op, inputs: &[Desc], outputs: &[Desc]) -> Result<()> {
     let sums = if op.flops(inputs, outputs) > 0 { size_of::<f64>() } else { 0 };
     let bytes = outputs.iter().map(|d| d.numel().saturating_mul(d.dtype.width() + sums) as u64);
     memory::afford(bytes.fold(0, u64::saturating_add), || {
-        let list = |descs: &[Desc]| descs.iter().map(Desc::to_string).collect::<Vec<_>>().join(", ");
+        let list = |descs: &[Desc]| {
+            let more = if descs.len() > SHOWN { ", .." } else { "" };
+            descs.iter().take(SHOWN).map(Desc::to_string).collect::<Vec<_>>().join(", ") + more
+        };
         format!("{}({}) -> {}", op.name(), list(inputs), list(outputs))
     })
 }

@@ -100,9 +100,12 @@ impl Compiled {
             }
             None => None,
             Some(gpu) => {
-                let plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
+                let mut plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
                 afford(&plan, gpu.caps().software)?;
-                let program = Program::new(gpu, &plan.recording, options.progress.as_ref()).await?;
+                if !options.weights {
+                    graph.values.iter_mut().for_each(|value| value.constant = None);
+                }
+                let program = Program::new(gpu, &mut plan.recording, options.progress.as_ref()).await?;
                 Some((plan, program))
             }
         };
@@ -214,12 +217,18 @@ impl Compiled {
         for (id, tensor) in self.graph.inputs.iter().zip(inputs) {
             values[id.0] = Some((*tensor).clone());
         }
+        let mut readers = self.graph.uses();
         for node in &self.graph.nodes {
             let get = |id: &crate::graph::ValueId| values[id.0].clone().expect("nodes come after their inputs");
             let inputs: Vec<_> = node.inputs.iter().map(get).collect();
             let outputs = evaluate(node, &inputs)?;
             for (id, tensor) in node.outputs.iter().zip(outputs) {
                 values[id.0] = Some(tensor);
+            }
+            // What nothing reads any more is freed.
+            for id in &node.inputs {
+                readers[id.0] -= 1;
+                values[id.0].take_if(|_| readers[id.0] == 0);
             }
         }
         Ok(self.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
