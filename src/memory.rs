@@ -7,6 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Up to this many bytes nothing is counted: reading what is free takes as long as filling them.
 const SMALL: u64 = 16 << 20;
 
+/// What Mesa's software driver takes of a limited number of addresses. With fewer it crashes, or prints lines of its own.
+const DRIVER: u64 = 576 << 20;
+
 thread_local! {
     static TRYING: Cell<bool> = const { Cell::new(false) };
     static LIMIT: Cell<u64> = const { Cell::new(u64::MAX) };
@@ -35,15 +38,27 @@ pub fn afford(bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
     if bytes <= SMALL {
         return Ok(());
     }
-    let refused = |free: String| {
-        let text = format!("{} takes {} of memory, {free}", what(), in_units(bytes));
-        Err(Error::new(ErrorKind::Memory, text))
-    };
     match available().unwrap_or(u64::MAX).min(LIMIT.get()) {
-        free if bytes > free => refused(format!("{} is free", in_units(free))),
-        _ if !allocates(bytes) => refused("which the system does not give".to_owned()),
+        free if bytes > free => Err(refused(bytes, &what(), Some(free))),
+        _ if !allocates(bytes) => Err(refused(bytes, &what(), None)),
         _ => Ok(()),
     }
+}
+
+/// An error if the limit of addresses (`ulimit -v`) leaves too few for the driver of an adapter.
+///
+/// # Errors
+/// [`ErrorKind::Memory`].
+pub fn afford_driver() -> Result<()> {
+    match addresses() {
+        Some(free) if free < DRIVER => Err(refused(DRIVER, "opening an adapter", Some(free))),
+        _ => Ok(()),
+    }
+}
+
+fn refused(bytes: u64, what: &str, free: Option<u64>) -> Error {
+    let free = free.map_or("which the system does not give".to_owned(), |free| format!("{} is free", in_units(free)));
+    Error::new(ErrorKind::Memory, format!("{what} takes {} of memory, {free}", in_units(bytes)))
 }
 
 /// Whether one allocation of this many bytes succeeds. Its pages are never touched.
@@ -68,11 +83,19 @@ fn in_units(bytes: u64) -> String {
 /// `None` where nothing says.
 #[cfg(target_os = "linux")]
 fn available() -> Option<u64> {
-    [linux::system(), linux::groups(), linux::addresses()].into_iter().flatten().min()
+    [linux::system(), linux::groups(), addresses()].into_iter().flatten().min()
 }
 
 #[cfg(not(target_os = "linux"))]
 fn available() -> Option<u64> {
+    None
+}
+
+/// What the limit of addresses leaves; `None` if there is none.
+fn addresses() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return linux::addresses();
+    #[cfg(not(target_os = "linux"))]
     None
 }
 

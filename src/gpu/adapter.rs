@@ -7,6 +7,7 @@ use super::caps::Caps;
 use super::memory::Pool;
 use super::program::PipelineCache;
 use crate::error::{Error, ErrorKind, Result};
+use crate::memory;
 
 /// What kind of hardware an adapter is, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -187,6 +188,7 @@ impl fmt::Display for Choice {
 impl Gpu {
     /// Opens an adapter. `Ok(None)` if the choice is [`Choice::Best`] and there is none.
     pub async fn open(choice: &Choice) -> Result<Option<Gpu>> {
+        memory::afford_driver()?;
         let mut found = adapters().await;
         let position = match choice {
             Choice::Best if found.is_empty() => return Ok(None),
