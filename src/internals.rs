@@ -153,6 +153,10 @@ pub mod gpu {
 }
 
 /// Compiled graphs.
+pub mod memory {
+    pub use crate::memory::{limited, trying};
+}
+
 pub mod session {
     pub use crate::session::*;
 }

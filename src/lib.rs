@@ -56,6 +56,7 @@ mod gpu;
 mod graph;
 #[doc(hidden)]
 pub mod internals;
+mod memory;
 mod model;
 pub mod nn;
 pub mod onnx;

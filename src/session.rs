@@ -53,6 +53,9 @@ pub trait Bind: Send + Sync {
         vec![]
     }
 
+    /// Drops the constants if the network has one graph only, which has been made: it is not asked for another.
+    fn release(&mut self) {}
+
     /// The inputs of a run.
     fn declared_inputs(&self) -> Vec<ValueInfo>;
 
@@ -76,6 +79,9 @@ impl Bind for Graph {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
         check_given(&self.declared_inputs(), &[], inputs)?;
         Ok(self.clone())
+    }
+    fn release(&mut self) {
+        self.values.iter_mut().for_each(|value| value.constant = None);
     }
     fn declared_inputs(&self) -> Vec<ValueInfo> {
         self.inputs().map(|(name, desc)| ValueInfo::of(name, desc)).collect()
@@ -149,9 +155,9 @@ impl Session {
         if options.max_plans == 0 {
             return Err(Error::argument("max_plans is 0: a session keeps at least the plan that it runs"));
         }
-        let session = Session {
+        let mut session = Session {
             device: device.clone(),
-            options,
+            options: CompileOptions { weights: false, ..options },
             inputs: network.declared_inputs(),
             optional: network.optional_inputs(),
             outputs: network.declared_outputs(),
@@ -163,7 +169,9 @@ impl Session {
         if !session.inputs.iter().any(|v| session.shapes(&v.name))
             && let Some(given) = fixed.collect::<Option<Vec<_>>>()
         {
-            session.ready(&given).await?;
+            let graph = session.network.bind(&given)?;
+            session.network.release();
+            session.compile(key_for(&given), graph).await?;
         }
         Ok(session)
     }
@@ -194,13 +202,15 @@ impl Session {
 
     /// The network compiled for these inputs; compiles it first if needed.
     async fn ready(&self, given: &[Given<'_>]) -> Result<Arc<Ready>> {
-        let mut parts: Vec<_> = given.iter().map(|g| format!("{}: {}{}", g.name, g.desc, key_of(&g.value))).collect();
-        parts.sort();
-        let key = parts.join(", ");
+        let key = key_for(given);
         if let Some(found) = self.recall(&key) {
             return Ok(found);
         }
         let graph = self.network.bind(given)?;
+        self.compile(key, graph).await
+    }
+
+    async fn compile(&self, key: String, graph: Graph) -> Result<Arc<Ready>> {
         let made = Arc::new(Ready::new_async(&self.device, graph, &self.options).await?);
         // Another thread may have compiled the same graph meanwhile: one is enough.
         if let Some(found) = self.recall(&key) {
@@ -308,6 +318,13 @@ impl fmt::Debug for Session {
         let (inputs, outputs) = (list(&self.inputs), list(&self.outputs));
         write!(f, "Session({inputs} -> {outputs}, on {}, {} plans)", self.device, self.lock().len())
     }
+}
+
+/// The key of the plan for these inputs.
+fn key_for(given: &[Given<'_>]) -> String {
+    let mut parts: Vec<_> = given.iter().map(|g| format!("{}: {}{}", g.name, g.desc, key_of(&g.value))).collect();
+    parts.sort();
+    parts.join(", ")
 }
 
 /// A value as part of a key: its exact elements.

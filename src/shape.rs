@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::error::{Error, Result};
+use crate::tensor::for_dtype;
 
 /// The type of an element.
 ///
@@ -59,6 +60,10 @@ impl DType {
     /// Whether kernels and the reference compute functions of single elements in this type.
     pub(crate) fn is_computed_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
+    }
+    /// Bytes of an element on the host.
+    pub(crate) fn width(self) -> usize {
+        for_dtype!(self, T => size_of::<T>())
     }
     /// The number of the type in shaders (`TYPE`): all floats are f32 on a device, i64 is i32.
     pub(crate) fn code(self) -> u32 {
@@ -423,6 +428,27 @@ pub fn broadcast_strides(shape: &[usize], to: &[usize]) -> Vec<usize> {
     let own = strides(shape);
     let lead = to.len() - shape.len();
     (0..to.len()).map(|i| if i < lead || shape[i - lead] == 1 { 0 } else { own[i - lead] }).collect()
+}
+
+/// An index space, and the strides of several tensors along its axes, with the fewest axes: those of extent 1 are dropped,
+/// adjacent ones merged where every tensor allows.
+pub fn merge_axes(dims: &[usize], strides: &[Vec<isize>]) -> (Vec<usize>, Vec<Vec<isize>>) {
+    let mut merged = (vec![], vec![vec![]; strides.len()]);
+    for axis in (0..dims.len()).filter(|&axis| dims[axis] != 1) {
+        let extent = dims[axis] as isize;
+        let merges = |(kept, all): (&Vec<isize>, &Vec<isize>)| kept.last() == Some(&(all[axis] * extent));
+        match merged.0.last_mut() {
+            Some(last) if merged.1.iter().zip(strides).all(merges) => {
+                *last *= dims[axis];
+                merged.1.iter_mut().zip(strides).for_each(|(s, all)| *s.last_mut().expect("as many") = all[axis]);
+            }
+            _ => {
+                merged.0.push(dims[axis]);
+                merged.1.iter_mut().zip(strides).for_each(|(s, all)| s.push(all[axis]));
+            }
+        }
+    }
+    merged
 }
 
 /// The axis as an index, negative values counting from the end.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use half::{bf16, f16};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::shape::{DType, Desc, numel};
@@ -240,19 +241,11 @@ impl Tensor {
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Tensor> {
         Tensor::new(shape, self.data.clone())
     }
-    /// The tensor whose element `i` is this one's element `from[i]`, or `fill`, cast to the type, where that is `None`.
-    pub(crate) fn gather(&self, shape: impl Into<Vec<usize>>, from: &[Option<usize>], fill: f32) -> Tensor {
-        fn pick<T: Elements>(v: &[T], from: &[Option<usize>], fill: f32) -> Data {
-            let fill = element::convert(fill);
-            T::wrap(from.iter().map(|i| i.map_or(fill, |i| v[i])).collect())
-        }
-        Tensor::of(shape, for_each_type!(&self.data, v => pick(v, from, fill)))
-    }
     /// Applies `f` to every element of a tensor of f32 or f64.
-    pub(crate) fn map(&self, f: impl Fn(f64) -> f64) -> Tensor {
+    pub(crate) fn map(&self, f: impl Fn(f64) -> f64 + Sync) -> Tensor {
         let data: Data = match &self.data {
-            Data::F64(v) => Data::F64(Arc::new(v.iter().map(|&x| f(x)).collect())),
-            _ => self.f32s().iter().map(|&x| f(x.into()) as f32).collect::<Vec<_>>().into(),
+            Data::F64(v) => Data::F64(Arc::new(v.par_iter().map(|&x| f(x)).collect())),
+            _ => self.f32s().par_iter().map(|&x| f(x.into()) as f32).collect::<Vec<_>>().into(),
         };
         Tensor::of(self.shape.clone(), data)
     }

@@ -1,6 +1,7 @@
 //! The command line. Results go to stdout, messages to stderr. Exit status: 0 success, 1 the check or the run failed, 2
 //! the call or the file is wrong.
 
+mod allocator;
 mod bench;
 mod compare;
 mod console;

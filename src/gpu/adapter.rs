@@ -9,6 +9,7 @@ use super::info::{AdapterInfo, describe};
 use super::memory::Pool;
 use super::program::PipelineCache;
 use crate::error::{Error, ErrorKind, Result};
+use crate::memory;
 
 /// A device with its queue and everything cached for it.
 #[derive(Clone)]
@@ -40,6 +41,7 @@ fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
 impl Gpu {
     /// Opens an adapter. `Ok(None)` if the choice is [`Choice::Best`] and there is none; of several the first that opens.
     pub async fn open(choice: &Choice) -> Result<Option<Gpu>> {
+        memory::afford_driver()?;
         let mut failure = None;
         for adapter in candidates(choice).await? {
             match Gpu::from_adapter(adapter).await {

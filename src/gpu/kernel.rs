@@ -288,6 +288,11 @@ impl Params {
     fn get_mut(&mut self, name: &str) -> Option<&mut Scalar> {
         self.0.iter_mut().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
+    /// A field that is a size.
+    pub(crate) fn size(&self, name: &str) -> usize {
+        let found = self.0.iter().find(|(field, _)| *field == name);
+        found.map_or_else(|| panic!("there is no param {name}"), |(_, value)| value.bits() as usize)
+    }
     /// The bytes of the uniform struct, padded to 16.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out: Vec<u8> = self.0.iter().flat_map(|(_, v)| v.bits().to_le_bytes()).collect();
@@ -351,7 +356,13 @@ pub struct Launch {
     /// Where it copies its input to, if it only copies. If the kernel that produces the input can write there itself
     /// ([`Launch::write_into`]), this launch is dropped.
     pub(crate) copies_to: Option<Slot>,
+    /// What a launch that prepares writes, for a constant that it reads in f32: then the host computes it.
+    pub(crate) on_host: Option<OnHost>,
 }
+
+/// From the params of a launch and the elements of its only input to those of its only output, which replace what is in the
+/// list.
+pub(crate) type OnHost = fn(&Params, &[f32], &mut Vec<f32>);
 
 /// The blocks of channels from `first` on of a channels-last tensor with `pitch` blocks per pixel.
 #[derive(Clone, Copy, Debug)]
@@ -421,6 +432,7 @@ impl Launch {
             workgroups,
             iterations: 0,
             copies_to: None,
+            on_host: None,
         }
     }
     /// Sets the tables: constants from the host that are too long for the params. Each is a list of 4-byte words

@@ -3,7 +3,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::adapter::Gpu;
 use super::memory::Pooled;
-use super::recording::{Command, Dispatch, Range, Recording};
+use super::recording::{Command, Contents, Dispatch, Range, Recording};
 #[cfg(not(target_arch = "wasm32"))]
 use super::specialise::specialise;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +20,12 @@ use crate::shape::Precision;
 
 /// Uniform bindings start at multiples of this on every device.
 const UNIFORM_ALIGNMENT: usize = 256;
+
+/// Bytes of constants that are uploaded before the dispatches that read them are submitted.
+const PART: u64 = 64 << 20;
+
+/// Bytes of an upload that the host waits for.
+const PIECE: usize = 16 << 20;
 
 /// The key of a pipeline: dispatches with equal keys share it.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -129,13 +135,15 @@ impl std::fmt::Debug for Program {
 
 impl Program {
     /// Compiles the missing pipelines, uploads the constants, and runs `prepare`.
-    pub async fn new(gpu: &Gpu, recording: &Recording, progress: Option<&Progress>) -> Result<Program> {
+    pub async fn new(gpu: &Gpu, recording: &mut Recording, progress: Option<&Progress>) -> Result<Program> {
         let all: Vec<&Dispatch> =
             recording.prepare.iter().chain(&recording.run).filter_map(Command::as_dispatch).collect();
         let pipelines = gpu.compile(&all, progress).await?;
         let mut buffers = Vec::with_capacity(recording.buffers.len());
-        for spec in &recording.buffers {
-            buffers.push(Some(gpu.storage_buffer(&spec.label, spec.bytes).await?));
+        let transient: HashSet<usize> = recording.transient.iter().copied().collect();
+        for (i, spec) in recording.buffers.iter().enumerate() {
+            let later = transient.contains(&i);
+            buffers.push(if later { None } else { Some(gpu.storage_buffer(&spec.label, spec.bytes).await?) });
         }
         let mut program = Program {
             gpu: gpu.clone(),
@@ -147,19 +155,77 @@ impl Program {
             order: Mutex::new(()),
         };
         program.poison().await?;
-        let fill = || {
-            for (range, bytes) in &recording.constants {
-                gpu.queue().write_buffer(program.buffer(range), range.offset, bytes);
-            }
-        };
-        gpu.guarded(fill).await?;
-        let prepare = program.steps(&recording.prepare, &pipelines).await?;
-        program.submit(&prepare, &[], &[]).await?;
+        let constants = std::mem::take(&mut recording.constants);
+        program.prepare(recording, constants, &transient, &pipelines).await?;
         program.run = program.steps(&recording.run, &pipelines).await?;
-        for &i in &recording.transient {
-            program.buffers[i] = None;
-        }
         Ok(program)
+    }
+
+    /// Uploads the constants and runs `prepare`, a part after the other: a buffer that only `prepare` reads exists from the
+    /// part that reads it first to the one that reads it last. What has been uploaded is dropped here.
+    async fn prepare(
+        &mut self,
+        recording: &Recording,
+        constants: Vec<(Range, Contents)>,
+        transient: &HashSet<usize>,
+        pipelines: &HashMap<PipelineKey, wgpu::ComputePipeline>,
+    ) -> Result<()> {
+        let mut unread: BTreeMap<usize, (Range, Contents)> =
+            constants.into_iter().map(|constant| (constant.0.buffer, constant)).collect();
+        let mut room = vec![];
+        let reads = |command: &Command| -> Vec<usize> {
+            command.as_dispatch().map_or(vec![], |d| d.reads.iter().map(|r| r.buffer).collect())
+        };
+        let mut left: HashMap<usize, usize> = HashMap::new();
+        recording.prepare.iter().flat_map(reads).for_each(|buffer| *left.entry(buffer).or_default() += 1);
+        let mut rest = &recording.prepare[..];
+        while !rest.is_empty() {
+            let (mut commands, mut bytes) = (0, 0);
+            while commands < rest.len() && bytes < PART {
+                for (range, contents) in reads(&rest[commands]).iter().filter_map(|buffer| unread.remove(buffer)) {
+                    self.fill(recording, &range, contents.bytes(&mut room)).await?;
+                    bytes += range.bytes;
+                }
+                commands += 1;
+            }
+            let (part, after) = rest.split_at(commands);
+            let steps = self.steps(part, pipelines).await?;
+            self.submit(&steps, &[], &[]).await?;
+            for buffer in part.iter().flat_map(reads) {
+                let left = left.get_mut(&buffer).expect("it is read");
+                *left -= 1;
+                if *left == 0 && transient.contains(&buffer) {
+                    self.buffers[buffer] = None;
+                }
+            }
+            if !after.is_empty() {
+                self.gpu.wait()?;
+            }
+            rest = after;
+        }
+        for (range, contents) in unread.into_values().filter(|(range, _)| !transient.contains(&range.buffer)) {
+            self.fill(recording, &range, contents.bytes(&mut room)).await?;
+        }
+        Ok(())
+    }
+
+    /// Uploads a constant, the bytes of a piece at a time so that the copies in between are few. Makes its buffer if there is
+    /// none.
+    async fn fill(&mut self, recording: &Recording, range: &Range, bytes: &[u8]) -> Result<()> {
+        let spec = &recording.buffers[range.buffer];
+        if self.buffers[range.buffer].is_none() {
+            self.buffers[range.buffer] = Some(self.gpu.storage_buffer(&spec.label, spec.bytes).await?);
+        }
+        let buffer = self.buffer(range);
+        for (k, piece) in bytes.chunks(PIECE).enumerate() {
+            let at = range.offset + (k * PIECE) as u64;
+            self.gpu.guarded(|| self.gpu.queue().write_buffer(buffer, at, piece)).await?;
+            if piece.len() == PIECE {
+                self.gpu.queue().submit([]);
+                self.gpu.wait()?;
+            }
+        }
+        Ok(())
     }
 
     /// The number of distinct pipelines that the recording uses.

@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use super::kernel::{Kernel, Params};
+use super::kernel::{Kernel, OnHost, Params};
 use crate::shape::Precision;
+use crate::tensor::Tensor;
 
 /// A buffer that a recording uses.
 #[derive(Clone, Debug)]
@@ -26,6 +27,28 @@ pub struct Range {
     pub(crate) offset: u64,
     /// Length, a multiple of 16.
     pub(crate) bytes: u64,
+}
+
+/// What is uploaded into a buffer of constants.
+#[derive(Clone, Debug)]
+pub(crate) enum Contents {
+    /// These elements, of four bytes each.
+    Words(Tensor),
+    /// What the host makes of these, only when it is uploaded.
+    Made(Tensor, Params, OnHost),
+}
+
+impl Contents {
+    /// The bytes to be uploaded; what is made for them is in `room`.
+    pub fn bytes<'a>(&'a self, room: &'a mut Vec<f32>) -> &'a [u8] {
+        match self {
+            Contents::Words(words) => words.data().bytes(),
+            Contents::Made(from, params, make) => {
+                make(params, from.f32s(), room);
+                bytemuck::cast_slice(room)
+            }
+        }
+    }
 }
 
 /// One step of GPU work.
@@ -124,8 +147,8 @@ impl Dispatch {
 pub struct Recording {
     /// Every buffer the commands name.
     pub(crate) buffers: Vec<BufferSpec>,
-    /// Constants: the bytes of a buffer, given before `prepare`.
-    pub(crate) constants: Vec<(Range, std::sync::Arc<Vec<u8>>)>,
+    /// Constants: what a buffer holds before `prepare`. A program takes them out.
+    pub(crate) constants: Vec<(Range, Contents)>,
     /// Commands that run once.
     pub(crate) prepare: Vec<Command>,
     /// Commands of every run.
@@ -159,6 +182,14 @@ impl Recording {
     /// Submissions of one run.
     pub fn parts(&self) -> usize {
         1 + self.run.iter().filter(|c| matches!(c, Command::Submit)).count()
+    }
+    /// Bytes of all buffers.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.buffers.iter().map(|b| b.bytes).fold(0, u64::saturating_add)
+    }
+    /// Bytes that a run reads back.
+    pub(crate) fn result_bytes(&self) -> u64 {
+        self.downloads().iter().map(|range| range.bytes).sum()
     }
     /// The ranges that a run reads back, in the order of their slots.
     pub(crate) fn downloads(&self) -> Vec<Range> {

@@ -1,5 +1,6 @@
 //! From a graph to a recording: chooses a layout per value, a variant per node and a place in memory per tensor.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +13,10 @@ use super::{Graph, Node, ValueId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch, Slot};
-use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
+use crate::gpu::recording::{BufferSpec, Command, Contents, Dispatch, Range, Recording};
 use crate::ops::{self, Site, Variant, relayout};
 use crate::shape::{DType, Desc, Layout, Precision};
+use crate::tensor::Tensor;
 
 /// Tensors start at multiples of this.
 const ALIGNMENT: u64 = 256;
@@ -92,7 +94,7 @@ struct Place {
 
 enum Kind {
     /// Uploaded before `prepare`; never written by a kernel.
-    Constant(Arc<Vec<u8>>),
+    Constant(Contents),
     /// Written in `prepare` and kept.
     Prepared,
     /// In an arena from one step of the run to another.
@@ -238,9 +240,8 @@ impl Planner<'_> {
 
     /// A place for a launch's table.
     fn table(&mut self, node: &str, words: &[u32]) -> Result<PlaceId> {
-        let mut bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-        bytes.resize(bytes.len().next_multiple_of(16).max(16), 0);
-        self.place(&format!("{node} table"), bytes.len(), Kind::Constant(Arc::new(bytes)))
+        let bytes = (words.len() * 4).next_multiple_of(16).max(16);
+        self.place(&format!("{node} table"), bytes, Kind::Constant(Contents::Words(Tensor::from(words))))
     }
 
     /// The place of a value in this form; uploads or converts it first if there is none.
@@ -255,9 +256,13 @@ impl Planner<'_> {
                 let text = format!("holds {}, the graph says {}", tensor.desc(), value.desc);
                 return Err(Error::shape(text).at(value.name.clone()));
             }
-            let mut bytes = tensor.to_device_bytes().map_err(|e| e.at(value.name.clone()))?.into_owned();
-            bytes.resize(value.desc.bytes(Layout::RowMajor), 0);
-            let place = self.place(&value.name, bytes.len(), Kind::Constant(Arc::new(bytes)))?;
+            // Bytes that are those of the host are shared with it.
+            let words = match tensor.to_device_bytes().map_err(|e| e.at(value.name.clone()))? {
+                Cow::Borrowed(_) => tensor.clone(),
+                Cow::Owned(bytes) => Tensor::from(bytemuck::pod_collect_to_vec::<u8, u32>(&bytes)),
+            };
+            let place =
+                self.place(&value.name, value.desc.bytes(Layout::RowMajor), Kind::Constant(Contents::Words(words)))?;
             self.settle(id, ROW_MAJOR, place);
             return self.home(node, id, form);
         };
@@ -312,7 +317,9 @@ impl Planner<'_> {
     fn emit(&mut self, node: &Node, way: &mut Variant) -> Result<()> {
         let graph = self.graph;
         let before = self.run.len();
-        let launches = || way.prepare.iter().chain(&way.run);
+        let on_host = on_host(graph, node, way);
+        let prepare = if on_host.is_some() { &[][..] } else { &way.prepare };
+        let launches = || prepare.iter().chain(&way.run);
         let read: HashSet<Arg> = launches().flat_map(|l| l.reads.iter().copied()).collect();
         let mut inputs = vec![None; node.inputs.len()];
         for (k, id) in node.inputs.iter().enumerate() {
@@ -325,16 +332,21 @@ impl Planner<'_> {
             self.settle(node.outputs[0], ROW_MAJOR, place);
             return Ok(());
         }
-        let sources = way.prepare.iter().flat_map(|l| &l.reads).filter_map(|a| match a {
+        let sources = prepare.iter().flat_map(|l| &l.reads).filter_map(|a| match a {
             Arg::Input(k) => inputs[*k],
             _ => None,
         });
         let fixed = sources.collect::<Vec<_>>().into_iter().all(|p| self.is_fixed(p));
         let mut prepared = vec![];
+        let mut made = on_host.into_iter().flatten();
         for &bytes in &way.prepared {
             // Room for one 4x4 matrix, the largest element of a binding, even if there are no weights.
             let bytes = bytes.next_multiple_of(16).max(64);
-            prepared.push(self.derived(&format!("{} prepared", node.name), bytes, fixed)?);
+            let label = format!("{} prepared", node.name);
+            prepared.push(match made.next() {
+                Some(contents) => self.place(&label, bytes, Kind::Constant(contents))?,
+                None => self.derived(&label, bytes, fixed)?,
+            });
         }
         let mut scratch = vec![];
         for &bytes in &way.scratch {
@@ -364,7 +376,7 @@ impl Planner<'_> {
             };
             args.iter().map(one).collect()
         };
-        for (list, once) in [(&way.prepare, fixed), (&way.run, false)] {
+        for (list, once) in [(prepare, fixed), (&way.run[..], false)] {
             for launch in list {
                 launch.check()?;
                 let tables = launch.tables.iter().map(|t| self.table(&node.name, t)).collect::<Result<Vec<_>>>()?;
@@ -474,8 +486,8 @@ impl Planner<'_> {
             recording.buffers.push(BufferSpec { label: place.label.clone(), bytes: place.bytes });
             let range = Range { buffer, offset: 0, bytes: place.bytes };
             ranges.insert(id, range);
-            if let Kind::Constant(bytes) = &place.kind {
-                recording.constants.push((range, bytes.clone()));
+            if let Kind::Constant(contents) = &place.kind {
+                recording.constants.push((range, contents.clone()));
             }
             if of_run.contains(&id) {
                 weight_bytes += place.bytes;
@@ -515,6 +527,20 @@ impl Planner<'_> {
             weight_bytes,
         }
     }
+}
+
+/// The contents of the buffers that a variant prepares, if the host can make them all: each is filled by one launch, from a
+/// constant.
+fn on_host(graph: &Graph, node: &Node, way: &Variant) -> Option<Vec<Contents>> {
+    let one = |(k, launch): (usize, &Launch)| match (&launch.reads[..], &launch.writes[..]) {
+        (&[Arg::Input(i)], &[Arg::Prepared(to)]) if to == k && launch.precision == Precision::F32 => {
+            let constant = graph.constant_of(*node.inputs.get(i)?)?;
+            Some(Contents::Made(constant.clone(), launch.params.clone(), launch.on_host?))
+        }
+        _ => None,
+    };
+    let made: Vec<_> = way.prepare.iter().enumerate().map(one).collect::<Option<_>>()?;
+    (made.len() == way.prepared.len()).then_some(made)
 }
 
 impl fmt::Display for Plan {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use prost::Message;
 use prost::bytes::Bytes;
+use rayon::prelude::*;
 
 use super::functions::Definitions;
 use super::import::{self, NodeView, operators};
@@ -17,6 +18,7 @@ use super::tensor_proto;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::memory;
 use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
 use crate::shape::{DType, Dim, ValueInfo, list, list_first};
 use crate::tensor::Tensor;
@@ -97,6 +99,7 @@ impl Model {
             let what = if metadata.is_dir() { "a directory" } else { "a device or a pipe" };
             return Err(Error::file(format!("{}: {what}, not a file", path.display())));
         }
+        memory::afford(metadata.len(), || path.display().to_string())?;
         let bytes = std::fs::read(path).map_err(unread)?;
         let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
@@ -250,6 +253,12 @@ impl Bind for Model {
         }
         import::lower(self, inputs)
     }
+    fn release(&mut self) {
+        // With optional inputs a run may ask for another graph.
+        if self.optional.is_empty() {
+            self.constants.clear();
+        }
+    }
     fn shape_inputs(&self) -> Vec<String> {
         self.shape_inputs.clone()
     }
@@ -324,8 +333,10 @@ fn initialisers(graph: &GraphProto, read: &HashSet<&str>, directory: Option<&Pat
         return Err(Error::unsupported(format!("the initialiser {} is sparse", values.name())));
     }
     let mut out = HashMap::new();
-    for proto in graph.initializer.iter().filter(|t| read.contains(t.name())) {
-        if out.insert(proto.name().to_owned(), tensor_proto::initialiser(proto, directory)?).is_some() {
+    let wanted: Vec<_> = graph.initializer.par_iter().filter(|t| read.contains(t.name())).collect();
+    let tensors: Vec<_> = wanted.par_iter().map(|proto| tensor_proto::initialiser(proto, directory)).collect();
+    for (proto, tensor) in wanted.into_iter().zip(tensors) {
+        if out.insert(proto.name().to_owned(), tensor?).is_some() {
             return Err(Error::file(format!("two initialisers are named {}", proto.name())));
         }
     }

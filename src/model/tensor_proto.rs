@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use bytemuck::Zeroable;
 use half::{bf16, f16};
 use prost::Message;
-use prost::bytes::Bytes;
 
 use super::proto::{EXTERNAL, NodeProto, TensorProto, data_type as ty};
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::shape::DType;
 use crate::tensor::{Data, Tensor};
 
@@ -113,8 +114,13 @@ pub(crate) fn embed(node: &mut NodeProto, directory: Option<&Path>) -> Result<()
         for tensor in tensors.iter_mut().filter(|t| t.data_location == Some(EXTERNAL)) {
             // Of a type that is not supported nothing is read: it is an error where the tensor is needed.
             let Ok(bytes) = bytes(tensor) else { continue };
-            let raw = external(tensor, bytes, directory);
-            tensor.raw_data = Some(raw.map_err(|e| e.at(node.name.as_deref().unwrap_or_default()))?);
+            let read = |file: External| {
+                let mut raw = vec![0; bytes];
+                file.read(&mut raw).map(|()| raw)
+            };
+            let raw = External::find(tensor, bytes, directory).and_then(read);
+            let raw = raw.map_err(|e| e.at(node.name.as_deref().unwrap_or_default()))?;
+            tensor.raw_data = Some(raw.into());
             tensor.data_location = None;
         }
         nodes.iter_mut().try_for_each(|node| embed(node, directory))?;
@@ -126,16 +132,20 @@ pub(crate) fn embed(node: &mut NodeProto, directory: Option<&Path>) -> Result<()
 pub(crate) fn read(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
     let data_type = proto.data_type.unwrap_or(0);
     let (shape, bytes) = (shape(&proto.dims)?, bytes(proto)?);
-    let raw = match (&proto.raw_data, proto.data_location == Some(EXTERNAL)) {
-        (_, true) => Some(external(proto, bytes, directory)?),
-        (raw, false) => raw.clone().filter(|raw| !raw.is_empty()),
-    };
+    let raw = proto.raw_data.as_ref().filter(|raw| !raw.is_empty());
     let data = match raw {
+        _ if proto.data_location == Some(EXTERNAL) => {
+            let file = External::find(proto, bytes, directory)?;
+            from_raw(data_type, bytes, |to| file.read(to))?
+        }
         Some(raw) if raw.len() != bytes => {
             let text = format!("declares {bytes} bytes for shape {shape:?} but holds {}", raw.len());
             return Err(Error::file(text));
         }
-        Some(raw) => from_raw(data_type, &raw)?,
+        Some(raw) => from_raw(data_type, bytes, |to| {
+            to.copy_from_slice(raw);
+            Ok(())
+        })?,
         None => from_fields(data_type, proto)?,
     };
     Tensor::new(shape, data).map_err(|e| Error::file(e.to_string()))
@@ -160,36 +170,30 @@ fn shape(dims: &[i64]) -> Result<Vec<usize>> {
     dims.iter().map(extent).collect()
 }
 
-/// Elements from little-endian bytes.
-fn from_raw(data_type: i32, raw: &[u8]) -> Result<Data> {
+/// Elements of which `fill` writes the little-endian bytes.
+fn from_raw(data_type: i32, bytes: usize, fill: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<Data> {
     macro_rules! elements {
-        ($t:ty) => {
-            raw.chunks_exact(size_of::<$t>())
-                .map(|c| <$t>::from_le_bytes(c.try_into().expect("chunks are exact")))
-                .collect::<Vec<_>>()
-                .into()
-        };
+        ($t:ty) => {{
+            let mut values = vec![<$t>::zeroed(); bytes / size_of::<$t>()];
+            fill(bytemuck::cast_slice_mut(&mut values))?;
+            values.iter_mut().for_each(|v| *v = <$t>::from_le_bytes(v.to_ne_bytes()));
+            values
+        }};
     }
     Ok(match data_type {
-        ty::FLOAT => elements!(f32),
-        ty::DOUBLE => {
-            Data::F64(Arc::new(raw.chunks_exact(8).map(|c| f64::from_le_bytes(c.try_into().expect("of 8"))).collect()))
-        }
-        ty::FLOAT16 => elements!(f16),
-        ty::BFLOAT16 => elements!(bf16),
-        ty::INT8 => elements!(i8),
-        ty::UINT8 => elements!(u8),
-        ty::INT16 => elements!(i16),
-        ty::UINT16 => elements!(u16),
-        ty::INT32 => elements!(i32),
-        ty::UINT32 => elements!(u32),
-        ty::INT64 => elements!(i64),
-        ty::UINT64 => raw
-            .chunks_exact(8)
-            .map(|c| signed(u64::from_le_bytes(c.try_into().expect("of 8"))))
-            .collect::<Result<Vec<_>>>()?
-            .into(),
-        _ => raw.iter().map(|&x| x != 0).collect::<Vec<_>>().into(),
+        ty::FLOAT => elements!(f32).into(),
+        ty::DOUBLE => Data::F64(Arc::new(elements!(f64))),
+        ty::FLOAT16 => elements!(f16).into(),
+        ty::BFLOAT16 => elements!(bf16).into(),
+        ty::INT8 => elements!(i8).into(),
+        ty::UINT8 => elements!(u8).into(),
+        ty::INT16 => elements!(i16).into(),
+        ty::UINT16 => elements!(u16).into(),
+        ty::INT32 => elements!(i32).into(),
+        ty::UINT32 => elements!(u32).into(),
+        ty::INT64 => elements!(i64).into(),
+        ty::UINT64 => elements!(u64).into_iter().map(signed).collect::<Result<Vec<_>>>()?.into(),
+        _ => elements!(u8).into_iter().map(|x| x != 0).collect::<Vec<_>>().into(),
     })
 }
 
@@ -222,40 +226,54 @@ fn from_fields(data_type: i32, proto: &TensorProto) -> Result<Data> {
     })
 }
 
-/// `bytes` bytes of a file that the tensor names, which must lie below `directory`.
-fn external(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Result<Bytes> {
-    let entry = |key: &str| proto.external_data.iter().find(|e| e.key() == key).map(|e| e.value());
-    let number = |key: &str| match entry(key).map(str::parse::<u64>) {
-        None => Ok(None),
-        Some(Ok(n)) => Ok(Some(n)),
-        Some(Err(_)) => Err(Error::file(format!("external data: {key} is not a number"))),
-    };
-    let Some(location) = entry("location") else {
-        return Err(Error::file("external data without a location"));
-    };
-    let Some(directory) = directory else {
-        return Err(Error::file(format!(
-            "the weights are in {location}: load the model from its path, not from bytes"
-        )));
-    };
-    let inside = Path::new(location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-    let failed = |e: std::io::Error| Error::file(format!("external data {location}: {e}")).because(e);
-    let path = directory.join(location).canonicalize().map_err(failed)?;
-    if !inside || !path.starts_with(directory.canonicalize().map_err(failed)?) {
-        return Err(Error::file(format!("external data {location} lies outside the model's directory")));
+/// Part of a file.
+struct External {
+    path: PathBuf,
+    offset: u64,
+    /// What the model calls the file.
+    location: String,
+}
+
+impl External {
+    /// The `bytes` bytes of a file that the tensor names, which must lie below `directory`.
+    fn find(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Result<External> {
+        let entry = |key: &str| proto.external_data.iter().find(|e| e.key() == key).map(|e| e.value());
+        let number = |key: &str| match entry(key).map(str::parse::<u64>) {
+            None => Ok(None),
+            Some(Ok(n)) => Ok(Some(n)),
+            Some(Err(_)) => Err(Error::file(format!("external data: {key} is not a number"))),
+        };
+        let Some(location) = entry("location") else {
+            return Err(Error::file("external data without a location"));
+        };
+        let Some(directory) = directory else {
+            return Err(Error::file(format!(
+                "the weights are in {location}: load the model from its path, not from bytes"
+            )));
+        };
+        let inside = Path::new(location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        let failed = |e: std::io::Error| Error::file(format!("external data {location}: {e}")).because(e);
+        let path = directory.join(location).canonicalize().map_err(failed)?;
+        if !inside || !path.starts_with(directory.canonicalize().map_err(failed)?) {
+            return Err(Error::file(format!("external data {location} lies outside the model's directory")));
+        }
+        let offset = number("offset")?.unwrap_or(0);
+        // ONNX Runtime takes 0 for a length that is not there.
+        let length = number("length")?.filter(|&n| n > 0).unwrap_or(bytes as u64);
+        let metadata = std::fs::metadata(&path).map_err(failed)?;
+        let held = metadata.len().saturating_sub(offset);
+        if !metadata.is_file() || length != bytes as u64 || length > held {
+            let text = format!("external data {location} gives {} bytes, the tensor takes {bytes}", length.min(held));
+            return Err(Error::file(text));
+        }
+        memory::afford(bytes as u64, || format!("external data {location}"))?;
+        Ok(External { path, offset, location: location.to_owned() })
     }
-    let offset = number("offset")?.unwrap_or(0);
-    // ONNX Runtime takes 0 for a length that is not there.
-    let length = number("length")?.filter(|&n| n > 0).unwrap_or(bytes as u64);
-    let metadata = std::fs::metadata(&path).map_err(failed)?;
-    let held = metadata.len().saturating_sub(offset);
-    if !metadata.is_file() || length != bytes as u64 || length > held {
-        let text = format!("external data {location} gives {} bytes, the tensor takes {bytes}", length.min(held));
-        return Err(Error::file(text));
+
+    fn read(&self, to: &mut [u8]) -> Result<()> {
+        let failed = |e: std::io::Error| Error::file(format!("external data {}: {e}", self.location)).because(e);
+        let mut file = File::open(&self.path).map_err(failed)?;
+        file.seek(SeekFrom::Start(self.offset)).map_err(failed)?;
+        file.read_exact(to).map_err(failed)
     }
-    let mut raw = vec![0; bytes];
-    let mut file = File::open(&path).map_err(failed)?;
-    file.seek(SeekFrom::Start(offset)).map_err(failed)?;
-    file.read_exact(&mut raw).map_err(failed)?;
-    Ok(raw.into())
 }

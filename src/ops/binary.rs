@@ -1,5 +1,7 @@
 //! Element-wise functions of two tensors under NumPy's broadcasting rule ([`BinaryKind`] lists them).
 
+use rayon::prelude::*;
+
 use super::broadcast::Operand;
 use super::strided::Walk;
 use super::{Op, Site, Variant, built_in, expect_inputs};
@@ -74,7 +76,7 @@ impl Op for Binary {
 /// The function of two tensors of one shape.
 fn evaluate(kind: BinaryKind, a: &Tensor, b: &Tensor) -> Data {
     fn values<T: Elements>(kind: BinaryKind, a: &[T], b: &Tensor) -> Data {
-        let pairs = a.iter().zip(T::shared(b.data()).expect("the shape rule checked the types").iter());
+        let pairs = a.par_iter().zip(T::shared(b.data()).expect("the shape rule checked the types").par_iter());
         if kind.is_comparison() {
             return pairs.map(|(a, b)| kind.compare(a.partial_cmp(b))).collect::<Vec<_>>().into();
         }
@@ -89,9 +91,9 @@ fn evaluate(kind: BinaryKind, a: &Tensor, b: &Tensor) -> Data {
 }
 
 /// `bound(a, b, y)` of every element of the broadcast inputs, floats.
-pub(super) fn bounds(inputs: &[Tensor], y: &Tensor, bound: impl Fn(f64, f64, f64) -> f64) -> Vec<f32> {
+pub(super) fn bounds(inputs: &[Tensor], y: &Tensor, bound: impl Fn(f64, f64, f64) -> f64 + Sync) -> Vec<f32> {
     let (a, b) = (elements::broadcast(&inputs[0], y.shape()), elements::broadcast(&inputs[1], y.shape()));
-    let pairs = a.to_f64s().into_iter().zip(b.to_f64s()).zip(y.to_f64s());
+    let pairs = a.to_f64s().into_par_iter().zip(b.to_f64s()).zip(y.to_f64s());
     pairs.map(|((a, b), y)| bound(a, b, y) as f32).collect()
 }
 

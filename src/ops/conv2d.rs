@@ -5,15 +5,18 @@ mod gemm;
 mod tiled;
 mod winograd;
 
+use rayon::prelude::*;
+
 use super::rows8::Rows8;
 use super::{Algorithm, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, ROWS8, kernel, nested,
-    params,
+    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, Params, ROWS8, kernel,
+    nested, params,
 };
 pub use crate::reference::conv2d::Window;
-use crate::reference::{self, gamma};
+use crate::reference::conv2d::{Convolution, conv2d};
+use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -101,11 +104,18 @@ impl Conv2d {
         Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc: weight[0], oh: fits(0)?, ow: fits(1)? })
     }
 
-    fn evaluate(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
+    fn evaluate(&self, inputs: &[Tensor], round: impl Fn(f64) -> f32 + Sync) -> Vec<f32> {
+        let (x, w) = (&inputs[0], &inputs[1]);
         let s = self.sizes(x.shape(), w.shape()).expect("the shape rule holds");
-        let image = (x.f32s(), [s.n, s.ic, s.ih, s.iw]);
-        let window = self.window(w.shape());
-        reference::conv2d::conv2d(image, (w.f32s(), s.oc), bias.map(Tensor::f32s), &window, self.groups, [s.oh, s.ow])
+        let convolution = Convolution {
+            x: (x.f32s(), [s.n, s.ic, s.ih, s.iw]),
+            w: (w.f32s(), s.oc),
+            bias: inputs.get(2).map(Tensor::f32s),
+            window: self.window(w.shape()),
+            groups: self.groups,
+            size: [s.oh, s.ow],
+        };
+        conv2d(&convolution, round)
     }
 
     fn direct(&self, site: &Site<'_>, s: &Sizes) -> Variant {
@@ -196,7 +206,26 @@ impl Conv2d {
 fn pack(weight: &[usize]) -> (Launch, usize) {
     let (oc, icg, taps) = (weight[0], weight[1], weight[2] * weight[3]);
     let columns = taps * icg.div_ceil(4) * oc.div_ceil(4) * 4;
-    (Launch::flat(&PACK, columns, params!(oc, icg, taps)), columns * 16)
+    let launch = Launch { on_host: Some(packed), ..Launch::flat(&PACK, columns, params!(oc, icg, taps)) };
+    (launch, columns * 16)
+}
+
+/// What `conv2d_pack` writes: `[tap, block of inputs, block of outputs]` of 4x4 blocks, in each an input's four outputs are
+/// neighbours. A software adapter takes many times as long for it as the host.
+fn packed(params: &Params, w: &[f32], out: &mut Vec<f32>) {
+    let [oc, icg, taps] = ["oc", "icg", "taps"].map(|name| params.size(name));
+    let (row, icg4) = (oc.div_ceil(4) * 16, icg.div_ceil(4));
+    out.clear();
+    out.resize(taps * icg4 * row, 0.0);
+    // For every block of inputs its rows, one per tap.
+    let mut blocks: Vec<Vec<&mut [f32]>> = (0..icg4).map(|_| vec![]).collect();
+    out.chunks_mut(row.max(1)).enumerate().for_each(|(i, row)| blocks[i % icg4].push(row));
+    blocks.par_iter_mut().enumerate().for_each(|(block, rows)| {
+        for (o, ic) in (0..oc).flat_map(|o| (block * 4..icg.min(block * 4 + 4)).map(move |ic| (o, ic))) {
+            let filter = &w[(o * icg + ic) * taps..][..taps];
+            rows.iter_mut().zip(filter).for_each(|(row, &v)| row[o / 4 * 16 + ic % 4 * 4 + o % 4] = v);
+        }
+    });
 }
 
 impl Op for Conv2d {
@@ -229,9 +258,9 @@ impl Op for Conv2d {
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let y = self.evaluate(&inputs[0], &inputs[1], inputs.get(2));
+        let y = self.evaluate(inputs, |sum| sum as f32);
         let shape = self.outputs(&inputs.iter().map(Tensor::desc).collect::<Vec<_>>())?.remove(0).shape;
-        Ok(vec![Tensor::of(shape, y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+        Ok(vec![Tensor::of(shape, y)])
     }
 
     /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of the K products and the bias (Higham 3.1).
@@ -239,8 +268,7 @@ impl Op for Conv2d {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let k: usize = inputs[1].shape()[1..].iter().product();
         let scale = gamma(k + 1);
-        let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
-        Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
+        Ok(vec![self.evaluate(&abs, |sum| (sum * scale + TINY) as f32)])
     }
 
     fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rayon::prelude::*;
+
 use super::Variant;
 use super::unary::Activation;
 use crate::gpu::kernel::{Arg, Launch, params};
@@ -42,9 +44,7 @@ impl Epilogue {
         let residual = self.residual.map(|i| inputs[i].f32s());
         let slope = self.slope.map(|i| inputs[i].f32s());
         let (channels, plane) = (y.shape()[1], y.shape()[2..].iter().product::<usize>());
-        let mut bounds = Vec::with_capacity(y.numel());
-        let mut values = Vec::with_capacity(y.numel());
-        for (i, (&v, &b)) in y.f32s().iter().zip(bound).enumerate() {
+        let one = |(i, (&v, &b)): (usize, (&f32, &f32))| {
             let added = f64::from(v) + residual.map_or(0.0, |r| f64::from(r[i]));
             let own = f64::from(b) + UNIT * (f64::from(v).abs() + added.abs());
             let f = match slope {
@@ -54,9 +54,9 @@ impl Epilogue {
                 None => self.activation,
             };
             let out = f.eval(added);
-            values.push(out as f32);
-            bounds.push((f.spread(added, own) + f.bound(added, out)) as f32);
-        }
+            (out as f32, (f.spread(added, own) + f.bound(added, out)) as f32)
+        };
+        let (values, bounds): (Vec<f32>, Vec<f32>) = y.f32s().par_iter().zip(bound).enumerate().map(one).unzip();
         (Tensor::of(y.shape(), values), bounds)
     }
 

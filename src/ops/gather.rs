@@ -50,14 +50,10 @@ impl Op for Gather {
             let at = crate::shape::axis(index, extent);
             chosen.push(at.map_err(|_| Error::argument(format!("index {index} is outside an axis of {extent}")))?);
         }
-        let ranks = axis..axis + inputs[1].shape().len();
         let shape = [&x.shape()[..axis], inputs[1].shape(), &x.shape()[axis + 1..]].concat();
-        let picks = inputs[1].shape();
-        let source = |at: &[usize]| {
-            let pick = at[ranks.clone()].iter().zip(picks).fold(0, |flat, (k, d)| flat * d + k);
-            [&at[..axis], &[chosen[pick]], &at[ranks.end..]].concat()
-        };
-        Ok(vec![elements::pick_at(x, &shape, source)])
+        let (picks, run) = (chosen.len(), numel(&x.shape()[axis + 1..]));
+        let source = |i: usize| (i / picks * extent + chosen[i % picks]) * run;
+        Ok(vec![elements::pick(x, &shape, run, source)])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))

@@ -1,5 +1,7 @@
 //! `matmul`: matrix products, both matrices known only at run time. A linear layer with constant weights is a convolution.
 
+use rayon::prelude::*;
+
 use super::rows8::Rows8;
 use super::strided::Walk;
 use super::tiled::{self, Choice, Product};
@@ -60,15 +62,15 @@ impl Sizes {
         Ok(Sizes { a_batch, b_batch, batch, m, k, n, shape })
     }
 
-    fn evaluate(&self, a: &[f32], b: &[f32]) -> Vec<f64> {
+    fn evaluate(&self, a: &[f32], b: &[f32], round: impl Fn(f64) -> f32 + Sync) -> Vec<f32> {
         let (m, k, n) = (self.m, self.k, self.n);
         let mut y = vec![0.0; numel(&self.shape)];
         let (sa, sb) = (broadcast_strides(&self.a_batch, &self.batch), broadcast_strides(&self.b_batch, &self.batch));
-        for (z, y) in y.chunks_mut((m * n).max(1)).enumerate() {
+        y.par_chunks_mut((m * n).max(1)).enumerate().for_each(|(z, y)| {
             let index = unravel(z, &self.batch);
             let matrix = |strides: &[usize]| index.iter().zip(strides).map(|(i, s)| i * s).sum::<usize>();
-            reference::matmul::matmul(&a[matrix(&sa) * m * k..], &b[matrix(&sb) * k * n..], k, n, y);
-        }
+            reference::matmul::matmul(&a[matrix(&sa) * m * k..], &b[matrix(&sb) * k * n..], k, n, y, &round);
+        });
         y
     }
 
@@ -125,14 +127,14 @@ impl Op for MatMul {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
-        let y = s.evaluate(inputs[0].f32s(), inputs[1].f32s());
-        Ok(vec![Tensor::of(s.shape, y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
+        let y = s.evaluate(inputs[0].f32s(), inputs[1].f32s(), |sum| sum as f32);
+        Ok(vec![Tensor::of(s.shape, y)])
     }
     /// |error| <= gamma_k sum |a| |b| for any order of the k products (Higham 3.1).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
-        let sums = s.evaluate(inputs[0].map(f64::abs).f32s(), inputs[1].map(f64::abs).f32s());
-        Ok(vec![sums.into_iter().map(|v| (v * gamma(s.k) + TINY) as f32).collect()])
+        let (a, b, scale) = (inputs[0].map(f64::abs), inputs[1].map(f64::abs), gamma(s.k));
+        Ok(vec![s.evaluate(a.f32s(), b.f32s(), |sum| (sum * scale + TINY) as f32)])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = Sizes::new(&site.inputs[0].shape, &site.inputs[1].shape)?.with_batch_as_rows();

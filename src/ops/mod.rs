@@ -8,6 +8,7 @@ use std::fmt;
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Kernel, Launch};
+use crate::memory;
 use crate::shape::{Desc, Layout, Precision};
 use crate::tensor::Tensor;
 
@@ -408,6 +409,7 @@ pub fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     match outputs.iter().all(Desc::is_empty) {
         true => Ok(outputs.iter().map(Tensor::empty).collect()),
         false => {
+            afford(op, &descs, &outputs)?;
             let computed = op.reference(inputs)?;
             if !op.is_built_in() {
                 validate::reference(op, &computed, &outputs)?;
@@ -422,6 +424,8 @@ pub fn bounds(op: &dyn Op, algorithm: Algorithm, inputs: &[Tensor], outputs: &[T
     match outputs.iter().all(|t| t.numel() == 0) {
         true => Ok(vec![vec![]; outputs.len()]),
         false => {
+            let descs = |tensors: &[Tensor]| tensors.iter().map(Tensor::desc).collect::<Vec<_>>();
+            afford(op, &descs(inputs), &descs(outputs))?;
             let bounds = op.bounds_of(Seal(()), algorithm, inputs, outputs)?;
             if !op.is_built_in() {
                 validate::bounds(op, &bounds, outputs)?;
@@ -429,6 +433,22 @@ pub fn bounds(op: &dyn Op, algorithm: Algorithm, inputs: &[Tensor], outputs: &[T
             Ok(bounds)
         }
     }
+}
+
+/// The most inputs and outputs that an error lists.
+const SHOWN: usize = 4;
+
+/// An error unless the host can hold the outputs, and the sums in f64 of an operator that does not only move elements.
+fn afford(op: &dyn Op, inputs: &[Desc], outputs: &[Desc]) -> Result<()> {
+    let sums = if op.flops(inputs, outputs) > 0 { size_of::<f64>() } else { 0 };
+    let bytes = outputs.iter().map(|d| d.numel().saturating_mul(d.dtype.width() + sums) as u64);
+    memory::afford(bytes.fold(0, u64::saturating_add), || {
+        let list = |descs: &[Desc]| {
+            let more = if descs.len() > SHOWN { ", .." } else { "" };
+            descs.iter().take(SHOWN).map(Desc::to_string).collect::<Vec<_>>().join(", ") + more
+        };
+        format!("{}({}) -> {}", op.name(), list(inputs), list(outputs))
+    })
 }
 
 /// An error unless there are `n` inputs.

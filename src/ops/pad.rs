@@ -4,7 +4,7 @@ use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{self as pieces, Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pad::PadMode;
-use crate::reference::pad::sources;
+use crate::reference::pad::pad;
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::{Elements, Tensor, convert, for_dtype};
 
@@ -145,7 +145,7 @@ impl Op for Pad {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
         let fill = if let PadMode::Constant(value) = self.mode { value } else { 0.0 };
-        Ok(vec![x.gather(self.shape(x.shape())?, &sources(x.shape(), &self.pads, self.mode), fill)])
+        Ok(vec![pad(x, &self.pads, &self.shape(x.shape())?, self.mode, fill)])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]])

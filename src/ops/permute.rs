@@ -23,6 +23,12 @@ impl Permute {
         sorted.into_iter().eq(0..rank)
     }
 
+    /// The strides of an input of this shape along the axes of the output.
+    fn strides(&self, shape: &[usize]) -> Vec<isize> {
+        let own = strides(shape);
+        self.order.iter().map(|&axis| own[axis] as isize).collect()
+    }
+
     /// Whether the elements of an input of this shape keep their order: only axes of extent 1 move.
     pub fn only_moves_ones(&self, shape: &[usize]) -> bool {
         self.is_order_of(shape.len()) && self.order.iter().filter(|&&axis| shape[axis] != 1).is_sorted()
@@ -52,19 +58,13 @@ impl Op for Permute {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let shape: Vec<_> = self.order.iter().map(|&axis| inputs[0].shape()[axis]).collect();
-        let source = |at: &[usize]| {
-            let mut from = vec![0; at.len()];
-            self.order.iter().zip(at).for_each(|(&axis, &k)| from[axis] = k);
-            from
-        };
-        Ok(vec![elements::pick_at(&inputs[0], &shape, source)])
+        Ok(vec![elements::strided(&inputs[0], &shape, &self.strides(inputs[0].shape()), 0)])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let own = strides(&site.inputs[0].shape);
-        copy(site, &site.outputs[0].shape, self.order.iter().map(|&axis| own[axis] as isize).collect(), 0)
+        copy(site, &site.outputs[0].shape, self.strides(&site.inputs[0].shape), 0)
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

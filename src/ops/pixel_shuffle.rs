@@ -4,7 +4,7 @@ use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pixel_shuffle::Order;
-use crate::reference::pixel_shuffle::deep_indices;
+use crate::reference::pixel_shuffle::{shuffle, unshuffle};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -74,9 +74,7 @@ impl Op for PixelShuffle {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let sizes = self.sizes(&[inputs[0].desc()])?;
-        let [n, c, h, w] = sizes;
-        let from: Vec<_> = deep_indices(sizes, self.factor, self.order).into_iter().map(Some).collect();
-        Ok(vec![inputs[0].gather([n, c, h * self.factor, w * self.factor], &from, 0.0)])
+        Ok(vec![shuffle(&inputs[0], sizes, self.factor, self.order)])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]])
@@ -117,12 +115,7 @@ impl Op for PixelUnshuffle {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let sizes = self.sizes(&[inputs[0].desc()])?;
-        let [n, c, h, w] = sizes;
-        let mut from = vec![None; inputs[0].numel()];
-        for (wide, deep) in deep_indices(sizes, self.factor, self.order).into_iter().enumerate() {
-            from[deep] = Some(wide);
-        }
-        Ok(vec![inputs[0].gather([n, c * self.factor * self.factor, h, w], &from, 0.0)])
+        Ok(vec![unshuffle(&inputs[0], sizes, self.factor, self.order)])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(vec![vec![0.0; outputs[0].numel()]])

@@ -82,8 +82,14 @@ impl Resize2d {
         }
     }
 
-    fn evaluate(&self, x: &Tensor, outside: f32, weigh: impl Fn(f64) -> f64 + Sync) -> Vec<f64> {
-        resize(x.f32s(), x.shape()[0] * x.shape()[1], &self.axes(x.shape()), outside, weigh)
+    fn evaluate(
+        &self,
+        x: &Tensor,
+        outside: f32,
+        weigh: impl Fn(f64) -> f64 + Sync,
+        round: impl Fn(f64) -> f32 + Sync,
+    ) -> Vec<f32> {
+        resize(x.f32s(), x.shape()[0] * x.shape()[1], &self.axes(x.shape()), outside, weigh, round)
     }
 
     /// Every variant in this layout, best first.
@@ -195,7 +201,7 @@ impl Op for Resize2d {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
-        let y = self.evaluate(x, self.outside(), |w| w).into_iter().map(|v| v as f32).collect::<Vec<_>>();
+        let y = self.evaluate(x, self.outside(), |w| w, |sum| sum as f32);
         Ok(vec![Tensor::of([x.shape()[0], x.shape()[1], self.size[0], self.size[1]], y)])
     }
     /// Nearest copies. Else |error| <= gamma_(Ky + Kx + 2) sum |wy| |wx| |x| for Ky x Kx taps: two weights are rounded to
@@ -206,8 +212,8 @@ impl Op for Resize2d {
         }
         let [ky, kx] = self.axes(inputs[0].shape()).map(|a| a.tap_count());
         let (scale, flushed) = (gamma(ky + kx + 2), TINY * (2 * ky * kx) as f64);
-        let sums = self.evaluate(&inputs[0].map(f64::abs), 0.0, f64::abs);
-        Ok(vec![sums.into_iter().map(|s| (s * scale + flushed) as f32).collect()])
+        let bound = |sum| (sum * scale + flushed) as f32;
+        Ok(vec![self.evaluate(&inputs[0].map(f64::abs), 0.0, f64::abs, bound)])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;

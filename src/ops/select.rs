@@ -35,7 +35,7 @@ impl Op for Where {
         let [cond, a, b] = [0, 1, 2].map(|k| elements::broadcast(&inputs[k], &shape));
         let (cond, count) = (cond.to_i64s()?, a.numel());
         let both = concat::join(&[a, b]);
-        Ok(vec![elements::pick(&both, &shape, |i| if cond[i] != 0 { i } else { count + i })])
+        Ok(vec![elements::pick(&both, &shape, 1, |i| if cond[i] != 0 { i } else { count + i })])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))

@@ -28,6 +28,18 @@ impl Slice {
         let inside = 0..extent as i128;
         inside.contains(&start) && inside.contains(&last)
     }
+
+    /// The strides of an input of this shape along the axes of the output, and the first element.
+    fn walk(&self, shape: &[usize]) -> (Vec<isize>, usize) {
+        let mut offset = 0;
+        let mut steps = vec![];
+        for (axis, stride) in strides(shape).into_iter().enumerate() {
+            // With one element or none, start and step need not be valid: they are not used, or the start is inside.
+            offset += if self.sizes[axis] > 0 { self.starts[axis] as usize * stride } else { 0 };
+            steps.push(if self.sizes[axis] > 1 { self.steps[axis] as isize * stride as isize } else { 0 });
+        }
+        (steps, offset)
+    }
 }
 
 impl Op for Slice {
@@ -49,22 +61,14 @@ impl Op for Slice {
         Ok(vec![Desc::new(self.sizes.clone(), x.dtype)])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let along = |(axis, &k): (usize, &usize)| (self.starts[axis] + k as i64 * self.steps[axis]) as usize;
-        let source = |at: &[usize]| at.iter().enumerate().map(along).collect();
-        Ok(vec![elements::pick_at(&inputs[0], &self.sizes, source)])
+        let (steps, first) = self.walk(inputs[0].shape());
+        Ok(vec![elements::strided(&inputs[0], &self.sizes, &steps, first)])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let own = strides(&site.inputs[0].shape);
-        let mut offset = 0;
-        let mut steps = vec![];
-        for (axis, &stride) in own.iter().enumerate() {
-            // With one element or none, start and step need not be valid: they are not used, or the start is inside.
-            offset += if self.sizes[axis] > 0 { self.starts[axis] as usize * stride } else { 0 };
-            steps.push(if self.sizes[axis] > 1 { self.steps[axis] as isize * stride as isize } else { 0 });
-        }
+        let (steps, offset) = self.walk(&site.inputs[0].shape);
         copy(site, &self.sizes, steps, offset)
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {

@@ -3,7 +3,7 @@
 use super::{Site, Variant};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, params};
-use crate::shape::broadcast_strides;
+use crate::shape::{broadcast_strides, merge_axes};
 use crate::tensor::Tensor;
 
 static COPY: Kernel = kernel!("strided_copy", INDEX);
@@ -25,22 +25,8 @@ pub(super) struct Walk {
 impl Walk {
     /// The same walk with the fewest axes: those of extent 1 dropped, adjacent axes merged where every tensor allows.
     pub fn new(dims: &[usize], strides: &[Vec<isize>]) -> Walk {
-        let mut out = Walk { dims: vec![], strides: vec![vec![]; strides.len()] };
-        for axis in 0..dims.len() {
-            if dims[axis] == 1 {
-                continue;
-            }
-            let extent = dims[axis] as isize;
-            let merges = |(kept, all): (&Vec<isize>, &Vec<isize>)| kept.last() == Some(&(all[axis] * extent));
-            if !out.dims.is_empty() && out.strides.iter().zip(strides).all(merges) {
-                *out.dims.last_mut().expect("not empty") *= dims[axis];
-                out.strides.iter_mut().zip(strides).for_each(|(s, all)| *s.last_mut().expect("not empty") = all[axis]);
-            } else {
-                out.dims.push(dims[axis]);
-                out.strides.iter_mut().zip(strides).for_each(|(s, all)| s.push(all[axis]));
-            }
-        }
-        out
+        let (dims, strides) = merge_axes(dims, strides);
+        Walk { dims, strides }
     }
 
     /// A walk over the broadcast shape `to` of tensors of these shapes.

@@ -15,6 +15,14 @@ pub struct Tile {
     pub repeats: Vec<usize>,
 }
 
+impl Tile {
+    /// Axis d repeated r times is an axis of extent r and stride 0 before it.
+    fn walk(&self, shape: &[usize]) -> (Vec<usize>, Vec<isize>) {
+        let dims = self.repeats.iter().zip(shape).flat_map(|(&r, &d)| [r, d]);
+        (dims.collect(), strides(shape).into_iter().flat_map(|s| [0, s as isize]).collect())
+    }
+}
+
 impl Op for Tile {
     built_in!();
     fn name(&self) -> &'static str {
@@ -33,17 +41,15 @@ impl Op for Tile {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
         let shape: Vec<_> = x.shape().iter().zip(&self.repeats).map(|(d, r)| d * r).collect();
-        let source = |at: &[usize]| at.iter().zip(x.shape()).map(|(k, d)| k % d).collect();
-        Ok(vec![elements::pick_at(x, &shape, source)])
+        let (dims, strides) = self.walk(x.shape());
+        Ok(vec![elements::strided(x, &dims, &strides, 0).reshape(shape)?])
     }
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
         Ok(exact(outputs))
     }
-    /// Axis d repeated r times is an axis of extent r and stride 0 before it.
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let shape = &site.inputs[0].shape;
-        let dims: Vec<_> = self.repeats.iter().zip(shape).flat_map(|(&r, &d)| [r, d]).collect();
-        copy(site, &dims, strides(shape).into_iter().flat_map(|s| [0, s as isize]).collect(), 0)
+        let (dims, strides) = self.walk(&site.inputs[0].shape);
+        copy(site, &dims, strides, 0)
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

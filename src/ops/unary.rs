@@ -1,5 +1,7 @@
 //! Element-wise functions of one tensor: relu, gelu, exp, ... ([`Activation`] lists them).
 
+use rayon::prelude::*;
+
 use super::{Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ACTIVATION, Arg, INDEX, Kernel, Launch, kernel, params};
@@ -31,7 +33,7 @@ impl Op for Unary {
         Ok(vec![inputs[0].map(|x| self.0.eval(x))])
     }
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        let pairs = inputs[0].to_f64s().into_iter().zip(outputs[0].to_f64s());
+        let pairs = inputs[0].to_f64s().into_par_iter().zip(outputs[0].to_f64s());
         Ok(vec![pairs.map(|(x, y)| self.0.bound(x, y) as f32).collect()])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

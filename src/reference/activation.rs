@@ -252,7 +252,7 @@ impl Activation {
         if dx == 0.0 {
             return 0.0;
         }
-        let (lo, hi) = (self.eval(x - dx), self.eval(x + dx));
+        let ends = || (self.eval(x - dx), self.eval(x + dx));
         match self {
             Identity | Relu | Clamp { .. } | Abs | Neg | Sigmoid | Tanh | HardSigmoid { .. } | Erf | Softsign => dx,
             LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),
@@ -262,14 +262,14 @@ impl Activation {
             // |f'| stays below 1.13 (gelu), 1.1 (silu, mish), 1.5 (hardswish); swish scales with beta alone.
             Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
             Swish { beta } => dx * (1.5 + f64::from(beta.abs()) * 0.25 * dx),
-            Exp | Log | Sqrt | Reciprocal => (hi - lo).abs(),
+            Exp | Log | Sqrt | Reciprocal => {
+                let (lo, hi) = ends();
+                (hi - lo).abs()
+            }
             Threshold { threshold: t, .. } | ThresholdedRelu { alpha: t } if x - dx > f64::from(t) => dx,
             Floor | Ceil | Round | Sign | Threshold { .. } | ThresholdedRelu { .. } => {
-                if hi == lo {
-                    0.0
-                } else {
-                    f64::INFINITY
-                }
+                let (lo, hi) = ends();
+                if hi == lo { 0.0 } else { f64::INFINITY }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Tensors concatenated along an axis, and split again.
 
-use super::elements::{pick, pick_at};
-use crate::shape::{DType, numel, unravel};
+use super::elements::{pick, strided};
+use crate::shape::{DType, numel, strides};
 use crate::tensor::{Data, Elements, Tensor, for_dtype};
 
 /// The concatenation along `axis` of tensors of one type that agree in every other axis.
@@ -10,31 +10,27 @@ pub fn concat(parts: &[Tensor], axis: usize) -> Tensor {
     shape[axis] = parts.iter().map(|t| t.shape()[axis]).sum();
     // The offset of each part in the joined elements.
     let starts: Vec<usize> = parts.iter().scan(0, |at, t| Some(std::mem::replace(at, *at + t.numel()))).collect();
-    let flat = |i: usize| {
-        let mut index = unravel(i, &shape);
-        let mut k = 0;
-        while index[axis] >= parts[k].shape()[axis] {
-            index[axis] -= parts[k].shape()[axis];
+    let (extent, run) = (shape[axis], numel(&shape[axis + 1..]));
+    let source = |i: usize| {
+        let (outer, mut index, mut k) = (i / extent, i % extent, 0);
+        while index >= parts[k].shape()[axis] {
+            index -= parts[k].shape()[axis];
             k += 1;
         }
-        starts[k] + index.iter().zip(parts[k].shape()).fold(0, |at, (i, extent)| at * extent + i)
+        starts[k] + (outer * parts[k].shape()[axis] + index) * run
     };
-    pick(&join(parts), &shape, flat)
+    pick(&join(parts), &shape, run, source)
 }
 
 /// The parts of these extents along `axis`.
 pub fn split(x: &Tensor, axis: usize, sizes: &[usize]) -> Vec<Tensor> {
+    let own: Vec<_> = strides(x.shape()).into_iter().map(|s| s as isize).collect();
     let mut first = 0;
     let mut parts = vec![];
     for &size in sizes {
         let mut shape = x.shape().to_vec();
         shape[axis] = size;
-        let source = |at: &[usize]| {
-            let mut at = at.to_vec();
-            at[axis] += first;
-            at
-        };
-        parts.push(pick_at(x, &shape, source));
+        parts.push(strided(x, &shape, &own, first * own[axis] as usize));
         first += size;
     }
     parts

@@ -2,13 +2,82 @@
 
 use rayon::prelude::*;
 
-/// `y[m, n] = sum over k of a[m, k] b[k, n]` of one pair of matrices; `k` is the inner extent, `n` the columns of `b`.
-pub fn matmul(a: &[f32], b: &[f32], k: usize, n: usize, y: &mut [f64]) {
-    y.par_chunks_mut(n.max(1)).enumerate().for_each(|(m, row)| {
-        for (i, &x) in a[m * k..][..k].iter().enumerate() {
-            for (y, &w) in row.iter_mut().zip(&b[i * n..]) {
-                *y += f64::from(x) * f64::from(w);
-            }
-        }
+use super::products::{Blocks, LANES, Lanes, add};
+
+/// A matrix: element `[i, j]` is `data[i * strides[0] + j * strides[1]]`.
+#[derive(Clone, Copy)]
+struct Matrix<'a> {
+    data: &'a [f32],
+    strides: [usize; 2],
+}
+
+impl Matrix<'_> {
+    fn at(&self, i: usize, j: usize) -> f32 {
+        self.data[i * self.strides[0] + j * self.strides[1]]
+    }
+    fn transposed(self) -> Self {
+        Matrix { strides: [self.strides[1], self.strides[0]], ..self }
+    }
+}
+
+/// `y[m, n] = sum over k of a[m, k] b[k, n]` of one pair of matrices, each sum through `round`; `k` is the inner extent, `n`
+/// the columns of `b`.
+pub fn matmul(a: &[f32], b: &[f32], k: usize, n: usize, y: &mut [f32], round: impl Fn(f64) -> f32 + Sync) {
+    if y.is_empty() {
+        return;
+    }
+    let (m, a, b) = (y.len() / n, Matrix { data: a, strides: [k, 1] }, Matrix { data: b, strides: [n, 1] });
+    // The lanes go along the longer extent.
+    let wide = n >= LANES || n >= m;
+    let blocks =
+        if wide { blocks(a, b, [m, k, n], round) } else { blocks(b.transposed(), a.transposed(), [n, k, m], round) };
+    y.par_chunks_mut(n).enumerate().for_each(|(i, row)| {
+        row.iter_mut().enumerate().for_each(|(j, y)| *y = if wide { blocks.at(i, j) } else { blocks.at(j, i) });
     });
+}
+
+fn blocks(a: Matrix, b: Matrix, [m, k, n]: [usize; 3], round: impl Fn(f64) -> f32 + Sync) -> Blocks {
+    let factors = |first: usize| -> Vec<Lanes> {
+        let lanes = LANES.min(n - first);
+        let mut out = vec![[0.0; LANES]; k];
+        for (i, out) in out.iter_mut().enumerate() {
+            out[..lanes].iter_mut().enumerate().for_each(|(j, w)| *w = b.at(i, first + j).into());
+        }
+        out
+    };
+    let sum = |i: usize, factors: &Vec<Lanes>| {
+        let mut sums = [0.0; LANES];
+        factors.iter().enumerate().for_each(|(j, factors)| add(&mut sums, a.at(i, j), factors));
+        sums
+    };
+    Blocks::new([m, n], factors, sum, round)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::products::parts;
+
+    #[test]
+    fn sums_add_their_terms_in_order() {
+        // Of different magnitudes, so that sums in f64 round.
+        let number = |i: usize| (((i * 7919 + 31) % 1009) as f32 / 313.0 - 1.5) * [1e-4, 1.0, 1e4][i % 3];
+        let numbers = |n: usize| (0..n).map(number).collect::<Vec<_>>();
+        let differs = |[m, k, n]: [usize; 3], part: fn(f64) -> f32| {
+            let (a, b) = (numbers(m * k), numbers(k * n));
+            let sum = |i: usize, terms: &mut dyn Iterator<Item = usize>| {
+                part(terms.map(|j| f64::from(a[i / n * k + j]) * f64::from(b[j * n + i % n])).fold(0.0, |s, v| s + v))
+            };
+            let expected: Vec<_> = (0..m * n).map(|i| sum(i, &mut (0..k))).collect();
+            let mut y = vec![1.0; m * n];
+            matmul(&a, &b, k, n, &mut y, part);
+            assert_eq!(y, expected);
+            let reversed: Vec<_> = (0..m * n).map(|i| sum(i, &mut (0..k).rev())).collect();
+            reversed != expected
+        };
+        for sizes in [[1, 40, 50], [50, 40, 1], [19, 7, 33], [3, 100, 5], [17, 0, 3]] {
+            let seen = parts().map(|part| differs(sizes, part)).contains(&true);
+            assert_eq!(seen, sizes[1] > 0, "the order can be seen");
+        }
+    }
 }

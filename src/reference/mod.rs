@@ -15,6 +15,7 @@ pub mod normalize;
 pub mod pad;
 pub mod pixel_shuffle;
 pub mod pool2d;
+mod products;
 pub mod reduce;
 pub mod resize;
 pub mod sine;

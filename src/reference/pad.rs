@@ -1,5 +1,10 @@
 //! Padding and cropping, as `torch.nn.functional.pad`.
 
+use rayon::prelude::*;
+
+use crate::shape::{numel, strides};
+use crate::tensor::{Data, Elements, Tensor, convert, for_each_type};
+
 /// The values that are added around a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -31,14 +36,33 @@ impl PadMode {
     }
 }
 
-/// For every element of the padded tensor, row-major, its index in the tensor, or `None` for the constant.
-/// `pads` are (before, after) of every axis; negative ones crop.
-pub fn sources(shape: &[usize], pads: &[[i64; 2]], mode: PadMode) -> Vec<Option<usize>> {
-    let mut out = vec![Some(0)];
-    for (&extent, &[before, after]) in shape.iter().zip(pads) {
-        let axis: Vec<_> = (-before..extent as i64 + after).map(|i| mode.source(i, extent)).collect();
-        let along = |o: &Option<usize>| axis.iter().map(|a| Some((*o)? * extent + (*a)?)).collect::<Vec<_>>();
-        out = out.iter().flat_map(along).collect();
+/// `x` with `pads` (before, after) around every axis, negative ones crop; `shape` is that of the result, `fill` the constant.
+pub fn pad(x: &Tensor, pads: &[[i64; 2]], shape: &[usize], mode: PadMode, fill: f32) -> Tensor {
+    fn take<T: Elements>(
+        x: &[T],
+        shape: &[usize],
+        fill: f32,
+        at: impl Fn(usize, usize) -> Option<usize> + Sync,
+    ) -> Data {
+        let mut out = vec![convert(fill); numel(shape)];
+        let last = shape.len() - 1;
+        out.par_chunks_mut(shape[last].max(1)).enumerate().for_each(|(row, out)| {
+            let axes = shape[..last].iter().enumerate().rev();
+            let start = axes.scan(row, |row, (axis, n)| Some(at(axis, std::mem::replace(row, *row / n) % n)));
+            let Some(start) = start.sum::<Option<usize>>() else { return };
+            for (k, out) in out.iter_mut().enumerate() {
+                if let Some(at) = at(last, k) {
+                    *out = x[start + at];
+                }
+            }
+        });
+        T::wrap(out)
     }
-    out
+    if shape.is_empty() {
+        return x.clone();
+    }
+    let own = strides(x.shape());
+    // How far an index along an axis leads into `x`.
+    let at = |axis: usize, k: usize| Some(mode.source(k as i64 - pads[axis][0], x.shape()[axis])? * own[axis]);
+    Tensor::of(shape, for_each_type!(x.data(), v => take(v, shape, fill, at)))
 }

@@ -226,19 +226,26 @@ fn is_half(x: f64) -> bool {
 }
 
 /// `sum over the taps of oy and ox of wy wx x[plane, iy, ix]` in f64, `weigh` applied to the weights (the error bound
-/// wants their magnitudes); `outside` where an axis has no taps. `x` is `[planes, ih, iw]`.
-pub fn resize(x: &[f32], planes: usize, axes: &[Axis; 2], outside: f32, weigh: impl Fn(f64) -> f64 + Sync) -> Vec<f64> {
+/// wants their magnitudes); `outside` where an axis has no taps; each through `round`. `x` is `[planes, ih, iw]`.
+pub fn resize(
+    x: &[f32],
+    planes: usize,
+    axes: &[Axis; 2],
+    outside: f32,
+    weigh: impl Fn(f64) -> f64 + Sync,
+    round: impl Fn(f64) -> f32 + Sync,
+) -> Vec<f32> {
     let [rows, columns] = axes.map(|a| (0..a.outputs).map(|o| a.taps(o)).collect::<Vec<_>>());
     let [ih, iw] = axes.map(|a| a.inputs);
     let [oh, ow] = axes.map(|a| a.outputs);
     let one = |i: usize| {
         let (plane, oy, ox) = (i / (oh * ow), i / ow % oh, i % ow);
-        let (Some(rows), Some(columns)) = (&rows[oy], &columns[ox]) else { return outside.into() };
+        let (Some(rows), Some(columns)) = (&rows[oy], &columns[ox]) else { return round(outside.into()) };
         let row = |r: &Tap| {
             let pixel = |c: &Tap| weigh(c.weight) * f64::from(x[(plane * ih + r.at) * iw + c.at]);
             weigh(r.weight) * columns.iter().map(pixel).sum::<f64>()
         };
-        rows.iter().map(row).sum()
+        round(rows.iter().map(row).sum())
     };
     (0..planes * oh * ow).into_par_iter().map(one).collect()
 }

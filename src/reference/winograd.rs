@@ -140,7 +140,7 @@ pub fn winograd(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::conv2d::{Window, conv2d};
+    use crate::reference::conv2d::{Convolution, Window, conv2d};
     use crate::reference::gamma;
 
     #[test]
@@ -149,7 +149,9 @@ mod tests {
         let numbers = |k: usize| (0..k).map(|i| ((i * 37 + 11) % 17) as f32 - 8.0).collect::<Vec<_>>();
         let (x, w) = (numbers(n * ic * ih * iw), numbers(oc * ic * 9));
         let window = Window { kernel: [3, 3], stride: [1, 1], padding: [2, 1, 1, 2], dilation: [1, 1] };
-        let expected = conv2d((&x, [n, ic, ih, iw]), (&w, oc), None, &window, 1, [oh, ow]);
+        let convolution =
+            Convolution { x: (&x, [n, ic, ih, iw]), w: (&w, oc), bias: None, window, groups: 1, size: [oh, ow] };
+        let expected: Vec<_> = conv2d(&convolution, |sum| sum as f32).into_iter().map(f64::from).collect();
         let image = (&x[..], [n, ic, ih, iw]);
         let of = |t: &Transform| winograd(t, image, (&w, oc), [2, 1], [oh, ow]);
         assert!(of(&Transform::new()).iter().zip(&expected).all(|(a, e)| (a - e).abs() < 1e-10));

@@ -15,6 +15,7 @@ use crate::graph::plan::Plan;
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::single::to_single;
 use crate::graph::{Graph, Node};
+use crate::memory;
 use crate::ops::gather::Gather;
 use crate::ops::{self, Algorithm};
 use crate::shape::{DType, Desc, Precision};
@@ -99,8 +100,12 @@ impl Compiled {
             }
             None => None,
             Some(gpu) => {
-                let plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
-                let program = Program::new(gpu, &plan.recording, options.progress.as_ref()).await?;
+                let mut plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
+                afford(&plan, gpu.caps().software)?;
+                if !options.weights {
+                    graph.values.iter_mut().for_each(|value| value.constant = None);
+                }
+                let program = Program::new(gpu, &mut plan.recording, options.progress.as_ref()).await?;
                 Some((plan, program))
             }
         };
@@ -212,12 +217,18 @@ impl Compiled {
         for (id, tensor) in self.graph.inputs.iter().zip(inputs) {
             values[id.0] = Some((*tensor).clone());
         }
+        let mut readers = self.graph.uses();
         for node in &self.graph.nodes {
             let get = |id: &crate::graph::ValueId| values[id.0].clone().expect("nodes come after their inputs");
             let inputs: Vec<_> = node.inputs.iter().map(get).collect();
             let outputs = evaluate(node, &inputs)?;
             for (id, tensor) in node.outputs.iter().zip(outputs) {
                 values[id.0] = Some(tensor);
+            }
+            // What nothing reads any more is freed.
+            for id in &node.inputs {
+                readers[id.0] -= 1;
+                values[id.0].take_if(|_| readers[id.0] == 0);
             }
         }
         Ok(self.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
@@ -259,6 +270,19 @@ impl Compiled {
             format!("{nodes}, {dispatches} dispatches, activations {activations} bytes, weights {weights} bytes")
         })
     }
+}
+
+/// An error unless the host can hold the results twice, once for the readback, and the buffers of a software adapter.
+fn afford(plan: &Plan, software: bool) -> Result<()> {
+    let results = 2 * plan.recording.result_bytes();
+    let (bytes, what) = match software {
+        true => (plan.recording.bytes().saturating_add(results), "buffers and results"),
+        false => (results, "results"),
+    };
+    let largest = plan.nodes.iter().max_by_key(|n| n.output.numel());
+    let node = largest.map_or("", |n| &n.name);
+    let of = largest.map_or(String::new(), |n| format!(", {} -> {} among them,", n.op, n.output));
+    memory::afford(bytes, || format!("the network's {what}{of}")).map_err(|e| e.at(node))
 }
 
 /// The inputs in the graph's order, checked.

@@ -35,11 +35,19 @@ pub struct CompileOptions {
     pub(crate) plan: PlanOptions,
     pub(crate) max_plans: usize,
     pub(crate) progress: Option<Progress>,
+    /// Whether a graph that is compiled for a GPU keeps the elements of its constants once they are uploaded.
+    pub(crate) weights: bool,
 }
 
 impl Default for CompileOptions {
     fn default() -> CompileOptions {
-        CompileOptions { rewrite: true, plan: PlanOptions::default(), max_plans: MAX_PLANS, progress: None }
+        CompileOptions {
+            rewrite: true,
+            plan: PlanOptions::default(),
+            max_plans: MAX_PLANS,
+            progress: None,
+            weights: true,
+        }
     }
 }
 

@@ -95,8 +95,7 @@ pub async fn check_node(
     inputs: &[Tensor],
     way: &Way,
 ) -> Result<Checked> {
-    let expected = Expected::of(node_at(graph, position)?, inputs)?;
-    check_against(device, &isolate(graph, position)?, inputs, &expected, way).await
+    check(device, &isolate(graph, position)?, inputs, None, way).await
 }
 
 /// The expected outputs of a node.
@@ -146,18 +145,28 @@ pub async fn check_against(
     expected: &Expected,
     way: &Way,
 ) -> Result<Checked> {
+    check(device, single, inputs, Some(expected), way).await
+}
+
+/// `direct` is what is expected of kernels that store f32 and whose algorithm is [`Algorithm::Direct`], if it is known.
+async fn check(
+    device: &Device,
+    single: &Graph,
+    inputs: &[Tensor],
+    direct: Option<&Expected>,
+    way: &Way,
+) -> Result<Checked> {
     let plan = PlanOptions { guarded: true, ..way.plan(single) };
     let (single, inputs) = rounded(device, single, inputs, &plan)?;
     let (session, outputs) = run_single(device, &single, &inputs, plan).await?;
     let planned = session.plan().and_then(|p| p.nodes.first());
     let (algorithm, precision) =
         planned.map_or((Algorithm::Direct, Precision::F32), |n| (n.chosen.algorithm, n.chosen.precision));
-    let expected = match (planned, algorithm) {
-        (Some(n), _) if precision == Precision::F16 => {
-            Expected::by(algorithm, &single.nodes[0], &inputs)?.stored_by(&n.chosen)
-        }
-        (_, Algorithm::Direct) => expected.clone(),
-        (_, other) => Expected::by(other, &single.nodes[0], &inputs)?,
+    let by = |algorithm| Expected::by(algorithm, &single.nodes[0], &inputs);
+    let expected = match (planned, direct) {
+        (Some(n), _) if precision == Precision::F16 => by(algorithm)?.stored_by(&n.chosen),
+        (_, Some(expected)) if algorithm == Algorithm::Direct => expected.clone(),
+        _ => by(algorithm)?,
     };
     let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
     let checked = Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision };

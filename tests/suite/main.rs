@@ -17,6 +17,7 @@ mod device;
 mod device_loss;
 mod functional;
 mod half;
+mod memory;
 mod modules;
 mod networks;
 mod nn;

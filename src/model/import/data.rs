@@ -17,7 +17,7 @@ use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use crate::ops::slice::Slice;
 use crate::ops::split::Split;
 use crate::ops::tile::Tile;
-use crate::shape::broadcast;
+use crate::shape::{DType, broadcast};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -54,6 +54,7 @@ impl Import<'_> {
         let n = checked_numel(shape)?;
         match x.known() {
             Some(one) if one.numel() == 1 && x.rank() <= shape.len() && self.affords_room(n) => {
+                self.affords_memory(shape, one.dtype())?;
                 Ok(filled(one, shape, n).into())
             }
             _ => self.apply(Expand { shape: shape.to_vec() }, &[x]),
@@ -276,6 +277,7 @@ fn range(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
             "Range of {n} elements is too large to be computed when the network is planned"
         )));
     }
+    import.affords_memory(&[n], DType::F64)?;
     let values = if dtype.is_integer() {
         Tensor::from((0..n as i64).map(|k| integers[0] + k * integers[2]).collect::<Vec<_>>())
     } else {

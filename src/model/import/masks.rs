@@ -35,6 +35,7 @@ impl Import<'_> {
         if !self.affords_room(depth) {
             return Err(Error::unsupported(format!("OneHot of depth {depth}: too large")));
         }
+        self.affords_memory(&wide, DType::I64)?;
         let counted = Tensor::of(wide, (0..depth as i64).collect::<Vec<_>>());
         let here = self.binary(BinaryKind::Equal, &indices, &counted.into())?;
         self.apply(Where, &[&here, on, off])
@@ -62,6 +63,7 @@ fn band(import: &mut Import, [rows, columns]: [usize; 2], f: impl Fn(i64) -> boo
     if !import.affords_room(checked_numel(&[rows, columns])?) {
         return Err(Error::unsupported(format!("a mask of {rows} x {columns}: too large")));
     }
+    import.affords_memory(&[rows, columns], DType::Bool)?;
     let at = |i: usize| f((i % columns) as i64 - (i / columns) as i64);
     Ok(Tensor::of([rows, columns], (0..rows * columns).map(at).collect::<Vec<_>>()))
 }

@@ -11,6 +11,7 @@ use super::onnx::Model;
 use super::registry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, ValueId};
+use crate::memory;
 use crate::ops::cast::Cast;
 use crate::ops::reshape::Reshape;
 use crate::ops::{self, Op};
@@ -302,6 +303,12 @@ impl Import<'_> {
     /// Takes `elements` from the room for known results, if it suffices.
     pub fn affords_room(&mut self, elements: usize) -> bool {
         take(&mut self.room, elements)
+    }
+
+    /// An error unless the host can hold a known result.
+    pub fn affords_memory(&self, shape: &[usize], dtype: DType) -> Result<()> {
+        let bytes = (shape::numel(shape) as u64).saturating_mul(dtype.width() as u64);
+        memory::afford(bytes, || format!("a constant {}", Desc::new(shape, dtype)))
     }
 
     /// Takes `elements` from those that may be read and written, if they suffice.
