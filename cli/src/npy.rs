@@ -164,6 +164,9 @@ fn c_order(bytes: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
     (0..numel(shape)).map(place).flat_map(|p| bytes[p * size..(p + 1) * size].iter().copied()).collect()
 }
 
+/// Bytes that are written at once.
+const CHUNK: usize = 1 << 16;
+
 /// Writes a tensor in C order. Floats of 16 bits become f32, integers of 8 and 16 bits i32, of 32 bits without a sign i64: the
 /// types that readers of `.npy` files in other languages have.
 pub fn write(out: &mut dyn Write, tensor: &Tensor) -> io::Result<()> {
@@ -175,10 +178,15 @@ pub fn write(out: &mut dyn Write, tensor: &Tensor) -> io::Result<()> {
     });
     let mut put = |descr, bytes: &mut dyn Iterator<Item = [u8; 8]>, size: usize| {
         out.write_all(&header(descr, tensor.shape()))?;
+        let mut chunk = Vec::with_capacity(CHUNK + 8);
         for word in bytes {
-            out.write_all(&word[..size])?;
+            chunk.extend_from_slice(&word[..size]);
+            if chunk.len() >= CHUNK {
+                out.write_all(&chunk)?;
+                chunk.clear();
+            }
         }
-        Ok(())
+        out.write_all(&chunk)
     };
     let word = |w: u64| w.to_le_bytes();
     match tensor.data() {

@@ -131,15 +131,18 @@ impl OutputArgs {
         if let Some(labels) = labels.0.as_ref().filter(|labels| labels.len() != classes) {
             console::hint(format!("--labels has {} names, {name} has {classes} classes", labels.len()));
         }
-        let values = tensor.to_f64s();
-        let best = |row: &[f64]| {
-            let mut order: Vec<usize> = (0..row.len()).collect();
-            let key = |i: usize| if row[i].is_nan() { f64::NEG_INFINITY } else { row[i] };
-            order.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
-            let label = |index: usize| labels.0.as_ref().and_then(|l| l.get(index).cloned());
-            order.into_iter().take(k).map(|index| Ranked { index, value: row[index], label: label(index) }).collect()
+        let label = |index: usize| labels.0.as_ref().and_then(|l| l.get(index).cloned());
+        let named = |best: Vec<(usize, f64)>| {
+            best.into_iter().map(|(index, value)| Ranked { index, value, label: label(index) }).collect()
         };
-        Some(if classes == 0 { vec![vec![]; rows] } else { values.chunks(classes).map(best).collect() })
+        if classes == 0 {
+            return Some(vec![vec![]; rows]);
+        }
+        // Large results are not copied.
+        Some(match tensor.as_f32() {
+            Ok(values) => values.chunks(classes).map(|row| named(best(row.iter().map(|&v| v.into()), k))).collect(),
+            Err(_) => tensor.to_f64s().chunks(classes).map(|row| named(best(row.iter().copied(), k))).collect(),
+        })
     }
 
     /// Says which options had nothing to do.
@@ -150,8 +153,8 @@ impl OutputArgs {
         }
     }
 
-    /// Writes the requested files; gives the file of each output, if any.
-    pub fn write(&self, places: &Places, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<Vec<Option<PathBuf>>> {
+    /// Writes the requested files.
+    pub fn write(&self, places: &Places, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<()> {
         for (k, target, format) in &places.images {
             let tensor = &outputs[*k].1;
             let scale = self.output_scale.unwrap_or(if tensor.dtype().is_float() { 255.0 } else { 1.0 });
@@ -164,11 +167,17 @@ impl OutputArgs {
                 target.write(|out| npy::write(out, tensor))?;
             }
         }
-        Ok(places.arrays.iter().map(|t| t.as_ref().map(|t| t.path().to_owned())).collect())
+        Ok(())
     }
 }
 
 impl Places {
+    /// The array and the image of the output at a position.
+    pub fn of(&self, k: usize) -> [Option<String>; 2] {
+        let image = self.images.iter().find(|(of, ..)| *of == k).map(|(_, target, _)| target);
+        [self.arrays[k].as_ref(), image].map(|target| target.map(|t| t.path().display().to_string()))
+    }
+
     /// An error if another output has this file.
     fn add(&self, name: &str, target: &Target, outputs: &[(&str, &Desc)]) -> Outcome<()> {
         let arrays = self.arrays.iter().enumerate().filter_map(|(k, t)| Some((k, t.as_ref()?)));
@@ -182,6 +191,21 @@ impl Places {
             None => Ok(()),
         }
     }
+}
+
+/// The k largest values with their positions, the largest first, the first of equal ones first; NaN is the smallest.
+fn best(values: impl Iterator<Item = f64>, k: usize) -> Vec<(usize, f64)> {
+    let key = |v: f64| if v.is_nan() { f64::NEG_INFINITY } else { v };
+    let mut out: Vec<(usize, f64)> = vec![];
+    for (i, v) in values.enumerate() {
+        if out.len() == k && out.last().is_none_or(|(_, least)| key(v) <= key(*least)) {
+            continue;
+        }
+        let at = out.partition_point(|(_, other)| key(*other) >= key(v));
+        out.insert(at, (i, v));
+        out.truncate(k);
+    }
+    out
 }
 
 /// Rows and classes of a shape: a vector, or a batch of vectors; other axes have extent 1.

@@ -44,6 +44,7 @@ struct Answer<'a> {
     name: &'a str,
     tensor: &'a Tensor,
     file: Option<String>,
+    image: Option<String>,
     /// The best classes of every row.
     top: Option<Vec<Vec<Ranked>>>,
     statistics: Statistics,
@@ -51,27 +52,27 @@ struct Answer<'a> {
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let labels = args.output.labels()?;
-    let network = network::bind(&args.model, &args.inputs, None)?;
+    let mut network = network::bind(&args.model, &args.inputs, None)?;
     let declared: Vec<(&str, &Desc)> = network.graph.outputs().collect();
     let places = args.output.places(&declared)?;
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, args.tuned, args.precision));
     let start = Instant::now();
-    let session = Session::new(&device, network.graph.clone(), options)?;
+    let session = Session::new(&device, std::mem::take(&mut network.graph), options)?;
     let compiling = start.elapsed();
     network::note_single(latest(&session).as_deref().and_then(Compiled::computes_in_single));
     let start = Instant::now();
     let results = session.run(&network.inputs())?;
     let running = start.elapsed();
     let outputs = network.rounded(results);
-    let files = args.output.write(&places, &outputs, network.bgr)?;
+    args.output.write(&places, &outputs, network.bgr)?;
     let answers: Vec<Answer> = outputs
         .iter()
-        .zip(&files)
-        .map(|((name, tensor), file)| {
+        .enumerate()
+        .map(|(k, (name, tensor))| {
             let top = args.output.top(name, tensor, &labels);
-            let file = file.as_ref().map(|f| f.display().to_string());
-            Answer { name, tensor, file, top, statistics: Statistics::of(tensor) }
+            let [file, image] = places.of(k);
+            Answer { name, tensor, file, image, top, statistics: Statistics::of(tensor) }
         })
         .collect();
     let ranked = answers.iter().any(|a| a.top.is_some());
@@ -94,8 +95,8 @@ fn ms(time: Duration) -> f64 {
 }
 
 fn as_text(answer: &Answer<'_>) -> String {
-    let Answer { name, tensor, file, top, statistics } = answer;
-    let file = file.as_ref().map_or(String::new(), |f| format!(" -> {f}"));
+    let Answer { name, tensor, file, image, top, statistics } = answer;
+    let file: String = [file, image].into_iter().flatten().map(|f| format!(" -> {}", console::name(f))).collect();
     let mut text = format!("{}: {}{statistics}{file}\n", console::name(name), tensor.desc());
     let rows = top.iter().flatten();
     let many = rows.clone().count() > 1;
@@ -112,7 +113,7 @@ fn as_text(answer: &Answer<'_>) -> String {
 }
 
 fn as_json(answer: &Answer<'_>) -> Value {
-    let Answer { name, tensor, file, top, statistics } = answer;
+    let Answer { name, tensor, file, image, top, statistics } = answer;
     let row = |best: &Vec<Ranked>| -> Value {
         best.iter().map(|r| json!({ "index": r.index, "value": numbers::json(r.value), "label": r.label })).collect()
     };
@@ -126,6 +127,7 @@ fn as_json(answer: &Answer<'_>) -> Value {
         "shape": tensor.shape(),
         "dtype": tensor.dtype().to_string(),
         "file": file,
+        "image": image,
         "top": top,
         "statistics": statistics.as_json(),
     })

@@ -21,17 +21,26 @@ impl Statistics {
         if tensor.dtype() == DType::Bool {
             return Statistics { finite: None, nan: 0, infinite: 0 };
         }
-        let values = tensor.to_f64s();
-        let finite = || values.iter().copied().filter(|v| v.is_finite());
-        let count = finite().count();
-        let ends = |low: f64, high: f64| (low, finite().map(|v| v / count as f64).sum(), high);
-        let nan = values.iter().filter(|v| v.is_nan()).count();
-        Statistics {
-            finite: (count > 0)
-                .then(|| ends(finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max))),
-            nan,
-            infinite: values.len() - count - nan,
+        // Large results are not copied.
+        match tensor.as_f32() {
+            Ok(values) => Statistics::over(values.iter().map(|&v| f64::from(v))),
+            Err(_) => Statistics::over(tensor.to_f64s().into_iter()),
         }
+    }
+
+    fn over(values: impl Iterator<Item = f64>) -> Statistics {
+        let (mut low, mut high, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
+        let (mut count, mut nan, mut infinite) = (0usize, 0, 0);
+        for v in values {
+            if v.is_finite() {
+                (low, high, sum, count) = (low.min(v), high.max(v), sum + v, count + 1);
+            } else if v.is_nan() {
+                nan += 1;
+            } else {
+                infinite += 1;
+            }
+        }
+        Statistics { finite: (count > 0).then(|| (low, sum / count as f64, high)), nan, infinite }
     }
 
     pub fn as_json(&self) -> Value {

@@ -99,7 +99,13 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         console::print_json(&as_json(&report, expected.as_ref(), &files))?;
     } else {
         let expected = expected.as_ref().map_or(String::new(), Expected::to_string);
-        console::print(&format!("{report}{expected}"))?;
+        let dumped = match (&report.evidence, &args.dump) {
+            (Some(evidence), Some(dir)) => {
+                format!("{} files about {} in {}\n", files.len(), console::name(&evidence.node), dir.display())
+            }
+            _ => String::new(),
+        };
+        console::print(&format!("{report}{expected}{dumped}"))?;
     }
     verdict(&report, args.allow_nonfinite)?;
     expected.map_or(Ok(()), |e| e.verdict())

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::path::Path;
 
 use prost::Message;
 
@@ -11,7 +10,7 @@ use super::import::{branch, operators};
 use super::nodes::{MOST_NODES, Node, named, version};
 use super::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
 use super::registry::Registry;
-use super::tensor_proto;
+use super::tensor_proto::{self, Folder};
 use crate::error::{Error, Result};
 
 /// How deep functions may call each other: far above what exporters write.
@@ -50,14 +49,14 @@ pub(crate) struct Definitions {
 }
 
 impl Definitions {
-    /// The functions by name; what they need of other files, which lie in `directory`, is read.
+    /// The functions by name; what they need of other files, which lie in `folder`, is read.
     ///
     /// # Errors
     /// Such a file cannot be read; two functions have the same name; a function calls itself, perhaps through others; calls are nested too deep.
-    pub fn new(protos: Vec<FunctionProto>, registry: Registry, directory: Option<&Path>) -> Result<Definitions> {
+    pub fn new(protos: Vec<FunctionProto>, registry: Registry, folder: Option<&Folder>) -> Result<Definitions> {
         let mut definitions = Definitions { registry, ..Definitions::default() };
         for mut function in protos {
-            function.node.iter_mut().try_for_each(|node| tensor_proto::embed(node, directory))?;
+            function.node.iter_mut().try_for_each(|node| tensor_proto::embed(node, folder))?;
             let id = Id::of(&function);
             if definitions.functions.insert(id.clone(), function).is_some() {
                 return Err(Error::file(format!("two functions are named {id}")));

@@ -14,7 +14,7 @@ use super::nodes::{self, Node};
 use super::order;
 use super::proto::{DimensionProto, GraphProto, ModelProto, StringStringEntryProto, ValueInfoProto};
 use super::registry::Registry;
-use super::tensor_proto;
+use super::tensor_proto::{self, Folder};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -77,7 +77,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a model from its file; weights in external files are only looked for in its folder or below.
+    /// Reads a model from its file; weights in external files are only looked for in its folder or below (if it is
+    /// a link, in the folder of the file behind it, too).
     ///
     /// # Errors
     /// The file cannot be read, is not an ONNX model, is broken, or needs something unsupported: all such operators and
@@ -101,11 +102,8 @@ impl Model {
         }
         memory::afford(metadata.len(), || path.display().to_string())?;
         let bytes = std::fs::read(path).map_err(unread)?;
-        let directory = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        Model::parse(bytes.into(), Some(directory), registry).map_err(|e| e.within(path.display()))
+        let folder = Folder::of(path).map_err(unread)?;
+        Model::parse(bytes.into(), Some(&folder), registry).map_err(|e| e.within(path.display()))
     }
 
     /// Reads a model from the bytes of its file.
@@ -124,7 +122,7 @@ impl Model {
         Model::parse(Bytes::copy_from_slice(bytes), None, registry)
     }
 
-    fn parse(bytes: Bytes, directory: Option<&Path>, registry: &Registry) -> Result<Model> {
+    fn parse(bytes: Bytes, folder: Option<&Folder>, registry: &Registry) -> Result<Model> {
         if bytes.is_empty() {
             return Err(Error::file("the file is empty"));
         }
@@ -135,16 +133,16 @@ impl Model {
         let entry = |e: &StringStringEntryProto| (e.key().to_owned(), e.value().to_owned());
         let metadata = proto.metadata_props.iter().map(entry).collect();
         let Some(mut graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
-        let definitions = Definitions::new(proto.functions, registry.clone(), directory)?;
+        let definitions = Definitions::new(proto.functions, registry.clone(), folder)?;
         let nodes = nodes::named(std::mem::take(&mut graph.node), opset);
         let given: Vec<&str> = graph.input.iter().map(|v| v.name()).chain(held(&graph)).collect();
         let outputs: Vec<&str> = graph.output.iter().map(|v| v.name()).collect();
         let mut left = nodes::MOST_NODES;
         let mut nodes = nodes::ready(nodes, &outputs, &definitions, &given, &mut left)?;
-        nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, directory))?;
+        nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, folder))?;
         let halves = halves(&graph, &nodes);
         let read = nodes::read(&nodes, &outputs);
-        let mut constants = initialisers(&graph, &read, directory)?;
+        let mut constants = initialisers(&graph, &read, folder)?;
         let (optional, inputs) = inputs(&graph, &read)?;
         let nodes = constant_nodes(nodes, registry, &mut constants)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
@@ -327,14 +325,14 @@ fn held(graph: &GraphProto) -> impl Iterator<Item = &str> {
 }
 
 /// The initialisers that are read.
-fn initialisers(graph: &GraphProto, read: &HashSet<&str>, directory: Option<&Path>) -> Result<HashMap<String, Tensor>> {
+fn initialisers(graph: &GraphProto, read: &HashSet<&str>, folder: Option<&Folder>) -> Result<HashMap<String, Tensor>> {
     let sparse = graph.sparse_initializer.iter().filter_map(|s| s.values.as_ref());
     if let Some(values) = sparse.into_iter().find(|values| read.contains(values.name())) {
         return Err(Error::unsupported(format!("the initialiser {} is sparse", values.name())));
     }
     let mut out = HashMap::new();
     let wanted: Vec<_> = graph.initializer.par_iter().filter(|t| read.contains(t.name())).collect();
-    let tensors: Vec<_> = wanted.par_iter().map(|proto| tensor_proto::initialiser(proto, directory)).collect();
+    let tensors: Vec<_> = wanted.par_iter().map(|proto| tensor_proto::initialiser(proto, folder)).collect();
     for (proto, tensor) in wanted.into_iter().zip(tensors) {
         if out.insert(proto.name().to_owned(), tensor?).is_some() {
             return Err(Error::file(format!("two initialisers are named {}", proto.name())));

@@ -98,14 +98,14 @@ pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
 }
 
 /// An initialiser's elements, of the type in which they are computed; the error names it.
-pub(crate) fn initialiser(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
-    let tensor = read(proto, directory).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
+pub(crate) fn initialiser(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tensor> {
+    let tensor = read(proto, folder).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
     Ok(tensor.to_dtype(tensor.dtype().computed()))
 }
 
 /// Reads the external data of the tensors in a node's attributes, those of its branches included, so that the node needs no
 /// other file any more.
-pub(crate) fn embed(node: &mut NodeProto, directory: Option<&Path>) -> Result<()> {
+pub(crate) fn embed(node: &mut NodeProto, folder: Option<&Folder>) -> Result<()> {
     for attribute in &mut node.attribute {
         let (tensors, nodes) = match attribute.g.as_deref_mut() {
             Some(graph) => (&mut graph.initializer[..], &mut graph.node[..]),
@@ -118,24 +118,24 @@ pub(crate) fn embed(node: &mut NodeProto, directory: Option<&Path>) -> Result<()
                 let mut raw = vec![0; bytes];
                 file.read(&mut raw).map(|()| raw)
             };
-            let raw = External::find(tensor, bytes, directory).and_then(read);
+            let raw = External::find(tensor, bytes, folder).and_then(read);
             let raw = raw.map_err(|e| e.at(node.name.as_deref().unwrap_or_default()))?;
             tensor.raw_data = Some(raw.into());
             tensor.data_location = None;
         }
-        nodes.iter_mut().try_for_each(|node| embed(node, directory))?;
+        nodes.iter_mut().try_for_each(|node| embed(node, folder))?;
     }
     Ok(())
 }
 
-/// The tensor's elements. External data lies in a file below `directory`.
-pub(crate) fn read(proto: &TensorProto, directory: Option<&Path>) -> Result<Tensor> {
+/// The tensor's elements. External data lies in a file of `folder`.
+pub(crate) fn read(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tensor> {
     let data_type = proto.data_type.unwrap_or(0);
     let (shape, bytes) = (shape(&proto.dims)?, bytes(proto)?);
     let raw = proto.raw_data.as_ref().filter(|raw| !raw.is_empty());
     let data = match raw {
         _ if proto.data_location == Some(EXTERNAL) => {
-            let file = External::find(proto, bytes, directory)?;
+            let file = External::find(proto, bytes, folder)?;
             from_raw(data_type, bytes, |to| file.read(to))?
         }
         Some(raw) if raw.len() != bytes => {
@@ -226,6 +226,35 @@ fn from_fields(data_type: i32, proto: &TensorProto) -> Result<Data> {
     })
 }
 
+/// Where the external data of a model may lie: in the folder of its file or below. If that file is a link, as in the cache of
+/// Hugging Face, also in the folder of the file behind it.
+pub(crate) struct Folder {
+    named: PathBuf,
+    /// Without links.
+    roots: Vec<PathBuf>,
+}
+
+impl Folder {
+    /// That of a model's file.
+    pub fn of(model: &Path) -> std::io::Result<Folder> {
+        let parent = |path: &Path| path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new(".")).to_owned();
+        let (named, real) = (parent(model), parent(&model.canonicalize()?));
+        let roots = vec![named.canonicalize()?, real];
+        Ok(Folder { named, roots })
+    }
+
+    /// The file of this name.
+    fn find(&self, location: &str) -> Result<PathBuf> {
+        let failed = |e: std::io::Error| Error::file(format!("external data {location}: {e}")).because(e);
+        let inside = Path::new(location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        let path = self.named.join(location).canonicalize().map_err(failed)?;
+        if !inside || !self.roots.iter().any(|root| path.starts_with(root)) {
+            return Err(Error::file(format!("external data {location} lies outside the model's directory")));
+        }
+        Ok(path)
+    }
+}
+
 /// Part of a file.
 struct External {
     path: PathBuf,
@@ -235,34 +264,34 @@ struct External {
 }
 
 impl External {
-    /// The `bytes` bytes of a file that the tensor names, which must lie below `directory`.
-    fn find(proto: &TensorProto, bytes: usize, directory: Option<&Path>) -> Result<External> {
+    /// The `bytes` bytes of a file that the tensor names, which must lie in `folder`.
+    fn find(proto: &TensorProto, bytes: usize, folder: Option<&Folder>) -> Result<External> {
         let entry = |key: &str| proto.external_data.iter().find(|e| e.key() == key).map(|e| e.value());
         let number = |key: &str| match entry(key).map(str::parse::<u64>) {
             None => Ok(None),
             Some(Ok(n)) => Ok(Some(n)),
             Some(Err(_)) => Err(Error::file(format!("external data: {key} is not a number"))),
         };
-        let Some(location) = entry("location") else {
+        let Some(location) = entry("location").filter(|l| !l.is_empty()) else {
             return Err(Error::file("external data without a location"));
         };
-        let Some(directory) = directory else {
+        let Some(folder) = folder else {
             return Err(Error::file(format!(
                 "the weights are in {location}: load the model from its path, not from bytes"
             )));
         };
-        let inside = Path::new(location).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
         let failed = |e: std::io::Error| Error::file(format!("external data {location}: {e}")).because(e);
-        let path = directory.join(location).canonicalize().map_err(failed)?;
-        if !inside || !path.starts_with(directory.canonicalize().map_err(failed)?) {
-            return Err(Error::file(format!("external data {location} lies outside the model's directory")));
-        }
+        let path = folder.find(location)?;
         let offset = number("offset")?.unwrap_or(0);
         // ONNX Runtime takes 0 for a length that is not there.
         let length = number("length")?.filter(|&n| n > 0).unwrap_or(bytes as u64);
         let metadata = std::fs::metadata(&path).map_err(failed)?;
         let held = metadata.len().saturating_sub(offset);
-        if !metadata.is_file() || length != bytes as u64 || length > held {
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() { "a directory" } else { "a device or a pipe" };
+            return Err(Error::file(format!("external data {location} is {what}, not a file")));
+        }
+        if length != bytes as u64 || length > held {
             let text = format!("external data {location} gives {} bytes, the tensor takes {bytes}", length.min(held));
             return Err(Error::file(text));
         }

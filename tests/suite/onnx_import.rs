@@ -397,9 +397,33 @@ fn external_weights_lie_beside_the_model_and_nowhere_else() {
         ("weights.bin", "4", 1 << 40),
         ("weights.bin", "x", 2),
         (".", "0", 2),
+        ("", "0", 2),
     ] {
         let e = load(location, offset, dims).unwrap_err().to_string();
         assert!(e.contains("external data"), "{e}");
     }
+    std::fs::create_dir_all(folder.join("inner")).unwrap();
+    assert!(load("inner", "0", 2).unwrap_err().to_string().contains("is a directory"));
+    #[cfg(unix)]
+    linked(&root, &data, &mut |location| load(location, "4", 2));
     std::fs::remove_dir_all(&root).unwrap();
+}
+
+/// The cache of Hugging Face: model and data are links into one folder. A link to elsewhere stays refused.
+#[cfg(unix)]
+fn linked(root: &std::path::Path, data: &[u8], load: &mut dyn FnMut(&str) -> Result<Model, Error>) {
+    use std::os::unix::fs::symlink;
+    load("weights.bin").unwrap();
+    let (blobs, snapshot) = (root.join("blobs"), root.join("snapshots/r"));
+    std::fs::create_dir_all(&blobs).unwrap();
+    std::fs::create_dir_all(&snapshot).unwrap();
+    std::fs::copy(root.join("model/model.onnx"), blobs.join("aaa")).unwrap();
+    std::fs::write(blobs.join("bbb"), data).unwrap();
+    symlink("../../blobs/aaa", snapshot.join("model.onnx")).unwrap();
+    symlink("../../blobs/bbb", snapshot.join("weights.bin")).unwrap();
+    assert_eq!(Model::load(snapshot.join("model.onnx")).unwrap().num_parameters(), 2);
+    std::fs::remove_file(snapshot.join("weights.bin")).unwrap();
+    symlink("../../secret.bin", snapshot.join("weights.bin")).unwrap();
+    let e = Model::load(snapshot.join("model.onnx")).unwrap_err().to_string();
+    assert!(e.contains("lies outside"), "{e}");
 }
