@@ -92,7 +92,7 @@ fn way_json(report: &Report, case: &CaseReport, way: &Measured) -> Value {
     let (flops, bytes) = (case.flop_rate(way), case.byte_rate(way));
     json!({
         "kernels": way.kernels,
-        "worst": way.worst,
+        "worst": crate::numbers::json(way.worst),
         "median_ms": ms(way.kernel.median()),
         "p95_ms": ms(way.kernel.p95()),
         "samples": way.kernel.len(),

@@ -343,8 +343,9 @@ fn evidence_and_expectations_are_files() {
     let args = ["verify", model(), "--input", &image, "--expect", &dir];
     let output = convgpu(&args);
     assert!(output.status.success() && stdout(&output).contains("1 of 1 expected values compared"), "{output:?}");
+    let dump = format!("{dir}-dump");
     let wrong =
-        convgpu(&[&args[..], &["--fail-at", "the logits", "--dump", &dir, "--from", "the logits", "--json"]].concat());
+        convgpu(&[&args[..], &["--fail-at", "the logits", "--dump", &dump, "--from", "the logits", "--json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&stdout(&wrong)).unwrap();
     assert_eq!((wrong.status.code(), json["nodes"].as_array().unwrap().len()), (Some(1), 1), "{json}");
     let files: Vec<_> = json["dump"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
@@ -370,5 +371,62 @@ fn failures_are_objects_for_programs() {
         let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
         assert!(output.status.code() == Some(2) && json["error"]["message"].is_string(), "{json}");
         assert_eq!(json["error"]["kind"], kind, "{json}");
+    }
+}
+
+/// The paths of all fields of an object, as docs/json.md writes them.
+fn paths(value: &serde_json::Value, at: &str, out: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                paths(value, &if at.is_empty() { name.clone() } else { format!("{at}.{name}") }, out);
+            }
+        }
+        serde_json::Value::Array(elements) if elements.first().is_some_and(|e| e.is_object()) => {
+            elements.iter().for_each(|e| paths(e, &format!("{at}[]"), out));
+        }
+        _ => drop(out.insert(at.to_owned())),
+    }
+}
+
+#[test]
+fn every_field_of_every_object_is_documented() {
+    const PAGE: &str = include_str!("../../../docs/json.md");
+    let image = digit("json");
+    let cache = format!("{}/cache", env!("CARGO_TARGET_TMPDIR"));
+    let calls: [(&str, &[&str]); 10] = [
+        ("run", &["run", model(), "--input", &image, "--top", "2"]),
+        ("verify", &["verify", model(), "--input", &image]),
+        ("inspect", &["inspect", model(), "--nodes"]),
+        ("bench", &["bench", model(), "--seconds", "0", "--profile"]),
+        ("bench --ops", &["bench", "--ops", "--only", "relu", "--seconds", "0"]),
+        ("compare", &["compare", model(), "--seconds", "0", "--device", "0", "--device", "cpu"]),
+        ("devices", &["devices"]),
+        ("ops", &["ops"]),
+        ("demo", &["demo", "--device", "cpu"]),
+        ("tune", &["tune", model(), "--seconds", "0"]),
+    ];
+    for (command, args) in calls {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+        let output =
+            program.args(args).arg("--json").env_remove("CONVGPU_DEVICE").env("XDG_CACHE_HOME", &cache).output();
+        let output = output.unwrap();
+        let object = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {output:?}"));
+        let mut found = std::collections::BTreeSet::new();
+        paths(&object, "", &mut found);
+        let rows = PAGE.lines().filter_map(|l| l.strip_prefix(&format!("| {command} | ")));
+        let fields: Vec<&str> =
+            rows.flat_map(|r| r.split(" | ").next().unwrap().split('`').skip(1).step_by(2)).collect();
+        assert!(!fields.is_empty(), "{command}");
+        let named = |path: &String| {
+            fields
+                .iter()
+                .any(|f| f.trim_end_matches('?') == path || path.starts_with(&format!("{}.", f.trim_end_matches('?'))))
+        };
+        let unknown: Vec<_> = found.iter().filter(|path| !named(path)).collect();
+        assert!(unknown.is_empty(), "docs/json.md lacks of {command}: {unknown:?}");
+        let there = |f: &str| found.iter().any(|path| path == f || path.starts_with(&format!("{f}.")));
+        let gone: Vec<_> = fields.iter().filter(|f| !f.ends_with('?') && !there(f)).collect();
+        assert!(gone.is_empty(), "{command} does not print {gone:?}");
     }
 }
