@@ -219,6 +219,13 @@ impl Tensor {
         }
         Ok(for_each_type!(&self.data, v => v.iter().map(|x| x.integer()).collect()))
     }
+    /// The elements in order as f64; f32 are not copied.
+    pub(crate) fn iter_f64s(&self) -> Box<dyn Iterator<Item = f64> + '_> {
+        match &self.data {
+            Data::F32(v) => Box::new(v.iter().map(|&x| x.into())),
+            _ => Box::new(self.to_f64s().into_iter()),
+        }
+    }
     /// Every element as f64, whatever the type.
     pub fn to_f64s(&self) -> Vec<f64> {
         for_each_type!(&self.data, v => v.iter().map(|x| x.number()).collect())

@@ -67,7 +67,7 @@ pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison
         out.worst = f64::INFINITY;
         return out;
     }
-    for (i, ((a, e), &b)) in actual.to_f64s().into_iter().zip(expected.to_f64s()).zip(bounds).enumerate() {
+    for (i, ((a, e), &b)) in actual.iter_f64s().zip(expected.iter_f64s()).zip(bounds).enumerate() {
         let bound = f64::from(b) + if b > 0.0 { UNIT * e.abs() } else { 0.0 };
         let error = (a - e).abs();
         if a == e || (a.is_nan() && e.is_nan()) {

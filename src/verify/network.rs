@@ -289,7 +289,7 @@ async fn verify_graph(
         let stepwise = id.and_then(|id| values[id.0].as_ref()).filter(|_| precision == Precision::F16);
         let rounding = stepwise.map_or(0.0, |t| distance(t, &expected));
         let comparison = compare(&actual, &expected, &tolerances(&expected, rounding));
-        let nan = actual.to_f64s().iter().filter(|v| v.is_nan()).count();
+        let nan = actual.iter_f64s().filter(|v| v.is_nan()).count();
         outputs.push(OutputReport { name, comparison, nan, rounding });
     }
     Ok(Report { device: device.to_string(), nodes, outputs, evidence, values: kept })
@@ -327,7 +327,7 @@ async fn end_to_end(ready: &Ready, graph: &Graph, inputs: &[(&str, &Tensor)]) ->
 
 /// The largest distance of elements that are finite in both.
 pub fn distance(a: &Tensor, b: &Tensor) -> f64 {
-    let pairs = a.to_f64s().into_iter().zip(b.to_f64s());
+    let pairs = a.iter_f64s().zip(b.iter_f64s());
     pairs.map(|(a, b)| (a - b).abs()).filter(|d| d.is_finite()).fold(0.0, f64::max)
 }
 
@@ -337,8 +337,7 @@ pub fn tolerances(expected: &Tensor, rounding: f64) -> Vec<f32> {
     if !expected.dtype().is_float() {
         return vec![0.0; expected.numel()];
     }
-    let values: Vec<f32> = expected.to_f64s().into_iter().map(|v| v as f32).collect();
-    let finite = || values.iter().map(|v| if v.is_finite() { v.abs() } else { 0.0 });
+    let finite = || expected.iter_f64s().map(|v| if v.is_finite() { v.abs() as f32 } else { 0.0 });
     let largest = finite().fold(0.0, f32::max);
     finite().map(|v| RTOL * v + ATOL * largest + 2.0 * rounding as f32).collect()
 }
