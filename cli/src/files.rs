@@ -39,6 +39,16 @@ impl Target {
         &self.named
     }
 
+    /// Whether it is a device, a pipe or stdout, which need no ending.
+    pub fn is_stream(&self) -> bool {
+        !matches!(self.place, Place::File(_))
+    }
+
+    /// Whether it is stdout, where nothing else should then be written.
+    pub fn is_stdout(&self) -> bool {
+        self.place == Place::Stdout
+    }
+
     /// Whether both are the same file.
     pub fn is(&self, other: &Target) -> bool {
         self.place == other.place

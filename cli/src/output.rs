@@ -82,8 +82,9 @@ impl OutputArgs {
         }
         for text in &self.output_image {
             let (k, path) = self.picture(text, outputs)?;
-            let format = picture::format(path)?;
+            let named = picture::format(path);
             let target = Target::new(path)?;
+            let format = if target.is_stream() { named.unwrap_or(image::ImageFormat::Png) } else { named? };
             places.add(outputs[k].0, &target, outputs)?;
             places.images.push((k, target, format));
         }
@@ -172,6 +173,11 @@ impl OutputArgs {
 }
 
 impl Places {
+    /// Whether a picture goes to stdout.
+    pub fn take_stdout(&self) -> bool {
+        self.images.iter().any(|(_, target, _)| target.is_stdout())
+    }
+
     /// The array and the image of the output at a position.
     pub fn of(&self, k: usize) -> [Option<String>; 2] {
         let image = self.images.iter().find(|(of, ..)| *of == k).map(|(_, target, _)| target);
@@ -280,6 +286,8 @@ mod tests {
         assert!(refused(&same, &both).contains("two outputs would be written as"));
         assert!(refused(&images(&[&file("a.txt")]), &both[..1]).contains(".png"));
         assert!(refused(&images(&[&file("no/a.png")]), &both[..1]).contains("No such file"));
+        let stdout = images(&["-"]).places(&both[..1]).unwrap();
+        assert!(stdout.take_stdout() && stdout.images[0].2 == image::ImageFormat::Png);
         let flat = [("a/b", &up), ("a:b", &up)];
         let arrays = OutputArgs { output_dir: Some(dir.path().to_owned()), ..OutputArgs::default() };
         assert!(refused(&arrays, &flat).contains("a/b and a:b"));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::console;
 use crate::devices;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::network;
 use crate::numbers;
@@ -55,6 +55,9 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let mut network = network::bind(&args.model, &args.inputs, None)?;
     let declared: Vec<(&str, &Desc)> = network.graph.outputs().collect();
     let places = args.output.places(&declared)?;
+    if args.json && places.take_stdout() {
+        return Err(Failure::call("--json: the picture goes to stdout already"));
+    }
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, args.tuned, args.precision));
     let start = Instant::now();
@@ -87,7 +90,12 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return console::print_json(&json!({ "device": device.to_string(), "ms": times, "outputs": outputs }));
     }
     console::hint(format!("{device}: {}", times.map(|(k, t)| format!("{k} {:.1} ms", ms(t))).join(", ")));
-    console::print(&answers.iter().map(as_text).collect::<String>())
+    let text: String = answers.iter().map(as_text).collect();
+    if places.take_stdout() {
+        text.lines().for_each(|line| console::hint(line.to_owned()));
+        return Ok(());
+    }
+    console::print(&text)
 }
 
 fn ms(time: Duration) -> f64 {

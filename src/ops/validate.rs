@@ -5,7 +5,7 @@
 use super::{Op, Site, Variant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::kernel::{Arg, Launch};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 /// The storage buffers per shader that WebGPU guarantees.
@@ -136,7 +136,7 @@ fn bindings(op: &dyn Op, site: &Site<'_>, v: &Variant, launch: &Launch) -> Resul
             Arg::Output(k) => Some(site.outputs[k].dtype),
             _ => None,
         };
-        let bound: Vec<(usize, Option<DType>)> =
+        let bound: Vec<(usize, Option<crate::shape::DType>)> =
             launch.reads.iter().chain(&launch.writes).map(|arg| (bytes(arg), dtype(arg))).collect();
         crate::gpu::interface::check(launch, &bound).map_err(|e| wrong(op, format!("kernel {kernel}: {e}")))?;
     }
