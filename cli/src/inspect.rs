@@ -165,7 +165,10 @@ fn as_json(network: &Bound, compiled: &Compiled, with_nodes: bool) -> Value {
     let Facts { opset, producer, metadata } = &network.model;
     let metadata: serde_json::Map<_, _> = metadata.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
     let shapes = |ids: &[ValueId]| ids.iter().map(|id| graph.desc(*id).to_string()).collect::<Vec<_>>();
-    let node = |n: &Node| json!({ "name": n.name, "op": n.op.name(), "attributes": attributes(n), "inputs": shapes(&n.inputs), "outputs": shapes(&n.outputs) });
+    let node = |n: &Node| {
+        let (inputs, outputs) = (shapes(&n.inputs), shapes(&n.outputs));
+        json!({ "name": n.name, "op": n.op.name(), "attributes": attributes(n), "inputs": inputs, "outputs": outputs })
+    };
     let nodes = with_nodes.then(|| graph.nodes().iter().map(node).collect::<Vec<_>>());
     let (fired, declined): (Vec<&Firing>, Vec<&Firing>) =
         compiled.rewrites().iter().partition(|f| f.declined.is_none());

@@ -9,6 +9,7 @@ mod demo;
 mod devices;
 mod failure;
 mod files;
+mod fit;
 mod input;
 mod inspect;
 mod invent;

@@ -1,15 +1,12 @@
 //! Images as network inputs.
 
-use std::str::FromStr;
-
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use convgpu::{DType, Tensor};
-use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageBuffer, Rgb};
+use image::DynamicImage;
 
-use crate::console;
 use crate::failure::{Failure, Outcome};
-use crate::picture::{Axes, Buffer, STEPS, axes, pixels};
+use crate::fit::{Extent, Fit, Shaping};
+use crate::picture::{STEPS, axes, pixels};
 use crate::preset::{Constants, Preset, names};
 
 /// How the pixels of an image become values: (pixel * scale - mean) / std, the pixel being 0 to 255
@@ -44,17 +41,6 @@ pub struct PixelArgs {
     fill: u8,
 }
 
-/// How an image gets the shape of the input.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Fit {
-    /// Both sides are resized: a circle may become an ellipse
-    Stretch,
-    /// Resized to cover the input, and the middle cut out
-    Crop,
-    /// Resized to fit into the input, with borders
-    Pad,
-}
-
 /// A number that is neither NaN nor infinite.
 pub fn finite(text: &str) -> Result<f32, String> {
     text.trim().parse().ok().filter(|v: &f32| v.is_finite()).ok_or_else(|| "not a finite number".to_owned())
@@ -62,27 +48,6 @@ pub fn finite(text: &str) -> Result<f32, String> {
 
 fn byte(text: &str) -> Result<u8, String> {
     text.parse().map_err(|_| "not an integer of 0 to 255".to_owned())
-}
-
-/// `N` or `WxH`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Extent {
-    Side(u32),
-    Size(u32, u32),
-}
-
-impl FromStr for Extent {
-    type Err = String;
-    fn from_str(s: &str) -> Result<Extent, String> {
-        let number = |n: &str| match n.parse() {
-            Ok(n @ 1..=65535) => Ok(n),
-            _ => Err("expected N or WxH, 1 to 65535".to_owned()),
-        };
-        match s.split_once(['x', 'X']) {
-            Some((w, h)) => Ok(Extent::Size(number(w)?, number(h)?)),
-            None => Ok(Extent::Side(number(s)?)),
-        }
-    }
 }
 
 /// What a model says about the pixels that it takes: ONNX's metadata `Image.BitmapPixelFormat` and
@@ -141,6 +106,11 @@ impl PixelArgs {
         })
     }
 
+    fn shaping(&self, Constants { cut, filter, .. }: &Constants) -> Shaping {
+        let (resize, crop, fit, fill) = (self.resize, self.crop, self.fit, self.fill);
+        Shaping { resize, crop, fit, fill, cut: *cut, filter: *filter }
+    }
+
     fn constants(&self, told: Told, integer: bool) -> Constants {
         if let Some(preset) = self.preprocess {
             return preset.constants();
@@ -166,7 +136,7 @@ pub fn tensor(
     let axes = axes(dims)?;
     let c = axes.channels;
     let constants = args.constants(told, dtype.is_integer());
-    let shaped = shape(pixels(image, c), args, &constants, &axes)?;
+    let shaped = args.shaping(&constants).apply(&pixels(image, c), &axes)?;
     let (w, h) = (shaped.width() as usize, shaped.height() as usize);
     if axes.height.is_some_and(|n| n != h) || axes.width.is_some_and(|n| n != w) {
         let dim = |n: Option<usize>| n.map_or("?".to_owned(), |n| n.to_string());
@@ -231,96 +201,10 @@ fn typed(tensor: Tensor, dtype: DType) -> Outcome<Tensor> {
     }
 }
 
-/// The image resized and cut as the options, or the preset, or else the input's size ask for. The filter is as wide as the
-/// step, which avoids aliasing.
-fn shape(image: Buffer, args: &PixelArgs, constants: &Constants, axes: &Axes) -> Outcome<Buffer> {
-    let (w, h) = image.dimensions();
-    let fixed = |n: Option<usize>| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    let (wide, high) = (fixed(axes.width), fixed(axes.height));
-    let resize = |size| resized(&image, size, constants.filter);
-    if args.resize.is_some() || args.crop.is_some() {
-        let size = match args.resize {
-            None => (w, h),
-            Some(Extent::Size(w, h)) => (w, h),
-            Some(Extent::Side(n)) => short_side((w, h), n),
-        };
-        return match args.crop {
-            None => resize(size),
-            Some(Extent::Side(n)) => middle(&resize(size)?, (n, n), "--crop "),
-            Some(Extent::Size(w, h)) => middle(&resize(size)?, (w, h), "--crop "),
-        };
-    }
-    match (args.fit, constants.cut, wide, high) {
-        (None, Some((side, cut)), _, _) => {
-            let size = (wide.unwrap_or(cut), high.unwrap_or(cut));
-            let short = (u64::from(size.0.max(size.1)) * u64::from(side)).div_ceil(u64::from(cut));
-            middle(&resize(short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX)))?, size, "")
-        }
-        (Some(Fit::Crop), _, Some(tw), Some(th)) => {
-            let scale = (f64::from(tw) / f64::from(w)).max(f64::from(th) / f64::from(h));
-            middle(&resize(scaled((w, h), scale, |a, b| a.max(b), (tw, th)))?, (tw, th), "")
-        }
-        (Some(Fit::Pad), _, Some(tw), Some(th)) => {
-            let scale = (f64::from(tw) / f64::from(w)).min(f64::from(th) / f64::from(h));
-            padded(&resize(scaled((w, h), scale, |a, b| a.min(b), (tw, th)))?, (tw, th), args.fill)
-        }
-        // One open side follows the other, so that the shape stays.
-        (Some(Fit::Crop | Fit::Pad), _, Some(tw), None) => resize((tw, proportional(h, tw, w))),
-        (Some(Fit::Crop | Fit::Pad), _, None, Some(th)) => resize((proportional(w, th, h), th)),
-        _ => {
-            let (tw, th) = (wide.unwrap_or(w), high.unwrap_or(h));
-            let ratio = f64::from(tw) * f64::from(h) / (f64::from(th) * f64::from(w));
-            if args.fit.is_none() && !(0.98..=1.02).contains(&ratio) {
-                console::hint(format!(
-                    "an image of {w}x{h} was stretched to {tw}x{th}; --fit crop or --fit pad keeps its shape"
-                ));
-            }
-            resize((tw, th))
-        }
-    }
-}
-
-/// The size whose short side is n. As in torchvision, the long side is rounded down.
-fn short_side((w, h): (u32, u32), n: u32) -> (u32, u32) {
-    let long = |a: u32, b: u32| u32::try_from(u64::from(n) * u64::from(a) / u64::from(b)).unwrap_or(u32::MAX);
-    if w < h { (n, long(h, w)) } else { (long(w, h), n) }
-}
-
-/// A size times a factor, rounded, with the target as the least or the most.
-fn scaled((w, h): (u32, u32), by: f64, limit: fn(u32, u32) -> u32, (tw, th): (u32, u32)) -> (u32, u32) {
-    let side = |n: u32, t: u32| limit((f64::from(n) * by).round() as u32, t).max(1);
-    (side(w, tw), side(h, th))
-}
-
-fn proportional(side: u32, to: u32, of: u32) -> u32 {
-    (f64::from(side) * f64::from(to) / f64::from(of)).round().max(1.0) as u32
-}
-
-fn resized(image: &Buffer, (w, h): (u32, u32), filter: FilterType) -> Outcome<Buffer> {
-    if u64::from(w) * u64::from(h) > 1 << 28 {
-        return Err(Failure::call(format!("an image of {w}x{h} is too large")));
-    }
-    Ok(if (w, h) == image.dimensions() { image.clone() } else { imageops::resize(image, w, h, filter) })
-}
-
-/// The middle of an image.
-fn middle(image: &Buffer, (cw, ch): (u32, u32), option: &str) -> Outcome<Buffer> {
-    let (w, h) = image.dimensions();
-    if cw > w || ch > h {
-        return Err(Failure::call(format!("{option}{cw}x{ch} exceeds the image, which is {w}x{h}")));
-    }
-    Ok(imageops::crop_imm(image, (w - cw) / 2, (h - ch) / 2, cw, ch).to_image())
-}
-
-/// An image in the middle of a larger one.
-fn padded(image: &Buffer, (w, h): (u32, u32), fill: u8) -> Outcome<Buffer> {
-    let mut out = ImageBuffer::from_pixel(w, h, Rgb([f32::from(fill) / STEPS; 3]));
-    imageops::replace(&mut out, image, i64::from((w - image.width()) / 2), i64::from((h - image.height()) / 2));
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
+    use image::{ImageBuffer, Rgb};
+
     use super::*;
 
     const PLAIN: PixelArgs = PixelArgs {

@@ -161,7 +161,10 @@ fn as_json(report: &Report, expected: Option<&Expected>, files: &[String]) -> Va
 fn node_json(node: &NodeReport) -> Value {
     let wrong: usize = node.outputs.iter().map(|c| c.wrong).sum();
     let number = numbers::json;
-    let shown = |m: &Mismatch| json!({ "index": m.index, "actual": number(m.actual), "expected": number(m.expected), "bound": number(m.bound) });
+    let shown = |m: &Mismatch| {
+        let [actual, expected, bound] = [m.actual, m.expected, m.bound].map(number);
+        json!({ "index": m.index, "actual": actual, "expected": expected, "bound": bound })
+    };
     json!({
         "name": node.name,
         "op": node.op,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use convgpu::bench::{Ceilings, Effort};
 use convgpu::internals::bench::Samples;
-use convgpu::internals::gpu::profile::{Clock, Profile};
+use convgpu::internals::gpu::profile::{Clock, DispatchTime, Profile};
 use convgpu::internals::session::Compiled;
 use convgpu::{CompileOptions, Device, ValueId};
 use serde_json::{Value, json};
@@ -99,7 +99,10 @@ impl Times {
     }
 
     pub fn as_json(&self) -> Value {
-        let dispatch = |d: &convgpu::internals::gpu::profile::DispatchTime| json!({ "node": d.node, "kernel": d.kernel, "ms": d.time.as_secs_f64() * 1e3 });
+        let dispatch = |d: &DispatchTime| {
+            let ms = d.time.as_secs_f64() * 1e3;
+            json!({ "node": d.node, "kernel": d.kernel, "ms": ms })
+        };
         let row = |r: &Row| {
             json!({
                 "name": r.name,
