@@ -12,8 +12,9 @@ use convgpu::internals::ops::reduce::{Kind, Reduce};
 use convgpu::internals::ops::unary::Activation;
 use convgpu::internals::reference::activation::{HARD_SIGMOID, RELU6};
 use convgpu::internals::session::Compiled;
-use convgpu::internals::verify::compare;
+use convgpu::internals::verify::{compare, values};
 use convgpu::{CompileOptions, Device, Tensor};
+use pollster::block_on;
 
 /// A graph under construction with one input `x` of shape [2, 5, 7, 6] and seeded constants.
 struct Net {
@@ -74,6 +75,16 @@ impl Net {
         for device in [&Device::cpu(), device()] {
             let c = compare(&run(device, &after), &expected, &vec![largest * 1e-5; expected.numel()]);
             assert!(c.ok(), "{device}: {c}\n{after}");
+        }
+        // A value that is left holds what the value of its name held.
+        let values = |g: &Graph| block_on(values(&Device::cpu(), g, &[("x", &x)], &plain)).unwrap();
+        let before = values(&self.g);
+        for (name, value) in values(&after) {
+            if let Some((_, expected)) = before.iter().find(|(other, _)| *other == name) {
+                let largest = expected.to_f64s().into_iter().fold(0.0, |a: f64, v| a.max(v.abs())) as f32;
+                let c = compare(&value, expected, &vec![largest * 1e-5; expected.numel()]);
+                assert!(c.ok(), "{name}: {c}\n{after}");
+            }
         }
         let names = after.nodes().iter().map(|n| format!("{}{}", n.op.name(), n.epilogue)).collect();
         (names, log)

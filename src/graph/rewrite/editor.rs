@@ -4,7 +4,7 @@
 //! Rules see the graph and propose an [`Edit`]. The editor checks all of it before it changes anything, so no rule can
 //! place a node that its operator would refuse, or one whose result has another shape or type than its readers expect.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -161,9 +161,18 @@ impl Editor {
         editor
     }
 
-    /// The rewritten graph.
+    /// The rewritten graph. Of several values of one name the last is the one that holds what the name says; the others come
+    /// from nodes that were moved.
     pub fn finish(mut self) -> Graph {
         self.graph.nodes = self.nodes.into_iter().flatten().map(Rc::unwrap_or_clone).collect();
+        let mut seen = HashSet::new();
+        let made: Vec<ValueId> = self.graph.nodes.iter().flat_map(|n| n.outputs.iter().copied()).collect();
+        for id in made.into_iter().rev() {
+            let name = &mut self.graph.values[id.0].name;
+            if !seen.insert(name.clone()) {
+                *name = format!("{name} ({})", id.0);
+            }
+        }
         self.graph
     }
 
@@ -281,8 +290,11 @@ impl Editor {
         self.release(loose);
     }
 
-    /// Makes every reader of `old` read `new`.
+    /// Makes every reader of `old` read `new`, which then holds what `old` held, and gets its name.
     fn redirect(&mut self, old: ValueId, new: ValueId) {
+        if self.makers[new.0].is_some() {
+            self.graph.values[new.0].name = self.graph.values[old.0].name.clone();
+        }
         let readers = std::mem::take(&mut self.readers[old.0]);
         for reader in &readers {
             match *reader {
