@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from results import read
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 TORCHVISION = """
@@ -292,13 +294,6 @@ def page(rows):
             elif d["error"] > AGREES:
                 notes.append(f"- {r['network']}, {r['exporter']}, {device}: {d['error']:.1e}, PyTorch {r['torch']:.1e}")
     return PAGE.format(limit=AGREES, totals="\n".join(totals), table="\n".join(lines), notes="\n".join(notes) or "None.")
-
-
-def read(path):
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as f:
-        return [json.loads(line) for line in f]
 
 
 def arguments():

@@ -27,6 +27,8 @@ import onnx
 from onnx import numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
+from results import read
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # Groups of refusals: the first whose pattern is found in the message.
@@ -290,13 +292,6 @@ def page(rows):
         disputed="\n".join(wrapped(f"- {', '.join(sorted(cases))}: {reason}.") for reason, cases in disputed.items() if cases),
         wrong="\n".join(wrong) or "None.",
     )
-
-
-def read(path):
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as f:
-        return [json.loads(line) for line in f]
 
 
 def arguments():

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use convgpu::internals::session::Compiled;
 use convgpu::internals::verify::{largest_difference, tolerances, values};
 use convgpu::verify::{Comparison, compare};
 use convgpu::{CompileOptions, Device, DeviceChoice, Precision, Tensor};
@@ -17,7 +16,7 @@ use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network;
-use crate::numbers;
+use crate::numbers::{self, seconds};
 use crate::progress::compiling;
 use crate::table::table;
 
@@ -32,8 +31,8 @@ pub struct Args {
     #[command(flatten)]
     invent: InventArgs,
     /// Seconds to measure each device
-    #[arg(long, default_value_t = 1.0)]
-    seconds: f64,
+    #[arg(long, value_parser = seconds, default_value = "1.0")]
+    seconds: Duration,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
@@ -54,26 +53,20 @@ pub fn run(args: &Args, choices: &[DeviceChoice]) -> Outcome<()> {
     let [first, second] = choices else {
         return Err(Failure::call(format!("compare takes --device twice, not {} times", choices.len())));
     };
-    if !(0.0..=3600.0).contains(&args.seconds) {
-        return Err(Failure::call("--seconds must be 0 to 3600"));
-    }
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let devices = [devices::open(first)?, devices::open(second)?];
-    let mut timings = vec![];
-    let mut outputs = vec![];
+    let mut timings: Vec<Timing> = vec![];
     let mut steps = vec![];
     for device in &devices {
         // The reference stores f32 only.
         let precision = if device.is_reference() { Precision::F32 } else { args.precision };
         let options = compiling(CompileOptions::new().precision(precision));
-        let limit = Duration::from_secs_f64(args.seconds);
+        let limit = args.seconds;
         timings.push(Timing::measure(device, network.graph.clone(), &network.inputs(), &options, limit)?);
-        let compiled = Compiled::new(device, network.graph.clone(), &options)?;
-        outputs.push(compiled.run(&network.inputs())?);
         let plain = CompileOptions::new().precision(precision);
         steps.push(pollster::block_on(values(device, &network.graph, &network.inputs(), &plain))?);
     }
-    let pairs = outputs[0].iter().zip(outputs[1].iter());
+    let pairs = timings[0].outputs.iter().zip(timings[1].outputs.iter());
     let answers: Vec<Answer> = pairs.map(|((name, a), (_, b))| Answer::of(name, a, b)).collect();
     let different = first_different(&steps[0], &steps[1]);
     if args.json {

@@ -108,20 +108,14 @@ fn temporary(file: &Path) -> io::Result<tempfile::NamedTempFile> {
     // The user's mask takes its part of this.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder(file)).map_err(|e| e.into_inner_error())
+    builder.tempfile_in(folder(file)).map_err(of_system)
 }
 
 /// The error of the system, without the path that `tempfile` adds.
-trait IntoInner {
-    fn into_inner_error(self) -> io::Error;
-}
-
-impl IntoInner for io::Error {
-    fn into_inner_error(self) -> io::Error {
-        let code =
-            std::error::Error::source(&self).and_then(|e| e.downcast_ref::<io::Error>()).and_then(|e| e.raw_os_error());
-        code.or(self.raw_os_error()).map_or(self, io::Error::from_raw_os_error)
-    }
+fn of_system(e: io::Error) -> io::Error {
+    let inner = std::error::Error::source(&e).and_then(|e| e.downcast_ref::<io::Error>());
+    let code = inner.and_then(io::Error::raw_os_error).or(e.raw_os_error());
+    code.map_or(e, io::Error::from_raw_os_error)
 }
 
 fn replace(file: &Path, content: &impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

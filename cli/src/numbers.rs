@@ -1,5 +1,7 @@
 //! Numbers for people and for programs.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 /// A number in few characters: six significant digits, and powers of ten where zeros would hide them.
@@ -31,6 +33,12 @@ pub fn aligned(v: f64, float: bool) -> String {
         return format!("{v}");
     }
     if v.is_finite() && v.abs() < 1e5 && (v == 0.0 || v.abs() >= 1e-5) { format!("{v:.6}") } else { short(v) }
+}
+
+/// The value of `--seconds`: how long to measure.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.trim().parse().ok().filter(|s| (0.0..=3600.0).contains(s));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "must be 0 to 3600".to_owned())
 }
 
 /// A number in JSON, which has none for NaN and infinity: those are strings.

@@ -102,7 +102,8 @@ impl PixelArgs {
     pub fn hint(&self, told: Told) -> Option<String> {
         let known = told.range.is_some() || !(self.given().is_empty() || self.given() == ["--fit"]);
         (!known).then(|| {
-            format!("pixels became 0..1; if the network was trained with others, give --preprocess {} or --mean, --std, --scale", names())
+            let options = format!("--preprocess {} or --mean, --std, --scale", names());
+            format!("pixels became 0..1; if the network was trained with others, give {options}")
         })
     }
 

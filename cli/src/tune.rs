@@ -20,6 +20,7 @@ use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network;
+use crate::numbers::seconds;
 use crate::progress::Bar;
 use crate::table::table;
 use store::Store;
@@ -34,8 +35,8 @@ pub struct Args {
     #[command(flatten)]
     invent: InventArgs,
     /// Seconds to measure each kernel
-    #[arg(long, default_value_t = 0.2)]
-    seconds: f64,
+    #[arg(long, value_parser = seconds, default_value = "0.2")]
+    seconds: Duration,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
@@ -61,9 +62,6 @@ pub fn options(device: &Device, tuned: bool, precision: Precision) -> CompileOpt
 }
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
-    if !(0.0..=3600.0).contains(&args.seconds) {
-        return Err(Failure::call("--seconds must be 0 to 3600"));
-    }
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let Some(adapter) = device.adapter() else {
@@ -71,7 +69,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     };
     let file = path(adapter).ok_or_else(|| Failure::call("no cache directory: set XDG_CACHE_HOME or HOME"))?;
     let store = Store::new(&file, adapter)?;
-    let time = Duration::from_secs_f64(args.seconds);
+    let time = args.seconds;
     let bar = Bar::steps();
     let mut at = 0;
     // Each result is stored when it is there: what was measured survives an interruption.

@@ -7,7 +7,8 @@ use naga::proc::Layouter;
 use super::kernel::Launch;
 use crate::shape::{DType, Precision};
 
-/// What of a launch does not agree with the text of its kernel: params, or bindings, whose buffers have these bytes and hold these types.
+/// What of a launch does not agree with the text of its kernel: params, or bindings, whose buffers have these bytes and hold
+/// these types.
 ///
 /// # Errors
 /// The first disagreement, in words.

@@ -52,7 +52,8 @@ impl Definitions {
     /// The functions by name; what they need of other files, which lie in `folder`, is read.
     ///
     /// # Errors
-    /// Such a file cannot be read; two functions have the same name; a function calls itself, perhaps through others; calls are nested too deep.
+    /// Such a file cannot be read; two functions have the same name; a function calls itself, perhaps through others; calls are
+    /// nested too deep.
     pub fn new(protos: Vec<FunctionProto>, registry: Registry, folder: Option<&Folder>) -> Result<Definitions> {
         let mut definitions = Definitions { registry, ..Definitions::default() };
         for mut function in protos {

@@ -38,8 +38,9 @@ fn iterations(tree: &Tree, n: usize) -> u64 {
 ///
 /// Input: x of any rank. Output: one value for each index of the axes kept. Without values the sum is 0, the product 1,
 /// the maximum -inf (the least of an integer type, as in ONNX), the minimum inf (the largest), the mean NaN and a
-/// logarithm -inf; the mean of no integers is an error, and so are extremes of no i64, which has 32 bits on a device. Integers support
-/// sums and products, which keep the low bits of their type, means (exact, then truncated) and extremes; booleans extremes.
+/// logarithm -inf; the mean of no integers is an error, and so are extremes of no i64, which has 32 bits on a device. Integers
+/// support sums and products, which keep the low bits of their type, means (exact, then truncated) and extremes; booleans
+/// extremes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reduce {
     /// The axes that are reduced, in any order. If there are none, every value is a set of its own.

@@ -38,8 +38,8 @@ impl Window {
     }
 }
 
-/// The tensors of a convolution: `x` is `[n, ic, ih, iw]`, `w` is `[oc, ic / groups, kh, kw]`, `bias` `[oc]`, the result row-major
-/// `[n, oc, oh, ow]`.
+/// The tensors of a convolution: `x` is `[n, ic, ih, iw]`, `w` is `[oc, ic / groups, kh, kw]`, `bias` `[oc]`, the result
+/// row-major `[n, oc, oh, ow]`.
 #[derive(Clone, Copy)]
 pub struct Convolution<'a> {
     /// The image.

@@ -1,4 +1,5 @@
-//! Sums of products in f64, several at a time. Each sum adds its terms in their order, so that its bits are those of a plain loop.
+//! Sums of products in f64, several at a time. Each sum adds its terms in their order, so that its bits are those of a plain
+//! loop.
 
 use rayon::prelude::*;
 

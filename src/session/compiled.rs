@@ -21,8 +21,8 @@ use crate::ops::{self, Algorithm};
 use crate::shape::{DType, Desc, Precision};
 use crate::tensor::Tensor;
 
-/// A graph compiled for a device: a [`Session`](crate::Session) keeps one per set of input shapes. Runs of several threads are executed
-/// one after another.
+/// A graph compiled for a device: a [`Session`](crate::Session) keeps one per set of input shapes. Runs of several threads are
+/// executed one after another.
 pub struct Compiled {
     device: Device,
     graph: Graph,

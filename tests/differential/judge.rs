@@ -109,7 +109,8 @@ impl Counts {
             self.models, self.on_the_device, self.with_rten
         );
         for (reason, (n, seed)) in &self.known {
-            println!("  {n} known, the first is CONVGPU_DIFF_SEED={seed}: {reason}");
+            let oracle = known::RTEN.iter().find(|k| k.reason == *reason).map_or("", |k| k.oracle);
+            println!("  {n} known, the first is CONVGPU_DIFF_SEED={seed}: {reason} (as we: {oracle})");
         }
         for ((engine, kind, why), n) in &self.refusals {
             println!("  {n} refused by {engine}, {kind}: {why}");

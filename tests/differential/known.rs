@@ -9,7 +9,6 @@ pub struct Known {
     /// The kinds of the models, as in `kinds`.
     pub kinds: &'static [&'static str],
     /// Who agrees with convgpu.
-    #[allow(dead_code)] // for those who read the table
     pub oracle: &'static str,
     /// What rten does.
     pub reason: &'static str,

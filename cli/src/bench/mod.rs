@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args as ClapArgs;
 use convgpu::internals::bench::Samples;
 use convgpu::internals::session::Compiled;
-use convgpu::{CompileOptions, Device, DeviceChoice, Graph, Precision, Tensor};
+use convgpu::{CompileOptions, Device, DeviceChoice, Graph, Outputs, Precision, Tensor};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -19,6 +19,7 @@ use crate::files::Target;
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network;
+use crate::numbers::seconds;
 use crate::progress::compiling;
 use crate::table::table;
 use crate::tune;
@@ -61,8 +62,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "ops")]
     tuned: bool,
     /// Seconds to measure each
-    #[arg(long, default_value_t = 1.0)]
-    seconds: f64,
+    #[arg(long, value_parser = seconds, default_value = "1.0")]
+    seconds: Duration,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
@@ -72,10 +73,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
-    if !(0.0..=3600.0).contains(&args.seconds) {
-        return Err(Failure::call("--seconds must be 0 to 3600"));
-    }
-    let limit = Duration::from_secs_f64(args.seconds);
+    let limit = args.seconds;
     if args.ops {
         return ops::run(args, device, limit);
     }
@@ -107,6 +105,8 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
 
 /// The measurements of one network.
 pub struct Timing {
+    /// The results of the first run.
+    pub outputs: Outputs,
     /// Compiling and the first run.
     cold: Duration,
     /// Every later run, upload and readback included.
@@ -129,7 +129,7 @@ impl Timing {
         let flops = graph.flops();
         let start = Instant::now();
         let compiled = Compiled::new(device, graph, options)?;
-        compiled.run(inputs)?;
+        let outputs = compiled.run(inputs)?;
         let cold = start.elapsed();
         let start = Instant::now();
         let mut runs = Samples::default();
@@ -140,6 +140,7 @@ impl Timing {
         }
         let plan = compiled.plan();
         Ok(Timing {
+            outputs,
             cold,
             runs,
             flops,
