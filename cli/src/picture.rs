@@ -196,6 +196,21 @@ mod tests {
         assert!(decode(&[&jpeg[..], b"more"].concat()).is_ok());
     }
 
+    /// Orientation 6, as phones write it: the camera was turned, and the picture is to be turned by 90 degrees.
+    #[test]
+    fn pictures_are_turned_as_their_exif_says() {
+        let jpeg = encode(&colour(), ImageFormat::Jpeg).unwrap();
+        // A TIFF header and one entry: tag 274, a short, one of them, 6.
+        let tiff = [&b"MM\0\x2a\0\0\0\x08\0\x01"[..], &[1, 18, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0]].concat();
+        let exif = [&b"Exif\0\0"[..], &tiff].concat();
+        let segment = [&[0xff, 0xe1][..], &(exif.len() as u16 + 2).to_be_bytes(), &exif].concat();
+        let turned = decode(&[&jpeg[..2], &segment, &jpeg[2..]].concat()).unwrap();
+        let (upright, turned) = (decode(&jpeg).unwrap().to_rgb8(), turned.to_rgb8());
+        assert_eq!((upright.dimensions(), turned.dimensions()), ((5, 3), (3, 5)));
+        // The lower left corner comes to the upper left.
+        assert_eq!((turned[(0, 0)], turned[(2, 4)]), (upright[(0, 2)], upright[(4, 0)]));
+    }
+
     #[test]
     fn colour_becomes_the_luma_of_bt_601() {
         // PIL's convert("L") of these colours.

@@ -179,6 +179,14 @@ fn reductions_of_every_integer() {
     }
 }
 
+/// Quotients and remainders of the elements have other signs than their sums.
+#[test]
+fn means_are_rounded_towards_zero() {
+    let mean = Reduce { axes: vec![1], keep_dims: false, kind: Kind::Mean };
+    let x = tensor(&[-7, 8, 7, -8, 7, -10, -7, 10], I32).reshape([4, 2]).unwrap();
+    gives(mean, &[x], &[0, 0, -1, 1]);
+}
+
 /// In f64 on the reference; in f32, within the bounds, on a device.
 #[test]
 fn doubles() {

@@ -235,3 +235,17 @@ fn an_index_outside_its_axis_is_an_error() {
         assert!(e.node() == Some("rows") && e.to_string().contains(&wrong.to_string()), "{e}");
     }
 }
+
+/// The same where nothing else runs on the host.
+#[test]
+fn a_double_that_only_passes_is_not_rounded() {
+    let known = Tensor::new([1], Data::F64(vec![1e300].into())).unwrap();
+    let g = graph(Desc::f32([2, 16]), |g, x| {
+        let id = g.constant("known", known.clone()).unwrap();
+        g.output("known", id);
+        layer(g, x)
+    });
+    let session = Session::new(device(), g, CompileOptions::new()).unwrap();
+    let outputs = session.run(&[("x", &rows(&[1.0, 2.0]))]).unwrap();
+    assert_eq!((&outputs["known"], &outputs["y"]), (&known, &rows(&[1.0, 2.0])));
+}
