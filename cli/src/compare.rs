@@ -1,4 +1,4 @@
-//! `convgpu compare`: one network on two devices.
+//! `convgpu compare`: one network on several devices, each of which is compared with the last one.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use convgpu::internals::verify::{largest_difference, tolerances, values};
 use convgpu::verify::{Comparison, compare};
-use convgpu::{CompileOptions, Device, DeviceChoice, Precision, Tensor};
+use convgpu::{CompileOptions, Device, Precision, Tensor};
 use serde_json::{Value, json};
 
 use crate::bench::Timing;
@@ -15,14 +15,16 @@ use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
-use crate::network;
+use crate::network::{self, Bound};
 use crate::numbers::{self, seconds};
 use crate::progress::compiling;
 use crate::table::table;
 
-/// Runs a network on two devices: answers, times, memory, and the first value that differs
+/// Runs a network on several devices: answers, times, memory, and the first value that differs
 #[derive(ClapArgs)]
-#[command(after_help = "Give --device twice: convgpu compare MODEL --device 0 --device cpu")]
+#[command(after_help = "Each device is compared with the last one:\n  \
+                        convgpu compare MODEL --device 0 --device cpu\n  \
+                        convgpu compare MODEL --device all    every adapter with the reference")]
 pub struct Args {
     /// The network: an ONNX file; - is stdin
     model: PathBuf,
@@ -41,7 +43,20 @@ pub struct Args {
     json: bool,
 }
 
-/// The outputs of both devices.
+/// What a device did.
+struct Run {
+    device: Device,
+    timing: Timing,
+    /// Beside the last device; `None` of the last one itself.
+    answers: Option<Answers>,
+}
+
+struct Answers {
+    outputs: Vec<Answer>,
+    /// The first value that differs by more than the tolerance, in the order of computation.
+    first_different: Option<(String, Comparison)>,
+}
+
 struct Answer {
     name: String,
     /// The largest distance of elements.
@@ -49,34 +64,64 @@ struct Answer {
     comparison: Comparison,
 }
 
-pub fn run(args: &Args, choices: &[DeviceChoice]) -> Outcome<()> {
-    let [first, second] = choices else {
-        return Err(Failure::call(format!("compare takes --device twice, not {} times", choices.len())));
-    };
+pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
+    let choices = devices::expand(choices)?;
+    let [others @ .., last] = &choices[..] else { unreachable!("there is a default") };
+    if others.is_empty() {
+        return Err(Failure::call("compare takes --device twice or more, or --device all"));
+    }
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
-    let devices = [devices::open(first)?, devices::open(second)?];
-    let mut timings: Vec<Timing> = vec![];
-    let mut steps = vec![];
-    for device in &devices {
+    let last = devices::open(last)?;
+    let others: Vec<Device> = others.iter().map(devices::open).collect::<Outcome<_>>()?;
+    let (right, values) = Run::of(last, args, &network)?;
+    let mut runs = vec![];
+    for device in others {
+        let (mut run, its) = Run::of(device, args, &network)?;
+        run.answers = Some(Answers::of((&run.timing, &its), (&right.timing, &values)));
+        runs.push(run);
+    }
+    runs.push(right);
+    if args.json {
+        console::print_json(&as_json(&runs))?;
+    } else {
+        console::print(&as_text(&runs))?;
+    }
+    match runs.iter().find_map(Run::wrong) {
+        Some(text) => Err(Failure::check(text)),
+        None => Ok(()),
+    }
+}
+
+impl Run {
+    /// The run, and every value of the network in the order of computation.
+    fn of(device: Device, args: &Args, network: &Bound) -> Outcome<(Run, Vec<(String, Tensor)>)> {
         // The reference stores f32 only.
         let precision = if device.is_reference() { Precision::F32 } else { args.precision };
-        let options = compiling(CompileOptions::new().precision(precision));
-        let limit = args.seconds;
-        timings.push(Timing::measure(device, network.graph.clone(), &network.inputs(), &options, limit)?);
         let plain = CompileOptions::new().precision(precision);
-        steps.push(pollster::block_on(values(device, &network.graph, &network.inputs(), &plain))?);
+        let options = compiling(plain.clone());
+        let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, args.seconds)?;
+        let values = pollster::block_on(values(&device, &network.graph, &network.inputs(), &plain))?;
+        Ok((Run { device, timing, answers: None }, values))
     }
-    let pairs = timings[0].outputs.iter().zip(timings[1].outputs.iter());
-    let answers: Vec<Answer> = pairs.map(|((name, a), (_, b))| Answer::of(name, a, b)).collect();
-    let different = first_different(&steps[0], &steps[1]);
-    if args.json {
-        console::print_json(&as_json(&devices, &timings, &answers, different.as_ref()))?;
-    } else {
-        console::print(&as_text(&devices, &timings, &answers, different.as_ref()))?;
+
+    fn wrong(&self) -> Option<String> {
+        let answer = self.answers.as_ref()?.outputs.iter().find(|a| !a.comparison.ok())?;
+        Some(format!("the output {} of {} differs: {}", answer.name, self.device, answer.comparison))
     }
-    match answers.iter().find(|a| !a.comparison.ok()) {
-        Some(a) => Err(Failure::check(format!("the output {} differs: {}", a.name, a.comparison))),
-        None => Ok(()),
+}
+
+/// The outputs and the values of a device.
+type Given<'a> = (&'a Timing, &'a [(String, Tensor)]);
+
+impl Answers {
+    fn of((timing, values): Given<'_>, (right, right_values): Given<'_>) -> Answers {
+        let outputs = timing.outputs.iter().zip(right.outputs.iter()).map(|((name, a), (_, b))| Answer::of(name, a, b));
+        let different = |(name, x): &(String, Tensor)| {
+            let (_, y) = right_values.iter().find(|(other, _)| other == name)?;
+            let c = compare(x, y, &tolerances(y));
+            (!c.ok()).then(|| (name.clone(), c))
+        };
+        Answers { outputs: outputs.collect(), first_different: values.iter().find_map(different) }
     }
 }
 
@@ -87,46 +132,30 @@ impl Answer {
     }
 }
 
-/// The first value that differs by more than the tolerance, in the order of computation.
-fn first_different(a: &[(String, Tensor)], b: &[(String, Tensor)]) -> Option<(String, Comparison)> {
-    let of = |(name, x): &(String, Tensor)| {
-        let (_, y) = b.iter().find(|(other, _)| other == name)?;
-        let c = compare(x, y, &tolerances(y));
-        (!c.ok()).then(|| (name.clone(), c))
-    };
-    a.iter().find_map(of)
-}
-
-fn as_text(
-    devices: &[Device],
-    timings: &[Timing],
-    answers: &[Answer],
-    different: Option<&(String, Comparison)>,
-) -> String {
-    let rows = devices.iter().zip(timings).map(|(d, t)| t.row(&d.to_string()));
+fn as_text(runs: &[Run]) -> String {
+    let rows = runs.iter().map(|r| r.timing.row(&r.device.to_string()));
     let mut out = table(&std::iter::once(Timing::heading("device")).chain(rows).collect::<Vec<_>>());
-    out += "\n";
-    for Answer { name, difference, comparison } in answers {
-        let result = if comparison.ok() { "equal within the tolerance" } else { "DIFFERENT" };
-        out += &format!("{}: largest difference {}, {result}\n", console::name(name), numbers::short(*difference));
+    let mut answers = vec![["device", "output", "largest difference", "result"].map(str::to_owned).to_vec()];
+    let mut different = String::new();
+    for Run { device, answers: its, .. } in runs {
+        let Some(Answers { outputs, first_different }) = its else { continue };
+        for Answer { name, difference, comparison } in outputs {
+            let result = if comparison.ok() { "equal within the tolerance" } else { "DIFFERENT" };
+            answers.push(vec![device.to_string(), name.clone(), numbers::short(*difference), result.to_owned()]);
+        }
+        different += &match first_different {
+            Some((name, c)) => format!("{device}: the first value that differs is {}: {c}\n", console::name(name)),
+            None => format!("{device}: no value differs by more than the tolerance\n"),
+        };
     }
-    out + &match different {
-        Some((name, c)) => format!("the first value that differs is {}: {c}\n", console::name(name)),
-        None => "no value differs by more than the tolerance\n".to_owned(),
+    out += &format!("\n{}\n{different}", table(&answers));
+    if let Some(last) = runs.last() {
+        out += &format!("compared with {}\n", last.device);
     }
+    out
 }
 
-fn as_json(
-    devices: &[Device],
-    timings: &[Timing],
-    answers: &[Answer],
-    different: Option<&(String, Comparison)>,
-) -> Value {
-    let device = |(d, t): (&Device, &Timing)| {
-        let mut object = t.as_json();
-        object["device"] = json!(d.to_string());
-        object
-    };
+fn as_json(runs: &[Run]) -> Value {
     let answer = |a: &Answer| {
         json!({
             "name": a.name,
@@ -135,9 +164,14 @@ fn as_json(
             "wrong": a.comparison.wrong,
         })
     };
-    json!({
-        "devices": devices.iter().zip(timings).map(device).collect::<Vec<_>>(),
-        "outputs": answers.iter().map(answer).collect::<Vec<_>>(),
-        "first_different": different.map(|(name, _)| name),
-    })
+    let device = |run: &Run| {
+        let mut object = run.timing.as_json();
+        object["device"] = json!(run.device.to_string());
+        if let Some(Answers { outputs, first_different }) = &run.answers {
+            object["outputs"] = outputs.iter().map(answer).collect();
+            object["first_different"] = json!(first_different.as_ref().map(|(name, _)| name));
+        }
+        object
+    };
+    json!({ "devices": runs.iter().map(device).collect::<Vec<_>>() })
 }

@@ -1,12 +1,14 @@
 //! `convgpu devices`: the devices that `--device` can name.
 
+use std::str::FromStr;
+
 use clap::Args as ClapArgs;
 use convgpu::internals::gpu::adapter::list;
-use convgpu::{AdapterInfo, Device, DeviceChoice};
+use convgpu::{AdapterInfo, Device, DeviceChoice, Error};
 use serde_json::{Value, json};
 
 use crate::console;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::table::table;
 
 /// Lists every adapter, best first, and the CPU reference
@@ -24,6 +26,45 @@ pub fn run(args: &Args) -> Outcome<()> {
     }
     let default = if adapters.is_empty() { "cpu".to_owned() } else { format!("0, {}", adapters[0].name) };
     console::print(&format!("{}\n--device auto takes {default}\n", table(&rows(&adapters))))
+}
+
+/// What `--device` says.
+#[derive(Clone)]
+pub enum Choice {
+    /// Every adapter, and then the reference.
+    All,
+    One(DeviceChoice),
+}
+
+impl FromStr for Choice {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Choice, Error> {
+        Ok(if text.eq_ignore_ascii_case("all") { Choice::All } else { Choice::One(text.parse()?) })
+    }
+}
+
+/// The devices that `--device` names for a command that takes several.
+pub fn expand(choices: &[Choice]) -> Outcome<Vec<DeviceChoice>> {
+    let mut devices = vec![];
+    for choice in choices {
+        match choice {
+            Choice::One(device) => devices.push(device.clone()),
+            Choice::All => {
+                let adapters = pollster::block_on(list())?.len();
+                devices.extend((0..adapters).map(DeviceChoice::Index));
+                devices.push(DeviceChoice::Cpu);
+            }
+        }
+    }
+    Ok(devices)
+}
+
+/// The device that `--device` names for a command that takes one.
+pub fn single(choices: &[Choice]) -> Outcome<&DeviceChoice> {
+    match choices {
+        [Choice::One(device)] => Ok(device),
+        _ => Err(Failure::call("this command takes one --device; compare takes several, and --device all")),
+    }
 }
 
 /// The device that `--device` names.

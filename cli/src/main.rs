@@ -33,7 +33,6 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use convgpu::DeviceChoice;
 use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, with every result checkable against a CPU reference.
@@ -41,9 +40,9 @@ use failure::{Failure, Outcome};
 #[command(name = "convgpu", version, max_term_width = 100)]
 struct Cli {
     /// auto, cpu (the reference), an index of `convgpu devices`, a backend (vulkan, metal, dx12, gl), part of an adapter's name,
-    /// or that with a backend: NAME@gl
+    /// or that with a backend: NAME@gl; for compare also all
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
-    device: Vec<DeviceChoice>,
+    device: Vec<devices::Choice>,
     #[command(subcommand)]
     command: Command,
 }
@@ -62,6 +61,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    quiet_layers();
     std::panic::set_hook(Box::new(|panic| {
         let failure = Failure::internal(panic);
         report(&failure);
@@ -76,6 +76,16 @@ fn main() -> ExitCode {
             report(&failure);
             ExitCode::from(failure.status)
         }
+    }
+}
+
+/// Mesa's Vulkan layer for the choice of a device asks the display, whose library writes two lines to stderr where there is
+/// none. The order that the layer gives to the adapters is not used here.
+#[expect(unsafe_code, reason = "setting a variable of the environment is unsafe")]
+fn quiet_layers() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: no other thread exists yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
 }
 
@@ -94,9 +104,7 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
     if let Command::Compare(args) = &cli.command {
         return compare::run(args, &cli.device);
     }
-    let [device] = &cli.device[..] else {
-        return Err(Failure::call("--device is given several times, which only compare takes"));
-    };
+    let device = devices::single(&cli.device)?;
     match cli.command {
         Command::Demo(args) => demo::run(&args, device),
         Command::Devices(args) => devices::run(&args),

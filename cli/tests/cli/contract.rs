@@ -311,13 +311,28 @@ fn two_devices_are_compared() {
     let args = ["compare", model(), "--input", &image, "--seconds", "0", "--device", "0", "--device", "cpu"];
     let output = convgpu(&[&args[..], &["--json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert!(output.status.success() && json["first_different"].is_null(), "{json}");
     let devices = json["devices"].as_array().unwrap();
-    assert!(devices.len() == 2 && devices[1]["device"] == "CPU reference", "{json}");
-    assert!(json["outputs"][0]["ok"] == true && json["outputs"][0]["difference"].as_f64().unwrap() < 1e-3, "{json}");
+    assert!(output.status.success() && devices.len() == 2 && devices[1]["device"] == "CPU reference", "{json}");
+    assert!(devices[0]["first_different"].is_null() && devices[1].get("outputs").is_none(), "{json}");
+    let answer = &devices[0]["outputs"][0];
+    assert!(answer["ok"] == true && answer["difference"].as_f64().unwrap() < 1e-3, "{json}");
     assert!(stdout(&convgpu(&args)).contains("no value differs"));
-    fails(&["compare", model(), "--device", "cpu"], 2, &["--device twice"]);
-    fails(&["run", model(), "--device", "cpu", "--device", "0"], 2, &["several times"]);
+    fails(&["compare", model(), "--device", "cpu"], 2, &["--device twice or more"]);
+    fails(&["run", model(), "--device", "cpu", "--device", "0"], 2, &["takes one --device"]);
+    fails(&["run", model(), "--device", "all"], 2, &["takes one --device"]);
+}
+
+/// Every adapter that `devices` lists, and the reference, with which they are compared.
+#[test]
+fn all_devices_are_compared() {
+    let json = |args: &[&str]| -> serde_json::Value { serde_json::from_str(&stdout(&convgpu(args))).unwrap() };
+    let listed = json(&["devices", "--json"]);
+    let compared = json(&["compare", model(), "--seconds", "0", "--device", "all", "--json"]);
+    let (listed, compared) = (listed["devices"].as_array().unwrap(), compared["devices"].as_array().unwrap());
+    assert_eq!(compared.len(), listed.len());
+    let (last, others) = compared.split_last().unwrap();
+    assert_eq!(last["device"], "CPU reference");
+    assert!(others.iter().all(|d| d["outputs"][0]["ok"] == true), "{compared:?}");
 }
 
 #[test]
