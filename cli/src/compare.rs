@@ -65,14 +65,12 @@ struct Answer {
 }
 
 pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
-    let choices = devices::expand(choices)?;
-    let [others @ .., last] = &choices[..] else { unreachable!("there is a default") };
-    if others.is_empty() {
+    if !choices.contains(&devices::Choice::All) && choices.len() < 2 {
         return Err(Failure::call("compare takes --device twice or more, or --device all"));
     }
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
-    let last = devices::open(last)?;
-    let others: Vec<Device> = others.iter().map(devices::open).collect::<Outcome<_>>()?;
+    let mut others = devices::open_all(choices)?;
+    let last = others.pop().expect("every choice gives a device");
     let (right, values) = Run::of(last, args, &network)?;
     let mut runs = vec![];
     for device in others {

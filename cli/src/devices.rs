@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Outcome<()> {
 }
 
 /// What `--device` says.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub enum Choice {
     /// Every adapter, and then the reference.
     All,
@@ -43,16 +43,21 @@ impl FromStr for Choice {
     }
 }
 
-/// The devices that `--device` names for a command that takes several.
-pub fn expand(choices: &[Choice]) -> Outcome<Vec<DeviceChoice>> {
+/// The devices that `--device` names for a command that takes several. Of all adapters, one that does not open is left out with a
+/// note.
+pub fn open_all(choices: &[Choice]) -> Outcome<Vec<Device>> {
     let mut devices = vec![];
     for choice in choices {
         match choice {
-            Choice::One(device) => devices.push(device.clone()),
+            Choice::One(choice) => devices.push(open(choice)?),
             Choice::All => {
-                let adapters = pollster::block_on(list())?.len();
-                devices.extend((0..adapters).map(DeviceChoice::Index));
-                devices.push(DeviceChoice::Cpu);
+                for index in 0..pollster::block_on(list())?.len() {
+                    match Device::open(DeviceChoice::Index(index)) {
+                        Ok(device) => devices.push(device),
+                        Err(e) => console::note(&format!("left out: {e}")),
+                    }
+                }
+                devices.push(Device::cpu());
             }
         }
     }

@@ -325,11 +325,14 @@ fn two_devices_are_compared() {
 /// Every adapter that `devices` lists, and the reference, with which they are compared.
 #[test]
 fn all_devices_are_compared() {
-    let json = |args: &[&str]| -> serde_json::Value { serde_json::from_str(&stdout(&convgpu(args))).unwrap() };
-    let listed = json(&["devices", "--json"]);
-    let compared = json(&["compare", model(), "--seconds", "0", "--device", "all", "--json"]);
+    let json = |output: &Output| -> serde_json::Value { serde_json::from_str(&stdout(output)).unwrap() };
+    let listed = json(&convgpu(&["devices", "--json"]));
+    let output = convgpu(&["compare", model(), "--seconds", "0", "--device", "all", "--json"]);
+    let compared = json(&output);
     let (listed, compared) = (listed["devices"].as_array().unwrap(), compared["devices"].as_array().unwrap());
-    assert_eq!(compared.len(), listed.len());
+    // A driver may list an adapter that does not open.
+    let left_out = String::from_utf8_lossy(&output.stderr).matches("left out: adapter").count();
+    assert_eq!(compared.len() + left_out, listed.len());
     let (last, others) = compared.split_last().unwrap();
     assert_eq!(last["device"], "CPU reference");
     assert!(others.iter().all(|d| d["outputs"][0]["ok"] == true), "{compared:?}");
