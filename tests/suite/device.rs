@@ -166,7 +166,17 @@ fn an_adapter_is_opened_by_its_backend() {
         let choice: DeviceChoice = format!("{}@{backend}", found.name).parse().unwrap();
         assert_eq!(choice, DeviceChoice::Backend(backend, found.name.clone()));
         assert_eq!(choice.to_string().parse::<DeviceChoice>().unwrap(), choice);
-        let opened = Device::open(choice).unwrap();
+        // A driver may list an adapter and refuse the device (NVIDIA's GL without a display); that is one error, which names it.
+        let opened = match Device::open(choice) {
+            Ok(opened) => opened,
+            Err(e) => {
+                assert!(
+                    backend == Backend::Gl && e.kind() == ErrorKind::Device && e.to_string().contains(&found.name),
+                    "{e}"
+                );
+                continue;
+            }
+        };
         assert_eq!(
             (&opened.adapter().unwrap().name, &opened.adapter().unwrap().backend),
             (&found.name, &found.backend)

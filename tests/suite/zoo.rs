@@ -151,8 +151,8 @@ fn everything_fuses_into_the_convolutions() {
     }
 }
 
-/// One dispatch per convolution (20), pooling (2) and linear layer; one to convert the input's layout and one to
-/// reshape the result.
+/// One launch per convolution (20), pooling (2) and linear layer, or more where hardware splits a convolution; one to convert
+/// the input's layout and one to reshape the result.
 #[test]
 fn the_plan_of_resnet18_is_short() {
     let mut net = zoo::resnet18(CLASSES);
@@ -162,7 +162,8 @@ fn the_plan_of_resnet18_is_short() {
     let plan = compiled.plan().unwrap();
     let convolutions = plan.nodes.iter().filter(|n| n.op.starts_with("conv2d")).count();
     assert_eq!(convolutions, 21, "{plan}");
-    assert!(plan.dispatches() <= 25, "{plan}");
+    let more: usize = plan.nodes.iter().map(|n| n.kernels.matches(" + ").count()).sum();
+    assert!(plan.dispatches() <= 25 + more, "{plan}");
     let fired = |rule| compiled.rewrites().iter().filter(|f| f.rule == rule && f.declined.is_none()).count();
     assert_eq!(fired("batch norm into the convolution before it"), 20);
     assert_eq!(fired("residual into epilogue"), 8);
