@@ -54,19 +54,44 @@ fn gelu(x: f32) -> f32 {
     return x * select(half, 0.5 + 0.5 * erf_accurate(z), abs(z) < 0.5);
 }
 
-// x sigmoid(z). e^z is computed as h^2 and x is multiplied between its factors: so no intermediate is subnormal unless the result
-// is.
-fn x_sigmoid(x: f32, z: f32) -> f32 {
-    let h = exp(-0.5 * abs(z));
-    return select(x * h * h, x, z >= 0.0) / (1.0 + h * h);
+// e^-a for a >= 0 may be subnormal, which a device may take for 0, while x e^-a is not. So beyond FAR e^-a is computed 2^123 times as
+// large, and `small` divides the product: by its exponent, since a compiler may move a factor of 2^-123 to the exponential.
+const FAR = 86.0;
+// 123 log 2
+const SHIFT = 85.2571036388;
+
+struct Exponential { e: f32, scaled: f32 }
+
+fn exponential(a: f32) -> Exponential {
+    let is_far = a > FAR;
+    let scaled = exp(select(-a, SHIFT - a, is_far));
+    return Exponential(select(scaled, 0.0, is_far), scaled);
 }
 
-// x ((1 + e)^2 - 1) / ((1 + e)^2 + 1) with e = e^x = h^2, divided through by e^2x where x > 0; h as in x_sigmoid.
+// y 2^-123 beyond FAR, or y; what would be subnormal is 0.
+fn small(y: f32, a: f32) -> f32 {
+    let bits = bitcast<u32>(y);
+    let exponent = bits & 0x7f800000u;
+    let divided = select(bits & 0x80000000u, bits - (123u << 23u), exponent > (123u << 23u));
+    return select(y, bitcast<f32>(divided), a > FAR && exponent < 0x7f800000u);
+}
+
+// x sigmoid(z)
+fn x_sigmoid(x: f32, z: f32) -> f32 {
+    let a = abs(z);
+    let v = exponential(a);
+    let y = select(x * v.scaled, x, z >= 0.0) / (1.0 + v.e);
+    return select(small(y, a), y, z >= 0.0);
+}
+
+// x ((1 + e)^2 - 1) / ((1 + e)^2 + 1) with e = e^x, divided through by e^2x where x > 0.
 fn mish(x: f32) -> f32 {
-    let h = exp(-0.5 * abs(x));
-    let e = h * h;
+    let a = abs(x);
+    let v = exponential(a);
+    let e = v.e;
     let positive = x * ((1.0 + 2.0 * e) / (1.0 + 2.0 * e + 2.0 * e * e));
-    return select(positive, x * h * h * ((e + 2.0) / (e * (e + 2.0) + 2.0)), x < 0.0);
+    let negative = x * v.scaled * ((e + 2.0) / (e * (e + 2.0) + 2.0));
+    return select(positive, small(negative, a), x < 0.0);
 }
 
 fn activate(x: f32) -> f32 {
