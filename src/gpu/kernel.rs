@@ -156,6 +156,8 @@ pub const COMMON: &[Common] = &[
 
 /// How a kernel declares the element type of its channels-last tensors and packed weights, if they may be f16.
 const STORED: &str = "alias Stored = ";
+/// How a kernel that can write sums, which another launch rounds, declares the element type of what it writes.
+const WRITTEN: &str = "alias Written = ";
 /// How a kernel that handles elements by their bits declares the type for computing: f32 where `Stored` is f16.
 const WIDE: &str = "alias Wide = ";
 
@@ -171,6 +173,10 @@ impl Kernel {
     /// The complete text that the device compiles, with the values of `consts` inserted. In [`Precision::F16`] the
     /// alias `Stored` is `f16`, and `Wide`, if there is one, `f32`.
     pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
+        self.text(consts, precision, false)
+    }
+    /// As [`Kernel::wgsl`]; for a launch that writes sums, `Written` is `f32` also in [`Precision::F16`].
+    pub(crate) fn text(&self, consts: &[(&'static str, u32)], precision: Precision, sums: bool) -> String {
         let mut text = self.source.to_owned();
         let mut set = |head: &str, value: &str| {
             let start = text.find(head).unwrap_or_else(|| panic!("{}: no `{head}`", self.name)) + head.len();
@@ -185,6 +191,9 @@ impl Kernel {
             if self.source.contains(WIDE) {
                 set(WIDE, "f32");
             }
+            if sums {
+                set(WRITTEN, "f32");
+            }
             // On the first line, so that line numbers do not change.
             text.insert_str(0, "enable f16; ");
         }
@@ -198,9 +207,13 @@ impl Kernel {
 impl Kernel {
     /// Whether elements of the storage bindings, from 1 on, are `Stored`. By convention a binding is one line of the text.
     pub fn stored(&self) -> Vec<bool> {
+        self.stored_by(false)
+    }
+    /// As [`Kernel::stored`], for a launch that writes sums or not.
+    pub(crate) fn stored_by(&self, sums: bool) -> Vec<bool> {
         let declared = self.source.contains(STORED);
         let bindings = self.source.lines().filter(|l| l.contains("var<storage"));
-        bindings.map(|l| declared && l.contains("Stored")).collect()
+        bindings.map(|l| declared && (l.contains("Stored") || l.contains("Written") && !sums)).collect()
     }
 }
 
@@ -340,6 +353,8 @@ pub struct Launch {
     pub(crate) consts: Vec<(&'static str, u32)>,
     /// What its kernel's `Stored` is.
     pub(crate) precision: Precision,
+    /// Whether it writes sums, which another launch rounds: its kernel's `Written` is f32 whatever `Stored` is.
+    pub(crate) sums: bool,
     /// The uniform struct.
     pub(crate) params: Params,
     /// Constants from the host that are too long for the params: 4-byte words, floats by their bits.
@@ -425,6 +440,7 @@ impl Launch {
             overrides: vec![],
             consts: vec![],
             precision: Precision::F32,
+            sums: false,
             params,
             tables: vec![],
             reads: vec![],

@@ -36,6 +36,7 @@ struct PipelineKey {
     overrides: Vec<(&'static str, u64)>,
     consts: Vec<(&'static str, u32)>,
     precision: Precision,
+    sums: bool,
     /// Whether the shader keeps its run-time checks.
     checked: bool,
     /// The numbers of read-only and read-write bindings, which determine the layout.
@@ -50,6 +51,7 @@ impl PipelineKey {
             overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
             consts: d.consts.clone(),
             precision: d.precision,
+            sums: d.sums,
             checked: d.checked,
             bindings: d.bindings(),
         }
@@ -544,15 +546,14 @@ struct Shader<'a> {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn shader(d: &Dispatch) -> Result<Shader<'_>> {
-    let module = specialise(&d.kernel.wgsl(&d.consts, d.precision), &d.overrides)?;
+    let module = specialise(&d.wgsl(), &d.overrides)?;
     Ok(Shader { source: wgpu::ShaderSource::Naga(Cow::Owned(module)), overrides: &[] })
 }
 
 /// Browsers compile the text themselves.
 #[cfg(target_arch = "wasm32")]
 fn shader(d: &Dispatch) -> Result<Shader<'_>> {
-    let text = d.kernel.wgsl(&d.consts, d.precision);
-    Ok(Shader { source: wgpu::ShaderSource::Wgsl(text.into()), overrides: &d.overrides })
+    Ok(Shader { source: wgpu::ShaderSource::Wgsl(d.wgsl().into()), overrides: &d.overrides })
 }
 
 /// `CONVGPU_CHECKED=1` keeps the translator's bounds checks in every shader: it tells an index out of range from a driver bug.

@@ -87,6 +87,8 @@ pub struct Dispatch {
     pub(crate) consts: Vec<(&'static str, u32)>,
     /// What the kernel's `Stored` is.
     pub(crate) precision: Precision,
+    /// Whether the kernel's `Written` is f32 whatever `Stored` is.
+    pub(crate) sums: bool,
     /// The uniform struct.
     pub(crate) params: Params,
     /// Read-only bindings.
@@ -110,7 +112,11 @@ impl Dispatch {
     }
     /// The text that the device compiles, and the values of its overrides.
     pub fn shader(&self) -> (String, &[(&'static str, f64)]) {
-        (self.kernel.wgsl(&self.consts, self.precision), &self.overrides)
+        (self.wgsl(), &self.overrides)
+    }
+    /// The text, in which overrides are open.
+    pub(crate) fn wgsl(&self) -> String {
+        self.kernel.text(&self.consts, self.precision, self.sums)
     }
     /// The values of `const` declarations.
     pub fn consts(&self) -> &[(&'static str, u32)] {
@@ -122,7 +128,7 @@ impl Dispatch {
     }
     /// Which of the storage bindings have elements of the type `Stored`.
     pub fn stored(&self) -> Vec<bool> {
-        self.kernel.stored()
+        self.kernel.stored_by(self.sums)
     }
     /// The uniform struct.
     pub fn params(&self) -> &Params {

@@ -502,6 +502,7 @@ impl Planner<'_> {
                 overrides: s.launch.overrides.clone(),
                 consts: s.launch.consts.clone(),
                 precision: s.launch.precision,
+                sums: s.launch.sums,
                 params: s.launch.params.clone(),
                 reads: s.reads.iter().map(|p| ranges[p]).collect(),
                 writes: s.writes.iter().map(|p| ranges[p]).collect(),

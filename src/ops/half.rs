@@ -35,12 +35,13 @@ impl Variant {
         for (k, bytes) in half.prepared.iter_mut().enumerate().filter(|(k, _)| packed[*k] == F16) {
             *bytes = (self.prepared[k] / 2).next_multiple_of(16);
         }
-        // An unused binding may have a prepared buffer of either type; a used one must agree.
-        let used = |launch: &Launch, k: usize| {
-            let mut of = bindings(launch, launch.precision).filter(|(arg, _)| **arg == Arg::Prepared(k)).peekable();
-            of.peek().is_none() || of.any(|(_, precision)| precision == packed[k])
+        let fits = |launch: &Launch| {
+            loaded(launch, launch.precision).all(|(arg, seen)| match *arg {
+                Arg::Prepared(k) => packed[k] == seen,
+                _ => true,
+            })
         };
-        let fits = half.run.iter().all(|launch| (0..packed.len()).all(|k| used(launch, k)));
+        let fits = half.run.iter().all(fits);
         (fits && half.run.iter().any(|l| l.precision == F16)).then_some(half)
     }
 
@@ -54,13 +55,19 @@ impl Variant {
 
 /// The bindings of a launch, and the precision that its kernel assumes for each if its `Stored` has this precision.
 fn bindings(launch: &Launch, precision: Precision) -> impl Iterator<Item = (&Arg, Precision)> {
-    let seen = launch.kernel.stored().into_iter().map(move |stored| if stored { precision } else { F32 });
+    let seen = launch.kernel.stored_by(launch.sums).into_iter().map(move |stored| if stored { precision } else { F32 });
     launch.reads.iter().chain(&launch.writes).zip(seen)
+}
+
+/// As [`bindings`], without those that only stand in for an absent tensor: the launch binds the same once before.
+fn loaded(launch: &Launch, precision: Precision) -> impl Iterator<Item = (&Arg, Precision)> {
+    let before = |k: usize, arg: &Arg| launch.reads.iter().take(k).any(|a| a == arg);
+    bindings(launch, precision).enumerate().filter(move |(k, (arg, _))| !before(*k, arg)).map(|(_, binding)| binding)
 }
 
 /// The precision of a launch for which its kernel assumes the actual precision of every tensor.
 fn agreed(launch: &Launch, tensor: impl Fn(&Arg) -> Option<Precision>) -> Option<Precision> {
-    let stored = launch.kernel.stored().contains(&true);
-    let fits = |p: &Precision| bindings(launch, *p).all(|(arg, seen)| tensor(arg).is_none_or(|t| t == seen));
+    let stored = launch.kernel.stored_by(launch.sums).contains(&true);
+    let fits = |p: &Precision| loaded(launch, *p).all(|(arg, seen)| tensor(arg).is_none_or(|t| t == seen));
     [F16, F32].into_iter().filter(|p| stored || *p == F32).find(fits)
 }

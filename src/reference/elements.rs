@@ -6,12 +6,12 @@ use crate::shape::{broadcast_strides, merge_axes, numel};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
 /// Rows that are copied together where neighbours in a row are not neighbours in the source: these may be so along a column.
-const ROWS: usize = 16;
+const ROWS: usize = 64;
 
 /// The tensor of this shape whose flat elements from `i run` on, `run` of them, are those of `x` from `source(i)` on.
 pub fn pick(x: &Tensor, shape: &[usize], run: usize, source: impl Fn(usize) -> usize + Sync) -> Tensor {
     fn take<T: Elements>(x: &[T], count: usize, run: usize, source: impl Fn(usize) -> usize + Sync) -> Data {
-        let mut out = x.first().map_or(vec![], |&any| vec![any; count]);
+        let mut out = vec![T::default(); count];
         let runs = out.par_chunks_mut(run.max(1)).enumerate();
         runs.for_each(|(i, out)| out.copy_from_slice(&x[source(i)..][..run]));
         T::wrap(out)
@@ -22,7 +22,7 @@ pub fn pick(x: &Tensor, shape: &[usize], run: usize, source: impl Fn(usize) -> u
 /// The tensor of this shape whose element at an index is element `first + sum of index[i] strides[i]` of `x`.
 pub fn strided(x: &Tensor, shape: &[usize], strides: &[isize], first: usize) -> Tensor {
     fn take<T: Elements>(x: &[T], dims: &[usize], strides: &[isize], first: usize) -> Data {
-        let mut out = x.first().map_or(vec![], |&any| vec![any; numel(dims)]);
+        let mut out = vec![T::default(); numel(dims)];
         let (Some((&n, rows)), Some((&step, lead))) = (dims.split_last(), strides.split_last()) else {
             return T::wrap(vec![x[first]]);
         };

@@ -32,7 +32,9 @@ pub(crate) mod sealed {
     use super::{Arc, DType, Data};
 
     /// How elements of a type are stored in [`Data`]. Only this crate can name the trait, so no other type implements it.
-    pub trait Elements: Copy + PartialOrd + std::fmt::Debug + std::fmt::Display + Send + Sync + 'static {
+    pub trait Elements:
+        Copy + Default + PartialOrd + std::fmt::Debug + std::fmt::Display + Send + Sync + 'static
+    {
         const TYPE: DType;
         fn wrap(values: Vec<Self>) -> Data;
         fn shared(data: &Data) -> Option<&Arc<Vec<Self>>>;

@@ -4,7 +4,7 @@ use super::{Conv2d, Sizes, pack};
 use crate::gpu::kernel::{Arg, Launch, folded, nested, params};
 use crate::ops::tiled::{self, Choice, Product};
 use crate::ops::{Site, Variant};
-use crate::shape::{Layout, Precision};
+use crate::shape::Layout;
 
 impl Conv2d {
     /// Every kernel for hardware, best first. They need whole blocks of four channels in every group.
@@ -27,11 +27,7 @@ impl Conv2d {
                 ),
             ),
         };
-        // Partial sums are f32, but the output of this node is not.
-        let choices = match product.unsplit(site.caps) {
-            whole if site.precision == Precision::F16 && !whole[0].is_too_long(site.caps) => whole,
-            _ => product.choices(site.caps),
-        };
+        let choices = product.choices(site.caps);
         let launch = |c: &Choice| c.launch(kernel, &product, own.clone());
         let tiles = choices.iter().map(|c| self.with_tiles(site, &product, c, launch(c)));
         let vector = (self.is_product(site) && product.rows <= 4).then(|| self.vector(site, &product, oc));
@@ -65,7 +61,7 @@ mod tests {
     use super::*;
     use crate::gpu::caps::Caps;
     use crate::ops::{Epilogue, Op};
-    use crate::shape::Desc;
+    use crate::shape::{Desc, Precision};
 
     /// The kernels that a discrete GPU runs first.
     fn first(op: &Conv2d, x: [usize; 4], w: [usize; 4]) -> String {
