@@ -12,8 +12,9 @@ struct Params {
     slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
-// The element type of x, y, the residual and the packed weights.
+// The element type of x, the residual and the packed weights; that of y, f32 where it is sums.
 alias Stored = f32;
+alias Written = Stored;
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
@@ -21,63 +22,77 @@ alias Stored = f32;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Written>>;
 
 const ROW_LANES = 8u;
 const COLUMN_LANES = 8u;
 const ROWS = 4u;
 const BLOCKS = 1u;
 
-// The start of a pixel's window: image row and column (wrapping below 0); the number of rows of all images before; the first
-// block of the group.
-struct Row { iy: u32, ix: u32, above: u32, c: u32 }
+// The start of a pixel's window: image row and column (wrapping below 0); the index of its first block of the group, which wraps,
+// too, if it is outside.
+struct Row { iy: u32, ix: u32, first: u32 }
 
-// A block of the inner dimension: the tap and the block of channels.
-struct Step { ky: u32, kx: u32, c: u32 }
+// A block of the inner dimension: rows and columns from the first tap, the block of channels; the index from that of the row.
+struct Step { dy: u32, dx: u32, c: u32, i: u32 }
+
+// As it is stored.
+alias Loaded = vec4<Stored>;
 
 // The index in the first block of k.
 alias Column = u32;
 
 fn row_at(at: Place, r: u32) -> Row {
     let q = min(r, p.rows - 1u);
-    return Row(q / p.ow % p.oh * p.sy - p.py, q % p.ow * p.sx - p.px, q / p.ow / p.oh * p.ih, at.matrix * p.icg4);
+    let iy = q / p.ow % p.oh * p.sy - p.py;
+    let ix = q % p.ow * p.sx - p.px;
+    return Row(iy, ix, ((q / p.ow / p.oh * p.ih + iy) * p.iw + ix) * p.ic4 + at.matrix * p.icg4);
 }
 
 fn step_at(k: u32) -> Step {
     let tap = k / p.icg4;
-    return Step(tap / p.kw, tap % p.kw, k % p.icg4);
+    let dy = tap / p.kw * p.dy;
+    let dx = tap % p.kw * p.dx;
+    return Step(dy, dx, k % p.icg4, (dy * p.iw + dx) * p.ic4 + k % p.icg4);
 }
 
 fn onward(s: Step) -> Step {
     var t = s;
     t.c += 4u;
+    t.i += 4u;
     while t.c >= p.icg4 {
         t.c -= p.icg4;
-        t.kx++;
-        if t.kx == p.kw { t.kx = 0u; t.ky++; }
+        t.dx += p.dx;
+        t.i += p.dx * p.ic4 - p.icg4;
+        if t.dx == p.kw * p.dx {
+            t.dx = 0u;
+            t.dy += p.dy;
+            t.i += (p.dy * p.iw - p.kw * p.dx) * p.ic4;
+        }
     }
     return t;
 }
 
-fn load_x(r: Row, s: Step) -> vec4<f32> {
-    let iy = r.iy + s.ky * p.dy;
-    let ix = r.ix + s.kx * p.dx;
-    if iy >= p.ih || ix >= p.iw { return vec4<f32>(0.0); }
-    return vec4<f32>(x[((r.above + iy) * p.iw + ix) * p.ic4 + r.c + s.c]);
+fn inside(r: Row, s: Step) -> bool {
+    return r.iy + s.dy < p.ih && r.ix + s.dx < p.iw;
+}
+
+fn load_x(r: Row, s: Step, ok: bool) -> Loaded {
+    return x[select(0u, r.first + s.i, ok)];
 }
 
 fn column_at(at: Place, block: u32, j: u32) -> Column {
     return 4u * (at.matrix * p.blocks + min(block, p.blocks - 1u)) + j;
 }
 
-fn load_w(column: Column, k: u32) -> vec4<f32> {
-    return vec4<f32>(w[4u * k * p.oc4 + column]);
+fn load_w(column: Column, k: u32, ok: bool) -> Loaded {
+    return w[select(0u, 4u * k * p.oc4 + column, ok)];
 }
 
 fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {
     let ob = at.matrix * p.blocks + block;
     let before = at.split * p.rows * p.oc4;
-    y[before + y_at(r, ob)] = vec4<Stored>(finish4(v, ob, r * p.oc4 + ob));
+    y[before + y_at(r, ob)] = vec4<Written>(finish4(v, ob, r * p.oc4 + ob));
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -7,8 +7,9 @@ struct Params {
     oc: u32, matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
 
-// The element type of a, y, the residual and the packed weights.
+// The element type of a, the residual and the packed weights; that of y, f32 where it is sums.
 alias Stored = f32;
+alias Written = Stored;
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
@@ -16,7 +17,7 @@ alias Stored = f32;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
 @group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Written>>;
 
 const ROW_LANES = 8u;
 const COLUMN_LANES = 8u;
@@ -27,6 +28,8 @@ const BLOCKS = 1u;
 alias Row = u32;
 alias Step = u32;
 alias Column = u32;
+// As it is stored.
+alias Loaded = vec4<Stored>;
 
 fn row_at(at: Place, r: u32) -> Row {
     return (at.matrix * p.rows + min(r, p.rows - 1u)) * p.steps;
@@ -40,22 +43,26 @@ fn onward(s: Step) -> Step {
     return s + 4u;
 }
 
-fn load_x(r: Row, s: Step) -> vec4<f32> {
-    return vec4<f32>(a[r + s]);
+fn inside(r: Row, s: Step) -> bool {
+    return true;
+}
+
+fn load_x(r: Row, s: Step, ok: bool) -> Loaded {
+    return a[select(0u, r + s, ok)];
 }
 
 fn column_at(at: Place, block: u32, j: u32) -> Column {
     return 4u * (at.matrix * p.steps * p.blocks + min(block, p.blocks - 1u)) + j;
 }
 
-fn load_w(column: Column, k: u32) -> vec4<f32> {
-    return vec4<f32>(w[4u * k * p.blocks + column]);
+fn load_w(column: Column, k: u32, ok: bool) -> Loaded {
+    return w[select(0u, 4u * k * p.blocks + column, ok)];
 }
 
 fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {
     let pixel = at.matrix * p.rows + r;
     let before = at.split * p.matrices * p.rows * p.blocks;
-    y[before + y_at(pixel, block)] = vec4<Stored>(finish4(v, block, pixel * p.blocks + block));
+    y[before + y_at(pixel, block)] = vec4<Written>(finish4(v, block, pixel * p.blocks + block));
 }
 
 @compute @workgroup_size(INVOCATIONS)

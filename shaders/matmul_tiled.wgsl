@@ -24,6 +24,7 @@ const BLOCKS = 1u;
 // The index of a row's first element; the block.
 alias Row = u32;
 alias Step = u32;
+alias Loaded = vec4<f32>;
 
 // Where b begins; the row of every block of k; the first column.
 struct Column { first: u32, j: u32, n: u32 }
@@ -44,12 +45,16 @@ fn column_at(at: Place, block: u32, j: u32) -> Column {
     return Column(matrices(at.matrix).y * p.k * p.n, j, 4u * block);
 }
 
-fn load_x(r: Row, s: Step) -> vec4<f32> {
-    return along_a(r, 4u * s);
+fn inside(r: Row, s: Step) -> bool {
+    return true;
 }
 
-fn load_w(c: Column, k: u32) -> vec4<f32> {
-    return load_b(c.first, 4u * k + c.j, c.n);
+fn load_x(r: Row, s: Step, ok: bool) -> Loaded {
+    return along_a(r, select(0u, 4u * s, ok));
+}
+
+fn load_w(c: Column, k: u32, ok: bool) -> Loaded {
+    return load_b(c.first, select(0u, 4u * k + c.j, ok), c.n);
 }
 
 fn store(at: Place, r: u32, block: u32, v: vec4<f32>) {

@@ -13,7 +13,10 @@
 //   alias Row; row_at(at, r)               the start of row r
 //   alias Step; step_at(k), onward(s)      the position of block k of the inner dimension in every row, and of block k + 4
 //   alias Column; column_at(at, block, j)  the start of a block of columns in the j-th of every 4 values along k
-//   load_x(row, step), load_w(column, k)   4 values along k; 4 columns
+//   alias Loaded                           4 values as they are stored
+//   inside(row, step)                      whether the row has values at the step, or they are 0
+//   load_x(row, step, ok)                  4 values along k; any that the binding has if not ok
+//   load_w(column, k, ok)                  4 columns; any that the binding has if not ok
 //   store(at, row, block, sums)
 // The sums of each split are stored separately; split_k_sum.wgsl or matmul_split_sum.wgsl adds them in order, so every run gives
 // the same bits.
@@ -52,43 +55,44 @@ struct Sums { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }
 
 struct Rows { a: Row, b: Row, c: Row, d: Row }
 
-// The columns that an invocation loads.
-struct Loads { x: mat4x4<f32>, w: mat4x4<f32> }
+// What an invocation loads, and which of it is not 0.
+struct Loads { x: array<Loaded, 4>, w: array<Loaded, 4>, x_ok: vec4<bool>, w_ok: vec4<bool> }
 
 fn rows_of(at: Place, lane: u32) -> Rows {
     let r = at.row + lane / 4u;
     return Rows(row_at(at, r), row_at(at, r + INVOCATIONS / 4u), row_at(at, r + INVOCATIONS / 2u), row_at(at, r + 3u * INVOCATIONS / 4u));
 }
 
-fn weight(at: Place, column: Column, k: u32) -> vec4<f32> {
-    if k >= at.end { return vec4<f32>(0.0); }
-    return load_w(column, k);
-}
-
-// The invocation's part of blocks k to k + 3; blocks beyond the last are 0.
+// The invocation's part of blocks k to k + 3; blocks beyond the last are 0. No load is in a branch, and nothing is done with what
+// is loaded: a compiler waits for a load at the end of its branch or at its first use, and here that is `put`, after the products.
 fn fetch(at: Place, rows: Rows, column: Column, k: u32, s: Step, lane: u32) -> Loads {
     var v: Loads;
-    if k + lane % 4u < at.end {
-        v.x[0] = load_x(rows.a, s);
-        if X_LOADS > 1u { v.x[1] = load_x(rows.b, s); }
-        if X_LOADS > 2u { v.x[2] = load_x(rows.c, s); v.x[3] = load_x(rows.d, s); }
-    }
-    let first = k + lane / (4u * TILE_BLOCKS);
-    v.w[0] = weight(at, column, first);
-    if W_LOADS > 1u { v.w[1] = weight(at, column, first + W_STEP); }
-    if W_LOADS > 2u { v.w[2] = weight(at, column, first + 2u * W_STEP); v.w[3] = weight(at, column, first + 3u * W_STEP); }
+    let within = k + lane % 4u < at.end;
+    v.x_ok = vec4<bool>(within && inside(rows.a, s), within && inside(rows.b, s), within && inside(rows.c, s), within && inside(rows.d, s));
+    v.x[0] = load_x(rows.a, s, v.x_ok.x);
+    if X_LOADS > 1u { v.x[1] = load_x(rows.b, s, v.x_ok.y); }
+    if X_LOADS > 2u { v.x[2] = load_x(rows.c, s, v.x_ok.z); v.x[3] = load_x(rows.d, s, v.x_ok.w); }
+    let ks = vec4<u32>(0u, 1u, 2u, 3u) * W_STEP + k + lane / (4u * TILE_BLOCKS);
+    v.w_ok = ks < vec4<u32>(at.end);
+    v.w[0] = load_w(column, ks.x, v.w_ok.x);
+    if W_LOADS > 1u { v.w[1] = load_w(column, ks.y, v.w_ok.y); }
+    if W_LOADS > 2u { v.w[2] = load_w(column, ks.z, v.w_ok.z); v.w[3] = load_w(column, ks.w, v.w_ok.w); }
     return v;
+}
+
+fn kept(v: Loaded, ok: bool) -> vec4<f32> {
+    return select(vec4<f32>(0.0), vec4<f32>(v), ok);
 }
 
 fn put(v: Loads, lane: u32) {
     let k = lane % 4u;
     let i = k * TILE_ROWS + ((lane / 4u) ^ (2u * k));
-    xs[i] = v.x[0];
-    if X_LOADS > 1u { xs[i + INVOCATIONS / 4u] = v.x[1]; }
-    if X_LOADS > 2u { xs[i + INVOCATIONS / 2u] = v.x[2]; xs[i + 3u * INVOCATIONS / 4u] = v.x[3]; }
-    ws[lane] = v.w[0];
-    if W_LOADS > 1u { ws[lane + INVOCATIONS] = v.w[1]; }
-    if W_LOADS > 2u { ws[lane + 2u * INVOCATIONS] = v.w[2]; ws[lane + 3u * INVOCATIONS] = v.w[3]; }
+    xs[i] = kept(v.x[0], v.x_ok.x);
+    if X_LOADS > 1u { xs[i + INVOCATIONS / 4u] = kept(v.x[1], v.x_ok.y); }
+    if X_LOADS > 2u { xs[i + INVOCATIONS / 2u] = kept(v.x[2], v.x_ok.z); xs[i + 3u * INVOCATIONS / 4u] = kept(v.x[3], v.x_ok.w); }
+    ws[lane] = kept(v.w[0], v.w_ok.x);
+    if W_LOADS > 1u { ws[lane + INVOCATIONS] = kept(v.w[1], v.w_ok.y); }
+    if W_LOADS > 2u { ws[lane + 2u * INVOCATIONS] = kept(v.w[2], v.w_ok.z); ws[lane + 3u * INVOCATIONS] = kept(v.w[3], v.w_ok.w); }
 }
 
 // One fused multiply-add per term: the sum is the first operand.
@@ -110,15 +114,18 @@ fn block_of(i: u32) -> mat4x4<f32> {
 
 fn tile(at: Place, lane: u32) -> Sums {
     var sums: Sums;
-    var next: Loads;
+    if at.begin >= at.end { return sums; }
     let rows = rows_of(at, lane);
     let column = column_at(at, at.block + lane / 4u % TILE_BLOCKS, lane % 4u);
     var s = step_at(at.begin + lane % 4u);
-    // An iteration processes the blocks before k.
-    for (var k = at.begin; k < at.end + 4u; k += 4u) {
-        if k < at.end { next = fetch(at, rows, column, k, s, lane); }
+    put(fetch(at, rows, column, at.begin, s, lane), lane);
+    workgroupBarrier();
+    // An iteration processes the blocks before k. The last one loads nothing that counts.
+    for (var k = at.begin + 4u; ; k += 4u) {
         s = onward(s);
-        if k > at.begin { sums = step_of(sums, lane); }
+        let next = fetch(at, rows, column, k, s, lane);
+        sums = step_of(sums, lane);
+        if k >= at.end { break; }
         workgroupBarrier();
         put(next, lane);
         workgroupBarrier();

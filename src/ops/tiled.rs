@@ -21,8 +21,7 @@ pub(super) const KERNELS: &[&Kernel] = &[&CONV2D, &GEMM, &GEMV, &SUM];
 struct Tile {
     lanes: [usize; 2],
     own: [usize; 2],
-    /// Multiply-adds per second on a fully occupied compute unit, relative to the best tile (estimated from the loads
-    /// per multiply-add).
+    /// Multiply-adds per second on a fully occupied compute unit, relative to the best tile.
     speed: f64,
 }
 
@@ -32,13 +31,17 @@ pub(super) fn come_first(caps: &Caps, rows: usize, columns: usize) -> bool {
     !caps.software && (columns > 8 || rows <= 4)
 }
 
-/// Every shape, as rows x columns.
-const TILES: [Tile; 5] = [
-    Tile { lanes: [16, 16], own: [8, 2], speed: 1.0 }, // 128 x 128
-    Tile { lanes: [8, 8], own: [8, 2], speed: 0.9 },   // 64 x 64
-    Tile { lanes: [16, 8], own: [8, 1], speed: 0.7 },  // 128 x 32: few channels
-    Tile { lanes: [8, 16], own: [4, 2], speed: 0.7 },  // 32 x 128: few pixels
-    Tile { lanes: [8, 8], own: [4, 1], speed: 0.6 },   // 32 x 32
+/// Every shape, as rows x columns. The speeds, [`HALF_BUSY`], [`LAUNCH`] and [`MOVE`] are fitted to times measured on NVIDIA
+/// H100 and H200 (`docs/hardware.md`).
+const TILES: [Tile; 8] = [
+    Tile { lanes: [16, 16], own: [8, 2], speed: 0.98 }, // 128 x 128
+    Tile { lanes: [16, 16], own: [8, 1], speed: 0.98 }, // 128 x 64
+    Tile { lanes: [8, 16], own: [8, 1], speed: 1.0 },   // 64 x 64
+    Tile { lanes: [8, 8], own: [8, 2], speed: 0.93 },   // 64 x 64 by half as many invocations
+    Tile { lanes: [16, 8], own: [8, 1], speed: 0.93 },  // 128 x 32: few channels
+    Tile { lanes: [8, 16], own: [4, 2], speed: 0.95 },  // 32 x 128: few pixels
+    Tile { lanes: [8, 8], own: [8, 1], speed: 0.93 },   // 64 x 32
+    Tile { lanes: [8, 8], own: [4, 1], speed: 0.8 },    // 32 x 32
 ];
 
 /// The numbers of splits that are compared.
@@ -46,11 +49,11 @@ const SPLITS: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
 /// The fewest blocks of the inner dimension per split.
 const SHARE: usize = 16;
 /// Invocations that keep a compute unit half busy: with n of them it reaches n / (n + this) of its speed.
-const HALF_BUSY: f64 = 64.0;
-/// The cost of another launch, in multiply-adds of a compute unit: about 5 us.
-pub(super) const LAUNCH: f64 = 1e6;
+const HALF_BUSY: f64 = 56.0;
+/// The cost of another launch, in multiply-adds of a compute unit: about 2 us.
+const LAUNCH: f64 = 2.7e5;
 /// The cost of moving a number to or from memory, in multiply-adds.
-pub(super) const MOVE: f64 = 32.0;
+pub(super) const MOVE: f64 = 25.0;
 
 /// `matrices` products of `rows` rows by `blocks` blocks of 4 columns; the inner dimension is `steps` blocks of 4.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +92,7 @@ impl Product {
         let units = caps.compute_units as usize;
         let fits = |c: &Choice| c.splits == 1 || self.parts(c.splits) as u64 <= caps.max_binding_bytes;
         let long = |c: &Choice| c.is_too_long(caps);
-        let few = self.groups(&TILES[1], 1) < 2 * units || long(&self.choice(&TILES[1], 1, units));
+        let few = self.groups(&TILES[2], 1) < 2 * units || long(&self.choice(&TILES[2], 1, units));
         let splits = if few { splits } else { &[1] };
         // Along either axis, a tile is at most twice as large as needed.
         let apt = |t: &&Tile| t.rows() < 2 * self.rows.max(32) && t.blocks() < 2 * self.blocks.max(8);
@@ -183,6 +186,7 @@ impl Choice {
             return (vec![finished(launch, stand_in)], vec![]);
         }
         let parts = Epilogue::NONE.attach4(launch.writes([Arg::Scratch(0)]), oc4, &[], None, stand_in);
+        let parts = Launch { sums: true, ..parts };
         let count = product.rows * oc4;
         let params = params!(count, splits: self.splits, oc: site.outputs[0].shape[1], oc4);
         let sum = Launch::flat(&SUM, count, params).reads([Arg::Scratch(0)]);
@@ -205,12 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_tile_that_keeps_every_unit_busy_is_taken_then_splits() {
-        assert_eq!(best(1, 100_352, 256, 1152), ([128, 128], 1));
-        assert_eq!(best(1, 25_088, 64, 576), ([64, 64], 1));
-        assert_eq!(best(1, 100_352, 32, 288), ([128, 32], 1));
+    fn the_fastest_tile_that_keeps_every_unit_busy_is_taken_then_splits() {
+        assert_eq!(best(1, 100_352, 256, 1152), ([64, 64], 1));
+        assert_eq!(best(1, 100_352, 32, 288), ([64, 32], 1));
         assert_eq!(best(1, 3_136, 64, 64), ([32, 32], 1));
-        assert_eq!(best(36, 784, 256, 256), ([128, 128], 1));
+        assert_eq!(best(36, 784, 256, 256), ([64, 64], 1));
         let (tile, splits) = best(1, 49, 512, 4608);
         assert!(tile == [64, 64] && splits > 4, "{tile:?} {splits}");
         let (tile, splits) = best(1, 16, 4096, 4096);

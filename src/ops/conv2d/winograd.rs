@@ -3,7 +3,7 @@
 use super::{Conv2d, Sizes, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gemm};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Launch, params};
-use crate::ops::tiled::{LAUNCH, MOVE, Product};
+use crate::ops::tiled::{MOVE, Product};
 use crate::ops::{Algorithm, Epilogue, Site, Variant};
 use crate::reference::winograd::{ROUNDINGS, TILE, Transform, depth, winograd};
 use crate::reference::{TINY, gamma};
@@ -15,6 +15,10 @@ const SIZE: usize = TILE + 2;
 
 /// The number of matrix products, one per element of a transformed tile.
 const MATRICES: usize = SIZE * SIZE;
+
+/// The cost of a transform beside what it moves, in multiply-adds of a compute unit: about 6 us, since it waits for the launch
+/// before it and the next one for it (fitted as the constants of `ops::tiled`).
+const TRANSFORM: f64 = 7e5;
 
 impl Conv2d {
     /// Needs a 3x3 window of stride 1, not dilated, one group, and tensors between the stages that the device can bind.
@@ -66,8 +70,12 @@ impl Conv2d {
     /// with f16 they would have to be converted.
     pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
         let products = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
-        let subgroups = !site.caps.software || site.caps.subgroup_size == Some(8);
-        let deep = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= if subgroups { 64 } else { 16 };
+        let smallest = match site.caps.subgroup_size {
+            _ if !site.caps.software => 1,
+            Some(8) => 64,
+            _ => 16,
+        };
+        let deep = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= smallest;
         let wide = site.precision == Precision::F32;
         let pays = || match site.caps.software {
             true => products >= 1 << 22,
@@ -95,13 +103,13 @@ fn direct_cost(caps: &Caps, s: &Sizes) -> f64 {
     Product { matrices: 1, rows: s.n * s.oh * s.ow, blocks, steps }.choices(caps)[0].cost
 }
 
-/// The cost of the products, of two more launches, and of what the transforms read and write.
+/// The cost of the products, of the two transforms, and of what they read and write.
 fn winograd_cost(caps: &Caps, s: &Sizes) -> f64 {
     let tiles = s.n * s.oh.div_ceil(TILE) * s.ow.div_ceil(TILE);
     let (blocks, steps) = (s.oc.div_ceil(4), s.ic.div_ceil(4));
     let products = Product { matrices: MATRICES, rows: tiles, blocks, steps }.unsplit(caps)[0].cost;
     let moved = s.n * (s.ic * s.ih * s.iw + s.oc * s.oh * s.ow) + MATRICES * tiles * (s.ic + s.oc);
-    products + 2.0 * LAUNCH + MOVE * moved as f64 / f64::from(caps.compute_units)
+    products + 2.0 * TRANSFORM + MOVE * moved as f64 / f64::from(caps.compute_units)
 }
 
 #[cfg(test)]
