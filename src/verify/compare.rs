@@ -24,7 +24,7 @@ pub struct Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Mismatch { index, actual, expected, bound } = self;
-        write!(f, "at {index:?}: {actual} for {expected} (bound {bound:.3e})")
+        write!(f, "at {index:?}: {actual}, expected {expected} (bound {bound:.3e})")
     }
 }
 
@@ -99,6 +99,17 @@ impl Comparison {
     pub fn checkable(&self) -> bool {
         self.elements == 0 || self.nonfinite < self.elements
     }
+    /// In one line: how many elements are wrong, and the first of them.
+    pub fn summary(&self) -> String {
+        match (&self.mismatch, &self.first[..]) {
+            (Some(mismatch), _) => mismatch.clone(),
+            (None, []) => self.count(),
+            (None, [first, ..]) => format!("{}; {first}", self.count()),
+        }
+    }
+    fn count(&self) -> String {
+        format!("{} of {} elements wrong", self.wrong, self.elements)
+    }
     /// An error that shows the first wrong elements.
     ///
     /// # Errors
@@ -113,7 +124,7 @@ impl fmt::Display for Comparison {
         if let Some(mismatch) = &self.mismatch {
             return f.write_str(mismatch);
         }
-        write!(f, "{} of {} elements wrong", self.wrong, self.elements)?;
+        f.write_str(&self.count())?;
         self.first.iter().try_for_each(|m| write!(f, "\n  {m}"))
     }
 }
@@ -133,6 +144,7 @@ mod tests {
         assert!(c.ok() && c.worst > 0.4 && c.worst < 0.6, "{c:?}");
         let integers = compare(&Tensor::from([1i32, 2]), &Tensor::from([1i32, 3]), &[0.0; 2]);
         assert_eq!((integers.wrong, integers.worst), (1, f64::INFINITY));
+        assert_eq!(integers.summary(), "1 of 2 elements wrong; at [1]: 2, expected 3 (bound 0.000e0)");
     }
 
     #[test]

@@ -87,13 +87,13 @@ fn read_all(device: &Device, as_json: bool) -> Outcome<()> {
     }
     let check = if device.is_reference() { None } else { Some(Check::new(&batches, &logits)?) };
     if as_json {
-        let check = check.as_ref().map(Check::as_json);
         console::print_json(&json!({
             "device": device.to_string(),
+            "ok": check.as_ref().is_none_or(|c| c.wrong == 0),
             "digits": digits.len(),
             "right": right,
             "images_per_second": per_second,
-            "check": check,
+            "check": check.as_ref().map(Check::as_json),
         }))?;
     } else {
         console::print(
