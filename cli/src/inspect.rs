@@ -9,7 +9,7 @@ use convgpu::internals::graph::rewrite::Firing;
 use convgpu::internals::graph::{Node, ValueId};
 use convgpu::internals::ops;
 use convgpu::internals::session::Compiled;
-use convgpu::{Desc, DeviceChoice, Graph, Precision, ValueInfo};
+use convgpu::{CompileOptions, Desc, DeviceChoice, Graph, Precision, ValueInfo};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -19,7 +19,6 @@ use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network::{self, Bound, Facts};
 use crate::table::table;
-use crate::tune;
 
 /// Shows inputs, outputs, operators, fusion, memory plan and kernels of a network
 #[derive(ClapArgs)]
@@ -58,7 +57,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     };
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
-    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, false, args.precision))?;
+    let compiled = Compiled::new(&device, network.graph.clone(), &CompileOptions::new().precision(args.precision))?;
     if args.json {
         return console::print_json(&as_json(&network, &compiled, args.nodes));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use convgpu::internals::session::{Bind, Given};
-use convgpu::{DType, Dim, Graph, Model, Outputs, Tensor, ValueInfo};
+use convgpu::{DType, Dim, ErrorKind, Graph, Model, Outputs, Tensor, ValueInfo};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
@@ -79,7 +79,11 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
     }
     let value = |name, t: &Tensor| shaping.contains(name).then(|| t.clone());
     let bound: Vec<_> = tensors.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
-    let graph = model.bind(&bound)?;
+    let graph = model.bind(&bound).map_err(|e| match e.kind() {
+        // As what is not supported whatever the inputs are.
+        ErrorKind::Unsupported => Failure::from(e).of(file.display()),
+        _ => e.into(),
+    })?;
     let kept = |info: &&ValueInfo| !tensors.iter().any(|(name, _)| *name == info.name);
     Ok(Bound {
         graph,
@@ -92,7 +96,7 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
         outputs: model.outputs().to_vec(),
         inputs: tensors.into_iter().filter(|(name, _)| !shaping.contains(name)).collect(),
         bgr: inputs.pixels.bgr(told),
-        hint: inputs.pixels.hint(told).filter(|_| given.image),
+        hint: given.image.and_then(|dtype| inputs.pixels.hint(told, dtype)),
         loading,
     })
 }

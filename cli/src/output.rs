@@ -8,7 +8,7 @@ use convgpu::{Desc, Tensor};
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::files::Target;
-use crate::pixels::finite;
+use crate::numbers::finite;
 use crate::{npy, picture, source};
 
 /// Where results go

@@ -6,6 +6,7 @@ use image::DynamicImage;
 
 use crate::failure::{Failure, Outcome};
 use crate::fit::{Extent, Fit, Shaping};
+use crate::numbers::finite;
 use crate::picture::{STEPS, axes, pixels};
 use crate::preset::{Constants, Preset, names};
 
@@ -15,7 +16,8 @@ pub struct PixelArgs {
     /// What the network was trained with; the options below replace parts of it
     #[arg(long, value_name = "PRESET")]
     preprocess: Option<Preset>,
-    /// Factor of a pixel's 0..255 [default: 1/255, or 1 for an input of integers]
+    /// Factor of a pixel's 0..255, such as 1/255 [default: 1/255, or 1 for an input of integers]; for (pixel - 127) / 128 give
+    /// --scale 1 --mean 127 --std 128
     #[arg(long, value_name = "S", value_parser = finite, allow_hyphen_values = true)]
     scale: Option<f32>,
     /// Subtracted after scaling: one number, or one per channel in the network's order
@@ -39,11 +41,6 @@ pub struct PixelArgs {
     /// The pixel value of the borders of --fit pad
     #[arg(long, value_name = "V", value_parser = byte, requires = "fit", default_value_t = 0)]
     fill: u8,
-}
-
-/// A number that is neither NaN nor infinite.
-pub fn finite(text: &str) -> Result<f32, String> {
-    text.trim().parse().ok().filter(|v: &f32| v.is_finite()).ok_or_else(|| "not a finite number".to_owned())
 }
 
 fn byte(text: &str) -> Result<u8, String> {
@@ -98,12 +95,17 @@ impl PixelArgs {
         self.bgr || self.preprocess.map_or(told.bgr == Some(true), |p| p.constants().bgr)
     }
 
-    /// The presets, if nothing says how the network was trained.
-    pub fn hint(&self, told: Told) -> Option<String> {
+    /// What the pixels of an input of this type became, and the presets, if nothing says how the network was trained.
+    pub fn hint(&self, told: Told, dtype: DType) -> Option<String> {
+        let became = if self.constants(told, dtype.is_integer()).scale == 1.0 {
+            format!("pixels stay 0..255, as the input is {dtype}")
+        } else {
+            "pixels became 0..1".to_owned()
+        };
         let known = told.range.is_some() || !(self.given().is_empty() || self.given() == ["--fit"]);
         (!known).then(|| {
             let options = format!("--preprocess {} or --mean, --std, --scale", names());
-            format!("pixels became 0..1; if the network was trained with others, give {options}")
+            format!("{became}; if the network was trained with others, give {options}")
         })
     }
 
@@ -328,7 +330,11 @@ mod tests {
         assert!((first(&default, told) - (200.0 / 127.5 - 1.0)).abs() < 1e-6);
         assert_eq!(first(&PixelArgs { preprocess: Some(Preset::Raw), ..default.clone() }, told), 0.0);
         assert_eq!(first(&PLAIN, Told::by([("Image.NominalPixelRange", "NominalRange_0_255")])), 0.0);
-        assert!(default.hint(told).is_none() && default.hint(Told::default()).unwrap().contains("imagenet|caffe"));
+        let hint = |told, dtype| default.hint(told, dtype);
+        assert!(hint(told, DType::F32).is_none());
+        let plain = hint(Told::default(), DType::F32).unwrap();
+        assert!(plain.starts_with("pixels became 0..1;") && plain.contains("imagenet|caffe"), "{plain}");
+        assert!(hint(Told::default(), DType::U8).unwrap().starts_with("pixels stay 0..255, as the input is u8;"));
     }
 
     #[test]

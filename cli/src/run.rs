@@ -59,7 +59,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return Err(Failure::call("--json: the picture goes to stdout already"));
     }
     let device = devices::open(device)?;
-    let options = compiling(tune::options(&device, args.tuned, args.precision));
+    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
     let start = Instant::now();
     let session = Session::new(&device, std::mem::take(&mut network.graph), options)?;
     let compiling = start.elapsed();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
+use prost::Message;
 use prost::bytes::Bytes;
-use prost::{DecodeError, Message};
 use rayon::prelude::*;
 
 use super::functions::Definitions;
@@ -126,7 +126,12 @@ impl Model {
         if bytes.is_empty() {
             return Err(Error::file("the file is empty"));
         }
-        let proto = ModelProto::decode(bytes.clone()).map_err(|e| no_model(&bytes, e))?;
+        let decoded = ModelProto::decode(bytes.clone());
+        let read = decoded.as_ref().is_ok_and(|proto| proto.ir_version() >= OLDEST_IR);
+        if !read && let Some(what) = what_else(&bytes) {
+            return Err(Error::file(format!("not an ONNX model but {what}; only ONNX files (.onnx) are read")));
+        }
+        let proto = decoded.map_err(|e| Error::file(format!("not an ONNX model: {e}")).because(e))?;
         let opset = version(&proto)?;
         let ir = proto.ir_version();
         let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
@@ -291,15 +296,6 @@ impl fmt::Display for Model {
         writeln!(f, "operators   {}", counts.join(", "))?;
         write!(f, "parameters  {}", self.num_parameters())
     }
-}
-
-/// A file that is something else.
-fn no_model(bytes: &[u8], e: DecodeError) -> Error {
-    let text = match what_else(bytes) {
-        Some(what) => format!("not an ONNX model but {what}; only ONNX files (.onnx) are read"),
-        None => format!("not an ONNX model: {e}"),
-    };
-    Error::file(text).because(e)
 }
 
 /// What the bytes of a file are, if they begin as those of another kind that holds networks, weights or text.

@@ -57,7 +57,9 @@ fn a_wrong_call_or_file_is_one_line_and_status_2() {
     image::GrayImage::from_pixel(40, 30, image::Luma([200])).save(&blank).unwrap();
     fails(&[], 2, &["no command", "--help"]);
     fails(&["demos"], 2, &["demos"]);
-    fails(&["demo", "--frobnicate"], 2, &["--frobnicate"]);
+    fails(&["demo", "--frobnicate"], 2, &["--frobnicate", "see convgpu demo --help"]);
+    fails(&["run", "--imput", "x"], 2, &["'--imput'", "a similar argument exists: '--input'; see convgpu run --help"]);
+    fails(&["verfy"], 2, &["'verfy'", "a similar subcommand exists: 'verify'; see convgpu --help"]);
     fails(&["demo", "--device", "garbage"], 2, &["no adapter matches", "garbage"]);
     fails(&["demo", "--device", "999"], 2, &["no adapter matches", "999"]);
     fails(&["demo", "missing.png", "--device", "cpu"], 2, &["missing.png", "No such file"]);

@@ -3,4 +3,5 @@
 mod bad_files;
 mod checks;
 mod contract;
+mod notes;
 mod support;

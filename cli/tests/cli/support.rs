@@ -128,3 +128,26 @@ pub fn json(args: &[&str]) -> serde_json::Value {
     let output = convgpu(&[args, &["--json"]].concat());
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {output:?}"))
 }
+
+/// `y = op(x)`, or of x and x.
+pub fn single(name: &str, op: &str, inputs: usize, dims: &[i64]) -> String {
+    let mut proto = classifier();
+    let graph = proto.graph.as_mut().unwrap();
+    let mut node = graph.node.remove(1);
+    (node.op_type, node.input) = (Some(op.to_owned()), vec!["input".to_owned(); inputs]);
+    node.output = vec!["logits".to_owned()];
+    graph.node = vec![node];
+    graph.initializer.clear();
+    graph.output[0].r#type = None;
+    let shape = graph.input[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
+    shape.dim.truncate(dims.len());
+    shape.dim.iter_mut().zip(dims).for_each(|(d, n)| d.dim_value = Some(*n));
+    written(name, &proto)
+}
+
+/// Writes a model; gives its path.
+pub fn written(name: &str, proto: &ModelProto) -> String {
+    let file = format!("{}/{name}.onnx", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&file, proto.encode_to_vec()).unwrap();
+    file
+}
