@@ -16,6 +16,8 @@ use crate::source;
 
 /// A network with every shape known, and the tensors of its inputs.
 pub struct Bound {
+    /// The name of its file, without the folder.
+    pub name: String,
     pub graph: Graph,
     /// The file without its inputs.
     pub model: Facts,
@@ -85,7 +87,9 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
         _ => e.into(),
     })?;
     let kept = |info: &&ValueInfo| !tensors.iter().any(|(name, _)| *name == info.name);
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     Ok(Bound {
+        name,
         graph,
         model: Facts {
             opset: model.opset(),

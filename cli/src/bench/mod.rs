@@ -98,7 +98,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         }
         return console::print_json(&object);
     }
-    let summary = table(&[Timing::heading("network"), timing.row(&model.display().to_string())]);
+    let summary = table(&[Timing::heading("network"), timing.row(&network.name)]);
     let profile = profile.map_or(String::new(), |p| format!("\n{}", p.as_text()));
     console::print(&format!("{device}\n\n{summary}{profile}"))
 }

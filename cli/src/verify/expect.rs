@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::numbers;
+use crate::table::shown;
 use crate::{input, npy, source};
 
 /// Another engine's results by the names of the model's values, and how the device's compare.
@@ -133,14 +134,6 @@ impl Expected {
         let unknown = line(&self.unknown, "not in the network, or known before it runs");
         line(&self.fused, "fused away").into_iter().chain(unknown).collect()
     }
-}
-
-/// The first names of a list, and how many more there are.
-fn shown(names: &[String]) -> String {
-    const MOST: usize = 5;
-    let first: Vec<String> = names.iter().take(MOST).map(|n| console::name(n)).collect();
-    let more = names.len().saturating_sub(MOST);
-    format!("{}{}", first.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
 }
 
 /// Tensors by name; a name also fits if it is the same as that of a file.

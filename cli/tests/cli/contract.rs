@@ -250,7 +250,12 @@ fn a_profile_names_nodes_and_operators() {
     assert!(profile["nodes"].as_array().unwrap().iter().all(|n| n["ms"].as_f64().unwrap() > 0.0), "{json}");
     let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
     assert_eq!(text["traceEvents"].as_array().unwrap().len(), profile["dispatches"].as_array().unwrap().len());
-    assert!(stdout(&convgpu(&args)).contains("of ceiling"));
+    let text = stdout(&convgpu(&args));
+    let heading =
+        |first: &str| text.lines().find(|l| l.starts_with(first)).unwrap().split_whitespace().collect::<Vec<_>>();
+    assert_eq!(heading("node ")[..4], ["node", "operator", "kernels", "ms"], "{text}");
+    assert_eq!(heading("operator ")[..4], ["operator", "nodes", "ms", "share"], "{text}");
+    assert!(text.contains("\nclassifier.onnx ") && !text.contains("/classifier.onnx"), "{text}");
 }
 
 /// What a node gave is compared with the values of another engine, here its own on the reference.
