@@ -22,6 +22,7 @@ mod picture;
 mod pixels;
 mod preset;
 mod progress;
+mod resample;
 mod run;
 mod source;
 mod statistics;
