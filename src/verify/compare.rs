@@ -23,7 +23,9 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mismatch { index, actual, expected, bound } = self;
+        let Mismatch { index, bound, .. } = self;
+        let short = |v: f64| if f64::from(v as f32) == v { (v as f32).to_string() } else { v.to_string() };
+        let [actual, expected] = [self.actual, self.expected].map(short);
         write!(f, "at {index:?}: {actual}, expected {expected} (bound {bound:.3e})")
     }
 }
@@ -145,6 +147,7 @@ mod tests {
         let integers = compare(&Tensor::from([1i32, 2]), &Tensor::from([1i32, 3]), &[0.0; 2]);
         assert_eq!((integers.wrong, integers.worst), (1, f64::INFINITY));
         assert_eq!(integers.summary(), "1 of 2 elements wrong; at [1]: 2, expected 3 (bound 0.000e0)");
+        assert!(wrong([1.1, 2.0, 0.0]).summary().contains("at [0]: 1.1, expected 1 (bound "));
     }
 
     #[test]
