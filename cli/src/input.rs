@@ -16,8 +16,8 @@ use crate::{npy, picture, source};
 /// The inputs of a network
 #[derive(ClapArgs, Clone, Debug)]
 pub struct InputArgs {
-    /// A file for an input, by name or in the network's order; repeatable: .npy, an image (PNG, JPEG, WebP, BMP, GIF, TIFF,
-    /// PNM), a tensor of ONNX (.pb), or for several inputs an .npz or a folder with input_0.pb and so on; - is stdin
+    /// A file for an input: .npy, .npz, .pb, an image (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM), or a folder with input_0.pb and so
+    /// on; - is stdin. Without NAME= inputs are taken in the network's order. Repeatable
     #[arg(long, value_name = "[NAME=]FILE")]
     input: Vec<String>,
     #[command(flatten)]

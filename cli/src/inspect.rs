@@ -23,7 +23,7 @@ use crate::table::table;
 /// Shows inputs, outputs, operators, fusion, memory plan and kernels of a network
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The network: an ONNX file
+    /// The network: an ONNX file; - is stdin
     model: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputArgs,
@@ -32,7 +32,7 @@ pub struct Args {
     /// List every node of the file with its attributes and shapes, before rewriting
     #[arg(long)]
     nodes: bool,
-    /// Print the WGSL of a kernel instead
+    /// Print the WGSL of the kernel of this name, as the plan of a network lists them, instead
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     shader: Option<String>,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)

@@ -16,10 +16,10 @@ pub struct InventArgs {
     /// The shape of an input without a file; repeatable
     #[arg(long, value_name = "NAME=AxBxC")]
     shape: Vec<String>,
-    /// The first extent of inputs without a file, where the network leaves it open
+    /// The batch: the first extent of inputs without a file, where the network leaves it open [default: 1]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Seed of the random numbers [default: 0]
+    /// Seed of the random inputs [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// The range of random numbers [default: 0..1, 0..255 for u8]

@@ -38,7 +38,7 @@ use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, with every result checkable against a CPU reference.
 #[derive(Parser)]
-#[command(name = "convgpu", version, max_term_width = 100)]
+#[command(name = "convgpu", version, max_term_width = 100, after_help = STATUSES)]
 struct Cli {
     /// auto, cpu (the reference), an index of `convgpu devices`, a backend (vulkan, metal, dx12, gl), part of an adapter's name,
     /// or that with a backend: NAME@gl; for compare also all
@@ -47,6 +47,8 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const STATUSES: &str = "Exit status: 0 success; 1 the check or the run failed; 2 the call or a file is wrong.";
 
 #[derive(Subcommand)]
 enum Command {

@@ -24,7 +24,10 @@ pub struct Bound {
     /// Inputs that the file's own values stand for.
     pub defaults: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
-    inputs: Vec<(String, Tensor)>,
+    /// What the network is given, in the order of the call and then that of the network.
+    pub given: Vec<(String, Tensor)>,
+    /// Inputs whose values decide shapes: they are part of the graph.
+    shaping: Vec<String>,
     /// Whether its channels are blue, green, red.
     pub bgr: bool,
     /// What to try if the answer is wrong because of the pixels of an image.
@@ -43,7 +46,8 @@ pub struct Facts {
 impl Bound {
     /// The inputs as a session takes them.
     pub fn inputs(&self) -> Vec<(&str, &Tensor)> {
-        self.inputs.iter().map(|(name, t)| (name.as_str(), t)).collect()
+        let rest = self.given.iter().filter(|(name, _)| !self.shaping.contains(name));
+        rest.map(|(name, t)| (name.as_str(), t)).collect()
     }
 
     /// Results of the graph, computed in f32, rounded to the floats of 16 bits that the file declares.
@@ -98,7 +102,8 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
         },
         defaults: model.optional_inputs().iter().filter(kept).cloned().collect(),
         outputs: model.outputs().to_vec(),
-        inputs: tensors.into_iter().filter(|(name, _)| !shaping.contains(name)).collect(),
+        shaping: shaping.to_vec(),
+        given: tensors,
         bgr: inputs.pixels.bgr(told),
         hint: given.image.and_then(|dtype| inputs.pixels.hint(told, dtype)),
         loading,

@@ -29,6 +29,11 @@ use store::Store;
 
 /// Times the kernels that fit each layer, and stores those that make the network faster for --tuned
 #[derive(ClapArgs)]
+#[command(
+    after_help = "The column \"wrong\" counts the kernels that were left out since their result was wrong. The choices are \
+                        stored in convgpu/tuning-ADAPTER.json, in $XDG_CACHE_HOME, %LOCALAPPDATA% or $HOME/.cache, whichever \
+                        is set first."
+)]
 pub struct Args {
     /// The network: an ONNX file; - is stdin
     model: PathBuf,

@@ -42,7 +42,8 @@ pub struct Args {
     /// Write inputs, outputs, right outputs and bounds of the first wrong node into this folder, as .npy files
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
-    /// Compare also with another engine's results: a folder of NAME.npy files, or an .npz, named as the values of the model
+    /// Compare the device's values with another engine's as well: an .npz, or a folder of NAME.npy files and subfolders, named as
+    /// the values of the model; with --no-fuse all of them can be compared
     #[arg(long, value_name = "DIR|FILE.npz")]
     expect: Option<PathBuf>,
     /// Check the network as the file has it, without rewriting or fusing

@@ -28,7 +28,7 @@ use profile::Times;
 /// Measures cold and warm start, run time and throughput
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The network: an ONNX file
+    /// The network: an ONNX file; - is stdin
     model: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputArgs,

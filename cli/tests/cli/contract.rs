@@ -93,6 +93,16 @@ fn f16_is_refused_where_there_is_none() {
 }
 
 #[test]
+fn help_says_what_statuses_mean_and_where_tunings_are() {
+    let help = |args: &[&str]| stdout(&convgpu(args)).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help(&["--help"]).contains("1 the check or the run failed; 2 the call or a file is wrong"));
+    assert!(help(&["tune", "--help"]).contains("tuning-ADAPTER.json, in $XDG_CACHE_HOME"));
+    for command in ["run", "verify", "bench", "inspect", "compare", "tune"] {
+        assert!(help(&[command, "--help"]).contains("The network: an ONNX file; - is stdin"), "{command}");
+    }
+}
+
+#[test]
 fn help_names_the_source_of_the_digits() {
     let output = convgpu(&["demo", "--help"]);
     let text = stdout(&output);
@@ -124,6 +134,26 @@ fn run_answers_with_labels_and_writes_every_output() {
     assert_eq!((&output["dtype"], &output["shape"]), (&"f32".into(), &serde_json::json!([1, 10, 1, 1])), "{json}");
     let written = std::fs::read(output["file"].as_str().unwrap()).unwrap();
     assert!(written.starts_with(b"\x93NUMPY") && written.len() == 128 + 40, "{}", written.len());
+}
+
+/// Another engine gets what the network got: the same bits, in the type of the input.
+#[test]
+fn inputs_are_saved_as_the_network_got_them() {
+    let (image, dir) = (digit("saved"), folder("saved"));
+    let file = format!("{dir}/x.npy");
+    let run = |input: &str, options: &[&str]| {
+        let args = ["run", model(), "--device", "cpu", "--input", input, "--output-dir", &dir];
+        let output = convgpu(&[&args[..], options].concat());
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read(format!("{dir}/logits.npy")).unwrap()
+    };
+    let logits = run(&image, &["--mean", "0.5", "--save-input", &file]);
+    assert_eq!(run(&file, &["--save-input", &format!("{dir}/inputs")]), logits);
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(format!("{dir}/inputs/input.npy")).unwrap());
+    let call = ["run", model(), "--device", "cpu", "--input", &file, "--save-input"];
+    fails(&[&call[..], &[&format!("{dir}/no/x.npy")]].concat(), 2, &["No such file"]);
+    let both = format!("{dir}/logits.npy");
+    fails(&[&call[..], &[&both, "--output-dir", &dir]].concat(), 2, &["logits.npy: logits and the input input"]);
 }
 
 #[test]
@@ -321,7 +351,7 @@ fn every_field_of_every_object_is_documented() {
     let expected =
         npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
     let expected = expected.trim_end_matches("/small.npy");
-    let calls: [(&str, &[&str]); 11] = [
+    let calls: [(&str, &[&str]); 12] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
         ("verify", &["verify", model(), "--input", &image]),
         ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
@@ -332,6 +362,7 @@ fn every_field_of_every_object_is_documented() {
         ("devices", &["devices"]),
         ("ops", &["ops"]),
         ("demo", &["demo", "--device", "cpu"]),
+        ("demo FILE", &["demo", &image, "--device", "cpu"]),
         ("tune", &["tune", model(), "--seconds", "0"]),
     ];
     for (command, args) in calls {
