@@ -145,22 +145,27 @@ impl Run {
 
     /// The first value that differs from another device's by more than the tolerance; in f16 the first of a wrong node.
     fn first_different(&self, right: &Run) -> Option<Different> {
-        let of = |v: &NodeValue, comparison| Different {
-            value: v.name.clone(),
-            node: v.node.clone(),
-            op: v.op.clone(),
-            comparison,
-        };
         if self.report.is_some() || right.report.is_some() {
-            let wrong = self.wrong_node()?;
-            let value = self.values.iter().find(|v| v.node == wrong.name)?;
-            return Some(of(value, wrong.outputs.iter().find(|c| !c.ok())?.clone()));
+            return self.first_wrong().or_else(|| right.first_wrong());
         }
         self.values.iter().find_map(|v| {
             let y = &right.values.iter().find(|other| other.name == v.name)?.tensor;
             let comparison = compare(&v.tensor, y, &tolerances(y, 0.0));
-            (!comparison.ok()).then(|| of(v, comparison))
+            (!comparison.ok()).then(|| Different::of(v, comparison))
         })
+    }
+
+    /// The value of the first wrong node.
+    fn first_wrong(&self) -> Option<Different> {
+        let wrong = self.wrong_node()?;
+        let value = self.values.iter().find(|v| v.node == wrong.name)?;
+        Some(Different::of(value, wrong.outputs.iter().find(|c| !c.ok())?.clone()))
+    }
+}
+
+impl Different {
+    fn of(v: &NodeValue, comparison: Comparison) -> Different {
+        Different { value: v.name.clone(), node: v.node.clone(), op: v.op.clone(), comparison }
     }
 }
 
@@ -185,7 +190,8 @@ fn as_text(runs: &[Run]) -> String {
     let mut out = table(&std::iter::once(Timing::heading("device")).chain(rows).collect::<Vec<_>>());
     let mut answers = vec![["device", "output", "largest difference", "result"].map(str::to_owned).to_vec()];
     let mut different = String::new();
-    for Run { device, answers: its, report, .. } in runs {
+    let f16 = runs.iter().any(|r| r.report.is_some());
+    for Run { device, answers: its, .. } in runs {
         let Some(Answers { outputs, first_different }) = its else { continue };
         for Answer { name, difference, rounding, comparison } in outputs {
             let equal = if comparison.ok() { "equal within the tolerance" } else { "DIFFERENT" };
@@ -203,7 +209,7 @@ fn as_text(runs: &[Run]) -> String {
                 let text = format!("the first value that differs is {value} of the node {node} ({op})");
                 format!("{device}: {text}: {}\n", comparison.summary())
             }
-            None if report.is_some() => format!("{device}: every node is right in f16\n"),
+            None if f16 => format!("{device}: every node in f16 is right\n"),
             None => format!("{device}: no value differs by more than the tolerance\n"),
         };
     }

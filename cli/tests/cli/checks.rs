@@ -96,7 +96,7 @@ fn the_tolerance_of_f16_includes_what_it_changes() {
     let object = json(&args);
     let answer = &object["devices"][0]["outputs"][0];
     assert!(object["ok"] == true && answer["rounding"].as_f64().unwrap() > 0.0, "{object}");
-    assert!(stdout(&convgpu(&args)).contains("every node is right in f16"));
+    assert!(stdout(&convgpu(&args)).contains("every node in f16 is right"));
 }
 
 #[test]

@@ -17,9 +17,9 @@ fn options_without_effect_are_said() {
     let x = npy(&format!("{dir}/x.npy"), &[1, 1, 28, 28], &[0.5; 784]);
     let bytes = array(&format!("{dir}/bytes.npy"), "|u1", &[1, 1, 28, 28], &[7; 784]);
     let calls: [(&[&str], &str); 6] = [
-        (&["bench", model(), "--batch", "4", "--seconds", "0"], "--batch: no input"),
-        (&["verify", model(), "--batch", "4"], "--batch: no input"),
-        (&["inspect", model(), "--input", &x, "--batch", "4"], "--batch: no input"),
+        (&["bench", model(), "--batch", "4", "--seconds", "0"], "--batch: every input"),
+        (&["verify", model(), "--batch", "4"], "--batch: every input"),
+        (&["inspect", model(), "--input", &x, "--batch", "4"], "--batch: every input"),
         (&["verify", model(), "--input", &x, "--seed", "3"], "--seed: every input has a file"),
         (&["verify", model(), "--input", &x, "--range", "0..9"], "--range: every input has a file"),
         (&["run", model(), "--input", &bytes], "input: u8 elements are taken as f32"),
