@@ -4,8 +4,8 @@
   python3 comparison/command_line.py [--calls 20000] [--seed 1] [--jobs 2] [--convgpu target/release/convgpu]
 
 Every call must end within 10 s by itself, with status 0, 1 or 2, without a panic. A failure is one line on stderr that begins
-with "convgpu: "; with --json stdout is one JSON object, whatever happens. Calls that break a rule are printed, to be run again;
-exit status 1 if there are any. Needs onnx and numpy.
+with "convgpu: "; with --json stdout is one JSON object, whatever happens, and its ok, if it has one, says whether the status is 0.
+Calls that break a rule are printed, to be run again; exit status 1 if there are any. Needs onnx and numpy.
 """
 import argparse
 import concurrent.futures
@@ -93,7 +93,8 @@ def inputs(folder):
 
 
 OPTIONS = [
-    ["--scale", "1"], ["--scale", "nan"], ["--scale", "1e39"], ["--scale", "-3"], ["--mean", "1,2,3"], ["--mean", "1,2"],
+    ["--scale", "1"], ["--scale", "nan"], ["--scale", "1e39"], ["--scale", "-3"], ["--scale", "1/128"], ["--scale", "1/0"],
+    ["--interpolation", "bicubic"], ["--interpolation", "nearest"], ["--mean", "1,2,3"], ["--mean", "1,2"],
     ["--mean", "inf"], ["--std", "0"], ["--std", "2"], ["--bgr"], ["--resize", "8"], ["--resize", "0"], ["--crop", "4"],
     ["--crop", "9x12"], ["--fit", "crop"], ["--fit", "pad", "--fill", "300"], ["--fit", "pad", "--fill", "7"],
     ["--preprocess", "imagenet"], ["--preprocess", "clip"], ["--preprocess", "nope"], ["--precision", "f16"],
@@ -104,7 +105,8 @@ OF_RUN = [
     ["--labels", "missing"], ["--output-dir", "out"], ["--output-dir", "image.npy"], ["--output-dir", "/proc/no"],
     ["--output-image", "out.png"], ["--output-image", "y=out.jpg"], ["--output-image", "no/out.png"],
     ["--output-image", "out.txt"], ["--output-image", "/dev/full"], ["--output-scale", "nan"], ["--output-scale", "9"],
-    ["--output", "y"], ["--output", "nobody"],
+    ["--output", "y"], ["--output", "nobody"], ["--save-input", "out"], ["--save-input", "out/x.npy"], ["--save-input", "-"],
+    ["--save-input", "/dev/full"], ["--save-input", "no/x.npy"],
 ]
 OF_OTHERS = [
     ["--batch", "2"], ["--batch", "0"], ["--batch", "-1"], ["--shape", "x=1x3x8x8"], ["--shape", "x=0"], ["--shape", "q=1"],
@@ -178,9 +180,11 @@ def broken(args, done):
         return "a line of more than 400 characters"
     if "--json" in args and b"--json" not in done.stderr:
         try:
-            json.loads(done.stdout, parse_constant=lambda c: 1 / 0)
+            said = json.loads(done.stdout, parse_constant=lambda c: 1 / 0)
         except (ValueError, ZeroDivisionError) as e:
             return f"no JSON on stdout ({e})"
+        if said.get("ok", done.returncode == 0) != (done.returncode == 0):
+            return f"ok is {said['ok']}, the status {done.returncode}"
     return None
 
 

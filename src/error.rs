@@ -117,6 +117,12 @@ impl Error {
         self
     }
 
+    /// The same error with `rest` behind its text.
+    pub(crate) fn followed_by(mut self, rest: &str) -> Error {
+        self.0.message.push_str(rest);
+        self
+    }
+
     /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

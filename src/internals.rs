@@ -120,6 +120,10 @@ pub mod graph {
     pub fn ends(graph: &Graph) -> (Vec<ValueId>, Vec<ValueId>) {
         (graph.inputs.clone(), graph.outputs.iter().map(|(_, id)| *id).collect())
     }
+    /// The name of a value of the graph.
+    pub fn value_name(graph: &Graph, value: ValueId) -> &str {
+        &graph.values[value.0].name
+    }
     pub mod plan {
         pub use crate::graph::plan::*;
     }
@@ -191,11 +195,7 @@ pub mod model {
 
 /// Comparison with the reference.
 pub mod verify {
-    pub use crate::verify::network::{distance as largest_difference, fail_at, values};
-    /// The tolerances of the outputs of a whole network, one per element.
-    pub fn tolerances(expected: &crate::Tensor) -> Vec<f32> {
-        crate::verify::network::tolerances(expected, 0.0)
-    }
+    pub use crate::verify::network::{distance as largest_difference, fail_at, percent, tolerances, values};
     pub use crate::verify::node::*;
     pub use crate::verify::*;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use convgpu::internals::verify::{largest_difference, tolerances, values};
-use convgpu::verify::{Comparison, compare};
+use convgpu::verify::{Comparison, NodeReport, NodeValue, Report, VerifyOptions, compare, verify};
 use convgpu::{CompileOptions, Device, Precision, Tensor};
 use serde_json::{Value, json};
 
@@ -24,7 +24,9 @@ use crate::table::table;
 #[derive(ClapArgs)]
 #[command(after_help = "Each device is compared with the last one:\n  \
                         convgpu compare MODEL --device 0 --device cpu\n  \
-                        convgpu compare MODEL --device all    every adapter with the reference")]
+                        convgpu compare MODEL --device all    every adapter with the reference\n\
+                        With --precision f16 every node is also checked against the reference, as verify does, and the \
+                        tolerance of an output includes what storing 16 bits changes.")]
 pub struct Args {
     /// The network: an ONNX file; - is stdin
     model: PathBuf,
@@ -47,6 +49,10 @@ pub struct Args {
 struct Run {
     device: Device,
     timing: Timing,
+    /// Every value of the network in the order of computation.
+    values: Vec<NodeValue>,
+    /// In f16, where only a check of every node tells a wrong kernel from rounding.
+    report: Option<Report>,
     /// Beside the last device; `None` of the last one itself.
     answers: Option<Answers>,
 }
@@ -54,13 +60,23 @@ struct Run {
 struct Answers {
     outputs: Vec<Answer>,
     /// The first value that differs by more than the tolerance, in the order of computation.
-    first_different: Option<(String, Comparison)>,
+    first_different: Option<Different>,
+}
+
+/// A value with the node that makes it.
+struct Different {
+    value: String,
+    node: String,
+    op: String,
+    comparison: Comparison,
 }
 
 struct Answer {
     name: String,
     /// The largest distance of elements.
     difference: f64,
+    /// What storing f16 on both devices changes; the tolerance has twice that.
+    rounding: f64,
     comparison: Comparison,
 }
 
@@ -71,62 +87,99 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let mut others = devices::open_all(choices)?;
     let last = others.pop().expect("every choice gives a device");
-    let (right, values) = Run::of(last, args, &network)?;
+    let right = Run::of(last, args, &network)?;
     let mut runs = vec![];
     for device in others {
-        let (mut run, its) = Run::of(device, args, &network)?;
-        run.answers = Some(Answers::of((&run.timing, &its), (&right.timing, &values)));
+        let mut run = Run::of(device, args, &network)?;
+        run.answers = Some(Answers::of(&run, &right));
         runs.push(run);
     }
     runs.push(right);
+    let wrong = runs.iter().find_map(Run::wrong);
     if args.json {
-        console::print_json(&as_json(&runs))?;
+        console::print_json(&as_json(&runs, wrong.is_none()))?;
     } else {
         console::print(&as_text(&runs))?;
     }
-    match runs.iter().find_map(Run::wrong) {
-        Some(text) => Err(Failure::check(text)),
-        None => Ok(()),
-    }
+    wrong.map_or(Ok(()), Err)
 }
 
 impl Run {
-    /// The run, and every value of the network in the order of computation.
-    fn of(device: Device, args: &Args, network: &Bound) -> Outcome<(Run, Vec<(String, Tensor)>)> {
+    fn of(device: Device, args: &Args, network: &Bound) -> Outcome<Run> {
         // The reference stores f32 only.
         let precision = if device.is_reference() { Precision::F32 } else { args.precision };
         let plain = CompileOptions::new().precision(precision);
         let options = compiling(plain.clone());
         let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, args.seconds)?;
-        let values = pollster::block_on(values(&device, &network.graph, &network.inputs(), &plain))?;
-        Ok((Run { device, timing, answers: None }, values))
+        if precision == Precision::F32 {
+            let values = pollster::block_on(values(&device, &network.graph, &network.inputs(), &plain))?;
+            return Ok(Run { device, timing, values, report: None, answers: None });
+        }
+        let options = VerifyOptions::new().compile(plain).keep_values(|_| true);
+        let mut report = verify(&device, &network.graph, &network.inputs(), &options)?;
+        let values = std::mem::take(&mut report.values);
+        Ok(Run { device, timing, values, report: Some(report), answers: None })
     }
 
-    fn wrong(&self) -> Option<String> {
-        let answer = self.answers.as_ref()?.outputs.iter().find(|a| !a.comparison.ok())?;
-        Some(format!("the output {} of {} differs: {}", answer.name, self.device, answer.comparison))
+    fn wrong_node(&self) -> Option<&NodeReport> {
+        self.report.as_ref()?.first_wrong()
+    }
+
+    fn wrong(&self) -> Option<Failure> {
+        if let Some(NodeReport { name, op, outputs, .. }) = self.wrong_node() {
+            let wrong = outputs.iter().find(|c| !c.ok()).map(Comparison::summary).unwrap_or_default();
+            return Some(Failure::check(format!("{name} ({op}) of {} is wrong: {wrong}", self.device)).at(name));
+        }
+        let Answer { name, comparison, .. } = self.answers.as_ref()?.outputs.iter().find(|a| !a.comparison.ok())?;
+        let text = format!("the output {name} of {} differs: {}", self.device, comparison.summary());
+        Some(Failure::check(text))
+    }
+
+    /// How much storing f16 changes an output; 0 in f32.
+    fn rounding(&self, output: &str) -> f64 {
+        let outputs = self.report.iter().flat_map(|r| &r.outputs);
+        outputs.filter(|o| o.name == output).map(|o| o.rounding).sum()
+    }
+
+    /// The first value that differs from another device's by more than the tolerance; in f16 the first of a wrong node.
+    fn first_different(&self, right: &Run) -> Option<Different> {
+        if self.report.is_some() || right.report.is_some() {
+            return self.first_wrong().or_else(|| right.first_wrong());
+        }
+        self.values.iter().find_map(|v| {
+            let y = &right.values.iter().find(|other| other.name == v.name)?.tensor;
+            let comparison = compare(&v.tensor, y, &tolerances(y, 0.0));
+            (!comparison.ok()).then(|| Different::of(v, comparison))
+        })
+    }
+
+    /// The value of the first wrong node.
+    fn first_wrong(&self) -> Option<Different> {
+        let wrong = self.wrong_node()?;
+        let value = self.values.iter().find(|v| v.node == wrong.name)?;
+        Some(Different::of(value, wrong.outputs.iter().find(|c| !c.ok())?.clone()))
     }
 }
 
-/// The outputs and the values of a device.
-type Given<'a> = (&'a Timing, &'a [(String, Tensor)]);
+impl Different {
+    fn of(v: &NodeValue, comparison: Comparison) -> Different {
+        Different { value: v.name.clone(), node: v.node.clone(), op: v.op.clone(), comparison }
+    }
+}
 
 impl Answers {
-    fn of((timing, values): Given<'_>, (right, right_values): Given<'_>) -> Answers {
-        let outputs = timing.outputs.iter().zip(right.outputs.iter()).map(|((name, a), (_, b))| Answer::of(name, a, b));
-        let different = |(name, x): &(String, Tensor)| {
-            let (_, y) = right_values.iter().find(|(other, _)| other == name)?;
-            let c = compare(x, y, &tolerances(y));
-            (!c.ok()).then(|| (name.clone(), c))
-        };
-        Answers { outputs: outputs.collect(), first_different: values.iter().find_map(different) }
+    fn of(run: &Run, right: &Run) -> Answers {
+        let pairs = run.timing.outputs.iter().zip(right.timing.outputs.iter());
+        let outputs =
+            pairs.map(|((name, a), (_, b))| Answer::of(name, a, b, run.rounding(name) + right.rounding(name)));
+        Answers { outputs: outputs.collect(), first_different: run.first_different(right) }
     }
 }
 
 impl Answer {
-    fn of(name: &str, a: &Tensor, b: &Tensor) -> Answer {
-        let comparison = compare(a, b, &tolerances(b));
-        Answer { name: name.to_owned(), difference: largest_difference(a, b), comparison }
+    fn of(name: &str, a: &Tensor, b: &Tensor, rounding: f64) -> Answer {
+        let comparison = compare(a, b, &tolerances(b, rounding));
+        Answer { name: name.to_owned(), difference: largest_difference(a, b), rounding, comparison }
     }
 }
 
@@ -135,14 +188,26 @@ fn as_text(runs: &[Run]) -> String {
     let mut out = table(&std::iter::once(Timing::heading("device")).chain(rows).collect::<Vec<_>>());
     let mut answers = vec![["device", "output", "largest difference", "result"].map(str::to_owned).to_vec()];
     let mut different = String::new();
+    let f16 = runs.iter().any(|r| r.report.is_some());
     for Run { device, answers: its, .. } in runs {
         let Some(Answers { outputs, first_different }) = its else { continue };
-        for Answer { name, difference, comparison } in outputs {
-            let result = if comparison.ok() { "equal within the tolerance" } else { "DIFFERENT" };
-            answers.push(vec![device.to_string(), name.clone(), numbers::short(*difference), result.to_owned()]);
+        for Answer { name, difference, rounding, comparison } in outputs {
+            let equal = if comparison.ok() { "equal within the tolerance" } else { "DIFFERENT" };
+            let stored = if *rounding > 0.0 { ", which includes f16" } else { "" };
+            answers.push(vec![
+                device.to_string(),
+                name.clone(),
+                numbers::short(*difference),
+                format!("{equal}{stored}"),
+            ]);
         }
         different += &match first_different {
-            Some((name, c)) => format!("{device}: the first value that differs is {}: {c}\n", console::name(name)),
+            Some(Different { value, node, op, comparison }) => {
+                let [value, node] = [value, node].map(|name| console::name(name));
+                let text = format!("the first value that differs is {value} of the node {node} ({op})");
+                format!("{device}: {text}: {}\n", comparison.summary())
+            }
+            None if f16 => format!("{device}: every node in f16 is right\n"),
             None => format!("{device}: no value differs by more than the tolerance\n"),
         };
     }
@@ -153,12 +218,13 @@ fn as_text(runs: &[Run]) -> String {
     out
 }
 
-fn as_json(runs: &[Run]) -> Value {
+fn as_json(runs: &[Run], ok: bool) -> Value {
     let answer = |a: &Answer| {
         json!({
             "name": a.name,
             "ok": a.comparison.ok(),
             "difference": numbers::json(a.difference),
+            "rounding": numbers::json(a.rounding),
             "wrong": a.comparison.wrong,
         })
     };
@@ -167,9 +233,9 @@ fn as_json(runs: &[Run]) -> Value {
         object["device"] = json!(run.device.to_string());
         if let Some(Answers { outputs, first_different }) = &run.answers {
             object["outputs"] = outputs.iter().map(answer).collect();
-            object["first_different"] = json!(first_different.as_ref().map(|(name, _)| name));
+            object["first_different"] = json!(first_different.as_ref().map(|d| &d.value));
         }
         object
     };
-    json!({ "devices": runs.iter().map(device).collect::<Vec<_>>() })
+    json!({ "ok": ok, "devices": runs.iter().map(device).collect::<Vec<_>>() })
 }

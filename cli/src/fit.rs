@@ -3,12 +3,13 @@
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use image::imageops::{self, FilterType};
+use image::imageops;
 use image::{ImageBuffer, Rgb};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
-use crate::picture::{Axes, Buffer, STEPS};
+use crate::picture::{Axes, Buffer};
+use crate::resample::{BICUBIC, BILINEAR, resize};
 
 /// How an image gets the shape of the input.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -19,6 +20,17 @@ pub enum Fit {
     Crop,
     /// Resized to fit into the input, with borders
     Pad,
+}
+
+/// How a resized image gets its pixels.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Interpolation {
+    /// A triangle as wide as the step between new pixels: antialiased, as PIL does
+    Bilinear,
+    /// A cubic (Catmull-Rom), as wide as that
+    Bicubic,
+    /// The pixel in which the middle of the new one lies
+    Nearest,
 }
 
 /// `N` or `WxH`.
@@ -52,17 +64,18 @@ pub struct Shaping {
     pub fill: u8,
     /// Of a preset: the short side, and the side of the square that is cut out.
     pub cut: Option<(u32, u32)>,
-    pub filter: FilterType,
+    pub interpolation: Interpolation,
+    /// Whether the pixels are integers; then resized ones are, too.
+    pub integer: bool,
 }
 
 impl Shaping {
-    /// The image resized and cut as the options, or the preset, or else the input's size ask for. The filter is as wide as the
-    /// step, which avoids aliasing.
+    /// The image resized and cut as the options, or the preset, or else the input's size ask for.
     pub fn apply(&self, image: &Buffer, axes: &Axes) -> Outcome<Buffer> {
         let (w, h) = image.dimensions();
         let fixed = |n: Option<usize>| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let (wide, high) = (fixed(axes.width), fixed(axes.height));
-        let resize = |size| resized(image, size, self.filter);
+        let to = |size| self.resized(image, size);
         if self.resize.is_some() || self.crop.is_some() {
             let size = match self.resize {
                 None => (w, h),
@@ -70,28 +83,29 @@ impl Shaping {
                 Some(Extent::Side(n)) => short_side((w, h), n),
             };
             return match self.crop {
-                None => resize(size),
-                Some(Extent::Side(n)) => middle(&resize(size)?, (n, n), "--crop "),
-                Some(Extent::Size(w, h)) => middle(&resize(size)?, (w, h), "--crop "),
+                None => to(size),
+                Some(Extent::Side(n)) => middle(&to(size)?, (n, n), "--crop "),
+                Some(Extent::Size(w, h)) => middle(&to(size)?, (w, h), "--crop "),
             };
         }
         match (self.fit, self.cut, wide, high) {
             (None, Some((side, cut)), _, _) => {
                 let size = (wide.unwrap_or(cut), high.unwrap_or(cut));
-                let short = (u64::from(size.0.max(size.1)) * u64::from(side)).div_ceil(u64::from(cut));
-                middle(&resize(short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX)))?, size, "")
+                // As in timm, rounded down.
+                let short = u64::from(size.0.max(size.1)) * u64::from(side) / u64::from(cut);
+                middle(&to(short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX)))?, size, "")
             }
             (Some(Fit::Crop), _, Some(tw), Some(th)) => {
                 let scale = (f64::from(tw) / f64::from(w)).max(f64::from(th) / f64::from(h));
-                middle(&resize(scaled((w, h), scale, |a, b| a.max(b), (tw, th)))?, (tw, th), "")
+                middle(&to(scaled((w, h), scale, |a, b| a.max(b), (tw, th)))?, (tw, th), "")
             }
             (Some(Fit::Pad), _, Some(tw), Some(th)) => {
                 let scale = (f64::from(tw) / f64::from(w)).min(f64::from(th) / f64::from(h));
-                padded(&resize(scaled((w, h), scale, |a, b| a.min(b), (tw, th)))?, (tw, th), self.fill)
+                padded(&to(scaled((w, h), scale, |a, b| a.min(b), (tw, th)))?, (tw, th), self.fill)
             }
             // One open side follows the other, so that the shape stays.
-            (Some(Fit::Crop | Fit::Pad), _, Some(tw), None) => resize((tw, proportional(h, tw, w))),
-            (Some(Fit::Crop | Fit::Pad), _, None, Some(th)) => resize((proportional(w, th, h), th)),
+            (Some(Fit::Crop | Fit::Pad), _, Some(tw), None) => to((tw, proportional(h, tw, w))),
+            (Some(Fit::Crop | Fit::Pad), _, None, Some(th)) => to((proportional(w, th, h), th)),
             _ => {
                 let (tw, th) = (wide.unwrap_or(w), high.unwrap_or(h));
                 let ratio = f64::from(tw) * f64::from(h) / (f64::from(th) * f64::from(w));
@@ -100,9 +114,21 @@ impl Shaping {
                         "an image of {w}x{h} was stretched to {tw}x{th}; --fit crop or --fit pad keeps its shape"
                     ));
                 }
-                resize((tw, th))
+                to((tw, th))
             }
         }
+    }
+
+    fn resized(&self, image: &Buffer, (w, h): (u32, u32)) -> Outcome<Buffer> {
+        if u64::from(w) * u64::from(h) > 1 << 28 {
+            return Err(Failure::call(format!("an image of {w}x{h} is too large")));
+        }
+        Ok(match self.interpolation {
+            _ if (w, h) == image.dimensions() => image.clone(),
+            Interpolation::Bilinear => resize(image, (w, h), &BILINEAR, self.integer),
+            Interpolation::Bicubic => resize(image, (w, h), &BICUBIC, self.integer),
+            Interpolation::Nearest => nearest(image, (w, h)),
+        })
     }
 }
 
@@ -122,25 +148,28 @@ fn proportional(side: u32, to: u32, of: u32) -> u32 {
     (f64::from(side) * f64::from(to) / f64::from(of)).round().max(1.0) as u32
 }
 
-fn resized(image: &Buffer, (w, h): (u32, u32), filter: FilterType) -> Outcome<Buffer> {
-    if u64::from(w) * u64::from(h) > 1 << 28 {
-        return Err(Failure::call(format!("an image of {w}x{h} is too large")));
-    }
-    Ok(if (w, h) == image.dimensions() { image.clone() } else { imageops::resize(image, w, h, filter) })
+/// Every pixel is the one in which its middle lies.
+fn nearest(image: &Buffer, (w, h): (u32, u32)) -> Buffer {
+    let at = |k: u32, to: u32, of: u32| {
+        let middle = (2 * u64::from(k) + 1) * u64::from(of) / (2 * u64::from(to));
+        u32::try_from(middle).expect("it is less than `of`")
+    };
+    ImageBuffer::from_fn(w, h, |x, y| *image.get_pixel(at(x, w, image.width()), at(y, h, image.height())))
 }
 
-/// The middle of an image.
+/// The middle of an image. As in torchvision, half a pixel is rounded to the even offset.
 fn middle(image: &Buffer, (cw, ch): (u32, u32), option: &str) -> Outcome<Buffer> {
     let (w, h) = image.dimensions();
     if cw > w || ch > h {
         return Err(Failure::call(format!("{option}{cw}x{ch} exceeds the image, which is {w}x{h}")));
     }
-    Ok(imageops::crop_imm(image, (w - cw) / 2, (h - ch) / 2, cw, ch).to_image())
+    let half = |n: u32| n / 2 + u32::from(n % 4 == 3);
+    Ok(imageops::crop_imm(image, half(w - cw), half(h - ch), cw, ch).to_image())
 }
 
 /// An image in the middle of a larger one.
 fn padded(image: &Buffer, (w, h): (u32, u32), fill: u8) -> Outcome<Buffer> {
-    let mut out = ImageBuffer::from_pixel(w, h, Rgb([f32::from(fill) / STEPS; 3]));
+    let mut out = ImageBuffer::from_pixel(w, h, Rgb([f32::from(fill); 3]));
     imageops::replace(&mut out, image, i64::from((w - image.width()) / 2), i64::from((h - image.height()) / 2));
     Ok(out)
 }

@@ -16,8 +16,8 @@ use crate::{npy, picture, source};
 /// The inputs of a network
 #[derive(ClapArgs, Clone, Debug)]
 pub struct InputArgs {
-    /// A file for an input, by name or in the network's order; repeatable: .npy, an image (PNG, JPEG, WebP, BMP, GIF, TIFF,
-    /// PNM), a tensor of ONNX (.pb), or for several inputs an .npz or a folder with input_0.pb and so on; - is stdin
+    /// A file for an input: .npy, .npz, .pb, an image (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM), or a folder with input_0.pb and so
+    /// on; - is stdin. Without NAME= inputs are taken in the network's order. Repeatable
     #[arg(long, value_name = "[NAME=]FILE")]
     input: Vec<String>,
     #[command(flatten)]
@@ -46,22 +46,23 @@ enum Contents {
     Ordered(Vec<Tensor>),
 }
 
-/// The tensors of the inputs for which files are given, and whether an image was among them.
+/// The tensors of the inputs for which files are given.
 pub struct Given {
     pub tensors: Vec<(String, Tensor)>,
-    pub image: bool,
+    /// The type of the input that an image was given for, if any.
+    pub image: Option<DType>,
 }
 
 /// Reads the files that are given.
 pub fn read(args: &InputArgs, declared: &[Declared], told: Told) -> Outcome<Given> {
-    let mut reader = Reader { args, declared, told, tensors: vec![], image: false };
+    let mut reader = Reader { args, declared, told, tensors: vec![], image: None };
     for text in &args.input {
         let (named, file) = split(text, declared)?;
         let contents = contents(&file)?;
         reader.take(text, named, contents).map_err(|e| e.of(file.display()))?;
     }
     let idle = args.pixels.given();
-    if !reader.image && !idle.is_empty() {
+    if reader.image.is_none() && !idle.is_empty() {
         console::hint(format!("{}: no input is an image", idle.join(", ")));
     }
     Ok(Given { tensors: reader.tensors, image: reader.image })
@@ -72,7 +73,7 @@ struct Reader<'a> {
     declared: &'a [Declared],
     told: Told,
     tensors: Vec<(String, Tensor)>,
-    image: bool,
+    image: Option<DType>,
 }
 
 impl<'a> Reader<'a> {
@@ -112,7 +113,7 @@ impl<'a> Reader<'a> {
                 let open = vec![Some(1), None, None, None];
                 let dims = input.dims.as_ref().unwrap_or(&open);
                 let tensor = pixels::tensor(&image, &self.args.pixels, self.told, dims, input.dtype)?;
-                self.image = true;
+                self.image = Some(input.dtype);
                 self.tensors.push((input.name.clone(), tensor));
                 Ok(())
             }
@@ -121,7 +122,11 @@ impl<'a> Reader<'a> {
 
     fn put(&mut self, text: &str, named: Option<&'a Declared>, tensor: Tensor) -> Outcome<()> {
         let input = self.next(text, named)?;
-        self.tensors.push((input.name.clone(), convert(&tensor, input.dtype)?));
+        let converted = convert(&tensor, input.dtype)?;
+        if tensor.dtype() != input.dtype {
+            console::hint(format!("{}: {} elements are taken as {}", input.name, tensor.dtype(), input.dtype));
+        }
+        self.tensors.push((input.name.clone(), converted));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use convgpu::internals::graph::rewrite::Firing;
 use convgpu::internals::graph::{Node, ValueId};
 use convgpu::internals::ops;
 use convgpu::internals::session::Compiled;
-use convgpu::{Desc, DeviceChoice, Graph, Precision, ValueInfo};
+use convgpu::{CompileOptions, Desc, DeviceChoice, Graph, Precision, ValueInfo};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -19,12 +19,11 @@ use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network::{self, Bound, Facts};
 use crate::table::table;
-use crate::tune;
 
 /// Shows inputs, outputs, operators, fusion, memory plan and kernels of a network
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The network: an ONNX file
+    /// The network: an ONNX file; - is stdin
     model: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputArgs,
@@ -33,7 +32,7 @@ pub struct Args {
     /// List every node of the file with its attributes and shapes, before rewriting
     #[arg(long)]
     nodes: bool,
-    /// Print the WGSL of a kernel instead
+    /// Print the WGSL of the kernel of this name, as the plan of a network lists them, instead
     #[arg(long, value_name = "NAME", conflicts_with = "model")]
     shader: Option<String>,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
@@ -58,7 +57,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     };
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
-    let compiled = Compiled::new(&device, network.graph.clone(), &tune::options(&device, false, args.precision))?;
+    let compiled = Compiled::new(&device, network.graph.clone(), &CompileOptions::new().precision(args.precision))?;
     if args.json {
         return console::print_json(&as_json(&network, &compiled, args.nodes));
     }

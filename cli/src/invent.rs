@@ -16,12 +16,12 @@ pub struct InventArgs {
     /// The shape of an input without a file; repeatable
     #[arg(long, value_name = "NAME=AxBxC")]
     shape: Vec<String>,
-    /// The first extent of inputs without a file, where the network leaves it open
+    /// The batch: the first extent of inputs without a file, where the network leaves it open [default: 1]
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Other random numbers
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Seed of the random inputs [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// The range of random numbers [default: 0..1, 0..255 for u8]
     #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     range: Option<Range>,
@@ -59,6 +59,7 @@ impl InventArgs {
                 return Err(Failure::call(format!("--shape {text}: {name} is given twice")));
             }
         }
+        self.note_idle(missing, &shapes);
         let mut symbols = HashMap::new();
         let mut out = vec![];
         for input in missing {
@@ -70,6 +71,19 @@ impl InventArgs {
             out.push((input.name.clone(), self.tensor(input, shape)?));
         }
         Ok(out)
+    }
+
+    /// Says which options have nothing to do.
+    fn note_idle(&self, missing: &[&Declared], shapes: &HashMap<&str, Vec<usize>>) {
+        let given = [("--seed", self.seed.is_some()), ("--range", self.range.is_some())];
+        for (option, _) in given.iter().filter(|(_, given)| *given && missing.is_empty()) {
+            console::hint(format!("{option}: every input has a file"));
+        }
+        let open = |i: &&&Declared| i.dims.as_ref().is_some_and(|dims| dims.first() == Some(&None));
+        let chosen = |i: &&&Declared| !shapes.contains_key(i.name.as_str());
+        if self.batch.is_some() && !missing.iter().filter(open).any(|i| chosen(&i)) {
+            console::hint("--batch: every input has a file, a --shape, or a fixed first extent".to_owned());
+        }
     }
 
     /// The name and the shape that `--shape` gives. Names may contain '='.
@@ -113,7 +127,7 @@ impl InventArgs {
             });
             let channel = rank == 4 && axis == if last { 3 } else { 1 };
             let default = match (axis, channel, rank) {
-                (0, _, 2..) => self.batch.unwrap_or(1),
+                (0, ..) => self.batch.unwrap_or(1),
                 (_, true, _) => CHANNELS,
                 (_, _, 4) => SIDE,
                 _ => 1,
@@ -140,7 +154,7 @@ impl InventArgs {
         let Range(low, high) =
             self.range.unwrap_or(if input.dtype == DType::U8 { Range(0.0, 255.0) } else { Range(0.0, 1.0) });
         // The high bits of a Weyl sequence through a multiplicative hash (Knuth, TAOCP 6.4).
-        let first = self.seed.wrapping_mul(0xd134_2543_de82_ef95);
+        let first = self.seed.unwrap_or(0).wrapping_mul(0xd134_2543_de82_ef95);
         let unit = |i: usize| {
             let bits = first.wrapping_add(i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
             bits as f32 / (1u64 << 24) as f32
@@ -185,7 +199,9 @@ mod tests {
         let plain = InventArgs::default();
         assert_eq!(shape(&plain, &image), [1, 3, 224, 224]);
         assert_eq!(shape(&plain, &declared(DType::U8, &[None, None, None, Some(3)])), [1, 224, 224, 3]);
-        assert_eq!(shape(&InventArgs { batch: Some(4), ..plain.clone() }, &image), [4, 3, 224, 224]);
+        let four = InventArgs { batch: Some(4), ..plain.clone() };
+        assert_eq!(shape(&four, &image), [4, 3, 224, 224]);
+        assert_eq!(shape(&four, &declared(DType::F32, &[None])), [4]);
         let given = |text: &str| InventArgs { shape: vec![text.to_owned()], ..InventArgs::default() };
         assert_eq!(shape(&given("x=2x3x64x32"), &image), [2, 3, 64, 32]);
         for wrong in ["x=1x4x8x8", "y=1", "x=axb", "x", "x=1x3x4"] {
@@ -199,7 +215,7 @@ mod tests {
         let plain = InventArgs::default();
         let values = |args: &InventArgs| made(args, &input).unwrap().to_f64s();
         assert_eq!(values(&plain), values(&plain));
-        assert_ne!(values(&plain), values(&InventArgs { seed: 1, ..plain.clone() }));
+        assert_ne!(values(&plain), values(&InventArgs { seed: Some(1), ..plain.clone() }));
         let wide = InventArgs { range: Some("-2..3".parse().unwrap()), ..plain.clone() };
         let v = values(&wide);
         assert!(

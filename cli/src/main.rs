@@ -22,6 +22,7 @@ mod picture;
 mod pixels;
 mod preset;
 mod progress;
+mod resample;
 mod run;
 mod source;
 mod statistics;
@@ -32,12 +33,12 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, with every result checkable against a CPU reference.
 #[derive(Parser)]
-#[command(name = "convgpu", version, max_term_width = 100)]
+#[command(name = "convgpu", version, max_term_width = 100, after_help = STATUSES)]
 struct Cli {
     /// auto, cpu (the reference), an index of `convgpu devices`, a backend (vulkan, metal, dx12, gl), part of an adapter's name,
     /// or that with a backend: NAME@gl; for compare also all
@@ -46,6 +47,8 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const STATUSES: &str = "Exit status: 0 success; 1 the check or the run failed; 2 the call or a file is wrong.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -118,6 +121,14 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
     }
 }
 
+/// The program with the subcommand that the call names, if any.
+fn named() -> String {
+    let program = Cli::command();
+    let mut words = std::env::args().skip(1);
+    let found = words.find_map(|word| program.find_subcommand(&word).map(|c| c.get_name().to_owned()));
+    found.map_or("convgpu".to_owned(), |name| format!("convgpu {name}"))
+}
+
 /// Parses the call; `None` if it asked for help or the version, which are then printed.
 fn parse() -> Outcome<Option<Cli>> {
     match Cli::try_parse() {
@@ -131,8 +142,10 @@ fn parse() -> Outcome<Option<Cli>> {
         }
         Err(e) => {
             let text = e.to_string();
-            let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-            Err(Failure::call(format!("{what}; see convgpu --help")))
+            let mut parts = text.split("\n\n").map(str::trim);
+            let what = parts.next().unwrap_or_default().trim_start_matches("error: ");
+            let tip = parts.find_map(|part| part.strip_prefix("tip: ")).map_or(String::new(), |tip| format!("; {tip}"));
+            Err(Failure::call(format!("{what}{tip}; see {} --help", named())))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use convgpu::internals::session::{Bind, Given};
-use convgpu::{DType, Dim, Graph, Model, Outputs, Tensor, ValueInfo};
+use convgpu::{DType, Dim, ErrorKind, Graph, Model, Outputs, Tensor, ValueInfo};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
@@ -16,13 +16,18 @@ use crate::source;
 
 /// A network with every shape known, and the tensors of its inputs.
 pub struct Bound {
+    /// The name of its file, without the folder.
+    pub name: String,
     pub graph: Graph,
     /// The file without its inputs.
     pub model: Facts,
     /// Inputs that the file's own values stand for.
     pub defaults: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
-    inputs: Vec<(String, Tensor)>,
+    /// What the network is given, in the order of the call and then that of the network.
+    pub given: Vec<(String, Tensor)>,
+    /// Inputs whose values decide shapes: they are part of the graph.
+    shaping: Vec<String>,
     /// Whether its channels are blue, green, red.
     pub bgr: bool,
     /// What to try if the answer is wrong because of the pixels of an image.
@@ -41,7 +46,8 @@ pub struct Facts {
 impl Bound {
     /// The inputs as a session takes them.
     pub fn inputs(&self) -> Vec<(&str, &Tensor)> {
-        self.inputs.iter().map(|(name, t)| (name.as_str(), t)).collect()
+        let rest = self.given.iter().filter(|(name, _)| !self.shaping.contains(name));
+        rest.map(|(name, t)| (name.as_str(), t)).collect()
     }
 
     /// Results of the graph, computed in f32, rounded to the floats of 16 bits that the file declares.
@@ -79,9 +85,15 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
     }
     let value = |name, t: &Tensor| shaping.contains(name).then(|| t.clone());
     let bound: Vec<_> = tensors.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) }).collect();
-    let graph = model.bind(&bound)?;
+    let graph = model.bind(&bound).map_err(|e| match e.kind() {
+        // As what is not supported whatever the inputs are.
+        ErrorKind::Unsupported => Failure::from(e).of(file.display()),
+        _ => e.into(),
+    })?;
     let kept = |info: &&ValueInfo| !tensors.iter().any(|(name, _)| *name == info.name);
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     Ok(Bound {
+        name,
         graph,
         model: Facts {
             opset: model.opset(),
@@ -90,9 +102,10 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
         },
         defaults: model.optional_inputs().iter().filter(kept).cloned().collect(),
         outputs: model.outputs().to_vec(),
-        inputs: tensors.into_iter().filter(|(name, _)| !shaping.contains(name)).collect(),
+        shaping: shaping.to_vec(),
+        given: tensors,
         bgr: inputs.pixels.bgr(told),
-        hint: inputs.pixels.hint(told).filter(|_| given.image),
+        hint: given.image.and_then(|dtype| inputs.pixels.hint(told, dtype)),
         loading,
     })
 }

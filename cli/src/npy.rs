@@ -170,12 +170,18 @@ const CHUNK: usize = 1 << 16;
 /// Writes a tensor in C order. Floats of 16 bits become f32, integers of 8 and 16 bits i32, of 32 bits without a sign i64: the
 /// types that readers of `.npy` files in other languages have.
 pub fn write(out: &mut dyn Write, tensor: &Tensor) -> io::Result<()> {
-    let tensor = tensor.to_dtype(match tensor.dtype() {
+    let wide = match tensor.dtype() {
         DType::F16 | DType::BF16 => DType::F32,
         DType::I8 | DType::U8 | DType::I16 | DType::U16 => DType::I32,
         DType::U32 => DType::I64,
         other => other,
-    });
+    };
+    write_as(out, &tensor.to_dtype(wide))
+}
+
+/// Writes a tensor in C order with its own type, except that NumPy lacks bf16, which becomes f32.
+pub fn write_as(out: &mut dyn Write, tensor: &Tensor) -> io::Result<()> {
+    let tensor = if tensor.dtype() == DType::BF16 { tensor.to_dtype(DType::F32) } else { tensor.clone() };
     let mut put = |descr, bytes: &mut dyn Iterator<Item = [u8; 8]>, size: usize| {
         out.write_all(&header(descr, tensor.shape()))?;
         let mut chunk = Vec::with_capacity(CHUNK + 8);
@@ -190,6 +196,12 @@ pub fn write(out: &mut dyn Write, tensor: &Tensor) -> io::Result<()> {
     };
     let word = |w: u64| w.to_le_bytes();
     match tensor.data() {
+        Data::F16(v) => put("<f2", &mut v.iter().map(|x| word(x.to_bits().into())), 2),
+        Data::I8(v) => put("|i1", &mut v.iter().map(|&x| word(x as u64)), 1),
+        Data::U8(v) => put("|u1", &mut v.iter().map(|&x| word(x.into())), 1),
+        Data::I16(v) => put("<i2", &mut v.iter().map(|&x| word(x as u64)), 2),
+        Data::U16(v) => put("<u2", &mut v.iter().map(|&x| word(x.into())), 2),
+        Data::U32(v) => put("<u4", &mut v.iter().map(|&x| word(x.into())), 4),
         Data::F32(v) => put("<f4", &mut v.iter().map(|x| word(x.to_bits().into())), 4),
         Data::F64(v) => put("<f8", &mut v.iter().map(|x| word(x.to_bits())), 8),
         Data::I32(v) => put("<i4", &mut v.iter().map(|&x| word(u64::from(x as u32))), 4),
@@ -311,6 +323,9 @@ mod tests {
             (Tensor::from([f16::from_f32(0.5)]), Tensor::from([0.5f32])),
         ] {
             assert_eq!(again(&t), wide);
+            let mut file = vec![];
+            write_as(&mut file, &t).unwrap();
+            assert_eq!(parse(&file).unwrap(), t);
         }
     }
 }

@@ -35,6 +35,16 @@ pub fn aligned(v: f64, float: bool) -> String {
     if v.is_finite() && v.abs() < 1e5 && (v == 0.0 || v.abs() >= 1e-5) { format!("{v:.6}") } else { short(v) }
 }
 
+/// A number, or a fraction such as 1/255, that is neither NaN nor infinite.
+pub fn finite(text: &str) -> Result<f32, String> {
+    let number = |t: &str| t.trim().parse::<f64>().ok();
+    let value = match text.split_once('/') {
+        None => text.trim().parse().ok(),
+        Some((a, b)) => number(a).zip(number(b)).map(|(a, b)| (a / b) as f32),
+    };
+    value.filter(|v| v.is_finite()).ok_or_else(|| "not a finite number, nor a fraction such as 1/255".to_owned())
+}
+
 /// The value of `--seconds`: how long to measure.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.trim().parse().ok().filter(|s| (0.0..=3600.0).contains(s));
@@ -61,6 +71,17 @@ mod tests {
             [3.7771674e-8, 0.008123456, 0.99, -12.5, 1.0, 123456789.0, 1e30, 0.0, f64::NAN, f64::NEG_INFINITY];
         let texts = ["3.8e-8", "0.00812346", "0.99", "-12.5", "1", "123456789", "1.0e30", "0", "NaN", "-inf"];
         assert_eq!(numbers.map(short), texts);
+    }
+
+    #[test]
+    fn fractions_are_numbers() {
+        assert_eq!(
+            ["1/128", "-0.5", " 1 / 255 ", "1e-3/2"].map(|t| finite(t).unwrap()),
+            [1.0 / 128.0, -0.5, 1.0 / 255.0, 5e-4]
+        );
+        for wrong in ["1/0", "0/0", "1/", "/2", "1/2/3", "nan", "inf", "1/inf/", "1e99", ""] {
+            assert!(finite(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

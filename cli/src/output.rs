@@ -8,7 +8,7 @@ use convgpu::{Desc, Tensor};
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::files::Target;
-use crate::pixels::finite;
+use crate::numbers::finite;
 use crate::{npy, picture, source};
 
 /// Where results go
@@ -17,16 +17,20 @@ pub struct OutputArgs {
     /// Write every output as DIR/NAME.npy, with _ for / and : in the name
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
+    /// Write what the network is given, so that another engine can be given the same: every input as DIR/NAME.npy, or the only
+    /// one as FILE.npy
+    #[arg(long, value_name = "DIR|FILE.npy")]
+    save_input: Option<PathBuf>,
     /// Write an output of 1 or 3 channels as an image; the name is needed if several are pictures; repeatable
     #[arg(long, value_name = "[NAME=]FILE")]
     output_image: Vec<String>,
     /// Factor from the output's values to pixels of 0..255 [default: 255, or 1 for integers]
     #[arg(long, value_name = "S", value_parser = finite, allow_hyphen_values = true)]
     output_scale: Option<f32>,
-    /// Print the K largest elements of an output that is a vector of classes, or of each row of a batch
+    /// Print the K largest elements of an output that is a vector of classes, or of each row of a batch [default with --labels: 5]
     #[arg(long, value_name = "K")]
     top: Option<usize>,
-    /// Names of the classes, one per line
+    /// A text file with the names of the classes, one per line, the first line for class 0
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Rank and write only this output; repeatable
@@ -50,6 +54,10 @@ pub struct Places {
     /// By position of the output.
     arrays: Vec<Option<Target>>,
     images: Vec<(usize, Target, image::ImageFormat)>,
+    /// By position of the input.
+    inputs: Vec<Target>,
+    /// All of them, with what is written there.
+    taken: Vec<(String, Target)>,
 }
 
 impl OutputArgs {
@@ -65,33 +73,53 @@ impl OutputArgs {
         self.only.is_empty() || self.only.iter().any(|n| n == name)
     }
 
-    /// The files that are requested for these outputs.
-    pub fn places(&self, outputs: &[(&str, &Desc)]) -> Outcome<Places> {
+    /// The files that are requested for these outputs and inputs.
+    pub fn places(&self, outputs: &[(&str, &Desc)], inputs: &[(String, Tensor)]) -> Outcome<Places> {
         let names = || outputs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         if let Some(unknown) = self.only.iter().find(|n| !outputs.iter().any(|(name, _)| name == n)) {
             return Err(Failure::call(format!("--output {unknown}: there is no such output; outputs: {}", names())));
         }
-        let mut places = Places { arrays: vec![None; outputs.len()], images: vec![] };
+        let mut places = Places { arrays: vec![None; outputs.len()], images: vec![], inputs: vec![], taken: vec![] };
         if let Some(dir) = &self.output_dir {
-            std::fs::create_dir_all(dir).map_err(|e| Failure::file(e.to_string()).of(dir.display()))?;
+            make(dir)?;
             for (k, (name, _)) in outputs.iter().enumerate().filter(|(_, (name, _))| self.wants(name)) {
-                let target = Target::new(&dir.join(file_name(name)))?;
-                places.add(name, &target, outputs)?;
-                places.arrays[k] = Some(target);
+                places.arrays[k] = Some(places.take(name, Target::new(&dir.join(file_name(name)))?)?);
             }
+        }
+        if let Some(path) = &self.save_input {
+            places.inputs = self.save_input(path, inputs, &mut places)?;
         }
         for text in &self.output_image {
             let (k, path) = self.picture(text, outputs)?;
             let named = picture::format(path);
             let target = Target::new(path)?;
             let format = if target.is_stream() { named.unwrap_or(image::ImageFormat::Png) } else { named? };
-            places.add(outputs[k].0, &target, outputs)?;
+            let target = places.take(outputs[k].0, target)?;
             places.images.push((k, target, format));
         }
         if self.output_image.is_empty() && self.output_scale.is_some() {
             console::hint("--output-scale: no output is written as an image".to_owned());
         }
         Ok(places)
+    }
+
+    /// The files of the inputs.
+    fn save_input(&self, path: &Path, inputs: &[(String, Tensor)], places: &mut Places) -> Outcome<Vec<Target>> {
+        if path.extension().is_none_or(|e| e != "npy") && !Target::new(path).is_ok_and(|t| t.is_stream()) {
+            make(path)?;
+            let target = |(name, _): &(String, Tensor)| {
+                places.take(&format!("the input {name}"), Target::new(&path.join(file_name(name)))?)
+            };
+            return inputs.iter().map(target).collect();
+        }
+        match inputs {
+            [(name, _)] => Ok(vec![places.take(&format!("the input {name}"), Target::new(path)?)?]),
+            _ => Err(Failure::call(format!(
+                "--save-input {}: the network has {} inputs; give a folder",
+                path.display(),
+                inputs.len()
+            ))),
+        }
     }
 
     /// The output that `--output-image` names, or the only picture among the outputs, and the file.
@@ -154,7 +182,16 @@ impl OutputArgs {
         }
     }
 
-    /// Writes the requested files.
+    /// Writes the requested files of the inputs.
+    pub fn write_inputs(&self, places: &Places, inputs: &[(String, Tensor)]) -> Outcome<()> {
+        for (target, (name, tensor)) in places.inputs.iter().zip(inputs) {
+            target.write(|out| npy::write_as(out, tensor))?;
+            console::hint(format!("{}: {} -> {}", console::name(name), tensor.desc(), target.path().display()));
+        }
+        Ok(())
+    }
+
+    /// Writes the requested files of the outputs.
     pub fn write(&self, places: &Places, outputs: &[(String, Tensor)], bgr: bool) -> Outcome<()> {
         for (k, target, format) in &places.images {
             let tensor = &outputs[*k].1;
@@ -173,9 +210,9 @@ impl OutputArgs {
 }
 
 impl Places {
-    /// Whether a picture goes to stdout.
+    /// Whether a file goes to stdout.
     pub fn take_stdout(&self) -> bool {
-        self.images.iter().any(|(_, target, _)| target.is_stdout())
+        self.taken.iter().any(|(_, target)| target.is_stdout())
     }
 
     /// The array and the image of the output at a position.
@@ -184,19 +221,25 @@ impl Places {
         [self.arrays[k].as_ref(), image].map(|target| target.map(|t| t.path().display().to_string()))
     }
 
-    /// An error if another output has this file.
-    fn add(&self, name: &str, target: &Target, outputs: &[(&str, &Desc)]) -> Outcome<()> {
-        let arrays = self.arrays.iter().enumerate().filter_map(|(k, t)| Some((k, t.as_ref()?)));
-        let images = self.images.iter().map(|(k, t, _)| (*k, t));
-        match arrays.chain(images).find(|(_, t)| t.is(target)) {
-            Some((other, _)) => Err(Failure::call(format!(
-                "two outputs would be written as {}: {} and {name}",
-                target.path().display(),
-                outputs[other].0
-            ))),
-            None => Ok(()),
-        }
+    /// The file of the input at a position.
+    pub fn of_input(&self, k: usize) -> Option<String> {
+        Some(self.inputs.get(k)?.path().display().to_string())
     }
+
+    /// Takes a file; an error if something else is written there.
+    fn take(&mut self, name: &str, target: Target) -> Outcome<Target> {
+        if let Some((other, _)) = self.taken.iter().find(|(_, t)| t.is(&target)) {
+            let file = target.path().display();
+            return Err(Failure::call(format!("two results would be written as {file}: {other} and {name}")));
+        }
+        self.taken.push((name.to_owned(), target.clone()));
+        Ok(target)
+    }
+}
+
+/// Makes a folder, if it is missing.
+fn make(folder: &Path) -> Outcome<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Failure::file(e.to_string()).of(folder.display()))
 }
 
 /// The k largest values with their positions, the largest first, the first of equal ones first; NaN is the smallest.
@@ -273,20 +316,21 @@ mod tests {
         let both = [("up", &up), ("mask", &mask), ("boxes", &boxes)];
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| dir.path().join(name).display().to_string();
-        let refused = |args: &OutputArgs, outputs: &[(&str, &Desc)]| args.places(outputs).err().unwrap().to_string();
+        let refused =
+            |args: &OutputArgs, outputs: &[(&str, &Desc)]| args.places(outputs, &[]).err().unwrap().to_string();
         let plain = images(&[&file("a.png")]);
         assert!(refused(&plain, &both).contains("2 outputs are pictures"));
         assert!(refused(&plain, &both[2..]).contains("no output is a picture"));
-        assert_eq!(plain.places(&both[..1]).unwrap().images[0].0, 0);
+        assert_eq!(plain.places(&both[..1], &[]).unwrap().images[0].0, 0);
         let named = images(&[&format!("mask={}", file("a.png"))]);
-        assert_eq!(named.places(&both).unwrap().images[0].0, 1);
+        assert_eq!(named.places(&both, &[]).unwrap().images[0].0, 1);
         let only = OutputArgs { only: vec!["up".to_owned()], ..images(&[&file("a.png")]) };
-        assert_eq!(only.places(&both).unwrap().images[0].0, 0);
+        assert_eq!(only.places(&both, &[]).unwrap().images[0].0, 0);
         let same = images(&[&format!("mask={}", file("a.png")), &format!("up={}", file("a.png"))]);
-        assert!(refused(&same, &both).contains("two outputs would be written as"));
+        assert!(refused(&same, &both).contains("two results would be written as"));
         assert!(refused(&images(&[&file("a.txt")]), &both[..1]).contains(".png"));
         assert!(refused(&images(&[&file("no/a.png")]), &both[..1]).contains("No such file"));
-        let stdout = images(&["-"]).places(&both[..1]).unwrap();
+        let stdout = images(&["-"]).places(&both[..1], &[]).unwrap();
         assert!(stdout.take_stdout() && stdout.images[0].2 == image::ImageFormat::Png);
         let flat = [("a/b", &up), ("a:b", &up)];
         let arrays = OutputArgs { output_dir: Some(dir.path().to_owned()), ..OutputArgs::default() };

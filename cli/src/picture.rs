@@ -14,11 +14,8 @@ pub const READ: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF or PNM";
 /// The endings of files that are written.
 pub const WRITTEN: &str = ".png, .jpg, .bmp, .webp, .tiff, .gif or .ppm";
 
-/// Pixels of three channels as multiples of [`STEPS`].
+/// Pixels of three channels, 0..255.
 pub type Buffer = ImageBuffer<Rgb<f32>, Vec<f32>>;
-
-/// Pixels of 0..255 are stored as multiples of 1/256: exact, and within 0..1, to which resizing clamps.
-pub const STEPS: f32 = 256.0;
 
 /// The picture in the bytes of a file, turned as its EXIF orientation says.
 pub fn decode(bytes: &[u8]) -> Outcome<DynamicImage> {
@@ -64,10 +61,15 @@ fn ends_as_jpeg(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether samples have more than 8 bits: then pixels are no integers.
+pub fn is_deep(image: &DynamicImage) -> bool {
+    image.color().bytes_per_pixel() > image.color().channel_count()
+}
+
 /// The pixels of an image for 1 or 3 channels. Transparency is ignored; samples of 16 bits become value / 257.
 pub fn pixels(image: &DynamicImage, channels: usize) -> Buffer {
     let (w, h) = (image.width(), image.height());
-    let deep = image.color().bytes_per_pixel() > image.color().channel_count();
+    let deep = is_deep(image);
     let rgb: Box<dyn Fn(u32, u32) -> [f32; 3]> = if !deep {
         let rgb = image.to_rgb8();
         Box::new(move |x, y| rgb[(x, y)].0.map(f32::from))
@@ -80,7 +82,7 @@ pub fn pixels(image: &DynamicImage, channels: usize) -> Buffer {
     };
     ImageBuffer::from_fn(w, h, |x, y| {
         let pixel = rgb(x, y);
-        Rgb(if channels == 1 { [luma(pixel, !deep); 3] } else { pixel }.map(|v| v / STEPS))
+        Rgb(if channels == 1 { [luma(pixel, !deep); 3] } else { pixel })
     })
 }
 
@@ -217,16 +219,16 @@ mod tests {
         let colours = [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([12, 200, 99], 132), ([7, 7, 7], 7)];
         for (rgb, gray) in colours {
             let image: DynamicImage = ImageBuffer::from_pixel(1, 1, Rgb::<u8>(rgb)).into();
-            assert_eq!(pixels(&image, 1)[(0, 0)].0, [gray as f32 / STEPS; 3], "{rgb:?}");
+            assert_eq!(pixels(&image, 1)[(0, 0)].0, [gray as f32; 3], "{rgb:?}");
         }
     }
 
     #[test]
     fn sixteen_bits_keep_their_fraction() {
         let image: DynamicImage = ImageBuffer::from_pixel(1, 1, Rgb::<u16>([0, 65535, 1000])).into();
-        assert_eq!(pixels(&image, 3)[(0, 0)].0.map(|v| v * STEPS), [0.0, 255.0, 1000.0 / 257.0]);
+        assert_eq!(pixels(&image, 3)[(0, 0)].0, [0.0, 255.0, 1000.0 / 257.0]);
         let gray: DynamicImage = ImageBuffer::from_pixel(1, 1, image::Luma::<u16>([300])).into();
-        assert!((pixels(&gray, 1)[(0, 0)][0] * STEPS - 300.0 / 257.0).abs() < 1e-6);
+        assert!((pixels(&gray, 1)[(0, 0)][0] - 300.0 / 257.0).abs() < 1e-6);
     }
 
     #[test]

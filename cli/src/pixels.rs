@@ -5,8 +5,9 @@ use convgpu::{DType, Tensor};
 use image::DynamicImage;
 
 use crate::failure::{Failure, Outcome};
-use crate::fit::{Extent, Fit, Shaping};
-use crate::picture::{STEPS, axes, pixels};
+use crate::fit::{Extent, Fit, Interpolation, Shaping};
+use crate::numbers::finite;
+use crate::picture::{axes, is_deep, pixels};
 use crate::preset::{Constants, Preset, names};
 
 /// How the pixels of an image become values: (pixel * scale - mean) / std, the pixel being 0 to 255
@@ -15,7 +16,8 @@ pub struct PixelArgs {
     /// What the network was trained with; the options below replace parts of it
     #[arg(long, value_name = "PRESET")]
     preprocess: Option<Preset>,
-    /// Factor of a pixel's 0..255 [default: 1/255, or 1 for an input of integers]
+    /// Factor of a pixel's 0..255, such as 1/255 [default: 1/255, or 1 for an input of integers]; for (pixel - 127) / 128 give
+    /// --scale 1 --mean 127 --std 128
     #[arg(long, value_name = "S", value_parser = finite, allow_hyphen_values = true)]
     scale: Option<f32>,
     /// Subtracted after scaling: one number, or one per channel in the network's order
@@ -33,17 +35,15 @@ pub struct PixelArgs {
     /// Then cut NxN, or WxH, out of the middle
     #[arg(long, value_name = "N|WxH")]
     crop: Option<Extent>,
-    /// How an image of another shape gets the input's [default: stretch]
+    /// How an image is made to fit an input of another shape [default: stretch]
     #[arg(long, conflicts_with_all = ["resize", "crop"])]
     fit: Option<Fit>,
+    /// How a resized image gets its pixels [default: that of the preset, or bilinear]; many models of timm want bicubic
+    #[arg(long)]
+    interpolation: Option<Interpolation>,
     /// The pixel value of the borders of --fit pad
     #[arg(long, value_name = "V", value_parser = byte, requires = "fit", default_value_t = 0)]
     fill: u8,
-}
-
-/// A number that is neither NaN nor infinite.
-pub fn finite(text: &str) -> Result<f32, String> {
-    text.trim().parse().ok().filter(|v: &f32| v.is_finite()).ok_or_else(|| "not a finite number".to_owned())
 }
 
 fn byte(text: &str) -> Result<u8, String> {
@@ -89,6 +89,7 @@ impl PixelArgs {
             ("--resize", self.resize.is_some()),
             ("--crop", self.crop.is_some()),
             ("--fit", self.fit.is_some()),
+            ("--interpolation", self.interpolation.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
@@ -98,18 +99,25 @@ impl PixelArgs {
         self.bgr || self.preprocess.map_or(told.bgr == Some(true), |p| p.constants().bgr)
     }
 
-    /// The presets, if nothing says how the network was trained.
-    pub fn hint(&self, told: Told) -> Option<String> {
-        let known = told.range.is_some() || !(self.given().is_empty() || self.given() == ["--fit"]);
+    /// What the pixels of an input of this type became, and the presets, if nothing says how the network was trained.
+    pub fn hint(&self, told: Told, dtype: DType) -> Option<String> {
+        let became = if self.constants(told, dtype.is_integer()).scale == 1.0 {
+            format!("pixels stay 0..255, as the input is {dtype}")
+        } else {
+            "pixels became 0..1".to_owned()
+        };
+        let of_shape = |option: &&str| ["--fit", "--interpolation"].contains(option);
+        let known = told.range.is_some() || !self.given().iter().all(of_shape);
         (!known).then(|| {
             let options = format!("--preprocess {} or --mean, --std, --scale", names());
-            format!("pixels became 0..1; if the network was trained with others, give {options}")
+            format!("{became}; if the network was trained with others, give {options}")
         })
     }
 
-    fn shaping(&self, Constants { cut, filter, .. }: &Constants) -> Shaping {
-        let (resize, crop, fit, fill) = (self.resize, self.crop, self.fit, self.fill);
-        Shaping { resize, crop, fit, fill, cut: *cut, filter: *filter }
+    fn shaping(&self, constants: &Constants, integer: bool) -> Shaping {
+        let PixelArgs { resize, crop, fit, fill, .. } = *self;
+        let interpolation = self.interpolation.unwrap_or(constants.interpolation);
+        Shaping { resize, crop, fit, fill, cut: constants.cut, interpolation, integer }
     }
 
     fn constants(&self, told: Told, integer: bool) -> Constants {
@@ -137,7 +145,7 @@ pub fn tensor(
     let axes = axes(dims)?;
     let c = axes.channels;
     let constants = args.constants(told, dtype.is_integer());
-    let shaped = args.shaping(&constants).apply(&pixels(image, c), &axes)?;
+    let shaped = args.shaping(&constants, !is_deep(image)).apply(&pixels(image, c), &axes)?;
     let (w, h) = (shaped.width() as usize, shaped.height() as usize);
     if axes.height.is_some_and(|n| n != h) || axes.width.is_some_and(|n| n != w) {
         let dim = |n: Option<usize>| n.map_or("?".to_owned(), |n| n.to_string());
@@ -162,7 +170,7 @@ pub fn tensor(
     let bgr = args.bgr(told);
     let value = |ic: usize, y: usize, x: usize| {
         let source = if bgr { c - 1 - ic } else { ic };
-        let pixel = shaped.get_pixel(x as u32, y as u32).0[source] * STEPS;
+        let pixel = shaped.get_pixel(x as u32, y as u32).0[source];
         (pixel * scale - mean[ic]) / std[ic]
     };
     let mut values = Vec::with_capacity(c * h * w);
@@ -217,6 +225,7 @@ mod tests {
         resize: None,
         crop: None,
         fit: None,
+        interpolation: None,
         fill: 0,
     };
 
@@ -268,6 +277,30 @@ mod tests {
         assert_eq!(tensor(&wide, &args, &[Some(1), Some(3), None, None]).unwrap().shape(), [1, 3, 20, 40]);
         let unasked = tensor(&wide, &PLAIN, &[Some(1), Some(3), Some(7), Some(9)]).unwrap();
         assert_eq!(unasked.shape(), [1, 3, 7, 9]);
+    }
+
+    /// PIL and torchvision: `Resize` rounds the long side down, `CenterCrop` rounds the offset to the nearest even number.
+    #[test]
+    fn presets_resize_and_cut_as_torchvision_does() {
+        // 40 lines of 60 different pixels, copied: the first pixel of a cut is where it begins.
+        let columns: DynamicImage = ImageBuffer::from_fn(60, 40, |x, _| Rgb([x as u8; 3])).into();
+        let first = |args: PixelArgs, side| {
+            tensor(&columns, &args, &[Some(1), Some(3), Some(side), Some(side)]).unwrap().as_f32().unwrap()[0]
+        };
+        let cut = |side: u32| PixelArgs { crop: Some(Extent::Size(side, side)), ..PLAIN };
+        // (60 - 33) / 2 = 13.5, (60 - 35) / 2 = 12.5, (60 - 36) / 2 = 12.
+        assert_eq!([33, 35, 36].map(|side| first(cut(side), side as usize)), [14.0, 12.0, 12.0]);
+        // 35 * 256 / 224 = 40: nothing is resized. 34 * 256 / 224 = 38.9: the short side becomes 38, not 39, the long one 57; the
+        // cut begins at 11.5, rounded 12, and nearest takes the column (2 * 12 + 1) * 60 / (2 * 57) = 13.2.
+        let preset = |interpolation| PixelArgs {
+            preprocess: Some(Preset::Imagenet),
+            mean: vec![0.0],
+            std: vec![1.0],
+            interpolation: Some(interpolation),
+            ..PLAIN
+        };
+        assert_eq!(first(preset(Interpolation::Nearest), 35), 12.0);
+        assert_eq!(first(preset(Interpolation::Nearest), 34), 13.0);
     }
 
     #[test]
@@ -328,7 +361,11 @@ mod tests {
         assert!((first(&default, told) - (200.0 / 127.5 - 1.0)).abs() < 1e-6);
         assert_eq!(first(&PixelArgs { preprocess: Some(Preset::Raw), ..default.clone() }, told), 0.0);
         assert_eq!(first(&PLAIN, Told::by([("Image.NominalPixelRange", "NominalRange_0_255")])), 0.0);
-        assert!(default.hint(told).is_none() && default.hint(Told::default()).unwrap().contains("imagenet|caffe"));
+        let hint = |told, dtype| default.hint(told, dtype);
+        assert!(hint(told, DType::F32).is_none());
+        let plain = hint(Told::default(), DType::F32).unwrap();
+        assert!(plain.starts_with("pixels became 0..1;") && plain.contains("imagenet|caffe"), "{plain}");
+        assert!(hint(Told::default(), DType::U8).unwrap().starts_with("pixels stay 0..255, as the input is u8;"));
     }
 
     #[test]

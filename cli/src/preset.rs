@@ -1,18 +1,21 @@
 //! How well-known networks were trained to see pixels.
 
 use clap::ValueEnum;
-use image::imageops::FilterType;
+
+use crate::fit::Interpolation;
 
 /// A choice of `--preprocess`. The texts are those of `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub enum Preset {
-    /// torchvision, timm: RGB, 1/255, mean .485 .456 .406, std .229 .224 .225, 256/224
+    /// torchvision, timm (many models of which want --interpolation bicubic): RGB, 1/255, mean .485 .456 .406, std .229 .224 .225,
+    /// short side 256/224 of the cut
     Imagenet,
-    /// Caffe, the first ONNX models: BGR, 1, mean 104 117 123, 256/224
+    /// Caffe, the first ONNX models: BGR, 1, mean 104 117 123, short side 256/224 of the cut
     Caffe,
-    /// Inception, MobileNet and others of TensorFlow: RGB, 1/255, mean .5, std .5, 8/7 of the input
+    /// Inception, MobileNet and others of TensorFlow: RGB, 1/255, mean .5, std .5, short side 256/224 of the cut
     Inception,
-    /// CLIP: RGB, 1/255, mean .48145 .45783 .40821, std .26863 .26130 .27578, 224/224, bicubic
+    /// CLIP: RGB, 1/255, mean .48145 .45783 .40821, std .26863 .26130 .27578, bicubic, short side 224/224 of the
+    /// cut
     Clip,
     /// RGB, 0..255 as they are
     Raw,
@@ -29,7 +32,7 @@ pub struct Constants {
     /// The short side after resizing, and the sides of the square that is then cut out; a network with another input size has
     /// another square, and a short side in proportion. `None`: as without a preset.
     pub cut: Option<(u32, u32)>,
-    pub filter: FilterType,
+    pub interpolation: Interpolation,
 }
 
 /// Without a preset.
@@ -39,7 +42,7 @@ const PLAIN: Constants = Constants {
     mean: [0.0; 3],
     std: [1.0; 3],
     cut: None,
-    filter: FilterType::Triangle,
+    interpolation: Interpolation::Bilinear,
 };
 
 impl Preset {
@@ -57,7 +60,7 @@ impl Preset {
                 mean: [0.48145466, 0.4578275, 0.40821073],
                 std: [0.26862954, 0.261_302_6, 0.275_777_1],
                 cut: Some((224, 224)),
-                filter: FilterType::CatmullRom,
+                interpolation: Interpolation::Bicubic,
                 ..PLAIN
             },
             Preset::Raw => Constants { scale: 1.0, ..PLAIN },

@@ -54,12 +54,13 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let labels = args.output.labels()?;
     let mut network = network::bind(&args.model, &args.inputs, None)?;
     let declared: Vec<(&str, &Desc)> = network.graph.outputs().collect();
-    let places = args.output.places(&declared)?;
+    let places = args.output.places(&declared, &network.given)?;
     if args.json && places.take_stdout() {
-        return Err(Failure::call("--json: the picture goes to stdout already"));
+        return Err(Failure::call("--json: a file goes to stdout already"));
     }
     let device = devices::open(device)?;
-    let options = compiling(tune::options(&device, args.tuned, args.precision));
+    args.output.write_inputs(&places, &network.given)?;
+    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
     let start = Instant::now();
     let session = Session::new(&device, std::mem::take(&mut network.graph), options)?;
     let compiling = start.elapsed();
@@ -87,7 +88,13 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     if args.json {
         let times: serde_json::Map<_, _> = times.iter().map(|(k, t)| ((*k).to_owned(), json!(ms(*t)))).collect();
         let outputs: Vec<Value> = answers.iter().map(as_json).collect();
-        return console::print_json(&json!({ "device": device.to_string(), "ms": times, "outputs": outputs }));
+        let input = |(k, (name, tensor)): (usize, &(String, Tensor))| {
+            let (shape, dtype) = (tensor.shape(), tensor.dtype().to_string());
+            json!({ "name": name, "shape": shape, "dtype": dtype, "file": places.of_input(k) })
+        };
+        let inputs: Vec<Value> = network.given.iter().enumerate().map(input).collect();
+        let device = device.to_string();
+        return console::print_json(&json!({ "device": device, "ms": times, "inputs": inputs, "outputs": outputs }));
     }
     console::hint(format!("{device}: {}", times.map(|(k, t)| format!("{k} {:.1} ms", ms(t))).join(", ")));
     let text: String = answers.iter().map(as_text).collect();

@@ -10,8 +10,10 @@ use clap::Args as ClapArgs;
 use convgpu::bench::Effort;
 use convgpu::internals::bench::{Gain, Tuned, Whole, path, tune};
 use convgpu::internals::graph::plan::PlanOptions;
+use convgpu::internals::graph::rewrite::rewrite;
+use convgpu::internals::graph::tuning::Tuning;
 use convgpu::internals::session::with_plan;
-use convgpu::{CompileOptions, Device, DeviceChoice, Error, ErrorKind, Precision};
+use convgpu::{CompileOptions, Device, DeviceChoice, Error, ErrorKind, Graph, Precision};
 use serde_json::json;
 
 use crate::console;
@@ -27,6 +29,11 @@ use store::Store;
 
 /// Times the kernels that fit each layer, and stores those that make the network faster for --tuned
 #[derive(ClapArgs)]
+#[command(
+    after_help = "The column \"wrong\" counts the kernels that were left out since their result was wrong. The choices are \
+                        stored in convgpu/tuning-ADAPTER.json, in $XDG_CACHE_HOME, %LOCALAPPDATA% or $HOME/.cache, whichever \
+                        is set first."
+)]
 pub struct Args {
     /// The network: an ONNX file; - is stdin
     model: PathBuf,
@@ -45,8 +52,9 @@ pub struct Args {
     json: bool,
 }
 
-/// The options for `--precision` and `--tuned`, with the stored tuning of this adapter, if any.
-pub fn options(device: &Device, tuned: bool, precision: Precision) -> CompileOptions {
+/// The options for `--precision` and `--tuned`, with the stored tuning of this adapter, if any. It is said if that has nothing
+/// for the network.
+pub fn options(device: &Device, graph: &Graph, tuned: bool, precision: Precision) -> CompileOptions {
     let options = CompileOptions::new().precision(precision);
     let Some(adapter) = device.adapter().filter(|_| tuned) else {
         if tuned {
@@ -55,10 +63,23 @@ pub fn options(device: &Device, tuned: bool, precision: Precision) -> CompileOpt
         return options;
     };
     let tuning = path(adapter).map(|p| store::load(&p, adapter)).unwrap_or_default();
-    if tuning.choices.is_empty() {
-        console::hint("--tuned: no tuning is stored for this adapter; run convgpu tune MODEL first".to_owned());
+    let what = match tuning.choices.is_empty() {
+        true => Some("no tuning is stored for this adapter"),
+        false => {
+            (!knows(&tuning, graph, precision)).then_some("the tuning of this adapter has nothing for this network")
+        }
+    };
+    if let Some(what) = what {
+        console::hint(format!("--tuned: {what}; run convgpu tune MODEL first"));
     }
     with_plan(options, PlanOptions { precision, tuning: Some(Arc::new(tuning)), ..PlanOptions::default() })
+}
+
+/// Whether a tuning has a choice for a node of the network.
+fn knows(tuning: &Tuning, graph: &Graph, precision: Precision) -> bool {
+    let mut rewritten = graph.clone();
+    rewrite(&mut rewritten);
+    rewritten.nodes().iter().any(|n| tuning.choices.contains_key(&Tuning::key(&rewritten, n, precision)))
 }
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {

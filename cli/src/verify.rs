@@ -42,7 +42,8 @@ pub struct Args {
     /// Write inputs, outputs, right outputs and bounds of the first wrong node into this folder, as .npy files
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
-    /// Compare also with another engine's results: a folder of NAME.npy files, or an .npz, named as the values of the model
+    /// Compare the device's values with another engine's as well: an .npz, or a folder of NAME.npy files and subfolders, named as
+    /// the values of the model; with --no-fuse all of them can be compared
     #[arg(long, value_name = "DIR|FILE.npz")]
     expect: Option<PathBuf>,
     /// Check the network as the file has it, without rewriting or fusing
@@ -67,7 +68,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let mut expected = args.expect.as_deref().map(Expected::read).transpose()?;
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
-    let compile = compiling(tune::options(&device, args.tuned, args.precision));
+    let compile = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
     let compile = if args.no_fuse { compile.fusion(false) } else { compile };
     let bar = Arc::new(Bar::steps());
     let shown = bar.clone();
@@ -93,12 +94,14 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         (None, _) => vec![],
     };
     if let Some(expected) = &mut expected {
-        expected.compare(&report);
+        expected.compare(&report, &network.graph);
     }
+    let expected_verdict = expected.as_ref().map_or(Ok(()), |e| e.verdict(!args.no_fuse));
+    let verdict = verdict(&report, args.allow_nonfinite).and(expected_verdict);
     if args.json {
-        console::print_json(&as_json(&report, expected.as_ref(), &files))?;
+        console::print_json(&as_json(&report, verdict.is_ok(), expected.as_ref(), &files))?;
     } else {
-        let expected = expected.as_ref().map_or(String::new(), Expected::to_string);
+        let expected = expected.as_ref().map_or(String::new(), |e| e.as_text(!args.no_fuse));
         let dumped = match (&report.evidence, &args.dump) {
             (Some(evidence), Some(dir)) => {
                 format!("{} files about {} in {}\n", files.len(), console::name(&evidence.node), dir.display())
@@ -107,20 +110,20 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         };
         console::print(&format!("{report}{expected}{dumped}"))?;
     }
-    verdict(&report, args.allow_nonfinite)?;
-    expected.map_or(Ok(()), |e| e.verdict())
+    verdict
 }
 
 /// A failure that names the first wrong node with its worst element, or else the wrong output.
 fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
     if let Some(node) = report.first_wrong() {
         let NodeReport { name, op, kernels, .. } = node;
-        let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::to_string).unwrap_or_default();
+        let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::summary).unwrap_or_default();
         let text = format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}");
         return Err(Failure::check(text).at(name));
     }
     if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| !o.comparison.ok()) {
-        let text = format!("every node is right, but the whole plan gives a wrong output {name}: {comparison}");
+        let text =
+            format!("every node is right, but the whole plan gives a wrong output {name}: {}", comparison.summary());
         return Err(Failure::check(text));
     }
     if report.checkable() || allow_nonfinite {
@@ -134,7 +137,8 @@ fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
     )))
 }
 
-fn as_json(report: &Report, expected: Option<&Expected>, files: &[String]) -> Value {
+/// `ok` is whether the command succeeds.
+fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[String]) -> Value {
     let nodes: Vec<Value> = report.nodes.iter().map(node_json).collect();
     let output = |o: &OutputReport| {
         json!({
@@ -147,7 +151,7 @@ fn as_json(report: &Report, expected: Option<&Expected>, files: &[String]) -> Va
     };
     json!({
         "device": report.device,
-        "ok": report.ok(),
+        "ok": ok,
         "checkable": report.checkable(),
         "nodes": nodes,
         "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),

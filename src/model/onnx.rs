@@ -126,7 +126,12 @@ impl Model {
         if bytes.is_empty() {
             return Err(Error::file("the file is empty"));
         }
-        let proto = ModelProto::decode(bytes).map_err(|e| Error::file(format!("not an ONNX model: {e}")).because(e))?;
+        let decoded = ModelProto::decode(bytes.clone());
+        let read = decoded.as_ref().is_ok_and(|proto| proto.ir_version() >= OLDEST_IR);
+        if !read && let Some(what) = what_else(&bytes) {
+            return Err(Error::file(format!("not an ONNX model but {what}; only ONNX files (.onnx) are read")));
+        }
+        let proto = decoded.map_err(|e| Error::file(format!("not an ONNX model: {e}")).because(e))?;
         let opset = version(&proto)?;
         let ir = proto.ir_version();
         let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
@@ -290,6 +295,25 @@ impl fmt::Display for Model {
         let counts: Vec<String> = self.operators().iter().map(|(name, n)| format!("{name} {n}")).collect();
         writeln!(f, "operators   {}", counts.join(", "))?;
         write!(f, "parameters  {}", self.num_parameters())
+    }
+}
+
+/// What the bytes of a file are, if they begin as those of another kind that holds networks, weights or text.
+fn what_else(bytes: &[u8]) -> Option<&'static str> {
+    let readable = |c: char| !c.is_control() || c.is_whitespace();
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|t| t.chars().all(readable));
+    // The length of the header, and then the header as JSON.
+    let safetensors = bytes.get(4..9) == Some(b"\0\0\0\0{");
+    match bytes {
+        _ if safetensors => Some("weights in safetensors"),
+        [b'P', b'K', 3 | 5, _, ..] => Some("a ZIP archive, as PyTorch (.pt, .pth), NumPy (.npz) and Keras write them"),
+        [0x80, 2..=5, ..] => Some("a Python pickle"),
+        [0x89, b'H', b'D', b'F', ..] => Some("an HDF5 file, as Keras writes them"),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some("a NumPy array"),
+        [_, _, _, _, b'T', b'F', b'L', b'3', ..] => Some("a TensorFlow Lite model"),
+        [b'G', b'G', b'U', b'F', ..] => Some("a GGUF file"),
+        _ if text(bytes) => Some("a text"),
+        _ => None,
     }
 }
 

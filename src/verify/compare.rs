@@ -23,8 +23,10 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mismatch { index, actual, expected, bound } = self;
-        write!(f, "at {index:?}: {actual} for {expected} (bound {bound:.3e})")
+        let Mismatch { index, bound, .. } = self;
+        let short = |v: f64| if f64::from(v as f32) == v { (v as f32).to_string() } else { v.to_string() };
+        let [actual, expected] = [self.actual, self.expected].map(short);
+        write!(f, "at {index:?}: {actual}, expected {expected} (bound {bound:.3e})")
     }
 }
 
@@ -99,6 +101,17 @@ impl Comparison {
     pub fn checkable(&self) -> bool {
         self.elements == 0 || self.nonfinite < self.elements
     }
+    /// In one line: how many elements are wrong, and the first of them.
+    pub fn summary(&self) -> String {
+        match (&self.mismatch, &self.first[..]) {
+            (Some(mismatch), _) => mismatch.clone(),
+            (None, []) => self.count(),
+            (None, [first, ..]) => format!("{}; {first}", self.count()),
+        }
+    }
+    fn count(&self) -> String {
+        format!("{} of {} elements wrong", self.wrong, self.elements)
+    }
     /// An error that shows the first wrong elements.
     ///
     /// # Errors
@@ -113,7 +126,7 @@ impl fmt::Display for Comparison {
         if let Some(mismatch) = &self.mismatch {
             return f.write_str(mismatch);
         }
-        write!(f, "{} of {} elements wrong", self.wrong, self.elements)?;
+        f.write_str(&self.count())?;
         self.first.iter().try_for_each(|m| write!(f, "\n  {m}"))
     }
 }
@@ -133,6 +146,8 @@ mod tests {
         assert!(c.ok() && c.worst > 0.4 && c.worst < 0.6, "{c:?}");
         let integers = compare(&Tensor::from([1i32, 2]), &Tensor::from([1i32, 3]), &[0.0; 2]);
         assert_eq!((integers.wrong, integers.worst), (1, f64::INFINITY));
+        assert_eq!(integers.summary(), "1 of 2 elements wrong; at [1]: 2, expected 3 (bound 0.000e0)");
+        assert!(wrong([1.1, 2.0, 0.0]).summary().contains("at [0]: 1.1, expected 1 (bound "));
     }
 
     #[test]

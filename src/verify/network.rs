@@ -119,7 +119,21 @@ pub struct Report {
     pub evidence: Option<Evidence>,
     /// The values that [`VerifyOptions::keep_values`] selects, in the order in which they are computed, as far as the network
     /// as it is compiled has them. Each is computed on the device, node by node.
-    pub values: Vec<(String, Tensor)>,
+    pub values: Vec<NodeValue>,
+}
+
+/// A value of the network, as the device computed it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NodeValue {
+    /// Its name.
+    pub name: String,
+    /// The node that makes it.
+    pub node: String,
+    /// The operator of the node, with its epilogue.
+    pub op: String,
+    /// The elements.
+    pub tensor: Tensor,
 }
 
 /// Everything about a wrong node: enough to compute it again.
@@ -223,7 +237,7 @@ pub async fn values(
     graph: &Graph,
     inputs: &[(&str, &Tensor)],
     compile: &CompileOptions,
-) -> Result<Vec<(String, Tensor)>> {
+) -> Result<Vec<NodeValue>> {
     let options =
         VerifyOptions { unchecked: true, ..VerifyOptions::new().compile(compile.clone()).keep_values(|_| true) };
     Ok(verify_graph(device, graph, inputs, &options).await?.values)
@@ -278,7 +292,8 @@ async fn verify_graph(
         for (id, tensor) in node.outputs.iter().zip(results) {
             let name = &rewritten.values[id.0].name;
             if options.values.as_ref().is_some_and(|wanted| wanted(name)) {
-                kept.push((name.clone(), tensor.clone()));
+                let (node, op) = (node.name.clone(), operator(node));
+                kept.push(NodeValue { name: name.clone(), node, op, tensor: tensor.clone() });
             }
             values[id.0] = Some(tensor);
         }
@@ -295,11 +310,16 @@ async fn verify_graph(
     Ok(Report { device: device.to_string(), nodes, outputs, evidence, values: kept })
 }
 
+/// The operator of a node with its epilogue.
+fn operator(node: &Node) -> String {
+    format!("{}{}", node.op.name(), node.epilogue)
+}
+
 impl NodeReport {
     fn of(node: &Node, checked: &Checked) -> NodeReport {
         NodeReport {
             name: node.name.clone(),
-            op: format!("{}{}", node.op.name(), node.epilogue),
+            op: operator(node),
             kernels: checked.kernels.clone(),
             outputs: checked.comparisons.clone(),
         }
@@ -356,6 +376,7 @@ fn corrupt(mut checked: Checked) -> Result<Checked> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "device  {}\n", self.device)?;
         writeln!(f, "{:<30} {:<26} {:<34} {:>11}  result", "node", "operator", "kernels", "error/bound")?;
         for n in &self.nodes {
             let result = match (n.ok(), n.checkable()) {
@@ -372,12 +393,53 @@ impl fmt::Display for Report {
         }
         for OutputReport { name, comparison, nan, rounding } in &self.outputs {
             let result = if comparison.ok() { "ok" } else { "WRONG" };
-            write!(f, "output {name}: {:.1e} of rtol {RTOL} atol {ATOL} max|out|", comparison.worst)?;
-            if *rounding > 0.0 {
-                write!(f, " + 2 x {rounding:.1e} of storing f16")?;
-            }
-            writeln!(f, "  {result}{}", if *nan > 0 { format!(", {nan} NaN") } else { String::new() })?;
+            let stored = if *rounding > 0.0 { format!(" + 2 x {rounding:.1e} of storing f16") } else { String::new() };
+            let tolerance = format!("the tolerance ({RTOL:e} |x| + {ATOL:e} max|x|{stored})");
+            let nan = if *nan > 0 { format!(", {nan} NaN") } else { String::new() };
+            writeln!(f, "output {name:?}: error {} of {tolerance}  {result}{nan}", percent(comparison.worst))?;
         }
-        Ok(())
+        writeln!(f, "{}", self.conclusion())
+    }
+}
+
+impl Report {
+    /// How many nodes and outputs were checked, and how many of them are wrong.
+    fn conclusion(&self) -> String {
+        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let checked =
+            format!("{} and {} checked", count(self.nodes.len(), "node"), count(self.outputs.len(), "output"));
+        if self.ok() {
+            let empty = self.nodes.iter().filter(|n| !n.checkable()).count();
+            let but = if empty > 0 {
+                format!(", but {} without a finite element", count(empty, "node"))
+            } else {
+                String::new()
+            };
+            return format!("{checked}: all within their bounds{but}");
+        }
+        let nodes = self.nodes.iter().filter(|n| !n.ok()).count();
+        let outputs = self.outputs.iter().filter(|o| !o.comparison.ok()).count();
+        format!("{checked}: {} and {} WRONG", count(nodes, "node"), count(outputs, "output"))
+    }
+}
+
+/// A ratio in percent: two decimals, or a power of ten.
+pub fn percent(ratio: f64) -> String {
+    match 100.0 * ratio {
+        p if p == 0.0 || (0.01..1e4).contains(&p) => format!("{} %", (100.0 * p).round() / 100.0),
+        p => format!("{p:.0e} %"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn percentages_are_short() {
+        assert_eq!(
+            [0.0, 1.2e-3, 3.4e-9, 0.5, 123.456, f64::INFINITY].map(percent),
+            ["0 %", "0.12 %", "3e-7 %", "50 %", "1e4 %", "inf %"]
+        );
     }
 }

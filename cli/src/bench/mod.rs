@@ -28,7 +28,7 @@ use profile::Times;
 /// Measures cold and warm start, run time and throughput
 #[derive(ClapArgs)]
 pub struct Args {
-    /// The network: an ONNX file
+    /// The network: an ONNX file; - is stdin
     model: Option<PathBuf>,
     #[command(flatten)]
     inputs: InputArgs,
@@ -83,7 +83,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let trace = args.trace.as_deref().map(Target::new).transpose()?;
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
-    let options = compiling(tune::options(&device, args.tuned, args.precision));
+    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
     let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
     let profiled = args.profile || trace.is_some();
     let profile = if profiled { Some(Times::measure(args, &device, &network, &options)?) } else { None };
@@ -98,7 +98,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         }
         return console::print_json(&object);
     }
-    let summary = table(&[Timing::heading("network"), timing.row(&model.display().to_string())]);
+    let summary = table(&[Timing::heading("network"), timing.row(&network.name)]);
     let profile = profile.map_or(String::new(), |p| format!("\n{}", p.as_text()));
     console::print(&format!("{device}\n\n{summary}{profile}"))
 }

@@ -14,7 +14,7 @@ use super::Args;
 use crate::failure::Outcome;
 use crate::network::Bound;
 use crate::numbers;
-use crate::table::table;
+use crate::table::{shown, table};
 
 /// How long each ceiling is measured.
 const CEILING: Duration = Duration::from_millis(100);
@@ -24,6 +24,8 @@ pub struct Times {
     /// Every dispatch in order, with its median.
     last: Profile,
     nodes: Vec<Row>,
+    /// Nodes whose results other kernels write, or that only pass a value on.
+    idle: Vec<String>,
     operators: Vec<Row>,
     /// Floating-point operations per second that the device reaches.
     ceiling: f64,
@@ -34,7 +36,10 @@ pub struct Times {
 struct Row {
     name: String,
     op: String,
-    kernels: String,
+    /// How many nodes; 1 of a node.
+    nodes: usize,
+    /// Of a node.
+    kernels: Vec<&'static str>,
     seconds: f64,
     flops: u64,
 }
@@ -52,7 +57,9 @@ impl Times {
         let nodes = by_node(&compiled, &last);
         let operators = by_operator(&nodes);
         let ceiling = pollster::block_on(Ceilings::measure(device, &Effort::new(CEILING)))?.flops;
-        Ok(Times { last, nodes, operators, ceiling, iterations: args.iterations.max(1) })
+        let graph = compiled.graph().nodes();
+        let idle = graph.iter().map(|n| n.name.clone()).filter(|name| !nodes.iter().any(|r| r.name == *name)).collect();
+        Ok(Times { last, nodes, idle, operators, ceiling, iterations: args.iterations.max(1) })
     }
 
     fn rate(row: &Row) -> f64 {
@@ -63,24 +70,23 @@ impl Times {
     pub fn as_text(&self) -> String {
         let total = self.last.total.as_secs_f64();
         let percent = |part: f64| format!("{:.1}%", 100.0 * part);
-        let cells = |r: &Row| {
+        let measures = |r: &Row| {
             let rate = if r.flops > 0 { format!("{:.2}", Times::rate(r) / 1e9) } else { String::new() };
             let of = if r.flops > 0 { percent(Times::rate(r) / self.ceiling) } else { String::new() };
-            vec![
-                r.op.clone(),
-                r.kernels.clone(),
-                format!("{:.4}", r.seconds * 1e3),
-                percent(r.seconds / total),
-                rate,
-                of,
-            ]
+            vec![format!("{:.4}", r.seconds * 1e3), percent(r.seconds / total), rate, of]
         };
-        let heading = |first: &str| {
-            [first, "operator", "kernels", "ms", "share", "GFLOP/s", "of ceiling"].map(str::to_owned).to_vec()
+        let listed = |columns: &[&str], of: &[Row], cells: fn(&Row) -> Vec<String>| {
+            let heading = columns.iter().chain(&["ms", "share", "GFLOP/s", "of ceiling"]).map(|c| (*c).to_owned());
+            let rows = of.iter().map(|r| [cells(r), measures(r)].concat());
+            table(&std::iter::once(heading.collect()).chain(rows).collect::<Vec<_>>())
         };
-        let listed = |first: &str, of: &[Row]| {
-            let row = |r: &Row| [vec![r.name.clone()], cells(r)].concat();
-            table(&std::iter::once(heading(first)).chain(of.iter().map(row)).collect::<Vec<_>>())
+        let nodes = listed(&["node", "operator", "kernels"], &self.nodes, |r| {
+            vec![r.name.clone(), r.op.clone(), r.kernels.join(" + ")]
+        });
+        let operators = listed(&["operator", "nodes"], &self.operators, |r| vec![r.op.clone(), r.nodes.to_string()]);
+        let idle = match self.idle.len() {
+            0 => String::new(),
+            n => format!("{n} without a kernel of their own: {}\n", shown(&self.idle)),
         };
         let other = self.last.other().as_secs_f64();
         let clock = match self.last.clock {
@@ -88,9 +94,7 @@ impl Times {
             Clock::Host => "one submission per dispatch, on the host's clock: submitting is included",
         };
         format!(
-            "{}\n{}\nupload, readback and gaps {:.4} ms, in all {:.4} ms; medians of {} runs; {clock}; ceiling {:.1} GFLOP/s\n",
-            listed("node", &self.nodes),
-            listed("operator", &self.operators),
+            "{nodes}{idle}\n{operators}\nupload, readback and gaps {:.4} ms, in all {:.4} ms; medians of {} runs; {clock}; ceiling {:.1} GFLOP/s\n",
             other * 1e3,
             total * 1e3,
             self.iterations,
@@ -103,23 +107,22 @@ impl Times {
             let ms = d.time.as_secs_f64() * 1e3;
             json!({ "node": d.node, "kernel": d.kernel, "ms": ms })
         };
-        let row = |r: &Row| {
-            json!({
-                "name": r.name,
-                "op": r.op,
-                "kernels": r.kernels,
-                "ms": r.seconds * 1e3,
-                "gflops": numbers::json(Times::rate(r) / 1e9),
-                "of_ceiling": numbers::json(Times::rate(r) / self.ceiling),
-            })
+        let measured = |r: &Row, mut object: Value| {
+            object["ms"] = json!(r.seconds * 1e3);
+            object["gflops"] = numbers::json(Times::rate(r) / 1e9);
+            object["of_ceiling"] = numbers::json(Times::rate(r) / self.ceiling);
+            object
         };
+        let node = |r: &Row| measured(r, json!({ "name": r.name, "op": r.op, "kernels": r.kernels.join(" + ") }));
+        let operator = |r: &Row| measured(r, json!({ "name": r.op, "op": r.op, "nodes": r.nodes }));
         json!({
             "clock": if self.last.clock == Clock::Device { "device" } else { "host" },
             "iterations": self.iterations,
             "ceiling_gflops": self.ceiling / 1e9,
             "dispatches": self.last.dispatches.iter().map(dispatch).collect::<Vec<_>>(),
-            "nodes": self.nodes.iter().map(row).collect::<Vec<_>>(),
-            "operators": self.operators.iter().map(row).collect::<Vec<_>>(),
+            "nodes": self.nodes.iter().map(node).collect::<Vec<_>>(),
+            "idle": self.idle,
+            "operators": self.operators.iter().map(operator).collect::<Vec<_>>(),
             "other_ms": self.last.other().as_secs_f64() * 1e3,
             "total_ms": self.last.total.as_secs_f64() * 1e3,
         })
@@ -164,13 +167,14 @@ fn by_node(compiled: &Compiled, profile: &Profile) -> Vec<Row> {
         let k = *places.entry(&d.node).or_insert_with(|| {
             let node = graph.nodes().iter().find(|n| n.name == d.node);
             let flops = node.map_or(0, |n| n.op.flops(&descs(&n.inputs), &descs(&n.outputs)));
-            let op = node.map_or(String::new(), |n| n.op.name().to_owned());
-            rows.push(Row { name: d.node.clone(), op, kernels: String::new(), seconds: 0.0, flops });
+            // A copy of an output to another layout has the output's name.
+            let op = node.map_or("conversion", |n| n.op.name()).to_owned();
+            rows.push(Row { name: d.node.clone(), op, nodes: 1, kernels: vec![], seconds: 0.0, flops });
             rows.len() - 1
         });
         let row = &mut rows[k];
         row.seconds += d.time.as_secs_f64();
-        row.kernels = format!("{} {}", row.kernels, d.kernel).trim_start().to_owned();
+        row.kernels.push(d.kernel);
     }
     rows.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     rows
@@ -184,13 +188,13 @@ fn by_operator(nodes: &[Row]) -> Vec<Row> {
             Some(row) => {
                 row.seconds += n.seconds;
                 row.flops += n.flops;
-                row.kernels =
-                    format!("{} nodes", row.kernels.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(1) + 1);
+                row.nodes += 1;
             }
             None => rows.push(Row {
                 name: n.op.clone(),
                 op: n.op.clone(),
-                kernels: "1 node".to_owned(),
+                nodes: 1,
+                kernels: vec![],
                 seconds: n.seconds,
                 flops: n.flops,
             }),

@@ -55,7 +55,7 @@ fn read_one(digit: &Digit, device: &Device, as_json: bool) -> Outcome<()> {
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     if as_json {
         let top: Vec<_> = ranked.iter().map(|(digit, p)| json!({ "digit": digit, "probability": p })).collect();
-        return console::print_json(&json!({ "device": device.to_string(), "top": top }));
+        return console::print_json(&json!({ "device": device.to_string(), "ok": true, "top": top }));
     }
     let lines: Vec<String> = ranked[..3].iter().map(|(d, p)| format!("{d}  {:5.1} %", 100.0 * p)).collect();
     let picture = picture::picture(digit).join("\n");
@@ -87,13 +87,13 @@ fn read_all(device: &Device, as_json: bool) -> Outcome<()> {
     }
     let check = if device.is_reference() { None } else { Some(Check::new(&batches, &logits)?) };
     if as_json {
-        let check = check.as_ref().map(Check::as_json);
         console::print_json(&json!({
             "device": device.to_string(),
+            "ok": check.as_ref().is_none_or(|c| c.wrong == 0),
             "digits": digits.len(),
             "right": right,
             "images_per_second": per_second,
-            "check": check,
+            "check": check.as_ref().map(Check::as_json),
         }))?;
     } else {
         console::print(

@@ -1,120 +1,176 @@
 //! `--expect DIR|FILE.npz`: comparison with the results of another engine.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use convgpu::Tensor;
-use convgpu::internals::verify::tolerances;
-use convgpu::verify::{ATOL, Comparison, RTOL, Report, compare};
+use convgpu::internals::graph::value_name;
+use convgpu::internals::verify::{percent, tolerances};
+use convgpu::verify::{ATOL, Comparison, NodeValue, RTOL, Report, compare};
+use convgpu::{Graph, Tensor};
 use serde_json::{Value, json};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::numbers;
+use crate::table::shown;
 use crate::{input, npy, source};
 
 /// Another engine's results by the names of the model's values, and how the device's compare.
 pub struct Expected {
-    values: BTreeMap<String, Tensor>,
+    values: Values,
     /// Of those that the network has, in the order in which they are computed.
-    compared: Vec<(String, Comparison)>,
+    compared: Vec<Compared>,
+    /// Names of values of the file that rewriting removed.
+    fused: Vec<String>,
+    /// Names that are no value which a node of the network computes.
+    unknown: Vec<String>,
+}
+
+struct Compared {
+    value: String,
+    node: String,
+    op: String,
+    comparison: Comparison,
 }
 
 impl Expected {
-    /// Reads the arrays of an .npz, or the .npy files of a folder. In names of files _ stands for / and :.
+    /// Reads the arrays of an .npz, or the .npy files of a folder and its subfolders. In names of files _ stands for / and :.
     pub fn read(path: &Path) -> Outcome<Expected> {
-        let values: BTreeMap<String, Tensor> = if path.is_dir() {
-            folder(path)?
+        let mut values = BTreeMap::new();
+        if path.is_dir() {
+            folder(path, "", &mut values)?;
         } else {
-            input::npz(&source::read(path)?).map_err(|e| e.of(path.display()))?.into_iter().collect()
-        };
+            values.extend(input::npz(&source::read(path)?).map_err(|e| e.of(path.display()))?);
+        }
         if values.is_empty() {
             return Err(Failure::file("holds no .npy files").of(path.display()));
         }
-        Ok(Expected { values, compared: vec![] })
+        Ok(Expected { values: Values::new(values), compared: vec![], fused: vec![], unknown: vec![] })
     }
 
     /// Whether there is something to compare with a value of this name.
     pub fn select(&self) -> impl Fn(&str) -> bool + Send + Sync + 'static {
-        let names: HashSet<String> = self.values.keys().cloned().collect();
-        move |name| names.contains(name) || names.contains(&plain(name))
+        let names: HashSet<String> = self.values.plain.keys().cloned().collect();
+        move |name| names.contains(&plain(name))
     }
 
-    /// Compares what the device computed.
-    pub fn compare(&mut self, report: &Report) {
-        for (name, actual) in &report.values {
-            if let Some(expected) = self.values.get(&plain(name)).or_else(|| self.values.get(name)) {
-                let expected = expected.to_dtype(actual.dtype());
-                self.compared.push((name.clone(), compare(actual, &expected, &tolerances(&expected))));
-            }
+    /// Compares what the device computed, and sorts out the rest; `graph` is the network before rewriting.
+    pub fn compare(&mut self, report: &Report, graph: &Graph) {
+        let mut left: HashSet<String> = self.values.tensors.keys().cloned().collect();
+        for NodeValue { name, node, op, tensor, .. } in &report.values {
+            let Some((key, expected)) = self.values.find(name) else { continue };
+            let expected = expected.to_dtype(tensor.dtype());
+            let comparison = compare(tensor, &expected, &tolerances(&expected, 0.0));
+            self.compared.push(Compared { value: name.clone(), node: node.clone(), op: op.clone(), comparison });
+            left.remove(key);
         }
+        let made = graph.nodes().iter().flat_map(|n| &n.outputs);
+        let made: HashSet<&String> = made.filter_map(|id| Some(self.values.find(value_name(graph, *id))?.0)).collect();
+        let mut left: Vec<String> = left.into_iter().collect();
+        left.sort();
+        (self.fused, self.unknown) = left.into_iter().partition(|name| made.contains(name));
     }
 
-    /// How many values the network as it is compiled does not have.
-    fn removed(&self) -> usize {
-        self.values.len() - self.compared.len()
+    fn first_different(&self) -> Option<&Compared> {
+        self.compared.iter().find(|c| !c.comparison.ok())
     }
 
-    fn first_different(&self) -> Option<&(String, Comparison)> {
-        self.compared.iter().find(|(_, c)| !c.ok())
-    }
-
-    /// A failure that names the first value that differs, or says that nothing was compared.
-    pub fn verdict(&self) -> Outcome<()> {
+    /// A failure that names the first value that differs and its node, or says that nothing was compared.
+    pub fn verdict(&self, fusing: bool) -> Outcome<()> {
         if self.compared.is_empty() {
-            let some: Vec<&str> = self.values.keys().take(3).map(String::as_str).collect();
-            let text =
-                format!("--expect: the network as it is compiled has none of its values ({}, ..)", some.join(", "));
-            return Err(Failure::check(format!("{text}; --no-fuse keeps those of the file")));
+            let hint =
+                if fusing && !self.fused.is_empty() { "; --no-fuse checks those that are fused away" } else { "" };
+            let left = self.left().join("; ");
+            return Err(Failure::check(format!("--expect: none of the expected values is compared: {left}{hint}")));
         }
         match self.first_different() {
-            Some((name, c)) => Err(Failure::check(format!("{name} differs from what is expected: {c}")).at(name)),
+            Some(Compared { value, node, op, comparison }) => {
+                let text = format!("the value {value} of the node {node} ({op}) differs from what is expected");
+                Err(Failure::check(format!("{text}: {}", comparison.summary())).at(node))
+            }
             None => Ok(()),
         }
     }
 
     pub fn as_json(&self) -> Value {
-        let one =
-            |(name, c): &(String, Comparison)| json!({ "name": name, "ok": c.ok(), "worst": numbers::json(c.worst) });
+        let one = |c: &Compared| {
+            let worst = numbers::json(c.comparison.worst);
+            json!({ "name": c.value, "node": c.node, "op": c.op, "ok": c.comparison.ok(), "worst": worst })
+        };
         json!({
+            "ok": self.verdict(false).is_ok(),
             "values": self.compared.iter().map(one).collect::<Vec<_>>(),
-            "not_compared": self.removed(),
-            "first_different": self.first_different().map(|(name, _)| name),
+            "fused_away": self.fused,
+            "not_computed": self.unknown,
+            "first_different": self.first_different().map(|c| &c.value),
         })
     }
-}
 
-/// Lines behind the report.
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, c) in &self.compared {
-            let result = if c.ok() { "ok" } else { "DIFFERENT" };
-            writeln!(
-                f,
-                "expected {}: {:.1e} of rtol {RTOL} atol {ATOL} max|y|  {result}",
-                console::name(name),
-                c.worst
-            )?;
+    /// Lines behind the report.
+    pub fn as_text(&self, fusing: bool) -> String {
+        let mut out = String::new();
+        for Compared { value, node, op, comparison } in &self.compared {
+            let result = if comparison.ok() { "ok".to_owned() } else { format!("DIFFERENT: {}", comparison.summary()) };
+            let error = percent(comparison.worst);
+            let node = console::name(node);
+            out += &format!("expected {value:?}, of {node} ({op}): error {error} of the tolerance  {result}\n");
         }
-        let (compared, all) = (self.compared.len(), self.values.len());
-        writeln!(
-            f,
-            "{compared} of {all} expected values compared; the others are fused away (--no-fuse keeps them) or unknown"
-        )
+        let (compared, all) = (self.compared.len(), self.values.tensors.len());
+        out += &format!(
+            "{compared} of {all} expected values compared, with a tolerance of {RTOL:e} |x| + {ATOL:e} max|x|\n"
+        );
+        self.left().iter().for_each(|line| out += &format!("{line}\n"));
+        if fusing && !self.fused.is_empty() {
+            out += "--no-fuse checks the values that are fused away\n";
+        }
+        out
+    }
+
+    /// What was not compared, a line for each reason.
+    fn left(&self) -> Vec<String> {
+        let line = |names: &[String], why: &str| {
+            (!names.is_empty()).then(|| format!("{} {why}: {}", names.len(), shown(names)))
+        };
+        let unknown = line(&self.unknown, "not in the network, or known before it runs");
+        line(&self.fused, "fused away").into_iter().chain(unknown).collect()
     }
 }
 
-fn folder(path: &Path) -> Outcome<BTreeMap<String, Tensor>> {
-    let wrong = |e: std::io::Error| Failure::file(e.to_string()).of(path.display());
-    let mut out = BTreeMap::new();
-    for entry in std::fs::read_dir(path).map_err(wrong)? {
-        let file = entry.map_err(wrong)?.path();
-        let Some(name) = file.file_stem().filter(|_| file.extension().is_some_and(|e| e == "npy")) else { continue };
-        let tensor = npy::parse(&source::read(&file)?).map_err(|e| e.of(file.display()))?;
-        out.insert(name.to_string_lossy().into_owned(), tensor);
+/// Tensors by name; a name also fits if it is the same as that of a file.
+struct Values {
+    tensors: BTreeMap<String, Tensor>,
+    /// The names by those of files.
+    plain: HashMap<String, String>,
+}
+
+impl Values {
+    fn new(tensors: BTreeMap<String, Tensor>) -> Values {
+        let plain = tensors.keys().map(|name| (plain(name), name.clone())).collect();
+        Values { tensors, plain }
     }
-    Ok(out)
+
+    fn find(&self, name: &str) -> Option<(&String, &Tensor)> {
+        let exact = self.tensors.get_key_value(name);
+        exact.or_else(|| self.tensors.get_key_value(self.plain.get(&plain(name))?))
+    }
+}
+
+/// Reads the .npy files of a folder: `within` is the name of the folder in the names of values.
+fn folder(path: &Path, within: &str, out: &mut BTreeMap<String, Tensor>) -> Outcome<()> {
+    let wrong = |e: std::io::Error| Failure::file(e.to_string()).of(path.display());
+    for entry in std::fs::read_dir(path).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let file = entry.path();
+        let name = |stem: &std::ffi::OsStr| format!("{within}{}", stem.to_string_lossy());
+        // A link to a folder may lead round in a circle.
+        if entry.file_type().map_err(wrong)?.is_dir() {
+            folder(&file, &format!("{}/", name(&entry.file_name())), out)?;
+        } else if file.extension().is_some_and(|e| e == "npy") {
+            let tensor = npy::parse(&source::read(&file)?).map_err(|e| e.of(file.display()))?;
+            out.insert(name(file.file_stem().unwrap_or_default()), tensor);
+        }
+    }
+    Ok(())
 }
 
 /// A value's name as that of a file.

@@ -120,6 +120,48 @@ fn files_that_are_no_models() {
 }
 
 #[test]
+fn files_of_another_kind_are_named() {
+    let text = b"{\"w\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    let safetensors = [&(text.len() as u64).to_le_bytes(), &text[..]].concat();
+    let kinds: [(&str, &[u8], &str); 6] = [
+        ("m.safetensors", &safetensors, "weights in safetensors"),
+        ("m.pt", b"PK\x03\x04\x00\x00\x08\x08archive/data.pkl", "a ZIP archive, as PyTorch"),
+        ("m.pkl", b"\x80\x04\x95\x0b\x00\x00\x00", "a Python pickle"),
+        ("m.h5", b"\x89HDF\r\n\x1a\n\x00\x00", "an HDF5 file"),
+        ("m.tflite", b"\x1c\x00\x00\x00TFL3\x14\x00\x20\x00", "a TensorFlow Lite model"),
+        ("m.txt", b"# A recipe\n\nTake two eggs.\n", "a text"),
+    ];
+    for (name, bytes, what) in kinds {
+        refused(&["run", &file(name, bytes)], &[name, what, "only ONNX files (.onnx) are read"]);
+    }
+}
+
+/// Both kinds of message name file and node: of nodes that no code understands, and of those whose shapes are not supported.
+#[test]
+fn what_is_not_supported_has_its_file_and_its_node() {
+    let gru = model(vec![node("cell", "GRU", &["x"], "z"), node("b", "Loop", &["z"], "y")], vec![], &[2, 3]);
+    let pool = AttributeProto {
+        name: Some("kernel_shape".to_owned()),
+        ints: vec![2, 2, 2],
+        r#type: Some(attribute_type::INTS),
+        ..Default::default()
+    };
+    let cube = NodeProto { attribute: vec![pool], ..node("cube", "LpPool", &["x"], "y") };
+    let cube = model(vec![cube], vec![], &[1, 1, 4, 4, 4]);
+    let x = file("cube.npy", &npy_of("(1, 1, 4, 4, 4)", 64));
+    for (name, bytes, first, text) in [
+        ("gru.onnx", gru, "cell", "gru.onnx: not supported: cell: operator GRU; b: operator Loop"),
+        ("cube.onnx", cube, "cube", "cube.onnx: not supported: cube: 3-D LpPool"),
+    ] {
+        let output = convgpu(&["run", &file(name, &bytes), "--input", &x, "--json"]);
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let error = &object["error"];
+        assert_eq!((&error["kind"], &error["node"]), (&"unsupported".into(), &first.into()), "{error}");
+        assert!(error["message"].as_str().unwrap().contains(text), "{error}");
+    }
+}
+
+#[test]
 fn truncated_models() {
     let whole = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/models/lenet5_mnist.onnx")).unwrap();
     for k in 1..12 {

@@ -1,33 +1,8 @@
 //! The command line as a script sees it: stdout, stderr, exit status.
 
-use std::process::{Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::process::{Command, Stdio};
 
-use convgpu::internals::model::proto::*;
-use prost::Message;
-
-fn convgpu(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
-    command.args(args).env_remove("CONVGPU_DEVICE").env_remove("WGPU_ADAPTER_NAME");
-    command.output().expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("stdout is text")
-}
-
-/// The call fails with this status, an empty stdout, and one line of convgpu on stderr that contains all these parts.
-fn fails(args: &[&str], status: i32, parts: &[&str]) {
-    let output = convgpu(args);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(status), "{args:?}: {stderr}");
-    assert_eq!(stdout(&output), "", "{args:?}");
-    // Drivers may write lines of their own.
-    let ours: Vec<&str> = stderr.lines().filter(|l| l.starts_with("convgpu: ")).collect();
-    assert_eq!(ours.len(), 1, "{args:?}: {stderr}");
-    assert!(parts.iter().all(|p| ours[0].contains(p)), "{args:?}: {}", ours[0]);
-    assert!(!stderr.contains("panicked") && !stderr.contains("backtrace"), "{stderr}");
-}
+use super::support::*;
 
 #[test]
 fn the_demo_reads_the_digits_on_the_reference() {
@@ -82,7 +57,9 @@ fn a_wrong_call_or_file_is_one_line_and_status_2() {
     image::GrayImage::from_pixel(40, 30, image::Luma([200])).save(&blank).unwrap();
     fails(&[], 2, &["no command", "--help"]);
     fails(&["demos"], 2, &["demos"]);
-    fails(&["demo", "--frobnicate"], 2, &["--frobnicate"]);
+    fails(&["demo", "--frobnicate"], 2, &["--frobnicate", "see convgpu demo --help"]);
+    fails(&["run", "--imput", "x"], 2, &["'--imput'", "a similar argument exists: '--input'; see convgpu run --help"]);
+    fails(&["verfy"], 2, &["'verfy'", "a similar subcommand exists: 'verify'; see convgpu --help"]);
     fails(&["demo", "--device", "garbage"], 2, &["no adapter matches", "garbage"]);
     fails(&["demo", "--device", "999"], 2, &["no adapter matches", "999"]);
     fails(&["demo", "missing.png", "--device", "cpu"], 2, &["missing.png", "No such file"]);
@@ -116,6 +93,16 @@ fn f16_is_refused_where_there_is_none() {
 }
 
 #[test]
+fn help_says_what_statuses_mean_and_where_tunings_are() {
+    let help = |args: &[&str]| stdout(&convgpu(args)).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help(&["--help"]).contains("1 the check or the run failed; 2 the call or a file is wrong"));
+    assert!(help(&["tune", "--help"]).contains("tuning-ADAPTER.json, in $XDG_CACHE_HOME"));
+    for command in ["run", "verify", "bench", "inspect", "compare", "tune"] {
+        assert!(help(&[command, "--help"]).contains("The network: an ONNX file; - is stdin"), "{command}");
+    }
+}
+
+#[test]
 fn help_names_the_source_of_the_digits() {
     let output = convgpu(&["demo", "--help"]);
     let text = stdout(&output);
@@ -130,77 +117,6 @@ fn a_reader_that_leaves_is_no_failure() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-}
-
-/// The file of a small network: Conv 3x3, Relu, MaxPool, then Conv 14x14 as a classifier that prefers class 7.
-fn model() -> &'static str {
-    static FILE: LazyLock<String> = LazyLock::new(|| {
-        let file = format!("{}/classifier.onnx", env!("CARGO_TARGET_TMPDIR"));
-        std::fs::write(&file, classifier().encode_to_vec()).unwrap();
-        file
-    });
-    &FILE
-}
-
-fn classifier() -> ModelProto {
-    let value = |name: &str, dims: &[i64]| {
-        let dim = |&n: &i64| DimensionProto { dim_value: Some(n), ..Default::default() };
-        let shape = Some(TensorShapeProto { dim: dims.iter().map(dim).collect() });
-        let tensor_type = Some(TensorTypeProto { elem_type: Some(data_type::FLOAT), shape });
-        ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type }) }
-    };
-    let weight = |name: &str, dims: &[i64], of: fn(usize) -> f32| TensorProto {
-        name: Some(name.to_owned()),
-        dims: dims.to_vec(),
-        data_type: Some(data_type::FLOAT),
-        float_data: (0..dims.iter().product::<i64>() as usize).map(of).collect(),
-        ..Default::default()
-    };
-    let ints = |name: &str, ints: &[i64]| AttributeProto {
-        name: Some(name.to_owned()),
-        ints: ints.to_vec(),
-        r#type: Some(attribute_type::INTS),
-        ..Default::default()
-    };
-    let node = |op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>| NodeProto {
-        name: Some(format!("the {output}")),
-        op_type: Some(op.to_owned()),
-        input: inputs.iter().map(|&i| i.to_owned()).collect(),
-        output: vec![output.to_owned()],
-        attribute,
-        ..Default::default()
-    };
-    let graph = GraphProto {
-        name: Some("classifier".to_owned()),
-        node: vec![
-            node("Conv", &["input", "w1", "b1"], "edges", vec![ints("pads", &[1, 1, 1, 1])]),
-            node("Relu", &["edges"], "light", vec![]),
-            node("MaxPool", &["light"], "small", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])]),
-            node("Conv", &["small", "w2"], "logits", vec![]),
-        ],
-        initializer: vec![
-            weight("w1", &[4, 1, 3, 3], |i| (i % 5) as f32 / 8.0),
-            weight("b1", &[4], |i| i as f32 / 16.0),
-            weight("w2", &[10, 4, 14, 14], |i| if i / 784 == 7 { 0.2 } else { (i % 13) as f32 / 128.0 }),
-        ],
-        input: vec![value("input", &[1, 1, 28, 28])],
-        output: vec![value("logits", &[1, 10, 1, 1])],
-        ..Default::default()
-    };
-    let opset = OperatorSetIdProto { version: Some(13), ..Default::default() };
-    ModelProto { ir_version: Some(7), graph: Some(graph), opset_import: vec![opset], ..Default::default() }
-}
-
-/// An image file of 28x28 pixels.
-fn digit(name: &str) -> String {
-    let file = format!("{}/{name}.png", env!("CARGO_TARGET_TMPDIR"));
-    let image = image::GrayImage::from_fn(28, 28, |x, y| {
-        let bar = (8..20).contains(&x) && (5..8).contains(&y);
-        let stroke = (5..24).contains(&y) && (x + (y - 5) / 2).abs_diff(19) < 2;
-        image::Luma([if bar || stroke { 255 } else { 0 }])
-    });
-    image.save(&file).unwrap();
-    file
 }
 
 #[test]
@@ -218,6 +134,26 @@ fn run_answers_with_labels_and_writes_every_output() {
     assert_eq!((&output["dtype"], &output["shape"]), (&"f32".into(), &serde_json::json!([1, 10, 1, 1])), "{json}");
     let written = std::fs::read(output["file"].as_str().unwrap()).unwrap();
     assert!(written.starts_with(b"\x93NUMPY") && written.len() == 128 + 40, "{}", written.len());
+}
+
+/// Another engine gets what the network got: the same bits, in the type of the input.
+#[test]
+fn inputs_are_saved_as_the_network_got_them() {
+    let (image, dir) = (digit("saved"), folder("saved"));
+    let file = format!("{dir}/x.npy");
+    let run = |input: &str, options: &[&str]| {
+        let args = ["run", model(), "--device", "cpu", "--input", input, "--output-dir", &dir];
+        let output = convgpu(&[&args[..], options].concat());
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read(format!("{dir}/logits.npy")).unwrap()
+    };
+    let logits = run(&image, &["--mean", "0.5", "--save-input", &file]);
+    assert_eq!(run(&file, &["--save-input", &format!("{dir}/inputs")]), logits);
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(format!("{dir}/inputs/input.npy")).unwrap());
+    let call = ["run", model(), "--device", "cpu", "--input", &file, "--save-input"];
+    fails(&[&call[..], &[&format!("{dir}/no/x.npy")]].concat(), 2, &["No such file"]);
+    let both = format!("{dir}/logits.npy");
+    fails(&[&call[..], &[&both, "--output-dir", &dir]].concat(), 2, &["logits.npy: logits and the input input"]);
 }
 
 #[test]
@@ -241,18 +177,17 @@ fn verify_passes_and_names_the_first_wrong_node() {
 
 #[test]
 fn inspect_and_bench_say_what_a_network_is() {
-    let json = |args: &[&str]| serde_json::from_str::<serde_json::Value>(&stdout(&convgpu(args))).unwrap();
-    let found = json(&["inspect", model(), "--json"]);
+    let found = json(&["inspect", model()]);
     assert_eq!(
         (&found["parameters"], &found["inputs"][0]["shape"]),
         (&7880.into(), &serde_json::json!([1, 1, 28, 28]))
     );
     assert!(found["plan"]["dispatches"].as_u64().unwrap() >= 3, "{found}");
     assert!(found["rewrites"].is_array() && found["declined"].is_array(), "{found}");
-    let found = json(&["bench", model(), "--json", "--seconds", "0"]);
+    let found = json(&["bench", model(), "--seconds", "0"]);
     let keys = ["device", "cold_ms", "median_ms", "p95_ms", "gflops", "dispatches", "pipelines", "bytes"];
     assert!(keys.iter().all(|k| !found[*k].is_null()), "{found}");
-    let found = json(&["bench", "--ops", "--only", "relu", "--json", "--seconds", "0"]);
+    let found = json(&["bench", "--ops", "--only", "relu", "--seconds", "0"]);
     assert!(found["ok"] == true && found["cases"][0]["ways"][0]["gbytes"].as_f64().unwrap() > 0.0, "{found}");
     let text = stdout(&convgpu(&["inspect", "--shader", "unary"]));
     assert!(text.contains("fn main") && text.contains("fn activate"), "{text}");
@@ -325,10 +260,9 @@ fn two_devices_are_compared() {
 /// Every adapter that `devices` lists, and the reference, with which they are compared.
 #[test]
 fn all_devices_are_compared() {
-    let json = |output: &Output| -> serde_json::Value { serde_json::from_str(&stdout(output)).unwrap() };
-    let listed = json(&convgpu(&["devices", "--json"]));
+    let listed = json(&["devices"]);
     let output = convgpu(&["compare", model(), "--seconds", "0", "--device", "all", "--json"]);
-    let compared = json(&output);
+    let compared: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let (listed, compared) = (listed["devices"].as_array().unwrap(), compared["devices"].as_array().unwrap());
     // A driver may list an adapter that does not open.
     let left_out = String::from_utf8_lossy(&output.stderr).matches("left out: adapter").count();
@@ -349,7 +283,12 @@ fn a_profile_names_nodes_and_operators() {
     assert!(profile["nodes"].as_array().unwrap().iter().all(|n| n["ms"].as_f64().unwrap() > 0.0), "{json}");
     let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
     assert_eq!(text["traceEvents"].as_array().unwrap().len(), profile["dispatches"].as_array().unwrap().len());
-    assert!(stdout(&convgpu(&args)).contains("of ceiling"));
+    let text = stdout(&convgpu(&args));
+    let heading =
+        |first: &str| text.lines().find(|l| l.starts_with(first)).unwrap().split_whitespace().collect::<Vec<_>>();
+    assert_eq!(heading("node ")[..4], ["node", "operator", "kernels", "ms"], "{text}");
+    assert_eq!(heading("operator ")[..4], ["operator", "nodes", "ms", "share"], "{text}");
+    assert!(text.contains("\nclassifier.onnx ") && !text.contains("/classifier.onnx"), "{text}");
 }
 
 /// What a node gave is compared with the values of another engine, here its own on the reference.
@@ -412,9 +351,13 @@ fn every_field_of_every_object_is_documented() {
     const PAGE: &str = include_str!("../../../docs/json.md");
     let image = digit("json");
     let cache = format!("{}/cache", env!("CARGO_TARGET_TMPDIR"));
-    let calls: [(&str, &[&str]); 10] = [
+    let expected =
+        npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
+    let expected = expected.trim_end_matches("/small.npy");
+    let calls: [(&str, &[&str]); 12] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
         ("verify", &["verify", model(), "--input", &image]),
+        ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
         ("inspect", &["inspect", model(), "--nodes"]),
         ("bench", &["bench", model(), "--seconds", "0", "--profile"]),
         ("bench --ops", &["bench", "--ops", "--only", "relu", "--seconds", "0"]),
@@ -422,6 +365,7 @@ fn every_field_of_every_object_is_documented() {
         ("devices", &["devices"]),
         ("ops", &["ops"]),
         ("demo", &["demo", "--device", "cpu"]),
+        ("demo FILE", &["demo", &image, "--device", "cpu"]),
         ("tune", &["tune", model(), "--seconds", "0"]),
     ];
     for (command, args) in calls {

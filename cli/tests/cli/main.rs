@@ -1,4 +1,7 @@
 //! The command line as a script sees it, with good and with bad files.
 
 mod bad_files;
+mod checks;
 mod contract;
+mod notes;
+mod support;

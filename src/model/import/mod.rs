@@ -155,14 +155,15 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     Ok(import.graph)
 }
 
-/// One error for everything that is unsupported; a long list is cut off.
-fn unsupported(problems: &[String]) -> Error {
-    let shown = &problems[..problems.len().min(100)];
-    let more = match problems.len() - shown.len() {
+/// One error for everything that is unsupported, with the first node; a long list is cut off.
+fn unsupported(mut problems: Vec<Error>) -> Error {
+    let first = problems.remove(0);
+    let others = problems.iter().take(99).map(|e| format!("; {e}")).collect::<String>();
+    let more = match problems.len().saturating_sub(99) {
         0 => String::new(),
         n => format!("; and {n} more"),
     };
-    Error::unsupported(format!("not supported: {}{more}", shown.join("; ")))
+    first.followed_by(&format!("{others}{more}")).within("not supported")
 }
 
 impl Import<'_> {
@@ -199,7 +200,7 @@ impl Import<'_> {
         if problems.is_empty() {
             return Ok(());
         }
-        Err(unsupported(&problems.iter().map(Error::to_string).collect::<Vec<_>>()))
+        Err(unsupported(problems))
     }
 
     fn lower_node(&mut self, node: &Node, values: &HashMap<&str, Val>) -> Result<Vec<Val>> {

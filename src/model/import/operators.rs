@@ -97,11 +97,12 @@ pub(crate) fn check(nodes: Vec<Node>, registry: &Registry) -> Result<Vec<Node>> 
         ))
         .at(node.name()));
     }
-    let problems: Vec<String> = foreign().flat_map(|node| problems(node)).collect();
-    if problems.is_empty() { Ok(nodes) } else { Err(unsupported(&problems)) }
+    let problems: Vec<Error> = foreign().flat_map(|node| problems(node)).collect();
+    if problems.is_empty() { Ok(nodes) } else { Err(unsupported(problems)) }
 }
 
-fn problems(node: &NodeProto) -> Vec<String> {
+fn problems(node: &NodeProto) -> Vec<Error> {
+    let problem = |what: String| Error::unsupported(what).at(node.name());
     let Some(operator) = find(node) else {
         let domain = node.domain();
         let of = if is_default(domain) { String::new() } else { format!(" of {domain}") };
@@ -110,12 +111,12 @@ fn problems(node: &NodeProto) -> Vec<String> {
         } else {
             " (a program may give its own: onnx::Registry)"
         };
-        return vec![format!("{}: operator {}{of}{own}", node.name(), node.op_type())];
+        return vec![problem(format!("operator {}{of}{own}", node.op_type()))];
     };
     let unknown = node.attribute.iter().filter(|a| {
         // Before version 6 it told which inputs may be overwritten.
         let known = operator.attributes.contains(&a.name()) || a.name() == "consumed_inputs";
         !known || !a.ref_attr_name().is_empty()
     });
-    unknown.map(|a| format!("{}: attribute {} of {}", node.name(), a.name(), node.op_type())).collect()
+    unknown.map(|a| problem(format!("attribute {} of {}", a.name(), node.op_type()))).collect()
 }

@@ -1,0 +1,46 @@
+//! What a call asked for in vain: notes on stderr beside the results.
+
+use super::support::*;
+
+/// What a successful call says on stderr; tunings are in this folder.
+fn notes(args: &[&str], cache: &str) -> String {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    let output = program.args(args).env_remove("CONVGPU_DEVICE").env("XDG_CACHE_HOME", cache).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    stderr
+}
+
+#[test]
+fn options_without_effect_are_said() {
+    let dir = folder("notes");
+    let x = npy(&format!("{dir}/x.npy"), &[1, 1, 28, 28], &[0.5; 784]);
+    let bytes = array(&format!("{dir}/bytes.npy"), "|u1", &[1, 1, 28, 28], &[7; 784]);
+    let calls: [(&[&str], &str); 6] = [
+        (&["bench", model(), "--batch", "4", "--seconds", "0"], "--batch: every input"),
+        (&["verify", model(), "--batch", "4"], "--batch: every input"),
+        (&["inspect", model(), "--input", &x, "--batch", "4"], "--batch: every input"),
+        (&["verify", model(), "--input", &x, "--seed", "3"], "--seed: every input has a file"),
+        (&["verify", model(), "--input", &x, "--range", "0..9"], "--range: every input has a file"),
+        (&["run", model(), "--input", &bytes], "input: u8 elements are taken as f32"),
+    ];
+    for (call, note) in calls {
+        let said = notes(&[call, &["--device", "cpu"]].concat(), &dir);
+        assert_eq!(said.lines().filter(|l| l.contains(note)).count(), 1, "{call:?}: {said}");
+    }
+    let said = notes(&["verify", model(), "--device", "cpu"], &dir);
+    assert!(!said.contains("--batch") && !said.contains("--seed"), "{said}");
+}
+
+#[test]
+fn a_tuning_of_other_networks_is_said() {
+    let dir = folder("tunings");
+    let relu = single("untuned", "Relu", 1, &[1, 4]);
+    let x = npy(&format!("{dir}/x.npy"), &[1, 1, 28, 28], &[0.5; 784]);
+    let y = npy(&format!("{dir}/y.npy"), &[1, 4], &[0.5; 4]);
+    let tuned = |net: &str, input: &str| notes(&["run", net, "--tuned", "--input", input], &dir);
+    assert!(tuned(model(), &x).contains("--tuned: no tuning is stored for this adapter"));
+    notes(&["tune", model(), "--seconds", "0"], &dir);
+    assert!(!tuned(model(), &x).contains("--tuned:"));
+    assert!(tuned(&relu, &y).contains("--tuned: the tuning of this adapter has nothing for this network"));
+}
