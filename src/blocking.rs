@@ -1,11 +1,10 @@
 //! The blocking forms of the async calls, for all targets except wasm32.
 
-use pollster::block_on;
-
 use crate::device::{Device, DeviceChoice, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::info::AdapterInfo;
 use crate::gpu::profile::Profile;
+use crate::gpu::wait::block_on;
 use crate::graph::Graph;
 use crate::model::Model;
 use crate::session::{CompileOptions, Compiled, Network, Outputs, Session};

@@ -1,7 +1,8 @@
 //! A network compiled for a device: planned once per set of input shapes, run any number of times.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
@@ -134,7 +135,12 @@ pub struct Session {
     shaping: Vec<String>,
     /// The most recently used last.
     kept: Mutex<Vec<Kept>>,
+    /// A lock per plan that is being made.
+    making: Mutex<HashMap<String, Weak<Turn>>>,
 }
+
+/// Held by the call that makes a plan; others that need the plan wait for it.
+type Turn = futures_intrusive::sync::Mutex<()>;
 
 struct Kept {
     key: String,
@@ -164,6 +170,7 @@ impl Session {
             shaping: network.shape_inputs(),
             network: Box::new(network),
             kept: Mutex::default(),
+            making: Mutex::default(),
         };
         let fixed = session.inputs.iter().map(|v| v.fixed().map(|desc| Given { name: &v.name, desc, value: None }));
         if !session.inputs.iter().any(|v| session.shapes(&v.name))
@@ -206,16 +213,29 @@ impl Session {
         if let Some(found) = self.recall(&key) {
             return Ok(found);
         }
+        let turn = self.turn(&key);
+        let _turn = turn.lock().await;
+        if let Some(found) = self.recall(&key) {
+            return Ok(found);
+        }
         let graph = self.network.bind(given)?;
         self.compile(key, graph).await
     }
 
+    /// The lock of the plan with this key.
+    fn turn(&self, key: &str) -> Arc<Turn> {
+        let mut making = self.making.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(turn) = making.get(key).and_then(Weak::upgrade) {
+            return turn;
+        }
+        making.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(Turn::new((), true));
+        making.insert(key.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+
     async fn compile(&self, key: String, graph: Graph) -> Result<Arc<Ready>> {
         let made = Arc::new(Ready::new_async(&self.device, graph, &self.options).await?);
-        // Another thread may have compiled the same graph meanwhile: one is enough.
-        if let Some(found) = self.recall(&key) {
-            return Ok(found);
-        }
         let mut kept = self.lock();
         let over = (kept.len() + 1).saturating_sub(self.options.max_plans);
         let gone: Vec<Kept> = kept.drain(..over).collect();
@@ -341,14 +361,19 @@ const _: fn() = || {
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::error::ErrorKind;
     use crate::ops::unary::{Activation, Unary};
     use crate::shape::{DType, Dim};
 
     /// `y = max(x, 0)` of any length; the values of `times` are read on the host but decide nothing.
+    #[derive(Default)]
     struct Open {
         shaping: bool,
+        /// How often it was bound.
+        bound: Arc<AtomicUsize>,
     }
 
     impl Network for Open {}
@@ -356,6 +381,7 @@ mod tests {
     impl Bind for Open {
         fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
             check_given(&self.declared_inputs(), &[], inputs)?;
+            self.bound.fetch_add(1, Ordering::Relaxed);
             let mut g = Graph::new();
             let mut y = g.input("x", inputs[0].desc.clone())?;
             for _ in 0..inputs.get(1).and_then(|g| g.value.clone()).map_or(1, |t| t.numel()) {
@@ -379,7 +405,7 @@ mod tests {
     }
 
     fn session(options: CompileOptions) -> Session {
-        Session::new(&Device::cpu(), Open { shaping: false }, options).unwrap()
+        Session::new(&Device::cpu(), Open::default(), options).unwrap()
     }
 
     fn keys(session: &Session) -> Vec<String> {
@@ -413,7 +439,7 @@ mod tests {
         (1..=2).for_each(|n| run(&one, n));
         assert_eq!(keys(&one), ["x: f32[2]"]);
         let none = CompileOptions::new().max_plans(0);
-        let e = Session::new(&Device::cpu(), Open { shaping: false }, none).unwrap_err();
+        let e = Session::new(&Device::cpu(), Open::default(), none).unwrap_err();
         assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("max_plans is 0"), "{e}");
         let many = session(CompileOptions::new());
         (1..=20).for_each(|n| run(&many, n));
@@ -437,8 +463,27 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_need_a_new_plan_at_once_make_it_once() {
+        let network = Open::default();
+        let bound = network.bound.clone();
+        let session = Session::new(&Device::cpu(), network, CompileOptions::new()).unwrap();
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    (1..=6).for_each(|n| run(&session, n));
+                });
+            }
+        });
+        assert_eq!((bound.load(Ordering::Relaxed), keys(&session).len()), (6, 6));
+        assert!(session.turn("x: f32[7]").try_lock().is_some() && session.making.lock().unwrap().len() == 1);
+    }
+
+    #[test]
     fn values_that_decide_a_graph_are_part_of_the_key() {
-        let session = Session::new(&Device::cpu(), Open { shaping: true }, CompileOptions::new()).unwrap();
+        let session =
+            Session::new(&Device::cpu(), Open { shaping: true, ..Open::default() }, CompileOptions::new()).unwrap();
         let x = Tensor::from([-1.0f32, 2.0]);
         for (times, nodes) in [(&[5i64][..], 1), (&[5, 6], 2), (&[6], 1)] {
             let times = Tensor::from(times);

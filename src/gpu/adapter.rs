@@ -8,6 +8,8 @@ use super::choice::{Choice, candidates};
 use super::info::{AdapterInfo, describe};
 use super::memory::Pool;
 use super::program::PipelineCache;
+#[cfg(not(target_arch = "wasm32"))]
+use super::wait::Poller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 
@@ -22,6 +24,9 @@ struct Inner {
     fault: Arc<Mutex<Option<Error>>>,
     pool: Pool,
     pipelines: PipelineCache,
+    /// `None` of a device that belongs to the program.
+    #[cfg(not(target_arch = "wasm32"))]
+    poller: Option<Poller>,
 }
 
 fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
@@ -65,7 +70,7 @@ impl Gpu {
                 Error::new(ErrorKind::Device, format!("adapter {} cannot open a device: {e}", adapter.get_info().name));
             caused(error, e)
         })?;
-        let gpu = Gpu::from_wgpu(device, queue);
+        let gpu = Gpu::of(device, queue, true);
         let fault = gpu.0.fault.clone();
         gpu.0.device.on_uncaptured_error(Arc::new(move |e| note(&fault, from_wgpu(e))));
         let fault = gpu.0.fault.clone();
@@ -81,11 +86,19 @@ impl Gpu {
     /// Capabilities are read from the device itself and never from the caller: kernels run without bounds checks, and a
     /// kernel for another subgroup size would access memory outside its buffers.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
+        Gpu::of(device, queue, false)
+    }
+
+    fn of(device: wgpu::Device, queue: wgpu::Queue, own: bool) -> Gpu {
+        #[cfg(target_arch = "wasm32")]
+        let _ = own;
         let info = describe(device.adapter_info(), &device.limits(), device.features());
         Gpu(Arc::new(Inner {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),
             fault: Arc::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            poller: own.then(Poller::default),
             device,
             queue,
             info,
@@ -105,6 +118,10 @@ impl Gpu {
     }
     pub(crate) fn queue(&self) -> &wgpu::Queue {
         &self.0.queue
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn poller(&self) -> Option<&Poller> {
+        self.0.poller.as_ref()
     }
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool

@@ -57,6 +57,21 @@ fn size_class(bytes: u64) -> u64 {
     bytes.next_multiple_of(1 << (bytes.ilog2() - 2))
 }
 
+/// A buffer that is mapped, or is going to be, until this is dropped: also with a future that nobody awaits any more.
+struct Mapping<'a> {
+    gpu: &'a Gpu,
+    buffer: &'a wgpu::Buffer,
+}
+
+impl Drop for Mapping<'_> {
+    fn drop(&mut self) {
+        // What a lost device says of it does not matter.
+        let scope = self.gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
+        self.buffer.unmap();
+        drop(scope.pop());
+    }
+}
+
 impl Gpu {
     async fn pooled(&self, usage: wgpu::BufferUsages, bytes: u64) -> Result<Pooled> {
         let bytes = match size_class(bytes) {
@@ -103,11 +118,18 @@ impl Gpu {
         self.buffer(label, bytes, TENSOR).await
     }
 
-    /// Applies `take` to the bytes of a staging buffer after the submitted work is done.
-    pub(crate) async fn read<T>(&self, staging: &Pooled, bytes: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    /// Applies `take` to the bytes of a staging buffer after a submission.
+    pub(crate) async fn read<T>(
+        &self,
+        staging: &Pooled,
+        bytes: u64,
+        after: &wgpu::SubmissionIndex,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T> {
         if bytes == 0 {
             return Ok(take(&[]));
         }
+        let _mapping = Mapping { gpu: self, buffer: staging.buffer() };
         let slice = staging.buffer().slice(..bytes);
         let (sender, receiver) = oneshot_channel();
         let map = || {
@@ -116,7 +138,7 @@ impl Gpu {
             })
         };
         self.guarded(map).await?;
-        self.wait()?;
+        self.finished(after).await?;
         match receiver.receive().await {
             Some(Ok(())) => {}
             answer => {
@@ -127,13 +149,11 @@ impl Gpu {
         let view = slice
             .get_mapped_range()
             .map_err(|e| caused(Error::new(ErrorKind::Device, format!("the result could not be mapped: {e}")), e))?;
-        let out = take(&view);
-        drop(view);
-        staging.buffer().unmap();
-        Ok(out)
+        Ok(take(&view))
     }
 
-    /// Waits for everything submitted so far. On the web it returns at once: the event loop does the waiting.
+    /// Waits for everything submitted so far, on this thread: for measurements.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn wait(&self) -> Result<()> {
         let answer = self.device().poll(wgpu::PollType::wait_indefinitely());
         self.check()?;

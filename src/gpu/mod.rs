@@ -15,3 +15,4 @@ pub mod recording;
 pub mod roofline;
 #[cfg(not(target_arch = "wasm32"))]
 mod specialise;
+pub mod wait;

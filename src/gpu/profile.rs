@@ -145,10 +145,10 @@ impl Program {
                 steps.iter().for_each(|step| step.encode(&mut pass));
             }
             stamps.resolve(&mut encoder);
-            gpu.queue().submit([encoder.finish()]);
+            gpu.queue().submit([encoder.finish()])
         };
-        gpu.guarded(work).await?;
-        stamps.seconds(gpu).await
+        let index = gpu.guarded(work).await?;
+        stamps.seconds(gpu, &index).await
     }
 }
 
@@ -205,8 +205,8 @@ impl Stamps {
         encoder.copy_buffer_to_buffer(&self.resolved, 0, self.staging.buffer(), 0, self.bytes());
     }
 
-    async fn seconds(&self, gpu: &Gpu) -> Result<Vec<f64>> {
-        let ticks = gpu.read(&self.staging, self.bytes(), bytemuck::pod_collect_to_vec::<u8, u64>).await?;
+    async fn seconds(&self, gpu: &Gpu, after: &wgpu::SubmissionIndex) -> Result<Vec<f64>> {
+        let ticks = gpu.read(&self.staging, self.bytes(), after, bytemuck::pod_collect_to_vec::<u8, u64>).await?;
         let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
         Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())
     }

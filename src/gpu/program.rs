@@ -80,8 +80,8 @@ pub struct Program {
     pub(super) downloads: Vec<Range>,
     guards: Vec<Range>,
     pipelines: usize,
-    /// Held from the uploads to their submit, so that runs of several threads do not interleave.
-    order: Mutex<()>,
+    /// Held from the uploads to the last submit, so that runs of several threads do not interleave.
+    order: futures_intrusive::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -154,7 +154,7 @@ impl Program {
             downloads: recording.downloads(),
             guards: recording.guards.clone(),
             pipelines: pipelines.len(),
-            order: Mutex::new(()),
+            order: futures_intrusive::sync::Mutex::new((), true),
         };
         program.poison().await?;
         let constants = std::mem::take(&mut recording.constants);
@@ -192,7 +192,7 @@ impl Program {
             }
             let (part, after) = rest.split_at(commands);
             let steps = self.steps(part, pipelines).await?;
-            self.submit(&steps, &[], &[]).await?;
+            let index = self.submit(&steps, &[], &[]).await?;
             for buffer in part.iter().flat_map(reads) {
                 let left = left.get_mut(&buffer).expect("it is read");
                 *left -= 1;
@@ -201,7 +201,7 @@ impl Program {
                 }
             }
             if !after.is_empty() {
-                self.gpu.wait()?;
+                self.gpu.finished(&index).await?;
             }
             rest = after;
         }
@@ -223,8 +223,8 @@ impl Program {
             let at = range.offset + (k * PIECE) as u64;
             self.gpu.guarded(|| self.gpu.queue().write_buffer(buffer, at, piece)).await?;
             if piece.len() == PIECE {
-                self.gpu.queue().submit([]);
-                self.gpu.wait()?;
+                let index = self.gpu.queue().submit([]);
+                self.gpu.finished(&index).await?;
             }
         }
         Ok(())
@@ -300,43 +300,60 @@ impl Program {
         })
     }
 
-    /// Encodes and submits; when this returns the results are on their way to `sinks`, one per download.
+    /// Encodes and submits; when this returns the results are on their way to `sinks`, one per download. Two parts of a run are
+    /// submitted at a time, so that a run whose future is dropped stops at the next one.
     pub(super) async fn submit(
         &self,
         steps: &[Step],
         sources: &[Source<'_>],
         sinks: &[(&wgpu::Buffer, u64)],
-    ) -> Result<()> {
+    ) -> Result<wgpu::SubmissionIndex> {
         let gpu = &self.gpu;
         gpu.check()?;
-        let work = || {
-            let _order = self.order.lock().unwrap_or_else(|e| e.into_inner());
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            for step in steps {
-                let Step::Upload { slot, to } = step else { continue };
-                match &sources[*slot] {
-                    Source::Host(bytes) => gpu.queue().write_buffer(self.buffer(to), to.offset, bytes),
-                    Source::Device(b) => {
-                        encoder.copy_buffer_to_buffer(b.0.buffer(), 0, self.buffer(to), to.offset, to.bytes);
-                    }
-                }
-            }
-            for (part, steps) in steps.split(|step| matches!(step, Step::Submit)).enumerate() {
-                if part > 0 {
-                    let next = gpu.device().create_command_encoder(&Default::default());
-                    gpu.queue().submit([std::mem::replace(&mut encoder, next).finish()]);
+        let _order = self.order.lock().await;
+        let parts: Vec<&[Step]> = steps.split(|step| matches!(step, Step::Submit)).collect();
+        let mut before: Option<wgpu::SubmissionIndex> = None;
+        for (k, part) in parts.iter().enumerate() {
+            let (first, last) = (k == 0, k + 1 == parts.len());
+            let work = || {
+                let mut encoder = gpu.device().create_command_encoder(&Default::default());
+                if first {
+                    self.upload(steps, sources, &mut encoder);
                 }
                 let mut pass = encoder.begin_compute_pass(&Default::default());
-                steps.iter().for_each(|step| step.encode(&mut pass));
+                part.iter().for_each(|step| step.encode(&mut pass));
+                drop(pass);
+                if last {
+                    self.download(steps, sinks, &mut encoder);
+                }
+                gpu.queue().submit([encoder.finish()])
+            };
+            let index = gpu.guarded(work).await?;
+            if let Some(before) = before.replace(index) {
+                gpu.finished(&before).await?;
             }
-            for step in steps {
-                let Step::Download { slot, from } = step else { continue };
-                let (buffer, offset) = sinks[*slot];
-                encoder.copy_buffer_to_buffer(self.buffer(from), from.offset, buffer, offset, from.bytes);
+        }
+        Ok(before.expect("there is a part at least"))
+    }
+
+    fn upload(&self, steps: &[Step], sources: &[Source<'_>], encoder: &mut wgpu::CommandEncoder) {
+        for step in steps {
+            let Step::Upload { slot, to } = step else { continue };
+            match &sources[*slot] {
+                Source::Host(bytes) => self.gpu.queue().write_buffer(self.buffer(to), to.offset, bytes),
+                Source::Device(b) => {
+                    encoder.copy_buffer_to_buffer(b.0.buffer(), 0, self.buffer(to), to.offset, to.bytes);
+                }
             }
-            gpu.queue().submit([encoder.finish()]);
-        };
-        gpu.guarded(work).await
+        }
+    }
+
+    fn download(&self, steps: &[Step], sinks: &[(&wgpu::Buffer, u64)], encoder: &mut wgpu::CommandEncoder) {
+        for step in steps {
+            let Step::Download { slot, from } = step else { continue };
+            let (buffer, offset) = sinks[*slot];
+            encoder.copy_buffer_to_buffer(self.buffer(from), from.offset, buffer, offset, from.bytes);
+        }
     }
 
     /// One run: uploads, dispatches, and `take` applied to the position and the bytes of every download.
@@ -363,10 +380,10 @@ impl Program {
         }
         let staging = self.gpu.staging_buffer(total).await?;
         let sinks: Vec<_> = offsets.iter().map(|&at| (staging.buffer(), at)).collect();
-        self.submit(steps, sources, &sinks).await?;
+        let index = self.submit(steps, sources, &sinks).await?;
         let part = |slot: usize| offsets[slot] as usize..(offsets[slot] + ranges[slot].bytes) as usize;
         let parts = |bytes: &[u8]| (0..ranges.len()).map(|slot| take(slot, &bytes[part(slot)])).collect();
-        self.gpu.read(&staging, total, parts).await
+        self.gpu.read(&staging, total, &index, parts).await
     }
 
     /// One run that leaves its results on the device.
@@ -431,10 +448,10 @@ impl TensorBuffer {
         let copy = || {
             let mut encoder = gpu.device().create_command_encoder(&Default::default());
             encoder.copy_buffer_to_buffer(self.0.buffer(), 0, staging.buffer(), 0, bytes);
-            gpu.queue().submit([encoder.finish()]);
+            gpu.queue().submit([encoder.finish()])
         };
-        gpu.guarded(copy).await?;
-        gpu.read(&staging, bytes, take).await
+        let index = gpu.guarded(copy).await?;
+        gpu.read(&staging, bytes, &index, take).await
     }
 }
 

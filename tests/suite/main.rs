@@ -9,6 +9,7 @@ mod samples;
 mod support;
 
 mod architecture;
+mod asynchronous;
 mod bench;
 mod catalog;
 mod concurrency;

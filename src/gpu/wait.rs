@@ -1,0 +1,164 @@
+//! Waiting for submitted work without blocking the thread that awaits. wgpu's callbacks run only while somebody polls the device:
+//!
+//! - in a blocking call ([`block_on`]) that is the calling thread;
+//! - in an async call a thread of the device, which starts with the first such wait and ends with the device;
+//! - for a device that belongs to the program, the program itself: a thread of this crate would run the program's callbacks.
+//!
+//! In a browser the event loop does it.
+
+use crate::error::Result;
+
+use super::adapter::Gpu;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::{Poller, block_on};
+
+#[cfg(target_arch = "wasm32")]
+impl Gpu {
+    /// Returns at once: what is mapped after this submission becomes ready after it.
+    pub(crate) async fn finished(&self, _: &wgpu::SubmissionIndex) -> Result<()> {
+        self.check()
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use std::cell::Cell;
+    use std::collections::VecDeque;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+    use std::time::Duration;
+
+    use futures_intrusive::channel::shared::{OneshotReceiver, OneshotSender, oneshot_channel};
+
+    use super::{Gpu, Result};
+    use crate::error::{Error, ErrorKind};
+    use crate::gpu::adapter::caused;
+
+    /// The longest wait of one call: on GL it holds a lock that other threads need.
+    const AT_MOST: Duration = Duration::from_millis(50);
+
+    thread_local! {
+        /// Whether this thread is in a blocking call.
+        static BLOCKING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Runs a future of this crate to its end. This thread polls the devices that the future waits for.
+    pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+        struct Outer(bool);
+        impl Drop for Outer {
+            fn drop(&mut self) {
+                BLOCKING.set(self.0);
+            }
+        }
+        let _outer = Outer(BLOCKING.replace(true));
+        pollster::block_on(future)
+    }
+
+    impl Gpu {
+        /// Waits for a submission, and so for those before it.
+        ///
+        /// # Errors
+        /// The device is lost.
+        pub(crate) async fn finished(&self, index: &wgpu::SubmissionIndex) -> Result<()> {
+            if BLOCKING.get() {
+                while !waited(self.device(), index)? {
+                    self.check()?;
+                }
+            } else if let Some(poller) = self.poller() {
+                let done = poller.ask(self.device(), index)?;
+                done.receive().await.unwrap_or(Ok(()))?;
+            } else {
+                let (sender, receiver) = oneshot_channel();
+                self.queue().on_submitted_work_done(move || drop(sender.send(())));
+                receiver.receive().await;
+            }
+            self.check()
+        }
+    }
+
+    /// Waits for a submission for a while; whether it is done.
+    fn waited(device: &wgpu::Device, index: &wgpu::SubmissionIndex) -> Result<bool> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(index.clone()), timeout: Some(AT_MOST) };
+        // wgpu panics if the device is lost meanwhile.
+        let Ok(answer) = catch_unwind(AssertUnwindSafe(|| device.poll(wait))) else {
+            return Err(Error::new(ErrorKind::DeviceLost, "the device was lost while it was waited for"));
+        };
+        match answer {
+            Ok(_) => Ok(true),
+            Err(wgpu::PollError::Timeout) => Ok(false),
+            Err(e) => Err(caused(Error::new(ErrorKind::Device, format!("waiting for the device failed: {e}")), e)),
+        }
+    }
+
+    /// The thread that polls a device of this crate's own.
+    #[derive(Default)]
+    pub(crate) struct Poller(Arc<Shared>);
+
+    #[derive(Default)]
+    struct Shared {
+        state: Mutex<State>,
+        news: Condvar,
+    }
+
+    #[derive(Default)]
+    struct State {
+        /// In the order of their submissions.
+        waiting: VecDeque<(wgpu::SubmissionIndex, OneshotSender<Result<()>>)>,
+        running: bool,
+        closed: bool,
+    }
+
+    impl Shared {
+        fn lock(&self) -> MutexGuard<'_, State> {
+            self.state.lock().unwrap_or_else(|e| e.into_inner())
+        }
+
+        /// Waits for one submission after the other.
+        fn run(&self, device: &wgpu::Device) {
+            let mut state = self.lock();
+            while !state.closed {
+                let Some((index, _)) = state.waiting.front() else {
+                    state = self.news.wait(state).unwrap_or_else(|e| e.into_inner());
+                    continue;
+                };
+                let index = index.clone();
+                drop(state);
+                let answer = waited(device, &index);
+                state = self.lock();
+                if !matches!(answer, Ok(false))
+                    && let Some((_, done)) = state.waiting.pop_front()
+                {
+                    let _ = done.send(answer.map(drop));
+                }
+            }
+        }
+    }
+
+    impl Poller {
+        /// Tells when a submission is done.
+        fn ask(&self, device: &wgpu::Device, index: &wgpu::SubmissionIndex) -> Result<OneshotReceiver<Result<()>>> {
+            let (sender, receiver) = oneshot_channel();
+            let mut state = self.0.lock();
+            if !state.running {
+                let (shared, device) = (self.0.clone(), device.clone());
+                let thread = std::thread::Builder::new().name("convgpu-poll".to_owned());
+                let started = thread.spawn(move || shared.run(&device));
+                started.map_err(|e| {
+                    Error::new(ErrorKind::Memory, format!("no thread waits for the device: {e}")).because(e)
+                })?;
+                state.running = true;
+            }
+            state.waiting.push_back((index.clone(), sender));
+            self.0.news.notify_one();
+            Ok(receiver)
+        }
+    }
+
+    impl Drop for Poller {
+        fn drop(&mut self) {
+            self.0.lock().closed = true;
+            self.0.news.notify_one();
+        }
+    }
+}

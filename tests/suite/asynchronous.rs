@@ -1,0 +1,169 @@
+//! Calls that are awaited: the device wakes who waits for it, and a future may be dropped at any point.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::{CompileOptions, Desc, Device, Graph, Outputs, Result, Session, Tensor, wgpu};
+
+use crate::support::{Rng, device};
+
+/// A chain of convolutions, submitted in this many parts at most.
+fn session(device: &Device, options: CompileOptions) -> Session {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 8, 20, 20])).unwrap();
+    let w = g.constant("w", Rng(3).tensor(&[8, 8, 3, 3])).unwrap();
+    let conv = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let y = (0..6).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
+    g.output("y", y);
+    Session::new(device, g, options).unwrap()
+}
+
+fn image(seed: u64) -> Tensor {
+    Rng(seed).tensor(&[1, 8, 20, 20])
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Awaits several futures at once.
+async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(move |context| {
+        for (future, done) in futures.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let Poll::Ready(out) = future.as_mut().poll(context) {
+                *done = Some(out);
+            }
+        }
+        match done.iter().all(Option::is_some) {
+            true => Poll::Ready(done.iter_mut().map(|out| out.take().expect("it is done")).collect()),
+            false => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Every backend that has an adapter here that opens.
+fn devices() -> Vec<Device> {
+    let open = |name: &str| match Device::open(name.parse().expect("every text is a device choice")) {
+        Ok(device) => Some(device),
+        Err(e) => {
+            println!("not run: calls that are awaited on {name} ({e})");
+            None
+        }
+    };
+    ["vulkan", "gl"].into_iter().filter_map(open).collect()
+}
+
+#[test]
+fn several_calls_are_awaited_on_one_thread() {
+    for device in devices() {
+        let session = session(&device, CompileOptions::new());
+        let images: Vec<Tensor> = (0..8).map(image).collect();
+        let alone: Vec<Tensor> = images.iter().map(|x| session.run(&[("x", x)]).unwrap().into_first()).collect();
+        // pollster does not poll devices: the futures are woken by the device's own thread.
+        let inputs: Vec<_> = images.iter().map(|x| [("x", x)]).collect();
+        let together = pollster::block_on(all(inputs.iter().map(|x| session.run_async(x)).collect()));
+        let together: Vec<Tensor> =
+            together.into_iter().map(|out: Result<Outputs>| out.unwrap().into_first()).collect();
+        assert!(together == alone, "{device}");
+    }
+}
+
+#[test]
+fn a_call_gives_its_thread_back() {
+    fn sendable<T: Send>(future: T) -> T {
+        future
+    }
+    let session = session(device(), CompileOptions::new());
+    let (x, woken) = (image(0), Arc::new(Woken::default()));
+    let inputs = [("x", &x)];
+    let mut run = pin!(sendable(session.run_async(&inputs)));
+    let waker = Waker::from(woken.clone());
+    let mut context = Context::from_waker(&waker);
+    let mut polls = 0;
+    // Polled again only after it was woken.
+    let out = loop {
+        let before = woken.0.load(Ordering::Relaxed);
+        if let Poll::Ready(out) = run.as_mut().poll(&mut context) {
+            break out;
+        }
+        polls += 1;
+        while woken.0.load(Ordering::Relaxed) == before {
+            std::thread::yield_now();
+        }
+    };
+    assert!(out.is_ok() && polls <= 4, "{polls}");
+}
+
+/// After futures that were dropped, in one part and in several, the same session gives the same answer, and a lost buffer would
+/// show in what the device has allocated.
+#[test]
+fn a_future_may_be_dropped_at_any_point() {
+    for device in devices() {
+        for options in [CompileOptions::new(), CompileOptions::new().submit_limit(Duration::ZERO)] {
+            let session = session(&device, options);
+            let (x, other) = (image(1), image(2));
+            let expected = session.run(&[("x", &x)]).unwrap().into_first();
+            let mut rng = Rng(7);
+            for _ in 0..250 {
+                let inputs = [("x", &other)];
+                let mut run = Box::pin(session.run_async(&inputs));
+                let mut context = Context::from_waker(Waker::noop());
+                for _ in 0..rng.int(0, 3) {
+                    if run.as_mut().poll(&mut context).is_ready() {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_micros(rng.int(0, 300) as u64));
+                }
+            }
+            assert!(session.run(&[("x", &x)]).unwrap().into_first() == expected, "{device}");
+            assert!(pollster::block_on(session.run_async(&[("x", &x)])).unwrap().into_first() == expected, "{device}");
+        }
+    }
+}
+
+/// A device of the program's own has no thread: the program polls it. Dropped futures leave no bytes on it.
+#[test]
+fn a_program_polls_its_own_device() {
+    let instance = wgpu::Instance::default();
+    let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).unwrap();
+    let (own, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).unwrap();
+    let device = Device::from_wgpu(own.clone(), queue);
+    let session = session(&device, CompileOptions::new());
+    let x = image(3);
+    let expected = session.run(&[("x", &x)]).unwrap().into_first();
+
+    let inputs = [("x", &x)];
+    let polled = |times: usize| {
+        let mut run = Box::pin(session.run_async(&inputs));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..times {
+            if let Poll::Ready(out) = run.as_mut().poll(&mut context) {
+                return Some(out.unwrap().into_first());
+            }
+            own.poll(wgpu::PollType::Poll).unwrap();
+        }
+        None
+    };
+    assert!(polled(usize::MAX).unwrap() == expected);
+    let bytes = || own.generate_allocator_report().map(|report| report.total_allocated_bytes);
+    own.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    let before = bytes();
+    (0..250).for_each(|k| drop(polled(k % 4)));
+    own.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    assert_eq!(bytes(), before);
+    assert!(polled(usize::MAX).unwrap() == expected);
+}
