@@ -4,11 +4,11 @@ use crate::device::{Device, DeviceChoice, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::info::AdapterInfo;
 use crate::gpu::profile::Profile;
-use crate::gpu::wait::block_on;
 use crate::graph::Graph;
 use crate::model::Model;
 use crate::session::{CompileOptions, Compiled, Network, Outputs, Session};
 use crate::tensor::Tensor;
+use crate::threads::block_on;
 
 impl Device {
     /// The best adapter (discrete, integrated, virtual, software), or the CPU reference if there is none.

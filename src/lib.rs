@@ -66,6 +66,7 @@ mod reference;
 mod session;
 mod shape;
 mod tensor;
+mod threads;
 pub mod verify;
 
 pub use device::{Backend, Device, DeviceChoice, DeviceTensor};

@@ -10,6 +10,7 @@ pub use crate::gpu::program::Progress;
 use crate::graph::Graph;
 use crate::shape::{DType, Desc, ValueInfo, check_inputs, list, takes};
 use crate::tensor::Tensor;
+use crate::threads::beside;
 
 mod compiled;
 mod host;
@@ -127,7 +128,7 @@ impl Graph {
 pub struct Session {
     device: Device,
     options: CompileOptions,
-    network: Box<dyn Bind>,
+    network: Arc<dyn Bind>,
     inputs: Vec<ValueInfo>,
     optional: Vec<ValueInfo>,
     outputs: Vec<ValueInfo>,
@@ -168,7 +169,7 @@ impl Session {
             optional: network.optional_inputs(),
             outputs: network.declared_outputs(),
             shaping: network.shape_inputs(),
-            network: Box::new(network),
+            network: Arc::new(network),
             kept: Mutex::default(),
             making: Mutex::default(),
         };
@@ -176,8 +177,10 @@ impl Session {
         if !session.inputs.iter().any(|v| session.shapes(&v.name))
             && let Some(given) = fixed.collect::<Option<Vec<_>>>()
         {
-            let graph = session.network.bind(&given)?;
-            session.network.release();
+            let graph = session.bind(&given).await?;
+            if let Some(network) = Arc::get_mut(&mut session.network) {
+                network.release();
+            }
             session.compile(key_for(&given), graph).await?;
         }
         Ok(session)
@@ -218,8 +221,20 @@ impl Session {
         if let Some(found) = self.recall(&key) {
             return Ok(found);
         }
-        let graph = self.network.bind(given)?;
+        let graph = self.bind(given).await?;
         self.compile(key, graph).await
+    }
+
+    /// The network's graph for these inputs.
+    async fn bind(&self, given: &[Given<'_>]) -> Result<Graph> {
+        let network = self.network.clone();
+        let given: Vec<_> = given.iter().map(|g| (g.name.to_owned(), g.desc.clone(), g.value.clone())).collect();
+        let work = async move {
+            let given =
+                given.iter().map(|(name, desc, value)| Given { name, desc: desc.clone(), value: value.clone() });
+            network.bind(&given.collect::<Vec<_>>())
+        };
+        beside(work).await?
     }
 
     /// The lock of the plan with this key.
@@ -235,7 +250,8 @@ impl Session {
     }
 
     async fn compile(&self, key: String, graph: Graph) -> Result<Arc<Ready>> {
-        let made = Arc::new(Ready::new_async(&self.device, graph, &self.options).await?);
+        let (device, options) = (self.device.clone(), self.options.clone());
+        let made = Arc::new(beside(async move { Ready::new_async(&device, graph, &options).await }).await??);
         let mut kept = self.lock();
         let over = (kept.len() + 1).saturating_sub(self.options.max_plans);
         let gone: Vec<Kept> = kept.drain(..over).collect();
@@ -278,6 +294,10 @@ impl Session {
     /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
     /// outputs. A new set of shapes is compiled first.
     ///
+    /// The thread that awaits is free meanwhile: compiling, and a run of the reference, take a thread of their own, and a thread
+    /// of the device wakes the future. (A device from [`Device::from_wgpu`] has none: the program polls its wgpu device.) A
+    /// future may be dropped at any point; what has been submitted is computed, the rest is not.
+    ///
     /// # Errors
     /// An input is missing, unknown, misshaped or given twice; the device lacks memory or is lost; where the network is
     /// compiled, as [`Session::new_async`].
@@ -286,13 +306,22 @@ impl Session {
         let value = |name: &str, t: &Tensor| self.shapes(name).then(|| t.clone());
         let given = inputs.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) });
         let ready = self.ready(&given.collect::<Vec<_>>()).await?;
-        let used: Vec<_> = inputs.iter().filter(|(name, _)| !self.shapes(name)).map(|(name, t)| (*name, t)).collect();
-        let results = ready.run_async(&used).await?.into_iter();
+        let used = inputs.iter().filter(|(name, _)| !self.shapes(name)).map(|(name, t)| (*name, t));
+        let results = match self.device.is_reference() {
+            true => {
+                let used: Vec<_> = used.map(|(name, t)| (name.to_owned(), t.clone())).collect();
+                let run = async move {
+                    ready.run_async(&used.iter().map(|(name, t)| (name.as_str(), t)).collect::<Vec<_>>()).await
+                };
+                beside(run).await??
+            }
+            false => ready.run_async(&used.collect::<Vec<_>>()).await?,
+        };
         let typed = |(name, t): (String, Tensor)| {
             let dtype = self.declared(&name, t.dtype());
             (name, t.to_dtype(dtype))
         };
-        Ok(Outputs(results.map(typed).collect()))
+        Ok(Outputs(results.into_iter().map(typed).collect()))
     }
 
     /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.

@@ -93,7 +93,7 @@ pub fn measure(
     effort: &Effort,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Report> {
-    crate::gpu::wait::block_on(measure_async(open, cases, effort, progress))
+    crate::threads::block_on(measure_async(open, cases, effort, progress))
 }
 
 async fn measure_case(

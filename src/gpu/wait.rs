@@ -1,6 +1,6 @@
 //! Waiting for submitted work without blocking the thread that awaits. wgpu's callbacks run only while somebody polls the device:
 //!
-//! - in a blocking call ([`block_on`]) that is the calling thread;
+//! - in a blocking call ([`block_on`](crate::threads::block_on)) that is the calling thread;
 //! - in an async call a thread of the device, which starts with the first such wait and ends with the device;
 //! - for a device that belongs to the program, the program itself: a thread of this crate would run the program's callbacks.
 //!
@@ -11,7 +11,7 @@ use crate::error::Result;
 use super::adapter::Gpu;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::{Poller, block_on};
+pub(crate) use native::Poller;
 
 #[cfg(target_arch = "wasm32")]
 impl Gpu {
@@ -23,7 +23,6 @@ impl Gpu {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use std::cell::Cell;
     use std::collections::VecDeque;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -34,26 +33,10 @@ mod native {
     use super::{Gpu, Result};
     use crate::error::{Error, ErrorKind};
     use crate::gpu::adapter::caused;
+    use crate::threads::is_blocking;
 
     /// The longest wait of one call: on GL it holds a lock that other threads need.
     const AT_MOST: Duration = Duration::from_millis(50);
-
-    thread_local! {
-        /// Whether this thread is in a blocking call.
-        static BLOCKING: Cell<bool> = const { Cell::new(false) };
-    }
-
-    /// Runs a future of this crate to its end. This thread polls the devices that the future waits for.
-    pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-        struct Outer(bool);
-        impl Drop for Outer {
-            fn drop(&mut self) {
-                BLOCKING.set(self.0);
-            }
-        }
-        let _outer = Outer(BLOCKING.replace(true));
-        pollster::block_on(future)
-    }
 
     impl Gpu {
         /// Waits for a submission, and so for those before it.
@@ -61,7 +44,7 @@ mod native {
         /// # Errors
         /// The device is lost.
         pub(crate) async fn finished(&self, index: &wgpu::SubmissionIndex) -> Result<()> {
-            if BLOCKING.get() {
+            if is_blocking() {
                 while !waited(self.device(), index)? {
                     self.check()?;
                 }

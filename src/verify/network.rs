@@ -204,7 +204,7 @@ pub fn verify(
     inputs: &[(&str, &Tensor)],
     options: &VerifyOptions,
 ) -> Result<Report> {
-    crate::gpu::wait::block_on(verify_async(device, network, inputs, options))
+    crate::threads::block_on(verify_async(device, network, inputs, options))
 }
 
 /// [`verify`] without blocking.

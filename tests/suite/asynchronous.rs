@@ -12,15 +12,19 @@ use convgpu::{CompileOptions, Desc, Device, Graph, Outputs, Result, Session, Ten
 
 use crate::support::{Rng, device};
 
-/// A chain of convolutions, submitted in this many parts at most.
-fn session(device: &Device, options: CompileOptions) -> Session {
+/// A chain of convolutions.
+fn network() -> Graph {
     let mut g = Graph::new();
     let x = g.input("x", Desc::f32([1, 8, 20, 20])).unwrap();
     let w = g.constant("w", Rng(3).tensor(&[8, 8, 3, 3])).unwrap();
     let conv = Conv2d { padding: [1; 4], ..Conv2d::default() };
     let y = (0..6).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
     g.output("y", y);
-    Session::new(device, g, options).unwrap()
+    g
+}
+
+fn session(device: &Device, options: CompileOptions) -> Session {
+    Session::new(device, network(), options).unwrap()
 }
 
 fn image(seed: u64) -> Tensor {
@@ -106,6 +110,28 @@ fn a_call_gives_its_thread_back() {
         }
     };
     assert!(out.is_ok() && polls <= 4, "{polls}");
+}
+
+/// Compiling, and a run of the reference, are futures that wait, too.
+#[test]
+fn compiling_and_the_reference_give_their_thread_back() {
+    let x = image(5);
+    let expected = session(&Device::cpu(), CompileOptions::new()).run(&[("x", &x)]).unwrap().into_first();
+    for device in [device(), &Device::cpu()] {
+        let made = pending(Session::new_async(device, network(), CompileOptions::new()));
+        let session = made.unwrap();
+        if device.is_reference() {
+            assert!(pending(session.run_async(&[("x", &x)])).unwrap().into_first() == expected);
+        }
+    }
+}
+
+/// The output of a future that must wait at least once.
+fn pending<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let first = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(first.is_pending(), "it did all its work at once");
+    pollster::block_on(future)
 }
 
 /// After futures that were dropped, in one part and in several, the same session gives the same answer, and a lost buffer would
