@@ -57,18 +57,27 @@ fn size_class(bytes: u64) -> u64 {
     bytes.next_multiple_of(1 << (bytes.ilog2() - 2))
 }
 
-/// A buffer that is mapped, or is going to be, until this is dropped: also with a future that nobody awaits any more.
-struct Mapping<'a> {
-    gpu: &'a Gpu,
-    buffer: &'a wgpu::Buffer,
+/// A staging buffer that is being mapped. If nobody awaits it any more it does not return to the pool: it may be mapped later.
+struct Mapping {
+    staging: Pooled,
+    unmapped: bool,
 }
 
-impl Drop for Mapping<'_> {
+impl Mapping {
+    fn buffer(&self) -> &wgpu::Buffer {
+        self.staging.buffer()
+    }
+    fn unmap(mut self) {
+        self.buffer().unmap();
+        self.unmapped = true;
+    }
+}
+
+impl Drop for Mapping {
     fn drop(&mut self) {
-        // What a lost device says of it does not matter.
-        let scope = self.gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
-        self.buffer.unmap();
-        drop(scope.pop());
+        if !self.unmapped {
+            self.staging.buffer = None;
+        }
     }
 }
 
@@ -118,10 +127,10 @@ impl Gpu {
         self.buffer(label, bytes, TENSOR).await
     }
 
-    /// Applies `take` to the bytes of a staging buffer after a submission.
+    /// Applies `take` to the bytes of a staging buffer after a submission. The buffer returns to the pool.
     pub(crate) async fn read<T>(
         &self,
-        staging: &Pooled,
+        staging: Pooled,
         bytes: u64,
         after: &wgpu::SubmissionIndex,
         take: impl FnOnce(&[u8]) -> T,
@@ -129,8 +138,8 @@ impl Gpu {
         if bytes == 0 {
             return Ok(take(&[]));
         }
-        let _mapping = Mapping { gpu: self, buffer: staging.buffer() };
-        let slice = staging.buffer().slice(..bytes);
+        let mapping = Mapping { staging, unmapped: false };
+        let slice = mapping.buffer().slice(..bytes);
         let (sender, receiver) = oneshot_channel();
         let map = || {
             slice.map_async(wgpu::MapMode::Read, move |answer| {
@@ -139,17 +148,24 @@ impl Gpu {
         };
         self.guarded(map).await?;
         self.finished(after).await?;
+        // The work is done: only the loss of the device keeps its result.
         match receiver.receive().await {
             Some(Ok(())) => {}
             answer => {
                 self.check()?;
-                return Err(Error::new(ErrorKind::Device, format!("the result could not be read back: {answer:?}")));
+                return Err(Error::new(
+                    ErrorKind::DeviceLost,
+                    format!("the result could not be read back: {answer:?}"),
+                ));
             }
         }
-        let view = slice
-            .get_mapped_range()
-            .map_err(|e| caused(Error::new(ErrorKind::Device, format!("the result could not be mapped: {e}")), e))?;
-        Ok(take(&view))
+        let view = slice.get_mapped_range().map_err(|e| {
+            caused(Error::new(ErrorKind::DeviceLost, format!("the result could not be read back: {e}")), e)
+        })?;
+        let out = take(&view);
+        drop(view);
+        mapping.unmap();
+        Ok(out)
     }
 
     /// Waits for everything submitted so far, on this thread: for measurements.

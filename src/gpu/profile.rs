@@ -205,8 +205,9 @@ impl Stamps {
         encoder.copy_buffer_to_buffer(&self.resolved, 0, self.staging.buffer(), 0, self.bytes());
     }
 
-    async fn seconds(&self, gpu: &Gpu, after: &wgpu::SubmissionIndex) -> Result<Vec<f64>> {
-        let ticks = gpu.read(&self.staging, self.bytes(), after, bytemuck::pod_collect_to_vec::<u8, u64>).await?;
+    async fn seconds(self, gpu: &Gpu, after: &wgpu::SubmissionIndex) -> Result<Vec<f64>> {
+        let bytes = self.bytes();
+        let ticks = gpu.read(self.staging, bytes, after, bytemuck::pod_collect_to_vec::<u8, u64>).await?;
         let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
         Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())
     }

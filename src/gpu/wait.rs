@@ -15,6 +15,11 @@ pub(crate) use native::Poller;
 
 #[cfg(target_arch = "wasm32")]
 impl Gpu {
+    /// An error if the device is lost.
+    pub(crate) fn alive(&self) -> Result<()> {
+        self.check()
+    }
+
     /// Returns at once: what is mapped after this submission becomes ready after it.
     pub(crate) async fn finished(&self, _: &wgpu::SubmissionIndex) -> Result<()> {
         self.check()
@@ -26,6 +31,7 @@ mod native {
     use std::collections::VecDeque;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+    use std::thread::JoinHandle;
     use std::time::Duration;
 
     use futures_intrusive::channel::shared::{OneshotReceiver, OneshotSender, oneshot_channel};
@@ -39,19 +45,28 @@ mod native {
     const AT_MOST: Duration = Duration::from_millis(50);
 
     impl Gpu {
+        /// An error if the device is lost. One that belongs to the program reports its loss to the program alone, and errors of a
+        /// lost device are in no scope: but it does not take an empty submission.
+        pub(crate) fn alive(&self) -> Result<()> {
+            if self.poller().is_none() {
+                waited(self.device(), &self.queue().submit([]), Duration::ZERO)?;
+            }
+            self.check()
+        }
+
         /// Waits for a submission, and so for those before it.
         ///
         /// # Errors
         /// The device is lost.
         pub(crate) async fn finished(&self, index: &wgpu::SubmissionIndex) -> Result<()> {
             if is_blocking() {
-                while !waited(self.device(), index)? {
+                while !waited(self.device(), index, AT_MOST)? {
                     self.check()?;
                 }
             } else if let Some(poller) = self.poller() {
                 let done = poller.ask(self.device(), index)?;
                 done.receive().await.unwrap_or(Ok(()))?;
-            } else {
+            } else if !waited(self.device(), index, Duration::ZERO)? {
                 let (sender, receiver) = oneshot_channel();
                 self.queue().on_submitted_work_done(move || drop(sender.send(())));
                 receiver.receive().await;
@@ -60,9 +75,9 @@ mod native {
         }
     }
 
-    /// Waits for a submission for a while; whether it is done.
-    fn waited(device: &wgpu::Device, index: &wgpu::SubmissionIndex) -> Result<bool> {
-        let wait = wgpu::PollType::Wait { submission_index: Some(index.clone()), timeout: Some(AT_MOST) };
+    /// Waits for a submission up to a time; whether it is done.
+    fn waited(device: &wgpu::Device, index: &wgpu::SubmissionIndex, at_most: Duration) -> Result<bool> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(index.clone()), timeout: Some(at_most) };
         // wgpu panics if the device is lost meanwhile.
         let Ok(answer) = catch_unwind(AssertUnwindSafe(|| device.poll(wait))) else {
             return Err(Error::new(ErrorKind::DeviceLost, "the device was lost while it was waited for"));
@@ -70,7 +85,8 @@ mod native {
         match answer {
             Ok(_) => Ok(true),
             Err(wgpu::PollError::Timeout) => Ok(false),
-            Err(e) => Err(caused(Error::new(ErrorKind::Device, format!("waiting for the device failed: {e}")), e)),
+            // A lost device gives a submission a number without taking it.
+            Err(e) => Err(caused(Error::new(ErrorKind::DeviceLost, "the device is lost: it does not take work"), e)),
         }
     }
 
@@ -88,7 +104,7 @@ mod native {
     struct State {
         /// In the order of their submissions.
         waiting: VecDeque<(wgpu::SubmissionIndex, OneshotSender<Result<()>>)>,
-        running: bool,
+        thread: Option<JoinHandle<()>>,
         closed: bool,
     }
 
@@ -107,7 +123,7 @@ mod native {
                 };
                 let index = index.clone();
                 drop(state);
-                let answer = waited(device, &index);
+                let answer = waited(device, &index, AT_MOST);
                 state = self.lock();
                 if !matches!(answer, Ok(false))
                     && let Some((_, done)) = state.waiting.pop_front()
@@ -123,14 +139,13 @@ mod native {
         fn ask(&self, device: &wgpu::Device, index: &wgpu::SubmissionIndex) -> Result<OneshotReceiver<Result<()>>> {
             let (sender, receiver) = oneshot_channel();
             let mut state = self.0.lock();
-            if !state.running {
+            if state.thread.is_none() {
                 let (shared, device) = (self.0.clone(), device.clone());
                 let thread = std::thread::Builder::new().name("convgpu-poll".to_owned());
                 let started = thread.spawn(move || shared.run(&device));
-                started.map_err(|e| {
+                state.thread = Some(started.map_err(|e| {
                     Error::new(ErrorKind::Memory, format!("no thread waits for the device: {e}")).because(e)
-                })?;
-                state.running = true;
+                })?);
             }
             state.waiting.push_back((index.clone(), sender));
             self.0.news.notify_one();
@@ -138,10 +153,19 @@ mod native {
         }
     }
 
+    /// Waits for the thread: a driver must not be unloaded by it while the program ends.
     impl Drop for Poller {
         fn drop(&mut self) {
-            self.0.lock().closed = true;
+            let thread = {
+                let mut state = self.0.lock();
+                state.closed = true;
+                state.thread.take()
+            };
             self.0.news.notify_one();
+            // It may be the thread itself that drops the device, in a callback.
+            if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+                let _ = thread.join();
+            }
         }
     }
 }

@@ -190,6 +190,7 @@ fn a_program_polls_its_own_device() {
     let before = bytes();
     (0..250).for_each(|k| drop(polled(k % 4)));
     own.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-    assert_eq!(bytes(), before);
+    // A staging buffer that nobody awaited is not kept.
+    assert!(bytes() <= before, "{:?} bytes, {before:?} before", bytes());
     assert!(polled(usize::MAX).unwrap() == expected);
 }

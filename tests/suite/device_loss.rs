@@ -36,7 +36,8 @@ fn ends(work: impl FnOnce() + Send + 'static) {
 }
 
 fn lost<T>(result: convgpu::Result<T>) {
-    assert_eq!(result.err().expect("the device is lost").kind(), ErrorKind::DeviceLost);
+    let e = result.err().expect("the device is lost");
+    assert_eq!(e.kind(), ErrorKind::DeviceLost, "{e}");
 }
 
 #[test]
@@ -50,6 +51,7 @@ fn every_call_on_a_lost_device_is_an_error() {
         destroy(&device);
         for _ in 0..2 {
             lost(session.run(&[("x", &x)]));
+            lost(pollster::block_on(session.run_async(&[("x", &x)])));
             lost(session.run_device(&[("x", &there)]));
             lost(Session::new(&device, graph(), CompileOptions::new()));
             lost(Compiled::new(&device, graph(), &CompileOptions::default()));
@@ -89,17 +91,48 @@ fn another_device_is_not_concerned() {
     });
 }
 
-/// A device that the program shares and destroys: wgpu's handler of uncaptured errors, which panics, is not called.
+/// A device that the program shares and destroys: every call is an error of that kind, and wgpu's handler of uncaptured errors,
+/// which panics, is not called.
 #[test]
 fn a_shared_device_that_is_destroyed_gives_errors() {
     use convgpu::nn::{Linear, Module};
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
-    let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    let shared = Device::from_wgpu(wgpu_device.clone(), queue);
-    let x = Tensor::full([2, 3], 1.0f32).to_device(&shared).unwrap();
-    wgpu_device.destroy();
-    assert!(x.to_host().is_err());
-    assert!(Linear::new(3, 4).forward(&x).is_err());
-    assert!(Tensor::zeros([4]).to_device(&shared).is_err());
+    ends(|| {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+        let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+        let shared = Device::from_wgpu(wgpu_device.clone(), queue);
+        let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
+        let session = Session::new(&shared, graph(), CompileOptions::new()).unwrap();
+        session.run(&[("x", &x)]).unwrap();
+        let (there, row) = (x.to_device(&shared).unwrap(), Tensor::zeros([2, 3]).to_device(&shared).unwrap());
+        // One call is under way.
+        let inputs = [("x", &x)];
+        let mut run = std::pin::pin!(session.run_async(&inputs));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let first = run.as_mut().poll(&mut context);
+        wgpu_device.destroy();
+        if first.is_pending() {
+            let out = std::iter::repeat_with(|| {
+                let _ = wgpu_device.poll(wgpu::PollType::Poll);
+                run.as_mut().poll(&mut context)
+            });
+            let out = out.into_iter().find_map(|out| match out {
+                std::task::Poll::Ready(out) => Some(out),
+                std::task::Poll::Pending => None,
+            });
+            // It may have ended before.
+            if let Err(e) = out.expect("it ends") {
+                assert_eq!(e.kind(), ErrorKind::DeviceLost, "{e}");
+            }
+        }
+        for _ in 0..2 {
+            lost(session.run(&[("x", &x)]));
+            lost(pollster::block_on(session.run_async(&[("x", &x)])));
+            lost(session.run_device(&[("x", &there)]));
+            lost(Session::new(&shared, graph(), CompileOptions::new()));
+            lost(x.to_device(&shared));
+            lost(there.to_host());
+            lost(Linear::new(3, 4).forward(&row));
+        }
+    });
 }
