@@ -7,12 +7,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The program's own device, for example for rendering.
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let adapter = pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()))?;
-    let descriptor = wgpu::DeviceDescriptor {
-        // Optional features that make kernels faster.
-        required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16),
-        required_limits: adapter.limits(),
-        ..Default::default()
-    };
+    // With what makes kernels faster; a union with what the program needs itself.
+    let (required_features, required_limits) = Device::wanted(&adapter);
+    let descriptor = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))?;
 
     let shared = Device::from_wgpu(device.clone(), queue.clone());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::gpu::adapter::Gpu;
+use crate::gpu::adapter::{Gpu, wanted_features, wanted_limits};
 pub use crate::gpu::choice::Backend;
 use crate::gpu::choice::{self, Choice};
 use crate::gpu::info::AdapterInfo;
@@ -134,25 +134,29 @@ impl Device {
     /// read from the device itself. If its limits are below WebGPU's defaults it refuses some kernels, which is an
     /// error when a network is compiled.
     ///
-    /// The program keeps its error handlers. A queue of another device is refused by wgpu through the handler of that
+    /// The program polls its wgpu device for the async calls to go on; a
+    /// blocking call polls it itself. The program keeps its error handlers. A queue of another device is refused by wgpu through the handler of that
     /// device, which panics unless the program has set one.
     ///
     /// ```no_run
     /// use convgpu::{Device, wgpu};
     ///
     /// async fn share(adapter: &wgpu::Adapter) -> Result<Device, wgpu::RequestDeviceError> {
-    ///     let wanted = wgpu::DeviceDescriptor {
-    ///         // Optional features that make kernels faster.
-    ///         required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16),
-    ///         required_limits: adapter.limits(),
-    ///         ..Default::default()
-    ///     };
+    ///     // Or a union with what the program itself needs. A device opened with defaults is slower.
+    ///     let (required_features, required_limits) = Device::wanted(adapter);
+    ///     let wanted = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
     ///     let (device, queue) = adapter.request_device(&wanted).await?;
     ///     Ok(Device::from_wgpu(device, queue))
     /// }
     /// ```
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Device {
         Device(Kind::Gpu(Gpu::from_wgpu(device, queue)))
+    }
+
+    /// The optional features that make kernels faster, as far as the adapter has them, and the limits that let it take large
+    /// tensors: for a wgpu device that the program opens and gives to [`Device::from_wgpu`].
+    pub fn wanted(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
+        (wanted_features(adapter), wanted_limits(adapter))
     }
 
     /// Whether this is the CPU reference.

@@ -29,7 +29,7 @@ struct Inner {
     poller: Option<Poller>,
 }
 
-fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
+pub(crate) fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
     let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
     if default_limits_only() { wgpu::Features::empty() } else { wanted & adapter.features() }
 }
@@ -39,7 +39,7 @@ fn default_limits_only() -> bool {
     std::env::var("CONVGPU_LIMITS").is_ok_and(|v| v == "default")
 }
 
-fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
+pub(crate) fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     if default_limits_only() { wgpu::Limits::default() } else { adapter.limits() }
 }
 

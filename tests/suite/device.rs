@@ -42,6 +42,12 @@ fn a_program_can_share_its_device() {
     let caps = Device::from_wgpu(more, more_queue).adapter().unwrap().caps.clone();
     assert_eq!(caps.subgroup_size, fixed.then_some(info.subgroup_min_size));
     assert_eq!(caps.f16, features.contains(wgpu::Features::SHADER_F16));
+    let (required_features, required_limits) = Device::wanted(&adapter);
+    let descriptor = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
+    let (best, best_queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    let opened = Device::open(DeviceChoice::Name(adapter.get_info().name)).unwrap();
+    let caps = |device: &Device| format!("{:?}", device.adapter().unwrap().caps);
+    assert_eq!(caps(&Device::from_wgpu(best, best_queue)), caps(&opened));
     let y = run(&shared);
     let expected = run(&Device::cpu());
     for (a, b) in y.to_f64s().iter().zip(expected.to_f64s()) {
