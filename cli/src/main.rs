@@ -7,6 +7,7 @@ mod compare;
 mod console;
 mod demo;
 mod devices;
+mod encode;
 mod failure;
 mod files;
 mod fit;

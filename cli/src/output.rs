@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use convgpu::{Desc, Tensor};
 
 use crate::console;
+use crate::encode::Format;
 use crate::failure::{Failure, Outcome};
 use crate::files::Target;
 use crate::numbers::finite;
@@ -53,7 +54,7 @@ pub struct Labels(Option<Vec<String>>);
 pub struct Places {
     /// By position of the output.
     arrays: Vec<Option<Target>>,
-    images: Vec<(usize, Target, image::ImageFormat)>,
+    images: Vec<(usize, Target, Format)>,
     /// By position of the input.
     inputs: Vec<Target>,
     /// All of them, with what is written there.
@@ -91,10 +92,12 @@ impl OutputArgs {
         }
         for text in &self.output_image {
             let (k, path) = self.picture(text, outputs)?;
-            let named = picture::format(path);
+            let (name, desc) = outputs[k];
+            let named = Format::of(path);
             let target = Target::new(path)?;
-            let format = if target.is_stream() { named.unwrap_or(image::ImageFormat::Png) } else { named? };
-            let target = places.take(outputs[k].0, target)?;
+            let format = if target.is_stream() { named.unwrap_or(Format::Png) } else { named? };
+            holds(format, desc).map_err(|e| e.of(format!("--output-image {text}: {name} {desc}")))?;
+            let target = places.take(name, target)?;
             places.images.push((k, target, format));
         }
         if self.output_image.is_empty() && self.output_scale.is_some() {
@@ -128,10 +131,6 @@ impl OutputArgs {
             Some((k, name.len(), text.strip_prefix(name)?.strip_prefix('=')?))
         };
         if let Some((k, _, file)) = outputs.iter().enumerate().filter_map(behind).max_by_key(|(_, n, _)| *n) {
-            let dims: Vec<_> = outputs[k].1.shape.iter().map(|&n| Some(n)).collect();
-            let not =
-                |e: Failure| e.of(format!("--output-image {text}: {} {} is no image", outputs[k].0, outputs[k].1));
-            picture::axes(&dims).map_err(not)?;
             return Ok((k, Path::new(file)));
         }
         let wanted = outputs.iter().enumerate().filter(|(_, (name, _))| self.wants(name));
@@ -196,7 +195,7 @@ impl OutputArgs {
         for (k, target, format) in &places.images {
             let tensor = &outputs[*k].1;
             let scale = self.output_scale.unwrap_or(if tensor.dtype().is_float() { 255.0 } else { 1.0 });
-            let bytes = picture::encode(&picture::of_tensor(tensor, scale, bgr)?, *format);
+            let bytes = format.encode(picture::of_tensor(tensor, scale, bgr)?);
             let bytes = bytes.map_err(|e| e.of(target.path().display()))?;
             target.write(|out| out.write_all(&bytes))?;
         }
@@ -235,6 +234,13 @@ impl Places {
         self.taken.push((name.to_owned(), target.clone()));
         Ok(target)
     }
+}
+
+/// An error unless an output is an image that the format can hold.
+fn holds(format: Format, desc: &Desc) -> Outcome<()> {
+    let dims: Vec<_> = desc.shape.iter().map(|&n| Some(n)).collect();
+    let axes = picture::axes(&dims).map_err(|e| e.of("is no image"))?;
+    format.check(axes.channels, [axes.width, axes.height].map(Option::unwrap_or_default))
 }
 
 /// Makes a folder, if it is missing.
@@ -329,9 +335,16 @@ mod tests {
         let same = images(&[&format!("mask={}", file("a.png")), &format!("up={}", file("a.png"))]);
         assert!(refused(&same, &both).contains("two results would be written as"));
         assert!(refused(&images(&[&file("a.txt")]), &both[..1]).contains(".png"));
+        assert!(
+            refused(&images(&[&file("a.pgm")]), &both[..1]).contains("up f32[1, 3, 40, 30]: it has three channels")
+        );
+        let vector = desc(&[3]);
+        assert!(
+            refused(&images(&[&format!("v={}", file("a.png"))]), &[("v", &vector)]).contains("v f32[3]: is no image")
+        );
         assert!(refused(&images(&[&file("no/a.png")]), &both[..1]).contains("No such file"));
         let stdout = images(&["-"]).places(&both[..1], &[]).unwrap();
-        assert!(stdout.take_stdout() && stdout.images[0].2 == image::ImageFormat::Png);
+        assert!(stdout.take_stdout() && stdout.images[0].2 == Format::Png);
         let flat = [("a/b", &up), ("a:b", &up)];
         let arrays = OutputArgs { output_dir: Some(dir.path().to_owned()), ..OutputArgs::default() };
         assert!(refused(&arrays, &flat).contains("a/b and a:b"));
