@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use convgpu::internals::model::tensor_from_bytes;
 use convgpu::{DType, Tensor};
-use image::DynamicImage;
+use image::{DynamicImage, ImageFormat};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
                 let input = self.next(text, named)?;
                 let open = vec![Some(1), None, None, None];
                 let dims = input.dims.as_ref().unwrap_or(&open);
-                let tensor = pixels::tensor(&image, &self.args.pixels, self.told, dims, input.dtype)?;
+                let tensor = pixels::tensor(image, &self.args.pixels, self.told, dims, input.dtype)?;
                 self.image = Some(input.dtype);
                 self.tensors.push((input.name.clone(), tensor));
                 Ok(())
@@ -178,7 +178,9 @@ fn contents(file: &Path) -> Outcome<Contents> {
     } else if file.extension().is_some_and(|e| e == "pb") {
         tensor_from_bytes(&bytes).map(|(name, t)| Contents::Tensor(Some(name), t)).map_err(Failure::from)
     } else {
-        picture::decode(&bytes).map(Contents::Image).map_err(|e| e.of("no array (.npy, .npz, .pb)"))
+        let image = picture::decode(&bytes).map(Contents::Image);
+        let other = image::guess_format(&bytes).is_err() && ImageFormat::from_path(file).is_err();
+        image.map_err(|e| if other { e.of("no array (.npy, .npz, .pb)") } else { e })
     };
     found.map_err(|e| e.of(file.display()))
 }
