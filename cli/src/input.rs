@@ -1,6 +1,5 @@
 //! `--input [NAME=]FILE`: tensors for the inputs that a network declares.
 
-use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
@@ -10,6 +9,7 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
+use crate::npz::Npz;
 use crate::pixels::{self, PixelArgs, Told};
 use crate::{npy, picture, source};
 
@@ -40,8 +40,8 @@ enum Contents {
     /// One tensor, with its name if the file has one.
     Tensor(Option<String>, Tensor),
     Image(DynamicImage),
-    /// Tensors by name.
-    Named(Vec<(String, Tensor)>),
+    /// Tensors by name, in the order of the names.
+    Named(Npz),
     /// Tensors in the network's order.
     Ordered(Vec<Tensor>),
 }
@@ -80,29 +80,7 @@ impl<'a> Reader<'a> {
     /// Gives the contents of a file to the inputs that they are for.
     fn take(&mut self, text: &str, named: Option<&'a Declared>, contents: Contents) -> Outcome<()> {
         match contents {
-            Contents::Named(mut tensors) if named.is_some() || tensors.len() == 1 => {
-                let wanted = named.map_or("", |d| d.name.as_str());
-                let position = tensors.iter().position(|(name, _)| name == wanted);
-                if tensors.len() > 1 && position.is_none() {
-                    let names: Vec<_> = tensors.iter().map(|(name, _)| name.as_str()).collect();
-                    return Err(Failure::call(format!("holds no {wanted}; arrays: {}", names.join(", "))));
-                }
-                let (name, tensor) = tensors.swap_remove(position.unwrap_or(0));
-                self.put(text, named.or_else(|| self.find(&name)), tensor)
-            }
-            Contents::Named(tensors) => {
-                let before = self.tensors.len();
-                for (name, tensor) in tensors {
-                    match self.find(&name) {
-                        Some(input) => self.put(text, Some(input), tensor)?,
-                        None => console::hint(format!("{text}: the network has no input {name}")),
-                    }
-                }
-                if self.tensors.len() == before {
-                    return Err(Failure::call(format!("holds no input of the network; inputs: {}", self.names())));
-                }
-                Ok(())
-            }
+            Contents::Named(mut arrays) => self.take_named(text, named, &mut arrays),
             Contents::Ordered(tensors) => tensors.into_iter().try_for_each(|t| self.put(text, None, t)),
             Contents::Tensor(name, tensor) => {
                 let own = name.and_then(|name| self.find(&name));
@@ -118,6 +96,31 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// The array of the name that the call gives, or the only one, or else all that inputs are named after.
+    fn take_named(&mut self, text: &str, named: Option<&'a Declared>, arrays: &mut Npz) -> Outcome<()> {
+        let names = arrays.names();
+        if named.is_some() || names.len() == 1 {
+            let wanted = named.map_or("", |d| d.name.as_str());
+            let position = names.iter().position(|name| name == wanted);
+            if names.len() > 1 && position.is_none() {
+                return Err(Failure::call(format!("holds no {wanted}; arrays: {}", names.join(", "))));
+            }
+            let position = position.unwrap_or(0);
+            return self.put(text, named.or_else(|| self.find(&names[position])), arrays.read(position)?);
+        }
+        let before = self.tensors.len();
+        for (position, name) in names.iter().enumerate() {
+            match self.find(name) {
+                Some(input) => self.put(text, Some(input), arrays.read(position)?)?,
+                None => console::hint(format!("{text}: the network has no input {name}")),
+            }
+        }
+        if self.tensors.len() == before {
+            return Err(Failure::call(format!("holds no input of the network; inputs: {}", self.names())));
+        }
+        Ok(())
     }
 
     fn put(&mut self, text: &str, named: Option<&'a Declared>, tensor: Tensor) -> Outcome<()> {
@@ -173,8 +176,8 @@ fn contents(file: &Path) -> Outcome<Contents> {
     let bytes = source::read(file)?;
     let found = if bytes.starts_with(npy::MAGIC) {
         npy::parse(&bytes).map(|t| Contents::Tensor(None, t))
-    } else if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        npz(&bytes).map(Contents::Named)
+    } else if Npz::is(&bytes) {
+        Npz::open(bytes).map(Contents::Named)
     } else if file.extension().is_some_and(|e| e == "pb") {
         tensor_from_bytes(&bytes).map(|(name, t)| Contents::Tensor(Some(name), t)).map_err(Failure::from)
     } else {
@@ -200,31 +203,6 @@ fn data_set(folder: &Path) -> Outcome<Vec<Tensor>> {
     }
     if out.is_empty() {
         return Err(Failure::file("is a folder without input_0.pb").of(folder.display()));
-    }
-    Ok(out)
-}
-
-/// The most bytes of the arrays of an .npz, which may be compressed.
-const MOST_UNPACKED: u64 = 1 << 33;
-
-/// The arrays of an .npz, which is a ZIP of .npy files.
-pub fn npz(bytes: &[u8]) -> Outcome<Vec<(String, Tensor)>> {
-    let wrong = |e: zip::result::ZipError| Failure::file(format!("not a readable .npz file ({e})"));
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(wrong)?;
-    let mut out = vec![];
-    let mut left = MOST_UNPACKED;
-    for k in 0..archive.len() {
-        let entry = archive.by_index(k).map_err(wrong)?;
-        let name = entry.name().trim_end_matches(".npy").to_owned();
-        let mut unpacked = vec![];
-        let read = entry.take(left + 1).read_to_end(&mut unpacked);
-        read.map_err(|e| Failure::file(e.to_string()).of(&name))?;
-        left = left.checked_sub(unpacked.len() as u64).ok_or_else(|| Failure::file("more than 8 GiB when unpacked"))?;
-        let tensor = npy::parse(&unpacked).map_err(|e| e.of(&name))?;
-        out.push((name, tensor));
-    }
-    if out.is_empty() {
-        return Err(Failure::file("an .npz without arrays"));
     }
     Ok(out)
 }

@@ -16,6 +16,7 @@ mod inspect;
 mod invent;
 mod network;
 mod npy;
+mod npz;
 mod numbers;
 mod ops;
 mod output;

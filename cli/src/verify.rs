@@ -65,8 +65,8 @@ pub struct Args {
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let dump = args.dump.as_deref().map(Dump::new).transpose()?;
-    let mut expected = args.expect.as_deref().map(Expected::read).transpose()?;
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
+    let mut expected = args.expect.as_deref().map(|path| Expected::read(path, &network.graph)).transpose()?;
     let device = devices::open(device)?;
     let compile = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
     let compile = if args.no_fuse { compile.fusion(false) } else { compile };
@@ -94,7 +94,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         (None, _) => vec![],
     };
     if let Some(expected) = &mut expected {
-        expected.compare(&report, &network.graph);
+        expected.compare(&report);
     }
     let expected_verdict = expected.as_ref().map_or(Ok(()), |e| e.verdict(!args.no_fuse));
     let verdict = verdict(&report, args.allow_nonfinite).and(expected_verdict);
