@@ -67,6 +67,8 @@ enum Command {
 
 fn main() -> ExitCode {
     quiet_layers();
+    #[cfg(unix)]
+    report_full_files();
     std::panic::set_hook(Box::new(|panic| {
         let failure = Failure::internal(panic);
         report(&failure);
@@ -92,6 +94,14 @@ fn quiet_layers() {
         // SAFETY: no other thread exists yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
+}
+
+/// A file that exceeds the limit of the process (`ulimit -f`) is then an error of the write, and not the end of the program.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "a function of the C library")]
+fn report_full_files() {
+    // SAFETY: no handler runs: the signal is ignored.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// One line on stderr, and with `--json` an object on stdout unless one is there.

@@ -156,6 +156,22 @@ fn inputs_are_saved_as_the_network_got_them() {
     fails(&[&call[..], &[&both, "--output-dir", &dir]].concat(), 2, &["logits.npy: logits and the input input"]);
 }
 
+/// `ulimit -f`: the signal would end the program without a word, and leave its temporary file.
+#[cfg(unix)]
+#[test]
+fn a_file_beyond_the_limit_of_the_process_is_one_line_and_status_1() {
+    let (net, dir) = (single("wide", "Relu", 1, &[1, 9000]), folder("limited"));
+    let x = npy(&format!("{dir}/x.npy"), &[1, 9000], &[0.5; 9000]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -f 4; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_convgpu")]);
+    shell.args(["run", &net, "--device", "cpu", "--input", &x, "--output-dir", &format!("{dir}/out")]);
+    let output = shell.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr.starts_with("convgpu: ") && stderr.contains("logits.npy: File too large"), "{stderr}");
+    assert_eq!(std::fs::read_dir(format!("{dir}/out")).unwrap().count(), 0);
+}
+
 #[test]
 fn verify_passes_and_names_the_first_wrong_node() {
     let image = digit("verify");
