@@ -98,11 +98,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     console::hint(format!("{device}: {}", times.map(|(k, t)| format!("{k} {:.1} ms", ms(t))).join(", ")));
     let text: String = answers.iter().map(as_text).collect();
-    if places.take_stdout() {
-        text.lines().for_each(|line| console::hint(line.to_owned()));
-        return Ok(());
-    }
-    console::print(&text)
+    console::print_beside(&text, places.take_stdout())
 }
 
 fn ms(time: Duration) -> f64 {

@@ -55,7 +55,7 @@ pub struct Args {
     /// Runs of which --profile shows the medians
     #[arg(long, value_name = "N", default_value_t = 3)]
     iterations: usize,
-    /// Write the dispatches as a trace that Chrome and Perfetto show
+    /// Write the dispatches as a trace that Chrome and Perfetto show; - is stdout, and the tables then go to stderr
     #[arg(long, value_name = "FILE", conflicts_with = "ops")]
     trace: Option<PathBuf>,
     /// Use the kernels that `convgpu tune` found fastest
@@ -81,6 +81,10 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return Err(Failure::call("bench takes a model or --ops; see convgpu bench --help"));
     };
     let trace = args.trace.as_deref().map(Target::new).transpose()?;
+    let taken = trace.as_ref().is_some_and(Target::is_stdout);
+    if args.json && taken {
+        return Err(Failure::call("--json: the trace goes to stdout already"));
+    }
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
@@ -100,7 +104,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     let summary = table(&[Timing::heading("network"), timing.row(&network.name)]);
     let profile = profile.map_or(String::new(), |p| format!("\n{}", p.as_text()));
-    console::print(&format!("{device}\n\n{summary}{profile}"))
+    console::print_beside(&format!("{device}\n\n{summary}{profile}"), taken)
 }
 
 /// The measurements of one network.

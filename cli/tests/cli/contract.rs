@@ -299,6 +299,15 @@ fn a_profile_names_nodes_and_operators() {
     assert!(profile["nodes"].as_array().unwrap().iter().all(|n| n["ms"].as_f64().unwrap() > 0.0), "{json}");
     let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
     assert_eq!(text["traceEvents"].as_array().unwrap().len(), profile["dispatches"].as_array().unwrap().len());
+    // On stdout it is alone.
+    let alone = ["bench", model(), "--seconds", "0", "--trace", "-"];
+    let output = convgpu(&alone);
+    let text: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tables = String::from_utf8_lossy(&output.stderr);
+    assert!(text["traceEvents"].is_array() && tables.contains("cold ms") && tables.contains("conv2d"), "{tables}");
+    let both = convgpu(&[&alone[..], &["--json"]].concat());
+    let object: serde_json::Value = serde_json::from_slice(&both.stdout).unwrap();
+    assert!(both.status.code() == Some(2) && object["error"]["kind"] == "argument", "{object}");
     let text = stdout(&convgpu(&args));
     let heading =
         |first: &str| text.lines().find(|l| l.starts_with(first)).unwrap().split_whitespace().collect::<Vec<_>>();
