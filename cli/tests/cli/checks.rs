@@ -99,6 +99,17 @@ fn the_tolerance_of_f16_includes_what_it_changes() {
     assert!(stdout(&convgpu(&args)).contains("every node in f16 is right"));
 }
 
+/// One node whose result is NaN in one element, on every device.
+#[test]
+fn what_is_not_finite_is_counted_and_never_hidden() {
+    let (net, dir) = (single("partly", "Add", 2, &[1, 4]), folder("partly"));
+    let x = npy(&format!("{dir}/x.npy"), &[1, 4], &[f32::NAN, 1.0, f32::INFINITY, f32::NAN]);
+    let compare = ["compare", &net, "--input", &x, "--seconds", "0", "--device", "cpu", "--device", "cpu"];
+    let answer = &json(&compare)["devices"][0]["outputs"][0];
+    assert_eq!((&answer["nan"], &answer["infinite"], &answer["ok"]), (&json!(2), &json!(1), &json!(true)));
+    assert!(stdout(&convgpu(&compare)).contains("equal within the tolerance, 2 NaN, 1 infinite"));
+}
+
 #[test]
 fn the_report_of_verify_names_the_device_and_concludes() {
     let text = stdout(&convgpu(&["verify", model(), "--input", &digit("report")]));
