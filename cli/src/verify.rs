@@ -49,7 +49,7 @@ pub struct Args {
     /// Check the network as the file has it, without rewriting or fusing
     #[arg(long)]
     no_fuse: bool,
-    /// Pass even if nodes have no finite element to check, or outputs have NaN
+    /// Pass even if nodes have no finite element to check
     #[arg(long)]
     allow_nonfinite: bool,
     /// Check the kernels that `convgpu tune` found fastest
@@ -129,12 +129,12 @@ fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
     if report.checkable() || allow_nonfinite {
         return Ok(());
     }
-    let nodes = report.nodes.iter().filter(|n| !n.checkable()).count();
-    let first = report.first_nonfinite().map_or("an input", |n| &n.name);
-    let text = "not checkable: NaN or infinity on the device and on the reference";
-    Err(Failure::check(format!(
-        "{text}; first at {first}, in all elements of {nodes} nodes; --allow-nonfinite passes it"
-    )))
+    let (some, all) = (report.uncheckable(), report.nodes.len());
+    let text = "have no finite element, neither on the device nor on the reference";
+    let first = report
+        .first_nonfinite()
+        .map_or(String::new(), |n| format!("; the first NaN or infinity is in the result of {}", n.name));
+    Err(Failure::check(format!("not checkable: {some} of {all} nodes {text}{first}; --allow-nonfinite passes them")))
 }
 
 /// `ok` is whether the command succeeds.
@@ -152,7 +152,7 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
     json!({
         "device": report.device,
         "ok": ok,
-        "checkable": report.checkable(),
+        "checkable": claimed(report.checkable(), report.nodes.iter().map(NodeReport::elements).sum()),
         "nodes": nodes,
         "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),
         "first_wrong": report.first_wrong().map(node_json),
@@ -160,6 +160,11 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
         "dump": files,
         "expect": expected.map(Expected::as_json),
     })
+}
+
+/// Nothing is claimed of what has no elements.
+fn claimed(checkable: bool, elements: usize) -> Option<bool> {
+    (elements > 0).then_some(checkable)
 }
 
 fn node_json(node: &NodeReport) -> Value {
@@ -174,7 +179,7 @@ fn node_json(node: &NodeReport) -> Value {
         "op": node.op,
         "kernels": node.kernels,
         "ok": node.ok(),
-        "checkable": node.checkable(),
+        "checkable": claimed(node.checkable(), node.elements()),
         "worst": number(node.worst()),
         "wrong": wrong,
         "nonfinite": node.nonfinite(),

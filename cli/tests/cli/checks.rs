@@ -99,6 +99,25 @@ fn the_tolerance_of_f16_includes_what_it_changes() {
     assert!(stdout(&convgpu(&args)).contains("every node in f16 is right"));
 }
 
+#[test]
+fn a_node_with_a_finite_element_is_checkable() {
+    let (net, none, dir) = (single("mixed", "Add", 2, &[1, 4]), single("void", "Add", 2, &[0, 4]), folder("mixed"));
+    let given = |values: &[f32]| npy(&format!("{dir}/x.npy"), &[values.len() / 4, 4], values);
+    let verify = |net: &str, values: &[f32]| {
+        let output = convgpu(&["verify", net, "--input", &given(values), "--json"]);
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let fields = [&object["ok"], &object["checkable"], &object["nodes"][0]["checkable"]].map(Clone::clone);
+        (output.status.code().unwrap(), json!(fields), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, fields, _) = verify(&net, &[f32::NAN, f32::NAN, f32::INFINITY, 1.0]);
+    assert_eq!((status, fields), (0, json!([true, true, true])));
+    let (status, fields, line) = verify(&net, &[f32::NAN; 4]);
+    assert_eq!((status, fields), (1, json!([false, false, false])));
+    assert!(line.contains("not checkable: 1 of 1 nodes have no finite element"), "{line}");
+    let (status, fields, _) = verify(&none, &[]);
+    assert_eq!((status, fields), (0, json!([true, null, null])));
+}
+
 /// One node whose result is NaN in one element, on every device.
 #[test]
 fn what_is_not_finite_is_counted_and_never_hidden() {
