@@ -35,7 +35,8 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, with every result checkable against a CPU reference.
@@ -46,6 +47,9 @@ struct Cli {
     /// or that with a backend: NAME@gl; for compare also all
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
     device: Vec<devices::Choice>,
+    /// Whether the call says so, and not the environment.
+    #[arg(skip)]
+    device_given: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -63,6 +67,17 @@ enum Command {
     Compare(compare::Args),
     Tune(tune::Args),
     Ops(ops::Args),
+}
+
+impl Command {
+    /// Whether it runs, or plans, on the device that the call names.
+    fn has_device(&self) -> bool {
+        match self {
+            Command::Devices(_) | Command::Ops(_) => false,
+            Command::Inspect(args) => args.has_device(),
+            _ => true,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -120,6 +135,9 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
         return compare::run(args, &cli.device);
     }
     let device = devices::single(&cli.device)?;
+    if !cli.command.has_device() && cli.device_given {
+        console::hint("--device: this command uses no device".to_owned());
+    }
     match cli.command {
         Command::Demo(args) => demo::run(&args, device),
         Command::Devices(args) => devices::run(&args),
@@ -141,9 +159,15 @@ fn named() -> String {
     found.map_or("convgpu".to_owned(), |name| format!("convgpu {name}"))
 }
 
+fn matched() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let device_given = matches.value_source("device") == Some(ValueSource::CommandLine);
+    Ok(Cli { device_given, ..Cli::from_arg_matches(&matches)? })
+}
+
 /// Parses the call; `None` if it asked for help or the version, which are then printed.
 fn parse() -> Outcome<Option<Cli>> {
-    match Cli::try_parse() {
+    match matched() {
         Ok(cli) => Ok(Some(cli)),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             console::print(&e.to_string())?;

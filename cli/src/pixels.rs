@@ -7,10 +7,11 @@ use convgpu::internals::memory::afford;
 use convgpu::{DType, Tensor};
 use image::DynamicImage;
 
+use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::fit::{Extent, Fit, Interpolation, Shaping};
 use crate::numbers::finite;
-use crate::picture::{axes, is_deep, pixels};
+use crate::picture::{Axes, axes, is_deep, pixels};
 use crate::preset::{Constants, Preset, names};
 
 /// How the pixels of an image become values: (pixel * scale - mean) / std, the pixel being 0 to 255
@@ -44,9 +45,9 @@ pub struct PixelArgs {
     /// How a resized image gets its pixels [default: that of the preset, or bilinear]; many models of timm want bicubic
     #[arg(long)]
     interpolation: Option<Interpolation>,
-    /// The pixel value of the borders of --fit pad
-    #[arg(long, value_name = "V", value_parser = byte, requires = "fit", default_value_t = 0)]
-    fill: u8,
+    /// The pixel value of the borders of --fit pad [default: 0]
+    #[arg(long, value_name = "V", value_parser = byte, requires = "fit")]
+    fill: Option<u8>,
 }
 
 fn byte(text: &str) -> Result<u8, String> {
@@ -93,6 +94,7 @@ impl PixelArgs {
             ("--crop", self.crop.is_some()),
             ("--fit", self.fit.is_some()),
             ("--interpolation", self.interpolation.is_some()),
+            ("--fill", self.fill.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
@@ -109,7 +111,7 @@ impl PixelArgs {
         } else {
             "pixels became 0..1".to_owned()
         };
-        let of_shape = |option: &&str| ["--fit", "--interpolation"].contains(option);
+        let of_shape = |option: &&str| ["--fit", "--interpolation", "--fill"].contains(option);
         let known = told.range.is_some() || !self.given().iter().all(of_shape);
         (!known).then(|| {
             let options = format!("--preprocess {} or --mean, --std, --scale", names());
@@ -117,8 +119,22 @@ impl PixelArgs {
         })
     }
 
+    /// Says which options have nothing to do for an input with these axes.
+    fn note_idle(&self, axes: &Axes) {
+        if self.bgr && axes.channels == 1 {
+            console::hint("--bgr: the input has one channel".to_owned());
+        }
+        if self.fill.is_some() && self.fit != Some(Fit::Pad) {
+            console::hint("--fill: only --fit pad has borders".to_owned());
+        }
+        if self.fit.is_some() && axes.height.is_none() && axes.width.is_none() {
+            console::hint("--fit: the size of the input is open, so the image keeps its own".to_owned());
+        }
+    }
+
     fn shaping(&self, constants: &Constants, integer: bool) -> Shaping {
-        let PixelArgs { resize, crop, fit, fill, .. } = *self;
+        let PixelArgs { resize, crop, fit, .. } = *self;
+        let fill = self.fill.unwrap_or(0);
         let interpolation = self.interpolation.unwrap_or(constants.interpolation);
         Shaping { resize, crop, fit, fill, cut: constants.cut, interpolation, integer }
     }
@@ -146,6 +162,7 @@ pub fn tensor(
     dtype: DType,
 ) -> Outcome<Tensor> {
     let axes = axes(dims)?;
+    args.note_idle(&axes);
     let c = axes.channels;
     let constants = args.constants(told, dtype.is_integer());
     let shaping = args.shaping(&constants, !is_deep(&image));
@@ -247,7 +264,7 @@ mod tests {
         crop: None,
         fit: None,
         interpolation: None,
-        fill: 0,
+        fill: None,
     };
 
     fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Outcome<Tensor> {
@@ -422,9 +439,12 @@ mod tests {
         })
         .into();
         let seen = |fit, fill| {
-            let t =
-                tensor(&image, &PixelArgs { fit: Some(fit), fill, ..PLAIN }, &[Some(1), Some(1), Some(20), Some(20)])
-                    .unwrap();
+            let t = tensor(
+                &image,
+                &PixelArgs { fit: Some(fit), fill: Some(fill), ..PLAIN },
+                &[Some(1), Some(1), Some(20), Some(20)],
+            )
+            .unwrap();
             let v = t.as_f32().unwrap().to_vec();
             let line = |at: &dyn Fn(usize) -> f32| (0..20).filter(|&i| at(i) > 100.0).count();
             (line(&|x| v[10 * 20 + x]), line(&|y| v[y * 20 + 10]), v[0])

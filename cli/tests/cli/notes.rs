@@ -16,12 +16,17 @@ fn options_without_effect_are_said() {
     let dir = folder("notes");
     let x = npy(&format!("{dir}/x.npy"), &[1, 1, 28, 28], &[0.5; 784]);
     let bytes = array(&format!("{dir}/bytes.npy"), "|u1", &[1, 1, 28, 28], &[7; 784]);
-    let calls: [(&[&str], &str); 6] = [
+    let image = digit("notes");
+    let calls: [(&[&str], &str); 10] = [
         (&["bench", model(), "--batch", "4", "--seconds", "0"], "--batch: every input"),
         (&["verify", model(), "--batch", "4"], "--batch: every input"),
         (&["inspect", model(), "--input", &x, "--batch", "4"], "--batch: every input"),
         (&["verify", model(), "--input", &x, "--seed", "3"], "--seed: every input has a file"),
         (&["verify", model(), "--input", &x, "--range", "0..9"], "--range: every input has a file"),
+        (&["verify", model(), "--batch", "4", "--input", &x], "--batch: every input"),
+        (&["run", model(), "--input", &image, "--bgr"], "--bgr: the input has one channel"),
+        (&["run", model(), "--input", &image, "--fit", "crop", "--fill", "3"], "--fill: only --fit pad"),
+        (&["ops"], "--device: this command uses no device"),
         (&["run", model(), "--input", &bytes], "input: u8 elements are taken as f32"),
     ];
     for (call, note) in calls {
@@ -29,7 +34,31 @@ fn options_without_effect_are_said() {
         assert_eq!(said.lines().filter(|l| l.contains(note)).count(), 1, "{call:?}: {said}");
     }
     let said = notes(&["verify", model(), "--device", "cpu"], &dir);
+    assert!(notes(&["ops"], &dir).is_empty());
     assert!(!said.contains("--batch") && !said.contains("--seed"), "{said}");
+}
+
+#[test]
+fn options_of_another_mode_are_refused() {
+    let shader = ["inspect", "--shader", "softmax"];
+    let calls: [(&[&str], &str); 13] = [
+        (&["bench", model(), "--only", "relu"], "--only"),
+        (&["bench", model(), "--chosen"], "--chosen"),
+        (&["bench", model(), "--layers", "x.json"], "--layers"),
+        (&["bench", model(), "--iterations", "5"], "--profile"),
+        (&["bench", model(), "--warmup", "5"], "--profile"),
+        (&["bench", model(), "--profile", "--iterations", "0"], "from 1 on"),
+        (&["bench", "--ops", "--iterations", "5"], "--iterations"),
+        (&["bench", "--ops", "--input", "x.npy"], "--input"),
+        (&["bench", "--ops", "--batch", "4"], "--batch"),
+        (&["bench", "--ops", "--mean", "1"], "--mean"),
+        (&[shader[0], shader[1], shader[2], "--nodes"], "--nodes"),
+        (&[shader[0], shader[1], shader[2], "--batch", "4"], "--batch"),
+        (&[shader[0], shader[1], shader[2], "--bgr"], "--bgr"),
+    ];
+    for (call, part) in calls {
+        fails(call, 2, &[part]);
+    }
 }
 
 #[test]
