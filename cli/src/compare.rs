@@ -84,7 +84,9 @@ struct Answer {
 
 pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     if !choices.contains(&devices::Choice::All) && choices.len() < 2 {
-        return Err(Failure::call("compare takes --device twice or more, or --device all"));
+        return Err(Failure::call(
+            "compare needs devices: give --device twice or more, or --device all for every adapter and the reference",
+        ));
     }
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let mut others = devices::open_all(choices)?;
