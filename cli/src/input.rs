@@ -1,6 +1,7 @@
 //! `--input [NAME=]FILE`: tensors for the inputs that a network declares.
 
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::Args as ClapArgs;
 use convgpu::internals::model::tensor_from_bytes;
@@ -9,6 +10,7 @@ use image::{DynamicImage, ImageFormat};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
+use crate::names::Named;
 use crate::npz::Npz;
 use crate::pixels::{self, PixelArgs, Told};
 use crate::{npy, picture, source};
@@ -19,7 +21,7 @@ pub struct InputArgs {
     /// A file for an input: .npy, .npz, .pb, an image (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM), or a folder with input_0.pb and so
     /// on; - is stdin. Without NAME= inputs are taken in the network's order. Repeatable
     #[arg(long, value_name = "[NAME=]FILE")]
-    input: Vec<String>,
+    input: Vec<OsString>,
     #[command(flatten)]
     pub pixels: PixelArgs,
 }
@@ -58,8 +60,8 @@ pub fn read(args: &InputArgs, declared: &[Declared], told: Told) -> Outcome<Give
     let mut reader = Reader { args, declared, told, tensors: vec![], image: None };
     for text in &args.input {
         let (named, file) = split(text, declared)?;
-        let contents = contents(&file)?;
-        reader.take(text, named, contents).map_err(|e| e.of(file.display()))?;
+        let contents = contents(file)?;
+        reader.take(&text.to_string_lossy(), named, contents).map_err(|e| e.of(file.display()))?;
     }
     let idle = args.pixels.given();
     if reader.image.is_none() && !idle.is_empty() {
@@ -155,18 +157,17 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The named input, if any, and the file. Names may contain '=': the longest that fits is taken.
-fn split<'a>(text: &str, declared: &'a [Declared]) -> Outcome<(Option<&'a Declared>, PathBuf)> {
-    let Some((name, _)) = text.split_once('=') else { return Ok((None, text.into())) };
-    let behind = |d: &'a Declared| Some((d, text.strip_prefix(&d.name)?.strip_prefix('=')?));
-    if let Some((found, file)) = declared.iter().filter_map(behind).max_by_key(|(d, _)| d.name.len()) {
-        return Ok((Some(found), file.into()));
+/// The named input, if any, and the file.
+fn split<'a, 't>(text: &'t OsStr, declared: &'a [Declared]) -> Outcome<(Option<&'a Declared>, &'t Path)> {
+    match Named::of(text, declared.iter().map(|d| d.name.as_str())) {
+        Named::Known(k, file) => Ok((Some(&declared[k]), file)),
+        Named::File(file) => Ok((None, file)),
+        Named::Unknown(name) => {
+            let names: Vec<&str> = declared.iter().map(|d| d.name.as_str()).collect();
+            let text = text.display();
+            Err(Failure::call(format!("--input {text}: there is no input {name}; inputs: {}", names.join(", "))))
+        }
     }
-    if Path::new(text).exists() {
-        return Ok((None, text.into()));
-    }
-    let names: Vec<&str> = declared.iter().map(|d| d.name.as_str()).collect();
-    Err(Failure::call(format!("--input {text}: there is no input {name}; inputs: {}", names.join(", "))))
 }
 
 fn contents(file: &Path) -> Outcome<Contents> {
@@ -174,6 +175,9 @@ fn contents(file: &Path) -> Outcome<Contents> {
         return data_set(file).map(Contents::Ordered);
     }
     let bytes = source::read(file)?;
+    if bytes.is_empty() {
+        return Err(Failure::file("is empty").of(file.display()));
+    }
     let found = if bytes.starts_with(npy::MAGIC) {
         npy::parse(&bytes).map(|t| Contents::Tensor(None, t))
     } else if Npz::is(&bytes) {
@@ -234,18 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_split_off_only_if_an_input_has_it() {
-        let declared = two();
-        let (named, file) = split("sizes=a=b.npy", &declared).unwrap();
-        assert_eq!((named.unwrap().name.as_str(), file), ("sizes", PathBuf::from("a=b.npy")));
-        assert!(split("plain.npy", &two()).unwrap().0.is_none());
-        let longer = Declared { name: "sizes=a".to_owned(), ..declared[1].clone() };
-        let declared = [declared[1].clone(), longer, declared[0].clone()];
-        for (text, name, path) in [("sizes=a=b.npy", "sizes=a", "b.npy"), ("sizes=b.npy", "sizes", "b.npy")] {
-            let (named, file) = split(text, &declared).unwrap();
-            assert_eq!((named.unwrap().name.as_str(), file), (name, PathBuf::from(path)));
-        }
-        assert!(split("other=b.npy", &two()).unwrap_err().to_string().contains("inputs: x, sizes"));
+    fn a_name_that_no_input_has_is_an_error() {
+        let (named, file) = split(OsStr::new("sizes=a=b.npy"), &two()).map(|(d, f)| (d.cloned(), f)).unwrap();
+        assert_eq!((named.unwrap().name.as_str(), file), ("sizes", Path::new("a=b.npy")));
+        assert!(split(OsStr::new("other=b.npy"), &two()).unwrap_err().to_string().contains("inputs: x, sizes"));
     }
 
     #[test]
@@ -253,7 +249,7 @@ mod tests {
         let [x, sizes] = two();
         let declared = [Declared { optional: true, ..x }, sizes];
         let given = |input: &[&str]| {
-            let input = input.iter().map(|s| s.to_string()).collect();
+            let input = input.iter().map(OsString::from).collect();
             super::read(&InputArgs { input, pixels: PixelArgs::default() }, &declared, Told::default())
                 .err()
                 .unwrap()
@@ -283,6 +279,7 @@ mod tests {
         let name = file.display().to_string();
         let pixels = PixelArgs::default();
         let given = |input: Vec<String>| {
+            let input = input.into_iter().map(OsString::from).collect();
             super::read(&InputArgs { input, pixels: pixels.clone() }, &two(), Told::default()).map(|g| g.tensors)
         };
         let found = given(vec![format!("sizes={name}"), name.clone()]).unwrap();

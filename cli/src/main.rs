@@ -14,6 +14,7 @@ mod fit;
 mod input;
 mod inspect;
 mod invent;
+mod names;
 mod network;
 mod npy;
 mod npz;
@@ -154,8 +155,8 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
 /// The program with the subcommand that the call names, if any.
 fn named() -> String {
     let program = Cli::command();
-    let mut words = std::env::args().skip(1);
-    let found = words.find_map(|word| program.find_subcommand(&word).map(|c| c.get_name().to_owned()));
+    let mut words = std::env::args_os().skip(1);
+    let found = words.find_map(|word| program.find_subcommand(word).map(|c| c.get_name().to_owned()));
     found.map_or("convgpu".to_owned(), |name| format!("convgpu {name}"))
 }
 
