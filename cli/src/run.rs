@@ -60,7 +60,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     let device = devices::open(device)?;
     args.output.write_inputs(&places, &network.given)?;
-    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
+    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision)?);
     let start = Instant::now();
     let session = Session::new(&device, std::mem::take(&mut network.graph), options)?;
     let compiling = start.elapsed();

@@ -68,7 +68,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let mut expected = args.expect.as_deref().map(|path| Expected::read(path, &network.graph)).transpose()?;
     let device = devices::open(device)?;
-    let compile = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
+    let compile = compiling(tune::options(&device, &network.graph, args.tuned, args.precision)?);
     let compile = if args.no_fuse { compile.fusion(false) } else { compile };
     let bar = Arc::new(Bar::steps());
     let shown = bar.clone();

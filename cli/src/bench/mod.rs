@@ -88,7 +88,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
-    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
+    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision)?);
     let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
     let profiled = args.profile || trace.is_some();
     let profile = if profiled { Some(Times::measure(args, &device, &network, &options)?) } else { None };

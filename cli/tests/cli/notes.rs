@@ -2,10 +2,15 @@
 
 use super::support::*;
 
-/// What a successful call says on stderr; tunings are in this folder.
-fn notes(args: &[&str], cache: &str) -> String {
+/// What a call gives; tunings are in this folder.
+fn cached(args: &[&str], cache: &str) -> std::process::Output {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_convgpu"));
-    let output = program.args(args).env_remove("CONVGPU_DEVICE").env("XDG_CACHE_HOME", cache).output().unwrap();
+    program.args(args).env_remove("CONVGPU_DEVICE").env("XDG_CACHE_HOME", cache).output().unwrap()
+}
+
+/// What a successful call says on stderr.
+fn notes(args: &[&str], cache: &str) -> String {
+    let output = cached(args, cache);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{args:?}: {stderr}");
     stderr
@@ -69,6 +74,24 @@ fn a_tuning_of_other_networks_is_said() {
     let y = npy(&format!("{dir}/y.npy"), &[1, 4], &[0.5; 4]);
     let tuned = |net: &str, input: &str| notes(&["run", net, "--tuned", "--input", input], &dir);
     assert!(tuned(model(), &x).contains("--tuned: no tuning is stored for this adapter"));
+    notes(&["tune", model(), "--seconds", "0"], &dir);
+    let files = std::fs::read_dir(format!("{dir}/convgpu")).unwrap().map(|entry| entry.unwrap().path());
+    let stored = files.into_iter().find(|f| f.extension().is_some_and(|e| e == "json")).unwrap();
+    let text = std::fs::read(&stored).unwrap();
+    std::fs::write(&stored, &text[..text.len() / 2]).unwrap();
+    assert!(tuned(model(), &x).contains(".json is damaged; run convgpu tune MODEL first"));
+    assert!(notes(&["tune", model(), "--seconds", "0"], &dir).contains(".json is damaged, and is replaced"));
+    #[cfg(unix)]
+    {
+        std::fs::remove_file(&stored).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&stored).status().unwrap().success());
+        for call in [&["tune", model(), "--seconds", "0"][..], &["run", model(), "--tuned", "--input", &x]] {
+            let output = cached(call, &dir);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(2) && stderr.contains("is a device, not a file"), "{stderr}");
+        }
+        std::fs::remove_file(&stored).unwrap();
+    }
     notes(&["tune", model(), "--seconds", "0"], &dir);
     assert!(!tuned(model(), &x).contains("--tuned:"));
     assert!(tuned(&relu, &y).contains("--tuned: the tuning of this adapter has nothing for this network"));
