@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use convgpu::internals::verify::fail_at;
-use convgpu::verify::{Comparison, Mismatch, NodeReport, OutputReport, Report, VerifyOptions, verify};
-use convgpu::{DeviceChoice, Precision};
+use convgpu::internals::verify::{fail_at, values};
+use convgpu::verify::{Comparison, Mismatch, NodeReport, NodeValue, OutputReport, Report, VerifyOptions, verify};
+use convgpu::{CompileOptions, Device, DeviceChoice, Precision};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -17,7 +17,7 @@ use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
-use crate::network;
+use crate::network::{self, Bound};
 use crate::numbers;
 use crate::progress::{Bar, compiling};
 use crate::tune;
@@ -94,7 +94,8 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         (None, _) => vec![],
     };
     if let Some(expected) = &mut expected {
-        expected.compare(&report);
+        let reference = if args.precision == Precision::F16 { reference(args, &network)? } else { vec![] };
+        expected.compare(&report, &reference);
     }
     let expected_verdict = expected.as_ref().map_or(Ok(()), |e| e.verdict(!args.no_fuse));
     let verdict = verdict(&report, args.allow_nonfinite).and(expected_verdict);
@@ -111,6 +112,12 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         console::print(&format!("{report}{expected}{dumped}"))?;
     }
     verdict
+}
+
+/// Every value of the network on the reference, in f32.
+fn reference(args: &Args, network: &Bound) -> Outcome<Vec<NodeValue>> {
+    let plain = CompileOptions::new().fusion(!args.no_fuse);
+    Ok(pollster::block_on(values(&Device::cpu(), &network.graph, &network.inputs(), &plain))?)
 }
 
 /// A failure that names the first wrong node with its worst element, or else the wrong output.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use convgpu::internals::graph::value_name;
-use convgpu::internals::verify::{percent, tolerances};
+use convgpu::internals::verify::{largest_difference, percent, tolerances};
 use convgpu::verify::{ATOL, Comparison, NodeValue, RTOL, Report, compare};
 use convgpu::{Graph, Tensor};
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ struct Compared {
     value: String,
     node: String,
     op: String,
+    /// What storing f16 changes; the tolerance has twice that, as that of an output.
+    rounding: f64,
     comparison: Comparison,
 }
 
@@ -58,14 +60,18 @@ impl Expected {
         move |name| names.contains(&plain(name))
     }
 
-    /// Compares what the device computed; the rest is fused away.
-    pub fn compare(&mut self, report: &Report) {
+    /// Compares what the device computed; the rest is fused away. In f16 there are also the values of the reference in f32, from
+    /// which those of the device, whose nodes are checked, differ by what storing f16 changes.
+    pub fn compare(&mut self, report: &Report, reference: &[NodeValue]) {
         let mut left: HashSet<String> = self.values.tensors.keys().cloned().collect();
         for NodeValue { name, node, op, tensor, .. } in &report.values {
             let Some((key, expected)) = self.values.find(name) else { continue };
             let expected = expected.to_dtype(tensor.dtype());
-            let comparison = compare(tensor, &expected, &tolerances(&expected, 0.0));
-            self.compared.push(Compared { value: name.clone(), node: node.clone(), op: op.clone(), comparison });
+            let exact = reference.iter().find(|v| v.name == *name && v.tensor.desc() == tensor.desc());
+            let rounding = exact.map_or(0.0, |v| largest_difference(tensor, &v.tensor));
+            let comparison = compare(tensor, &expected, &tolerances(&expected, rounding));
+            let (value, node, op) = (name.clone(), node.clone(), op.clone());
+            self.compared.push(Compared { value, node, op, rounding, comparison });
             left.remove(key);
         }
         self.fused = left.into_iter().collect();
@@ -85,7 +91,7 @@ impl Expected {
             return Err(Failure::check(format!("--expect: none of the expected values is compared: {left}{hint}")));
         }
         match self.first_different() {
-            Some(Compared { value, node, op, comparison }) => {
+            Some(Compared { value, node, op, comparison, .. }) => {
                 let text = format!("the value {value} of the node {node} ({op}) differs from what is expected");
                 Err(Failure::check(format!("{text}: {}", comparison.summary())).at(node))
             }
@@ -96,7 +102,8 @@ impl Expected {
     pub fn as_json(&self) -> Value {
         let one = |c: &Compared| {
             let worst = numbers::json(c.comparison.worst);
-            json!({ "name": c.value, "node": c.node, "op": c.op, "ok": c.comparison.ok(), "worst": worst })
+            let (ok, rounding) = (c.comparison.ok(), numbers::json(c.rounding));
+            json!({ "name": c.value, "node": c.node, "op": c.op, "ok": ok, "worst": worst, "rounding": rounding })
         };
         json!({
             "ok": self.verdict(false).is_ok(),
@@ -110,15 +117,17 @@ impl Expected {
     /// Lines behind the report.
     pub fn as_text(&self, fusing: bool) -> String {
         let mut out = String::new();
-        for Compared { value, node, op, comparison } in &self.compared {
+        for Compared { value, node, op, comparison, .. } in &self.compared {
             let result = if comparison.ok() { "ok".to_owned() } else { format!("DIFFERENT: {}", comparison.summary()) };
             let error = percent(comparison.worst);
             let node = console::name(node);
             out += &format!("expected {value:?}, of {node} ({op}): error {error} of the tolerance  {result}\n");
         }
+        let f16 = self.compared.iter().any(|c| c.rounding > 0.0);
+        let stored = if f16 { " + 2 x what storing f16 changes" } else { "" };
         let (compared, all) = (self.compared.len(), self.values.tensors.len() + self.unknown.len());
         out += &format!(
-            "{compared} of {all} expected values compared, with a tolerance of {RTOL:e} |x| + {ATOL:e} max|x|\n"
+            "{compared} of {all} expected values compared, with a tolerance of {RTOL:e} |x| + {ATOL:e} max|x|{stored}\n"
         );
         self.left().iter().for_each(|line| out += &format!("{line}\n"));
         if fusing && !self.fused.is_empty() {

@@ -85,6 +85,14 @@ fn expected_values_are_found_by_name_and_the_rest_is_listed() {
     assert_eq!(json(&args)["expect"]["values"][0]["name"], "block/small");
 }
 
+/// The classifier with weights of both signs, whose products cancel.
+fn cancelling() -> convgpu::internals::model::proto::ModelProto {
+    let mut proto = classifier();
+    let weights = &mut proto.graph.as_mut().unwrap().initializer[2].float_data;
+    weights.iter_mut().enumerate().for_each(|(k, w)| *w = if k % 2 == 0 { 1.0 } else { -1.0 });
+    proto
+}
+
 #[test]
 fn the_tolerance_of_f16_includes_what_it_changes() {
     if json(&["devices"])["devices"][0]["f16"] != true {
@@ -97,6 +105,15 @@ fn the_tolerance_of_f16_includes_what_it_changes() {
     let answer = &object["devices"][0]["outputs"][0];
     assert!(object["ok"] == true && answer["rounding"].as_f64().unwrap() > 0.0, "{object}");
     assert!(stdout(&convgpu(&args)).contains("every node in f16 is right"));
+    // The sum of large terms is small: rounding them to f16 changes it by more than the tolerance of f32.
+    let dir = folder("f16");
+    let net = written("f16_sum", &cancelling());
+    let x = npy(&format!("{dir}/x.npy"), &[1, 1, 28, 28], &(0..784).map(|i| 0.3 + i as f32 * 1e-3).collect::<Vec<_>>());
+    let out = format!("{dir}/out");
+    assert!(convgpu(&["run", &net, "--device", "cpu", "--input", &x, "--output-dir", &out]).status.success());
+    let object = json(&["verify", &net, "--input", &x, "--precision", "f16", "--expect", &out]);
+    let value = &object["expect"]["values"][0];
+    assert!(object["ok"] == true && value["rounding"].as_f64().unwrap() > 0.0, "{object}");
 }
 
 #[test]
