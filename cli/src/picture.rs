@@ -208,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn what_of_a_format_is_not_read_is_said() {
+        // One pixel with a palette: width, height, bits, compression, photometric, strip, samples, rows, bytes.
+        let tags = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 3), (273, 8), (277, 1), (278, 1), (279, 1)];
+        let entry = |(tag, value): (u8, u8)| [tag, 1, 3, 0, 1, 0, 0, 0, value, 0, 0, 0];
+        let entries = tags.into_iter().flat_map(|(tag, value): (u16, u8)| entry(((tag - 256) as u8, value)));
+        let mut tiff = [&b"II*\0\x08\0\0\0"[..], &[9, 0]].concat();
+        tiff.extend(entries);
+        tiff.extend([0; 4]);
+        let e = decode(&tiff).unwrap_err().to_string();
+        assert!(e.starts_with("Tiff files of this kind are not read (") && e.contains("RGBPalette"), "{e}");
+    }
+
+    #[test]
     fn what_does_not_fit_into_memory_is_refused_before_it_is_decoded() {
         let png = Format::Png.encode(ImageBuffer::from_pixel(1000, 1000, image::Luma([7u8])).into()).unwrap();
         let e = limited(17 << 20, || decode(&png)).unwrap_err();
