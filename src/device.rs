@@ -51,7 +51,7 @@ impl FromStr for DeviceChoice {
     type Err = Error;
     fn from_str(text: &str) -> Result<DeviceChoice> {
         Ok(match text.trim() {
-            "" | "auto" => DeviceChoice::Auto,
+            c if c.is_empty() || c.eq_ignore_ascii_case("auto") => DeviceChoice::Auto,
             c if c.eq_ignore_ascii_case("cpu") => DeviceChoice::Cpu,
             c => {
                 let (name, backend) = c.rsplit_once('@').unwrap_or(("", c));
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn choices_are_parsed_and_shown() {
         let parse = |text: &str| text.parse::<DeviceChoice>().unwrap();
-        for text in ["", " ", "auto"] {
+        for text in ["", " ", "auto", "AUTO"] {
             assert_eq!(parse(text), DeviceChoice::Auto);
         }
         assert_eq!((parse("CPU"), parse(" 12 ")), (DeviceChoice::Cpu, DeviceChoice::Index(12)));

@@ -158,7 +158,7 @@ pub mod gpu {
 
 /// Compiled graphs.
 pub mod memory {
-    pub use crate::memory::{limited, trying};
+    pub use crate::memory::{afford, limited, trying};
 }
 
 pub mod session {

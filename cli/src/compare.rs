@@ -18,6 +18,7 @@ use crate::invent::InventArgs;
 use crate::network::{self, Bound};
 use crate::numbers::{self, seconds};
 use crate::progress::compiling;
+use crate::statistics::Statistics;
 use crate::table::table;
 
 /// Runs a network on several devices: answers, times, memory, and the first value that differs
@@ -73,16 +74,19 @@ struct Different {
 
 struct Answer {
     name: String,
-    /// The largest distance of elements.
+    /// The largest distance of elements that are finite on both.
     difference: f64,
     /// What storing f16 on both devices changes; the tolerance has twice that.
     rounding: f64,
     comparison: Comparison,
+    statistics: Statistics,
 }
 
 pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     if !choices.contains(&devices::Choice::All) && choices.len() < 2 {
-        return Err(Failure::call("compare takes --device twice or more, or --device all"));
+        return Err(Failure::call(
+            "compare needs devices: give --device twice or more, or --device all for every adapter and the reference",
+        ));
     }
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let mut others = devices::open_all(choices)?;
@@ -179,7 +183,13 @@ impl Answers {
 impl Answer {
     fn of(name: &str, a: &Tensor, b: &Tensor, rounding: f64) -> Answer {
         let comparison = compare(a, b, &tolerances(b, rounding));
-        Answer { name: name.to_owned(), difference: largest_difference(a, b), rounding, comparison }
+        Answer {
+            name: name.to_owned(),
+            difference: largest_difference(a, b),
+            rounding,
+            comparison,
+            statistics: Statistics::of(a),
+        }
     }
 }
 
@@ -191,14 +201,14 @@ fn as_text(runs: &[Run]) -> String {
     let f16 = runs.iter().any(|r| r.report.is_some());
     for Run { device, answers: its, .. } in runs {
         let Some(Answers { outputs, first_different }) = its else { continue };
-        for Answer { name, difference, rounding, comparison } in outputs {
+        for Answer { name, difference, rounding, comparison, statistics } in outputs {
             let equal = if comparison.ok() { "equal within the tolerance" } else { "DIFFERENT" };
             let stored = if *rounding > 0.0 { ", which includes f16" } else { "" };
             answers.push(vec![
                 device.to_string(),
                 name.clone(),
                 numbers::short(*difference),
-                format!("{equal}{stored}"),
+                format!("{equal}{stored}{}", statistics.not_finite()),
             ]);
         }
         different += &match first_different {
@@ -226,6 +236,8 @@ fn as_json(runs: &[Run], ok: bool) -> Value {
             "difference": numbers::json(a.difference),
             "rounding": numbers::json(a.rounding),
             "wrong": a.comparison.wrong,
+            "nan": a.statistics.nan,
+            "infinite": a.statistics.infinite,
         })
     };
     let device = |run: &Run| {

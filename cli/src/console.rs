@@ -15,6 +15,15 @@ pub fn print(text: &str) -> Outcome<()> {
     write(&text.split_inclusive('\n').map(|line| plain(line, COLUMNS)).collect::<String>())
 }
 
+/// Writes results to stdout, or to stderr if a file has that.
+pub fn print_beside(text: &str, taken: bool) -> Outcome<()> {
+    if !taken {
+        return print(text);
+    }
+    text.lines().for_each(note);
+    Ok(())
+}
+
 /// Writes one JSON object to stdout.
 pub fn print_json(object: &Value) -> Outcome<()> {
     write(&format!("{object:#}\n"))

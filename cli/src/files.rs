@@ -27,6 +27,9 @@ impl Target {
     /// Checks that a file can be written there.
     pub fn new(path: &Path) -> Outcome<Target> {
         let wrong = |e: io::Error| Failure::file(e.to_string()).of(path.display());
+        if path.as_os_str().is_empty() {
+            return Err(Failure::call("the name of a file is empty"));
+        }
         let place = place(path).map_err(wrong)?;
         if let Place::File(file) = &place {
             probe(file).map_err(wrong)?;
@@ -66,6 +69,32 @@ impl Target {
     }
 }
 
+/// A folder for results. What of it was missing is removed when it is dropped, unless something is there then: a call that is
+/// refused leaves nothing behind.
+#[derive(Debug)]
+pub struct Folder {
+    /// The innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl Folder {
+    /// Makes the folder, and those around it, where they are missing.
+    pub fn new(path: &Path) -> Outcome<Folder> {
+        let missing = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
+        let made = path.ancestors().take_while(missing).map(Path::to_owned).collect();
+        let folder = Folder { made };
+        fs::create_dir_all(path).map_err(|e| Failure::file(e.to_string()).of(path.display()))?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // One that is not empty cannot be removed.
+        self.made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+}
+
 /// Where a path leads. Links to files that are still missing are followed too.
 fn place(path: &Path) -> io::Result<Place> {
     if ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|p| path == Path::new(p)) {
@@ -101,21 +130,11 @@ fn probe(file: &Path) -> io::Result<()> {
     if file.exists() { OpenOptions::new().write(true).open(file).map(drop) } else { temporary(file).map(drop) }
 }
 
-/// A new file in the folder of another, which is removed when it is dropped.
+/// A new file in the folder of another, which is removed when it is dropped. `tempfile` makes up the name only: its own errors
+/// have that name.
 fn temporary(file: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".convgpu-");
-    // The user's mask takes its part of this.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder(file)).map_err(of_system)
-}
-
-/// The error of the system, without the path that `tempfile` adds.
-fn of_system(e: io::Error) -> io::Error {
-    let inner = std::error::Error::source(&e).and_then(|e| e.downcast_ref::<io::Error>());
-    let code = inner.and_then(io::Error::raw_os_error).or(e.raw_os_error());
-    code.map_or(e, io::Error::from_raw_os_error)
+    let new = |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    tempfile::Builder::new().prefix(".convgpu-").make_in(folder(file), new)
 }
 
 fn replace(file: &Path, content: &impl Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -219,6 +238,28 @@ mod tests {
         assert!(Target::new(&link).unwrap().is(&Target::new(&file).unwrap()));
         symlink("circle", dir.path().join("circle")).unwrap();
         assert!(Target::new(&dir.path().join("circle")).is_err());
+    }
+
+    #[test]
+    fn a_folder_in_which_nothing_was_written_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (outer, inner) = (dir.path().join("a"), dir.path().join("a/b"));
+        drop(Folder::new(&inner).unwrap());
+        assert!(!outer.exists());
+        let kept = Folder::new(&inner).unwrap();
+        put(&inner.join("x"), b"x").unwrap();
+        drop(kept);
+        assert!(inner.join("x").exists());
+        std::fs::create_dir(dir.path().join("old")).unwrap();
+        drop(Folder::new(&dir.path().join("old")).unwrap());
+        assert!(dir.path().join("old").exists());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_error_names_the_file_and_not_the_temporary_one() {
+        let message = Target::new(Path::new("/proc/o.png")).unwrap_err().to_string();
+        assert_eq!(message, "/proc/o.png: No such file or directory (os error 2)");
     }
 
     #[cfg(target_os = "linux")]

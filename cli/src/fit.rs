@@ -3,13 +3,14 @@
 use std::str::FromStr;
 
 use clap::ValueEnum;
+use convgpu::internals::memory::afford;
 use image::imageops;
 use image::{ImageBuffer, Rgb};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
-use crate::picture::{Axes, Buffer};
-use crate::resample::{BICUBIC, BILINEAR, resize};
+use crate::picture::{self, Axes, Buffer};
+use crate::resample::{BICUBIC, BILINEAR, Part, resize};
 
 /// How an image gets the shape of the input.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -71,11 +72,11 @@ pub struct Shaping {
 
 impl Shaping {
     /// The image resized and cut as the options, or the preset, or else the input's size ask for.
-    pub fn apply(&self, image: &Buffer, axes: &Axes) -> Outcome<Buffer> {
+    pub fn apply(&self, image: Buffer, axes: &Axes) -> Outcome<Buffer> {
         let (w, h) = image.dimensions();
         let fixed = |n: Option<usize>| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let (wide, high) = (fixed(axes.width), fixed(axes.height));
-        let to = |size| self.resized(image, size);
+        let to = |image, size| self.part(image, &Part::all(size));
         if self.resize.is_some() || self.crop.is_some() {
             let size = match self.resize {
                 None => (w, h),
@@ -83,9 +84,9 @@ impl Shaping {
                 Some(Extent::Side(n)) => short_side((w, h), n),
             };
             return match self.crop {
-                None => to(size),
-                Some(Extent::Side(n)) => middle(&to(size)?, (n, n), "--crop "),
-                Some(Extent::Size(w, h)) => middle(&to(size)?, (w, h), "--crop "),
+                None => to(image, size),
+                Some(Extent::Side(n)) => self.part(image, &middle(size, (n, n), "--crop ")?),
+                Some(Extent::Size(w, h)) => self.part(image, &middle(size, (w, h), "--crop ")?),
             };
         }
         match (self.fit, self.cut, wide, high) {
@@ -93,19 +94,23 @@ impl Shaping {
                 let size = (wide.unwrap_or(cut), high.unwrap_or(cut));
                 // As in timm, rounded down.
                 let short = u64::from(size.0.max(size.1)) * u64::from(side) / u64::from(cut);
-                middle(&to(short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX)))?, size, "")
+                let whole = short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX));
+                self.part(image, &middle(whole, size, "")?)
             }
             (Some(Fit::Crop), _, Some(tw), Some(th)) => {
                 let scale = (f64::from(tw) / f64::from(w)).max(f64::from(th) / f64::from(h));
-                middle(&to(scaled((w, h), scale, |a, b| a.max(b), (tw, th)))?, (tw, th), "")
+                let whole = scaled((w, h), scale, |a, b| a.max(b), (tw, th));
+                self.part(image, &middle(whole, (tw, th), "")?)
             }
             (Some(Fit::Pad), _, Some(tw), Some(th)) => {
                 let scale = (f64::from(tw) / f64::from(w)).min(f64::from(th) / f64::from(h));
-                padded(&to(scaled((w, h), scale, |a, b| a.min(b), (tw, th)))?, (tw, th), self.fill)
+                room((tw, th), 0)?;
+                let inner = to(image, scaled((w, h), scale, |a, b| a.min(b), (tw, th)))?;
+                Ok(padded(&inner, (tw, th), self.fill))
             }
             // One open side follows the other, so that the shape stays.
-            (Some(Fit::Crop | Fit::Pad), _, Some(tw), None) => to((tw, proportional(h, tw, w))),
-            (Some(Fit::Crop | Fit::Pad), _, None, Some(th)) => to((proportional(w, th, h), th)),
+            (Some(Fit::Crop | Fit::Pad), _, Some(tw), None) => to(image, (tw, proportional(h, tw, w))),
+            (Some(Fit::Crop | Fit::Pad), _, None, Some(th)) => to(image, (proportional(w, th, h), th)),
             _ => {
                 let (tw, th) = (wide.unwrap_or(w), high.unwrap_or(h));
                 let ratio = f64::from(tw) * f64::from(h) / (f64::from(th) * f64::from(w));
@@ -114,22 +119,32 @@ impl Shaping {
                         "an image of {w}x{h} was stretched to {tw}x{th}; --fit crop or --fit pad keeps its shape"
                     ));
                 }
-                to((tw, th))
+                to(image, (tw, th))
             }
         }
     }
 
-    fn resized(&self, image: &Buffer, (w, h): (u32, u32)) -> Outcome<Buffer> {
-        if u64::from(w) * u64::from(h) > 1 << 28 {
-            return Err(Failure::call(format!("an image of {w}x{h} is too large")));
+    /// A part of the image in another size.
+    fn part(&self, image: Buffer, part: &Part) -> Outcome<Buffer> {
+        if *part == Part::all(image.dimensions()) {
+            return Ok(image);
         }
+        room(part.size, image.height())?;
+        let (x, y, (w, h)) = (part.at.0, part.at.1, part.size);
         Ok(match self.interpolation {
-            _ if (w, h) == image.dimensions() => image.clone(),
-            Interpolation::Bilinear => resize(image, (w, h), &BILINEAR, self.integer),
-            Interpolation::Bicubic => resize(image, (w, h), &BICUBIC, self.integer),
-            Interpolation::Nearest => nearest(image, (w, h)),
+            _ if part.whole == image.dimensions() => imageops::crop_imm(&image, x, y, w, h).to_image(),
+            Interpolation::Bilinear => resize(&image, part, &BILINEAR, self.integer),
+            Interpolation::Bicubic => resize(&image, part, &BICUBIC, self.integer),
+            Interpolation::Nearest => nearest(&image, part),
         })
     }
+}
+
+/// An error unless there is memory for an image of this size, and for as many rows of its width in between.
+fn room((w, h): (u32, u32), rows: u32) -> Outcome<()> {
+    picture::check(w, h)?;
+    let pixels = u64::from(w) * (u64::from(h) + u64::from(rows));
+    Ok(afford(pixels * size_of::<Rgb<f32>>() as u64, || format!("an image of {w}x{h}"))?)
 }
 
 /// The size whose short side is n. As in torchvision, the long side is rounded down.
@@ -149,27 +164,29 @@ fn proportional(side: u32, to: u32, of: u32) -> u32 {
 }
 
 /// Every pixel is the one in which its middle lies.
-fn nearest(image: &Buffer, (w, h): (u32, u32)) -> Buffer {
+fn nearest(image: &Buffer, part: &Part) -> Buffer {
     let at = |k: u32, to: u32, of: u32| {
         let middle = (2 * u64::from(k) + 1) * u64::from(of) / (2 * u64::from(to));
         u32::try_from(middle).expect("it is less than `of`")
     };
-    ImageBuffer::from_fn(w, h, |x, y| *image.get_pixel(at(x, w, image.width()), at(y, h, image.height())))
+    ImageBuffer::from_fn(part.size.0, part.size.1, |x, y| {
+        let (x, y) = (part.at.0 + x, part.at.1 + y);
+        *image.get_pixel(at(x, part.whole.0, image.width()), at(y, part.whole.1, image.height()))
+    })
 }
 
-/// The middle of an image. As in torchvision, half a pixel is rounded to the even offset.
-fn middle(image: &Buffer, (cw, ch): (u32, u32), option: &str) -> Outcome<Buffer> {
-    let (w, h) = image.dimensions();
+/// The middle of a resized image. As in torchvision, half a pixel is rounded to the even offset.
+fn middle((w, h): (u32, u32), (cw, ch): (u32, u32), option: &str) -> Outcome<Part> {
     if cw > w || ch > h {
         return Err(Failure::call(format!("{option}{cw}x{ch} exceeds the image, which is {w}x{h}")));
     }
     let half = |n: u32| n / 2 + u32::from(n % 4 == 3);
-    Ok(imageops::crop_imm(image, half(w - cw), half(h - ch), cw, ch).to_image())
+    Ok(Part { whole: (w, h), at: (half(w - cw), half(h - ch)), size: (cw, ch) })
 }
 
 /// An image in the middle of a larger one.
-fn padded(image: &Buffer, (w, h): (u32, u32), fill: u8) -> Outcome<Buffer> {
+fn padded(image: &Buffer, (w, h): (u32, u32), fill: u8) -> Buffer {
     let mut out = ImageBuffer::from_pixel(w, h, Rgb([f32::from(fill); 3]));
     imageops::replace(&mut out, image, i64::from((w - image.width()) / 2), i64::from((h - image.height()) / 2));
-    Ok(out)
+    out
 }

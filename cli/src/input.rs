@@ -1,15 +1,17 @@
 //! `--input [NAME=]FILE`: tensors for the inputs that a network declares.
 
-use std::io::{Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::Args as ClapArgs;
 use convgpu::internals::model::tensor_from_bytes;
 use convgpu::{DType, Tensor};
-use image::DynamicImage;
+use image::{DynamicImage, ImageFormat};
 
 use crate::console;
 use crate::failure::{Failure, Outcome};
+use crate::names::Named;
+use crate::npz::Npz;
 use crate::pixels::{self, PixelArgs, Told};
 use crate::{npy, picture, source};
 
@@ -19,7 +21,7 @@ pub struct InputArgs {
     /// A file for an input: .npy, .npz, .pb, an image (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM), or a folder with input_0.pb and so
     /// on; - is stdin. Without NAME= inputs are taken in the network's order. Repeatable
     #[arg(long, value_name = "[NAME=]FILE")]
-    input: Vec<String>,
+    input: Vec<OsString>,
     #[command(flatten)]
     pub pixels: PixelArgs,
 }
@@ -40,8 +42,8 @@ enum Contents {
     /// One tensor, with its name if the file has one.
     Tensor(Option<String>, Tensor),
     Image(DynamicImage),
-    /// Tensors by name.
-    Named(Vec<(String, Tensor)>),
+    /// Tensors by name, in the order of the names.
+    Named(Npz),
     /// Tensors in the network's order.
     Ordered(Vec<Tensor>),
 }
@@ -58,8 +60,8 @@ pub fn read(args: &InputArgs, declared: &[Declared], told: Told) -> Outcome<Give
     let mut reader = Reader { args, declared, told, tensors: vec![], image: None };
     for text in &args.input {
         let (named, file) = split(text, declared)?;
-        let contents = contents(&file)?;
-        reader.take(text, named, contents).map_err(|e| e.of(file.display()))?;
+        let contents = contents(file)?;
+        reader.take(&text.to_string_lossy(), named, contents).map_err(|e| e.of(file.display()))?;
     }
     let idle = args.pixels.given();
     if reader.image.is_none() && !idle.is_empty() {
@@ -80,29 +82,7 @@ impl<'a> Reader<'a> {
     /// Gives the contents of a file to the inputs that they are for.
     fn take(&mut self, text: &str, named: Option<&'a Declared>, contents: Contents) -> Outcome<()> {
         match contents {
-            Contents::Named(mut tensors) if named.is_some() || tensors.len() == 1 => {
-                let wanted = named.map_or("", |d| d.name.as_str());
-                let position = tensors.iter().position(|(name, _)| name == wanted);
-                if tensors.len() > 1 && position.is_none() {
-                    let names: Vec<_> = tensors.iter().map(|(name, _)| name.as_str()).collect();
-                    return Err(Failure::call(format!("holds no {wanted}; arrays: {}", names.join(", "))));
-                }
-                let (name, tensor) = tensors.swap_remove(position.unwrap_or(0));
-                self.put(text, named.or_else(|| self.find(&name)), tensor)
-            }
-            Contents::Named(tensors) => {
-                let before = self.tensors.len();
-                for (name, tensor) in tensors {
-                    match self.find(&name) {
-                        Some(input) => self.put(text, Some(input), tensor)?,
-                        None => console::hint(format!("{text}: the network has no input {name}")),
-                    }
-                }
-                if self.tensors.len() == before {
-                    return Err(Failure::call(format!("holds no input of the network; inputs: {}", self.names())));
-                }
-                Ok(())
-            }
+            Contents::Named(mut arrays) => self.take_named(text, named, &mut arrays),
             Contents::Ordered(tensors) => tensors.into_iter().try_for_each(|t| self.put(text, None, t)),
             Contents::Tensor(name, tensor) => {
                 let own = name.and_then(|name| self.find(&name));
@@ -112,12 +92,37 @@ impl<'a> Reader<'a> {
                 let input = self.next(text, named)?;
                 let open = vec![Some(1), None, None, None];
                 let dims = input.dims.as_ref().unwrap_or(&open);
-                let tensor = pixels::tensor(&image, &self.args.pixels, self.told, dims, input.dtype)?;
+                let tensor = pixels::tensor(image, &self.args.pixels, self.told, dims, input.dtype)?;
                 self.image = Some(input.dtype);
                 self.tensors.push((input.name.clone(), tensor));
                 Ok(())
             }
         }
+    }
+
+    /// The array of the name that the call gives, or the only one, or else all that inputs are named after.
+    fn take_named(&mut self, text: &str, named: Option<&'a Declared>, arrays: &mut Npz) -> Outcome<()> {
+        let names = arrays.names();
+        if named.is_some() || names.len() == 1 {
+            let wanted = named.map_or("", |d| d.name.as_str());
+            let position = names.iter().position(|name| name == wanted);
+            if names.len() > 1 && position.is_none() {
+                return Err(Failure::call(format!("holds no {wanted}; arrays: {}", names.join(", "))));
+            }
+            let position = position.unwrap_or(0);
+            return self.put(text, named.or_else(|| self.find(&names[position])), arrays.read(position)?);
+        }
+        let before = self.tensors.len();
+        for (position, name) in names.iter().enumerate() {
+            match self.find(name) {
+                Some(input) => self.put(text, Some(input), arrays.read(position)?)?,
+                None => console::hint(format!("{text}: the network has no input {name}")),
+            }
+        }
+        if self.tensors.len() == before {
+            return Err(Failure::call(format!("holds no input of the network; inputs: {}", self.names())));
+        }
+        Ok(())
     }
 
     fn put(&mut self, text: &str, named: Option<&'a Declared>, tensor: Tensor) -> Outcome<()> {
@@ -152,18 +157,17 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The named input, if any, and the file. Names may contain '=': the longest that fits is taken.
-fn split<'a>(text: &str, declared: &'a [Declared]) -> Outcome<(Option<&'a Declared>, PathBuf)> {
-    let Some((name, _)) = text.split_once('=') else { return Ok((None, text.into())) };
-    let behind = |d: &'a Declared| Some((d, text.strip_prefix(&d.name)?.strip_prefix('=')?));
-    if let Some((found, file)) = declared.iter().filter_map(behind).max_by_key(|(d, _)| d.name.len()) {
-        return Ok((Some(found), file.into()));
+/// The named input, if any, and the file.
+fn split<'a, 't>(text: &'t OsStr, declared: &'a [Declared]) -> Outcome<(Option<&'a Declared>, &'t Path)> {
+    match Named::of(text, declared.iter().map(|d| d.name.as_str())) {
+        Named::Known(k, file) => Ok((Some(&declared[k]), file)),
+        Named::File(file) => Ok((None, file)),
+        Named::Unknown(name) => {
+            let names: Vec<&str> = declared.iter().map(|d| d.name.as_str()).collect();
+            let text = text.display();
+            Err(Failure::call(format!("--input {text}: there is no input {name}; inputs: {}", names.join(", "))))
+        }
     }
-    if Path::new(text).exists() {
-        return Ok((None, text.into()));
-    }
-    let names: Vec<&str> = declared.iter().map(|d| d.name.as_str()).collect();
-    Err(Failure::call(format!("--input {text}: there is no input {name}; inputs: {}", names.join(", "))))
 }
 
 fn contents(file: &Path) -> Outcome<Contents> {
@@ -171,14 +175,19 @@ fn contents(file: &Path) -> Outcome<Contents> {
         return data_set(file).map(Contents::Ordered);
     }
     let bytes = source::read(file)?;
+    if bytes.is_empty() {
+        return Err(Failure::file("is empty").of(file.display()));
+    }
     let found = if bytes.starts_with(npy::MAGIC) {
         npy::parse(&bytes).map(|t| Contents::Tensor(None, t))
-    } else if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
-        npz(&bytes).map(Contents::Named)
+    } else if Npz::is(&bytes) {
+        Npz::open(bytes).map(Contents::Named)
     } else if file.extension().is_some_and(|e| e == "pb") {
         tensor_from_bytes(&bytes).map(|(name, t)| Contents::Tensor(Some(name), t)).map_err(Failure::from)
     } else {
-        picture::decode(&bytes).map(Contents::Image).map_err(|e| e.of("no array (.npy, .npz, .pb)"))
+        let image = picture::decode(&bytes).map(Contents::Image);
+        let other = image::guess_format(&bytes).is_err() && ImageFormat::from_path(file).is_err();
+        image.map_err(|e| if other { e.of("no array (.npy, .npz, .pb)") } else { e })
     };
     found.map_err(|e| e.of(file.display()))
 }
@@ -198,31 +207,6 @@ fn data_set(folder: &Path) -> Outcome<Vec<Tensor>> {
     }
     if out.is_empty() {
         return Err(Failure::file("is a folder without input_0.pb").of(folder.display()));
-    }
-    Ok(out)
-}
-
-/// The most bytes of the arrays of an .npz, which may be compressed.
-const MOST_UNPACKED: u64 = 1 << 33;
-
-/// The arrays of an .npz, which is a ZIP of .npy files.
-pub fn npz(bytes: &[u8]) -> Outcome<Vec<(String, Tensor)>> {
-    let wrong = |e: zip::result::ZipError| Failure::file(format!("not a readable .npz file ({e})"));
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(wrong)?;
-    let mut out = vec![];
-    let mut left = MOST_UNPACKED;
-    for k in 0..archive.len() {
-        let entry = archive.by_index(k).map_err(wrong)?;
-        let name = entry.name().trim_end_matches(".npy").to_owned();
-        let mut unpacked = vec![];
-        let read = entry.take(left + 1).read_to_end(&mut unpacked);
-        read.map_err(|e| Failure::file(e.to_string()).of(&name))?;
-        left = left.checked_sub(unpacked.len() as u64).ok_or_else(|| Failure::file("more than 8 GiB when unpacked"))?;
-        let tensor = npy::parse(&unpacked).map_err(|e| e.of(&name))?;
-        out.push((name, tensor));
-    }
-    if out.is_empty() {
-        return Err(Failure::file("an .npz without arrays"));
     }
     Ok(out)
 }
@@ -254,18 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_split_off_only_if_an_input_has_it() {
-        let declared = two();
-        let (named, file) = split("sizes=a=b.npy", &declared).unwrap();
-        assert_eq!((named.unwrap().name.as_str(), file), ("sizes", PathBuf::from("a=b.npy")));
-        assert!(split("plain.npy", &two()).unwrap().0.is_none());
-        let longer = Declared { name: "sizes=a".to_owned(), ..declared[1].clone() };
-        let declared = [declared[1].clone(), longer, declared[0].clone()];
-        for (text, name, path) in [("sizes=a=b.npy", "sizes=a", "b.npy"), ("sizes=b.npy", "sizes", "b.npy")] {
-            let (named, file) = split(text, &declared).unwrap();
-            assert_eq!((named.unwrap().name.as_str(), file), (name, PathBuf::from(path)));
-        }
-        assert!(split("other=b.npy", &two()).unwrap_err().to_string().contains("inputs: x, sizes"));
+    fn a_name_that_no_input_has_is_an_error() {
+        let (named, file) = split(OsStr::new("sizes=a=b.npy"), &two()).map(|(d, f)| (d.cloned(), f)).unwrap();
+        assert_eq!((named.unwrap().name.as_str(), file), ("sizes", Path::new("a=b.npy")));
+        assert!(split(OsStr::new("other=b.npy"), &two()).unwrap_err().to_string().contains("inputs: x, sizes"));
     }
 
     #[test]
@@ -273,7 +249,7 @@ mod tests {
         let [x, sizes] = two();
         let declared = [Declared { optional: true, ..x }, sizes];
         let given = |input: &[&str]| {
-            let input = input.iter().map(|s| s.to_string()).collect();
+            let input = input.iter().map(OsString::from).collect();
             super::read(&InputArgs { input, pixels: PixelArgs::default() }, &declared, Told::default())
                 .err()
                 .unwrap()
@@ -303,6 +279,7 @@ mod tests {
         let name = file.display().to_string();
         let pixels = PixelArgs::default();
         let given = |input: Vec<String>| {
+            let input = input.into_iter().map(OsString::from).collect();
             super::read(&InputArgs { input, pixels: pixels.clone() }, &two(), Told::default()).map(|g| g.tensors)
         };
         let found = given(vec![format!("sizes={name}"), name.clone()]).unwrap();

@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long)]
     nodes: bool,
     /// Print the WGSL of the kernel of this name, as the plan of a network lists them, instead
-    #[arg(long, value_name = "NAME", conflicts_with = "model")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["model", "nodes", "input", "InventArgs", "PixelArgs"])]
     shader: Option<String>,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
@@ -41,6 +41,13 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// Whether it uses a device.
+    pub fn has_device(&self) -> bool {
+        self.shader.is_none()
+    }
 }
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {

@@ -34,7 +34,7 @@ struct Range(f64, f64);
 impl FromStr for Range {
     type Err = String;
     fn from_str(s: &str) -> Result<Range, String> {
-        let number = |t: &str| t.trim().parse().ok().filter(|v: &f64| v.is_finite());
+        let number = |t: &str| t.trim().parse().ok().filter(|v: &f64| (*v as f32).is_finite());
         let ends = s.split_once("..").and_then(|(a, b)| Some((number(a)?, number(b)?)));
         ends.filter(|(a, b)| a <= b)
             .map(|(a, b)| Range(a, b))
@@ -153,6 +153,10 @@ impl InventArgs {
         let count = count.ok_or_else(|| Failure::call(format!("the input {} is too large: {shape:?}", input.name)))?;
         let Range(low, high) =
             self.range.unwrap_or(if input.dtype == DType::U8 { Range(0.0, 255.0) } else { Range(0.0, 1.0) });
+        let wrong = || {
+            let (dtype, name) = (input.dtype, &input.name);
+            Failure::call(format!("--range {low}..{high} does not fit {dtype}, the type of {name}"))
+        };
         // The high bits of a Weyl sequence through a multiplicative hash (Knuth, TAOCP 6.4).
         let first = self.seed.unwrap_or(0).wrapping_mul(0xd134_2543_de82_ef95);
         let unit = |i: usize| {
@@ -160,17 +164,18 @@ impl InventArgs {
             bits as f32 / (1u64 << 24) as f32
         };
         if input.dtype.is_float() {
-            let value = |i| unit(i) * (high - low) as f32 + low as f32;
+            let value = |i| (f64::from(unit(i)) * (high - low) + low) as f32;
+            let ends = Tensor::from([low as f32, high as f32]).to_dtype(input.dtype);
+            if !ends.to_f64s().into_iter().all(f64::is_finite) {
+                return Err(wrong());
+            }
             return Ok(Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?.to_dtype(input.dtype));
         }
         let value = |i| (low + f64::from(unit(i)) * (high - low)).round() as i64;
         let values = Tensor::new(shape, (0..count).map(value).collect::<Vec<_>>())?;
         let held = values.to_dtype(input.dtype);
         if input.dtype.is_integer() && held.to_i64s()? != values.to_i64s()? {
-            return Err(Failure::call(format!(
-                "--range {low}..{high} does not fit {}, the type of {}",
-                input.dtype, input.name
-            )));
+            return Err(wrong());
         }
         Ok(held)
     }
@@ -224,6 +229,9 @@ mod tests {
         assert!(made(&wide, &declared(DType::U8, &[Some(9)])).unwrap_err().to_string().contains("--range -2..3"));
         let bytes = made(&plain, &declared(DType::U8, &[Some(1000)])).unwrap().to_i64s().unwrap();
         assert!(bytes.iter().any(|v| *v > 200));
+        let widest = InventArgs { range: Some("-3e38..3e38".parse().unwrap()), ..plain.clone() };
+        assert!(values(&widest).iter().all(|v| v.is_finite()) && "0..1e39".parse::<Range>().is_err());
+        assert!(made(&widest, &declared(DType::F16, &[Some(9)])).unwrap_err().to_string().contains("does not fit f16"));
         assert!("2..1".parse::<Range>().is_err() && "nan..1".parse::<Range>().is_err());
     }
 }

@@ -7,14 +7,17 @@ mod compare;
 mod console;
 mod demo;
 mod devices;
+mod encode;
 mod failure;
 mod files;
 mod fit;
 mod input;
 mod inspect;
 mod invent;
+mod names;
 mod network;
 mod npy;
+mod npz;
 mod numbers;
 mod ops;
 mod output;
@@ -33,7 +36,8 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, with every result checkable against a CPU reference.
@@ -44,6 +48,9 @@ struct Cli {
     /// or that with a backend: NAME@gl; for compare also all
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
     device: Vec<devices::Choice>,
+    /// Whether the call says so, and not the environment.
+    #[arg(skip)]
+    device_given: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -63,8 +70,21 @@ enum Command {
     Ops(ops::Args),
 }
 
+impl Command {
+    /// Whether it runs, or plans, on the device that the call names.
+    fn has_device(&self) -> bool {
+        match self {
+            Command::Devices(_) | Command::Ops(_) => false,
+            Command::Inspect(args) => args.has_device(),
+            _ => true,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     quiet_layers();
+    #[cfg(unix)]
+    report_full_files();
     std::panic::set_hook(Box::new(|panic| {
         let failure = Failure::internal(panic);
         report(&failure);
@@ -92,6 +112,14 @@ fn quiet_layers() {
     }
 }
 
+/// A file that exceeds the limit of the process (`ulimit -f`) is then an error of the write, and not the end of the program.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "a function of the C library")]
+fn report_full_files() {
+    // SAFETY: no handler runs: the signal is ignored.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// One line on stderr, and with `--json` an object on stdout unless one is there.
 fn report(failure: &Failure) {
     console::note(&format!("convgpu: {failure}"));
@@ -108,6 +136,9 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
         return compare::run(args, &cli.device);
     }
     let device = devices::single(&cli.device)?;
+    if !cli.command.has_device() && cli.device_given {
+        console::hint("--device: this command uses no device".to_owned());
+    }
     match cli.command {
         Command::Demo(args) => demo::run(&args, device),
         Command::Devices(args) => devices::run(&args),
@@ -124,14 +155,20 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
 /// The program with the subcommand that the call names, if any.
 fn named() -> String {
     let program = Cli::command();
-    let mut words = std::env::args().skip(1);
-    let found = words.find_map(|word| program.find_subcommand(&word).map(|c| c.get_name().to_owned()));
+    let mut words = std::env::args_os().skip(1);
+    let found = words.find_map(|word| program.find_subcommand(word).map(|c| c.get_name().to_owned()));
     found.map_or("convgpu".to_owned(), |name| format!("convgpu {name}"))
+}
+
+fn matched() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let device_given = matches.value_source("device") == Some(ValueSource::CommandLine);
+    Ok(Cli { device_given, ..Cli::from_arg_matches(&matches)? })
 }
 
 /// Parses the call; `None` if it asked for help or the version, which are then printed.
 fn parse() -> Outcome<Option<Cli>> {
-    match Cli::try_parse() {
+    match matched() {
         Ok(cli) => Ok(Some(cli)),
         Err(e) if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             console::print(&e.to_string())?;

@@ -1,9 +1,10 @@
 //! `.npy` files (<https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>) as tensors.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use convgpu::internals::memory::afford;
 use convgpu::internals::shape::{numel, strides, unravel};
 use convgpu::{DType, Data, Tensor};
 use half::f16;
@@ -15,31 +16,22 @@ pub const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The tensor in the bytes of a file, with its own type; integers of 64 bits without a sign must fit 63.
 pub fn parse(bytes: &[u8]) -> Outcome<Tensor> {
-    let (header, rest) = split(bytes).ok_or_else(|| Failure::file("not an .npy file, or its header is cut off"))?;
-    let Header { descr, fortran, shape } =
-        Header::parse(header).map_err(|e| Failure::file(format!("not a readable .npy header: {e}")))?;
-    let unsupported = || Failure::file(format!("elements of type {descr:?} are not supported"));
-    let (order, kind, size) = element(&descr).ok_or_else(unsupported)?;
-    // Even if there are no elements, the others' extents must fit.
-    let product = shape.iter().filter(|n| **n > 0).try_fold(size, |a, &b| a.checked_mul(b));
-    let product = product.ok_or_else(|| Failure::file(format!("the shape {shape:?} overflows")))?;
-    let expected = if shape.contains(&0) { 0 } else { product };
-    if expected != rest.len() {
-        return Err(Failure::file(format!("{shape:?} elements of {size} bytes expected, {} bytes found", rest.len())));
-    }
-    let rest = if fortran { c_order(rest, &shape, size).into() } else { Cow::Borrowed(rest) };
-    let data = elements(&rest, kind, size, order == '>').ok_or_else(unsupported)?;
-    Ok(Tensor::new(shape, data)?)
+    let mut rest = bytes;
+    let header = Header::read(&mut rest)?;
+    header.tensor(rest)
 }
 
-/// The text of the header, and what is behind it.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let rest = bytes.strip_prefix(MAGIC)?.get(2..)?;
-    let (length, rest) = match bytes[MAGIC.len()] {
-        1 => rest.split_first_chunk().map(|(n, rest)| (usize::from(u16::from_le_bytes(*n)), rest))?,
-        _ => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest))?,
-    };
-    rest.split_at_checked(length)
+/// The tensor in a file that is unpacked while it is read: not more of it than its header declares.
+pub fn read(from: &mut impl Read) -> Outcome<Tensor> {
+    let header = Header::read(from)?;
+    let bytes = header.bytes()? as u64;
+    // The bytes, and the elements made of them.
+    afford(bytes.saturating_mul(2), || {
+        format!("an array {}{:?}", header.descr.trim_start_matches(['<', '|']), header.shape)
+    })?;
+    let mut rest = vec![];
+    from.take(bytes.saturating_add(1)).read_to_end(&mut rest).map_err(|e| Failure::file(e.to_string()))?;
+    header.tensor(&rest)
 }
 
 /// Byte order, kind and size of a type such as `<f4`.
@@ -57,7 +49,64 @@ struct Header {
     shape: Vec<usize>,
 }
 
+/// The most bytes of a header: NumPy refuses much shorter ones.
+const LONGEST: u32 = 1 << 20;
+
 impl Header {
+    /// Reads the beginning of a file: magic number, version, length, and the dict.
+    fn read(from: &mut impl Read) -> Outcome<Header> {
+        let text = Header::text(from).map_err(|_| Failure::file("not an .npy file, or its header is cut off"))?;
+        Header::parse(&text).map_err(|e| Failure::file(format!("not a readable .npy header: {e}")))
+    }
+
+    fn text(from: &mut impl Read) -> io::Result<Vec<u8>> {
+        let mut start = [0; MAGIC.len() + 2];
+        from.read_exact(&mut start)?;
+        let mut length = [0; 4];
+        let bytes = if start[MAGIC.len()] == 1 { 2 } else { 4 };
+        from.read_exact(&mut length[..bytes])?;
+        let length = u32::from_le_bytes(length);
+        if !start.starts_with(MAGIC) || length > LONGEST {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut text = vec![0; length as usize];
+        from.read_exact(&mut text)?;
+        Ok(text)
+    }
+
+    /// Byte order, kind and size of the elements.
+    fn element(&self) -> Outcome<(char, char, usize)> {
+        element(&self.descr).ok_or_else(|| self.unsupported())
+    }
+
+    fn unsupported(&self) -> Failure {
+        Failure::file(format!("elements of type {:?} are not supported", self.descr))
+    }
+
+    /// The bytes of all elements.
+    fn bytes(&self) -> Outcome<usize> {
+        let (_, _, size) = self.element()?;
+        // Even if there are no elements, the others' extents must fit.
+        let product = self.shape.iter().filter(|n| **n > 0).try_fold(size, |a, &b| a.checked_mul(b));
+        let product = product.ok_or_else(|| Failure::file(format!("the shape {:?} overflows", self.shape)))?;
+        Ok(if self.shape.contains(&0) { 0 } else { product })
+    }
+
+    /// The tensor whose elements are these bytes.
+    fn tensor(self, rest: &[u8]) -> Outcome<Tensor> {
+        let (order, kind, size) = self.element()?;
+        let expected = self.bytes()?;
+        if expected != rest.len() {
+            let found =
+                if rest.len() > expected { "more are there".to_owned() } else { format!("{} found", rest.len()) };
+            let declared = format!("{:?} elements of {size} bytes", self.shape);
+            return Err(Failure::file(format!("{declared}: {expected} bytes expected, {found}")));
+        }
+        let rest = if self.fortran { c_order(rest, &self.shape, size).into() } else { Cow::Borrowed(rest) };
+        let data = elements(&rest, kind, size, order == '>').ok_or_else(|| self.unsupported())?;
+        Ok(Tensor::new(self.shape, data)?)
+    }
+
     /// Reads the dict token by token; nothing in it nests deeper than the shape.
     fn parse(text: &[u8]) -> Result<Header, String> {
         let text = std::str::from_utf8(text).map_err(|_| "it is not text")?;

@@ -45,6 +45,11 @@ pub fn finite(text: &str) -> Result<f32, String> {
     value.filter(|v| v.is_finite()).ok_or_else(|| "not a finite number, nor a fraction such as 1/255".to_owned())
 }
 
+/// A count of at least one.
+pub fn positive(text: &str) -> Result<usize, String> {
+    text.trim().parse().ok().filter(|n| *n > 0).ok_or_else(|| "must be a whole number from 1 on".to_owned())
+}
+
 /// The value of `--seconds`: how long to measure.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.trim().parse().ok().filter(|s| (0.0..=3600.0).contains(s));

@@ -1,13 +1,16 @@
 //! The results of a run: files, and the best classes.
 
-use std::path::{Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf, is_separator};
 
 use clap::Args as ClapArgs;
 use convgpu::{Desc, Tensor};
 
 use crate::console;
+use crate::encode::Format;
 use crate::failure::{Failure, Outcome};
-use crate::files::Target;
+use crate::files::{Folder, Target};
+use crate::names::Named;
 use crate::numbers::finite;
 use crate::{npy, picture, source};
 
@@ -23,7 +26,7 @@ pub struct OutputArgs {
     save_input: Option<PathBuf>,
     /// Write an output of 1 or 3 channels as an image; the name is needed if several are pictures; repeatable
     #[arg(long, value_name = "[NAME=]FILE")]
-    output_image: Vec<String>,
+    output_image: Vec<OsString>,
     /// Factor from the output's values to pixels of 0..255 [default: 255, or 1 for integers]
     #[arg(long, value_name = "S", value_parser = finite, allow_hyphen_values = true)]
     output_scale: Option<f32>,
@@ -50,14 +53,17 @@ pub struct Ranked {
 pub struct Labels(Option<Vec<String>>);
 
 /// The files of a run, checked before anything runs.
+#[derive(Default)]
 pub struct Places {
     /// By position of the output.
     arrays: Vec<Option<Target>>,
-    images: Vec<(usize, Target, image::ImageFormat)>,
+    images: Vec<(usize, Target, Format)>,
     /// By position of the input.
     inputs: Vec<Target>,
     /// All of them, with what is written there.
     taken: Vec<(String, Target)>,
+    /// Those that were missing.
+    folders: Vec<Folder>,
 }
 
 impl OutputArgs {
@@ -65,7 +71,7 @@ impl OutputArgs {
         let Some(path) = &self.labels else { return Ok(Labels(None)) };
         let text = String::from_utf8(source::read(path)?);
         let text = text.map_err(|_| Failure::file("not a text in UTF-8").of(path.display()))?;
-        Ok(Labels(Some(text.lines().map(str::to_owned).collect())))
+        Ok(Labels(Some(text.trim_end().lines().map(str::to_owned).collect())))
     }
 
     /// Whether an output is wanted.
@@ -79,9 +85,9 @@ impl OutputArgs {
         if let Some(unknown) = self.only.iter().find(|n| !outputs.iter().any(|(name, _)| name == n)) {
             return Err(Failure::call(format!("--output {unknown}: there is no such output; outputs: {}", names())));
         }
-        let mut places = Places { arrays: vec![None; outputs.len()], images: vec![], inputs: vec![], taken: vec![] };
+        let mut places = Places { arrays: vec![None; outputs.len()], ..Places::default() };
         if let Some(dir) = &self.output_dir {
-            make(dir)?;
+            places.folders.push(Folder::new(dir)?);
             for (k, (name, _)) in outputs.iter().enumerate().filter(|(_, (name, _))| self.wants(name)) {
                 places.arrays[k] = Some(places.take(name, Target::new(&dir.join(file_name(name)))?)?);
             }
@@ -91,10 +97,12 @@ impl OutputArgs {
         }
         for text in &self.output_image {
             let (k, path) = self.picture(text, outputs)?;
-            let named = picture::format(path);
+            let (name, desc) = outputs[k];
+            let named = Format::of(path);
             let target = Target::new(path)?;
-            let format = if target.is_stream() { named.unwrap_or(image::ImageFormat::Png) } else { named? };
-            let target = places.take(outputs[k].0, target)?;
+            let format = if target.is_stream() { named.unwrap_or(Format::Png) } else { named? };
+            holds(format, desc).map_err(|e| e.of(format!("--output-image {}: {name} {desc}", text.display())))?;
+            let target = places.take(name, target)?;
             places.images.push((k, target, format));
         }
         if self.output_image.is_empty() && self.output_scale.is_some() {
@@ -106,7 +114,7 @@ impl OutputArgs {
     /// The files of the inputs.
     fn save_input(&self, path: &Path, inputs: &[(String, Tensor)], places: &mut Places) -> Outcome<Vec<Target>> {
         if path.extension().is_none_or(|e| e != "npy") && !Target::new(path).is_ok_and(|t| t.is_stream()) {
-            make(path)?;
+            places.folders.push(Folder::new(path)?);
             let target = |(name, _): &(String, Tensor)| {
                 places.take(&format!("the input {name}"), Target::new(&path.join(file_name(name)))?)
             };
@@ -123,33 +131,31 @@ impl OutputArgs {
     }
 
     /// The output that `--output-image` names, or the only picture among the outputs, and the file.
-    fn picture<'t>(&self, text: &'t str, outputs: &[(&str, &Desc)]) -> Outcome<(usize, &'t Path)> {
-        let behind = |(k, (name, _)): (usize, &(&str, &Desc))| {
-            Some((k, name.len(), text.strip_prefix(name)?.strip_prefix('=')?))
-        };
-        if let Some((k, _, file)) = outputs.iter().enumerate().filter_map(behind).max_by_key(|(_, n, _)| *n) {
-            let dims: Vec<_> = outputs[k].1.shape.iter().map(|&n| Some(n)).collect();
-            let not =
-                |e: Failure| e.of(format!("--output-image {text}: {} {} is no image", outputs[k].0, outputs[k].1));
-            picture::axes(&dims).map_err(not)?;
-            return Ok((k, Path::new(file)));
-        }
-        let wanted = outputs.iter().enumerate().filter(|(_, (name, _))| self.wants(name));
-        let found: Vec<usize> = wanted.filter(|(_, (_, d))| picture::is_picture(&d.shape)).map(|(k, _)| k).collect();
+    fn picture<'t>(&self, text: &'t OsStr, outputs: &[(&str, &Desc)]) -> Outcome<(usize, &'t Path)> {
+        let wrong = |what: String| Failure::call(format!("--output-image {}: {what}", text.display()));
         let list = |of: &mut dyn Iterator<Item = usize>| {
             of.map(|k| format!("{} {}", outputs[k].0, outputs[k].1)).collect::<Vec<_>>().join(", ")
         };
+        let all = || list(&mut (0..outputs.len()));
+        let file = match Named::of(text, outputs.iter().map(|(name, _)| *name)) {
+            Named::Known(k, _) if !self.wants(outputs[k].0) => {
+                return Err(wrong(format!("--output leaves {} out", outputs[k].0)));
+            }
+            Named::Known(k, file) => return Ok((k, file)),
+            Named::File(file) => file,
+            // A file that is to be made, in a folder with a '=' in its path.
+            Named::Unknown(name) if name.contains(is_separator) => Path::new(text),
+            Named::Unknown(name) => return Err(wrong(format!("there is no output {name}; outputs: {}", all()))),
+        };
+        let wanted = outputs.iter().enumerate().filter(|(_, (name, _))| self.wants(name));
+        let found: Vec<usize> = wanted.filter(|(_, (_, d))| picture::is_picture(&d.shape)).map(|(k, _)| k).collect();
         match found[..] {
-            [k] => Ok((k, Path::new(text))),
-            [] => Err(Failure::call(format!(
-                "--output-image {text}: no output is a picture; choose one by NAME=FILE; outputs: {}",
-                list(&mut (0..outputs.len()))
-            ))),
-            _ => Err(Failure::call(format!(
-                "--output-image {text}: {} outputs are pictures; choose one by NAME=FILE: {}",
-                found.len(),
-                list(&mut found.iter().copied())
-            ))),
+            [k] => Ok((k, file)),
+            [] => Err(wrong(format!("no output is a picture; choose one by NAME=FILE; outputs: {}", all()))),
+            _ => {
+                let them = list(&mut found.iter().copied());
+                Err(wrong(format!("{} outputs are pictures; choose one by NAME=FILE: {them}", found.len())))
+            }
         }
     }
 
@@ -196,7 +202,7 @@ impl OutputArgs {
         for (k, target, format) in &places.images {
             let tensor = &outputs[*k].1;
             let scale = self.output_scale.unwrap_or(if tensor.dtype().is_float() { 255.0 } else { 1.0 });
-            let bytes = picture::encode(&picture::of_tensor(tensor, scale, bgr)?, *format);
+            let bytes = format.encode(picture::of_tensor(tensor, scale, bgr)?);
             let bytes = bytes.map_err(|e| e.of(target.path().display()))?;
             target.write(|out| out.write_all(&bytes))?;
         }
@@ -215,10 +221,15 @@ impl Places {
         self.taken.iter().any(|(_, target)| target.is_stdout())
     }
 
-    /// The array and the image of the output at a position.
-    pub fn of(&self, k: usize) -> [Option<String>; 2] {
-        let image = self.images.iter().find(|(of, ..)| *of == k).map(|(_, target, _)| target);
-        [self.arrays[k].as_ref(), image].map(|target| target.map(|t| t.path().display().to_string()))
+    /// The array of the output at a position.
+    pub fn array(&self, k: usize) -> Option<String> {
+        Some(self.arrays[k].as_ref()?.path().display().to_string())
+    }
+
+    /// The images of the output at a position.
+    pub fn images(&self, k: usize) -> Vec<String> {
+        let its = self.images.iter().filter(|(of, ..)| *of == k);
+        its.map(|(_, target, _)| target.path().display().to_string()).collect()
     }
 
     /// The file of the input at a position.
@@ -237,9 +248,11 @@ impl Places {
     }
 }
 
-/// Makes a folder, if it is missing.
-fn make(folder: &Path) -> Outcome<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Failure::file(e.to_string()).of(folder.display()))
+/// An error unless an output is an image that the format can hold.
+fn holds(format: Format, desc: &Desc) -> Outcome<()> {
+    let dims: Vec<_> = desc.shape.iter().map(|&n| Some(n)).collect();
+    let axes = picture::axes(&dims).map_err(|e| e.of("is no image"))?;
+    format.check(axes.channels, [axes.width, axes.height].map(Option::unwrap_or_default))
 }
 
 /// The k largest values with their positions, the largest first, the first of equal ones first; NaN is the smallest.
@@ -281,7 +294,7 @@ mod tests {
     }
 
     fn images(names: &[&str]) -> OutputArgs {
-        OutputArgs { output_image: names.iter().map(|s| s.to_string()).collect(), ..OutputArgs::default() }
+        OutputArgs { output_image: names.iter().map(OsString::from).collect(), ..OutputArgs::default() }
     }
 
     #[test]
@@ -324,17 +337,40 @@ mod tests {
         assert_eq!(plain.places(&both[..1], &[]).unwrap().images[0].0, 0);
         let named = images(&[&format!("mask={}", file("a.png"))]);
         assert_eq!(named.places(&both, &[]).unwrap().images[0].0, 1);
-        let only = OutputArgs { only: vec!["up".to_owned()], ..images(&[&file("a.png")]) };
-        assert_eq!(only.places(&both, &[]).unwrap().images[0].0, 0);
+        let only = |texts: &[&str]| OutputArgs { only: vec!["up".to_owned()], ..images(texts) };
+        assert_eq!(only(&[&file("a.png")]).places(&both, &[]).unwrap().images[0].0, 0);
+        assert!(refused(&only(&["mask=a.png"]), &both).contains("--output leaves mask out"));
+        let misspelt = refused(&images(&["musk=a.png"]), &both[..1]);
+        assert_eq!(misspelt, "--output-image musk=a.png: there is no output musk; outputs: up f32[1, 3, 40, 30]");
+        assert_eq!(images(&[&file("a=b.png")]).places(&both[..1], &[]).unwrap().images[0].0, 0);
+        assert!(refused(&images(&["up="]), &both).contains("the name of a file is empty"));
+        let two = images(&[&file("a.png"), &format!("up={}", file("b.png"))]).places(&both[..1], &[]).unwrap();
+        assert_eq!(two.images(0), [file("a.png"), file("b.png")]);
         let same = images(&[&format!("mask={}", file("a.png")), &format!("up={}", file("a.png"))]);
         assert!(refused(&same, &both).contains("two results would be written as"));
         assert!(refused(&images(&[&file("a.txt")]), &both[..1]).contains(".png"));
+        assert!(
+            refused(&images(&[&file("a.pgm")]), &both[..1]).contains("up f32[1, 3, 40, 30]: it has three channels")
+        );
+        let vector = desc(&[3]);
+        assert!(
+            refused(&images(&[&format!("v={}", file("a.png"))]), &[("v", &vector)]).contains("v f32[3]: is no image")
+        );
         assert!(refused(&images(&[&file("no/a.png")]), &both[..1]).contains("No such file"));
         let stdout = images(&["-"]).places(&both[..1], &[]).unwrap();
-        assert!(stdout.take_stdout() && stdout.images[0].2 == image::ImageFormat::Png);
+        assert!(stdout.take_stdout() && stdout.images[0].2 == Format::Png);
         let flat = [("a/b", &up), ("a:b", &up)];
         let arrays = OutputArgs { output_dir: Some(dir.path().to_owned()), ..OutputArgs::default() };
         assert!(refused(&arrays, &flat).contains("a/b and a:b"));
+    }
+
+    #[test]
+    fn blank_lines_behind_the_labels_are_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("labels.txt");
+        std::fs::write(&file, "a\n\nb\n\n \n").unwrap();
+        let labels = OutputArgs { labels: Some(file), ..OutputArgs::default() }.labels().unwrap();
+        assert_eq!(labels.0.unwrap(), ["a", "", "b"]);
     }
 
     #[test]

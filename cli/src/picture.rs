@@ -1,36 +1,65 @@
-//! Image files: decoded as a viewer shows them.
+//! Image files: decoded as a viewer shows them; and tensors as images.
 
 use std::io::Cursor;
-use std::path::Path;
 
 use convgpu::Tensor;
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Rgb};
+use convgpu::internals::memory::afford;
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb};
 
 use crate::failure::{Failure, Outcome};
 
 /// The formats that are read, for help and errors.
 pub const READ: &str = "PNG, JPEG, WebP, BMP, GIF, TIFF or PNM";
 
-/// The endings of files that are written.
-pub const WRITTEN: &str = ".png, .jpg, .bmp, .webp, .tiff, .gif or .ppm";
+/// The most pixels of an image: more than any camera has.
+const MOST: u64 = 1 << 28;
 
 /// Pixels of three channels, 0..255.
 pub type Buffer = ImageBuffer<Rgb<f32>, Vec<f32>>;
 
 /// The picture in the bytes of a file, turned as its EXIF orientation says.
 pub fn decode(bytes: &[u8]) -> Outcome<DynamicImage> {
-    let unread = |e: image::ImageError| Failure::file(format!("not an image that can be read ({e}); formats: {READ}"));
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let reader = reader.map_err(|e| Failure::file(e.to_string()))?;
     let format = reader.format();
+    let unread = |e: ImageError| match (e, format) {
+        (ImageError::Unsupported(e), Some(format)) => {
+            Failure::file(format!("{format:?} files of this kind are not read ({e})"))
+        }
+        (e, _) => Failure::file(format!("not an image that can be read ({e}); formats: {READ}")),
+    };
     let mut decoder = reader.into_decoder().map_err(unread)?;
     if !is_whole(format, bytes) {
         return Err(Failure::file("the image is cut off: its end is missing"));
     }
+    let limits = limits(&decoder)?;
+    decoder.set_limits(limits).map_err(unread)?;
     let orientation = decoder.orientation().map_err(unread)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(unread)?;
     image.apply_orientation(orientation);
     Ok(image)
+}
+
+/// An error if an image of this size is larger than any is expected to be.
+pub fn check(width: u32, height: u32) -> Outcome<()> {
+    if u64::from(width) * u64::from(height) > MOST {
+        return Err(Failure::file(format!("an image of {width}x{height} is too large: the most are {MOST} pixels")));
+    }
+    Ok(())
+}
+
+/// The limits for decoding an image, whose size is known; an error if there is no memory for it.
+fn limits(decoder: &impl ImageDecoder) -> Outcome<Limits> {
+    let (width, height) = decoder.dimensions();
+    check(width, height)?;
+    // Decoders need the pixels up to twice; then they become 16 bits of three channels, and those floats.
+    let each = 2 * u64::from(decoder.color_type().bytes_per_pixel()) + 6 + size_of::<Rgb<f32>>() as u64;
+    let bytes = u64::from(width) * u64::from(height) * each;
+    afford(bytes, || format!("an image of {width}x{height}"))?;
+    let mut limits = Limits::no_limits();
+    // Beside the pixels there are tables, whose size does not depend on that of the image.
+    limits.max_alloc = Some(bytes + (64 << 20));
+    Ok(limits)
 }
 
 /// Whether a file has the end that its format demands, where the decoder would make up what is missing.
@@ -67,17 +96,17 @@ pub fn is_deep(image: &DynamicImage) -> bool {
 }
 
 /// The pixels of an image for 1 or 3 channels. Transparency is ignored; samples of 16 bits become value / 257.
-pub fn pixels(image: &DynamicImage, channels: usize) -> Buffer {
+pub fn pixels(image: DynamicImage, channels: usize) -> Buffer {
     let (w, h) = (image.width(), image.height());
-    let deep = is_deep(image);
+    let deep = is_deep(&image);
     let rgb: Box<dyn Fn(u32, u32) -> [f32; 3]> = if !deep {
-        let rgb = image.to_rgb8();
+        let rgb = image.into_rgb8();
         Box::new(move |x, y| rgb[(x, y)].0.map(f32::from))
     } else if image.as_rgb32f().is_some() || image.as_rgba32f().is_some() {
-        let rgb = image.to_rgb32f();
+        let rgb = image.into_rgb32f();
         Box::new(move |x, y| rgb[(x, y)].0.map(|v| v * 255.0))
     } else {
-        let rgb = image.to_rgb16();
+        let rgb = image.into_rgb16();
         Box::new(move |x, y| rgb[(x, y)].0.map(|v| f32::from(v) / 257.0))
     };
     ImageBuffer::from_fn(w, h, |x, y| {
@@ -90,22 +119,6 @@ pub fn pixels(image: &DynamicImage, channels: usize) -> Buffer {
 fn luma([r, g, b]: [f32; 3], integer: bool) -> f32 {
     let y = (19595.0 * f64::from(r) + 38470.0 * f64::from(g) + 7471.0 * f64::from(b)) / 65536.0;
     (if integer { (y + 0.5).floor() } else { y }) as f32
-}
-
-/// The format of a file that is to be written, by its ending.
-pub fn format(path: &Path) -> Outcome<ImageFormat> {
-    use ImageFormat::*;
-    let known = ImageFormat::from_path(path).ok();
-    known
-        .filter(|f| matches!(f, Png | Jpeg | Bmp | WebP | Tiff | Gif | Pnm))
-        .ok_or_else(|| Failure::call(format!("{}: an image is written as {WRITTEN}", path.display())))
-}
-
-/// The bytes of an image file.
-pub fn encode(image: &DynamicImage, format: ImageFormat) -> Outcome<Vec<u8>> {
-    let mut out = Cursor::new(vec![]);
-    image.write_to(&mut out, format).map_err(|e| Failure::output(e.to_string()))?;
-    Ok(out.into_inner())
 }
 
 /// The axes of a tensor that is an image.
@@ -169,7 +182,10 @@ pub fn of_tensor(tensor: &Tensor, scale: f32, bgr: bool) -> Outcome<DynamicImage
 
 #[cfg(test)]
 mod tests {
+    use convgpu::internals::memory::limited;
+
     use super::*;
+    use crate::encode::Format;
 
     /// 5 wide, 3 high, no symmetry.
     fn colour() -> DynamicImage {
@@ -178,30 +194,44 @@ mod tests {
 
     #[test]
     fn half_a_file_is_refused() {
-        for format in [
-            ImageFormat::Jpeg,
-            ImageFormat::Png,
-            ImageFormat::WebP,
-            ImageFormat::Bmp,
-            ImageFormat::Tiff,
-            ImageFormat::Pnm,
-        ] {
+        for format in [Format::Jpeg, Format::Png, Format::WebP, Format::Bmp, Format::Tiff, Format::Pnm] {
             let large = colour().resize_exact(90, 70, image::imageops::FilterType::Triangle);
-            let bytes = encode(&large, format).unwrap();
+            let bytes = format.encode(large).unwrap();
             assert!(decode(&bytes).is_ok(), "{format:?}");
             for part in [bytes.len() / 2, bytes.len() * 9 / 10] {
                 assert!(decode(&bytes[..part]).is_err(), "{format:?} of {part} bytes");
             }
         }
-        let jpeg = encode(&colour(), ImageFormat::Jpeg).unwrap();
+        let jpeg = Format::Jpeg.encode(colour()).unwrap();
         assert!(decode(&jpeg[..jpeg.len() - 2]).unwrap_err().to_string().contains("cut off"));
         assert!(decode(&[&jpeg[..], b"more"].concat()).is_ok());
+    }
+
+    #[test]
+    fn what_of_a_format_is_not_read_is_said() {
+        // One pixel with a palette: width, height, bits, compression, photometric, strip, samples, rows, bytes.
+        let tags = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 3), (273, 8), (277, 1), (278, 1), (279, 1)];
+        let entry = |(tag, value): (u8, u8)| [tag, 1, 3, 0, 1, 0, 0, 0, value, 0, 0, 0];
+        let entries = tags.into_iter().flat_map(|(tag, value): (u16, u8)| entry(((tag - 256) as u8, value)));
+        let mut tiff = [&b"II*\0\x08\0\0\0"[..], &[9, 0]].concat();
+        tiff.extend(entries);
+        tiff.extend([0; 4]);
+        let e = decode(&tiff).unwrap_err().to_string();
+        assert!(e.starts_with("Tiff files of this kind are not read (") && e.contains("RGBPalette"), "{e}");
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_is_refused_before_it_is_decoded() {
+        let png = Format::Png.encode(ImageBuffer::from_pixel(1000, 1000, image::Luma([7u8])).into()).unwrap();
+        let e = limited(17 << 20, || decode(&png)).unwrap_err();
+        assert!(e.to_string().starts_with("an image of 1000x1000 takes 19 MiB of memory"), "{e}");
+        limited(21 << 20, || decode(&png)).unwrap();
     }
 
     /// Orientation 6, as phones write it: the camera was turned, and the picture is to be turned by 90 degrees.
     #[test]
     fn pictures_are_turned_as_their_exif_says() {
-        let jpeg = encode(&colour(), ImageFormat::Jpeg).unwrap();
+        let jpeg = Format::Jpeg.encode(colour()).unwrap();
         // A TIFF header and one entry: tag 274, a short, one of them, 6.
         let tiff = [&b"MM\0\x2a\0\0\0\x08\0\x01"[..], &[1, 18, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0]].concat();
         let exif = [&b"Exif\0\0"[..], &tiff].concat();
@@ -219,16 +249,16 @@ mod tests {
         let colours = [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([12, 200, 99], 132), ([7, 7, 7], 7)];
         for (rgb, gray) in colours {
             let image: DynamicImage = ImageBuffer::from_pixel(1, 1, Rgb::<u8>(rgb)).into();
-            assert_eq!(pixels(&image, 1)[(0, 0)].0, [gray as f32; 3], "{rgb:?}");
+            assert_eq!(pixels(image, 1)[(0, 0)].0, [gray as f32; 3], "{rgb:?}");
         }
     }
 
     #[test]
     fn sixteen_bits_keep_their_fraction() {
         let image: DynamicImage = ImageBuffer::from_pixel(1, 1, Rgb::<u16>([0, 65535, 1000])).into();
-        assert_eq!(pixels(&image, 3)[(0, 0)].0, [0.0, 255.0, 1000.0 / 257.0]);
+        assert_eq!(pixels(image, 3)[(0, 0)].0, [0.0, 255.0, 1000.0 / 257.0]);
         let gray: DynamicImage = ImageBuffer::from_pixel(1, 1, image::Luma::<u16>([300])).into();
-        assert!((pixels(&gray, 1)[(0, 0)][0] - 300.0 / 257.0).abs() < 1e-6);
+        assert!((pixels(gray, 1)[(0, 0)][0] - 300.0 / 257.0).abs() < 1e-6);
     }
 
     #[test]
@@ -256,11 +286,5 @@ mod tests {
         assert_eq!((rgb[(0, 0)].0, rgb[(1, 0)].0), ([128, 0, 255], [255, 0, 0]));
         assert_eq!(of_tensor(&t, 255.0, true).unwrap().to_rgb8()[(0, 0)].0, [255, 0, 128]);
         assert!(of_tensor(&Tensor::zeros([1, 5, 2, 2]), 1.0, false).is_err());
-    }
-
-    #[test]
-    fn only_images_that_can_be_written_have_a_format() {
-        assert!(format(Path::new("a.JPG")).is_ok() && format(Path::new("a.ppm")).is_ok());
-        assert!(["a.txt", "a", "a.heic", "a.png.gz"].iter().all(|p| format(Path::new(p)).is_err()));
     }
 }

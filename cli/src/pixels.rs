@@ -1,13 +1,17 @@
 //! Images as network inputs.
 
+use std::ops::Range;
+
 use clap::Args as ClapArgs;
+use convgpu::internals::memory::afford;
 use convgpu::{DType, Tensor};
 use image::DynamicImage;
 
+use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::fit::{Extent, Fit, Interpolation, Shaping};
 use crate::numbers::finite;
-use crate::picture::{axes, is_deep, pixels};
+use crate::picture::{Axes, axes, is_deep, pixels};
 use crate::preset::{Constants, Preset, names};
 
 /// How the pixels of an image become values: (pixel * scale - mean) / std, the pixel being 0 to 255
@@ -41,9 +45,9 @@ pub struct PixelArgs {
     /// How a resized image gets its pixels [default: that of the preset, or bilinear]; many models of timm want bicubic
     #[arg(long)]
     interpolation: Option<Interpolation>,
-    /// The pixel value of the borders of --fit pad
-    #[arg(long, value_name = "V", value_parser = byte, requires = "fit", default_value_t = 0)]
-    fill: u8,
+    /// The pixel value of the borders of --fit pad [default: 0]
+    #[arg(long, value_name = "V", value_parser = byte, requires = "fit")]
+    fill: Option<u8>,
 }
 
 fn byte(text: &str) -> Result<u8, String> {
@@ -90,6 +94,7 @@ impl PixelArgs {
             ("--crop", self.crop.is_some()),
             ("--fit", self.fit.is_some()),
             ("--interpolation", self.interpolation.is_some()),
+            ("--fill", self.fill.is_some()),
         ];
         all.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
@@ -106,7 +111,7 @@ impl PixelArgs {
         } else {
             "pixels became 0..1".to_owned()
         };
-        let of_shape = |option: &&str| ["--fit", "--interpolation"].contains(option);
+        let of_shape = |option: &&str| ["--fit", "--interpolation", "--fill"].contains(option);
         let known = told.range.is_some() || !self.given().iter().all(of_shape);
         (!known).then(|| {
             let options = format!("--preprocess {} or --mean, --std, --scale", names());
@@ -114,8 +119,22 @@ impl PixelArgs {
         })
     }
 
+    /// Says which options have nothing to do for an input with these axes.
+    fn note_idle(&self, axes: &Axes) {
+        if self.bgr && axes.channels == 1 {
+            console::hint("--bgr: the input has one channel".to_owned());
+        }
+        if self.fill.is_some() && self.fit != Some(Fit::Pad) {
+            console::hint("--fill: only --fit pad has borders".to_owned());
+        }
+        if self.fit.is_some() && axes.height.is_none() && axes.width.is_none() {
+            console::hint("--fit: the size of the input is open, so the image keeps its own".to_owned());
+        }
+    }
+
     fn shaping(&self, constants: &Constants, integer: bool) -> Shaping {
-        let PixelArgs { resize, crop, fit, fill, .. } = *self;
+        let PixelArgs { resize, crop, fit, .. } = *self;
+        let fill = self.fill.unwrap_or(0);
         let interpolation = self.interpolation.unwrap_or(constants.interpolation);
         Shaping { resize, crop, fit, fill, cut: constants.cut, interpolation, integer }
     }
@@ -136,16 +155,18 @@ impl PixelArgs {
 
 /// The values of an image for an input of this declared shape and type.
 pub fn tensor(
-    image: &DynamicImage,
+    image: DynamicImage,
     args: &PixelArgs,
     told: Told,
     dims: &[Option<usize>],
     dtype: DType,
 ) -> Outcome<Tensor> {
     let axes = axes(dims)?;
+    args.note_idle(&axes);
     let c = axes.channels;
     let constants = args.constants(told, dtype.is_integer());
-    let shaped = args.shaping(&constants, !is_deep(image)).apply(&pixels(image, c), &axes)?;
+    let shaping = args.shaping(&constants, !is_deep(&image));
+    let shaped = shaping.apply(pixels(image, c), &axes)?;
     let (w, h) = (shaped.width() as usize, shaped.height() as usize);
     if axes.height.is_some_and(|n| n != h) || axes.width.is_some_and(|n| n != w) {
         let dim = |n: Option<usize>| n.map_or("?".to_owned(), |n| n.to_string());
@@ -173,6 +194,8 @@ pub fn tensor(
         let pixel = shaped.get_pixel(x as u32, y as u32).0[source];
         (pixel * scale - mean[ic]) / std[ic]
     };
+    // The values, and what they are converted to.
+    afford((c * h * w) as u64 * 12, || format!("an input of {w}x{h} pixels"))?;
     let mut values = Vec::with_capacity(c * h * w);
     let mut shape = vec![1; axes.lead];
     if axes.channels_last {
@@ -185,29 +208,44 @@ pub fn tensor(
     if dims.len() == 2 {
         shape = vec![h, w];
     }
-    typed(Tensor::new(shape, values)?, dtype)
+    drop(shaped);
+    Ok(Tensor::new(shape, typed(values, dtype)?)?.to_dtype(dtype))
 }
 
-/// Values as the input's type: rounded for integers, which must hold them.
-fn typed(tensor: Tensor, dtype: DType) -> Outcome<Tensor> {
-    if tensor.to_f64s().iter().any(|v| !v.is_finite()) {
+/// Values that the input's type can hold: rounded for integers.
+fn typed(mut values: Vec<f32>, dtype: DType) -> Outcome<Vec<f32>> {
+    if values.iter().any(|v| !v.is_finite()) {
         return Err(Failure::call("--scale, --mean and --std give pixels that are not finite"));
     }
     if dtype.is_float() {
-        return Ok(tensor.to_dtype(dtype));
+        return Ok(values);
     }
-    if !dtype.is_integer() {
+    let Some(range) = range(dtype) else {
         return Err(Failure::call(format!("an image cannot be an input of {dtype}; give an .npy file")));
-    }
-    let rounded =
-        Tensor::new(tensor.shape(), tensor.to_f64s().into_iter().map(|v| v.round() as i64).collect::<Vec<_>>())?;
-    let held = rounded.to_dtype(dtype);
-    match rounded.to_i64s()?.into_iter().zip(held.to_i64s()?).find(|(a, b)| a != b) {
-        Some((lost, _)) => {
+    };
+    values.iter_mut().for_each(|v| *v = v.round());
+    match values.iter().find(|v| !range.contains(v)) {
+        Some(lost) => {
             Err(Failure::call(format!("the pixel value {lost} does not fit {dtype}: see --scale, --mean and --std")))
         }
-        None => Ok(held),
+        None => Ok(values),
     }
+}
+
+/// The numbers that a type of integers holds.
+fn range(dtype: DType) -> Option<Range<f32>> {
+    let signed = |bits: i32| -2f32.powi(bits - 1)..2f32.powi(bits - 1);
+    let unsigned = |bits: i32| 0.0..2f32.powi(bits);
+    Some(match dtype {
+        DType::I8 => signed(8),
+        DType::U8 => unsigned(8),
+        DType::I16 => signed(16),
+        DType::U16 => unsigned(16),
+        DType::I32 => signed(32),
+        DType::U32 => unsigned(32),
+        DType::I64 => signed(64),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -226,11 +264,11 @@ mod tests {
         crop: None,
         fit: None,
         interpolation: None,
-        fill: 0,
+        fill: None,
     };
 
     fn tensor(image: &DynamicImage, args: &PixelArgs, dims: &[Option<usize>]) -> Outcome<Tensor> {
-        super::tensor(image, args, Told::default(), dims, DType::F32)
+        super::tensor(image.clone(), args, Told::default(), dims, DType::F32)
     }
 
     /// 3 wide, 2 high: red 10 x + y, green 100, blue 200 + x.
@@ -356,7 +394,7 @@ mod tests {
         let dims = [Some(1), Some(3), None, None];
         let default = PixelArgs { scale: None, ..PLAIN };
         let first = |args: &PixelArgs, told| {
-            super::tensor(&picture(), args, told, &dims, DType::F32).unwrap().as_f32().unwrap()[0]
+            super::tensor(picture(), args, told, &dims, DType::F32).unwrap().as_f32().unwrap()[0]
         };
         assert!((first(&default, told) - (200.0 / 127.5 - 1.0)).abs() < 1e-6);
         assert_eq!(first(&PixelArgs { preprocess: Some(Preset::Raw), ..default.clone() }, told), 0.0);
@@ -371,7 +409,7 @@ mod tests {
     #[test]
     fn integers_are_rounded_and_must_fit() {
         let dims = [Some(1), None, None, Some(3)];
-        let of = |args: &PixelArgs, dtype| super::tensor(&picture(), args, Told::default(), &dims, dtype);
+        let of = |args: &PixelArgs, dtype| super::tensor(picture(), args, Told::default(), &dims, dtype);
         let t = of(&PixelArgs { scale: None, ..PLAIN }, DType::U8).unwrap();
         assert_eq!(
             t,
@@ -401,14 +439,22 @@ mod tests {
         })
         .into();
         let seen = |fit, fill| {
-            let t =
-                tensor(&image, &PixelArgs { fit: Some(fit), fill, ..PLAIN }, &[Some(1), Some(1), Some(20), Some(20)])
-                    .unwrap();
+            let t = tensor(
+                &image,
+                &PixelArgs { fit: Some(fit), fill: Some(fill), ..PLAIN },
+                &[Some(1), Some(1), Some(20), Some(20)],
+            )
+            .unwrap();
             let v = t.as_f32().unwrap().to_vec();
             let line = |at: &dyn Fn(usize) -> f32| (0..20).filter(|&i| at(i) > 100.0).count();
             (line(&|x| v[10 * 20 + x]), line(&|y| v[y * 20 + 10]), v[0])
         };
         assert_eq!(seen(Fit::Stretch, 0), (4, 10, 0.0));
+        // The whole strip would have 14876445x227 pixels.
+        let strip: DynamicImage = ImageBuffer::from_pixel(65_535, 1, Rgb([7u8; 3])).into();
+        let cut =
+            tensor(&strip, &PixelArgs { fit: Some(Fit::Crop), ..PLAIN }, &[Some(1), Some(3), Some(227), Some(227)]);
+        assert_eq!(cut.unwrap().to_f64s(), [7.0; 3 * 227 * 227]);
         assert_eq!(seen(Fit::Crop, 0), (10, 10, 0.0));
         let (w, h, corner) = seen(Fit::Pad, 99);
         assert!(w == h && (4..=6).contains(&w) && corner == 99.0, "{w} {h} {corner}");

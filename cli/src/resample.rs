@@ -1,9 +1,35 @@
 //! Resizing as PIL does it: a filter along the rows, and then along the columns. It is as wide as the step between new pixels,
-//! which avoids aliasing.
+//! which avoids aliasing. Only the part that is wanted is computed, with the bits that it has in the whole.
+
+use std::ops::Range;
 
 use image::{ImageBuffer, Rgb};
 
 use crate::picture::Buffer;
+
+/// A part of an image in another size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// Width and height of the whole image after resizing.
+    pub whole: (u32, u32),
+    /// The first column and row.
+    pub at: (u32, u32),
+    /// Width and height of the part.
+    pub size: (u32, u32),
+}
+
+impl Part {
+    /// All of an image in another size.
+    pub fn all(size: (u32, u32)) -> Part {
+        Part { whole: size, at: (0, 0), size }
+    }
+    fn columns(&self) -> Range<u32> {
+        self.at.0..self.at.0 + self.size.0
+    }
+    fn rows(&self) -> Range<u32> {
+        self.at.1..self.at.1 + self.size.1
+    }
+}
 
 /// The weight of a pixel by its distance, in steps, and the distance from which on it is 0.
 pub struct Filter {
@@ -31,16 +57,22 @@ struct Taps {
     weights: Vec<f64>,
 }
 
-/// The image in another size. If its pixels are integers they are rounded after the rows and after the columns: PIL's results.
-pub fn resize(image: &Buffer, (w, h): (u32, u32), filter: &Filter, integer: bool) -> Buffer {
-    let (across, down) = (taps(image.width(), w, filter), taps(image.height(), h, filter));
+/// A part of the image in another size. If its pixels are integers they are rounded after the rows and after the columns: PIL's
+/// results.
+pub fn resize(image: &Buffer, part: &Part, filter: &Filter, integer: bool) -> Buffer {
+    let across = taps(image.width(), part.whole.0, part.columns(), filter);
+    let down = taps(image.height(), part.whole.1, part.rows(), filter);
+    // The rows of the image that the part is made of.
+    let first = down.first().map_or(0, |t| t.first);
+    let end = down.iter().map(|t| t.first + t.weights.len() as u32).max().unwrap_or(0);
+    let (w, h) = part.size;
     let rows: Buffer =
-        ImageBuffer::from_fn(w, image.height(), |x, y| across[x as usize].sum(|k| image.get_pixel(k, y), integer));
-    ImageBuffer::from_fn(w, h, |x, y| down[y as usize].sum(|k| rows.get_pixel(x, k), integer))
+        ImageBuffer::from_fn(w, end - first, |x, y| across[x as usize].sum(|k| image.get_pixel(k, first + y), integer));
+    ImageBuffer::from_fn(w, h, |x, y| down[y as usize].sum(|k| rows.get_pixel(x, k - first), integer))
 }
 
-/// The taps of every pixel of a line.
-fn taps(from: u32, to: u32, filter: &Filter) -> Vec<Taps> {
+/// The taps of these pixels of a line.
+fn taps(from: u32, to: u32, wanted: Range<u32>, filter: &Filter) -> Vec<Taps> {
     let step = f64::from(from) / f64::from(to);
     let wide = step.max(1.0);
     let reach = filter.reach * wide;
@@ -56,7 +88,7 @@ fn taps(from: u32, to: u32, filter: &Filter) -> Vec<Taps> {
         let sum: f64 = weights.iter().sum();
         Taps { first, weights: weights.iter().map(|w| (w / sum * UNITS).round() / UNITS).collect() }
     };
-    (0..to).map(of).collect()
+    wanted.map(of).collect()
 }
 
 impl Taps {
@@ -76,7 +108,7 @@ mod tests {
     /// A line of gray pixels in another length.
     fn line(pixels: &[u8], to: u32, filter: &Filter) -> Vec<f32> {
         let image = ImageBuffer::from_fn(pixels.len() as u32, 1, |x, _| Rgb([f32::from(pixels[x as usize]); 3]));
-        resize(&image, (to, 1), filter, true).pixels().map(|p| p[0]).collect()
+        resize(&image, &Part::all((to, 1)), filter, true).pixels().map(|p| p[0]).collect()
     }
 
     /// What PIL 13 gives: `Image.fromarray(numpy.uint8([pixels])).resize((to, 1), filter)`.
@@ -94,6 +126,16 @@ mod tests {
         for (bilinear, bicubic) in of_pil {
             let to = bilinear.len() as u32;
             assert_eq!((&line(&pixels, to, &BILINEAR)[..], &line(&pixels, to, &BICUBIC)[..]), (bilinear, bicubic));
+        }
+    }
+
+    #[test]
+    fn a_part_has_the_bits_that_it_has_in_the_whole() {
+        let image = ImageBuffer::from_fn(23, 17, |x, y| Rgb([f32::from((x * 37 + y * 91) as u8), 7.0, x as f32]));
+        for (whole, at, size) in [((50, 9), (11, 3), (20, 4)), ((8, 40), (0, 39), (8, 1))] {
+            let all = resize(&image, &Part::all(whole), &BICUBIC, true);
+            let part = resize(&image, &Part { whole, at, size }, &BICUBIC, true);
+            assert!(part.enumerate_pixels().all(|(x, y, p)| p == all.get_pixel(at.0 + x, at.1 + y)), "{whole:?}");
         }
     }
 }

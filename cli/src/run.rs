@@ -44,7 +44,7 @@ struct Answer<'a> {
     name: &'a str,
     tensor: &'a Tensor,
     file: Option<String>,
-    image: Option<String>,
+    images: Vec<String>,
     /// The best classes of every row.
     top: Option<Vec<Vec<Ranked>>>,
     statistics: Statistics,
@@ -60,7 +60,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     let device = devices::open(device)?;
     args.output.write_inputs(&places, &network.given)?;
-    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
+    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision)?);
     let start = Instant::now();
     let session = Session::new(&device, std::mem::take(&mut network.graph), options)?;
     let compiling = start.elapsed();
@@ -75,8 +75,8 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         .enumerate()
         .map(|(k, (name, tensor))| {
             let top = args.output.top(name, tensor, &labels);
-            let [file, image] = places.of(k);
-            Answer { name, tensor, file, image, top, statistics: Statistics::of(tensor) }
+            let (file, images) = (places.array(k), places.images(k));
+            Answer { name, tensor, file, images, top, statistics: Statistics::of(tensor) }
         })
         .collect();
     let ranked = answers.iter().any(|a| a.top.is_some());
@@ -98,11 +98,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     console::hint(format!("{device}: {}", times.map(|(k, t)| format!("{k} {:.1} ms", ms(t))).join(", ")));
     let text: String = answers.iter().map(as_text).collect();
-    if places.take_stdout() {
-        text.lines().for_each(|line| console::hint(line.to_owned()));
-        return Ok(());
-    }
-    console::print(&text)
+    console::print_beside(&text, places.take_stdout())
 }
 
 fn ms(time: Duration) -> f64 {
@@ -110,8 +106,8 @@ fn ms(time: Duration) -> f64 {
 }
 
 fn as_text(answer: &Answer<'_>) -> String {
-    let Answer { name, tensor, file, image, top, statistics } = answer;
-    let file: String = [file, image].into_iter().flatten().map(|f| format!(" -> {}", console::name(f))).collect();
+    let Answer { name, tensor, file, images, top, statistics } = answer;
+    let file: String = file.iter().chain(images).map(|f| format!(" -> {}", console::name(f))).collect();
     let mut text = format!("{}: {}{statistics}{file}\n", console::name(name), tensor.desc());
     let rows = top.iter().flatten();
     let many = rows.clone().count() > 1;
@@ -128,7 +124,7 @@ fn as_text(answer: &Answer<'_>) -> String {
 }
 
 fn as_json(answer: &Answer<'_>) -> Value {
-    let Answer { name, tensor, file, image, top, statistics } = answer;
+    let Answer { name, tensor, file, images, top, statistics } = answer;
     let row = |best: &Vec<Ranked>| -> Value {
         best.iter().map(|r| json!({ "index": r.index, "value": numbers::json(r.value), "label": r.label })).collect()
     };
@@ -142,7 +138,8 @@ fn as_json(answer: &Answer<'_>) -> Value {
         "shape": tensor.shape(),
         "dtype": tensor.dtype().to_string(),
         "file": file,
-        "image": image,
+        "image": images.first(),
+        "images": images,
         "top": top,
         "statistics": statistics.as_json(),
     })

@@ -21,6 +21,9 @@ pub fn is_stream(path: &Path) -> bool {
 
 /// The bytes of a file.
 pub fn read(path: &Path) -> Outcome<Vec<u8>> {
+    if path.as_os_str().is_empty() {
+        return Err(Failure::call("the name of a file is empty"));
+    }
     let found = if is_stdin(path) { stdin() } else { contents(path) };
     found.map_err(|e| Failure::file(e.to_string()).of(path.display()))
 }

@@ -12,8 +12,8 @@ use crate::numbers;
 pub struct Statistics {
     /// The smallest, the mean and the largest finite element; `None` if there is none, and of booleans.
     finite: Option<(f64, f64, f64)>,
-    nan: usize,
-    infinite: usize,
+    pub nan: usize,
+    pub infinite: usize,
 }
 
 impl Statistics {
@@ -43,6 +43,12 @@ impl Statistics {
         Statistics { finite: (count > 0).then(|| (low, sum / count as f64, high)), nan, infinite }
     }
 
+    /// How many elements are not finite, behind other text.
+    pub fn not_finite(&self) -> String {
+        let counts = [(self.nan, "NaN"), (self.infinite, "infinite")];
+        counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect()
+    }
+
     pub fn as_json(&self) -> Value {
         let of = |pick: fn((f64, f64, f64)) -> f64| self.finite.map(|f| numbers::json(pick(f)));
         json!({ "min": of(|f| f.0), "mean": of(|f| f.1), "max": of(|f| f.2), "nan": self.nan, "infinite": self.infinite })
@@ -55,13 +61,7 @@ impl fmt::Display for Statistics {
         if let Some((low, _, high)) = self.finite {
             write!(f, " in {} .. {}", numbers::short(low), numbers::short(high))?;
         }
-        if self.nan > 0 {
-            write!(f, ", {} NaN", self.nan)?;
-        }
-        if self.infinite > 0 {
-            write!(f, ", {} infinite", self.infinite)?;
-        }
-        Ok(())
+        f.write_str(&self.not_finite())
     }
 }
 

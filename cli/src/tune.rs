@@ -1,5 +1,6 @@
 //! `convgpu tune`: finds the fastest kernels for a network on this adapter.
 
+mod lock;
 mod store;
 
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use crate::network;
 use crate::numbers::seconds;
 use crate::progress::Bar;
 use crate::table::table;
-use store::Store;
+use store::{Store, Stored};
 
 /// Times the kernels that fit each layer, and stores those that make the network faster for --tuned
 #[derive(ClapArgs)]
@@ -54,25 +55,29 @@ pub struct Args {
 
 /// The options for `--precision` and `--tuned`, with the stored tuning of this adapter, if any. It is said if that has nothing
 /// for the network.
-pub fn options(device: &Device, graph: &Graph, tuned: bool, precision: Precision) -> CompileOptions {
+pub fn options(device: &Device, graph: &Graph, tuned: bool, precision: Precision) -> Outcome<CompileOptions> {
     let options = CompileOptions::new().precision(precision);
     let Some(adapter) = device.adapter().filter(|_| tuned) else {
         if tuned {
             console::hint("--tuned: the CPU reference has no kernels to choose from".to_owned());
         }
-        return options;
+        return Ok(options);
     };
-    let tuning = path(adapter).map(|p| store::load(&p, adapter)).unwrap_or_default();
-    let what = match tuning.choices.is_empty() {
-        true => Some("no tuning is stored for this adapter"),
-        false => {
-            (!knows(&tuning, graph, precision)).then_some("the tuning of this adapter has nothing for this network")
+    let file = path(adapter).unwrap_or_default();
+    let (tuning, what) = match store::load(&file, adapter)? {
+        Stored::Damaged => (Tuning::default(), Some(format!("{} is damaged", file.display()))),
+        Stored::Tuning(tuning) if tuning.choices.is_empty() => {
+            (tuning, Some("no tuning is stored for this adapter".to_owned()))
         }
+        Stored::Tuning(tuning) if !knows(&tuning, graph, precision) => {
+            (tuning, Some("the tuning of this adapter has nothing for this network".to_owned()))
+        }
+        Stored::Tuning(tuning) => (tuning, None),
     };
     if let Some(what) = what {
         console::hint(format!("--tuned: {what}; run convgpu tune MODEL first"));
     }
-    with_plan(options, PlanOptions { precision, tuning: Some(Arc::new(tuning)), ..PlanOptions::default() })
+    Ok(with_plan(options, PlanOptions { precision, tuning: Some(Arc::new(tuning)), ..PlanOptions::default() }))
 }
 
 /// Whether a tuning has a choice for a node of the network.

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use convgpu::internals::verify::fail_at;
-use convgpu::verify::{Comparison, Mismatch, NodeReport, OutputReport, Report, VerifyOptions, verify};
-use convgpu::{DeviceChoice, Precision};
+use convgpu::internals::verify::{fail_at, values};
+use convgpu::verify::{Comparison, Mismatch, NodeReport, NodeValue, OutputReport, Report, VerifyOptions, verify};
+use convgpu::{CompileOptions, Device, DeviceChoice, Precision};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -17,7 +17,7 @@ use crate::devices;
 use crate::failure::{Failure, Outcome};
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
-use crate::network;
+use crate::network::{self, Bound};
 use crate::numbers;
 use crate::progress::{Bar, compiling};
 use crate::tune;
@@ -49,7 +49,7 @@ pub struct Args {
     /// Check the network as the file has it, without rewriting or fusing
     #[arg(long)]
     no_fuse: bool,
-    /// Pass even if nodes have no finite element to check, or outputs have NaN
+    /// Pass even if nodes have no finite element to check
     #[arg(long)]
     allow_nonfinite: bool,
     /// Check the kernels that `convgpu tune` found fastest
@@ -65,10 +65,10 @@ pub struct Args {
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let dump = args.dump.as_deref().map(Dump::new).transpose()?;
-    let mut expected = args.expect.as_deref().map(Expected::read).transpose()?;
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
+    let mut expected = args.expect.as_deref().map(|path| Expected::read(path, &network.graph)).transpose()?;
     let device = devices::open(device)?;
-    let compile = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
+    let compile = compiling(tune::options(&device, &network.graph, args.tuned, args.precision)?);
     let compile = if args.no_fuse { compile.fusion(false) } else { compile };
     let bar = Arc::new(Bar::steps());
     let shown = bar.clone();
@@ -94,7 +94,8 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         (None, _) => vec![],
     };
     if let Some(expected) = &mut expected {
-        expected.compare(&report, &network.graph);
+        let reference = if args.precision == Precision::F16 { reference(args, &network)? } else { vec![] };
+        expected.compare(&report, &reference);
     }
     let expected_verdict = expected.as_ref().map_or(Ok(()), |e| e.verdict(!args.no_fuse));
     let verdict = verdict(&report, args.allow_nonfinite).and(expected_verdict);
@@ -113,6 +114,12 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     verdict
 }
 
+/// Every value of the network on the reference, in f32.
+fn reference(args: &Args, network: &Bound) -> Outcome<Vec<NodeValue>> {
+    let plain = CompileOptions::new().fusion(!args.no_fuse);
+    Ok(pollster::block_on(values(&Device::cpu(), &network.graph, &network.inputs(), &plain))?)
+}
+
 /// A failure that names the first wrong node with its worst element, or else the wrong output.
 fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
     if let Some(node) = report.first_wrong() {
@@ -129,12 +136,12 @@ fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
     if report.checkable() || allow_nonfinite {
         return Ok(());
     }
-    let nodes = report.nodes.iter().filter(|n| !n.checkable()).count();
-    let first = report.first_nonfinite().map_or("an input", |n| &n.name);
-    let text = "not checkable: NaN or infinity on the device and on the reference";
-    Err(Failure::check(format!(
-        "{text}; first at {first}, in all elements of {nodes} nodes; --allow-nonfinite passes it"
-    )))
+    let (some, all) = (report.uncheckable(), report.nodes.len());
+    let text = "have no finite element, neither on the device nor on the reference";
+    let first = report
+        .first_nonfinite()
+        .map_or(String::new(), |n| format!("; the first NaN or infinity is in the result of {}", n.name));
+    Err(Failure::check(format!("not checkable: {some} of {all} nodes {text}{first}; --allow-nonfinite passes them")))
 }
 
 /// `ok` is whether the command succeeds.
@@ -152,7 +159,7 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
     json!({
         "device": report.device,
         "ok": ok,
-        "checkable": report.checkable(),
+        "checkable": claimed(report.checkable(), report.nodes.iter().map(NodeReport::elements).sum()),
         "nodes": nodes,
         "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),
         "first_wrong": report.first_wrong().map(node_json),
@@ -160,6 +167,11 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
         "dump": files,
         "expect": expected.map(Expected::as_json),
     })
+}
+
+/// Nothing is claimed of what has no elements.
+fn claimed(checkable: bool, elements: usize) -> Option<bool> {
+    (elements > 0).then_some(checkable)
 }
 
 fn node_json(node: &NodeReport) -> Value {
@@ -174,7 +186,7 @@ fn node_json(node: &NodeReport) -> Value {
         "op": node.op,
         "kernels": node.kernels,
         "ok": node.ok(),
-        "checkable": node.checkable(),
+        "checkable": claimed(node.checkable(), node.elements()),
         "worst": number(node.worst()),
         "wrong": wrong,
         "nonfinite": node.nonfinite(),

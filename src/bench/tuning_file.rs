@@ -30,14 +30,12 @@ pub fn path(adapter: &AdapterInfo) -> Option<PathBuf> {
     Some(cache.join("convgpu").join(format!("tuning-{name}.json")))
 }
 
-/// What the bytes of a file hold for this adapter; empty if they are no tuning, or that of another adapter, driver or version.
-/// A bad tuning file is never an error.
-pub fn read(bytes: &[u8], adapter: &AdapterInfo) -> Tuning {
+/// What the bytes of a file hold for this adapter: nothing if they are the tuning of another adapter, driver or version; `None`
+/// if they are no tuning.
+pub fn read(bytes: &[u8], adapter: &AdapterInfo) -> Option<Tuning> {
     let of = |f: &File| (f.version, f.convgpu.clone(), f.adapter.clone(), f.driver.clone());
-    match serde_json::from_slice::<File>(bytes) {
-        Ok(found) if of(&found) == of(&empty(adapter)) => Tuning { choices: found.choices },
-        _ => Tuning::default(),
-    }
+    let found = serde_json::from_slice::<File>(bytes).ok()?;
+    Some(if of(&found) == of(&empty(adapter)) { Tuning { choices: found.choices } } else { Tuning::default() })
 }
 
 /// The text of a file with the tuning of an adapter.
@@ -76,10 +74,10 @@ mod tests {
     fn a_file_serves_the_adapter_it_was_written_for() {
         let tuning = Tuning { choices: [("key".to_owned(), "variant".to_owned())].into() };
         let file = text(&tuning, &adapter("a"));
-        assert_eq!(read(file.as_bytes(), &adapter("a")), tuning);
-        assert_eq!(read(file.as_bytes(), &adapter("b")), Tuning::default());
+        assert_eq!(read(file.as_bytes(), &adapter("a")), Some(tuning));
+        assert_eq!(read(file.as_bytes(), &adapter("b")), Some(Tuning::default()));
         let newer = AdapterInfo { driver: "2".to_owned(), ..adapter("a") };
-        assert_eq!(read(file.as_bytes(), &newer), Tuning::default());
-        assert_eq!(read(b"{ not json", &adapter("a")), Tuning::default());
+        assert_eq!(read(file.as_bytes(), &newer), Some(Tuning::default()));
+        assert_eq!(read(b"{ not json", &adapter("a")), None);
     }
 }

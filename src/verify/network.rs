@@ -165,9 +165,13 @@ impl NodeReport {
     pub fn nonfinite(&self) -> usize {
         self.outputs.iter().map(|c| c.nonfinite).sum()
     }
-    /// Whether every output has something to check.
+    /// The elements of all outputs.
+    pub fn elements(&self) -> usize {
+        self.outputs.iter().map(|c| c.elements).sum()
+    }
+    /// Whether there is something to check: false if it has elements, and none of them is finite.
     pub fn checkable(&self) -> bool {
-        self.outputs.iter().all(Comparison::checkable)
+        self.elements() == 0 || self.nonfinite() < self.elements()
     }
 }
 
@@ -176,11 +180,13 @@ impl Report {
     pub fn ok(&self) -> bool {
         self.first_wrong().is_none() && self.outputs.iter().all(|o| o.comparison.ok())
     }
-    /// Whether there was something to check: false if all elements of a node are NaN or infinite on both sides, or if an
-    /// output of the network has a NaN.
+    /// Whether there was something to check of every node: false if all elements of one are NaN or infinite on both sides.
     pub fn checkable(&self) -> bool {
-        let has_nan = |o: &OutputReport| o.nan > 0;
-        self.nodes.iter().all(NodeReport::checkable) && !self.outputs.iter().any(has_nan)
+        self.nodes.iter().all(NodeReport::checkable)
+    }
+    /// How many nodes have elements, none of which is finite.
+    pub fn uncheckable(&self) -> usize {
+        self.nodes.iter().filter(|n| !n.checkable()).count()
     }
     /// The first node with a NaN or an infinity in its result.
     pub fn first_nonfinite(&self) -> Option<&NodeReport> {
@@ -382,6 +388,7 @@ impl fmt::Display for Report {
             let result = match (n.ok(), n.checkable()) {
                 (false, _) => "WRONG".to_owned(),
                 (true, false) => "not checkable: nothing is finite".to_owned(),
+                (true, true) if n.elements() == 0 => "nothing to check: no elements".to_owned(),
                 (true, true) if n.nonfinite() > 0 => format!("ok, {} NaN or infinite", n.nonfinite()),
                 (true, true) => "ok".to_owned(),
             };
@@ -409,11 +416,9 @@ impl Report {
         let checked =
             format!("{} and {} checked", count(self.nodes.len(), "node"), count(self.outputs.len(), "output"));
         if self.ok() {
-            let empty = self.nodes.iter().filter(|n| !n.checkable()).count();
-            let but = if empty > 0 {
-                format!(", but {} without a finite element", count(empty, "node"))
-            } else {
-                String::new()
+            let but = match self.uncheckable() {
+                0 => String::new(),
+                n => format!(", but {} without a finite element", count(n, "node")),
             };
             return format!("{checked}: all within their bounds{but}");
         }

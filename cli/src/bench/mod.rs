@@ -6,7 +6,7 @@ mod profile;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::Args as ClapArgs;
+use clap::{ArgGroup, Args as ClapArgs};
 use convgpu::internals::bench::Samples;
 use convgpu::internals::session::Compiled;
 use convgpu::{CompileOptions, Device, DeviceChoice, Graph, Outputs, Precision, Tensor};
@@ -19,7 +19,7 @@ use crate::files::Target;
 use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network;
-use crate::numbers::seconds;
+use crate::numbers::{positive, seconds};
 use crate::progress::compiling;
 use crate::table::table;
 use crate::tune;
@@ -27,6 +27,7 @@ use profile::Times;
 
 /// Measures cold and warm start, run time and throughput
 #[derive(ClapArgs)]
+#[command(group = ArgGroup::new("profiled").multiple(true))]
 pub struct Args {
     /// The network: an ONNX file; - is stdin
     model: Option<PathBuf>,
@@ -35,28 +36,28 @@ pub struct Args {
     #[command(flatten)]
     invent: InventArgs,
     /// Measure single layers with every kernel, and memory-bound operators, instead of a network
-    #[arg(long, conflicts_with = "model")]
+    #[arg(long, conflicts_with_all = ["model", "input", "InventArgs", "PixelArgs"])]
     ops: bool,
     /// The layers to measure: a JSON file like src/bench/layers.json, which is the default
-    #[arg(long, value_name = "FILE", requires = "ops")]
+    #[arg(long, value_name = "FILE", requires = "ops", conflicts_with = "model")]
     layers: Option<PathBuf>,
     /// Only the layers and operators whose names contain this
-    #[arg(long, value_name = "NAME", requires = "ops")]
+    #[arg(long, value_name = "NAME", requires = "ops", conflicts_with = "model")]
     only: Option<String>,
     /// Measure only the kernels that are chosen without tuning
-    #[arg(long, requires = "ops")]
+    #[arg(long, requires = "ops", conflicts_with = "model")]
     chosen: bool,
     /// Show the time of every node, and of every operator, with GFLOP/s and the share of what the device reaches
-    #[arg(long, conflicts_with = "ops")]
+    #[arg(long, conflicts_with = "ops", group = "profiled")]
     profile: bool,
     /// Runs before those that --profile shows
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "profiled", conflicts_with = "ops")]
     warmup: usize,
     /// Runs of which --profile shows the medians
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", value_parser = positive, default_value_t = 3, requires = "profiled", conflicts_with = "ops")]
     iterations: usize,
-    /// Write the dispatches as a trace that Chrome and Perfetto show
-    #[arg(long, value_name = "FILE", conflicts_with = "ops")]
+    /// Write the dispatches as a trace that Chrome and Perfetto show; - is stdout, and the tables then go to stderr
+    #[arg(long, value_name = "FILE", conflicts_with = "ops", group = "profiled")]
     trace: Option<PathBuf>,
     /// Use the kernels that `convgpu tune` found fastest
     #[arg(long, conflicts_with = "ops")]
@@ -81,9 +82,13 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return Err(Failure::call("bench takes a model or --ops; see convgpu bench --help"));
     };
     let trace = args.trace.as_deref().map(Target::new).transpose()?;
+    let taken = trace.as_ref().is_some_and(Target::is_stdout);
+    if args.json && taken {
+        return Err(Failure::call("--json: the trace goes to stdout already"));
+    }
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
-    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision));
+    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision)?);
     let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
     let profiled = args.profile || trace.is_some();
     let profile = if profiled { Some(Times::measure(args, &device, &network, &options)?) } else { None };
@@ -100,7 +105,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     let summary = table(&[Timing::heading("network"), timing.row(&network.name)]);
     let profile = profile.map_or(String::new(), |p| format!("\n{}", p.as_text()));
-    console::print(&format!("{device}\n\n{summary}{profile}"))
+    console::print_beside(&format!("{device}\n\n{summary}{profile}"), taken)
 }
 
 /// The measurements of one network.

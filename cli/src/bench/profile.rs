@@ -52,14 +52,14 @@ impl Times {
         for _ in 0..args.warmup {
             compiled.profile(&inputs)?;
         }
-        let profiles = (0..args.iterations.max(1)).map(|_| compiled.profile(&inputs)).collect::<Result<Vec<_>, _>>()?;
+        let profiles = (0..args.iterations).map(|_| compiled.profile(&inputs)).collect::<Result<Vec<_>, _>>()?;
         let last = medians(profiles);
         let nodes = by_node(&compiled, &last);
         let operators = by_operator(&nodes);
         let ceiling = pollster::block_on(Ceilings::measure(device, &Effort::new(CEILING)))?.flops;
         let graph = compiled.graph().nodes();
         let idle = graph.iter().map(|n| n.name.clone()).filter(|name| !nodes.iter().any(|r| r.name == *name)).collect();
-        Ok(Times { last, nodes, idle, operators, ceiling, iterations: args.iterations.max(1) })
+        Ok(Times { last, nodes, idle, operators, ceiling, iterations: args.iterations })
     }
 
     fn rate(row: &Row) -> f64 {

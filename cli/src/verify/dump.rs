@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use convgpu::Tensor;
 use convgpu::verify::Evidence;
 
-use crate::failure::{Failure, Outcome};
-use crate::files::Target;
+use crate::failure::Outcome;
+use crate::files::{Folder, Target};
 use crate::npy;
 
 /// A folder for the files.
-pub struct Dump(PathBuf);
+pub struct Dump(PathBuf, #[expect(dead_code, reason = "it is removed if nothing is written")] Folder);
 
 impl Dump {
     /// Makes the folder, and checks that files can be written there.
     pub fn new(folder: &Path) -> Outcome<Dump> {
-        std::fs::create_dir_all(folder).map_err(|e| Failure::file(e.to_string()).of(folder.display()))?;
+        let made = Folder::new(folder)?;
         Target::new(&folder.join("input_0.npy"))?;
-        Ok(Dump(folder.to_owned()))
+        Ok(Dump(folder.to_owned(), made))
     }
 
     /// Writes `input_K.npy`, `output_K.npy`, `expected_K.npy` and `bound_K.npy`; gives their paths.

@@ -334,4 +334,20 @@ fn pictures_that_are_broken() {
     wide[16..20].copy_from_slice(&1_000_000u32.to_be_bytes());
     run("wide.png", &wide);
     run("start.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00");
+    // A palette of two colours, and one picture of one pixel on a screen of 65535x65535.
+    let mut gif = b"GIF89a\xff\xff\xff\xff\x80\x00\x00\x00\x00\x00\xff\xff\xff".to_vec();
+    gif.extend(b"\x2c\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00\x3b");
+    refused(
+        &["run", &net, "--input", &file("screen.gif", &gif)],
+        &["screen.gif: an image of 65535x65535 is too large"],
+    );
+    // The same screen is small, and the picture is large.
+    gif[6..10].copy_from_slice(&[1, 0, 1, 0]);
+    gif[24..28].fill(0xff);
+    run("frame.gif", &gif);
+    refused(
+        &["run", &net, "--input", &file("text.ppm", b"P3 99999999 99999999 255 1 2 3")],
+        &["text.ppm: an image of"],
+    );
+    refused(&["run", &net, "--input", &file("text.jpg", b"text")], &["text.jpg: not an image that can be read"]);
 }

@@ -85,6 +85,14 @@ fn expected_values_are_found_by_name_and_the_rest_is_listed() {
     assert_eq!(json(&args)["expect"]["values"][0]["name"], "block/small");
 }
 
+/// The classifier with weights of both signs, whose products cancel.
+fn cancelling() -> convgpu::internals::model::proto::ModelProto {
+    let mut proto = classifier();
+    let weights = &mut proto.graph.as_mut().unwrap().initializer[2].float_data;
+    weights.iter_mut().enumerate().for_each(|(k, w)| *w = if k % 2 == 0 { 1.0 } else { -1.0 });
+    proto
+}
+
 #[test]
 fn the_tolerance_of_f16_includes_what_it_changes() {
     if json(&["devices"])["devices"][0]["f16"] != true {
@@ -97,6 +105,45 @@ fn the_tolerance_of_f16_includes_what_it_changes() {
     let answer = &object["devices"][0]["outputs"][0];
     assert!(object["ok"] == true && answer["rounding"].as_f64().unwrap() > 0.0, "{object}");
     assert!(stdout(&convgpu(&args)).contains("every node in f16 is right"));
+    // The sum of large terms is small: rounding them to f16 changes it by more than the tolerance of f32.
+    let dir = folder("f16");
+    let net = written("f16_sum", &cancelling());
+    let x = npy(&format!("{dir}/x.npy"), &[1, 1, 28, 28], &(0..784).map(|i| 0.3 + i as f32 * 1e-3).collect::<Vec<_>>());
+    let out = format!("{dir}/out");
+    assert!(convgpu(&["run", &net, "--device", "cpu", "--input", &x, "--output-dir", &out]).status.success());
+    let object = json(&["verify", &net, "--input", &x, "--precision", "f16", "--expect", &out]);
+    let value = &object["expect"]["values"][0];
+    assert!(object["ok"] == true && value["rounding"].as_f64().unwrap() > 0.0, "{object}");
+}
+
+#[test]
+fn a_node_with_a_finite_element_is_checkable() {
+    let (net, none, dir) = (single("mixed", "Add", 2, &[1, 4]), single("void", "Add", 2, &[0, 4]), folder("mixed"));
+    let given = |values: &[f32]| npy(&format!("{dir}/x.npy"), &[values.len() / 4, 4], values);
+    let verify = |net: &str, values: &[f32]| {
+        let output = convgpu(&["verify", net, "--input", &given(values), "--json"]);
+        let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let fields = [&object["ok"], &object["checkable"], &object["nodes"][0]["checkable"]].map(Clone::clone);
+        (output.status.code().unwrap(), json!(fields), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, fields, _) = verify(&net, &[f32::NAN, f32::NAN, f32::INFINITY, 1.0]);
+    assert_eq!((status, fields), (0, json!([true, true, true])));
+    let (status, fields, line) = verify(&net, &[f32::NAN; 4]);
+    assert_eq!((status, fields), (1, json!([false, false, false])));
+    assert!(line.contains("not checkable: 1 of 1 nodes have no finite element"), "{line}");
+    let (status, fields, _) = verify(&none, &[]);
+    assert_eq!((status, fields), (0, json!([true, null, null])));
+}
+
+/// One node whose result is NaN in one element, on every device.
+#[test]
+fn what_is_not_finite_is_counted_and_never_hidden() {
+    let (net, dir) = (single("partly", "Add", 2, &[1, 4]), folder("partly"));
+    let x = npy(&format!("{dir}/x.npy"), &[1, 4], &[f32::NAN, 1.0, f32::INFINITY, f32::NAN]);
+    let compare = ["compare", &net, "--input", &x, "--seconds", "0", "--device", "cpu", "--device", "cpu"];
+    let answer = &json(&compare)["devices"][0]["outputs"][0];
+    assert_eq!((&answer["nan"], &answer["infinite"], &answer["ok"]), (&json!(2), &json!(1), &json!(true)));
+    assert!(stdout(&convgpu(&compare)).contains("equal within the tolerance, 2 NaN, 1 infinite"));
 }
 
 #[test]

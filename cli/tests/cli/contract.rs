@@ -156,6 +156,22 @@ fn inputs_are_saved_as_the_network_got_them() {
     fails(&[&call[..], &[&both, "--output-dir", &dir]].concat(), 2, &["logits.npy: logits and the input input"]);
 }
 
+/// `ulimit -f`: the signal would end the program without a word, and leave its temporary file.
+#[cfg(unix)]
+#[test]
+fn a_file_beyond_the_limit_of_the_process_is_one_line_and_status_1() {
+    let (net, dir) = (single("wide", "Relu", 1, &[1, 9000]), folder("limited"));
+    let x = npy(&format!("{dir}/x.npy"), &[1, 9000], &[0.5; 9000]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -f 4; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_convgpu")]);
+    shell.args(["run", &net, "--device", "cpu", "--input", &x, "--output-dir", &format!("{dir}/out")]);
+    let output = shell.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr.starts_with("convgpu: ") && stderr.contains("logits.npy: File too large"), "{stderr}");
+    assert!(!std::path::Path::new(&format!("{dir}/out")).exists());
+}
+
 #[test]
 fn verify_passes_and_names_the_first_wrong_node() {
     let image = digit("verify");
@@ -283,6 +299,15 @@ fn a_profile_names_nodes_and_operators() {
     assert!(profile["nodes"].as_array().unwrap().iter().all(|n| n["ms"].as_f64().unwrap() > 0.0), "{json}");
     let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
     assert_eq!(text["traceEvents"].as_array().unwrap().len(), profile["dispatches"].as_array().unwrap().len());
+    // On stdout it is alone.
+    let alone = ["bench", model(), "--seconds", "0", "--trace", "-"];
+    let output = convgpu(&alone);
+    let text: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tables = String::from_utf8_lossy(&output.stderr);
+    assert!(text["traceEvents"].is_array() && tables.contains("cold ms") && tables.contains("conv2d"), "{tables}");
+    let both = convgpu(&[&alone[..], &["--json"]].concat());
+    let object: serde_json::Value = serde_json::from_slice(&both.stdout).unwrap();
+    assert!(both.status.code() == Some(2) && object["error"]["kind"] == "argument", "{object}");
     let text = stdout(&convgpu(&args));
     let heading =
         |first: &str| text.lines().find(|l| l.starts_with(first)).unwrap().split_whitespace().collect::<Vec<_>>();

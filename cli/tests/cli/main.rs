@@ -4,4 +4,5 @@ mod bad_files;
 mod checks;
 mod contract;
 mod notes;
+mod results;
 mod support;

@@ -1,0 +1,69 @@
+//! Where results go, and what is left of a call that is refused.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use super::support::*;
+
+/// `y = relu(x)` of a picture.
+fn picture() -> String {
+    single("picture", "Relu", 1, &[1, 1, 28, 28])
+}
+
+#[test]
+fn several_pictures_of_an_output_are_reported() {
+    let (net, image, dir) = (picture(), digit("several"), folder("several"));
+    let files = [format!("{dir}/a.png"), format!("{dir}/b.gif")];
+    let named = format!("logits={}", files[1]);
+    let args =
+        ["run", &net, "--device", "cpu", "--input", &image, "--output-image", &files[0], "--output-image", &named];
+    let output = &json(&args)["outputs"][0];
+    assert_eq!((&output["image"], &output["images"]), (&json!(files[0]), &json!(files)), "{output}");
+    assert!(stdout(&convgpu(&args)).ends_with(&format!(" -> {} -> {}\n", files[0], files[1])));
+}
+
+#[test]
+fn a_refused_run_leaves_no_folder() {
+    let (net, image, dir) = (picture(), digit("refused"), folder("refused"));
+    let inner = format!("{dir}/a/b");
+    let call = ["run", &net, "--device", "cpu", "--input", &image, "--output-dir", &inner, "--output-image"];
+    fails(&[&call[..], &["mask=o.png"]].concat(), 2, &["there is no output mask; outputs: logits f32[1, 1, 28, 28]"]);
+    fails(&[&call[..], &["logits="]].concat(), 2, &["the name of a file is empty"]);
+    fails(&["verify", &net, "--input", &image, "--dump", &inner, "--device", "none"], 2, &["none"]);
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
+    assert!(!Path::new("mask=o.png").exists());
+}
+
+#[test]
+fn an_input_without_a_name_or_without_bytes_is_said() {
+    let call = ["run", model(), "--device", "cpu", "--input"];
+    fails(&[&call[..], &[""]].concat(), 2, &["the name of a file is empty"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    let output = command.args(call).arg("-").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "convgpu: -: is empty\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_of_files_need_not_be_text() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+    let (net, dir) = (picture(), folder("bytes"));
+    let file = |name: &[u8]| Path::new(&dir).join(OsStr::from_bytes(name));
+    let (x, y) = (file(b"\xff.png"), file(b"\xfe.png"));
+    std::fs::copy(digit("bytes"), &x).unwrap();
+    let assigned = |name: &str, file: &Path| {
+        let mut text = OsString::from(format!("{name}="));
+        text.push(file);
+        text
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    command.args(["run", &net, "--device", "cpu", "--input"]).arg(assigned("input", &x)).arg("--output-image");
+    let output = command.arg(assigned("logits", &y)).output().unwrap();
+    assert!(output.status.success() && y.exists(), "{output:?}");
+    let mut wrong = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    let output = wrong.arg("run").arg(&x).output().unwrap();
+    assert!(output.status.code() == Some(2) && output.stderr.starts_with(b"convgpu: "), "{output:?}");
+}
