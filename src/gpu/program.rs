@@ -138,7 +138,7 @@ impl std::fmt::Debug for Program {
 impl Program {
     /// Compiles the missing pipelines, uploads the constants, and runs `prepare`.
     pub async fn new(gpu: &Gpu, recording: &mut Recording, progress: Option<&Progress>) -> Result<Program> {
-        gpu.alive()?;
+        gpu.alive().await?;
         let all: Vec<&Dispatch> =
             recording.prepare.iter().chain(&recording.run).filter_map(Command::as_dispatch).collect();
         let pipelines = gpu.compile(&all, progress).await?;
@@ -310,7 +310,7 @@ impl Program {
         sinks: &[(&wgpu::Buffer, u64)],
     ) -> Result<wgpu::SubmissionIndex> {
         let gpu = &self.gpu;
-        gpu.alive()?;
+        gpu.alive().await?;
         let _order = self.order.lock().await;
         let parts: Vec<&[Step]> = steps.split(|step| matches!(step, Step::Submit)).collect();
         let mut before: Option<wgpu::SubmissionIndex> = None;
@@ -436,14 +436,14 @@ pub const POISON: u32 = 0x7fff_7ead;
 impl TensorBuffer {
     /// Uploads host bytes into a new buffer.
     pub async fn upload(gpu: &Gpu, bytes: &[u8]) -> Result<TensorBuffer> {
-        gpu.alive()?;
+        gpu.alive().await?;
         let pooled = gpu.tensor_buffer(bytes.len() as u64).await?;
         gpu.guarded(|| gpu.queue().write_buffer(pooled.buffer(), 0, bytes)).await?;
         Ok(TensorBuffer(Arc::new(pooled)))
     }
     /// Applies `take` to the first `bytes` of the buffer.
     pub async fn download<T>(&self, gpu: &Gpu, bytes: u64, take: impl FnOnce(&[u8]) -> T) -> Result<T> {
-        gpu.alive()?;
+        gpu.alive().await?;
         let bytes = bytes.next_multiple_of(16);
         let staging = gpu.staging_buffer(bytes).await?;
         let copy = || {

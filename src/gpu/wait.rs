@@ -16,7 +16,7 @@ pub(crate) use native::Poller;
 #[cfg(target_arch = "wasm32")]
 impl Gpu {
     /// An error if the device is lost.
-    pub(crate) fn alive(&self) -> Result<()> {
+    pub(crate) async fn alive(&self) -> Result<()> {
         self.check()
     }
 
@@ -41,15 +41,20 @@ mod native {
     use crate::gpu::adapter::caused;
     use crate::threads::is_blocking;
 
-    /// The longest wait of one call: on GL it holds a lock that other threads need.
+    /// The longest wait of one call on GL, where it holds a lock that other threads need.
     const AT_MOST: Duration = Duration::from_millis(50);
 
     impl Gpu {
         /// An error if the device is lost. One that belongs to the program reports its loss to the program alone, and errors of a
-        /// lost device are in no scope: but it does not take an empty submission.
-        pub(crate) fn alive(&self) -> Result<()> {
+        /// lost device are in no scope: but it has no memory to map.
+        pub(crate) async fn alive(&self) -> Result<()> {
             if self.poller().is_none() {
-                waited(self.device(), &self.queue().submit([]), Duration::ZERO)?;
+                let usage = wgpu::BufferUsages::COPY_SRC;
+                let probe = wgpu::BufferDescriptor { label: Some("probe"), size: 16, usage, mapped_at_creation: true };
+                let probe = self.guarded(|| self.device().create_buffer(&probe)).await?;
+                if let Err(e) = probe.get_mapped_range_mut(..) {
+                    return Err(caused(Error::new(ErrorKind::DeviceLost, "the device is lost: it has no memory"), e));
+                }
             }
             self.check()
         }
@@ -60,13 +65,13 @@ mod native {
         /// The device is lost.
         pub(crate) async fn finished(&self, index: &wgpu::SubmissionIndex) -> Result<()> {
             if is_blocking() {
-                while !waited(self.device(), index, AT_MOST)? {
+                while !waited(self.device(), index)? {
                     self.check()?;
                 }
             } else if let Some(poller) = self.poller() {
                 let done = poller.ask(self.device(), index)?;
                 done.receive().await.unwrap_or(Ok(()))?;
-            } else if !waited(self.device(), index, Duration::ZERO)? {
+            } else {
                 let (sender, receiver) = oneshot_channel();
                 self.queue().on_submitted_work_done(move || drop(sender.send(())));
                 receiver.receive().await;
@@ -75,18 +80,27 @@ mod native {
         }
     }
 
-    /// Waits for a submission up to a time; whether it is done.
-    fn waited(device: &wgpu::Device, index: &wgpu::SubmissionIndex, at_most: Duration) -> Result<bool> {
-        let wait = wgpu::PollType::Wait { submission_index: Some(index.clone()), timeout: Some(at_most) };
-        // wgpu panics if the device is lost meanwhile.
-        let Ok(answer) = catch_unwind(AssertUnwindSafe(|| device.poll(wait))) else {
-            return Err(Error::new(ErrorKind::DeviceLost, "the device was lost while it was waited for"));
-        };
-        match answer {
-            Ok(_) => Ok(true),
-            Err(wgpu::PollError::Timeout) => Ok(false),
+    /// Waits for a submission, on GL for a while; whether it is done.
+    fn waited(device: &wgpu::Device, index: &wgpu::SubmissionIndex) -> Result<bool> {
+        // A wait that times out while another thread polls may find the queue empty, which wgpu takes for a mistake of its own and
+        // panics. On GL only one thread waits at a time, so that it does not happen often; elsewhere no wait times out.
+        static GL: Mutex<()> = Mutex::new(());
+        let gl = device.adapter_info().backend == wgpu::Backend::Gl;
+        let _turn = gl.then(|| GL.lock().unwrap_or_else(|e| e.into_inner()));
+        let timeout = gl.then_some(AT_MOST);
+        let wait = wgpu::PollType::Wait { submission_index: Some(index.clone()), timeout };
+        match catch_unwind(AssertUnwindSafe(|| device.poll(wait))) {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(wgpu::PollError::Timeout)) => Ok(false),
+            Err(panic) if panic.downcast_ref::<String>().is_some_and(|text| text.contains("queue is empty")) => {
+                Ok(true)
+            }
+            // wgpu panics, too, if the device is lost meanwhile.
+            Err(_) => Err(Error::new(ErrorKind::DeviceLost, "the device was lost while it was waited for")),
             // A lost device gives a submission a number without taking it.
-            Err(e) => Err(caused(Error::new(ErrorKind::DeviceLost, "the device is lost: it does not take work"), e)),
+            Ok(Err(e)) => {
+                Err(caused(Error::new(ErrorKind::DeviceLost, "the device is lost: it does not take work"), e))
+            }
         }
     }
 
@@ -123,7 +137,7 @@ mod native {
                 };
                 let index = index.clone();
                 drop(state);
-                let answer = waited(device, &index, AT_MOST);
+                let answer = waited(device, &index);
                 state = self.lock();
                 if !matches!(answer, Ok(false))
                     && let Some((_, done)) = state.waiting.pop_front()

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 
 use convgpu::functional;
 use convgpu::functional::Conv2dOptions;
-use convgpu::{Model, Session, Tensor};
+use convgpu::{Desc, Graph, Model, Session, Tensor};
 
 use crate::support::Rng;
 
@@ -81,5 +81,25 @@ fn functional_calls_of_one_shape_and_of_several() {
         let x = Rng(seed).tensor(&[1, 5, 12, 7 + seed as usize % 6]).to_device(device).unwrap();
         let w = Rng(seed + 1).tensor(&[9, 5, 3, 2]).to_device(device).unwrap();
         bits(&functional::conv2d(&x, &w, None, Conv2dOptions::new()).unwrap().to_host().unwrap())
+    });
+}
+
+/// Runs of 50 ms and more, which several threads wait for at a time.
+#[test]
+fn long_runs_side_by_side() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 64, 160, 160])).unwrap();
+    let w = g.constant("w", Rng(1).tensor(&[64, 64, 3, 3])).unwrap();
+    let y = g.conv2d(x, w, None, Conv2dOptions::new().padding(1)).unwrap();
+    g.output("y", y);
+    let session = g.compile(crate::support::device()).unwrap();
+    let x = Rng(2).tensor(&[1, 64, 160, 160]);
+    let expected = bits(session.run(&[("x", &x)]).unwrap().first());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                (0..4).for_each(|_| assert!(bits(session.run(&[("x", &x)]).unwrap().first()) == expected));
+            });
+        }
     });
 }
