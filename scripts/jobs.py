@@ -44,9 +44,12 @@ If the network has another input size, the cut is that size and the short side g
 and without `--resize` and `--crop`, a picture is stretched to the input's shape, which is said; `--fit crop` and `--fit pad` keep
 its shape.
 
-Resizing gives the bits of PIL, torchvision and timm. `--interpolation` chooses the filter: `bilinear` (the default), `bicubic` (the
+`--resize` and `--crop` replace their part of a preset; the other stays.
+
+Resizing gives the bits of Pillow 11, torchvision and timm (Pillow 13 may resize the height first, which moves single pixels by up to
+15). `--interpolation` chooses the filter: `bilinear` (the default), `bicubic` (the
 default of clip, and what many models of timm were trained with: see `interpolation` in their configuration), or `nearest`. The
-first two are antialiased: as wide as the step between new pixels. The long side is rounded down. A cut begins at half of what is
+first two are antialiased: as wide as the step between new pixels. `nearest` takes the pixel in which the new one's middle lies. The long side is rounded down. A cut begins at half of what is
 left over, and half a pixel is rounded to the even number.
 
 Pictures are turned as their EXIF orientation says; one channel is the luma of BT.601; samples of 16 bits become value / 257;

@@ -77,40 +77,44 @@ impl Shaping {
         let fixed = |n: Option<usize>| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let (wide, high) = (fixed(axes.width), fixed(axes.height));
         let to = |image, size| self.part(image, &Part::all(size));
-        if self.resize.is_some() || self.crop.is_some() {
-            let size = match self.resize {
-                None => (w, h),
-                Some(Extent::Size(w, h)) => (w, h),
-                Some(Extent::Side(n)) => short_side((w, h), n),
+        if self.resize.is_some() || self.crop.is_some() || (self.cut.is_some() && self.fit.is_none()) {
+            // What the options leave open is the preset's.
+            let cut = match (self.crop, self.cut) {
+                (Some(Extent::Side(n)), _) => Some((n, n)),
+                (Some(Extent::Size(w, h)), _) => Some((w, h)),
+                (None, preset) => preset.map(|(_, cut)| (wide.unwrap_or(cut), high.unwrap_or(cut))),
             };
-            return match self.crop {
+            let size = match (self.resize, self.cut, cut) {
+                (Some(Extent::Size(w, h)), ..) => (w, h),
+                (Some(Extent::Side(n)), ..) => short_side((w, h), n),
+                (None, Some((side, of)), Some(cut)) => {
+                    // As in timm, rounded down.
+                    let short = u64::from(cut.0.max(cut.1)) * u64::from(side) / u64::from(of);
+                    short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX))
+                }
+                (None, ..) => (w, h),
+            };
+            let option = if self.crop.is_some() { "--crop " } else { "" };
+            return match cut {
                 None => to(image, size),
-                Some(Extent::Side(n)) => self.part(image, &middle(size, (n, n), "--crop ")?),
-                Some(Extent::Size(w, h)) => self.part(image, &middle(size, (w, h), "--crop ")?),
+                Some(cut) => self.part(image, &middle(size, cut, option)?),
             };
         }
-        match (self.fit, self.cut, wide, high) {
-            (None, Some((side, cut)), _, _) => {
-                let size = (wide.unwrap_or(cut), high.unwrap_or(cut));
-                // As in timm, rounded down.
-                let short = u64::from(size.0.max(size.1)) * u64::from(side) / u64::from(cut);
-                let whole = short_side((w, h), u32::try_from(short).unwrap_or(u32::MAX));
-                self.part(image, &middle(whole, size, "")?)
-            }
-            (Some(Fit::Crop), _, Some(tw), Some(th)) => {
+        match (self.fit, wide, high) {
+            (Some(Fit::Crop), Some(tw), Some(th)) => {
                 let scale = (f64::from(tw) / f64::from(w)).max(f64::from(th) / f64::from(h));
                 let whole = scaled((w, h), scale, |a, b| a.max(b), (tw, th));
                 self.part(image, &middle(whole, (tw, th), "")?)
             }
-            (Some(Fit::Pad), _, Some(tw), Some(th)) => {
+            (Some(Fit::Pad), Some(tw), Some(th)) => {
                 let scale = (f64::from(tw) / f64::from(w)).min(f64::from(th) / f64::from(h));
                 room((tw, th), 0)?;
                 let inner = to(image, scaled((w, h), scale, |a, b| a.min(b), (tw, th)))?;
                 Ok(padded(&inner, (tw, th), self.fill))
             }
             // One open side follows the other, so that the shape stays.
-            (Some(Fit::Crop | Fit::Pad), _, Some(tw), None) => to(image, (tw, proportional(h, tw, w))),
-            (Some(Fit::Crop | Fit::Pad), _, None, Some(th)) => to(image, (proportional(w, th, h), th)),
+            (Some(Fit::Crop | Fit::Pad), Some(tw), None) => to(image, (tw, proportional(h, tw, w))),
+            (Some(Fit::Crop | Fit::Pad), None, Some(th)) => to(image, (proportional(w, th, h), th)),
             _ => {
                 let (tw, th) = (wide.unwrap_or(w), high.unwrap_or(h));
                 let ratio = f64::from(tw) * f64::from(h) / (f64::from(th) * f64::from(w));

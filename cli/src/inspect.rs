@@ -62,6 +62,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let Some(model) = &args.model else {
         return Err(Failure::call("inspect takes a model or --shader NAME; see convgpu inspect --help"));
     };
+    args.invent.note_values();
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let compiled = Compiled::new(&device, network.graph.clone(), &CompileOptions::new().precision(args.precision))?;

@@ -1,6 +1,7 @@
 //! Inputs that the program makes up, for commands to which their values do not matter.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use clap::Args as ClapArgs;
@@ -18,13 +19,22 @@ pub struct InventArgs {
     shape: Vec<String>,
     /// The batch: the first extent of inputs without a file, where the network leaves it open [default: 1]
     #[arg(long, value_name = "N")]
-    batch: Option<usize>,
+    batch: Option<NonZeroUsize>,
     /// Seed of the random inputs [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// The range of random numbers [default: 0..1, 0..255 for u8]
     #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     range: Option<Range>,
+}
+
+impl InventArgs {
+    /// For a command that computes nothing: says that options of values have nothing to do.
+    pub fn note_values(&self) {
+        if self.seed.is_some() || self.range.is_some() {
+            console::hint("--seed and --range: this command computes nothing".to_owned());
+        }
+    }
 }
 
 /// Two numbers, the smaller first.
@@ -127,7 +137,7 @@ impl InventArgs {
             });
             let channel = rank == 4 && axis == if last { 3 } else { 1 };
             let default = match (axis, channel, rank) {
-                (0, ..) => self.batch.unwrap_or(1),
+                (0, ..) => self.batch.map_or(1, NonZeroUsize::get),
                 (_, true, _) => CHANNELS,
                 (_, _, 4) => SIDE,
                 _ => 1,
@@ -204,7 +214,7 @@ mod tests {
         let plain = InventArgs::default();
         assert_eq!(shape(&plain, &image), [1, 3, 224, 224]);
         assert_eq!(shape(&plain, &declared(DType::U8, &[None, None, None, Some(3)])), [1, 224, 224, 3]);
-        let four = InventArgs { batch: Some(4), ..plain.clone() };
+        let four = InventArgs { batch: NonZeroUsize::new(4), ..plain.clone() };
         assert_eq!(shape(&four, &image), [4, 3, 224, 224]);
         assert_eq!(shape(&four, &declared(DType::F32, &[None])), [4]);
         let given = |text: &str| InventArgs { shape: vec![text.to_owned()], ..InventArgs::default() };

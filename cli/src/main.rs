@@ -38,6 +38,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use convgpu::DeviceChoice;
 use failure::{Failure, Outcome};
 
 /// Convolutional networks on any GPU, with every result checkable against a CPU reference.
@@ -135,7 +136,11 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
     if let Command::Compare(args) = &cli.command {
         return compare::run(args, &cli.device);
     }
-    let device = devices::single(&cli.device)?;
+    let none = DeviceChoice::default();
+    let device = match cli.command.has_device() {
+        true => devices::single(&cli.device)?,
+        false => &none,
+    };
     if !cli.command.has_device() && cli.device_given {
         console::hint("--device: this command uses no device".to_owned());
     }

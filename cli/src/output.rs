@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf, is_separator};
 
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use convgpu::{Desc, Tensor};
 
 use crate::console;
@@ -31,7 +32,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "S", value_parser = finite, allow_hyphen_values = true)]
     output_scale: Option<f32>,
     /// Print the K largest elements of an output that is a vector of classes, or of each row of a batch [default with --labels: 5]
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     top: Option<usize>,
     /// A text file with the names of the classes, one per line, the first line for class 0
     #[arg(long, value_name = "FILE")]
@@ -71,7 +72,7 @@ impl OutputArgs {
         let Some(path) = &self.labels else { return Ok(Labels(None)) };
         let text = String::from_utf8(source::read(path)?);
         let text = text.map_err(|_| Failure::file("not a text in UTF-8").of(path.display()))?;
-        Ok(Labels(Some(text.trim_end().lines().map(str::to_owned).collect())))
+        Ok(Labels(Some(text.trim_start_matches('\u{feff}').trim_end().lines().map(str::to_owned).collect())))
     }
 
     /// Whether an output is wanted.
@@ -113,6 +114,10 @@ impl OutputArgs {
 
     /// The files of the inputs.
     fn save_input(&self, path: &Path, inputs: &[(String, Tensor)], places: &mut Places) -> Outcome<Vec<Target>> {
+        if path.extension().is_some_and(|e| e != "npy") && !path.is_dir() {
+            let text = format!("--save-input {}: expected FILE.npy or a folder", path.display());
+            return Err(Failure::call(text));
+        }
         if path.extension().is_none_or(|e| e != "npy") && !Target::new(path).is_ok_and(|t| t.is_stream()) {
             places.folders.push(Folder::new(path)?);
             let target = |(name, _): &(String, Tensor)| {
@@ -165,6 +170,9 @@ impl OutputArgs {
         let (rows, classes) = rows(tensor.shape())?;
         if let Some(labels) = labels.0.as_ref().filter(|labels| labels.len() != classes) {
             console::hint(format!("--labels has {} names, {name} has {classes} classes", labels.len()));
+        }
+        if self.top.is_some_and(|k| k > classes) {
+            console::hint(format!("--top: {name} has only {classes} classes"));
         }
         let label = |index: usize| labels.0.as_ref().and_then(|l| l.get(index).cloned());
         let named = |best: Vec<(usize, f64)>| {

@@ -341,6 +341,24 @@ mod tests {
         assert_eq!(first(preset(Interpolation::Nearest), 34), 13.0);
     }
 
+    /// A preset is 256/224: with another cut the short side is another, and another short side leaves the cut.
+    #[test]
+    fn an_option_replaces_its_part_of_a_preset_only() {
+        let columns: DynamicImage = ImageBuffer::from_fn(60, 40, |x, _| Rgb([x as u8; 3])).into();
+        let preset = PixelArgs { preprocess: Some(Preset::Imagenet), mean: vec![0.0], std: vec![1.0], ..PLAIN };
+        let of = |args: &PixelArgs, side| {
+            let t = tensor(&columns, args, &[Some(1), Some(3), side, side]).unwrap();
+            (t.shape()[2], t.as_f32().unwrap()[0])
+        };
+        let cut = PixelArgs { crop: Some(Extent::Side(35)), ..preset.clone() };
+        assert_eq!(of(&cut, Some(35)), of(&preset, Some(35)));
+        assert_eq!(of(&PixelArgs { crop: cut.crop, ..PLAIN }, Some(35)), (35, 12.0));
+        let short = PixelArgs { resize: Some(Extent::Side(40)), ..preset.clone() };
+        assert_eq!(of(&short, Some(33)), (33, 14.0));
+        let short = PixelArgs { resize: Some(Extent::Side(300)), ..preset };
+        assert_eq!(of(&short, None).0, 224);
+    }
+
     #[test]
     fn smaller_images_have_no_aliases() {
         let stripes: DynamicImage = ImageBuffer::from_fn(64, 64, |x, _| Rgb([255 * (x % 2) as u8; 3])).into();

@@ -4,6 +4,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use convgpu::internals::memory::afford;
+
 use crate::failure::{Failure, Outcome};
 
 /// The most bytes of a pipe: more is a wrong pipe.
@@ -23,6 +25,9 @@ pub fn is_stream(path: &Path) -> bool {
 pub fn read(path: &Path) -> Outcome<Vec<u8>> {
     if path.as_os_str().is_empty() {
         return Err(Failure::call("the name of a file is empty"));
+    }
+    if let Some(meta) = std::fs::metadata(path).ok().filter(|meta| meta.is_file() && !is_stdin(path)) {
+        afford(meta.len(), || path.display().to_string())?;
     }
     let found = if is_stdin(path) { stdin() } else { contents(path) };
     found.map_err(|e| Failure::file(e.to_string()).of(path.display()))

@@ -205,7 +205,12 @@ impl Planner<'_> {
     fn place(&mut self, label: &str, bytes: usize, kind: Kind) -> Result<PlaceId> {
         let bytes = bytes as u64;
         if bytes > self.caps.max_binding_bytes {
-            let text = format!("{label} takes {bytes} bytes, the device binds at most {}", self.caps.max_binding_bytes);
+            let most = self.caps.max_binding_bytes;
+            let mut text = format!("{label} takes {bytes} bytes, the device binds at most {most}");
+            if !matches!(kind, Kind::Constant(_)) {
+                let side = 100.0 * (most as f64 / bytes as f64).sqrt();
+                text += &format!("; of an image, {} % of the width and of the height would fit", side.floor());
+            }
             return Err(Error::new(ErrorKind::Memory, text));
         }
         self.places.push(Place { label: label.to_owned(), bytes, kind });

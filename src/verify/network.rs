@@ -188,9 +188,10 @@ impl Report {
     pub fn uncheckable(&self) -> usize {
         self.nodes.iter().filter(|n| !n.checkable()).count()
     }
-    /// The first node with a NaN or an infinity in its result.
+    /// The first node with a NaN or an infinity in its result, on the device or on both sides.
     pub fn first_nonfinite(&self) -> Option<&NodeReport> {
-        self.nodes.iter().find(|n| n.nonfinite() > 0)
+        let wrong = |n: &NodeReport| n.outputs.iter().flat_map(|c| &c.first).any(|m| !m.actual.is_finite());
+        self.nodes.iter().find(|n| n.nonfinite() > 0 || wrong(n))
     }
     /// The first node with an element outside its bound.
     pub fn first_wrong(&self) -> Option<&NodeReport> {

@@ -214,3 +214,16 @@ fn parts_give_the_bits_of_the_whole() {
     let planned = with_plan(CompileOptions::new().submit_limit(Duration::ZERO), PlanOptions::default());
     assert_eq!(run(planned).0, 1);
 }
+
+/// An image that is too large says how large one may be.
+#[test]
+fn an_error_of_size_says_what_fits() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 1, 4, 1 << 20])).unwrap();
+    let y = g.softmax(x, 3).unwrap();
+    g.output("y", y);
+    let mut caps = device().adapter().unwrap().caps.clone();
+    caps.max_binding_bytes = 1 << 20;
+    let e = convgpu::internals::graph::plan::Plan::new(&g, &caps, &PlanOptions::default()).unwrap_err().to_string();
+    assert!(e.contains("x takes 16777216 bytes") && e.contains("25 % of the width and of the height"), "{e}");
+}

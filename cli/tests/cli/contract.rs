@@ -379,11 +379,12 @@ fn every_field_of_every_object_is_documented() {
     let expected =
         npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
     let expected = expected.trim_end_matches("/small.npy");
-    let calls: [(&str, &[&str]); 12] = [
+    let calls: [(&str, &[&str]); 13] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
         ("verify", &["verify", model(), "--input", &image]),
         ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
         ("inspect", &["inspect", model(), "--nodes"]),
+        ("inspect --shader", &["inspect", "--shader", "unary"]),
         ("bench", &["bench", model(), "--seconds", "0", "--profile"]),
         ("bench --ops", &["bench", "--ops", "--only", "relu", "--seconds", "0"]),
         ("compare", &["compare", model(), "--seconds", "0", "--device", "0", "--device", "cpu"]),

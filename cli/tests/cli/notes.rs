@@ -22,7 +22,7 @@ fn options_without_effect_are_said() {
     let x = npy(&format!("{dir}/x.npy"), &[1, 1, 28, 28], &[0.5; 784]);
     let bytes = array(&format!("{dir}/bytes.npy"), "|u1", &[1, 1, 28, 28], &[7; 784]);
     let image = digit("notes");
-    let calls: [(&[&str], &str); 10] = [
+    let calls: [(&[&str], &str); 12] = [
         (&["bench", model(), "--batch", "4", "--seconds", "0"], "--batch: every input"),
         (&["verify", model(), "--batch", "4"], "--batch: every input"),
         (&["inspect", model(), "--input", &x, "--batch", "4"], "--batch: every input"),
@@ -31,6 +31,8 @@ fn options_without_effect_are_said() {
         (&["verify", model(), "--batch", "4", "--input", &x], "--batch: every input"),
         (&["run", model(), "--input", &image, "--bgr"], "--bgr: the input has one channel"),
         (&["run", model(), "--input", &image, "--fit", "crop", "--fill", "3"], "--fill: only --fit pad"),
+        (&["inspect", model(), "--seed", "3"], "--seed and --range: this command computes nothing"),
+        (&["run", model(), "--input", &image, "--top", "11"], "--top: logits has only 10 classes"),
         (&["ops"], "--device: this command uses no device"),
         (&["run", model(), "--input", &bytes], "input: u8 elements are taken as f32"),
     ];
@@ -46,7 +48,7 @@ fn options_without_effect_are_said() {
 #[test]
 fn options_of_another_mode_are_refused() {
     let shader = ["inspect", "--shader", "softmax"];
-    let calls: [(&[&str], &str); 13] = [
+    let calls: [(&[&str], &str); 16] = [
         (&["bench", model(), "--only", "relu"], "--only"),
         (&["bench", model(), "--chosen"], "--chosen"),
         (&["bench", model(), "--layers", "x.json"], "--layers"),
@@ -56,6 +58,9 @@ fn options_of_another_mode_are_refused() {
         (&["bench", "--ops", "--iterations", "5"], "--iterations"),
         (&["bench", "--ops", "--input", "x.npy"], "--input"),
         (&["bench", "--ops", "--batch", "4"], "--batch"),
+        (&["verify", model(), "--batch", "0"], "--batch"),
+        (&["run", model(), "--input", "x.npy", "--top", "0"], "--top"),
+        (&["run", model(), "--input", &digit("saved"), "--save-input", "q.png"], "expected FILE.npy or a folder"),
         (&["bench", "--ops", "--mean", "1"], "--mean"),
         (&[shader[0], shader[1], shader[2], "--nodes"], "--nodes"),
         (&[shader[0], shader[1], shader[2], "--batch", "4"], "--batch"),

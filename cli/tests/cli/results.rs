@@ -67,3 +67,12 @@ fn names_of_files_need_not_be_text() {
     let output = wrong.arg("run").arg(&x).output().unwrap();
     assert!(output.status.code() == Some(2) && output.stderr.starts_with(b"convgpu: "), "{output:?}");
 }
+
+/// What cannot be in memory is not read: here a file with a hole.
+#[test]
+fn a_file_larger_than_the_memory_is_one_line() {
+    let file = format!("{}/hole.npy", folder("hole"));
+    let x = npy(&file, &[1, 1, 28, 28], &[0.5; 784]);
+    std::fs::OpenOptions::new().write(true).open(&x).unwrap().set_len(1 << 42).unwrap();
+    fails(&["run", model(), "--input", &x, "--device", "cpu"], 1, &["hole.npy", "of memory"]);
+}
