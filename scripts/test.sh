@@ -147,8 +147,8 @@ else
     skip "oldest Rust (rustup toolchain install $(oldest_rust))"
 fi
 
-step "tests, with a minute of damaged input and a minute of other engines" \
-    logged env CONVGPU_FUZZ_SECONDS=60 CONVGPU_DIFF_SECONDS=60 cargo test --workspace --all-features --no-fail-fast
+step "tests, with 45 s of damaged input and 30 s of other engines" \
+    logged env CONVGPU_FUZZ_SECONDS=45 CONVGPU_DIFF_SECONDS=30 cargo test --workspace --all-features --no-fail-fast
 step "examples" examples
 step "packages" packages
 # WebGPU's default limits only, as in a browser.
