@@ -134,9 +134,9 @@ impl Device {
     /// read from the device itself. If its limits are below WebGPU's defaults it refuses some kernels, which is an
     /// error when a network is compiled.
     ///
-    /// The program polls its wgpu device for the async calls to go on; a
-    /// blocking call polls it itself. The program keeps its error handlers. A queue of another device is refused by wgpu through the handler of that
-    /// device, which panics unless the program has set one.
+    /// The program polls its wgpu device for the async calls to go on; a blocking call polls it itself. The program keeps its
+    /// error handlers. A queue of another device is refused by wgpu through the handler of that device, which panics unless the
+    /// program has set one.
     ///
     /// ```no_run
     /// use convgpu::{Device, wgpu};

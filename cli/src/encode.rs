@@ -51,7 +51,7 @@ impl Format {
         })
     }
 
-    /// An error unless a file of this format can hold an image with so many channels and pixels.
+    /// An error if a file of this format cannot hold an image of this many channels and pixels.
     pub fn check(self, channels: usize, [width, height]: [usize; 2]) -> Outcome<()> {
         let side = match self {
             Format::Jpeg | Format::Gif => 65_535,

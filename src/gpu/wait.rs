@@ -82,8 +82,8 @@ mod native {
 
     /// Waits for a submission, on GL for a while; whether it is done.
     fn waited(device: &wgpu::Device, index: &wgpu::SubmissionIndex) -> Result<bool> {
-        // A wait that times out while another thread polls may find the queue empty, which wgpu takes for a mistake of its own and
-        // panics. On GL only one thread waits at a time, so that it does not happen often; elsewhere no wait times out.
+        // A wait that times out while another thread polls may find the queue empty, which wgpu takes for a mistake of its own:
+        // it panics. On GL only one thread waits at a time, so that it does not happen often; elsewhere no wait times out.
         static GL: Mutex<()> = Mutex::new(());
         let gl = device.adapter_info().backend == wgpu::Backend::Gl;
         let _turn = gl.then(|| GL.lock().unwrap_or_else(|e| e.into_inner()));
