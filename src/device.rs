@@ -8,9 +8,11 @@ use crate::gpu::adapter::{Gpu, wanted_features, wanted_limits};
 pub use crate::gpu::choice::Backend;
 use crate::gpu::choice::{self, Choice};
 use crate::gpu::info::AdapterInfo;
-use crate::gpu::program::TensorBuffer;
+use crate::gpu::tensor_buffer::TensorBuffer;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::threads;
 
 /// Which device to open, as `--device` of the command line.
 ///
@@ -180,6 +182,32 @@ impl Device {
         match &self.0 {
             Kind::Gpu(gpu) => Some(gpu),
             Kind::Reference => None,
+        }
+    }
+
+    /// The result of `work`, which runs on a thread of its own unless the call is a blocking one; see [`Gpu::beside`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) async fn beside<F>(&self, work: F) -> Result<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match &self.0 {
+            Kind::Reference => threads::beside(work).await,
+            Kind::Gpu(gpu) => gpu.beside(work).await,
+        }
+    }
+
+    /// The result of `work`. A browser has no threads.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) async fn beside<F: Future>(&self, work: F) -> Result<F::Output> {
+        Ok(work.await)
+    }
+
+    /// Awaits what another call brings about; see [`Gpu::meanwhile`].
+    pub(crate) async fn meanwhile<F: Future>(&self, other: F) -> F::Output {
+        match &self.0 {
+            Kind::Reference => other.await,
+            Kind::Gpu(gpu) => gpu.meanwhile(other).await,
         }
     }
 
