@@ -25,6 +25,13 @@ impl Device {
     pub fn open(choice: DeviceChoice) -> Result<Device> {
         block_on(Device::open_async(choice))
     }
+    /// Waits until everything that was given to the device so far is done.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn wait(&self) -> Result<()> {
+        block_on(self.wait_async())
+    }
     /// Every adapter that can compute, best first.
     pub fn list() -> Vec<AdapterInfo> {
         block_on(Device::list_async())

@@ -44,6 +44,8 @@
 //! as `convgpu::ndarray` and `convgpu::image`.
 
 #![deny(missing_docs)]
+// Functions that run at once block, which a browser cannot: what serves them alone has no use there.
+#![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;

@@ -26,7 +26,9 @@ pub use outputs::Outputs;
 pub use run::Run;
 
 pub(crate) use host::{Planned, Ready};
-use planned::Memory;
+pub(crate) use planned::Memory;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use planned::together;
 use plans::Plans;
 use run::Flights;
 

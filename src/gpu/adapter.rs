@@ -135,11 +135,6 @@ impl Gpu {
     pub(crate) fn weights(&self) -> &Weights {
         &self.0.weights
     }
-    /// A number that is unique among the open devices.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
-    }
     /// Whether both are the same open device.
     pub fn same(&self, other: &Gpu) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

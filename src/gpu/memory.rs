@@ -1,7 +1,7 @@
 //! Buffers: a pool for those that every run allocates and frees, and the readback to the host.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_intrusive::channel::shared::oneshot_channel;
@@ -33,11 +33,16 @@ struct Shelf {
 pub(crate) struct Pooled {
     buffer: wgpu::Buffer,
     home: Free,
+    /// Another one for every use of a buffer.
+    number: u64,
     /// Whether it must not be used again.
     spent: AtomicBool,
 }
 
 impl Pooled {
+    pub fn number(&self) -> u64 {
+        self.number
+    }
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
@@ -90,6 +95,7 @@ impl Drop for Mapping {
 
 impl Gpu {
     async fn pooled(&self, usage: wgpu::BufferUsages, bytes: u64) -> Result<Pooled> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let bytes = match size_class(bytes) {
             class if class <= self.caps().max_buffer_bytes => class,
             _ => bytes.next_multiple_of(256),
@@ -105,7 +111,7 @@ impl Gpu {
             Some(buffer) => buffer,
             None => self.buffer("pool", bytes, usage).await?,
         };
-        Ok(Pooled { buffer, home, spent: AtomicBool::new(false) })
+        Ok(Pooled { buffer, home, number: NEXT.fetch_add(1, Ordering::Relaxed), spent: AtomicBool::new(false) })
     }
 
     /// A buffer for one tensor.
@@ -173,6 +179,13 @@ impl Gpu {
         drop(view);
         mapping.unmap();
         Ok(out)
+    }
+
+    /// Waits for everything submitted so far.
+    pub(crate) async fn idle(&self) -> Result<()> {
+        self.alive().await?;
+        let index = self.guarded(|| self.queue().submit([])).await?;
+        self.finished(&index).await
     }
 
     /// Waits for everything submitted so far, on this thread: for measurements.

@@ -59,11 +59,12 @@ impl std::fmt::Debug for Running {
 
 impl Program {
     /// Compiles the missing pipelines, uploads the constants, and runs `prepare`. A constant that the device has already, by its
-    /// identity, is shared.
+    /// identity, is shared; of the resident tensors the program holds the buffers and not the places in the pool.
     pub async fn new(
         gpu: &Gpu,
         recording: &mut Recording,
         identities: &[Option<Identity>],
+        resident: &[TensorBuffer],
         progress: Option<&Progress>,
     ) -> Result<Program> {
         gpu.alive().await?;
@@ -72,6 +73,9 @@ impl Program {
             identity.filter(|_| !transient.contains(&i)).and_then(|identity| gpu.weights().find(identity))
         };
         let mut buffers: Vec<_> = identities.iter().enumerate().map(find).collect();
+        for (&i, tensor) in recording.resident.iter().zip(resident) {
+            buffers[i] = Some(Arc::new(tensor.place().0.clone()));
+        }
         let is_there = |d: &Dispatch| d.writes.iter().all(|to| buffers[to.buffer].is_some());
         let is_needed = |command: &&Command| command.as_dispatch().is_none_or(|d| !is_there(d));
         let prepare: Vec<&Command> = recording.prepare.iter().filter(is_needed).collect();
@@ -95,6 +99,7 @@ impl Program {
         let mut constants = std::mem::take(&mut recording.constants);
         constants.retain(|(range, _)| transient.contains(&range.buffer) || made.contains(&range.buffer));
         program.prepare(recording, &prepare, constants, &transient, &pipelines).await?;
+        transient.iter().for_each(|&i| program.buffers[i] = None);
         program.run = program.steps(&run, &pipelines).await?;
         for i in made {
             if let (Some(identity), Some(buffer)) = (identities[i], &program.buffers[i]) {

@@ -1,7 +1,7 @@
 //! The elements of one tensor on a device.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::adapter::Gpu;
 use super::memory::Pooled;
@@ -13,7 +13,7 @@ pub struct TensorBuffer {
     buffer: wgpu::Buffer,
     offset: u64,
     /// Returns the buffer to the pool behind the last clone.
-    _home: Option<Arc<Pooled>>,
+    home: Option<Arc<Pooled>>,
 }
 
 impl fmt::Debug for TensorBuffer {
@@ -24,11 +24,29 @@ impl fmt::Debug for TensorBuffer {
 
 impl From<Pooled> for TensorBuffer {
     fn from(pooled: Pooled) -> TensorBuffer {
-        TensorBuffer { buffer: pooled.buffer().clone(), offset: 0, _home: Some(Arc::new(pooled)) }
+        TensorBuffer { buffer: pooled.buffer().clone(), offset: 0, home: Some(Arc::new(pooled)) }
+    }
+}
+
+/// Tells whether a tensor is gone.
+pub(crate) struct Watch(Weak<Pooled>);
+
+impl Watch {
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 
 impl TensorBuffer {
+    /// A number that no other tensor has; none if the program may write to the buffer.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.home.as_ref().map(|home| home.number())
+    }
+
+    pub(crate) fn watch(&self) -> Option<Watch> {
+        self.home.as_ref().map(|home| Watch(Arc::downgrade(home)))
+    }
+
     /// The buffer, and where the tensor begins in it.
     pub(crate) fn place(&self) -> (&wgpu::Buffer, u64) {
         (&self.buffer, self.offset)

@@ -47,13 +47,16 @@ impl Identity {
     }
 }
 
-/// For every buffer of a recording what it holds when `prepare` is done; `None` where that depends on more than constants.
-pub fn identities(recording: &Recording) -> Vec<Option<Identity>> {
+/// For every buffer of a recording, given the numbers of the tensors that are there already, what it holds when `prepare` is done; `None` where that depends on more than constants.
+pub fn identities(recording: &Recording, resident: impl IntoIterator<Item = u64>) -> Vec<Option<Identity>> {
     let mut found = vec![None; recording.buffers.len()];
     let size = |buffer: usize| recording.buffers[buffer].bytes;
     let constants = recording.constants.par_iter();
     let constants = constants.map(|(r, contents)| (r.buffer, Identity::of_contents(contents, size(r.buffer))));
     constants.collect::<Vec<_>>().into_iter().for_each(|(buffer, identity)| found[buffer] = Some(identity));
+    for (&buffer, number) in recording.resident.iter().zip(resident) {
+        found[buffer] = Some(Identity::of(("resident", number, size(buffer))));
+    }
     let mut unknown: HashSet<usize> = HashSet::new();
     for d in recording.preparations() {
         let reads: Option<Vec<Identity>> = d.reads.iter().map(|r| found[r.buffer]).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::planned::PlannedGraph;
+use super::planned::{Memory, PlannedGraph};
 use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::gpu::program::{Program, Running};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::recording::Dispatch;
 use crate::gpu::submit::Source;
+use crate::gpu::tensor_buffer::TensorBuffer;
 use crate::graph::plan::Plan;
 use crate::graph::rewrite::Firing;
 use crate::graph::{Graph, Node};
@@ -34,18 +35,19 @@ impl fmt::Debug for Compiled {
 }
 
 impl PlannedGraph {
-    /// Allocates, uploads and compiles what was planned.
+    /// Allocates, uploads and compiles what was planned, given the tensors that are on the device already.
     ///
     /// # Errors
     /// The device lacks memory or is lost; it refuses a kernel.
-    pub async fn compile(mut self, options: &CompileOptions) -> Result<Compiled> {
+    pub async fn compile(mut self, options: &CompileOptions, resident: &[TensorBuffer]) -> Result<Compiled> {
         let device = self.device.clone();
-        if !options.weights {
+        if !options.weights && self.plan.is_some() {
             self.graph.values.iter_mut().for_each(|value| value.constant = None);
         }
         let program = match (device.gpu(), &mut self.plan) {
             (Some(gpu), Some(plan)) => {
-                Some(Program::new(gpu, &mut plan.recording, &self.identities, options.progress.as_ref()).await?)
+                let recording = &mut plan.recording;
+                Some(Program::new(gpu, recording, &self.identities, resident, options.progress.as_ref()).await?)
             }
             _ => None,
         };
@@ -60,7 +62,20 @@ impl Compiled {
     /// An operator has no kernel for its case, the device lacks memory or the requested f16, or it is lost; the graph
     /// has no outputs, or two of one name.
     pub async fn new_async(device: &Device, graph: Graph, options: &CompileOptions) -> Result<Compiled> {
-        PlannedGraph::new(device, graph, options)?.compile(options).await
+        PlannedGraph::new(device, graph, options)?.compile(options, &[]).await
+    }
+
+    /// Compiles a graph with tensors that are on the device already, in the order of its resident values.
+    ///
+    /// # Errors
+    /// As [`Compiled::new_async`].
+    pub(crate) async fn with_resident(
+        device: &Device,
+        graph: Graph,
+        options: &CompileOptions,
+        resident: &[TensorBuffer],
+    ) -> Result<Compiled> {
+        PlannedGraph::new(device, graph, options)?.compile(options, resident).await
     }
 
     /// Runs the network on host tensors, each named as the graph names its input.
@@ -219,6 +234,10 @@ impl Compiled {
     /// The device it was compiled for.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+    /// What it takes on the device.
+    pub(crate) fn memory(&self) -> Memory {
+        self.planned.memory()
     }
     /// Nodes, dispatches and memory on one line.
     pub(super) fn summary(&self) -> String {

@@ -51,10 +51,7 @@ impl Planned {
     /// # Errors
     /// As [`PlannedGraph::compile`].
     pub async fn compile(self, options: &CompileOptions) -> Result<Ready> {
-        // What runs on the reference needs its constants.
-        let on_reference = CompileOptions { weights: true, ..CompileOptions::default() };
-        let options = if self.part.plan.is_some() { options } else { &on_reference };
-        Ok(Ready { device: self.device, compiled: Arc::new(self.part.compile(options).await?), host: self.host })
+        Ok(Ready { device: self.device, compiled: Arc::new(self.part.compile(options, &[]).await?), host: self.host })
     }
 }
 

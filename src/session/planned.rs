@@ -1,6 +1,7 @@
 //! A graph planned for a device; nothing is allocated there yet.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use super::CompileOptions;
 use crate::device::Device;
@@ -65,7 +66,8 @@ impl PlannedGraph {
                 Some(plan)
             }
         };
-        let identities = plan.as_ref().map_or(vec![], |plan| identities(&plan.recording));
+        let resident = graph.resident.iter().map(|(_, number)| *number);
+        let identities = plan.as_ref().map_or(vec![], |plan| identities(&plan.recording, resident));
         let indices = if device.gpu().is_some() { Indices::of(&graph) } else { vec![] };
         let device = device.clone();
         Ok(PlannedGraph { device, graph, inputs, outputs, guards, indices, single, fired, plan, identities })
@@ -91,6 +93,36 @@ pub struct Memory {
     pub results: u64,
     /// The constants, each once.
     pub weights: Vec<(Identity, u64)>,
+}
+
+/// The bytes of several plans of one device, which share weights.
+pub(crate) fn together<'a>(plans: impl Iterator<Item = &'a Memory>) -> u64 {
+    let mut weights: HashMap<Identity, u64> = HashMap::new();
+    let mut bytes = 0;
+    for plan in plans {
+        bytes += plan.activations + plan.results;
+        weights.extend(plan.weights.iter().copied());
+    }
+    bytes + weights.values().sum::<u64>()
+}
+
+impl Memory {
+    /// The bytes of one plan.
+    pub fn bytes(&self) -> u64 {
+        together([self].into_iter())
+    }
+
+    /// The bytes of the constants.
+    pub fn weight_bytes(&self) -> u64 {
+        together([&Memory { activations: 0, results: 0, ..self.clone() }].into_iter())
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, weights) = (self.bytes(), self.weight_bytes());
+        write!(f, "{all} bytes (activations {}, weights {weights}, results {})", self.activations, self.results)
+    }
 }
 
 /// An input whose elements choose among those of an axis. A device does not say that an index is outside; the host can.

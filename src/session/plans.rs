@@ -1,14 +1,13 @@
 //! The plans that a session keeps: as many as fit its options.
 
+use std::collections::VecDeque;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::host::Ready;
-use super::planned::Memory;
+use super::planned::{Memory, together};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::weights::Identity;
 
 /// How many plans that were dropped are remembered, for each that may be kept.
 const REMEMBERED: usize = 8;
@@ -143,34 +142,4 @@ fn hash(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
-}
-
-/// The bytes of several plans of one device, which share weights.
-fn together<'a>(plans: impl Iterator<Item = &'a Memory>) -> u64 {
-    let mut weights: HashMap<Identity, u64> = HashMap::new();
-    let mut bytes = 0;
-    for plan in plans {
-        bytes += plan.activations + plan.results;
-        weights.extend(plan.weights.iter().copied());
-    }
-    bytes + weights.values().sum::<u64>()
-}
-
-impl Memory {
-    /// The bytes of one plan.
-    pub fn bytes(&self) -> u64 {
-        together([self].into_iter())
-    }
-
-    /// The bytes of the constants.
-    pub fn weight_bytes(&self) -> u64 {
-        together([&Memory { activations: 0, results: 0, ..self.clone() }].into_iter())
-    }
-}
-
-impl std::fmt::Display for Memory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (all, weights) = (self.bytes(), self.weight_bytes());
-        write!(f, "{all} bytes (activations {}, weights {weights}, results {})", self.activations, self.results)
-    }
 }

@@ -51,6 +51,7 @@ fn every_call_on_a_lost_device_is_an_error() {
             lost(Compiled::new(&device, graph(), &CompileOptions::default()));
             lost(x.to_device(&device));
             lost(there.to_host());
+            lost(device.wait());
         }
     });
 }

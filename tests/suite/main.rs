@@ -16,6 +16,7 @@ mod concurrency;
 mod contract;
 mod device;
 mod device_loss;
+mod eager;
 mod functional;
 mod half;
 mod in_flight;
