@@ -4,9 +4,11 @@ use crate::device::{Device, DeviceChoice, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::info::AdapterInfo;
 use crate::gpu::profile::Profile;
+use crate::gpu::{Buffer, CommandEncoder};
 use crate::graph::Graph;
 use crate::model::Model;
-use crate::session::{CompileOptions, Compiled, Network, Outputs, Run, Session};
+use crate::session::{CompileOptions, Compiled, Input, Network, Outputs, Run, Session};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 use crate::threads::block_on;
 
@@ -49,6 +51,13 @@ impl Tensor {
 }
 
 impl DeviceTensor {
+    /// A tensor in a buffer of the program's, from `offset` on; [`DeviceTensor::from_buffer_async`] says what holds.
+    ///
+    /// # Errors
+    /// As [`DeviceTensor::from_buffer_async`].
+    pub fn from_buffer(device: &Device, buffer: Buffer, offset: u64, desc: Desc) -> Result<DeviceTensor> {
+        block_on(DeviceTensor::from_buffer_async(device, buffer, offset, desc))
+    }
     /// Copies the tensor to the host.
     ///
     /// # Errors
@@ -108,12 +117,47 @@ impl Session {
     pub fn try_submit(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
         block_on(self.try_submit_async(inputs))
     }
-    /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
+    /// Runs the network and leaves the results on its device. Inputs are tensors of the device or of the host ([`Input`]); those
+    /// that decide shapes are read on the host.
     ///
     /// # Errors
     /// As [`Session::run_device_async`].
-    pub fn run_device(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
+    pub fn run_device<'a, I: Copy + Into<Input<'a>>>(&self, inputs: &[(&str, I)]) -> Result<Outputs<DeviceTensor>> {
         block_on(self.run_device_async(inputs))
+    }
+    /// Runs the network and writes results into tensors of the program.
+    ///
+    /// # Errors
+    /// As [`Session::run_into_async`].
+    pub fn run_into<'a, I: Copy + Into<Input<'a>>>(
+        &self,
+        inputs: &[(&str, I)],
+        outputs: &[(&str, &DeviceTensor)],
+    ) -> Result<()> {
+        block_on(self.run_into_async(inputs, outputs))
+    }
+    /// Encodes a run into an encoder of the program's, which submits it; [`Session::record_async`] says what holds.
+    ///
+    /// # Errors
+    /// As [`Session::record_async`].
+    pub fn record(
+        &self,
+        encoder: &mut CommandEncoder,
+        inputs: &[(&str, &DeviceTensor)],
+    ) -> Result<Outputs<DeviceTensor>> {
+        block_on(self.record_async(encoder, inputs))
+    }
+    /// As [`Session::record`], with the results in tensors of the program.
+    ///
+    /// # Errors
+    /// As [`Session::record_into_async`].
+    pub fn record_into(
+        &self,
+        encoder: &mut CommandEncoder,
+        inputs: &[(&str, &DeviceTensor)],
+        outputs: &[(&str, &DeviceTensor)],
+    ) -> Result<()> {
+        block_on(self.record_into_async(encoder, inputs, outputs))
     }
 }
 
@@ -137,7 +181,8 @@ impl Compiled {
     /// # Errors
     /// As [`Compiled::run_device_async`].
     pub fn run_device(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
-        block_on(self.run_device_async(inputs))
+        let inputs: Vec<_> = inputs.iter().map(|&(name, t)| (name, t.into())).collect();
+        block_on(self.run_device_async(&inputs, &[]))
     }
     /// One run with every dispatch timed.
     ///

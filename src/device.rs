@@ -145,7 +145,7 @@ impl Device {
         choice::list().await.unwrap_or_default()
     }
 
-    /// Uses a wgpu device and its queue that the program already has. Its capabilities (subgroup size, f16, limits) are
+    /// Uses a wgpu device and its queue that the program already has; given again, it is the same device. Its capabilities (subgroup size, f16, limits) are
     /// read from the device itself. If its limits are below WebGPU's defaults it refuses some kernels, which is an
     /// error when a network is compiled.
     ///
@@ -312,6 +312,13 @@ impl DeviceTensor {
         };
         Ok(DeviceTensor::new(device, tensor.desc(), storage))
     }
+    /// This tensor with the elements of one of the host, in a buffer of the program's.
+    pub(crate) async fn overwritten(&self, tensor: &Tensor) -> Result<DeviceTensor> {
+        if let Some(gpu) = self.device.gpu() {
+            self.buffer_inside().write(gpu, &tensor.to_device_bytes()?).await?;
+        }
+        Ok(self.clone())
+    }
     /// Copies the tensor to the host.
     ///
     /// # Errors
@@ -342,6 +349,96 @@ impl DeviceTensor {
         match &self.storage {
             Storage::Buffer(buffer) if self.device.same(device) => Some((buffer.clone(), buffer.number()?)),
             _ => None,
+        }
+    }
+    /// The buffer of a tensor on a GPU.
+    pub(crate) fn buffer_inside(&self) -> &TensorBuffer {
+        match &self.storage {
+            Storage::Buffer(buffer) => buffer,
+            Storage::Host(_) => unreachable!("a GPU holds buffers"),
+        }
+    }
+    /// Waits for the encoder that writes it, if it was recorded into one of the program's.
+    ///
+    /// # Errors
+    /// That is not submitted; the device is lost.
+    pub(crate) async fn settled(&self) -> Result<()> {
+        match (&self.storage, self.device.gpu()) {
+            (Storage::Buffer(buffer), Some(gpu)) => buffer.settled(gpu).await,
+            _ => Ok(()),
+        }
+    }
+    /// An error unless results of this description on this device may be written to it.
+    pub(crate) fn check_output(&self, device: &Device, desc: &Desc) -> Result<()> {
+        if !self.device.same(device) {
+            return Err(Error::argument(format!("it is on {}, the session on {device}", self.device)));
+        }
+        if self.desc != *desc {
+            return Err(Error::shape(format!("it must be {desc}, is {}", self.desc)));
+        }
+        match &self.storage {
+            Storage::Buffer(buffer) if !buffer.is_writable() => {
+                let text = "its buffer is not the program's: make it by DeviceTensor::from_buffer, or take its buffer";
+                Err(Error::argument(text))
+            }
+            Storage::Buffer(buffer) => buffer.check_written(),
+            Storage::Host(_) => Err(Error::argument("the CPU reference has no buffers")),
+        }
+    }
+    /// Whether both have bytes of one buffer in common.
+    pub(crate) fn overlaps(&self, other: &DeviceTensor) -> bool {
+        match (&self.storage, &other.storage) {
+            (Storage::Buffer(a), Storage::Buffer(b)) => a.overlaps(b),
+            _ => false,
+        }
+    }
+    /// A tensor in a buffer of the program's, from `offset` on, without a copy: row-major, four bytes per element, floats as f32,
+    /// integers and booleans as 32-bit integers. What the buffer holds when a run is submitted is what the run reads, or the
+    /// encoder when it is submitted; so the tensor is never taken for a constant.
+    ///
+    /// As an input it needs the usage `COPY_SRC`, as an output of [`Session::run_into`](crate::Session) or
+    /// [`Session::record_into`](crate::Session) also `COPY_DST`. Exactly the bytes of its elements are read and written.
+    ///
+    /// ```
+    /// use convgpu::{Desc, Device, DeviceTensor, wgpu};
+    ///
+    /// /// The tensor in a buffer that a shader of the program writes.
+    /// async fn of_program(device: &Device, buffer: &wgpu::Buffer) -> convgpu::Result<DeviceTensor> {
+    ///     DeviceTensor::from_buffer_async(device, buffer.clone(), 0, Desc::f32([1, 3, 224, 224])).await
+    /// }
+    /// ```
+    ///
+    /// The buffer must be one of the wgpu device that the program shares; wgpu does not notice buffers of another instance.
+    ///
+    /// # Errors
+    /// The offset is no multiple of 4; the buffer is too small, is one of another device, lacks `COPY_SRC`, or is destroyed; the
+    /// device is not one that the program shares ([`Device::from_wgpu`]).
+    pub async fn from_buffer_async(
+        device: &Device,
+        buffer: wgpu::Buffer,
+        offset: u64,
+        desc: Desc,
+    ) -> Result<DeviceTensor> {
+        let Some(gpu) = device.gpu() else {
+            return Err(Error::argument("the CPU reference has no buffers: choose a GPU adapter"));
+        };
+        let bytes = 4 * crate::shape::checked_numel(&desc.shape).unwrap_or(usize::MAX / 4) as u64;
+        let buffer = TensorBuffer::given(gpu, buffer, offset, bytes).await.map_err(|e| e.within(&desc))?;
+        Ok(DeviceTensor::new(device, desc, Storage::Buffer(buffer)))
+    }
+    /// The buffer with the elements, for passes of the program, and the byte at which they begin: row-major, four bytes per
+    /// element. The usages are `STORAGE`, `COPY_SRC` and `COPY_DST`. The program may write to it; the buffer is its own
+    /// from then on.
+    ///
+    /// # Errors
+    /// The device is not one that the program shares ([`Device::from_wgpu`]).
+    pub fn buffer(&self) -> Result<(wgpu::Buffer, u64)> {
+        match &self.storage {
+            Storage::Buffer(buffer) => {
+                self.device.gpu().map_or(Ok(()), Gpu::check_shared)?;
+                Ok(buffer.give())
+            }
+            Storage::Host(_) => Err(Error::argument(format!("{self} has no buffer: choose a GPU adapter"))),
         }
     }
     /// The same tensor by another handle to its device.

@@ -16,12 +16,12 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Device`], [`DeviceChoice`], [`Backend`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device |
+//! | [`Device`], [`DeviceChoice`], [`Backend`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device, [`DeviceTensor::from_buffer`] its buffers, [`Session::record`] its encoders |
 //! | [`Tensor`], [`DeviceTensor`], [`Desc`], [`DType`] | values on the host and on a device; images are `[n, c, h, w]` |
 //! | [`Model`], [`onnx`] | networks from ONNX files |
 //! | [`Graph`] | networks built by hand, one method per layer |
 //! | [`Session`], [`CompileOptions`], [`Outputs`] | a network compiled for a device: planned once per set of input shapes, run any number of times |
-//! | [`Run`], [`PlanInfo`] | a run in flight; what a plan takes |
+//! | [`Input`], [`Run`], [`PlanInfo`] | what a run is given; a run in flight; what a plan takes |
 //! | [`nn`], [`nn::zoo`] | `torch.nn`: layers with state, and known architectures that take torchvision's weights |
 //! | [`functional`] | `torch.nn.functional`: functions of device tensors |
 //! | [`verify`] | each node of a network against the reference, within derived error bounds |
@@ -78,7 +78,7 @@ pub use gpu::caps::Caps;
 pub use gpu::info::{AdapterInfo, AdapterKind};
 pub use graph::{Graph, ValueId};
 pub use model::Model;
-pub use session::{CompileOptions, Network, Outputs, PlanInfo, Run, Session};
+pub use session::{CompileOptions, Input, Network, Outputs, PlanInfo, Run, Session};
 pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
 pub use tensor::{Data, Element, Tensor};
 

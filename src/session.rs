@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::CommandEncoder;
 pub use crate::gpu::pipelines::Progress;
 use crate::graph::Graph;
 use crate::shape::{DType, Desc, ValueInfo, check_inputs, list, takes};
@@ -13,6 +14,7 @@ use crate::tensor::Tensor;
 
 mod compiled;
 mod host;
+mod input;
 mod options;
 mod outputs;
 mod planned;
@@ -23,9 +25,11 @@ pub use compiled::{Compiled, evaluate_with_bounds};
 pub use options::{CompileOptions, with_plan};
 pub use outputs::Outputs;
 
+pub use input::Input;
 pub use run::Run;
 
 pub(crate) use host::{Planned, Ready};
+use input::OwnedInput;
 pub(crate) use planned::Memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use planned::together;
@@ -362,29 +366,162 @@ impl Session {
         })
     }
 
-    /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
+    /// Runs the network and leaves the results on its device. Inputs are tensors of the device or of the host ([`Input`]); those
+    /// that decide shapes are read on the host.
     ///
     /// # Errors
-    /// As [`Session::run_async`]; an input is on another device.
-    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
-        let mut given = vec![];
-        let mut used = vec![];
-        for &(name, t) in inputs {
-            let value = if self.0.shapes(name) { Some(t.to_host_async().await?) } else { None };
-            let t = t.as_float(self.0.computed(name, t.dtype()));
-            given.push((name.to_owned(), t.desc().clone(), value));
+    /// As [`Session::run_async`]; an input is on another device, or is recorded and its encoder is not submitted.
+    pub async fn run_device_async<'a, I: Copy + Into<Input<'a>>>(
+        &self,
+        inputs: &[(&str, I)],
+    ) -> Result<Outputs<DeviceTensor>> {
+        let call = self.call(inputs).await?;
+        let results = call.ready.run_device_async(&call.inputs(), &[]).await?;
+        Ok(self.named(&call.ready, results))
+    }
+
+    /// Runs the network and writes the results into tensors of the program: all of them, or some; the others are dropped. Each
+    /// comes from [`DeviceTensor::from_buffer`], or its buffer was taken by [`DeviceTensor::buffer`].
+    ///
+    /// # Errors
+    /// As [`Session::run_device_async`]; an output is unknown, misshaped, given twice, on another device, or not the
+    /// program's; its buffer lacks `COPY_DST` or is destroyed; it has bytes in common with an input or another output.
+    pub async fn run_into_async<'a, I: Copy + Into<Input<'a>>>(
+        &self,
+        inputs: &[(&str, I)],
+        outputs: &[(&str, &DeviceTensor)],
+    ) -> Result<()> {
+        let call = self.call(inputs).await?;
+        let given = self.given_outputs(&call, outputs)?;
+        call.ready.run_device_async(&call.inputs(), &given).await.map(drop)
+    }
+
+    /// Encodes a run into an encoder of the program's, which submits it: so a frame is one submission, with passes of the program
+    /// before and after. The results are tensors for further passes ([`DeviceTensor::buffer`]), further calls of
+    /// `record`, and, once the encoder is submitted, for any call; before that, calls that read them give an error.
+    ///
+    /// The commands hold the memory that they use, and each recorded run writes its inputs there first: several may be recorded
+    /// into one encoder, and other runs may come between recording and submitting. Inputs that are recorded themselves must be
+    /// written by the same encoder, or by one that is submitted before.
+    ///
+    /// ```
+    /// use convgpu::{DeviceTensor, Result, Session, wgpu};
+    ///
+    /// /// A frame: what a pass of the program wrote goes through the network and on to another pass.
+    /// async fn frame(session: &Session, encoder: &mut wgpu::CommandEncoder, painted: &DeviceTensor) -> Result<wgpu::Buffer> {
+    ///     let outputs = session.record_async(encoder, &[("image", painted)]).await?;
+    ///     Ok(outputs["styled"].buffer()?.0)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::run_device_async`]; the device is the CPU reference; an input decides shapes by its value; a run is
+    /// submitted in parts ([`CompileOptions::submit_limit`]); part of the network runs on the host.
+    pub async fn record_async(
+        &self,
+        encoder: &mut CommandEncoder,
+        inputs: &[(&str, &DeviceTensor)],
+    ) -> Result<Outputs<DeviceTensor>> {
+        let call = self.recordable(inputs).await?;
+        let results = call.ready.record_async(encoder, &call.inputs(), &[]).await?;
+        Ok(self.named(&call.ready, results))
+    }
+
+    /// As [`Session::record_async`], with the results in tensors of the program, as in [`Session::run_into_async`].
+    ///
+    /// # Errors
+    /// Those of both.
+    pub async fn record_into_async(
+        &self,
+        encoder: &mut CommandEncoder,
+        inputs: &[(&str, &DeviceTensor)],
+        outputs: &[(&str, &DeviceTensor)],
+    ) -> Result<()> {
+        let call = self.recordable(inputs).await?;
+        let given = self.given_outputs(&call, outputs)?;
+        call.ready.record_async(encoder, &call.inputs(), &given).await.map(drop)
+    }
+
+    async fn recordable(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Call> {
+        match inputs.iter().find(|(name, _)| self.0.shapes(name)) {
+            Some((name, _)) => {
+                let text = format!("the value of the input {name} decides shapes: the run cannot be recorded");
+                Err(Error::argument(text))
+            }
+            None => self.call(inputs).await,
+        }
+    }
+
+    /// The plan for these inputs, and what it is given.
+    async fn call<'a, I: Copy + Into<Input<'a>>>(&self, inputs: &[(&str, I)]) -> Result<Call> {
+        let (mut given, mut used) = (vec![], vec![]);
+        for &(name, input) in inputs {
+            let input: Input<'a> = input.into();
+            let value = if self.0.shapes(name) { Some(input.to_host().await?) } else { None };
+            let input = input.as_computed(self.0.computed(name, input.desc().dtype));
+            given.push((name.to_owned(), input.borrowed().desc(), value));
             if !self.0.shapes(name) {
-                used.push((name, t));
+                used.push((name.to_owned(), input));
             }
         }
-        let ready = self.ready(given).await?;
-        let used: Vec<_> = used.iter().map(|(name, t)| (*name, t)).collect();
-        let results = ready.run_device_async(&used).await?.into_iter();
-        let typed = |(name, t): (String, DeviceTensor)| {
-            let dtype = self.0.declared(&name, t.dtype());
-            (name, t.as_float(dtype))
+        Ok(Call { ready: self.ready(given).await?, inputs: used })
+    }
+
+    /// The tensors for results, in the order of the network's outputs.
+    fn given_outputs<'o>(
+        &self,
+        call: &Call,
+        outputs: &[(&str, &'o DeviceTensor)],
+    ) -> Result<Vec<Option<&'o DeviceTensor>>> {
+        let mut given: Vec<Option<&DeviceTensor>> = vec![];
+        for (name, desc) in call.ready.outputs() {
+            let mut found = outputs.iter().filter(|(n, _)| *n == name).map(|(_, t)| *t);
+            let tensor = found.next();
+            if found.next().is_some() {
+                return Err(Error::argument(format!("the output {name} is given twice")));
+            }
+            let desc = Desc::new(desc.shape.clone(), self.0.declared(name, desc.dtype));
+            tensor
+                .map_or(Ok(()), |t| t.check_output(&self.0.device, &desc))
+                .map_err(|e| e.within(format_args!("the output {name}")))?;
+            given.push(tensor);
+        }
+        if let Some((name, _)) = outputs.iter().find(|(name, _)| !call.ready.outputs().any(|(n, _)| n == *name)) {
+            let known: Vec<_> = call.ready.outputs().map(|(n, _)| n).collect();
+            return Err(Error::argument(format!("there is no output named {name}; outputs: {}", known.join(", "))));
+        }
+        for (k, (name, tensor)) in outputs.iter().enumerate() {
+            let inputs = call.inputs.iter().filter_map(|(n, input)| match input {
+                OwnedInput::Device(t) => Some((n.as_str(), t)),
+                OwnedInput::Host(_) => None,
+            });
+            let others = outputs[..k].iter().map(|(n, t)| (*n, *t));
+            if let Some((other, _)) = inputs.chain(others).find(|(_, other)| tensor.overlaps(other)) {
+                return Err(Error::argument(format!("the output {name} has bytes in common with {other}")));
+            }
+        }
+        Ok(given)
+    }
+
+    /// Results with the names and types that the network declares.
+    fn named(&self, ready: &Ready, results: Vec<DeviceTensor>) -> Outputs<DeviceTensor> {
+        let typed = |((name, _), t): ((&str, &Desc), DeviceTensor)| {
+            let dtype = self.0.declared(name, t.dtype());
+            (name.to_owned(), t.as_float(dtype))
         };
-        Ok(Outputs(results.map(typed).collect()))
+        Outputs(ready.outputs().zip(results).map(typed).collect())
+    }
+}
+
+/// A plan, and what it is given.
+struct Call {
+    ready: Arc<Ready>,
+    inputs: Vec<(String, OwnedInput)>,
+}
+
+impl Call {
+    fn inputs(&self) -> Vec<(&str, Input<'_>)> {
+        self.inputs.iter().map(|(name, input)| (name.as_str(), input.borrowed())).collect()
     }
 }
 

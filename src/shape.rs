@@ -304,6 +304,9 @@ pub(crate) fn list_first(infos: &[ValueInfo], n: usize) -> String {
 pub(crate) fn check_inputs(inputs: &[ValueInfo], optional: &[ValueInfo], given: &[(&str, &Desc)]) -> Result<()> {
     let names = || inputs.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", ");
     let all = || inputs.iter().chain(optional);
+    if let Some((name, _)) = given.iter().find(|(name, _)| !all().any(|v| v.name == *name)) {
+        return Err(Error::argument(format!("there is no input {name}; inputs: {}", names())));
+    }
     let mut sizes = HashMap::new();
     for (k, info) in all().enumerate() {
         let mut found = given.iter().filter(|(name, _)| *name == info.name);
@@ -318,10 +321,7 @@ pub(crate) fn check_inputs(inputs: &[ValueInfo], optional: &[ValueInfo], given: 
         }
         info.check(desc, &mut sizes)?;
     }
-    match given.iter().find(|(name, _)| !all().any(|v| v.name == *name)) {
-        Some((name, _)) => Err(Error::argument(format!("there is no input {name}; inputs: {}", names()))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The order of a tensor's elements in a GPU buffer. The planner chooses it; only a program's own operators deal with

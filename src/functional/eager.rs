@@ -220,9 +220,9 @@ impl<'a> Given<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tensor::Tensor;
     use crate::functional::{Activation, Conv2dOptions};
     use crate::shape::Desc;
+    use crate::tensor::Tensor;
 
     fn key_of(build: impl FnOnce(&mut Graph, ValueId) -> Result<ValueId>) -> String {
         let mut g = Graph::new();

@@ -1,7 +1,7 @@
 //! Adapters and devices: opening them, and the errors that they report.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use super::caps::Caps;
 use super::choice::{Choice, candidates};
@@ -26,6 +26,8 @@ struct Inner {
     pool: Pool,
     pipelines: PipelineCache,
     weights: Weights,
+    /// Whether this crate opened it.
+    own: bool,
     /// `None` of a device that belongs to the program.
     #[cfg(not(target_arch = "wasm32"))]
     poller: Option<Poller>,
@@ -87,19 +89,28 @@ impl Gpu {
     ///
     /// Capabilities are read from the device itself and never from the caller: kernels run without bounds checks, and a
     /// kernel for another subgroup size would access memory outside its buffers.
+    ///
+    /// A device that was given before is the same one again, with everything cached for it.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
-        Gpu::of(device, queue, false)
+        static GIVEN: Mutex<Vec<Weak<Inner>>> = Mutex::new(vec![]);
+        let mut given = GIVEN.lock().unwrap_or_else(|e| e.into_inner());
+        given.retain(|inner| inner.strong_count() > 0);
+        if let Some(found) = given.iter().filter_map(Weak::upgrade).find(|inner| are_one(&inner.device, &device)) {
+            return Gpu(found);
+        }
+        let gpu = Gpu::of(device, queue, false);
+        given.push(Arc::downgrade(&gpu.0));
+        gpu
     }
 
     fn of(device: wgpu::Device, queue: wgpu::Queue, own: bool) -> Gpu {
-        #[cfg(target_arch = "wasm32")]
-        let _ = own;
         let info = describe(device.adapter_info(), &device.limits(), device.features());
         Gpu(Arc::new(Inner {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),
             weights: Weights::default(),
             fault: Arc::default(),
+            own,
             #[cfg(not(target_arch = "wasm32"))]
             poller: own.then(Poller::default),
             device,
@@ -134,6 +145,15 @@ impl Gpu {
     }
     pub(crate) fn weights(&self) -> &Weights {
         &self.0.weights
+    }
+    /// An error unless the device is one that the program shares: wgpu does not tell whose buffers and encoders it is given.
+    pub(crate) fn check_shared(&self) -> Result<()> {
+        match self.0.own {
+            true => Err(Error::argument(
+                "buffers and encoders of a program belong to its own wgpu device: share it by Device::from_wgpu",
+            )),
+            false => Ok(()),
+        }
     }
     /// Whether both are the same open device.
     pub fn same(&self, other: &Gpu) -> bool {
@@ -170,6 +190,27 @@ impl Gpu {
             }
         }
     }
+}
+
+/// Whether both are handles of one device. wgpu's `==` compares numbers that devices of several instances have in common; but
+/// a scope of one device catches the errors of no other.
+#[cfg(not(target_arch = "wasm32"))]
+fn are_one(a: &wgpu::Device, b: &wgpu::Device) -> bool {
+    if a != b {
+        return false;
+    }
+    let of_b = b.push_error_scope(wgpu::ErrorFilter::Validation);
+    let of_a = a.push_error_scope(wgpu::ErrorFilter::Validation);
+    let usage = wgpu::BufferUsages::empty();
+    let _ = b.create_buffer(&wgpu::BufferDescriptor { label: None, size: 4, usage, mapped_at_creation: false });
+    let caught = pollster::block_on(of_a.pop()).is_some();
+    drop(pollster::block_on(of_b.pop()));
+    caught
+}
+
+#[cfg(target_arch = "wasm32")]
+fn are_one(a: &wgpu::Device, b: &wgpu::Device) -> bool {
+    a == b
 }
 
 impl fmt::Debug for Gpu {

@@ -37,12 +37,36 @@ pub(crate) struct Pooled {
     number: u64,
     /// Whether it must not be used again.
     spent: AtomicBool,
+    /// For each encoder of the program's that uses it, whether its commands are done.
+    encoders: Mutex<Vec<Arc<AtomicBool>>>,
 }
 
 impl Pooled {
     pub fn number(&self) -> u64 {
         self.number
     }
+
+    /// Keeps it from the pool.
+    pub fn spend(&self) {
+        self.spent.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.spent.load(Ordering::Relaxed)
+    }
+
+    /// Keeps it from the pool unless `done` is set before it is dropped.
+    pub fn reserve(&self, done: &Arc<AtomicBool>) {
+        let mut encoders = self.encoders.lock().unwrap_or_else(|e| e.into_inner());
+        encoders.retain(|done| !done.load(Ordering::Acquire));
+        encoders.push(done.clone());
+    }
+
+    fn is_free(&self) -> bool {
+        let encoders = self.encoders.lock().unwrap_or_else(|e| e.into_inner());
+        !self.is_spent() && encoders.iter().all(|done| done.load(Ordering::Acquire))
+    }
+
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
@@ -50,7 +74,7 @@ impl Pooled {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        if self.spent.load(Ordering::Relaxed) {
+        if !self.is_free() {
             return;
         }
         let buffer = self.buffer.clone();
@@ -88,7 +112,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         if !self.unmapped {
-            self.staging.spent.store(true, Ordering::Relaxed);
+            self.staging.spend();
         }
     }
 }
@@ -111,7 +135,13 @@ impl Gpu {
             Some(buffer) => buffer,
             None => self.buffer("pool", bytes, usage).await?,
         };
-        Ok(Pooled { buffer, home, number: NEXT.fetch_add(1, Ordering::Relaxed), spent: AtomicBool::new(false) })
+        Ok(Pooled {
+            buffer,
+            home,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            spent: AtomicBool::new(false),
+            encoders: Mutex::default(),
+        })
     }
 
     /// A buffer for one tensor.

@@ -1,5 +1,9 @@
 //! The only folder that uses `wgpu`. `kernel`, `recording` and `caps` are plain data; the rest executes them.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use wgpu::Buffer;
+pub use wgpu::CommandEncoder;
+
 pub mod adapter;
 pub mod caps;
 pub mod choice;

@@ -294,17 +294,22 @@ impl Program {
         self.finish_steps(run, take).await
     }
 
-    /// One run that leaves its results on the device.
-    pub async fn run_device(&self, sources: &[Source<'_>]) -> Result<Vec<TensorBuffer>> {
-        let mut outputs = vec![];
-        for range in &self.downloads {
-            outputs.push(TensorBuffer::from(self.gpu.tensor_buffer(range.bytes).await?));
-        }
+    /// The bytes of each result of a run.
+    pub fn result_bytes(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.downloads.iter().map(|range| range.bytes)
+    }
+
+    /// A new tensor on the device for a result.
+    pub async fn output(&self, bytes: u64) -> Result<TensorBuffer> {
+        Ok(TensorBuffer::from(self.gpu.tensor_buffer(bytes).await?))
+    }
+
+    /// One run that leaves its results in these tensors of the device.
+    pub async fn run_device(&self, sources: &[Source<'_>], outputs: &[TensorBuffer]) -> Result<()> {
         let sinks: Vec<_> = outputs.iter().cloned().map(Sink::Tensor).collect();
         self.poison().await?;
         self.submit(&self.run, sources, &sinks).await?.last(&self.gpu).await?;
-        self.check_guards().await?;
-        Ok(outputs)
+        self.check_guards().await
     }
 
     /// In a guarded program: fills everything a run writes with NaNs.

@@ -1,5 +1,7 @@
 //! Work given to a device: one encoder, one compute pass and one submit; a long run has one of each per part.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use futures_intrusive::sync::SharedSemaphoreReleaser;
@@ -8,7 +10,7 @@ use super::adapter::Gpu;
 use super::memory::Pooled;
 use super::program::Program;
 use super::tensor_buffer::TensorBuffer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::threads::Beside;
 
 /// One step of work, with its buffers.
@@ -24,7 +26,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub enum Source<'a> {
     /// Host bytes, as long as the range or shorter.
-    Host(&'a [u8]),
+    Host(Cow<'a, [u8]>),
     /// A device tensor.
     Device(&'a TensorBuffer),
 }
@@ -37,10 +39,11 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    fn place(&self) -> (&wgpu::Buffer, u64) {
+    /// The buffer, where to begin in it, and how many of these bytes to write.
+    fn place(&self, bytes: u64) -> (&wgpu::Buffer, u64, u64) {
         match self {
-            Sink::Staging(staging, offset) => (staging.buffer(), *offset),
-            Sink::Tensor(tensor) => tensor.place(),
+            Sink::Staging(staging, offset) => (staging.buffer(), *offset, bytes),
+            Sink::Tensor(tensor) => (tensor.place().0, tensor.place().1, tensor.within(bytes)),
         }
     }
 }
@@ -60,26 +63,31 @@ impl Step {
             Source::Host(host) => gpu.queue().write_buffer(buffer, *offset, host),
             Source::Device(tensor) => {
                 let (from, at) = tensor.place();
-                encoder.copy_buffer_to_buffer(from, at, buffer, *offset, *bytes);
+                encoder.copy_buffer_to_buffer(from, at, buffer, *offset, tensor.within(*bytes));
             }
         }
     }
 
     fn download(&self, sinks: &[Sink], encoder: &mut wgpu::CommandEncoder) {
         let Step::Download { slot, buffer, offset, bytes } = self else { return };
-        let (to, at) = sinks[*slot].place();
-        encoder.copy_buffer_to_buffer(buffer, *offset, to, at, *bytes);
+        let (to, at, bytes) = sinks[*slot].place(*bytes);
+        encoder.copy_buffer_to_buffer(buffer, *offset, to, at, bytes);
     }
+}
+
+/// Encodes the steps of one part.
+fn encode(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink], encoder: &mut wgpu::CommandEncoder) {
+    steps.iter().for_each(|step| step.upload(sources, gpu, encoder));
+    let mut pass = encoder.begin_compute_pass(&Default::default());
+    steps.iter().for_each(|step| step.encode(&mut pass));
+    drop(pass);
+    steps.iter().for_each(|step| step.download(sinks, encoder));
 }
 
 /// Encodes and submits the steps of one part.
 fn submit_part(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> wgpu::SubmissionIndex {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    steps.iter().for_each(|step| step.upload(sources, gpu, &mut encoder));
-    let mut pass = encoder.begin_compute_pass(&Default::default());
-    steps.iter().for_each(|step| step.encode(&mut pass));
-    drop(pass);
-    steps.iter().for_each(|step| step.download(sinks, &mut encoder));
+    encode(gpu, steps, sources, sinks, &mut encoder);
     gpu.queue().submit([encoder.finish()])
 }
 
@@ -136,6 +144,35 @@ impl Program {
             _turn: turn,
         };
         Ok(Submitted::Parts { last: gpu.thread(rest.submit(first))?, awaited })
+    }
+}
+
+impl Program {
+    /// Encodes a run into an encoder of the program's, which sets `done` when the commands are done. Until then no buffer that
+    /// they use is given to another tensor.
+    ///
+    /// # Errors
+    /// The run is one in parts.
+    pub async fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        inputs: &[TensorBuffer],
+        outputs: &[TensorBuffer],
+        done: Arc<AtomicBool>,
+    ) -> Result<()> {
+        self.gpu.check_shared()?;
+        let parts = self.run.split(|step| matches!(step, Step::Submit)).count();
+        if parts > 1 {
+            let text = "an encoder cannot be split: raise CompileOptions::submit_limit, or run the network";
+            return Err(Error::argument(format!("a run is submitted in {parts} parts, {text}")));
+        }
+        self.gpu.alive().await?;
+        let sources: Vec<_> = inputs.iter().map(Source::Device).collect();
+        let sinks: Vec<_> = outputs.iter().cloned().map(Sink::Tensor).collect();
+        encode(&self.gpu, &self.run, &sources, &sinks, encoder);
+        inputs.iter().chain(outputs).for_each(|tensor| tensor.reserve(&done));
+        encoder.on_submitted_work_done(move || done.store(true, Ordering::Release));
+        Ok(())
     }
 }
 

@@ -1,11 +1,14 @@
 //! A graph compiled for a device.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::input::Input;
 use super::planned::{Memory, PlannedGraph};
 use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
+use crate::gpu::CommandEncoder;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::profile::Profile;
 use crate::gpu::program::{Program, Running};
@@ -94,11 +97,11 @@ impl Compiled {
             return Ok(Started::Reference(inputs.iter().map(|&t| t.clone()).collect()));
         };
         self.planned.indices.iter().try_for_each(|i| i.check(inputs))?;
-        let named = inputs.iter().zip(self.planned.graph.inputs());
-        let bytes =
-            named.map(|(t, (name, _))| t.to_device_bytes().map_err(|e| e.within(format_args!("the input {name}"))));
-        let bytes = bytes.collect::<Result<Vec<_>>>()?;
-        let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
+        let mut sources = vec![];
+        for (tensor, (name, _)) in inputs.iter().zip(self.planned.graph.inputs()) {
+            let bytes = tensor.to_device_bytes().map_err(|e| e.within(format_args!("the input {name}")))?;
+            sources.push(Source::Host(bytes));
+        }
         Ok(Started::Device(program.start(&sources).await?))
     }
 
@@ -116,42 +119,85 @@ impl Compiled {
         Ok(tensors.iter().zip(&self.planned.outputs).map(|(t, &dtype)| t.to_dtype(dtype)).collect())
     }
 
-    /// Runs the network on tensors of its device and leaves the results there.
+    /// Runs the network and leaves the results on its device: in new tensors, or in those of `outputs`, in the order of the
+    /// graph's outputs, where there is one.
     ///
     /// # Errors
-    /// As [`Compiled::run_async`]; an input is on another device.
-    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
-        let ordered = order(&self.planned.graph, &self.planned.inputs, inputs, |t| t.desc().clone())?;
-        if let Some(stray) = ordered.iter().find(|t| !t.device().same(&self.device)) {
-            return Err(Error::argument(format!("an input is on {}, the session on {}", stray.device(), self.device)));
-        }
-        let descs = self.planned.graph.outputs().map(|(_, d)| d.clone());
+    /// As [`Compiled::run_async`]; an input or output is on another device.
+    pub async fn run_device_async(
+        &self,
+        inputs: &[(&str, Input<'_>)],
+        outputs: &[Option<&DeviceTensor>],
+    ) -> Result<Vec<DeviceTensor>> {
+        let planned = &self.planned;
+        let ordered = order(&planned.graph, &planned.inputs, inputs, |input| input.desc())?;
+        ordered.iter().try_for_each(|input| input.check_device(&self.device))?;
         let storages: Vec<Storage> = match &self.program {
             None => {
-                let host = |t: &&DeviceTensor| match &t.storage {
-                    Storage::Host(t) => t.clone(),
-                    Storage::Buffer(_) => unreachable!("the reference holds host tensors"),
-                };
-                let owned: Vec<Tensor> = ordered.iter().map(host).collect();
+                let mut owned = vec![];
+                for input in ordered {
+                    owned.push(input.to_host().await?);
+                }
                 self.run_reference(&owned.iter().collect::<Vec<_>>())?.into_iter().map(Storage::Host).collect()
             }
             Some(program) => {
-                let source = |t: &&DeviceTensor| match &t.storage {
-                    Storage::Buffer(b) => b.clone(),
-                    Storage::Host(_) => unreachable!("a GPU holds buffers"),
-                };
-                let buffers: Vec<_> = ordered.iter().map(source).collect();
-                let sources: Vec<_> = buffers.iter().map(Source::Device).collect();
-                program.run_device(&sources).await?.into_iter().map(Storage::Buffer).collect()
+                let mut sources = vec![];
+                for (&input, (name, _)) in ordered.iter().zip(planned.graph.inputs()) {
+                    let within = |e: Error| e.within(format_args!("the input {name}"));
+                    sources.push(source(input).await.map_err(within)?);
+                }
+                let results = results(program, outputs).await?;
+                program.run_device(&sources, &results).await?;
+                results.into_iter().map(Storage::Buffer).collect()
             }
         };
-        let made: Vec<_> = descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s)).collect();
+        let made: Vec<_> = self.described(storages).collect();
         let mut magnitudes = vec![];
-        for tensor in &made[self.planned.outputs.len()..] {
+        for tensor in &made[planned.outputs.len()..] {
             magnitudes.push(tensor.to_host_async().await?);
         }
-        self.planned.guards.check(&magnitudes)?;
-        Ok(made.into_iter().zip(&self.planned.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
+        planned.guards.check(&magnitudes)?;
+        Ok(made.into_iter().zip(&planned.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
+    }
+
+    /// Encodes a run into an encoder of the program's; outputs as in [`Compiled::run_device_async`].
+    ///
+    /// # Errors
+    /// As [`Compiled::run_device_async`]; the reference; a plan in parts; results that must be checked by the host.
+    pub async fn record_async(
+        &self,
+        encoder: &mut CommandEncoder,
+        inputs: &[(&str, Input<'_>)],
+        outputs: &[Option<&DeviceTensor>],
+    ) -> Result<Vec<DeviceTensor>> {
+        let planned = &self.planned;
+        let Some(program) = &self.program else {
+            return Err(Error::argument("the CPU reference has no encoder: run the network there"));
+        };
+        if program.result_bytes().len() > planned.outputs.len() {
+            let text = "the host checks in every run that its integers fit 32 bits: it cannot be recorded";
+            return Err(Error::unsupported(text));
+        }
+        let ordered = order(&planned.graph, &planned.inputs, inputs, |input| input.desc())?;
+        ordered.iter().try_for_each(|input| input.check_device(&self.device))?;
+        let mut buffers = vec![];
+        for input in ordered {
+            let Input::Device(tensor) = input else {
+                return Err(Error::argument("an encoder reads tensors of the device: upload the inputs first"));
+            };
+            buffers.push(tensor.buffer_inside().clone());
+        }
+        let done = Arc::default();
+        let results = results(program, outputs).await?;
+        program.record(encoder, &buffers, &results, Arc::clone(&done)).await?;
+        let results = results.into_iter().map(|buffer| Storage::Buffer(buffer.recorded(&done))).collect();
+        let made = self.described(results);
+        Ok(made.zip(&planned.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
+    }
+
+    fn described(&self, storages: Vec<Storage>) -> impl Iterator<Item = DeviceTensor> {
+        let descs = self.planned.graph.outputs().map(|(_, d)| d.clone());
+        descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s))
     }
 
     /// One run with every dispatch timed, each in a pass of its own.
@@ -162,8 +208,8 @@ impl Compiled {
     pub async fn profile_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
         let (plan, program) = self.on_gpu()?;
         let ordered = order(&self.planned.graph, &self.planned.inputs, inputs, |t| t.desc())?;
-        let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
-        let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
+        let bytes = ordered.iter().map(|t| t.to_device_bytes().map(Source::Host));
+        let sources = bytes.collect::<Result<Vec<_>>>()?;
         program.profile(&plan.recording, &sources).await
     }
 
@@ -249,6 +295,29 @@ impl Compiled {
     }
 }
 
+/// The bytes of an input, or its tensor if that is on the device and not still to be written.
+async fn source(input: Input<'_>) -> Result<Source<'_>> {
+    match input {
+        Input::Host(tensor) => Ok(Source::Host(tensor.to_device_bytes()?)),
+        Input::Device(tensor) => {
+            tensor.settled().await?;
+            Ok(Source::Device(tensor.buffer_inside()))
+        }
+    }
+}
+
+/// The tensors given for results, and new ones for the others.
+async fn results(program: &Program, given: &[Option<&DeviceTensor>]) -> Result<Vec<TensorBuffer>> {
+    let mut results = vec![];
+    for (k, bytes) in program.result_bytes().enumerate() {
+        results.push(match given.get(k).copied().flatten() {
+            Some(tensor) => tensor.buffer_inside().clone(),
+            None => program.output(bytes).await?,
+        });
+    }
+    Ok(results)
+}
+
 /// A run that the device computes, or the inputs of one that the reference will compute.
 #[derive(Debug)]
 pub enum Started {
@@ -259,19 +328,19 @@ pub enum Started {
 }
 
 /// The inputs in the graph's order, checked.
-pub(super) fn order<'a, T>(
+pub(super) fn order<T: Copy>(
     graph: &Graph,
     wanted: &[Desc],
-    given: &[(&str, &'a T)],
-    desc: impl Fn(&T) -> Desc,
-) -> Result<Vec<&'a T>> {
+    given: &[(&str, T)],
+    desc: impl Fn(T) -> Desc,
+) -> Result<Vec<T>> {
     if let Some((name, _)) = given.iter().find(|(name, _)| !graph.inputs().any(|(n, _)| n == *name)) {
         let known: Vec<_> = graph.inputs().map(|(n, _)| n).collect();
         return Err(Error::argument(format!("there is no input named {name}; inputs: {}", known.join(", "))));
     }
     let find = |((name, _), wanted): ((&str, &Desc), &Desc)| {
         let mut found = given.iter().filter(|(n, _)| *n == name);
-        let Some((_, tensor)) = found.next() else {
+        let Some(&(_, tensor)) = found.next() else {
             return Err(Error::argument(format!("input {name} {wanted} is missing")));
         };
         if found.next().is_some() {
@@ -281,7 +350,7 @@ pub(super) fn order<'a, T>(
         if have != *wanted {
             return Err(Error::shape(format!("input {name} must be {wanted}, is {have}")));
         }
-        Ok(*tensor)
+        Ok(tensor)
     };
     graph.inputs().zip(wanted).map(find).collect()
 }

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use super::compiled::{Compiled, Started, evaluate, order};
+use super::input::Input;
 use super::planned::{Memory, PlannedGraph};
 use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
+use crate::gpu::CommandEncoder;
 use crate::graph::range::unbounded;
 use crate::graph::{Graph, Node, ValueId};
 use crate::shape::{DType, Desc};
@@ -133,30 +135,59 @@ impl Ready {
         }
     }
 
-    /// Runs the network on tensors of its device and leaves the results there.
+    /// Runs the network and leaves the results on its device: in those of `outputs`, in the order of the graph's outputs, where
+    /// there is one, else in new tensors.
     ///
     /// # Errors
     /// As [`Compiled::run_device_async`].
-    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
-        if self.host.is_none() && self.compiled.device().same(&self.device) {
-            let results = self.compiled.run_device_async(inputs).await?;
-            let names = self.compiled.graph().outputs().map(|(name, _)| name.to_owned());
-            return Ok(Outputs(names.zip(results).collect()));
+    pub(super) async fn run_device_async(
+        &self,
+        inputs: &[(&str, Input<'_>)],
+        outputs: &[Option<&DeviceTensor>],
+    ) -> Result<Vec<DeviceTensor>> {
+        if self.is_on_device() {
+            return self.compiled.run_device_async(inputs, outputs).await;
         }
         let mut fetched = vec![];
-        for (name, tensor) in inputs {
-            if !tensor.device().same(&self.device) {
-                let text = format!("the input {name} is on {}, the session on {}", tensor.device(), self.device);
-                return Err(Error::argument(text));
-            }
-            fetched.push((*name, tensor.to_host_async().await?));
+        for (name, input) in inputs {
+            input.check_device(&self.device)?;
+            fetched.push((*name, input.to_host().await?));
         }
         let given: Vec<_> = fetched.iter().map(|(name, t)| (*name, t)).collect();
-        let mut outputs = vec![];
-        for (name, tensor) in self.run_async(&given).await? {
-            outputs.push((name, DeviceTensor::upload(&self.device, &tensor).await?));
+        let mut results = vec![];
+        for (k, (_, tensor)) in self.run_async(&given).await?.into_iter().enumerate() {
+            results.push(match outputs.get(k).copied().flatten() {
+                Some(output) => output.overwritten(&tensor).await?,
+                None => DeviceTensor::upload(&self.device, &tensor).await?,
+            });
         }
-        Ok(Outputs(outputs))
+        Ok(results)
+    }
+
+    /// Encodes a run into an encoder of the program's; outputs as in [`Ready::run_device_async`].
+    ///
+    /// # Errors
+    /// As [`Compiled::record_async`]; part of the network runs on the host.
+    pub(super) async fn record_async(
+        &self,
+        encoder: &mut CommandEncoder,
+        inputs: &[(&str, Input<'_>)],
+        outputs: &[Option<&DeviceTensor>],
+    ) -> Result<Vec<DeviceTensor>> {
+        if !self.is_on_device() {
+            let text = "part of the network runs on the host, with numbers of 64 bits: it cannot be recorded";
+            return Err(Error::unsupported(text));
+        }
+        self.compiled.record_async(encoder, inputs, outputs).await
+    }
+
+    fn is_on_device(&self) -> bool {
+        self.host.is_none() && self.compiled.device().same(&self.device)
+    }
+
+    /// Names and descriptions of the results.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&str, &Desc)> {
+        self.graph().outputs()
     }
 }
 

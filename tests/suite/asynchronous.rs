@@ -169,7 +169,7 @@ fn a_future_may_be_dropped_at_any_point() {
 /// A device of the program's own has no thread: the program polls it. Dropped futures leave no bytes on it.
 #[test]
 fn a_program_polls_its_own_device() {
-    let (own, device) = shared_device();
+    let (own, _, device) = shared_device();
     let session = session(&device, CompileOptions::new());
     let x = image(3);
     let expected = session.run(&[("x", &x)]).unwrap().into_first();
@@ -202,7 +202,7 @@ fn a_program_polls_its_own_device() {
 #[test]
 fn a_call_does_not_wait_for_a_future_that_nobody_polls() {
     ends(|| {
-        let (own, shared) = shared_device();
+        let (own, _, shared) = shared_device();
         let mut context = Context::from_waker(Waker::noop());
         for device in [device(), &shared] {
             let session = session(device, CompileOptions::new().submit_limit(Duration::ZERO));

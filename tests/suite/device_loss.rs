@@ -92,7 +92,7 @@ fn another_device_is_not_concerned() {
 fn a_shared_device_that_is_destroyed_gives_errors() {
     use convgpu::nn::{Linear, Module};
     ends(|| {
-        let (wgpu_device, shared) = crate::shared::shared_device();
+        let (wgpu_device, _, shared) = crate::shared::shared_device();
         let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
         let session = Session::new(&shared, graph(), CompileOptions::new()).unwrap();
         session.run(&[("x", &x)]).unwrap();

@@ -49,7 +49,7 @@ fn close(a: &DeviceTensor, b: &DeviceTensor) -> bool {
 /// A changed parameter takes the place of the old one, also in weights into which batch norm is folded.
 #[test]
 fn changed_parameters_leave_nothing_behind() {
-    let (own, device) = shared_device();
+    let (own, _, device) = shared_device();
     let (x, mut net) = (image(&device), net());
     net.forward(&x).unwrap();
     let before = bytes(&own);
@@ -83,7 +83,7 @@ fn changed_parameters_leave_nothing_behind() {
 /// Weights that come again are packed once, and are gone with their tensor.
 #[test]
 fn tensors_that_are_given_again_are_parameters() {
-    let (own, device) = shared_device();
+    let (own, _, device) = shared_device();
     let x = image(&device);
     let weight = |seed: u64| Rng(seed).tensor(&[CHANNELS, CHANNELS, 3, 3]);
     let conv = |w: &DeviceTensor, x: &DeviceTensor| f::conv2d(x, w, None, Conv2dOptions::new().padding(1)).unwrap();
@@ -116,7 +116,7 @@ fn tensors_that_are_given_again_are_parameters() {
 /// The program's last handle takes along what was kept for the device.
 #[test]
 fn nothing_keeps_a_device() {
-    let (own, device) = shared_device();
+    let (own, _, device) = shared_device();
     let (x, net) = (image(&device), net());
     net.forward(&x).unwrap();
     let y = f::relu(&x).unwrap();

@@ -32,7 +32,7 @@ fn alone(session: &Session, images: &[Tensor]) -> Vec<Tensor> {
 #[test]
 fn runs_in_flight_give_what_they_give_alone() {
     ends(|| {
-        let (_own, shared) = shared_device();
+        let (_own, _, shared) = shared_device();
         let cpu = Device::cpu();
         for device in [device(), &shared, &cpu] {
             for options in [CompileOptions::new(), CompileOptions::new().submit_limit(Duration::ZERO).in_flight(2)] {
@@ -72,7 +72,7 @@ fn a_run_is_a_future_that_needs_no_session() {
 #[test]
 fn a_run_can_be_looked_at_and_is_taken_once() {
     ends(|| {
-        let (own, shared) = shared_device();
+        let (own, _, shared) = shared_device();
         for device in [device(), &shared, &Device::cpu()] {
             let session = session(device, CompileOptions::new());
             let expected = alone(&session, &[image(1)]);

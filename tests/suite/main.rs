@@ -32,6 +32,7 @@ mod onnx_microsoft;
 mod onnx_registry;
 mod onnx_resize;
 mod onnx_suite;
+mod own_buffers;
 mod rewrite;
 mod shared;
 mod soak;

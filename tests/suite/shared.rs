@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use convgpu::{Device, wgpu};
 
-/// A device of the program's own, and its wgpu device. No other test uses it.
-pub fn shared_device() -> (wgpu::Device, Device) {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+/// A wgpu device of the program's own, its queue, and the device that shares them. No other test uses it.
+pub fn shared_device() -> (wgpu::Device, wgpu::Queue, Device) {
+    shared_device_of(&wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env()))
+}
+
+/// The same of this instance.
+pub fn shared_device_of(instance: &wgpu::Instance) -> (wgpu::Device, wgpu::Queue, Device) {
     let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("there is an adapter");
     let (required_features, required_limits) = Device::wanted(&adapter);
     let wanted = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
     let (device, queue) = pollster::block_on(adapter.request_device(&wanted)).expect("the adapter opens");
-    (device.clone(), Device::from_wgpu(device, queue))
+    (device.clone(), queue.clone(), Device::from_wgpu(device, queue))
 }
 
 /// Fails if `work` takes more than half a minute.

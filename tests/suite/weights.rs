@@ -51,7 +51,7 @@ fn shape(height: usize) -> [(&'static str, Desc); 1] {
 /// The weights with batch norm folded in are made anew for every size: they are recognised by what they hold.
 #[test]
 fn plans_and_sessions_share_weights() {
-    let (own, device) = shared_device();
+    let (own, _, device) = shared_device();
     let network = open_model(5);
     let session = network.clone().compile(&device).unwrap();
     let expected: Vec<Tensor> = (3..9).map(|n| run(&network.clone().compile(&Device::cpu()).unwrap(), n)).collect();
@@ -79,7 +79,7 @@ fn plans_and_sessions_share_weights() {
 
 #[test]
 fn a_plan_says_what_it_will_take() {
-    let (own, device) = shared_device();
+    let (own, _, device) = shared_device();
     let session = open_model(5).compile(&device).unwrap();
     let before = bytes(&own);
     let plan = session.plan_for(&shape(40)).unwrap();
@@ -97,7 +97,7 @@ fn a_plan_says_what_it_will_take() {
 
 #[test]
 fn a_session_keeps_to_its_limit() {
-    let (own, device) = shared_device();
+    let (own, _, device) = shared_device();
     let free = open_model(5).compile(&device).unwrap();
     let peak = |height| free.plan_for(&shape(height)).unwrap();
     let small = peak(8);
