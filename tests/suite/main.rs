@@ -22,6 +22,8 @@ mod memory;
 mod modules;
 mod networks;
 mod nn;
+mod nn_clones;
+mod nn_names;
 mod onnx_build;
 mod onnx_forms;
 mod onnx_functions;
