@@ -36,5 +36,6 @@ mod rewrite;
 mod soak;
 mod soundness;
 mod traced;
+mod unknown_bounds;
 mod wide_integers;
 mod zoo;

@@ -539,7 +539,7 @@ fn an_output_may_be_the_input() {
 /// The `Debug` text of an own operator may not describe what it computes, so such graphs are compiled at every call.
 #[test]
 fn own_operators_of_one_text_are_not_confused() {
-    use convgpu::custom::{Op, Site, Variant};
+    use convgpu::custom::{Bounds, Op, Site, Variant};
     use convgpu::{Desc, Error, ErrorKind, Result, ValueId};
 
     struct Add(f32);
@@ -559,8 +559,8 @@ fn own_operators_of_one_text_are_not_confused() {
             let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| x + self.0).collect();
             Ok(vec![Tensor::new(inputs[0].shape(), y)?])
         }
-        fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-            Ok(vec![vec![0.0; outputs[0].numel()]])
+        fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+            Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
         }
         fn launches(&self, _: &Site<'_>) -> Result<Vec<Variant>> {
             Err(Error::new(ErrorKind::Unsupported, "on the reference only"))
