@@ -173,7 +173,9 @@ impl Session {
             kept: Mutex::default(),
             making: Mutex::default(),
         };
-        let fixed = session.inputs.iter().map(|v| v.fixed().map(|desc| Given { name: &v.name, desc, value: None }));
+        // As a run gives them: in the type that the network computes in.
+        let given = |name, desc: Desc| Given { name, desc: Desc::new(desc.shape, desc.dtype.computed()), value: None };
+        let fixed = session.inputs.iter().map(|v| v.fixed().map(|desc| given(v.name.as_str(), desc)));
         if !session.inputs.iter().any(|v| session.shapes(&v.name))
             && let Some(given) = fixed.collect::<Option<Vec<_>>>()
         {
