@@ -61,7 +61,8 @@ impl Model {
     /// example `Reshape` to `[1, -1]`, which would merge the images of a batch. The rules: every value keeps its number of axes,
     /// and reshapes merge and split the same axes. Along a batch (axis 0, if the file declares it as 1 or the input has at least
     /// four axes) every value that is computed from it has one axis for it, no node mixes elements along that axis, and an output
-    /// has the batch as an axis of its own. What operators of the program's own do inside is not known.
+    /// has the batch as an axis of its own. Not checked is what operators of the program's own do inside, and nodes in a branch of an If
+    /// that is not taken with the file's extents.
     ///
     /// [`Model::outputs`] then has open extents: if only batches are open, those which change with them, else all.
     ///

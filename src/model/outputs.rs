@@ -128,8 +128,11 @@ impl Model {
             let file = self.declared.inputs.iter().find(|f| f.name == v.name);
             file.is_some_and(|f| f.dims != v.dims)
         });
-        // One and two: what differs between them changes with the batch.
-        let [Some(one), Some(two)] = [1, 2].map(|factor| self.with_batches(factor)) else {
+        // What differs between one and two changes with the batch.
+        let is_open = self.inputs.iter().any(|v| v.fixed().is_none());
+        let one = self.with_batches(1);
+        let two = if is_open { self.with_batches(2) } else { one.clone() };
+        let (Some(one), Some(two)) = (one, two) else {
             if replaced {
                 let dims = self.outputs.iter_mut().flat_map(|v| v.dims.iter_mut().flatten());
                 dims.filter(|dim| dim.fixed().is_some()).for_each(|dim| *dim = Dim::Unknown);

@@ -197,11 +197,9 @@ fn keep_axes(before: &[Step], after: &[Step]) -> Result<()> {
                 return Err(changed(new, old, &format!("{} changes its number of axes", b.name)));
             }
         }
-        if !["Reshape", "Flatten"].contains(&new.op.as_str()) {
-            continue;
-        }
         let shapes = |s: &'_ Step| Some((s.inputs.first()?.desc.shape.clone(), s.outputs.first()?.desc.shape.clone()));
-        if let (Some(a), Some(b)) = (shapes(old), shapes(new))
+        if reshapes(new)
+            && let (Some(a), Some(b)) = (shapes(old), shapes(new))
             && !keeps_apart([&a.0, &a.1], [&b.0, &b.1])
         {
             return Err(changed(new, old, "values of the file make it merge or split other axes"));
@@ -272,39 +270,39 @@ fn batch(old: &Value, new: &Value, factors: &HashSet<(usize, usize)>) -> Batch {
 
 /// Rules 3 to 5.
 fn keep_batch(model: &Model, before: &[Step], after: &[Step], factors: &HashSet<(usize, usize)>) -> Result<()> {
-    let reshapes = |step: &Step| ["Reshape", "Flatten"].contains(&step.op.as_str());
     for (old, new) in pairs(before, after) {
-        let axis = |(a, b)| batch(a, b, factors);
-        let read: Vec<Batch> = old.inputs.iter().zip(&new.inputs).map(axis).collect();
-        let reads = read.iter().zip(&new.inputs).any(|(b, v)| v.computed && matches!(b, Batch::Along(_)));
-        for (a, b) in old.outputs.iter().zip(&new.outputs).filter(|(_, b)| b.computed) {
-            match batch(a, b, factors) {
-                Batch::Unclear => return Err(changed(new, old, "the batch is not along one axis of the result")),
-                Batch::None if reads => return Err(changed(new, old, "the result has no axis for the batch")),
-                Batch::Along(k)
-                    if reshapes(new) && before_axis(a, k) != read.first().and_then(|b| b.before(&old.inputs)) =>
-                {
-                    return Err(changed(new, old, "the images of the batch are not in order in the result"));
-                }
-                _ => {}
-            }
-            if model.outputs.iter().any(|v| v.name == b.name) {
-                keeps_batch_apart(old, new, [a, b], factors)?;
-            }
-        }
-        let Some(Batch::Along(k)) = read.first() else { continue };
-        if old.mixed.contains(k) || new.mixed.contains(k) {
-            return Err(changed(
-                new,
-                old,
-                &format!("the node mixes or moves the batch, which is axis {k} of its input"),
-            ));
-        }
-        if writes_into_part(new, &read, *k) {
-            return Err(changed(new, old, &format!("the node writes into a part of the batch, axis {k} of its input")));
+        let read: Vec<Batch> = old.inputs.iter().zip(&new.inputs).map(|(a, b)| batch(a, b, factors)).collect();
+        let mut computed = old.outputs.iter().zip(&new.outputs).filter(|(_, b)| b.computed);
+        let lost = computed.find_map(|(a, b)| {
+            let made = batch(a, b, factors);
+            lost(old, new, &read, a, &made).or_else(|| merged(model, a, b, &made, factors))
+        });
+        if let Some(what) = lost.or_else(|| mixes(old, new, &read)) {
+            return Err(changed(new, old, &what));
         }
     }
     Ok(())
+}
+
+/// What is wrong if a result of a node that reads the batch does not have it, or has it in another order.
+fn lost(old: &Step, new: &Step, read: &[Batch], result: &Value, made: &Batch) -> Option<String> {
+    let reads = || read.iter().zip(&new.inputs).any(|(b, v)| v.computed && matches!(b, Batch::Along(_)));
+    let ordered = |k: usize| match (read.first(), old.inputs.first()) {
+        (Some(Batch::Along(from)), Some(x)) => before_axis(x, *from) == before_axis(result, k),
+        _ => false,
+    };
+    match *made {
+        Batch::Unclear => Some("the batch is not along one axis of the result".to_owned()),
+        Batch::None if reads() => Some("the result has no axis for the batch".to_owned()),
+        Batch::Along(k) if reshapes(new) && !ordered(k) => {
+            Some("the images of the batch are not in order in the result".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn reshapes(step: &Step) -> bool {
+    ["Reshape", "Flatten"].contains(&step.op.as_str())
 }
 
 /// The number of elements before axis `k` of a value, which is the number of places where a batch along it begins.
@@ -312,24 +310,21 @@ fn before_axis(value: &Value, k: usize) -> Option<usize> {
     products(&value.desc.shape).get(k).copied()
 }
 
-impl Batch {
-    /// The same for the first input of a node.
-    fn before(&self, inputs: &[Value]) -> Option<usize> {
-        let Batch::Along(k) = self else { return None };
-        before_axis(inputs.first()?, *k)
-    }
+/// What is wrong with an output of the network that has the batch merged with other elements.
+fn merged(model: &Model, a: &Value, b: &Value, made: &Batch, factors: &HashSet<(usize, usize)>) -> Option<String> {
+    let Batch::Along(k) = *made else { return None };
+    let is_output = model.outputs.iter().any(|v| v.name == b.name);
+    let apart = factors.contains(&(a.desc.shape[k], b.desc.shape[k]));
+    (is_output && !apart).then(|| format!("the output {} has the batch merged with other elements in axis {k}", b.name))
 }
 
-/// Rule 5.
-fn keeps_batch_apart(old: &Step, new: &Step, [a, b]: [&Value; 2], factors: &HashSet<(usize, usize)>) -> Result<()> {
-    match batch(a, b, factors) {
-        Batch::Along(k) if !factors.contains(&(a.desc.shape[k], b.desc.shape[k])) => Err(changed(
-            new,
-            old,
-            &format!("the output {} has the batch merged with other elements in axis {k}", b.name),
-        )),
-        _ => Ok(()),
+/// What is wrong if a node mixes, moves or overwrites images of the batch that it reads.
+fn mixes(old: &Step, new: &Step, read: &[Batch]) -> Option<String> {
+    let Some(Batch::Along(k)) = read.first() else { return None };
+    if old.mixed.contains(k) || new.mixed.contains(k) {
+        return Some(format!("the node mixes or moves the batch, which is axis {k} of its input"));
     }
+    writes_into_part(new, read, *k).then(|| format!("the node writes into a part of the batch, axis {k} of its input"))
 }
 
 /// Whether a node writes where indices say that do not have the batch, which is axis `k` of what it writes into.
