@@ -6,7 +6,7 @@ use crate::gpu::info::AdapterInfo;
 use crate::gpu::profile::Profile;
 use crate::graph::Graph;
 use crate::model::Model;
-use crate::session::{CompileOptions, Compiled, Network, Outputs, Session};
+use crate::session::{CompileOptions, Compiled, Network, Outputs, Run, Session};
 use crate::tensor::Tensor;
 use crate::threads::block_on;
 
@@ -24,6 +24,13 @@ impl Device {
     /// As [`Device::open_async`].
     pub fn open(choice: DeviceChoice) -> Result<Device> {
         block_on(Device::open_async(choice))
+    }
+    /// Waits until everything that was given to the device so far is done.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn wait(&self) -> Result<()> {
+        block_on(self.wait_async())
     }
     /// Every adapter that can compute, best first.
     pub fn list() -> Vec<AdapterInfo> {
@@ -86,6 +93,20 @@ impl Session {
     /// As [`Session::run_async`].
     pub fn run(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
         block_on(self.run_async(inputs))
+    }
+    /// Gives a run to the device, which computes it while the program goes on; [`Run::wait`] gives the results.
+    ///
+    /// # Errors
+    /// As [`Session::submit_async`].
+    pub fn submit(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
+        block_on(self.submit_async(inputs))
+    }
+    /// As [`Session::submit`], without waiting for room.
+    ///
+    /// # Errors
+    /// As [`Session::try_submit_async`].
+    pub fn try_submit(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
+        block_on(self.try_submit_async(inputs))
     }
     /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
     ///

@@ -1,16 +1,20 @@
 //! Devices and tensors on them: a GPU adapter, or the CPU reference, behind one type.
 
+use std::any::Any;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{Gpu, wanted_features, wanted_limits};
 pub use crate::gpu::choice::Backend;
 use crate::gpu::choice::{self, Choice};
 use crate::gpu::info::AdapterInfo;
-use crate::gpu::program::TensorBuffer;
+use crate::gpu::tensor_buffer::TensorBuffer;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::threads;
 
 /// Which device to open, as `--device` of the command line.
 ///
@@ -93,10 +97,17 @@ impl fmt::Display for DeviceChoice {
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Device(pub(crate) Kind);
+pub struct Device {
+    kind: Kind,
+    /// `None` of the reference, and of handles inside what is kept here.
+    belongings: Option<Arc<Belongings>>,
+}
+
+/// What other modules keep for a device as long as the program has a handle to it, or a tensor or session there.
+type Belongings = OnceLock<Box<dyn Any + Send + Sync>>;
 
 #[derive(Clone)]
-pub(crate) enum Kind {
+enum Kind {
     Reference,
     Gpu(Gpu),
 }
@@ -104,7 +115,11 @@ pub(crate) enum Kind {
 impl Device {
     /// The CPU reference: slow and portable. Every other device is checked against it.
     pub fn cpu() -> Device {
-        Device(Kind::Reference)
+        Device { kind: Kind::Reference, belongings: None }
+    }
+
+    fn of(gpu: Gpu) -> Device {
+        Device { kind: Kind::Gpu(gpu), belongings: Some(Arc::default()) }
     }
 
     /// Opens the device that is chosen. Every call opens it anew: memory and compiled kernels are not shared.
@@ -121,7 +136,7 @@ impl Device {
             DeviceChoice::Name(name) => Choice::Name(name, None),
             DeviceChoice::Backend(backend, name) => Choice::Name(name, Some(backend)),
         };
-        Ok(Gpu::open(&choice).await?.map_or(Device::cpu(), |gpu| Device(Kind::Gpu(gpu))))
+        Ok(Gpu::open(&choice).await?.map_or(Device::cpu(), Device::of))
     }
 
     /// Every adapter that can compute, best first: discrete, integrated, virtual, software; Vulkan, Metal and DX12 before GL.
@@ -150,7 +165,7 @@ impl Device {
     /// }
     /// ```
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Device {
-        Device(Kind::Gpu(Gpu::from_wgpu(device, queue)))
+        Device::of(Gpu::from_wgpu(device, queue))
     }
 
     /// The optional features that make kernels faster, as far as the adapter has them, and the limits that let it take large
@@ -159,9 +174,21 @@ impl Device {
         (wanted_features(adapter), wanted_limits(adapter))
     }
 
+    /// Waits until everything that was given to the device so far is done: runs whose results stay there or were not
+    /// awaited yet. On the reference there is nothing to wait for.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub async fn wait_async(&self) -> Result<()> {
+        match self.gpu() {
+            Some(gpu) => gpu.idle().await,
+            None => Ok(()),
+        }
+    }
+
     /// Whether this is the CPU reference.
     pub fn is_reference(&self) -> bool {
-        matches!(self.0, Kind::Reference)
+        matches!(self.kind, Kind::Reference)
     }
 
     /// The adapter behind the device; `None` for the reference.
@@ -177,21 +204,51 @@ impl Device {
     }
 
     pub(crate) fn gpu(&self) -> Option<&Gpu> {
-        match &self.0 {
+        match &self.kind {
             Kind::Gpu(gpu) => Some(gpu),
             Kind::Reference => None,
         }
     }
 
-    /// A number that is unique among the open devices.
+    /// The result of `work`, which runs on a thread of its own unless the call is a blocking one; see [`Gpu::beside`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn identity(&self) -> usize {
-        self.gpu().map_or(0, Gpu::identity)
+    pub(crate) async fn beside<F>(&self, work: F) -> Result<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        match &self.kind {
+            Kind::Reference => threads::beside(work).await,
+            Kind::Gpu(gpu) => gpu.beside(work).await,
+        }
+    }
+
+    /// The result of `work`. A browser has no threads.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) async fn beside<F: Future>(&self, work: F) -> Result<F::Output> {
+        Ok(work.await)
+    }
+
+    /// Awaits what another call brings about; see [`Gpu::meanwhile`].
+    pub(crate) async fn meanwhile<F: Future>(&self, other: F) -> F::Output {
+        match &self.kind {
+            Kind::Reference => other.await,
+            Kind::Gpu(gpu) => gpu.meanwhile(other).await,
+        }
+    }
+
+    /// What is kept for this device; made by the first call. `None` where nothing is kept.
+    pub(crate) fn belonging<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.belongings.as_ref()?.get_or_init(|| Box::new(make())).downcast_ref()
+    }
+
+    /// A handle for what is kept for the device. It does not keep it.
+    pub(crate) fn bare(&self) -> Device {
+        Device { kind: self.kind.clone(), belongings: None }
     }
 
     /// Whether both are the same open device.
     pub fn same(&self, other: &Device) -> bool {
-        match (&self.0, &other.0) {
+        match (&self.kind, &other.kind) {
             (Kind::Reference, Kind::Reference) => true,
             (Kind::Gpu(a), Kind::Gpu(b)) => a.same(b),
             _ => false,
@@ -245,7 +302,7 @@ impl DeviceTensor {
     }
     /// Copies a host tensor to a device.
     pub(crate) async fn upload(device: &Device, tensor: &Tensor) -> Result<DeviceTensor> {
-        let storage = match &device.0 {
+        let storage = match &device.kind {
             Kind::Reference => Storage::Host(tensor.clone()),
             Kind::Gpu(gpu) => {
                 let mut bytes = tensor.to_device_bytes()?.into_owned();
@@ -279,6 +336,17 @@ impl DeviceTensor {
             Storage::Buffer(b) => Storage::Buffer(b.clone()),
         };
         DeviceTensor::new(&self.device, Desc::new(self.shape(), dtype), storage)
+    }
+    /// Its buffer and the number of that, if it is on this device and nobody can write to it.
+    pub(crate) fn unchanging(&self, device: &Device) -> Option<(TensorBuffer, u64)> {
+        match &self.storage {
+            Storage::Buffer(buffer) if self.device.same(device) => Some((buffer.clone(), buffer.number()?)),
+            _ => None,
+        }
+    }
+    /// The same tensor by another handle to its device.
+    pub(crate) fn on(self, device: &Device) -> DeviceTensor {
+        DeviceTensor { device: device.clone(), ..self }
     }
     /// Extents, outermost first.
     pub fn shape(&self) -> &[usize] {

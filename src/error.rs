@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Device,
     /// The device has not enough memory, or a limit of it is too small for a tensor. Smaller inputs may fit.
     Memory,
+    /// As much is in flight as may be. Wait for some of it, and try again.
+    Busy,
     /// The device is lost (driver reset, unplugged, destroyed). Everything that belongs to it fails from then on: open
     /// the device again and make new sessions.
     DeviceLost,

@@ -176,7 +176,7 @@ pub mod device {
 /// Functions that run immediately.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod functional {
-    pub use crate::functional::cache::{Traced, traced};
+    pub use crate::functional::eager::{Traced, traced};
 }
 
 /// Files.

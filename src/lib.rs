@@ -21,6 +21,7 @@
 //! | [`Model`], [`onnx`] | networks from ONNX files |
 //! | [`Graph`] | networks built by hand, one method per layer |
 //! | [`Session`], [`CompileOptions`], [`Outputs`] | a network compiled for a device: planned once per set of input shapes, run any number of times |
+//! | [`Run`], [`PlanInfo`] | a run in flight; what a plan takes |
 //! | [`nn`], [`nn::zoo`] | `torch.nn`: layers with state, and known architectures that take torchvision's weights |
 //! | [`functional`] | `torch.nn.functional`: functions of device tensors |
 //! | [`verify`] | each node of a network against the reference, within derived error bounds |
@@ -43,6 +44,8 @@
 //! as `convgpu::ndarray` and `convgpu::image`.
 
 #![deny(missing_docs)]
+// Functions that run at once block, which a browser cannot: what serves them alone has no use there.
+#![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;
@@ -76,7 +79,7 @@ pub use gpu::caps::Caps;
 pub use gpu::info::{AdapterInfo, AdapterKind};
 pub use graph::{Graph, ValueId};
 pub use model::Model;
-pub use session::{CompileOptions, Network, Outputs, Session};
+pub use session::{CompileOptions, Network, Outputs, PlanInfo, Run, Session};
 pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
 pub use tensor::{Data, Element, Tensor};
 

@@ -5,27 +5,36 @@ use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::device::{Device, DeviceTensor};
-use crate::error::{Error, Result};
-pub use crate::gpu::program::Progress;
+use crate::error::{Error, ErrorKind, Result};
+pub use crate::gpu::pipelines::Progress;
 use crate::graph::Graph;
 use crate::shape::{DType, Desc, ValueInfo, check_inputs, list, takes};
 use crate::tensor::Tensor;
-use crate::threads::beside;
 
 mod compiled;
 mod host;
 mod options;
 mod outputs;
+mod planned;
+mod plans;
+mod run;
 
 pub use compiled::{Compiled, evaluate_with_bounds};
 pub use options::{CompileOptions, with_plan};
 pub use outputs::Outputs;
 
-pub(crate) use host::Ready;
+pub use run::Run;
+
+pub(crate) use host::{Planned, Ready};
+pub(crate) use planned::Memory;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use planned::together;
+use plans::Plans;
+use run::Flights;
 
 /// The graph and plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
 pub fn latest(session: &Session) -> Option<Arc<Compiled>> {
-    session.lock().last().map(|kept| kept.ready.compiled.clone())
+    session.0.plans.list().last().map(|(_, ready)| ready.compiled.clone())
 }
 
 /// An input of a run: its name, its description, and its value if that decides a shape.
@@ -125,7 +134,10 @@ impl Graph {
 /// assert_eq!(e.kind(), ErrorKind::Shape);
 /// # Ok::<(), convgpu::Error>(())
 /// ```
-pub struct Session {
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
     device: Device,
     options: CompileOptions,
     network: Arc<dyn Bind>,
@@ -134,26 +146,27 @@ pub struct Session {
     outputs: Vec<ValueInfo>,
     /// Names of inputs whose values decide shapes.
     shaping: Vec<String>,
-    /// The most recently used last.
-    kept: Mutex<Vec<Kept>>,
+    /// Whether the only plan that there can be is made, and the network has no weights for another.
+    complete: bool,
+    plans: Plans,
     /// A lock per plan that is being made.
     making: Mutex<HashMap<String, Weak<Turn>>>,
+    flights: Flights,
 }
 
 /// Held by the call that makes a plan; others that need the plan wait for it.
 type Turn = futures_intrusive::sync::Mutex<()>;
 
-struct Kept {
-    key: String,
-    ready: Arc<Ready>,
-}
+/// As [`Given`], without borrowing.
+type Owned = (String, Desc, Option<Tensor>);
 
 impl Session {
     /// Compiles a network: now if all its shapes are fixed, else at the first run.
     ///
     /// # Errors
     /// An operator has no kernel for its case; the device lacks memory or the requested f16, or it is lost; the network
-    /// has no outputs, or two inputs or outputs of one name; [`CompileOptions::max_plans`] is 0.
+    /// has no outputs, or two inputs or outputs of one name; [`CompileOptions::max_plans`] or
+    /// [`CompileOptions::in_flight`] is 0; the only plan exceeds [`CompileOptions::memory_limit`].
     pub async fn new_async(
         device: &Device,
         network: impl Network + 'static,
@@ -162,81 +175,236 @@ impl Session {
         if options.max_plans == 0 {
             return Err(Error::argument("max_plans is 0: a session keeps at least the plan that it runs"));
         }
-        let mut session = Session {
+        if options.in_flight == 0 {
+            return Err(Error::argument("in_flight is 0: a session has at least one run in flight"));
+        }
+        let (inputs, shaping) = (network.declared_inputs(), network.shape_inputs());
+        // As a run gives them: in the type that the network computes in.
+        let given = |name: &str, desc: Desc| (name.to_owned(), Desc::new(desc.shape, desc.dtype.computed()), None);
+        let fixed = inputs.iter().map(|v| v.fixed().map(|desc| given(&v.name, desc)));
+        let fixed: Option<Vec<Owned>> = fixed.collect();
+        let only = fixed.filter(|_| !inputs.iter().any(|v| shaping.contains(&v.name)));
+        let complete = only.is_some() && !options.keep_weights && network.optional_inputs().is_empty();
+        let mut inner = Inner {
             device: device.clone(),
-            options: CompileOptions { weights: false, ..options },
-            inputs: network.declared_inputs(),
+            inputs,
             optional: network.optional_inputs(),
             outputs: network.declared_outputs(),
-            shaping: network.shape_inputs(),
+            shaping,
+            complete,
             network: Arc::new(network),
-            kept: Mutex::default(),
+            plans: Plans::new(options.max_plans, options.memory_limit),
             making: Mutex::default(),
+            flights: Flights::new(options.in_flight),
+            options: CompileOptions { weights: false, ..options },
         };
-        // As a run gives them: in the type that the network computes in.
-        let given = |name, desc: Desc| Given { name, desc: Desc::new(desc.shape, desc.dtype.computed()), value: None };
-        let fixed = session.inputs.iter().map(|v| v.fixed().map(|desc| given(v.name.as_str(), desc)));
-        if !session.inputs.iter().any(|v| session.shapes(&v.name))
-            && let Some(given) = fixed.collect::<Option<Vec<_>>>()
-        {
-            let graph = session.bind(&given).await?;
-            if let Some(network) = Arc::get_mut(&mut session.network) {
+        let Some(given) = only else { return Ok(Session(Arc::new(inner))) };
+        let make = async move {
+            let graph = inner.bind(&given)?;
+            if complete && let Some(network) = Arc::get_mut(&mut inner.network) {
                 network.release();
             }
-            session.compile(key_for(&given), graph).await?;
-        }
-        Ok(session)
+            inner.compile(key_for(&given), graph).await?;
+            Ok(Session(Arc::new(inner)))
+        };
+        device.beside(make).await?
     }
 
     /// The inputs of a run: names, types, and extents as far as the network fixes them.
     pub fn inputs(&self) -> &[ValueInfo] {
-        &self.inputs
+        &self.0.inputs
     }
 
     /// What a run may be given besides: the network has a value for each, which holds unless a run gives another.
     pub fn optional_inputs(&self) -> &[ValueInfo] {
-        &self.optional
+        &self.0.optional
     }
 
     /// The outputs of a run, in order: names, types, and extents as far as the network fixes them.
     pub fn outputs(&self) -> &[ValueInfo] {
-        &self.outputs
+        &self.0.outputs
     }
 
     /// The device it was made for.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.0.device
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
-        self.kept.lock().unwrap_or_else(|e| e.into_inner())
+    /// What a plan for these inputs takes, before anything of it is allocated or compiled.
+    ///
+    /// ```
+    /// use convgpu::{CompileOptions, Desc, Device, Graph, Session};
+    ///
+    /// let mut graph = Graph::new();
+    /// let x = graph.input("x", Desc::f32([1, 3, 32, 32]))?;
+    /// let y = graph.relu(x)?;
+    /// graph.output("y", y);
+    /// let session = graph.compile(&Device::cpu())?;
+    /// let plan = session.plan_for(&[("x", Desc::f32([1, 3, 32, 32]))])?;
+    /// assert_eq!(plan.peak_bytes(), 0, "the reference plans no memory");
+    /// # Ok::<(), convgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// An input is missing, unknown, misshaped, or one whose value decides shapes; an operator has no kernel for its case.
+    pub fn plan_for(&self, inputs: &[(&str, Desc)]) -> Result<PlanInfo> {
+        let given = self.described(inputs)?;
+        if let Some(memory) = self.0.plans.memory(&key_for(&given)) {
+            return Ok(PlanInfo(memory));
+        }
+        let graph = self.0.bind(&given)?;
+        Ok(PlanInfo(Planned::new(&self.0.device, graph, &self.0.options)?.memory()))
+    }
+
+    /// Drops the plan for these inputs and with it its memory on the device; a later run makes it again. Gives whether there was
+    /// one. The only plan of a network whose shapes are all fixed stays, since the host has no weights to make it again,
+    /// unless [`CompileOptions::keep_weights`] says that it keeps them.
+    ///
+    /// # Errors
+    /// An input is missing, unknown, misshaped, or one whose value decides shapes.
+    pub fn forget(&self, inputs: &[(&str, Desc)]) -> Result<bool> {
+        let given = self.described(inputs)?;
+        Ok(!self.0.complete && self.0.plans.forget(&key_for(&given)))
+    }
+
+    /// Drops all plans, as [`Session::forget`].
+    pub fn clear(&self) {
+        if !self.0.complete {
+            self.0.plans.clear();
+        }
+    }
+
+    /// Inputs by their descriptions, in the types in which the network computes.
+    fn described(&self, inputs: &[(&str, Desc)]) -> Result<Vec<Owned>> {
+        if let Some((name, _)) = inputs.iter().find(|(name, _)| self.0.shapes(name)) {
+            let text =
+                format!("the value of the input {name} decides shapes: its description is not enough for a plan");
+            return Err(Error::argument(text));
+        }
+        let one = |(name, desc): &(&str, Desc)| {
+            let desc = Desc::new(desc.shape.clone(), self.0.computed(name, desc.dtype));
+            ((*name).to_owned(), desc, None)
+        };
+        let owned: Vec<Owned> = inputs.iter().map(one).collect();
+        check_given(&self.0.inputs, &self.0.optional, &given(&owned))?;
+        Ok(owned)
     }
 
     /// The network compiled for these inputs; compiles it first if needed.
-    async fn ready(&self, given: &[Given<'_>]) -> Result<Arc<Ready>> {
-        let key = key_for(given);
-        if let Some(found) = self.recall(&key) {
+    async fn ready(&self, given: Vec<Owned>) -> Result<Arc<Ready>> {
+        let key = key_for(&given);
+        if let Some(found) = self.0.plans.recall(&key) {
             return Ok(found);
         }
+        // To its end, even if nobody awaits it any more: others may wait for their turn.
+        let inner = self.0.clone();
+        self.0.device.beside(async move { inner.make(key, &given).await }).await?
+    }
+
+    /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
+    /// outputs. A new set of shapes is compiled first.
+    ///
+    /// The thread that awaits is free meanwhile: compiling, and a run of the reference, take a thread of their own, and a thread
+    /// of the device wakes the future. (A device from [`Device::from_wgpu`] has none: the program polls its wgpu device.) A
+    /// future may be dropped at any point; what has been submitted is computed, the rest is not.
+    ///
+    /// # Errors
+    /// An input is missing, unknown, misshaped or given twice; the device lacks memory or is lost; where the network is
+    /// compiled, as [`Session::new_async`].
+    pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
+        self.start(inputs).await?.await
+    }
+
+    /// Gives a run to the device, which computes it while the program goes on; the results are awaited by the [`Run`]. So
+    /// the host prepares the next run and takes the results of the last one while the device computes.
+    ///
+    /// At most [`CompileOptions::in_flight`] runs of a session are in flight: one more waits for the oldest.
+    ///
+    /// # Errors
+    /// As [`Session::run_async`].
+    pub async fn submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
+        let run = self.0.flights.board().await;
+        run.started(Box::pin(self.start(inputs).await?));
+        Ok(run)
+    }
+
+    /// As [`Session::submit_async`], without waiting for room.
+    ///
+    /// # Errors
+    /// Of kind [`Busy`](crate::ErrorKind::Busy) if as many runs are in flight as may be; otherwise as
+    /// [`Session::run_async`].
+    pub async fn try_submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
+        let most = self.0.options.in_flight;
+        let busy = || Error::new(ErrorKind::Busy, format!("{most} runs of the session are in flight: take one first"));
+        let run = self.0.flights.try_board().ok_or_else(busy)?;
+        run.started(Box::pin(self.start(inputs).await?));
+        Ok(run)
+    }
+
+    /// Starts a run. What is given back awaits its results; it borrows nothing.
+    async fn start(&self, inputs: &[(&str, &Tensor)]) -> Result<impl Future<Output = Result<Outputs>> + use<>> {
+        let inputs: Vec<_> = inputs.iter().map(|&(name, t)| (name, self.0.as_computed(name, t))).collect();
+        let value = |name: &str, t: &Tensor| self.0.shapes(name).then(|| t.clone());
+        let given = inputs.iter().map(|(name, t)| ((*name).to_owned(), t.desc(), value(name, t)));
+        let ready = self.ready(given.collect()).await?;
+        let used: Vec<_> = inputs.iter().filter(|(name, _)| !self.0.shapes(name)).map(|(name, t)| (*name, t)).collect();
+        let flight = ready.start(&used).await?;
+        let inner = self.0.clone();
+        Ok(async move {
+            let device = inner.device.clone();
+            let results = match device.is_reference() {
+                true => device.beside(async move { ready.finish(flight).await }).await??,
+                false => ready.finish(flight).await?,
+            };
+            let typed = |(name, t): (String, Tensor)| {
+                let dtype = inner.declared(&name, t.dtype());
+                (name, t.to_dtype(dtype))
+            };
+            Ok(Outputs(results.into_iter().map(typed).collect()))
+        })
+    }
+
+    /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
+    ///
+    /// # Errors
+    /// As [`Session::run_async`]; an input is on another device.
+    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
+        let mut given = vec![];
+        let mut used = vec![];
+        for &(name, t) in inputs {
+            let value = if self.0.shapes(name) { Some(t.to_host_async().await?) } else { None };
+            let t = t.as_float(self.0.computed(name, t.dtype()));
+            given.push((name.to_owned(), t.desc().clone(), value));
+            if !self.0.shapes(name) {
+                used.push((name, t));
+            }
+        }
+        let ready = self.ready(given).await?;
+        let used: Vec<_> = used.iter().map(|(name, t)| (*name, t)).collect();
+        let results = ready.run_device_async(&used).await?.into_iter();
+        let typed = |(name, t): (String, DeviceTensor)| {
+            let dtype = self.0.declared(&name, t.dtype());
+            (name, t.as_float(dtype))
+        };
+        Ok(Outputs(results.map(typed).collect()))
+    }
+}
+
+impl Inner {
+    /// Makes a plan, unless another call has made it meanwhile.
+    async fn make(&self, key: String, given: &[Owned]) -> Result<Arc<Ready>> {
         let turn = self.turn(&key);
-        let _turn = turn.lock().await;
-        if let Some(found) = self.recall(&key) {
+        let _turn = self.device.meanwhile(turn.lock()).await;
+        if let Some(found) = self.plans.recall(&key) {
             return Ok(found);
         }
-        let graph = self.bind(given).await?;
+        let graph = self.bind(given)?;
         self.compile(key, graph).await
     }
 
     /// The network's graph for these inputs.
-    async fn bind(&self, given: &[Given<'_>]) -> Result<Graph> {
-        let network = self.network.clone();
-        let given: Vec<_> = given.iter().map(|g| (g.name.to_owned(), g.desc.clone(), g.value.clone())).collect();
-        let work = async move {
-            let given =
-                given.iter().map(|(name, desc, value)| Given { name, desc: desc.clone(), value: value.clone() });
-            network.bind(&given.collect::<Vec<_>>())
-        };
-        beside(work).await?
+    fn bind(&self, owned: &[Owned]) -> Result<Graph> {
+        self.network.bind(&given(owned))
     }
 
     /// The lock of the plan with this key.
@@ -252,25 +420,15 @@ impl Session {
     }
 
     async fn compile(&self, key: String, graph: Graph) -> Result<Arc<Ready>> {
-        let (device, options) = (self.device.clone(), self.options.clone());
-        let made = Arc::new(beside(async move { Ready::new_async(&device, graph, &options).await }).await??);
-        let mut kept = self.lock();
-        let over = (kept.len() + 1).saturating_sub(self.options.max_plans);
-        let gone: Vec<Kept> = kept.drain(..over).collect();
-        kept.push(Kept { key, ready: made.clone() });
-        drop(kept);
-        drop(gone);
-        Ok(made)
-    }
-
-    /// The plan with this key, moved to the end of the list.
-    fn recall(&self, key: &str) -> Option<Arc<Ready>> {
-        let mut kept = self.lock();
-        let at = kept.iter().position(|k| k.key == key)?;
-        let entry = kept.remove(at);
-        let found = entry.ready.clone();
-        kept.push(entry);
-        Some(found)
+        let planned = Planned::new(&self.device, graph, &self.options)?;
+        let memory = planned.memory();
+        // What the new plan needs of those that are dropped for it stays on the device.
+        let shared = self.device.gpu().map(|gpu| gpu.weights().held(&memory.weights));
+        self.plans.make_room(&key, &memory)?;
+        let ready = Arc::new(planned.compile(&self.options).await?);
+        drop(shared);
+        self.plans.keep(key, ready.clone(), memory);
+        Ok(ready)
     }
 
     fn shapes(&self, name: &str) -> bool {
@@ -292,88 +450,71 @@ impl Session {
         let declared = self.outputs.iter().find(|v| v.name == name).and_then(|v| v.dtype);
         declared.filter(|d| d.computed() == computed).unwrap_or(computed)
     }
+}
 
-    /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
-    /// outputs. A new set of shapes is compiled first.
-    ///
-    /// The thread that awaits is free meanwhile: compiling, and a run of the reference, take a thread of their own, and a thread
-    /// of the device wakes the future. (A device from [`Device::from_wgpu`] has none: the program polls its wgpu device.) A
-    /// future may be dropped at any point; what has been submitted is computed, the rest is not.
-    ///
-    /// # Errors
-    /// An input is missing, unknown, misshaped or given twice; the device lacks memory or is lost; where the network is
-    /// compiled, as [`Session::new_async`].
-    pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
-        let inputs: Vec<_> = inputs.iter().map(|&(name, t)| (name, self.as_computed(name, t))).collect();
-        let value = |name: &str, t: &Tensor| self.shapes(name).then(|| t.clone());
-        let given = inputs.iter().map(|(name, t)| Given { name, desc: t.desc(), value: value(name, t) });
-        let ready = self.ready(&given.collect::<Vec<_>>()).await?;
-        let used = inputs.iter().filter(|(name, _)| !self.shapes(name)).map(|(name, t)| (*name, t));
-        let results = match self.device.is_reference() {
-            true => {
-                let used: Vec<_> = used.map(|(name, t)| (name.to_owned(), t.clone())).collect();
-                let run = async move {
-                    ready.run_async(&used.iter().map(|(name, t)| (name.as_str(), t)).collect::<Vec<_>>()).await
-                };
-                beside(run).await??
-            }
-            false => ready.run_async(&used.collect::<Vec<_>>()).await?,
-        };
-        let typed = |(name, t): (String, Tensor)| {
-            let dtype = self.declared(&name, t.dtype());
-            (name, t.to_dtype(dtype))
-        };
-        Ok(Outputs(results.into_iter().map(typed).collect()))
+/// What a plan takes on its device.
+#[derive(Clone)]
+pub struct PlanInfo(Memory);
+
+impl PlanInfo {
+    /// Bytes of the device in a run: activations, weights, and a copy of the results that the host reads. While the plan is
+    /// made, up to 64 MiB of weights as they come from the host are there besides. 0 on the CPU reference.
+    pub fn peak_bytes(&self) -> u64 {
+        self.0.bytes()
     }
+    /// Bytes of inputs, intermediate tensors and outputs.
+    pub fn activation_bytes(&self) -> u64 {
+        self.0.activations
+    }
+    /// Bytes of the weights, which plans on one device share: each exists once there.
+    pub fn weight_bytes(&self) -> u64 {
+        self.0.weight_bytes()
+    }
+    /// Bytes of the results.
+    pub fn result_bytes(&self) -> u64 {
+        self.0.results
+    }
+}
 
-    /// Runs the network on tensors of its device and leaves the results there. Inputs that decide shapes are read back.
-    ///
-    /// # Errors
-    /// As [`Session::run_async`]; an input is on another device.
-    pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Outputs<DeviceTensor>> {
-        let mut given = vec![];
-        let mut used = vec![];
-        for &(name, t) in inputs {
-            let value = if self.shapes(name) { Some(t.to_host_async().await?) } else { None };
-            let t = t.as_float(self.computed(name, t.dtype()));
-            given.push(Given { name, desc: t.desc().clone(), value });
-            if !self.shapes(name) {
-                used.push((name, t));
-            }
-        }
-        let ready = self.ready(&given).await?;
-        let used: Vec<_> = used.iter().map(|(name, t)| (*name, t)).collect();
-        let results = ready.run_device_async(&used).await?.into_iter();
-        let typed = |(name, t): (String, DeviceTensor)| {
-            let dtype = self.declared(&name, t.dtype());
-            (name, t.as_float(dtype))
-        };
-        Ok(Outputs(results.map(typed).collect()))
+impl fmt::Display for PlanInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for PlanInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PlanInfo({self})")
     }
 }
 
 /// The device, the inputs and outputs of the network, and the plans that are kept.
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "session on {}", self.device)?;
-        writeln!(f, "inputs   {}", list(&self.inputs))?;
-        writeln!(f, "outputs  {}", list(&self.outputs))?;
-        let kept = self.lock();
-        write!(f, "plans    {} of at most {}, {}", kept.len(), self.options.max_plans, self.options.plan.precision)?;
-        kept.iter().rev().try_for_each(|k| write!(f, "\n  {}: {}", k.key, k.ready.compiled.summary()))
+        writeln!(f, "session on {}", self.device())?;
+        writeln!(f, "inputs   {}", list(self.inputs()))?;
+        writeln!(f, "outputs  {}", list(self.outputs()))?;
+        let (kept, options) = (self.0.plans.list(), &self.0.options);
+        write!(f, "plans    {} of at most {}, {}", kept.len(), options.max_plans, options.plan.precision)?;
+        kept.iter().rev().try_for_each(|(key, ready)| write!(f, "\n  {key}: {}", ready.compiled.summary()))
     }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (inputs, outputs) = (list(&self.inputs), list(&self.outputs));
-        write!(f, "Session({inputs} -> {outputs}, on {}, {} plans)", self.device, self.lock().len())
+        let (inputs, outputs) = (list(self.inputs()), list(self.outputs()));
+        write!(f, "Session({inputs} -> {outputs}, on {}, {} plans)", self.device(), self.0.plans.list().len())
     }
 }
 
+fn given(owned: &[Owned]) -> Vec<Given<'_>> {
+    owned.iter().map(|(name, desc, value)| Given { name, desc: desc.clone(), value: value.clone() }).collect()
+}
+
 /// The key of the plan for these inputs.
-fn key_for(given: &[Given<'_>]) -> String {
-    let mut parts: Vec<_> = given.iter().map(|g| format!("{}: {}{}", g.name, g.desc, key_of(&g.value))).collect();
+fn key_for(given: &[Owned]) -> String {
+    let mut parts: Vec<_> =
+        given.iter().map(|(name, desc, value)| format!("{name}: {desc}{}", key_of(value))).collect();
     parts.sort();
     parts.join(", ")
 }
@@ -440,7 +581,7 @@ mod tests {
     }
 
     fn keys(session: &Session) -> Vec<String> {
-        session.lock().iter().map(|k| k.key.clone()).collect()
+        session.0.plans.list().into_iter().map(|(key, _)| key).collect()
     }
 
     fn run(session: &Session, n: usize) {
@@ -459,9 +600,68 @@ mod tests {
         let kept = latest(&session).unwrap();
         run(&session, 4);
         assert!(Arc::ptr_eq(&kept, &latest(&session).unwrap()), "not compiled again");
-        run(&session, 3);
+        run(&session, 5);
         run(&session, 4);
         assert!(Arc::ptr_eq(&kept, &latest(&session).unwrap()));
+    }
+
+    /// Under the rule of the least recently used, each would be dropped just before it is wanted.
+    #[test]
+    fn one_size_more_than_there_is_room_for_is_not_compiled_in_every_round() {
+        let network = Open::default();
+        let bound = network.bound.clone();
+        let session = Session::new(&Device::cpu(), network, CompileOptions::new()).unwrap();
+        let rounds = |rounds: usize, sizes: usize| {
+            let before = bound.load(Ordering::Relaxed);
+            (0..rounds).for_each(|_| (1..=sizes).for_each(|n| run(&session, n)));
+            bound.load(Ordering::Relaxed) - before
+        };
+        assert_eq!((rounds(1, 8), rounds(3, 8)), (8, 0));
+        let made = rounds(20, 9);
+        assert!((21..=60).contains(&made), "{made} plans in 20 rounds of 9");
+        // Once it fits again, nothing is made any more.
+        rounds(3, 8);
+        assert_eq!(rounds(3, 8), 0);
+    }
+
+    #[test]
+    fn plans_are_described_forgotten_and_limited() {
+        let shape = |n: usize| [("x", Desc::f32([n]))];
+        let session = session(CompileOptions::new());
+        assert_eq!(session.plan_for(&shape(3)).unwrap().peak_bytes(), 0, "the reference plans nothing");
+        assert!(keys(&session).is_empty(), "nothing was compiled");
+        (1..=3).for_each(|n| run(&session, n));
+        assert!(session.forget(&shape(2)).unwrap() && !session.forget(&shape(2)).unwrap());
+        assert_eq!(keys(&session), ["x: f32[1]", "x: f32[3]"]);
+        session.clear();
+        assert!(keys(&session).is_empty());
+        run(&session, 3);
+        for wrong in [&[][..], &[("z", Desc::f32([3]))], &[("x", Desc::f32([3])), ("x", Desc::f32([3]))]] {
+            assert_eq!(session.plan_for(wrong).unwrap_err().kind(), ErrorKind::Argument);
+            assert_eq!(session.forget(wrong).unwrap_err().kind(), ErrorKind::Argument);
+        }
+        let by_value = Open { shaping: true, ..Open::default() };
+        let by_value = Session::new(&Device::cpu(), by_value, CompileOptions::new()).unwrap();
+        let e = by_value.plan_for(&[("x", Desc::f32([3])), ("times", Desc::new([1], DType::I64))]).unwrap_err();
+        assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("the input times decides shapes"), "{e}");
+    }
+
+    /// A network of fixed shapes has one plan; without the weights on the host it cannot be made again.
+    #[test]
+    fn the_only_plan_stays_unless_the_host_keeps_the_weights() {
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([2])).unwrap();
+        let w = g.constant("w", Tensor::from([2.0f32, 3.0])).unwrap();
+        let y = g.binary(x, w, crate::ops::binary::BinaryKind::Mul).unwrap();
+        g.output("y", y);
+        for keep in [false, true] {
+            let options = CompileOptions::new().keep_weights(keep);
+            let session = Session::new(&Device::cpu(), g.clone(), options).unwrap();
+            session.clear();
+            assert_eq!(keys(&session).is_empty(), keep);
+            assert_eq!(session.run(&[("x", &Tensor::from([1.0f32, 1.0]))]).unwrap()["y"], Tensor::from([2.0f32, 3.0]));
+            assert_eq!(session.forget(&[("x", Desc::f32([2]))]).unwrap(), keep);
+        }
     }
 
     #[test]
@@ -508,7 +708,7 @@ mod tests {
             }
         });
         assert_eq!((bound.load(Ordering::Relaxed), keys(&session).len()), (6, 6));
-        assert!(session.turn("x: f32[7]").try_lock().is_some() && session.making.lock().unwrap().len() == 1);
+        assert!(session.0.turn("x: f32[7]").try_lock().is_some() && session.0.making.lock().unwrap().len() == 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Convolutions and matrix products.
 
-use super::cache::{Given, run};
+use super::eager::{Given, run, run_with};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::graph::{Graph, ValueId};
@@ -92,5 +92,6 @@ fn with_bias(
     build: impl FnOnce(&mut Graph, [ValueId; 2], Option<ValueId>) -> Result<ValueId>,
 ) -> Result<DeviceTensor> {
     let given = Given::new(&[Some(x), Some(weight), bias]);
-    run(&given.tensors, |g, ids| build(g, [ids[0], ids[1]], given.values(ids)[2]))
+    let build = |g: &mut Graph, ids: &[ValueId]| Ok(vec![build(g, [ids[0], ids[1]], given.values(ids)[2])?]);
+    Ok(run_with(&given.tensors, 1..given.tensors.len(), build)?.remove(0))
 }

@@ -1,6 +1,6 @@
 //! Element-wise functions.
 
-use super::cache::run;
+use super::eager::run;
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::ops::binary::BinaryKind;

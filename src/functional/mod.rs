@@ -37,6 +37,8 @@ pub(crate) mod cache;
 #[cfg(not(target_arch = "wasm32"))]
 mod conv;
 #[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod eager;
+#[cfg(not(target_arch = "wasm32"))]
 mod elementwise;
 #[cfg(not(target_arch = "wasm32"))]
 mod norm;
@@ -62,7 +64,7 @@ pub use functions::*;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod functions {
-    pub use super::cache::clear_cache;
+    pub use super::cache::{clear_cache, set_cache_limit};
     pub use super::conv::*;
     pub use super::elementwise::*;
     pub use super::norm::*;
@@ -73,4 +75,4 @@ mod functions {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use cache::run_kept;
+pub(crate) use eager::run_kept;

@@ -1,6 +1,6 @@
 //! Normalisation.
 
-use super::cache::{Given, run, run_all};
+use super::eager::{Given, run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::{Error, Result};
 

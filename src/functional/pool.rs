@@ -1,6 +1,6 @@
 //! Pooling.
 
-use super::cache::{run, run_all};
+use super::eager::{run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::options::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, Pair};

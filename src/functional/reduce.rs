@@ -1,6 +1,6 @@
 //! Reductions over axes, and indices of extremes.
 
-use super::cache::{run, run_all};
+use super::eager::{run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 

@@ -1,6 +1,6 @@
 //! Resampling, padding, and moving pixels between space and channels.
 
-use super::cache::run;
+use super::eager::run;
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::ops::pad::PadMode;

@@ -1,6 +1,6 @@
 //! Functions that move, select or repeat elements. All take tensors of every type.
 
-use super::cache::{run, run_all};
+use super::eager::{run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::{Error, Result};
 use crate::graph::flattened;

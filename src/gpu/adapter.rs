@@ -7,9 +7,10 @@ use super::caps::Caps;
 use super::choice::{Choice, candidates};
 use super::info::{AdapterInfo, describe};
 use super::memory::Pool;
-use super::program::PipelineCache;
+use super::pipelines::PipelineCache;
 #[cfg(not(target_arch = "wasm32"))]
 use super::wait::Poller;
+use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 
@@ -24,6 +25,7 @@ struct Inner {
     fault: Arc<Mutex<Option<Error>>>,
     pool: Pool,
     pipelines: PipelineCache,
+    weights: Weights,
     /// `None` of a device that belongs to the program.
     #[cfg(not(target_arch = "wasm32"))]
     poller: Option<Poller>,
@@ -96,6 +98,7 @@ impl Gpu {
         Gpu(Arc::new(Inner {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),
+            weights: Weights::default(),
             fault: Arc::default(),
             #[cfg(not(target_arch = "wasm32"))]
             poller: own.then(Poller::default),
@@ -129,10 +132,8 @@ impl Gpu {
     pub(crate) fn pipelines(&self) -> &PipelineCache {
         &self.0.pipelines
     }
-    /// A number that is unique among the open devices.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+    pub(crate) fn weights(&self) -> &Weights {
+        &self.0.weights
     }
     /// Whether both are the same open device.
     pub fn same(&self, other: &Gpu) -> bool {
@@ -154,23 +155,20 @@ impl Gpu {
     }
     /// Runs `work` and returns the errors that the device reports.
     ///
-    /// Error scopes belong to the thread that opened them, so `work` is synchronous; only their results are awaited.
-    pub(crate) async fn guarded<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
-        let answers = {
-            let memory = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-            let internal = self.0.device.push_error_scope(wgpu::ErrorFilter::Internal);
-            let validation = self.0.device.push_error_scope(wgpu::ErrorFilter::Validation);
-            let out = work();
-            let answers = (validation.pop(), internal.pop(), memory.pop());
-            (out, answers)
-        };
-        let (out, (validation, internal, memory)) = answers;
-        let answers = [validation.await, internal.await, memory.await];
-        if let Some(error) = answers.into_iter().flatten().next() {
-            self.check()?;
-            return Err(from_wgpu(error));
+    /// The work is done when this returns; the errors are awaited. Error scopes belong to the thread that opened them.
+    pub(crate) fn guarded<T>(&self, work: impl FnOnce() -> T) -> impl Future<Output = Result<T>> {
+        let memory = self.0.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let internal = self.0.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let validation = self.0.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let out = work();
+        let (validation, internal, memory) = (validation.pop(), internal.pop(), memory.pop());
+        async move {
+            let answers = [validation.await, internal.await, memory.await];
+            match answers.into_iter().flatten().next() {
+                Some(error) => self.check().and(Err(from_wgpu(error))),
+                None => Ok(out),
+            }
         }
-        Ok(out)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Buffers: a pool for those that every run allocates and frees, and the readback to the host.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_intrusive::channel::shared::oneshot_channel;
 
 use super::adapter::{Gpu, caused};
+use super::recording::BufferSpec;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most bytes of free buffers that are kept for reuse.
@@ -27,21 +29,31 @@ struct Shelf {
     bytes: u64,
 }
 
-/// A buffer that returns to the pool when the last clone of its handle is dropped.
+/// A buffer that returns to the pool when it is dropped.
 pub(crate) struct Pooled {
-    buffer: Option<wgpu::Buffer>,
+    buffer: wgpu::Buffer,
     home: Free,
+    /// Another one for every use of a buffer.
+    number: u64,
+    /// Whether it must not be used again.
+    spent: AtomicBool,
 }
 
 impl Pooled {
+    pub fn number(&self) -> u64 {
+        self.number
+    }
     pub fn buffer(&self) -> &wgpu::Buffer {
-        self.buffer.as_ref().expect("present until dropped")
+        &self.buffer
     }
 }
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        let Some(buffer) = self.buffer.take() else { return };
+        if self.spent.load(Ordering::Relaxed) {
+            return;
+        }
+        let buffer = self.buffer.clone();
         let mut shelf = self.home.lock().unwrap_or_else(|e| e.into_inner());
         if shelf.bytes + buffer.size() <= POOL_BYTES {
             shelf.bytes += buffer.size();
@@ -59,7 +71,7 @@ fn size_class(bytes: u64) -> u64 {
 
 /// A staging buffer that is being mapped. If nobody awaits it any more it does not return to the pool: it may be mapped later.
 struct Mapping {
-    staging: Pooled,
+    staging: Arc<Pooled>,
     unmapped: bool,
 }
 
@@ -76,13 +88,14 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         if !self.unmapped {
-            self.staging.buffer = None;
+            self.staging.spent.store(true, Ordering::Relaxed);
         }
     }
 }
 
 impl Gpu {
     async fn pooled(&self, usage: wgpu::BufferUsages, bytes: u64) -> Result<Pooled> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let bytes = match size_class(bytes) {
             class if class <= self.caps().max_buffer_bytes => class,
             _ => bytes.next_multiple_of(256),
@@ -98,7 +111,7 @@ impl Gpu {
             Some(buffer) => buffer,
             None => self.buffer("pool", bytes, usage).await?,
         };
-        Ok(Pooled { buffer: Some(buffer), home })
+        Ok(Pooled { buffer, home, number: NEXT.fetch_add(1, Ordering::Relaxed), spent: AtomicBool::new(false) })
     }
 
     /// A buffer for one tensor.
@@ -122,15 +135,15 @@ impl Gpu {
         self.guarded(|| self.device().create_buffer(&descriptor)).await
     }
 
-    /// A buffer of tensors: arena, constants, or one tensor.
-    pub(crate) async fn storage_buffer(&self, label: &str, bytes: u64) -> Result<wgpu::Buffer> {
-        self.buffer(label, bytes, TENSOR).await
+    /// A buffer of tensors: an arena or constants.
+    pub(crate) async fn storage_buffer_for(&self, spec: &BufferSpec) -> Result<wgpu::Buffer> {
+        self.buffer(&spec.label, spec.bytes, TENSOR).await
     }
 
     /// Applies `take` to the bytes of a staging buffer after a submission. The buffer returns to the pool.
     pub(crate) async fn read<T>(
         &self,
-        staging: Pooled,
+        staging: Arc<Pooled>,
         bytes: u64,
         after: &wgpu::SubmissionIndex,
         take: impl FnOnce(&[u8]) -> T,
@@ -166,6 +179,13 @@ impl Gpu {
         drop(view);
         mapping.unmap();
         Ok(out)
+    }
+
+    /// Waits for everything submitted so far.
+    pub(crate) async fn idle(&self) -> Result<()> {
+        self.alive().await?;
+        let index = self.guarded(|| self.queue().submit([])).await?;
+        self.finished(&index).await
     }
 
     /// Waits for everything submitted so far, on this thread: for measurements.

@@ -8,6 +8,7 @@ pub mod info;
 pub mod interface;
 pub mod kernel;
 pub mod memory;
+pub mod pipelines;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod profile;
 pub mod program;
@@ -15,4 +16,7 @@ pub mod recording;
 pub mod roofline;
 #[cfg(not(target_arch = "wasm32"))]
 mod specialise;
+pub mod submit;
+pub mod tensor_buffer;
 pub mod wait;
+pub mod weights;

@@ -3,12 +3,14 @@
 //! A profiling run puts every dispatch into its own pass; a normal run is one pass without timestamps.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::adapter::Gpu;
 use super::memory::Pooled;
-use super::program::{Program, Source, Step};
+use super::program::Program;
 use super::recording::Recording;
+use super::submit::{Source, Step};
 use crate::error::Result;
 
 /// Most timestamps in one query set, two per dispatch.
@@ -81,12 +83,12 @@ impl Program {
     pub async fn profile(&self, recording: &Recording, sources: &[Source<'_>]) -> Result<Profile> {
         let of = |wanted: fn(&Step) -> bool| self.run.iter().filter(|s| wanted(s)).cloned().collect::<Vec<_>>();
         let begin = Instant::now();
-        self.submit(&of(|s| matches!(s, Step::Upload { .. })), sources, &[]).await?;
+        self.submit(&of(|s| matches!(s, Step::Upload { .. })), sources, &[]).await?.last(&self.gpu).await?;
         let mut seconds = vec![];
         for steps in of(is_dispatch).chunks(MAX_QUERIES / 2) {
             seconds.extend(self.time_each(steps).await?);
         }
-        self.read_after(&of(|s| matches!(s, Step::Download { .. })), &[], &self.downloads, |_, _| ()).await?;
+        self.read_after(&of(|s| matches!(s, Step::Download { .. })), &self.downloads, |_, _| ()).await?;
         let total = begin.elapsed();
         let named = |(d, seconds): (&super::recording::Dispatch, f64)| DispatchTime {
             node: d.node.clone(),
@@ -128,7 +130,7 @@ impl Program {
     async fn time_submission(&self, steps: &[Step]) -> Result<f64> {
         self.gpu.wait()?;
         let begin = Instant::now();
-        self.submit(steps, &[], &[]).await?;
+        self.submit(steps, &[], &[]).await?.last(&self.gpu).await?;
         self.gpu.wait()?;
         Ok(begin.elapsed().as_secs_f64())
     }
@@ -167,7 +169,7 @@ impl Gpu {
 struct Stamps {
     set: wgpu::QuerySet,
     resolved: wgpu::Buffer,
-    staging: Pooled,
+    staging: Arc<Pooled>,
     passes: usize,
 }
 
@@ -180,7 +182,7 @@ impl Stamps {
             resolved: gpu
                 .buffer("timestamps", bytes, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC)
                 .await?,
-            staging: gpu.staging_buffer(bytes).await?,
+            staging: Arc::new(gpu.staging_buffer(bytes).await?),
             passes,
         })
     }

@@ -155,6 +155,8 @@ pub struct Recording {
     pub(crate) buffers: Vec<BufferSpec>,
     /// Constants: what a buffer holds before `prepare`. A program takes them out.
     pub(crate) constants: Vec<(Range, Contents)>,
+    /// Buffers of tensors that the device has already, in their order.
+    pub(crate) resident: Vec<usize>,
     /// Commands that run once.
     pub(crate) prepare: Vec<Command>,
     /// Commands of every run.
@@ -171,6 +173,7 @@ impl Recording {
         Recording {
             buffers: vec![],
             constants: vec![],
+            resident: vec![],
             prepare: vec![],
             run: vec![],
             transient: vec![],

@@ -9,6 +9,8 @@
 use crate::error::Result;
 
 use super::adapter::Gpu;
+#[cfg(target_arch = "wasm32")]
+use crate::threads::Beside;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::Poller;
@@ -24,12 +26,24 @@ impl Gpu {
     pub(crate) async fn finished(&self, _: &wgpu::SubmissionIndex) -> Result<()> {
         self.check()
     }
+
+    /// Awaits what another call brings about.
+    pub(crate) async fn meanwhile<F: Future>(&self, other: F) -> F::Output {
+        other.await
+    }
+
+    /// Work that is done when it is awaited: a browser has no threads.
+    pub(crate) fn thread<F: Future + 'static>(&self, work: F) -> Result<Beside<F::Output>> {
+        Ok(Beside(Box::pin(work)))
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::collections::VecDeque;
+    use std::future::poll_fn;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::pin;
     use std::sync::{Arc, Condvar, Mutex, MutexGuard};
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -39,10 +53,13 @@ mod native {
     use super::{Gpu, Result};
     use crate::error::{Error, ErrorKind};
     use crate::gpu::adapter::caused;
-    use crate::threads::is_blocking;
+    use crate::threads::{Beside, block_on, is_blocking, thread};
 
     /// The longest wait of one call on GL, where it holds a lock that other threads need.
     const AT_MOST: Duration = Duration::from_millis(50);
+
+    /// Between two polls of a device of the program.
+    const PAUSE: Duration = Duration::from_micros(200);
 
     impl Gpu {
         /// An error if the device is lost. One that belongs to the program reports its loss to the program alone, and errors of a
@@ -77,6 +94,54 @@ mod native {
                 receiver.receive().await;
             }
             self.check()
+        }
+
+        /// Awaits what another call brings about. On a device of the program a blocking call polls meanwhile, since the other
+        /// call may wait for that.
+        pub(crate) async fn meanwhile<F: Future>(&self, other: F) -> F::Output {
+            if !is_blocking() || self.poller().is_some() {
+                return other.await;
+            }
+            let mut other = pin!(other);
+            poll_fn(|context| {
+                let answer = other.as_mut().poll(context);
+                if answer.is_pending() {
+                    let _ = self.device().poll(wgpu::PollType::Poll);
+                    std::thread::sleep(PAUSE);
+                    context.waker().wake_by_ref();
+                }
+                answer
+            })
+            .await
+        }
+
+        /// Starts a thread for `work`. It polls the device only if that is not the program's.
+        ///
+        /// # Errors
+        /// No thread can be had.
+        pub(crate) fn thread<F>(&self, work: F) -> Result<Beside<F::Output>>
+        where
+            F: Future<Output: Send> + Send + 'static,
+        {
+            match self.poller() {
+                Some(_) => thread(|| block_on(work)),
+                None => thread(|| pollster::block_on(work)),
+            }
+        }
+
+        /// The result of `work`, which runs on such a thread unless the call is a blocking one. If the future is dropped, the
+        /// thread comes to its end alone.
+        ///
+        /// # Errors
+        /// No thread can be had.
+        pub(crate) async fn beside<F>(&self, work: F) -> Result<F::Output>
+        where
+            F: Future<Output: Send> + Send + 'static,
+        {
+            match is_blocking() {
+                true => Ok(work.await),
+                false => Ok(self.thread(work)?.result().await),
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! gets further outputs: the largest magnitudes of what such a node reads. They bound its results.
 
 use std::any::Any;
+use std::fmt;
 
 use super::range::{LIMIT, unbounded};
 use super::{Graph, Node, ValueId};
@@ -28,6 +29,12 @@ struct Guard {
 /// The nodes of a graph whose results are checked in every run.
 #[derive(Default)]
 pub struct Guards(Vec<Guard>);
+
+impl fmt::Debug for Guards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|guard| &guard.node)).finish()
+    }
+}
 
 impl Guards {
     /// Adds the outputs that the checks need behind those of the graph.

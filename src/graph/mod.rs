@@ -91,6 +91,8 @@ pub struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) outputs: Vec<(String, ValueId)>,
+    /// Values that lie on the device and are the same in every run, and the numbers of their tensors there.
+    pub(crate) resident: Vec<(ValueId, u64)>,
     scope: String,
     /// The number in the ids of its values; clones share it.
     identity: u32,
@@ -106,6 +108,7 @@ impl Default for Graph {
             nodes: vec![],
             inputs: vec![],
             outputs: vec![],
+            resident: vec![],
             scope: String::new(),
             identity: NEXT.fetch_add(1, Ordering::Relaxed),
             stray: None,
@@ -212,6 +215,17 @@ impl Graph {
             Ok(()) => self.outputs.push((name, value)),
             Err(e) => drop(self.stray.get_or_insert(e.within(format_args!("the output {name}")))),
         }
+    }
+
+    /// Makes an input a value that lies on the device and is the same in every run.
+    pub(crate) fn make_resident(&mut self, input: ValueId, number: u64) {
+        self.inputs.retain(|id| *id != input);
+        self.resident.push((input, number));
+    }
+
+    /// Whether the value is the same in every run.
+    pub(crate) fn is_fixed(&self, id: ValueId) -> bool {
+        self.values[id.0].constant.is_some() || self.resident.iter().any(|(resident, _)| *resident == id)
     }
 
     /// An error unless the names of inputs and of outputs are unique and there is an output.

@@ -95,6 +95,8 @@ struct Place {
 enum Kind {
     /// Uploaded before `prepare`; never written by a kernel.
     Constant(Contents),
+    /// There before: never written.
+    Resident,
     /// Written in `prepare` and kept.
     Prepared,
     /// In an arena from one step of the run to another.
@@ -174,6 +176,11 @@ impl Planner<'_> {
             let form = (layout, Precision::F32);
             self.home("input", id, form)?;
             self.native.insert(id, form);
+        }
+        for (id, _) in &graph.resident {
+            let value = &graph.values[id.0];
+            let place = self.place(&value.name, value.desc.bytes(Layout::RowMajor), Kind::Resident)?;
+            self.settle(*id, ROW_MAJOR, place);
         }
         let mut nodes = vec![];
         for node in &graph.nodes {
@@ -295,7 +302,7 @@ impl Planner<'_> {
         let graph = self.graph;
         let (inputs, outputs) = (graph.descs(&node.inputs), graph.descs(&node.outputs));
         let layouts: Vec<_> = node.inputs.iter().map(|id| self.layout_of(id)).collect();
-        let constant: Vec<_> = node.inputs.iter().map(|id| graph.values[id.0].constant.is_some()).collect();
+        let constant: Vec<_> = node.inputs.iter().map(|id| graph.is_fixed(*id)).collect();
         let site = Site {
             inputs: &inputs,
             outputs: &outputs,
@@ -491,8 +498,10 @@ impl Planner<'_> {
             recording.buffers.push(BufferSpec { label: place.label.clone(), bytes: place.bytes });
             let range = Range { buffer, offset: 0, bytes: place.bytes };
             ranges.insert(id, range);
-            if let Kind::Constant(contents) = &place.kind {
-                recording.constants.push((range, contents.clone()));
+            match &place.kind {
+                Kind::Constant(contents) => recording.constants.push((range, contents.clone())),
+                Kind::Resident => recording.resident.push(buffer),
+                Kind::Prepared | Kind::Temporary { .. } => {}
             }
             if of_run.contains(&id) {
                 weight_bytes += place.bytes;

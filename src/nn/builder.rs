@@ -57,7 +57,7 @@ pub struct Builder<'g> {
 pub(super) struct Notes {
     /// The numbers of parameters' contents, by the address of their elements.
     #[cfg(not(target_arch = "wasm32"))]
-    pub numbers: crate::functional::cache::Numbers,
+    pub numbers: crate::functional::eager::Numbers,
     /// Buffers that this pass updates: path and value.
     pub updates: Vec<(String, ValueId)>,
     /// The result of every child: path and value.

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::functional::eager::Number;
 use crate::model::safetensors;
 use crate::names;
 use crate::shape::{DType, Desc};
@@ -24,27 +26,56 @@ pub enum SlotKind {
 }
 
 /// A parameter or buffer of a layer: a tensor that [`Module::state_dict`](super::Module::state_dict) names.
-#[derive(Clone)]
 pub struct Slot {
     tensor: Tensor,
     kind: SlotKind,
+    /// Of the contents.
     number: u64,
+    #[cfg(not(target_arch = "wasm32"))]
+    owner: Owner,
 }
 
-/// Every content gets a unique number: two slots with the same number hold the same values.
+/// The number of a slot. What was compiled with its contents goes with it.
+#[cfg(not(target_arch = "wasm32"))]
+struct Owner(u64);
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Drop for Owner {
+    fn drop(&mut self) {
+        crate::functional::cache::forget_owner(self.0);
+    }
+}
+
+/// A clone is a slot of its own.
+impl Clone for Slot {
+    fn clone(&self) -> Slot {
+        Slot { number: self.number, ..Slot::new(self.tensor.clone(), self.kind) }
+    }
+}
+
+/// Every slot and every content gets a unique number: two slots whose contents have the same number hold the same values.
 fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Slot {
+    fn new(tensor: Tensor, kind: SlotKind) -> Slot {
+        Slot {
+            tensor,
+            kind,
+            number: next_number(),
+            #[cfg(not(target_arch = "wasm32"))]
+            owner: Owner(next_number()),
+        }
+    }
     /// A parameter.
     pub fn parameter(tensor: Tensor) -> Slot {
-        Slot { tensor, kind: SlotKind::Parameter, number: next_number() }
+        Slot::new(tensor, SlotKind::Parameter)
     }
     /// A buffer.
     pub fn buffer(tensor: Tensor) -> Slot {
-        Slot { tensor, kind: SlotKind::Buffer, number: next_number() }
+        Slot::new(tensor, SlotKind::Buffer)
     }
     /// The elements.
     pub fn tensor(&self) -> &Tensor {
@@ -65,8 +96,8 @@ impl Slot {
         Ok(())
     }
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn number(&self) -> u64 {
-        self.number
+    pub(crate) fn number(&self) -> Number {
+        Number { owner: self.owner.0, contents: self.number }
     }
 }
 

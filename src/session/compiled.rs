@@ -2,39 +2,30 @@
 
 use std::fmt;
 
+use super::planned::{Memory, PlannedGraph};
 use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::profile::Profile;
-use crate::gpu::program::{Program, Source};
+use crate::gpu::program::{Program, Running};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::recording::Dispatch;
-use crate::graph::guard::Guards;
+use crate::gpu::submit::Source;
+use crate::gpu::tensor_buffer::TensorBuffer;
 use crate::graph::plan::Plan;
-use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
-use crate::graph::single::to_single;
+use crate::graph::rewrite::Firing;
 use crate::graph::{Graph, Node};
-use crate::memory;
-use crate::ops::gather::Gather;
 use crate::ops::{self, Algorithm, Bounds};
-use crate::shape::{DType, Desc, Precision};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 /// A graph compiled for a device: a [`Session`](crate::Session) keeps one per set of input shapes. Runs of several threads are
 /// executed one after another.
 pub struct Compiled {
     device: Device,
-    graph: Graph,
-    /// Inputs and types of outputs as the graph was given: on a GPU f64 has become f32.
-    inputs: Vec<Desc>,
-    outputs: Vec<DType>,
-    /// Behind those outputs the graph has the ones that these need.
-    guards: Guards,
-    indices: Vec<Indices>,
-    single: Option<String>,
-    fired: Vec<Firing>,
-    compiled: Option<(Plan, Program)>,
+    planned: PlannedGraph,
+    program: Option<Program>,
 }
 
 impl fmt::Debug for Compiled {
@@ -43,35 +34,24 @@ impl fmt::Debug for Compiled {
     }
 }
 
-/// An input whose elements choose among those of an axis. A device does not say that an index is outside; the host can.
-struct Indices {
-    /// The position among the inputs.
-    input: usize,
-    extent: usize,
-    node: String,
-}
-
-impl Indices {
-    /// The inputs that a gather reads as they are given.
-    fn of(graph: &Graph) -> Vec<Indices> {
-        let one = |node: &Node| {
-            let any: &dyn std::any::Any = node.op.as_ref();
-            let gather: &Gather = any.downcast_ref()?;
-            let input = graph.inputs.iter().position(|id| *id == node.inputs[1])?;
-            Some(Indices { input, extent: graph.shape(node.inputs[0])[gather.axis], node: node.name.clone() })
-        };
-        graph.nodes.iter().filter_map(one).collect()
-    }
-
-    fn check(&self, inputs: &[&Tensor]) -> Result<()> {
-        let range = -(self.extent as i64)..self.extent as i64;
-        match inputs[self.input].to_i64s()?.into_iter().find(|i| !range.contains(i)) {
-            Some(i) => {
-                let text = format!("the index {i} is outside an axis of {}", self.extent);
-                Err(Error::argument(text).at(self.node.clone()))
-            }
-            None => Ok(()),
+impl PlannedGraph {
+    /// Allocates, uploads and compiles what was planned, given the tensors that are on the device already.
+    ///
+    /// # Errors
+    /// The device lacks memory or is lost; it refuses a kernel.
+    pub async fn compile(mut self, options: &CompileOptions, resident: &[TensorBuffer]) -> Result<Compiled> {
+        let device = self.device.clone();
+        if !options.weights && self.plan.is_some() {
+            self.graph.values.iter_mut().for_each(|value| value.constant = None);
         }
+        let program = match (device.gpu(), &mut self.plan) {
+            (Some(gpu), Some(plan)) => {
+                let recording = &mut plan.recording;
+                Some(Program::new(gpu, recording, &self.identities, resident, options.progress.as_ref()).await?)
+            }
+            _ => None,
+        };
+        Ok(Compiled { device, planned: self, program })
     }
 }
 
@@ -81,36 +61,21 @@ impl Compiled {
     /// # Errors
     /// An operator has no kernel for its case, the device lacks memory or the requested f16, or it is lost; the graph
     /// has no outputs, or two of one name.
-    pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Compiled> {
-        graph.check()?;
-        let inputs = graph.inputs().map(|(_, desc)| desc.clone()).collect();
-        let outputs = graph.outputs().map(|(_, desc)| desc.dtype).collect();
-        let (mut guards, mut single) = (Guards::default(), None);
-        if device.gpu().is_some() {
-            single = to_single(&mut graph)?;
-            guards = Guards::add(&mut graph)?;
-        }
-        let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
-        if let Some(gpu) = device.gpu() {
-            fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
-        }
-        let compiled = match device.gpu() {
-            None if options.plan.precision == Precision::F16 => {
-                return Err(Error::argument("precision f16: the CPU reference stores f32 only; choose a GPU adapter"));
-            }
-            None => None,
-            Some(gpu) => {
-                let mut plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
-                afford(&plan, gpu.caps().software)?;
-                if !options.weights {
-                    graph.values.iter_mut().for_each(|value| value.constant = None);
-                }
-                let program = Program::new(gpu, &mut plan.recording, options.progress.as_ref()).await?;
-                Some((plan, program))
-            }
-        };
-        let indices = if device.gpu().is_some() { Indices::of(&graph) } else { vec![] };
-        Ok(Compiled { device: device.clone(), graph, inputs, outputs, guards, indices, single, fired, compiled })
+    pub async fn new_async(device: &Device, graph: Graph, options: &CompileOptions) -> Result<Compiled> {
+        PlannedGraph::new(device, graph, options)?.compile(options, &[]).await
+    }
+
+    /// Compiles a graph with tensors that are on the device already, in the order of its resident values.
+    ///
+    /// # Errors
+    /// As [`Compiled::new_async`].
+    pub(crate) async fn with_resident(
+        device: &Device,
+        graph: Graph,
+        options: &CompileOptions,
+        resident: &[TensorBuffer],
+    ) -> Result<Compiled> {
+        PlannedGraph::new(device, graph, options)?.compile(options, resident).await
     }
 
     /// Runs the network on host tensors, each named as the graph names its input.
@@ -118,28 +83,37 @@ impl Compiled {
     /// # Errors
     /// An input is missing, unknown or misshaped; the device is lost.
     pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
-        let ordered = order(&self.graph, &self.inputs, inputs, |t| t.desc())?;
-        let tensors = self.run_ordered(&ordered).await?;
-        Ok(Outputs(self.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))
+        let started = self.start(&order(&self.planned.graph, &self.planned.inputs, inputs, |t| t.desc())?).await?;
+        let tensors = self.finish(started).await?;
+        Ok(Outputs(self.planned.graph.outputs().map(|(name, _)| name.to_owned()).zip(tensors).collect()))
     }
 
-    /// The same on tensors in the order of the graph's inputs, which fit them.
-    pub(super) async fn run_ordered(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let tensors = match &self.compiled {
-            None => self.run_reference(inputs)?,
-            Some((_, program)) => {
-                self.indices.iter().try_for_each(|i| i.check(inputs))?;
-                let named = inputs.iter().zip(self.graph.inputs());
-                let bytes = named
-                    .map(|(t, (name, _))| t.to_device_bytes().map_err(|e| e.within(format_args!("the input {name}"))));
-                let bytes = bytes.collect::<Result<Vec<_>>>()?;
-                let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
-                let descs: Vec<_> = self.graph.outputs().map(|(_, d)| d).collect();
-                program.run(&sources, |slot, bytes| Tensor::from_device_bytes(descs[slot], bytes)).await?
-            }
+    /// Gives the device the work of a run; on the reference nothing is computed yet.
+    pub(super) async fn start(&self, inputs: &[&Tensor]) -> Result<Started> {
+        let Some(program) = &self.program else {
+            return Ok(Started::Reference(inputs.iter().map(|&t| t.clone()).collect()));
         };
-        self.guards.check(&tensors[self.outputs.len()..])?;
-        Ok(tensors.iter().zip(&self.outputs).map(|(t, &dtype)| t.to_dtype(dtype)).collect())
+        self.planned.indices.iter().try_for_each(|i| i.check(inputs))?;
+        let named = inputs.iter().zip(self.planned.graph.inputs());
+        let bytes =
+            named.map(|(t, (name, _))| t.to_device_bytes().map_err(|e| e.within(format_args!("the input {name}"))));
+        let bytes = bytes.collect::<Result<Vec<_>>>()?;
+        let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
+        Ok(Started::Device(program.start(&sources).await?))
+    }
+
+    /// The results of a run that was started here.
+    pub(super) async fn finish(&self, started: Started) -> Result<Vec<Tensor>> {
+        let tensors = match (started, &self.program) {
+            (Started::Device(running), Some(program)) => {
+                let descs: Vec<_> = self.planned.graph.outputs().map(|(_, d)| d).collect();
+                program.finish(running, |slot, bytes| Tensor::from_device_bytes(descs[slot], bytes)).await?
+            }
+            (Started::Reference(inputs), _) => self.run_reference(&inputs.iter().collect::<Vec<_>>())?,
+            (Started::Device(_), None) => unreachable!("the reference starts nothing on a device"),
+        };
+        self.planned.guards.check(&tensors[self.planned.outputs.len()..])?;
+        Ok(tensors.iter().zip(&self.planned.outputs).map(|(t, &dtype)| t.to_dtype(dtype)).collect())
     }
 
     /// Runs the network on tensors of its device and leaves the results there.
@@ -147,12 +121,12 @@ impl Compiled {
     /// # Errors
     /// As [`Compiled::run_async`]; an input is on another device.
     pub async fn run_device_async(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Vec<DeviceTensor>> {
-        let ordered = order(&self.graph, &self.inputs, inputs, |t| t.desc().clone())?;
+        let ordered = order(&self.planned.graph, &self.planned.inputs, inputs, |t| t.desc().clone())?;
         if let Some(stray) = ordered.iter().find(|t| !t.device().same(&self.device)) {
             return Err(Error::argument(format!("an input is on {}, the session on {}", stray.device(), self.device)));
         }
-        let descs = self.graph.outputs().map(|(_, d)| d.clone());
-        let storages: Vec<Storage> = match &self.compiled {
+        let descs = self.planned.graph.outputs().map(|(_, d)| d.clone());
+        let storages: Vec<Storage> = match &self.program {
             None => {
                 let host = |t: &&DeviceTensor| match &t.storage {
                     Storage::Host(t) => t.clone(),
@@ -161,7 +135,7 @@ impl Compiled {
                 let owned: Vec<Tensor> = ordered.iter().map(host).collect();
                 self.run_reference(&owned.iter().collect::<Vec<_>>())?.into_iter().map(Storage::Host).collect()
             }
-            Some((_, program)) => {
+            Some(program) => {
                 let source = |t: &&DeviceTensor| match &t.storage {
                     Storage::Buffer(b) => b.clone(),
                     Storage::Host(_) => unreachable!("a GPU holds buffers"),
@@ -173,11 +147,11 @@ impl Compiled {
         };
         let made: Vec<_> = descs.zip(storages).map(|(desc, s)| DeviceTensor::new(&self.device, desc, s)).collect();
         let mut magnitudes = vec![];
-        for tensor in &made[self.outputs.len()..] {
+        for tensor in &made[self.planned.outputs.len()..] {
             magnitudes.push(tensor.to_host_async().await?);
         }
-        self.guards.check(&magnitudes)?;
-        Ok(made.into_iter().zip(&self.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
+        self.planned.guards.check(&magnitudes)?;
+        Ok(made.into_iter().zip(&self.planned.outputs).map(|(t, &dtype)| t.as_float(dtype)).collect())
     }
 
     /// One run with every dispatch timed, each in a pass of its own.
@@ -187,7 +161,7 @@ impl Compiled {
     #[cfg(not(target_arch = "wasm32"))]
     pub async fn profile_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
         let (plan, program) = self.on_gpu()?;
-        let ordered = order(&self.graph, &self.inputs, inputs, |t| t.desc())?;
+        let ordered = order(&self.planned.graph, &self.planned.inputs, inputs, |t| t.desc())?;
         let bytes = ordered.iter().map(|t| t.to_device_bytes()).collect::<Result<Vec<_>>>()?;
         let sources: Vec<_> = bytes.iter().map(|b| Source::Host(b)).collect();
         program.profile(&plan.recording, &sources).await
@@ -206,19 +180,18 @@ impl Compiled {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    fn on_gpu(&self) -> Result<&(Plan, Program)> {
-        self.compiled
-            .as_ref()
-            .ok_or_else(|| Error::argument("the reference has no dispatches to time: choose a GPU adapter"))
+    fn on_gpu(&self) -> Result<(&Plan, &Program)> {
+        let both = self.plan().zip(self.program.as_ref());
+        both.ok_or_else(|| Error::argument("the reference has no dispatches to time: choose a GPU adapter"))
     }
 
     fn run_reference(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let mut values: Vec<Option<Tensor>> = self.graph.values.iter().map(|v| v.constant.clone()).collect();
-        for (id, tensor) in self.graph.inputs.iter().zip(inputs) {
+        let mut values: Vec<Option<Tensor>> = self.planned.graph.values.iter().map(|v| v.constant.clone()).collect();
+        for (id, tensor) in self.planned.graph.inputs.iter().zip(inputs) {
             values[id.0] = Some((*tensor).clone());
         }
-        let mut readers = self.graph.uses();
-        for node in &self.graph.nodes {
+        let mut readers = self.planned.graph.uses();
+        for node in &self.planned.graph.nodes {
             let get = |id: &crate::graph::ValueId| values[id.0].clone().expect("nodes come after their inputs");
             let inputs: Vec<_> = node.inputs.iter().map(get).collect();
             let outputs = evaluate(node, &inputs)?;
@@ -231,40 +204,44 @@ impl Compiled {
                 values[id.0].take_if(|_| readers[id.0] == 0);
             }
         }
-        Ok(self.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
+        Ok(self.planned.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
     }
 
     /// The name of a node that the network computes in f64 and the device in f32, if there is one.
     pub fn computes_in_single(&self) -> Option<&str> {
-        self.single.as_deref()
+        self.planned.single.as_deref()
     }
     /// The inputs as the graph was given.
     pub(super) fn inputs(&self) -> &[Desc] {
-        &self.inputs
+        &self.planned.inputs
     }
     /// The graph after rewriting.
     pub fn graph(&self) -> &Graph {
-        &self.graph
+        &self.planned.graph
     }
     /// The rewrites that fired, and where.
     pub fn rewrites(&self) -> &[Firing] {
-        &self.fired
+        &self.planned.fired
     }
     /// The plan; `None` on the reference, which needs none.
     pub fn plan(&self) -> Option<&Plan> {
-        self.compiled.as_ref().map(|(plan, _)| plan)
+        self.planned.plan.as_ref()
     }
     /// The number of distinct compute pipelines.
     pub fn pipelines(&self) -> usize {
-        self.compiled.as_ref().map_or(0, |(_, program)| program.pipelines())
+        self.program.as_ref().map_or(0, Program::pipelines)
     }
     /// The device it was compiled for.
     pub fn device(&self) -> &Device {
         &self.device
     }
+    /// What it takes on the device.
+    pub(crate) fn memory(&self) -> Memory {
+        self.planned.memory()
+    }
     /// Nodes, dispatches and memory on one line.
     pub(super) fn summary(&self) -> String {
-        let nodes = format!("{} nodes", self.graph.nodes.len());
+        let nodes = format!("{} nodes", self.planned.graph.nodes.len());
         self.plan().map_or(nodes.clone(), |plan| {
             let (dispatches, activations, weights) = (plan.dispatches(), plan.peak_bytes, plan.weight_bytes);
             format!("{nodes}, {dispatches} dispatches, activations {activations} bytes, weights {weights} bytes")
@@ -272,17 +249,13 @@ impl Compiled {
     }
 }
 
-/// An error unless the host can hold the results twice, once for the readback, and the buffers of a software adapter.
-fn afford(plan: &Plan, software: bool) -> Result<()> {
-    let results = 2 * plan.recording.result_bytes();
-    let (bytes, what) = match software {
-        true => (plan.recording.bytes().saturating_add(results), "buffers and results"),
-        false => (results, "results"),
-    };
-    let largest = plan.nodes.iter().max_by_key(|n| n.output.numel());
-    let node = largest.map_or("", |n| &n.name);
-    let of = largest.map_or(String::new(), |n| format!(", {} -> {} among them,", n.op, n.output));
-    memory::afford(bytes, || format!("the network's {what}{of}")).map_err(|e| e.at(node))
+/// A run that the device computes, or the inputs of one that the reference will compute.
+#[derive(Debug)]
+pub enum Started {
+    /// On the device.
+    Device(Running),
+    /// The inputs.
+    Reference(Vec<Tensor>),
 }
 
 /// The inputs in the graph's order, checked.

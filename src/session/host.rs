@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::compiled::{Compiled, evaluate, order};
+use super::compiled::{Compiled, Started, evaluate, order};
+use super::planned::{Memory, PlannedGraph};
 use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
@@ -15,6 +16,45 @@ use crate::tensor::Tensor;
 /// Operations per element of the results and of the inputs beyond which a node is left to the device.
 const MOST_FLOPS: [u64; 2] = [8, 2];
 
+/// A graph planned for its device, but for what runs on the host.
+#[derive(Debug)]
+pub struct Planned {
+    device: Device,
+    /// The device's part; on the reference if all runs on the host.
+    part: PlannedGraph,
+    host: Option<Host>,
+}
+
+impl Planned {
+    /// Plans a graph.
+    ///
+    /// # Errors
+    /// As [`PlannedGraph::new`].
+    pub fn new(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Planned> {
+        graph.check()?;
+        let host = if device.gpu().is_some() { split(&mut graph) } else { None };
+        if let Some(host) = host.as_ref().filter(|host| host.is_all()) {
+            let reference = CompileOptions::new().fusion(options.rewrite);
+            let part = PlannedGraph::new(&Device::cpu(), host.graph.clone(), &reference)?;
+            return Ok(Planned { device: device.clone(), part, host: None });
+        }
+        Ok(Planned { device: device.clone(), part: PlannedGraph::new(device, graph, options)?, host })
+    }
+
+    /// What it takes on the device.
+    pub fn memory(&self) -> Memory {
+        self.part.memory()
+    }
+
+    /// Allocates, uploads and compiles what was planned.
+    ///
+    /// # Errors
+    /// As [`PlannedGraph::compile`].
+    pub async fn compile(self, options: &CompileOptions) -> Result<Ready> {
+        Ok(Ready { device: self.device, compiled: Arc::new(self.part.compile(options, &[]).await?), host: self.host })
+    }
+}
+
 /// A graph ready to run: compiled for its device, but for what runs on the host.
 pub struct Ready {
     device: Device,
@@ -23,21 +63,19 @@ pub struct Ready {
     host: Option<Host>,
 }
 
+/// A run that was started: what the host has for it, and the device's part.
+pub(super) struct Flight {
+    values: Option<Values>,
+    started: Started,
+}
+
 impl Ready {
     /// Compiles a graph.
     ///
     /// # Errors
     /// As [`Compiled::new_async`].
-    pub async fn new_async(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<Ready> {
-        graph.check()?;
-        let host = if device.gpu().is_some() { split(&mut graph) } else { None };
-        if let Some(host) = host.as_ref().filter(|host| host.is_all()) {
-            let reference = CompileOptions::new().fusion(options.rewrite);
-            let compiled = Compiled::new_async(&Device::cpu(), host.graph.clone(), &reference).await?;
-            return Ok(Ready { device: device.clone(), compiled: Arc::new(compiled), host: None });
-        }
-        let compiled = Compiled::new_async(device, graph, options).await?;
-        Ok(Ready { device: device.clone(), compiled: Arc::new(compiled), host })
+    pub async fn new_async(device: &Device, graph: Graph, options: &CompileOptions) -> Result<Ready> {
+        Planned::new(device, graph, options)?.compile(options).await
     }
 
     /// Runs the network on host tensors, each named as the graph names its input.
@@ -45,13 +83,42 @@ impl Ready {
     /// # Errors
     /// As [`Compiled::run_async`].
     pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
-        let Some(host) = &self.host else { return self.compiled.run_async(inputs).await };
-        let wanted: Vec<Desc> = host.graph.inputs().map(|(_, d)| d.clone()).collect();
-        let ordered = order(&host.graph, &wanted, inputs, |t| t.desc())?;
+        let flight = self.start(inputs).await?;
+        self.finish(flight).await
+    }
+
+    /// Does what comes before the device, and gives the device its work.
+    pub(super) async fn start(&self, inputs: &[(&str, &Tensor)]) -> Result<Flight> {
+        let ordered = self.order(inputs)?;
+        let Some(host) = &self.host else {
+            return Ok(Flight { values: None, started: self.compiled.start(&ordered).await? });
+        };
         let (values, given) = host.before(&ordered)?;
-        let results = self.compiled.run_ordered(&given.iter().collect::<Vec<_>>()).await?;
-        let outputs = host.after(values, results)?;
-        Ok(Outputs(host.graph.outputs().map(|(name, _)| name.to_owned()).zip(outputs).collect()))
+        let started = self.compiled.start(&given.iter().collect::<Vec<_>>()).await?;
+        Ok(Flight { values: Some(values), started })
+    }
+
+    /// The results of a run that was started here.
+    pub(super) async fn finish(&self, flight: Flight) -> Result<Outputs> {
+        let mut results = self.compiled.finish(flight.started).await?;
+        if let (Some(host), Some(values)) = (&self.host, flight.values) {
+            results = host.after(values, results)?;
+        }
+        let names = self.graph().outputs().map(|(name, _)| name.to_owned());
+        Ok(Outputs(names.zip(results).collect()))
+    }
+
+    /// The graph as a run sees it: inputs and outputs.
+    fn graph(&self) -> &Graph {
+        self.host.as_ref().map_or(self.compiled.graph(), |host| &host.graph)
+    }
+
+    fn order<'a>(&self, inputs: &[(&str, &'a Tensor)]) -> Result<Vec<&'a Tensor>> {
+        let wanted: Vec<Desc> = match &self.host {
+            None => self.compiled.inputs().to_vec(),
+            Some(host) => host.graph.inputs().map(|(_, d)| d.clone()).collect(),
+        };
+        order(self.graph(), &wanted, inputs, |t| t.desc())
     }
 
     /// What the device's part is given, in order.
@@ -59,12 +126,7 @@ impl Ready {
     /// # Errors
     /// As [`Ready::run_async`].
     pub fn given(&self, inputs: &[(&str, &Tensor)]) -> Result<Vec<Tensor>> {
-        let graph = self.host.as_ref().map_or(self.compiled.graph(), |host| &host.graph);
-        let wanted: Vec<Desc> = match &self.host {
-            None => self.compiled.inputs().to_vec(),
-            Some(host) => host.graph.inputs().map(|(_, d)| d.clone()).collect(),
-        };
-        let ordered = order(graph, &wanted, inputs, |t| t.desc())?;
+        let ordered = self.order(inputs)?;
         match &self.host {
             None => Ok(ordered.into_iter().cloned().collect()),
             Some(host) => Ok(host.before(&ordered)?.1),
@@ -110,6 +172,7 @@ pub struct Host {
 }
 
 /// The values of one run, by their index in the graph.
+#[derive(Debug)]
 pub struct Values(Vec<Option<Tensor>>);
 
 /// The part of a graph that runs on the device, and the rest. `None`: all of it runs there.

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::gpu::program::Progress;
+use crate::gpu::pipelines::Progress;
 use crate::graph::plan::PlanOptions;
 use crate::shape::Precision;
 
 /// The default number of plans that a session keeps.
 const MAX_PLANS: usize = 8;
+
+/// The default number of runs of a session that are in flight.
+const IN_FLIGHT: usize = 4;
 
 /// How a network is compiled.
 ///
@@ -34,6 +37,9 @@ pub struct CompileOptions {
     pub(crate) rewrite: bool,
     pub(crate) plan: PlanOptions,
     pub(crate) max_plans: usize,
+    pub(crate) memory_limit: Option<u64>,
+    pub(crate) in_flight: usize,
+    pub(crate) keep_weights: bool,
     pub(crate) progress: Option<Progress>,
     /// Whether a graph that is compiled for a GPU keeps the elements of its constants once they are uploaded.
     pub(crate) weights: bool,
@@ -45,6 +51,9 @@ impl Default for CompileOptions {
             rewrite: true,
             plan: PlanOptions::default(),
             max_plans: MAX_PLANS,
+            memory_limit: None,
+            in_flight: IN_FLIGHT,
+            keep_weights: false,
             progress: None,
             weights: true,
         }
@@ -64,11 +73,36 @@ impl CompileOptions {
         self
     }
 
-    /// The most plans that a session keeps, one per set of input shapes that it has run; the least recently used is
-    /// dropped first. Each holds its weights and activations on the device. 8 by default; 0 is an error when the
-    /// session is made.
+    /// The most plans that a session keeps, one per set of input shapes that it has run. The least recently used is
+    /// dropped first; where dropped plans are wanted again, more are in use than fit, and any one is dropped, so that sizes
+    /// in turn are not all compiled in every round. Each plan holds its activations on the device; the weights are there
+    /// once. 8 by default; 0 is an error when the session is made.
     pub fn max_plans(mut self, plans: usize) -> CompileOptions {
         self.max_plans = plans;
+        self
+    }
+
+    /// The most bytes of the device that the plans of a session take together, weights counted once: plans are dropped, as
+    /// for [`CompileOptions::max_plans`], until a new one fits. One that does not fit alone is an error of kind
+    /// [`Memory`](crate::ErrorKind::Memory). No limit by default. [`Session::plan_for`](crate::Session::plan_for) tells
+    /// what a plan takes.
+    pub fn memory_limit(mut self, bytes: u64) -> CompileOptions {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// The most runs of a session that are in flight at a time after [`Session::submit`](crate::Session::submit). Each holds
+    /// a copy of its results for the host. 4 by default; 0 is an error when the session is made.
+    pub fn in_flight(mut self, runs: usize) -> CompileOptions {
+        self.in_flight = runs;
+        self
+    }
+
+    /// Whether the host keeps the weights of a network whose shapes are all fixed, which it does not need once they are on the
+    /// device; false by default. With them, [`Session::forget`](crate::Session::forget) and
+    /// [`Session::clear`](crate::Session::clear) may drop its plan.
+    pub fn keep_weights(mut self, keep: bool) -> CompileOptions {
+        self.keep_weights = keep;
         self
     }
 

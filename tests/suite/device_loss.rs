@@ -1,12 +1,13 @@
 //! After a device is lost, every call gives an error of that kind: no panic, no hang.
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use convgpu::internals::device::destroy;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::session::Compiled;
-use convgpu::{CompileOptions, Device, ErrorKind, Graph, Session, Tensor};
+use convgpu::{CompileOptions, Device, ErrorKind, Graph, Session, Tensor, wgpu};
+
+use crate::shared::ends;
 
 /// A device that no other test uses.
 fn own_device() -> Device {
@@ -22,19 +23,6 @@ fn graph() -> Graph {
     graph
 }
 
-/// Fails if `work` takes more than half a minute.
-fn ends(work: impl FnOnce() + Send + 'static) {
-    let (sender, receiver) = mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        work();
-        sender.send(()).unwrap();
-    });
-    match receiver.recv_timeout(Duration::from_secs(30)) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a call on a lost device does not return"),
-        _ => thread.join().unwrap_or_else(|e| std::panic::resume_unwind(e)),
-    }
-}
-
 fn lost<T>(result: convgpu::Result<T>) {
     let e = result.err().expect("the device is lost");
     assert_eq!(e.kind(), ErrorKind::DeviceLost, "{e}");
@@ -48,15 +36,22 @@ fn every_call_on_a_lost_device_is_an_error() {
         let session = Session::new(&device, graph(), CompileOptions::new()).unwrap();
         session.run(&[("x", &x)]).unwrap();
         let there = x.to_device(&device).unwrap();
+        let flying = session.submit(&[("x", &x)]).unwrap();
         destroy(&device);
+        // It may have been done before.
+        if let Err(e) = flying.wait() {
+            assert_eq!(e.kind(), ErrorKind::DeviceLost, "{e}");
+        }
         for _ in 0..2 {
             lost(session.run(&[("x", &x)]));
             lost(pollster::block_on(session.run_async(&[("x", &x)])));
+            lost(session.submit(&[("x", &x)]));
             lost(session.run_device(&[("x", &there)]));
             lost(Session::new(&device, graph(), CompileOptions::new()));
             lost(Compiled::new(&device, graph(), &CompileOptions::default()));
             lost(x.to_device(&device));
             lost(there.to_host());
+            lost(device.wait());
         }
     });
 }
@@ -97,10 +92,7 @@ fn another_device_is_not_concerned() {
 fn a_shared_device_that_is_destroyed_gives_errors() {
     use convgpu::nn::{Linear, Module};
     ends(|| {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-        let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
-        let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-        let shared = Device::from_wgpu(wgpu_device.clone(), queue);
+        let (wgpu_device, shared) = crate::shared::shared_device();
         let x = crate::support::Rng(2).integers(&[1, 3, 9, 7]);
         let session = Session::new(&shared, graph(), CompileOptions::new()).unwrap();
         session.run(&[("x", &x)]).unwrap();

@@ -1,0 +1,193 @@
+//! Pipelines: each is compiled once per device, whichever programs use it.
+
+#[cfg(not(target_arch = "wasm32"))]
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[cfg(not(target_arch = "wasm32"))]
+use rayon::prelude::*;
+
+use super::adapter::Gpu;
+use super::recording::Dispatch;
+#[cfg(not(target_arch = "wasm32"))]
+use super::specialise::specialise;
+use crate::error::Result;
+use crate::shape::Precision;
+
+/// The key of a pipeline: dispatches with equal keys share it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct PipelineKey {
+    source: &'static str,
+    /// The texts of the shared files.
+    pieces: Vec<&'static str>,
+    overrides: Vec<(&'static str, u64)>,
+    consts: Vec<(&'static str, u32)>,
+    precision: Precision,
+    sums: bool,
+    /// Whether the shader keeps its run-time checks.
+    checked: bool,
+    /// The numbers of read-only and read-write bindings, which determine the layout.
+    bindings: (usize, usize),
+}
+
+impl PipelineKey {
+    pub fn of(d: &Dispatch) -> PipelineKey {
+        PipelineKey {
+            source: d.kernel.source,
+            pieces: d.kernel.common.iter().map(|piece| piece.source).collect(),
+            overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
+            consts: d.consts.clone(),
+            precision: d.precision,
+            sums: d.sums,
+            checked: d.checked,
+            bindings: d.bindings(),
+        }
+    }
+}
+
+/// Pipelines by their keys.
+pub(super) type Pipelines = HashMap<PipelineKey, wgpu::ComputePipeline>;
+
+/// The pipelines of a device; each is compiled once.
+#[derive(Default)]
+pub(crate) struct PipelineCache(Mutex<Pipelines>);
+
+/// Called with the number of compiled pipelines and their total after each compilation, from any thread, in any order.
+#[derive(Clone)]
+pub struct Progress(pub Arc<dyn Fn(usize, usize) + Send + Sync>);
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
+}
+
+impl Gpu {
+    /// The pipelines of these dispatches. Missing ones are compiled, in parallel where there are threads.
+    pub(super) async fn compile(&self, dispatches: &[&Dispatch], progress: Option<&Progress>) -> Result<Pipelines> {
+        let mut wanted: Pipelines = HashMap::new();
+        let mut missing: HashMap<PipelineKey, &Dispatch> = HashMap::new();
+        {
+            let cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
+            for d in dispatches {
+                let key = PipelineKey::of(d);
+                match cache.get(&key) {
+                    Some(pipeline) => drop(wanted.insert(key, pipeline.clone())),
+                    None => drop(missing.insert(key, d)),
+                }
+            }
+        }
+        let missing: Vec<_> = missing.into_iter().collect();
+        let (all, done) = (missing.len(), AtomicUsize::new(0));
+        let compile = async |one| {
+            let made = self.compile_one(one).await;
+            if let Some(Progress(tell)) = progress {
+                tell(done.fetch_add(1, Ordering::Relaxed) + 1, all);
+            }
+            made
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(compile(m))).collect();
+        #[cfg(target_arch = "wasm32")]
+        let made = futures_of(missing.into_iter().map(compile)).await;
+        let mut cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
+        for item in made {
+            let (key, pipeline) = item?;
+            cache.insert(key.clone(), pipeline.clone());
+            wanted.insert(key, pipeline);
+        }
+        Ok(wanted)
+    }
+
+    async fn compile_one(&self, (key, d): (PipelineKey, &Dispatch)) -> Result<(PipelineKey, wgpu::ComputePipeline)> {
+        let made = match shader(d) {
+            Ok(shader) => self.guarded(|| self.pipeline(d, shader)).await,
+            Err(e) => Err(e),
+        };
+        match made {
+            Ok(pipeline) => Ok((key, pipeline)),
+            Err(e) => Err(e.within(format_args!("kernel {}", d.kernel.name)).at(d.node.clone())),
+        }
+    }
+
+    fn pipeline(&self, d: &Dispatch, Shader { source, overrides }: Shader<'_>) -> wgpu::ComputePipeline {
+        let device = self.device();
+        let source = wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source };
+        let checked = d.checked || checked_shaders();
+        #[expect(unsafe_code, reason = "the one place where a shader runs without run-time checks")]
+        let module = if checked {
+            device.create_shader_module(source)
+        } else {
+            // SAFETY: the planner alone makes dispatches, and it leaves the checks out only where an operator of this
+            // crate launches one of its kernels, on the shapes that its shape rule accepted. The contract and operator
+            // tests run every kernel over shapes off its tile sizes with guarded buffers, and in checked mode, so no
+            // index leaves its binding.
+            unsafe { device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let buffer = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        };
+        let (reads, writes) = (d.reads.len(), d.writes.len());
+        let storage = |i| wgpu::BufferBindingType::Storage { read_only: i <= reads };
+        let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform)];
+        entries.extend((1..=reads + writes).map(|i| buffer(i, storage(i))));
+        let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(d.kernel.name),
+            entries: &entries,
+        });
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(d.kernel.name),
+            bind_group_layouts: &[Some(&group)],
+            ..Default::default()
+        });
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(d.kernel.name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: overrides,
+                // By contract a kernel writes workgroup memory before it reads it.
+                zero_initialize_workgroup_memory: d.checked,
+            },
+            cache: None,
+        })
+    }
+}
+
+/// The source of a pipeline: the kernel's text, and the overrides that the device sets.
+struct Shader<'a> {
+    source: wgpu::ShaderSource<'static>,
+    overrides: &'a [(&'static str, f64)],
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn shader(d: &Dispatch) -> Result<Shader<'_>> {
+    let module = specialise(&d.wgsl(), &d.overrides)?;
+    Ok(Shader { source: wgpu::ShaderSource::Naga(Cow::Owned(module)), overrides: &[] })
+}
+
+/// Browsers compile the text themselves.
+#[cfg(target_arch = "wasm32")]
+fn shader(d: &Dispatch) -> Result<Shader<'_>> {
+    Ok(Shader { source: wgpu::ShaderSource::Wgsl(d.wgsl().into()), overrides: &d.overrides })
+}
+
+/// `CONVGPU_CHECKED=1` keeps the translator's bounds checks in every shader: it tells an index out of range from a driver bug.
+fn checked_shaders() -> bool {
+    std::env::var("CONVGPU_CHECKED").is_ok_and(|v| v == "1")
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut out = vec![];
+    for future in futures {
+        out.push(future.await);
+    }
+    out
+}

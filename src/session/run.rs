@@ -1,0 +1,203 @@
+//! Runs in flight: submitted now, awaited later.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::Outputs;
+use crate::error::{Error, Result};
+
+#[cfg(not(target_arch = "wasm32"))]
+type Work = Pin<Box<dyn Future<Output = Result<Outputs>> + Send>>;
+#[cfg(target_arch = "wasm32")]
+type Work = Pin<Box<dyn Future<Output = Result<Outputs>>>>;
+
+/// A run that was submitted, by [`Session::submit`](crate::Session::submit): a future of its results. It needs no
+/// executor in particular; [`Run::wait`] blocks, [`Run::try_take`] looks.
+///
+/// A run keeps what it needs: it comes to its end without the session. If a run is dropped, its results are.
+///
+/// ```
+/// use convgpu::{Desc, Device, Graph, Tensor};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", Desc::f32([2]))?;
+/// let y = graph.softmax(x, 0)?;
+/// graph.output("y", y);
+/// let session = graph.compile(&Device::cpu())?;
+///
+/// // The device computes the first while the second is prepared.
+/// let first = session.submit(&[("x", &Tensor::from([0.0f32, 0.0]))])?;
+/// let second = session.submit(&[("x", &Tensor::from([1.0f32, 1.0]))])?;
+/// assert_eq!(first.wait()?["y"], second.wait()?["y"]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+pub struct Run(Arc<Flight>);
+
+/// What a run and its session share.
+struct Flight {
+    state: Mutex<State>,
+    /// Whether the work is at its end.
+    over: AtomicBool,
+    /// Who waits for the end of the work.
+    waiting: Arc<Waiting>,
+}
+
+enum State {
+    /// Its place is taken; the work is not there yet.
+    Starting,
+    Running(Work),
+    Done(Result<Outputs>),
+    Taken,
+}
+
+#[derive(Default)]
+struct Waiting(Mutex<Vec<Waker>>);
+
+impl Waiting {
+    fn add(&self, waker: &Waker) {
+        let mut waiting = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if !waiting.iter().any(|w| w.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(|e| e.into_inner()));
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Flight {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn set(&self, state: State) {
+        self.over.store(matches!(state, State::Done(_) | State::Taken), Ordering::Release);
+        *self.lock() = state;
+        self.waiting.clone().wake();
+    }
+
+    /// Whether the work is at its end. Anyone who waits for that does the work, one at a time.
+    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.waiting.add(context.waker());
+        let Ok(mut state) = self.state.try_lock() else { return Poll::Pending };
+        let outputs = match &mut *state {
+            State::Done(_) | State::Taken => return Poll::Ready(()),
+            State::Starting => return Poll::Pending,
+            State::Running(work) => {
+                let all = Waker::from(self.waiting.clone());
+                std::task::ready!(work.as_mut().poll(&mut Context::from_waker(&all)))
+            }
+        };
+        *state = State::Done(outputs);
+        self.over.store(true, Ordering::Release);
+        drop(state);
+        self.waiting.clone().wake();
+        Poll::Ready(())
+    }
+
+    fn take(&self) -> Result<Outputs> {
+        match std::mem::replace(&mut *self.lock(), State::Taken) {
+            State::Done(outputs) => outputs,
+            _ => Err(Error::argument("the results of this run were taken before")),
+        }
+    }
+}
+
+impl Run {
+    /// Waits for the results, on this thread.
+    ///
+    /// # Errors
+    /// The device is lost; the network computes something that the device cannot hold.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn wait(self) -> Result<Outputs> {
+        crate::threads::block_on(self)
+    }
+
+    /// The results, if they are there; `None` if not yet. Later calls give an error.
+    ///
+    /// On a device of the program's own ([`Device::from_wgpu`](crate::Device::from_wgpu)) results come when the
+    /// program polls it.
+    pub fn try_take(&mut self) -> Option<Result<Outputs>> {
+        let done = self.0.poll(&mut Context::from_waker(Waker::noop()));
+        done.is_ready().then(|| self.0.take())
+    }
+}
+
+impl Future for Run {
+    type Output = Result<Outputs>;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Outputs>> {
+        self.0.poll(context).map(|()| self.0.take())
+    }
+}
+
+/// The work is dropped, too: a run in parts stops at the next one.
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.0.set(State::Taken);
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.over.load(Ordering::Acquire) { "Run(done)" } else { "Run(in flight)" })
+    }
+}
+
+/// The runs of a session that are in flight.
+pub(super) struct Flights {
+    most: usize,
+    oldest_first: Mutex<Vec<Weak<Flight>>>,
+}
+
+impl Flights {
+    pub fn new(most: usize) -> Flights {
+        Flights { most, oldest_first: Mutex::default() }
+    }
+
+    /// A run that is still to be started, if there is room for it.
+    pub fn try_board(&self) -> Option<Run> {
+        self.room().ok()
+    }
+
+    /// A run that is still to be started. If there is no room, awaits the oldest one, whose results stay until they are taken.
+    pub async fn board(&self) -> Run {
+        loop {
+            match self.room() {
+                Ok(run) => return run,
+                Err(oldest) => std::future::poll_fn(|context| oldest.poll(context)).await,
+            }
+        }
+    }
+
+    fn room(&self) -> Result<Run, Arc<Flight>> {
+        let mut flights = self.oldest_first.lock().unwrap_or_else(|e| e.into_inner());
+        let flying = |flight: &Weak<Flight>| flight.upgrade().is_some_and(|f| !f.over.load(Ordering::Acquire));
+        flights.retain(flying);
+        if flights.len() >= self.most
+            && let Some(oldest) = flights.first().and_then(Weak::upgrade)
+        {
+            return Err(oldest);
+        }
+        let run = Arc::new(Flight {
+            state: Mutex::new(State::Starting),
+            over: AtomicBool::new(false),
+            waiting: Arc::default(),
+        });
+        flights.push(Arc::downgrade(&run));
+        Ok(Run(run))
+    }
+}
+
+impl Run {
+    /// Gives the run its work.
+    pub(super) fn started(&self, work: Work) {
+        self.0.set(State::Running(work));
+    }
+}
