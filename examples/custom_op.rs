@@ -2,7 +2,7 @@
 //!
 //! It is a staircase function, `y = step * round(x / step)`. The step is a power of two, so that quotient and product are exact.
 
-use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
+use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::verify::{VerifyOptions, verify};
 use convgpu::{Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
 
@@ -27,8 +27,8 @@ impl Op for Staircase {
         let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| self.step * (x / self.step).round_ties_even()).collect();
         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]]) // exact
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]])) // exact
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count = site.inputs[0].numel();

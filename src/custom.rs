@@ -9,9 +9,12 @@
 //! reference. An array without a length in a shader may be longer than the tensor (buffers are padded to 16 bytes): pass the
 //! number of elements as a param. WebGPU guarantees 256 invocations and 16 KiB of memory per workgroup.
 //!
+//! An operator need not know its error bounds ([`Op::bounds`]). `verify` then shows the difference from the reference, does not
+//! judge the node, and says so.
+//!
 //! A kernel of a program's own runs with the run-time checks of the shader translator. What the operator declares is
 //! validated before it is used: a mistake is an error that names the node and the kernel.
 
 pub use crate::gpu::kernel::{Arg, Kernel, Launch, Params, Scalar};
-pub use crate::ops::{Op, Site, Variant};
+pub use crate::ops::{Bounds, Op, Site, Variant};
 pub use crate::shape::Layout;

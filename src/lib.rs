@@ -61,6 +61,7 @@ mod graph;
 pub mod internals;
 mod memory;
 mod model;
+mod names;
 pub mod nn;
 pub mod onnx;
 mod ops;

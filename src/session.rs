@@ -183,7 +183,9 @@ impl Session {
             return Err(Error::argument("in_flight is 0: a session has at least one run in flight"));
         }
         let (inputs, shaping) = (network.declared_inputs(), network.shape_inputs());
-        let fixed = inputs.iter().map(|v| v.fixed().map(|desc| (v.name.clone(), desc, None)));
+        // As a run gives them: in the type that the network computes in.
+        let given = |name: &str, desc: Desc| (name.to_owned(), Desc::new(desc.shape, desc.dtype.computed()), None);
+        let fixed = inputs.iter().map(|v| v.fixed().map(|desc| given(&v.name, desc)));
         let fixed: Option<Vec<Owned>> = fixed.collect();
         let only = fixed.filter(|_| !inputs.iter().any(|v| shaping.contains(&v.name)));
         let complete = only.is_some() && !options.keep_weights && network.optional_inputs().is_empty();

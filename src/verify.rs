@@ -2,7 +2,8 @@
 //!
 //! [`verify`] runs every node of a network on a device, with the inputs that the device itself computed for it, and
 //! compares each element of its outputs with the reference. The bound of an element is derived from the operator and
-//! its inputs: a correct evaluation in f32 stays within it. The report names the first wrong node. Then the whole
+//! its inputs: a correct evaluation in f32 stays within it. Where an own operator gives no bound, the difference is shown and
+//! not judged. The report names the first wrong node. Then the whole
 //! network runs as in a session, and its outputs are compared with those of the reference.
 //!
 //! ```

@@ -10,6 +10,7 @@ use super::samples::{Samples, seconds};
 use crate::device::Device;
 use crate::error::Result;
 use crate::session::{CompileOptions, Compiled};
+use crate::verify::compare::worst;
 use crate::verify::node::{Expected, alternatives, check_against};
 
 /// The result of a measurement.
@@ -46,7 +47,7 @@ pub struct CaseReport {
 pub struct Measured {
     /// Its kernels.
     pub kernels: String,
-    /// The largest ratio of error to bound.
+    /// The largest ratio of error to bound; NaN if the operator's bounds are not known.
     pub worst: f64,
     /// Why it was not timed: its result is wrong, or it did not run.
     pub failure: Option<String>,
@@ -136,7 +137,7 @@ async fn check(device: &Device, case: &Case, expected: &Expected, alternative: u
     match check_against(device, &case.graph, &case.values, expected, &case.way(alternative)).await {
         Err(e) => Measured { failure: Some(e.to_string()), ..way },
         Ok(checked) => {
-            let worst = checked.comparisons.iter().map(|c| c.worst).fold(0.0, f64::max);
+            let worst = worst(&checked.comparisons);
             let failure = checked.comparisons.iter().find(|c| !c.ok()).map(ToString::to_string);
             Measured { kernels: checked.kernels, worst, failure, ..way }
         }

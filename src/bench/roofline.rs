@@ -8,7 +8,7 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, Launch, nested, params};
 use crate::gpu::roofline;
-use crate::ops::{Op, Site, Variant, built_in};
+use crate::ops::{Bounds, Op, Site, Variant, built_in};
 use crate::reference::gamma;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -48,10 +48,10 @@ impl Op for FmaChain {
         Ok(vec![inputs[0].map(|x| 2.0 * x + 1.0 + 16.0 * self.rounds as f64)])
     }
     /// A sum of `16 rounds + 3` terms in some order.
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let terms = 16 * self.rounds;
         let bound = |x: &f32| (gamma(terms + 3) * (2.0 * f64::from(x.abs()) + 1.0 + terms as f64)) as f32;
-        Ok(vec![inputs[0].f32s().iter().map(bound).collect()])
+        Ok(Some(vec![inputs[0].f32s().iter().map(bound).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;
@@ -78,8 +78,8 @@ impl Op for Copy {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(inputs.to_vec())
     }
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; inputs[0].numel()]])
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; inputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;

@@ -225,7 +225,8 @@ fn fits(function: &FunctionProto, call: &NodeProto) -> Result<()> {
     }
 }
 
-fn identity(call: &Node, from: &str, to: &str) -> Node {
+/// A node that gives a value another name.
+pub(crate) fn identity(call: &Node, from: &str, to: &str) -> Node {
     let proto = NodeProto {
         input: vec![from.to_owned()],
         output: vec![to.to_owned()],

@@ -2,9 +2,11 @@
 
 mod functions;
 mod import;
+mod inputs;
 mod nodes;
 pub mod onnx;
 mod order;
+mod outputs;
 pub mod proto;
 pub mod registry;
 pub mod safetensors;

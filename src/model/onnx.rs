@@ -66,14 +66,23 @@ pub struct Model {
     pub(super) definitions: Definitions,
     /// Initialisers and the values of Constant nodes.
     pub(super) constants: HashMap<String, Tensor>,
-    inputs: Vec<ValueInfo>,
+    pub(super) inputs: Vec<ValueInfo>,
     /// Those which the file has a value for.
-    optional: Vec<ValueInfo>,
-    outputs: Vec<ValueInfo>,
+    pub(super) optional: Vec<ValueInfo>,
+    pub(super) outputs: Vec<ValueInfo>,
+    /// Inputs, optional ones included, and outputs as the file describes them.
+    pub(super) declared: Declared,
     /// Names of inputs that decide a shape, an axis or a scale.
-    shape_inputs: Vec<String>,
+    pub(super) shape_inputs: Vec<String>,
     /// Values that the file declares as floats of 16 bits.
     pub(super) halves: HashMap<String, DType>,
+}
+
+/// Inputs and outputs as the file describes them: a program may have replaced the descriptions.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    pub inputs: Vec<ValueInfo>,
+    pub outputs: Vec<ValueInfo>,
 }
 
 impl Model {
@@ -160,6 +169,7 @@ impl Model {
         // Before that version what an initialiser holds is fixed.
         let optional = if ir >= DEFAULTS_IR { optional } else { vec![] };
         let shape_inputs = vec![];
+        let declared = Declared { inputs: [&inputs[..], &optional[..]].concat(), outputs: outputs.clone() };
         let mut model = Model {
             opset,
             producer,
@@ -170,6 +180,7 @@ impl Model {
             inputs,
             optional,
             outputs,
+            declared,
             shape_inputs,
             halves,
         };
@@ -207,7 +218,7 @@ impl Model {
         &self.optional
     }
 
-    /// The outputs of a run.
+    /// The outputs of a run. Extents are open where they may change with those of the inputs.
     pub fn outputs(&self) -> &[ValueInfo] {
         &self.outputs
     }
@@ -254,7 +265,7 @@ impl Bind for Model {
         if let Some(Given { name, desc, value: Some(value) }) = inputs.iter().find(valued) {
             return Err(Error::argument(format!("the input {name} is {desc}, its value {}", value.desc())));
         }
-        import::lower(self, inputs)
+        import::extents::lower(self, inputs)
     }
     fn release(&mut self) {
         // With optional inputs a run may ask for another graph.

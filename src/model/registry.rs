@@ -23,7 +23,7 @@ type Make = dyn Fn(&Node<'_>) -> Result<Box<dyn Op>> + Send + Sync;
 /// as an attribute.
 ///
 /// ```
-/// use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
+/// use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
 /// use convgpu::onnx::Registry;
 /// use convgpu::{DType, Desc, Device, Error, ErrorKind, Model, Result, Tensor};
 /// # use convgpu::internals::model::proto::*;
@@ -60,8 +60,8 @@ type Make = dyn Fn(&Node<'_>) -> Result<Box<dyn Op>> + Send + Sync;
 ///         let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| self.factor * x).collect();
 ///         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
 ///     }
-///     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-///         Ok(vec![outputs[0].as_f32()?.iter().map(|y| y.abs() * 2f32.powi(-24)).collect()])
+///     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+///         Ok(Some(vec![outputs[0].as_f32()?.iter().map(|y| y.abs() * 2f32.powi(-24)).collect()]))
 ///     }
 ///     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
 ///         let count = site.outputs[0].numel();

@@ -16,6 +16,13 @@ macro_rules! activations {
         #[derive(Clone, Copy, Debug, Default)]
         pub struct $name;
 
+        impl $name {
+            /// The layer; it has no options.
+            pub fn new() -> $name {
+                $name
+            }
+        }
+
         impl Module for $name {
             fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
                 b.graph.activation(x, $function)

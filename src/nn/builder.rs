@@ -1,8 +1,11 @@
 //! [`Builder`]: modules add their nodes to it.
 
+use std::collections::BTreeSet;
+
 use super::{Module, Slot};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
+use crate::names;
 use crate::shape::Desc;
 
 /// The graph that modules add their nodes to, and the position of the current module in the network.
@@ -16,7 +19,7 @@ use crate::shape::Desc;
 /// use convgpu::{Device, Result, Tensor, ValueId};
 ///
 /// /// `scale x` with a learned scale per channel of `[n, c, h, w]`.
-/// #[derive(Debug)]
+/// #[derive(Clone, Debug)]
 /// struct Scale {
 ///     scale: Slot,
 /// }
@@ -83,6 +86,22 @@ pub(super) fn build<M: Module + ?Sized>(module: &M, x: Desc, training_step: bool
         }
         _ => Ok(Built { graph, y, notes }),
     }
+}
+
+/// The graph of a module with the results of modules inside it as outputs, without the nodes that they do not need.
+pub(super) fn build_with_outputs<M: Module + ?Sized>(module: &M, x: Desc, outputs: &[&str]) -> Result<Built> {
+    let mut built = build(module, x, false)?;
+    for &name in outputs {
+        let results = &built.notes.results;
+        let found = results.iter().rev().find(|(path, _)| path == name).map(|(_, value)| *value);
+        let value = found.or((name == "out").then_some(built.y)).ok_or_else(|| {
+            let known: BTreeSet<&str> = results.iter().map(|(path, _)| path.as_str()).collect();
+            Error::argument(format!("there is no module {name}; {}", names::existing("modules", name, known)))
+        })?;
+        built.graph.output(name, value);
+    }
+    built.graph.remove_dead();
+    Ok(built)
 }
 
 fn in_training(what: &str) -> Error {

@@ -33,8 +33,32 @@ pub fn below<S>(child: &str, slots: Vec<(String, S)>) -> impl Iterator<Item = (S
     slots.into_iter().map(move |(name, slot)| (format!("{child}.{name}"), slot))
 }
 
+/// What makes a module in a box `Clone`. Every module that is `Clone` has it; programs do not implement it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the module `{Self}` is not `Clone`",
+    label = "a module is `Clone`",
+    note = "add `#[derive(Clone)]` to the module"
+)]
+pub trait CloneModule {
+    fn clone_module(&self) -> Box<dyn Module>;
+}
+
+impl<M: Module + Clone + 'static> CloneModule for M {
+    fn clone_module(&self) -> Box<dyn Module> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Module> {
+    fn clone(&self) -> Box<dyn Module> {
+        // Not that of the box, which is a module too.
+        (**self).clone_module()
+    }
+}
+
 /// An optional child, for example a shortcut with or without a convolution. `None` returns its input.
-impl<M: Module> Module for Option<M> {
+impl<M: Module + Clone + 'static> Module for Option<M> {
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
         self.as_ref().map_or(Ok(x), |m| m.build(b, x))
     }
@@ -51,7 +75,10 @@ impl<M: Module> Module for Option<M> {
     }
 }
 
-impl<M: Module + ?Sized> Module for Box<M> {
+impl<M: Module + ?Sized + 'static> Module for Box<M>
+where
+    Box<M>: Clone,
+{
     fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
         (**self).build(b, x)
     }

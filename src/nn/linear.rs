@@ -84,6 +84,13 @@ impl Module for Flatten {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Identity;
 
+impl Identity {
+    /// The layer; it has no options.
+    pub fn new() -> Identity {
+        Identity
+    }
+}
+
 impl Module for Identity {
     fn build(&self, _: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
         Ok(x)
@@ -103,6 +110,13 @@ impl Dropout {
     /// Drops an element with probability `p`; PyTorch's default is 0.5.
     pub fn new(p: f32) -> Dropout {
         Dropout { p, training: true }
+    }
+}
+
+/// With PyTorch's default probability, 0.5.
+impl Default for Dropout {
+    fn default() -> Dropout {
+        Dropout::new(0.5)
     }
 }
 

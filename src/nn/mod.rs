@@ -28,7 +28,8 @@
 //! ```
 //!
 //! **Options** are set on the layer, in any order: `Conv2d::new(1, 8, 3).stride(2)`; or all at once from the options
-//! struct that the function of the same name takes: `Conv2d::new(1, 8, 3).options(o)`.
+//! struct that the function of the same name takes: `Conv2d::new(1, 8, 3).options(o)`. A layer without required arguments is
+//! made by `new()` or `default()`, as `ReLU::new()` and `Flatten::new()`; one without options by its name, too: `ReLU`.
 //!
 //! **Training mode.** As in PyTorch a new layer is in training mode. In that mode [`Module::forward`] refuses a network
 //! with layers that would update statistics or draw random numbers (batch norm, dropout); [`Module::forward_train`]
@@ -56,10 +57,10 @@ use std::path::Path;
 
 #[cfg(not(target_arch = "wasm32"))]
 use crate::device::{Device, DeviceTensor};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, ValueId};
 #[cfg(not(target_arch = "wasm32"))]
-use crate::session::{CompileOptions, Session};
+use crate::session::{CompileOptions, Outputs, Session};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -74,7 +75,7 @@ pub use crate::functional::{
 pub use activation::*;
 pub use builder::Builder;
 #[doc(hidden)]
-pub use children::below;
+pub use children::{CloneModule, below};
 pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use linear::{Dropout, Flatten, Identity, Linear};
 pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, LocalResponseNorm};
@@ -88,14 +89,14 @@ pub use state::{IncompatibleKeys, Slot, SlotKind, StateDict, manual_seed};
 /// A layer or a network of layers.
 ///
 /// Your own network is a struct of modules. It implements [`build`](Module::build), which connects the modules; the
-/// macro [`children!`](children) implements the rest.
+/// macro [`children!`](children) implements the rest. A module is `Clone` and `Debug`, which are derived.
 ///
 /// ```
 /// use convgpu::nn::{BatchNorm2d, BinaryKind, Builder, Conv2d, Module, ReLU, children};
 /// use convgpu::{Device, Result, Tensor, ValueId};
 ///
 /// /// A residual block: relu(x + norm2(conv2(relu(norm1(conv1(x)))))).
-/// #[derive(Debug)]
+/// #[derive(Clone, Debug)]
 /// struct Block {
 ///     conv1: Conv2d,
 ///     norm1: BatchNorm2d,
@@ -128,7 +129,7 @@ pub use state::{IncompatibleKeys, Slot, SlotKind, StateDict, manual_seed};
 /// assert!(block.state_dict().get("norm2.running_mean").is_some());
 /// # Ok::<(), convgpu::Error>(())
 /// ```
-pub trait Module: fmt::Debug + Send + Sync {
+pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     /// Adds the nodes that compute this module from `x`, and returns the result.
     ///
     /// # Errors
@@ -164,6 +165,50 @@ pub trait Module: fmt::Debug + Send + Sync {
         slots.map(|(name, s)| (name, s.tensor())).collect()
     }
 
+    /// The parameter of this name, as PyTorch's `get_parameter`.
+    ///
+    /// ```
+    /// use convgpu::nn::{Linear, Module, Sequential};
+    /// use convgpu::Tensor;
+    ///
+    /// let mut net = Sequential::new().named("fc", Linear::new(2, 1));
+    /// assert_eq!(net.get_parameter("fc.weight")?.shape(), [1, 2]);
+    /// net.set_parameter("fc.weight", Tensor::from([[2.0f32, -1.0]]))?;
+    /// assert_eq!(net.get_parameter("fc.weight")?, &Tensor::from([[2.0f32, -1.0]]));
+    /// # Ok::<(), convgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no such parameter: the error lists those with similar names. A buffer is no parameter
+    /// ([`Module::get_buffer`]).
+    fn get_parameter(&self, name: &str) -> Result<&Tensor> {
+        state::find(self.slots(), SlotKind::Parameter, name).map(Slot::tensor)
+    }
+
+    /// The buffer of this name, such as `bn1.running_mean`, as PyTorch's `get_buffer`.
+    ///
+    /// # Errors
+    /// There is no such buffer: the error lists those with similar names.
+    fn get_buffer(&self, name: &str) -> Result<&Tensor> {
+        state::find(self.slots(), SlotKind::Buffer, name).map(Slot::tensor)
+    }
+
+    /// Sets the parameter of this name.
+    ///
+    /// # Errors
+    /// There is no such parameter, or it has another shape or type. Nothing is changed then.
+    fn set_parameter(&mut self, name: &str, tensor: Tensor) -> Result<()> {
+        state::find(self.slots_mut(), SlotKind::Parameter, name)?.fit(name, &tensor)
+    }
+
+    /// Sets the buffer of this name.
+    ///
+    /// # Errors
+    /// There is no such buffer, or it has another shape or type. Nothing is changed then.
+    fn set_buffer(&mut self, name: &str, tensor: Tensor) -> Result<()> {
+        state::find(self.slots_mut(), SlotKind::Buffer, name)?.fit(name, &tensor)
+    }
+
     /// The number of elements of all parameters.
     fn num_parameters(&self) -> usize {
         self.parameters().iter().map(|(_, t)| t.numel()).sum()
@@ -177,7 +222,7 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// Sets parameters and buffers from a dict with the same names and shapes.
     ///
     /// # Errors
-    /// Entries are missing, extra or misshaped: the error lists them all, and nothing is changed.
+    /// Entries are missing, unexpected or misshaped: the error counts them and shows the first of each. Nothing is changed then.
     fn load_state_dict(&mut self, state: &StateDict) -> Result<()> {
         state::load(self.slots_mut(), state, true).map(|_| ())
     }
@@ -186,7 +231,7 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// `load_state_dict(.., strict=False)`. So weights of a network with another classifier can be used.
     ///
     /// # Errors
-    /// Entries are misshaped: the error lists them all, and nothing is changed.
+    /// Entries are misshaped: the error counts them and shows the first ones. Nothing is changed then.
     fn load_state_dict_partial(&mut self, state: &StateDict) -> Result<IncompatibleKeys> {
         state::load(self.slots_mut(), state, false)
     }
@@ -231,8 +276,32 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// is lost.
     #[cfg(not(target_arch = "wasm32"))]
     fn forward(&self, x: &DeviceTensor) -> Result<DeviceTensor> {
-        let (mut outputs, _) = run(self, x, false)?;
-        Ok(outputs.swap_remove(0))
+        let mut built = builder::build(self, x.desc().clone(), false)?;
+        built.graph.output("out", built.y);
+        Ok(run(self, built, x)?.into_first())
+    }
+
+    /// The results of modules inside this one, computed from a tensor on a device, as
+    /// [`graph_with_outputs`](Module::graph_with_outputs) names them; `out` is the result of the module itself. They stay on
+    /// the device.
+    ///
+    /// ```
+    /// use convgpu::nn::{Conv2d, MaxPool2d, Module, ReLU, Sequential};
+    /// use convgpu::{Device, Tensor};
+    ///
+    /// let net = Sequential::new().named("conv", Conv2d::new(1, 4, 3)).with(ReLU).named("pool", MaxPool2d::new(2));
+    /// let x = Tensor::full([1, 1, 10, 10], 0.5).to_device(&Device::cpu())?;
+    /// let results = net.forward_with_outputs(&x, &["conv", "out"])?;
+    /// assert_eq!(results["conv"].shape(), [1, 4, 8, 8]);
+    /// assert_eq!(results["out"].shape(), [1, 4, 4, 4]);
+    /// # Ok::<(), convgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no module of a name, a name is given twice, or none is given. Otherwise as [`Module::forward`].
+    #[cfg(not(target_arch = "wasm32"))]
+    fn forward_with_outputs(&self, x: &DeviceTensor, outputs: &[&str]) -> Result<Outputs<DeviceTensor>> {
+        run(self, builder::build_with_outputs(self, x.desc().clone(), outputs)?, x)
     }
 
     /// Computes the module from a tensor on a device, each layer in its own mode: norm layers in training mode use the
@@ -243,9 +312,13 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// left or is lost.
     #[cfg(not(target_arch = "wasm32"))]
     fn forward_train(&mut self, x: &DeviceTensor) -> Result<DeviceTensor> {
-        let (mut outputs, updated) = run(self, x, true)?;
+        let mut built = builder::build(self, x.desc().clone(), true)?;
+        built.graph.output("out", built.y);
+        built.notes.updates.iter().for_each(|(path, value)| built.graph.output(path, *value));
+        let mut results = run(self, built, x)?.into_iter();
+        let (_, y) = results.next().expect("a network has an output");
         let mut new = std::collections::HashMap::new();
-        for (path, value) in updated.into_iter().zip(outputs.drain(1..)) {
+        for (path, value) in results {
             new.insert(path, value.to_host()?);
         }
         for (path, slot) in self.slots_mut() {
@@ -253,7 +326,7 @@ pub trait Module: fmt::Debug + Send + Sync {
                 slot.set(tensor);
             }
         }
-        Ok(outputs.swap_remove(0))
+        Ok(y)
     }
 
     /// The module as a graph for an input of this description. The input is named `x`, the output `out`.
@@ -288,22 +361,9 @@ pub trait Module: fmt::Debug + Send + Sync {
     /// ```
     ///
     /// # Errors
-    /// There is no module of a name: the error lists the existing ones. Otherwise as [`Module::graph`].
+    /// There is no module of a name: the error lists those with similar names. Otherwise as [`Module::graph`].
     fn graph_with_outputs(&self, x: Desc, outputs: &[&str]) -> Result<Graph> {
-        let mut built = builder::build(self, x, false)?;
-        let results = &built.notes.results;
-        for &name in outputs {
-            let found = results.iter().rev().find(|(path, _)| path == name).map(|(_, value)| *value);
-            let Some(value) = found.or((name == "out").then_some(built.y)) else {
-                let mut known: Vec<_> = results.iter().map(|(path, _)| path.as_str()).collect();
-                known.sort_unstable();
-                known.dedup();
-                return Err(Error::argument(format!("there is no module {name}; modules: {}", known.join(", "))));
-            };
-            built.graph.output(name, value);
-        }
-        built.graph.remove_dead();
-        Ok(built.graph)
+        Ok(builder::build_with_outputs(self, x, outputs)?.graph)
     }
 
     /// A session of [`Module::graph`].
@@ -316,23 +376,17 @@ pub trait Module: fmt::Debug + Send + Sync {
     }
 }
 
-/// Runs a module's graph and compiles it first if it is not in the cache. Gives its result and the new values of its
-/// buffers, and the buffers' names.
+/// Runs a module's graph and compiles it first if it is not in the cache.
 #[cfg(not(target_arch = "wasm32"))]
-fn run<M: Module + ?Sized>(
-    module: &M,
-    x: &DeviceTensor,
-    training_step: bool,
-) -> Result<(Vec<DeviceTensor>, Vec<String>)> {
-    let builder::Built { mut graph, y, notes } = builder::build(module, x.desc().clone(), training_step)?;
-    graph.output("out", y);
-    let updated = notes.updates.iter().map(|(path, _)| path.clone()).collect();
-    notes.updates.into_iter().for_each(|(path, value)| graph.output(path, value));
+fn run<M: Module + ?Sized>(module: &M, built: builder::Built, x: &DeviceTensor) -> Result<Outputs<DeviceTensor>> {
+    let builder::Built { graph, notes, .. } = built;
+    let names: Vec<String> = graph.outputs().map(|(name, _)| name.to_owned()).collect();
     let mut given = vec![("x".to_owned(), x.clone())];
     for (path, slot) in module.slots() {
         if graph.inputs().any(|(name, _)| name == path) {
             given.push((path, slot.tensor().to_device(x.device())?));
         }
     }
-    Ok((crate::functional::run_kept(x.device(), graph, &notes.numbers, given)?, updated))
+    let results = crate::functional::run_kept(x.device(), graph, &notes.numbers, given)?;
+    Ok(Outputs(names.into_iter().zip(results).collect()))
 }

@@ -30,7 +30,7 @@ use crate::graph::ValueId;
 /// assert_eq!(features.forward(&x)?.shape(), [2, 4, 13, 13]);
 /// # Ok::<(), convgpu::Error>(())
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Sequential(Vec<(String, Box<dyn Module>)>);
 
 impl Sequential {

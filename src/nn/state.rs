@@ -1,5 +1,6 @@
 //! Parameters and buffers: their contents, initialisation and loading.
 
+use std::borrow::Borrow;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +11,8 @@ use crate::error::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::functional::eager::Number;
 use crate::model::safetensors;
-use crate::shape::DType;
+use crate::names;
+use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 /// The kind of a [`Slot`].
@@ -87,6 +89,11 @@ impl Slot {
     pub fn set(&mut self, tensor: Tensor) {
         self.tensor = tensor;
         self.number = next_number();
+    }
+    /// Replaces the elements by those of a tensor with this slot's shape and type.
+    pub(super) fn fit(&mut self, name: &str, tensor: &Tensor) -> Result<()> {
+        self.set(fitting(name, tensor, &self.tensor.desc()).map_err(Error::shape)?);
+        Ok(())
     }
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn number(&self) -> Number {
@@ -314,29 +321,71 @@ fn as_type(tensor: &Tensor, dtype: DType) -> Option<Tensor> {
     }
 }
 
+/// The tensor in the type of a slot that has this description, or what does not fit.
+fn fitting(name: &str, tensor: &Tensor, slot: &Desc) -> Result<Tensor, String> {
+    let fits = as_type(tensor, slot.dtype).filter(|t| t.shape() == slot.shape);
+    fits.ok_or_else(|| format!("{name} is {}, must be {slot}", tensor.desc()))
+}
+
+/// The slot of this kind and name.
+pub(super) fn find<S: Borrow<Slot>>(slots: Vec<(String, S)>, kind: SlotKind, name: &str) -> Result<S> {
+    let (what, other, get_other) = match kind {
+        SlotKind::Parameter => ("parameter", "buffer", "get_buffer and set_buffer"),
+        SlotKind::Buffer => ("buffer", "parameter", "get_parameter and set_parameter"),
+    };
+    let mut known = vec![];
+    for (path, slot) in slots {
+        match (path == name, slot.borrow().kind == kind) {
+            (true, true) => return Ok(slot),
+            (true, false) => {
+                return Err(Error::argument(format!("{name} is a {other}, not a {what}: {get_other} take it")));
+            }
+            (false, true) => known.push(path),
+            (false, false) => {}
+        }
+    }
+    let existing = names::existing(&format!("{what}s"), name, known.iter().map(String::as_str));
+    Err(Error::argument(format!("there is no {what} {name}; {existing}")))
+}
+
+/// Entries of each kind that an error shows.
+const SHOWN: usize = 5;
+
+/// How many entries of a state dict are `what`, and the first of them.
+fn counted(what: &str, entries: &[String]) -> Option<String> {
+    let first = entries.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if entries.len() > SHOWN { ", .." } else { "" };
+    (!entries.is_empty()).then(|| format!("{} {what} ({first}{more})", entries.len()))
+}
+
 /// Sets the slots that the dict names. Nothing is set if an entry does not fit its slot, or if `strict` and names differ.
 pub(super) fn load(slots: Vec<(String, &mut Slot)>, state: &StateDict, strict: bool) -> Result<IncompatibleKeys> {
     let mut given: HashMap<&str, &Tensor> = state.iter().collect();
-    let mut wrong = vec![];
+    let (mut missing, mut unexpected, mut misshaped) = (vec![], vec![], vec![]);
     let mut take = vec![];
     let mut names = IncompatibleKeys::default();
     for (name, slot) in slots {
         let desc = slot.tensor.desc();
         match given.remove(name.as_str()) {
             None => {
-                wrong.extend(strict.then(|| format!("missing {name} {desc}")));
+                missing.push(format!("{name} {desc}"));
                 names.missing.push(name);
             }
-            Some(t) => match as_type(t, desc.dtype).filter(|t| t.shape() == desc.shape) {
-                Some(t) => take.push((slot, t)),
-                None => wrong.push(format!("{name} is {}, must be {desc}", t.desc())),
+            Some(t) => match fitting(&name, t, &desc) {
+                Ok(t) => take.push((slot, t)),
+                Err(text) => misshaped.push(text),
             },
         }
     }
     for (name, tensor) in state.iter().filter(|(name, _)| given.contains_key(name)) {
-        wrong.extend(strict.then(|| format!("extra {name} {}", tensor.desc())));
+        unexpected.push(format!("{name} {}", tensor.desc()));
         names.unexpected.push(name.to_owned());
     }
+    if !strict {
+        (missing, unexpected) = (vec![], vec![]);
+    }
+    let lists = [("missing", missing), ("unexpected", unexpected), ("misshaped", misshaped)];
+    let wrong: Vec<String> = lists.iter().filter_map(|(what, entries)| counted(what, entries)).collect();
     if !wrong.is_empty() {
         return Err(Error::shape(format!("the state does not fit: {}", wrong.join("; "))));
     }

@@ -1,6 +1,6 @@
 //! `adaptive_avg_pool2d` and `adaptive_max_pool2d`: pooling into a given number of bins; one bin is global pooling.
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_BIN, kernel, nested, params};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
@@ -126,8 +126,8 @@ impl Op for AdaptivePool2d {
     }
     /// The mean: gamma_(K + 6) mean |x|, for K additions in any order, the rounding of the divisor and a division of
     /// 2.5 ulp, which is 5 roundings. The maximum is a copy; only a subnormal value may be flushed.
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![match self.kind {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![match self.kind {
             Kind::Avg => {
                 let scale = gamma(self.largest_taps(inputs[0].shape()) + 6);
                 self.mean(&inputs[0].map(f64::abs)).into_iter().map(|m| (m * scale + TINY) as f32).collect()
@@ -136,7 +136,7 @@ impl Op for AdaptivePool2d {
                 let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };
                 outputs[0].f32s().iter().map(flushed).collect()
             }
-        }])
+        }]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;

@@ -1,7 +1,7 @@
 //! `batch_norm`: normalises every channel, with stored statistics or those of the batch, then scales and shifts it.
 
 use super::normalization::{Normalization, Spread, layouts};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::moments::{Merged, Scale, Slices, inverse_sqrt, moments};
@@ -98,10 +98,10 @@ impl Op for BatchNorm {
     }
 
     /// `reference::normalize::bounds`; the statistics are exact.
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let bounds = normalize::bounds(x.f32s(), &slices(x.shape()), &self.scales(inputs), &affine(inputs));
-        Ok(vec![to_f32(bounds)])
+        Ok(Some(vec![to_f32(bounds)]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -183,7 +183,7 @@ impl Op for BatchNormTraining {
     }
 
     /// `reference::normalize::bounds` with the errors of the batch's statistics (`reference::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let slices = slices(x.shape());
         let stats = self.merged(x);
@@ -192,7 +192,7 @@ impl Op for BatchNormTraining {
         let correction = self.correction(slices.count());
         let mean = self.running_bounds(&inputs[3], stats.iter().map(Merged::mean));
         let var = stats.iter().map(Merged::var).map(|(var, error)| (var * correction, error * correction));
-        Ok(vec![to_f32(y), mean, self.running_bounds(&inputs[4], var)])
+        Ok(Some(vec![to_f32(y), mean, self.running_bounds(&inputs[4], var)]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -241,7 +241,7 @@ mod tests {
         let x = inputs[0].desc();
         let [row_major, channels_last] =
             [Layout::RowMajor, Layout::ChannelsLast].map(|l| normalization(&x, op.eps, l).height(&x));
-        let mean = &op.bounds(&inputs, &[]).unwrap()[1];
+        let mean = &op.bounds(&inputs, &[]).unwrap().unwrap()[1];
         let by = |height| {
             let stats = moments(inputs[0].f32s(), &slices(&x.shape)).into_iter();
             op.running_bounds(&inputs[3], stats.map(|m| m.merged(height).mean()))

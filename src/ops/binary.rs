@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::broadcast::Operand;
 use super::strided::Walk;
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, BINARY, INDEX, INTEGER, Kernel, Launch, kernel, params};
 pub use crate::reference::binary::BinaryKind;
@@ -59,11 +59,11 @@ impl Op for Binary {
         let (a, b) = (elements::broadcast(&inputs[0], &shape), elements::broadcast(&inputs[1], &shape));
         Ok(vec![Tensor::of(shape, evaluate(self.0, &a, &b))])
     }
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         if !inputs[0].dtype().is_float() {
-            return Ok(super::strided::exact(outputs));
+            return Ok(Some(super::strided::exact(outputs)));
         }
-        Ok(vec![bounds(inputs, &outputs[0], |a, b, y| self.0.bound(a, b, y))])
+        Ok(Some(vec![bounds(inputs, &outputs[0], |a, b, y| self.0.bound(a, b, y))]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         launches(site, self.0.code(), &site.inputs[1].shape)

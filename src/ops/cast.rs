@@ -1,6 +1,6 @@
 //! `cast`: converts elements to another type.
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::Result;
 use crate::gpu::kernel::{Arg, INDEX, INTEGER, Kernel, Launch, kernel, params};
 use crate::reference::UNIT;
@@ -39,13 +39,13 @@ impl Op for Cast {
         Ok(vec![if to == self.to { y } else { y.to_dtype(self.to).to_dtype(to) }])
     }
     /// An integer of more than 24 bits may become either neighbouring f32; all else is exact.
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         if !self.to.is_float() || inputs[0].dtype().is_float() {
-            return Ok(super::strided::exact(outputs));
+            return Ok(Some(super::strided::exact(outputs)));
         }
         let unit = if self.to == DType::F16 || self.to == DType::BF16 { 1.0 / 256.0 } else { UNIT };
         let rounding = |y: &f64| if y.abs() < 1.0 / UNIT { 0.0 } else { (unit * y.abs()) as f32 };
-        Ok(vec![outputs[0].to_f64s().iter().map(rounding).collect()])
+        Ok(Some(vec![outputs[0].to_f64s().iter().map(rounding).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];

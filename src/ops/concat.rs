@@ -1,7 +1,7 @@
 //! `concat`: concatenates tensors along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Op, Site, Variant, built_in};
+use super::{Bounds, Op, Site, Variant, built_in};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, Slot};
 use crate::reference;
@@ -38,8 +38,8 @@ impl Op for Concat {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![reference::concat::concat(inputs, self.axis)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(super::strided::exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(super::strided::exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = site.inputs.len() - 1;

@@ -8,7 +8,7 @@ mod winograd;
 use rayon::prelude::*;
 
 use super::rows8::Rows8;
-use super::{Algorithm, Op, Seal, Site, Variant, built_in, expect_inputs};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
     ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, Params, ROWS8, kernel,
@@ -275,17 +275,17 @@ impl Op for Conv2d {
     }
 
     /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of the K products and the bias (Higham 3.1).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let k: usize = inputs[1].shape()[1..].iter().product();
         let scale = gamma(k + 1);
-        Ok(vec![self.evaluate(&abs, |sum| (sum * scale + TINY) as f32)])
+        Ok(Some(vec![self.evaluate(&abs, |sum| (sum * scale + TINY) as f32)]))
     }
 
-    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         match algorithm {
             Algorithm::Direct => self.bounds(inputs, outputs),
-            Algorithm::Winograd => Ok(vec![self.winograd_bounds(inputs)]),
+            Algorithm::Winograd => Ok(Some(vec![self.winograd_bounds(inputs)])),
         }
     }
 

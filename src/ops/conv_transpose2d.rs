@@ -3,7 +3,7 @@
 use super::conv2d::Window;
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{
     ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, FLAT_WORKGROUP, IMPLICIT8, INDEX, Kernel, Launch, PHASES, ROWS8, kernel,
@@ -179,12 +179,12 @@ impl Op for ConvTranspose2d {
 
     /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of at most K = ic/groups kh kw products and the bias
     /// (Higham 3.1).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let w = inputs[1].shape();
         let scale = gamma(w[0] / self.groups * w[2] * w[3] + 1);
         let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
-        Ok(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()])
+        Ok(Some(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

@@ -1,7 +1,7 @@
 //! `expand`: a tensor repeated along its axes of extent 1.
 
 use super::strided::{copy, exact};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, broadcast, broadcast_strides};
@@ -30,8 +30,8 @@ impl Op for Expand {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![elements::broadcast(&inputs[0], &self.shape)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let strides = broadcast_strides(&site.inputs[0].shape, &self.shape);

@@ -1,7 +1,7 @@
 //! `gather`: entries of a tensor along an axis, chosen by a tensor of indices.
 
 use super::strided::exact;
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::elements;
@@ -55,8 +55,8 @@ impl Op for Gather {
         let source = |i: usize| (i / picks * extent + chosen[i % picks]) * run;
         Ok(vec![elements::pick(x, &shape, run, source)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;

@@ -2,7 +2,7 @@
 //! the case of one channel per group.
 
 use super::normalization::{Normalization, Spread, layouts};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference::moments::{Moments, Slices, moments};
@@ -99,12 +99,12 @@ impl Op for GroupNorm {
     }
 
     /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let height = self.heights(&x.desc()).into_iter().flatten().max().unwrap_or_default();
         let scales: Vec<_> = self.moments(x).iter().map(|m| m.merged(height).scale(self.eps)).collect();
         let bounds = normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
-        Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
+        Ok(Some(vec![bounds.into_iter().map(|b| b as f32).collect()]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

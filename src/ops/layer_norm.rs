@@ -1,7 +1,7 @@
 //! `layer_norm`: normalises every slice over the trailing axes to mean 0 and standard deviation 1.
 
 use super::normalization::{Normalization, Spread};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference::moments::{Moments, Slices, moments};
@@ -89,14 +89,14 @@ impl Op for LayerNorm {
     }
 
     /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let height = self.normalization(x.shape()).height(&x.desc());
         let scales: Vec<_> = self.moments(x).iter().map(|m| m.merged(height).scale(self.eps)).collect();
         let y = normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         let mean = scales.iter().map(|s| s.mean_error as f32).collect();
         let inverse = scales.iter().map(|s| (s.scale_error * s.scale) as f32).collect();
-        Ok(self.with_stats(y.into_iter().map(|b| b as f32).collect(), mean, inverse))
+        Ok(Some(self.with_stats(y.into_iter().map(|b| b as f32).collect(), mean, inverse)))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

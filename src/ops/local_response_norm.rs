@@ -1,6 +1,6 @@
 //! `local_response_norm`: normalises every value by the neighbouring channels.
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, nested, params};
 use crate::reference::local_response_norm::Formula;
@@ -80,10 +80,10 @@ impl Op for LocalResponseNorm {
         Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
     }
 
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let bounds = self.formula().bounds(x.f32s(), extents(x.shape()));
-        Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
+        Ok(Some(vec![bounds.into_iter().map(|b| b as f32).collect()]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

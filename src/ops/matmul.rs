@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::rows8::Rows8;
 use super::strided::Walk;
 use super::tiled::{self, Choice, Product};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, Params, ROWS8, TILED, kernel, nested, params};
 use crate::reference::{self, TINY, gamma};
@@ -131,10 +131,10 @@ impl Op for MatMul {
         Ok(vec![Tensor::of(s.shape, y)])
     }
     /// |error| <= gamma_k sum |a| |b| for any order of the k products (Higham 3.1).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
         let (a, b, scale) = (inputs[0].map(f64::abs), inputs[1].map(f64::abs), gamma(s.k));
-        Ok(vec![s.evaluate(a.f32s(), b.f32s(), |sum| (sum * scale + TINY) as f32)])
+        Ok(Some(vec![s.evaluate(a.f32s(), b.f32s(), |sum| (sum * scale + TINY) as f32)]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = Sizes::new(&site.inputs[0].shape, &site.inputs[1].shape)?.with_batch_as_rows();

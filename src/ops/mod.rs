@@ -58,13 +58,16 @@ mod window;
 
 pub use epilogue::Epilogue;
 
+/// The largest absolute errors of an operator's outputs, one number per element of each; `None` if they are not known.
+pub type Bounds = Option<Vec<Vec<f32>>>;
+
 /// An operator with its attributes: what a node of a graph computes.
 ///
 /// A program's own operator implements the same trait as the built-in ones, so that memory planning, `verify` and
 /// profiles treat both in the same way. Its kernels run with the run-time checks of the shader translator.
 ///
 /// ```
-/// use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
+/// use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
 /// use convgpu::{Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
 ///
 /// static SQUARE: Kernel = Kernel::new("square", "
@@ -94,9 +97,9 @@ pub use epilogue::Epilogue;
 ///         let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| x * x).collect();
 ///         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
 ///     }
-///     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+///     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
 ///         // One rounding: half an ulp, at most 2^-24 of the result.
-///         Ok(vec![outputs[0].as_f32()?.iter().map(|y| y.abs() * 2f32.powi(-24)).collect()])
+///         Ok(Some(vec![outputs[0].as_f32()?.iter().map(|y| y.abs() * 2f32.powi(-24)).collect()]))
 ///     }
 ///     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
 ///         let count = site.outputs[0].numel();
@@ -135,13 +138,17 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     /// A value of an input is invalid, such as an index outside its axis.
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 
-    /// The largest absolute error that a correct f32 evaluation of each output may have, element by element.
+    /// The largest absolute error that a correct f32 evaluation of each output may have, element by element; `None`, the
+    /// default, where that is not known.
     ///
-    /// `outputs` are those of [`Op::reference`]. An output that is exact (copies, integers) has bounds of 0.
+    /// `outputs` are those of [`Op::reference`]. An output that is exact (copies, integers) has bounds of 0. Without bounds
+    /// [`verify`](crate::verify) shows how far the node's result is from the reference, and does not judge it.
     ///
     /// # Errors
     /// As [`Op::reference`].
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>>;
+    fn bounds(&self, _inputs: &[Tensor], _outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(None)
+    }
 
     /// The variants: ways to compute the operator on a device for these inputs, best first.
     ///
@@ -154,7 +161,7 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
 
     /// [`Op::bounds`] for the algorithm of one of the operator's variants.
     #[doc(hidden)]
-    fn bounds_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         self.bounds(inputs, outputs)
     }
 
@@ -419,16 +426,18 @@ pub fn evaluate(op: &dyn Op, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     }
 }
 
-/// The bounds of the outputs of [`evaluate`], for an algorithm.
-pub fn bounds(op: &dyn Op, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+/// The bounds of the outputs of [`evaluate`], for an algorithm. Operators of this crate know theirs.
+pub fn bounds(op: &dyn Op, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
     match outputs.iter().all(|t| t.numel() == 0) {
-        true => Ok(vec![vec![]; outputs.len()]),
+        true => Ok(Some(vec![vec![]; outputs.len()])),
         false => {
             let descs = |tensors: &[Tensor]| tensors.iter().map(Tensor::desc).collect::<Vec<_>>();
             afford(op, &descs(inputs), &descs(outputs))?;
             let bounds = op.bounds_of(Seal(()), algorithm, inputs, outputs)?;
-            if !op.is_built_in() {
-                validate::bounds(op, &bounds, outputs)?;
+            if let Some(bounds) = &bounds
+                && !op.is_built_in()
+            {
+                validate::bounds(op, bounds, outputs)?;
             }
             Ok(bounds)
         }

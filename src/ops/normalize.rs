@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::normalization::{Normalization, Spread};
 use super::tree::Tree;
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, folded, kernel, nested, params};
 use crate::reference::moments::{Slices, moments};
@@ -83,9 +83,9 @@ impl Op for LpNormalize {
         Ok(vec![Tensor::of(inputs[0].shape(), y)])
     }
 
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let n = inputs[0].shape()[self.axis];
-        Ok(vec![self.zip_norms(&inputs[0], |x, norm| lp_bounds(x, norm, n, self.p, TREE.depth(n)))])
+        Ok(Some(vec![self.zip_norms(&inputs[0], |x, norm| lp_bounds(x, norm, n, self.p, TREE.depth(n)))]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -167,14 +167,14 @@ impl Op for MeanVarianceNormalize {
     }
 
     /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let slices = self.slices(x.shape()).expect("the shape rule holds");
         let height = self.normalizations(x.shape()).iter().map(|norm| norm.height(&x.desc())).max().unwrap_or_default();
         let moments = moments(x.f32s(), &slices).into_iter();
         let scales: Vec<_> = moments.map(|m| m.merged(height).scale_outside(self.eps)).collect();
         let bounds = normalize::bounds(x.f32s(), &slices, &scales, &PLAIN);
-        Ok(vec![bounds.into_iter().map(|b| b as f32).collect()])
+        Ok(Some(vec![bounds.into_iter().map(|b| b as f32).collect()]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -215,7 +215,7 @@ mod tests {
         assert_ne!(launch.iterations, iterations(&other, n));
 
         let x = Tensor::full([n], 1.0);
-        let bound = op.bounds(&[x], &[]).unwrap()[0][0];
+        let bound = op.bounds(&[x], &[]).unwrap().unwrap()[0][0];
         let by = |tree: &Tree| lp_bounds(1.0, (n as f64).sqrt(), n, 2, tree.depth(n)) as f32;
         assert_eq!(bound, by(&TREE));
         assert_ne!(bound, by(&other));

@@ -1,6 +1,6 @@
 //! `pad`: pads or crops a tensor.
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{self as pieces, Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pad::PadMode;
@@ -147,8 +147,8 @@ impl Op for Pad {
         let fill = if let PadMode::Constant(value) = self.mode { value } else { 0.0 };
         Ok(vec![pad(x, &self.pads, &self.shape(x.shape())?, self.mode, fill)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let mut ways: Vec<_> = self.row_major(site).into_iter().chain(self.channels_last(site)).collect();

@@ -1,7 +1,7 @@
 //! `permute`: reorders axes.
 
 use super::strided::{copy, exact};
-use super::{Op, Privileges, Seal, Site, Variant, expect_inputs};
+use super::{Bounds, Op, Privileges, Seal, Site, Variant, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -60,8 +60,8 @@ impl Op for Permute {
         let shape: Vec<_> = self.order.iter().map(|&axis| inputs[0].shape()[axis]).collect();
         Ok(vec![elements::strided(&inputs[0], &shape, &self.strides(inputs[0].shape()), 0)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         copy(site, &site.outputs[0].shape, self.strides(&site.inputs[0].shape), 0)

@@ -1,6 +1,6 @@
 //! `pixel_shuffle` and `pixel_unshuffle`: channels to pixels and back.
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::pixel_shuffle::Order;
@@ -76,8 +76,8 @@ impl Op for PixelShuffle {
         let sizes = self.sizes(&[inputs[0].desc()])?;
         Ok(vec![shuffle(&inputs[0], sizes, self.factor, self.order)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, false);
@@ -117,8 +117,8 @@ impl Op for PixelUnshuffle {
         let sizes = self.sizes(&[inputs[0].desc()])?;
         Ok(vec![unshuffle(&inputs[0], sizes, self.factor, self.order)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, true);

@@ -5,7 +5,7 @@
 //! it starts inside the image or the padding before it. Padding may exceed half the kernel, as ONNX allows.
 
 use super::adaptive_pool2d::{AdaptivePool2d, Kind};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, nested, params};
 use crate::reference::conv2d::Window;
@@ -283,10 +283,10 @@ impl Op for MaxPool2d {
         Ok(vec![values, Tensor::of(pooling.shape(), maxima.iter().enumerate().map(index).collect::<Vec<_>>())])
     }
     /// A maximum is a copy; only a subnormal value may be flushed.
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };
         let values = outputs[0].f32s().iter().map(flushed).collect();
-        Ok([values].into_iter().chain(outputs.get(1).map(|t| vec![0.0; t.numel()])).collect())
+        Ok(Some([values].into_iter().chain(outputs.get(1).map(|t| vec![0.0; t.numel()])).collect()))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
@@ -342,10 +342,10 @@ impl Op for AvgPool2d {
     }
     /// |error| <= gamma_(K + 6) mean |x|: K additions in any order, the rounding of the divisor, and a division of
     /// 2.5 ulp, which is 5 roundings.
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let (pooling, mean) = self.evaluate(&inputs[0].map(f64::abs))?;
         let scale = gamma(pooling.taps() + 6);
-        Ok(vec![mean.into_iter().map(|m| (m * scale + TINY) as f32).collect()])
+        Ok(Some(vec![mean.into_iter().map(|m| (m * scale + TINY) as f32).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
@@ -432,11 +432,11 @@ impl Op for LpPool2d {
         let norms = sums.into_iter().map(|sum| self.root(sum) as f32).collect::<Vec<_>>();
         Ok(vec![Tensor::of(pooling.shape(), norms)])
     }
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let (pooling, sums) = self.sums(&inputs[0], self.powers())?;
         let (_, magnitudes) = self.sums(&inputs[0], Powers { signed: false, ..self.powers() })?;
         let bound = |(&sum, &all): (&f64, &f64)| self.bound(pooling.taps(), sum, all) as f32;
-        Ok(vec![sums.iter().zip(&magnitudes).map(bound).collect()])
+        Ok(Some(vec![sums.iter().zip(&magnitudes).map(bound).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;

@@ -1,6 +1,6 @@
 //! `prelu`: a relu whose slope below 0 is a tensor.
 
-use super::{Op, Site, Variant, binary, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, binary, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::binary::BinaryKind;
 use crate::reference::elements;
@@ -55,9 +55,9 @@ impl Op for Prelu {
         Ok(vec![Tensor::of(x.shape(), x.f32s().iter().zip(slope.f32s()).map(value).collect::<Vec<_>>())])
     }
     /// The bound of a product; 0 where x is positive.
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         let product = |x, s, y| if x > 0.0 { 0.0 } else { BinaryKind::Mul.bound(x, s, y) };
-        Ok(vec![binary::bounds(&aligned(inputs)?, &outputs[0], product)])
+        Ok(Some(vec![binary::bounds(&aligned(inputs)?, &outputs[0], product)]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         binary::launches(site, CODE, &slope_shape(&site.inputs[0].shape, &site.inputs[1].shape))

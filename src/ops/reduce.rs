@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::tree::Tree;
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, INTEGER, Kernel, Launch, REDUCE, folded, kernel, nested, params};
 pub use crate::reference::reduce::Kind;
@@ -194,14 +194,14 @@ impl Op for Reduce {
         Ok(vec![Tensor::of(shape, y).to_dtype(x.dtype())])
     }
 
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         if !x.dtype().is_float() {
-            return Ok(vec![vec![0.0; outputs[0].numel()]]);
+            return Ok(Some(vec![vec![0.0; outputs[0].numel()]]));
         }
         let n = extent(&self.collapse(x.shape()).reduced);
         let depth = depth(&TREE, n);
-        Ok(vec![self.sets(x.shape(), &x.to_f64s(), |set| self.kind.bound(set, depth) as f32)])
+        Ok(Some(vec![self.sets(x.shape(), &x.to_f64s(), |set| self.kind.bound(set, depth) as f32)]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -311,8 +311,8 @@ impl Op for ArgReduce {
     }
 
     /// Indices are exact.
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -357,7 +357,7 @@ mod tests {
         let x: Vec<f32> = (0..n).map(|k| (k % 7) as f32 - 3.0).collect();
         let set: Vec<f64> = x.iter().map(|&v| v.into()).collect();
         let x = [Tensor::of([n], x)];
-        let bound = op.bounds(&x, &op.reference(&x).unwrap()).unwrap()[0][0];
+        let bound = op.bounds(&x, &op.reference(&x).unwrap()).unwrap().unwrap()[0][0];
         let by = |tree: &Tree| op.kind.bound(&set, depth(tree, n)) as f32;
         assert_eq!(bound, by(&TREE));
         assert!(by(&other) > bound);

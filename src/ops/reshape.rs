@@ -1,6 +1,6 @@
 //! `reshape`: the same elements under another shape. On a device it is a view, not a copy.
 
-use super::{Op, Site, Variant, built_in};
+use super::{Bounds, Op, Site, Variant, built_in};
 use crate::error::{Error, Result};
 use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
@@ -27,8 +27,8 @@ impl Op for Reshape {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![inputs[0].reshape(self.shape.clone())?])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         Ok(vec![Variant::row_major(site, vec![])])

@@ -1,6 +1,6 @@
 //! `interpolate` and ONNX's `Resize` and `Upsample`, over the height and the width of images.
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, nested, params};
 use crate::reference::resize::{Axis, resize};
@@ -206,14 +206,14 @@ impl Op for Resize2d {
     }
     /// Nearest copies. Else |error| <= gamma_(Ky + Kx + 2) sum |wy| |wx| |x| for Ky x Kx taps: two weights are rounded to
     /// f32, a row is Kx products and additions, the rows are Ky; every product may be flushed.
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         if matches!(self.mode, ResizeMode::Nearest(_)) {
-            return Ok(vec![vec![0.0; outputs[0].numel()]]);
+            return Ok(Some(vec![vec![0.0; outputs[0].numel()]]));
         }
         let [ky, kx] = self.axes(inputs[0].shape()).map(|a| a.tap_count());
         let (scale, flushed) = (gamma(ky + kx + 2), TINY * (2 * ky * kx) as f64);
         let bound = |sum| (sum * scale + flushed) as f32;
-        Ok(vec![self.evaluate(&inputs[0].map(f64::abs), 0.0, f64::abs, bound)])
+        Ok(Some(vec![self.evaluate(&inputs[0].map(f64::abs), 0.0, f64::abs, bound)]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;

@@ -1,7 +1,7 @@
 //! `where`: elements of one tensor or of another, chosen by a boolean tensor.
 
 use super::strided::{Walk, exact};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::{concat, elements};
@@ -37,8 +37,8 @@ impl Op for Where {
         let both = concat::join(&[a, b]);
         Ok(vec![elements::pick(&both, &shape, 1, |i| if cond[i] != 0 { i } else { count + i })])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let y = &site.outputs[0];

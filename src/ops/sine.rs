@@ -1,6 +1,6 @@
 //! `sin` and `cos` of any angle.
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
 use crate::reference::sine::bound;
@@ -34,8 +34,8 @@ impl Op for Sine {
         let f = if self.cosine { f64::cos } else { f64::sin };
         Ok(vec![inputs[0].map(f)])
     }
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![inputs[0].f32s().iter().map(|&x| bound(x.into()) as f32).collect()])
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![inputs[0].f32s().iter().map(|&x| bound(x.into()) as f32).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].bytes(Layout::RowMajor) / 16;

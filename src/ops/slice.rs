@@ -1,7 +1,7 @@
 //! `slice`: along every axis the elements from a start on, in steps.
 
 use super::strided::{copy, exact};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -64,8 +64,8 @@ impl Op for Slice {
         let (steps, first) = self.walk(inputs[0].shape());
         Ok(vec![elements::strided(&inputs[0], &self.sizes, &steps, first)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let (steps, offset) = self.walk(&site.inputs[0].shape);

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::tree::Tree;
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, FLAT_WORKGROUP, INDEX, Kernel, Launch, Params, SOFTMAX, folded, kernel, nested, params};
 use crate::reference::softmax;
@@ -128,10 +128,10 @@ impl Op for Softmax {
         Ok(vec![Tensor::of(x.shape(), self.along(x, |set| softmax::softmax(set, self.log)))])
     }
 
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let depth = self.way(x.shape()).depth(x.shape()[self.axis]);
-        Ok(vec![self.along(x, |set| softmax::bounds(set, self.log, depth))])
+        Ok(Some(vec![self.along(x, |set| softmax::bounds(set, self.log, depth))]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -173,7 +173,7 @@ mod tests {
 
             let x = Tensor::of([sets, n], (0..sets * n).map(|k| (k % 7) as f32).collect::<Vec<_>>());
             let set: Vec<f64> = x.f32s()[..n].iter().map(|&v| v.into()).collect();
-            let bound = op.bounds(&[x], &[]).unwrap()[0][0];
+            let bound = op.bounds(&[x], &[]).unwrap().unwrap()[0][0];
             let by = |way: &Way| softmax::bounds(&set, false, way.depth(n))[0] as f32;
             assert_eq!(bound, by(&way));
             assert_ne!(bound, by(&other));

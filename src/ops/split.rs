@@ -1,7 +1,7 @@
 //! `split`: splits a tensor into parts along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Arg;
 use crate::reference;
@@ -44,8 +44,8 @@ impl Op for Split {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(reference::concat::split(&inputs[0], self.axis, &self.sizes))
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(super::strided::exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(super::strided::exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = self.sizes.len() - 1;

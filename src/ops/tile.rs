@@ -1,7 +1,7 @@
 //! `tile`: repeats a whole tensor along its axes.
 
 use super::strided::{copy, exact};
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -44,8 +44,8 @@ impl Op for Tile {
         let (dims, strides) = self.walk(x.shape());
         Ok(vec![elements::strided(x, &dims, &strides, 0).reshape(shape)?])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let (dims, strides) = self.walk(&site.inputs[0].shape);

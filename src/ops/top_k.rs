@@ -1,7 +1,7 @@
 //! `top_k`: the largest or smallest values along an axis, and their indices.
 
 use super::strided::exact;
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, INTEGER, Kernel, Launch, kernel, nested, params};
 use crate::reference::top_k::top_k;
@@ -86,8 +86,8 @@ impl Op for TopK {
     }
 
     /// Copies and indices.
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(exact(outputs))
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(exact(outputs)))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

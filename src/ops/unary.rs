@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ACTIVATION, Arg, INDEX, Kernel, Launch, kernel, params};
 pub use crate::reference::activation::Activation;
@@ -32,9 +32,9 @@ impl Op for Unary {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![inputs[0].map(|x| self.0.eval(x))])
     }
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         let pairs = inputs[0].to_f64s().into_par_iter().zip(outputs[0].to_f64s());
-        Ok(vec![pairs.map(|(x, y)| self.0.bound(x, y) as f32).collect()])
+        Ok(Some(vec![pairs.map(|(x, y)| self.0.bound(x, y) as f32).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];

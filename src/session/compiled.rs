@@ -19,7 +19,7 @@ use crate::gpu::tensor_buffer::TensorBuffer;
 use crate::graph::plan::Plan;
 use crate::graph::rewrite::Firing;
 use crate::graph::{Graph, Node};
-use crate::ops::{self, Algorithm};
+use crate::ops::{self, Algorithm, Bounds};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -365,15 +365,18 @@ pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     Ok(outputs)
 }
 
-/// Evaluates one node on the reference, with the algorithm's error bound for every output element, epilogue included.
-pub fn evaluate_with_bounds(
-    node: &Node,
-    inputs: &[Tensor],
-    algorithm: Algorithm,
-) -> Result<(Vec<Tensor>, Vec<Vec<f32>>)> {
+/// Evaluates one node on the reference, with the algorithm's error bound for every output element if it is
+/// known, epilogue included.
+pub fn evaluate_with_bounds(node: &Node, inputs: &[Tensor], algorithm: Algorithm) -> Result<(Vec<Tensor>, Bounds)> {
     let own = &inputs[..node.own_inputs()];
     let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
     let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs).map_err(|e| e.at(node.name.clone()))?;
-    (outputs[0], bounds[0]) = node.epilogue.apply(inputs, &outputs[0], &bounds[0]);
+    let exact = vec![0.0; outputs[0].numel()];
+    let first = bounds.as_ref().map_or(&exact, |b| &b[0]);
+    let (output, bound) = node.epilogue.apply(inputs, &outputs[0], first);
+    outputs[0] = output;
+    if let Some(bounds) = &mut bounds {
+        bounds[0] = bound;
+    }
     Ok((outputs, bounds))
 }

@@ -39,8 +39,13 @@ pub struct Comparison {
     pub elements: usize,
     /// Elements outside their bound.
     pub wrong: usize,
-    /// The largest ratio of error to bound: above 1 if an element is wrong, infinite if that element has no finite ratio.
+    /// The largest ratio of error to bound: above 1 if an element is wrong, infinite if that element has no finite ratio;
+    /// NaN if the bounds are not known and nothing is wrong whatever they are.
     pub worst: f64,
+    /// The largest difference of elements that are finite in both.
+    pub difference: f64,
+    /// Whether there are bounds to judge the differences by: false for an operator whose bounds are not known.
+    pub judged: bool,
     /// Elements that are NaN or infinite in both, and equal: that says little about what computed them.
     pub nonfinite: usize,
     /// The first 16 wrong elements.
@@ -62,8 +67,16 @@ pub struct Comparison {
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison {
-    let mut out =
-        Comparison { elements: expected.numel(), wrong: 0, worst: 0.0, nonfinite: 0, first: vec![], mismatch: None };
+    let mut out = Comparison {
+        elements: expected.numel(),
+        wrong: 0,
+        worst: 0.0,
+        difference: 0.0,
+        judged: true,
+        nonfinite: 0,
+        first: vec![],
+        mismatch: None,
+    };
     if actual.desc() != expected.desc() || bounds.len() != expected.numel() {
         out.mismatch = Some(format!("is {}, expected {}", actual.desc(), expected.desc()));
         out.worst = f64::INFINITY;
@@ -77,6 +90,7 @@ pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison
             continue;
         }
         let ratio = error / bound;
+        out.difference = if error.is_finite() { out.difference.max(error) } else { out.difference };
         if error <= bound && a.is_finite() && e.is_finite() {
             // An infinite bound holds for every number.
             out.worst = out.worst.max(if ratio.is_nan() { 0.0 } else { ratio });
@@ -92,8 +106,26 @@ pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison
     out
 }
 
+/// Compares where the bounds are not known: differences of numbers are not judged. An element that is finite in one of the
+/// two only is wrong, since no bound allows that.
+pub(crate) fn show(actual: &Tensor, expected: &Tensor) -> Comparison {
+    let mut out = compare(actual, expected, &vec![f32::INFINITY; expected.numel()]);
+    out.judged = false;
+    if out.ok() {
+        out.worst = f64::NAN;
+    }
+    out
+}
+
+/// The largest ratio of error to bound of several comparisons; NaN if the bounds of one are not known and nothing is wrong.
+pub(crate) fn worst(comparisons: &[Comparison]) -> f64 {
+    let largest = comparisons.iter().map(|c| c.worst).fold(0.0, f64::max);
+    let unknown = comparisons.iter().any(|c| c.worst.is_nan());
+    if unknown && largest <= 1.0 { f64::NAN } else { largest }
+}
+
 impl Comparison {
-    /// Whether every element is within its bound.
+    /// Whether every element is within its bound; if it is not known ([`Comparison::judged`]), within any bound.
     pub fn ok(&self) -> bool {
         self.wrong == 0 && self.mismatch.is_none()
     }
@@ -148,6 +180,19 @@ mod tests {
         assert_eq!((integers.wrong, integers.worst), (1, f64::INFINITY));
         assert_eq!(integers.summary(), "1 of 2 elements wrong; at [1]: 2, expected 3 (bound 0.000e0)");
         assert!(wrong([1.1, 2.0, 0.0]).summary().contains("at [0]: 1.1, expected 1 (bound "));
+    }
+
+    #[test]
+    fn without_bounds_numbers_are_not_judged() {
+        let of = |a: [f32; 2]| show(&Tensor::from(a), &Tensor::from([1.0, -2.0]));
+        let c = of([1.0, 1e30]);
+        assert!(c.ok() && !c.judged && c.worst.is_nan() && c.difference > 9e29, "{c:?}");
+        for stray in [f32::NAN, f32::INFINITY] {
+            let c = of([1.5, stray]);
+            assert!(!c.ok() && !c.judged && c.wrong == 1 && c.worst > 1.0 && c.difference == 0.5, "{c:?}");
+        }
+        let c = compare(&Tensor::from([1.0f32, 3.0]), &Tensor::from([1.0f32, -2.0]), &[9.0; 2]);
+        assert!(c.ok() && c.judged && c.difference == 5.0, "{c:?}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::compare::{Comparison, compare};
+use super::compare::{Comparison, compare, worst};
 use super::node::{Checked, Way, check_node, run_node};
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ pub struct NodeReport {
     pub op: String,
     /// The kernels that computed it.
     pub kernels: String,
-    /// One comparison per output, within the operator's derived bound.
+    /// One comparison per output, within the operator's derived bound if it is known.
     pub outputs: Vec<Comparison>,
 }
 
@@ -148,18 +148,27 @@ pub struct Evidence {
     pub outputs: Vec<Tensor>,
     /// What the reference gives.
     pub expected: Vec<Tensor>,
-    /// The largest error that every element may have.
+    /// The largest error that every element may have; empty if that is not known.
     pub bounds: Vec<Tensor>,
 }
 
 impl NodeReport {
-    /// Whether every element is within its bound.
+    /// Whether every element is within its bound. Of a node that is not [judged](NodeReport::judged): whether every element is
+    /// finite where the reference's is, and only there.
     pub fn ok(&self) -> bool {
         self.outputs.iter().all(Comparison::ok)
     }
-    /// The largest ratio of error to bound.
+    /// Whether the operator's bounds are known. If not, the differences of the node are shown, and its verdict is "not known".
+    pub fn judged(&self) -> bool {
+        self.outputs.iter().all(|c| c.judged)
+    }
+    /// The largest ratio of error to bound; NaN if the bounds are not known and no element is wrong whatever they are.
     pub fn worst(&self) -> f64 {
-        self.outputs.iter().map(|c| c.worst).fold(0.0, f64::max)
+        worst(&self.outputs)
+    }
+    /// The largest difference from the reference, of elements that are finite in both.
+    pub fn difference(&self) -> f64 {
+        self.outputs.iter().map(|c| c.difference).fold(0.0, f64::max)
     }
     /// Elements that are NaN or infinite on both.
     pub fn nonfinite(&self) -> usize {
@@ -176,7 +185,7 @@ impl NodeReport {
 }
 
 impl Report {
-    /// Whether everything is within its bound.
+    /// Whether everything that has a bound is within it. Nodes without bounds ([`Report::unjudged`]) neither pass nor fail by one.
     pub fn ok(&self) -> bool {
         self.first_wrong().is_none() && self.outputs.iter().all(|o| o.comparison.ok())
     }
@@ -188,12 +197,16 @@ impl Report {
     pub fn uncheckable(&self) -> usize {
         self.nodes.iter().filter(|n| !n.checkable()).count()
     }
+    /// How many nodes were compared and not judged, since the bounds of their operators are not known.
+    pub fn unjudged(&self) -> usize {
+        self.nodes.iter().filter(|n| !n.judged()).count()
+    }
     /// The first node with a NaN or an infinity in its result, on the device or on both sides.
     pub fn first_nonfinite(&self) -> Option<&NodeReport> {
         let wrong = |n: &NodeReport| n.outputs.iter().flat_map(|c| &c.first).any(|m| !m.actual.is_finite());
         self.nodes.iter().find(|n| n.nonfinite() > 0 || wrong(n))
     }
-    /// The first node with an element outside its bound.
+    /// The first node with an element outside its bound, or, where that is not known, outside any bound.
     pub fn first_wrong(&self) -> Option<&NodeReport> {
         self.nodes.iter().find(|n| !n.ok())
     }
@@ -336,7 +349,7 @@ impl NodeReport {
 impl Evidence {
     fn of(node: &Node, inputs: Vec<Tensor>, checked: &Checked) -> Result<Evidence> {
         let expected = &checked.expected;
-        let pairs = expected.outputs.iter().zip(&expected.bounds);
+        let pairs = expected.outputs.iter().zip(expected.bounds.iter().flatten());
         let bounds = pairs.map(|(y, b)| Tensor::new(y.shape(), b.clone())).collect::<Result<_>>()?;
         let (node, outputs) = (node.name.clone(), checked.outputs.clone());
         Ok(Evidence { node, inputs, outputs, expected: expected.outputs.clone(), bounds })
@@ -375,7 +388,7 @@ fn corrupt(mut checked: Checked) -> Result<Checked> {
     let mut values = output.as_f32()?.to_vec();
     let middle = values.len() / 2;
     if let Some(v) = values.get_mut(middle) {
-        *v += 10.0 * (1.0 + v.abs() + checked.expected.bounds[0][middle]);
+        *v += 10.0 * (1.0 + v.abs() + checked.expected.bounds.as_ref().map_or(0.0, |b| b[0][middle]));
     }
     *output = Tensor::new(output.shape(), values)?;
     Ok(checked.compared())
@@ -389,11 +402,13 @@ impl fmt::Display for Report {
             let result = match (n.ok(), n.checkable()) {
                 (false, _) => "WRONG".to_owned(),
                 (true, false) => "not checkable: nothing is finite".to_owned(),
+                (true, true) if !n.judged() => format!("not judged: differs by {:.1e}", n.difference()),
                 (true, true) if n.elements() == 0 => "nothing to check: no elements".to_owned(),
                 (true, true) if n.nonfinite() > 0 => format!("ok, {} NaN or infinite", n.nonfinite()),
                 (true, true) => "ok".to_owned(),
             };
-            writeln!(f, "{:<30} {:<26} {:<34} {:>11.1e}  {result}", n.name, n.op, n.kernels, n.worst())?;
+            let worst = if n.worst().is_nan() { "not known".to_owned() } else { format!("{:.1e}", n.worst()) };
+            writeln!(f, "{:<30} {:<26} {:<34} {worst:>11}  {result}", n.name, n.op, n.kernels)?;
             n.outputs.iter().filter(|c| !c.ok()).try_for_each(|c| writeln!(f, "{c}"))?;
         }
         if let Some(first) = self.first_nonfinite() {
@@ -411,21 +426,25 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// How many nodes and outputs were checked, and how many of them are wrong.
+    /// How many nodes and outputs were checked, how many of them are wrong, and how many nodes were not judged.
     fn conclusion(&self) -> String {
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        let checked =
-            format!("{} and {} checked", count(self.nodes.len(), "node"), count(self.outputs.len(), "output"));
+        let judged = self.nodes.len() - self.unjudged();
+        let checked = format!("{} and {} checked", count(judged, "node"), count(self.outputs.len(), "output"));
+        let unjudged = match self.unjudged() {
+            0 => String::new(),
+            n => format!("; {} not judged: the bounds of their operators are not known", count(n, "node")),
+        };
         if self.ok() {
             let but = match self.uncheckable() {
                 0 => String::new(),
                 n => format!(", but {} without a finite element", count(n, "node")),
             };
-            return format!("{checked}: all within their bounds{but}");
+            return format!("{checked}: all within their bounds{but}{unjudged}");
         }
         let nodes = self.nodes.iter().filter(|n| !n.ok()).count();
         let outputs = self.outputs.iter().filter(|o| !o.comparison.ok()).count();
-        format!("{checked}: {} and {} WRONG", count(nodes, "node"), count(outputs, "output"))
+        format!("{checked}: {} and {} WRONG{unjudged}", count(nodes, "node"), count(outputs, "output"))
     }
 }
 

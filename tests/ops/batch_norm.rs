@@ -60,7 +60,7 @@ fn the_bound_refuses_sums_of_squares() {
     inputs[0] = Tensor::new(inputs[0].shape(), x).unwrap();
     let op = BatchNormTraining { eps: 1e-5, momentum: 1.0, unbiased: false };
     let expected = op.reference(&inputs).unwrap();
-    let bounds = op.bounds(&inputs, &expected).unwrap();
+    let bounds = op.bounds(&inputs, &expected).unwrap().unwrap();
     let error = (naive - expected[2].as_f32().unwrap()[0]).abs();
     assert!(error > 10.0 * bounds[2][0], "naive variance {naive}: error {error}, bound {}", bounds[2][0]);
 }

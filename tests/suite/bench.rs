@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use convgpu::bench::{Case, Ceilings, Effort, Layer, Report, measure};
-use convgpu::custom::{Op, Site, Variant};
+use convgpu::custom::{Bounds, Op, Site, Variant};
 use convgpu::internals::bench::{Copy, Tuned, Whole, tune};
 use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::graph::tuning::Tuning;
@@ -45,7 +45,7 @@ impl Op for Wrong {
         let added = inputs[0].as_f32()?.iter().map(|x| x + 1.0).collect::<Vec<_>>();
         Ok(vec![Tensor::new(inputs[0].shape(), added)?])
     }
-    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>, Error> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds, Error> {
         Copy.bounds(inputs, outputs)
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>, Error> {

@@ -427,3 +427,21 @@ fn linked(root: &std::path::Path, data: &[u8], load: &mut dyn FnMut(&str) -> Res
     let e = Model::load(snapshot.join("model.onnx")).unwrap_err().to_string();
     assert!(e.contains("lies outside"), "{e}");
 }
+
+/// A file with an f16 input of a fixed shape is planned when it is compiled, and that plan is used, whatever float is given.
+/// The weights have left the host then, so there is no other.
+#[test]
+fn a_network_of_halves_is_planned_once() {
+    let half = |name: &str| value(name, data_type::FLOAT16, &[4]);
+    let mut graph = graph(vec![node("Mul", &["x", "w"], &["y"], vec![])], vec![floats("w", &[4], &[2.0; 4])]);
+    (graph.input, graph.output) = (vec![half("x")], vec![half("y")]);
+    let x = Tensor::from([1.0f32, 2.0, 3.0, 4.0]);
+    for device in [Device::cpu(), crate::support::device().clone()] {
+        let session = read(&model(graph.clone())).unwrap().compile(&device).unwrap();
+        for dtype in [DType::F16, DType::F32] {
+            let y = session.run(&[("x", &x.to_dtype(dtype))]).unwrap();
+            assert_eq!((y["y"].dtype(), y["y"].to_f64s()), (DType::F16, vec![2.0, 4.0, 6.0, 8.0]));
+        }
+        assert!(session.to_string().contains("plans    1 of"), "{session}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Operators of a program's own for nodes of a model file.
 
-use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
+use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::internals::model::proto::{ModelProto, NodeProto, OperatorSetIdProto};
 use convgpu::onnx::Registry;
 use convgpu::{Desc, Error, ErrorKind, Model, Result, Tensor};
@@ -44,8 +44,8 @@ impl Op for Affine {
         let y: Vec<f32> = inputs[0].as_f32()?.iter().map(|x| self.a * x + self.b).collect();
         Ok(vec![Tensor::new(inputs[0].shape(), y)?])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![1e-6; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![1e-6; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count = site.outputs[0].numel();
@@ -213,8 +213,8 @@ fn a_constant_of_ones_own_comes_before_that_of_onnx() {
         fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
             Ok(vec![Tensor::from([7.0f32])])
         }
-        fn bounds(&self, _: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-            Ok(vec![vec![0.0]])
+        fn bounds(&self, _: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+            Ok(Some(vec![vec![0.0]]))
         }
         fn launches(&self, _: &Site<'_>) -> Result<Vec<Variant>> {
             Ok(vec![])

@@ -1,7 +1,7 @@
 //! A safe program runs shaders without run-time checks only through the operators of this crate, and what a program's
 //! own operator declares is validated before it is used.
 
-use convgpu::custom::{Arg, Kernel, Launch, Layout, Op, Params, Site, Variant};
+use convgpu::custom::{Arg, Bounds, Kernel, Launch, Layout, Op, Params, Site, Variant};
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::concat::Concat;
@@ -29,8 +29,8 @@ impl<O: Op + Clone> Op for Delegate<O> {
     fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![Tensor::zeros(self.output.shape.clone())])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         self.to.launches(site)
@@ -142,8 +142,8 @@ impl Op for Mistaken {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(inputs.to_vec())
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let params = Params::new().with("count", site.inputs[0].numel());
@@ -327,8 +327,8 @@ fn answers_that_are_not_one_per_output_are_errors() {
         fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
             Ok(vec![inputs[0].clone(); self.tensors])
         }
-        fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-            Ok(vec![vec![0.0; outputs[0].numel()]; self.bounds])
+        fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+            Ok(Some(vec![vec![0.0; outputs[0].numel()]; self.bounds]))
         }
         fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
             // Of inputs that are not there it is told nothing, and does not panic.
@@ -412,8 +412,8 @@ impl Op for Fickle {
     fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![Tensor::full(self.later.clone(), 1.0f32)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-        Ok(vec![vec![0.0; outputs[0].numel()]])
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let params = Params::new().with("count", 1usize);
@@ -461,8 +461,8 @@ fn an_operator_without_outputs_is_an_error() {
         fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
             Ok(vec![])
         }
-        fn bounds(&self, _: &[Tensor], _: &[Tensor]) -> Result<Vec<Vec<f32>>> {
-            Ok(vec![])
+        fn bounds(&self, _: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+            Ok(Some(vec![]))
         }
         fn launches(&self, _: &Site<'_>) -> Result<Vec<Variant>> {
             Ok(vec![])

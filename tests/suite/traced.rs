@@ -50,7 +50,7 @@ fn bounds_of(run: &Traced) -> (HashMap<String, Vec<f32>>, bool) {
         let tensors: Vec<Tensor> = given.iter().map(|k| k.tensor.clone()).collect();
         let (values, bounds) = evaluate_with_bounds(node, &tensors, algorithm).unwrap();
         let carries = given.iter().any(|k| k.inexact);
-        for ((&id, tensor), mut bounds) in node.outputs.iter().zip(values).zip(bounds) {
+        for ((&id, tensor), mut bounds) in node.outputs.iter().zip(values).zip(bounds.unwrap()) {
             if carries && tensor.dtype() == DType::F32 {
                 let finite = tensor.to_f64s().into_iter().filter(|v| v.is_finite());
                 let carried = (finite.fold(0.0, |a: f64, v| a.max(v.abs())) * CARRIED) as f32;

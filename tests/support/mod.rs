@@ -323,6 +323,7 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
         let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &way))
             .unwrap_or_else(|e| panic!("{what} {way:?}: {e}"));
         let bounds = ops::bounds(&op, checked.algorithm, inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let bounds = bounds.unwrap_or_else(|| panic!("{what}: no bounds"));
         for ((actual, e), b) in checked.outputs.iter().zip(expected).zip(&bounds) {
             let c = compare(actual, e, b);
             assert!(c.ok(), "{what}, {} against PyTorch: {c}", checked.kernels);

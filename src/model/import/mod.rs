@@ -18,6 +18,7 @@ use crate::ops::{self, Op};
 use crate::session::Given;
 use crate::shape::{self, DType, Desc};
 use crate::tensor::Tensor;
+use extents::Step;
 
 mod activation;
 mod arithmetic;
@@ -26,6 +27,7 @@ pub(super) mod constant;
 mod conv;
 mod data;
 mod einsum;
+pub(super) mod extents;
 mod linear;
 mod masks;
 mod microsoft;
@@ -121,16 +123,18 @@ pub(crate) struct Import<'m> {
     nodes: usize,
     /// How many branches the node being lowered lies in.
     depth: usize,
+    /// What was lowered.
+    steps: Vec<Step>,
 }
 
-/// The graph of `model` for these inputs.
-pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
+/// The graph of `model` for these inputs, and its nodes with the shapes of what they read and give.
+fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<(Graph, Vec<Step>)> {
     let names = model.constants.iter().map(|(name, t)| (t.data().address(), name.clone())).collect();
     let held = model.num_parameters();
     let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
     let (graph, node, constants) = (Graph::new(), String::new(), HashMap::new());
     let nodes = nodes::MOST_NODES;
-    let mut import = Import { model, graph, node, names, constants, room, work, nodes, depth: 0 };
+    let mut import = Import { model, graph, node, names, constants, room, work, nodes, depth: 0, steps: vec![] };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
     for Given { name, desc, value } in inputs {
@@ -152,7 +156,7 @@ pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     }
     // Nodes that only computed shapes, which are known now.
     import.graph.remove_dead();
-    Ok(import.graph)
+    Ok((import.graph, import.steps))
 }
 
 /// One error for everything that is unsupported, with the first node; a long list is cut off.
@@ -181,6 +185,7 @@ impl Import<'_> {
             let first = self.graph.values.len();
             match self.lower_node(node, values) {
                 Ok(outputs) => {
+                    self.steps.push(Step::new(node, &view(node, values), &outputs));
                     for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
                         match &value {
                             Val::Known(tensor) => {
@@ -204,8 +209,7 @@ impl Import<'_> {
     }
 
     fn lower_node(&mut self, node: &Node, values: &HashMap<&str, Val>) -> Result<Vec<Val>> {
-        let input = |name: &String| values.get(name.as_str()).cloned();
-        let view = NodeView::new(node, node.input.iter().map(input).collect());
+        let view = view(node, values);
         if let Some(make) = self.model.definitions.registry.find(node) {
             let op = registry::Node::lower(&view, make)?;
             self.node = node.name().to_owned();
@@ -341,6 +345,11 @@ impl Import<'_> {
         checked_numel(shape)?;
         self.apply(Reshape { shape: shape.to_vec() }, &[x])
     }
+}
+
+/// The node with the values that it reads.
+fn view<'n>(node: &'n Node, values: &HashMap<&str, Val>) -> NodeView<'n> {
+    NodeView::new(node, node.input.iter().map(|name| values.get(name.as_str()).cloned()).collect())
 }
 
 /// The outputs, unless the node names more.

@@ -36,7 +36,7 @@ fn conv_bn_relu6(conv: Conv2d, channels: usize) -> Sequential {
 
 /// An inverted residual: a 1x1 convolution that widens, a depthwise 3x3, a 1x1 that narrows; the input is added if the
 /// shape does not change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct InvertedResidual {
     conv: Sequential,
     use_res_connect: bool,

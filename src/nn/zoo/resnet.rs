@@ -29,7 +29,7 @@ pub fn resnet50(num_classes: usize) -> Sequential {
 }
 
 /// A residual block: `[n, inputs, h, w]` to `[n, width EXPANSION, h / stride, w / stride]`.
-trait Block: Module + 'static {
+trait Block: Module + Clone + 'static {
     const EXPANSION: usize;
     fn new(inputs: usize, width: usize, stride: usize) -> Self;
 }
@@ -76,7 +76,7 @@ fn join(b: &mut Builder<'_>, y: ValueId, x: ValueId) -> Result<ValueId> {
 }
 
 /// Two 3x3 convolutions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct BasicBlock {
     conv1: Conv2d,
     bn1: BatchNorm2d,
@@ -109,7 +109,7 @@ impl Module for BasicBlock {
 }
 
 /// A 1x1 convolution that narrows, a 3x3, a 1x1 that widens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Bottleneck {
     conv1: Conv2d,
     bn1: BatchNorm2d,

@@ -34,7 +34,7 @@ pub fn squeezenet1_1(num_classes: usize) -> Sequential {
 
 /// A fire module: a 1x1 convolution that narrows, then half of the output by 1x1 and half by 3x3: `[n, inputs, h, w]`
 /// to `[n, 2 expand, h, w]`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Fire {
     squeeze: Conv2d,
     expand1x1: Conv2d,
