@@ -92,15 +92,15 @@ impl Gpu {
     ///
     /// A device that was given before is the same one again, with everything cached for it.
     pub fn from_wgpu(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
-        static GIVEN: Mutex<Vec<Weak<Inner>>> = Mutex::new(vec![]);
-        let mut given = GIVEN.lock().unwrap_or_else(|e| e.into_inner());
-        given.retain(|inner| inner.strong_count() > 0);
-        if let Some(found) = given.iter().filter_map(Weak::upgrade).find(|inner| are_one(&inner.device, &device)) {
-            return Gpu(found);
-        }
-        let gpu = Gpu::of(device, queue, false);
-        given.push(Arc::downgrade(&gpu.0));
-        gpu
+        with_shared(|shared| {
+            shared.retain(|inner| inner.strong_count() > 0);
+            if let Some(found) = shared.iter().filter_map(Weak::upgrade).find(|inner| are_one(&inner.device, &device)) {
+                return Gpu(found);
+            }
+            let gpu = Gpu::of(device, queue, false);
+            shared.push(Arc::downgrade(&gpu.0));
+            gpu
+        })
     }
 
     fn of(device: wgpu::Device, queue: wgpu::Queue, own: bool) -> Gpu {
@@ -190,6 +190,22 @@ impl Gpu {
             }
         }
     }
+}
+
+/// Hands over the devices that programs share.
+#[cfg(not(target_arch = "wasm32"))]
+fn with_shared<R>(act: impl FnOnce(&mut Vec<Weak<Inner>>) -> R) -> R {
+    static SHARED: Mutex<Vec<Weak<Inner>>> = Mutex::new(vec![]);
+    act(&mut SHARED.lock().unwrap_or_else(|e| e.into_inner()))
+}
+
+/// Hands over the devices that the program shares on this thread: in a browser they do not leave it.
+#[cfg(target_arch = "wasm32")]
+fn with_shared<R>(act: impl FnOnce(&mut Vec<Weak<Inner>>) -> R) -> R {
+    thread_local! {
+        static SHARED: std::cell::RefCell<Vec<Weak<Inner>>> = const { std::cell::RefCell::new(vec![]) };
+    }
+    SHARED.with_borrow_mut(act)
 }
 
 /// Whether both are handles of one device. wgpu's `==` compares numbers that devices of several instances have in common; but
