@@ -4,10 +4,12 @@ use crate::device::{Device, DeviceChoice, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::info::AdapterInfo;
 use crate::gpu::profile::Profile;
+use crate::gpu::texture::Texture;
 use crate::graph::Graph;
 use crate::model::Model;
 use crate::session::{CompileOptions, Compiled, Network, Outputs, Run, Session};
 use crate::tensor::Tensor;
+use crate::textures::ImageOptions;
 use crate::threads::block_on;
 
 impl Device {
@@ -55,6 +57,20 @@ impl DeviceTensor {
     /// The device is lost.
     pub fn to_host(&self) -> Result<Tensor> {
         block_on(self.to_host_async())
+    }
+    /// A texture of the program as an image on the device.
+    ///
+    /// # Errors
+    /// As [`DeviceTensor::from_texture_async`].
+    pub fn from_texture(device: &Device, texture: &Texture, options: &ImageOptions) -> Result<DeviceTensor> {
+        block_on(DeviceTensor::from_texture_async(device, texture, options))
+    }
+    /// Writes the image to a texture of the program.
+    ///
+    /// # Errors
+    /// As [`DeviceTensor::to_texture_async`].
+    pub fn to_texture(&self, texture: &Texture, options: &ImageOptions) -> Result<()> {
+        block_on(self.to_texture_async(texture, options))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Adapters and devices: opening them, and the errors that they report.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::caps::Caps;
 use super::choice::{Choice, candidates};
@@ -26,6 +26,8 @@ struct Inner {
     pool: Pool,
     pipelines: PipelineCache,
     weights: Weights,
+    /// The pipeline that loads textures of halves.
+    loader: OnceLock<wgpu::ComputePipeline>,
     /// `None` of a device that belongs to the program.
     #[cfg(not(target_arch = "wasm32"))]
     poller: Option<Poller>,
@@ -99,6 +101,7 @@ impl Gpu {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),
             weights: Weights::default(),
+            loader: OnceLock::new(),
             fault: Arc::default(),
             #[cfg(not(target_arch = "wasm32"))]
             poller: own.then(Poller::default),
@@ -134,6 +137,9 @@ impl Gpu {
     }
     pub(crate) fn weights(&self) -> &Weights {
         &self.0.weights
+    }
+    pub(super) fn loader(&self) -> &OnceLock<wgpu::ComputePipeline> {
+        &self.0.loader
     }
     /// Whether both are the same open device.
     pub fn same(&self, other: &Gpu) -> bool {
