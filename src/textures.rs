@@ -25,8 +25,8 @@ pub enum ImageLayout {
 /// How the pixels of a texture become an image of a network, and an image pixels: [`DeviceTensor::from_texture_async`] and
 /// [`DeviceTensor::to_texture_async`].
 ///
-/// A value is `(pixel * scale - mean) / std`, where a pixel of 8 bits is 0 to 255. Without options the image has the channels red,
-/// green and blue in 0..1 as `[1, 3, height, width]`. The names are those of torchvision's transforms.
+/// A value is `(pixel * scale - mean) / std`, where a pixel of 8 bits is 0 to 255. Without options the image has the channels
+/// red, green and blue in 0..1 as `[1, 3, height, width]`. The names are those of torchvision's transforms.
 ///
 /// ```
 /// use convgpu::{ImageLayout, ImageOptions};
@@ -176,9 +176,11 @@ impl DeviceTensor {
     /// [`Unsupported`](crate::ErrorKind::Unsupported): the device is the CPU reference; the texture has another format, or more
     /// than one sample, mip level or layer, or is not 2-D. [`Argument`](crate::ErrorKind::Argument): the device is not of
     /// [`Device::from_wgpu`]; a usage is missing; the crop leaves the texture; an option is invalid.
-    /// [`Shape`](crate::ErrorKind::Shape): the size is 0. [`Device`](crate::ErrorKind::Device): wgpu refuses the
-    /// texture, since it was destroyed or belongs to another device of the instance. A texture of another instance is not
-    /// noticed by wgpu. Else the device is out of memory or lost.
+    /// [`Shape`](crate::ErrorKind::Shape): the size is 0. [`Device`](crate::ErrorKind::Device): wgpu refuses the texture, since
+    /// it was destroyed or belongs to another device of the instance. Else the device is out of memory or lost.
+    ///
+    /// # Panics
+    /// wgpu cannot tell a texture of another `wgpu::Instance` than the device's from its own: it panics, or takes one of its own.
     pub async fn from_texture_async(
         device: &Device,
         texture: &Texture,
@@ -202,9 +204,9 @@ impl DeviceTensor {
     /// Writes an image to a texture of the program: `[1, channels, height, width]` or as the options say, of floats and 1, 3 or 4
     /// channels, as large as the texture or the crop. It is written before what is submitted to the queue after this call.
     ///
-    /// A pixel is `(value * std + mean) / scale`, rounded to the nearest integer, halves up, and clamped to 0..255; NaN becomes 0.
-    /// So the options of [`DeviceTensor::from_texture_async`] give its bytes back. Formats are rgba8unorm, bgra8unorm, both with
-    /// srgb, whose usages must have COPY_DST. Bytes are written as they are: srgb is not encoded.
+    /// A pixel is `(value * std + mean) / scale`, rounded to the nearest integer, halves up, and clamped to 0..255; NaN becomes
+    /// 0. So the options of [`DeviceTensor::from_texture_async`] give its bytes back. Formats are rgba8unorm, bgra8unorm, both
+    /// with srgb, whose usages must have COPY_DST. Bytes are written as they are: srgb is not encoded.
     ///
     /// ```no_run
     /// use convgpu::{DeviceTensor, ImageOptions, wgpu};

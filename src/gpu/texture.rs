@@ -179,7 +179,7 @@ fn dispatch<'a>(
 
 impl Gpu {
     /// An error where no texture of the program can be on the device, since this crate opened it. Textures of another instance
-    /// of wgpu have numbers that mean others here, which wgpu does not notice.
+    /// of wgpu have numbers that mean others here, or none: wgpu then panics.
     pub(crate) fn takes_textures(&self) -> Result<()> {
         #[cfg(not(target_arch = "wasm32"))]
         if self.poller().is_some() {

@@ -141,8 +141,8 @@ impl Op for FromPixels {
         Ok(vec![self.evaluate(&inputs[0], false, value)?])
     }
     /// |error| <= gamma_(Ky + Kx + 9) (|scale| sum |wy| |wx| |pixel| + |mean|) / |std| for Ky x Kx taps: those of a resampling
-    /// (Ky + Kx + 2), three of the luma, the scale, the difference, and two of the inverse of std. With one tap, no luma, and mean
-    /// and std of 0 and 1 there is one rounding, that of the scale, as in the reference.
+    /// (Ky + Kx + 2), three of the luma, the scale, the difference, and two of the inverse of std. With one tap, no luma, and
+    /// mean and std of 0 and 1 there is one rounding, that of the scale, as in the reference.
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let [ky, kx] = self.axes(inputs[0].shape()[0]).map(|a| a.tap_count());
         let norm = self.channels.norm;
@@ -187,8 +187,8 @@ impl FromPixels {
     }
 }
 
-/// The inverse of [`FromPixels`] without resampling: numbers are rounded to the nearest integer, halves up, and clamped to 0..255;
-/// NaN is 0.
+/// The inverse of [`FromPixels`] without resampling: numbers are rounded to the nearest integer, halves up, and clamped to
+/// 0..255; NaN is 0.
 ///
 /// Input: f32, the channels of an image. Output: u32 `[h, pitch]`, each word a pixel, 0 from the image's width on. One channel
 /// becomes three equal ones; without a fourth channel the fourth byte is 255.
