@@ -4,12 +4,14 @@ use crate::device::{Device, DeviceChoice, DeviceTensor};
 use crate::error::Result;
 use crate::gpu::info::AdapterInfo;
 use crate::gpu::profile::Profile;
+use crate::gpu::texture::Texture;
 use crate::gpu::{Buffer, CommandEncoder};
 use crate::graph::Graph;
 use crate::model::Model;
 use crate::session::{CompileOptions, Compiled, Input, Network, Outputs, Run, Session};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
+use crate::textures::ImageOptions;
 use crate::threads::block_on;
 
 impl Device {
@@ -64,6 +66,20 @@ impl DeviceTensor {
     /// The device is lost.
     pub fn to_host(&self) -> Result<Tensor> {
         block_on(self.to_host_async())
+    }
+    /// A texture of the program as an image on the device.
+    ///
+    /// # Errors
+    /// As [`DeviceTensor::from_texture_async`].
+    pub fn from_texture(device: &Device, texture: &Texture, options: &ImageOptions) -> Result<DeviceTensor> {
+        block_on(DeviceTensor::from_texture_async(device, texture, options))
+    }
+    /// Writes the image to a texture of the program.
+    ///
+    /// # Errors
+    /// As [`DeviceTensor::to_texture_async`].
+    pub fn to_texture(&self, texture: &Texture, options: &ImageOptions) -> Result<()> {
+        block_on(self.to_texture_async(texture, options))
     }
 }
 

@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`Device`], [`DeviceChoice`], [`Backend`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device, [`DeviceTensor::from_buffer`] its buffers, [`Session::record`] its encoders |
 //! | [`Tensor`], [`DeviceTensor`], [`Desc`], [`DType`] | values on the host and on a device; images are `[n, c, h, w]` |
+//! | [`ImageOptions`] | textures of the program as images: [`DeviceTensor::from_texture_async`], [`DeviceTensor::to_texture_async`] |
 //! | [`Model`], [`onnx`] | networks from ONNX files |
 //! | [`Graph`] | networks built by hand, one method per layer |
 //! | [`Session`], [`CompileOptions`], [`Outputs`] | a network compiled for a device: planned once per set of input shapes, run any number of times |
@@ -70,6 +71,7 @@ mod reference;
 mod session;
 mod shape;
 mod tensor;
+mod textures;
 mod threads;
 pub mod verify;
 
@@ -82,6 +84,7 @@ pub use model::Model;
 pub use session::{CompileOptions, Input, Network, Outputs, PlanInfo, Run, Session};
 pub use shape::{DType, Desc, Dim, Precision, ValueInfo};
 pub use tensor::{Data, Element, Tensor};
+pub use textures::{ImageLayout, ImageOptions};
 
 /// The version of half whose types [`half::f16`] and [`half::bf16`] are elements of tensors.
 #[doc(no_inline)]
@@ -94,7 +97,7 @@ pub use image;
 #[cfg(feature = "ndarray")]
 #[doc(no_inline)]
 pub use ndarray;
-/// The version of wgpu whose types [`Device::from_wgpu`] takes.
+/// The version of wgpu whose types [`Device::from_wgpu`] and [`DeviceTensor::from_texture_async`] take.
 #[doc(no_inline)]
 pub use wgpu;
 

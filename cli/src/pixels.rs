@@ -250,6 +250,8 @@ fn range(dtype: DType) -> Option<Range<f32>> {
 
 #[cfg(test)]
 mod tests {
+    use convgpu::custom::Op;
+    use convgpu::internals::ops::pixels::{Channels, FromPixels, Norm};
     use image::{ImageBuffer, Rgb};
 
     use super::*;
@@ -357,6 +359,34 @@ mod tests {
         assert_eq!(of(&short, Some(33)), (33, 14.0));
         let short = PixelArgs { resize: Some(Extent::Side(300)), ..preset };
         assert_eq!(of(&short, None).0, 224);
+    }
+
+    /// `DeviceTensor::from_texture` has the same meaning, without rounding to integers: half a step for the luma, for the rows
+    /// and for the columns.
+    #[test]
+    fn values_are_those_of_textures_but_for_rounding() {
+        let (w, h) = (37, 23);
+        let byte = |x: u32, y: u32, k: u32| ((x * 97 + y * 57 + k * 31) * (x + 3 * y + 7)) as u8;
+        let image: DynamicImage = ImageBuffer::from_fn(w, h, |x, y| Rgb([0, 1, 2].map(|k| byte(x, y, k)))).into();
+        let words = (0..w * h).map(|i| u32::from_le_bytes([0, 1, 2, 3].map(|k| byte(i % w, i / w, k))));
+        let words = Tensor::new([h as usize, w as usize], words.collect::<Vec<_>>()).unwrap();
+        let (mean, std) = ([0.485, 0.456, 0.406, 0.0], [0.229, 0.224, 0.225, 1.0]);
+        for (count, bgr, size) in [(3, false, [9, 11]), (3, true, [60, 50]), (1, false, [10, 90]), (3, true, [23, 37])]
+        {
+            let args = PixelArgs { scale: None, bgr, mean: mean[..count].into(), std: std[..count].into(), ..PLAIN };
+            let dims = [Some(1), Some(count), Some(size[0]), Some(size[1])];
+            let ours = tensor(&image, &args, &dims).unwrap();
+            let norm = Norm { scale: 1.0 / 255.0, mean, std };
+            let channels = Channels { count, swapped: bgr, last: false, norm };
+            let op = FromPixels { width: w as usize, size: Some(size), channels };
+            let theirs = op.reference(std::slice::from_ref(&words)).unwrap().remove(0);
+            assert_eq!(ours.shape(), theirs.shape());
+            let steps = if size == [23, 37] { 0.0 } else { 1.0 } + if count == 1 { 0.5 } else { 0.0 };
+            for (i, (a, b)) in ours.to_f64s().into_iter().zip(theirs.to_f64s()).enumerate() {
+                let most = steps / 255.0 / f64::from(std[i / (size[0] * size[1])]) + 1e-5;
+                assert!((a - b).abs() <= most, "{size:?} {i}: {a} for {b}, at most {most}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Adapters and devices: opening them, and the errors that they report.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::caps::Caps;
 use super::choice::{Choice, candidates};
@@ -28,6 +28,8 @@ struct Inner {
     weights: Weights,
     /// Whether this crate opened it.
     own: bool,
+    /// The pipeline that loads textures of halves.
+    loader: OnceLock<wgpu::ComputePipeline>,
     /// `None` of a device that belongs to the program.
     #[cfg(not(target_arch = "wasm32"))]
     poller: Option<Poller>,
@@ -109,6 +111,7 @@ impl Gpu {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),
             weights: Weights::default(),
+            loader: OnceLock::new(),
             fault: Arc::default(),
             own,
             #[cfg(not(target_arch = "wasm32"))]
@@ -150,10 +153,13 @@ impl Gpu {
     pub(crate) fn check_shared(&self) -> Result<()> {
         match self.0.own {
             true => Err(Error::argument(
-                "buffers and encoders of a program belong to its own wgpu device: share it by Device::from_wgpu",
+                "buffers, textures and encoders of a program belong to its own wgpu device: share it by Device::from_wgpu",
             )),
             false => Ok(()),
         }
+    }
+    pub(super) fn loader(&self) -> &OnceLock<wgpu::ComputePipeline> {
+        &self.0.loader
     }
     /// Whether both are the same open device.
     pub fn same(&self, other: &Gpu) -> bool {

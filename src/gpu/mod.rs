@@ -22,5 +22,6 @@ pub mod roofline;
 mod specialise;
 pub mod submit;
 pub mod tensor_buffer;
+pub mod texture;
 pub mod wait;
 pub mod weights;

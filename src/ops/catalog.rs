@@ -68,6 +68,12 @@ pub const CATALOG: &[Entry] = &[
         "nearest (all roundings), linear, cubic; by size or scale; every coordinate transformation of ONNX; antialias",
     ),
     entry(
+        "from_pixels, to_pixels",
+        "",
+        "",
+        "textures of 8 bits or f16 as images and back: crop, antialiased resize, mean and std, BGR, NHWC, grey",
+    ),
+    entry(
         "pixel_shuffle, pixel_unshuffle",
         "pixel_shuffle, pixel_unshuffle",
         "DepthToSpace, SpaceToDepth",

@@ -34,6 +34,7 @@ pub mod normalize;
 pub mod pad;
 pub mod permute;
 pub mod pixel_shuffle;
+pub mod pixels;
 pub mod pool2d;
 pub mod prelu;
 pub mod reduce;
@@ -484,6 +485,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         normalize::KERNELS,
         pad::KERNELS,
         pixel_shuffle::KERNELS,
+        pixels::KERNELS,
         pool2d::KERNELS,
         reduce::KERNELS,
         relayout::KERNELS,

@@ -154,8 +154,23 @@ impl Resize2d {
     }
 }
 
+/// An error unless the tables of these axes are of a size that kernels take.
+pub(super) fn affordable(axes: &[Axis; 2]) -> Result<()> {
+    let [ih, iw, oh, ow] = [axes[0].inputs, axes[1].inputs, axes[0].outputs, axes[1].outputs];
+    let refused = |most, what| {
+        Err(Error::unsupported(format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {most} {what} per axis")))
+    };
+    if axes.iter().any(|a| a.tap_count() > MAX_TAPS) {
+        return refused(MAX_TAPS, "taps");
+    }
+    if axes.iter().any(|a| a.outputs.saturating_mul(a.tap_count()) > MAX_TABLE) {
+        return refused(MAX_TABLE, "weights");
+    }
+    Ok(())
+}
+
 /// The table of taps of every output of an axis: index and weight; `u32::MAX` where there are none.
-fn table(axis: &Axis) -> Vec<u32> {
+pub(super) fn table(axis: &Axis) -> Vec<u32> {
     let none = || vec![u32::MAX; 2 * axis.tap_count()];
     let words = |o| match axis.taps(o) {
         Some(taps) => taps.iter().flat_map(|t| [t.at as u32, (t.weight as f32).to_bits()]).collect(),
@@ -189,14 +204,7 @@ impl Op for Resize2d {
         {
             return Err(Error::argument(format!("the region {roi:?} must be finite")));
         }
-        if self.axes(&inputs[0].shape).iter().any(|a| a.tap_count() > MAX_TAPS) {
-            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TAPS} taps per axis");
-            return Err(Error::unsupported(text));
-        }
-        if self.axes(&inputs[0].shape).iter().any(|a| a.outputs.saturating_mul(a.tap_count()) > MAX_TABLE) {
-            let text = format!("{ih} x {iw} pixels to {oh} x {ow} needs more than {MAX_TABLE} weights per axis");
-            return Err(Error::unsupported(text));
-        }
+        affordable(&self.axes(&inputs[0].shape))?;
         Ok(vec![Desc::f32([n, c, oh, ow])])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {

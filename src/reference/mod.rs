@@ -14,6 +14,7 @@ pub mod moments;
 pub mod normalize;
 pub mod pad;
 pub mod pixel_shuffle;
+pub mod pixels;
 pub mod pool2d;
 mod products;
 pub mod reduce;

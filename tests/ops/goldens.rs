@@ -117,8 +117,8 @@ fn functional() {
     assert_eq!(composed.len(), 2);
 }
 
-/// Files for other tests: modules, networks, and the grids of resampling.
-const OTHERS: [&str; 4] = ["interpolate", "module", "network", "onnx_resize"];
+/// Files for other tests: modules, networks, the grids of resampling, and pixels.
+const OTHERS: [&str; 5] = ["interpolate", "module", "network", "onnx_resize", "pixels"];
 
 #[test]
 fn every_file_has_a_test() {

@@ -24,6 +24,7 @@ mod movement;
 mod normalize;
 mod pad;
 mod pixel_shuffle;
+mod pixels;
 mod pool2d;
 mod prelu;
 mod reduce;

@@ -19,6 +19,7 @@ use convgpu::internals::ops::normalize::LpNormalize;
 use convgpu::internals::ops::pad::{Pad, PadMode};
 use convgpu::internals::ops::permute::Permute;
 use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
+use convgpu::internals::ops::pixels::{Channels, FromPixels, Norm, ToPixels};
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use convgpu::internals::ops::prelu::Prelu;
 use convgpu::internals::ops::reduce::{self, ArgReduce, Extreme, Reduce};
@@ -55,6 +56,11 @@ fn max_pool(indices: Indices) -> MaxPool2d {
 fn avg_pool() -> AvgPool2d {
     let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool(Indices::None);
     AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad: true, divisor_override: None }
+}
+
+fn rgb() -> Channels {
+    let norm = Norm { scale: 1.0 / 255.0, mean: [0.0; 4], std: [1.0; 4] };
+    Channels { count: 3, swapped: false, last: false, norm }
 }
 
 fn lp_pool() -> LpPool2d {
@@ -96,6 +102,8 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
         node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
         node(Resize2d::new([14, 16], ResizeMode::Nearest(Rounding::Floor), Coordinates::Asymmetric), &[&[2, 5, 7, 8]]),
+        node_of(FromPixels { width: 7, size: Some([3, 4]), channels: rgb() }, vec![Desc::new([5, 64], DType::U32)]),
+        node(ToPixels { pitch: 64, channels: rgb() }, &[&[1, 3, 5, 7]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),
         node(Binary(BinaryKind::Add), &[&[2, 5, 7, 6], &[5, 1, 1]]),
         node(Binary(BinaryKind::Mul), &[&[2, 5, 7, 6], &[2, 5, 1, 1]]),

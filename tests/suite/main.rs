@@ -41,6 +41,7 @@ mod rewrite;
 mod shared;
 mod soak;
 mod soundness;
+mod textures;
 mod traced;
 mod unknown_bounds;
 mod weights;

@@ -322,3 +322,44 @@ fn what_cannot_be_recorded_is_an_error() {
     p.submit(encoder);
     assert_eq!(y.to_host().unwrap(), run(&session, &image(1)));
 }
+
+/// A tensor in a buffer of the program that ends where the tensor does, at any offset, is drawn into a texture; one that is
+/// recorded only once it is submitted.
+#[test]
+fn tensors_in_buffers_of_the_program_are_drawn() {
+    use convgpu::ImageOptions;
+    let p = Program::new();
+    let size = wgpu::Extent3d { width: 7, height: 5, depth_or_array_layers: 1 };
+    let texture = p.wgpu.create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba8Unorm,
+        usage: wgpu::TextureUsages::COPY_SRC | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    let options = ImageOptions::new();
+    let drawn = |tensor: &DeviceTensor| -> convgpu::Result<Tensor> {
+        tensor.to_texture(&texture, &options)?;
+        DeviceTensor::from_texture(&p.device, &texture, &options)?.to_host()
+    };
+    let expected = drawn(&image(1).to_device(&p.device).unwrap()).unwrap();
+    assert_ne!(expected, Tensor::zeros(SHAPE));
+    for (offset, usage) in [(0, USAGES), (256, USAGES | wgpu::BufferUsages::STORAGE), (20, USAGES)] {
+        let buffer = p.buffer(offset + BYTES, usage);
+        let tensor = DeviceTensor::from_buffer(&p.device, buffer.clone(), offset, Desc::f32(SHAPE)).unwrap();
+        let bytes: Vec<u8> = image(1).to_vec::<f32>().unwrap().iter().flat_map(|w| w.to_le_bytes()).collect();
+        p.queue.write_buffer(&buffer, offset, &bytes);
+        drawn(&image(2).to_device(&p.device).unwrap()).unwrap();
+        assert_eq!(drawn(&tensor).unwrap(), expected, "from {offset} on");
+    }
+    let session = session(&p.device, CompileOptions::new());
+    let mut encoder = p.encoder();
+    let x = image(1).to_device(&p.device).unwrap();
+    let recorded = session.record(&mut encoder, &[("x", &x)]).unwrap().into_first();
+    refused(drawn(&recorded), ErrorKind::Argument, &["not submitted"]);
+    p.submit(encoder);
+    assert_eq!(drawn(&recorded).unwrap(), drawn(&run(&session, &image(1)).to_device(&p.device).unwrap()).unwrap());
+}

@@ -1,0 +1,321 @@
+//! Textures of the program: their pixels as the input of a kernel, or its output as their pixels, in one submission.
+//!
+//! Bytes are copied between texture and buffer, so that nothing decodes them; halves are loaded by a shader. The kernels keep the
+//! run-time checks of the shader translator, since no planner placed their buffers.
+
+pub use wgpu::Texture;
+use wgpu::{BufferUsages, TextureDimension, TextureFormat, TextureUsages};
+
+use super::adapter::Gpu;
+use super::kernel::{Arg, Launch};
+use super::pipelines::PipelineKey;
+use super::recording::{Dispatch, Range};
+use super::tensor_buffer::TensorBuffer;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the pixels of a texture are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pixels {
+    /// Four bytes: red, green, blue, alpha, or if `bgra` blue, green, red, alpha.
+    Bytes { bgra: bool },
+    /// Four halves, red first.
+    Halves,
+}
+
+impl Pixels {
+    fn of(format: TextureFormat) -> Option<Pixels> {
+        match format {
+            TextureFormat::Rgba8Unorm | TextureFormat::Rgba8UnormSrgb => Some(Pixels::Bytes { bgra: false }),
+            TextureFormat::Bgra8Unorm | TextureFormat::Bgra8UnormSrgb => Some(Pixels::Bytes { bgra: true }),
+            TextureFormat::Rgba16Float => Some(Pixels::Halves),
+            _ => None,
+        }
+    }
+}
+
+/// A part of a texture, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    pub top: usize,
+    pub left: usize,
+    pub height: usize,
+    pub width: usize,
+}
+
+impl Region {
+    /// All of a texture.
+    pub fn whole(texture: &Texture) -> Region {
+        Region { top: 0, left: 0, height: texture.height() as usize, width: texture.width() as usize }
+    }
+
+    /// Words of a row of bytes in a buffer: copies want rows of a multiple of 256 bytes.
+    pub fn pitch(&self) -> usize {
+        self.width.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize / size_of::<u32>())
+    }
+
+    fn extent(&self) -> wgpu::Extent3d {
+        wgpu::Extent3d { width: self.width as u32, height: self.height as u32, depth_or_array_layers: 1 }
+    }
+
+    fn in_texture<'a>(&self, texture: &'a Texture) -> wgpu::TexelCopyTextureInfo<'a> {
+        let origin = wgpu::Origin3d { x: self.left as u32, y: self.top as u32, z: 0 };
+        wgpu::TexelCopyTextureInfo { origin, ..texture.as_image_copy() }
+    }
+
+    fn in_buffer<'a>(&self, buffer: &'a wgpu::Buffer) -> wgpu::TexelCopyBufferInfo<'a> {
+        let bytes_per_row = Some((self.pitch() * size_of::<u32>()) as u32);
+        wgpu::TexelCopyBufferInfo {
+            buffer,
+            layout: wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None },
+        }
+    }
+}
+
+/// The pixels of a texture that is to be read.
+///
+/// # Errors
+/// Its format, form or usages are not those that reading takes.
+pub fn readable(texture: &Texture) -> Result<Pixels> {
+    const FORMATS: &str = "rgba8unorm, bgra8unorm, their srgb forms, rgba16float";
+    let pixels = Pixels::of(texture.format()).ok_or_else(|| unsupported(texture, FORMATS))?;
+    let needed = match pixels {
+        Pixels::Bytes { .. } => (TextureUsages::COPY_SRC, "COPY_SRC"),
+        Pixels::Halves => (TextureUsages::TEXTURE_BINDING, "TEXTURE_BINDING"),
+    };
+    plain(texture, needed)?;
+    Ok(pixels)
+}
+
+/// Whether the bytes of a texture that is to be written begin with blue.
+///
+/// # Errors
+/// Its format, form or usages are not those that writing takes.
+pub fn writable(texture: &Texture) -> Result<bool> {
+    let Some(Pixels::Bytes { bgra }) = Pixels::of(texture.format()) else {
+        return Err(unsupported(texture, "rgba8unorm, bgra8unorm, their srgb forms"));
+    };
+    plain(texture, (TextureUsages::COPY_DST, "COPY_DST"))?;
+    Ok(bgra)
+}
+
+fn unsupported(texture: &Texture, formats: &str) -> Error {
+    Error::unsupported(format!("a texture of format {:?}; supported: {formats}", texture.format()))
+}
+
+/// An error unless the texture is one image, with the usage that is needed.
+fn plain(texture: &Texture, (usage, name): (TextureUsages, &str)) -> Result<()> {
+    let wgpu::Extent3d { width, height, depth_or_array_layers: layers } = texture.size();
+    if texture.dimension() != TextureDimension::D2 {
+        let text = format!("a texture of dimension {:?} ({width} x {height} x {layers})", texture.dimension());
+        return Err(Error::unsupported(format!("{text}: it must be D2")));
+    }
+    let (samples, mips) = (texture.sample_count(), texture.mip_level_count());
+    for (count, what) in [(samples, "samples per pixel"), (mips, "mip levels"), (layers, "layers")] {
+        if count != 1 {
+            return Err(Error::unsupported(format!("a texture of {count} {what}: it must have one")));
+        }
+    }
+    if !texture.usage().contains(usage) {
+        return Err(Error::argument(format!("the texture lacks the usage {name}; it has {:?}", texture.usage())));
+    }
+    Ok(())
+}
+
+/// A launch with one input and one output, ready to be bound to them.
+struct Ready {
+    pipeline: wgpu::ComputePipeline,
+    workgroups: [u32; 3],
+    /// The params, and the tables.
+    constants: Vec<wgpu::Buffer>,
+}
+
+impl Ready {
+    fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, from: Part<'_>, to: Part<'_>) {
+        let (params, tables) = self.constants.split_first().expect("the params come first");
+        let constant = wgpu::Buffer::as_entire_binding;
+        let resources = [constant(params), from.binding()].into_iter().chain(tables.iter().map(constant));
+        dispatch(gpu, encoder, &self.pipeline, resources.chain([to.binding()]), self.workgroups);
+    }
+}
+
+/// The elements of a tensor, which may be less than its buffer.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    tensor: &'a TensorBuffer,
+    bytes: u64,
+}
+
+impl Part<'_> {
+    fn binding(&self) -> wgpu::BindingResource<'_> {
+        let (buffer, offset) = self.tensor.place();
+        let size = std::num::NonZeroU64::new(self.bytes.next_multiple_of(16));
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
+    }
+
+    /// Whether a kernel can read it where it is: a buffer of the program may have other usages, or begin and end anywhere.
+    fn can_be_bound(&self) -> bool {
+        let (buffer, offset) = self.tensor.place();
+        let ends = offset + self.bytes.next_multiple_of(16) <= buffer.size();
+        buffer.usage().contains(BufferUsages::STORAGE) && offset.is_multiple_of(256) && ends
+    }
+}
+
+fn dispatch<'a>(
+    gpu: &Gpu,
+    encoder: &mut wgpu::CommandEncoder,
+    pipeline: &wgpu::ComputePipeline,
+    resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+    [x, y, z]: [u32; 3],
+) {
+    let entry = |(binding, resource)| wgpu::BindGroupEntry { binding, resource };
+    let entries: Vec<_> = (0..).zip(resources).map(entry).collect();
+    let layout = &pipeline.get_bind_group_layout(0);
+    let group =
+        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor { label: Some("pixels"), layout, entries: &entries });
+    let mut pass = encoder.begin_compute_pass(&Default::default());
+    pass.set_pipeline(pipeline);
+    pass.set_bind_group(0, &group, &[]);
+    pass.dispatch_workgroups(x, y, z);
+}
+
+impl Gpu {
+    /// The output, of so many bytes, of a launch over the pixels of a region.
+    pub(crate) async fn read_texture(
+        &self,
+        texture: &Texture,
+        region: &Region,
+        launch: &Launch,
+        bytes: usize,
+    ) -> Result<TensorBuffer> {
+        self.alive().await?;
+        let pixels = readable(texture)?;
+        let size = match pixels {
+            Pixels::Bytes { .. } => 4 * region.pitch() * region.height,
+            Pixels::Halves => 16 * region.width * region.height,
+        };
+        let ready = self.ready(launch).await?;
+        let corners = [region.left, region.top, region.width, region.height].map(|n| n as u32);
+        let corners = self.constant(BufferUsages::UNIFORM, bytemuck::cast_slice(&corners)).await?;
+        let (words, image) = (self.room(size as u64).await?, self.room(bytes as u64).await?);
+        let (from, to) = (Part { tensor: &words, bytes: size as u64 }, Part { tensor: &image, bytes: bytes as u64 });
+        let work = || {
+            let mut encoder = self.device().create_command_encoder(&Default::default());
+            match pixels {
+                Pixels::Bytes { .. } => encoder.copy_texture_to_buffer(
+                    region.in_texture(texture),
+                    region.in_buffer(words.place().0),
+                    region.extent(),
+                ),
+                Pixels::Halves => {
+                    let view = texture.create_view(&Default::default());
+                    let view = wgpu::BindingResource::TextureView(&view);
+                    let resources = [view, corners.as_entire_binding(), from.binding()];
+                    let groups = [region.width, region.height].map(|n| n.div_ceil(8) as u32);
+                    dispatch(self, &mut encoder, self.load(), resources, [groups[0], groups[1], 1]);
+                }
+            }
+            ready.encode(self, &mut encoder, from, to);
+            self.queue().submit([encoder.finish()])
+        };
+        self.guarded(work).await.map_err(|e| e.within("reading a texture"))?;
+        Ok(image)
+    }
+
+    /// Writes the output of a launch over a tensor of so many bytes to a region.
+    pub(crate) async fn write_texture(
+        &self,
+        texture: &Texture,
+        region: &Region,
+        launch: &Launch,
+        tensor: &TensorBuffer,
+        bytes: usize,
+    ) -> Result<()> {
+        self.alive().await?;
+        tensor.settled(self).await?;
+        let ready = self.ready(launch).await?;
+        let (bytes, size) = (bytes as u64, (4 * region.pitch() * region.height) as u64);
+        let words = self.room(size).await?;
+        let given = Part { tensor, bytes };
+        let copy = if given.can_be_bound() { None } else { Some(self.room(bytes).await?) };
+        let work = || {
+            let mut encoder = self.device().create_command_encoder(&Default::default());
+            if let Some(copy) = &copy {
+                let ((from, at), (to, start)) = (tensor.place(), copy.place());
+                encoder.copy_buffer_to_buffer(from, at, to, start, bytes);
+            }
+            let from = Part { tensor: copy.as_ref().unwrap_or(tensor), bytes };
+            ready.encode(self, &mut encoder, from, Part { tensor: &words, bytes: size });
+            encoder.copy_buffer_to_texture(
+                region.in_buffer(words.place().0),
+                region.in_texture(texture),
+                region.extent(),
+            );
+            self.queue().submit([encoder.finish()])
+        };
+        self.guarded(work).await.map_err(|e| e.within("writing a texture"))?;
+        Ok(())
+    }
+
+    /// A buffer that a kernel can take.
+    async fn room(&self, bytes: u64) -> Result<TensorBuffer> {
+        let limit = self.caps().max_binding_bytes;
+        if bytes > limit {
+            let text = format!("an image takes {bytes} bytes, a kernel at most {limit} on this device");
+            return Err(Error::new(ErrorKind::Memory, text));
+        }
+        Ok(TensorBuffer::from(self.tensor_buffer(bytes).await?))
+    }
+
+    /// A small buffer with these contents.
+    async fn constant(&self, usage: BufferUsages, contents: &[u8]) -> Result<wgpu::Buffer> {
+        let made = self.buffer("pixels", contents.len() as u64, usage | BufferUsages::COPY_DST).await?;
+        self.guarded(|| self.queue().write_buffer(&made, 0, contents)).await?;
+        Ok(made)
+    }
+
+    /// Compiles a launch, unless that was done before, and uploads its params and tables.
+    async fn ready(&self, launch: &Launch) -> Result<Ready> {
+        launch.check()?;
+        let dispatch = dispatch_of(launch);
+        let pipelines = self.compile(&[&dispatch], None).await?;
+        let pipeline = pipelines[&PipelineKey::of(&dispatch)].clone();
+        let mut constants = vec![self.constant(BufferUsages::UNIFORM, &launch.params.bytes()).await?];
+        for table in &launch.tables {
+            constants.push(self.constant(BufferUsages::STORAGE, bytemuck::cast_slice(table)).await?);
+        }
+        Ok(Ready { pipeline, workgroups: launch.workgroups, constants })
+    }
+
+    /// The pipeline that loads halves as floats.
+    fn load(&self) -> &wgpu::ComputePipeline {
+        self.loader().get_or_init(|| {
+            let module = self.device().create_shader_module(wgpu::include_wgsl!("texture_load.wgsl"));
+            self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some("texture_load"),
+                layout: None,
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: Default::default(),
+                cache: None,
+            })
+        })
+    }
+}
+
+/// The launch as the cache of pipelines knows it. The ranges stand for their number.
+fn dispatch_of(launch: &Launch) -> Dispatch {
+    let range = |_: &Arg| Range { buffer: 0, offset: 0, bytes: 0 };
+    Dispatch {
+        node: "pixels".to_owned(),
+        kernel: launch.kernel,
+        overrides: launch.overrides.clone(),
+        consts: launch.consts.clone(),
+        precision: launch.precision,
+        sums: launch.sums,
+        params: launch.params.clone(),
+        reads: launch.reads.iter().map(range).collect(),
+        writes: launch.writes.iter().map(range).collect(),
+        workgroups: launch.workgroups,
+        checked: true,
+    }
+}
