@@ -241,7 +241,7 @@ impl Gpu {
             let mut encoder = self.device().create_command_encoder(&Default::default());
             if let Some(copy) = &copy {
                 let ((from, at), (to, start)) = (tensor.place(), copy.place());
-                encoder.copy_buffer_to_buffer(from, at, to, start, bytes);
+                encoder.copy_buffer_to_buffer(from, at, to, start, tensor.within(bytes));
             }
             let from = Part { tensor: copy.as_ref().unwrap_or(tensor), bytes };
             ready.encode(self, &mut encoder, from, Part { tensor: &words, bytes: size });
