@@ -40,10 +40,10 @@ impl Gpu {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
-    use std::collections::VecDeque;
     use std::future::poll_fn;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, Condvar, Mutex, MutexGuard};
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -60,6 +60,10 @@ mod native {
 
     /// Between two polls of a device of the program.
     const PAUSE: Duration = Duration::from_micros(200);
+
+    /// Between two polls of a device of this crate's own.
+    const SHORTEST: Duration = Duration::from_micros(20);
+    const LONGEST: Duration = Duration::from_micros(500);
 
     impl Gpu {
         /// An error if the device is lost. One that belongs to the program reports its loss to the program alone, and errors of a
@@ -86,8 +90,7 @@ mod native {
                     self.check()?;
                 }
             } else if let Some(poller) = self.poller() {
-                let done = poller.ask(self.device(), index)?;
-                done.receive().await.unwrap_or(Ok(()))?;
+                poller.ask(self.device(), self.queue())?.receive().await.unwrap_or(Ok(()))?;
             } else {
                 let (sender, receiver) = oneshot_channel();
                 self.queue().on_submitted_work_done(move || drop(sender.send(())));
@@ -169,7 +172,8 @@ mod native {
         }
     }
 
-    /// The thread that polls a device of this crate's own.
+    /// The thread that polls a device of this crate's own while calls are awaited. It does not wait inside wgpu, which holds a lock
+    /// then that every submission needs.
     #[derive(Default)]
     pub(crate) struct Poller(Arc<Shared>);
 
@@ -181,10 +185,15 @@ mod native {
 
     #[derive(Default)]
     struct State {
-        /// In the order of their submissions.
-        waiting: VecDeque<(wgpu::SubmissionIndex, OneshotSender<Result<()>>)>,
+        waiting: Vec<Waiting>,
         thread: Option<JoinHandle<()>>,
         closed: bool,
+    }
+
+    /// A call that is awaited. wgpu calls back when the work before it is done.
+    struct Waiting {
+        done: Arc<AtomicBool>,
+        sender: OneshotSender<Result<()>>,
     }
 
     impl Shared {
@@ -192,31 +201,49 @@ mod native {
             self.state.lock().unwrap_or_else(|e| e.into_inner())
         }
 
-        /// Waits for one submission after the other.
+        /// Polls while somebody waits, at first often.
         fn run(&self, device: &wgpu::Device) {
-            let mut state = self.lock();
+            let (mut state, mut pause) = (self.lock(), SHORTEST);
             while !state.closed {
-                let Some((index, _)) = state.waiting.front() else {
+                if state.waiting.is_empty() {
                     state = self.news.wait(state).unwrap_or_else(|e| e.into_inner());
+                    pause = SHORTEST;
                     continue;
-                };
-                let index = index.clone();
+                }
                 drop(state);
-                let answer = waited(device, &index);
+                let answer = polled(device);
                 state = self.lock();
-                if !matches!(answer, Ok(false))
-                    && let Some((_, done)) = state.waiting.pop_front()
-                {
-                    let _ = done.send(answer.map(drop));
+                let over = |w: &mut Waiting| answer.is_err() || w.done.load(Ordering::Acquire);
+                let over: Vec<Waiting> = state.waiting.extract_if(.., over).collect();
+                if over.is_empty() {
+                    state = self.news.wait_timeout(state, pause).unwrap_or_else(|e| e.into_inner()).0;
+                    pause = (pause * 5 / 4).min(LONGEST);
+                } else {
+                    over.into_iter().for_each(|w| drop(w.sender.send(answer.clone())));
+                    pause = SHORTEST;
                 }
             }
         }
     }
 
+    /// Lets wgpu call back what is done.
+    fn polled(device: &wgpu::Device) -> Result<()> {
+        let lost = || Error::new(ErrorKind::DeviceLost, "the device was lost while it was waited for");
+        match catch_unwind(AssertUnwindSafe(|| device.poll(wgpu::PollType::Poll))) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(e)) => Err(caused(lost(), e)),
+            // wgpu panics if the device is lost meanwhile.
+            Err(_) => Err(lost()),
+        }
+    }
+
     impl Poller {
-        /// Tells when a submission is done.
-        fn ask(&self, device: &wgpu::Device, index: &wgpu::SubmissionIndex) -> Result<OneshotReceiver<Result<()>>> {
+        /// Tells when everything submitted so far is done.
+        fn ask(&self, device: &wgpu::Device, queue: &wgpu::Queue) -> Result<OneshotReceiver<Result<()>>> {
             let (sender, receiver) = oneshot_channel();
+            let done: Arc<AtomicBool> = Arc::default();
+            let flag = done.clone();
+            queue.on_submitted_work_done(move || flag.store(true, Ordering::Release));
             let mut state = self.0.lock();
             if state.thread.is_none() {
                 let (shared, device) = (self.0.clone(), device.clone());
@@ -226,7 +253,7 @@ mod native {
                     Error::new(ErrorKind::Memory, format!("no thread waits for the device: {e}")).because(e)
                 })?);
             }
-            state.waiting.push_back((index.clone(), sender));
+            state.waiting.push(Waiting { done, sender });
             self.0.news.notify_one();
             Ok(receiver)
         }
