@@ -12,7 +12,7 @@ use crate::session::{CompileOptions, Compiled, Input, Network, Outputs, Run, Ses
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 use crate::textures::ImageOptions;
-use crate::threads::block_on;
+use crate::threads::{block_on, block_on_start};
 
 impl Device {
     /// The best adapter (discrete, integrated, virtual, software), or the CPU reference if there is none.
@@ -124,14 +124,14 @@ impl Session {
     /// # Errors
     /// As [`Session::submit_async`].
     pub fn submit(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
-        block_on(self.submit_async(inputs))
+        block_on_start(self.submit_async(inputs))
     }
     /// As [`Session::submit`], without waiting for room.
     ///
     /// # Errors
     /// As [`Session::try_submit_async`].
     pub fn try_submit(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
-        block_on(self.try_submit_async(inputs))
+        block_on_start(self.try_submit_async(inputs))
     }
     /// Runs the network and leaves the results on its device. Inputs are tensors of the device or of the host ([`Input`]); those
     /// that decide shapes are read on the host.

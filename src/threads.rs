@@ -19,7 +19,7 @@ impl<T> Beside<T> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::{Beside, beside, block_on, is_blocking, thread};
+pub(crate) use native::{Beside, beside, block_on, block_on_start, is_blocking, is_detached, thread};
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
@@ -32,6 +32,7 @@ mod native {
 
     thread_local! {
         static BLOCKING: Cell<bool> = const { Cell::new(false) };
+        static DETACHED: Cell<bool> = const { Cell::new(false) };
     }
 
     /// Whether this thread is in a blocking call.
@@ -39,15 +40,30 @@ mod native {
         BLOCKING.get()
     }
 
+    /// Whether this thread is in a blocking call that only starts work.
+    pub(crate) fn is_detached() -> bool {
+        DETACHED.get()
+    }
+
     /// Runs a future of this crate to its end on this thread, which also polls the devices that the future waits for.
     pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-        struct Outer(bool);
+        blocking(future, false)
+    }
+
+    /// As [`block_on`], for a future that only starts work.
+    pub(crate) fn block_on_start<T>(future: impl Future<Output = T>) -> T {
+        blocking(future, true)
+    }
+
+    fn blocking<T>(future: impl Future<Output = T>, detached: bool) -> T {
+        struct Outer(bool, bool);
         impl Drop for Outer {
             fn drop(&mut self) {
                 BLOCKING.set(self.0);
+                DETACHED.set(self.1);
             }
         }
-        let _outer = Outer(BLOCKING.replace(true));
+        let _outer = Outer(BLOCKING.replace(true), DETACHED.replace(detached));
         pollster::block_on(future)
     }
 

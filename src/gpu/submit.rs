@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use futures_intrusive::sync::SharedSemaphoreReleaser;
-
 use super::adapter::Gpu;
 use super::memory::Pooled;
 use super::program::Program;
@@ -84,11 +82,11 @@ fn encode(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink], enc
     steps.iter().for_each(|step| step.download(sinks, encoder));
 }
 
-/// Encodes and submits the steps of one part.
-fn submit_part(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> wgpu::SubmissionIndex {
+/// The commands of one part.
+fn commands(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> wgpu::CommandBuffer {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     encode(gpu, steps, sources, sinks, &mut encoder);
-    gpu.queue().submit([encoder.finish()])
+    encoder.finish()
 }
 
 /// Work that a device was given.
@@ -96,7 +94,7 @@ fn submit_part(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]
 pub(super) enum Submitted {
     /// All of it.
     Whole(wgpu::SubmissionIndex),
-    /// The first part; a thread submits the others as long as somebody holds this.
+    /// A thread submits it, the parts after the first one as long as somebody holds this.
     Parts { last: Beside<Result<wgpu::SubmissionIndex>>, awaited: Arc<()> },
 }
 
@@ -118,32 +116,33 @@ impl Submitted {
 }
 
 impl Program {
-    /// Encodes and submits the first part at least; the results come to `sinks`, one per download. Runs that share the
-    /// program's memory do not interleave: each has its turn from the first part to the last.
+    /// Encodes and submits; the results come to `sinks`, one per download. Runs that share the program's memory do not
+    /// interleave: each has its turn from the uploads to the last submission.
     ///
-    /// A turn never waits for a future that nobody may poll: it ends here, or on the thread that submits the other parts.
+    /// A driver may hold up a submission until the one before it is done. So a thread submits where the caller must not wait
+    /// ([`Gpu::submits_beside`]), and the parts of a run after the first one. A turn never waits for a future that nobody may
+    /// poll: it ends here, or on that thread.
     pub(super) async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> Result<Submitted> {
         let gpu = &self.gpu;
         gpu.alive().await?;
         let turn = gpu.meanwhile(self.order.acquire(1)).await;
         let mut parts = steps.split(|step| matches!(step, Step::Submit));
         let first = parts.next().expect("there is a part at least");
-        let submitted = gpu.guarded(|| submit_part(gpu, first, sources, sinks));
-        let rest: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
-        if rest.is_empty() {
+        let parts: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
+        if parts.is_empty() && !gpu.submits_beside() {
+            let submitted = gpu.guarded(|| gpu.queue().submit([commands(gpu, first, sources, sinks)]));
             drop(turn);
             return Ok(Submitted::Whole(submitted.await?));
         }
-        let first = submitted.await?;
+        let first = gpu.guarded(|| commands(gpu, first, sources, sinks)).await?;
         let awaited = Arc::new(());
-        let rest = Rest {
-            gpu: gpu.clone(),
-            parts: rest,
-            sinks: sinks.to_vec(),
-            awaited: Arc::downgrade(&awaited),
-            _turn: turn,
+        let rest = Rest { gpu: gpu.clone(), first, parts, sinks: sinks.to_vec(), awaited: Arc::downgrade(&awaited) };
+        let work = async move {
+            let last = rest.submit().await;
+            drop(turn);
+            last
         };
-        Ok(Submitted::Parts { last: gpu.thread(rest.submit(first))?, awaited })
+        Ok(Submitted::Parts { last: gpu.thread(work)?, awaited })
     }
 }
 
@@ -176,26 +175,28 @@ impl Program {
     }
 }
 
-/// The parts of a run after the first one.
+/// A run that a thread submits.
 struct Rest {
     gpu: Gpu,
+    first: wgpu::CommandBuffer,
+    /// The parts after the first one.
     parts: Vec<Vec<Step>>,
     sinks: Vec<Sink>,
     /// Gone with the future that awaits the run.
     awaited: Weak<()>,
-    _turn: SharedSemaphoreReleaser,
 }
 
 impl Rest {
     /// Submits the parts, two at a time, until nobody awaits the run any more. Gives the last submission.
-    async fn submit(self, first: wgpu::SubmissionIndex) -> Result<wgpu::SubmissionIndex> {
-        let mut last = first;
-        for part in &self.parts {
-            if self.awaited.strong_count() == 0 {
+    async fn submit(self) -> Result<wgpu::SubmissionIndex> {
+        let Rest { gpu, first, parts, sinks, awaited } = self;
+        let mut last = gpu.guarded(|| gpu.queue().submit([first])).await?;
+        for part in &parts {
+            if awaited.strong_count() == 0 {
                 break;
             }
-            let next = self.gpu.guarded(|| submit_part(&self.gpu, part, &[], &self.sinks)).await?;
-            self.gpu.finished(&last).await?;
+            let next = gpu.guarded(|| gpu.queue().submit([commands(&gpu, part, &[], &sinks)])).await?;
+            gpu.finished(&last).await?;
             last = next;
         }
         Ok(last)

@@ -32,6 +32,11 @@ impl Gpu {
         other.await
     }
 
+    /// A browser does not hold up a submission.
+    pub(crate) fn submits_beside(&self) -> bool {
+        false
+    }
+
     /// Work that is done when it is awaited: a browser has no threads.
     pub(crate) fn thread<F: Future + 'static>(&self, work: F) -> Result<Beside<F::Output>> {
         Ok(Beside(Box::pin(work)))
@@ -53,7 +58,7 @@ mod native {
     use super::{Gpu, Result};
     use crate::error::{Error, ErrorKind};
     use crate::gpu::adapter::caused;
-    use crate::threads::{Beside, block_on, is_blocking, thread};
+    use crate::threads::{Beside, block_on, is_blocking, is_detached, thread};
 
     /// The longest wait of one call on GL, where it holds a lock that other threads need.
     const AT_MOST: Duration = Duration::from_millis(50);
@@ -97,6 +102,12 @@ mod native {
                 receiver.receive().await;
             }
             self.check()
+        }
+
+        /// Whether a thread submits the work of this call: in an async call, and for runs in flight. Not on a device of the program,
+        /// whose callbacks wgpu calls where work is submitted.
+        pub(crate) fn submits_beside(&self) -> bool {
+            self.poller().is_some() && (!is_blocking() || is_detached())
         }
 
         /// Awaits what another call brings about. On a device of the program a blocking call polls meanwhile, since the other
