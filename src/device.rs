@@ -100,11 +100,11 @@ impl fmt::Display for DeviceChoice {
 pub struct Device {
     kind: Kind,
     /// `None` of the reference, and of handles inside what is kept here.
-    belongings: Option<Arc<Belongings>>,
+    kept: Option<Arc<Kept>>,
 }
 
 /// What other modules keep for a device as long as the program has a handle to it, or a tensor or session there.
-type Belongings = OnceLock<Box<dyn Any + Send + Sync>>;
+type Kept = OnceLock<Box<dyn Any + Send + Sync>>;
 
 #[derive(Clone)]
 enum Kind {
@@ -115,11 +115,11 @@ enum Kind {
 impl Device {
     /// The CPU reference: slow and portable. Every other device is checked against it.
     pub fn cpu() -> Device {
-        Device { kind: Kind::Reference, belongings: None }
+        Device { kind: Kind::Reference, kept: None }
     }
 
     fn of(gpu: Gpu) -> Device {
-        Device { kind: Kind::Gpu(gpu), belongings: Some(Arc::default()) }
+        Device { kind: Kind::Gpu(gpu), kept: Some(Arc::default()) }
     }
 
     /// Opens the device that is chosen. Every call opens it anew: memory and compiled kernels are not shared.
@@ -237,13 +237,13 @@ impl Device {
     }
 
     /// What is kept for this device; made by the first call. `None` where nothing is kept.
-    pub(crate) fn belonging<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
-        self.belongings.as_ref()?.get_or_init(|| Box::new(make())).downcast_ref()
+    pub(crate) fn kept<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Option<&T> {
+        self.kept.as_ref()?.get_or_init(|| Box::new(make())).downcast_ref()
     }
 
     /// A handle for what is kept for the device. It does not keep it.
     pub(crate) fn bare(&self) -> Device {
-        Device { kind: self.kind.clone(), belongings: None }
+        Device { kind: self.kind.clone(), kept: None }
     }
 
     /// Whether both are the same open device.

@@ -241,7 +241,7 @@ impl Session {
     ///
     /// let mut graph = Graph::new();
     /// let x = graph.input("x", Desc::f32([1, 3, 32, 32]))?;
-    /// let y = graph.relu(x)?;
+    /// let y = graph.softmax(x, 1)?;
     /// graph.output("y", y);
     /// let session = graph.compile(&Device::cpu())?;
     /// let plan = session.plan_for(&[("x", Desc::f32([1, 3, 32, 32]))])?;
@@ -327,7 +327,7 @@ impl Session {
     /// # Errors
     /// As [`Session::run_async`].
     pub async fn submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
-        let run = self.0.flights.board().await;
+        let run = self.0.flights.reserve().await;
         run.started(Box::pin(self.start(inputs).await?));
         Ok(run)
     }
@@ -340,7 +340,7 @@ impl Session {
     pub async fn try_submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
         let most = self.0.options.in_flight;
         let busy = || Error::new(ErrorKind::Busy, format!("{most} runs of the session are in flight: take one first"));
-        let run = self.0.flights.try_board().ok_or_else(busy)?;
+        let run = self.0.flights.try_reserve().ok_or_else(busy)?;
         run.started(Box::pin(self.start(inputs).await?));
         Ok(run)
     }

@@ -56,7 +56,7 @@ impl Cache {
     /// The cache of a device. It is gone with the last handle to it, tensor or session on it.
     pub fn of(device: &Device) -> Arc<Cache> {
         static REFERENCE: LazyLock<Arc<Cache>> = LazyLock::new(Cache::listed);
-        device.belonging(Cache::listed).unwrap_or(&REFERENCE).clone()
+        device.kept(Cache::listed).unwrap_or(&REFERENCE).clone()
     }
 
     fn listed() -> Arc<Cache> {
@@ -109,7 +109,7 @@ impl Cache {
     }
 
     /// Drops what was compiled with a tensor that is gone.
-    pub fn sweep(&self) {
+    pub fn drop_stale(&self) {
         self.drop_where(|entry| entry.tensors.iter().any(Watch::is_gone));
     }
 

@@ -117,7 +117,7 @@ fn kept(
     // With its constants only where a test traces it.
     let traced = if is_traced() { "traced" } else { "" };
     let (cache, key) = (Cache::of(device), format!("{traced}{}", key(&graph, numbers)));
-    cache.sweep();
+    cache.drop_stale();
     if let Some(found) = cache.find(&key, &contents) {
         return Ok(found);
     }

@@ -1,6 +1,7 @@
 //! Adapters and devices: opening them, and the errors that they report.
 
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::caps::Caps;
@@ -26,6 +27,8 @@ struct Inner {
     pool: Pool,
     pipelines: PipelineCache,
     weights: Weights,
+    /// How many submissions of runs are not known to be done.
+    running: Arc<AtomicUsize>,
     /// Whether this crate opened it.
     own: bool,
     /// The pipeline that loads textures of halves.
@@ -113,6 +116,7 @@ impl Gpu {
             weights: Weights::default(),
             loader: OnceLock::new(),
             fault: Arc::default(),
+            running: Arc::default(),
             own,
             #[cfg(not(target_arch = "wasm32"))]
             poller: own.then(Poller::default),
@@ -145,6 +149,9 @@ impl Gpu {
     }
     pub(crate) fn pipelines(&self) -> &PipelineCache {
         &self.0.pipelines
+    }
+    pub(crate) fn running(&self) -> &Arc<AtomicUsize> {
+        &self.0.running
     }
     pub(crate) fn weights(&self) -> &Weights {
         &self.0.weights

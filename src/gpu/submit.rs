@@ -89,6 +89,18 @@ fn commands(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -
     encoder.finish()
 }
 
+impl Gpu {
+    fn submit(&self, commands: wgpu::CommandBuffer) -> wgpu::SubmissionIndex {
+        let index = self.queue().submit([commands]);
+        let running = self.running().clone();
+        running.fetch_add(1, Ordering::Relaxed);
+        self.queue().on_submitted_work_done(move || {
+            running.fetch_sub(1, Ordering::Relaxed);
+        });
+        index
+    }
+}
+
 /// Work that a device was given.
 #[derive(Debug)]
 pub(super) enum Submitted {
@@ -119,8 +131,8 @@ impl Program {
     /// Encodes and submits; the results come to `sinks`, one per download. Runs that share the program's memory do not
     /// interleave: each has its turn from the uploads to the last submission.
     ///
-    /// A driver may hold up a submission until the one before it is done. So a thread submits where the caller must not wait
-    /// ([`Gpu::submits_beside`]), and the parts of a run after the first one. A turn never waits for a future that nobody may
+    /// A driver may hold up a submission until the one before it is done. So a thread submits where the caller must not wait and
+    /// another run is in flight ([`Gpu::submits_beside`]), and the parts of a run after the first one. A turn never waits for a future that nobody may
     /// poll: it ends here, or on that thread.
     pub(super) async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> Result<Submitted> {
         let gpu = &self.gpu;
@@ -130,7 +142,7 @@ impl Program {
         let first = parts.next().expect("there is a part at least");
         let parts: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
         if parts.is_empty() && !gpu.submits_beside() {
-            let submitted = gpu.guarded(|| gpu.queue().submit([commands(gpu, first, sources, sinks)]));
+            let submitted = gpu.guarded(|| gpu.submit(commands(gpu, first, sources, sinks)));
             drop(turn);
             return Ok(Submitted::Whole(submitted.await?));
         }
@@ -190,12 +202,12 @@ impl Rest {
     /// Submits the parts, two at a time, until nobody awaits the run any more. Gives the last submission.
     async fn submit(self) -> Result<wgpu::SubmissionIndex> {
         let Rest { gpu, first, parts, sinks, awaited } = self;
-        let mut last = gpu.guarded(|| gpu.queue().submit([first])).await?;
+        let mut last = gpu.guarded(|| gpu.submit(first)).await?;
         for part in &parts {
             if awaited.strong_count() == 0 {
                 break;
             }
-            let next = gpu.guarded(|| gpu.queue().submit([commands(&gpu, part, &[], &sinks)])).await?;
+            let next = gpu.guarded(|| gpu.submit(commands(&gpu, part, &[], &sinks))).await?;
             gpu.finished(&last).await?;
             last = next;
         }

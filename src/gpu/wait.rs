@@ -104,10 +104,11 @@ mod native {
             self.check()
         }
 
-        /// Whether a thread submits the work of this call: in an async call, and for runs in flight. Not on a device of the program,
-        /// whose callbacks wgpu calls where work is submitted.
+        /// Whether a thread submits the work of this call: in an async call, and for runs in flight, if other runs are. Not on a
+        /// device of the program, whose callbacks wgpu calls where work is submitted.
         pub(crate) fn submits_beside(&self) -> bool {
-            self.poller().is_some() && (!is_blocking() || is_detached())
+            let waits = is_blocking() && !is_detached();
+            self.poller().is_some() && !waits && self.running().load(Ordering::Relaxed) > 0
         }
 
         /// Awaits what another call brings about. On a device of the program a blocking call polls meanwhile, since the other

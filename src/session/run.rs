@@ -162,12 +162,12 @@ impl Flights {
     }
 
     /// A run that is still to be started, if there is room for it.
-    pub fn try_board(&self) -> Option<Run> {
+    pub fn try_reserve(&self) -> Option<Run> {
         self.room().ok()
     }
 
     /// A run that is still to be started. If there is no room, awaits the oldest one, whose results stay until they are taken.
-    pub async fn board(&self) -> Run {
+    pub async fn reserve(&self) -> Run {
         loop {
             match self.room() {
                 Ok(run) => return run,
