@@ -147,8 +147,8 @@ else
     skip "oldest Rust (rustup toolchain install $(oldest_rust))"
 fi
 
-step "tests, with 45 s of damaged input and 30 s of other engines" \
-    logged env CONVGPU_FUZZ_SECONDS=45 CONVGPU_DIFF_SECONDS=30 cargo test --workspace --all-features --no-fail-fast
+step "tests, with 25 s of damaged input and 20 s of other engines" \
+    logged env CONVGPU_FUZZ_SECONDS=25 CONVGPU_DIFF_SECONDS=20 cargo test --workspace --all-features --no-fail-fast
 step "examples" examples
 step "packages" packages
 # WebGPU's default limits only, as in a browser.
