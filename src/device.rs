@@ -145,7 +145,8 @@ impl Device {
         choice::list().await.unwrap_or_default()
     }
 
-    /// Uses a wgpu device and its queue that the program already has; given again, it is the same device. Its capabilities (subgroup size, f16, limits) are
+    /// Uses a wgpu device and its queue that the program already has; given again, it is the same device. Its capabilities
+    /// (subgroup size, f16, limits) are
     /// read from the device itself. If its limits are below WebGPU's defaults it refuses some kernels, which is an
     /// error when a network is compiled.
     ///
@@ -392,8 +393,8 @@ impl DeviceTensor {
             _ => false,
         }
     }
-    /// A tensor in a buffer of the program's, from `offset` on, without a copy: row-major, four bytes per element, floats as f32,
-    /// integers and booleans as 32-bit integers. What the buffer holds when a run is submitted is what the run reads, or the
+    /// A tensor in a buffer of the program's, from `offset` on: row-major, four bytes per element, floats as f32,
+    /// integers and booleans as 32-bit integers. Runs copy the elements on the device, never through the host. What the buffer holds when a run is submitted is what the run reads, or the
     /// encoder when it is submitted; so the tensor is never taken for a constant.
     ///
     /// As an input it needs the usage `COPY_SRC`, as an output of [`Session::run_into`](crate::Session) or

@@ -138,7 +138,7 @@ impl ImageOptions {
         )))
     }
 
-    /// The channels of an image of so many, whose pixels are `bgra` or not.
+    /// How an image of this many channels takes them from pixels, whose order is BGRA or RGBA.
     fn image(&self, count: usize, bgra: bool, scale: f32) -> Result<Channels> {
         let of = |name: &str, given: &[f32], rest: f32| match given.len() {
             1 => Ok([given[0]; 4]),

@@ -132,8 +132,8 @@ impl Program {
     /// interleave: each has its turn from the uploads to the last submission.
     ///
     /// A driver may hold up a submission until the one before it is done. So a thread submits where the caller must not wait and
-    /// another run is in flight ([`Gpu::submits_beside`]), and the parts of a run after the first one. A turn never waits for a future that nobody may
-    /// poll: it ends here, or on that thread.
+    /// another run is in flight ([`Gpu::submits_beside`]), and it submits the parts of a run after the first one. A turn never
+    /// waits for a future that nobody may poll: it ends here, or on that thread.
     pub(super) async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> Result<Submitted> {
         let gpu = &self.gpu;
         gpu.alive().await?;

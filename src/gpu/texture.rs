@@ -179,7 +179,7 @@ fn dispatch<'a>(
 }
 
 impl Gpu {
-    /// The output, of so many bytes, of a launch over the pixels of a region.
+    /// Runs a launch over the pixels of a region; the result has `bytes` bytes.
     pub(crate) async fn read_texture(
         &self,
         texture: &Texture,
@@ -221,7 +221,7 @@ impl Gpu {
         Ok(image)
     }
 
-    /// Writes the output of a launch over a tensor of so many bytes to a region.
+    /// Runs a launch over a tensor of `bytes` bytes, and writes the result to a region.
     pub(crate) async fn write_texture(
         &self,
         texture: &Texture,

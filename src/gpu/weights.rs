@@ -47,7 +47,8 @@ impl Identity {
     }
 }
 
-/// For every buffer of a recording, given the numbers of the tensors that are there already, what it holds when `prepare` is done; `None` where that depends on more than constants.
+/// What each buffer of a recording holds when `prepare` is done, given the numbers of the tensors that are on the device already;
+/// `None` where that depends on more than constants.
 pub fn identities(recording: &Recording, resident: impl IntoIterator<Item = u64>) -> Vec<Option<Identity>> {
     let mut found = vec![None; recording.buffers.len()];
     let size = |buffer: usize| recording.buffers[buffer].bytes;

@@ -361,7 +361,7 @@ fn by_no_chance(model: &Model, before: &[Given<'_>], after: &[Given<'_>], old: &
         keep_batch(model, old, &steps, &sizes)
     };
     match check() {
-        // A size that is too large says nothing.
+        // A batch that is too large to be planned proves nothing either way.
         Err(e) if e.kind() == ErrorKind::Shape => {
             Err(e.within("the sizes of the batch and of another axis are equal by chance"))
         }
