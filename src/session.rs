@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::device::{Device, DeviceTensor};
+use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::gpu::pipelines::Progress;
 use crate::graph::Graph;
@@ -506,7 +506,7 @@ fn key_of(value: &Option<Tensor>) -> String {
 #[cfg(not(target_arch = "wasm32"))]
 const _: fn() = || {
     fn shared<T: Send + Sync>() {}
-    shared::<(Session, Compiled, DeviceTensor)>();
+    shared::<(Session, Compiled, crate::DeviceTensor)>();
 };
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

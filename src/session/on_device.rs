@@ -61,7 +61,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::run_device_async`]; the device is the CPU reference; an input decides shapes by its value; a run is
-    /// submitted in parts ([`CompileOptions::submit_limit`](crate::CompileOptions::submit_limit)); part of the network runs on the host.
+    /// submitted in parts ([`CompileOptions::submit_limit`](crate::CompileOptions::submit_limit)); part of the network runs on
+    /// the host.
     pub async fn record_async(
         &self,
         encoder: &mut CommandEncoder,
