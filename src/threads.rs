@@ -24,7 +24,12 @@ pub(crate) use native::{Beside, beside, block_on, block_on_start, is_blocking, i
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use std::cell::Cell;
+    use std::io;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+    use std::sync::mpsc::{Sender, channel};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::thread::{Builder, ThreadId, current};
+    use std::time::Duration;
 
     use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 
@@ -91,16 +96,61 @@ mod native {
         }
     }
 
-    /// Starts a thread. It polls the devices that the work waits for if it uses [`block_on`].
+    /// Gives work to a thread. It polls the devices that the work waits for if it uses [`block_on`].
     ///
     /// # Errors
     /// No thread can be had.
     pub(crate) fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<Beside<T>> {
         let (sender, receiver) = oneshot_channel();
-        let thread = std::thread::Builder::new().name("convgpu-work".to_owned());
-        let started = thread.spawn(move || drop(sender.send(catch_unwind(AssertUnwindSafe(work)))));
-        started.map_err(|e| Error::new(ErrorKind::Memory, format!("no thread can be had: {e}")).because(e))?;
+        let given = give(Box::new(move || drop(sender.send(catch_unwind(AssertUnwindSafe(work))))));
+        given.map_err(|e| Error::new(ErrorKind::Memory, format!("no thread can be had: {e}")).because(e))?;
         Ok(Beside(receiver))
+    }
+
+    type Work = Box<dyn FnOnce() + Send>;
+
+    /// How long a thread without work waits for more: to start one takes longer than to wake one.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// The threads without work.
+    static IDLE: Mutex<Vec<(ThreadId, Sender<Work>)>> = Mutex::new(vec![]);
+
+    fn idle() -> MutexGuard<'static, Vec<(ThreadId, Sender<Work>)>> {
+        IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives work to a thread without, else to a new one: work never waits for other work.
+    fn give(work: Work) -> io::Result<()> {
+        let waiting = idle().pop();
+        match waiting {
+            Some((_, thread)) => {
+                thread.send(work).expect("a thread leaves the list before it ends");
+                Ok(())
+            }
+            None => Builder::new().name("convgpu-work".to_owned()).spawn(|| serve(work)).map(drop),
+        }
+    }
+
+    /// The life of such a thread.
+    fn serve(first: Work) {
+        let (sender, receiver) = channel::<Work>();
+        let id = current().id();
+        let mut work = Some(first);
+        while let Some(given) = work {
+            given();
+            idle().push((id, sender.clone()));
+            work = receiver.recv_timeout(PATIENCE).ok();
+            if work.is_none() && !retire(id) {
+                work = receiver.recv().ok();
+            }
+        }
+    }
+
+    /// Takes a thread from those without work; `false` if it is being given some.
+    fn retire(id: ThreadId) -> bool {
+        let mut idle = idle();
+        let found = idle.iter().position(|(other, _)| *other == id);
+        found.map(|k| idle.remove(k)).is_some()
     }
 
     impl<T: 'static> Beside<T> {

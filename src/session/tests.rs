@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::device::DeviceTensor;
 use crate::error::ErrorKind;
 use crate::ops::unary::{Activation, Unary};
 use crate::shape::{DType, Dim};
