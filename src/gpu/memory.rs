@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-
-use futures_intrusive::channel::shared::oneshot_channel;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::adapter::{Gpu, caused};
 use super::recording::BufferSpec;
+use super::wait::{Signal, Submission};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most bytes of free buffers that are kept for reuse.
@@ -175,7 +174,7 @@ impl Gpu {
         &self,
         staging: Arc<Pooled>,
         bytes: u64,
-        after: &wgpu::SubmissionIndex,
+        after: &Submission,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T> {
         if bytes == 0 {
@@ -183,16 +182,19 @@ impl Gpu {
         }
         let mapping = Mapping { staging, unmapped: false };
         let slice = mapping.buffer().slice(..bytes);
-        let (sender, receiver) = oneshot_channel();
+        let (setter, mapped) = Signal::new();
+        let answer = Arc::new(OnceLock::new());
+        let told = answer.clone();
         let map = || {
             slice.map_async(wgpu::MapMode::Read, move |answer| {
-                let _ = sender.send(answer);
+                let _ = told.set(answer);
+                drop(setter);
             })
         };
         self.guarded(map).await?;
-        self.finished(after).await?;
+        self.called(after, &mapped).await?;
         // The work is done: only the loss of the device keeps its result.
-        match receiver.receive().await {
+        match answer.get() {
             Some(Ok(())) => {}
             answer => {
                 self.check()?;
@@ -214,8 +216,8 @@ impl Gpu {
     /// Waits for everything submitted so far.
     pub(crate) async fn idle(&self) -> Result<()> {
         self.alive().await?;
-        let index = self.guarded(|| self.queue().submit([])).await?;
-        self.finished(&index).await
+        let submission = self.guarded(|| self.submit(None, ())).await?;
+        self.finished(&submission).await
     }
 
     /// Waits for everything submitted so far, on this thread: for measurements.

@@ -11,6 +11,7 @@ use super::memory::Pooled;
 use super::program::Program;
 use super::recording::Recording;
 use super::submit::{Source, Step};
+use super::wait::Submission;
 use crate::error::Result;
 
 /// Most timestamps in one query set, two per dispatch.
@@ -147,7 +148,7 @@ impl Program {
                 steps.iter().for_each(|step| step.encode(&mut pass));
             }
             stamps.resolve(&mut encoder);
-            gpu.queue().submit([encoder.finish()])
+            gpu.submit(Some(encoder.finish()), ())
         };
         let index = gpu.guarded(work).await?;
         stamps.seconds(gpu, &index).await
@@ -207,7 +208,7 @@ impl Stamps {
         encoder.copy_buffer_to_buffer(&self.resolved, 0, self.staging.buffer(), 0, self.bytes());
     }
 
-    async fn seconds(self, gpu: &Gpu, after: &wgpu::SubmissionIndex) -> Result<Vec<f64>> {
+    async fn seconds(self, gpu: &Gpu, after: &Submission) -> Result<Vec<f64>> {
         let bytes = self.bytes();
         let ticks = gpu.read(self.staging, bytes, after, bytemuck::pod_collect_to_vec::<u8, u64>).await?;
         let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;

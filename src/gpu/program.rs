@@ -170,8 +170,8 @@ impl Program {
             let at = range.offset + (k * PIECE) as u64;
             self.gpu.guarded(|| self.gpu.queue().write_buffer(buffer, at, piece)).await?;
             if piece.len() == PIECE {
-                let index = self.gpu.queue().submit([]);
-                self.gpu.finished(&index).await?;
+                let submission = self.gpu.submit(None, ());
+                self.gpu.finished(&submission).await?;
             }
         }
         Ok(())

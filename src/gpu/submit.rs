@@ -8,6 +8,7 @@ use super::adapter::Gpu;
 use super::memory::Pooled;
 use super::program::Program;
 use super::tensor_buffer::TensorBuffer;
+use super::wait::{Counted, Submission};
 use crate::error::{Error, Result};
 use crate::threads::Beside;
 
@@ -89,25 +90,13 @@ fn commands(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -
     encoder.finish()
 }
 
-impl Gpu {
-    fn submit(&self, commands: wgpu::CommandBuffer) -> wgpu::SubmissionIndex {
-        let index = self.queue().submit([commands]);
-        let running = self.running().clone();
-        running.fetch_add(1, Ordering::Relaxed);
-        self.queue().on_submitted_work_done(move || {
-            running.fetch_sub(1, Ordering::Relaxed);
-        });
-        index
-    }
-}
-
 /// Work that a device was given.
 #[derive(Debug)]
 pub(super) enum Submitted {
     /// All of it.
-    Whole(wgpu::SubmissionIndex),
+    Whole(Submission),
     /// A thread submits it, the parts after the first one as long as somebody holds this.
-    Parts { last: Beside<Result<wgpu::SubmissionIndex>>, awaited: Arc<()> },
+    Parts { last: Beside<Result<Submission>>, awaited: Arc<()> },
 }
 
 impl Submitted {
@@ -115,7 +104,7 @@ impl Submitted {
     ///
     /// # Errors
     /// The device is lost, or refuses a part.
-    pub async fn last(self, gpu: &Gpu) -> Result<wgpu::SubmissionIndex> {
+    pub async fn last(self, gpu: &Gpu) -> Result<Submission> {
         match self {
             Submitted::Whole(index) => Ok(index),
             Submitted::Parts { last, awaited } => {
@@ -137,18 +126,21 @@ impl Program {
     pub(super) async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> Result<Submitted> {
         let gpu = &self.gpu;
         gpu.alive().await?;
+        let beside = gpu.submits_beside();
+        let running = Counted::new(gpu.running());
         let turn = gpu.meanwhile(self.order.acquire(1)).await;
         let mut parts = steps.split(|step| matches!(step, Step::Submit));
         let first = parts.next().expect("there is a part at least");
         let parts: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
-        if parts.is_empty() && !gpu.submits_beside() {
-            let submitted = gpu.guarded(|| gpu.submit(commands(gpu, first, sources, sinks)));
+        if parts.is_empty() && !beside {
+            let submitted = gpu.guarded(|| gpu.submit(Some(commands(gpu, first, sources, sinks)), running));
             drop(turn);
             return Ok(Submitted::Whole(submitted.await?));
         }
         let first = gpu.guarded(|| commands(gpu, first, sources, sinks)).await?;
         let awaited = Arc::new(());
-        let rest = Rest { gpu: gpu.clone(), first, parts, sinks: sinks.to_vec(), awaited: Arc::downgrade(&awaited) };
+        let sinks = sinks.to_vec();
+        let rest = Rest { gpu: gpu.clone(), running, first, parts, sinks, awaited: Arc::downgrade(&awaited) };
         let work = async move {
             let last = rest.submit().await;
             drop(turn);
@@ -190,6 +182,7 @@ impl Program {
 /// A run that a thread submits.
 struct Rest {
     gpu: Gpu,
+    running: Counted,
     first: wgpu::CommandBuffer,
     /// The parts after the first one.
     parts: Vec<Vec<Step>>,
@@ -200,14 +193,19 @@ struct Rest {
 
 impl Rest {
     /// Submits the parts, two at a time, until nobody awaits the run any more. Gives the last submission.
-    async fn submit(self) -> Result<wgpu::SubmissionIndex> {
-        let Rest { gpu, first, parts, sinks, awaited } = self;
-        let mut last = gpu.guarded(|| gpu.submit(first)).await?;
-        for part in &parts {
+    async fn submit(self) -> Result<Submission> {
+        let Rest { gpu, running, first, parts, sinks, awaited } = self;
+        if parts.is_empty() {
+            return gpu.guarded(|| gpu.submit(Some(first), running)).await;
+        }
+        let mut last = gpu.guarded(|| gpu.submit(Some(first), ())).await?;
+        let mut running = Some(running);
+        for (k, part) in parts.iter().enumerate() {
             if awaited.strong_count() == 0 {
                 break;
             }
-            let next = gpu.guarded(|| gpu.submit(commands(&gpu, part, &[], &sinks))).await?;
+            let end = running.take_if(|_| k + 1 == parts.len());
+            let next = gpu.guarded(|| gpu.submit(Some(commands(&gpu, part, &[], &sinks)), end)).await?;
             gpu.finished(&last).await?;
             last = next;
         }

@@ -184,7 +184,7 @@ impl TensorBuffer {
         let copy = || {
             let mut encoder = gpu.device().create_command_encoder(&Default::default());
             encoder.copy_buffer_to_buffer(&self.buffer, self.offset, staging.buffer(), 0, bytes);
-            gpu.queue().submit([encoder.finish()])
+            gpu.submit(Some(encoder.finish()), ())
         };
         let index = gpu.guarded(copy).await?;
         gpu.read(staging, bytes, &index, take).await

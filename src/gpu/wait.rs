@@ -6,14 +6,84 @@
 //!
 //! In a browser the event loop does it.
 
-use crate::error::Result;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_intrusive::sync::ManualResetEvent;
 
 use super::adapter::Gpu;
+use crate::error::Result;
 #[cfg(target_arch = "wasm32")]
 use crate::threads::Beside;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::Poller;
+
+/// Set when wgpu calls back, which it does while somebody polls.
+#[derive(Clone)]
+pub(crate) struct Signal(Arc<ManualResetEvent>);
+
+/// Part of a callback: sets the signal when it is dropped, even if wgpu drops the callback and never calls it.
+pub(crate) struct Setter(Signal);
+
+impl Drop for Setter {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+impl Signal {
+    pub fn new() -> (Setter, Signal) {
+        let signal = Signal(Arc::new(ManualResetEvent::new(false)));
+        (Setter(signal.clone()), signal)
+    }
+    fn set(&self) {
+        self.0.set();
+    }
+    fn is_set(&self) -> bool {
+        self.0.is_set()
+    }
+}
+
+/// Commands that a device was given.
+#[derive(Clone)]
+pub(crate) struct Submission {
+    index: wgpu::SubmissionIndex,
+    /// Set when they are done.
+    done: Signal,
+}
+
+impl std::fmt::Debug for Submission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.done.is_set() { "Submission(done)" } else { "Submission(not done)" })
+    }
+}
+
+/// Counts a run as long as it exists: from before it is submitted until it is known to be done.
+pub(crate) struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    pub fn new(count: &Arc<AtomicUsize>) -> Counted {
+        count.fetch_add(1, Ordering::Relaxed);
+        Counted(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Gpu {
+    /// Gives commands to the device; `then` is dropped when they are done.
+    pub(crate) fn submit(&self, commands: Option<wgpu::CommandBuffer>, then: impl Send + 'static) -> Submission {
+        let (setter, done) = Signal::new();
+        let index = self.queue().submit(commands);
+        self.queue().on_submitted_work_done(move || drop((then, setter)));
+        Submission { index, done }
+    }
+}
 
 #[cfg(target_arch = "wasm32")]
 impl Gpu {
@@ -23,7 +93,13 @@ impl Gpu {
     }
 
     /// Returns at once: what is mapped after this submission becomes ready after it.
-    pub(crate) async fn finished(&self, _: &wgpu::SubmissionIndex) -> Result<()> {
+    pub(crate) async fn finished(&self, _: &Submission) -> Result<()> {
+        self.check()
+    }
+
+    /// Waits until wgpu calls back.
+    pub(crate) async fn called(&self, _: &Submission, signal: &Signal) -> Result<()> {
+        signal.0.wait().await;
         self.check()
     }
 
@@ -48,14 +124,12 @@ mod native {
     use std::future::poll_fn;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::pin;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::Ordering;
     use std::sync::{Arc, Condvar, Mutex, MutexGuard};
     use std::thread::JoinHandle;
     use std::time::Duration;
 
-    use futures_intrusive::channel::shared::{OneshotReceiver, OneshotSender, oneshot_channel};
-
-    use super::{Gpu, Result};
+    use super::{Gpu, Result, Signal, Submission};
     use crate::error::{Error, ErrorKind};
     use crate::gpu::adapter::caused;
     use crate::threads::{Beside, block_on, is_blocking, is_detached, thread};
@@ -69,6 +143,10 @@ mod native {
     /// Between two polls of a device of this crate's own.
     const SHORTEST: Duration = Duration::from_micros(20);
     const LONGEST: Duration = Duration::from_micros(500);
+
+    fn longer(pause: Duration) -> Duration {
+        (pause * 5 / 4).min(LONGEST)
+    }
 
     impl Gpu {
         /// An error if the device is lost. One that belongs to the program reports its loss to the program alone, and errors of a
@@ -89,26 +167,48 @@ mod native {
         ///
         /// # Errors
         /// The device is lost.
-        pub(crate) async fn finished(&self, index: &wgpu::SubmissionIndex) -> Result<()> {
-            if is_blocking() {
-                while !waited(self.device(), index)? {
-                    self.check()?;
+        pub(crate) async fn finished(&self, submission: &Submission) -> Result<()> {
+            self.called(submission, &submission.done).await
+        }
+
+        /// Waits until wgpu calls back, which it does after this submission.
+        ///
+        /// # Errors
+        /// The device is lost.
+        pub(crate) async fn called(&self, submission: &Submission, signal: &Signal) -> Result<()> {
+            match self.poller() {
+                Some(_) if is_blocking() && self.runs() > 1 => {
+                    let mut pause = SHORTEST;
+                    while !signal.is_set() {
+                        polled(self.device())?;
+                        self.check()?;
+                        std::thread::sleep(pause);
+                        pause = longer(pause);
+                    }
                 }
-            } else if let Some(poller) = self.poller() {
-                poller.ask(self.device(), self.queue())?.receive().await.unwrap_or(Ok(()))?;
-            } else {
-                let (sender, receiver) = oneshot_channel();
-                self.queue().on_submitted_work_done(move || drop(sender.send(())));
-                receiver.receive().await;
+                _ if is_blocking() => {
+                    while !waited(self.device(), &submission.index)? {
+                        self.check()?;
+                    }
+                    // Another thread may be about to call back.
+                    signal.0.wait().await;
+                }
+                Some(poller) => poller.ask(self.device(), signal).await?,
+                None => signal.0.wait().await,
             }
             self.check()
+        }
+
+        /// How many runs are submitted, or will be, and are not known to be done.
+        fn runs(&self) -> usize {
+            self.running().load(Ordering::Relaxed)
         }
 
         /// Whether a thread submits the work of this call: in an async call, and for runs in flight, if other runs are. Not on a
         /// device of the program, whose callbacks wgpu calls where work is submitted.
         pub(crate) fn submits_beside(&self) -> bool {
             let waits = is_blocking() && !is_detached();
-            self.poller().is_some() && !waits && self.running().load(Ordering::Relaxed) > 0
+            self.poller().is_some() && !waits && self.runs() > 0
         }
 
         /// Awaits what another call brings about. On a device of the program a blocking call polls meanwhile, since the other
@@ -197,15 +297,12 @@ mod native {
 
     #[derive(Default)]
     struct State {
-        waiting: Vec<Waiting>,
+        /// For each call that is awaited, what wgpu sets when it calls back.
+        waiting: Vec<Signal>,
+        /// Why no more callbacks come.
+        failure: Option<Error>,
         thread: Option<JoinHandle<()>>,
         closed: bool,
-    }
-
-    /// A call that is awaited. wgpu calls back when the work before it is done.
-    struct Waiting {
-        done: Arc<AtomicBool>,
-        sender: OneshotSender<Result<()>>,
     }
 
     impl Shared {
@@ -225,13 +322,16 @@ mod native {
                 drop(state);
                 let answer = polled(device);
                 state = self.lock();
-                let over = |w: &mut Waiting| answer.is_err() || w.done.load(Ordering::Acquire);
-                let over: Vec<Waiting> = state.waiting.extract_if(.., over).collect();
-                if over.is_empty() {
+                if let Err(e) = answer {
+                    state.failure = Some(e);
+                    state.waiting.iter().for_each(Signal::set);
+                }
+                let before = state.waiting.len();
+                state.waiting.retain(|signal| !signal.is_set());
+                if state.waiting.len() == before {
                     state = self.news.wait_timeout(state, pause).unwrap_or_else(|e| e.into_inner()).0;
-                    pause = (pause * 5 / 4).min(LONGEST);
+                    pause = longer(pause);
                 } else {
-                    over.into_iter().for_each(|w| drop(w.sender.send(answer.clone())));
                     pause = SHORTEST;
                 }
             }
@@ -250,13 +350,18 @@ mod native {
     }
 
     impl Poller {
-        /// Tells when everything submitted so far is done.
-        fn ask(&self, device: &wgpu::Device, queue: &wgpu::Queue) -> Result<OneshotReceiver<Result<()>>> {
-            let (sender, receiver) = oneshot_channel();
-            let done: Arc<AtomicBool> = Arc::default();
-            let flag = done.clone();
-            queue.on_submitted_work_done(move || flag.store(true, Ordering::Release));
+        /// Waits until wgpu calls back.
+        async fn ask(&self, device: &wgpu::Device, signal: &Signal) -> Result<()> {
+            self.poll_for(device, signal)?;
+            signal.0.wait().await;
+            self.0.lock().failure.clone().map_or(Ok(()), Err)
+        }
+
+        fn poll_for(&self, device: &wgpu::Device, signal: &Signal) -> Result<()> {
             let mut state = self.0.lock();
+            if let Some(e) = &state.failure {
+                return Err(e.clone());
+            }
             if state.thread.is_none() {
                 let (shared, device) = (self.0.clone(), device.clone());
                 let thread = std::thread::Builder::new().name("convgpu-poll".to_owned());
@@ -265,9 +370,9 @@ mod native {
                     Error::new(ErrorKind::Memory, format!("no thread waits for the device: {e}")).because(e)
                 })?);
             }
-            state.waiting.push(Waiting { done, sender });
+            state.waiting.push(signal.clone());
             self.0.news.notify_one();
-            Ok(receiver)
+            Ok(())
         }
     }
 
