@@ -15,6 +15,7 @@ use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::threads;
+use crate::upload;
 
 /// Which device to open, as `--device` of the command line.
 ///
@@ -306,9 +307,15 @@ impl DeviceTensor {
         let storage = match &device.kind {
             Kind::Reference => Storage::Host(tensor.clone()),
             Kind::Gpu(gpu) => {
-                let mut bytes = tensor.to_device_bytes()?.into_owned();
-                bytes.resize(tensor.desc().bytes(Layout::RowMajor), 0);
-                Storage::Buffer(TensorBuffer::upload(gpu, &bytes).await?)
+                let bytes = tensor.desc().bytes(Layout::RowMajor);
+                Storage::Buffer(match upload::raw(gpu, tensor).await? {
+                    Some(raw) => TensorBuffer::made(gpu, &raw, bytes as u64).await?,
+                    None => {
+                        let mut words = tensor.to_device_bytes()?.into_owned();
+                        words.resize(bytes, 0);
+                        TensorBuffer::upload(gpu, &words).await?
+                    }
+                })
             }
         };
         Ok(DeviceTensor::new(device, tensor.desc(), storage))

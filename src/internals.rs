@@ -107,7 +107,7 @@ pub mod ops {
         )*};
     }
     operators! {
-        adaptive_pool2d batch_norm binary cast catalog concat conv2d conv_transpose2d epilogue expand gather group_norm
+        adaptive_pool2d batch_norm binary bytes cast catalog concat conv2d conv_transpose2d epilogue expand gather group_norm
         layer_norm local_response_norm matmul normalize pad permute pixel_shuffle pixels pool2d prelu reduce relayout
         reshape resize select sine slice softmax split tile top_k unary
     }

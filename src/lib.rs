@@ -73,6 +73,7 @@ mod shape;
 mod tensor;
 mod textures;
 mod threads;
+mod upload;
 pub mod verify;
 
 pub use device::{Backend, Device, DeviceChoice, DeviceTensor};

@@ -3,13 +3,11 @@
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
 use crate::gpu::adapter::Gpu;
-use crate::gpu::caps::Caps;
-use crate::gpu::kernel::Launch;
 use crate::gpu::texture::{Pixels, Region, Texture, readable, writable};
+use crate::ops::only_launch;
 use crate::ops::pixels::{Channels, FromPixels, Norm, ToPixels};
-use crate::ops::{Epilogue, Op, Site, alternatives};
 use crate::options::Pair;
-use crate::shape::{DType, Desc, Layout, Precision};
+use crate::shape::{DType, Desc, Layout};
 
 /// The order of an image's axes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -196,7 +194,7 @@ impl DeviceTensor {
         };
         let channels = options.image(options.channels, bgra, scale)?;
         let op = FromPixels { width: w, size: options.size.map(|Pair(size)| size), channels };
-        let (launch, image) = launch(&op, words, gpu.caps())?;
+        let (launch, image) = only_launch(&op, words, gpu.caps())?;
         let buffer = gpu.read_texture(texture, &region, &launch, image.bytes(Layout::RowMajor)).await?;
         Ok(DeviceTensor::new(device, image, Storage::Buffer(buffer)))
     }
@@ -236,7 +234,7 @@ impl DeviceTensor {
             return Err(Error::shape(format!("an image of {h} x {w} for {height} x {width} pixels of the texture")));
         }
         let op = ToPixels { pitch: region.pitch(), channels: options.image(count, bgra, BYTE)? };
-        let (launch, _) = launch(&op, image.desc().clone(), gpu.caps())?;
+        let (launch, _) = only_launch(&op, image.desc().clone(), gpu.caps())?;
         match &image.storage {
             Storage::Buffer(buffer) => {
                 gpu.write_texture(texture, &region, &launch, buffer, image.desc().bytes(Layout::RowMajor)).await
@@ -251,21 +249,4 @@ fn with_textures(device: &Device) -> Result<&Gpu> {
     let gpu = device.gpu().ok_or_else(reference)?;
     gpu.check_shared()?;
     Ok(gpu)
-}
-
-/// The only launch of an operator for this input, and its output.
-fn launch(op: &dyn Op, input: Desc, caps: &Caps) -> Result<(Launch, Desc)> {
-    let inputs = [input];
-    let outputs = op.outputs(&inputs)?;
-    let site = Site {
-        inputs: &inputs,
-        outputs: &outputs,
-        layouts: &[Layout::RowMajor],
-        constant: &[false],
-        caps,
-        epilogue: &Epilogue::NONE,
-        precision: Precision::F32,
-    };
-    let launch = alternatives(op, &site)?.remove(0).run.remove(0);
-    Ok((launch, outputs[0].clone()))
 }

@@ -7,6 +7,7 @@ pub use wgpu::CommandEncoder;
 pub mod adapter;
 pub mod caps;
 pub mod choice;
+pub mod direct;
 pub mod info;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod interface;

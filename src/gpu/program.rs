@@ -177,6 +177,11 @@ impl Program {
         Ok(())
     }
 
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
     /// The number of distinct pipelines that the recording uses.
     pub fn pipelines(&self) -> usize {
         self.pipelines

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::adapter::Gpu;
+use super::direct::{Part, Raw};
 use super::memory::Pooled;
 use super::program::Program;
 use super::tensor_buffer::TensorBuffer;
@@ -28,6 +29,8 @@ pub enum Source<'a> {
     Host(Cow<'a, [u8]>),
     /// A device tensor.
     Device(&'a TensorBuffer),
+    /// Made on the device.
+    Raw(Raw),
 }
 
 /// Where a download goes.
@@ -64,6 +67,7 @@ impl Step {
                 let (from, at) = tensor.place();
                 encoder.copy_buffer_to_buffer(from, at, buffer, *offset, tensor.within(*bytes));
             }
+            Source::Raw(raw) => raw.encode(gpu, encoder, Part { buffer, offset: *offset, bytes: *bytes }),
         }
     }
 

@@ -1,17 +1,15 @@
 //! Textures of the program: their pixels as the input of a kernel, or its output as their pixels, in one submission.
 //!
-//! Bytes are copied between texture and buffer, so that nothing decodes them; halves are loaded by a shader. The kernels keep the
-//! run-time checks of the shader translator, since no planner placed their buffers.
+//! Bytes are copied between texture and buffer, so that nothing decodes them; halves are loaded by a shader.
 
 pub use wgpu::Texture;
 use wgpu::{BufferUsages, TextureDimension, TextureFormat, TextureUsages};
 
 use super::adapter::Gpu;
-use super::kernel::{Arg, Launch};
-use super::pipelines::PipelineKey;
-use super::recording::{Dispatch, Range};
+use super::direct::{Part, dispatch};
+use super::kernel::Launch;
 use super::tensor_buffer::TensorBuffer;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// What the pixels of a texture are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,63 +119,6 @@ fn plain(texture: &Texture, (usage, name): (TextureUsages, &str)) -> Result<()> 
     Ok(())
 }
 
-/// A launch with one input and one output, ready to be bound to them.
-struct Ready {
-    pipeline: wgpu::ComputePipeline,
-    workgroups: [u32; 3],
-    /// The params, and the tables.
-    constants: Vec<wgpu::Buffer>,
-}
-
-impl Ready {
-    fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, from: Part<'_>, to: Part<'_>) {
-        let (params, tables) = self.constants.split_first().expect("the params come first");
-        let constant = wgpu::Buffer::as_entire_binding;
-        let resources = [constant(params), from.binding()].into_iter().chain(tables.iter().map(constant));
-        dispatch(gpu, encoder, &self.pipeline, resources.chain([to.binding()]), self.workgroups);
-    }
-}
-
-/// The elements of a tensor, which may be less than its buffer.
-#[derive(Clone, Copy)]
-struct Part<'a> {
-    tensor: &'a TensorBuffer,
-    bytes: u64,
-}
-
-impl Part<'_> {
-    fn binding(&self) -> wgpu::BindingResource<'_> {
-        let (buffer, offset) = self.tensor.place();
-        let size = std::num::NonZeroU64::new(self.bytes.next_multiple_of(16));
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
-    }
-
-    /// Whether a kernel can read it where it is: a buffer of the program may have other usages, or begin and end anywhere.
-    fn can_be_bound(&self) -> bool {
-        let (buffer, offset) = self.tensor.place();
-        let ends = offset + self.bytes.next_multiple_of(16) <= buffer.size();
-        buffer.usage().contains(BufferUsages::STORAGE) && offset.is_multiple_of(256) && ends
-    }
-}
-
-fn dispatch<'a>(
-    gpu: &Gpu,
-    encoder: &mut wgpu::CommandEncoder,
-    pipeline: &wgpu::ComputePipeline,
-    resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
-    [x, y, z]: [u32; 3],
-) {
-    let entry = |(binding, resource)| wgpu::BindGroupEntry { binding, resource };
-    let entries: Vec<_> = (0..).zip(resources).map(entry).collect();
-    let layout = &pipeline.get_bind_group_layout(0);
-    let group =
-        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor { label: Some("pixels"), layout, entries: &entries });
-    let mut pass = encoder.begin_compute_pass(&Default::default());
-    pass.set_pipeline(pipeline);
-    pass.set_bind_group(0, &group, &[]);
-    pass.dispatch_workgroups(x, y, z);
-}
-
 impl Gpu {
     /// Runs a launch over the pixels of a region; the result has `bytes` bytes.
     pub(crate) async fn read_texture(
@@ -197,7 +138,7 @@ impl Gpu {
         let corners = [region.left, region.top, region.width, region.height].map(|n| n as u32);
         let corners = self.constant(BufferUsages::UNIFORM, bytemuck::cast_slice(&corners)).await?;
         let (words, image) = (self.room(size as u64).await?, self.room(bytes as u64).await?);
-        let (from, to) = (Part { tensor: &words, bytes: size as u64 }, Part { tensor: &image, bytes: bytes as u64 });
+        let (from, to) = (Part::of(&words, size as u64), Part::of(&image, bytes as u64));
         let work = || {
             let mut encoder = self.device().create_command_encoder(&Default::default());
             match pixels {
@@ -235,7 +176,7 @@ impl Gpu {
         let ready = self.ready(launch).await?;
         let (bytes, size) = (bytes as u64, (4 * region.pitch() * region.height) as u64);
         let words = self.room(size).await?;
-        let given = Part { tensor, bytes };
+        let given = Part::of(tensor, bytes);
         let copy = if given.can_be_bound() { None } else { Some(self.room(bytes).await?) };
         let work = || {
             let mut encoder = self.device().create_command_encoder(&Default::default());
@@ -243,8 +184,8 @@ impl Gpu {
                 let ((from, at), (to, start)) = (tensor.place(), copy.place());
                 encoder.copy_buffer_to_buffer(from, at, to, start, tensor.within(bytes));
             }
-            let from = Part { tensor: copy.as_ref().unwrap_or(tensor), bytes };
-            ready.encode(self, &mut encoder, from, Part { tensor: &words, bytes: size });
+            let from = Part::of(copy.as_ref().unwrap_or(tensor), bytes);
+            ready.encode(self, &mut encoder, from, Part::of(&words, size));
             encoder.copy_buffer_to_texture(
                 region.in_buffer(words.place().0),
                 region.in_texture(texture),
@@ -254,36 +195,6 @@ impl Gpu {
         };
         self.guarded(work).await.map_err(|e| e.within("writing a texture"))?;
         Ok(())
-    }
-
-    /// A buffer that a kernel can take.
-    async fn room(&self, bytes: u64) -> Result<TensorBuffer> {
-        let limit = self.caps().max_binding_bytes;
-        if bytes > limit {
-            let text = format!("an image takes {bytes} bytes, a kernel at most {limit} on this device");
-            return Err(Error::new(ErrorKind::Memory, text));
-        }
-        Ok(TensorBuffer::from(self.tensor_buffer(bytes).await?))
-    }
-
-    /// A small buffer with these contents.
-    async fn constant(&self, usage: BufferUsages, contents: &[u8]) -> Result<wgpu::Buffer> {
-        let made = self.buffer("pixels", contents.len() as u64, usage | BufferUsages::COPY_DST).await?;
-        self.guarded(|| self.queue().write_buffer(&made, 0, contents)).await?;
-        Ok(made)
-    }
-
-    /// Compiles a launch, unless that was done before, and uploads its params and tables.
-    async fn ready(&self, launch: &Launch) -> Result<Ready> {
-        launch.check()?;
-        let dispatch = dispatch_of(launch);
-        let pipelines = self.compile(&[&dispatch], None).await?;
-        let pipeline = pipelines[&PipelineKey::of(&dispatch)].clone();
-        let mut constants = vec![self.constant(BufferUsages::UNIFORM, &launch.params.bytes()).await?];
-        for table in &launch.tables {
-            constants.push(self.constant(BufferUsages::STORAGE, bytemuck::cast_slice(table)).await?);
-        }
-        Ok(Ready { pipeline, workgroups: launch.workgroups, constants })
     }
 
     /// The pipeline that loads halves as floats.
@@ -299,23 +210,5 @@ impl Gpu {
                 cache: None,
             })
         })
-    }
-}
-
-/// The launch as the cache of pipelines knows it. The ranges stand for their number.
-fn dispatch_of(launch: &Launch) -> Dispatch {
-    let range = |_: &Arg| Range { buffer: 0, offset: 0, bytes: 0 };
-    Dispatch {
-        node: "pixels".to_owned(),
-        kernel: launch.kernel,
-        overrides: launch.overrides.clone(),
-        consts: launch.consts.clone(),
-        precision: launch.precision,
-        sums: launch.sums,
-        params: launch.params.clone(),
-        reads: launch.reads.iter().map(range).collect(),
-        writes: launch.writes.iter().map(range).collect(),
-        workgroups: launch.workgroups,
-        checked: true,
     }
 }

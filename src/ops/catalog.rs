@@ -67,6 +67,7 @@ pub const CATALOG: &[Entry] = &[
         "Resize, Upsample",
         "nearest (all roundings), linear, cubic; by size or scale; every coordinate transformation of ONNX; antialias",
     ),
+    entry("from_bytes", "", "", "uploads of 8-bit integers and booleans as bytes"),
     entry(
         "from_pixels, to_pixels",
         "",

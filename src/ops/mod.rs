@@ -16,6 +16,7 @@ pub mod adaptive_pool2d;
 pub mod batch_norm;
 pub mod binary;
 mod broadcast;
+pub mod bytes;
 pub mod cast;
 pub mod catalog;
 pub mod concat;
@@ -469,12 +470,30 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
     Err(Error::shape(format!("{} takes {n:?} inputs, has {}", op.name(), inputs.len())))
 }
 
+/// The only launch of an operator with one input, and its output.
+pub(crate) fn only_launch(op: &dyn Op, input: Desc, caps: &Caps) -> Result<(Launch, Desc)> {
+    let inputs = [input];
+    let outputs = op.outputs(&inputs)?;
+    let site = Site {
+        inputs: &inputs,
+        outputs: &outputs,
+        layouts: &[Layout::RowMajor],
+        constant: &[false],
+        caps,
+        epilogue: &Epilogue::NONE,
+        precision: Precision::F32,
+    };
+    let launch = alternatives(op, &site)?.remove(0).run.remove(0);
+    Ok((launch, outputs[0].clone()))
+}
+
 /// Every kernel of the project, for the contract test and `convgpu inspect --shader`.
 pub fn kernels() -> Vec<&'static Kernel> {
     [
         adaptive_pool2d::KERNELS,
         batch_norm::KERNELS,
         binary::KERNELS,
+        bytes::KERNELS,
         cast::KERNELS,
         conv2d::KERNELS,
         conv_transpose2d::KERNELS,

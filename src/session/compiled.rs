@@ -9,6 +9,7 @@ use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
 use crate::gpu::CommandEncoder;
+use crate::gpu::adapter::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::profile::Profile;
 use crate::gpu::program::{Program, Running};
@@ -22,6 +23,7 @@ use crate::graph::{Graph, Node};
 use crate::ops::{self, Algorithm, Bounds};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
+use crate::upload;
 
 /// A graph compiled for a device: a [`Session`](crate::Session) keeps one per set of input shapes. Runs of several threads are
 /// executed one after another.
@@ -99,8 +101,8 @@ impl Compiled {
         self.planned.indices.iter().try_for_each(|i| i.check(inputs))?;
         let mut sources = vec![];
         for (tensor, (name, _)) in inputs.iter().zip(self.planned.graph.inputs()) {
-            let bytes = tensor.to_device_bytes().map_err(|e| e.within(format_args!("the input {name}")))?;
-            sources.push(Source::Host(bytes));
+            let within = |e: Error| e.within(format_args!("the input {name}"));
+            sources.push(upload::source(program.gpu(), tensor).await.map_err(within)?);
         }
         Ok(Started::Device(program.start(&sources).await?))
     }
@@ -144,7 +146,7 @@ impl Compiled {
                 let mut sources = vec![];
                 for (&input, (name, _)) in ordered.iter().zip(planned.graph.inputs()) {
                     let within = |e: Error| e.within(format_args!("the input {name}"));
-                    sources.push(source(input).await.map_err(within)?);
+                    sources.push(source(program.gpu(), input).await.map_err(within)?);
                 }
                 let results = results(program, outputs).await?;
                 program.run_device(&sources, &results).await?;
@@ -208,8 +210,10 @@ impl Compiled {
     pub async fn profile_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Profile> {
         let (plan, program) = self.on_gpu()?;
         let ordered = order(&self.planned.graph, &self.planned.inputs, inputs, |t| t.desc())?;
-        let bytes = ordered.iter().map(|t| t.to_device_bytes().map(Source::Host));
-        let sources = bytes.collect::<Result<Vec<_>>>()?;
+        let mut sources = vec![];
+        for tensor in ordered {
+            sources.push(upload::source(program.gpu(), tensor).await?);
+        }
         program.profile(&plan.recording, &sources).await
     }
 
@@ -296,9 +300,9 @@ impl Compiled {
 }
 
 /// The bytes of an input, or its tensor if that is on the device and not still to be written.
-async fn source(input: Input<'_>) -> Result<Source<'_>> {
+async fn source<'a>(gpu: &Gpu, input: Input<'a>) -> Result<Source<'a>> {
     match input {
-        Input::Host(tensor) => Ok(Source::Host(tensor.to_device_bytes()?)),
+        Input::Host(tensor) => upload::source(gpu, tensor).await,
         Input::Device(tensor) => {
             tensor.settled().await?;
             Ok(Source::Device(tensor.buffer_inside()))

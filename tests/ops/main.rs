@@ -6,6 +6,7 @@ mod support;
 mod adaptive_pool2d;
 mod batch_norm;
 mod binary;
+mod bytes;
 mod cast;
 mod concat;
 mod conv1d;

@@ -6,6 +6,7 @@ use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
 use convgpu::internals::ops::binary::{Binary, BinaryKind};
+use convgpu::internals::ops::bytes::FromBytes;
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
@@ -102,6 +103,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
         node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
         node(Resize2d::new([14, 16], ResizeMode::Nearest(Rounding::Floor), Coordinates::Asymmetric), &[&[2, 5, 7, 8]]),
+        node_of(FromBytes { desc: Desc::new([3, 5], DType::I8) }, vec![Desc::new([4], DType::U32)]),
         node_of(FromPixels { width: 7, size: Some([3, 4]), channels: rgb() }, vec![Desc::new([5, 64], DType::U32)]),
         node(ToPixels { pitch: 64, channels: rgb() }, &[&[1, 3, 5, 7]]),
         node(Unary(Activation::Gelu), &[&[3, 5]]),

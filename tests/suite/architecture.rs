@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "memory", "names", "threads", "shape", "tensor", "options"],
     &["reference", "gpu"],
     &["ops"],
-    &["graph", "device", "textures"],
+    &["graph", "device", "textures", "upload"],
     &["session"],
     &["model", "functional", "nn", "blocking"],
     &["verify", "bench"],

@@ -44,6 +44,7 @@ mod soundness;
 mod textures;
 mod traced;
 mod unknown_bounds;
+mod uploads;
 mod weights;
 mod wide_integers;
 mod zoo;

@@ -1,0 +1,61 @@
+//! Host tensors of 8 bits per element: those of many elements go up as bytes, and runs see the same elements.
+
+use convgpu::{DType, Desc, Device, DeviceTensor, Graph, Input, Result, Session, Tensor};
+
+use crate::support::{Rng, device};
+
+/// Sizes below and above the one from which on bytes go up, with and without a last word that is not full.
+const SIZES: [usize; 4] = [65_535, 65_536, 65_537, 3 * 180 * 181];
+
+/// Random elements; the types of 8 bits, and one that is not.
+fn tensors(rng: &mut Rng, size: usize) -> [Tensor; 4] {
+    let mut bytes = || -> Vec<u8> { (0..size).map(|_| rng.next() as u8).collect() };
+    let all = [
+        Tensor::new([size], bytes()),
+        Tensor::new([size], bytes().into_iter().map(|b| b as i8).collect::<Vec<_>>()),
+        Tensor::new([size], bytes().into_iter().map(|b| b & 1 > 0).collect::<Vec<_>>()),
+        Tensor::new([size], bytes().into_iter().map(i32::from).collect::<Vec<_>>()),
+    ];
+    all.map(Result::unwrap)
+}
+
+/// The input as it is, and as floats.
+fn session(device: &Device, desc: Desc) -> Session {
+    let mut graph = Graph::new();
+    let x = graph.input("x", desc).unwrap();
+    let y = graph.cast(x, DType::F32).unwrap();
+    graph.output("x", x);
+    graph.output("y", y);
+    graph.compile(device).unwrap()
+}
+
+#[test]
+fn runs_see_the_elements() {
+    let mut rng = Rng(1);
+    for size in SIZES {
+        let (first, second) = (tensors(&mut rng, size), tensors(&mut rng, size));
+        for (a, b) in first.iter().zip(&second) {
+            let session = session(device(), a.desc());
+            let runs = [a, b].map(|x| session.submit(&[("x", x)]).unwrap());
+            for (x, run) in [a, b].into_iter().zip(runs) {
+                let outputs = run.wait().unwrap();
+                assert_eq!((&outputs["x"], &outputs["y"]), (x, &x.to_dtype(DType::F32)), "{}", x.desc());
+            }
+            let outputs = session.run_device(&[("x", Input::from(a))]).unwrap();
+            assert_eq!(outputs["y"].to_host().unwrap(), a.to_dtype(DType::F32), "{}", a.desc());
+        }
+    }
+}
+
+#[test]
+fn tensors_on_the_device_have_the_elements() {
+    let mut rng = Rng(2);
+    for size in SIZES {
+        for x in tensors(&mut rng, size) {
+            let there: DeviceTensor = x.to_device(device()).unwrap();
+            assert_eq!(there.to_host().unwrap(), x, "{}", x.desc());
+            let outputs = session(device(), x.desc()).run_device(&[("x", &there)]).unwrap();
+            assert_eq!(outputs["y"].to_host().unwrap(), x.to_dtype(DType::F32), "{}", x.desc());
+        }
+    }
+}
