@@ -124,6 +124,15 @@ pub mod graph {
     pub fn value_name(graph: &Graph, value: ValueId) -> &str {
         &graph.values[value.0].name
     }
+    /// Whether both graphs have one fingerprint; `None` if one of them has none.
+    pub fn are_one(a: &Graph, b: &Graph) -> Option<bool> {
+        Some(a.fingerprint()? == b.fingerprint()?)
+    }
+    /// Whether both operators have one identity; `None` if one of them has none.
+    pub fn are_one_operator(a: &dyn crate::ops::Op, b: &dyn crate::ops::Op) -> Option<bool> {
+        let identity = crate::graph::identity_of;
+        Some(identity(a)? == identity(b)?)
+    }
     pub mod plan {
         pub use crate::graph::plan::*;
     }

@@ -8,6 +8,7 @@ use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::gpu::pipelines::Progress;
 use crate::graph::Graph;
+use crate::identity::Identity;
 use crate::shape::{DType, Desc, ValueInfo, check_inputs, list, takes};
 use crate::tensor::Tensor;
 
@@ -32,7 +33,7 @@ pub(crate) use host::{Planned, Ready};
 pub(crate) use planned::Memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use planned::together;
-use plans::Plans;
+use plans::{Key, Plans};
 use run::Flights;
 
 /// The graph and plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
@@ -153,7 +154,7 @@ struct Inner {
     complete: bool,
     plans: Plans,
     /// A lock per plan that is being made.
-    making: Mutex<HashMap<String, Weak<Turn>>>,
+    making: Mutex<HashMap<Identity, Weak<Turn>>>,
     flights: Flights,
 }
 
@@ -252,7 +253,7 @@ impl Session {
     /// An input is missing, unknown, misshaped, or one whose value decides shapes; an operator has no kernel for its case.
     pub fn plan_for(&self, inputs: &[(&str, Desc)]) -> Result<PlanInfo> {
         let given = self.described(inputs)?;
-        if let Some(memory) = self.0.plans.memory(&key_for(&given)) {
+        if let Some(memory) = self.0.plans.memory(identity(&given)) {
             return Ok(PlanInfo(memory));
         }
         let graph = self.0.bind(&given)?;
@@ -267,7 +268,7 @@ impl Session {
     /// An input is missing, unknown, misshaped, or one whose value decides shapes.
     pub fn forget(&self, inputs: &[(&str, Desc)]) -> Result<bool> {
         let given = self.described(inputs)?;
-        Ok(!self.0.complete && self.0.plans.forget(&key_for(&given)))
+        Ok(!self.0.complete && self.0.plans.forget(identity(&given)))
     }
 
     /// Drops all plans, as [`Session::forget`].
@@ -295,13 +296,12 @@ impl Session {
 
     /// The network compiled for these inputs; compiles it first if needed.
     async fn ready(&self, given: Vec<Owned>) -> Result<Arc<Ready>> {
-        let key = key_for(&given);
-        if let Some(found) = self.0.plans.recall(&key) {
+        if let Some(found) = self.0.plans.recall(identity(&given)) {
             return Ok(found);
         }
         // To its end, even if nobody awaits it any more: others may wait for their turn.
         let inner = self.0.clone();
-        self.0.device.beside(async move { inner.make(key, &given).await }).await?
+        self.0.device.beside(async move { inner.make(&given).await }).await?
     }
 
     /// Runs the network on host tensors, each named as the network names its input; the results have the names of its
@@ -370,10 +370,11 @@ impl Session {
 
 impl Inner {
     /// Makes a plan, unless another call has made it meanwhile.
-    async fn make(&self, key: String, given: &[Owned]) -> Result<Arc<Ready>> {
-        let turn = self.turn(&key);
+    async fn make(&self, given: &[Owned]) -> Result<Arc<Ready>> {
+        let key = key_for(given);
+        let turn = self.turn(key.identity);
         let _turn = self.device.meanwhile(turn.lock()).await;
-        if let Some(found) = self.plans.recall(&key) {
+        if let Some(found) = self.plans.recall(key.identity) {
             return Ok(found);
         }
         let graph = self.bind(given)?;
@@ -386,18 +387,18 @@ impl Inner {
     }
 
     /// The lock of the plan with this key.
-    fn turn(&self, key: &str) -> Arc<Turn> {
+    fn turn(&self, key: Identity) -> Arc<Turn> {
         let mut making = self.making.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(turn) = making.get(key).and_then(Weak::upgrade) {
+        if let Some(turn) = making.get(&key).and_then(Weak::upgrade) {
             return turn;
         }
         making.retain(|_, turn| turn.strong_count() > 0);
         let turn = Arc::new(Turn::new((), true));
-        making.insert(key.to_owned(), Arc::downgrade(&turn));
+        making.insert(key, Arc::downgrade(&turn));
         turn
     }
 
-    async fn compile(&self, key: String, graph: Graph) -> Result<Arc<Ready>> {
+    async fn compile(&self, key: Key, graph: Graph) -> Result<Arc<Ready>> {
         let planned = Planned::new(&self.device, graph, &self.options)?;
         let memory = planned.memory();
         // What the new plan needs of those that are dropped for it stays on the device.
@@ -489,18 +490,24 @@ fn given(owned: &[Owned]) -> Vec<Given<'_>> {
     owned.iter().map(|(name, desc, value)| Given { name, desc: desc.clone(), value: value.clone() }).collect()
 }
 
-/// The key of the plan for these inputs.
-fn key_for(given: &[Owned]) -> String {
-    let mut parts: Vec<_> =
-        given.iter().map(|(name, desc, value)| format!("{name}: {desc}{}", key_of(value))).collect();
-    parts.sort();
-    parts.join(", ")
+/// What distinguishes the plan for these inputs, in whatever order they are given.
+fn identity(given: &[Owned]) -> Identity {
+    let parts = given.iter().map(|(name, desc, value)| (name, desc, value.as_ref().map(Tensor::identity)));
+    let mut parts: Vec<_> = parts.collect();
+    parts.sort_by_key(|(name, ..)| *name);
+    Identity::of(parts)
 }
 
-/// A value as part of a key: its exact elements.
-fn key_of(value: &Option<Tensor>) -> String {
-    let Some(tensor) = value else { return String::new() };
-    tensor.to_i64s().map_or_else(|_| format!(" = {:?}", tensor.to_f64s()), |values| format!(" = {values:?}"))
+/// The same, with a label for readers.
+fn key_for(given: &[Owned]) -> Key {
+    let mut parts: Vec<_> = given.iter().map(label).collect();
+    parts.sort();
+    Key { identity: identity(given), label: parts.join(", ") }
+}
+
+fn label((name, desc, value): &Owned) -> String {
+    let values = value.as_ref().and_then(|tensor| tensor.to_i64s().ok());
+    values.map_or_else(|| format!("{name}: {desc}"), |values| format!("{name}: {desc} = {values:?}"))
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::attributes::attribute;
 use crate::error::{Error, Result};
 use crate::tensor::for_dtype;
 
@@ -43,6 +44,23 @@ pub enum DType {
     /// Boolean: on a GPU a `u32` of 0 or 1.
     Bool,
 }
+
+attribute!(
+    enum DType {
+        F32,
+        F64,
+        F16,
+        BF16,
+        I8,
+        U8,
+        I16,
+        U16,
+        I32,
+        U32,
+        I64,
+        Bool,
+    }
+);
 
 impl DType {
     /// Whether it is a float of any width.
@@ -116,6 +134,8 @@ pub struct Desc {
     /// Element type.
     pub dtype: DType,
 }
+
+attribute!(struct Desc { shape, dtype });
 
 impl Desc {
     /// A description from its parts.

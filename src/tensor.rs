@@ -1,12 +1,13 @@
 //! Host tensors: dense, row-major, cheap to clone.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::shape::{DType, Desc, numel};
 
 #[cfg(feature = "ndarray")]
@@ -37,10 +38,18 @@ pub(crate) use element::sealed::Elements;
 ///
 /// With the feature `ndarray`, `Tensor::from` takes arrays of the crate ndarray, and `ArrayD::try_from` gives them;
 /// with the feature `image`, `Tensor::from_image` and `Tensor::to_image` convert images.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Tensor {
     shape: Vec<usize>,
     data: Data,
+    /// That of the elements, once it was asked for.
+    identity: Arc<OnceLock<Identity>>,
+}
+
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Tensor) -> bool {
+        self.shape == other.shape && self.data == other.data
+    }
 }
 
 /// The elements of a [`Tensor`], for code that handles every type; for a known type use [`Tensor::as_slice`].
@@ -154,7 +163,7 @@ impl Tensor {
         if shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)) != Some(data.len()) {
             return Err(Error::shape(format!("shape {shape:?} does not hold {} elements", data.len())));
         }
-        Ok(Tensor { shape, data })
+        Ok(Tensor { shape, data, identity: Arc::default() })
     }
     /// A tensor whose number of elements fits its shape.
     pub(crate) fn of(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Tensor {
@@ -193,6 +202,10 @@ impl Tensor {
     /// The number of elements.
     pub fn numel(&self) -> usize {
         self.data.len()
+    }
+    /// The identity of the bytes of the elements, whatever their type and shape. It is computed once per tensor.
+    pub(crate) fn identity(&self) -> Identity {
+        *self.identity.get_or_init(|| Identity::of_bytes(self.data.bytes()))
     }
     /// The elements with their type.
     pub fn data(&self) -> &Data {
@@ -246,7 +259,7 @@ impl Tensor {
     /// # Errors
     /// The element counts differ.
     pub fn reshape(&self, shape: impl Into<Vec<usize>>) -> Result<Tensor> {
-        Tensor::new(shape, self.data.clone())
+        Ok(Tensor { identity: self.identity.clone(), ..Tensor::new(shape, self.data.clone())? })
     }
     /// Applies `f` to every element of a tensor of f32 or f64.
     pub(crate) fn map(&self, f: impl Fn(f64) -> f64 + Sync) -> Tensor {

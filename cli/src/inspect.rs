@@ -130,7 +130,8 @@ fn nodes(graph: &Graph) -> Vec<Vec<String>> {
 
 /// An operator with its attributes.
 fn attributes(node: &Node) -> String {
-    format!("{:?}", node.op)
+    let attributes = node.op.attributes().map_or(String::new(), |attributes| attributes.to_string());
+    if attributes.is_empty() { node.op.name().to_owned() } else { format!("{}({attributes})", node.op.name()) }
 }
 
 /// The number of nodes that a row lists, and of inputs that a line lists; the others are counted.

@@ -84,7 +84,8 @@ pub fn options(device: &Device, graph: &Graph, tuned: bool, precision: Precision
 fn knows(tuning: &Tuning, graph: &Graph, precision: Precision) -> bool {
     let mut rewritten = graph.clone();
     rewrite(&mut rewritten);
-    rewritten.nodes().iter().any(|n| tuning.choices.contains_key(&Tuning::key(&rewritten, n, precision)))
+    let mut keys = rewritten.nodes().iter().filter_map(|n| Tuning::key(&rewritten, n, precision));
+    keys.any(|key| tuning.choices.contains_key(&key))
 }
 
 pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {

@@ -37,7 +37,7 @@ fn like_input(op: &dyn Op, inputs: &[Desc]) -> Result<Vec<Desc>> {
 }
 
 impl Op for FmaChain {
-    built_in!();
+    built_in!(rounds);
     fn name(&self) -> &'static str {
         "fma_chain"
     }

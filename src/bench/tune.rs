@@ -62,12 +62,12 @@ pub async fn tune(
     let mut found = vec![];
     let mut seen = std::collections::HashSet::new();
     for (position, (node, plan)) in rewritten.nodes().iter().zip(&planned.nodes).enumerate() {
-        let key = Tuning::key(&rewritten, node, precision);
-        if plan.alternatives < 2 || !TUNED.contains(&node.op.name()) || !seen.insert(key) {
+        let Some(key) = Tuning::key(&rewritten, node, precision) else { continue };
+        if plan.alternatives < 2 || !TUNED.contains(&node.op.name()) || !seen.insert(key.clone()) {
             continue;
         }
         progress(&node.name);
-        let tuned = tune_node(device, &rewritten, position, plan, precision, effort).await?;
+        let tuned = tune_node(device, &rewritten, position, plan, key, precision, effort).await?;
         learned(&tuned)?;
         found.push(tuned);
     }
@@ -80,6 +80,7 @@ async fn tune_node(
     graph: &Graph,
     position: usize,
     planned: &PlannedNode,
+    key: String,
     precision: Precision,
     effort: &Effort,
 ) -> Result<Tuned> {
@@ -122,7 +123,7 @@ async fn tune_node(
         best: candidates[best].1.kernels(),
         best_seconds: times[best],
         wrong,
-        key: Tuning::key(graph, node, precision),
+        key,
         best_signature: candidates[best].1.signature(),
         fixed_signature: fixed.signature(),
     })

@@ -9,7 +9,7 @@ use crate::gpu::info::AdapterInfo;
 use crate::graph::tuning::Tuning;
 
 /// The version of the file's format.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct File {

@@ -1,12 +1,12 @@
 //! The compiled graphs that `functional` and `Module::forward` keep for a device.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
 
 use crate::device::Device;
 use crate::gpu::tensor_buffer::Watch;
+use crate::identity::Identity;
 use crate::session::{Compiled, Memory, together};
 
 /// The most compiled graphs kept for a device.
@@ -27,9 +27,9 @@ pub(super) struct Cache(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    entries: HashMap<String, Entry>,
-    /// Hashes of calls and their parameters, the latest last.
-    calls: VecDeque<u64>,
+    entries: HashMap<Identity, Entry>,
+    /// Calls with their parameters, the latest last.
+    calls: VecDeque<Identity>,
     uses: u64,
 }
 
@@ -72,32 +72,30 @@ impl Cache {
     }
 
     /// The graph with this key, if it was compiled with these contents.
-    pub fn find(&self, key: &str, contents: &[u64]) -> Option<Arc<Compiled>> {
+    pub fn find(&self, key: Identity, contents: &[u64]) -> Option<Arc<Compiled>> {
         let mut state = self.lock();
         state.uses += 1;
         let used = state.uses;
-        let entry = state.entries.get_mut(key).filter(|entry| entry.contents == contents)?;
+        let entry = state.entries.get_mut(&key).filter(|entry| entry.contents == contents)?;
         entry.used = used;
         Some(entry.compiled.clone())
     }
 
     /// Keeps a graph, in the place of one with other contents, and drops those that were not used for longest until all fit.
-    pub fn keep(&self, key: String, entry: Entry) {
+    pub fn keep(&self, key: Identity, entry: Entry) {
         let mut state = self.lock();
         let used = state.uses;
         let mut gone = vec![state.entries.insert(key, Entry { used, ..entry })];
         while state.entries.len() > 1 && (state.entries.len() > MOST || state.bytes() > LIMIT.load(Ordering::Relaxed)) {
-            let oldest = state.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
+            let oldest = state.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| *key);
             gone.push(oldest.and_then(|key| state.entries.remove(&key)));
         }
         drop(state);
     }
 
     /// Whether there was this call with these parameters before; it is remembered.
-    pub fn repeats(&self, call: &str) -> bool {
-        let mut hasher = DefaultHasher::new();
-        call.hash(&mut hasher);
-        let (call, mut state) = (hasher.finish(), self.lock());
+    pub fn repeats(&self, call: Identity) -> bool {
+        let mut state = self.lock();
         if state.calls.contains(&call) {
             return true;
         }

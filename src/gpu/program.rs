@@ -12,8 +12,8 @@ use super::pipelines::{PipelineKey, Pipelines, Progress};
 use super::recording::{Command, Contents, Dispatch, Range, Recording};
 use super::submit::{Sink, Source, Step, Submitted};
 use super::tensor_buffer::TensorBuffer;
-use super::weights::Identity;
 use crate::error::{Error, ErrorKind, Result};
+use crate::identity::Identity;
 
 /// Uniform bindings start at multiples of this on every device.
 const UNIFORM_ALIGNMENT: usize = 256;

@@ -2,49 +2,27 @@
 //! one model, share their weights.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Arc, LazyLock, Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use rayon::prelude::*;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
 
 use super::pipelines::PipelineKey;
 use super::recording::{Contents, Dispatch, Recording};
+use crate::identity::Identity;
 
-/// What a buffer of constants holds, as a hash of 128 bits: of the elements, and of the steps that made it from them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity(u128);
-
-/// Another one in every process, so that no file can be made to have the hash of another.
-static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
-
-impl Identity {
-    fn of(description: impl Hash) -> Identity {
-        let mut hasher = Xxh3::with_seed(*SEED);
-        description.hash(&mut hasher);
-        Identity(hasher.digest128())
+/// What a buffer of constants of this size holds.
+fn of_contents(contents: &Contents, size: u64) -> Identity {
+    match contents {
+        Contents::Words(words) => Identity::of((words.identity(), size)),
+        Contents::Made(from, params, make) => Identity::of((from.identity(), params.bytes(), *make as usize, size)),
     }
+}
 
-    /// The identity of bytes.
-    pub fn of_bytes(bytes: &[u8]) -> Identity {
-        Identity(xxh3_128_with_seed(bytes, *SEED))
-    }
-
-    fn of_contents(contents: &Contents, size: u64) -> Identity {
-        match contents {
-            Contents::Words(words) => Identity::of((Identity::of_bytes(words.data().bytes()), size)),
-            Contents::Made(from, params, make) => {
-                Identity::of((Identity::of_bytes(from.data().bytes()), params.bytes(), *make as usize, size))
-            }
-        }
-    }
-
-    /// What the k-th output of a dispatch is, which reads these.
-    fn of_written(d: &Dispatch, k: usize, reads: &[Identity], before: Option<Identity>, size: u64) -> Identity {
-        let range = |r: &super::recording::Range| (r.offset, r.bytes);
-        let ranges: Vec<_> = d.reads.iter().chain(&d.writes).map(range).collect();
-        Identity::of((PipelineKey::of(d), d.params.bytes(), d.workgroups, ranges, k, reads, before, size))
-    }
+/// What the k-th output of a dispatch is, which reads these.
+fn of_written(d: &Dispatch, k: usize, reads: &[Identity], before: Option<Identity>, size: u64) -> Identity {
+    let range = |r: &super::recording::Range| (r.offset, r.bytes);
+    let ranges: Vec<_> = d.reads.iter().chain(&d.writes).map(range).collect();
+    Identity::of((PipelineKey::of(d), d.params.bytes(), d.workgroups, ranges, k, reads, before, size))
 }
 
 /// What each buffer of a recording holds when `prepare` is done, given the numbers of the tensors that are on the device already;
@@ -53,7 +31,7 @@ pub fn identities(recording: &Recording, resident: impl IntoIterator<Item = u64>
     let mut found = vec![None; recording.buffers.len()];
     let size = |buffer: usize| recording.buffers[buffer].bytes;
     let constants = recording.constants.par_iter();
-    let constants = constants.map(|(r, contents)| (r.buffer, Identity::of_contents(contents, size(r.buffer))));
+    let constants = constants.map(|(r, contents)| (r.buffer, of_contents(contents, size(r.buffer))));
     constants.collect::<Vec<_>>().into_iter().for_each(|(buffer, identity)| found[buffer] = Some(identity));
     for (&buffer, number) in recording.resident.iter().zip(resident) {
         found[buffer] = Some(Identity::of(("resident", number, size(buffer))));
@@ -64,7 +42,7 @@ pub fn identities(recording: &Recording, resident: impl IntoIterator<Item = u64>
         for (k, to) in d.writes.iter().enumerate() {
             let before = found[to.buffer];
             let known = reads.as_ref().filter(|_| !unknown.contains(&to.buffer));
-            found[to.buffer] = known.map(|reads| Identity::of_written(d, k, reads, before, size(to.buffer)));
+            found[to.buffer] = known.map(|reads| of_written(d, k, reads, before, size(to.buffer)));
             if found[to.buffer].is_none() {
                 unknown.insert(to.buffer);
             }

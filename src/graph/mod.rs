@@ -11,6 +11,7 @@ use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
 
 mod build;
+mod fingerprint;
 pub(crate) mod guard;
 mod pack;
 mod parts;
@@ -22,6 +23,9 @@ pub mod tuning;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use build::flattened;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use fingerprint::identity_of;
 
 /// A value of a graph: the result of [`Graph::input`] or of a layer, and the input of layers. It belongs to its graph
 /// and that graph's clones; another graph refuses it.

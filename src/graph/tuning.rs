@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Graph, Node};
+use crate::attributes::Attribute;
 use crate::ops::Variant;
 use crate::shape::Precision;
 
@@ -15,15 +16,16 @@ pub struct Tuning {
 
 impl Tuning {
     /// What a choice depends on besides the adapter: the operator with its attributes, the epilogue, every input's
-    /// shape and type, the precision.
-    pub fn key(graph: &Graph, node: &Node, precision: Precision) -> String {
+    /// shape and type, the precision. `None` if the operator does not give its attributes: it is not tuned.
+    pub fn key(graph: &Graph, node: &Node, precision: Precision) -> Option<String> {
         let inputs: Vec<_> = graph.descs(&node.inputs).iter().map(ToString::to_string).collect();
-        format!("{:?} {:?} ({}) in {precision}", node.op, node.epilogue, inputs.join(", "))
+        let (op, attributes, epilogue) = (node.op.name(), node.op.attributes()?, node.epilogue.value());
+        Some(format!("{op}({attributes}) {epilogue} of {} in {precision}", inputs.join(", ")))
     }
 
     /// The position of a node's choice among its variants; `None` if it is not tuned or has no such variant.
     pub fn pick(&self, graph: &Graph, node: &Node, precision: Precision, alternatives: &[Variant]) -> Option<usize> {
-        let wanted = self.choices.get(&Tuning::key(graph, node, precision))?;
+        let wanted = self.choices.get(&Tuning::key(graph, node, precision)?)?;
         alternatives.iter().position(|a| a.signature() == *wanted)
     }
 }

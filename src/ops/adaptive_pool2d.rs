@@ -1,6 +1,7 @@
 //! `adaptive_avg_pool2d` and `adaptive_max_pool2d`: pooling into a given number of bins; one bin is global pooling.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attributes::attribute;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_BIN, kernel, nested, params};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
@@ -38,6 +39,13 @@ pub enum Kind {
     /// Its maximum; NaN if it has one.
     Max,
 }
+
+attribute!(
+    enum Kind {
+        Avg,
+        Max,
+    }
+);
 
 impl AdaptivePool2d {
     /// The most pixels of a bin along an axis: the quotient rounded down, and up to two more that it shares with other bins.
@@ -89,7 +97,7 @@ fn planes(x: &Tensor) -> [usize; 3] {
 }
 
 impl Op for AdaptivePool2d {
-    built_in!();
+    built_in!(output, kind);
     fn name(&self) -> &'static str {
         match self.kind {
             Kind::Avg => "adaptive_avg_pool2d",

@@ -81,7 +81,7 @@ impl BatchNorm {
 }
 
 impl Op for BatchNorm {
-    built_in!();
+    built_in!(eps);
     fn name(&self) -> &'static str {
         "batch_norm"
     }
@@ -153,7 +153,7 @@ impl BatchNormTraining {
 }
 
 impl Op for BatchNormTraining {
-    built_in!();
+    built_in!(eps, momentum, unbiased);
     fn name(&self) -> &'static str {
         "batch_norm_training"
     }

@@ -39,7 +39,7 @@ impl Binary {
 }
 
 impl Op for Binary {
-    built_in!();
+    built_in!((kind));
     fn name(&self) -> &'static str {
         self.0.name()
     }

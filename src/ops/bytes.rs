@@ -21,7 +21,7 @@ pub struct FromBytes {
 }
 
 impl Op for FromBytes {
-    built_in!();
+    built_in!(desc);
     fn name(&self) -> &'static str {
         "from_bytes"
     }

@@ -25,7 +25,7 @@ pub struct Cast {
 }
 
 impl Op for Cast {
-    built_in!();
+    built_in!(to);
     fn name(&self) -> &'static str {
         "cast"
     }

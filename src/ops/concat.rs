@@ -16,7 +16,7 @@ pub struct Concat {
 }
 
 impl Op for Concat {
-    built_in!();
+    built_in!(axis);
     fn name(&self) -> &'static str {
         "concat"
     }

@@ -240,7 +240,7 @@ fn packed(params: &Params, w: &[f32], out: &mut Vec<f32>) {
 }
 
 impl Op for Conv2d {
-    built_in!(EPILOGUE);
+    built_in!(stride, padding, dilation, groups; EPILOGUE);
     fn name(&self) -> &'static str {
         "conv2d"
     }

@@ -143,7 +143,7 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 impl Op for ConvTranspose2d {
-    built_in!(EPILOGUE);
+    built_in!(stride, padding, output_padding, dilation, groups; EPILOGUE);
     fn name(&self) -> &'static str {
         "conv_transpose2d"
     }

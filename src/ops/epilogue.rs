@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::Variant;
 use super::unary::Activation;
+use crate::attributes::attribute;
 use crate::gpu::kernel::{Arg, Launch, params};
 use crate::reference::{UNIT, activation};
 use crate::shape::Desc;
@@ -21,6 +22,8 @@ pub struct Epilogue {
     /// Applied last.
     pub activation: Activation,
 }
+
+attribute!(struct Epilogue { residual, slope, activation });
 
 impl Epilogue {
     /// Nothing.

@@ -16,7 +16,7 @@ pub struct Expand {
 }
 
 impl Op for Expand {
-    built_in!();
+    built_in!(shape);
     fn name(&self) -> &'static str {
         "expand"
     }

@@ -23,7 +23,7 @@ pub struct Gather {
 }
 
 impl Op for Gather {
-    built_in!();
+    built_in!(axis);
     fn name(&self) -> &'static str {
         "gather"
     }

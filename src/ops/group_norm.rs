@@ -65,7 +65,7 @@ impl GroupNorm {
 }
 
 impl Op for GroupNorm {
-    built_in!();
+    built_in!(groups, eps);
     fn name(&self) -> &'static str {
         "group_norm"
     }

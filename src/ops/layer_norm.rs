@@ -51,7 +51,7 @@ impl LayerNorm {
 }
 
 impl Op for LayerNorm {
-    built_in!();
+    built_in!(axes, eps, stats);
     fn name(&self) -> &'static str {
         "layer_norm"
     }

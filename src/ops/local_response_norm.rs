@@ -51,7 +51,7 @@ fn extents(x: &[usize]) -> [usize; 2] {
 }
 
 impl Op for LocalResponseNorm {
-    built_in!();
+    built_in!(size, before, alpha, beta, k);
     fn name(&self) -> &'static str {
         "local_response_norm"
     }

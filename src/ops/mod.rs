@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::attributes::Attributes;
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Arg, Kernel, Launch};
@@ -128,6 +129,13 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     /// The name in tables, reports and errors.
     fn name(&self) -> &'static str;
 
+    /// What the operator is besides its inputs: everything that its other methods depend on. `None`, the default, where that is
+    /// not told: then nothing that was compiled for a graph with the operator is used for another one, and its kernels are not
+    /// tuned.
+    fn attributes(&self) -> Option<Attributes> {
+        None
+    }
+
     /// The shape rule: descriptions of the outputs.
     ///
     /// # Errors
@@ -199,10 +207,29 @@ impl Privileges {
     pub(crate) const VIEW: Privileges = Privileges { view: true, ..Privileges::BUILT_IN };
 }
 
-/// In an `impl Op` of this crate: declares its privileges.
+/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges. A field that is left out does not
+/// compile.
 macro_rules! built_in {
+    ($($field:ident),* $(; $privileges:ident)?) => {
+        fn attributes(&self) -> Option<$crate::attributes::Attributes> {
+            let Self { $($field),* } = self;
+            Some($crate::attributes::Attributes::new()$(.with(stringify!($field), $field))*)
+        }
+        $crate::ops::privileged!($($privileges)?);
+    };
+    (($field:ident) $(; $privileges:ident)?) => {
+        fn attributes(&self) -> Option<$crate::attributes::Attributes> {
+            let Self($field) = self;
+            Some($crate::attributes::Attributes::new().with(stringify!($field), $field))
+        }
+        $crate::ops::privileged!($($privileges)?);
+    };
+}
+pub(crate) use built_in;
+
+macro_rules! privileged {
     () => {
-        $crate::ops::built_in!(BUILT_IN);
+        $crate::ops::privileged!(BUILT_IN);
     };
     ($privileges:ident) => {
         fn privileges(&self, _: $crate::ops::Seal) -> $crate::ops::Privileges {
@@ -210,7 +237,7 @@ macro_rules! built_in {
         }
     };
 }
-pub(crate) use built_in;
+pub(crate) use privileged;
 
 impl dyn Op {
     /// Whether it is an operator of this crate, whose kernels run without run-time checks.

@@ -65,7 +65,7 @@ impl LpNormalize {
 }
 
 impl Op for LpNormalize {
-    built_in!();
+    built_in!(axis, p);
     fn name(&self) -> &'static str {
         "lp_normalize"
     }
@@ -143,7 +143,7 @@ impl MeanVarianceNormalize {
 }
 
 impl Op for MeanVarianceNormalize {
-    built_in!();
+    built_in!(axes, eps);
     fn name(&self) -> &'static str {
         "mean_variance_normalize"
     }

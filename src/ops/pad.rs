@@ -126,7 +126,7 @@ impl Pad {
 }
 
 impl Op for Pad {
-    built_in!();
+    built_in!(pads, mode);
     fn name(&self) -> &'static str {
         "pad"
     }

@@ -62,7 +62,7 @@ impl PixelShuffle {
 }
 
 impl Op for PixelShuffle {
-    built_in!();
+    built_in!(factor, order);
     fn name(&self) -> &'static str {
         "pixel_shuffle"
     }
@@ -101,7 +101,7 @@ impl PixelUnshuffle {
 }
 
 impl Op for PixelUnshuffle {
-    built_in!();
+    built_in!(factor, order);
     fn name(&self) -> &'static str {
         "pixel_unshuffle"
     }

@@ -3,6 +3,7 @@
 
 use super::resize::table;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attributes::attribute;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, nested, params};
 pub use crate::reference::pixels::Norm;
@@ -29,6 +30,8 @@ pub struct Channels {
     /// The values of the numbers.
     pub norm: Norm,
 }
+
+attribute!(struct Channels { count, swapped, last, norm });
 
 impl Channels {
     fn shape(&self, [h, w]: [usize; 2]) -> [usize; 4] {
@@ -112,7 +115,7 @@ impl FromPixels {
 }
 
 impl Op for FromPixels {
-    built_in!();
+    built_in!(width, size, channels);
     fn name(&self) -> &'static str {
         "from_pixels"
     }
@@ -235,7 +238,7 @@ impl ToPixels {
 }
 
 impl Op for ToPixels {
-    built_in!();
+    built_in!(pitch, channels);
     fn name(&self) -> &'static str {
         "to_pixels"
     }

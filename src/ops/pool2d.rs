@@ -6,6 +6,7 @@
 
 use super::adaptive_pool2d::{AdaptivePool2d, Kind};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attributes::attribute;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, nested, params};
 use crate::reference::conv2d::Window;
@@ -53,6 +54,15 @@ pub enum Indices {
     /// `(n C + c) H W + ix H + iy`: ONNX with `storage_order = 1`.
     TensorColumnMajor,
 }
+
+attribute!(
+    enum Indices {
+        None,
+        Plane,
+        Tensor,
+        TensorColumnMajor,
+    }
+);
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html>, with ONNX's `dilation`.
 #[derive(Clone, Debug, PartialEq)]
@@ -258,7 +268,7 @@ impl MaxPool2d {
 }
 
 impl Op for MaxPool2d {
-    built_in!();
+    built_in!(kernel, stride, padding, dilation, ceil_mode, indices);
     fn name(&self) -> &'static str {
         "max_pool2d"
     }
@@ -325,7 +335,7 @@ impl AvgPool2d {
 }
 
 impl Op for AvgPool2d {
-    built_in!();
+    built_in!(kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override);
     fn name(&self) -> &'static str {
         "avg_pool2d"
     }
@@ -416,7 +426,7 @@ impl LpPool2d {
 }
 
 impl Op for LpPool2d {
-    built_in!();
+    built_in!(kernel, stride, padding, dilation, ceil_mode, p, signed, rescale);
     fn name(&self) -> &'static str {
         "lp_pool2d"
     }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::tree::Tree;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attributes::attribute;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, INTEGER, Kernel, Launch, REDUCE, folded, kernel, nested, params};
 pub use crate::reference::reduce::Kind;
@@ -137,7 +138,7 @@ impl Reduce {
 }
 
 impl Op for Reduce {
-    built_in!();
+    built_in!(axes, keep_dims, kind);
     fn name(&self) -> &'static str {
         match self.kind {
             Kind::Sum => "reduce_sum",
@@ -253,6 +254,13 @@ pub enum Extreme {
     Min,
 }
 
+attribute!(
+    enum Extreme {
+        Max,
+        Min,
+    }
+);
+
 /// The index of the largest or smallest value along an axis, as `torch.argmax`, `argmin` and ONNX's `ArgMax`, `ArgMin`.
 ///
 /// Input: x of any rank, floats, integers or booleans. Output: i64 indices. NaN counts as more extreme than any number.
@@ -275,7 +283,7 @@ impl ArgReduce {
 }
 
 impl Op for ArgReduce {
-    built_in!();
+    built_in!(axis, keep_dims, select_last, kind);
     fn name(&self) -> &'static str {
         match self.kind {
             Extreme::Max => "arg_max",

@@ -13,7 +13,7 @@ pub struct Reshape {
 }
 
 impl Op for Reshape {
-    built_in!(VIEW);
+    built_in!(shape; VIEW);
     fn name(&self) -> &'static str {
         "reshape"
     }

@@ -180,7 +180,7 @@ pub(super) fn table(axis: &Axis) -> Vec<u32> {
 }
 
 impl Op for Resize2d {
-    built_in!();
+    built_in!(size, mode, coordinates, scale, exclude_outside, antialias);
     fn name(&self) -> &'static str {
         "resize2d"
     }

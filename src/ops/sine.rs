@@ -19,7 +19,7 @@ pub struct Sine {
 }
 
 impl Op for Sine {
-    built_in!();
+    built_in!(cosine);
     fn name(&self) -> &'static str {
         if self.cosine { "cos" } else { "sin" }
     }

@@ -43,7 +43,7 @@ impl Slice {
 }
 
 impl Op for Slice {
-    built_in!();
+    built_in!(starts, steps, sizes);
     fn name(&self) -> &'static str {
         "slice"
     }

@@ -106,7 +106,7 @@ impl Softmax {
 }
 
 impl Op for Softmax {
-    built_in!();
+    built_in!(axis, log);
     fn name(&self) -> &'static str {
         if self.log { "log_softmax" } else { "softmax" }
     }

@@ -18,7 +18,7 @@ pub struct Split {
 }
 
 impl Op for Split {
-    built_in!();
+    built_in!(axis, sizes);
     fn name(&self) -> &'static str {
         "split"
     }

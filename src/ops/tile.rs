@@ -24,7 +24,7 @@ impl Tile {
 }
 
 impl Op for Tile {
-    built_in!();
+    built_in!(repeats);
     fn name(&self) -> &'static str {
         "tile"
     }

@@ -52,7 +52,7 @@ impl TopK {
 }
 
 impl Op for TopK {
-    built_in!();
+    built_in!(axis, k, smallest);
     fn name(&self) -> &'static str {
         "top_k"
     }

@@ -18,7 +18,7 @@ pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 pub struct Unary(pub Activation);
 
 impl Op for Unary {
-    built_in!();
+    built_in!((function));
     fn name(&self) -> &'static str {
         self.0.name()
     }

@@ -1,5 +1,6 @@
 //! Unary functions: their values in f64, and the error bounds of an f32 device.
 
+use crate::attributes::attribute;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
 
 /// A function of one number. The formulas are those of `torch.nn.functional` and, where PyTorch has none, of ONNX.
@@ -76,6 +77,8 @@ pub enum Activation {
     /// the error function
     Erf,
 }
+
+attribute!(enum Activation { Identity, Relu, Clamp { min, max }, LeakyRelu { slope }, Elu { alpha }, Selu { alpha, gamma }, Celu { alpha }, Gelu, GeluTanh, Sigmoid, Tanh, HardSigmoid { alpha, beta }, HardSwish, Swish { beta }, Mish, Softplus { beta, threshold }, Softsign, Threshold { threshold, value }, ThresholdedRelu { alpha }, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf });
 
 use Activation::*;
 

@@ -1,5 +1,6 @@
 //! Functions of two numbers: their values in f64 and in integers, and the error bounds of an f32 device.
 
+use crate::attributes::attribute;
 use std::cmp::Ordering;
 
 use super::{TINY, UNIT};
@@ -43,6 +44,28 @@ pub enum BinaryKind {
     /// Exactly one
     Xor,
 }
+
+attribute!(
+    enum BinaryKind {
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Maximum,
+        Minimum,
+        Pow,
+        Mod,
+        Fmod,
+        Equal,
+        Less,
+        Greater,
+        LessOrEqual,
+        GreaterOrEqual,
+        And,
+        Or,
+        Xor,
+    }
+);
 
 use BinaryKind::*;
 

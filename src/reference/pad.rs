@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::attributes::attribute;
 use crate::shape::{numel, strides};
 use crate::tensor::{Data, Elements, Tensor, convert, for_each_type};
 
@@ -18,6 +19,15 @@ pub enum PadMode {
     /// The opposite side.
     Circular,
 }
+
+attribute!(
+    enum PadMode {
+        Constant(value),
+        Reflect,
+        Replicate,
+        Circular,
+    }
+);
 
 impl PadMode {
     /// The element of an axis of `extent` at position `i` of the padded axis, where the axis itself begins at 0; `None`

@@ -1,6 +1,7 @@
 //! Channels to pixels and back, as `torch.nn.functional.pixel_shuffle` and ONNX's `DepthToSpace`.
 
 use super::elements::strided;
+use crate::attributes::attribute;
 use crate::tensor::Tensor;
 
 /// The order of a pixel's parts among the channels.
@@ -11,6 +12,13 @@ pub enum Order {
     /// Channel c's part (dy, dx) is channel `(dy r + dx) C + c`: ONNX's `DCR` and `SpaceToDepth`.
     DepthFirst,
 }
+
+attribute!(
+    enum Order {
+        ChannelFirst,
+        DepthFirst,
+    }
+);
 
 impl Order {
     /// Strides among the deep channels: from channel to channel, and from part to part, with `parts` (r^2) parts of

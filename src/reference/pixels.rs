@@ -1,5 +1,6 @@
 //! Pixels of textures as values of a network, and back: `value = (pixel * scale - mean) / std`.
 
+use crate::attributes::attribute;
 use rayon::prelude::*;
 
 use super::resize::{Axis, Tap};
@@ -17,6 +18,8 @@ pub struct Norm {
     /// Divides after subtracting, per channel.
     pub std: [f32; 4],
 }
+
+attribute!(struct Norm { scale, mean, std });
 
 impl Norm {
     /// The value of a number of channel `c`.

@@ -2,6 +2,7 @@
 
 use super::softmax::ExpSum;
 use super::{TINY, UNIT, gamma};
+use crate::attributes::attribute;
 
 /// The kind of a reduction. The numbers are those of `shaders/common/reduce.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +28,21 @@ pub enum Kind {
     /// sum x^2
     SumSquare = 9,
 }
+
+attribute!(
+    enum Kind {
+        Sum,
+        Mean,
+        Max,
+        Min,
+        Prod,
+        L1,
+        L2,
+        LogSum,
+        LogSumExp,
+        SumSquare,
+    }
+);
 
 impl Kind {
     /// The reduction of one set.

@@ -1,6 +1,7 @@
 //! Resampling of images, as `torch.nn.functional.interpolate` and ONNX's `Resize`: along each axis an output is a
 //! weighted sum of a few inputs, its taps. [`Axis::taps`] lists them with their weights; kernels get the same list.
 
+use crate::attributes::attribute;
 use rayon::prelude::*;
 
 /// How values between pixels are computed.
@@ -13,6 +14,14 @@ pub enum ResizeMode {
     /// Keys' cubic convolution over 4 pixels per axis with this coefficient: PyTorch and ONNX default to -0.75.
     Cubic(f32),
 }
+
+attribute!(
+    enum ResizeMode {
+        Nearest(value),
+        Linear,
+        Cubic(value),
+    }
+);
 
 /// How [`ResizeMode::Nearest`] rounds a coordinate; the first two differ for halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +37,16 @@ pub enum Rounding {
     /// Up along an axis that shrinks, else down: `Resize` of ONNX's operator set 10.
     CeilWhenShrinking,
 }
+
+attribute!(
+    enum Rounding {
+        RoundPreferFloor,
+        RoundPreferCeil,
+        Floor,
+        Ceil,
+        CeilWhenShrinking,
+    }
+);
 
 /// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`: ONNX's
 /// `coordinate_transformation_mode`. `scale` is the given scale, or outputs / inputs.
@@ -65,6 +84,8 @@ pub enum Coordinates {
     /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it; goes with [`Rounding::Floor`].
     TorchNearestExact,
 }
+
+attribute!(enum Coordinates { HalfPixel, HalfPixelSymmetric, PytorchHalfPixel, Asymmetric, AlignCorners, TfHalfPixelForNn, TfCropAndResize { roi, extrapolation_value }, TorchHalfPixel, TorchAlignCorners, TorchNearest { small }, TorchNearestExact });
 
 /// The largest sum of output height and width for which PyTorch's kernel for small images runs.
 pub const TORCH_SMALL: usize = 128;

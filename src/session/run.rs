@@ -1,9 +1,10 @@
 //! Runs in flight: submitted now, awaited later.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::Outputs;
@@ -41,6 +42,8 @@ struct Flight {
     state: Mutex<State>,
     /// Whether the work is at its end.
     over: AtomicBool,
+    /// Whether somebody found the state locked.
+    missed: AtomicBool,
     /// Who waits for the end of the work.
     waiting: Arc<Waiting>,
 }
@@ -72,9 +75,50 @@ impl Wake for Waiting {
     }
 }
 
+/// The state of a flight, locked. Who finds it locked is woken when it is no more.
+struct Locked<'a> {
+    state: Option<MutexGuard<'a, State>>,
+    flight: &'a Flight,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+    fn deref(&self) -> &State {
+        self.state.as_ref().expect("it is there until the end")
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.state.as_mut().expect("it is there until the end")
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.state = None;
+        if self.flight.missed.swap(false, Ordering::SeqCst) {
+            self.flight.waiting.clone().wake();
+        }
+    }
+}
+
 impl Flight {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    fn lock(&self) -> Locked<'_> {
+        Locked { state: Some(self.state.lock().unwrap_or_else(PoisonError::into_inner)), flight: self }
+    }
+
+    /// `None` if another thread has it, which will wake those who wait.
+    fn try_lock(&self) -> Option<Locked<'_>> {
+        let attempt = || match self.state.try_lock() {
+            Ok(state) => Some(Locked { state: Some(state), flight: self }),
+            Err(TryLockError::Poisoned(e)) => Some(Locked { state: Some(e.into_inner()), flight: self }),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        attempt().or_else(|| {
+            self.missed.store(true, Ordering::SeqCst);
+            attempt()
+        })
     }
 
     fn set(&self, state: State) {
@@ -86,7 +130,7 @@ impl Flight {
     /// Whether the work is at its end. Anyone who waits for that does the work, one at a time.
     fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         self.waiting.add(context.waker());
-        let Ok(mut state) = self.state.try_lock() else { return Poll::Pending };
+        let Some(mut state) = self.try_lock() else { return Poll::Pending };
         let outputs = match &mut *state {
             State::Done(_) | State::Taken => return Poll::Ready(()),
             State::Starting => return Poll::Pending,
@@ -188,6 +232,7 @@ impl Flights {
         let run = Arc::new(Flight {
             state: Mutex::new(State::Starting),
             over: AtomicBool::new(false),
+            missed: AtomicBool::new(false),
             waiting: Arc::default(),
         });
         flights.push(Arc::downgrade(&run));
@@ -199,5 +244,43 @@ impl Run {
     /// Gives the run its work.
     pub(super) fn started(&self, work: Work) {
         self.0.set(State::Running(work));
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    /// A waker that counts.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Who looks while another thread has the state would wait for ever if that thread did not wake it.
+    #[test]
+    fn who_finds_the_state_locked_is_woken() {
+        let flights = Flights::new(1);
+        let run = flights.try_reserve().unwrap();
+        let flight = run.0.clone();
+        flight.set(State::Done(Err(Error::argument("an end"))));
+        let woken = Arc::new(Count::default());
+        let waker = Waker::from(woken.clone());
+        let mut context = Context::from_waker(&waker);
+
+        let locked = flight.lock();
+        assert!(flight.poll(&mut context).is_pending());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        drop(locked);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(flight.poll(&mut context).is_ready());
+        drop(flight.lock());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "nobody found it locked");
     }
 }

@@ -72,7 +72,7 @@ impl Case {
         let expected = self.run(&Device::cpu(), &CompileOptions::new().fusion(false)).0;
         let ways = precisions().into_iter().flat_map(|p| self.ways(p).into_iter().map(move |way| (p, way)));
         let of = |(precision, way): (Precision, Variant)| {
-            let key = Tuning::key(&self.graph, &self.graph.nodes()[0], precision);
+            let key = Tuning::key(&self.graph, &self.graph.nodes()[0], precision).unwrap();
             let tuning = Tuning { choices: [(key, way.signature())].into() };
             let (actual, plan) = self.run(device(), &self.options(precision, tuning));
             let (kernels, concat) = (way.kernels(), &plan.unwrap().nodes[1].chosen);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first. A file's layer is that of the first entry its path starts with.
 const LAYERS: &[&[&str]] = &[
-    &["error", "memory", "names", "threads", "shape", "tensor", "options"],
+    &["error", "memory", "names", "threads", "shape", "tensor", "options", "attributes", "identity"],
     &["reference", "gpu"],
     &["ops"],
     &["graph", "device", "textures", "upload"],

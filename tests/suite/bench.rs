@@ -138,7 +138,7 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
     let last = Compiled::new(&device, network(), &with_plan(CompileOptions::new(), last)).unwrap();
     let chosen = |c: &Compiled| c.plan().unwrap().nodes.iter().map(|n| n.chosen.signature()).collect::<Vec<_>>();
     assert_ne!(chosen(&plain), chosen(&last));
-    let key = Tuning::key(plain.graph(), &plain.graph().nodes()[0], Precision::F32);
+    let key = Tuning::key(plain.graph(), &plain.graph().nodes()[0], Precision::F32).unwrap();
     let tuning = Tuning { choices: [(key.clone(), chosen(&last)[0].clone())].into() };
     let tuned = compiled(tuning.clone());
     assert_eq!(chosen(&tuned), chosen(&last));

@@ -17,6 +17,7 @@ mod contract;
 mod device;
 mod device_loss;
 mod eager;
+mod fingerprint;
 mod functional;
 mod half;
 mod in_flight;
