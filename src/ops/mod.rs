@@ -207,25 +207,35 @@ impl Privileges {
     pub(crate) const VIEW: Privileges = Privileges { view: true, ..Privileges::BUILT_IN };
 }
 
-/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges. A field that is left out does not
-/// compile.
+/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges.
 macro_rules! built_in {
     ($($field:ident),* $(; $privileges:ident)?) => {
+        $crate::ops::told!({ $($field),* });
+        $crate::ops::privileged!($($privileges)?);
+    };
+    (($field:ident)) => {
+        $crate::ops::told!(($field));
+        $crate::ops::privileged!();
+    };
+}
+pub(crate) use built_in;
+
+/// The fields as attributes. One that is left out does not compile.
+macro_rules! told {
+    ({ $($field:ident),* }) => {
         fn attributes(&self) -> Option<$crate::attributes::Attributes> {
             let Self { $($field),* } = self;
             Some($crate::attributes::Attributes::new()$(.with(stringify!($field), $field))*)
         }
-        $crate::ops::privileged!($($privileges)?);
     };
-    (($field:ident) $(; $privileges:ident)?) => {
+    (($field:ident)) => {
         fn attributes(&self) -> Option<$crate::attributes::Attributes> {
             let Self($field) = self;
             Some($crate::attributes::Attributes::new().with(stringify!($field), $field))
         }
-        $crate::ops::privileged!($($privileges)?);
     };
 }
-pub(crate) use built_in;
+pub(crate) use told;
 
 macro_rules! privileged {
     () => {

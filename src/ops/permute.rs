@@ -1,7 +1,7 @@
 //! `permute`: reorders axes.
 
 use super::strided::{copy, exact};
-use super::{Bounds, Op, Privileges, Seal, Site, Variant, expect_inputs};
+use super::{Bounds, Op, Privileges, Seal, Site, Variant, expect_inputs, told};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -36,6 +36,7 @@ impl Permute {
 }
 
 impl Op for Permute {
+    told!({ order });
     fn privileges(&self, _: Seal) -> Privileges {
         // For any shape. The graph's builder makes a reshape of an order that only moves axes of extent 1.
         if self.order.is_sorted() { Privileges::VIEW } else { Privileges::BUILT_IN }
