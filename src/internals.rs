@@ -113,7 +113,7 @@ pub mod ops {
     }
 }
 
-/// Graphs, rewrites, plans.
+/// Graphs and rewrites.
 pub mod graph {
     pub use crate::graph::*;
     /// The inputs and the outputs of a graph.
@@ -133,14 +133,19 @@ pub mod graph {
         let identity = crate::graph::identity_of;
         Some(identity(a)? == identity(b)?)
     }
-    pub mod plan {
-        pub use crate::graph::plan::*;
-    }
     pub mod rewrite {
         pub use crate::graph::rewrite::*;
     }
+}
+
+/// Plans.
+pub mod plan {
+    pub use crate::plan::{Plan, PlanOptions, PlannedNode};
+    pub mod stages {
+        pub use crate::plan::stages::*;
+    }
     pub mod tuning {
-        pub use crate::graph::tuning::*;
+        pub use crate::plan::tuning::*;
     }
 }
 

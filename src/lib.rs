@@ -69,6 +69,7 @@ pub mod nn;
 pub mod onnx;
 mod ops;
 mod options;
+mod plan;
 mod reference;
 mod session;
 mod shape;

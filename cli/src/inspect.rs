@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
-use convgpu::internals::graph::plan::Plan;
+use clap::{Args as ClapArgs, ValueEnum};
 use convgpu::internals::graph::rewrite::Firing;
 use convgpu::internals::graph::{Node, ValueId};
 use convgpu::internals::ops;
+use convgpu::internals::plan::{Plan, PlanOptions, stages};
 use convgpu::internals::session::Compiled;
 use convgpu::{CompileOptions, Desc, DeviceChoice, Graph, Precision, ValueInfo};
 use serde_json::{Value, json};
@@ -35,12 +35,45 @@ pub struct Args {
     /// Print the WGSL of the kernel of this name, as the plan of a network lists them, instead
     #[arg(long, value_name = "NAME", conflicts_with_all = ["model", "nodes", "input", "InventArgs", "PixelArgs"])]
     shader: Option<String>,
+    /// Print what a stage of planning makes of the network for the device instead
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["nodes", "shader", "json"])]
+    stage: Option<Stage>,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// A choice of `--stage`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Stage {
+    /// The variant of every node
+    Choose,
+    /// The steps, and the tensors that they read and write
+    Lower,
+    /// The same without the copies that are not needed
+    Elide,
+    /// The first and the last step that uses each temporary
+    Lifetime,
+    /// The address of each temporary
+    Pack,
+    /// Buffers and commands
+    Record,
+}
+
+impl From<Stage> for stages::Stage {
+    fn from(stage: Stage) -> stages::Stage {
+        match stage {
+            Stage::Choose => stages::Stage::Choose,
+            Stage::Lower => stages::Stage::Lower,
+            Stage::Elide => stages::Stage::Elide,
+            Stage::Lifetime => stages::Stage::Lifetime,
+            Stage::Pack => stages::Stage::Pack,
+            Stage::Record => stages::Stage::Record,
+        }
+    }
 }
 
 impl Args {
@@ -66,6 +99,13 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
     let compiled = Compiled::new(&device, network.graph.clone(), &CompileOptions::new().precision(args.precision))?;
+    if let Some(stage) = args.stage {
+        let Some(adapter) = device.adapter() else {
+            return Err(Failure::call("--stage: the CPU reference plans nothing: choose a GPU adapter"));
+        };
+        let options = PlanOptions { precision: args.precision, ..PlanOptions::default() };
+        return console::print(&stages::text(compiled.graph(), &adapter.caps, &options, stage.into())?);
+    }
     if args.json {
         return console::print_json(&as_json(&network, &compiled, args.nodes));
     }
@@ -203,7 +243,7 @@ fn as_json(network: &Bound, compiled: &Compiled, with_nodes: bool) -> Value {
 }
 
 fn plan_json(plan: &Plan) -> Value {
-    let node = |n: &convgpu::internals::graph::plan::PlannedNode| {
+    let node = |n: &convgpu::internals::plan::PlannedNode| {
         json!({
             "name": n.name,
             "op": n.op,

@@ -6,10 +6,10 @@ use super::samples::seconds;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::graph::plan::{Plan, PlanOptions, PlannedNode};
 use crate::graph::rewrite::rewrite;
-use crate::graph::tuning::Tuning;
 use crate::ops::Variant;
+use crate::plan::tuning::Tuning;
+use crate::plan::{Plan, PlanOptions, PlannedNode};
 use crate::shape::Precision;
 use crate::verify::node::{Expected, check_against};
 

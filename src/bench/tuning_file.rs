@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::info::AdapterInfo;
-use crate::graph::tuning::Tuning;
+use crate::plan::tuning::Tuning;
 
 /// The version of the file's format.
 const VERSION: u32 = 3;

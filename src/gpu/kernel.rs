@@ -380,7 +380,7 @@ pub struct Launch {
 pub(crate) type OnHost = fn(&Params, &[f32], &mut Vec<f32>);
 
 /// The blocks of channels from `first` on of a channels-last tensor with `pitch` blocks per pixel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     /// Blocks of four channels per pixel.
     pub pitch: u32,

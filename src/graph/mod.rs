@@ -13,13 +13,9 @@ use crate::tensor::Tensor;
 mod build;
 mod fingerprint;
 pub(crate) mod guard;
-mod pack;
-mod parts;
-pub mod plan;
 pub(crate) mod range;
 pub mod rewrite;
 pub(crate) mod single;
-pub mod tuning;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use build::flattened;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gpu::pipelines::Progress;
-use crate::graph::plan::PlanOptions;
+use crate::plan::PlanOptions;
 use crate::shape::Precision;
 
 /// The default number of plans that a session keeps.

@@ -8,13 +8,13 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::weights::identities;
 use crate::graph::guard::Guards;
-use crate::graph::plan::Plan;
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::single::to_single;
 use crate::graph::{Graph, Node};
 use crate::identity::Identity;
 use crate::memory;
 use crate::ops::gather::Gather;
+use crate::plan::Plan;
 use crate::shape::{DType, Desc, Precision};
 use crate::tensor::Tensor;
 

@@ -3,9 +3,9 @@
 use super::compare::{Comparison, compare, show};
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::graph::plan::{Plan, PlanOptions};
 use crate::graph::{Graph, Node};
 use crate::ops::{Algorithm, Bounds, Variant};
+use crate::plan::{Plan, PlanOptions};
 use crate::reference::half;
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
 use crate::shape::{Layout, Precision};

@@ -1,8 +1,8 @@
 //! A model file, from its bytes to its outputs.
 
 use convgpu::internals::gpu::caps::Caps;
-use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::graph::rewrite::rewrite;
+use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::{Bind, Compiled, Given};
 use convgpu::{CompileOptions, DType, Data, Desc, Device, Dim, Graph, Model, Tensor, ValueInfo};
 

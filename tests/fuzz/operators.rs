@@ -2,7 +2,6 @@
 
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::gpu::caps::Caps;
-use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::Algorithm;
 use convgpu::internals::ops::adaptive_pool2d::{self, AdaptivePool2d};
 use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
@@ -34,6 +33,7 @@ use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::internals::verify::{Comparison, Mismatch, Way, alternatives, check_node};
 use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Precision, Tensor};

@@ -1,13 +1,13 @@
 //! Every kernel of every operator that takes an epilogue, with all its parts: bias, residual, slopes, activation.
 
 use convgpu::custom::{Layout, Op};
-use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::graph::rewrite::rewrite;
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::binary::BinaryKind;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::unary::Activation;
+use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::internals::verify::{Way, alternatives, check_node};
 use convgpu::{CompileOptions, Desc, Device, Tensor};

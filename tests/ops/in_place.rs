@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use convgpu::custom::{Layout, Op};
-use convgpu::internals::graph::plan::{Plan, PlanOptions};
-use convgpu::internals::graph::tuning::Tuning;
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{Algorithm, Variant};
+use convgpu::internals::plan::tuning::Tuning;
+use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::internals::verify::{alternatives, compare};
 use convgpu::{CompileOptions, Device, Precision, Tensor};

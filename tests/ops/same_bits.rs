@@ -2,9 +2,9 @@
 
 use convgpu::custom::Op;
 use convgpu::internals::graph::Graph;
-use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::matmul::MatMul;
+use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::internals::verify::alternatives;
 use convgpu::{CompileOptions, Precision, Tensor};

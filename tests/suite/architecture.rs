@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["reference", "gpu"],
     &["ops"],
     &["graph", "device", "textures", "upload"],
+    &["plan"],
     &["session"],
     &["model", "functional", "nn", "blocking"],
     &["verify", "bench"],

@@ -9,8 +9,8 @@ use convgpu::custom::Layout;
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::kernel::{COMMON, Kernel};
 use convgpu::internals::gpu::recording::Dispatch;
-use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::{kernels, relayout};
+use convgpu::internals::plan::{Plan, PlanOptions};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
 
 fn parse(name: &str, text: &str) -> naga::Module {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::{Rng, choice, device};
-use convgpu::internals::graph::plan::PlanOptions;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::session::{Compiled, latest, with_plan};
 use convgpu::{Backend, CompileOptions, DType, Desc, Device, DeviceChoice, ErrorKind, Graph, Session, Tensor, wgpu};
 
@@ -224,6 +224,6 @@ fn an_error_of_size_says_what_fits() {
     g.output("y", y);
     let mut caps = device().adapter().unwrap().caps.clone();
     caps.max_binding_bytes = 1 << 20;
-    let e = convgpu::internals::graph::plan::Plan::new(&g, &caps, &PlanOptions::default()).unwrap_err().to_string();
+    let e = convgpu::internals::plan::Plan::new(&g, &caps, &PlanOptions::default()).unwrap_err().to_string();
     assert!(e.contains("x takes 16777216 bytes") && e.contains("25 % of the width and of the height"), "{e}");
 }

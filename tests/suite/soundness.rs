@@ -3,10 +3,10 @@
 
 use convgpu::custom::{Arg, Bounds, Kernel, Launch, Layout, Op, Params, Site, Variant};
 use convgpu::internals::gpu::caps::Caps;
-use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::tile::Tile;
+use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::{CompileOptions, Compiled};
 use convgpu::{Desc, ErrorKind, Graph, Result, Tensor};
 

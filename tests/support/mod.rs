@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::graph::Graph;
-use convgpu::internals::graph::plan::{Plan, PlanOptions};
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{self, Algorithm};
+use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::{CompileOptions, Compiled, with_plan};
 use convgpu::internals::verify::{Checked, Way, check_node, compare, isolate};
 use convgpu::{Desc, Device, DeviceChoice, Precision, Tensor};

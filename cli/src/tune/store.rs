@@ -7,7 +7,7 @@ use std::path::Path;
 
 use convgpu::AdapterInfo;
 use convgpu::internals::bench::{read, text};
-use convgpu::internals::graph::tuning::Tuning;
+use convgpu::internals::plan::tuning::Tuning;
 
 use super::lock::Lock;
 use crate::console;

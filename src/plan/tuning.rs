@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Graph, Node};
 use crate::attributes::Attribute;
+use crate::graph::{Graph, Node};
 use crate::ops::Variant;
 use crate::shape::Precision;
 

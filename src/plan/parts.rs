@@ -1,7 +1,7 @@
 //! Splits a run into parts that are submitted one after another: drivers stop a submission that takes too long.
 
-use super::{Graph, Node};
 use crate::gpu::caps::Caps;
+use crate::graph::{Graph, Node};
 use crate::shape::Layout;
 
 /// The default limit of work per submission, in seconds. Watchdogs of drivers wait for two seconds or more.

@@ -1,0 +1,120 @@
+//! The last stage: buffers and commands.
+
+use std::collections::{HashMap, HashSet};
+
+use super::lifetime::{Lifetime, conflicts};
+use super::lower::{Kind, Lowered, PlaceId, Step};
+use super::pack::{Packed, Tenant, lower_bound, pack};
+use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
+
+/// Tensors start at multiples of this.
+const ALIGNMENT: u64 = 256;
+
+/// Where the temporaries lie.
+pub(super) struct Packing {
+    pub tenants: Vec<Tenant>,
+    pub packed: Packed,
+    /// Bytes after every tensor that nothing may write.
+    guard: u64,
+}
+
+impl Packing {
+    /// Bytes of all arenas.
+    pub fn peak_bytes(&self) -> u64 {
+        self.packed.arenas.iter().sum()
+    }
+
+    /// The largest sum of tensors that are alive at the same time.
+    pub fn lower_bound(&self) -> u64 {
+        lower_bound(&self.tenants)
+    }
+}
+
+/// Gives every temporary an address, in buffers of at most `largest` bytes.
+pub(super) fn packing(lowered: &Lowered, lives: &[Lifetime], guarded: bool, largest: u64) -> Packing {
+    let guard = if guarded { ALIGNMENT } else { 0 };
+    let tenant = |(id, (life, place)): (PlaceId, (&Lifetime, &super::lower::Place))| {
+        let (first, last) = (*life)?;
+        Some(Tenant { id, bytes: place.bytes.next_multiple_of(ALIGNMENT) + guard, first, last })
+    };
+    let tenants: Vec<_> = lives.iter().zip(&lowered.places).enumerate().filter_map(tenant).collect();
+    let packed = pack(&tenants, &conflicts(lowered), largest);
+    Packing { tenants, packed, guard }
+}
+
+/// The recording, with a new submission before each of the steps of `cuts`; and the bytes of constants that stay on the device.
+pub(super) fn record(lowered: &Lowered, packing: &Packing, cuts: &HashSet<usize>) -> (Recording, u64) {
+    let mut recording = Recording::new();
+    let mut ranges = arenas(&mut recording, lowered, packing);
+    let weight_bytes = constants(&mut recording, lowered, &mut ranges);
+    let dispatch = |step: &Step| dispatch(step, &ranges);
+    recording.prepare = lowered.prepare.iter().map(dispatch).collect();
+    let upload = |(slot, place): (usize, &PlaceId)| Command::Upload { slot, to: ranges[place] };
+    let download = |(slot, place): (usize, &PlaceId)| Command::Download { slot, from: ranges[place] };
+    recording.run.extend(lowered.inputs.iter().enumerate().map(upload));
+    for (k, step) in lowered.run.iter().enumerate() {
+        recording.run.extend(cuts.contains(&k).then_some(Command::Submit));
+        recording.run.extend((!step.launch.workgroups.contains(&0)).then(|| dispatch(step)));
+    }
+    recording.run.extend(lowered.outputs.iter().enumerate().map(download));
+    (recording, weight_bytes)
+}
+
+/// The buffers of the temporaries, and where each lies.
+fn arenas(recording: &mut Recording, lowered: &Lowered, packing: &Packing) -> HashMap<PlaceId, Range> {
+    let mut ranges = HashMap::new();
+    for (k, &bytes) in packing.packed.arenas.iter().enumerate() {
+        recording.buffers.push(BufferSpec { label: format!("arena {k}"), bytes });
+    }
+    for tenant in &packing.tenants {
+        let (buffer, offset) = packing.packed.at[&tenant.id];
+        let bytes = lowered.places[tenant.id].bytes;
+        ranges.insert(tenant.id, Range { buffer, offset, bytes });
+        if packing.guard > 0 {
+            let offset = offset + bytes.next_multiple_of(ALIGNMENT);
+            recording.guards.push(Range { buffer, offset, bytes: packing.guard });
+        }
+    }
+    ranges
+}
+
+/// A buffer for each of the other places; the bytes of those that a run reads.
+fn constants(recording: &mut Recording, lowered: &Lowered, ranges: &mut HashMap<PlaceId, Range>) -> u64 {
+    let read = lowered.run.iter().flat_map(|step| &step.reads);
+    let of_run: HashSet<_> = read.chain(&lowered.outputs).copied().collect();
+    let mut weight_bytes = 0;
+    for (id, place) in lowered.places.iter().enumerate().filter(|(_, place)| !place.is_temporary()) {
+        let buffer = recording.buffers.len();
+        recording.buffers.push(BufferSpec { label: place.label.clone(), bytes: place.bytes });
+        let range = Range { buffer, offset: 0, bytes: place.bytes };
+        ranges.insert(id, range);
+        match &place.kind {
+            Kind::Constant(contents) => recording.constants.push((range, contents.clone())),
+            Kind::Resident => recording.resident.push(buffer),
+            Kind::Prepared | Kind::Temporary => {}
+        }
+        if of_run.contains(&id) {
+            weight_bytes += place.bytes;
+        } else {
+            recording.transient.push(buffer);
+        }
+    }
+    weight_bytes
+}
+
+fn dispatch(step: &Step, ranges: &HashMap<PlaceId, Range>) -> Command {
+    let launch = &step.launch;
+    Command::Dispatch(Dispatch {
+        node: step.node.clone(),
+        kernel: launch.kernel,
+        overrides: launch.overrides.clone(),
+        consts: launch.consts.clone(),
+        precision: launch.precision,
+        sums: launch.sums,
+        params: launch.params.clone(),
+        reads: step.reads.iter().map(|place| ranges[place]).collect(),
+        writes: step.writes.iter().map(|place| ranges[place]).collect(),
+        workgroups: launch.workgroups,
+        checked: step.checked,
+    })
+}
