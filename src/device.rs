@@ -147,11 +147,11 @@ impl Device {
     }
 
     /// Uses a wgpu device and its queue that the program already has; given again, it is the same device. Its capabilities
-    /// (subgroup size, f16, limits) are
-    /// read from the device itself. If its limits are below WebGPU's defaults it refuses some kernels, which is an
-    /// error when a network is compiled.
+    /// (subgroup size, f16, limits) are read from the device itself. If its limits are below WebGPU's defaults it refuses some
+    /// kernels, which is an error when a network is compiled.
     ///
-    /// The program polls its wgpu device for the async calls to go on; a blocking call polls it itself. The program keeps its
+    /// Async calls go on only while the program polls its wgpu device: `device.poll(wgpu::PollType::Poll)` once a frame, or in a
+    /// thread every few milliseconds. Nothing else wakes their futures. A blocking call polls it itself. The program keeps its
     /// error handlers. A queue of another device is refused by wgpu through the handler of that device, which panics unless the
     /// program has set one.
     ///

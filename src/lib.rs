@@ -73,6 +73,7 @@ mod plan;
 mod reference;
 mod session;
 mod shape;
+mod sync;
 mod tensor;
 mod textures;
 mod threads;

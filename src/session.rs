@@ -10,6 +10,7 @@ pub use crate::gpu::pipelines::Progress;
 use crate::graph::Graph;
 use crate::identity::Identity;
 use crate::shape::{DType, Desc, ValueInfo, check_inputs, list, takes};
+use crate::sync::Turns;
 use crate::tensor::Tensor;
 
 mod compiled;
@@ -159,7 +160,7 @@ struct Inner {
 }
 
 /// Held by the call that makes a plan; others that need the plan wait for it.
-type Turn = futures_intrusive::sync::Mutex<()>;
+type Turn = Turns;
 
 /// As [`Given`], without borrowing.
 type Owned = (String, Desc, Option<Tensor>);
@@ -234,7 +235,9 @@ impl Session {
         &self.0.device
     }
 
-    /// What a plan for these inputs takes, before anything of it is allocated or compiled.
+    /// What a plan for these inputs takes, before anything of it is allocated or compiled. (The only plan of a network whose shapes
+    /// are all fixed is made with the session. To ask before, open an axis by [`Model::open_axis`](crate::Model::open_axis), or set
+    /// [`CompileOptions::memory_limit`]: the error says what it takes.)
     ///
     /// ```
     /// use convgpu::{CompileOptions, Desc, Device, Graph, Session};
@@ -373,7 +376,7 @@ impl Inner {
     async fn make(&self, given: &[Owned]) -> Result<Arc<Ready>> {
         let key = key_for(given);
         let turn = self.turn(key.identity);
-        let _turn = self.device.meanwhile(turn.lock()).await;
+        let _turn = self.device.meanwhile(turn.take()).await;
         if let Some(found) = self.plans.recall(key.identity) {
             return Ok(found);
         }
@@ -393,7 +396,7 @@ impl Inner {
             return turn;
         }
         making.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(Turn::new((), true));
+        let turn = Arc::new(Turn::default());
         making.insert(key, Arc::downgrade(&turn));
         turn
     }

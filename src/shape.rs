@@ -354,6 +354,15 @@ pub enum Layout {
     ChannelsLast,
 }
 
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Layout::RowMajor => "row-major",
+            Layout::ChannelsLast => "channels-last",
+        })
+    }
+}
+
 /// The width of the floats that a GPU stores between kernels. Kernels compute in f32 either way.
 ///
 /// ```

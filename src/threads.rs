@@ -27,13 +27,12 @@ mod native {
     use std::io;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
     use std::sync::mpsc::{Sender, channel};
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
     use std::thread::{Builder, ThreadId, current};
     use std::time::Duration;
 
-    use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
-
     use crate::error::{Error, ErrorKind, Result};
+    use crate::sync::Event;
 
     thread_local! {
         static BLOCKING: Cell<bool> = const { Cell::new(false) };
@@ -73,7 +72,13 @@ mod native {
     }
 
     /// What a thread computes. If it is dropped, the thread comes to its end alone.
-    pub(crate) struct Beside<T: 'static>(OneshotReceiver<std::thread::Result<T>>);
+    pub(crate) struct Beside<T: 'static>(Arc<Answer<T>>);
+
+    /// The result of a thread, and whether it is there.
+    struct Answer<T> {
+        given: Event,
+        result: Mutex<Option<std::thread::Result<T>>>,
+    }
 
     impl<T> std::fmt::Debug for Beside<T> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -101,10 +106,16 @@ mod native {
     /// # Errors
     /// No thread can be had.
     pub(crate) fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<Beside<T>> {
-        let (sender, receiver) = oneshot_channel();
-        let given = give(Box::new(move || drop(sender.send(catch_unwind(AssertUnwindSafe(work))))));
+        let answer = Arc::new(Answer { given: Event::default(), result: Mutex::new(None) });
+        let told = answer.clone();
+        let work = move || {
+            let result = catch_unwind(AssertUnwindSafe(work));
+            *told.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            told.given.set();
+        };
+        let given = give(Box::new(work));
         given.map_err(|e| Error::new(ErrorKind::Memory, format!("no thread can be had: {e}")).because(e))?;
-        Ok(Beside(receiver))
+        Ok(Beside(answer))
     }
 
     type Work = Box<dyn FnOnce() + Send>;
@@ -155,7 +166,9 @@ mod native {
 
     impl<T: 'static> Beside<T> {
         pub(crate) async fn result(self) -> T {
-            match self.0.receive().await.expect("the thread sends before it ends") {
+            self.0.given.wait().await;
+            let result = self.0.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match result.expect("it is set before the event") {
                 Ok(out) => out,
                 Err(panic) => resume_unwind(panic),
             }

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::gpu::adapter::Gpu;
 use crate::gpu::direct::Raw;
 use crate::gpu::submit::Source;
+use crate::gpu::tensor_buffer::TensorBuffer;
 use crate::ops::bytes::FromBytes;
 use crate::ops::only_launch;
 use crate::shape::{DType, Desc};
@@ -17,9 +18,15 @@ const FEWEST: usize = 1 << 16;
 /// # Errors
 /// An integer does not fit the 32 bits of a device; it lacks memory or is lost.
 pub(crate) async fn source<'a>(gpu: &Gpu, tensor: &'a Tensor) -> Result<Source<'a>> {
-    match raw(gpu, tensor).await? {
-        Some(raw) => Ok(Source::Raw(raw)),
-        None => Ok(Source::Host(tensor.to_device_bytes()?)),
+    if let Some(raw) = raw(gpu, tensor).await? {
+        return Ok(Source::Raw(raw));
+    }
+    let bytes = tensor.to_device_bytes()?;
+    match gpu.is_own() {
+        true => Ok(Source::Host(bytes)),
+        // What is written to a queue is there with the next submission, which may be the program's, of a recorded run that uses the
+        // same memory. A copy is one of the commands of this run.
+        false => Ok(Source::Uploaded(TensorBuffer::upload(gpu, &bytes).await?)),
     }
 }
 

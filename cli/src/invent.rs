@@ -110,7 +110,10 @@ impl InventArgs {
             dims.len() == shape.len() && dims.iter().zip(&shape).all(|(d, n)| d.is_none_or(|d| d == *n))
         };
         if !input.dims.as_ref().is_none_or(fits) {
-            return Err(wrong(format!("does not fit the shape that the network declares, {:?}", open(&input.dims))));
+            return Err(wrong(format!(
+                "does not fit the shape that the network declares, [{}]",
+                open(&input.dims).join(", ")
+            )));
         }
         Ok((name, shape))
     }

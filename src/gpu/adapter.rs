@@ -165,6 +165,10 @@ impl Gpu {
             false => Ok(()),
         }
     }
+    /// Whether this crate opened it, so that nobody else submits work.
+    pub(crate) fn is_own(&self) -> bool {
+        self.0.own
+    }
     pub(super) fn loader(&self) -> &OnceLock<wgpu::ComputePipeline> {
         &self.0.loader
     }

@@ -107,6 +107,11 @@ impl Raw {
         Ok(Raw { tensor, bytes: bytes.len() as u64, ready })
     }
 
+    /// The bytes.
+    pub(super) fn tensor(&self) -> &TensorBuffer {
+        &self.tensor
+    }
+
     /// Adds the pass that makes the elements.
     pub(super) fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, to: Part<'_>) {
         self.ready.encode(gpu, encoder, Part::of(&self.tensor, self.bytes), to);

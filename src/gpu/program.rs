@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use futures_intrusive::sync::SharedSemaphore;
-
 use super::adapter::Gpu;
 use super::memory::Pooled;
 use super::pipelines::{PipelineKey, Pipelines, Progress};
@@ -14,6 +12,7 @@ use super::submit::{Sink, Source, Step, Submitted};
 use super::tensor_buffer::TensorBuffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::Identity;
+use crate::sync::Turns;
 
 /// Uniform bindings start at multiples of this on every device.
 const UNIFORM_ALIGNMENT: usize = 256;
@@ -34,7 +33,7 @@ pub struct Program {
     guards: Vec<Range>,
     pipelines: usize,
     /// Taken from the uploads to the last submit, so that runs do not interleave.
-    pub(super) order: SharedSemaphore,
+    pub(super) order: Turns,
 }
 
 impl std::fmt::Debug for Program {
@@ -93,7 +92,7 @@ impl Program {
             downloads: recording.downloads(),
             guards: recording.guards.clone(),
             pipelines: pipelines.len(),
-            order: SharedSemaphore::new(true, 1),
+            order: Turns::default(),
         };
         program.poison().await?;
         let mut constants = std::mem::take(&mut recording.constants);

@@ -29,8 +29,27 @@ pub enum Source<'a> {
     Host(Cow<'a, [u8]>),
     /// A device tensor.
     Device(&'a TensorBuffer),
+    /// Bytes that were uploaded for this run.
+    Uploaded(TensorBuffer),
     /// Made on the device.
     Raw(Raw),
+}
+
+impl Source<'_> {
+    /// The tensor of the device that is read, if any.
+    fn tensor(&self) -> Option<TensorBuffer> {
+        match self {
+            Source::Host(_) => None,
+            Source::Device(tensor) => Some((*tensor).clone()),
+            Source::Uploaded(tensor) => Some(tensor.clone()),
+            Source::Raw(raw) => Some(raw.tensor().clone()),
+        }
+    }
+}
+
+fn copy(encoder: &mut wgpu::CommandEncoder, from: &TensorBuffer, to: &wgpu::Buffer, offset: u64, bytes: u64) {
+    let (buffer, at) = from.place();
+    encoder.copy_buffer_to_buffer(buffer, at, to, offset, from.within(bytes));
 }
 
 /// Where a download goes.
@@ -63,10 +82,8 @@ impl Step {
         let Step::Upload { slot, buffer, offset, bytes } = self else { return };
         match &sources[*slot] {
             Source::Host(host) => gpu.queue().write_buffer(buffer, *offset, host),
-            Source::Device(tensor) => {
-                let (from, at) = tensor.place();
-                encoder.copy_buffer_to_buffer(from, at, buffer, *offset, tensor.within(*bytes));
-            }
+            Source::Device(tensor) => copy(encoder, tensor, buffer, *offset, *bytes),
+            Source::Uploaded(tensor) => copy(encoder, tensor, buffer, *offset, *bytes),
             Source::Raw(raw) => raw.encode(gpu, encoder, Part { buffer, offset: *offset, bytes: *bytes }),
         }
     }
@@ -132,7 +149,7 @@ impl Program {
         gpu.alive().await?;
         let beside = gpu.submits_beside();
         let running = Counted::new(gpu.running());
-        let turn = gpu.meanwhile(self.order.acquire(1)).await;
+        let turn = gpu.meanwhile(self.order.take()).await;
         let mut parts = steps.split(|step| matches!(step, Step::Submit));
         let first = parts.next().expect("there is a part at least");
         let parts: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
@@ -143,8 +160,8 @@ impl Program {
         }
         let first = gpu.guarded(|| commands(gpu, first, sources, sinks)).await?;
         let awaited = Arc::new(());
-        let sinks = sinks.to_vec();
-        let rest = Rest { gpu: gpu.clone(), running, first, parts, sinks, awaited: Arc::downgrade(&awaited) };
+        let (sinks, read) = (sinks.to_vec(), sources.iter().filter_map(Source::tensor).collect());
+        let rest = Rest { gpu: gpu.clone(), running, first, read, parts, sinks, awaited: Arc::downgrade(&awaited) };
         let work = async move {
             let last = rest.submit().await;
             drop(turn);
@@ -188,6 +205,8 @@ struct Rest {
     gpu: Gpu,
     running: Counted,
     first: wgpu::CommandBuffer,
+    /// What the first part reads: its buffers must not return to the pool before that is submitted.
+    read: Vec<TensorBuffer>,
     /// The parts after the first one.
     parts: Vec<Vec<Step>>,
     sinks: Vec<Sink>,
@@ -198,11 +217,12 @@ struct Rest {
 impl Rest {
     /// Submits the parts, two at a time, until nobody awaits the run any more. Gives the last submission.
     async fn submit(self) -> Result<Submission> {
-        let Rest { gpu, running, first, parts, sinks, awaited } = self;
+        let Rest { gpu, running, first, read, parts, sinks, awaited } = self;
         if parts.is_empty() {
             return gpu.guarded(|| gpu.submit(Some(first), running)).await;
         }
         let mut last = gpu.guarded(|| gpu.submit(Some(first), ())).await?;
+        drop(read);
         let mut running = Some(running);
         for (k, part) in parts.iter().enumerate() {
             if awaited.strong_count() == 0 {

@@ -9,10 +9,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_intrusive::sync::ManualResetEvent;
-
 use super::adapter::Gpu;
 use crate::error::Result;
+use crate::sync::Event;
 #[cfg(target_arch = "wasm32")]
 use crate::threads::Beside;
 
@@ -21,7 +20,7 @@ pub(crate) use native::Poller;
 
 /// Set when wgpu calls back, which it does while somebody polls.
 #[derive(Clone)]
-pub(crate) struct Signal(Arc<ManualResetEvent>);
+pub(crate) struct Signal(Arc<Event>);
 
 /// Part of a callback: sets the signal when it is dropped, even if wgpu drops the callback and never calls it.
 pub(crate) struct Setter(Signal);
@@ -34,7 +33,7 @@ impl Drop for Setter {
 
 impl Signal {
     pub fn new() -> (Setter, Signal) {
-        let signal = Signal(Arc::new(ManualResetEvent::new(false)));
+        let signal = Signal(Arc::default());
         (Setter(signal.clone()), signal)
     }
     fn set(&self) {
@@ -79,8 +78,19 @@ impl Gpu {
     /// Gives commands to the device; `then` is dropped when they are done.
     pub(crate) fn submit(&self, commands: Option<wgpu::CommandBuffer>, then: impl Send + 'static) -> Submission {
         let (setter, done) = Signal::new();
-        let index = self.queue().submit(commands);
-        self.queue().on_submitted_work_done(move || drop((then, setter)));
+        let called = move || drop((then, setter));
+        let index = match commands {
+            Some(commands) => {
+                // The queue would call back after what other threads submit meanwhile, too.
+                commands.on_submitted_work_done(called);
+                self.queue().submit([commands])
+            }
+            None => {
+                let index = self.queue().submit([]);
+                self.queue().on_submitted_work_done(called);
+                index
+            }
+        };
         Submission { index, done }
     }
 }
@@ -176,25 +186,24 @@ mod native {
         /// # Errors
         /// The device is lost.
         pub(crate) async fn called(&self, submission: &Submission, signal: &Signal) -> Result<()> {
-            match self.poller() {
-                Some(_) if is_blocking() && self.runs() > 1 => {
-                    let mut pause = SHORTEST;
-                    while !signal.is_set() {
-                        polled(self.device())?;
-                        self.check()?;
-                        std::thread::sleep(pause);
-                        pause = longer(pause);
-                    }
+            if is_blocking() {
+                // A wait inside wgpu holds up submissions: not where other runs are in flight.
+                let alone = self.poller().is_none() || self.runs() <= 1;
+                while alone && !waited(self.device(), &submission.index)? {
+                    self.check()?;
                 }
-                _ if is_blocking() => {
-                    while !waited(self.device(), &submission.index)? {
-                        self.check()?;
-                    }
-                    // Another thread may be about to call back.
-                    signal.0.wait().await;
+                // Usually wgpu has called back now. Another thread may be about to, or it does so after a later submission.
+                let mut pause = SHORTEST;
+                while !signal.is_set() {
+                    polled(self.device())?;
+                    self.check()?;
+                    std::thread::sleep(pause);
+                    pause = longer(pause);
                 }
-                Some(poller) => poller.ask(self.device(), signal).await?,
-                None => signal.0.wait().await,
+            } else if let Some(poller) = self.poller() {
+                poller.ask(self.device(), signal).await?;
+            } else {
+                signal.0.wait().await;
             }
             self.check()
         }

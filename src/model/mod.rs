@@ -8,6 +8,7 @@ pub mod onnx;
 mod order;
 mod outputs;
 pub mod proto;
+mod reader;
 pub mod registry;
 pub mod safetensors;
 pub(crate) mod tensor_proto;

@@ -12,7 +12,8 @@ use super::functions::Definitions;
 use super::import::{self, NodeView, operators};
 use super::nodes::{self, Node};
 use super::order;
-use super::proto::{DimensionProto, GraphProto, ModelProto, StringStringEntryProto, ValueInfoProto};
+use super::proto::{DimensionProto, GraphProto, ModelProto, StringStringEntryProto, TensorProto, ValueInfoProto};
+use super::reader;
 use super::registry::Registry;
 use super::tensor_proto::{self, Folder};
 use crate::device::Device;
@@ -110,9 +111,13 @@ impl Model {
             return Err(Error::file(format!("{}: {what}, not a file", path.display())));
         }
         memory::afford(metadata.len(), || path.display().to_string())?;
-        let bytes = std::fs::read(path).map_err(unread)?;
         let folder = Folder::of(path).map_err(unread)?;
-        Model::parse(bytes.into(), Some(&folder), registry).map_err(|e| e.within(path.display()))
+        let mut file = std::fs::File::open(path).map_err(unread)?;
+        let read = match reader::read(&mut file, metadata.len()).map_err(unread)? {
+            Some(proto) if proto.ir_version() >= OLDEST_IR => Ok(proto),
+            _ => decode(std::fs::read(path).map_err(unread)?.into()),
+        };
+        read.and_then(|proto| Model::parse(proto, Some(&folder), registry)).map_err(|e| e.within(path.display()))
     }
 
     /// Reads a model from the bytes of its file.
@@ -128,25 +133,17 @@ impl Model {
     /// # Errors
     /// As [`Model::from_bytes`].
     pub fn from_bytes_with(bytes: &[u8], registry: &Registry) -> Result<Model> {
-        Model::parse(Bytes::copy_from_slice(bytes), None, registry)
+        Model::parse(decode(Bytes::copy_from_slice(bytes))?, None, registry)
     }
 
-    fn parse(bytes: Bytes, folder: Option<&Folder>, registry: &Registry) -> Result<Model> {
-        if bytes.is_empty() {
-            return Err(Error::file("the file is empty"));
-        }
-        let decoded = ModelProto::decode(bytes.clone());
-        let read = decoded.as_ref().is_ok_and(|proto| proto.ir_version() >= OLDEST_IR);
-        if !read && let Some(what) = what_else(&bytes) {
-            return Err(Error::file(format!("not an ONNX model but {what}; only ONNX files (.onnx) are read")));
-        }
-        let proto = decoded.map_err(|e| Error::file(format!("not an ONNX model: {e}")).because(e))?;
+    fn parse(proto: ModelProto, folder: Option<&Folder>, registry: &Registry) -> Result<Model> {
         let opset = version(&proto)?;
         let ir = proto.ir_version();
         let producer = format!("{} {}", proto.producer_name(), proto.producer_version()).trim().to_owned();
         let entry = |e: &StringStringEntryProto| (e.key().to_owned(), e.value().to_owned());
         let metadata = proto.metadata_props.iter().map(entry).collect();
         let Some(mut graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
+        let held_tensors = take_elements(&mut graph);
         let definitions = Definitions::new(proto.functions, registry.clone(), folder)?;
         let nodes = nodes::named(std::mem::take(&mut graph.node), opset);
         let given: Vec<&str> = graph.input.iter().map(|v| v.name()).chain(held(&graph)).collect();
@@ -156,7 +153,7 @@ impl Model {
         nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, folder))?;
         let halves = halves(&graph, &nodes);
         let read = nodes::read(&nodes, &outputs);
-        let mut constants = initialisers(&graph, &read, folder)?;
+        let mut constants = initialisers(held_tensors, &graph, &read, folder)?;
         let (optional, inputs) = inputs(&graph, &read)?;
         let nodes = constant_nodes(nodes, registry, &mut constants)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
@@ -309,6 +306,19 @@ impl fmt::Display for Model {
     }
 }
 
+/// The model in the bytes of a file.
+fn decode(bytes: Bytes) -> Result<ModelProto> {
+    if bytes.is_empty() {
+        return Err(Error::file("the file is empty"));
+    }
+    let decoded = ModelProto::decode(bytes.clone());
+    let read = decoded.as_ref().is_ok_and(|proto| proto.ir_version() >= OLDEST_IR);
+    if !read && let Some(what) = what_else(&bytes) {
+        return Err(Error::file(format!("not an ONNX model but {what}; only ONNX files (.onnx) are read")));
+    }
+    decoded.map_err(|e| Error::file(format!("not an ONNX model: {e}")).because(e))
+}
+
 /// What the bytes of a file are, if they begin as those of another kind that holds networks, weights or text.
 fn what_else(bytes: &[u8]) -> Option<&'static str> {
     let readable = |c: char| !c.is_control() || c.is_whitespace();
@@ -359,19 +369,34 @@ fn held(graph: &GraphProto) -> impl Iterator<Item = &str> {
     graph.initializer.iter().map(|t| t.name())
 }
 
-/// The initialisers that are read.
-fn initialisers(graph: &GraphProto, read: &HashSet<&str>, folder: Option<&Folder>) -> Result<HashMap<String, Tensor>> {
+/// Takes the initialisers out; those that stay have a name and a type only.
+fn take_elements(graph: &mut GraphProto) -> Vec<TensorProto> {
+    let described =
+        |t: &TensorProto| TensorProto { name: t.name.clone(), data_type: t.data_type, ..Default::default() };
+    let all = std::mem::take(&mut graph.initializer);
+    graph.initializer = all.iter().map(described).collect();
+    all
+}
+
+/// The initialisers that are read. Each is dropped once its elements are made.
+fn initialisers(
+    all: Vec<TensorProto>,
+    graph: &GraphProto,
+    read: &HashSet<&str>,
+    folder: Option<&Folder>,
+) -> Result<HashMap<String, Tensor>> {
     let sparse = graph.sparse_initializer.iter().filter_map(|s| s.values.as_ref());
     if let Some(values) = sparse.into_iter().find(|values| read.contains(values.name())) {
         return Err(Error::unsupported(format!("the initialiser {} is sparse", values.name())));
     }
     let mut out = HashMap::new();
-    let wanted: Vec<_> = graph.initializer.par_iter().filter(|t| read.contains(t.name())).collect();
-    let tensors: Vec<_> = wanted.par_iter().map(|proto| tensor_proto::initialiser(proto, folder)).collect();
-    for (proto, tensor) in wanted.into_iter().zip(tensors) {
-        if out.insert(proto.name().to_owned(), tensor?).is_some() {
-            return Err(Error::file(format!("two initialisers are named {}", proto.name())));
+    let wanted = all.into_par_iter().filter(|proto| read.contains(proto.name()));
+    let made = wanted.map(|proto| (proto.name().to_owned(), tensor_proto::initialiser(&proto, folder)));
+    for (name, tensor) in made.collect::<Vec<_>>() {
+        if out.contains_key(&name) {
+            return Err(Error::file(format!("two initialisers are named {name}")));
         }
+        out.insert(name, tensor?);
     }
     Ok(out)
 }

@@ -90,9 +90,10 @@ pub(super) fn form(graph: &Graph, id: ValueId, layout: Layout, precision: Precis
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (pick, all) = (self.pick + 1, self.alternatives);
-        write!(f, "{:<30} {pick:>2} of {all:<2} {:<34} reads", self.node, self.variant.kernels())?;
-        self.variant.inputs.iter().try_for_each(|layout| write!(f, " {layout:?}"))?;
+        write!(f, "{:<30} variant {pick:>2} of {all:<2} reads", self.node)?;
+        self.variant.inputs.iter().try_for_each(|layout| write!(f, " {layout}"))?;
         f.write_str(", writes")?;
-        self.variant.outputs.iter().try_for_each(|layout| write!(f, " {layout:?}"))
+        self.variant.outputs.iter().try_for_each(|layout| write!(f, " {layout}"))?;
+        write!(f, ": {}", self.variant.kernels())
     }
 }

@@ -358,8 +358,8 @@ impl fmt::Display for Lowered {
             writeln!(f, "%{k:<5} {:<40} {:>12} bytes  {}", place.label, place.bytes, place.kind)?;
         }
         for (title, steps) in [("prepare", &self.prepare), ("run", &self.run)] {
-            writeln!(f, "{title}:")?;
-            steps.iter().try_for_each(|step| writeln!(f, "  {step}"))?;
+            writeln!(f, "{title}, {} steps:", steps.len())?;
+            steps.iter().enumerate().try_for_each(|(k, step)| writeln!(f, "{k:>5}  {step}"))?;
         }
         Ok(())
     }
@@ -370,6 +370,6 @@ impl fmt::Display for Step {
         let list = |places: &[PlaceId]| places.iter().map(|k| format!("%{k}")).collect::<Vec<_>>().join(" ");
         let [x, y, z] = self.launch.workgroups;
         let (kernel, reads, writes) = (self.launch.title(), list(&self.reads), list(&self.writes));
-        write!(f, "{:<28} {kernel:<30} {x}x{y}x{z}  {reads} -> {writes}", self.node)
+        write!(f, "{:<28} {kernel:<34} {x}x{y}x{z} workgroups  {reads} -> {writes}", self.node)
     }
 }

@@ -189,3 +189,89 @@ impl fmt::Display for Plan {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::lifetime::lifetimes;
+    use super::lower::Kind;
+    use super::*;
+    use crate::gpu::recording::Command;
+    use crate::ops::concat::Concat;
+    use crate::ops::conv2d::Conv2d;
+    use crate::tensor::Tensor;
+
+    /// Two convolutions of one image side by side, and what is between them and the output.
+    fn graph() -> Graph {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([1, 4, 6, 6])).unwrap();
+        let same = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        let conv = |graph: &mut Graph, name: &str| {
+            let weight = graph.constant(format!("{name}.weight"), Tensor::full([4, 4, 3, 3], 0.5f32)).unwrap();
+            graph.apply(name, same.clone(), &[x, weight]).unwrap()
+        };
+        let (a, b) = (conv(&mut graph, "a"), conv(&mut graph, "b"));
+        let y = graph.apply("concat", Concat { axis: 1 }, &[a, b]).unwrap();
+        graph.output("y", y);
+        graph
+    }
+
+    fn stages(guarded: bool) -> (Graph, Stages) {
+        let graph = graph();
+        let stages = Stages::new(&graph, &Caps::webgpu_default(), &PlanOptions { guarded, ..Default::default() });
+        (graph, stages.unwrap())
+    }
+
+    #[test]
+    fn choose_knows_the_layouts_of_what_came_before() {
+        let choices = choose::choose(&graph(), &Caps::webgpu_default(), &PlanOptions::default()).unwrap();
+        assert_eq!(choices[0].layouts[0], Layout::RowMajor);
+        assert_eq!(choices[2].layouts, [Layout::ChannelsLast; 2]);
+        assert!(choices.iter().all(|choice| choice.pick < choice.alternatives));
+    }
+
+    #[test]
+    fn lower_converts_an_input_once_and_packs_weights_before_the_run() {
+        let graph = graph();
+        let (caps, options) = (Caps::webgpu_default(), PlanOptions::default());
+        let choices = choose::choose(&graph, &caps, &options).unwrap();
+        let lowered = lower::lower(&graph, &caps, &options, &choices).unwrap();
+        let of = |owner| lowered.run.iter().filter(|step| step.owner == owner).count();
+        assert!(lowered.run.iter().filter(|step| step.reads == lowered.inputs).count() == 1, "{lowered}");
+        assert_eq!((of(Owner::Node(2)), of(Owner::Outputs)), (2, 1), "two copies, and the result as the host reads it");
+        let made = |place: &&lower::Place| matches!(place.kind, Kind::Constant(_) | Kind::Prepared);
+        assert!(lowered.places.iter().filter(made).count() >= 2);
+    }
+
+    #[test]
+    fn elide_lets_convolutions_write_into_their_parts() {
+        let (_, Stages { lowered, choices, .. }) = stages(false);
+        assert!(!lowered.run.iter().any(|step| step.owner == Owner::Node(2)), "{lowered}");
+        assert!(choices[2].variant.run.is_empty());
+        let written = |k| lowered.run.iter().rfind(|step| step.owner == Owner::Node(k)).unwrap().writes.clone();
+        assert_eq!(written(0), written(1), "both write one tensor");
+    }
+
+    #[test]
+    fn lifetimes_go_from_the_first_use_to_the_last() {
+        let (_, Stages { lowered, lives, .. }) = stages(false);
+        let end = lowered.run.len();
+        assert_eq!(lives[lowered.inputs[0]].unwrap().0, 0);
+        assert_eq!(lives[lowered.outputs[0]].unwrap().1, end);
+        let constants = lowered.places.iter().zip(&lives).filter(|(place, _)| !place.is_temporary());
+        assert!(constants.into_iter().all(|(_, life)| life.is_none()));
+        let whole = lifetimes(&lowered, true);
+        assert!(whole.iter().flatten().all(|life| *life == (0, end)));
+    }
+
+    #[test]
+    fn record_ends_a_submission_before_a_cut() {
+        let (graph, stages) = stages(false);
+        let caps = Caps::webgpu_default();
+        let short = PlanOptions { submit_limit: Some(Duration::from_nanos(1)), ..Default::default() };
+        let cuts = stages.cuts(&graph, &caps, &short);
+        let (recording, _) = record::record(&stages.lowered, &stages.packing, &cuts);
+        let submits = recording.run.iter().filter(|command| matches!(command, Command::Submit)).count();
+        assert_eq!((submits, cuts.len()), (2, 2), "three nodes, the last of which has no step of its own");
+        assert!(stages.cuts(&graph, &caps, &PlanOptions::default()).is_empty());
+    }
+}

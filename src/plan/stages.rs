@@ -40,12 +40,21 @@ pub fn text(graph: &Graph, caps: &Caps, options: &PlanOptions, stage: Stage) -> 
                 _ => line(format_args!("{}", lower::lower(graph, caps, options, &choices)?)),
             }
         }
-        Stage::Elide => line(format_args!("{}", Stages::new(graph, caps, options)?.lowered)),
+        Stage::Elide => {
+            let choices = choose::choose(graph, caps, options)?;
+            let before = lower::lower(graph, caps, options, &choices)?.run.len();
+            let lowered = Stages::new(graph, caps, options)?.lowered;
+            line(format_args!("{lowered}{} of {before} steps were left out", before - lowered.run.len()));
+        }
         Stage::Lifetime => {
             let stages = Stages::new(graph, caps, options)?;
+            line(format_args!("{} steps; the results are read after the last one", stages.lowered.run.len()));
             for (k, (life, place)) in stages.lives.iter().zip(&stages.lowered.places).enumerate() {
                 if let Some((first, last)) = life {
-                    line(format_args!("%{k:<5} {:<40} {:>12} bytes  {first}..={last}", place.label, place.bytes));
+                    line(format_args!(
+                        "%{k:<5} {:<40} {:>12} bytes  steps {first} to {last}",
+                        place.label, place.bytes
+                    ));
                 }
             }
         }
@@ -56,7 +65,7 @@ pub fn text(graph: &Graph, caps: &Caps, options: &PlanOptions, stage: Stage) -> 
                 let (id, bytes) = (tenant.id, tenant.bytes);
                 line(format_args!("%{id:<5} {:<40} arena {arena}, {offset} to {}", place.label, offset + bytes));
             }
-            line(format_args!("{} bytes, of at least {}", packing.peak_bytes(), packing.lower_bound()));
+            line(format_args!("{} bytes; no plan takes less than {}", packing.peak_bytes(), packing.lower_bound()));
         }
         Stage::Record => line(format_args!("{}", super::Plan::new(graph, caps, options)?.recording)),
     }

@@ -44,6 +44,8 @@ struct Flight {
     over: AtomicBool,
     /// Whether somebody found the state locked.
     missed: AtomicBool,
+    /// Whether the run was dropped.
+    abandoned: AtomicBool,
     /// Who waits for the end of the work.
     waiting: Arc<Waiting>,
 }
@@ -97,6 +99,7 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         self.state = None;
+        self.flight.drop_abandoned();
         if self.flight.missed.swap(false, Ordering::SeqCst) {
             self.flight.waiting.clone().wake();
         }
@@ -121,8 +124,17 @@ impl Flight {
         })
     }
 
+    /// Takes the work out, or the results, if the run was dropped. Whoever has the state locked does this afterwards.
+    fn drop_abandoned(&self) {
+        let state = self.abandoned.load(Ordering::SeqCst).then(|| self.state.try_lock());
+        if let Some(Ok(mut state)) = state {
+            let gone = std::mem::replace(&mut *state, State::Taken);
+            drop(state);
+            drop(gone);
+        }
+    }
+
     fn set(&self, state: State) {
-        self.over.store(matches!(state, State::Done(_) | State::Taken), Ordering::Release);
         *self.lock() = state;
         self.waiting.clone().wake();
     }
@@ -130,6 +142,9 @@ impl Flight {
     /// Whether the work is at its end. Anyone who waits for that does the work, one at a time.
     fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         self.waiting.add(context.waker());
+        if self.over.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
         let Some(mut state) = self.try_lock() else { return Poll::Pending };
         let outputs = match &mut *state {
             State::Done(_) | State::Taken => return Poll::Ready(()),
@@ -181,10 +196,14 @@ impl Future for Run {
     }
 }
 
-/// The work is dropped, too: a run in parts stops at the next one.
+/// The work is dropped, too: a run in parts stops at the next one. It waits for nobody.
 impl Drop for Run {
     fn drop(&mut self) {
-        self.0.set(State::Taken);
+        let flight = &self.0;
+        flight.over.store(true, Ordering::Release);
+        flight.abandoned.store(true, Ordering::SeqCst);
+        flight.drop_abandoned();
+        flight.waiting.clone().wake();
     }
 }
 
@@ -233,6 +252,7 @@ impl Flights {
             state: Mutex::new(State::Starting),
             over: AtomicBool::new(false),
             missed: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             waiting: Arc::default(),
         });
         flights.push(Arc::downgrade(&run));
@@ -282,5 +302,20 @@ mod tests {
         assert!(flight.poll(&mut context).is_ready());
         drop(flight.lock());
         assert_eq!(woken.0.load(Ordering::Relaxed), 1, "nobody found it locked");
+    }
+
+    /// Who drops a run does not wait for a thread that does its work, and may be that thread.
+    #[test]
+    fn a_run_is_dropped_while_another_has_its_state() {
+        let flights = Flights::new(1);
+        let run = flights.try_reserve().unwrap();
+        let flight = run.0.clone();
+        flight.set(State::Running(Box::pin(std::future::pending())));
+        let locked = flight.lock();
+        drop(run);
+        assert!(flights.try_reserve().is_some(), "there is room at once");
+        assert!(matches!(*locked, State::Running(_)));
+        drop(locked);
+        assert!(matches!(*flight.lock(), State::Taken));
     }
 }

@@ -176,7 +176,7 @@ fn threads_that_need_a_new_plan_at_once_make_it_once() {
         }
     });
     assert_eq!((bound.load(Ordering::Relaxed), keys(&session).len()), (6, 6));
-    assert!(session.0.turn(Identity::of(7)).try_lock().is_some() && session.0.making.lock().unwrap().len() == 1);
+    assert!(session.0.turn(Identity::of(7)).are_free() && session.0.making.lock().unwrap().len() == 1);
 }
 
 #[test]

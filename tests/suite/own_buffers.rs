@@ -363,3 +363,35 @@ fn tensors_in_buffers_of_the_program_are_drawn() {
     p.submit(encoder);
     assert_eq!(drawn(&recorded).unwrap(), drawn(&run(&session, &image(1)).to_device(&p.device).unwrap()).unwrap());
 }
+
+/// The program submits recorded runs while another thread runs the session, which uses the same memory.
+#[test]
+fn runs_beside_submissions_of_recorded_ones() {
+    let Program { wgpu, queue, device } = Program::new();
+    let mut graph = Graph::new();
+    let x = graph.input("x", Desc::f32([1000])).unwrap();
+    // Whoever reads the input after another run sees what that left in its place.
+    let y = (0..30).fold(x, |y, _| {
+        let zero = graph.binary(y, y, BinaryKind::Sub).unwrap();
+        graph.binary(y, zero, BinaryKind::Add).unwrap()
+    });
+    graph.output("y", y);
+    let session = Session::new(&device, graph, CompileOptions::new().fusion(false)).unwrap();
+    let mine = Tensor::full([1000], -7.0f32).to_device(&device).unwrap();
+    std::thread::scope(|scope| {
+        let recorder = scope.spawn(|| {
+            for _ in 0..300 {
+                let mut encoder = wgpu.create_command_encoder(&Default::default());
+                let outputs = session.record(&mut encoder, &[("x", &mine)]).unwrap();
+                queue.submit([encoder.finish()]);
+                assert_eq!(outputs["y"].to_host().unwrap(), Tensor::full([1000], -7.0f32));
+            }
+        });
+        let mut k = 0;
+        while !recorder.is_finished() || k < 300 {
+            let x = Tensor::full([1000], (k % 1000) as f32 + 100.0);
+            assert_eq!(session.run(&[("x", &x)]).unwrap()["y"], x);
+            k += 1;
+        }
+    });
+}

@@ -1,7 +1,11 @@
 //! Host tensors of 8 bits per element: those of many elements go up as bytes, and runs see the same elements.
 
-use convgpu::{DType, Desc, Device, DeviceTensor, Graph, Input, Result, Session, Tensor};
+use std::time::Duration;
 
+use convgpu::functional::Activation;
+use convgpu::{CompileOptions, DType, Desc, Device, DeviceTensor, Graph, Input, Result, Run, Session, Tensor};
+
+use crate::shared::shared_device;
 use crate::support::{Rng, device};
 
 /// Sizes below and above the one from which on bytes go up, with and without a last word that is not full.
@@ -56,6 +60,30 @@ fn tensors_on_the_device_have_the_elements() {
             assert_eq!(there.to_host().unwrap(), x, "{}", x.desc());
             let outputs = session(device(), x.desc()).run_device(&[("x", &there)]).unwrap();
             assert_eq!(outputs["y"].to_host().unwrap(), x.to_dtype(DType::F32), "{}", x.desc());
+        }
+    }
+}
+
+/// The bytes of a run must be its own until the device has its work, although the next run is prepared meanwhile.
+#[test]
+fn runs_in_flight_have_their_own_bytes() {
+    let (_wgpu, _queue, shared) = shared_device();
+    let size = 65_539;
+    for (device, limit) in [(device(), None), (device(), Some(1)), (&shared, Some(1)), (&shared, None)] {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::new([size], DType::U8)).unwrap();
+        let floats = graph.cast(x, DType::F32).unwrap();
+        let y = (0..8).fold(floats, |y, _| graph.activation(y, Activation::Relu).unwrap());
+        graph.output("y", y);
+        let options = CompileOptions::new().fusion(false).in_flight(6);
+        let options = limit.map_or(options.clone(), |n| options.submit_limit(Duration::from_nanos(n)));
+        let session = Session::new(device, graph, options).unwrap();
+        for round in 0..12 {
+            let images: Vec<Tensor> = (0..6).map(|k| Tensor::full([size], 6 * round + k as u8)).collect();
+            let runs: Vec<Run> = images.iter().map(|x| session.submit(&[("x", x)]).unwrap()).collect();
+            for (image, run) in images.iter().zip(runs) {
+                assert_eq!(run.wait().unwrap()["y"], image.to_dtype(DType::F32), "{limit:?}");
+            }
         }
     }
 }

@@ -192,6 +192,24 @@ fn verify_passes_and_names_the_first_wrong_node() {
 }
 
 #[test]
+fn inspect_prints_every_stage_of_planning() {
+    let parts = [
+        ("choose", "variant  1 of"),
+        ("lower", "prepare, "),
+        ("elide", "steps were left out"),
+        ("lifetime", "steps 0 to"),
+        ("pack", "no plan takes less than"),
+        ("record", "dispatch "),
+    ];
+    for (stage, part) in parts {
+        let found = stdout(&convgpu(&["inspect", model(), "--stage", stage]));
+        assert!(found.contains(part), "{stage}: {found}");
+    }
+    fails(&["inspect", model(), "--stage", "lower", "--device", "cpu"], 2, &["--stage", "reference"]);
+    fails(&["inspect", model(), "--stage", "cook"], 2, &["--stage", "choose"]);
+}
+
+#[test]
 fn inspect_and_bench_say_what_a_network_is() {
     let found = json(&["inspect", model()]);
     assert_eq!(
