@@ -1,7 +1,8 @@
 //! What a network takes: bytes of the host by an allocator that counts, bytes of the device by wgpu's report.
 //!
-//! `cargo run --release --example memory [-- MODEL.onnx [SIDE ..]]` runs the network on images of these sides and prints a row after
-//! every step. The peak of the host includes a trial allocation before a network is compiled, which touches no memory.
+//! `cargo run --release --example memory [-- MODEL.onnx [SIDE ..]]` runs the network on images of these sides and prints a
+//! row after every step. The peak of the host includes a trial allocation before a network is compiled, which touches no
+//! memory.
 
 use convgpu::{Device, Dim, Model, Result, Session, Tensor, ValueInfo, wgpu};
 use peak_alloc::PeakAlloc;

@@ -107,7 +107,10 @@ macro_rules! attribute {
                 match self {$(
                     Self::$form $(($part))? $({ $($field),+ })? => $crate::attributes::AttributeValue::form(
                         stringify!($form),
-                        vec![$($crate::attributes::Attribute::value($part))? $($($crate::attributes::Attribute::value($field)),+)?],
+                        vec![
+                            $($crate::attributes::Attribute::value($part))?
+                            $($($crate::attributes::Attribute::value($field)),+)?
+                        ],
                     ),
                 )+}
             }

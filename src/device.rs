@@ -400,9 +400,10 @@ impl DeviceTensor {
             _ => false,
         }
     }
-    /// A tensor in a buffer of the program's, from `offset` on: row-major, four bytes per element, floats as f32,
-    /// integers and booleans as 32-bit integers. Runs copy the elements on the device, never through the host. What the buffer holds when a run is submitted is what the run reads, or the
-    /// encoder when it is submitted; so the tensor is never taken for a constant.
+    /// A tensor in a buffer of the program's, from `offset` on: row-major, four bytes per element, floats as f32, integers
+    /// and booleans as 32-bit integers. Runs copy the elements on the device, never through the host. What the buffer holds
+    /// when a run is submitted is what the run reads, or the encoder when it is submitted; so the tensor is never taken for a
+    /// constant.
     ///
     /// As an input it needs the usage `COPY_SRC`, as an output of [`Session::run_into`](crate::Session) or
     /// [`Session::record_into`](crate::Session) also `COPY_DST`. Exactly the bytes of its elements are read and written.

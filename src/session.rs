@@ -154,13 +154,10 @@ struct Inner {
     /// Whether the only plan that there can be is made, and the network has no weights for another.
     complete: bool,
     plans: Plans,
-    /// A lock per plan that is being made.
-    making: Mutex<HashMap<Identity, Weak<Turn>>>,
+    /// A lock per plan that is being made: held by the call that makes it, and others that need it wait.
+    making: Mutex<HashMap<Identity, Weak<Turns>>>,
     flights: Flights,
 }
-
-/// Held by the call that makes a plan; others that need the plan wait for it.
-type Turn = Turns;
 
 /// As [`Given`], without borrowing.
 type Owned = (String, Desc, Option<Tensor>);
@@ -235,9 +232,9 @@ impl Session {
         &self.0.device
     }
 
-    /// What a plan for these inputs takes, before anything of it is allocated or compiled. (The only plan of a network whose shapes
-    /// are all fixed is made with the session. To ask before, open an axis by [`Model::open_axis`](crate::Model::open_axis), or set
-    /// [`CompileOptions::memory_limit`]: the error says what it takes.)
+    /// What a plan for these inputs takes, before anything of it is allocated or compiled. (The only plan of a network whose
+    /// shapes are all fixed is made with the session. To ask before, open an axis by
+    /// [`Model::open_axis`](crate::Model::open_axis), or set [`CompileOptions::memory_limit`]: the error says what it takes.)
     ///
     /// ```
     /// use convgpu::{CompileOptions, Desc, Device, Graph, Session};
@@ -390,13 +387,13 @@ impl Inner {
     }
 
     /// The lock of the plan with this key.
-    fn turn(&self, key: Identity) -> Arc<Turn> {
+    fn turn(&self, key: Identity) -> Arc<Turns> {
         let mut making = self.making.lock().unwrap_or_else(|e| e.into_inner());
         if let Some(turn) = making.get(&key).and_then(Weak::upgrade) {
             return turn;
         }
         making.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(Turn::default());
+        let turn = Arc::new(Turns::default());
         making.insert(key, Arc::downgrade(&turn));
         turn
     }

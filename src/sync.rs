@@ -1,5 +1,5 @@
-//! Events, results and locks that futures wait for. Wakers are called outside of every lock, since an executor may poll a future, or
-//! drop it, where it is woken.
+//! Events, results and locks that futures wait for. Wakers are called outside of every lock, since an executor may poll a
+//! future, or drop it, where it is woken.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};

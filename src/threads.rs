@@ -1,5 +1,5 @@
-//! Threads of async calls: long work of the host runs beside the thread that awaits it. A blocking call does everything on its own
-//! thread. A browser has no threads.
+//! Threads of async calls: long work of the host runs beside the thread that awaits it. A blocking call does everything on
+//! its own thread. A browser has no threads.
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) struct Beside<T>(pub std::pin::Pin<Box<dyn Future<Output = T>>>);

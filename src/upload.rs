@@ -24,8 +24,8 @@ pub(crate) async fn source<'a>(gpu: &Gpu, tensor: &'a Tensor) -> Result<Source<'
     let bytes = tensor.to_device_bytes()?;
     match gpu.is_own() {
         true => Ok(Source::Host(bytes)),
-        // What is written to a queue is there with the next submission, which may be the program's, of a recorded run that uses the
-        // same memory. A copy is one of the commands of this run.
+        // What is written to a queue is there with the next submission, which may be the program's, of a recorded run that
+        // uses the same memory. A copy is one of the commands of this run.
         false => Ok(Source::Uploaded(TensorBuffer::upload(gpu, &bytes).await?)),
     }
 }

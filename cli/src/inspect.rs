@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use convgpu::internals::graph::rewrite::Firing;
 use convgpu::internals::graph::{Node, ValueId};
 use convgpu::internals::ops;
-use convgpu::internals::plan::{Plan, PlanOptions, stages};
+use convgpu::internals::plan::stages::{self, NAMES, Stage};
+use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::Compiled;
 use convgpu::{CompileOptions, Desc, DeviceChoice, Graph, Precision, ValueInfo};
 use serde_json::{Value, json};
@@ -35,8 +37,9 @@ pub struct Args {
     /// Print the WGSL of the kernel of this name, as the plan of a network lists them, instead
     #[arg(long, value_name = "NAME", conflicts_with_all = ["model", "nodes", "input", "InventArgs", "PixelArgs"])]
     shader: Option<String>,
-    /// Print what a stage of planning makes of the network for the device instead
-    #[arg(long, value_name = "STAGE", conflicts_with_all = ["nodes", "shader", "json"])]
+    /// Print what a stage of planning makes of the network for the device instead: the variant of every node, the steps and their
+    /// tensors, these without needless copies, the first and last use of temporaries, their addresses, buffers and commands
+    #[arg(long, value_name = "STAGE", value_parser = stage(), conflicts_with_all = ["nodes", "shader", "json"])]
     stage: Option<Stage>,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
@@ -46,34 +49,10 @@ pub struct Args {
     json: bool,
 }
 
-/// A choice of `--stage`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Stage {
-    /// The variant of every node
-    Choose,
-    /// The steps, and the tensors that they read and write
-    Lower,
-    /// The same without the copies that are not needed
-    Elide,
-    /// The first and the last step that uses each temporary
-    Lifetime,
-    /// The address of each temporary
-    Pack,
-    /// Buffers and commands
-    Record,
-}
-
-impl From<Stage> for stages::Stage {
-    fn from(stage: Stage) -> stages::Stage {
-        match stage {
-            Stage::Choose => stages::Stage::Choose,
-            Stage::Lower => stages::Stage::Lower,
-            Stage::Elide => stages::Stage::Elide,
-            Stage::Lifetime => stages::Stage::Lifetime,
-            Stage::Pack => stages::Stage::Pack,
-            Stage::Record => stages::Stage::Record,
-        }
-    }
+/// The choices of `--stage`.
+fn stage() -> impl TypedValueParser<Value = Stage> {
+    let find = |name: String| NAMES.iter().find(|(n, _)| *n == name).expect("one of the names").1;
+    PossibleValuesParser::new(NAMES.map(|(name, _)| name)).map(find)
 }
 
 impl Args {
@@ -104,7 +83,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
             return Err(Failure::call("--stage: the CPU reference plans nothing: choose a GPU adapter"));
         };
         let options = PlanOptions { precision: args.precision, ..PlanOptions::default() };
-        return console::print(&stages::text(compiled.graph(), &adapter.caps, &options, stage.into())?);
+        return console::print(&stages::text(compiled.graph(), &adapter.caps, &options, stage)?);
     }
     if args.json {
         return console::print_json(&as_json(&network, &compiled, args.nodes));

@@ -152,18 +152,6 @@ impl Gpu {
 
 /// The launch as the cache of pipelines knows it. The ranges stand for their number.
 fn dispatch_of(launch: &Launch) -> Dispatch {
-    let range = |_: &Arg| Range { buffer: 0, offset: 0, bytes: 0 };
-    Dispatch {
-        node: "direct".to_owned(),
-        kernel: launch.kernel,
-        overrides: launch.overrides.clone(),
-        consts: launch.consts.clone(),
-        precision: launch.precision,
-        sums: launch.sums,
-        params: launch.params.clone(),
-        reads: launch.reads.iter().map(range).collect(),
-        writes: launch.writes.iter().map(range).collect(),
-        workgroups: launch.workgroups,
-        checked: true,
-    }
+    let ranges = |args: &[Arg]| vec![Range { buffer: 0, offset: 0, bytes: 0 }; args.len()];
+    Dispatch::of(launch, "direct".to_owned(), ranges(&launch.reads), ranges(&launch.writes), true)
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::kernel::{Kernel, OnHost, Params};
+use super::kernel::{Kernel, Launch, OnHost, Params};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
@@ -102,6 +102,22 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
+    /// A launch over these ranges.
+    pub(crate) fn of(launch: &Launch, node: String, reads: Vec<Range>, writes: Vec<Range>, checked: bool) -> Dispatch {
+        Dispatch {
+            node,
+            kernel: launch.kernel,
+            overrides: launch.overrides.clone(),
+            consts: launch.consts.clone(),
+            precision: launch.precision,
+            sums: launch.sums,
+            params: launch.params.clone(),
+            reads,
+            writes,
+            workgroups: launch.workgroups,
+            checked,
+        }
+    }
     /// The node that it belongs to.
     pub fn node(&self) -> &str {
         &self.node

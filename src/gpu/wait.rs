@@ -293,8 +293,8 @@ mod native {
         }
     }
 
-    /// The thread that polls a device of this crate's own while calls are awaited. It does not wait inside wgpu, which holds a lock
-    /// then that every submission needs.
+    /// The thread that polls a device of this crate's own while calls are awaited. It does not wait inside wgpu, which holds
+    /// a lock then that every submission needs.
     #[derive(Default)]
     pub(crate) struct Poller(Arc<Shared>);
 

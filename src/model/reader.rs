@@ -1,5 +1,5 @@
-//! Reads a model's file field by field, so that the bytes of a tensor can be dropped once its elements are made: never are both of
-//! all tensors in memory.
+//! Reads a model's file field by field, so that the bytes of a tensor can be dropped once its elements are made: never are
+//! both of all tensors in memory.
 
 use std::io::{self, BufReader, ErrorKind, Read};
 

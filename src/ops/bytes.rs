@@ -12,8 +12,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&FROM_BYTES];
 
 /// Integers of 8 bits, or booleans, from their bytes.
 ///
-/// Input: u32 `[words]`, four elements in each, the first the lowest byte. Output: `desc`, of i8, u8 or bool, whose elements begin
-/// with the first byte; a device has 4 bytes for each.
+/// Input: u32 `[words]`, four elements in each, the first the lowest byte. Output: `desc`, of i8, u8 or bool, whose elements
+/// begin with the first byte; a device has 4 bytes for each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FromBytes {
     /// Shape and type of the output.

@@ -17,8 +17,8 @@ const LONGEST: usize = 1 << 16;
 
 /// The `k` largest or smallest values along an axis, the most extreme first: `torch.topk` and ONNX's `TopK`.
 ///
-/// Input: x of any rank, floats, integers or booleans. Outputs: the values, and i64 indices of them; the axis has extent `k` in both. NaN counts as
-/// more extreme than any number; equal values keep their order.
+/// Input: x of any rank, floats, integers or booleans. Outputs: the values, and i64 indices of them; the axis has extent `k`
+/// in both. NaN counts as more extreme than any number; equal values keep their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopK {
     /// The axis along which values are chosen.

@@ -103,18 +103,7 @@ fn constants(recording: &mut Recording, lowered: &Lowered, ranges: &mut HashMap<
 }
 
 fn dispatch(step: &Step, ranges: &HashMap<PlaceId, Range>) -> Command {
-    let launch = &step.launch;
-    Command::Dispatch(Dispatch {
-        node: step.node.clone(),
-        kernel: launch.kernel,
-        overrides: launch.overrides.clone(),
-        consts: launch.consts.clone(),
-        precision: launch.precision,
-        sums: launch.sums,
-        params: launch.params.clone(),
-        reads: step.reads.iter().map(|place| ranges[place]).collect(),
-        writes: step.writes.iter().map(|place| ranges[place]).collect(),
-        workgroups: launch.workgroups,
-        checked: step.checked,
-    })
+    let of = |places: &[PlaceId]| places.iter().map(|place| ranges[place]).collect();
+    let (reads, writes) = (of(&step.reads), of(&step.writes));
+    Command::Dispatch(Dispatch::of(&step.launch, step.node.clone(), reads, writes, step.checked))
 }

@@ -24,6 +24,16 @@ pub enum Stage {
     Record,
 }
 
+/// The stages by name, in order.
+pub const NAMES: [(&str, Stage); 6] = [
+    ("choose", Stage::Choose),
+    ("lower", Stage::Lower),
+    ("elide", Stage::Elide),
+    ("lifetime", Stage::Lifetime),
+    ("pack", Stage::Pack),
+    ("record", Stage::Record),
+];
+
 /// What a stage makes of a graph.
 ///
 /// # Errors

@@ -78,7 +78,12 @@ pub enum Activation {
     Erf,
 }
 
-attribute!(enum Activation { Identity, Relu, Clamp { min, max }, LeakyRelu { slope }, Elu { alpha }, Selu { alpha, gamma }, Celu { alpha }, Gelu, GeluTanh, Sigmoid, Tanh, HardSigmoid { alpha, beta }, HardSwish, Swish { beta }, Mish, Softplus { beta, threshold }, Softsign, Threshold { threshold, value }, ThresholdedRelu { alpha }, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf });
+attribute!(enum Activation {
+    Identity, Relu, Clamp { min, max }, LeakyRelu { slope }, Elu { alpha }, Selu { alpha, gamma }, Celu { alpha },
+    Gelu, GeluTanh, Sigmoid, Tanh, HardSigmoid { alpha, beta }, HardSwish, Swish { beta }, Mish, Softplus { beta,
+    threshold }, Softsign, Threshold { threshold, value }, ThresholdedRelu { alpha }, Exp, Log, Sqrt, Reciprocal,
+    Abs, Neg, Floor, Ceil, Round, Sign, Erf,
+});
 
 use Activation::*;
 

@@ -85,7 +85,10 @@ pub enum Coordinates {
     TorchNearestExact,
 }
 
-attribute!(enum Coordinates { HalfPixel, HalfPixelSymmetric, PytorchHalfPixel, Asymmetric, AlignCorners, TfHalfPixelForNn, TfCropAndResize { roi, extrapolation_value }, TorchHalfPixel, TorchAlignCorners, TorchNearest { small }, TorchNearestExact });
+attribute!(enum Coordinates {
+    HalfPixel, HalfPixelSymmetric, PytorchHalfPixel, Asymmetric, AlignCorners, TfHalfPixelForNn, TfCropAndResize {
+    roi, extrapolation_value }, TorchHalfPixel, TorchAlignCorners, TorchNearest { small }, TorchNearestExact,
+});
 
 /// The largest sum of output height and width for which PyTorch's kernel for small images runs.
 pub const TORCH_SMALL: usize = 128;

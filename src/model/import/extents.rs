@@ -2,8 +2,8 @@
 //!
 //! Values in a file may fix extents where nothing shows it: `Reshape` to `[1, -1]` merges the images of a batch, `x[0]` takes
 //! the first one, `ScatterND` writes into the first one. Most of this fails at the next node, some gives a wrong answer. So a
-//! model with replaced descriptions ([`Model::with_input`], [`Model::open_axis`]) is lowered for the extents of the file, too, and
-//! compared node by node:
+//! model with replaced descriptions ([`Model::with_input`], [`Model::open_axis`]) is lowered for the extents of the file,
+//! too, and compared node by node:
 //!
 //! 1. Every value has as many axes as with the file's extents.
 //! 2. `Reshape` and `Flatten` keep axes apart: what they merge or split with the file's extents they merge or split now, and an
