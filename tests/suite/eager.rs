@@ -1,6 +1,6 @@
 //! What functions and modules that run at once keep on a device, and what not.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use convgpu::functional::{self as f, Conv2dOptions};
 use convgpu::nn::{BatchNorm2d, Conv2d, Module, ReLU, Sequential, Slot};
@@ -8,6 +8,9 @@ use convgpu::{Device, DeviceTensor, Tensor, wgpu};
 
 use crate::shared::shared_device;
 use crate::support::Rng;
+
+/// `clear_cache` is for the whole process: tests that count what is kept read this, the test of `clear_cache` writes it.
+static KEPT: RwLock<()> = RwLock::new(());
 
 /// Channels: 2.25 MiB of weights per layer.
 const CHANNELS: usize = 256;
@@ -49,6 +52,7 @@ fn close(a: &DeviceTensor, b: &DeviceTensor) -> bool {
 /// A changed parameter takes the place of the old one, also in weights into which batch norm is folded.
 #[test]
 fn changed_parameters_leave_nothing_behind() {
+    let _counted = KEPT.read().unwrap_or_else(PoisonError::into_inner);
     let (own, _, device) = shared_device();
     let (x, mut net) = (image(&device), net());
     net.forward(&x).unwrap();
@@ -83,6 +87,7 @@ fn changed_parameters_leave_nothing_behind() {
 /// Weights that come again are packed once, and are gone with their tensor.
 #[test]
 fn tensors_that_are_given_again_are_parameters() {
+    let _counted = KEPT.read().unwrap_or_else(PoisonError::into_inner);
     let (own, _, device) = shared_device();
     let x = image(&device);
     let weight = |seed: u64| Rng(seed).tensor(&[CHANNELS, CHANNELS, 3, 3]);
@@ -110,12 +115,24 @@ fn tensors_that_are_given_again_are_parameters() {
     for _ in 0..3 {
         assert!(close(&conv(&again, &x), &expected[1]));
     }
+}
+
+#[test]
+fn what_is_kept_can_be_cleared() {
+    let _alone = KEPT.write().unwrap_or_else(PoisonError::into_inner);
+    let (own, _, device) = shared_device();
+    let (x, net) = (image(&device), net());
+    let y = net.forward(&x).unwrap();
+    assert!(bytes(&own) > 2 * WEIGHTS);
     f::clear_cache();
+    assert!(bytes(&own) < WEIGHTS, "{} bytes", bytes(&own));
+    assert!(close(&net.forward(&x).unwrap(), &y));
 }
 
 /// The program's last handle takes along what was kept for the device.
 #[test]
 fn nothing_keeps_a_device() {
+    let _counted = KEPT.read().unwrap_or_else(PoisonError::into_inner);
     let (own, _, device) = shared_device();
     let (x, net) = (image(&device), net());
     net.forward(&x).unwrap();
