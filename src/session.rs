@@ -118,7 +118,8 @@ impl Graph {
 }
 
 /// A network on a device. Every new set of input shapes is planned and compiled; the last few plans are kept
-/// ([`CompileOptions::max_plans`]). Threads may share a session; their runs are executed one after another.
+/// ([`CompileOptions::max_plans`]). Threads may share a session: the runs of one plan take turns on the
+/// device, and [`Session::submit`] keeps several in flight.
 ///
 /// ```
 /// use convgpu::{CompileOptions, Desc, Device, ErrorKind, Graph, Session, Tensor};
@@ -282,7 +283,7 @@ impl Session {
     fn described(&self, inputs: &[(&str, Desc)]) -> Result<Vec<Owned>> {
         if let Some((name, _)) = inputs.iter().find(|(name, _)| self.0.shapes(name)) {
             let text =
-                format!("the value of the input {name} decides shapes: its description is not enough for a plan");
+                format!("the value of the input {name:?} decides shapes: its description is not enough for a plan");
             return Err(Error::argument(text));
         }
         let one = |(name, desc): &(&str, Desc)| {
@@ -338,7 +339,15 @@ impl Session {
     /// [`Session::run_async`].
     pub async fn try_submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
         let most = self.0.options.in_flight;
-        let busy = || Error::new(ErrorKind::Busy, format!("{most} runs of the session are in flight: take one first"));
+        let busy = || {
+            Error::new(
+                ErrorKind::Busy,
+                format!(
+                    "{} of the session in flight: take one first",
+                    if most == 1 { "a run is".into() } else { format!("{most} runs are") }
+                ),
+            )
+        };
         let run = self.0.flights.try_reserve().ok_or_else(busy)?;
         run.started(Box::pin(self.start(inputs).await?));
         Ok(run)

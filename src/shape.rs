@@ -281,7 +281,7 @@ impl ValueInfo {
         if fits {
             return Ok(());
         }
-        let text = format!("the input {self} is given {desc}");
+        let text = format!("the input {:?} takes {}, not {desc}", self.name, Taken(self));
         let mut named: Vec<_> = sizes.iter().map(|(name, n)| format!("{name} = {n}")).collect();
         named.sort();
         Err(Error::shape(if named.is_empty() { text } else { format!("{text} ({})", named.join(", ")) }))
@@ -290,12 +290,20 @@ impl ValueInfo {
 
 impl fmt::Display for ValueInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.name)?;
-        match self.dtype {
+        write!(f, "{}: {}", self.name, Taken(self))
+    }
+}
+
+/// A value's type and extents.
+struct Taken<'a>(&'a ValueInfo);
+
+impl fmt::Display for Taken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.dtype {
             Some(dtype) => write!(f, "{dtype}")?,
             None => f.write_str("?")?,
         }
-        let Some(dims) = &self.dims else { return f.write_str("[..]") };
+        let Some(dims) = &self.0.dims else { return f.write_str("[..]") };
         let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
         write!(f, "[{}]", dims.join(", "))
     }
@@ -519,7 +527,7 @@ mod tests {
         let wrong = |given: &[(&str, &Desc)]| check_inputs(&inputs, &[], given).unwrap_err();
         let e = wrong(&[("x", &x), ("y", &wide)]);
         assert_eq!(e.kind(), ErrorKind::Shape);
-        assert_eq!(e.to_string(), "the input y: f32[n] is given f32[4] (n = 2)");
+        assert_eq!(e.to_string(), "the input \"y\" takes f32[n], not f32[4] (n = 2)");
         assert!(wrong(&[("x", &x)]).to_string().contains("y: f32[n] is missing; inputs: x, y"));
         assert!(wrong(&[("x", &x), ("y", &y), ("z", &y)]).to_string().contains("no input z"));
         assert!(wrong(&[("x", &x), ("y", &y), ("x", &x)]).to_string().contains("given twice"));

@@ -22,6 +22,10 @@ pub struct InputArgs {
     /// on; - is stdin. Without NAME= inputs are taken in the network's order. Repeatable
     #[arg(long, value_name = "[NAME=]FILE")]
     input: Vec<OsString>,
+    /// Open an axis of an input, which then takes any extent although the file fixes one: NAME is its batch (axis 0),
+    /// NAME:AXIS another axis. Repeatable
+    #[arg(long, value_name = "NAME[:AXIS]")]
+    pub open: Vec<String>,
     #[command(flatten)]
     pub pixels: PixelArgs,
 }
@@ -250,7 +254,7 @@ mod tests {
         let declared = [Declared { optional: true, ..x }, sizes];
         let given = |input: &[&str]| {
             let input = input.iter().map(OsString::from).collect();
-            super::read(&InputArgs { input, pixels: PixelArgs::default() }, &declared, Told::default())
+            super::read(&InputArgs { input, open: vec![], pixels: PixelArgs::default() }, &declared, Told::default())
                 .err()
                 .unwrap()
                 .to_string()
@@ -280,7 +284,8 @@ mod tests {
         let pixels = PixelArgs::default();
         let given = |input: Vec<String>| {
             let input = input.into_iter().map(OsString::from).collect();
-            super::read(&InputArgs { input, pixels: pixels.clone() }, &two(), Told::default()).map(|g| g.tensors)
+            super::read(&InputArgs { input, open: vec![], pixels: pixels.clone() }, &two(), Told::default())
+                .map(|g| g.tensors)
         };
         let found = given(vec![format!("sizes={name}"), name.clone()]).unwrap();
         assert_eq!(

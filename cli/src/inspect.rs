@@ -31,7 +31,7 @@ pub struct Args {
     inputs: InputArgs,
     #[command(flatten)]
     invent: InventArgs,
-    /// List every node of the file with its attributes and shapes, before rewriting
+    /// List the nodes that the file becomes, with their attributes and shapes, before rewriting: a node of the file may become several
     #[arg(long)]
     nodes: bool,
     /// Print the WGSL of the kernel of this name, as the plan of a network lists them, instead

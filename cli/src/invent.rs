@@ -92,7 +92,9 @@ impl InventArgs {
         let open = |i: &&&Declared| i.dims.as_ref().is_some_and(|dims| dims.first() == Some(&None));
         let chosen = |i: &&&Declared| !shapes.contains_key(i.name.as_str());
         if self.batch.is_some() && !missing.iter().filter(open).any(|i| chosen(&i)) {
-            console::hint("--batch: every input has a file, a --shape, or a fixed first extent".to_owned());
+            console::hint(
+                "--batch: every input has a file, a --shape, or a fixed first extent (--open NAME opens it)".to_owned(),
+            );
         }
     }
 

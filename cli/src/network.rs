@@ -69,6 +69,7 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
     let start = Instant::now();
     let model = load(file)?;
     let loading = start.elapsed();
+    let model = inputs.open.iter().try_fold(model, |model, text| open_axis(model, text))?;
     let told = Told::by(model.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())));
     let optional = model.optional_inputs().iter().map(|info| Declared { optional: true, ..declared(info) });
     let wanted: Vec<Declared> = model.inputs().iter().map(declared).chain(optional).collect();
@@ -119,6 +120,15 @@ fn load(file: &Path) -> Outcome<Model> {
     };
     drop(bar);
     model
+}
+
+/// Opens the axis that `--open` names.
+fn open_axis(model: Model, text: &str) -> Outcome<Model> {
+    let known = |name: &str| model.inputs().iter().chain(model.optional_inputs()).any(|info| info.name == name);
+    let split = text.rsplit_once(':').and_then(|(name, axis)| Some((name, axis.parse().ok()?)));
+    // Names may contain colons.
+    let (name, axis) = split.filter(|_| !known(text)).unwrap_or((text, 0));
+    model.open_axis(name, axis).map_err(|e| Failure::call(format!("--open {text}: {e}")))
 }
 
 /// Says that a device computes f64 in f32.

@@ -196,12 +196,9 @@ impl Gpu {
         // The work is done: only the loss of the device keeps its result.
         match answer.get() {
             Some(Ok(())) => {}
-            answer => {
+            _ => {
                 self.check()?;
-                return Err(Error::new(
-                    ErrorKind::DeviceLost,
-                    format!("the result could not be read back: {answer:?}"),
-                ));
+                return Err(Error::new(ErrorKind::DeviceLost, "the device is lost: a result could not be read back"));
             }
         }
         let view = slice.get_mapped_range().map_err(|e| {

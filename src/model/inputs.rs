@@ -53,8 +53,8 @@ impl Model {
         Ok(self.described())
     }
 
-    /// Opens an axis of an input, so that a run may give any extent: a file that was exported for one image then runs batches.
-    /// A negative axis counts from the end. Extents that have a name in the file are opened wherever they have that name.
+    /// Opens an axis of an input, so that a run may give any extent: a file that was exported for one image then runs batches
+    /// (axis 0). A negative axis counts from the end. Extents that have a name in the file are opened wherever they have that name.
     ///
     /// Values in the file may fix an extent, as `Reshape` to `[1, 1000]` does. Then a run with another extent is an error that
     /// names the node and the shapes. It is one as well where a node would do something else than with the file's extents, for
@@ -103,7 +103,7 @@ impl Model {
     /// The input as the file describes it.
     fn declared_input(&self, name: &str) -> Result<&ValueInfo> {
         if self.shape_inputs.iter().any(|s| s == name) {
-            let text = format!("the values of the input {name} decide shapes: its description cannot be replaced");
+            let text = format!("the values of the input {name:?} decide shapes: its description cannot be replaced");
             return Err(Error::argument(text));
         }
         self.declared.inputs.iter().find(|v| v.name == name).ok_or_else(|| {

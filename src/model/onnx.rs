@@ -253,11 +253,26 @@ impl Model {
 
 impl Network for Model {}
 
+impl Model {
+    /// Adds to an error about inputs what helps if they differ from the file in fixed extents only.
+    fn say_how_to_open(&self, error: Error, inputs: &[Given<'_>]) -> Error {
+        let opened = |info: &ValueInfo| {
+            let open = |dim: &Dim| if matches!(dim, Dim::Fixed(_)) { Dim::Unknown } else { dim.clone() };
+            ValueInfo { dims: info.dims.as_ref().map(|dims| dims.iter().map(open).collect()), ..info.clone() }
+        };
+        let opened = |infos: &[ValueInfo]| infos.iter().map(opened).collect::<Vec<_>>();
+        match check_given(&opened(&self.inputs), &opened(&self.optional), inputs) {
+            Ok(()) => error.followed_by("; Model::open_axis, or --open NAME:AXIS, lets an axis have any extent"),
+            Err(_) => error,
+        }
+    }
+}
+
 /// An input whose value is given becomes part of the network. It is also an error if a shape depends on values computed
 /// on the device. Everything unsupported is listed in one error.
 impl Bind for Model {
     fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-        check_given(&self.inputs, &self.optional, inputs)?;
+        check_given(&self.inputs, &self.optional, inputs).map_err(|e| self.say_how_to_open(e, inputs))?;
         let valued = |g: &&Given<'_>| g.value.as_ref().is_some_and(|v| v.desc() != g.desc);
         if let Some(Given { name, desc, value: Some(value) }) = inputs.iter().find(valued) {
             return Err(Error::argument(format!("the input {name} is {desc}, its value {}", value.desc())));

@@ -187,7 +187,7 @@ impl Lowering<'_> {
         };
         let from = self.homes[&(id, native)];
         let (fixed, value) = (self.is_fixed(from), &self.graph.values[id.0]);
-        let to = self.derived(&value.name, value.desc.bytes_in(form.0, form.1), fixed)?;
+        let to = self.derived(&label(&value.name, form), value.desc.bytes_in(form.0, form.1), fixed)?;
         let launch = relayout::launch(&value.desc, native, form);
         let (owner, node) = (self.owner, node.to_owned());
         let step = Step { owner, node, launch, reads: vec![from], writes: vec![to], checked: false, copies: None };
@@ -306,7 +306,8 @@ impl Lowering<'_> {
         let mut places = vec![];
         for (k, id) in node.outputs.iter().enumerate() {
             let form = form(graph, *id, variant.outputs[k], variant.precision);
-            let place = self.derived(&graph.values[id.0].name, graph.desc(*id).bytes_in(form.0, form.1), false)?;
+            let label = label(&graph.values[id.0].name, form);
+            let place = self.derived(&label, graph.desc(*id).bytes_in(form.0, form.1), false)?;
             self.settle(*id, form, place);
             if let Owner::Node(number) = self.owner {
                 self.out.made.insert(*id, (place, number));
@@ -315,6 +316,13 @@ impl Lowering<'_> {
         }
         Ok(places)
     }
+}
+
+/// A value's name, and its form if that is not the one of the host.
+fn label(name: &str, (layout, precision): Form) -> String {
+    let layout = if layout == Layout::RowMajor { "" } else { ", channels-last" };
+    let precision = if precision == Precision::F32 { "" } else { ", f16" };
+    format!("{name}{layout}{precision}")
 }
 
 /// The value that a launch only copies. The params of another kernel may be changed for this crate's operators only.

@@ -91,7 +91,7 @@ impl Session {
     async fn recordable(&self, inputs: &[(&str, &DeviceTensor)]) -> Result<Call> {
         match inputs.iter().find(|(name, _)| self.0.shapes(name)) {
             Some((name, _)) => {
-                let text = format!("the value of the input {name} decides shapes: the run cannot be recorded");
+                let text = format!("the value of the input {name:?} decides shapes: the run cannot be recorded");
                 Err(Error::argument(text))
             }
             None => self.call(inputs).await,

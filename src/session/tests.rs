@@ -111,7 +111,7 @@ fn plans_are_described_forgotten_and_limited() {
     let by_value = Open { shaping: true, ..Open::default() };
     let by_value = Session::new(&Device::cpu(), by_value, CompileOptions::new()).unwrap();
     let e = by_value.plan_for(&[("x", Desc::f32([3])), ("times", Desc::new([1], DType::I64))]).unwrap_err();
-    assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("the input times decides shapes"), "{e}");
+    assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("the input \"times\" decides shapes"), "{e}");
 }
 
 /// A network of fixed shapes has one plan; without the weights on the host it cannot be made again.
@@ -221,7 +221,7 @@ fn wrong_inputs_are_refused_before_anything_is_compiled() {
     let session = g.compile(&Device::cpu()).unwrap();
     let (x, long) = (Tensor::zeros([2]), Tensor::zeros([3]));
     let wrong = |inputs: &[(&str, &Tensor)]| session.run(inputs).unwrap_err();
-    assert_eq!(wrong(&[("x", &long)]).to_string(), "the input x: f32[2] is given f32[3]");
+    assert_eq!(wrong(&[("x", &long)]).to_string(), "the input \"x\" takes f32[2], not f32[3]");
     assert_eq!(wrong(&[("x", &long)]).kind(), ErrorKind::Shape);
     for inputs in [&[][..], &[("x", &x), ("z", &x)], &[("x", &x), ("x", &x)], &[("z", &x)]] {
         assert_eq!(wrong(inputs).kind(), ErrorKind::Argument);

@@ -437,7 +437,7 @@ fn inputs_whose_values_decide_shapes_are_left_alone() {
     let mut proto = net(vec![node("Reshape", &["x", "sizes"], &["y"], vec![])], vec![], &[1, 6]);
     proto.graph.as_mut().unwrap().input.push(value("sizes", data_type::INT64, &[2]));
     let file = || read(&proto).unwrap();
-    let text = "the values of the input sizes decide shapes: its description cannot be replaced";
+    let text = "the values of the input \"sizes\" decide shapes: its description cannot be replaced";
     assert_eq!(file().open_axis("sizes", 0).unwrap_err().to_string(), text);
     assert_eq!(file().with_input("sizes", Desc::new([3], DType::I64)).unwrap_err().to_string(), text);
     let session = file().open_axis("x", 0).unwrap().compile(&Device::cpu()).unwrap();

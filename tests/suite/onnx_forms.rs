@@ -147,7 +147,7 @@ fn an_initialiser_that_is_an_input_holds_unless_one_is_given() {
     }
     let wrong = |inputs: &[(&str, &Tensor)]| session.run(inputs).unwrap_err().to_string();
     assert!(wrong(&[("b", &b)]).contains("x: f32[4] is missing"));
-    assert!(wrong(&[("x", &x()), ("b", &x())]).contains("b: f32[1] is given f32[4]"));
+    assert!(wrong(&[("x", &x()), ("b", &x())]).contains("\"b\" takes f32[1], not f32[4]"));
     assert!(wrong(&[("x", &x()), ("b", &b), ("b", &b)]).contains("given twice"));
     // Before version 4 of the format it is a constant.
     let old = read(&with_default(3)).unwrap();

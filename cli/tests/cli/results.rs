@@ -76,3 +76,37 @@ fn a_file_larger_than_the_memory_is_one_line() {
     std::fs::OpenOptions::new().write(true).open(&x).unwrap().set_len(1 << 42).unwrap();
     fails(&["run", model(), "--input", &x, "--device", "cpu"], 1, &["hole.npy", "of memory"]);
 }
+
+/// A network that was exported for one image runs a batch, with the results of its images alone.
+#[test]
+fn an_axis_can_be_opened() {
+    let dir = folder("opened");
+    let image = |k: usize| (0..784).map(|i| ((i * 7 + k * 131) % 256) as f32 / 255.0).collect::<Vec<f32>>();
+    let one = |k: usize| npy(&format!("{dir}/{k}.npy"), &[1, 1, 28, 28], &image(k));
+    let both = npy(&format!("{dir}/both.npy"), &[2, 1, 28, 28], &[image(0), image(1)].concat());
+    let run = |file: &str, more: &[&str]| {
+        let args = [&["run", model(), "--device", "cpu", "--input", file], more].concat();
+        convgpu(&args)
+    };
+    let refused = String::from_utf8(run(&both, &[]).stderr).unwrap();
+    assert!(
+        refused.contains("takes f32[1, 1, 28, 28], not f32[2, 1, 28, 28]") && refused.contains("--open"),
+        "{refused}"
+    );
+    let out = |file: &str, more: &[&str]| {
+        let path = format!("{file}.out");
+        let args = [&["--output-dir", path.as_str()], more].concat();
+        let output = run(file, &args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read(format!("{path}/logits.npy")).unwrap()
+    };
+    let (a, b, all) = (out(&one(0), &[]), out(&one(1), &[]), out(&both, &["--open", "input"]));
+    let values = |bytes: &[u8]| bytes[bytes.len() - 40..].to_vec();
+    assert_eq!(all[all.len() - 80..], [values(&a), values(&b)].concat());
+    for (axis, text) in [("other", "there is no input"), ("input:9", "axis 9"), ("input:", "there is no input")] {
+        let output = run(&both, &["--open", axis]);
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(&format!("--open {axis}")) && stderr.contains(text), "{stderr}");
+    }
+}
