@@ -4,21 +4,14 @@
 // One invocation: 4 channels of 8 neighbouring outputs of a row. The window slides as in conv2d_slide.wgsl.
 
 struct Params {
-    n: u32, ih: u32, iw: u32, oh: u32, ow: u32, oc: u32, c4: u32,
+    n: u32, ih: u32, iw: u32, oh: u32, ow: u32, c4: u32,
     kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32, step: u32,
-    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
-
-// The element type of x, y, the residual and the packed weights.
-alias Stored = f32;
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
 
 // Column ix (wrapping below 0) of the row that begins at `row`.
 fn load(row: u32, ix: u32) -> vec4<f32> {

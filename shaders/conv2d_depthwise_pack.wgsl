@@ -4,9 +4,6 @@
 
 struct Params { c: u32, taps: u32 }
 
-// The element type of wp.
-alias Stored = f32;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;

@@ -4,24 +4,18 @@
 // `step` dilations, tap k + step uses the inputs that tap k of the next output uses: taps k, k + step, .. of a row need 7 +
 // SHIFTS inputs for 8 outputs, and a row of inputs serves 4 rows of outputs, each with its own row of taps; those rows of taps
 // advance by one with every row of inputs.
+// SHIFTS: the most taps of a row that are step_x apart.
 // Compared with conv2d_depthwise: no conversion of row-major tensors.
 
 struct Params {
     planes: u32, multiplier: u32, ih: u32, iw: u32, oc: u32, oh: u32, ow: u32,
     kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32, step_y: u32, step_x: u32,
-    slopes: u32, act_a: f32, act_b: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<f32>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;
-
-// The most taps of a row that are step_x apart.
-const SHIFTS = 3u;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 // Inputs or outputs of consecutive columns.
 struct Eight { a: f32, b: f32, c: f32, d: f32, e: f32, f: f32, g: f32, h: f32 }

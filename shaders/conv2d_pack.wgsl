@@ -5,9 +5,6 @@
 
 struct Params { oc: u32, icg: u32, taps: u32 }
 
-// The element type of wp.
-alias Stored = f32;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;

@@ -1,18 +1,16 @@
 // Convolution of one tap (1x1, stride 1, no padding, one group) of row-major images, for subgroups of 8 (software adapters whose
 // lanes are SIMD lanes): for every image the matrix product w x of [oc, ic] and [ic, hw].
 //   x: row-major [n, ic, hw]   w: row-major [oc, ic4] of vec4   y, residual: row-major [n, oc, hw]
-// One subgroup: a tile of common/rows8.wgsl, its rows channels and its columns pixels.
+// One subgroup: a tile of shared/rows8.wgsl, its rows channels and its columns pixels.
 // Compared with gemm_subgroup8: no conversion of row-major tensors, and weights are not packed.
 
-struct Params { n: u32, oc: u32, ic4: u32, hw: u32, slopes: u32, act_a: f32, act_b: f32 }
+struct Params { n: u32, oc: u32, ic4: u32, hw: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(1) @binding(2) var<storage, read> residual: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
 
 // Whether hw is a multiple of 4: then four consecutive elements of a channel are one vec4 of the binding, else parts of two.
 override WHOLE: bool = true;

@@ -2,32 +2,19 @@
 // channels of a group, the inner dimension runs over taps and input channels of the group. Formula as in conv2d_direct.wgsl.
 //   x: channels-last [n, ih, iw, ic4] of vec4       w: packed by conv2d_pack.wgsl, [tap, ic4 of a group, oc4] of 4x4 blocks
 //   y, residual: channels-last [n, oh, ow, oc4] of vec4; with splits, y: [splits, n, oh, ow, oc4], their sums, and no epilogue
-// A workgroup and an invocation: see common/tiled.wgsl.
+// A workgroup and an invocation: see shared/tiled.wgsl.
 // Compared with conv2d_gemm.wgsl: a value is loaded from memory once per workgroup, not once per invocation.
 
 struct Params {
-    ih: u32, iw: u32, ic4: u32, icg4: u32, oh: u32, ow: u32, oc: u32, oc4: u32,
+    ih: u32, iw: u32, ic4: u32, icg4: u32, oh: u32, ow: u32, oc4: u32,
     kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
     matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32,
-    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
-
-// The element type of x, the residual and the packed weights; that of y, f32 where it is sums.
-alias Stored = f32;
-alias Written = Stored;
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Written>>;
-
-const ROW_LANES = 8u;
-const COLUMN_LANES = 8u;
-const ROWS = 4u;
-const BLOCKS = 1u;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Written>>;
 
 // The start of a pixel's window: image row and column (wrapping below 0); the index of its first block of the group, which wraps,
 // too, if it is outside.

@@ -4,16 +4,12 @@
 // One invocation: one tile of four channels; outputs beyond the image's edge are dropped.
 
 struct Params {
-    n: u32, oh: u32, ow: u32, oc: u32, oc4: u32, th: u32, tw: u32, size: u32,
-    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
+    n: u32, oh: u32, ow: u32, oc4: u32, th: u32, tw: u32, size: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> slope: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
 struct Four { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32> }
 

@@ -1,4 +1,4 @@
-// Transposed convolution by phases (common/phases.wgsl): each is an implicit matrix product, its rows the phase's pixels, its
+// Transposed convolution by phases (shared/phases.wgsl): each is an implicit matrix product, its rows the phase's pixels, its
 // columns output channels, its inner dimension the phase's taps and input channels. Formula as in conv_transpose2d_direct.wgsl.
 //   x: channels-last [n, ih, iw, ic4] of vec4    w: packed by conv_transpose2d_pack.wgsl, [tap, ic4 of a group, oc4] of 4x4 blocks
 //   y, residual: channels-last [n, oh, ow, oc4] of vec4
@@ -8,21 +8,14 @@
 
 struct Params {
     n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
-    oh: u32, ow: u32, oc: u32, oc4: u32, ocg4: u32,
+    oh: u32, ow: u32, oc4: u32, ocg4: u32,
     kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
-    slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
 }
-
-// The element type of x, y, the residual and the packed weights.
-alias Stored = f32;
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
 
 // Two blocks of channels per invocation (both of one group), or one.
 override PAIR: bool = true;

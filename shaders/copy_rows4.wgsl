@@ -4,9 +4,6 @@
 
 struct Params { count: u32, width: u32, from_pitch: u32, from_first: u32, to_pitch: u32, to_first: u32 }
 
-// The element type of x and y, which are copied by their bits: any type of 4 bytes.
-alias Stored = u32;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;

@@ -1,19 +1,13 @@
 // Products of matrices for subgroups of 8 (software adapters whose lanes are SIMD lanes). Formula and operands as in gemm.wgsl.
-// One subgroup: a tile of common/rows8.wgsl.
+// One subgroup: a tile of shared/rows8.wgsl.
 // Compared with gemm.wgsl: a load costs one lane's time instead of eight, and no value is loaded twice in a subgroup.
 
-struct Params { batch: u32, rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
-
-// The element type of a, y, the residual and the packed weights.
-alias Stored = f32;
+struct Params { batch: u32, rows: u32, ic4: u32, oc4: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
 
 // The start of a row of a; rows beyond the last repeat it.
 fn begin(matrix: u32, row: u32) -> u32 {

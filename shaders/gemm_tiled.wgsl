@@ -1,28 +1,16 @@
 // Products of matrices by tiles in workgroup memory, for hardware. Formula and operands as in gemm.wgsl; with splits,
 // y: [splits, matrices, rows, oc4], their sums, and no epilogue.
-// A workgroup and an invocation: see common/tiled.wgsl.
+// A workgroup and an invocation: see shared/tiled.wgsl.
 // Compared with gemm.wgsl: a value is loaded from memory once per workgroup, not once per invocation.
 
 struct Params {
-    oc: u32, matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32,
+    matrices: u32, rows: u32, blocks: u32, steps: u32, share: u32, splits: u32,
 }
-
-// The element type of a, the residual and the packed weights; that of y, f32 where it is sums.
-alias Stored = f32;
-alias Written = Stored;
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Written>>;
-
-const ROW_LANES = 8u;
-const COLUMN_LANES = 8u;
-const ROWS = 4u;
-const BLOCKS = 1u;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Written>>;
 
 // The index of a row's first block; the block; the index in the first block of k.
 alias Row = u32;

@@ -3,18 +3,12 @@
 // An invocation: one column of every 32nd block of w, for every row; then the sums of all slices are added in a fixed tree.
 // Compared with gemm_tiled.wgsl: the number of workgroups depends on the columns alone, and all loaded values are used.
 
-struct Params { rows: u32, ic4: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
-
-// The element type of a, y, the residual and the packed weights.
-alias Stored = f32;
+struct Params { rows: u32, ic4: u32, oc4: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4<Stored>>;
-@group(0) @binding(5) var<storage, read> slope: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
 
 // Column j of a mat4x4: the sums of row j.
 var<workgroup> sums: array<mat4x4<f32>, 256>;

@@ -1,6 +1,6 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast as in matmul.wgsl, with the same layouts, for
 // subgroups of 8 (software adapters whose lanes are SIMD lanes).
-// One subgroup: a tile of common/rows8.wgsl.
+// One subgroup: a tile of shared/rows8.wgsl.
 // Compared with matmul_register.wgsl: no value is loaded twice in a subgroup.
 
 struct Params {

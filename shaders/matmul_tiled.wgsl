@@ -1,6 +1,6 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n], the batch broadcast as in matmul.wgsl, with the same layouts, by tiles in
 // workgroup memory, for hardware; with splits, y: [splits, batch, m, n], their sums.
-// A workgroup and an invocation: see common/tiled.wgsl, whose matrices are the batch, rows m, columns n.
+// A workgroup and an invocation: see shared/tiled.wgsl, whose matrices are the batch, rows m, columns n.
 // Compared with matmul_register.wgsl: a value is loaded from memory once per workgroup, not once per invocation.
 
 struct Params {
@@ -15,11 +15,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-
-const ROW_LANES = 8u;
-const COLUMN_LANES = 8u;
-const ROWS = 4u;
-const BLOCKS = 1u;
 
 // The index of a row's first element; the block.
 alias Row = u32;

@@ -5,9 +5,6 @@
 
 struct Params { images: u32, pixels: u32, c: u32, members: u32, lanes: u32, chunk: u32, chunks: u32 }
 
-// The element type of x.
-alias Stored = f32;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> sums: array<vec4<f32>>;

@@ -10,9 +10,6 @@ struct Params {
     slices: u32, groups: u32, members: u32, pitch: u32, lanes: u32, chunks: u32, count: u32, chunk: u32, step: u32, eps: f32,
 }
 
-// The element type of x.
-alias Stored = f32;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
 @group(0) @binding(2) var<storage, read> m2s: array<f32>;

@@ -7,9 +7,6 @@
 
 struct Params { n: u32, pixels: u32, c: u32, image_slices: u32, members: u32, eps: f32 }
 
-// The element type of x and y.
-alias Stored = f32;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;

@@ -1,4 +1,4 @@
-// y[o] = x[o - before] if that is inside x, else the value by MODE, see common/pad.wgsl; the constant is p.value.
+// y[o] = x[o - before] if that is inside x, else the value by MODE, see shared/pad.wgsl; the constant is p.value.
 //   x: six axes of extents i0 .. i5   y: six axes of extents o0 .. o5, both row-major, of any type of 4 bytes
 // One invocation: one element of y.
 

@@ -1,7 +1,7 @@
 // y[plane, oy, ox] = pool over ky, kx of x[plane, oy sy - py + ky dy, ox sx - px + kx dx], taps outside the image left out; pool
-// is the maximum, the mean or a norm (common/pool.wgsl).
+// is the maximum, the mean or a norm (shared/pool.wgsl).
 //   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image) The maximum without
-//     taps is p.lowest, which is -inf. KH, KW, INSIDE: see common/window.wgsl.
+//     taps is p.lowest, which is -inf. KH, KW, INSIDE: see shared/window.wgsl.
 // One invocation: 4 outputs of a row, a quarter of it apart, so that neighbouring invocations take neighbouring elements; past
 // the end the last output is repeated.
 

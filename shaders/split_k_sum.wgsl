@@ -3,17 +3,11 @@
 //   parts: [splits, rows, oc4] of vec4      y, residual: [rows, oc4] of vec4, channels-last
 // One invocation: one vec4 of y.
 
-struct Params { count: u32, splits: u32, oc: u32, oc4: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
-
-// The element type of y and the residual.
-alias Stored = f32;
+struct Params { count: u32, splits: u32, oc4: u32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> parts: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4<Stored>>;
-@group(0) @binding(4) var<storage, read> slope: array<f32>;
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

@@ -4,9 +4,6 @@
 
 struct Params { count4: u32, c: u32, c4: u32, act_a: f32, act_b: f32 }
 
-// The element type of x and y.
-alias Stored = f32;
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
@@ -22,7 +19,7 @@ fn main(
     let first = group_id(group, groups) * 1024u + t;
     let end = min(first + 1024u, p.count4);
     for (var i = first; i < end; i += 256u) {
-        var v = activate4(vec4<f32>(x[i]));
+        var v = activate4(vec4<f32>(x[i]), p.act_a, p.act_b);
         if PADDED {
             let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
             v = select(vec4<f32>(0.0), v, lanes < vec4<u32>(p.c));

@@ -16,6 +16,7 @@
 //! validated before it is used: a mistake is an error that names the node and the kernel.
 
 pub use crate::attributes::{Attribute, AttributeValue, Attributes};
-pub use crate::gpu::kernel::{Arg, Kernel, Launch, Params, Scalar};
+pub use crate::gpu::kernel::Kernel;
+pub use crate::gpu::launch::{Arg, Launch, Params, Scalar};
 pub use crate::ops::{Bounds, Op, Site, Variant};
 pub use crate::shape::Layout;

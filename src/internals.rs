@@ -159,7 +159,10 @@ pub mod gpu {
         pub use crate::gpu::caps::*;
     }
     pub mod kernel {
+        pub use crate::gpu::bindings::{BINDINGS, Element};
         pub use crate::gpu::kernel::*;
+        pub use crate::gpu::launch::*;
+        pub use crate::gpu::pieces::*;
     }
     #[cfg(not(target_arch = "wasm32"))]
     pub mod profile {

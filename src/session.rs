@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Poll;
 
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
@@ -316,7 +317,7 @@ impl Session {
     /// An input is missing, unknown, misshaped or given twice; the device lacks memory or is lost; where the network is
     /// compiled, as [`Session::new_async`].
     pub async fn run_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Outputs> {
-        self.start(inputs).await?.await
+        self.prepare(inputs).await?.begin().await?.await
     }
 
     /// Gives a run to the device, which computes it while the program goes on; the results are awaited by the [`Run`]. So
@@ -327,9 +328,9 @@ impl Session {
     /// # Errors
     /// As [`Session::run_async`].
     pub async fn submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
-        let run = self.0.flights.reserve().await;
-        run.started(Box::pin(self.start(inputs).await?));
-        Ok(run)
+        // Before there is a place for it: others wait for places, and must not wait for a future that nobody polls any more.
+        let prepared = self.prepare(inputs).await?;
+        self.0.flights.reserve().await.start(Box::pin(prepared.fly()))
     }
 
     /// As [`Session::submit_async`], without waiting for room.
@@ -339,29 +340,40 @@ impl Session {
     /// [`Session::run_async`].
     pub async fn try_submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
         let most = self.0.options.in_flight;
-        let busy = || {
-            Error::new(
-                ErrorKind::Busy,
-                format!(
-                    "{} of the session in flight: take one first",
-                    if most == 1 { "a run is".into() } else { format!("{most} runs are") }
-                ),
-            )
-        };
-        let run = self.0.flights.try_reserve().ok_or_else(busy)?;
-        run.started(Box::pin(self.start(inputs).await?));
-        Ok(run)
+        let runs = if most == 1 { "a run".to_owned() } else { format!("{most} runs") };
+        let busy =
+            || Error::new(ErrorKind::Busy, format!("the session has {runs} in flight, its most: take one first"));
+        if self.0.flights.is_full() {
+            return Err(busy());
+        }
+        let prepared = self.prepare(inputs).await?;
+        self.0.flights.try_reserve().ok_or_else(busy)?.start(Box::pin(prepared.fly()))
     }
 
-    /// Starts a run. What is given back awaits its results; it borrows nothing.
-    async fn start(&self, inputs: &[(&str, &Tensor)]) -> Result<impl Future<Output = Result<Outputs>> + use<>> {
-        let inputs: Vec<_> = inputs.iter().map(|&(name, t)| (name, self.0.as_computed(name, t))).collect();
-        let value = |name: &str, t: &Tensor| self.0.shapes(name).then(|| t.clone());
-        let given = inputs.iter().map(|(name, t)| ((*name).to_owned(), t.desc(), value(name, t)));
-        let ready = self.ready(given.collect()).await?;
-        let used: Vec<_> = inputs.iter().filter(|(name, _)| !self.0.shapes(name)).map(|(name, t)| (*name, t)).collect();
-        let flight = ready.start(&used).await?;
+    /// The inputs in the types of the network, and the plan for them.
+    async fn prepare(&self, inputs: &[(&str, &Tensor)]) -> Result<Prepared> {
         let inner = self.0.clone();
+        let inputs: Vec<_> = inputs.iter().map(|&(name, t)| (name.to_owned(), inner.as_computed(name, t))).collect();
+        let value = |name: &str, t: &Tensor| inner.shapes(name).then(|| t.clone());
+        let given = inputs.iter().map(|(name, t)| (name.clone(), t.desc(), value(name, t)));
+        let ready = self.ready(given.collect()).await?;
+        Ok(Prepared { inner, ready, inputs })
+    }
+}
+
+/// A run before it begins.
+struct Prepared {
+    inner: Arc<Inner>,
+    ready: Arc<Ready>,
+    inputs: Vec<(String, Tensor)>,
+}
+
+impl Prepared {
+    /// Submits the work. What is given back awaits the results, in the types that the network declares.
+    async fn begin(self) -> Result<impl Future<Output = Result<Outputs>>> {
+        let Prepared { inner, ready, inputs } = self;
+        let given = inputs.iter().filter(|(name, _)| !inner.shapes(name)).map(|(name, t)| (name.as_str(), t));
+        let flight = ready.start(&given.collect::<Vec<_>>()).await?;
         Ok(async move {
             let device = inner.device.clone();
             let results = match device.is_reference() {
@@ -374,6 +386,21 @@ impl Session {
             };
             Ok(Outputs(results.into_iter().map(typed).collect()))
         })
+    }
+
+    /// A run in flight: the first poll submits the work, others await the results.
+    async fn fly(self) -> Result<Outputs> {
+        let results = self.begin().await?;
+        let mut begun = false;
+        std::future::poll_fn(|context| {
+            if std::mem::replace(&mut begun, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        results.await
     }
 }
 
@@ -514,9 +541,16 @@ fn key_for(given: &[Owned]) -> Key {
     Key { identity: identity(given), label: parts.join(", ") }
 }
 
+/// The most values of an input that a label shows.
+const SHOWN: usize = 8;
+
 fn label((name, desc, value): &Owned) -> String {
-    let values = value.as_ref().and_then(|tensor| tensor.to_i64s().ok());
-    values.map_or_else(|| format!("{name}: {desc}"), |values| format!("{name}: {desc} = {values:?}"))
+    let Some(values) = value.as_ref().and_then(|tensor| tensor.to_i64s().ok()) else {
+        return format!("{name}: {desc}");
+    };
+    let more = if values.len() > SHOWN { ", .." } else { "" };
+    let shown: Vec<_> = values.iter().take(SHOWN).map(i64::to_string).collect();
+    format!("{name}: {desc} = [{}{more}]", shown.join(", "))
 }
 
 #[cfg(not(target_arch = "wasm32"))]

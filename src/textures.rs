@@ -137,21 +137,21 @@ impl ImageOptions {
     }
 
     /// How an image of this many channels takes them from pixels, whose order is BGRA or RGBA.
-    fn image(&self, count: usize, bgra: bool, scale: f32) -> Result<Channels> {
+    fn image(&self, count: usize, bgra: bool, scale: f64) -> Result<Channels> {
         let of = |name: &str, given: &[f32], rest: f32| match given.len() {
             1 => Ok([given[0]; 4]),
             n if n == count && n <= 4 => Ok([0, 1, 2, 3].map(|k| given.get(k).copied().unwrap_or(rest))),
             n => Err(Error::argument(format!("{name} has {n} numbers, the image {count} channels"))),
         };
         let (mean, std) = (of("mean", &self.mean, 0.0)?, of("std", &self.std, 1.0)?);
-        let norm = Norm { scale: self.scale.unwrap_or(scale), mean, std };
+        let norm = Norm { scale: self.scale.map_or(scale, f64::from), mean, std };
         let swapped = bgra != (self.bgr && count > 1);
         Ok(Channels { count, swapped, last: self.layout == ImageLayout::Nhwc, norm })
     }
 }
 
 /// The scale of pixels of 8 bits.
-const BYTE: f32 = 1.0 / 255.0;
+const BYTE: f64 = 1.0 / 255.0;
 
 impl DeviceTensor {
     /// A texture of the program as an image on the device: f32, `[1, channels, height, width]` or as the options say. The texture

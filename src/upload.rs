@@ -30,13 +30,16 @@ pub(crate) async fn source<'a>(gpu: &Gpu, tensor: &'a Tensor) -> Result<Source<'
     }
 }
 
-/// The elements as bytes on the device, if those are what should go up.
+/// The elements as bytes on the device, if those are what should go up: not if the words that a kernel makes of them exceed what
+/// it can bind.
 ///
 /// # Errors
 /// The device lacks memory or is lost.
 pub(crate) async fn raw(gpu: &Gpu, tensor: &Tensor) -> Result<Option<Raw>> {
     let desc = tensor.desc();
-    if !matches!(desc.dtype, DType::I8 | DType::U8 | DType::Bool) || desc.numel() < FEWEST {
+    let words = 4 * desc.numel() as u64;
+    let can_be_made = desc.numel() >= FEWEST && words <= gpu.caps().max_binding_bytes;
+    if !matches!(desc.dtype, DType::I8 | DType::U8 | DType::Bool) || !can_be_made {
         return Ok(None);
     }
     let words = Desc::new([desc.numel().div_ceil(4)], DType::U32);

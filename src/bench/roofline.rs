@@ -6,7 +6,7 @@ use super::race::{Contestant, Effort, race};
 use super::samples::seconds;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, Launch, nested, params};
+use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::gpu::roofline;
 use crate::ops::{Bounds, Op, Site, Variant, built_in};
 use crate::reference::gamma;

@@ -33,6 +33,8 @@ struct Inner {
     own: bool,
     /// The pipeline that loads textures of halves.
     loader: OnceLock<wgpu::ComputePipeline>,
+    /// What stands for tensors that an epilogue does not have.
+    absent: OnceLock<wgpu::Buffer>,
     /// `None` of a device that belongs to the program.
     #[cfg(not(target_arch = "wasm32"))]
     poller: Option<Poller>,
@@ -115,6 +117,7 @@ impl Gpu {
             pipelines: PipelineCache::default(),
             weights: Weights::default(),
             loader: OnceLock::new(),
+            absent: OnceLock::new(),
             fault: Arc::default(),
             running: Arc::default(),
             own,
@@ -171,6 +174,9 @@ impl Gpu {
     }
     pub(super) fn loader(&self) -> &OnceLock<wgpu::ComputePipeline> {
         &self.0.loader
+    }
+    pub(super) fn absent_slot(&self) -> &OnceLock<wgpu::Buffer> {
+        &self.0.absent
     }
     /// Whether both are the same open device.
     pub fn same(&self, other: &Gpu) -> bool {

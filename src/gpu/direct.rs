@@ -6,7 +6,7 @@ use std::fmt;
 use wgpu::BufferUsages;
 
 use super::adapter::Gpu;
-use super::kernel::{Arg, Launch};
+use super::launch::{Arg, Launch};
 use super::pipelines::PipelineKey;
 use super::recording::{Dispatch, Range};
 use super::tensor_buffer::TensorBuffer;
@@ -63,11 +63,7 @@ pub(super) fn dispatch<'a>(
     resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
     [x, y, z]: [u32; 3],
 ) {
-    let entry = |(binding, resource)| wgpu::BindGroupEntry { binding, resource };
-    let entries: Vec<_> = (0..).zip(resources).map(entry).collect();
-    let layout = &pipeline.get_bind_group_layout(0);
-    let group =
-        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor { label: Some("direct"), layout, entries: &entries });
+    let group = gpu.bind_group("direct", &pipeline.get_bind_group_layout(0), resources);
     let mut pass = encoder.begin_compute_pass(&Default::default());
     pass.set_pipeline(pipeline);
     pass.set_bind_group(0, &group, &[]);

@@ -4,7 +4,7 @@ use naga::Handle;
 use naga::ir::{AddressSpace, Module, ScalarKind, StorageAccess, Type, TypeInner};
 use naga::proc::Layouter;
 
-use super::kernel::Launch;
+use super::launch::Launch;
 use crate::shape::{DType, Precision};
 
 /// What of a launch does not agree with the text of its kernel: params, or bindings, whose buffers have these bytes and hold

@@ -1,14 +1,13 @@
-//! Kernels and launches as plain data; nothing here touches a device.
+//! Kernels as plain data: a name, a text, and what the host decides of it. Nothing here touches a device.
 
-use std::fmt;
-
-use crate::error::{Error, ErrorKind, Result};
+use super::bindings::{self, Element};
+use super::pieces::{EPILOGUE4, Piece};
 use crate::shape::Precision;
 
 /// A WGSL compute kernel.
 ///
 /// The contract of every kernel: the entry point is `main`; in `@group(0)`, binding 0 is a uniform struct of 4-byte
-/// scalars (the params), then come the read-only inputs, then the `read_write` outputs; at most 8 storage buffers.
+/// scalars (the params), then come the read-only inputs, then the `read_write` outputs; at most 8 storage buffers in all groups.
 ///
 /// A kernel of a program's own always runs with the run-time checks of the shader translator: an index out of range
 /// reads or writes nothing outside its bindings.
@@ -34,520 +33,126 @@ pub struct Kernel {
     /// The contents of the file.
     pub(crate) source: &'static str,
     /// Shared files, appended after the main text so that its line numbers do not change.
-    pub(crate) common: &'static [Common],
+    pieces: &'static [Piece],
+    /// What `Stored` is in f32, if the text has that type: the prelude declares it.
+    stored: Option<&'static str>,
+    /// What the storage bindings hold: those of group 0, then those of the epilogue.
+    bindings: &'static [Element],
+    /// Sizes that the prelude declares, because overrides cannot be sizes of arrays, and their values unless a launch sets others.
+    consts: &'static [(&'static str, u32)],
 }
 
-/// WGSL that several kernels share: a file of `shaders/common/`.
-#[derive(Clone, Copy, Debug)]
-pub struct Common {
-    /// The file's name without `.wgsl`.
-    pub(crate) name: &'static str,
-    /// The contents of the file.
-    pub(crate) source: &'static str,
-}
-
-impl Common {
-    /// The file's name without `.wgsl`.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-}
-
-/// Declares a kernel of `shaders/`: `kernel!("pool2d")`, or `kernel!("conv2d_direct", ACTIVATION)` with the
-/// shared pieces it needs.
+/// Declares a kernel of `shaders/`: `kernel!("pool2d")`, or `kernel!("conv2d_direct", EPILOGUE1)` with the shared pieces that its
+/// text uses.
 macro_rules! kernel {
-    ($name:literal $(, $common:expr)*) => {
-        $crate::gpu::kernel::Kernel {
-            name: $name,
-            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-            common: &[$($common),*],
-        }
+    ($name:literal $(, $piece:expr)*) => {
+        $crate::gpu::kernel::Kernel::built_in(
+            $name,
+            include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            &[$($piece),*],
+        )
     };
 }
 pub(crate) use kernel;
 
-macro_rules! common {
-    ($name:literal) => {
-        Common { name: $name, source: include_str!(concat!("../../shaders/common/", $name, ".wgsl")) }
-    };
-}
-
-/// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions; `is_nan`.
-pub const INDEX: Common = common!("index");
-/// `activate`: every unary function, chosen by the override `ACT`.
-pub const ACTIVATION: Common = common!("activation");
-
-/// `narrow`: the bits that an integer type keeps.
-pub const INTEGER: Common = common!("integer");
-
-/// `combine`: every function of two elements, chosen by the override `OP`; needs [`INDEX`] and [`INTEGER`].
-pub const BINARY: Common = common!("binary");
-/// `matrices`: which matrices of two broadcast batches are multiplied.
-pub const MATMUL: Common = common!("matmul");
-/// `load_a`, `block_b`, `store4`: four consecutive elements of a row-major matrix at a time.
-pub const MATMUL4: Common = common!("matmul4");
-/// `place`, `multiply`, `store_tile`: matrix products by tiles in the registers of a subgroup of 8.
-pub const ROWS8: Common = common!("rows8");
-/// `row4`, `block4`: the operands of [`ROWS8`] for an implicit matrix product.
-pub const IMPLICIT8: Common = common!("implicit8");
-/// `pixel_of`, `tap`, `output_of`: the phases of a transposed convolution.
-pub const PHASES: Common = common!("phases");
-/// `finish`: bias, residual and activation of a row-major output; needs [`ACTIVATION`].
-pub const EPILOGUE1: Common = common!("epilogue1");
-/// `finish4`: bias, residual and activation of four channels of a channels-last output.
-pub const EPILOGUE4: Common = common!("epilogue4");
-/// `finish_row`: bias, residual and activation of four consecutive elements of a channel of a row-major output.
-pub const EPILOGUE_ROW: Common = common!("epilogue_row");
-
-/// `source`: which element of an axis stands at a position of the padded axis.
-pub const PAD: Common = common!("pad");
-
-/// `inside`, `image_row`, `image_columns`: which taps of a pooling window lie inside the image, and loads for those that do not.
-pub const WINDOW: Common = common!("window");
-/// `taps_before`: how many taps of a pooling window lie before a row or column.
-pub const TAPS: Common = common!("taps");
-/// `maximum`, `maximum4`: the larger of two; NaN if either is.
-pub const MAXIMUM: Common = common!("maximum");
-/// `pool_start`, `pool_add`, `pool_end`: maximum, mean and norm of a pooling window; needs [`WINDOW`] and [`TAPS`].
-pub const POOL2D: Common = common!("pool");
-/// `bin`, `pool_combine`, `pool_finish`: adaptive pooling; needs [`MAXIMUM`].
-pub const POOL_BIN: Common = common!("pool_bin");
-/// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.
-pub const MOMENTS: Common = common!("moments");
-
-/// `larger`, `term`, `share`: the steps of a softmax.
-pub const SOFTMAX: Common = common!("softmax");
-
-/// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`; needs [`INDEX`] and [`INTEGER`].
-pub const REDUCE: Common = common!("reduce");
-
-/// `beats`: which of two values arg-max or arg-min selects; needs [`INDEX`] and [`INTEGER`].
-pub const ARG_REDUCE: Common = common!("arg_reduce");
-
-/// `place`, `tile`, `store_tile`: matrix products by tiles in workgroup memory.
-pub const TILED: Common = common!("tiled");
-
-/// Every shared file, for the contract test.
-pub const COMMON: &[Common] = &[
-    INDEX,
-    ACTIVATION,
-    EPILOGUE1,
-    EPILOGUE4,
-    EPILOGUE_ROW,
-    PAD,
-    WINDOW,
-    TAPS,
-    MAXIMUM,
-    POOL2D,
-    POOL_BIN,
-    MOMENTS,
-    INTEGER,
-    BINARY,
-    MATMUL,
-    MATMUL4,
-    ROWS8,
-    IMPLICIT8,
-    PHASES,
-    SOFTMAX,
-    REDUCE,
-    ARG_REDUCE,
-    TILED,
-];
-
-/// How a kernel declares the element type of its channels-last tensors and packed weights, if they may be f16.
-const STORED: &str = "alias Stored = ";
-/// How a kernel that can write sums, which another launch rounds, declares the element type of what it writes.
-const WRITTEN: &str = "alias Written = ";
-/// How a kernel that handles elements by their bits declares the type for computing: f32 where `Stored` is f16.
-const WIDE: &str = "alias Wide = ";
-
 impl Kernel {
     /// A kernel of a program's own: `name` is used in tables and errors, `source` is the whole WGSL text.
     pub const fn new(name: &'static str, source: &'static str) -> Kernel {
-        Kernel { name, source, common: &[] }
+        Kernel { name, source, pieces: &[], stored: None, bindings: &[], consts: &[] }
     }
+
+    /// A file of `shaders/`.
+    pub(crate) const fn built_in(name: &'static str, source: &'static str, pieces: &'static [Piece]) -> Kernel {
+        Kernel { pieces, bindings: bindings::of(name), ..Kernel::new(name, source) }
+    }
+
+    /// It stores floats as `Stored`: f32, or f16. `Written` is the type of results, which are f32 where they are sums that another
+    /// launch rounds.
+    pub(crate) const fn floats(self) -> Kernel {
+        Kernel { stored: Some("f32"), ..self }
+    }
+
+    /// It moves elements of any type of 4 bytes by their bits: `Stored` and `Wide` are u32. For floats of 16 bits they are f16 and
+    /// f32.
+    pub(crate) const fn bits(self) -> Kernel {
+        Kernel { stored: Some("u32"), ..self }
+    }
+
+    /// It has these sizes.
+    pub(crate) const fn sizes(self, consts: &'static [(&'static str, u32)]) -> Kernel {
+        Kernel { consts, ..self }
+    }
+
     /// The name in tables and errors.
     pub fn name(&self) -> &'static str {
         self.name
     }
-    /// The complete text that the device compiles, with the values of `consts` inserted. In [`Precision::F16`] the
-    /// alias `Stored` is `f16`, and `Wide`, if there is one, `f32`.
+
+    /// The complete text that the device compiles, with these sizes. In [`Precision::F16`] `Stored` is `f16`.
     pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
         self.text(consts, precision, false)
     }
+
     /// As [`Kernel::wgsl`]; for a launch that writes sums, `Written` is `f32` also in [`Precision::F16`].
-    pub(crate) fn text(&self, consts: &[(&'static str, u32)], precision: Precision, sums: bool) -> String {
-        let mut text = self.source.to_owned();
-        let mut set = |head: &str, value: &str| {
-            let start = text.find(head).unwrap_or_else(|| panic!("{}: no `{head}`", self.name)) + head.len();
-            let end = start + text[start..].find(';').expect("a declaration ends with a semicolon");
-            text.replace_range(start..end, value);
-        };
-        for (name, value) in consts {
-            set(&format!("const {name} = "), &format!("{value}u"));
-        }
-        if precision == Precision::F16 {
-            set(STORED, "f16");
-            if self.source.contains(WIDE) {
-                set(WIDE, "f32");
-            }
-            if sums {
-                set(WRITTEN, "f32");
-            }
-            // On the first line, so that line numbers do not change.
-            text.insert_str(0, "enable f16; ");
-        }
-        for piece in self.common {
+    pub fn text(&self, consts: &[(&'static str, u32)], precision: Precision, sums: bool) -> String {
+        let mut text = self.prelude(consts, precision, sums);
+        text.push_str(self.source);
+        for piece in self.all_pieces() {
             text.push_str(piece.source);
         }
         text
     }
-}
 
-impl Kernel {
-    /// Whether elements of the storage bindings, from 1 on, are `Stored`. By convention a binding is one line of the text.
+    /// What the host declares. It is on the first line of the text, so that line numbers are those of the file.
+    fn prelude(&self, consts: &[(&'static str, u32)], precision: Precision, sums: bool) -> String {
+        let mut out = String::new();
+        if let Some(wide) = self.stored {
+            let (enable, stored, wide) = match precision {
+                Precision::F32 => ("", wide, wide),
+                Precision::F16 => ("enable f16; ", "f16", "f32"),
+            };
+            let written = if sums { "f32" } else { stored };
+            out += &format!("{enable}alias Stored = {stored}; alias Written = {written}; alias Wide = {wide}; ");
+        } else if self.writes_into_slots() {
+            out += "alias Stored = f32; ";
+        }
+        for (name, unless_set) in self.consts {
+            let value = consts.iter().find(|(set, _)| set == name).map_or(unless_set, |(_, value)| value);
+            out += &format!("const {name} = {value}u; ");
+        }
+        out
+    }
+
+    /// The pieces that the text consists of beside its own file, each once.
+    pub(crate) fn all_pieces(&self) -> Vec<Piece> {
+        let mut all = vec![];
+        self.pieces.iter().for_each(|piece| piece.collect(&mut all));
+        all
+    }
+
+    /// Whether it stores its result by blocks of four channels, at the place that the epilogue names, which may be part of a larger
+    /// tensor.
+    pub(crate) fn writes_into_slots(&self) -> bool {
+        self.all_pieces().iter().any(|piece| piece.name == EPILOGUE4.name)
+    }
+
+    /// Whether a size of this name is set by launches.
+    pub(crate) fn has_const(&self, name: &str) -> bool {
+        self.consts.iter().any(|(known, _)| *known == name)
+    }
+
+    /// Whether elements of the storage bindings are `Stored`: of group 0 from binding 1 on, then of the epilogue.
     pub fn stored(&self) -> Vec<bool> {
         self.stored_by(false)
     }
+
     /// As [`Kernel::stored`], for a launch that writes sums or not.
     pub(crate) fn stored_by(&self, sums: bool) -> Vec<bool> {
-        let declared = self.source.contains(STORED);
-        let bindings = self.source.lines().filter(|l| l.contains("var<storage"));
-        bindings.map(|l| declared && (l.contains("Stored") || l.contains("Written") && !sums)).collect()
-    }
-}
-
-/// A parameter of a kernel: one 4-byte scalar of its uniform struct.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Scalar {
-    /// WGSL `u32`.
-    U32(u32),
-    /// WGSL `i32`.
-    I32(i32),
-    /// WGSL `f32`.
-    F32(f32),
-    /// A size that does not fit a WGSL `u32`; the planner refuses it.
-    #[doc(hidden)]
-    TooLarge(usize),
-}
-
-impl Scalar {
-    /// The WGSL name of the type.
-    pub fn wgsl_type(self) -> &'static str {
-        match self {
-            Scalar::U32(_) | Scalar::TooLarge(_) => "u32",
-            Scalar::I32(_) => "i32",
-            Scalar::F32(_) => "f32",
-        }
-    }
-    fn bits(self) -> u32 {
-        match self {
-            Scalar::U32(v) => v,
-            Scalar::I32(v) => v as u32,
-            Scalar::F32(v) => v.to_bits(),
-            Scalar::TooLarge(_) => u32::MAX,
-        }
-    }
-}
-
-impl From<u32> for Scalar {
-    fn from(v: u32) -> Scalar {
-        Scalar::U32(v)
-    }
-}
-impl From<usize> for Scalar {
-    fn from(v: usize) -> Scalar {
-        u32::try_from(v).map_or(Scalar::TooLarge(v), Scalar::U32)
-    }
-}
-impl From<i32> for Scalar {
-    fn from(v: i32) -> Scalar {
-        Scalar::I32(v)
-    }
-}
-impl From<f32> for Scalar {
-    fn from(v: f32) -> Scalar {
-        Scalar::F32(v)
-    }
-}
-
-/// The params of a launch: the fields of the kernel's uniform struct, in order, with their names and types.
-///
-/// ```
-/// use convgpu::custom::Params;
-///
-/// let params = Params::new().with("count", 30usize).with("step", 0.25f32);
-/// assert_eq!(params.fields()[1].0, "step");
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Params(pub(crate) Vec<(&'static str, Scalar)>);
-
-impl Params {
-    /// No fields yet.
-    pub fn new() -> Params {
-        Params::default()
-    }
-    /// Adds the next field.
-    pub fn with(mut self, name: &'static str, value: impl Into<Scalar>) -> Params {
-        self.0.push((name, value.into()));
-        self
-    }
-    /// Names and values, in order.
-    pub fn fields(&self) -> &[(&'static str, Scalar)] {
-        &self.0
-    }
-    /// A field's value.
-    fn get_mut(&mut self, name: &str) -> Option<&mut Scalar> {
-        self.0.iter_mut().find(|(field, _)| *field == name).map(|(_, value)| value)
-    }
-    /// A field that is a size.
-    pub(crate) fn size(&self, name: &str) -> usize {
-        let found = self.0.iter().find(|(field, _)| *field == name);
-        found.map_or_else(|| panic!("there is no param {name}"), |(_, value)| value.bits() as usize)
-    }
-    /// The bytes of the uniform struct, padded to 16.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut out: Vec<u8> = self.0.iter().flat_map(|(_, v)| v.bits().to_le_bytes()).collect();
-        out.resize(out.len().next_multiple_of(16).max(16), 0);
-        out
-    }
-}
-
-/// `params! { n, c; alpha: 0.5 }`-style construction: `params!(n, h: shape[2])` gives fields `n` and `h`.
-macro_rules! params {
-    (@field $p:expr, $name:ident : $value:expr) => { $p.with(stringify!($name), $value) };
-    (@field $p:expr, $name:ident) => { $p.with(stringify!($name), $name) };
-    ($($name:ident $(: $value:expr)?),* $(,)?) => {{
-        let p = $crate::gpu::kernel::Params::new();
-        $(let p = $crate::gpu::kernel::params!(@field p, $name $(: $value)?);)*
-        p
-    }};
-}
-pub(crate) use params;
-
-/// What a binding of a launch refers to, seen from the node it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Arg {
-    /// The node's k-th input (epilogue inputs follow the operator's own).
-    Input(usize),
-    /// The node's k-th output.
-    Output(usize),
-    /// A temporary of the variant; its contents are lost after the node.
-    Scratch(usize),
-    /// The launch's k-th table.
-    Table(usize),
-    /// A buffer that `prepare` filled; it lives as long as the session if its sources are constant.
-    Prepared(usize),
-}
-
-/// One dispatch: a kernel, its specialisation, its params, what it reads, what it writes, its grid.
-#[derive(Clone, Debug)]
-pub struct Launch {
-    /// The kernel.
-    pub(crate) kernel: &'static Kernel,
-    /// Values of `override` constants.
-    pub(crate) overrides: Vec<(&'static str, f64)>,
-    /// Values of `const` declarations that overrides cannot reach (register tile sizes).
-    pub(crate) consts: Vec<(&'static str, u32)>,
-    /// What its kernel's `Stored` is.
-    pub(crate) precision: Precision,
-    /// Whether it writes sums, which another launch rounds: its kernel's `Written` is f32 whatever `Stored` is.
-    pub(crate) sums: bool,
-    /// The uniform struct.
-    pub(crate) params: Params,
-    /// Constants from the host that are too long for the params: 4-byte words, floats by their bits.
-    pub(crate) tables: Vec<Vec<u32>>,
-    /// Read-only bindings, from 1 on.
-    pub(crate) reads: Vec<Arg>,
-    /// Read-write bindings, after them.
-    pub(crate) writes: Vec<Arg>,
-    /// The grid, in workgroups.
-    pub(crate) workgroups: [u32; 3],
-    /// The most iterations, per invocation, of all loops whose length depends on a shape ([`nested`]). All other loops
-    /// together take at most [`SHORT_ITERATIONS`].
-    pub(crate) iterations: u64,
-    /// Where it copies its input to, if it only copies. If the kernel that produces the input can write there itself
-    /// ([`Launch::write_into`]), this launch is dropped.
-    pub(crate) copies_to: Option<Slot>,
-    /// What a launch that prepares writes, for a constant that it reads in f32: then the host computes it.
-    pub(crate) on_host: Option<OnHost>,
-}
-
-/// From the params of a launch and the elements of its only input to those of its only output, which replace what is in the
-/// list.
-pub(crate) type OnHost = fn(&Params, &[f32], &mut Vec<f32>);
-
-/// The blocks of channels from `first` on of a channels-last tensor with `pitch` blocks per pixel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    /// Blocks of four channels per pixel.
-    pub pitch: u32,
-    /// The first of them.
-    pub first: u32,
-}
-
-/// The most iterations, per invocation, of all loops whose length does not depend on a shape: trees, stores, words of a stream.
-pub(crate) const SHORT_ITERATIONS: u64 = 1024;
-
-/// The iterations that nested loops take together, given those of each, the outermost first. Each execution of a loop
-/// takes one more iteration to detect its end; with masked lanes that iteration also enters every inner loop once.
-pub(crate) fn nested(loops: &[usize]) -> u64 {
-    let around = |inside: u64, (deep, &n): (u64, &usize)| {
-        (n as u64).saturating_mul(inside.saturating_add(1)).saturating_add(deep)
-    };
-    (1..).zip(loops.iter().rev()).fold(0, around)
-}
-
-/// Invocations per workgroup of the kernels with a [`flat_grid`].
-pub(crate) const FLAT_WORKGROUP: usize = 64;
-
-/// A linear grid of workgroups of 64 that covers `invocations`, folded over y where x would exceed WebGPU's 65 535; the
-/// kernel computes the linear index with `flat_id`.
-pub(crate) fn flat_grid(invocations: usize) -> [u32; 3] {
-    folded(invocations.div_ceil(FLAT_WORKGROUP))
-}
-
-/// Words per workgroup of the kernels with a [`stream_grid`].
-const STREAM_WORKGROUP: usize = 1024;
-
-/// A grid for kernels that stream over words, mostly vec4s: a workgroup of 256 invocations takes 1024 words, 4 per
-/// invocation. On a software adapter one word per invocation would cost more in workgroups than in work.
-pub(crate) fn stream_grid(words: usize) -> [u32; 3] {
-    folded(words.div_ceil(STREAM_WORKGROUP))
-}
-
-/// A grid of at least this many workgroups, folded over y; the kernel computes the linear index with `group_id`.
-pub(crate) fn folded(groups: usize) -> [u32; 3] {
-    let y = groups.div_ceil(65_535).max(1);
-    [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]
-}
-
-impl Launch {
-    /// A launch over a [`flat_grid`].
-    pub(crate) fn flat(kernel: &'static Kernel, invocations: usize, params: Params) -> Launch {
-        Launch::grid(kernel, flat_grid(invocations), params)
-    }
-    /// A launch over a [`stream_grid`].
-    pub(crate) fn stream(kernel: &'static Kernel, words: usize, params: Params) -> Launch {
-        Launch::grid(kernel, stream_grid(words), params)
-    }
-    /// A launch over the grid given, in workgroups: at most 65 535 along each axis.
-    pub fn grid(kernel: &'static Kernel, workgroups: [u32; 3], params: Params) -> Launch {
-        Launch {
-            kernel,
-            overrides: vec![],
-            consts: vec![],
-            precision: Precision::F32,
-            sums: false,
-            params,
-            tables: vec![],
-            reads: vec![],
-            writes: vec![],
-            workgroups,
-            iterations: 0,
-            copies_to: None,
-            on_host: None,
-        }
-    }
-    /// Sets the tables: constants from the host that are too long for the params. Each is a list of 4-byte words
-    /// (floats by [`f32::to_bits`]), bound where the reads have [`Arg::Table`] of its position.
-    pub fn tables(mut self, tables: impl Into<Vec<Vec<u32>>>) -> Launch {
-        self.tables = tables.into();
-        self
-    }
-    /// Sets the read-only bindings.
-    pub fn reads(mut self, args: impl Into<Vec<Arg>>) -> Launch {
-        self.reads = args.into();
-        self
-    }
-    /// Sets the read-write bindings.
-    pub fn writes(mut self, args: impl Into<Vec<Arg>>) -> Launch {
-        self.writes = args.into();
-        self
-    }
-    /// States the most iterations, per invocation, of all loops whose length depends on a shape; 0 unless set. A device
-    /// with a lower limit ([`Caps::max_iterations`](crate::Caps)) does not get the variant.
-    pub fn iterations(mut self, iterations: u64) -> Launch {
-        self.iterations = iterations;
-        self
-    }
-    /// Sets an `override` constant of the kernel's text. All overrides must be set.
-    pub fn set(mut self, name: &'static str, value: impl Into<f64>) -> Launch {
-        self.overrides.push((name, value.into()));
-        self
-    }
-    /// Sets a `const` of the text.
-    pub(crate) fn set_const(mut self, name: &'static str, value: u32) -> Launch {
-        self.consts.push((name, value));
-        self
-    }
-    /// Makes it write into a slot of a larger tensor. False if its kernel cannot, because its params lack `y_pitch` and
-    /// `y_first`.
-    pub(crate) fn write_into(&mut self, slot: Slot) -> bool {
-        for (name, value) in [("y_pitch", slot.pitch), ("y_first", slot.first)] {
-            let Some(field) = self.params.get_mut(name) else { return false };
-            *field = Scalar::U32(value);
-        }
-        true
-    }
-    /// The name of the kernel with the values of its consts, for tables: `gemm_tiled(16,16,8,2)`.
-    pub fn title(&self) -> String {
-        let values: Vec<_> = self.consts.iter().map(|(_, value)| value.to_string()).collect();
-        match &values[..] {
-            [] => self.kernel.name.to_owned(),
-            _ => format!("{}({})", self.kernel.name, values.join(",")),
-        }
-    }
-    /// The most iterations that all loops of an invocation may take together.
-    pub fn all_iterations(&self) -> u64 {
-        self.iterations.saturating_add(SHORT_ITERATIONS)
-    }
-    /// Refuses what no device supports: a parameter of more than 32 bits, a grid that is too large.
-    pub(crate) fn check(&self) -> Result<()> {
-        if let Some((name, value)) = self.params.0.iter().find(|(_, v)| matches!(v, Scalar::TooLarge(_))) {
-            let text = format!("kernel {}: {name} = {value:?} exceeds 32 bits", self.kernel.name);
-            return Err(Error::new(ErrorKind::Unsupported, text));
-        }
-        match self.workgroups.iter().find(|&&n| n > 65_535) {
-            Some(n) => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("kernel {} would need {n} workgroups in one dimension (limit 65535)", self.kernel.name),
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Launch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [x, y, z] = self.workgroups;
-        write!(f, "{} <{x},{y},{z}>", self.kernel.name)?;
-        for (name, value) in &self.overrides {
-            write!(f, " {name}={value}")?;
-        }
-        for (name, value) in &self.consts {
-            write!(f, " {name}={value}")?;
-        }
-        match self.precision {
-            Precision::F32 => Ok(()),
-            Precision::F16 => f.write_str(" f16"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nested;
-
-    /// What lavapipe counts (measured): a loop over channels around 1x1, 1x2, 2x1 and 3x3 taps.
-    #[test]
-    fn the_ends_of_loops_are_turns_too() {
-        assert_eq!(nested(&[10]), 11);
-        for (window, iterations) in [([1, 1], 6), ([1, 2], 7), ([2, 1], 9), ([3, 3], 18)] {
-            assert_eq!(nested(&[1000, window[0], window[1]]), 1000 * iterations + 3);
-        }
-        assert_eq!(nested(&[usize::MAX, usize::MAX]), u64::MAX);
+        let is_stored = |element: &Element| match element {
+            Element::Stored => true,
+            Element::Written => !sums,
+            Element::Other => false,
+        };
+        self.bindings.iter().map(is_stored).collect()
     }
 }

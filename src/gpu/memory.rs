@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::adapter::{Gpu, caused};
 use super::recording::BufferSpec;
@@ -36,8 +36,8 @@ pub(crate) struct Pooled {
     number: u64,
     /// Whether it must not be used again.
     spent: AtomicBool,
-    /// For each encoder of the program's that uses it, whether its commands are done.
-    encoders: Mutex<Vec<Arc<AtomicBool>>>,
+    /// Uses by encoders of the program: each is gone when its commands are done, or its encoder was dropped without a submit.
+    encoders: Mutex<Vec<Weak<()>>>,
 }
 
 impl Pooled {
@@ -54,16 +54,16 @@ impl Pooled {
         self.spent.load(Ordering::Relaxed)
     }
 
-    /// Keeps it from the pool unless `done` is set before it is dropped.
-    pub fn reserve(&self, done: &Arc<AtomicBool>) {
+    /// Keeps it from the pool unless this use is over before it is dropped.
+    pub fn reserve(&self, used: &Arc<()>) {
         let mut encoders = self.encoders.lock().unwrap_or_else(|e| e.into_inner());
-        encoders.retain(|done| !done.load(Ordering::Acquire));
-        encoders.push(done.clone());
+        encoders.retain(|used| used.strong_count() > 0);
+        encoders.push(Arc::downgrade(used));
     }
 
     fn is_free(&self) -> bool {
         let encoders = self.encoders.lock().unwrap_or_else(|e| e.into_inner());
-        !self.is_spent() && encoders.iter().all(|done| done.load(Ordering::Acquire))
+        !self.is_spent() && encoders.iter().all(|used| used.strong_count() == 0)
     }
 
     pub fn buffer(&self) -> &wgpu::Buffer {
@@ -162,6 +162,28 @@ impl Gpu {
         }
         let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes, usage, mapped_at_creation: false };
         self.guarded(|| self.device().create_buffer(&descriptor)).await
+    }
+
+    /// What stands for a tensor that an epilogue does not have: 16 bytes that no kernel reads.
+    pub(super) async fn absent(&self) -> Result<wgpu::Buffer> {
+        if let Some(buffer) = self.absent_slot().get() {
+            return Ok(buffer.clone());
+        }
+        let made = self.buffer("absent", 16, wgpu::BufferUsages::STORAGE).await?;
+        Ok(self.absent_slot().get_or_init(|| made).clone())
+    }
+
+    /// Binds resources, from binding 0 on.
+    pub(super) fn bind_group<'a>(
+        &self,
+        label: &str,
+        layout: &wgpu::BindGroupLayout,
+        resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+    ) -> wgpu::BindGroup {
+        let entry = |(binding, resource)| wgpu::BindGroupEntry { binding, resource };
+        let entries: Vec<_> = (0..).zip(resources).map(entry).collect();
+        let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries };
+        self.device().create_bind_group(&descriptor)
     }
 
     /// A buffer of tensors: an arena or constants.

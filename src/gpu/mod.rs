@@ -5,6 +5,7 @@ pub use wgpu::Buffer;
 pub use wgpu::CommandEncoder;
 
 pub mod adapter;
+pub mod bindings;
 pub mod caps;
 pub mod choice;
 pub mod direct;
@@ -12,7 +13,9 @@ pub mod info;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod interface;
 pub mod kernel;
+pub mod launch;
 pub mod memory;
+pub mod pieces;
 pub mod pipelines;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod profile;

@@ -20,7 +20,7 @@ use crate::shape::Precision;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct PipelineKey {
     source: &'static str,
-    /// The texts of the shared files.
+    /// The names of the shared files.
     pieces: Vec<&'static str>,
     overrides: Vec<(&'static str, u64)>,
     consts: Vec<(&'static str, u32)>,
@@ -28,21 +28,21 @@ pub(super) struct PipelineKey {
     sums: bool,
     /// Whether the shader keeps its run-time checks.
     checked: bool,
-    /// The numbers of read-only and read-write bindings, which determine the layout.
-    bindings: (usize, usize),
+    /// The numbers of read-only and read-write bindings, and whether there is an epilogue: they determine the layout.
+    bindings: (usize, usize, bool),
 }
 
 impl PipelineKey {
     pub fn of(d: &Dispatch) -> PipelineKey {
         PipelineKey {
             source: d.kernel.source,
-            pieces: d.kernel.common.iter().map(|piece| piece.source).collect(),
+            pieces: d.kernel.all_pieces().iter().map(|piece| piece.name).collect(),
             overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
             consts: d.consts.clone(),
             precision: d.precision,
             sums: d.sums,
             checked: d.checked,
-            bindings: d.bindings(),
+            bindings: (d.reads.len(), d.writes.len(), d.epilogue.is_some()),
         }
     }
 }
@@ -126,23 +126,12 @@ impl Gpu {
             // index leaves its binding.
             unsafe { device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
-        let buffer = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-            count: None,
-        };
-        let (reads, writes) = (d.reads.len(), d.writes.len());
-        let storage = |i| wgpu::BufferBindingType::Storage { read_only: i <= reads };
-        let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform)];
-        entries.extend((1..=reads + writes).map(|i| buffer(i, storage(i))));
-        let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(d.kernel.name),
-            entries: &entries,
-        });
+        let group = self.group_layout(d.kernel.name, d.reads.len(), d.writes.len());
+        let epilogue = d.epilogue.as_ref().map(|e| self.group_layout(d.kernel.name, e.tensors.len(), 0));
+        let groups: Vec<_> = std::iter::once(&group).chain(&epilogue).map(Some).collect();
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(d.kernel.name),
-            bind_group_layouts: &[Some(&group)],
+            bind_group_layouts: &groups,
             ..Default::default()
         });
         device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -157,6 +146,23 @@ impl Gpu {
             },
             cache: None,
         })
+    }
+}
+
+impl Gpu {
+    /// A uniform buffer, then storage buffers: so many that are read, so many that are written.
+    fn group_layout(&self, label: &str, reads: usize, writes: usize) -> wgpu::BindGroupLayout {
+        let buffer = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            count: None,
+        };
+        let storage = |i| wgpu::BufferBindingType::Storage { read_only: i <= reads };
+        let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform)];
+        entries.extend((1..=reads + writes).map(|i| buffer(i, storage(i))));
+        let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries };
+        self.device().create_bind_group_layout(&descriptor)
     }
 }
 

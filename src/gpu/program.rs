@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::adapter::Gpu;
+use super::launch::Params;
 use super::memory::Pooled;
 use super::pipelines::{PipelineKey, Pipelines, Progress};
 use super::recording::{Command, Contents, Dispatch, Range, Recording};
@@ -122,7 +123,7 @@ impl Program {
             constants.into_iter().map(|constant| (constant.0.buffer, constant)).collect();
         let mut room = vec![];
         let reads = |command: &Command| -> Vec<usize> {
-            command.as_dispatch().map_or(vec![], |d| d.reads.iter().map(|r| r.buffer).collect())
+            command.as_dispatch().map_or(vec![], |d| d.all_reads().map(|r| r.buffer).collect())
         };
         let mut left: HashMap<usize, usize> = HashMap::new();
         prepare.iter().flat_map(|command| reads(command)).for_each(|buffer| *left.entry(buffer).or_default() += 1);
@@ -192,17 +193,15 @@ impl Program {
 
     async fn steps(&self, commands: &[&Command], pipelines: &Pipelines) -> Result<Vec<Step>> {
         let dispatches: Vec<&Dispatch> = commands.iter().filter_map(|command| command.as_dispatch()).collect();
-        let mut uniforms = vec![];
-        let mut spans = vec![];
-        for d in &dispatches {
-            let bytes = d.params.bytes();
-            spans.push((uniforms.len() as u64, bytes.len() as u64));
-            uniforms.extend(bytes);
-            uniforms.resize(uniforms.len().next_multiple_of(UNIFORM_ALIGNMENT), 0u8);
-        }
+        let mut uniforms = Uniforms::default();
+        let spans: Vec<_> = dispatches
+            .iter()
+            .map(|d| (uniforms.add(&d.params), d.epilogue.as_ref().map(|e| uniforms.add(&e.params))))
+            .collect();
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let params = self.gpu.buffer("params", uniforms.len().max(16) as u64, usage).await?;
-        self.gpu.guarded(|| self.gpu.queue().write_buffer(&params, 0, &uniforms)).await?;
+        let params = self.gpu.buffer("params", uniforms.0.len().max(16) as u64, usage).await?;
+        self.gpu.guarded(|| self.gpu.queue().write_buffer(&params, 0, &uniforms.0)).await?;
+        let absent = self.gpu.absent().await?;
         let make = || {
             let mut next = dispatches.iter().zip(&spans);
             commands
@@ -218,39 +217,25 @@ impl Program {
                         Step::Download { slot: *slot, buffer, offset, bytes }
                     }
                     Command::Dispatch(_) => {
-                        let (d, span) = next.next().expect("one span per dispatch");
+                        let (d, (own, epilogue)) = next.next().expect("one span per dispatch");
                         let pipeline = pipelines[&PipelineKey::of(d)].clone();
-                        let bind_group = self.bind_group(d, &pipeline, &params, *span);
-                        Step::Dispatch { pipeline, bind_group, workgroups: d.workgroups }
+                        let part = |r: &Range| part(self.buffer(r), r.offset, r.bytes);
+                        let group = |k, (offset, bytes), tensors: &mut dyn Iterator<Item = _>| {
+                            let params = std::iter::once(self::part(&params, offset, bytes));
+                            self.gpu.bind_group(&d.node, &pipeline.get_bind_group_layout(k), params.chain(tensors))
+                        };
+                        let mut bind_groups = vec![group(0, *own, &mut d.reads.iter().chain(&d.writes).map(part))];
+                        if let (Some(e), Some(span)) = (&d.epilogue, epilogue) {
+                            let tensor =
+                                |range: &Option<Range>| range.as_ref().map_or_else(|| absent.as_entire_binding(), part);
+                            bind_groups.push(group(1, *span, &mut e.tensors.iter().map(tensor)));
+                        }
+                        Step::Dispatch { pipeline, bind_groups, workgroups: d.workgroups }
                     }
                 })
                 .collect()
         };
         self.gpu.guarded(make).await
-    }
-
-    fn bind_group(
-        &self,
-        d: &Dispatch,
-        pipeline: &wgpu::ComputePipeline,
-        params: &wgpu::Buffer,
-        (offset, bytes): (u64, u64),
-    ) -> wgpu::BindGroup {
-        let part = |buffer, offset, bytes: u64| {
-            let size = std::num::NonZeroU64::new(bytes);
-            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
-        };
-        let storage = d.reads.iter().chain(&d.writes).map(|r| part(self.buffer(r), r.offset, r.bytes));
-        let entries: Vec<_> = std::iter::once(part(params, offset, bytes))
-            .chain(storage)
-            .enumerate()
-            .map(|(i, resource)| wgpu::BindGroupEntry { binding: i as u32, resource })
-            .collect();
-        self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(&d.node),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        })
     }
 
     /// Starts a run: uploads, dispatches, and copies of the results to the host.
@@ -347,6 +332,26 @@ impl Program {
             None => Ok(()),
         }
     }
+}
+
+/// The params of many dispatches, each at a place where it can be bound.
+#[derive(Default)]
+struct Uniforms(Vec<u8>);
+
+impl Uniforms {
+    /// Adds params; gives their offset and their bytes.
+    fn add(&mut self, params: &Params) -> (u64, u64) {
+        let (offset, bytes) = (self.0.len() as u64, params.bytes());
+        self.0.extend(&bytes);
+        self.0.resize(self.0.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
+        (offset, bytes.len() as u64)
+    }
+}
+
+/// Part of a buffer as a binding.
+fn part(buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> wgpu::BindingResource<'_> {
+    let size = std::num::NonZeroU64::new(bytes);
+    wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
 }
 
 /// The value that a guarded program fills its arenas with: a NaN as f32 and as two f16, with a payload that no

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use super::kernel::{Kernel, Launch, OnHost, Params};
+use super::kernel::Kernel;
+use super::launch::{EpilogueBindings, Launch, OnHost, Params};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
@@ -62,7 +63,7 @@ pub(crate) enum Command {
         to: Range,
     },
     /// One kernel over a grid.
-    Dispatch(Dispatch),
+    Dispatch(Box<Dispatch>),
     /// Ends a submission: the following commands belong to the next one.
     Submit,
     /// Copies a buffer to the host.
@@ -91,7 +92,9 @@ pub struct Dispatch {
     pub(crate) sums: bool,
     /// The uniform struct.
     pub(crate) params: Params,
-    /// Read-only bindings.
+    /// What its epilogue binds.
+    pub(crate) epilogue: Option<EpilogueBindings<Range>>,
+    /// Read-only bindings of group 0.
     pub(crate) reads: Vec<Range>,
     /// Read-write bindings.
     pub(crate) writes: Vec<Range>,
@@ -102,8 +105,19 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// A launch over these ranges.
-    pub(crate) fn of(launch: &Launch, node: String, reads: Vec<Range>, writes: Vec<Range>, checked: bool) -> Dispatch {
+    /// A launch over these ranges; `reads` are those of [`Launch::all_reads`].
+    pub(crate) fn of(
+        launch: &Launch,
+        node: String,
+        mut reads: Vec<Range>,
+        writes: Vec<Range>,
+        checked: bool,
+    ) -> Dispatch {
+        let mut read = reads.split_off(launch.reads.len()).into_iter();
+        let epilogue = launch.epilogue.as_ref().map(|EpilogueBindings { params, tensors }| EpilogueBindings {
+            params: params.clone(),
+            tensors: tensors.map(|arg| arg.and_then(|_| read.next())),
+        });
         Dispatch {
             node,
             kernel: launch.kernel,
@@ -112,6 +126,7 @@ impl Dispatch {
             precision: launch.precision,
             sums: launch.sums,
             params: launch.params.clone(),
+            epilogue,
             reads,
             writes,
             workgroups: launch.workgroups,
@@ -150,7 +165,15 @@ impl Dispatch {
     pub fn params(&self) -> &Params {
         &self.params
     }
-    /// How many bindings are read-only, and how many are read-write.
+    /// The uniform struct of the epilogue, if there is one.
+    pub fn epilogue_params(&self) -> Option<&Params> {
+        self.epilogue.as_ref().map(|e| &e.params)
+    }
+    /// All ranges that it reads: those of group 0, then those of its epilogue.
+    pub(crate) fn all_reads(&self) -> impl Iterator<Item = &Range> {
+        self.reads.iter().chain(self.epilogue.iter().flat_map(|e| e.tensors.iter().flatten()))
+    }
+    /// How many bindings of group 0 are read-only, and how many are read-write.
     pub fn bindings(&self) -> (usize, usize) {
         (self.reads.len(), self.writes.len())
     }
@@ -246,14 +269,14 @@ impl fmt::Display for Range {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |ranges: &[Range]| ranges.iter().map(Range::to_string).collect::<Vec<_>>().join(" ");
+        let list = |ranges: Vec<&Range>| ranges.into_iter().map(Range::to_string).collect::<Vec<_>>().join(" ");
         match self {
             Command::Upload { slot, to } => write!(f, "upload   {slot} -> {to}"),
             Command::Submit => write!(f, "submit"),
             Command::Download { slot, from } => write!(f, "download {from} -> {slot}"),
             Command::Dispatch(d) => {
                 let [x, y, z] = d.workgroups;
-                let (reads, writes) = (list(&d.reads), list(&d.writes));
+                let (reads, writes) = (list(d.all_reads().collect()), list(d.writes.iter().collect()));
                 write!(f, "dispatch {:<28} {:<24} {x}x{y}x{z}  {reads} -> {writes}", d.node, d.kernel.name)
             }
         }

@@ -1,6 +1,7 @@
 //! Two kernels that measure the peak rates of an adapter: of its ALUs and of its memory.
 
-use super::kernel::{INDEX, Kernel, kernel};
+use super::kernel::{Kernel, kernel};
+use super::pieces::INDEX;
 
 /// Chains of fused multiply-adds.
 pub static FMA: Kernel = kernel!("roofline_fma", INDEX);

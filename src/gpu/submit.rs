@@ -17,7 +17,7 @@ use crate::threads::Beside;
 #[derive(Clone)]
 pub(super) enum Step {
     Upload { slot: usize, buffer: Arc<wgpu::Buffer>, offset: u64, bytes: u64 },
-    Dispatch { pipeline: wgpu::ComputePipeline, bind_group: wgpu::BindGroup, workgroups: [u32; 3] },
+    Dispatch { pipeline: wgpu::ComputePipeline, bind_groups: Vec<wgpu::BindGroup>, workgroups: [u32; 3] },
     Submit,
     Download { slot: usize, buffer: Arc<wgpu::Buffer>, offset: u64, bytes: u64 },
 }
@@ -72,9 +72,11 @@ impl Sink {
 impl Step {
     /// Puts a dispatch into a pass; other steps are left out.
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
-        let Step::Dispatch { pipeline, bind_group, workgroups: [x, y, z] } = self else { return };
+        let Step::Dispatch { pipeline, bind_groups, workgroups: [x, y, z] } = self else { return };
         pass.set_pipeline(pipeline);
-        pass.set_bind_group(0, bind_group, &[]);
+        for (k, group) in (0..).zip(bind_groups) {
+            pass.set_bind_group(k, group, &[]);
+        }
         pass.dispatch_workgroups(*x, *y, *z);
     }
 
@@ -194,8 +196,12 @@ impl Program {
         let sources: Vec<_> = inputs.iter().map(Source::Device).collect();
         let sinks: Vec<_> = outputs.iter().cloned().map(Sink::Tensor).collect();
         encode(&self.gpu, &self.run, &sources, &sinks, encoder);
-        inputs.iter().chain(outputs).for_each(|tensor| tensor.reserve(&done));
-        encoder.on_submitted_work_done(move || done.store(true, Ordering::Release));
+        let used = Arc::new(());
+        inputs.iter().chain(outputs).for_each(|tensor| tensor.reserve(&used));
+        encoder.on_submitted_work_done(move || {
+            done.store(true, Ordering::Release);
+            drop(used);
+        });
         Ok(())
     }
 }

@@ -136,9 +136,9 @@ impl TensorBuffer {
         TensorBuffer { recorded: Some(done.clone()), ..self }
     }
 
-    /// Keeps the buffer from the pool until `done` is set.
-    pub(crate) fn reserve(&self, done: &Arc<AtomicBool>) {
-        self.home.iter().for_each(|home| home.reserve(done));
+    /// Keeps the buffer from the pool while it is used.
+    pub(crate) fn reserve(&self, used: &Arc<()>) {
+        self.home.iter().for_each(|home| home.reserve(used));
     }
 
     /// Waits for the commands that write it, if they were recorded.

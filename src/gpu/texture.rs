@@ -7,7 +7,7 @@ use wgpu::{BufferUsages, TextureDimension, TextureFormat, TextureUsages};
 
 use super::adapter::Gpu;
 use super::direct::{Part, dispatch};
-use super::kernel::Launch;
+use super::launch::Launch;
 use super::tensor_buffer::TensorBuffer;
 use crate::error::{Error, Result};
 

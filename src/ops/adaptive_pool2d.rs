@@ -3,16 +3,18 @@
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attributes::attribute;
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MAXIMUM, POOL_BIN, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::gpu::pieces::{INDEX, POOL_BIN};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
-static FLAT: Kernel = kernel!("adaptive_pool2d", INDEX, MAXIMUM, POOL_BIN);
-static FLAT_C4: Kernel = kernel!("adaptive_pool2d_c4", INDEX, MAXIMUM, POOL_BIN);
-static TREE: Kernel = kernel!("adaptive_pool2d_tree", MAXIMUM, POOL_BIN);
-static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", MAXIMUM, POOL_BIN);
+static FLAT: Kernel = kernel!("adaptive_pool2d", INDEX, POOL_BIN);
+static FLAT_C4: Kernel = kernel!("adaptive_pool2d_c4", INDEX, POOL_BIN).floats();
+static TREE: Kernel = kernel!("adaptive_pool2d_tree", POOL_BIN);
+static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", POOL_BIN).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&FLAT, &FLAT_C4, &TREE, &TREE_C4];
 

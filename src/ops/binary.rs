@@ -6,14 +6,16 @@ use super::broadcast::Operand;
 use super::strided::Walk;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, BINARY, INDEX, INTEGER, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::pieces::BINARY;
 pub use crate::reference::binary::BinaryKind;
 use crate::reference::elements;
 use crate::shape::{DType, Desc, Layout, broadcast};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
-static BLOCKS: Kernel = kernel!("binary", INDEX, INTEGER, BINARY);
-static STRIDED: Kernel = kernel!("binary_strided", INDEX, INTEGER, BINARY);
+static BLOCKS: Kernel = kernel!("binary", BINARY).bits();
+static STRIDED: Kernel = kernel!("binary_strided", BINARY);
 
 pub(super) const KERNELS: &[&Kernel] = &[&BLOCKS, &STRIDED];
 

@@ -1,6 +1,6 @@
 //! How a kernel that computes four elements of the output at a time reads a broadcast operand.
 
-use crate::gpu::kernel::Launch;
+use crate::gpu::launch::Launch;
 use crate::shape::Layout;
 
 /// The position of the operand's elements for output vec4 number i.

@@ -3,7 +3,7 @@
 use super::rows::{Piece, copies};
 use super::{Bounds, Op, Site, Variant, built_in};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, Slot};
+use crate::gpu::launch::{Arg, Slot};
 use crate::reference;
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;

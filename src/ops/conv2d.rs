@@ -10,31 +10,30 @@ use rayon::prelude::*;
 use super::rows8::Rows8;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, Kernel, Launch, Params, ROWS8, kernel,
-    nested, params,
-};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, Params, nested, params};
+use crate::gpu::pieces::{EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, ROWS8};
 pub use crate::reference::conv2d::Window;
 use crate::reference::conv2d::{Convolution, conv2d};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static DIRECT: Kernel = kernel!("conv2d_direct", INDEX, ACTIVATION, EPILOGUE1);
-static GEMM: Kernel = kernel!("conv2d_gemm", INDEX, ACTIVATION, EPILOGUE4);
-static PACK: Kernel = kernel!("conv2d_pack", INDEX);
+static DIRECT: Kernel = kernel!("conv2d_direct", EPILOGUE1);
+static GEMM: Kernel = kernel!("conv2d_gemm", EPILOGUE4).floats();
+static PACK: Kernel = kernel!("conv2d_pack", INDEX).floats();
 
-static SLIDE: Kernel = kernel!("conv2d_slide", INDEX, ACTIVATION, EPILOGUE4);
-static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8, IMPLICIT8);
-static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", INDEX, ACTIVATION, EPILOGUE4);
-static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX);
-static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", INDEX, ACTIVATION, EPILOGUE1);
-static BATCH_GEMM: Kernel = kernel!("gemm", INDEX, ACTIVATION, EPILOGUE4);
-static POINTWISE_SUBGROUP8: Kernel = kernel!("conv2d_pointwise_subgroup8", INDEX, ACTIVATION, EPILOGUE_ROW, ROWS8);
-static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8);
+static SLIDE: Kernel = kernel!("conv2d_slide", EPILOGUE4).floats();
+static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", EPILOGUE4, ROWS8, IMPLICIT8).floats();
+static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", EPILOGUE4).floats();
+static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX).floats();
+static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1).sizes(&[("SHIFTS", 3)]);
+static BATCH_GEMM: Kernel = kernel!("gemm", EPILOGUE4);
+static POINTWISE_SUBGROUP8: Kernel = kernel!("conv2d_pointwise_subgroup8", EPILOGUE_ROW, ROWS8);
+static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", EPILOGUE4, ROWS8).floats();
 static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
 static WINOGRAD_INPUT: Kernel = kernel!("conv2d_winograd_input", INDEX);
-static WINOGRAD_OUTPUT: Kernel = kernel!("conv2d_winograd_output", INDEX, ACTIVATION, EPILOGUE4);
+static WINOGRAD_OUTPUT: Kernel = kernel!("conv2d_winograd_output", EPILOGUE4);
 
 pub(super) const KERNELS: &[&Kernel] = &[
     &DIRECT,
@@ -127,7 +126,7 @@ impl Conv2d {
             .iterations(nested(&[ic / self.groups, kh, kw]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
+        let launch = site.epilogue.attach(launch, oc, site.inputs, site.bias());
         Variant::row_major(site, vec![launch])
     }
 
@@ -141,7 +140,7 @@ impl Conv2d {
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
-        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let (pixels, iterations) = (n * oh * ow, nested(&[kh, kw, icg4]));
         let mut launches = vec![];
         if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, self.groups) {
@@ -151,7 +150,7 @@ impl Conv2d {
         if self.is_product(site)
             && let Some(tile) = Rows8::new(site.caps, pixels, oc4)
         {
-            let launch = tile.launch(&BATCH_SUBGROUP8, 1, params!(batch: 1u32, rows: pixels, ic4, oc, oc4));
+            let launch = tile.launch(&BATCH_SUBGROUP8, 1, params!(batch: 1u32, rows: pixels, ic4, oc4));
             launches.push(launch.iterations(nested(&[ic4])));
         }
         let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
@@ -178,7 +177,7 @@ impl Conv2d {
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
         let step = self.step(1, kw);
-        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
         let wide = ow > 8;
         let strips = ow.div_ceil(if wide { 16 } else { 8 });
         let iterations = nested(&[kh, icg4, step, kw.div_ceil(step)]);
@@ -195,8 +194,7 @@ impl Conv2d {
     /// and its bytes.
     fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Variant {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
-        let blocks = site.outputs[0].shape[1].div_ceil(4);
-        let launch = site.epilogue.attach4(launch, blocks, site.inputs, site.bias(), Arg::Prepared(0));
+        let launch = site.epilogue.attach(launch, site.outputs[0].shape[1], site.inputs, site.bias());
         let mut out = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
         out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
         out.prepared = vec![bytes];

@@ -5,19 +5,17 @@ use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE1, EPILOGUE4, FLAT_WORKGROUP, IMPLICIT8, INDEX, Kernel, Launch, PHASES, ROWS8, kernel,
-    nested, params,
-};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
+use crate::gpu::pieces::{EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, PHASES, ROWS8};
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static DIRECT: Kernel = kernel!("conv_transpose2d_direct", INDEX, ACTIVATION, EPILOGUE1);
-static GEMM: Kernel = kernel!("conv_transpose2d_gemm", INDEX, ACTIVATION, EPILOGUE4, PHASES);
-static SUBGROUP8: Kernel =
-    kernel!("conv_transpose2d_subgroup8", INDEX, ACTIVATION, EPILOGUE4, ROWS8, IMPLICIT8, PHASES);
-static PACK: Kernel = kernel!("conv_transpose2d_pack", INDEX);
+static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1);
+static GEMM: Kernel = kernel!("conv_transpose2d_gemm", EPILOGUE4, PHASES).floats();
+static SUBGROUP8: Kernel = kernel!("conv_transpose2d_subgroup8", EPILOGUE4, ROWS8, IMPLICIT8, PHASES).floats();
+static PACK: Kernel = kernel!("conv_transpose2d_pack", INDEX).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
 
@@ -92,7 +90,7 @@ impl ConvTranspose2d {
             .iterations(nested(&[kh, kw, ic / self.groups]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        Variant::row_major(site, vec![site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1))])
+        Variant::row_major(site, vec![site.epilogue.attach(launch, oc, site.inputs, site.bias())])
     }
 
     /// The products of every phase. They need whole blocks of four channels in every group.
@@ -106,7 +104,7 @@ impl ConvTranspose2d {
         let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
-        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
+        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
         let (phases, pixels) = (sy * sx, n * oh.div_ceil(sy) * ow.div_ceil(sx));
         let subgroups = Rows8::implicit(site.caps, pixels, oc4, self.groups);
         // Loops run over every tap, and over the channels for the taps that belong to the phase.
@@ -126,7 +124,7 @@ impl ConvTranspose2d {
         let (taps, blocks) = (kh * kw, icg4 * oc4);
         let way = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
-            let launch = site.epilogue.attach4(launch, oc4, site.inputs, site.bias(), Arg::Prepared(0));
+            let launch = site.epilogue.attach(launch, oc, site.inputs, site.bias());
             let mut way = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
             way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
             way.prepared = vec![taps * blocks * 64];

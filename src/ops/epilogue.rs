@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Variant;
 use super::unary::Activation;
 use crate::attributes::attribute;
-use crate::gpu::kernel::{Arg, Launch, params};
+use crate::gpu::launch::{Arg, EpilogueBindings, Launch, params};
 use crate::reference::{UNIT, activation};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -63,27 +63,19 @@ impl Epilogue {
         (Tensor::of(y.shape(), values), bounds)
     }
 
-    /// Completes a launch of a kernel that ends in `common/epilogue1.wgsl`: adds the overrides, the last params and the
-    /// bindings (`bias`, `residual`, `slope`, in this order, after `launch.reads`). An absent tensor binds `stand_in`,
-    /// which is never read. `inputs` are the node's.
-    pub fn attach(&self, mut launch: Launch, inputs: &[Desc], bias: Option<Arg>, stand_in: Arg) -> Launch {
-        let (_, act_a, act_b) = self.activation.code();
+    /// Completes a launch of a kernel with an epilogue whose output has these `channels`: its overrides, and the bindings of group 1
+    /// (`shaders/shared/epilogue.wgsl`). `inputs` are the node's. The output is the whole tensor: `y_pitch` is its blocks of four
+    /// channels per pixel.
+    pub fn attach(&self, mut launch: Launch, channels: usize, inputs: &[Desc], bias: Option<Arg>) -> Launch {
+        let (code, act_a, act_b) = self.activation.code();
         let slopes = self.slope.map_or(1, |i| inputs[i].numel());
-        launch.params.0.extend(params!(slopes, act_a, act_b).0);
-        let residual = self.residual.map(Arg::Input);
-        let slope = self.slope.map(Arg::Input);
-        for (name, arg) in [("HAS_BIAS", bias), ("HAS_RESIDUAL", residual), ("HAS_SLOPE", slope)] {
-            launch.overrides.push((name, f64::from(u8::from(arg.is_some()))));
-            launch.reads.push(arg.unwrap_or(stand_in));
+        let params = params!(channels, slopes, act_a, act_b, y_pitch: channels.div_ceil(4), y_first: 0u32);
+        let tensors = [bias, self.residual.map(Arg::Input), self.slope.map(Arg::Input)];
+        for (name, arg) in ["HAS_BIAS", "HAS_RESIDUAL", "HAS_SLOPE"].into_iter().zip(tensors) {
+            launch = launch.set(name, u8::from(arg.is_some()));
         }
-        launch.set("ACT", self.activation.code().0)
-    }
-
-    /// As [`Epilogue::attach`] for `common/epilogue4.wgsl`, which writes an output of `blocks` blocks of four channels per pixel.
-    pub fn attach4(&self, launch: Launch, blocks: usize, inputs: &[Desc], bias: Option<Arg>, stand_in: Arg) -> Launch {
-        let mut launch = self.attach(launch, inputs, bias, stand_in);
-        launch.params.0.extend(params!(y_pitch: blocks, y_first: 0u32).0);
-        launch
+        launch.epilogue = Some(EpilogueBindings { params, tensors });
+        launch.set("ACT", code)
     }
 }
 

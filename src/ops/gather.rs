@@ -3,7 +3,9 @@
 use super::strided::exact;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::pieces::INDEX;
 use crate::reference::elements;
 use crate::shape::{DType, Desc, numel};
 use crate::tensor::Tensor;

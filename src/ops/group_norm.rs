@@ -4,7 +4,7 @@
 use super::normalization::{Normalization, Spread, layouts};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::Arg;
+use crate::gpu::launch::Arg;
 use crate::reference::moments::{Moments, Slices, moments};
 use crate::reference::normalize::{self, Affine, normalize};
 use crate::shape::{DType, Desc, Layout};

@@ -1,7 +1,7 @@
 //! A variant that stores its tensors in f16, made from one in f32.
 
 use super::{Site, Variant};
-use crate::gpu::kernel::{Arg, Launch};
+use crate::gpu::launch::{Arg, Launch};
 use crate::shape::{DType, Layout, Precision};
 
 use Precision::{F16, F32};
@@ -36,7 +36,7 @@ impl Variant {
             *bytes = (self.prepared[k] / 2).next_multiple_of(16);
         }
         let fits = |launch: &Launch| {
-            loaded(launch, launch.precision).all(|(arg, seen)| match *arg {
+            bindings(launch, launch.precision).all(|(arg, seen)| match *arg {
                 Arg::Prepared(k) => packed[k] == seen,
                 _ => true,
             })
@@ -53,21 +53,17 @@ impl Variant {
     }
 }
 
-/// The bindings of a launch, and the precision that its kernel assumes for each if its `Stored` has this precision.
+/// The tensors of a launch, and the precision that its kernel assumes for each if its `Stored` has this precision.
 fn bindings(launch: &Launch, precision: Precision) -> impl Iterator<Item = (&Arg, Precision)> {
     let seen = launch.kernel.stored_by(launch.sums).into_iter().map(move |stored| if stored { precision } else { F32 });
-    launch.reads.iter().chain(&launch.writes).zip(seen)
-}
-
-/// As [`bindings`], without those that only stand in for an absent tensor: the launch binds the same once before.
-fn loaded(launch: &Launch, precision: Precision) -> impl Iterator<Item = (&Arg, Precision)> {
-    let before = |k: usize, arg: &Arg| launch.reads.iter().take(k).any(|a| a == arg);
-    bindings(launch, precision).enumerate().filter(move |(k, (arg, _))| !before(*k, arg)).map(|(_, binding)| binding)
+    let own = launch.reads.iter().chain(&launch.writes).map(Some);
+    let epilogue = launch.epilogue.iter().flat_map(|e| e.tensors.each_ref().map(Option::as_ref));
+    own.chain(epilogue).zip(seen).filter_map(|(arg, seen)| Some((arg?, seen)))
 }
 
 /// The precision of a launch for which its kernel assumes the actual precision of every tensor.
 fn agreed(launch: &Launch, tensor: impl Fn(&Arg) -> Option<Precision>) -> Option<Precision> {
     let stored = launch.kernel.stored_by(launch.sums).contains(&true);
-    let fits = |p: &Precision| loaded(launch, *p).all(|(arg, seen)| tensor(arg).is_none_or(|t| t == seen));
+    let fits = |p: &Precision| bindings(launch, *p).all(|(arg, seen)| tensor(arg).is_none_or(|t| t == seen));
     [F16, F32].into_iter().filter(|p| stored || *p == F32).find(fits)
 }

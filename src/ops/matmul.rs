@@ -4,18 +4,21 @@ use rayon::prelude::*;
 
 use super::rows8::Rows8;
 use super::strided::Walk;
+use super::tiled::SIZES;
 use super::tiled::{self, Choice, Product};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, MATMUL, MATMUL4, Params, ROWS8, TILED, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, Params, nested, params};
+use crate::gpu::pieces::{INDEX, MATMUL, MATMUL4, ROWS8, TILED};
 use crate::reference::{self, TINY, gamma};
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
 
 static NAIVE: Kernel = kernel!("matmul", INDEX, MATMUL);
-static REGISTER: Kernel = kernel!("matmul_register", INDEX, MATMUL, MATMUL4);
-static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", INDEX, MATMUL, MATMUL4, ROWS8);
-static TILES: Kernel = kernel!("matmul_tiled", INDEX, MATMUL, MATMUL4, TILED);
+static REGISTER: Kernel = kernel!("matmul_register", INDEX, MATMUL4);
+static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", INDEX, MATMUL4, ROWS8);
+static TILES: Kernel = kernel!("matmul_tiled", INDEX, MATMUL4, TILED).sizes(SIZES);
 static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM];
@@ -102,7 +105,7 @@ impl Sizes {
         product.choices(site.caps).iter().map(way).collect()
     }
 
-    /// A launch of a kernel over `shaders/common/matmul4.wgsl`.
+    /// A launch of a kernel over `shaders/shared/matmul4.wgsl`.
     fn by_vec4s(&self, launch: Launch) -> Launch {
         launch.set("K4", u8::from(self.k.is_multiple_of(4))).set("N4", u8::from(self.n.is_multiple_of(4)))
     }

@@ -5,16 +5,18 @@
 //! into parts depends on the shape alone.
 
 use super::{Site, Variant};
-use crate::gpu::kernel::{Arg, FLAT_WORKGROUP, INDEX, Kernel, Launch, MOMENTS, folded, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, folded, nested, params};
+use crate::gpu::pieces::{INDEX, MOMENTS};
 use crate::reference::moments::Slices;
 use crate::shape::{Desc, Layout};
 
 static MOMENTS1: Kernel = kernel!("moments", INDEX, MOMENTS);
-static MOMENTS4: Kernel = kernel!("moments_channels_last", INDEX, MOMENTS);
-static MERGE: Kernel = kernel!("moments_merge", INDEX, MOMENTS);
+static MOMENTS4: Kernel = kernel!("moments_channels_last", INDEX, MOMENTS).floats();
+static MERGE: Kernel = kernel!("moments_merge", INDEX, MOMENTS).floats();
 static NORMALIZE1: Kernel = kernel!("normalize", INDEX);
 static NORMALIZE_ROWS: Kernel = kernel!("normalize4", INDEX);
-static NORMALIZE4: Kernel = kernel!("normalize_channels_last", INDEX);
+static NORMALIZE4: Kernel = kernel!("normalize_channels_last", INDEX).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&MOMENTS1, &MOMENTS4, &MERGE, &NORMALIZE1, &NORMALIZE_ROWS, &NORMALIZE4];
 
@@ -239,7 +241,7 @@ pub(super) fn layouts(site: &Site<'_>, channels_last: bool) -> Vec<Layout> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::kernel::Scalar;
+    use crate::gpu::launch::Scalar;
     use crate::ops::tree::tests::constant;
 
     fn norm(x: &Desc, groups: usize, layout: Layout) -> Normalization {

@@ -2,14 +2,16 @@
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{self as pieces, Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::pieces::{self, INDEX};
 pub use crate::reference::pad::PadMode;
 use crate::reference::pad::pad;
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::{Elements, Tensor, convert, for_dtype};
 
 static PAD: Kernel = kernel!("pad", INDEX, pieces::PAD);
-static PAD_C4: Kernel = kernel!("pad_c4", INDEX, pieces::PAD);
+static PAD_C4: Kernel = kernel!("pad_c4", INDEX, pieces::PAD).bits();
 
 pub(super) const KERNELS: &[&Kernel] = &[&PAD, &PAD_C4];
 

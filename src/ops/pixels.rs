@@ -5,7 +5,9 @@ use super::resize::table;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attributes::attribute;
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::gpu::pieces::INDEX;
 pub use crate::reference::pixels::Norm;
 use crate::reference::pixels::{byte, channels, resample};
 use crate::reference::resize::{Axis, Coordinates, ResizeMode, Rounding};
@@ -46,11 +48,13 @@ impl Channels {
             return Err(Error::argument(format!("{} channels: an image has 1, 3 or 4", self.count)));
         }
         let Norm { scale, mean, std } = self.norm;
-        let finite = mean.iter().chain(&std).chain([&scale]).all(|v| v.is_finite());
-        if !finite || scale == 0.0 || std.contains(&0.0) {
-            let text =
-                format!("scale {scale}, mean {mean:?}, std {std:?}: all must be finite, and scale and std not 0");
-            return Err(Error::argument(text));
+        let factor = scale as f32;
+        let divides = |v: f32| v.is_normal() && (1.0 / v).is_normal();
+        let inverse = |v: f32| (f64::from(v) / scale) as f32;
+        let of = |k: usize| mean[k].is_finite() && divides(std[k]) && inverse(std[k]).is_finite();
+        if !divides(factor) || !(0..4).all(|k| of(k) && inverse(mean[k]).is_finite()) {
+            let text = "all must be finite, scale and std not 0, and their inverses and quotients numbers of f32";
+            return Err(Error::argument(format!("scale {factor}, mean {mean:?}, std {std:?}: {text}")));
         }
         Ok(())
     }
@@ -153,7 +157,7 @@ impl Op for FromPixels {
         let relative = if plain { 0.0 } else { gamma(ky + kx + 9) };
         let flushed = |k| {
             let lost = TINY * (2 * ky * kx + 6) as f64;
-            if plain { TINY } else { (lost * f64::from(norm.scale).abs() + TINY) / f64::from(norm.std[k]).abs() + TINY }
+            if plain { TINY } else { (lost * norm.factor().abs() + TINY) / f64::from(norm.std[k]).abs() + TINY }
         };
         let bound = |k, sum| (norm.terms(k, sum) * relative + flushed(k)) as f32;
         Ok(Some(vec![self.evaluate(&inputs[0], true, bound)?.f32s().to_vec()]))
@@ -173,7 +177,7 @@ impl FromPixels {
         let axes = self.axes(x.shape[0]);
         let ([oh, ow], taps, c) = (axes.map(|a| a.outputs), axes.map(|a| a.tap_count()), &self.channels);
         let ([channel, step], Norm { scale, mean, std }) = (c.steps(oh * ow), c.norm);
-        let params = params!(pitch: x.shape[1], oh, ow, channel, step, scale);
+        let params = params!(pitch: x.shape[1], oh, ow, channel, step, scale: scale as f32);
         let params = ["mean0", "mean1", "mean2", "mean3"].into_iter().zip(mean).fold(params, |p, (n, v)| p.with(n, v));
         let inverse = std.map(|v| 1.0 / v);
         let params = ["inv0", "inv1", "inv2", "inv3"].into_iter().zip(inverse).fold(params, |p, (n, v)| p.with(n, v));
@@ -259,7 +263,7 @@ impl Op for ToPixels {
     /// it is cut off: a byte may differ by one where the number is that near to the middle of two integers.
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let norm = self.channels.norm;
-        let largest = norm.mean.iter().fold(0.0f64, |m, v| m.max((f64::from(*v) / f64::from(norm.scale)).abs()));
+        let largest = norm.mean.iter().fold(0.0f64, |m, v| m.max((f64::from(*v) / norm.scale).abs()));
         let near = |v: f64| {
             let off = (v + 0.5 - (v + 0.5).round()).abs();
             off <= gamma(5) * (v.abs() + 2.0 * largest + 1.0) && (-1.0..256.0).contains(&v)
@@ -282,9 +286,9 @@ impl ToPixels {
         let ([h, w], c) = (self.size(x)?, &self.channels);
         let ([channel, step], Norm { scale, mean, std }) = (c.steps(h * w), c.norm);
         let params = params!(h, w, pitch: self.pitch, channel, step);
-        let mul = std.map(|v| (f64::from(v) / f64::from(scale)) as f32);
+        let mul = std.map(|v| (f64::from(v) / scale) as f32);
         let params = ["mul0", "mul1", "mul2", "mul3"].into_iter().zip(mul).fold(params, |p, (n, v)| p.with(n, v));
-        let add = mean.map(|v| (f64::from(v) / f64::from(scale)) as f32);
+        let add = mean.map(|v| (f64::from(v) / scale) as f32);
         let params = ["add0", "add1", "add2", "add3"].into_iter().zip(add).fold(params, |p, (n, v)| p.with(n, v));
         Ok(Launch::flat(&TO, h * self.pitch, params)
             .set("COUNT", c.count as u32)

@@ -8,15 +8,17 @@ use super::adaptive_pool2d::{AdaptivePool2d, Kind};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attributes::attribute;
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, POOL2D, Params, TAPS, WINDOW, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, Params, nested, params};
+use crate::gpu::pieces::{INDEX, POOL2D, TAPS};
 use crate::reference::conv2d::Window;
 use crate::reference::pool2d::{self as reference, Divisor, Powers};
 use crate::reference::{TINY, UNIT, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static POOL: Kernel = kernel!("pool2d", INDEX, WINDOW, TAPS, POOL2D);
-static POOL_C4: Kernel = kernel!("pool2d_c4", INDEX, WINDOW, TAPS, POOL2D);
+static POOL: Kernel = kernel!("pool2d", INDEX, POOL2D);
+static POOL_C4: Kernel = kernel!("pool2d_c4", INDEX, POOL2D).floats();
 static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", INDEX, TAPS);
 
 pub(super) const KERNELS: &[&Kernel] = &[&POOL, &POOL_C4, &MAX_INDICES];

@@ -7,7 +7,7 @@ use crate::reference::elements;
 use crate::shape::{DType, Desc, broadcast};
 use crate::tensor::Tensor;
 
-/// The case of `switch OP` in `shaders/common/binary.wgsl`.
+/// The case of `switch OP` in `shaders/shared/binary.wgsl`.
 const CODE: u32 = 17;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html>: `y = x`, or `slope x` up to 0.

@@ -6,16 +6,18 @@ use super::tree::Tree;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attributes::attribute;
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, INTEGER, Kernel, Launch, REDUCE, folded, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, folded, nested, params};
+use crate::gpu::pieces::{ARG_REDUCE, REDUCE};
 pub use crate::reference::reduce::Kind;
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
 use crate::tensor::{Data, Tensor};
 
-static SERIAL: Kernel = kernel!("reduce", INDEX, INTEGER, REDUCE);
-static LONG_SUMS: Kernel = kernel!("reduce_tree", INDEX, INTEGER, REDUCE);
-static ARG_SERIAL: Kernel = kernel!("arg_reduce", INDEX, INTEGER, ARG_REDUCE);
-static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", INDEX, INTEGER, ARG_REDUCE);
+static SERIAL: Kernel = kernel!("reduce", REDUCE);
+static LONG_SUMS: Kernel = kernel!("reduce_tree", REDUCE);
+static ARG_SERIAL: Kernel = kernel!("arg_reduce", ARG_REDUCE);
+static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", ARG_REDUCE);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &LONG_SUMS, &ARG_SERIAL, &LONG_ARGS];
 

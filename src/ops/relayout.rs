@@ -1,13 +1,15 @@
 //! `relayout`: the planner's conversion of a tensor from one form to another. It never appears in a graph.
 
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::pieces::INDEX;
 use crate::gpu::recording::Dispatch;
 use crate::shape::{Desc, Layout, Precision};
 
-static TO_CHANNELS_LAST: Kernel = kernel!("to_channels_last", INDEX);
-static TO_CHANNELS_LAST4: Kernel = kernel!("to_channels_last4", INDEX);
-static TO_ROW_MAJOR: Kernel = kernel!("to_row_major", INDEX);
-static TO_ROW_MAJOR4: Kernel = kernel!("to_row_major4", INDEX);
+static TO_CHANNELS_LAST: Kernel = kernel!("to_channels_last", INDEX).bits();
+static TO_CHANNELS_LAST4: Kernel = kernel!("to_channels_last4", INDEX).bits();
+static TO_ROW_MAJOR: Kernel = kernel!("to_row_major", INDEX).bits();
+static TO_ROW_MAJOR4: Kernel = kernel!("to_row_major4", INDEX).bits();
 static NARROW: Kernel = kernel!("narrow", INDEX);
 static WIDEN: Kernel = kernel!("widen", INDEX);
 

@@ -2,7 +2,9 @@
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, Params, nested, params};
+use crate::gpu::pieces::INDEX;
 use crate::reference::resize::{Axis, resize};
 pub use crate::reference::resize::{Coordinates, ResizeMode, Rounding};
 use crate::reference::{TINY, gamma};
@@ -10,9 +12,9 @@ use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
 static RESIZE: Kernel = kernel!("resize", INDEX);
-static RESIZE_C4: Kernel = kernel!("resize_c4", INDEX);
+static RESIZE_C4: Kernel = kernel!("resize_c4", INDEX).floats();
 static REPEAT: Kernel = kernel!("resize_repeat", INDEX);
-static REPEAT_C4: Kernel = kernel!("resize_repeat_c4", INDEX);
+static REPEAT_C4: Kernel = kernel!("resize_repeat_c4", INDEX).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&RESIZE, &RESIZE_C4, &REPEAT, &REPEAT_C4];
 

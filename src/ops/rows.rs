@@ -2,11 +2,13 @@
 //! and `split`; not an operator itself.
 
 use super::{Site, Variant};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::pieces::INDEX;
 use crate::shape::{Desc, Layout};
 
 static COPY: Kernel = kernel!("copy_rows", INDEX);
-static COPY4: Kernel = kernel!("copy_rows4", INDEX);
+static COPY4: Kernel = kernel!("copy_rows4", INDEX).bits();
 
 pub(super) const KERNELS: &[&Kernel] = &[&COPY, &COPY4];
 

@@ -3,7 +3,7 @@
 use super::rows::{Piece, copies};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::Arg;
+use crate::gpu::launch::Arg;
 use crate::reference;
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;

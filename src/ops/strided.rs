@@ -2,7 +2,9 @@
 
 use super::{Site, Variant};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Arg, INDEX, Kernel, Launch, Params, kernel, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, Params, params};
+use crate::gpu::pieces::INDEX;
 use crate::shape::{broadcast_strides, merge_axes};
 use crate::tensor::Tensor;
 

@@ -2,21 +2,24 @@
 
 use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{
-    ACTIVATION, Arg, EPILOGUE4, INDEX, Kernel, Launch, Params, SHORT_ITERATIONS, TILED, folded, kernel, nested, params,
-};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, Params, SHORT_ITERATIONS, folded, nested, params};
+use crate::gpu::pieces::{EPILOGUE4, TILED};
+
+/// The sizes of a tile, with the values of the smallest.
+pub(super) const SIZES: &[(&str, u32)] = &[("ROW_LANES", 8), ("COLUMN_LANES", 8), ("ROWS", 4), ("BLOCKS", 1)];
 
 /// A convolution's implicit product.
-pub(super) static CONV2D: Kernel = kernel!("conv2d_tiled", INDEX, ACTIVATION, EPILOGUE4, TILED);
+pub(super) static CONV2D: Kernel = kernel!("conv2d_tiled", EPILOGUE4, TILED).floats().sizes(SIZES);
 /// Batches of matrix products.
-pub(super) static GEMM: Kernel = kernel!("gemm_tiled", INDEX, ACTIVATION, EPILOGUE4, TILED);
+pub(super) static GEMM: Kernel = kernel!("gemm_tiled", EPILOGUE4, TILED).floats().sizes(SIZES);
 /// A few rows times a matrix.
-pub(super) static GEMV: Kernel = kernel!("gemv", INDEX, ACTIVATION, EPILOGUE4);
-static SUM: Kernel = kernel!("split_k_sum", INDEX, ACTIVATION, EPILOGUE4);
+pub(super) static GEMV: Kernel = kernel!("gemv", EPILOGUE4).floats();
+static SUM: Kernel = kernel!("split_k_sum", EPILOGUE4).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&CONV2D, &GEMM, &GEMV, &SUM];
 
-/// A tile shape: `ROW_LANES`, `COLUMN_LANES`, `ROWS` and `BLOCKS` of `shaders/common/tiled.wgsl`.
+/// A tile shape: `ROW_LANES`, `COLUMN_LANES`, `ROWS` and `BLOCKS` of `shaders/shared/tiled.wgsl`.
 #[derive(Debug, PartialEq)]
 struct Tile {
     lanes: [usize; 2],
@@ -152,7 +155,7 @@ impl Choice {
         !caps.has_iterations(self.iterations() + SHORT_ITERATIONS)
     }
 
-    /// The launch of a kernel over `common/tiled.wgsl`, without its bindings and its epilogue. `params` come before the
+    /// The launch of a kernel over `shared/tiled.wgsl`, without its bindings and its epilogue. `params` come before the
     /// product's own.
     pub fn launch(&self, kernel: &'static Kernel, product: &Product, params: Params) -> Launch {
         let Product { matrices, rows, blocks, steps } = *product;
@@ -177,20 +180,19 @@ impl Choice {
         site: &Site<'_>,
         bias: Option<Arg>,
     ) -> (Vec<Launch>, Vec<usize>) {
-        let stand_in = launch.reads[1];
         let oc4 = product.matrices * product.blocks;
-        let finished = |launch: Launch, stand_in| {
-            site.epilogue.attach4(launch.writes([Arg::Output(0)]), oc4, site.inputs, bias, stand_in)
-        };
+        let channels = site.outputs[0].shape[1];
+        let finished =
+            |launch: Launch| site.epilogue.attach(launch.writes([Arg::Output(0)]), channels, site.inputs, bias);
         if self.splits == 1 {
-            return (vec![finished(launch, stand_in)], vec![]);
+            return (vec![finished(launch)], vec![]);
         }
-        let parts = Epilogue::NONE.attach4(launch.writes([Arg::Scratch(0)]), oc4, &[], None, stand_in);
+        let parts = Epilogue::NONE.attach(launch.writes([Arg::Scratch(0)]), channels, &[], None);
         let parts = Launch { sums: true, ..parts };
         let count = product.rows * oc4;
-        let params = params!(count, splits: self.splits, oc: site.outputs[0].shape[1], oc4);
+        let params = params!(count, splits: self.splits, oc4);
         let sum = Launch::flat(&SUM, count, params).reads([Arg::Scratch(0)]);
-        (vec![parts, finished(sum, Arg::Scratch(0))], vec![product.parts(self.splits)])
+        (vec![parts, finished(sum)], vec![product.parts(self.splits)])
     }
 }
 
@@ -244,7 +246,7 @@ mod tests {
         assert!(most(&Caps { max_iterations: Some(65_535), ..software }) <= 65_535);
     }
 
-    /// The requirements of `shaders/common/tiled.wgsl` on a tile shape, and WebGPU's default limits.
+    /// The requirements of `shaders/shared/tiled.wgsl` on a tile shape, and WebGPU's default limits.
     #[test]
     fn every_shape_of_tile_is_one_that_the_shader_can_do() {
         for t in &TILES {

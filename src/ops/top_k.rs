@@ -3,12 +3,14 @@
 use super::strided::exact;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ARG_REDUCE, Arg, INDEX, INTEGER, Kernel, Launch, kernel, nested, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::gpu::pieces::ARG_REDUCE;
 use crate::reference::top_k::top_k;
 use crate::shape::{DType, Desc, numel};
 use crate::tensor::{Data, Tensor};
 
-static TOP_K: Kernel = kernel!("top_k", INDEX, INTEGER, ARG_REDUCE);
+static TOP_K: Kernel = kernel!("top_k", ARG_REDUCE);
 
 pub(super) const KERNELS: &[&Kernel] = &[&TOP_K];
 

@@ -4,12 +4,14 @@ use rayon::prelude::*;
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{ACTIVATION, Arg, INDEX, Kernel, Launch, kernel, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::pieces::ACTIVATION;
 pub use crate::reference::activation::Activation;
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
-static UNARY: Kernel = kernel!("unary", INDEX, ACTIVATION);
+static UNARY: Kernel = kernel!("unary", ACTIVATION).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 

@@ -4,7 +4,7 @@
 
 use super::{Op, Site, Variant};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::kernel::{Arg, Launch};
+use crate::gpu::launch::{Arg, Launch};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 

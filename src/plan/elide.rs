@@ -2,7 +2,7 @@
 
 use super::choose::Choice;
 use super::lower::{Lowered, Owner, PlaceId, Step};
-use crate::gpu::kernel::Slot;
+use crate::gpu::launch::Slot;
 use crate::graph::{Graph, ValueId};
 
 /// Removes the copies that are not needed; the choices lose their launches, too.

@@ -9,7 +9,7 @@ use super::choose::{Choice, form};
 use super::{Form, PlanOptions, ROW_MAJOR};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{Arg, Launch, Slot};
+use crate::gpu::launch::{Arg, Launch, Slot};
 use crate::gpu::recording::Contents;
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::{Variant, relayout};
@@ -224,7 +224,7 @@ impl Lowering<'_> {
             self.settle(node.outputs[0], ROW_MAJOR, place);
             return Ok(());
         }
-        let sources = prepare.iter().flat_map(|launch| &launch.reads);
+        let sources = prepare.iter().flat_map(Launch::all_reads);
         let mut sources = sources.filter_map(|arg| if let Arg::Input(k) = arg { inputs[*k] } else { None });
         let fixed = sources.all(|place| self.is_fixed(place));
         let prepared = self.prepared(node, variant, on_host, fixed)?;
@@ -249,7 +249,7 @@ impl Lowering<'_> {
                     owner: self.owner,
                     node: node.name.clone(),
                     launch: launch.clone(),
-                    reads: launch.reads.iter().map(place).collect(),
+                    reads: launch.all_reads().map(place).collect(),
                     writes: launch.writes.iter().map(place).collect(),
                     checked: !node.op.is_built_in(),
                     copies: copied(node, launch),
@@ -267,7 +267,7 @@ impl Lowering<'_> {
     /// The places of the inputs that launches read.
     fn read(&mut self, node: &Node, variant: &Variant, prepare: &[Launch]) -> Result<Vec<Option<PlaceId>>> {
         let launches = prepare.iter().chain(&variant.run);
-        let read: HashSet<Arg> = launches.flat_map(|l| l.reads.iter().copied()).collect();
+        let read: HashSet<Arg> = launches.flat_map(Launch::all_reads).copied().collect();
         let mut places = vec![None; node.inputs.len()];
         for (k, id) in node.inputs.iter().enumerate() {
             if read.contains(&Arg::Input(k)) || (node.op.is_view() && k == 0) {

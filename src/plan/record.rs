@@ -105,5 +105,5 @@ fn constants(recording: &mut Recording, lowered: &Lowered, ranges: &mut HashMap<
 fn dispatch(step: &Step, ranges: &HashMap<PlaceId, Range>) -> Command {
     let of = |places: &[PlaceId]| places.iter().map(|place| ranges[place]).collect();
     let (reads, writes) = (of(&step.reads), of(&step.writes));
-    Command::Dispatch(Dispatch::of(&step.launch, step.node.clone(), reads, writes, step.checked))
+    Command::Dispatch(Box::new(Dispatch::of(&step.launch, step.node.clone(), reads, writes, step.checked)))
 }

@@ -135,7 +135,7 @@ impl Activation {
         }
     }
 
-    /// The case of `switch ACT` in `shaders/common/activation.wgsl` and its two parameters.
+    /// The case of `switch ACT` in `shaders/shared/activation.wgsl` and its two parameters.
     pub fn code(self) -> (u32, f32, f32) {
         match self {
             Identity => (0, 0.0, 0.0),

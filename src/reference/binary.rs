@@ -93,7 +93,7 @@ impl BinaryKind {
         }
     }
 
-    /// The case of `switch OP` in `shaders/common/binary.wgsl`.
+    /// The case of `switch OP` in `shaders/shared/binary.wgsl`.
     pub fn code(self) -> u32 {
         self as u32
     }

@@ -11,8 +11,9 @@ pub const LUMA: [f32; 3] = [19_595.0 / 65_536.0, 38_470.0 / 65_536.0, 7_471.0 / 
 /// What becomes of a channel's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Norm {
-    /// Factor of a pixel's number.
-    pub scale: f32,
+    /// Factor of a pixel's number. As a value it is rounded to f32; its inverse is not that of the rounded one, so that 1/255 gives
+    /// 255.
+    pub scale: f64,
     /// Subtracted after scaling, per channel.
     pub mean: [f32; 4],
     /// Divides after subtracting, per channel.
@@ -22,17 +23,21 @@ pub struct Norm {
 attribute!(struct Norm { scale, mean, std });
 
 impl Norm {
+    /// The factor that a device has.
+    pub fn factor(&self) -> f64 {
+        f64::from(self.scale as f32)
+    }
     /// The value of a number of channel `c`.
     pub fn value(&self, c: usize, pixel: f64) -> f64 {
-        (pixel * f64::from(self.scale) - f64::from(self.mean[c])) / f64::from(self.std[c])
+        (pixel * self.factor() - f64::from(self.mean[c])) / f64::from(self.std[c])
     }
     /// The number of channel `c` that has this value.
     pub fn pixel(&self, c: usize, value: f64) -> f64 {
-        (value * f64::from(self.std[c]) + f64::from(self.mean[c])) / f64::from(self.scale)
+        (value * f64::from(self.std[c]) + f64::from(self.mean[c])) / self.scale
     }
     /// The sum of the terms of [`Norm::value`], without their signs.
     pub fn terms(&self, c: usize, pixel: f64) -> f64 {
-        ((pixel * f64::from(self.scale)).abs() + f64::from(self.mean[c]).abs()) / f64::from(self.std[c]).abs()
+        ((pixel * self.factor()).abs() + f64::from(self.mean[c]).abs()) / f64::from(self.std[c]).abs()
     }
 }
 

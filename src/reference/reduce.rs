@@ -4,7 +4,7 @@ use super::softmax::ExpSum;
 use super::{TINY, UNIT, gamma};
 use crate::attributes::attribute;
 
-/// The kind of a reduction. The numbers are those of `shaders/common/reduce.wgsl`.
+/// The kind of a reduction. The numbers are those of `shaders/shared/reduce.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// sum x

@@ -51,7 +51,7 @@ struct Flight {
 }
 
 enum State {
-    /// Its place is taken; the work is not there yet.
+    /// Its place is taken; the work comes at once.
     Starting,
     Running(Work),
     Done(Result<Outputs>),
@@ -224,6 +224,11 @@ impl Flights {
         Flights { most, oldest_first: Mutex::default() }
     }
 
+    /// Whether there is no room.
+    pub fn is_full(&self) -> bool {
+        self.room().is_err()
+    }
+
     /// A run that is still to be started, if there is room for it.
     pub fn try_reserve(&self) -> Option<Run> {
         self.room().ok()
@@ -261,9 +266,14 @@ impl Flights {
 }
 
 impl Run {
-    /// Gives the run its work.
-    pub(super) fn started(&self, work: Work) {
+    /// Gives the run its work, whose first poll submits it. What cannot begin is an error; what cannot go on yet is polled by those
+    /// who wait for the run, or for its place.
+    pub(super) fn start(self, work: Work) -> Result<Run> {
         self.0.set(State::Running(work));
+        let flight = self.0.clone();
+        let _ = flight.poll(&mut Context::from_waker(Waker::noop()));
+        let failed = matches!(*flight.lock(), State::Done(Err(_)));
+        if failed { Err(flight.take().expect_err("it failed")) } else { Ok(self) }
     }
 }
 

@@ -4,7 +4,7 @@ use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_golden, golden};
 
-const SCALE: f32 = 1.0 / 255.0;
+const SCALE: f64 = 1.0 / 255.0;
 const PLAIN: Norm = Norm { scale: SCALE, mean: [0.0; 4], std: [1.0; 4] };
 const IMAGENET: Norm = Norm { scale: SCALE, mean: [0.485, 0.456, 0.406, 0.5], std: [0.229, 0.224, 0.225, 0.25] };
 const RGB: Channels = Channels { count: 3, swapped: false, last: false, norm: PLAIN };
@@ -93,7 +93,7 @@ fn near_pixels(rng: &mut Rng, c: &Channels, [h, w]: [usize; 2]) -> Tensor {
     let shape = if c.last { [1, h, w, c.count] } else { [1, c.count, h, w] };
     let channel = |i: usize| if c.last { i % c.count } else { i / (h * w) };
     let pixel = |rng: &mut Rng| rng.int(0, 300) as f32 - 20.0 + 0.8 * (rng.float() - 0.5);
-    let value = |i| (pixel(rng) * c.norm.scale - c.norm.mean[channel(i)]) / c.norm.std[channel(i)];
+    let value = |i| (pixel(rng) * c.norm.scale as f32 - c.norm.mean[channel(i)]) / c.norm.std[channel(i)];
     Tensor::new(shape, (0..h * w * c.count).map(value).collect::<Vec<_>>()).unwrap()
 }
 
@@ -145,6 +145,16 @@ fn bytes_by_hand() {
     assert_eq!(words.as_slice::<u32>().unwrap(), [0xff07_0707]);
 }
 
+/// 1/255 as an f32 is a little more than 1/255: its inverse would turn 127.5 into 127.
+#[test]
+fn halves_of_the_default_scale_go_up() {
+    let x = Tensor::new([1, 3, 1, 1], vec![0.5f32, 0.1, 0.3]).unwrap();
+    let op = ToPixels { pitch: 1, channels: RGB };
+    let words = op.reference(std::slice::from_ref(&x)).unwrap().remove(0);
+    assert_eq!(words.as_slice::<u32>().unwrap(), [u32::from_le_bytes([128, 26, 77, 255])]);
+    check(op, &[x], true);
+}
+
 #[test]
 fn what_does_not_fit_is_an_error() {
     let refuses = |op: &dyn Op, x: Desc, says: &str| {
@@ -160,7 +170,10 @@ fn what_does_not_fit_is_an_error() {
     refuses(&FromPixels { size: Some([1, 1]), ..from.clone() }, words([9000, 64]), "more than 4096 taps");
     refuses(&FromPixels { channels: Channels { count: 2, ..RGB }, ..from.clone() }, words([5, 64]), "1, 3 or 4");
     let norm = Norm { std: [1.0, 0.0, 1.0, 1.0], ..PLAIN };
-    refuses(&FromPixels { channels: Channels { norm, ..RGB }, ..from }, words([5, 64]), "scale and std not 0");
+    let with = |norm| FromPixels { channels: Channels { norm, ..RGB }, ..from.clone() };
+    refuses(&with(norm), words([5, 64]), "scale and std not 0");
+    refuses(&with(Norm { std: [1e-40; 4], ..PLAIN }), words([5, 64]), "their inverses");
+    refuses(&with(Norm { scale: 1e-30, mean: [1e30; 4], ..PLAIN }), words([5, 64]), "quotients");
     let to = ToPixels { pitch: 6, channels: RGB };
     refuses(&to, Desc::f32([1, 3, 5, 7]), "7 pixels do not fit a row of 6");
     refuses(&to, Desc::f32([2, 3, 5, 6]), "an image is f32[1, 3, h, w], not f32[2, 3, 5, 6]");

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use convgpu::Precision;
-use convgpu::custom::Layout;
+use convgpu::custom::{Layout, Params};
 use convgpu::internals::gpu::caps::Caps;
-use convgpu::internals::gpu::kernel::{COMMON, Kernel};
+use convgpu::internals::gpu::kernel::{BINDINGS, Element, Kernel, PIECES};
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::ops::{kernels, relayout};
 use convgpu::internals::plan::{Plan, PlanOptions};
@@ -22,6 +22,18 @@ fn parse(name: &str, text: &str) -> naga::Module {
     validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
     validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
     module
+}
+
+/// The storage bindings in order, by group and number, with their types.
+fn storage_bindings(module: &naga::Module) -> Vec<((u32, u32), StorageAccess, naga::Handle<naga::Type>)> {
+    let mut out = vec![];
+    for (_, v) in module.global_variables.iter() {
+        if let (Some(b), AddressSpace::Storage { access }) = (&v.binding, v.space) {
+            out.push(((b.group, b.binding), access, v.ty));
+        }
+    }
+    out.sort_by_key(|(place, ..)| *place);
+    out
 }
 
 /// Whether the elements of an array are f16, or vectors or matrices of it.
@@ -43,6 +55,8 @@ struct Facts {
     converts: bool,
     /// Names and types.
     params: Vec<(&'static str, &'static str)>,
+    /// Those of the epilogue, if there is one.
+    epilogue: Option<Vec<(&'static str, &'static str)>>,
     overrides: Vec<&'static str>,
     reads: usize,
     writes: usize,
@@ -59,13 +73,19 @@ impl Facts {
             precision: d.precision(),
             stored: d.stored(),
             converts: relayout::is_conversion(d),
-            params: d.params().fields().iter().map(|(name, value)| (*name, value.wgsl_type())).collect(),
+            params: fields(d.params()),
+            epilogue: d.epilogue_params().map(fields),
             overrides: overrides.iter().map(|(name, _)| *name).collect(),
             reads,
             writes,
             workgroups: d.workgroups(),
         }
     }
+}
+
+/// Names and types.
+fn fields(params: &Params) -> Vec<(&'static str, &'static str)> {
+    params.fields().iter().map(|(name, value)| (*name, value.wgsl_type())).collect()
 }
 
 /// The differences between a dispatch and the text of its kernel.
@@ -75,28 +95,27 @@ fn complaints(d: &Facts) -> Vec<String> {
     let mut out = vec![];
     let mut complain = |text: String| out.push(format!("{name}: {text}"));
 
-    let mut uniform = None;
-    let mut storage = vec![];
-    let mut halves = vec![];
+    let mut uniforms = vec![];
     let mut workgroup_bytes = 0;
     for (_, v) in module.global_variables.iter() {
         match (&v.binding, v.space) {
-            (Some(b), _) if b.group != 0 => complain(format!("binding in group {}", b.group)),
-            (Some(b), AddressSpace::Uniform) => uniform = Some((b.binding, v.ty)),
-            (Some(b), AddressSpace::Storage { access }) => {
-                storage.push((b.binding, access));
-                halves.push((b.binding, is_half(&module, v.ty)));
-            }
+            (Some(b), AddressSpace::Uniform) => uniforms.push(((b.group, b.binding), v.ty)),
             (None, AddressSpace::WorkGroup) => {
                 workgroup_bytes += module.types[v.ty].inner.size(module.to_ctx());
             }
             _ => {}
         }
     }
-    storage.sort_by_key(|s| s.0);
+    uniforms.sort_by_key(|(place, _)| *place);
+    let storage = storage_bindings(&module);
 
-    match uniform {
-        Some((0, ty)) => match &module.types[ty].inner {
+    let groups: Vec<_> = std::iter::once(&d.params).chain(&d.epilogue).collect();
+    let places: Vec<_> = uniforms.iter().map(|(place, _)| *place).collect();
+    if places != (0..groups.len() as u32).map(|group| (group, 0)).collect::<Vec<_>>() {
+        complain(format!("uniforms are at {places:?}, the host has params for {} groups", groups.len()));
+    }
+    for ((_, ty), params) in uniforms.into_iter().zip(groups) {
+        match &module.types[ty].inner {
             TypeInner::Struct { members, .. } => {
                 let texts: Vec<_> = members
                     .iter()
@@ -112,30 +131,30 @@ fn complaints(d: &Facts) -> Vec<String> {
                     .collect();
                 let host =
                     |(i, (field, ty)): (usize, &(&str, &str))| ((*field).to_owned(), (*ty).to_owned(), 4 * i as u32);
-                let hosts: Vec<_> = d.params.iter().enumerate().map(host).collect();
+                let hosts: Vec<_> = params.iter().enumerate().map(host).collect();
                 if texts != hosts {
                     complain(format!("params are {texts:?} in the text, {hosts:?} on the host"));
                 }
             }
             _ => complain("the params are not a struct".to_owned()),
-        },
-        _ => complain("binding 0 is not the uniform struct of params".to_owned()),
+        }
     }
 
-    let wanted: Vec<_> = (1u32..)
-        .zip(std::iter::repeat_n(StorageAccess::LOAD, d.reads))
-        .chain((1 + d.reads as u32..).zip(std::iter::repeat_n(StorageAccess::LOAD | StorageAccess::STORE, d.writes)))
-        .collect();
-    if storage != wanted {
-        complain(format!("storage bindings are {storage:?} in the text, {wanted:?} on the host"));
+    let accesses = std::iter::repeat_n(StorageAccess::LOAD, d.reads)
+        .chain(std::iter::repeat_n(StorageAccess::LOAD | StorageAccess::STORE, d.writes));
+    let own = (1..).zip(accesses).map(|(k, access)| ((0, k), access));
+    let epilogue = d.epilogue.iter().flat_map(|_| (1..=3).map(|k| ((1, k), StorageAccess::LOAD)));
+    let wanted: Vec<_> = own.chain(epilogue).collect();
+    let found: Vec<_> = storage.iter().map(|(place, access, _)| (*place, *access)).collect();
+    if found != wanted {
+        complain(format!("storage bindings are {found:?} in the text, {wanted:?} on the host"));
     }
     if storage.len() > 8 {
         complain(format!("{} storage buffers, WebGPU promises 8", storage.len()));
     }
 
-    halves.sort();
     let stored = d.stored.clone();
-    let halves: Vec<bool> = halves.into_iter().map(|(_, half)| half).collect();
+    let halves: Vec<bool> = storage.iter().map(|(.., ty)| is_half(&module, *ty)).collect();
     let wanted = if d.precision == Precision::F16 { stored } else { vec![false; stored.len()] };
     if halves != wanted && !d.converts {
         complain(format!("bindings of f16 are {halves:?} in the text, {wanted:?} on the host"));
@@ -209,7 +228,7 @@ fn every_kernel_keeps_the_contract() {
     for d in &all {
         assert!(!d.is_checked(), "{}: every kernel here is the crate's own", d.kernel());
         seen.insert(d.kernel());
-        let fields: Vec<_> = d.params().fields().iter().map(|(n, v)| (*n, v.wgsl_type())).collect();
+        let fields = fields(d.params());
         let names: Vec<_> = d.shader().1.iter().map(|o| o.0).collect();
         let launch = format!("{} {:?} {}", d.kernel(), d.consts(), d.precision());
         if checked.insert(format!("{launch} {fields:?} {names:?} {:?}", d.bindings())) {
@@ -235,18 +254,55 @@ fn no_shader_is_orphaned() {
     };
     let names = |list: Vec<&str>| -> BTreeSet<String> { list.into_iter().map(str::to_owned).collect() };
     assert_eq!(stems(root), names(kernels().iter().map(|k| k.name()).collect()));
-    assert_eq!(stems(&format!("{root}/common")), names(COMMON.iter().map(|c| c.name()).collect()));
+    assert_eq!(stems(&format!("{root}/shared")), names(PIECES.iter().map(|piece| piece.name()).collect()));
 }
 
-/// A kernel with a binding of `Stored` that does not say so on its line.
+/// The elements of the storage bindings of a kernel, by its text: `Stored` and `Written` are those that change with precision.
+fn elements(kernel: &Kernel) -> Vec<Element> {
+    let halves = |precision, sums| -> Vec<bool> {
+        let module = parse(kernel.name(), &kernel.text(&[], precision, sums));
+        storage_bindings(&module).into_iter().map(|(.., ty)| is_half(&module, ty)).collect()
+    };
+    let [wide, results, sums] =
+        [(Precision::F32, false), (Precision::F16, false), (Precision::F16, true)].map(|(p, sums)| halves(p, sums));
+    let kind = |k: usize| match (wide[k], results[k], sums[k]) {
+        (false, true, true) => Element::Stored,
+        (false, true, false) => Element::Written,
+        _ => Element::Other,
+    };
+    (0..wide.len()).map(kind).collect()
+}
+
+/// The table of bindings is what the texts say. `CONVGPU_GENERATE=1` writes it.
+#[test]
+fn the_table_of_bindings_is_that_of_the_texts() {
+    let mut all = kernels();
+    all.sort_by_key(|kernel| kernel.name());
+    let line = |kernel: &&Kernel| {
+        let list: Vec<_> = elements(kernel).iter().map(|element| format!("{element:?}")).collect();
+        format!("    (\"{}\", &[{}]),\n", kernel.name(), list.join(", "))
+    };
+    let lines: String = all.iter().map(line).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gpu/bindings.rs");
+    let file = fs::read_to_string(path).unwrap();
+    let (head, rest) = file.split_once("= &[\n").unwrap();
+    let (table, tail) = rest.split_once("];\n").unwrap();
+    if std::env::var("CONVGPU_GENERATE").is_ok_and(|v| v == "1") {
+        return fs::write(path, format!("{head}= &[\n{lines}];\n{tail}")).unwrap();
+    }
+    assert!(table == lines, "src/gpu/bindings.rs is out of date: CONVGPU_GENERATE=1 cargo test contract");
+    assert_eq!(BINDINGS.len(), all.len());
+}
+
+/// A kernel with a binding of `Stored` that the table does not know.
 static HIDDEN: Kernel = Kernel::new(
     "hidden",
-    "alias Stored = f32;
-alias Four = vec4<Stored>;
+    "enable f16;
+alias Four = vec4<f16>;
 struct Params { n: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<Four>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
+@group(0) @binding(2) var<storage, read_write> y: array<Four>;
 @compute @workgroup_size(1) fn main() { y[p.n] = x[p.n]; }",
 );
 
@@ -259,27 +315,30 @@ fn the_check_sees_a_hidden_f16() {
         stored: HIDDEN.stored(),
         converts: false,
         params: vec![("n", "u32")],
+        epilogue: None,
         overrides: vec![],
         reads: 1,
         writes: 1,
         workgroups: [1; 3],
     };
-    assert!(complaints(&of(Precision::F32)).is_empty());
     let complaints = complaints(&of(Precision::F16));
     assert!(matches!(&complaints[..], [c] if c.contains("bindings of f16")), "{complaints:?}");
 }
 
 #[test]
 fn the_check_sees_a_breach() {
-    let good = Facts::of(&dispatches()[0]);
+    let all = dispatches();
+    let good = Facts::of(all.iter().find(|d| d.epilogue_params().is_some()).unwrap());
     assert!(complaints(&good).is_empty());
-    let breaches: [fn(&mut Facts); 4] = [
+    let breaches: [fn(&mut Facts); 6] = [
         |d| {
             d.params.pop();
         },
         |d| d.params.swap(0, 1),
         |d| d.reads += 1,
         |d| d.overrides.push("NO_SUCH"),
+        |d| d.epilogue = if d.epilogue.is_some() { None } else { Some(vec![]) },
+        |d| d.epilogue.iter_mut().for_each(|params| params.swap(0, 2)),
     ];
     for breach in breaches {
         let mut d = good.clone();

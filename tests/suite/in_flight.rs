@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use convgpu::functional::Conv2dOptions;
-use convgpu::{CompileOptions, Desc, Device, ErrorKind, Graph, Session, Tensor, wgpu};
+use convgpu::{CompileOptions, Desc, Device, ErrorKind, Graph, Model, Session, Tensor, wgpu};
 
 use crate::shared::{ends, shared_device};
 use crate::support::{Rng, device};
@@ -53,6 +53,31 @@ fn runs_in_flight_give_what_they_give_alone() {
             }
         }
     });
+}
+
+/// A call that is polled once and then left alone keeps nobody from the session, and takes no place.
+#[test]
+fn a_submit_that_nobody_polls_takes_no_place() {
+    for device in [device().clone(), Device::cpu()] {
+        ends(move || {
+            let model = Model::load("tests/models/lenet5_mnist.onnx").unwrap().open_axis("input", 0).unwrap();
+            let session = Session::new(&device, model, CompileOptions::new().in_flight(1)).unwrap();
+            let images = |n: usize| Rng(n as u64).tensor(&[n, 1, 28, 28]);
+            let given = images(2);
+            let inputs = [("input", &given)];
+            // Its plan is compiled meanwhile, or is there: then the run has the place, and others move it on.
+            let mut left_alone = Box::pin(session.submit_async(&inputs));
+            let begun = left_alone.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            for n in [1, 3, 2] {
+                assert_eq!(session.submit(&[("input", &images(n))]).unwrap().wait().unwrap().first().shape(), [n, 10]);
+            }
+            let run = match begun {
+                Poll::Ready(run) => run,
+                Poll::Pending => pollster::block_on(left_alone),
+            };
+            assert_eq!(run.unwrap().wait().unwrap().first(), session.run(&inputs).unwrap().first());
+        });
+    }
 }
 
 #[test]

@@ -33,6 +33,19 @@ fn session(device: &Device, desc: Desc) -> Session {
     graph.compile(device).unwrap()
 }
 
+/// What a kernel cannot make of bytes, because it cannot bind that many words, goes up as words.
+#[test]
+fn more_than_a_kernel_can_bind_goes_up() {
+    let limit = device().adapter().map_or(0, |adapter| adapter.caps.max_binding_bytes);
+    if !(1..=128 << 20).contains(&limit) {
+        return eprintln!("not tested: the device binds {limit} bytes");
+    }
+    let size = limit as usize / 4 + 1;
+    let x = Tensor::new([size], (0..size).map(|i| (i % 251) as u8).collect::<Vec<_>>()).unwrap();
+    let there = x.to_device(device()).unwrap();
+    assert!(there.to_host().unwrap() == x);
+}
+
 #[test]
 fn runs_see_the_elements() {
     let mut rng = Rng(1);

@@ -1,7 +1,7 @@
 //! Depthwise convolutions: every filter has one channel.
 
 use super::{Conv2d, DEPTHWISE, DEPTHWISE_PACK, DEPTHWISE_PLANE, Sizes};
-use crate::gpu::kernel::{Arg, Launch, nested, params};
+use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::ops::{Site, Variant};
 
 /// The most taps of a row that `conv2d_depthwise_plane` slides over.
@@ -29,7 +29,7 @@ impl Conv2d {
         let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(1, kw));
-        let params = params!(n, ih, iw, oh, ow, oc, c4, kh, kw, sy, sx, py, px, dy, dx, step);
+        let params = params!(n, ih, iw, oh, ow, c4, kh, kw, sy, sx, py, px, dy, dx, step);
         let iterations = nested(&[kh, step.min(kw), kw.div_ceil(step)]);
         let launch = Launch::flat(&DEPTHWISE, n * oh * ow.div_ceil(8) * c4, params).iterations(iterations);
         let packing = Launch::flat(&DEPTHWISE_PACK, taps * c4, params!(c: oc, taps));
@@ -55,7 +55,7 @@ impl Conv2d {
             .set_const("SHIFTS", shifts as u32)
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
+        let launch = site.epilogue.attach(launch, oc, site.inputs, site.bias());
         Some(Variant::row_major(site, vec![launch]))
     }
 }

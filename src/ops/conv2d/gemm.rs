@@ -2,7 +2,7 @@
 
 use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d, POINTWISE_SUBGROUP8, Sizes};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{Arg, Launch, nested, params};
+use crate::gpu::launch::{Arg, Launch, Params, nested, params};
 use crate::ops::rows8::Rows8;
 use crate::ops::tiled::{self, Product};
 use crate::ops::{Site, Variant};
@@ -28,7 +28,7 @@ impl Conv2d {
             .set("WHOLE", u8::from(hw.is_multiple_of(4)))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, site.inputs, site.bias(), Arg::Input(1));
+        let launch = site.epilogue.attach(launch, oc, site.inputs, site.bias());
         Some(Variant::row_major(site, vec![launch]))
     }
 }
@@ -36,12 +36,10 @@ impl Conv2d {
 /// The launches, best first, of `batch` products `[rows, ic] x [ic, oc]`, without their bindings and their epilogue.
 pub(super) fn launches(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launch; 2] {
     let product = Product { matrices: batch, rows, blocks: oc.div_ceil(4), steps: ic.div_ceil(4) };
-    let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, params!(oc));
+    let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, Params::new());
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
     let own = match Rows8::new(caps, rows, oc4) {
-        Some(tile) => {
-            tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc, oc4)).iterations(nested(&[ic4]))
-        }
+        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc4)).iterations(nested(&[ic4])),
         None => by_registers([batch, rows, ic, oc]),
     };
     if caps.software { [own, tiled] } else { [tiled, own] }
@@ -52,7 +50,7 @@ fn by_registers([batch, rows, ic, oc]: [usize; 4]) -> Launch {
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
     let pair = oc4 > 1;
     let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-    let params = params!(batch, rows, ic4, oc, oc4);
+    let params = params!(batch, rows, ic4, oc4);
     let launch = Launch::flat(&BATCH_GEMM, batch * rows.div_ceil(8) * columns, params);
     launch.iterations(nested(&[ic4])).set("PAIR", u8::from(pair))
 }

@@ -1,7 +1,7 @@
 //! Convolutions by tiles in workgroup memory, for hardware.
 
 use super::{Conv2d, Sizes, pack};
-use crate::gpu::kernel::{Arg, Launch, folded, nested, params};
+use crate::gpu::launch::{Arg, Launch, Params, folded, nested, params};
 use crate::ops::tiled::{self, Choice, Product};
 use crate::ops::{Site, Variant};
 use crate::shape::Layout;
@@ -19,25 +19,25 @@ impl Conv2d {
         let (icg4, blocks) = (icg.div_ceil(4), ocg.div_ceil(4));
         let product = Product { matrices: self.groups, rows: n * oh * ow, blocks, steps: kh * kw * icg4 };
         let (kernel, own) = match self.is_product(site) {
-            true => (&tiled::GEMM, params!(oc)),
+            true => (&tiled::GEMM, Params::new()),
             false => (
                 &tiled::CONV2D,
                 params!(
-                    ih, iw, ic4: ic.div_ceil(4), icg4, oh, ow, oc, oc4: oc.div_ceil(4), kw, sy, sx, py, px, dy, dx
+                    ih, iw, ic4: ic.div_ceil(4), icg4, oh, ow, oc4: oc.div_ceil(4), kw, sy, sx, py, px, dy, dx
                 ),
             ),
         };
         let choices = product.choices(site.caps);
         let launch = |c: &Choice| c.launch(kernel, &product, own.clone());
         let tiles = choices.iter().map(|c| self.with_tiles(site, &product, c, launch(c)));
-        let vector = (self.is_product(site) && product.rows <= 4).then(|| self.vector(site, &product, oc));
+        let vector = (self.is_product(site) && product.rows <= 4).then(|| self.vector(site, &product));
         vector.into_iter().chain(tiles).collect()
     }
 
     /// At most four rows.
-    fn vector(&self, site: &Site<'_>, product: &Product, oc: usize) -> Variant {
+    fn vector(&self, site: &Site<'_>, product: &Product) -> Variant {
         let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
-        let params = params!(rows, ic4, oc, oc4);
+        let params = params!(rows, ic4, oc4);
         let launch =
             Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params).iterations(nested(&[ic4.div_ceil(128)]));
         self.channels_last(site, launch, pack(&site.inputs[1].shape))

@@ -2,7 +2,7 @@
 
 use super::{Conv2d, Sizes, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gemm};
 use crate::gpu::caps::Caps;
-use crate::gpu::kernel::{Arg, Launch, params};
+use crate::gpu::launch::{Arg, Launch, params};
 use crate::ops::tiled::{MOVE, Product};
 use crate::ops::{Algorithm, Epilogue, Site, Variant};
 use crate::reference::winograd::{ROUNDINGS, TILE, Transform, depth, winograd};
@@ -46,13 +46,13 @@ impl Conv2d {
         let input = Launch::flat(&WINOGRAD_INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px, size: SIZE))
             .reads([Arg::Input(0)])
             .writes([Arg::Scratch(0)]);
-        let params = params!(n, oh, ow, oc, oc4, th, tw, size: SIZE);
+        let params = params!(n, oh, ow, oc4, th, tw, size: SIZE);
         let output =
             Launch::flat(&WINOGRAD_OUTPUT, tiles * oc4, params).reads([Arg::Scratch(1)]).writes([Arg::Output(0)]);
-        let output = site.epilogue.attach4(output, oc4, site.inputs, site.bias(), Arg::Scratch(1));
+        let output = site.epilogue.attach(output, oc, site.inputs, site.bias());
         let way = |product: Launch| {
             let product = product.reads([Arg::Scratch(0), Arg::Prepared(0)]).writes([Arg::Scratch(1)]);
-            let product = Epilogue::NONE.attach4(product, oc4, &[], None, Arg::Prepared(0));
+            let product = Epilogue::NONE.attach(product, oc, &[], None);
             let run = vec![input.clone(), product, output.clone()];
             let mut out = Variant::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
             out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);

@@ -1,7 +1,7 @@
 
-// --- common/binary.wgsl ---
+// --- shared/binary.wgsl ---
 // combine(a, b): the function number OP (reference::binary::BinaryKind) of two elements of the type number TYPE, given by their
-// bits (booleans are 0 and 1). Needs common/index.wgsl and common/integer.wgsl.
+// bits (booleans are 0 and 1). Needs shared/index.wgsl and shared/integer.wgsl.
 
 override OP: u32 = 0u;
 override TYPE: u32 = 0u;

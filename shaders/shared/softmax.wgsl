@@ -1,5 +1,5 @@
 
-// --- common/softmax.wgsl ---
+// --- shared/softmax.wgsl ---
 // The steps of a softmax. The kernel's params hold `lowest`, minus infinity, and `nan`: WGSL lets an
 // implementation assume that neither occurs, so both are recognised by their bits.
 

@@ -1,5 +1,5 @@
 
-// --- common/pool.wgsl ---
+// --- shared/pool.wgsl ---
 // The state of a pooling of four windows at a time, and its result: with MAX the maximum, NaN if a tap
 // is NaN; else the mean for POWER = 0, or the norm of that power, with SIGNED of x and not |x|. Without p.divisor the sum of a
 // norm is scaled up to that of a full window.

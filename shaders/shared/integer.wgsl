@@ -1,5 +1,5 @@
 
-// --- common/integer.wgsl ---
+// --- shared/integer.wgsl ---
 // The element types of kernels that take several, by DType::code; all take 4 bytes.
 
 const FLOAT = 0u;

@@ -1,5 +1,5 @@
 
-// --- common/window.wgsl ---
+// --- shared/window.wgsl ---
 // Windows of KH x KW taps that slide over an image. INSIDE: no window exceeds the image, so nothing is
 // tested. Positions are unsigned: those above or left of the image wrap to large numbers.
 

@@ -1,5 +1,5 @@
 
-// --- common/index.wgsl ---
+// --- shared/index.wgsl ---
 // The linear index of an invocation in a grid of workgroups of 64 folded over x and y (see gpu::kernel::flat_grid).
 fn flat_id(gid: vec3<u32>, groups: vec3<u32>) -> u32 {
     return gid.x + gid.y * groups.x * 64u;

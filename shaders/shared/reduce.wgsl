@@ -1,6 +1,6 @@
 // The steps of a reduction, numbered as ops::reduce::Kind, and the indices of its values. Values are given by their bits: floats,
 // or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
-// the infinities, and `empty`, the bits of the result without values. Needs common/index.wgsl and common/integer.wgsl.
+// the infinities, and `empty`, the bits of the result without values. Needs shared/index.wgsl and shared/integer.wgsl.
 
 const MEAN = 1u;
 const MAX = 2u;

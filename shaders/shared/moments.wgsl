@@ -1,5 +1,5 @@
 
-// --- common/moments.wgsl ---
+// --- shared/moments.wgsl ---
 
 // Values of a strip: ops::normalization.
 const STRIP = 4u;

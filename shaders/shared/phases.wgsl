@@ -1,5 +1,5 @@
 
-// --- common/phases.wgsl ---
+// --- shared/phases.wgsl ---
 // Transposed convolution by phases: outputs with equal (oy mod sy, ox mod sx) use the same taps. The
 // params hold the sizes of the convolution.
 

@@ -1,7 +1,6 @@
 
-// --- common/activation.wgsl ---
-// activate(x): the unary function number ACT with parameters p.act_a and p.act_b
-// (reference::activation::Activation::code). The formulas are chosen so that no intermediate overflows and small results keep
+// --- shared/activation.wgsl ---
+// activate(x, a, b): the unary function number ACT (reference::activation::Activation::code) with its parameters. The formulas are chosen so that no intermediate overflows and small results keep
 // their relative accuracy; NaN gives NaN.
 
 override ACT: u32 = 0u;
@@ -94,9 +93,7 @@ fn mish(x: f32) -> f32 {
     return select(positive, small(negative, a), x < 0.0);
 }
 
-fn activate(x: f32) -> f32 {
-    let a = p.act_a;
-    let b = p.act_b;
+fn activate(x: f32, a: f32, b: f32) -> f32 {
     switch ACT {
         case 0u: { return x; }
         case 1u: { return nan_passes(x, max(x, 0.0)); }
@@ -134,6 +131,6 @@ fn activate(x: f32) -> f32 {
     }
 }
 
-fn activate4(v: vec4<f32>) -> vec4<f32> {
-    return vec4<f32>(activate(v.x), activate(v.y), activate(v.z), activate(v.w));
+fn activate4(v: vec4<f32>, a: f32, b: f32) -> vec4<f32> {
+    return vec4<f32>(activate(v.x, a, b), activate(v.y, a, b), activate(v.z, a, b), activate(v.w, a, b));
 }

@@ -1,5 +1,5 @@
 
-// --- common/rows8.wgsl ---
+// --- shared/rows8.wgsl ---
 // Matrix products by subgroups of 8: a subgroup computes a tile of ROWS = 8, 16 or 32 rows by 8 lanes
 // with a block of 4 columns each. The inner dimension is processed in steps of 4. The kernel defines how values are loaded and
 // stored:

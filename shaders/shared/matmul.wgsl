@@ -1,5 +1,5 @@
 
-// --- common/matmul.wgsl ---
+// --- shared/matmul.wgsl ---
 // The matrices of a and of b for matrix z of the result: z = [d0, .., d3], strides a_j and b_j, in
 // matrices.
 fn matrices(z: u32) -> vec2<u32> {

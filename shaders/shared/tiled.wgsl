@@ -1,5 +1,5 @@
 
-// --- common/tiled.wgsl ---
+// --- shared/tiled.wgsl ---
 // Sums of x[row, k] w[k, column] by tiles in workgroup memory. The inner dimension k and the columns
 // are counted in blocks of 4; a workgroup processes 4 blocks of k at a time.
 // A workgroup: ROW_LANES x COLUMN_LANES invocations, TILE_ROWS rows x TILE_BLOCKS blocks. An invocation: ROWS (4 or 8) rows,

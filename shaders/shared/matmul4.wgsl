@@ -1,5 +1,5 @@
 
-// --- common/matmul4.wgsl ---
+// --- shared/matmul4.wgsl ---
 // Four consecutive elements of a row-major matrix at a time: `a: array<vec4<f32>>` [m, k],
 // `b: array<vec4<f32>>` [k, n], `y: array<f32>` [m, n]; the params hold m, k, n. `first` is where the matrix begins.
 

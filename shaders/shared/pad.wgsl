@@ -1,5 +1,5 @@
 
-// --- common/pad.wgsl ---
+// --- shared/pad.wgsl ---
 // 0 a constant, 1 the mirror image without the border, 2 the nearest element, 3 the opposite side.
 override MODE: u32 = 0u;
 

@@ -1,6 +1,6 @@
 
-// --- common/implicit8.wgsl ---
-// The operands of an implicit product for common/rows8.wgsl: x channels-last, its rows are windows
+// --- shared/implicit8.wgsl ---
+// The operands of an implicit product for shared/rows8.wgsl: x channels-last, its rows are windows
 // of an image; w packed as 4x4 blocks.
 
 // Step c of the row that begins at `at`; 0 outside the image, where `at` is 0xffffffff.

@@ -1,5 +1,5 @@
 
-// --- common/taps.wgsl ---
+// --- shared/taps.wgsl ---
 // How many taps of a window lie before `limit`; both `start` (of the window) and `limit` are positions in the padded
 // image, so none is negative. The taps inside the image are those from taps_before(pad) to taps_before(pad + extent).
 fn taps_before(limit: u32, start: u32, step: u32, taps: u32) -> u32 {

@@ -1,5 +1,5 @@
 
-// --- common/pool_bin.wgsl ---
+// --- shared/pool_bin.wgsl ---
 // Bins of an adaptive pooling, and their mean or, with MAX, their maximum.
 
 override MAX: bool = false;
