@@ -2,7 +2,7 @@
 //!
 //! It is a staircase function, `y = step * round(x / step)`. The step is a power of two, so that quotient and product are exact.
 
-use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
+use convgpu::custom::{Arg, Attributes, Bounds, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::verify::{VerifyOptions, verify};
 use convgpu::{Desc, Device, Error, ErrorKind, Graph, Result, Tensor};
 
@@ -16,6 +16,9 @@ struct Staircase {
 impl Op for Staircase {
     fn name(&self) -> &'static str {
         "staircase"
+    }
+    fn attributes(&self) -> Option<Attributes> {
+        Some(Attributes::new().with("step", self.step))
     }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         match inputs {

@@ -1,4 +1,5 @@
-// Depthwise convolution (groups = ic = oc): every channel has its own filter. Formula as in conv2d_direct.wgsl.
+// Depthwise convolution (groups = ic = oc): every channel has its own filter.
+//   y[n, c, oy, ox] = epilogue(sum over ky, kx of x[n, c, oy sy - py + ky dy, ox sx - px + kx dx] w[c, 0, ky, kx])
 //   x: channels-last [n, ih, iw, c4] of vec4   w: packed by conv2d_depthwise_pack.wgsl, [tap, c4] of vec4
 //   y, residual: channels-last [n, oh, ow, c4] of vec4
 // One invocation: 4 channels of 8 neighbouring outputs of a row. The window slides as in conv2d_slide.wgsl.

@@ -1,4 +1,5 @@
-// Depthwise convolution of row-major images: a channel of x has `multiplier` filters of its own. Formula as in conv2d_direct.wgsl.
+// Depthwise convolution of row-major images: a channel of x has `multiplier` filters of its own.
+//   y[n, oc, oy, ox] = epilogue(sum over ky, kx of x[n, oc / multiplier, oy sy - py + ky dy, ox sx - px + kx dx] w[oc, 0, ky, kx])
 //   x: row-major [n, oc / multiplier, ih, iw]   w: row-major [oc, 1, kh, kw]   y, residual: row-major [n, oc, oh, ow]
 // One invocation: 4 rows x 8 columns of one channel's outputs, in registers. The window slides along both axes. If the stride is
 // `step` dilations, tap k + step uses the inputs that tap k of the next output uses: taps k, k + step, .. of a row need 7 +

@@ -1,20 +1,11 @@
-// Convolution whose window slides along a row. Formula and operands as in conv2d_gemm.wgsl.
+// Convolution whose window slides along a row.
+//   y[n, oc, oy, ox] = epilogue(sum over ic, ky, kx of x[n, ic of the group, oy sy - py + ky dy, ox sx - px + kx dx] w[oc, ic, ky, kx])
+//   x, w, y: shared/conv.wgsl
 // One invocation: PIXELS = 8 or 16 consecutive pixels of one output row x one block of 4 channels, held in registers, as are the
 // inputs under one tap of their windows. If the stride is `step` dilations, the tap `step` further on needs the inputs of the
 // next pixels: all but one are in registers.
-// Compared with conv2d_gemm: with stride 1, kw + PIXELS - 1 loads of x per row of the window instead of kw * PIXELS; a weight
+// Compared with engine/registers.wgsl: with stride 1, kw + PIXELS - 1 loads of x per row of the window instead of kw * PIXELS; a weight
 // is used for up to 16 pixels.
-
-struct Params {
-    n: u32, ih: u32, iw: u32, ic4: u32, icg4: u32,
-    oh: u32, ow: u32, oc4: u32, ocg4: u32,
-    kh: u32, kw: u32, sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32, step: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
-@group(0) @binding(2) var<storage, read> w: array<mat4x4<Stored>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
 
 // 16 pixels per invocation instead of 8.
 override WIDE: bool = true;
@@ -25,7 +16,7 @@ fn load(row: u32, ix: u32) -> vec4<f32> {
 }
 
 fn store(row: u32, ox: u32, ob: u32, v: vec4<f32>) {
-    y[y_at(row + ox, ob)] = vec4<Stored>(finish4(v, ob, (row + ox) * p.oc4 + ob));
+    y[y_at(row + ox, ob)] = vec4<Written>(finish4(v, ob, (row + ox) * p.oc4 + ob));
 }
 
 @compute @workgroup_size(64)
@@ -59,7 +50,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
                 }
                 var last = left + (pixels - 1u) * p.sx;
                 for (var kx = k; kx < p.kw; kx += p.step) {
-                    let m = mat4x4<f32>(w[wr + kx * p.icg4 * p.oc4]);
+                    let m = weights_at(wr + kx * p.icg4 * p.oc4);
                     if WIDE { z7 = load(r, last); } else { x7 = load(r, last); }
                     last += p.sx;
                     a0 += m * x0; a1 += m * x1; a2 += m * x2; a3 += m * x3;

@@ -1,14 +1,8 @@
-// A few rows times a matrix, then the epilogue: y[row, oc] = sum over ic of a[row, ic] w[ic, oc], up to 4 rows. Operands as in gemm.wgsl.
+// A few rows times a matrix, then the epilogue: y[row, oc] = sum over ic of a[row, ic] w[ic, oc], up to 4 rows.
+//   a, w, y: shared/gemm.wgsl, with one matrix
 // A workgroup: 2 blocks of columns, the inner dimension spread over 32 slices of 8 invocations that read 128 consecutive bytes.
 // An invocation: one column of every 32nd block of w, for every row; then the sums of all slices are added in a fixed tree.
-// Compared with gemm_tiled.wgsl: the number of workgroups depends on the columns alone, and all loaded values are used.
-
-struct Params { rows: u32, ic4: u32, oc4: u32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<Stored>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;
+// Compared with engine/workgroup.wgsl: the number of workgroups depends on the columns alone, and all loaded values are used.
 
 // Column j of a mat4x4: the sums of row j.
 var<workgroup> sums: array<mat4x4<f32>, 256>;
@@ -38,7 +32,7 @@ fn terms(sum: mat4x4<f32>, c: u32, j: u32, v: vec4<f32>) -> mat4x4<f32> {
 
 fn store(row: u32, ob: u32, v: vec4<f32>) {
     if row >= p.rows || ob >= p.oc4 { return; }
-    y[y_at(row, ob)] = vec4<Stored>(finish4(v, ob, row * p.oc4 + ob));
+    y[y_at(row, ob)] = vec4<Written>(finish4(v, ob, row * p.oc4 + ob));
 }
 
 @compute @workgroup_size(256)

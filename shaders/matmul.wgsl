@@ -2,14 +2,6 @@
 //   a: row-major matrices [m, k]   b: row-major [k, n]   y: row-major [batch, m, n]
 // One invocation: one output. The simplest kernel: nothing is reused.
 
-struct Params {
-    batch: u32, m: u32, k: u32, n: u32,
-    d0: u32, d1: u32, d2: u32, d3: u32,
-    a0: i32, a1: i32, a2: i32, a3: i32,
-    b0: i32, b1: i32, b2: i32, b3: i32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
@@ -20,7 +12,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if i >= p.batch * p.m * p.n { return; }
     let n = i % p.n;
     let m = i / p.n % p.m;
-    let pair = matrices(i / p.n / p.m);
+    let pair = pair_of(i / p.n / p.m);
     let row = (pair.x * p.m + m) * p.k;
     let column = pair.y * p.k * p.n + n;
     var acc = 0.0;

@@ -2,7 +2,8 @@
 //!
 //! [`Model::load`] reads a file of the default operator set, versions 1 to 28. It checks the whole file: everything
 //! that is not supported is listed in one error, before anything runs. Weights in external files are only looked for in
-//! the model's folder or below. Floats of 16 and 64 bits become f32, integers of 8 and 16 bits i32.
+//! the model's folder or below. Floats of 16 bits are computed in f32;
+//! what a device computes of f64 and 64-bit integers is in the README, under "What it does not do".
 //!
 //! Extents may be open, with or without a name: [`Model::inputs`] lists them. A [`Session`](crate::Session) plans the
 //! network for each set of input shapes, and keeps the last few plans. Inputs whose values decide shapes are read on

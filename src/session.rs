@@ -234,7 +234,8 @@ impl Session {
         &self.0.device
     }
 
-    /// What a plan for these inputs takes, before anything of it is allocated or compiled. (The only plan of a network whose
+    /// What a plan for these inputs takes, before anything of it is allocated or compiled, whatever
+    /// [`CompileOptions::memory_limit`] is. It also says early that a network cannot take these inputs. (The only plan of a network whose
     /// shapes are all fixed is made with the session. To ask before, open an axis by
     /// [`Model::open_axis`](crate::Model::open_axis), or set [`CompileOptions::memory_limit`]: the error says what it takes.)
     ///
@@ -341,8 +342,14 @@ impl Session {
     pub async fn try_submit_async(&self, inputs: &[(&str, &Tensor)]) -> Result<Run> {
         let most = self.0.options.in_flight;
         let runs = if most == 1 { "a run".to_owned() } else { format!("{most} runs") };
-        let busy =
-            || Error::new(ErrorKind::Busy, format!("the session has {runs} in flight, its most: take one first"));
+        let busy = || {
+            Error::new(
+                ErrorKind::Busy,
+                format!(
+                    "the session has {runs} in flight, as many as CompileOptions::in_flight allows: take the results of one"
+                ),
+            )
+        };
         if self.0.flights.is_full() {
             return Err(busy());
         }

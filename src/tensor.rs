@@ -243,7 +243,7 @@ impl Tensor {
     pub fn to_f64s(&self) -> Vec<f64> {
         for_each_type!(&self.data, v => v.iter().map(|x| x.number()).collect())
     }
-    /// The elements converted to another type, as [`functional::cast`](crate::functional) converts them: floats are rounded
+    /// The elements converted to another type, as ONNX's Cast converts them: floats are rounded
     /// to the nearest, become integers by truncation, and integers keep their low bits.
     pub fn to_dtype(&self, dtype: DType) -> Tensor {
         if self.dtype() == dtype {

@@ -26,6 +26,9 @@ pub struct InputArgs {
     /// NAME:AXIS another axis. Repeatable
     #[arg(long, value_name = "NAME[:AXIS]")]
     pub open: Vec<String>,
+    /// Add the result of a node inside the network as an output; repeatable
+    #[arg(long, value_name = "NODE")]
+    pub at: Vec<String>,
     #[command(flatten)]
     pub pixels: PixelArgs,
 }
@@ -144,7 +147,10 @@ impl<'a> Reader<'a> {
         let free = |d: &&Declared| !self.tensors.iter().any(|(name, _)| *name == d.name);
         let required = || self.declared.iter().filter(|d| !d.optional);
         let Some(input) = named.or_else(|| required().find(free)) else {
-            return Err(Failure::call(format!("--input {text}: the network has only {} inputs", required().count())));
+            return Err(Failure::call(format!(
+                "--input {text}: more files than inputs, of which the network has {}",
+                required().count()
+            )));
         };
         if !free(&input) {
             return Err(Failure::call(format!("--input {text}: {} is given twice", input.name)));
@@ -254,10 +260,14 @@ mod tests {
         let declared = [Declared { optional: true, ..x }, sizes];
         let given = |input: &[&str]| {
             let input = input.iter().map(OsString::from).collect();
-            super::read(&InputArgs { input, open: vec![], pixels: PixelArgs::default() }, &declared, Told::default())
-                .err()
-                .unwrap()
-                .to_string()
+            super::read(
+                &InputArgs { input, open: vec![], at: vec![], pixels: PixelArgs::default() },
+                &declared,
+                Told::default(),
+            )
+            .err()
+            .unwrap()
+            .to_string()
         };
         assert!(given(&["none.npy", "none.npy"]).contains("none.npy"));
         assert!(given(&["sizes=none.npy"]).contains("none.npy"));
@@ -284,7 +294,7 @@ mod tests {
         let pixels = PixelArgs::default();
         let given = |input: Vec<String>| {
             let input = input.into_iter().map(OsString::from).collect();
-            super::read(&InputArgs { input, open: vec![], pixels: pixels.clone() }, &two(), Told::default())
+            super::read(&InputArgs { input, open: vec![], at: vec![], pixels: pixels.clone() }, &two(), Told::default())
                 .map(|g| g.tensors)
         };
         let found = given(vec![format!("sizes={name}"), name.clone()]).unwrap();
@@ -292,7 +302,12 @@ mod tests {
             found.iter().map(|(n, t)| (n.as_str(), t.dtype())).collect::<Vec<_>>(),
             [("sizes", DType::I64), ("x", DType::F32)]
         );
-        assert!(given(vec![name.clone(), name.clone(), name.clone()]).unwrap_err().to_string().contains("only 2"));
+        assert!(
+            given(vec![name.clone(), name.clone(), name.clone()])
+                .unwrap_err()
+                .to_string()
+                .contains("the network has 2")
+        );
         assert!(given(vec![format!("x={name}"), format!("x={name}")]).unwrap_err().to_string().contains("twice"));
         std::fs::remove_dir_all(dir).unwrap();
     }

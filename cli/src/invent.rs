@@ -113,7 +113,7 @@ impl InventArgs {
         };
         if !input.dims.as_ref().is_none_or(fits) {
             return Err(wrong(format!(
-                "does not fit the shape that the network declares, [{}]",
+                "does not fit the shape that the network declares, [{}]; --open {name}:AXIS opens an axis",
                 open(&input.dims).join(", ")
             )));
         }

@@ -70,6 +70,9 @@ pub fn bind(file: &Path, inputs: &InputArgs, invent: Option<&InventArgs>) -> Out
     let model = load(file)?;
     let loading = start.elapsed();
     let model = inputs.open.iter().try_fold(model, |model, text| open_axis(model, text))?;
+    let inside =
+        |model: Model, name: &String| model.output_at(name).map_err(|e| Failure::call(format!("--at {name}: {e}")));
+    let model = inputs.at.iter().try_fold(model, inside)?;
     let told = Told::by(model.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())));
     let optional = model.optional_inputs().iter().map(|info| Declared { optional: true, ..declared(info) });
     let wanted: Vec<Declared> = model.inputs().iter().map(declared).chain(optional).collect();

@@ -84,7 +84,10 @@ impl OutputArgs {
     pub fn places(&self, outputs: &[(&str, &Desc)], inputs: &[(String, Tensor)]) -> Outcome<Places> {
         let names = || outputs.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         if let Some(unknown) = self.only.iter().find(|n| !outputs.iter().any(|(name, _)| name == n)) {
-            return Err(Failure::call(format!("--output {unknown}: there is no such output; outputs: {}", names())));
+            return Err(Failure::call(format!(
+                "--output {unknown}: there is no such output; outputs: {} (--at NODE adds one)",
+                names()
+            )));
         }
         let mut places = Places { arrays: vec![None; outputs.len()], ..Places::default() };
         if let Some(dir) = &self.output_dir {

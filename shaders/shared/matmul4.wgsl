@@ -1,7 +1,10 @@
 
 // --- shared/matmul4.wgsl ---
-// Four consecutive elements of a row-major matrix at a time: `a: array<vec4<f32>>` [m, k],
-// `b: array<vec4<f32>>` [k, n], `y: array<f32>` [m, n]; the params hold m, k, n. `first` is where the matrix begins.
+// The matrices of shared/matmul.wgsl by four consecutive elements at a time. `first` is where a matrix begins.
+
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 // Whether k, and n, is a multiple of 4.
 override K4: bool = false;
@@ -36,11 +39,6 @@ fn along_a(row: u32, k: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), a_scalars(row + k), FOUR + k < vec4<u32>(p.k));
 }
 
-// a[m, k .. k + 4], 0 beyond the row; rows beyond the last repeat the last.
-fn load_a(first: u32, m: u32, k: u32) -> vec4<f32> {
-    return along_a(row_a(first, m), k);
-}
-
 // b[k, n .. n + 4], 0 below the last row; undefined beyond the last column.
 fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
     let row = first + min(k, p.k - 1u) * p.n;
@@ -60,4 +58,25 @@ fn store4(first: u32, m: u32, n: u32, v: vec4<f32>) {
     if m >= p.m { return; }
     let i = first + m * p.n + n;
     for (var j = 0u; j < min(max(p.n, n) - n, 4u); j++) { y[i + j] = v[j]; }
+}
+
+fn matrices() -> u32 {
+    return p.batch;
+}
+
+fn rows() -> u32 {
+    return p.m;
+}
+
+fn blocks() -> u32 {
+    return (p.n + 3u) / 4u;
+}
+
+fn steps() -> u32 {
+    return (p.k + 3u) / 4u;
+}
+
+// Where row r of a begins; rows beyond the last repeat it.
+fn row_at(matrix: u32, r: u32) -> u32 {
+    return row_a(pair_of(matrix).x * p.m * p.k, r);
 }

@@ -28,8 +28,10 @@ use crate::shape::Precision;
 /// ```
 #[derive(Debug)]
 pub struct Kernel {
-    /// The file's name in `shaders/`, without `.wgsl`.
+    /// The name in tables and errors: that of the file, or of problem and engine.
     pub(crate) name: &'static str,
+    /// Its path in `shaders/`, without `.wgsl`.
+    file: &'static str,
     /// The contents of the file.
     pub(crate) source: &'static str,
     /// Shared files, appended after the main text so that its line numbers do not change.
@@ -43,14 +45,17 @@ pub struct Kernel {
 }
 
 /// Declares a kernel of `shaders/`: `kernel!("pool2d")`, or `kernel!("conv2d_direct", EPILOGUE1)` with the shared pieces that its
-/// text uses.
+/// text uses, or `kernel!("gemm_subgroup8", "problem/gemm", SUBGROUP8, ..)` where its file has another name.
 macro_rules! kernel {
-    ($name:literal $(, $piece:expr)*) => {
+    ($name:literal, $file:literal $(, $piece:expr)*) => {
         $crate::gpu::kernel::Kernel::built_in(
-            $name,
-            include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            [$name, $file],
+            include_str!(concat!("../../shaders/", $file, ".wgsl")),
             &[$($piece),*],
         )
+    };
+    ($name:literal $(, $piece:expr)*) => {
+        $crate::gpu::kernel::kernel!($name, $name $(, $piece)*)
     };
 }
 pub(crate) use kernel;
@@ -58,12 +63,16 @@ pub(crate) use kernel;
 impl Kernel {
     /// A kernel of a program's own: `name` is used in tables and errors, `source` is the whole WGSL text.
     pub const fn new(name: &'static str, source: &'static str) -> Kernel {
-        Kernel { name, source, pieces: &[], stored: None, bindings: &[], consts: &[] }
+        Kernel { name, file: name, source, pieces: &[], stored: None, bindings: &[], consts: &[] }
     }
 
-    /// A file of `shaders/`.
-    pub(crate) const fn built_in(name: &'static str, source: &'static str, pieces: &'static [Piece]) -> Kernel {
-        Kernel { pieces, bindings: bindings::of(name), ..Kernel::new(name, source) }
+    /// A file of `shaders/`, with the kernel's name first.
+    pub(crate) const fn built_in(
+        [name, file]: [&'static str; 2],
+        source: &'static str,
+        pieces: &'static [Piece],
+    ) -> Kernel {
+        Kernel { file, pieces, bindings: bindings::of(name), ..Kernel::new(name, source) }
     }
 
     /// It stores floats as `Stored`: f32, or f16. `Written` is the type of results, which are f32 where they are sums that another
@@ -86,6 +95,11 @@ impl Kernel {
     /// The name in tables and errors.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The path of its own file in `shaders/`, without `.wgsl`.
+    pub fn file(&self) -> &'static str {
+        self.file
     }
 
     /// The complete text that the device compiles, with these sizes. In [`Precision::F16`] `Stored` is `f16`.
@@ -114,7 +128,7 @@ impl Kernel {
             let written = if sums { "f32" } else { stored };
             out += &format!("{enable}alias Stored = {stored}; alias Written = {written}; alias Wide = {wide}; ");
         } else if self.writes_into_slots() {
-            out += "alias Stored = f32; ";
+            out += "alias Stored = f32; alias Written = f32; ";
         }
         for (name, unless_set) in self.consts {
             let value = consts.iter().find(|(set, _)| set == name).map_or(unless_set, |(_, value)| value);

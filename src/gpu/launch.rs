@@ -86,10 +86,15 @@ impl Params {
     pub fn fields(&self) -> &[(&'static str, Scalar)] {
         &self.0
     }
+    /// The same with another value of a field.
+    pub(crate) fn having(mut self, name: &str, value: usize) -> Params {
+        self.replace(name, value.into());
+        self
+    }
     /// Replaces a field's value.
-    fn set(&mut self, name: &str, to: u32) {
+    fn replace(&mut self, name: &str, value: Scalar) {
         let field = self.0.iter_mut().find(|(field, _)| *field == name);
-        field.unwrap_or_else(|| panic!("there is no param {name}")).1 = to.into();
+        field.unwrap_or_else(|| panic!("there is no param {name}")).1 = value;
     }
     /// A field that is a size.
     pub(crate) fn size(&self, name: &str) -> usize {
@@ -293,8 +298,8 @@ impl Launch {
     /// Makes it write into a slot of a larger tensor. False if its kernel cannot.
     pub(crate) fn write_into(&mut self, slot: Slot) -> bool {
         let Some(epilogue) = self.epilogue.as_mut().filter(|_| self.kernel.writes_into_slots()) else { return false };
-        epilogue.params.set("y_pitch", slot.pitch);
-        epilogue.params.set("y_first", slot.first);
+        epilogue.params.replace("y_pitch", slot.pitch.into());
+        epilogue.params.replace("y_first", slot.first.into());
         true
     }
     /// The name of the kernel with the values of its consts, for tables: `gemm_tiled(16,16,8,2)`.

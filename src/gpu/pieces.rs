@@ -1,9 +1,10 @@
-//! The shared pieces of shaders: the files of `shaders/shared/`.
+//! The pieces that shaders share: the files of `shaders/shared/` and `shaders/engine/`. A kernel that is a problem and an engine is
+//! a file of `shaders/problem/`, which says where values are, and an engine, which has the loops and `main`.
 
 /// WGSL that several kernels share.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
-    /// The file's name without `.wgsl`.
+    /// The file's path in `shaders/`, without `.wgsl`.
     pub(crate) name: &'static str,
     /// The contents of the file.
     pub(crate) source: &'static str,
@@ -12,7 +13,7 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// The file's name without `.wgsl`.
+    /// The file's path in `shaders/`, without `.wgsl`.
     pub fn name(&self) -> &'static str {
         self.name
     }
@@ -28,66 +29,77 @@ impl Piece {
 
 macro_rules! piece {
     ($name:literal $(, $needs:expr)*) => {
-        Piece { name: $name, source: include_str!(concat!("../../shaders/shared/", $name, ".wgsl")), needs: &[$($needs),*] }
+        Piece { name: $name, source: include_str!(concat!("../../shaders/", $name, ".wgsl")), needs: &[$($needs),*] }
     };
 }
 
 /// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions; `is_nan`.
-pub const INDEX: Piece = piece!("index");
+pub const INDEX: Piece = piece!("shared/index");
 /// `activate`: every unary function, chosen by the override `ACT`.
-pub const ACTIVATION: Piece = piece!("activation", INDEX);
+pub const ACTIVATION: Piece = piece!("shared/activation", INDEX);
 
 /// `narrow`: the bits that an integer type keeps.
-pub const INTEGER: Piece = piece!("integer");
+pub const INTEGER: Piece = piece!("shared/integer");
 
 /// `combine`: every function of two elements, chosen by the override `OP`.
-pub const BINARY: Piece = piece!("binary", INDEX, INTEGER);
-/// `matrices`: which matrices of two broadcast batches are multiplied.
-pub const MATMUL: Piece = piece!("matmul");
-/// `load_a`, `block_b`, `store4`: four consecutive elements of a row-major matrix at a time.
-pub const MATMUL4: Piece = piece!("matmul4", MATMUL);
-/// `place`, `multiply`, `store_tile`: matrix products by tiles in the registers of a subgroup of 8.
-pub const ROWS8: Piece = piece!("rows8");
-/// `row4`, `block4`: the operands of [`ROWS8`] for an implicit matrix product.
-pub const IMPLICIT8: Piece = piece!("implicit8");
-/// `pixel_of`, `tap`, `output_of`: the phases of a transposed convolution.
-pub const PHASES: Piece = piece!("phases");
+pub const BINARY: Piece = piece!("shared/binary", INDEX, INTEGER);
+/// The params of products of row-major matrices; `pair_of`: which matrices of two broadcast batches are multiplied.
+pub const MATMUL: Piece = piece!("shared/matmul");
+/// Their tensors; `along_a`, `block_b`, `store4`: four consecutive elements of a row-major matrix at a time.
+pub const MATMUL4: Piece = piece!("shared/matmul4", MATMUL);
+/// The params and tensors of batches of products of packed matrices.
+pub const GEMM: Piece = piece!("shared/gemm");
+/// The params and tensors of convolutions of channels-last images by packed weights.
+pub const CONV: Piece = piece!("shared/conv");
+/// `row4`, `block4`, `input_at`, `store_pixel`: the operands of a convolution as a product of matrices.
+pub const IMPLICIT: Piece = piece!("shared/implicit", CONV, BLOCKS);
+/// `weights_at`: packed weights by 4x4 blocks.
+pub const BLOCKS: Piece = piece!("shared/blocks");
+/// Packed weights by columns of 4x4 blocks.
+pub const COLUMNS: Piece = piece!("shared/columns");
+/// The taps of a product of matrices that has one.
+pub const ONE_TAP: Piece = piece!("shared/one_tap");
+
+/// `main`: products of matrices in registers.
+pub const REGISTERS: Piece = piece!("engine/registers", INDEX);
+/// `main`: products of matrices by tiles in the registers of a subgroup of 8.
+pub const SUBGROUP8: Piece = piece!("engine/subgroup8", INDEX);
+/// `main`: products of matrices by tiles in workgroup memory.
+pub const WORKGROUP: Piece = piece!("engine/workgroup", INDEX);
+
 /// The params and bindings of an epilogue, in a group of their own.
-pub const EPILOGUE: Piece = piece!("epilogue");
+pub const EPILOGUE: Piece = piece!("shared/epilogue");
 /// `finish`: bias, residual and activation of a row-major output.
-pub const EPILOGUE1: Piece = piece!("epilogue1", EPILOGUE, ACTIVATION);
+pub const EPILOGUE1: Piece = piece!("shared/epilogue1", EPILOGUE, ACTIVATION);
 /// `finish4`: bias, residual and activation of four channels of a channels-last output.
-pub const EPILOGUE4: Piece = piece!("epilogue4", EPILOGUE, ACTIVATION);
+pub const EPILOGUE4: Piece = piece!("shared/epilogue4", EPILOGUE, ACTIVATION);
 /// `finish_row`: bias, residual and activation of four consecutive elements of a channel of a row-major output.
-pub const EPILOGUE_ROW: Piece = piece!("epilogue_row", EPILOGUE, ACTIVATION);
+pub const EPILOGUE_ROW: Piece = piece!("shared/epilogue_row", EPILOGUE, ACTIVATION);
 
 /// `source`: which element of an axis stands at a position of the padded axis.
-pub const PAD: Piece = piece!("pad");
+pub const PAD: Piece = piece!("shared/pad");
 
 /// `inside`, `image_row`, `image_columns`: which taps of a pooling window lie inside the image, and loads for those that do not.
-pub const WINDOW: Piece = piece!("window");
+pub const WINDOW: Piece = piece!("shared/window");
 /// `taps_before`: how many taps of a pooling window lie before a row or column.
-pub const TAPS: Piece = piece!("taps");
+pub const TAPS: Piece = piece!("shared/taps");
 /// `maximum`, `maximum4`: the larger of two; NaN if either is.
-pub const MAXIMUM: Piece = piece!("maximum");
+pub const MAXIMUM: Piece = piece!("shared/maximum");
 /// `pool_start`, `pool_add`, `pool_end`: maximum, mean and norm of a pooling window.
-pub const POOL2D: Piece = piece!("pool", WINDOW, TAPS);
+pub const POOL2D: Piece = piece!("shared/pool", WINDOW, TAPS);
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling.
-pub const POOL_BIN: Piece = piece!("pool_bin", MAXIMUM);
+pub const POOL_BIN: Piece = piece!("shared/pool_bin", MAXIMUM);
 /// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.
-pub const MOMENTS: Piece = piece!("moments");
+pub const MOMENTS: Piece = piece!("shared/moments");
 
 /// `larger`, `term`, `share`: the steps of a softmax.
-pub const SOFTMAX: Piece = piece!("softmax");
+pub const SOFTMAX: Piece = piece!("shared/softmax");
 
 /// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
-pub const REDUCE: Piece = piece!("reduce", INDEX, INTEGER);
+pub const REDUCE: Piece = piece!("shared/reduce", INDEX, INTEGER);
 
 /// `beats`: which of two values arg-max or arg-min selects.
-pub const ARG_REDUCE: Piece = piece!("arg_reduce", INDEX, INTEGER);
-
-/// `place`, `tile`, `store_tile`: matrix products by tiles in workgroup memory.
-pub const TILED: Piece = piece!("tiled");
+pub const ARG_REDUCE: Piece = piece!("shared/arg_reduce", INDEX, INTEGER);
 
 /// Every shared file, for the contract test.
 pub const PIECES: &[Piece] = &[
@@ -108,11 +120,16 @@ pub const PIECES: &[Piece] = &[
     BINARY,
     MATMUL,
     MATMUL4,
-    ROWS8,
-    IMPLICIT8,
-    PHASES,
+    GEMM,
+    CONV,
+    IMPLICIT,
+    BLOCKS,
+    COLUMNS,
+    ONE_TAP,
+    REGISTERS,
+    SUBGROUP8,
+    WORKGROUP,
     SOFTMAX,
     REDUCE,
     ARG_REDUCE,
-    TILED,
 ];

@@ -81,7 +81,12 @@ impl Known<'_> {
                 Statement::Switch { selector, cases }
             }
             Statement::Loop { body, continuing, break_if } => {
-                Statement::Loop { body: prune(body), continuing: prune(continuing), break_if }
+                let mut body = prune(body);
+                if is_once(&body) {
+                    body.cull(body.len() - 1..);
+                    return body;
+                }
+                Statement::Loop { body, continuing: prune(continuing), break_if }
             }
             other => other,
         };
@@ -118,6 +123,21 @@ fn taken(cases: &[SwitchCase], value: Literal) -> Option<Block> {
         body.cull(body.len() - 1..);
     }
     (!breaks(&body)).then_some(body)
+}
+
+/// Whether the body of a loop ends in a `break` and has no other way on.
+fn is_once(body: &Block) -> bool {
+    fn jumps(statement: &Statement) -> bool {
+        let any = |block: &Block| block.iter().any(jumps);
+        match statement {
+            Statement::Break | Statement::Continue => true,
+            Statement::Block(block) => any(block),
+            Statement::If { accept, reject, .. } => any(accept) || any(reject),
+            Statement::Switch { cases, .. } => cases.iter().any(|case| any(&case.body)),
+            _ => false,
+        }
+    }
+    matches!(body.last(), Some(Statement::Break)) && !body.iter().take(body.len() - 1).any(jumps)
 }
 
 /// Whether a block has a `break` out of the switch that it lies in.
@@ -192,6 +212,36 @@ mod tests {
         let nothing = left(&[]).1;
         assert_eq!(left(&[("TWICE", 1.0)]).1, nothing + 1);
         assert_eq!(left(&[("KIND", 1.0)]).1, nothing + 1);
+    }
+
+    #[test]
+    fn a_loop_that_ends_in_its_first_iteration_is_none() {
+        let loops = |text: &str| {
+            let body = |rest: &str| {
+                format!(
+                    "override ONE: bool = true; @group(0) @binding(0) var<storage, read_write> y: array<u32>;
+                    @compute @workgroup_size(1) fn main() {{ for (var i = 0u; i < y[0]; i++) {{ {rest} }} }}"
+                )
+            };
+            let module = specialise(&body(text), &[]).unwrap();
+            Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+            fn count(block: &Block) -> usize {
+                let inside = |s: &Statement| match s {
+                    Statement::Loop { body, .. } => 1 + count(body),
+                    Statement::Block(b) => count(b),
+                    Statement::If { accept, reject, .. } => count(accept) + count(reject),
+                    _ => 0,
+                };
+                block.iter().map(inside).sum()
+            }
+            count(&module.entry_points[0].function.body)
+        };
+        // The condition of `for` is a break of its own.
+        assert_eq!(loops("y[1] = 1u; if ONE { break; }"), 1);
+        assert_eq!(loops("loop { y[1] = 1u; if ONE { break; } }"), 1);
+        assert_eq!(loops("loop { y[1] = 1u; if !ONE { break; } if y[2] > 0u { break; } }"), 2);
+        assert_eq!(loops("loop { if y[2] > 0u { continue; } if ONE { break; } }"), 2);
+        assert_eq!(loops("loop { for (var k = 0u; k < y[3]; k++) { y[k] = k; } if ONE { break; } }"), 2);
     }
 
     #[test]

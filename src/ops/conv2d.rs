@@ -7,12 +7,14 @@ mod winograd;
 
 use rayon::prelude::*;
 
+use super::geometry::{Blocks, Geometry};
 use super::rows8::Rows8;
+use super::tiled::Product;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, ROWS8};
+use crate::gpu::pieces::{self, BLOCKS, CONV, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT, INDEX, ONE_TAP, REGISTERS};
 pub use crate::reference::conv2d::Window;
 use crate::reference::conv2d::{Convolution, conv2d};
 use crate::reference::{TINY, gamma};
@@ -20,17 +22,20 @@ use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
 static DIRECT: Kernel = kernel!("conv2d_direct", EPILOGUE1);
-static GEMM: Kernel = kernel!("conv2d_gemm", EPILOGUE4).floats();
+static GEMM: Kernel = kernel!("conv2d_gemm", "problem/conv2d", IMPLICIT, EPILOGUE4, REGISTERS).floats();
 static PACK: Kernel = kernel!("conv2d_pack", INDEX).floats();
 
-static SLIDE: Kernel = kernel!("conv2d_slide", EPILOGUE4).floats();
-static SUBGROUP8: Kernel = kernel!("conv2d_subgroup8", EPILOGUE4, ROWS8, IMPLICIT8).floats();
+static SLIDE: Kernel = kernel!("conv2d_slide", CONV, BLOCKS, EPILOGUE4).floats();
+static SUBGROUP8: Kernel =
+    kernel!("conv2d_subgroup8", "problem/conv2d", IMPLICIT, EPILOGUE4, pieces::SUBGROUP8).floats();
 static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", EPILOGUE4).floats();
 static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX).floats();
 static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1).sizes(&[("SHIFTS", 3)]);
-static BATCH_GEMM: Kernel = kernel!("gemm", EPILOGUE4);
-static POINTWISE_SUBGROUP8: Kernel = kernel!("conv2d_pointwise_subgroup8", EPILOGUE_ROW, ROWS8);
-static BATCH_SUBGROUP8: Kernel = kernel!("gemm_subgroup8", EPILOGUE4, ROWS8).floats();
+static BATCH_GEMM: Kernel = kernel!("gemm", "problem/gemm", pieces::GEMM, BLOCKS, ONE_TAP, EPILOGUE4, REGISTERS);
+static POINTWISE_SUBGROUP8: Kernel =
+    kernel!("conv2d_pointwise_subgroup8", "problem/pointwise", ONE_TAP, EPILOGUE_ROW, pieces::SUBGROUP8);
+static BATCH_SUBGROUP8: Kernel =
+    kernel!("gemm_subgroup8", "problem/gemm", pieces::GEMM, BLOCKS, ONE_TAP, EPILOGUE4, pieces::SUBGROUP8).floats();
 static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
 static WINOGRAD_INPUT: Kernel = kernel!("conv2d_winograd_input", INDEX);
 static WINOGRAD_OUTPUT: Kernel = kernel!("conv2d_winograd_output", EPILOGUE4);
@@ -74,23 +79,12 @@ impl Default for Conv2d {
     }
 }
 
-/// The sizes of one convolution.
-struct Sizes {
-    n: usize,
-    ic: usize,
-    ih: usize,
-    iw: usize,
-    oc: usize,
-    oh: usize,
-    ow: usize,
-}
-
 impl Conv2d {
     fn window(&self, weight: &[usize]) -> Window {
         Window { kernel: [weight[2], weight[3]], stride: self.stride, padding: self.padding, dilation: self.dilation }
     }
 
-    fn sizes(&self, x: &[usize], weight: &[usize]) -> Result<Sizes> {
+    fn geometry(&self, x: &[usize], weight: &[usize]) -> Result<Geometry> {
         let window = self.window(weight);
         let fits = |axis| {
             window.outputs(axis, x[2 + axis]).ok_or_else(|| {
@@ -100,12 +94,13 @@ impl Conv2d {
                 ))
             })
         };
-        Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc: weight[0], oh: fits(0)?, ow: fits(1)? })
+        let [oh, ow] = [fits(0)?, fits(1)?];
+        Ok(Geometry { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc: weight[0], oh, ow, window, groups: self.groups })
     }
 
     fn evaluate(&self, inputs: &[Tensor], round: impl Fn(f64) -> f32 + Sync) -> Vec<f32> {
         let (x, w) = (&inputs[0], &inputs[1]);
-        let s = self.sizes(x.shape(), w.shape()).expect("the shape rule holds");
+        let s = self.geometry(x.shape(), w.shape()).expect("the shape rule holds");
         let convolution = Convolution {
             x: (x.f32s(), [s.n, s.ic, s.ih, s.iw]),
             w: (w.f32s(), s.oc),
@@ -117,50 +112,42 @@ impl Conv2d {
         conv2d(&convolution, round)
     }
 
-    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Variant {
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
-        let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
-            .iterations(nested(&[ic / self.groups, kh, kw]))
+    fn direct(&self, site: &Site<'_>, g: &Geometry) -> Variant {
+        let [kh, kw] = g.window.kernel;
+        let launch = Launch::flat(&DIRECT, g.n * g.oc * g.oh * g.ow, g.row_major())
+            .iterations(nested(&[g.ic / g.groups, kh, kw]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, oc, site.inputs, site.bias());
+        let launch = site.epilogue.attach(launch, g.oc, site.inputs, site.bias());
         Variant::row_major(site, vec![launch])
     }
 
     /// The implicit matrix products. They need whole blocks of four channels in every group.
-    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
-        let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
-        if self.groups > 1 && !(icg.is_multiple_of(4) && ocg.is_multiple_of(4)) {
+    fn products(&self, site: &Site<'_>, g: &Geometry) -> Vec<Variant> {
+        if !g.is_blocked() {
             return vec![];
         }
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
-        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
-        let (pixels, iterations) = (n * oh * ow, nested(&[kh, kw, icg4]));
+        let (Blocks { ic4, icg4, oc4, .. }, [kh, kw]) = (g.blocks(), g.window.kernel);
+        let (pixels, iterations) = (g.n * g.oh * g.ow, nested(&[kh, kw, icg4]));
         let mut launches = vec![];
-        if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, self.groups) {
-            launches.push(tile.launch(&SUBGROUP8, 1, params.clone()).iterations(iterations));
+        if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, g.groups) {
+            launches.push(tile.launch(&SUBGROUP8, 1, g.channels_last()).iterations(iterations));
         }
         // Slightly faster, but one more kernel to compile.
         if self.is_product(site)
             && let Some(tile) = Rows8::new(site.caps, pixels, oc4)
         {
-            let launch = tile.launch(&BATCH_SUBGROUP8, 1, params!(batch: 1u32, rows: pixels, ic4, oc4));
+            let product = Product { matrices: 1, rows: pixels, blocks: oc4, steps: ic4 };
+            let launch = tile.launch(&BATCH_SUBGROUP8, 1, product.gemm());
             launches.push(launch.iterations(nested(&[ic4])));
         }
-        let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
-        let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, params)
+        let (pair, columns) = g.pairs();
+        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, g.channels_last())
             .iterations(iterations)
             .set("PAIR", u8::from(pair));
         // Using a pixel for two blocks of channels saves as much as using it for several windows (measured on lavapipe); on
         // hardware more invocations are worth more (measured on NVIDIA).
-        let slide = self.slide(site, s);
+        let slide = self.slide(g);
         launches.extend(
             if pair || !site.caps.software { [Some(gemm), slide] } else { [slide, Some(gemm)] }.into_iter().flatten(),
         );
@@ -168,20 +155,17 @@ impl Conv2d {
     }
 
     /// Needs windows of adjacent pixels that overlap.
-    fn slide(&self, site: &Site<'_>, s: &Sizes) -> Option<Launch> {
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        if self.step(1, kw) >= kw {
+    fn slide(&self, g: &Geometry) -> Option<Launch> {
+        let ([kh, kw], Blocks { icg4, oc4, .. }) = (g.window.kernel, g.blocks());
+        let step = self.step(1, kw);
+        if step >= kw {
             return None;
         }
-        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let [ic4, icg4, oc4, ocg4] = [ic, ic / self.groups, oc, oc / self.groups].map(|c| c.div_ceil(4));
-        let step = self.step(1, kw);
-        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx, step);
-        let wide = ow > 8;
-        let strips = ow.div_ceil(if wide { 16 } else { 8 });
+        let wide = g.ow > 8;
+        let strips = g.ow.div_ceil(if wide { 16 } else { 8 });
         let iterations = nested(&[kh, icg4, step, kw.div_ceil(step)]);
-        Some(Launch::flat(&SLIDE, n * oh * strips * oc4, params).iterations(iterations).set("WIDE", u8::from(wide)))
+        let launch = Launch::flat(&SLIDE, g.n * g.oh * strips * oc4, g.channels_last().having("step", step));
+        Some(launch.iterations(iterations).set("WIDE", u8::from(wide)))
     }
 
     /// After this many taps along an axis a window reaches the start of the next output's window; `taps` if it never does.
@@ -262,7 +246,7 @@ impl Op for Conv2d {
             let text = format!("the bias {:?} must be [{}], one per output channel", inputs[2].shape, w.shape[0]);
             return Err(Error::shape(text));
         }
-        let s = self.sizes(&x.shape, &w.shape)?;
+        let s = self.geometry(&x.shape, &w.shape)?;
         Ok(vec![Desc::f32([s.n, s.oc, s.oh, s.ow])])
     }
 
@@ -288,7 +272,7 @@ impl Op for Conv2d {
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
+        let s = self.geometry(&site.inputs[0].shape, &site.inputs[1].shape)?;
         let direct = self.direct(site, &s);
         let (products, tiled) = (self.products(site, &s), self.tiled(site, &s));
         let tiles_first = super::tiled::come_first(site.caps, s.n * s.oh * s.ow, s.oc / self.groups);

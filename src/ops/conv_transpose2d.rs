@@ -1,20 +1,23 @@
 //! `conv_transpose2d`: the transpose of a two-dimensional convolution, which enlarges an image.
 
 use super::conv2d::Window;
+use super::geometry::{Blocks, Geometry};
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
-use crate::gpu::pieces::{EPILOGUE1, EPILOGUE4, IMPLICIT8, INDEX, PHASES, ROWS8};
+use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, IMPLICIT, INDEX, REGISTERS};
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
 static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1);
-static GEMM: Kernel = kernel!("conv_transpose2d_gemm", EPILOGUE4, PHASES).floats();
-static SUBGROUP8: Kernel = kernel!("conv_transpose2d_subgroup8", EPILOGUE4, ROWS8, IMPLICIT8, PHASES).floats();
+static GEMM: Kernel =
+    kernel!("conv_transpose2d_gemm", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, REGISTERS).floats();
+static SUBGROUP8: Kernel =
+    kernel!("conv_transpose2d_subgroup8", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, pieces::SUBGROUP8).floats();
 static PACK: Kernel = kernel!("conv_transpose2d_pack", INDEX).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
@@ -43,23 +46,12 @@ impl Default for ConvTranspose2d {
     }
 }
 
-/// The sizes of one transposed convolution.
-struct Sizes {
-    n: usize,
-    ic: usize,
-    ih: usize,
-    iw: usize,
-    oc: usize,
-    oh: usize,
-    ow: usize,
-}
-
 impl ConvTranspose2d {
     fn window(&self, weight: &[usize]) -> Window {
         Window { kernel: [weight[2], weight[3]], stride: self.stride, padding: self.padding, dilation: self.dilation }
     }
 
-    fn sizes(&self, x: &[usize], weight: &[usize]) -> Result<Sizes> {
+    fn geometry(&self, x: &[usize], weight: &[usize]) -> Result<Geometry> {
         let window = self.window(weight);
         let extent = |axis: usize| {
             let (before, after) = window.pads(axis);
@@ -70,53 +62,45 @@ impl ConvTranspose2d {
             })
         };
         let oc = weight[1].saturating_mul(self.groups);
-        Ok(Sizes { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc, oh: extent(0)?, ow: extent(1)? })
+        let [oh, ow] = [extent(0)?, extent(1)?];
+        Ok(Geometry { n: x[0], ic: x[1], ih: x[2], iw: x[3], oc, oh, ow, window, groups: self.groups })
     }
 
     fn evaluate(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Vec<f64> {
-        let s = self.sizes(x.shape(), w.shape()).expect("the shape rule holds");
+        let s = self.geometry(x.shape(), w.shape()).expect("the shape rule holds");
         let (image, weight) = ((x.f32s(), [s.n, s.ic, s.ih, s.iw]), (w.f32s(), s.oc));
         let window = self.window(w.shape());
         let bias = bias.map(Tensor::f32s);
         reference::conv_transpose2d::conv_transpose2d(image, weight, bias, &window, self.groups, [s.oh, s.ow])
     }
 
-    fn direct(&self, site: &Site<'_>, s: &Sizes) -> Variant {
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let params = params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups: self.groups);
-        let launch = Launch::flat(&DIRECT, n * oc * oh * ow, params)
-            .iterations(nested(&[kh, kw, ic / self.groups]))
+    fn direct(&self, site: &Site<'_>, g: &Geometry) -> Variant {
+        let [kh, kw] = g.window.kernel;
+        let launch = Launch::flat(&DIRECT, g.n * g.oc * g.oh * g.ow, g.row_major())
+            .iterations(nested(&[kh, kw, g.ic / g.groups]))
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
-        Variant::row_major(site, vec![site.epilogue.attach(launch, oc, site.inputs, site.bias())])
+        Variant::row_major(site, vec![site.epilogue.attach(launch, g.oc, site.inputs, site.bias())])
     }
 
     /// The products of every phase. They need whole blocks of four channels in every group.
-    fn products(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
-        let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
-        let blocked = self.groups == 1 || (icg.is_multiple_of(4) && ocg.is_multiple_of(4));
-        if !blocked || s.n * s.ic * s.oc == 0 {
+    fn products(&self, site: &Site<'_>, g: &Geometry) -> Vec<Variant> {
+        if !g.is_blocked() || g.n * g.ic * g.oc == 0 {
             return vec![];
         }
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (ic4, oc4, icg4, ocg4) = (ic.div_ceil(4), oc.div_ceil(4), icg.div_ceil(4), ocg.div_ceil(4));
-        let params = params!(n, ih, iw, ic4, icg4, oh, ow, oc4, ocg4, kh, kw, sy, sx, py, px, dy, dx);
-        let (phases, pixels) = (sy * sx, n * oh.div_ceil(sy) * ow.div_ceil(sx));
+        let (Blocks { icg4, oc4, .. }, [kh, kw], [sy, sx]) = (g.blocks(), g.window.kernel, self.stride);
+        let params = g.channels_last();
+        let (phases, pixels) = (sy * sx, g.n * g.oh.div_ceil(sy) * g.ow.div_ceil(sx));
         let subgroups = Rows8::implicit(site.caps, pixels, oc4, self.groups);
         // Loops run over every tap, and over the channels for the taps that belong to the phase.
         let met =
             |axis: usize, taps: usize| taps.div_ceil(self.stride[axis] / gcd(self.stride[axis], self.dilation[axis]));
         let iterations = |phases: usize| {
             let met = phases.saturating_mul(met(0, kh) * met(1, kw)).min(kh * kw);
-            nested(&[kh, kw, 0]) + (met * icg4) as u64
+            nested(&[kh, kw, 0]) + (met * (icg4 + 4)) as u64
         };
         let subgroups = subgroups.map(|tile| tile.launch(&SUBGROUP8, phases, params.clone()).iterations(iterations(1)));
-        let pair = oc4 > 1 && (self.groups == 1 || ocg4.is_multiple_of(2));
-        let columns = if pair { oc4.div_ceil(2) } else { oc4 };
+        let (pair, columns) = g.pairs();
         let of_phase = pixels.div_ceil(8) * columns;
         let gemm = Launch::flat(&GEMM, phases * of_phase, params)
             .iterations(iterations(FLAT_WORKGROUP.div_ceil(of_phase) + 1))
@@ -124,11 +108,15 @@ impl ConvTranspose2d {
         let (taps, blocks) = (kh * kw, icg4 * oc4);
         let way = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
-            let launch = site.epilogue.attach(launch, oc, site.inputs, site.bias());
+            let launch = site.epilogue.attach(launch, g.oc, site.inputs, site.bias());
             let mut way = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
             way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
             way.prepared = vec![taps * blocks * 64];
-            let launch = Launch::flat(&PACK, taps * blocks * 4, params!(oc, icg, ocg, taps));
+            let launch = Launch::flat(
+                &PACK,
+                taps * blocks * 4,
+                params!(oc: g.oc, icg: g.ic / g.groups, ocg: g.oc / g.groups, taps),
+            );
             way.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
             way
         };
@@ -161,7 +149,7 @@ impl Op for ConvTranspose2d {
                 format!("{} input channels in {} groups do not fit the weight {:?}", x.shape[1], self.groups, w.shape);
             return Err(Error::shape(text));
         }
-        let s = self.sizes(&x.shape, &w.shape)?;
+        let s = self.geometry(&x.shape, &w.shape)?;
         if inputs.len() == 3 && inputs[2].shape != [s.oc] {
             let text = format!("the bias {:?} must be [{}], one per output channel", inputs[2].shape, s.oc);
             return Err(Error::shape(text));
@@ -170,7 +158,7 @@ impl Op for ConvTranspose2d {
     }
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let s = self.sizes(inputs[0].shape(), inputs[1].shape())?;
+        let s = self.geometry(inputs[0].shape(), inputs[1].shape())?;
         let y = self.evaluate(&inputs[0], &inputs[1], inputs.get(2));
         Ok(vec![Tensor::of([s.n, s.oc, s.oh, s.ow], y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
     }
@@ -186,7 +174,7 @@ impl Op for ConvTranspose2d {
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let s = self.sizes(&site.inputs[0].shape, &site.inputs[1].shape)?;
+        let s = self.geometry(&site.inputs[0].shape, &site.inputs[1].shape)?;
         Ok(self.products(site, &s).into_iter().chain([self.direct(site, &s)]).collect())
     }
 

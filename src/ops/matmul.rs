@@ -10,15 +10,15 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{INDEX, MATMUL, MATMUL4, ROWS8, TILED};
+use crate::gpu::pieces::{self, INDEX, MATMUL, MATMUL4, ONE_TAP, REGISTERS, WORKGROUP};
 use crate::reference::{self, TINY, gamma};
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
 
 static NAIVE: Kernel = kernel!("matmul", INDEX, MATMUL);
-static REGISTER: Kernel = kernel!("matmul_register", INDEX, MATMUL4);
-static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", INDEX, MATMUL4, ROWS8);
-static TILES: Kernel = kernel!("matmul_tiled", INDEX, MATMUL4, TILED).sizes(SIZES);
+static REGISTER: Kernel = kernel!("matmul_register", "problem/matmul", MATMUL4, ONE_TAP, REGISTERS);
+static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", "problem/matmul", MATMUL4, ONE_TAP, pieces::SUBGROUP8);
+static TILES: Kernel = kernel!("matmul_tiled", "problem/matmul_tiled", MATMUL4, WORKGROUP).sizes(SIZES);
 static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", INDEX);
 
 pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM];
@@ -148,12 +148,13 @@ impl Op for MatMul {
             ["d0", "d1", "d2", "d3"],
             &[["a0", "a1", "a2", "a3"], ["b0", "b1", "b2", "b3"]],
         )?;
+        let params = Params([params.0, params!(share: 0u32, splits: 0u32).0].concat());
         let by_four = nested(&[k.div_ceil(4)]);
         let subgroup = Rows8::new(site.caps, m, n.div_ceil(4))
             .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())).iterations(by_four));
         let register =
             Launch::flat(&REGISTER, batch * m.div_ceil(8) * n.div_ceil(8), params.clone()).iterations(by_four);
-        let register = s.by_vec4s(register);
+        let register = s.by_vec4s(register).set("PAIR", 1);
         let naive = Launch::flat(&NAIVE, batch * m * n, params.clone()).iterations(nested(&[k]));
         let one = |l: Launch| Variant::row_major(site, vec![bound(l).writes([Arg::Output(0)])]);
         let tiles = s.tiled(site, &params);

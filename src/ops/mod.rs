@@ -27,6 +27,7 @@ pub mod conv_transpose2d;
 pub mod epilogue;
 pub mod expand;
 pub mod gather;
+mod geometry;
 pub mod group_norm;
 mod half;
 pub mod layer_norm;
@@ -130,9 +131,12 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     /// The name in tables, reports and errors.
     fn name(&self) -> &'static str;
 
-    /// What the operator is besides its inputs: everything that its other methods depend on. `None`, the default, where that is
-    /// not told: then nothing that was compiled for a graph with the operator is used for another one, and its kernels are not
-    /// tuned.
+    /// What the operator is besides its inputs: everything that its other methods depend on, as
+    /// `Some(Attributes::new().with("step", self.step))`. Two operators with the same name and the same attributes are taken for the
+    /// same: one that is left out gives wrong results.
+    ///
+    /// `None`, the default, says that nothing is known: then [`Module::forward`](crate::nn::Module::forward) compiles the operator
+    /// at every call, and its kernels are not tuned.
     fn attributes(&self) -> Option<Attributes> {
         None
     }

@@ -4,7 +4,7 @@ use crate::gpu::caps::Caps;
 use crate::gpu::kernel::Kernel;
 use crate::gpu::launch::{Launch, Params, folded};
 
-/// A subgroup's tile in the kernels over `shaders/shared/rows8.wgsl`: rows by a block of 4 columns of each lane.
+/// A subgroup's tile in the kernels over `shaders/engine/subgroup8.wgsl`: rows by a block of 4 columns of each lane.
 ///
 /// A multiply-add of 8 lanes needs (rows + columns) / (rows columns) loads of 8 lanes, and loads take most of the time
 /// of such kernels. Every 8 rows more take 15 ms more to compile on lavapipe.

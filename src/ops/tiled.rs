@@ -4,22 +4,24 @@ use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, SHORT_ITERATIONS, folded, nested, params};
-use crate::gpu::pieces::{EPILOGUE4, TILED};
+use crate::gpu::pieces::{self, COLUMNS, CONV, EPILOGUE4, WORKGROUP};
 
 /// The sizes of a tile, with the values of the smallest.
 pub(super) const SIZES: &[(&str, u32)] = &[("ROW_LANES", 8), ("COLUMN_LANES", 8), ("ROWS", 4), ("BLOCKS", 1)];
 
 /// A convolution's implicit product.
-pub(super) static CONV2D: Kernel = kernel!("conv2d_tiled", EPILOGUE4, TILED).floats().sizes(SIZES);
+pub(super) static CONV2D: Kernel =
+    kernel!("conv2d_tiled", "problem/conv2d_tiled", CONV, COLUMNS, EPILOGUE4, WORKGROUP).floats().sizes(SIZES);
 /// Batches of matrix products.
-pub(super) static GEMM: Kernel = kernel!("gemm_tiled", EPILOGUE4, TILED).floats().sizes(SIZES);
+pub(super) static GEMM: Kernel =
+    kernel!("gemm_tiled", "problem/gemm_tiled", pieces::GEMM, COLUMNS, EPILOGUE4, WORKGROUP).floats().sizes(SIZES);
 /// A few rows times a matrix.
-pub(super) static GEMV: Kernel = kernel!("gemv", EPILOGUE4).floats();
+pub(super) static GEMV: Kernel = kernel!("gemv", pieces::GEMM, COLUMNS, EPILOGUE4).floats();
 static SUM: Kernel = kernel!("split_k_sum", EPILOGUE4).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&CONV2D, &GEMM, &GEMV, &SUM];
 
-/// A tile shape: `ROW_LANES`, `COLUMN_LANES`, `ROWS` and `BLOCKS` of `shaders/shared/tiled.wgsl`.
+/// A tile shape: `ROW_LANES`, `COLUMN_LANES`, `ROWS` and `BLOCKS` of `shaders/engine/workgroup.wgsl`.
 #[derive(Debug, PartialEq)]
 struct Tile {
     lanes: [usize; 2],
@@ -79,6 +81,12 @@ pub(super) struct Choice {
 }
 
 impl Product {
+    /// `Gemm` of `shaders/shared/gemm.wgsl`; what only tiles in workgroup memory read is 0.
+    pub fn gemm(&self) -> Params {
+        let Product { matrices, rows, blocks, steps } = *self;
+        params!(batch: matrices, rows, ic4: steps, oc4: blocks, share: 0u32, splits: 0u32)
+    }
+
     /// Every suitable tile shape with the best number of splits for it, best first; with splits only where tiles of 64
     /// x 64 would not give every compute unit two workgroups, or the loops would be too long for the device. The order
     /// depends on the sizes, `caps.compute_units` and `caps.max_iterations` alone. Partial sums fit one binding.
@@ -155,12 +163,10 @@ impl Choice {
         !caps.has_iterations(self.iterations() + SHORT_ITERATIONS)
     }
 
-    /// The launch of a kernel over `shared/tiled.wgsl`, without its bindings and its epilogue. `params` come before the
-    /// product's own.
+    /// The launch of a kernel of `shaders/engine/workgroup.wgsl`, without its bindings and its epilogue. `params` are those of the
+    /// problem, with `share` and `splits`.
     pub fn launch(&self, kernel: &'static Kernel, product: &Product, params: Params) -> Launch {
-        let Product { matrices, rows, blocks, steps } = *product;
-        let own = params!(matrices, rows, blocks, steps, share: self.share, splits: self.splits);
-        let params = Params([params.0, own.0].concat());
+        let params = params.having("share", self.share).having("splits", self.splits);
         let [row_lanes, column_lanes, own_rows, own_blocks] =
             [self.tile.lanes[0], self.tile.lanes[1], self.tile.own[0], self.tile.own[1]].map(|n| n as u32);
         Launch::grid(kernel, folded(product.groups(self.tile, self.splits)), params)
@@ -246,7 +252,7 @@ mod tests {
         assert!(most(&Caps { max_iterations: Some(65_535), ..software }) <= 65_535);
     }
 
-    /// The requirements of `shaders/shared/tiled.wgsl` on a tile shape, and WebGPU's default limits.
+    /// The requirements of `shaders/engine/workgroup.wgsl` on a tile shape, and WebGPU's default limits.
     #[test]
     fn every_shape_of_tile_is_one_that_the_shader_can_do() {
         for t in &TILES {

@@ -179,7 +179,8 @@ impl Run {
         crate::threads::block_on(self)
     }
 
-    /// The results, if they are there; `None` if not yet. Later calls give an error.
+    /// The results, if they are there; `None` if not yet. Later calls give an error. It does not wait for the device, but it may for
+    /// a call of the driver: a software adapter may take a second submission only when the first is done.
     ///
     /// On a device of the program's own ([`Device::from_wgpu`](crate::Device::from_wgpu)) results come when the
     /// program polls it.

@@ -241,7 +241,10 @@ fn a_wrong_network_or_input_is_one_line_and_status_2() {
     fails(&["run", model()], &["input", "missing"]);
     fails(&["run", model(), "--input", "missing.npy"], &["missing.npy"]);
     fails(&["run", model(), "--input", &format!("nobody={image}")], &["no input nobody", "inputs: input"]);
-    fails(&["run", model(), "--input", &image, "--input", &image], &["only 1 inputs"]);
+    fails(
+        &["run", model(), "--input", &image, "--input", &image],
+        &["more files than inputs, of which the network has 1"],
+    );
     fails(&["run", model(), "--input", &text], &["text.onnx", "not an image that can be read", "WebP"]);
     fails(&["run", model(), "--input", &image, "--resize", "0"], &["--resize"]);
     fails(&["run", model(), "--input", &image, "--crop", "20"], &["20x20", "28x28"]);

@@ -110,3 +110,15 @@ fn an_axis_can_be_opened() {
         assert!(stderr.contains(&format!("--open {axis}")) && stderr.contains(text), "{stderr}");
     }
 }
+
+/// The result of a node inside a network is an output like the others.
+#[test]
+fn a_node_inside_can_be_an_output() {
+    let args = ["run", model(), "--device", "cpu", "--input", &digit("inside"), "--at", "edges"];
+    let names: Vec<_> = json(&args)["outputs"].as_array().unwrap().iter().map(|o| o["name"].clone()).collect();
+    assert_eq!(names, ["logits", "edges"]);
+    let wrong = convgpu(&["run", model(), "--device", "cpu", "--input", &digit("inside"), "--at", "none"]);
+    assert!(String::from_utf8(wrong.stderr).unwrap().contains("--at none: there is no"));
+    let hint = convgpu(&["run", model(), "--device", "cpu", "--input", &digit("inside"), "--output", "edges"]);
+    assert!(String::from_utf8(hint.stderr).unwrap().contains("--at NODE"));
+}

@@ -1,7 +1,8 @@
 //! Depthwise convolutions: every filter has one channel.
 
-use super::{Conv2d, DEPTHWISE, DEPTHWISE_PACK, DEPTHWISE_PLANE, Sizes};
+use super::{Conv2d, DEPTHWISE, DEPTHWISE_PACK, DEPTHWISE_PLANE};
 use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::ops::geometry::Geometry;
 use crate::ops::{Site, Variant};
 
 /// The most taps of a row that `conv2d_depthwise_plane` slides over.
@@ -9,7 +10,7 @@ const MOST_SHIFTS: usize = 8;
 
 impl Conv2d {
     /// Both variants, first the one for the image's present layout.
-    pub(super) fn depthwise(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
+    pub(super) fn depthwise(&self, site: &Site<'_>, s: &Geometry) -> Vec<Variant> {
         if self.groups != s.ic {
             return vec![];
         }
@@ -21,12 +22,12 @@ impl Conv2d {
     }
 
     /// Channels-last. Needs one filter per channel.
-    fn blocks(&self, site: &Site<'_>, s: &Sizes) -> Option<Variant> {
+    fn blocks(&self, site: &Site<'_>, s: &Geometry) -> Option<Variant> {
         if s.ic != s.oc || s.oc == 1 {
             return None;
         }
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
+        let Geometry { n, ih, iw, oc, oh, ow, .. } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(1, kw));
         let params = params!(n, ih, iw, oh, ow, c4, kh, kw, sy, sx, py, px, dy, dx, step);
@@ -37,7 +38,7 @@ impl Conv2d {
     }
 
     /// Row-major. A channel may have several filters.
-    fn planes(&self, site: &Site<'_>, s: &Sizes) -> Option<Variant> {
+    fn planes(&self, site: &Site<'_>, s: &Geometry) -> Option<Variant> {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let [step_y, step_x] = [self.step(0, kh), self.step(1, kw)];
         let shifts = kw.div_ceil(step_x);
@@ -45,7 +46,7 @@ impl Conv2d {
         if shifts > MOST_SHIFTS {
             return None;
         }
-        let Sizes { n, ih, iw, oc, oh, ow, .. } = *s;
+        let Geometry { n, ih, iw, oc, oh, ow, .. } = *s;
         let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let params = params!(
             planes: n * oc, multiplier, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, step_y, step_x

@@ -1,8 +1,9 @@
 //! Batches of matrix products: for Winograd's algorithm, and for convolutions of one tap.
 
-use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d, POINTWISE_SUBGROUP8, Sizes};
+use super::{BATCH_GEMM, BATCH_SUBGROUP8, Conv2d, POINTWISE_SUBGROUP8};
 use crate::gpu::caps::Caps;
-use crate::gpu::launch::{Arg, Launch, Params, nested, params};
+use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::ops::geometry::Geometry;
 use crate::ops::rows8::Rows8;
 use crate::ops::tiled::{self, Product};
 use crate::ops::{Site, Variant};
@@ -15,8 +16,8 @@ impl Conv2d {
     }
 
     /// Row-major, on adapters with subgroups of 8. Needs rows of weights that are whole vec4s.
-    pub(super) fn pointwise(&self, site: &Site<'_>, s: &Sizes) -> Option<Variant> {
-        let Sizes { n, ic, ih, iw, oc, .. } = *s;
+    pub(super) fn pointwise(&self, site: &Site<'_>, s: &Geometry) -> Option<Variant> {
+        let Geometry { n, ic, ih, iw, oc, .. } = *s;
         if !self.is_product(site) || !ic.is_multiple_of(4) {
             return None;
         }
@@ -35,22 +36,21 @@ impl Conv2d {
 
 /// The launches, best first, of `batch` products `[rows, ic] x [ic, oc]`, without their bindings and their epilogue.
 pub(super) fn launches(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launch; 2] {
-    let product = Product { matrices: batch, rows, blocks: oc.div_ceil(4), steps: ic.div_ceil(4) };
-    let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, Params::new());
     let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
+    let product = Product { matrices: batch, rows, blocks: oc4, steps: ic4 };
+    let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, product.gemm());
     let own = match Rows8::new(caps, rows, oc4) {
-        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, params!(batch, rows, ic4, oc4)).iterations(nested(&[ic4])),
-        None => by_registers([batch, rows, ic, oc]),
+        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, product.gemm()).iterations(nested(&[ic4])),
+        None => by_registers(&product),
     };
     if caps.software { [own, tiled] } else { [tiled, own] }
 }
 
 /// Without workgroup memory.
-fn by_registers([batch, rows, ic, oc]: [usize; 4]) -> Launch {
-    let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
-    let pair = oc4 > 1;
-    let columns = if pair { oc4.div_ceil(2) } else { oc4 };
-    let params = params!(batch, rows, ic4, oc4);
-    let launch = Launch::flat(&BATCH_GEMM, batch * rows.div_ceil(8) * columns, params);
-    launch.iterations(nested(&[ic4])).set("PAIR", u8::from(pair))
+fn by_registers(product: &Product) -> Launch {
+    let Product { matrices, rows, blocks, steps } = *product;
+    let pair = blocks > 1;
+    let columns = if pair { blocks.div_ceil(2) } else { blocks };
+    let launch = Launch::flat(&BATCH_GEMM, matrices * rows.div_ceil(8) * columns, product.gemm());
+    launch.iterations(nested(&[steps])).set("PAIR", u8::from(pair))
 }

@@ -1,34 +1,26 @@
 //! Convolutions by tiles in workgroup memory, for hardware.
 
-use super::{Conv2d, Sizes, pack};
-use crate::gpu::launch::{Arg, Launch, Params, folded, nested, params};
+use super::{Conv2d, pack};
+use crate::gpu::launch::{Arg, Launch, folded, nested};
+use crate::ops::geometry::{Blocks, Geometry};
 use crate::ops::tiled::{self, Choice, Product};
 use crate::ops::{Site, Variant};
 use crate::shape::Layout;
 
 impl Conv2d {
     /// Every kernel for hardware, best first. They need whole blocks of four channels in every group.
-    pub(super) fn tiled(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
-        let (icg, ocg) = (s.ic / self.groups, s.oc / self.groups);
-        if self.groups > 1 && !(icg.is_multiple_of(4) && ocg.is_multiple_of(4)) {
+    pub(super) fn tiled(&self, site: &Site<'_>, g: &Geometry) -> Vec<Variant> {
+        if !g.is_blocked() {
             return vec![];
         }
-        let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
-        let (icg4, blocks) = (icg.div_ceil(4), ocg.div_ceil(4));
-        let product = Product { matrices: self.groups, rows: n * oh * ow, blocks, steps: kh * kw * icg4 };
-        let (kernel, own) = match self.is_product(site) {
-            true => (&tiled::GEMM, Params::new()),
-            false => (
-                &tiled::CONV2D,
-                params!(
-                    ih, iw, ic4: ic.div_ceil(4), icg4, oh, ow, oc4: oc.div_ceil(4), kw, sy, sx, py, px, dy, dx
-                ),
-            ),
+        let (Blocks { icg4, ocg4, .. }, [kh, kw]) = (g.blocks(), g.window.kernel);
+        let product = Product { matrices: g.groups, rows: g.n * g.oh * g.ow, blocks: ocg4, steps: kh * kw * icg4 };
+        let (kernel, params) = match self.is_product(site) {
+            true => (&tiled::GEMM, product.gemm()),
+            false => (&tiled::CONV2D, g.channels_last()),
         };
         let choices = product.choices(site.caps);
-        let launch = |c: &Choice| c.launch(kernel, &product, own.clone());
+        let launch = |c: &Choice| c.launch(kernel, &product, params.clone());
         let tiles = choices.iter().map(|c| self.with_tiles(site, &product, c, launch(c)));
         let vector = (self.is_product(site) && product.rows <= 4).then(|| self.vector(site, &product));
         vector.into_iter().chain(tiles).collect()
@@ -36,10 +28,9 @@ impl Conv2d {
 
     /// At most four rows.
     fn vector(&self, site: &Site<'_>, product: &Product) -> Variant {
-        let Product { rows, steps: ic4, blocks: oc4, .. } = *product;
-        let params = params!(rows, ic4, oc4);
-        let launch =
-            Launch::grid(&tiled::GEMV, folded(oc4.div_ceil(2)), params).iterations(nested(&[ic4.div_ceil(128)]));
+        let Product { steps, blocks, .. } = *product;
+        let launch = Launch::grid(&tiled::GEMV, folded(blocks.div_ceil(2)), product.gemm());
+        let launch = launch.iterations(nested(&[steps.div_ceil(128)]));
         self.channels_last(site, launch, pack(&site.inputs[1].shape))
     }
 

@@ -1,8 +1,9 @@
 //! Winograd's algorithm F(4x4, 3x3) for 3x3 convolutions of stride 1: a quarter of the multiplications.
 
-use super::{Conv2d, Sizes, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gemm};
+use super::{Conv2d, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gemm};
 use crate::gpu::caps::Caps;
 use crate::gpu::launch::{Arg, Launch, params};
+use crate::ops::geometry::Geometry;
 use crate::ops::tiled::{MOVE, Product};
 use crate::ops::{Algorithm, Epilogue, Site, Variant};
 use crate::reference::winograd::{ROUNDINGS, TILE, Transform, depth, winograd};
@@ -22,9 +23,9 @@ const TRANSFORM: f64 = 7e5;
 
 impl Conv2d {
     /// Needs a 3x3 window of stride 1, not dilated, one group, and tensors between the stages that the device can bind.
-    pub(super) fn winograd(&self, site: &Site<'_>, s: &Sizes) -> Vec<Variant> {
+    pub(super) fn winograd(&self, site: &Site<'_>, s: &Geometry) -> Vec<Variant> {
         let plain = self.stride == [1, 1] && self.dilation == [1, 1] && self.groups == 1;
-        let Sizes { n, ic, ih, iw, oc, oh, ow } = *s;
+        let Geometry { n, ic, ih, iw, oc, oh, ow, .. } = *s;
         if !plain || site.inputs[1].shape[2..] != [3, 3] || n * ic * oc == 0 {
             return vec![];
         }
@@ -68,7 +69,7 @@ impl Conv2d {
     /// kernels instead of two (on lavapipe the first call takes 100 ms more, later calls 0.5 ms less at this size;
     /// `tune` may choose it for smaller layers, too). On hardware: by the costs of `ops::tiled`. Its tensors are f32:
     /// with f16 they would have to be converted.
-    pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Sizes) -> bool {
+    pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Geometry) -> bool {
         let products = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
         let smallest = match site.caps.subgroup_size {
             _ if !site.caps.software => 1,
@@ -88,7 +89,7 @@ impl Conv2d {
     /// |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
     pub(super) fn winograd_bounds(&self, inputs: &[Tensor]) -> Vec<f32> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
-        let s = self.sizes(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
+        let s = self.geometry(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
         let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
         let pad = [self.padding[0], self.padding[2]];
         let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
@@ -98,13 +99,13 @@ impl Conv2d {
     }
 }
 
-fn direct_cost(caps: &Caps, s: &Sizes) -> f64 {
+fn direct_cost(caps: &Caps, s: &Geometry) -> f64 {
     let (blocks, steps) = (s.oc.div_ceil(4), 9 * s.ic.div_ceil(4));
     Product { matrices: 1, rows: s.n * s.oh * s.ow, blocks, steps }.choices(caps)[0].cost
 }
 
 /// The cost of the products, of the two transforms, and of what they read and write.
-fn winograd_cost(caps: &Caps, s: &Sizes) -> f64 {
+fn winograd_cost(caps: &Caps, s: &Geometry) -> f64 {
     let tiles = s.n * s.oh.div_ceil(TILE) * s.ow.div_ceil(TILE);
     let (blocks, steps) = (s.oc.div_ceil(4), s.ic.div_ceil(4));
     let products = Product { matrices: MATRICES, rows: tiles, blocks, steps }.unsplit(caps)[0].cost;

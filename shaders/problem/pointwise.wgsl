@@ -1,8 +1,8 @@
-// Convolution of one tap (1x1, stride 1, no padding, one group) of row-major images, for subgroups of 8 (software adapters whose
-// lanes are SIMD lanes): for every image the matrix product w x of [oc, ic] and [ic, hw].
+// Convolution of one tap (1x1, stride 1, no padding, one group) of row-major images: for every image the product w x of [oc, ic] and
+// [ic, hw]. Rows are output channels, columns pixels.
+//   y[n, oc, q] = epilogue(sum over ic of w[oc, ic] x[n, ic, q])
 //   x: row-major [n, ic, hw]   w: row-major [oc, ic4] of vec4   y, residual: row-major [n, oc, hw]
-// One subgroup: a tile of shared/rows8.wgsl, its rows channels and its columns pixels.
-// Compared with gemm_subgroup8: no conversion of row-major tensors, and weights are not packed.
+// Row-major tensors need no conversion, and weights are not packed.
 
 struct Params { n: u32, oc: u32, ic4: u32, hw: u32 }
 
@@ -15,7 +15,7 @@ struct Params { n: u32, oc: u32, ic4: u32, hw: u32 }
 // Whether hw is a multiple of 4: then four consecutive elements of a channel are one vec4 of the binding, else parts of two.
 override WHOLE: bool = true;
 
-fn hw4() -> u32 {
+fn blocks() -> u32 {
     return (p.hw + 3u) / 4u;
 }
 
@@ -39,9 +39,26 @@ fn residual4(i: u32) -> vec4<f32> {
     return join(u, residual[min(i / 4u + 1u, (p.n * p.oc * p.hw - 1u) / 4u)], i % 4u);
 }
 
+fn matrices() -> u32 {
+    return p.n;
+}
+
+fn rows() -> u32 {
+    return p.oc;
+}
+
+fn steps() -> u32 {
+    return p.ic4;
+}
+
 // The start of a channel's weights; channels beyond the last repeat it.
-fn weights(oc: u32) -> u32 {
+fn row_at(matrix: u32, oc: u32) -> Row {
     return min(oc, p.oc - 1u) * p.ic4;
+}
+
+// The image.
+fn weights(n: u32, t: Tap) -> u32 {
+    return n;
 }
 
 fn row4(at: u32, c: u32) -> vec4<f32> {
@@ -50,12 +67,11 @@ fn row4(at: u32, c: u32) -> vec4<f32> {
 
 // Column j: pixels 4 q to 4 q + 3 of channel 4 c + j of image n; undefined beyond the last pixel.
 fn block4(n: u32, c: u32, q: u32) -> mat4x4<f32> {
-    let i = (n * p.ic4 + c) * 4u * p.hw + min(q, hw4() - 1u) * 4u;
+    let i = (n * p.ic4 + c) * 4u * p.hw + min(q, blocks() - 1u) * 4u;
     return mat4x4<f32>(x4(i), x4(i + p.hw), x4(i + 2u * p.hw), x4(i + 3u * p.hw));
 }
 
 fn store(n: u32, oc: u32, q: u32, sums: vec4<f32>) {
-    if q >= hw4() { return; }
     let i = (n * p.oc + oc) * p.hw + q * 4u;
     let v = finish_row(sums, oc, i);
     if WHOLE {
@@ -63,15 +79,4 @@ fn store(n: u32, oc: u32, q: u32, sums: vec4<f32>) {
         return;
     }
     for (var j = 0u; j < min(p.hw - q * 4u, 4u); j++) { y[(i + j) / 4u][(i + j) % 4u] = v[j]; }
-}
-
-@compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let at = place(group_id(group, groups), p.oc, hw4(), lane);
-    if at.matrix >= p.n { return; }
-    let oc = at.row + lane;
-    let rows = vec4<u32>(weights(oc), weights(oc + 8u), weights(oc + 16u), weights(oc + 24u));
-    var t = Tile();
-    multiply(&t, at.matrix, rows, p.ic4, at.column);
-    store_tile(&t, at.matrix, at.row, p.oc, at.column);
 }

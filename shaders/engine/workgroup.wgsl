@@ -1,23 +1,24 @@
 
-// --- shared/tiled.wgsl ---
+// --- engine/workgroup.wgsl ---
 // Sums of x[row, k] w[k, column] by tiles in workgroup memory. The inner dimension k and the columns
 // are counted in blocks of 4; a workgroup processes 4 blocks of k at a time.
 // A workgroup: ROW_LANES x COLUMN_LANES invocations, TILE_ROWS rows x TILE_BLOCKS blocks. An invocation: ROWS (4 or 8) rows,
 // ROW_LANES apart, x BLOCKS (1 or 2) blocks, COLUMN_LANES apart, in registers; it loads the next 4 blocks of k while it processes
 // the present ones. Every loaded value of x is used 4 TILE_BLOCKS times, every w TILE_ROWS times.
 //
-// The kernel declares the consts ROW_LANES (8 or 16), COLUMN_LANES, ROWS, BLOCKS, set by ops::tiled. COLUMN_LANES / ROWS and
-//   ROW_LANES / (4 BLOCKS) are 1, 2 or 4, so that an invocation loads 4, 2 or 1 vec4 of x, of w.
-// Its params hold matrices, rows, blocks (per matrix), steps (blocks of k), share (steps per split, a multiple of 4), splits.
-// It defines the following, also for rows and blocks beyond the last:
-//   alias Row; row_at(at, r)               the start of row r
-//   alias Step; step_at(k), onward(s)      the position of block k of the inner dimension in every row, and of block k + 4
-//   alias Column; column_at(at, block, j)  the start of a block of columns in the j-th of every 4 values along k
-//   alias Loaded                           4 values as they are stored
-//   inside(row, step)                      whether the row has values at the step, or they are 0
-//   load_x(row, step, ok)                  4 values along k; any that the binding has if not ok
-//   load_w(column, k, ok)                  4 columns; any that the binding has if not ok
-//   store(at, row, block, sums)
+// The sizes ROW_LANES (8 or 16), COLUMN_LANES, ROWS, BLOCKS are set by ops::tiled. COLUMN_LANES / ROWS and ROW_LANES / (4 BLOCKS)
+//   are 1, 2 or 4, so that an invocation loads 4, 2 or 1 vec4 of x, of w.
+// The params hold share (steps per split, a multiple of 4) and splits. The problem defines the following, also for rows and blocks
+// beyond the last:
+//   matrices(), rows(), blocks(), steps()      how many; rows, blocks, and blocks of k of a matrix
+//   Row, row_at(matrix, r)                     the start of row r
+//   Step, step_at(k), onward(s)                the position of block k of the inner dimension in every row, and of block k + 4
+//   Column, column_at(matrix, block, j)        the start of a block of columns in the j-th of every 4 values along k
+//   Loaded                                     4 values as they are stored
+//   inside(row, step)                          whether the row has values at the step, or they are 0
+//   load_x(row, step, ok)                      4 values along k; any that the binding has if not ok
+//   load_w(column, k, ok)                      4 columns; any that the binding has if not ok
+//   store_sums(split, matrix, r, block, sums)
 // The sums of each split are stored separately; split_k_sum.wgsl or matmul_split_sum.wgsl adds them in order, so every run gives
 // the same bits.
 
@@ -40,32 +41,32 @@ struct Place { split: u32, matrix: u32, row: u32, block: u32, begin: u32, end: u
 
 // The place of workgroup g; its split may be beyond the last.
 fn place(g: u32) -> Place {
-    let columns = (p.blocks + TILE_BLOCKS - 1u) / TILE_BLOCKS;
-    let bands = (p.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let columns = (blocks() + TILE_BLOCKS - 1u) / TILE_BLOCKS;
+    let bands = (rows() + TILE_ROWS - 1u) / TILE_ROWS;
     let band = g / columns;
     let matrix = band / bands;
-    let split = matrix / p.matrices;
+    let split = matrix / matrices();
     let begin = split * p.share;
-    return Place(split, matrix % p.matrices, band % bands * TILE_ROWS, g % columns * TILE_BLOCKS, begin, min(begin + p.share, p.steps));
+    return Place(split, matrix % matrices(), band % bands * TILE_ROWS, g % columns * TILE_BLOCKS, begin, min(begin + p.share, steps()));
 }
 
 // Column i of a matrix: four columns' sums for row i. `a` is of the invocation's first four rows and first block, `b` of
 // its second block, `c` and `d` of its other four rows.
 struct Sums { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }
 
-struct Rows { a: Row, b: Row, c: Row, d: Row }
+struct FourRows { a: Row, b: Row, c: Row, d: Row }
 
 // What an invocation loads, and which of it is not 0.
 struct Loads { x: array<Loaded, 4>, w: array<Loaded, 4>, x_ok: vec4<bool>, w_ok: vec4<bool> }
 
-fn rows_of(at: Place, lane: u32) -> Rows {
+fn rows_of(at: Place, lane: u32) -> FourRows {
     let r = at.row + lane / 4u;
-    return Rows(row_at(at, r), row_at(at, r + INVOCATIONS / 4u), row_at(at, r + INVOCATIONS / 2u), row_at(at, r + 3u * INVOCATIONS / 4u));
+    return FourRows(row_at(at.matrix, r), row_at(at.matrix, r + INVOCATIONS / 4u), row_at(at.matrix, r + INVOCATIONS / 2u), row_at(at.matrix, r + 3u * INVOCATIONS / 4u));
 }
 
 // The invocation's part of blocks k to k + 3; blocks beyond the last are 0. No load is in a branch, and nothing is done with what
 // is loaded: a compiler waits for a load at the end of its branch or at its first use, and here that is `put`, after the products.
-fn fetch(at: Place, rows: Rows, column: Column, k: u32, s: Step, lane: u32) -> Loads {
+fn fetch(at: Place, rows: FourRows, column: Column, k: u32, s: Step, lane: u32) -> Loads {
     var v: Loads;
     let within = k + lane % 4u < at.end;
     v.x_ok = vec4<bool>(within && inside(rows.a, s), within && inside(rows.b, s), within && inside(rows.c, s), within && inside(rows.d, s));
@@ -116,7 +117,7 @@ fn tile(at: Place, lane: u32) -> Sums {
     var sums: Sums;
     if at.begin >= at.end { return sums; }
     let rows = rows_of(at, lane);
-    let column = column_at(at, at.block + lane / 4u % TILE_BLOCKS, lane % 4u);
+    let column = column_at(at.matrix, at.block + lane / 4u % TILE_BLOCKS, lane % 4u);
     var s = step_at(at.begin + lane % 4u);
     put(fetch(at, rows, column, at.begin, s, lane), lane);
     workgroupBarrier();
@@ -168,6 +169,13 @@ fn store_tile(at: Place, lane: u32, sums: Sums) {
             v = one_of(sums.b, i % 4u);
             if ROWS > 4u && i % ROWS >= 4u { v = one_of(sums.d, i % 4u); }
         }
-        if r < p.rows && block < p.blocks { store(at, r, block, v); }
+        if r < rows() && block < blocks() { store_sums(at.split, at.matrix, r, block, v); }
     }
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let at = place(group_id(group, groups));
+    if at.split >= p.splits { return; }
+    store_tile(at, lane, tile(at, lane));
 }

@@ -1,0 +1,100 @@
+// Transposed convolution as products of matrices: outputs with equal (oy mod sy, ox mod sx) use the same taps. Each such phase is a
+// matrix; its rows are pixels of the phase, columns output channels, taps those that meet inputs.
+//   y[n, oc, oy, ox] = epilogue(sum over ic, ky, kx of x[n, ic of the group, iy, ix] w[ic, oc, ky, kx]),
+//   over the taps for which iy = (oy + py - ky dy) / sy and ix = (ox + px - kx dx) / sx are whole and inside the image
+//   x, w, y: shared/conv.wgsl
+// A tap that meets no input is skipped once for all rows.
+
+// A pixel of a phase: its output is (py, px) of the phase + (sy, sx) times this.
+struct Row { y: u32, x: u32, n: u32 }
+
+// A tap that meets inputs, `by` (wrapping below 0) from the pixel; the phase's row and column.
+struct Tap { ky: u32, kx: u32, by: vec2<u32>, fy: u32, fx: u32 }
+
+fn matrices() -> u32 {
+    return p.sy * p.sx;
+}
+
+// Rows and columns of every phase: those of phase (0, 0), which has the most.
+fn phase_size() -> vec2<u32> {
+    return vec2<u32>((p.oh + p.sy - 1u) / p.sy, (p.ow + p.sx - 1u) / p.sx);
+}
+
+fn rows() -> u32 {
+    let size = phase_size();
+    return p.n * size.x * size.y;
+}
+
+fn blocks() -> u32 {
+    return p.oc4;
+}
+
+fn steps() -> u32 {
+    return p.icg4;
+}
+
+fn row_at(phase: u32, r: u32) -> Row {
+    let size = phase_size();
+    let pixel = min(r, rows() - 1u);
+    let line = pixel / size.y;
+    let n = line / size.x;
+    return Row(line - n * size.x, pixel - line * size.y, n);
+}
+
+// The distance in inputs (wrapping below 0) from a pixel of phase f to the input under a tap that is `back` output steps after
+// the first, and whether the tap meets an input.
+struct Distance { by: u32, meets: bool }
+
+fn distance(f: u32, pad: u32, back: u32, stride: u32) -> Distance {
+    let before = back > f + pad;
+    let outputs = select(f + pad - back, back - f - pad, before);
+    let q = outputs / stride;
+    return Distance(select(q, 0u - q, before), q * stride == outputs);
+}
+
+fn no_line(phase: u32) -> Tap {
+    let fy = phase / p.sx;
+    return Tap(BEFORE, BEFORE, vec2<u32>(0u), fy, phase - fy * p.sx);
+}
+
+// The next line of taps that meets inputs.
+fn next_line(t: Tap) -> Tap {
+    for (var ky = t.ky + 1u; ky < p.kh; ky++) {
+        let d = distance(t.fy, p.py, ky * p.dy, p.sy);
+        if d.meets { return Tap(ky, BEFORE, vec2<u32>(d.by, 0u), t.fy, t.fx); }
+    }
+    return Tap(p.kh, BEFORE, vec2<u32>(0u), t.fy, t.fx);
+}
+
+fn is_line(t: Tap) -> bool {
+    return t.ky < p.kh;
+}
+
+// The next tap of the line that meets inputs.
+fn next_tap(t: Tap) -> Tap {
+    for (var kx = t.kx + 1u; kx < p.kw; kx++) {
+        let d = distance(t.fx, p.px, kx * p.dx, p.sx);
+        if d.meets { return Tap(t.ky, kx, vec2<u32>(t.by.x, d.by), t.fy, t.fx); }
+    }
+    return Tap(t.ky, p.kw, vec2<u32>(0u), t.fy, t.fx);
+}
+
+fn is_tap(t: Tap) -> bool {
+    return t.kx < p.kw;
+}
+
+fn start(row: Row, t: Tap, block: u32) -> u32 {
+    return input_at(row.n, row.y + t.by.x, row.x + t.by.y, block);
+}
+
+fn weights(phase: u32, t: Tap) -> u32 {
+    return (t.ky * p.kw + t.kx) * p.icg4 * p.oc4;
+}
+
+fn store(phase: u32, r: u32, block: u32, v: vec4<f32>) {
+    let o = row_at(phase, r);
+    let fy = phase / p.sx;
+    let oy = o.y * p.sy + fy;
+    let ox = o.x * p.sx + phase - fy * p.sx;
+    if oy < p.oh && ox < p.ow { store_pixel((o.n * p.oh + oy) * p.ow + ox, block, v); }
+}
