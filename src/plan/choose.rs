@@ -94,6 +94,7 @@ impl fmt::Display for Choice {
         self.variant.inputs.iter().try_for_each(|layout| write!(f, " {layout}"))?;
         f.write_str(", writes")?;
         self.variant.outputs.iter().try_for_each(|layout| write!(f, " {layout}"))?;
-        write!(f, ": {}", self.variant.kernels())
+        let kernels = self.variant.kernels();
+        write!(f, ": {}", if kernels.is_empty() { "no kernel" } else { &kernels })
     }
 }

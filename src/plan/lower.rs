@@ -141,7 +141,9 @@ impl Lowering<'_> {
             let most = self.caps.max_binding_bytes;
             let mut text = format!("{label} takes {bytes} bytes, the device binds at most {most}");
             if !matches!(kind, Kind::Constant(_)) {
-                let side = 100.0 * (most as f64 / bytes as f64).sqrt();
+                let computed = self.graph.values.iter().filter(|value| value.constant.is_none());
+                let largest = computed.map(|value| value.desc.bytes(Layout::RowMajor) as u64).max().unwrap_or(bytes);
+                let side = 100.0 * (most as f64 / largest.max(bytes) as f64).sqrt();
                 text += &format!("; of an image, {} % of the width and of the height would fit", side.floor());
             }
             return Err(Error::new(ErrorKind::Memory, text));

@@ -226,4 +226,11 @@ fn an_error_of_size_says_what_fits() {
     caps.max_binding_bytes = 1 << 20;
     let e = convgpu::internals::plan::Plan::new(&g, &caps, &PlanOptions::default()).unwrap_err().to_string();
     assert!(e.contains("x takes 16777216 bytes") && e.contains("25 % of the width and of the height"), "{e}");
+    // The largest tensor counts, not the first one that does not fit.
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 1, 4, 1 << 20])).unwrap();
+    let y = g.cat(&[x, x, x, x], 0).unwrap();
+    g.output("y", y);
+    let e = convgpu::internals::plan::Plan::new(&g, &caps, &PlanOptions::default()).unwrap_err().to_string();
+    assert!(e.contains("x takes 16777216 bytes") && e.contains("12 % of the width and of the height"), "{e}");
 }

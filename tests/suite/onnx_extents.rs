@@ -429,6 +429,7 @@ fn descriptions_that_do_not_fit_are_refused() {
     // Another image size does not fit the linear layer; the error has its shapes.
     let e = file().with_input("input", Desc::f32([1, 1, 32, 28])).unwrap().compile(&Device::cpu()).unwrap_err();
     assert!(e.node().is_some() && e.kind() == ErrorKind::Shape, "{e}");
+    assert!(e.to_string().ends_with("; \"input\" is f32[1, 1, 32, 28], in the file f32[1, 1, 28, 28]"), "{e}");
 }
 
 /// The values of `sizes` decide the shape of y.

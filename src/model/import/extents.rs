@@ -126,8 +126,11 @@ fn reversed(node: &NodeView, rank: usize) -> Result<Vec<usize>> {
 /// # Errors
 /// Those of lowering; the descriptions were replaced, and with these extents the model does not mean the same as with the file's.
 pub(in crate::model) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
-    let (graph, steps) = super::lower(model, inputs)?;
     let file = as_declared(model, inputs, |_| true);
+    let (graph, steps) = super::lower(model, inputs).map_err(|e| match e.kind() {
+        ErrorKind::Shape => e.followed_by(&differences(&file, inputs)),
+        _ => e,
+    })?;
     if same(&file, inputs) {
         return Ok(graph);
     }
@@ -147,6 +150,12 @@ pub(in crate::model) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Gra
     keep_batch(model, &before, &steps, &factors(&one, inputs))?;
     by_no_chance(model, &one, inputs, &before)?;
     Ok(graph)
+}
+
+/// What is given other than the file declares, for the end of an error.
+fn differences(file: &[Given<'_>], inputs: &[Given<'_>]) -> String {
+    let pairs = file.iter().zip(inputs).filter(|(file, given)| file.desc != given.desc);
+    pairs.map(|(file, given)| format!("; {:?} is {}, in the file {}", given.name, given.desc, file.desc)).collect()
 }
 
 fn same(a: &[Given<'_>], b: &[Given<'_>]) -> bool {
