@@ -235,9 +235,10 @@ impl Session {
     }
 
     /// What a plan for these inputs takes, before anything of it is allocated or compiled, whatever
-    /// [`CompileOptions::memory_limit`] is. It also says early that a network cannot take these inputs. (The only plan of a network whose
-    /// shapes are all fixed is made with the session. To ask before, open an axis by
-    /// [`Model::open_axis`](crate::Model::open_axis), or set [`CompileOptions::memory_limit`]: the error says what it takes.)
+    /// [`CompileOptions::memory_limit`] is. It also says early that a network cannot take these inputs. (The only plan of a
+    /// network whose shapes are all fixed is made with the session. To ask before, open an axis by
+    /// [`Model::open_axis`](crate::Model::open_axis), or set [`CompileOptions::memory_limit`]: the error says what it
+    /// takes.)
     ///
     /// ```
     /// use convgpu::{CompileOptions, Desc, Device, Graph, Session};

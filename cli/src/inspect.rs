@@ -31,7 +31,8 @@ pub struct Args {
     inputs: InputArgs,
     #[command(flatten)]
     invent: InventArgs,
-    /// List the nodes that the file becomes, with their attributes and shapes, before rewriting: a node of the file may become several, a linear layer a 1x1 convolution
+    /// List the nodes that the file becomes, with their attributes and shapes, before rewriting: a node of the file may
+    /// become several, a linear layer a 1x1 convolution
     #[arg(long)]
     nodes: bool,
     /// Print the WGSL of the kernel of this name, as the plan of a network lists them, instead

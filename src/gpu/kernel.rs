@@ -40,7 +40,8 @@ pub struct Kernel {
     stored: Option<&'static str>,
     /// What the storage bindings hold: those of group 0, then those of the epilogue.
     bindings: &'static [Element],
-    /// Sizes that the prelude declares, because overrides cannot be sizes of arrays, and their values unless a launch sets others.
+    /// Sizes that the prelude declares, because overrides cannot be sizes of arrays, and their values unless a launch sets
+    /// others.
     consts: &'static [(&'static str, u32)],
 }
 
@@ -75,14 +76,14 @@ impl Kernel {
         Kernel { file, pieces, bindings: bindings::of(name), ..Kernel::new(name, source) }
     }
 
-    /// It stores floats as `Stored`: f32, or f16. `Written` is the type of results, which are f32 where they are sums that another
-    /// launch rounds.
+    /// It stores floats as `Stored`: f32, or f16. `Written` is the type of results, which are f32 where they are sums that
+    /// another launch rounds.
     pub(crate) const fn floats(self) -> Kernel {
         Kernel { stored: Some("f32"), ..self }
     }
 
-    /// It moves elements of any type of 4 bytes by their bits: `Stored` and `Wide` are u32. For floats of 16 bits they are f16 and
-    /// f32.
+    /// It moves elements of any type of 4 bytes by their bits: `Stored` and `Wide` are u32. For floats of 16 bits they are
+    /// f16 and f32.
     pub(crate) const fn bits(self) -> Kernel {
         Kernel { stored: Some("u32"), ..self }
     }
@@ -144,8 +145,8 @@ impl Kernel {
         all
     }
 
-    /// Whether it stores its result by blocks of four channels, at the place that the epilogue names, which may be part of a larger
-    /// tensor.
+    /// Whether it stores its result by blocks of four channels, at the place that the epilogue names, which may be part of
+    /// a larger tensor.
     pub(crate) fn writes_into_slots(&self) -> bool {
         self.all_pieces().iter().any(|piece| piece.name == EPILOGUE4.name)
     }

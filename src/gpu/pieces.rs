@@ -1,5 +1,5 @@
-//! The pieces that shaders share: the files of `shaders/shared/` and `shaders/engine/`. A kernel that is a problem and an engine is
-//! a file of `shaders/problem/`, which says where values are, and an engine, which has the loops and `main`.
+//! The pieces that shaders share: the files of `shaders/shared/` and `shaders/engine/`. A kernel that is a problem and an
+//! engine is a file of `shaders/problem/`, which says where values are, and an engine, which has the loops and `main`.
 
 /// WGSL that several kernels share.
 #[derive(Clone, Copy, Debug)]

@@ -150,7 +150,7 @@ impl Gpu {
 }
 
 impl Gpu {
-    /// A uniform buffer, then storage buffers: so many that are read, so many that are written.
+    /// The layout of a uniform buffer, `reads` storage buffers that are read, and `writes` that are written.
     fn group_layout(&self, label: &str, reads: usize, writes: usize) -> wgpu::BindGroupLayout {
         let buffer = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
             binding: binding as u32,

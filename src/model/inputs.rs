@@ -54,7 +54,8 @@ impl Model {
     }
 
     /// Opens an axis of an input, so that a run may give any extent: a file that was exported for one image then runs batches
-    /// (axis 0). A negative axis counts from the end. Extents that have a name in the file are opened wherever they have that name.
+    /// (axis 0). A negative axis counts from the end. Extents that have a name in the file are opened wherever they have
+    /// that name.
     ///
     /// Values in the file may fix an extent, as `Reshape` to `[1, 1000]` does. Then a run with another extent is an error that
     /// names the node and the shapes. It is one as well where a node would do something else than with the file's extents, for

@@ -63,9 +63,9 @@ impl Epilogue {
         (Tensor::of(y.shape(), values), bounds)
     }
 
-    /// Completes a launch of a kernel with an epilogue whose output has these `channels`: its overrides, and the bindings of group 1
-    /// (`shaders/shared/epilogue.wgsl`). `inputs` are the node's. The output is the whole tensor: `y_pitch` is its blocks of four
-    /// channels per pixel.
+    /// Completes a launch of a kernel with an epilogue whose output has these `channels`: its overrides, and the bindings
+    /// of group 1 (`shaders/shared/epilogue.wgsl`). `inputs` are the node's. The output is the whole tensor: `y_pitch` is
+    /// its blocks of four channels per pixel.
     pub fn attach(&self, mut launch: Launch, channels: usize, inputs: &[Desc], bias: Option<Arg>) -> Launch {
         let (code, act_a, act_b) = self.activation.code();
         let slopes = self.slope.map_or(1, |i| inputs[i].numel());

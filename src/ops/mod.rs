@@ -132,11 +132,11 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
     fn name(&self) -> &'static str;
 
     /// What the operator is besides its inputs: everything that its other methods depend on, as
-    /// `Some(Attributes::new().with("step", self.step))`. Two operators with the same name and the same attributes are taken for the
-    /// same: one that is left out gives wrong results.
+    /// `Some(Attributes::new().with("step", self.step))`. Two operators with the same name and the same attributes are
+    /// taken for the same: one that is left out gives wrong results.
     ///
-    /// `None`, the default, says that nothing is known: then [`Module::forward`](crate::nn::Module::forward) compiles the operator
-    /// at every call, and its kernels are not tuned.
+    /// `None`, the default, says that nothing is known: then [`Module::forward`](crate::nn::Module::forward) compiles the
+    /// operator at every call, and its kernels are not tuned.
     fn attributes(&self) -> Option<Attributes> {
         None
     }

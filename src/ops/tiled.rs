@@ -163,8 +163,8 @@ impl Choice {
         !caps.has_iterations(self.iterations() + SHORT_ITERATIONS)
     }
 
-    /// The launch of a kernel of `shaders/engine/workgroup.wgsl`, without its bindings and its epilogue. `params` are those of the
-    /// problem, with `share` and `splits`.
+    /// The launch of a kernel of `shaders/engine/workgroup.wgsl`, without its bindings and its epilogue. `params` are those
+    /// of the problem, with `share` and `splits`.
     pub fn launch(&self, kernel: &'static Kernel, product: &Product, params: Params) -> Launch {
         let params = params.having("share", self.share).having("splits", self.splits);
         let [row_lanes, column_lanes, own_rows, own_blocks] =

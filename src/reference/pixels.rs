@@ -11,8 +11,8 @@ pub const LUMA: [f32; 3] = [19_595.0 / 65_536.0, 38_470.0 / 65_536.0, 7_471.0 / 
 /// What becomes of a channel's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Norm {
-    /// Factor of a pixel's number. As a value it is rounded to f32; its inverse is not that of the rounded one, so that 1/255 gives
-    /// 255.
+    /// Factor of a pixel's number. As a value it is rounded to f32; its inverse is not that of the rounded one, so that
+    /// 1/255 gives 255.
     pub scale: f64,
     /// Subtracted after scaling, per channel.
     pub mean: [f32; 4],

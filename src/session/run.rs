@@ -179,8 +179,8 @@ impl Run {
         crate::threads::block_on(self)
     }
 
-    /// The results, if they are there; `None` if not yet. Later calls give an error. It does not wait for the device, but it may for
-    /// a call of the driver: a software adapter may take a second submission only when the first is done.
+    /// The results, if they are there; `None` if not yet. Later calls give an error. It does not wait for the device, but
+    /// it may for a call of the driver: a software adapter may take a second submission only when the first is done.
     ///
     /// On a device of the program's own ([`Device::from_wgpu`](crate::Device::from_wgpu)) results come when the
     /// program polls it.
@@ -267,8 +267,8 @@ impl Flights {
 }
 
 impl Run {
-    /// Gives the run its work, whose first poll submits it. What cannot begin is an error; what cannot go on yet is polled by those
-    /// who wait for the run, or for its place.
+    /// Gives the run its work, whose first poll submits it. What cannot begin is an error; what cannot go on yet is polled
+    /// by those who wait for the run, or for its place.
     pub(super) fn start(self, work: Work) -> Result<Run> {
         self.0.set(State::Running(work));
         let flight = self.0.clone();
