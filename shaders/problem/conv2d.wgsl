@@ -16,14 +16,6 @@ fn rows() -> u32 {
     return p.n * p.oh * p.ow;
 }
 
-fn blocks() -> u32 {
-    return p.oc4;
-}
-
-fn steps() -> u32 {
-    return p.icg4;
-}
-
 fn row_at(matrix: u32, r: u32) -> Row {
     let pixel = min(r, rows() - 1u);
     let line = pixel / p.ow;

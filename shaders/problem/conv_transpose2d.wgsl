@@ -25,14 +25,6 @@ fn rows() -> u32 {
     return p.n * size.x * size.y;
 }
 
-fn blocks() -> u32 {
-    return p.oc4;
-}
-
-fn steps() -> u32 {
-    return p.icg4;
-}
-
 fn row_at(phase: u32, r: u32) -> Row {
     let size = phase_size();
     let pixel = min(r, rows() - 1u);

@@ -10,6 +10,14 @@ const HAS_TAPS = true;
 // Before the first line, and before the first tap of a line.
 const BEFORE = 0xffffffffu;
 
+fn blocks() -> u32 {
+    return p.oc4;
+}
+
+fn steps() -> u32 {
+    return p.icg4;
+}
+
 fn row4(at: u32, c: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), vec4<f32>(x[select(at + c, 0u, at == NOWHERE)]), at != NOWHERE);
 }
