@@ -1,4 +1,4 @@
-// y[o] = finish(map(x) joined over the values of output o): sum, mean, max, ... by KIND (ops::reduce).
+// y[o] = finish(map(x) joined over the values of output o): sum, mean, max, ... by KIND.
 //   x, y: 4-byte elements by their bits, floats or integers
 //   x: row-major, its axes collapsed to at most three kept ones (extents .., k1, k2, strides ks) and at most three reduced
 //   ones (.., r1, r2, rs)      y: row-major over the kept axes
@@ -58,11 +58,11 @@ fn mean_u32(o: u32) -> u32 {
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let o = flat_id(gid, groups);
     if o >= p.outputs { return; }
-    if KIND == MEAN && p.count > 0u && (TYPE == I32 || TYPE == U32) {
-        if TYPE == U32 { y[o] = mean_u32(o); } else { y[o] = mean_i32(o); }
+    if KIND == REDUCE_MEAN && p.count > 0u && (TYPE == TYPE_I32 || TYPE == TYPE_U32) {
+        if TYPE == TYPE_U32 { y[o] = mean_u32(o); } else { y[o] = mean_i32(o); }
         return;
     }
     var shift = 0.0;
-    if KIND == LOG_SUM_EXP { shift = bitcast<f32>(fold(MAX, o, 0.0)); }
+    if KIND == REDUCE_LOG_SUM_EXP { shift = bitcast<f32>(fold(REDUCE_MAX, o, 0.0)); }
     y[o] = finish(fold(KIND, o, shift), shift);
 }

@@ -46,7 +46,7 @@ fn main(
     let o = group_id(group, groups);
     if o >= p.outputs { return; }
     var shift = 0.0;
-    if KIND == LOG_SUM_EXP { shift = bitcast<f32>(fold(MAX, o, t, 0.0)); }
+    if KIND == REDUCE_LOG_SUM_EXP { shift = bitcast<f32>(fold(REDUCE_MAX, o, t, 0.0)); }
     let all = fold(KIND, o, t, shift);
     if t == 0u { y[o] = finish(all, shift); }
 }

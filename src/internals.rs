@@ -227,12 +227,14 @@ pub mod bench {
     pub use crate::bench::*;
 }
 
+/// What every layer says of an operator.
+pub mod attr {
+    pub use crate::attr::*;
+}
+
 /// The reference.
 pub mod reference {
     pub use crate::reference::UNIT;
-    pub mod activation {
-        pub use crate::reference::activation::*;
-    }
     pub mod half {
         pub use crate::reference::half::*;
     }

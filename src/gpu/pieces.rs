@@ -1,6 +1,9 @@
 //! The pieces that shaders share: the files of `shaders/shared/` and `shaders/engine/`. A kernel that is a problem and an
 //! engine is a file of `shaders/problem/`, which says where values are, and an engine, which has the loops and `main`.
 
+use crate::attr::{Activation, BinaryKind, Coded, Codes, PadMode, ReduceKind};
+use crate::shape::DType;
+
 /// WGSL that several kernels share.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
@@ -10,6 +13,8 @@ pub struct Piece {
     pub(crate) source: &'static str,
     /// The pieces whose functions and bindings it uses.
     pub(crate) needs: &'static [Piece],
+    /// The enums whose members it names.
+    pub(super) codes: &'static [Codes],
 }
 
 impl Piece {
@@ -28,21 +33,26 @@ impl Piece {
 }
 
 macro_rules! piece {
-    ($name:literal $(, $needs:expr)*) => {
-        Piece { name: $name, source: include_str!(concat!("../../shaders/", $name, ".wgsl")), needs: &[$($needs),*] }
+    ($name:literal $(, $needs:expr)* $(; $codes:ty)?) => {
+        Piece {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            needs: &[$($needs),*],
+            codes: &[$(<$codes as Coded>::CODES)?],
+        }
     };
 }
 
 /// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions; `is_nan`.
 pub const INDEX: Piece = piece!("shared/index");
 /// `activate`: every unary function, chosen by the override `ACT`.
-pub const ACTIVATION: Piece = piece!("shared/activation", INDEX);
+pub const ACTIVATION: Piece = piece!("shared/activation", INDEX; Activation);
 
 /// `narrow`: the bits that an integer type keeps.
-pub const INTEGER: Piece = piece!("shared/integer");
+pub const INTEGER: Piece = piece!("shared/integer"; DType);
 
 /// `combine`: every function of two elements, chosen by the override `OP`.
-pub const BINARY: Piece = piece!("shared/binary", INDEX, INTEGER);
+pub const BINARY: Piece = piece!("shared/binary", INDEX, INTEGER; BinaryKind);
 /// The params of products of row-major matrices; `pair_of`: which matrices of two broadcast batches are multiplied.
 pub const MATMUL: Piece = piece!("shared/matmul");
 /// Their tensors; `along_a`, `block_b`, `store4`: four consecutive elements of a row-major matrix at a time.
@@ -77,7 +87,7 @@ pub const EPILOGUE4: Piece = piece!("shared/epilogue4", EPILOGUE, ACTIVATION);
 pub const EPILOGUE_ROW: Piece = piece!("shared/epilogue_row", EPILOGUE, ACTIVATION);
 
 /// `source`: which element of an axis stands at a position of the padded axis.
-pub const PAD: Piece = piece!("shared/pad");
+pub const PAD: Piece = piece!("shared/pad"; PadMode);
 
 /// `inside`, `image_row`, `image_columns`: which taps of a pooling window lie inside the image, and loads for those that do not.
 pub const WINDOW: Piece = piece!("shared/window");
@@ -96,7 +106,7 @@ pub const MOMENTS: Piece = piece!("shared/moments");
 pub const SOFTMAX: Piece = piece!("shared/softmax");
 
 /// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
-pub const REDUCE: Piece = piece!("shared/reduce", INDEX, INTEGER);
+pub const REDUCE: Piece = piece!("shared/reduce", INDEX, INTEGER; ReduceKind);
 
 /// `beats`: which of two values arg-max or arg-min selects.
 pub const ARG_REDUCE: Piece = piece!("shared/arg_reduce", INDEX, INTEGER);

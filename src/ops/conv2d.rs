@@ -11,11 +11,11 @@ use super::geometry::{Blocks, Geometry};
 use super::rows8::Rows8;
 use super::tiled::Product;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
+use crate::attr::{Pads, Window};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
 use crate::gpu::pieces::{self, BLOCKS, CONV, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT, INDEX, ONE_TAP, REGISTERS};
-pub use crate::reference::conv2d::Window;
 use crate::reference::conv2d::{Convolution, conv2d};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
@@ -65,8 +65,8 @@ pub(super) const KERNELS: &[&Kernel] = &[
 pub struct Conv2d {
     /// Steps between outputs: vertical, horizontal.
     pub stride: [usize; 2],
-    /// Zeros around the image: top, bottom, left, right.
-    pub padding: [usize; 4],
+    /// Zeros around the image.
+    pub padding: Pads,
     /// Steps between taps: vertical, horizontal.
     pub dilation: [usize; 2],
     /// Channels are split into this many groups, each an independent convolution.
@@ -75,7 +75,7 @@ pub struct Conv2d {
 
 impl Default for Conv2d {
     fn default() -> Conv2d {
-        Conv2d { stride: [1, 1], padding: [0; 4], dilation: [1, 1], groups: 1 }
+        Conv2d { stride: [1, 1], padding: [[0; 2]; 2], dilation: [1, 1], groups: 1 }
     }
 }
 

@@ -1,10 +1,10 @@
 //! `conv_transpose2d`: the transpose of a two-dimensional convolution, which enlarges an image.
 
-use super::conv2d::Window;
 use super::geometry::{Blocks, Geometry};
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::{Pads, Window};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
@@ -30,8 +30,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
 pub struct ConvTranspose2d {
     /// Steps between the windows of neighbouring inputs: vertical, horizontal.
     pub stride: [usize; 2],
-    /// Rows and columns cut off the output: top, bottom, left, right.
-    pub padding: [usize; 4],
+    /// Rows and columns cut off the output.
+    pub padding: Pads,
     /// Rows and columns added at the output's bottom and right.
     pub output_padding: [usize; 2],
     /// Steps between taps: vertical, horizontal.
@@ -42,7 +42,7 @@ pub struct ConvTranspose2d {
 
 impl Default for ConvTranspose2d {
     fn default() -> ConvTranspose2d {
-        ConvTranspose2d { stride: [1, 1], padding: [0; 4], output_padding: [0, 0], dilation: [1, 1], groups: 1 }
+        ConvTranspose2d { stride: [1, 1], padding: [[0; 2]; 2], output_padding: [0, 0], dilation: [1, 1], groups: 1 }
     }
 }
 
@@ -54,7 +54,7 @@ impl ConvTranspose2d {
     fn geometry(&self, x: &[usize], weight: &[usize]) -> Result<Geometry> {
         let window = self.window(weight);
         let extent = |axis: usize| {
-            let (before, after) = window.pads(axis);
+            let [before, after] = window.padding[axis];
             let scattered = x[2 + axis].checked_sub(1).map(|last| last * self.stride[axis] + window.span(axis));
             let whole = scattered.and_then(|s| s.checked_add(self.output_padding[axis])?.checked_sub(before + after));
             whole.filter(|o| (1..=MAX_EXTENT).contains(o)).ok_or_else(|| {

@@ -5,6 +5,7 @@
 //! into parts depends on the shape alone.
 
 use super::{Site, Variant};
+use crate::attr::{Coded, attribute};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, folded, nested, params};
 use crate::gpu::pieces::{INDEX, MOMENTS};
@@ -13,7 +14,7 @@ use crate::shape::{Desc, Layout};
 
 static MOMENTS1: Kernel = kernel!("moments", INDEX, MOMENTS);
 static MOMENTS4: Kernel = kernel!("moments_channels_last", INDEX, MOMENTS).floats();
-static MERGE: Kernel = kernel!("moments_merge", INDEX, MOMENTS).floats();
+static MERGE: Kernel = kernel!("moments_merge", INDEX, MOMENTS).floats().codes(&[Spread::CODES]);
 static NORMALIZE1: Kernel = kernel!("normalize", INDEX);
 static NORMALIZE_ROWS: Kernel = kernel!("normalize4", INDEX);
 static NORMALIZE4: Kernel = kernel!("normalize_channels_last", INDEX).floats();
@@ -55,6 +56,8 @@ pub(super) enum Spread {
     /// 1 / (sqrt(variance) + eps)
     InverseOutside,
 }
+
+attribute!(enum Spread, "SPREAD" { Variance, Inverse, InverseOutside });
 
 /// One normalisation of a tensor `[n, c, spatial..]`, or of any tensor whose slices are given.
 pub(super) struct Normalization {
@@ -173,7 +176,7 @@ impl Normalization {
         let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);
         let merge = Launch::grid(&MERGE, folded(slices.div_ceil(LARGE_TEAM / team)), params);
         let merge = merge.iterations(nested(&[all.merged().div_ceil(team)]));
-        let merge = merge.set("SPREAD", spread as u32).set("TEAM", team as u32);
+        let merge = merge.set("SPREAD", spread.code()).set("TEAM", team as u32);
         vec![
             first.iterations(nested(&[all.strips(), STRIP])).reads([Arg::Input(0)]).writes(partials),
             merge.reads([partials[0], partials[1], Arg::Input(0)]).writes(to),

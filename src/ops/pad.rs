@@ -1,11 +1,11 @@
 //! `pad`: pads or crops a tensor.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::PadMode;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::{self, INDEX};
-pub use crate::reference::pad::PadMode;
 use crate::reference::pad::pad;
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::{Elements, Tensor, convert, for_dtype};

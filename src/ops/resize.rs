@@ -1,12 +1,12 @@
 //! `interpolate` and ONNX's `Resize` and `Upsample`, over the height and the width of images.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::{Coordinates, ResizeMode};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
 use crate::gpu::pieces::INDEX;
 use crate::reference::resize::{Axis, resize};
-pub use crate::reference::resize::{Coordinates, ResizeMode, Rounding};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;

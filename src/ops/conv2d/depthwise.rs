@@ -28,7 +28,7 @@ impl Conv2d {
         }
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
         let Geometry { n, ih, iw, oc, oh, ow, .. } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let ([sy, sx], [[py, _], [px, _]], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(1, kw));
         let params = params!(n, ih, iw, oh, ow, c4, kh, kw, sy, sx, py, px, dy, dx, step);
         let iterations = nested(&[kh, step.min(kw), kw.div_ceil(step)]);
@@ -47,7 +47,7 @@ impl Conv2d {
             return None;
         }
         let Geometry { n, ih, iw, oc, oh, ow, .. } = *s;
-        let ([sy, sx], [py, _, px, _], [dy, dx]) = (self.stride, self.padding, self.dilation);
+        let ([sy, sx], [[py, _], [px, _]], [dy, dx]) = (self.stride, self.padding, self.dilation);
         let params = params!(
             planes: n * oc, multiplier, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, step_y, step_x
         );

@@ -12,7 +12,7 @@ impl Conv2d {
     /// Whether it is a product of matrices with consecutive pixels as rows: one tap, stride 1, no padding.
     pub(super) fn is_product(&self, site: &Site<'_>) -> bool {
         let [kh, kw] = self.window(&site.inputs[1].shape).kernel;
-        self.groups == 1 && [kh, kw] == [1, 1] && self.stride == [1, 1] && self.padding == [0; 4]
+        self.groups == 1 && [kh, kw] == [1, 1] && self.stride == [1, 1] && self.padding == [[0; 2]; 2]
     }
 
     /// Row-major, on adapters with subgroups of 8. Needs rows of weights that are whole vec4s.

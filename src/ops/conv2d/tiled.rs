@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn hardware_takes_tiles_by_shape() {
-        let padded = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        let padded = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
         let halved = Conv2d { stride: [2, 2], ..padded.clone() };
         let winograd = "conv2d_winograd_input + gemm_tiled + conv2d_winograd_output";
         assert_eq!(first(&padded, [32, 128, 56, 56], [128, 128, 3, 3]), winograd);

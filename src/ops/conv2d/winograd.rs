@@ -40,7 +40,7 @@ impl Conv2d {
         }
         let prepared = vec![MATRICES * ic4 * oc4 * 64];
         let scratch = vec![MATRICES * tiles * ic4 * 16, MATRICES * tiles * oc4 * 16];
-        let [py, _, px, _] = self.padding;
+        let [[py, _], [px, _]] = self.padding;
         let weight = Launch::flat(&WINOGRAD_WEIGHT, ic4 * oc4 * 4, params!(oc, ic, size: SIZE))
             .reads([Arg::Input(1)])
             .writes([Arg::Prepared(0)]);
@@ -91,7 +91,7 @@ impl Conv2d {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let s = self.geometry(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
         let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
-        let pad = [self.padding[0], self.padding[2]];
+        let pad = self.padding.map(|[before, _]| before);
         let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
         let scale = gamma(depth(ROUNDINGS, s.ic));
         let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
