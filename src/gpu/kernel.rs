@@ -54,7 +54,7 @@ macro_rules! kernel {
     ($name:literal, $file:literal $(, $piece:expr)*) => {
         $crate::gpu::kernel::Kernel::built_in(
             [$name, $file],
-            include_str!(concat!("../../shaders/", $file, ".wgsl")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file, ".wgsl")),
             &[$($piece),*],
         )
     };

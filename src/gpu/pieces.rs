@@ -36,7 +36,7 @@ macro_rules! piece {
     ($name:literal $(, $needs:expr)* $(; $codes:ty)?) => {
         Piece {
             name: $name,
-            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
             needs: &[$($needs),*],
             codes: &[$(<$codes as Coded>::CODES)?],
         }

@@ -106,21 +106,16 @@ impl ConvTranspose2d {
             .iterations(iterations(FLAT_WORKGROUP.div_ceil(of_phase) + 1))
             .set("PAIR", u8::from(pair));
         let (taps, blocks) = (kh * kw, icg4 * oc4);
-        let way = |launch: Launch| {
+        let variant = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
             let launch = site.epilogue.attach(launch, g.oc, site.inputs, site.bias());
-            let mut way = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-            way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
-            way.prepared = vec![taps * blocks * 64];
-            let launch = Launch::flat(
-                &PACK,
-                taps * blocks * 4,
-                params!(oc: g.oc, icg: g.ic / g.groups, ocg: g.oc / g.groups, taps),
-            );
-            way.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
-            way
+            let mut out = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+            out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
+            let params = params!(oc: g.oc, icg: g.ic / g.groups, ocg: g.oc / g.groups, taps);
+            let packing = Launch::flat(&PACK, taps * blocks * 4, params);
+            out.with_prepared(taps * blocks * 64, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
         };
-        subgroups.into_iter().chain([gemm]).map(way).collect()
+        subgroups.into_iter().chain([gemm]).map(variant).collect()
     }
 }
 
