@@ -2,8 +2,7 @@
 //   y: count4 vec4s; PADDED: channels-last with c channels in c4 vec4s, whose padding lanes get 0
 //   a, b, by ACCESS: WHOLE as y; BLOCKS vec4 number i / step * period + i % period; SPLAT element number i / step % period, in all
 //     lanes
-// One invocation: 4 vec4s of y, each 256 from the next, so that neighbouring invocations take neighbouring elements. Compared
-// with the strided kernel: vec4 loads and at most two divisions per operand.
+// One call of compute: one vec4 of y. Compared with binary_strided: vec4 loads and at most two divisions per operand.
 
 struct Params {
     count4: u32, c: u32, c4: u32,
@@ -37,22 +36,13 @@ fn load_b(i: u32) -> vec4<u32> {
     return vec4<u32>(bits(b[e / 4u])[e % 4u]);
 }
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let first = group_id(group, groups) * 1024u + t;
-    let end = min(first + 1024u, p.count4);
-    for (var i = first; i < end; i += 256u) {
-        let u = load_a(i);
-        let v = load_b(i);
-        var r = vec4<u32>(combine(u.x, v.x), combine(u.y, v.y), combine(u.z, v.z), combine(u.w, v.w));
-        if PADDED {
-            let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
-            r = select(vec4<u32>(0u), r, lanes < vec4<u32>(p.c));
-        }
-        y[i] = vec4<Stored>(bitcast<vec4<Wide>>(r));
+fn compute(i: u32) {
+    let u = load_a(i);
+    let v = load_b(i);
+    var r = vec4<u32>(combine(u.x, v.x), combine(u.y, v.y), combine(u.z, v.z), combine(u.w, v.w));
+    if PADDED {
+        let lanes = vec4<u32>(0u, 1u, 2u, 3u) + (i % p.c4) * 4u;
+        r = select(vec4<u32>(0u), r, lanes < vec4<u32>(p.c));
     }
+    y[i] = vec4<Stored>(bitcast<vec4<Wide>>(r));
 }

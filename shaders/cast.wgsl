@@ -54,9 +54,7 @@ fn convert(bits: u32) -> u32 {
     return narrow(bits, TO);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.count4 { return; }
     let v = x[i];
     y[i] = vec4<u32>(convert(v.x), convert(v.y), convert(v.z), convert(v.w));

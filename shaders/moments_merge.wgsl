@@ -33,13 +33,8 @@ fn rest(lane: u32) -> u32 {
     return n / round * STRIP + min(max(n % round, skipped) - skipped, STRIP);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let slice = group_id(group, groups) * (WORKGROUP / TEAM) + t / TEAM;
+fn compute(group: u32, t: u32) {
+    let slice = group * (WORKGROUP / TEAM) + t / TEAM;
     let own = t % TEAM;
     let parts = p.chunks * p.lanes;
     let whole = parts - p.lanes;

@@ -1,6 +1,17 @@
 // The steps of the reduction KIND (attr::ReduceKind), and the indices of its values. Values are given by their bits: floats,
-// or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
-// the infinities, and `empty`, the bits of the result without values.
+// or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. `lowest` and `highest` are the
+// infinities, `empty` the bits of the result without values.
+
+struct Params {
+    outputs: u32, count: u32,
+    k1: u32, k2: u32, ks0: u32, ks1: u32, ks2: u32,
+    r1: u32, r2: u32, rs0: u32, rs1: u32, rs2: u32,
+    lowest: f32, highest: f32, empty: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
 override KIND: u32 = REDUCE_SUM;
 override TYPE: u32 = TYPE_F32;

@@ -48,8 +48,8 @@ pub struct Kernel {
     consts: &'static [(&'static str, u32)],
 }
 
-/// Declares a kernel of `shaders/`: `kernel!("pool2d")`, or `kernel!("conv2d_direct", EPILOGUE1)` with the shared pieces that its
-/// text uses, or `kernel!("gemm_subgroup8", "problem/gemm", SUBGROUP8, ..)` where its file has another name.
+/// Declares a kernel of `shaders/` with the pieces that its text uses, its engine last: `kernel!("pool2d", POOL2D, FLAT)`, or
+/// `kernel!("gemm_subgroup8", "problem/gemm", .., SUBGROUP8)` where its file has another name.
 macro_rules! kernel {
     ($name:literal, $file:literal $(, $piece:expr)*) => {
         $crate::gpu::kernel::Kernel::built_in(

@@ -5,18 +5,18 @@ use crate::attr::PoolKind;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{INDEX, POOL_BIN};
+use crate::gpu::pieces::{FLAT, POOL_BIN, TEAM};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
-static FLAT: Kernel = kernel!("adaptive_pool2d", INDEX, POOL_BIN);
-static FLAT_C4: Kernel = kernel!("adaptive_pool2d_c4", INDEX, POOL_BIN).floats();
-static TREE: Kernel = kernel!("adaptive_pool2d_tree", POOL_BIN);
-static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", POOL_BIN).floats();
+static SERIAL: Kernel = kernel!("adaptive_pool2d", POOL_BIN, FLAT);
+static SERIAL_C4: Kernel = kernel!("adaptive_pool2d_c4", POOL_BIN, FLAT).floats();
+static TREE: Kernel = kernel!("adaptive_pool2d_tree", POOL_BIN, TEAM);
+static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", POOL_BIN, TEAM).floats();
 
-pub(super) const KERNELS: &[&Kernel] = &[&FLAT, &FLAT_C4, &TREE, &TREE_C4];
+pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &SERIAL_C4, &TREE, &TREE_C4];
 
 /// A workgroup reduces bins of at least this many pixels, an invocation smaller ones.
 const TREE_TAPS: usize = 32;
@@ -49,12 +49,12 @@ impl AdaptivePool2d {
     }
 
     fn row_major(&self, x: &[usize], tree: bool) -> Launch {
-        let (planes, ih, iw, [oh, ow]) = (x[0] * x[1], x[2], x[3], self.output);
-        let params = params!(planes, ih, iw, oh, ow, empty: self.empty());
+        let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.output);
+        let params = params!(n, c, ih, iw, oh, ow, empty: self.empty());
         match tree {
-            true => Launch::flat(&TREE, planes * oh * ow * 64, params)
+            true => Launch::flat(&TREE, n * c * oh * ow * 64, params)
                 .iterations(nested(&[self.largest_taps(x).div_ceil(64)])),
-            false => Launch::flat(&FLAT, planes * oh * ow, params),
+            false => Launch::flat(&SERIAL, n * c * oh * ow, params),
         }
     }
 
@@ -64,7 +64,7 @@ impl AdaptivePool2d {
         match tree {
             true => Launch::flat(&TREE_C4, n * oh * ow * c.div_ceil(32) * 64, params)
                 .iterations(nested(&[self.largest_taps(x).div_ceil(8)])),
-            false => Launch::flat(&FLAT_C4, n * oh * ow * c.div_ceil(4), params),
+            false => Launch::flat(&SERIAL_C4, n * oh * ow * c.div_ceil(4), params),
         }
     }
 

@@ -9,13 +9,13 @@ use crate::attr::{BinaryKind, Coded};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::BINARY;
+use crate::gpu::pieces::{BINARY, FLAT, STREAM};
 use crate::reference::elements;
 use crate::shape::{DType, Desc, Layout, broadcast};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
-static BLOCKS: Kernel = kernel!("binary", BINARY).bits().codes(&[Access::CODES]);
-static STRIDED: Kernel = kernel!("binary_strided", BINARY);
+static BLOCKS: Kernel = kernel!("binary", BINARY, STREAM).bits().codes(&[Access::CODES]);
+static STRIDED: Kernel = kernel!("binary_strided", BINARY, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&BLOCKS, &STRIDED];
 

@@ -5,12 +5,12 @@ use crate::attr::Coded;
 use crate::error::Result;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::{INDEX, INTEGER};
+use crate::gpu::pieces::{FLAT, INTEGER, NAN};
 use crate::reference::UNIT;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static CAST: Kernel = kernel!("cast", INDEX, INTEGER);
+static CAST: Kernel = kernel!("cast", NAN, INTEGER, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&CAST];
 

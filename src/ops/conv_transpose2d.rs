@@ -8,17 +8,17 @@ use crate::attr::{Pads, Window};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
-use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, IMPLICIT, INDEX, REGISTERS};
+use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, FLAT, IMPLICIT, REGISTERS};
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1);
+static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1, FLAT);
 static GEMM: Kernel =
     kernel!("conv_transpose2d_gemm", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, REGISTERS).floats();
 static SUBGROUP8: Kernel =
     kernel!("conv_transpose2d_subgroup8", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, pieces::SUBGROUP8).floats();
-static PACK: Kernel = kernel!("conv_transpose2d_pack", INDEX).floats();
+static PACK: Kernel = kernel!("conv_transpose2d_pack", FLAT).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
 

@@ -10,15 +10,15 @@ use crate::attr::{PoolKind, Window, attribute};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{INDEX, POOL2D, TAPS};
+use crate::gpu::pieces::{FLAT, NAN, POOL2D, TAPS};
 use crate::reference::pool2d::{self as reference, Divisor, Powers};
 use crate::reference::{TINY, UNIT, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static POOL: Kernel = kernel!("pool2d", INDEX, POOL2D);
-static POOL_C4: Kernel = kernel!("pool2d_c4", INDEX, POOL2D).floats();
-static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", INDEX, TAPS);
+static POOL: Kernel = kernel!("pool2d", POOL2D, FLAT);
+static POOL_C4: Kernel = kernel!("pool2d_c4", POOL2D, FLAT).floats();
+static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", NAN, TAPS, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&POOL, &POOL_C4, &MAX_INDICES];
 
@@ -132,15 +132,10 @@ impl Pooling {
         (x.f32s(), [n * c, ih, iw])
     }
 
-    fn params(&self, layout: Layout) -> Params {
+    fn params(&self) -> Params {
         let ([n, c, ih, iw], [oh, ow]) = (self.input, self.output);
         let Window { stride: [sy, sx], padding: [[py, _], [px, _]], dilation: [dy, dx], .. } = self.window;
-        let params = match layout {
-            Layout::RowMajor => params!(planes: n * c),
-            Layout::ChannelsLast => params!(n, c),
-        };
-        let fields = params!(ih, iw, oh, ow, sy, sx, py, px, dy, dx);
-        Params(params.0.into_iter().chain(fields.0).collect())
+        params!(n, c, ih, iw, oh, ow, sy, sx, py, px, dy, dx)
     }
 
     /// Whether no window leaves the image.
@@ -167,7 +162,7 @@ impl Pooling {
         };
         let ([count_y0, count_y1], [count_x0, count_x1]) = (count_y, count_x);
         let kind = params!(lowest: f32::NEG_INFINITY, divisor, count_y0, count_y1, count_x0, count_x1);
-        let params = Params([self.params(layout).0, kind.0].concat());
+        let params = Params([self.params().0, kind.0].concat());
         let launch = Launch::flat(kernel, invocations, params);
         let launch = launch.set("KH", kh as u32).set("KW", kw as u32).set("INSIDE", u8::from(self.is_inside()));
         launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
@@ -235,7 +230,7 @@ impl MaxPool2d {
     fn with_indices(&self, site: &Site<'_>, pooling: &Pooling) -> Variant {
         let [step_plane, step_y, step_x] = self.index_steps(pooling.input);
         let ([n, c, _, _], [oh, ow], [kh, kw]) = (pooling.input, pooling.output, pooling.window.kernel);
-        let window = pooling.params(Layout::RowMajor).0;
+        let window = pooling.params().0;
         let rest = params!(kh, kw, step_plane, step_y, step_x, lowest: f32::NEG_INFINITY).0;
         let params = Params(window.into_iter().chain(rest).collect());
         let [_, _, ih, iw] = pooling.input;

@@ -8,15 +8,15 @@ use crate::attr::{Coded, Extreme, ReduceKind};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
-use crate::gpu::pieces::{ARG_REDUCE, REDUCE};
+use crate::gpu::pieces::{ARG_REDUCE, FLAT, REDUCE, TEAM};
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
 use crate::tensor::{Data, Tensor};
 
-static SERIAL: Kernel = kernel!("reduce", REDUCE);
-static LONG_SUMS: Kernel = kernel!("reduce_tree", REDUCE);
-static ARG_SERIAL: Kernel = kernel!("arg_reduce", ARG_REDUCE);
-static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", ARG_REDUCE);
+static SERIAL: Kernel = kernel!("reduce", REDUCE, FLAT);
+static LONG_SUMS: Kernel = kernel!("reduce_tree", REDUCE, TEAM);
+static ARG_SERIAL: Kernel = kernel!("arg_reduce", ARG_REDUCE, FLAT);
+static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", ARG_REDUCE, TEAM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &LONG_SUMS, &ARG_SERIAL, &LONG_ARGS];
 
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn text_launch_and_bound_have_one_tree() {
         for kernel in [&LONG_SUMS, &LONG_ARGS] {
-            assert_eq!(constant(kernel, "LANES"), TREE.lanes, "{}", kernel.name());
+            assert_eq!(constant(kernel, "WORKGROUP"), TREE.lanes, "{}", kernel.name());
         }
         let (n, other) = (5000, Tree { lanes: 64, ..TREE });
         let op = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::Sum };

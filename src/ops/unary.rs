@@ -7,11 +7,11 @@ use crate::attr::{Activation, Coded};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::ACTIVATION;
+use crate::gpu::pieces::{ACTIVATION, STREAM};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
-static UNARY: Kernel = kernel!("unary", ACTIVATION).floats();
+static UNARY: Kernel = kernel!("unary", ACTIVATION, STREAM).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 

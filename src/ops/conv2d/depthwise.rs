@@ -3,13 +3,13 @@
 use super::Case;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{EPILOGUE1, EPILOGUE4, INDEX};
+use crate::gpu::pieces::{EPILOGUE1, EPILOGUE4, FLAT};
 use crate::ops::Variant;
 use crate::ops::geometry::Geometry;
 
-pub(super) static BLOCKS: Kernel = kernel!("conv2d_depthwise", EPILOGUE4).floats();
-pub(super) static PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX).floats();
-pub(super) static PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1).sizes(&[("SHIFTS", 3)]);
+pub(super) static BLOCKS: Kernel = kernel!("conv2d_depthwise", EPILOGUE4, FLAT).floats();
+pub(super) static PACK: Kernel = kernel!("conv2d_depthwise_pack", FLAT).floats();
+pub(super) static PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1, FLAT).sizes(&[("SHIFTS", 3)]);
 
 /// The most taps of a row that `conv2d_depthwise_plane` slides over.
 const MOST_SHIFTS: usize = 8;

@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Launch, Params, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 
-pub(super) static PACK: Kernel = kernel!("conv2d_pack", INDEX).floats();
+pub(super) static PACK: Kernel = kernel!("conv2d_pack", FLAT).floats();
 
 /// Weights as 4x4 blocks: the launch and the bytes it writes.
 pub(super) fn pack(weight: &[usize]) -> (Launch, usize) {
