@@ -164,6 +164,10 @@ pub mod gpu {
         pub use crate::gpu::launch::*;
         pub use crate::gpu::pieces::*;
     }
+    /// What the device compiles of a plan.
+    pub mod pipelines {
+        pub use crate::gpu::pipelines::Shared;
+    }
     #[cfg(not(target_arch = "wasm32"))]
     pub mod profile {
         pub use crate::gpu::profile::*;
