@@ -19,5 +19,6 @@ override CROPPED: bool = false;
 
 // Whether the output at these places of the tables lies outside the image.
 fn is_outside(row: u32, column: u32) -> bool {
-    return CROPPED && (rows[row].at == NONE || columns[column].at == NONE);
+    if !CROPPED { return false; }
+    return rows[row].at == NONE || columns[column].at == NONE;
 }
