@@ -199,9 +199,6 @@ pub mod functional {
 /// Files.
 pub mod model {
     pub use crate::model::*;
-    pub mod onnx {
-        pub use crate::model::onnx::*;
-    }
     pub mod proto {
         pub use crate::model::proto::*;
     }

@@ -20,6 +20,7 @@ mod eager;
 mod fingerprint;
 mod functional;
 mod half;
+mod imports;
 mod in_flight;
 mod memory;
 mod modules;
