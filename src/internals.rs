@@ -171,6 +171,9 @@ pub mod gpu {
     pub mod recording {
         pub use crate::gpu::recording::*;
     }
+    pub mod texture {
+        pub use crate::gpu::texture::{LOAD, LOAD_TILE, Region};
+    }
 }
 
 /// Compiled graphs.
