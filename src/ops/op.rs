@@ -147,15 +147,19 @@ pub struct Privileges {
     epilogue: bool,
     /// Its output is the first input's bytes under another shape.
     view: bool,
+    /// This input is an index into an axis: 32 bits hold one that lies inside.
+    index: Option<usize>,
 }
 
 impl Privileges {
     /// The privileges of every operator of this crate.
-    pub(crate) const BUILT_IN: Privileges = Privileges { unchecked: true, epilogue: false, view: false };
+    pub(crate) const BUILT_IN: Privileges = Privileges { unchecked: true, epilogue: false, view: false, index: None };
     /// Its kernels apply an [`Epilogue`](super::Epilogue) to their first output.
     pub(crate) const EPILOGUE: Privileges = Privileges { epilogue: true, ..Privileges::BUILT_IN };
     /// Its output is the first input's bytes under another shape.
     pub(crate) const VIEW: Privileges = Privileges { view: true, ..Privileges::BUILT_IN };
+    /// Its second input is an index into an axis.
+    pub(crate) const INDEXED: Privileges = Privileges { index: Some(1), ..Privileges::BUILT_IN };
 }
 
 /// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges.
@@ -212,6 +216,10 @@ impl dyn Op {
     /// Whether the output is the first input's bytes under another shape.
     pub(crate) fn is_view(&self) -> bool {
         self.privileges(Seal(())).view
+    }
+    /// Whether input `k` is an index into an axis, for which the 32 bits of a device are enough.
+    pub(crate) fn is_index(&self, k: usize) -> bool {
+        self.privileges(Seal(())).index == Some(k)
     }
     /// [`Op::bounds_of`], which takes a seal.
     pub(super) fn bounds_by(&self, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
