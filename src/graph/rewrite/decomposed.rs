@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Editor, Place, number, op_as};
+use super::editor::{Editor, Place};
+use super::rule::{Answer, number, op_as};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
 use crate::ops::binary::{Binary, BinaryKind};
