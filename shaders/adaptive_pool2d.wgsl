@@ -1,17 +1,12 @@
 // y[plane, oy, ox] = mean or max of x[plane, iy, ix] over bin oy of the rows and bin ox of the columns
 //   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)
-// One invocation: one output. p.empty is the initial value: 0, or -inf for the maximum.
+// One invocation: one output.
 
-struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
-    if i >= p.planes * p.oh * p.ow { return; }
+fn compute(i: u32) {
+    if i >= p.n * p.c * p.oh * p.ow { return; }
     let columns = bin(i % p.ow, p.ow, p.iw);
     let rows = bin(i / p.ow % p.oh, p.oh, p.ih);
     let plane = i / (p.ow * p.oh);

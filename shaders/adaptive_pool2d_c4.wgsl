@@ -1,18 +1,13 @@
-// Adaptive pooling as in adaptive_pool2d, four channels at a time.
+// y[n, oy, ox, c] = mean or max of x[n, iy, ix, c] over bin oy of the rows and bin ox of the columns, four channels at a time.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4
 // Padding lanes of x are 0, hence so are those of y.
 // One invocation: one vec4 of y; neighbouring invocations take neighbouring channels, so that loads and stores coalesce.
 
-struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
-    let i = flat_id(gid, groups);
     if i >= p.n * p.oh * p.ow * c4 { return; }
     let cb = i % c4;
     let columns = bin(i / c4 % p.ow, p.ow, p.iw);

@@ -1,24 +1,17 @@
-// Adaptive pooling as in adaptive_pool2d, for large bins.
+// y[plane, oy, ox] = mean or max of x[plane, iy, ix] over bin oy of the rows and bin ox of the columns, for large bins.
 //   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]
 // One workgroup: one output. Invocation t reduces elements t, t + 64, .. of the bin in order, so that neighbouring invocations
 // load neighbouring elements; a fixed tree reduces the 64 results.
 
-struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-var<workgroup> partial: array<vec4<f32>, 64>;
+const WORKGROUP = 64u;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let i = group.x + group.y * groups.x;
-    if i >= p.planes * p.oh * p.ow { return; }
+var<workgroup> partial: array<vec4<f32>, WORKGROUP>;
+
+fn compute(i: u32, t: u32) {
+    if i >= p.n * p.c * p.oh * p.ow { return; }
     let columns = bin(i % p.ow, p.ow, p.iw);
     let rows = bin(i / p.ow % p.oh, p.oh, p.ih);
     let plane = i / (p.ow * p.oh);

@@ -1,25 +1,18 @@
-// Adaptive pooling as in adaptive_pool2d_c4, for large bins.
+// y[n, oy, ox, c] = mean or max of x[n, iy, ix, c] over bin oy of the rows and bin ox of the columns, for large bins.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4
 // One workgroup: 8 blocks of four channels of one output position, so that 8 neighbouring invocations load 128 consecutive bytes.
 // Invocation (r, b) reduces elements r, r + 8, .. of the bin for block b in order; a fixed tree reduces the 8 rows.
 
-struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
-var<workgroup> partial: array<vec4<f32>, 64>;
+const WORKGROUP = 64u;
 
-@compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
+var<workgroup> partial: array<vec4<f32>, WORKGROUP>;
+
+fn compute(i: u32, t: u32) {
     let c4 = (p.c + 3u) / 4u;
     let c32 = (c4 + 7u) / 8u;
-    let i = group.x + group.y * groups.x;
     if i >= p.n * p.oh * p.ow * c32 { return; }
     let cb = i % c32 * 8u + t % 8u;
     let pixel = i / c32;

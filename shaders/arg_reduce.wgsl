@@ -8,9 +8,7 @@ struct Params { outer: u32, n: u32, inner: u32 }
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<i32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     var best = x[first];

@@ -1,5 +1,6 @@
-// arg_reduce.wgsl for long axes, n >= LANES. One workgroup: one output; an invocation loops over every LANES-th value,
-// four per iteration; then a tree. LANES: ops::reduce::TREE.
+// y[o, i] = the index k of the largest x[o, k, i] (SMALLEST: the smallest), for long axes: n >= WORKGROUP.
+//   x, y: as in arg_reduce.wgsl
+// One workgroup: one output; an invocation loops over every WORKGROUP-th value, four per iteration; then a tree. WORKGROUP: ops::reduce::TREE.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
@@ -9,9 +10,9 @@ struct Params { outer: u32, n: u32, inner: u32 }
 
 struct Best { value: u32, at: u32 }
 
-const LANES = 256u;
+const WORKGROUP = 256u;
 
-var<workgroup> tree: array<Best, LANES>;
+var<workgroup> tree: array<Best, WORKGROUP>;
 
 // The better of `best` and value k of the set that begins at `first`.
 fn better(best: Best, first: u32, k: u32) -> Best {
@@ -20,23 +21,17 @@ fn better(best: Best, first: u32, k: u32) -> Best {
     return best;
 }
 
-@compute @workgroup_size(LANES)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let i = group_id(group, groups);
+fn compute(i: u32, t: u32) {
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     var best = Best(x[first + t * p.inner], t);
-    var k = t + LANES;
-    for (; k + 3u * LANES < p.n; k += 4u * LANES) {
-        best = better(better(better(better(best, first, k), first, k + LANES), first, k + 2u * LANES), first, k + 3u * LANES);
+    var k = t + WORKGROUP;
+    for (; k + 3u * WORKGROUP < p.n; k += 4u * WORKGROUP) {
+        best = better(better(better(better(best, first, k), first, k + WORKGROUP), first, k + 2u * WORKGROUP), first, k + 3u * WORKGROUP);
     }
-    for (; k < p.n; k += LANES) { best = better(best, first, k); }
+    for (; k < p.n; k += WORKGROUP) { best = better(best, first, k); }
     tree[t] = best;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if t < half {
             let other = tree[t + half];

@@ -12,9 +12,7 @@ struct Params { c: u32, keep: f32, momentum: f32, correction: f32 }
 @group(0) @binding(5) var<storage, read_write> new_mean: array<f32>;
 @group(0) @binding(6) var<storage, read_write> new_var: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let c = flat_id(gid, groups);
+fn compute(c: u32) {
     if c >= p.c { return; }
     new_mean[c] = p.keep * running_mean[c] + p.momentum * mean[c];
     new_var[c] = p.keep * running_var[c] + p.momentum * (variance[c] * p.correction);

@@ -8,16 +8,16 @@ struct Params { count4: u32 }
 @group(0) @binding(1) var<storage, read> x: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
 
-override FROM: u32 = 0u;
-override TO: u32 = 0u;
-// A float becomes the nearest number of a narrower format. 0: none, 1: f16, 2: bf16.
-override HALF: u32 = 0u;
+override FROM: u32 = TYPE_F32;
+override TO: u32 = TYPE_F32;
+// A float becomes the nearest number of this type, if it has 16 bits.
+override ROUND_TO: u32 = TYPE_F32;
 
-// Truncates; beyond the range of i32 (u32 for positive numbers if TO is U32) the nearest integer; NaN gives 0.
+// Truncates; beyond the range of i32 (u32 for positive numbers if TO is TYPE_U32) the nearest integer; NaN gives 0.
 fn integer(bits: u32) -> u32 {
     let v = bitcast<f32>(bits);
     if is_nan(v) { return 0u; }
-    if TO == U32 && v >= 2147483648.0 { return select(u32(v), 0xffffffffu, v >= 4294967296.0); }
+    if TO == TYPE_U32 && v >= 2147483648.0 { return select(u32(v), 0xffffffffu, v >= 4294967296.0); }
     if v >= 2147483648.0 { return 0x7fffffffu; }
     if v <= -2147483648.0 { return 0x80000000u; }
     return bitcast<u32>(i32(v));
@@ -31,9 +31,9 @@ fn round_off(bits: u32, n: u32) -> u32 {
 // The nearest number of a format of 16 bits, by integer arithmetic: the rounding of floats is a device's business.
 fn half(bits: u32) -> u32 {
     let a = bits & 0x7fffffffu;
-    if HALF == 0u || a > 0x7f800000u { return bits; }
+    if (ROUND_TO != TYPE_F16 && ROUND_TO != TYPE_BF16) || a > 0x7f800000u { return bits; }
     let sign = bits & 0x80000000u;
-    if HALF == 2u { return sign | round_off(a, 16u); }
+    if ROUND_TO == TYPE_BF16 { return sign | round_off(a, 16u); }
     if a >= 0x477ff000u { return sign | 0x7f800000u; }
     if a >= 0x38800000u { return sign | round_off(a, 13u); }
     // Multiples of 2^-24: a subnormal f16.
@@ -46,17 +46,15 @@ fn half(bits: u32) -> u32 {
 
 fn convert(bits: u32) -> u32 {
     if FROM == TO { return half(bits); }
-    if FROM == FLOAT && TO == BOOL { return u32((bits & 0x7fffffffu) != 0u); }
-    if FROM == FLOAT { return narrow(integer(bits), TO); }
-    if TO == FLOAT && FROM == U32 { return half(bitcast<u32>(f32(bits))); }
-    if TO == FLOAT { return half(bitcast<u32>(f32(bitcast<i32>(bits)))); }
-    if TO == BOOL { return u32(bits != 0u); }
+    if FROM == TYPE_F32 && TO == TYPE_BOOL { return u32((bits & 0x7fffffffu) != 0u); }
+    if FROM == TYPE_F32 { return narrow(integer(bits), TO); }
+    if TO == TYPE_F32 && FROM == TYPE_U32 { return half(bitcast<u32>(f32(bits))); }
+    if TO == TYPE_F32 { return half(bitcast<u32>(f32(bitcast<i32>(bits)))); }
+    if TO == TYPE_BOOL { return u32(bits != 0u); }
     return narrow(bits, TO);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.count4 { return; }
     let v = x[i];
     y[i] = vec4<u32>(convert(v.x), convert(v.y), convert(v.z), convert(v.w));

@@ -23,9 +23,7 @@ fn store(row: u32, ox: u32, cb: u32, v: vec4<f32>) {
     y[y_at(row + ox, cb)] = vec4<Stored>(finish4(v, cb, (row + ox) * p.c4 + cb));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let strips = (p.ow + 7u) / 8u;
     let cb = i % p.c4;
     let ox = i / p.c4 % strips * 8u;

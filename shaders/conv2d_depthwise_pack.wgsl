@@ -8,10 +8,8 @@ struct Params { c: u32, taps: u32 }
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
-    let i = flat_id(gid, groups);
     if i >= p.taps * c4 { return; }
     var v = vec4<f32>(0.0);
     for (var k = 0u; k < 4u; k++) {

@@ -92,9 +92,7 @@ fn tile(image: u32, weights: u32, oy: u32, ox: u32) -> Tile {
     return sums;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let strips = (p.ow + 7u) / 8u;
     let bands = (p.oh + 3u) / 4u;
     let ox = i % strips * 8u;

@@ -14,9 +14,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.n * p.oc * p.oh * p.ow { return; }
     let ox = i % p.ow;
     let oy = (i / p.ow) % p.oh;

@@ -9,11 +9,9 @@ struct Params { oc: u32, icg: u32, taps: u32 }
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let oc4 = (p.oc + 3u) / 4u;
     let icg4 = (p.icg + 3u) / 4u;
-    let i = flat_id(gid, groups);
     if i >= p.taps * icg4 * oc4 * 4u { return; }
     let ob = (i / 4u) % oc4;
     let ic = (i / 4u / oc4) % icg4 * 4u + i % 4u;

@@ -19,9 +19,7 @@ fn store(row: u32, ox: u32, ob: u32, v: vec4<f32>) {
     y[y_at(row + ox, ob)] = vec4<Written>(finish4(v, ob, (row + ox) * p.oc4 + ob));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let pixels = select(8u, 16u, WIDE);
     let strips = (p.ow + pixels - 1u) / pixels;
     let ob = i % p.oc4;

@@ -48,9 +48,7 @@ fn row(at: u32, i: u32, r: Six) {
     }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.n * p.th * p.tw * p.ic4 { return; }
     let c = i % p.ic4;
     let tile = i / p.ic4;

@@ -45,9 +45,7 @@ fn row(n: u32, oy: u32, ox: u32, ob: u32, r: Four) {
     }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.n * p.th * p.tw * p.oc4 { return; }
     let ob = i % p.oc4;
     let tile = i / p.oc4;

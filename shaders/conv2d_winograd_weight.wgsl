@@ -54,10 +54,8 @@ fn row(at: u32, i: u32, v: Six) {
     }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let oc4 = (p.oc + 3u) / 4u;
-    let i = flat_id(gid, groups);
     if i >= (p.ic + 3u) / 4u * oc4 * 4u { return; }
     let ob = i / 4u % oc4;
     let ic = i / 4u / oc4 * 4u + i % 4u;

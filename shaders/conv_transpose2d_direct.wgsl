@@ -21,9 +21,7 @@ fn source(at: u32, stride: u32, extent: u32) -> u32 {
     return at / stride;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.n * p.oc * p.oh * p.ow { return; }
     let ox = i % p.ow;
     let oy = (i / p.ow) % p.oh;

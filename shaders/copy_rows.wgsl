@@ -8,9 +8,7 @@ struct Params { count: u32, width: u32, from_pitch: u32, from_first: u32, to_pit
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.count { return; }
     let row = i / p.width;
     let k = i % p.width;

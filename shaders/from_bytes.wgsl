@@ -10,9 +10,7 @@ struct Params { words: u32 }
 
 override SIGNED: bool = false;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.words { return; }
     let high = vec4<u32>(x[i]) << vec4<u32>(24u, 16u, 8u, 0u);
     y[i] = select(high >> vec4<u32>(24u), bitcast<vec4<u32>>(bitcast<vec4<i32>>(high) >> vec4<u32>(24u)), SIGNED);

@@ -30,9 +30,7 @@ fn pixel(i: u32) -> vec4<f32> {
     return vec4<f32>((vec4<u32>(x[i]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(255u));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.oh * p.ow { return; }
     let row = (i / p.ow) * TAPS_Y;
     let column = (i % p.ow) * TAPS_X;

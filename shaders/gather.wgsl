@@ -9,9 +9,7 @@ struct Params { count: u32, extent: u32, picks: u32, inner: u32 }
 @group(0) @binding(2) var<storage, read> indices: array<i32>;
 @group(0) @binding(3) var<storage, read_write> y: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.count { return; }
     let inner = i % p.inner;
     let index = indices[i / p.inner % p.picks];

@@ -4,8 +4,10 @@
 // An invocation: one column of every 32nd block of w, for every row; then the sums of all slices are added in a fixed tree.
 // Compared with engine/workgroup.wgsl: the number of workgroups depends on the columns alone, and all loaded values are used.
 
+const WORKGROUP = 256u;
+
 // Column j of a mat4x4: the sums of row j.
-var<workgroup> sums: array<mat4x4<f32>, 256>;
+var<workgroup> sums: array<mat4x4<f32>, WORKGROUP>;
 
 // 0 beyond the last row or block. Loads without a branch, so that several are in flight at a time.
 fn load_a(row: u32, c: u32, j: u32) -> f32 {
@@ -35,9 +37,8 @@ fn store(row: u32, ob: u32, v: vec4<f32>) {
     y[y_at(row, ob)] = vec4<Written>(finish4(v, ob, row * p.oc4 + ob));
 }
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let first = 2u * group_id(group, groups);
+fn compute(group: u32, lane: u32) {
+    let first = 2u * group;
     if first >= p.oc4 { return; }
     // Lane = 8 slice + 4 block + column; a block beyond the last repeats it.
     let j = lane % 4u;

@@ -8,9 +8,7 @@ struct Params { n: u32, c: u32, area: u32, size: u32, before: u32, scale: f32, b
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.n * p.c * p.area { return; }
     let c = i / p.area % p.c;
     let first = max(c, p.before) - p.before;

@@ -1,7 +1,7 @@
 // y[o, k, i] = x[o, k, i] / norm of x[o, .., i], or 0 where the norm is 0; P 1: sum of |x|, 2: root of the sum of squares.
 //   x, y: row-major, seen as [outer, n, inner]
-// One workgroup: one norm; an invocation loops over every LANES-th value, four per iteration; then a tree.
-// LANES: ops::normalize::TREE.
+// One workgroup: one norm; an invocation loops over every WORKGROUP-th value, four per iteration; then a tree.
+// WORKGROUP: ops::normalize::TREE.
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
@@ -11,9 +11,9 @@ struct Params { outer: u32, n: u32, inner: u32 }
 
 override P: u32 = 2u;
 
-const LANES = 64u;
+const WORKGROUP = 64u;
 
-var<workgroup> tree: array<f32, LANES>;
+var<workgroup> tree: array<f32, WORKGROUP>;
 
 fn term(i: u32) -> f32 {
     return select(x[i] * x[i], abs(x[i]), P == 1u);
@@ -25,26 +25,20 @@ fn share(i: u32, total: f32, norm: f32) {
     y[i] = v;
 }
 
-@compute @workgroup_size(LANES)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let i = group_id(group, groups);
+fn compute(i: u32, t: u32) {
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     var sum = 0.0;
     var k = t;
-    for (; k + 3u * LANES < p.n; k += 4u * LANES) {
+    for (; k + 3u * WORKGROUP < p.n; k += 4u * WORKGROUP) {
         sum += term(first + k * p.inner);
-        sum += term(first + (k + LANES) * p.inner);
-        sum += term(first + (k + 2u * LANES) * p.inner);
-        sum += term(first + (k + 3u * LANES) * p.inner);
+        sum += term(first + (k + WORKGROUP) * p.inner);
+        sum += term(first + (k + 2u * WORKGROUP) * p.inner);
+        sum += term(first + (k + 3u * WORKGROUP) * p.inner);
     }
-    for (; k < p.n; k += LANES) { sum += term(first + k * p.inner); }
+    for (; k < p.n; k += WORKGROUP) { sum += term(first + k * p.inner); }
     tree[t] = sum;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if t < half { tree[t] += tree[t + half]; }
     }
@@ -52,11 +46,11 @@ fn main(
     let total = tree[0];
     let norm = select(sqrt(total), total, P == 1u);
     k = t;
-    for (; k + 3u * LANES < p.n; k += 4u * LANES) {
+    for (; k + 3u * WORKGROUP < p.n; k += 4u * WORKGROUP) {
         share(first + k * p.inner, total, norm);
-        share(first + (k + LANES) * p.inner, total, norm);
-        share(first + (k + 2u * LANES) * p.inner, total, norm);
-        share(first + (k + 3u * LANES) * p.inner, total, norm);
+        share(first + (k + WORKGROUP) * p.inner, total, norm);
+        share(first + (k + 2u * WORKGROUP) * p.inner, total, norm);
+        share(first + (k + 3u * WORKGROUP) * p.inner, total, norm);
     }
-    for (; k < p.n; k += LANES) { share(first + k * p.inner, total, norm); }
+    for (; k < p.n; k += WORKGROUP) { share(first + k * p.inner, total, norm); }
 }

@@ -9,9 +9,7 @@ struct Params { count: u32, splits: u32 }
 @group(0) @binding(1) var<storage, read> parts: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.count { return; }
     var sum = parts[i];
     for (var s = 1u; s < p.splits; s++) { sum += parts[s * p.count + i]; }

@@ -33,9 +33,7 @@ fn strip(slice: u32, k: u32, n: u32) -> vec4<f32> {
     return v;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let parts = p.chunks * p.lanes;
     let slice = i / parts;
     if slice >= p.slices { return; }

@@ -1,4 +1,4 @@
-// The first stage of moments.wgsl for channels-last tensors: one result per part of the pixels of each channel.
+// Sums and squared deviations of the channels of a tensor, first stage: one result per part of the pixels of each channel.
 //   x: channels-last [images, pixels, c4] of vec4, the strips of each chunk of `chunk` pixels are distributed over `lanes` parts
 //   sums, m2s: [images, chunks * lanes, c4] of vec4, of x - the first value of the channel's group (`members` channels share one)
 // One invocation: one vec4 of channels of one part; neighbouring invocations take neighbouring channels.
@@ -28,9 +28,7 @@ fn strip(n: u32, at: u32, c4: u32, shift: vec4<f32>) -> Moments {
     );
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
     let parts = p.chunks * p.lanes;
     let job = i / c4;

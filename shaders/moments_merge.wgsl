@@ -2,7 +2,7 @@
 //   sums, m2s: [slices / groups, chunks * lanes, pitch]; slice s has `members` of the pitch from s % groups * members on.
 //   Each member has `count` values in chunks of `chunk` (the last one has the rest), with strips distributed over `lanes` parts
 //   x: for the slice's first value, which lies at slice / groups * step + slice % groups * members
-//   mean: [slices]      spread: [slices], by SPREAD 0: the biased variance v, 1: 1 / sqrt(v + eps), 2: 1 / (sqrt(v) + eps)
+//   mean: [slices]      spread: [slices], by SPREAD the biased variance v, 1 / sqrt(v + eps), 1 / (sqrt(v) + eps)
 // TEAM invocations: one slice, each every TEAM-th part; then a tree. A workgroup has WORKGROUP / TEAM slices.
 // WORKGROUP: ops::normalization.
 
@@ -17,7 +17,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(5) var<storage, read_write> spread: array<f32>;
 
-override SPREAD: u32 = 0u;
+override SPREAD: u32 = SPREAD_VARIANCE;
 const WORKGROUP = 64u;
 // A power of two, at most WORKGROUP.
 override TEAM: u32 = WORKGROUP;
@@ -33,13 +33,8 @@ fn rest(lane: u32) -> u32 {
     return n / round * STRIP + min(max(n % round, skipped) - skipped, STRIP);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let slice = group_id(group, groups) * (WORKGROUP / TEAM) + t / TEAM;
+fn compute(group: u32, t: u32) {
+    let slice = group * (WORKGROUP / TEAM) + t / TEAM;
     let own = t % TEAM;
     let parts = p.chunks * p.lanes;
     let whole = parts - p.lanes;
@@ -72,8 +67,8 @@ fn main(
     mean[slice] = shift + m.sum / m.n;
     let v = m.m2 / m.n;
     switch SPREAD {
-        case 1u: { spread[slice] = inverseSqrt(v + p.eps); }
-        case 2u: { spread[slice] = 1.0 / (sqrt(v) + p.eps); }
+        case SPREAD_INVERSE: { spread[slice] = inverseSqrt(v + p.eps); }
+        case SPREAD_INVERSE_OUTSIDE: { spread[slice] = 1.0 / (sqrt(v) + p.eps); }
         default: { spread[slice] = v; }
     }
 }

@@ -17,9 +17,7 @@ override INVERSE: bool = false;
 override WEIGHT: bool = false;
 override BIAS: bool = false;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.n { return; }
     let slice = i / p.inner % p.slices;
     let entry = i / p.step % p.entries;

@@ -1,7 +1,8 @@
-// normalize.wgsl for slices whose inner is a multiple of 4, four values at a time.
+// y = (x - mean) * scale * weight + bias, where scale is 1 / sqrt(spread + eps), or spread itself where INVERSE; for slices
+// whose inner is a multiple of 4, four values at a time.
 //   x, y: row-major [outer, slices, inner / 4] of vec4; the others as in normalize.wgsl
-//   AFFINE selects the entries of weight and bias for the values of a row (inner values): 0, one entry; 1, one for
-//   every vec4; 2, entry k for value k
+//   AFFINE selects the entries of weight and bias for the inner values of a row: one for the row, one per vec4 (BLOCK), or entry k
+//   for value k
 // One invocation: up to 8 vec4s of a row, `tiles` apart, for which it reads the statistics once.
 
 struct Params { rows: u32, slices: u32, inner: u32, entries: u32, step: u32, tiles: u32, eps: f32 }
@@ -17,23 +18,21 @@ struct Params { rows: u32, slices: u32, inner: u32, entries: u32, step: u32, til
 override INVERSE: bool = false;
 override WEIGHT: bool = false;
 override BIAS: bool = false;
-override AFFINE: u32 = 0u;
+override AFFINE: u32 = AFFINE_ROW;
 
 fn weight_at(entry: u32) -> vec4<f32> {
     if !WEIGHT { return vec4<f32>(1.0); }
-    if AFFINE == 2u { return weight[entry / 4u]; }
+    if AFFINE == AFFINE_VALUE { return weight[entry / 4u]; }
     return vec4<f32>(weight[entry / 4u][entry % 4u]);
 }
 
 fn bias_at(entry: u32) -> vec4<f32> {
     if !BIAS { return vec4<f32>(0.0); }
-    if AFFINE == 2u { return bias[entry / 4u]; }
+    if AFFINE == AFFINE_VALUE { return bias[entry / 4u]; }
     return vec4<f32>(bias[entry / 4u][entry % 4u]);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let row = i / p.tiles;
     if row >= p.rows { return; }
     let slice = row % p.slices;
@@ -43,15 +42,15 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let first = row * p.inner;
     var s: vec4<f32>;
     var b: vec4<f32>;
-    if AFFINE == 0u {
+    if AFFINE == AFFINE_ROW {
         let entry = first / p.step % p.entries;
         s = scale * weight_at(entry);
         b = bias_at(entry);
     }
     for (var k = (i - row * p.tiles) * 4u; k < p.inner; k += p.tiles * 4u) {
-        if AFFINE > 0u {
+        if AFFINE != AFFINE_ROW {
             var entry = k;
-            if AFFINE == 1u { entry = (first + k) / p.step % p.entries; }
+            if AFFINE == AFFINE_BLOCK { entry = (first + k) / p.step % p.entries; }
             s = scale * weight_at(entry);
             b = bias_at(entry);
         }

@@ -1,4 +1,5 @@
-// normalize.wgsl for channels-last tensors; weight and bias are one per channel.
+// y = (x - mean) * scale * weight + bias, where scale is 1 / sqrt(spread + eps), or spread itself where INVERSE; weight and
+// bias are one per channel.
 //   x, y: channels-last [n, pixels, c4] of vec4, padding lanes of y 0
 //   mean, spread: slice number image * image_slices + channel / members (image_slices is 0 where images share statistics)
 //   weight, bias: [c], left out unless WEIGHT, BIAS
@@ -42,9 +43,7 @@ fn slice_of(image: u32, c: u32) -> u32 {
     return image * p.image_slices + c / p.members;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
     let tiles = (p.pixels + 7u) / 8u;
     if i >= p.n * tiles * c4 { return; }

@@ -13,12 +13,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let extents = array<u32, 6>(p.i0, p.i1, p.i2, p.i3, p.i4, p.i5);
     let padded = array<u32, 6>(p.o0, p.o1, p.o2, p.o3, p.o4, p.o5);
     let before = array<i32, 6>(p.before0, p.before1, p.before2, p.before3, p.before4, p.before5);
-    let i = flat_id(gid, groups);
     if i >= p.o0 * p.o1 * p.o2 * p.o3 * p.o4 * p.o5 { return; }
     var rest = i;
     var at = 0u;

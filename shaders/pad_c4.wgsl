@@ -1,4 +1,4 @@
-// pad.wgsl for channels-last images whose height and width alone are padded.
+// y[n, oy, ox, c] = x[n, oy - top, ox - left, c] if that is inside x, else the value by MODE (shared/pad.wgsl).
 //   x: [n, ih, iw, c4] of vec4   y: [n, oh, ow, c4] of vec4; the lanes beyond channel c stay 0
 // One invocation: one vec4 of y.
 // Compared with pad: a quarter of the loads, stores and index arithmetic, and four axes instead of six.
@@ -9,9 +9,7 @@ struct Params { n: u32, ih: u32, iw: u32, oh: u32, ow: u32, c: u32, c4: u32, top
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let pixel = i / p.c4;
     let cb = i - pixel * p.c4;
     let row = pixel / p.ow;

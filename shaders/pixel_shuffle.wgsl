@@ -32,9 +32,7 @@ fn wide_index(i: u32) -> u32 {
     return ((n * p.c + c) * p.h * p.r + py) * p.w * p.r + i % p.w * p.r + part % p.r;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.n * p.c * p.h * p.w * p.r * p.r { return; }
     if UNSHUFFLE {
         y[i] = x[wide_index(i)];

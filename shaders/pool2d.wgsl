@@ -5,25 +5,12 @@
 // One invocation: 4 outputs of a row, a quarter of it apart, so that neighbouring invocations take neighbouring elements; past
 // the end the last output is repeated.
 
-struct Params {
-    planes: u32, ih: u32, iw: u32, oh: u32, ow: u32,
-    sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
-    lowest: f32, divisor: u32, count_y0: u32, count_y1: u32, count_x0: u32, count_x1: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-override KH: u32 = 1u;
-override KW: u32 = 1u;
-override INSIDE: bool = false;
-
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let step = (p.ow + 3u) / 4u;
-    if i >= p.planes * p.oh * step { return; }
+    if i >= p.n * p.c * p.oh * step { return; }
     let row = i / step;
     let plane = row / p.oh;
     let start_y = (row - plane * p.oh) * p.sy;

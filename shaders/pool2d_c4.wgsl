@@ -1,26 +1,14 @@
-// Pooling as in pool2d.wgsl, four channels at a time.
+// y[n, oy, ox, c] = pool over ky, kx of x[n, oy sy - py + ky dy, ox sx - px + kx dx, c], taps outside the image left out, four
+// channels at a time; pool is the maximum, the mean or a norm (shared/pool.wgsl).
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4, padding lanes 0
 // One invocation: one vec4 of up to 4 outputs below each other; neighbouring invocations take neighbouring channels, so that
 // loads and stores coalesce. A loop, since short code fits the caches of instructions and branches: on a software adapter its
 // time varies less (measured).
 
-struct Params {
-    n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32,
-    sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
-    lowest: f32, divisor: u32, count_y0: u32, count_y1: u32, count_x0: u32, count_x1: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
-override KH: u32 = 1u;
-override KW: u32 = 1u;
-override INSIDE: bool = false;
-
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
     let length = p.ow * c4;
     let rows = p.n * p.oh;

@@ -1,10 +1,11 @@
-// Max pooling as in pool2d, and where each maximum is: indices = plane step_plane + iy step_y + ix step_x.
+// y[plane, oy, ox] = max over ky, kx of x[plane, iy, ix], iy = oy sy - py + ky dy, ix = ox sx - px + kx dx inside the image, and
+// where it is: indices = plane step_plane + iy step_y + ix step_x.
 //   x: row-major [planes, ih, iw]   y, indices: row-major [planes, oh, ow] Of equal values the first counts, of NaNs the last; a
 //     window without a tap inside the image gives p.lowest at 0.
 // One invocation: one output.
 
 struct Params {
-    planes: u32, ih: u32, iw: u32, oh: u32, ow: u32,
+    n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32,
     sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
     kh: u32, kw: u32, step_plane: u32, step_y: u32, step_x: u32,
     lowest: f32,
@@ -15,10 +16,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<i32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
-    if i >= p.planes * p.oh * p.ow { return; }
+fn compute(i: u32) {
+    if i >= p.n * p.c * p.oh * p.ow { return; }
     let start_x = i % p.ow * p.sx;
     let start_y = i / p.ow % p.oh * p.sy;
     let plane = i / (p.ow * p.oh);

@@ -1,19 +1,8 @@
-// y[o] = finish(map(x) joined over the values of output o): sum, mean, max, ... by KIND (ops::reduce).
+// y[o] = finish(map(x) joined over the values of output o): sum, mean, max, ... by KIND.
 //   x, y: 4-byte elements by their bits, floats or integers
 //   x: row-major, its axes collapsed to at most three kept ones (extents .., k1, k2, strides ks) and at most three reduced
 //   ones (.., r1, r2, rs)      y: row-major over the kept axes
 // One invocation: one output. A log-sum-exp takes the maximum first.
-
-struct Params {
-    outputs: u32, count: u32,
-    k1: u32, k2: u32, ks0: u32, ks1: u32, ks2: u32,
-    r1: u32, r2: u32, rs0: u32, rs1: u32, rs2: u32,
-    lowest: f32, highest: f32, empty: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
 fn fold(kind: u32, o: u32, shift: f32) -> u32 {
     let origin = first(o);
@@ -54,15 +43,13 @@ fn mean_u32(o: u32) -> u32 {
     return q;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let o = flat_id(gid, groups);
+fn compute(o: u32) {
     if o >= p.outputs { return; }
-    if KIND == MEAN && p.count > 0u && (TYPE == I32 || TYPE == U32) {
-        if TYPE == U32 { y[o] = mean_u32(o); } else { y[o] = mean_i32(o); }
+    if KIND == REDUCE_MEAN && p.count > 0u && (TYPE == TYPE_I32 || TYPE == TYPE_U32) {
+        if TYPE == TYPE_U32 { y[o] = mean_u32(o); } else { y[o] = mean_i32(o); }
         return;
     }
     var shift = 0.0;
-    if KIND == LOG_SUM_EXP { shift = bitcast<f32>(fold(MAX, o, 0.0)); }
+    if KIND == REDUCE_LOG_SUM_EXP { shift = bitcast<f32>(fold(REDUCE_MAX, o, 0.0)); }
     y[o] = finish(fold(KIND, o, shift), shift);
 }

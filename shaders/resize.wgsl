@@ -1,25 +1,10 @@
 // y[plane, oy, ox] = sum over the taps of row oy and of column ox of wy wx x[plane, iy, ix]
-//   x: row-major [planes, ih, iw]   rows: [oh, TAPS_Y]   columns: [ow, TAPS_X]   y: row-major [planes, oh, ow] The tables have
-//     the taps of every row and column (reference::resize::Axis); CROPPED: an output whose first tap is NONE lies outside the
-//     image. One tap per axis is a copy.
+//   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)   One tap per axis is a copy.
 // One invocation: one output of 4 planes, a quarter of them apart, for which it reads the taps once; past the last plane that one
 // is repeated.
 
-struct Params { planes: u32, ih: u32, iw: u32, oh: u32, ow: u32, outside: f32 }
-
-struct Tap { at: u32, weight: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> rows: array<Tap>;
-@group(0) @binding(3) var<storage, read> columns: array<Tap>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
-
-const NONE: u32 = 0xffffffffu;
-
-override TAPS_Y: u32 = 1u;
-override TAPS_X: u32 = 1u;
-override CROPPED: bool = false;
 
 fn load(i: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(x[i.x], x[i.y], x[i.z], x[i.w]);
@@ -29,22 +14,19 @@ fn store(i: vec4<u32>, v: vec4<f32>) {
     y[i.x] = v.x; y[i.y] = v.y; y[i.z] = v.z; y[i.w] = v.w;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let step = (p.planes + 3u) / 4u;
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
+    let planes = p.n * p.c;
+    let step = (planes + 3u) / 4u;
     if i >= step * p.oh * p.ow { return; }
     let line = i / p.ow;
     let first = line / p.oh;
     let column = (i - line * p.ow) * TAPS_X;
     let row = (line - first * p.oh) * TAPS_Y;
-    let plane = min(vec4<u32>(0u, 1u, 2u, 3u) * step + first, vec4<u32>(p.planes - 1u));
+    let plane = min(vec4<u32>(0u, 1u, 2u, 3u) * step + first, vec4<u32>(planes - 1u));
     let to = plane * (p.oh * p.ow) + (i - first * p.oh * p.ow);
-    if CROPPED {
-        if rows[row].at == NONE || columns[column].at == NONE {
-            store(to, vec4<f32>(p.outside));
-            return;
-        }
+    if is_outside(row, column) {
+        store(to, vec4<f32>(p.outside));
+        return;
     }
     let image = plane * (p.ih * p.iw);
     if TAPS_Y == 1u && TAPS_X == 1u {

@@ -1,23 +1,11 @@
-// Resampling as in resize, four channels at a time.
+// y[n, oy, ox, c] = sum over the taps of row oy and of column ox of wy wx x[n, iy, ix, c], four channels at a time.
 //   x: channels-last [n, ih, iw, c4] of vec4   y: channels-last [n, oh, ow, c4] of vec4, padding lanes 0
 // One invocation: BLOCKS vec4s of one pixel of y, for which it reads the taps once; neighbouring invocations take neighbouring
 // channels, so that loads and stores coalesce. Past the last channels those are repeated.
 
-struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, outside: f32 }
-
-struct Tap { at: u32, weight: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
-@group(0) @binding(2) var<storage, read> rows: array<Tap>;
-@group(0) @binding(3) var<storage, read> columns: array<Tap>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<Stored>>;
 
-const NONE: u32 = 0xffffffffu;
-
-override TAPS_Y: u32 = 1u;
-override TAPS_X: u32 = 1u;
-override CROPPED: bool = false;
 override BLOCKS: u32 = 4u;
 
 // The numbers of four channel blocks, `step` apart, from their first on.
@@ -36,11 +24,9 @@ fn lanes(v: f32, cb: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), vec4<f32>(v), vec4<u32>(0u, 1u, 2u, 3u) + cb * 4u < vec4<u32>(p.c));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
     let step = (c4 + BLOCKS - 1u) / BLOCKS;
-    let i = flat_id(gid, groups);
     if i >= p.n * p.oh * p.ow * step { return; }
     let pixel = i / step;
     let line = pixel / p.ow;
@@ -49,12 +35,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let column = (pixel - line * p.ow) * TAPS_X;
     let row = (line - n * p.oh) * TAPS_Y;
     let to = pixel * c4;
-    if CROPPED {
-        if rows[row].at == NONE || columns[column].at == NONE {
-            let v = p.outside;
-            store(to, lanes(v, cb.x), lanes(v, cb.y), lanes(v, cb.z), lanes(v, cb.w), cb);
-            return;
-        }
+    if is_outside(row, column) {
+        let v = p.outside;
+        store(to, lanes(v, cb.x), lanes(v, cb.y), lanes(v, cb.z), lanes(v, cb.w), cb);
+        return;
     }
     if TAPS_Y == 1u && TAPS_X == 1u {
         let at = vec4<u32>(((n * p.ih + rows[row].at) * p.iw + columns[column].at) * c4) + cb;

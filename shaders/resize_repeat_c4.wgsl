@@ -12,9 +12,7 @@ struct Params { rows: u32, iw: u32, c4: u32 }
 override RY: u32 = 1u;
 override RX: u32 = 1u;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.rows * p.iw * p.c4 { return; }
     let pixel = i / p.c4;
     let row = pixel / p.iw;

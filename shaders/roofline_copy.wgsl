@@ -9,13 +9,10 @@ struct Params { count4: u32 }
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
-@compute @workgroup_size(256)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
-    let i = group_id(group, groups) * 1024u + t;
+const WORKGROUP = 256u;
+
+fn compute(group: u32, t: u32) {
+    let i = group * 1024u + t;
     if i + 768u < p.count4 {
         let v0 = x[i]; let v1 = x[i + 256u]; let v2 = x[i + 512u]; let v3 = x[i + 768u];
         y[i] = v0; y[i + 256u] = v1; y[i + 512u] = v2; y[i + 768u] = v3;

@@ -23,9 +23,7 @@ fn sine(v: f32) -> u32 {
     return bitcast<u32>(select(size, -size, quadrant >= 2));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.count4 { return; }
     let v = x[i];
     y[i] = vec4<u32>(sine(v.x), sine(v.y), sine(v.z), sine(v.w));

@@ -2,15 +2,10 @@
 //   x, y: row-major, seen as [outer, n, inner]
 // One invocation: one softmax, three loops over its n values. A set with a NaN or +inf, or of -inf alone, gives NaNs.
 
-struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.outer * p.inner { return; }
     let first = i / p.inner * p.n * p.inner + i % p.inner;
     let end = first + p.n * p.inner;

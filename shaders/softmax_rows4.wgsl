@@ -1,11 +1,9 @@
-// softmax.wgsl for many sets of consecutive values whose number is a multiple of 4.
+// y[o, k] = exp(x[o, k] - m) / sum over k of exp(x[o, k] - m), m the maximum over k; LOG: its logarithm. For many sets of
+// consecutive values whose number is a multiple of 4.
 //   x, y: row-major [outer, n / 4] of vec4
 // LANES invocations: one softmax, each every LANES-th vec4; then trees. A workgroup has WORKGROUP / LANES softmaxes.
 // LANES: ops::softmax::ROWS_TREE.
 
-struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
@@ -14,14 +12,9 @@ const WORKGROUP = 64u;
 
 var<workgroup> tree: array<f32, WORKGROUP>;
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) t: u32,
-) {
+fn compute(group: u32, t: u32) {
     let own = t % LANES;
-    let row = group_id(group, groups) * (WORKGROUP / LANES) + t / LANES;
+    let row = group * (WORKGROUP / LANES) + t / LANES;
     let first = row * p.n / 4u;
     let end = select(first, first + p.n / 4u, row < p.outer);
 

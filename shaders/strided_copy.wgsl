@@ -14,9 +14,7 @@ struct Params {
 
 override RANK: u32 = 8u;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.count { return; }
     var r = i;
     var at = p.offset + i32(r % p.d7) * p.s7;

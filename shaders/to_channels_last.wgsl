@@ -8,10 +8,8 @@ struct Params { n: u32, c: u32, hw: u32 }
 @group(0) @binding(1) var<storage, read> x: array<Wide>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
-    let i = flat_id(gid, groups);
     if i >= p.n * c4 * p.hw { return; }
     let hw = i % p.hw;
     let cb = (i / p.hw) % c4;

@@ -1,4 +1,4 @@
-// to_channels_last.wgsl for images of whole vec4s (hw % 4 == 0).
+// y[n, hw, c] = x[n, c, hw], rounded where y is f16; padding lanes of c hold 0. For images of whole vec4s (hw % 4 == 0).
 //   x: row-major [n, c, hw4] of vec4       y: channels-last [n, hw, c4] of vec4
 // One invocation: 4 channels of 4 pixels, transposed in registers; neighbouring invocations take neighbouring pixels.
 // Compared with to_channels_last: vec4 loads, and a quarter of the index arithmetic.
@@ -15,11 +15,9 @@ fn load(at: u32, c: u32) -> vec4<Wide> {
     return select(vec4<Wide>(), x[at + min(c, p.c - 1u) * hw4], c < p.c);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
     let hw4 = p.hw / 4u;
-    let i = flat_id(gid, groups);
     let rest = i / hw4;
     let q = i - rest * hw4;
     let n = rest / c4;

@@ -21,9 +21,7 @@ fn byte(i: u32, mul: f32, add: f32) -> u32 {
     return u32(clamp(floor(v * mul + add + 0.5), 0.0, 255.0));
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     if i >= p.h * p.pitch { return; }
     let row = i / p.pitch;
     let column = i - row * p.pitch;

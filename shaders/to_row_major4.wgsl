@@ -1,4 +1,4 @@
-// to_row_major.wgsl for images of whole vec4s (hw % 4 == 0).
+// y[n, c, hw] = x[n, hw, c], for images of whole vec4s (hw % 4 == 0).
 //   x: channels-last [n, hw, c4] of vec4   y: row-major [n, c, hw4] of vec4
 // One invocation: 4 channels of 4 pixels, transposed in registers; neighbouring invocations take neighbouring pixels.
 // Compared with to_row_major: vec4 stores, and a quarter of the index arithmetic.
@@ -9,11 +9,9 @@ struct Params { n: u32, c: u32, hw: u32 }
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Wide>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
     let hw4 = p.hw / 4u;
-    let i = flat_id(gid, groups);
     let rest = i / hw4;
     let q = i - rest * hw4;
     let n = rest / c4;

@@ -10,9 +10,7 @@ struct Params { outer: u32, n: u32, inner: u32, k: u32 }
 @group(0) @binding(2) var<storage, read_write> values: array<u32>;
 @group(0) @binding(3) var<storage, read_write> indices: array<i32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let e = flat_id(gid, groups);
+fn compute(e: u32) {
     if e >= p.outer * p.n * p.inner { return; }
     let i = e % p.inner;
     let j = e / p.inner % p.n;

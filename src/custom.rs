@@ -15,7 +15,7 @@
 //! A kernel of a program's own runs with the run-time checks of the shader translator. What the operator declares is
 //! validated before it is used: a mistake is an error that names the node and the kernel.
 
-pub use crate::attributes::{Attribute, AttributeValue, Attributes};
+pub use crate::attr::{Attribute, AttributeValue, Attributes};
 pub use crate::gpu::kernel::Kernel;
 pub use crate::gpu::launch::{Arg, Launch, Params, Scalar};
 pub use crate::ops::{Bounds, Op, Site, Variant};

@@ -164,6 +164,10 @@ pub mod gpu {
         pub use crate::gpu::launch::*;
         pub use crate::gpu::pieces::*;
     }
+    /// What the device compiles of a plan.
+    pub mod pipelines {
+        pub use crate::gpu::pipelines::Shared;
+    }
     #[cfg(not(target_arch = "wasm32"))]
     pub mod profile {
         pub use crate::gpu::profile::*;
@@ -227,12 +231,14 @@ pub mod bench {
     pub use crate::bench::*;
 }
 
+/// What every layer says of an operator.
+pub mod attr {
+    pub use crate::attr::*;
+}
+
 /// The reference.
 pub mod reference {
     pub use crate::reference::UNIT;
-    pub mod activation {
-        pub use crate::reference::activation::*;
-    }
     pub mod half {
         pub use crate::reference::half::*;
     }

@@ -48,7 +48,7 @@
 // Functions that run at once block, which a browser cannot: what serves them alone has no use there.
 #![cfg_attr(target_arch = "wasm32", allow(dead_code))]
 
-mod attributes;
+mod attr;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]

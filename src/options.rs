@@ -2,6 +2,7 @@
 //!
 //! [`options`] writes an options struct with its setters, and a macro that writes the same setters for a layer of `nn`.
 
+use crate::attr::{Pads, span};
 use crate::error::{Error, Result};
 
 /// A vertical and a horizontal number. A single number is used for both: `3`, `[3, 3]` and `(3, 3)` are the same pair.
@@ -93,16 +94,18 @@ impl Padding<2> {
 }
 
 impl Padding {
-    /// The four sides, for a kernel of this size.
-    pub(crate) fn sides(self, kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2]) -> Result<[usize; 4]> {
+    /// What is added, for a kernel of this size.
+    pub(crate) fn pads(self, kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2]) -> Result<Pads> {
         match self {
-            Padding::Sides(sides) => Ok(sides),
-            Padding::Valid => Ok([0; 4]),
+            Padding::Sides([top, bottom, left, right]) => Ok([[top, bottom], [left, right]]),
+            Padding::Valid => Ok([[0; 2]; 2]),
             Padding::Same if stride != [1, 1] => Err(Error::argument("padding 'same' needs stride 1")),
             Padding::Same => {
-                let total = |a: usize| dilation[a].saturating_mul(kernel[a].max(1) - 1);
-                let (y, x) = (total(0), total(1));
-                Ok([y / 2, y - y / 2, x / 2, x - x / 2])
+                let halves = |axis: usize| {
+                    let total = span(kernel[axis], dilation[axis]) - 1;
+                    [total / 2, total.div_ceil(2)]
+                };
+                Ok([halves(0), halves(1)])
             }
         }
     }
@@ -405,10 +408,10 @@ mod tests {
 
     #[test]
     fn padding_same_puts_the_odd_one_last() {
-        let sides = |p: Padding| p.sides([4, 3], [1, 1], [1, 2]).unwrap();
-        assert_eq!(sides(Padding::Same), [1, 2, 2, 2]);
-        assert_eq!(sides(Padding::<2>::Same.of_one_row()), [1, 2, 2, 2]);
-        assert_eq!(sides(Padding::<2>::from([1, 2]).of_one_row()), [0, 0, 1, 2]);
-        assert!(Padding::Same.sides([3, 3], [2, 1], [1, 1]).is_err());
+        let pads = |p: Padding| p.pads([4, 3], [1, 1], [1, 2]).unwrap();
+        assert_eq!(pads(Padding::Same), [[1, 2], [2, 2]]);
+        assert_eq!(pads(Padding::<2>::Same.of_one_row()), [[1, 2], [2, 2]]);
+        assert_eq!(pads(Padding::<2>::from([1, 2]).of_one_row()), [[0, 0], [1, 2]]);
+        assert!(Padding::Same.pads([3, 3], [2, 1], [1, 1]).is_err());
     }
 }

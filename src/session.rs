@@ -33,6 +33,7 @@ pub use run::Run;
 
 pub(crate) use host::{Planned, Ready};
 pub(crate) use planned::Memory;
+pub use planned::plan;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use planned::together;
 use plans::{Key, Plans};

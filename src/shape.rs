@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::attributes::attribute;
+use crate::attr::{Coded, attribute};
 use crate::error::{Error, Result};
 use crate::tensor::for_dtype;
 
@@ -46,7 +46,7 @@ pub enum DType {
 }
 
 attribute!(
-    enum DType {
+    enum DType, "TYPE" {
         F32,
         F64,
         F16,
@@ -83,18 +83,14 @@ impl DType {
     pub(crate) fn width(self) -> usize {
         for_dtype!(self, T => size_of::<T>())
     }
-    /// The number of the type in shaders (`TYPE`): all floats are f32 on a device, i64 is i32.
+    /// The number by which shaders know the type in which a device holds it: all floats are f32, i64 is i32.
     pub(crate) fn code(self) -> u32 {
-        match self {
-            DType::F32 | DType::F64 | DType::F16 | DType::BF16 => 0,
-            DType::I32 | DType::I64 => 1,
-            DType::Bool => 2,
-            DType::U32 => 3,
-            DType::I8 => 4,
-            DType::U8 => 5,
-            DType::I16 => 6,
-            DType::U16 => 7,
-        }
+        let held = match self {
+            DType::F64 | DType::F16 | DType::BF16 => DType::F32,
+            DType::I64 => DType::I32,
+            other => other,
+        };
+        Coded::code(&held)
     }
 }
 

@@ -1,5 +1,9 @@
 //! `convgpu inspect`: shows a network and its plan for a device.
 
+mod interface;
+mod shaders;
+mod translate;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -10,8 +14,8 @@ use convgpu::internals::graph::{Node, ValueId};
 use convgpu::internals::ops;
 use convgpu::internals::plan::stages::{self, NAMES, Stage};
 use convgpu::internals::plan::{Plan, PlanOptions};
-use convgpu::internals::session::Compiled;
-use convgpu::{CompileOptions, Desc, DeviceChoice, Graph, Precision, ValueInfo};
+use convgpu::internals::session::{self, Compiled};
+use convgpu::{CompileOptions, Desc, Device, DeviceChoice, Graph, Precision, ValueInfo};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -21,6 +25,7 @@ use crate::input::InputArgs;
 use crate::invent::InventArgs;
 use crate::network::{self, Bound, Facts};
 use crate::table::table;
+use shaders::{Dump, Written};
 
 /// Shows inputs, outputs, operators, fusion, memory plan and kernels of a network
 #[derive(ClapArgs)]
@@ -42,6 +47,11 @@ pub struct Args {
     /// tensors, these without needless copies, the first and last use of temporaries, their addresses, buffers and commands
     #[arg(long, value_name = "STAGE", value_parser = stage(), conflicts_with_all = ["nodes", "shader", "json"])]
     stage: Option<Stage>,
+    /// Write every pipeline of the network as drivers get it, for reports of their bugs: DIR/KERNEL-HASH.spv, .metal, .hlsl,
+    /// .glsl and .wgsl with the values of overrides inserted, .browser.wgsl without; and DIR/manifest.json, which docs/json.md
+    /// describes. DIR is made; files of the same name are replaced, others stay. All is there before the device compiles any
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["shader", "stage"])]
+    dump_shaders: Option<PathBuf>,
     /// How floats are stored between kernels: f32, or f16 where the adapter has it (sums are f32 either way)
     #[arg(long, default_value_t)]
     precision: Precision,
@@ -76,9 +86,13 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return Err(Failure::call("inspect takes a model or --shader NAME; see convgpu inspect --help"));
     };
     args.invent.note_values();
+    let dump = args.dump_shaders.as_deref().map(Dump::new).transpose()?;
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
     let device = devices::open(device)?;
-    let compiled = Compiled::new(&device, network.graph.clone(), &CompileOptions::new().precision(args.precision))?;
+    let options = CompileOptions::new().precision(args.precision);
+    let written =
+        dump.map(|dump| dump_shaders(&dump, &network.graph, &device, &options, args.precision)).transpose()?;
+    let compiled = Compiled::new(&device, network.graph.clone(), &options)?;
     if let Some(stage) = args.stage {
         let Some(adapter) = device.adapter() else {
             return Err(Failure::call("--stage: the CPU reference plans nothing: choose a GPU adapter"));
@@ -87,10 +101,28 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return console::print(&stages::text(compiled.graph(), &adapter.caps, &options, stage)?);
     }
     if args.json {
-        return console::print_json(&as_json(&network, &compiled, args.nodes));
+        let mut object = as_json(&network, &compiled, args.nodes);
+        object["dump"] = json!(written.as_ref().map(Written::as_json));
+        return console::print_json(&object);
     }
     let nodes = if args.nodes { format!("\n{}", table(&nodes(&network.graph))) } else { String::new() };
-    console::print(&format!("{}{nodes}", as_text(&network, &compiled)))
+    let dumped = written.as_ref().map_or(String::new(), Written::line);
+    console::print(&format!("{}{nodes}{dumped}", as_text(&network, &compiled)))
+}
+
+/// Writes what the device is about to compile: a driver may crash when it does.
+fn dump_shaders(
+    dump: &Dump,
+    graph: &Graph,
+    device: &Device,
+    options: &CompileOptions,
+    precision: Precision,
+) -> Outcome<Written> {
+    let plan = session::plan(device, graph.clone(), options)?;
+    let Some((plan, adapter)) = plan.zip(device.adapter()) else {
+        return Err(Failure::call("--dump-shaders: the CPU reference has no shaders: choose a GPU adapter"));
+    };
+    dump.write(&plan, adapter, precision)
 }
 
 fn shader(name: &str, precision: Precision) -> Outcome<String> {

@@ -14,9 +14,7 @@
 // Two blocks per invocation, or one.
 override PAIR: bool = true;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = flat_id(gid, groups);
+fn compute(i: u32) {
     let columns = select(blocks(), (blocks() + 1u) / 2u, PAIR);
     let bands = (rows() + 7u) / 8u;
     let matrix = i / columns / bands;

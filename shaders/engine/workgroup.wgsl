@@ -22,11 +22,11 @@
 // The sums of each split are stored separately; split_k_sum.wgsl or matmul_split_sum.wgsl adds them in order, so every run gives
 // the same bits.
 
-const INVOCATIONS = ROW_LANES * COLUMN_LANES;
+const WORKGROUP = ROW_LANES * COLUMN_LANES;
 const TILE_ROWS = ROW_LANES * ROWS;
 const TILE_BLOCKS = COLUMN_LANES * BLOCKS;
-const X_LOADS = 4u * TILE_ROWS / INVOCATIONS;
-const W_LOADS = 16u * TILE_BLOCKS / INVOCATIONS;
+const X_LOADS = 4u * TILE_ROWS / WORKGROUP;
+const W_LOADS = 16u * TILE_BLOCKS / WORKGROUP;
 // Blocks of k from one of an invocation's w to the next.
 const W_STEP = 4u / W_LOADS;
 
@@ -61,7 +61,7 @@ struct Loads { x: array<Loaded, 4>, w: array<Loaded, 4>, x_ok: vec4<bool>, w_ok:
 
 fn rows_of(at: Place, lane: u32) -> FourRows {
     let r = at.row + lane / 4u;
-    return FourRows(row_at(at.matrix, r), row_at(at.matrix, r + INVOCATIONS / 4u), row_at(at.matrix, r + INVOCATIONS / 2u), row_at(at.matrix, r + 3u * INVOCATIONS / 4u));
+    return FourRows(row_at(at.matrix, r), row_at(at.matrix, r + WORKGROUP / 4u), row_at(at.matrix, r + WORKGROUP / 2u), row_at(at.matrix, r + 3u * WORKGROUP / 4u));
 }
 
 // The invocation's part of blocks k to k + 3; blocks beyond the last are 0. No load is in a branch, and nothing is done with what
@@ -89,11 +89,11 @@ fn put(v: Loads, lane: u32) {
     let k = lane % 4u;
     let i = k * TILE_ROWS + ((lane / 4u) ^ (2u * k));
     xs[i] = kept(v.x[0], v.x_ok.x);
-    if X_LOADS > 1u { xs[i + INVOCATIONS / 4u] = kept(v.x[1], v.x_ok.y); }
-    if X_LOADS > 2u { xs[i + INVOCATIONS / 2u] = kept(v.x[2], v.x_ok.z); xs[i + 3u * INVOCATIONS / 4u] = kept(v.x[3], v.x_ok.w); }
+    if X_LOADS > 1u { xs[i + WORKGROUP / 4u] = kept(v.x[1], v.x_ok.y); }
+    if X_LOADS > 2u { xs[i + WORKGROUP / 2u] = kept(v.x[2], v.x_ok.z); xs[i + 3u * WORKGROUP / 4u] = kept(v.x[3], v.x_ok.w); }
     ws[lane] = kept(v.w[0], v.w_ok.x);
-    if W_LOADS > 1u { ws[lane + INVOCATIONS] = kept(v.w[1], v.w_ok.y); }
-    if W_LOADS > 2u { ws[lane + 2u * INVOCATIONS] = kept(v.w[2], v.w_ok.z); ws[lane + 3u * INVOCATIONS] = kept(v.w[3], v.w_ok.w); }
+    if W_LOADS > 1u { ws[lane + WORKGROUP] = kept(v.w[1], v.w_ok.y); }
+    if W_LOADS > 2u { ws[lane + 2u * WORKGROUP] = kept(v.w[2], v.w_ok.z); ws[lane + 3u * WORKGROUP] = kept(v.w[3], v.w_ok.w); }
 }
 
 // One fused multiply-add per term: the sum is the first operand.
@@ -173,9 +173,8 @@ fn store_tile(at: Place, lane: u32, sums: Sums) {
     }
 }
 
-@compute @workgroup_size(INVOCATIONS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let at = place(group_id(group, groups));
+fn compute(group: u32, lane: u32) {
+    let at = place(group);
     if at.split >= p.splits { return; }
     store_tile(at, lane, tile(at, lane));
 }

@@ -1,9 +1,9 @@
 
 // --- shared/activation.wgsl ---
-// activate(x, a, b): the unary function number ACT (reference::activation::Activation::code) with its parameters. The formulas are chosen so that no intermediate overflows and small results keep
-// their relative accuracy; NaN gives NaN.
+// activate(x, a, b): the unary function ACT (attr::Activation) with its parameters. The formulas are chosen so that no intermediate
+// overflows and small results keep their relative accuracy; NaN gives NaN.
 
-override ACT: u32 = 0u;
+override ACT: u32 = ACT_IDENTITY;
 
 fn nan_passes(x: f32, y: f32) -> f32 {
     return select(y, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);
@@ -95,38 +95,37 @@ fn mish(x: f32) -> f32 {
 
 fn activate(x: f32, a: f32, b: f32) -> f32 {
     switch ACT {
-        case 0u: { return x; }
-        case 1u: { return nan_passes(x, max(x, 0.0)); }
-        case 2u: { return nan_passes(x, min(max(x, a), b)); }
-        case 3u: { return select(x * a, x, x > 0.0); }
-        case 4u: { return b * select(a * expm1(x), x, x > 0.0); }
-        case 5u: { return select(a * expm1(x / a), x, x > 0.0); }
-        case 6u: { return gelu(x); }
-        case 7u: { return x_sigmoid(x, 1.5957691216 * (x + 0.044715 * x * x * x)); }
-        case 8u: { return sigmoid(x); }
-        case 9u: { return nan_passes(x, tanh_accurate(x)); }
-        case 10u: { return nan_passes(x, clamp(a * x + b, 0.0, 1.0)); }
-        case 11u: { return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0); }
-        case 12u: { return x_sigmoid(x, a * x); }
-        case 13u: { return mish(x); }
-        case 14u: {
+        case ACT_RELU: { return nan_passes(x, max(x, 0.0)); }
+        case ACT_CLAMP: { return nan_passes(x, min(max(x, a), b)); }
+        case ACT_LEAKY_RELU: { return select(x * a, x, x > 0.0); }
+        case ACT_ELU, ACT_SELU: { return b * select(a * expm1(x), x, x > 0.0); }
+        case ACT_CELU: { return select(a * expm1(x / a), x, x > 0.0); }
+        case ACT_GELU: { return gelu(x); }
+        case ACT_GELU_TANH: { return x_sigmoid(x, 1.5957691216 * (x + 0.044715 * x * x * x)); }
+        case ACT_SIGMOID: { return sigmoid(x); }
+        case ACT_TANH: { return nan_passes(x, tanh_accurate(x)); }
+        case ACT_HARD_SIGMOID: { return nan_passes(x, clamp(a * x + b, 0.0, 1.0)); }
+        case ACT_HARD_SWISH: { return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0); }
+        case ACT_SWISH: { return x_sigmoid(x, a * x); }
+        case ACT_MISH: { return mish(x); }
+        case ACT_SOFTPLUS: {
             let z = a * x;
             return select((max(z, 0.0) + log1p01(exp(-abs(z)))) / a, x, z > b);
         }
-        case 15u: { return x / (1.0 + abs(x)); }
-        case 16u: { return nan_passes(x, select(b, x, x > a)); }
-        case 17u: { return exp(x); }
-        case 18u: { return log(x); }
-        case 19u: { return sqrt(x); }
-        case 20u: { return 1.0 / x; }
-        case 21u: { return abs(x); }
-        case 22u: { return -x; }
-        case 23u: { return floor(x); }
-        case 24u: { return ceil(x); }
-        case 25u: { return round(x); }
-        case 26u: { return nan_passes(x, sign(x)); }
-        case 27u: { return nan_passes(x, erf_accurate(x)); }
-        case 28u: { return select(0.0, x, x > a && !is_nan(x)); }
+        case ACT_SOFTSIGN: { return x / (1.0 + abs(x)); }
+        case ACT_THRESHOLD: { return nan_passes(x, select(b, x, x > a)); }
+        case ACT_EXP: { return exp(x); }
+        case ACT_LOG: { return log(x); }
+        case ACT_SQRT: { return sqrt(x); }
+        case ACT_RECIPROCAL: { return 1.0 / x; }
+        case ACT_ABS: { return abs(x); }
+        case ACT_NEG: { return -x; }
+        case ACT_FLOOR: { return floor(x); }
+        case ACT_CEIL: { return ceil(x); }
+        case ACT_ROUND: { return round(x); }
+        case ACT_SIGN: { return nan_passes(x, sign(x)); }
+        case ACT_ERF: { return nan_passes(x, erf_accurate(x)); }
+        case ACT_THRESHOLDED_RELU: { return select(0.0, x, x > a && !is_nan(x)); }
         default: { return x; }
     }
 }

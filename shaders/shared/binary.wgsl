@@ -1,10 +1,9 @@
 
 // --- shared/binary.wgsl ---
-// combine(a, b): the function number OP (reference::binary::BinaryKind) of two elements of the type number TYPE, given by their
-// bits (booleans are 0 and 1). Needs shared/index.wgsl and shared/integer.wgsl.
+// combine(a, b): the function OP (attr::BinaryKind) of two elements of the type TYPE, given by their bits (booleans are 0 and 1).
 
-override OP: u32 = 0u;
-override TYPE: u32 = 0u;
+override OP: u32 = OP_ADD;
+override TYPE: u32 = TYPE_F32;
 
 const NAN_BITS = 0x7fc00000u;
 const INFINITY_BITS = 0x7f800000u;
@@ -35,22 +34,21 @@ fn floor_fraction(a: f32, b: f32) -> f32 {
 fn combine_f32(a: f32, b: f32) -> u32 {
     let ordered = !is_nan(a) && !is_nan(b);
     switch OP {
-        case 0u: { return bitcast<u32>(a + b); }
-        case 1u: { return bitcast<u32>(a - b); }
-        case 2u: { return bitcast<u32>(a * b); }
-        case 3u: { return bitcast<u32>(a / b); }
-        case 4u: { return select(NAN_BITS, bitcast<u32>(max(a, b)), ordered); }
-        case 5u: { return select(NAN_BITS, bitcast<u32>(min(a, b)), ordered); }
-        case 6u: { return power(a, b); }
-        case 7u: { return bitcast<u32>(floor_fraction(a, b)); }
-        case 8u: { return bitcast<u32>(fraction(a, b)); }
-        case 9u: { return u32(ordered && a == b); }
-        case 10u: { return u32(ordered && a < b); }
-        case 11u: { return u32(ordered && a > b); }
-        case 12u: { return u32(ordered && a <= b); }
-        case 13u: { return u32(ordered && a >= b); }
-        // parametric relu: b is the slope
-        case 17u: { return bitcast<u32>(select(a * b, a, a > 0.0)); }
+        case OP_ADD: { return bitcast<u32>(a + b); }
+        case OP_SUB: { return bitcast<u32>(a - b); }
+        case OP_MUL: { return bitcast<u32>(a * b); }
+        case OP_DIV: { return bitcast<u32>(a / b); }
+        case OP_MAXIMUM: { return select(NAN_BITS, bitcast<u32>(max(a, b)), ordered); }
+        case OP_MINIMUM: { return select(NAN_BITS, bitcast<u32>(min(a, b)), ordered); }
+        case OP_POW: { return power(a, b); }
+        case OP_MOD: { return bitcast<u32>(floor_fraction(a, b)); }
+        case OP_FMOD: { return bitcast<u32>(fraction(a, b)); }
+        case OP_EQUAL: { return u32(ordered && a == b); }
+        case OP_LESS: { return u32(ordered && a < b); }
+        case OP_GREATER: { return u32(ordered && a > b); }
+        case OP_LESS_OR_EQUAL: { return u32(ordered && a <= b); }
+        case OP_GREATER_OR_EQUAL: { return u32(ordered && a >= b); }
+        case OP_PRELU: { return bitcast<u32>(select(a * b, a, a > 0.0)); }
         default: { return 0u; }
     }
 }
@@ -90,23 +88,23 @@ fn integer_power(base: i32, exponent: i32) -> i32 {
 
 fn combine_i32(a: i32, b: i32) -> u32 {
     switch OP {
-        case 0u: { return bitcast<u32>(a + b); }
-        case 1u: { return bitcast<u32>(a - b); }
-        case 2u: { return bitcast<u32>(a * b); }
-        case 3u: { return bitcast<u32>(divide(a, b)); }
-        case 4u: { return bitcast<u32>(max(a, b)); }
-        case 5u: { return bitcast<u32>(min(a, b)); }
-        case 6u: { return bitcast<u32>(integer_power(a, b)); }
-        case 7u: { return bitcast<u32>(floor_remainder(a, b)); }
-        case 8u: { return bitcast<u32>(remainder(a, b)); }
-        case 9u: { return u32(a == b); }
-        case 10u: { return u32(a < b); }
-        case 11u: { return u32(a > b); }
-        case 12u: { return u32(a <= b); }
-        case 13u: { return u32(a >= b); }
-        case 14u: { return bitcast<u32>(a & b); }
-        case 15u: { return bitcast<u32>(a | b); }
-        case 16u: { return bitcast<u32>(a ^ b); }
+        case OP_ADD: { return bitcast<u32>(a + b); }
+        case OP_SUB: { return bitcast<u32>(a - b); }
+        case OP_MUL: { return bitcast<u32>(a * b); }
+        case OP_DIV: { return bitcast<u32>(divide(a, b)); }
+        case OP_MAXIMUM: { return bitcast<u32>(max(a, b)); }
+        case OP_MINIMUM: { return bitcast<u32>(min(a, b)); }
+        case OP_POW: { return bitcast<u32>(integer_power(a, b)); }
+        case OP_MOD: { return bitcast<u32>(floor_remainder(a, b)); }
+        case OP_FMOD: { return bitcast<u32>(remainder(a, b)); }
+        case OP_EQUAL: { return u32(a == b); }
+        case OP_LESS: { return u32(a < b); }
+        case OP_GREATER: { return u32(a > b); }
+        case OP_LESS_OR_EQUAL: { return u32(a <= b); }
+        case OP_GREATER_OR_EQUAL: { return u32(a >= b); }
+        case OP_AND: { return bitcast<u32>(a & b); }
+        case OP_OR: { return bitcast<u32>(a | b); }
+        case OP_XOR: { return bitcast<u32>(a ^ b); }
         default: { return 0u; }
     }
 }
@@ -114,10 +112,10 @@ fn combine_i32(a: i32, b: i32) -> u32 {
 // What differs for unsigned integers.
 fn combine_u32(a: u32, b: u32) -> u32 {
     switch OP {
-        case 3u: { return select(a / max(b, 1u), 0u, b == 0u); }
-        case 4u: { return max(a, b); }
-        case 5u: { return min(a, b); }
-        case 6u: {
+        case OP_DIV: { return select(a / max(b, 1u), 0u, b == 0u); }
+        case OP_MAXIMUM: { return max(a, b); }
+        case OP_MINIMUM: { return min(a, b); }
+        case OP_POW: {
             var y = 1u;
             var base = a;
             for (var n = b; n > 0u; n >>= 1u) {
@@ -126,17 +124,17 @@ fn combine_u32(a: u32, b: u32) -> u32 {
             }
             return y;
         }
-        case 7u, 8u: { return select(a % max(b, 1u), 0u, b == 0u); }
-        case 10u: { return u32(a < b); }
-        case 11u: { return u32(a > b); }
-        case 12u: { return u32(a <= b); }
-        case 13u: { return u32(a >= b); }
+        case OP_MOD, OP_FMOD: { return select(a % max(b, 1u), 0u, b == 0u); }
+        case OP_LESS: { return u32(a < b); }
+        case OP_GREATER: { return u32(a > b); }
+        case OP_LESS_OR_EQUAL: { return u32(a <= b); }
+        case OP_GREATER_OR_EQUAL: { return u32(a >= b); }
         default: { return combine_i32(bitcast<i32>(a), bitcast<i32>(b)); }
     }
 }
 
 fn combine(a: u32, b: u32) -> u32 {
-    if TYPE == FLOAT { return combine_f32(bitcast<f32>(a), bitcast<f32>(b)); }
-    if TYPE == U32 { return combine_u32(a, b); }
+    if TYPE == TYPE_F32 { return combine_f32(bitcast<f32>(a), bitcast<f32>(b)); }
+    if TYPE == TYPE_U32 { return combine_u32(a, b); }
     return narrow(combine_i32(bitcast<i32>(a), bitcast<i32>(b)), TYPE);
 }

@@ -1,19 +1,14 @@
 
 // --- shared/integer.wgsl ---
-// The element types of kernels that take several, by DType::code; all take 4 bytes.
-
-const FLOAT = 0u;
-const I32 = 1u;
-const BOOL = 2u;
-const U32 = 3u;
+// Elements of any type (TYPE_..: shape::DType); all take 4 bytes.
 
 // The low bits that an integer type keeps, extended to 32 bits by its sign.
 fn narrow(bits: u32, dtype: u32) -> u32 {
     switch dtype {
-        case 4u: { return bitcast<u32>(extractBits(bitcast<i32>(bits), 0u, 8u)); }
-        case 5u: { return bits & 0xffu; }
-        case 6u: { return bitcast<u32>(extractBits(bitcast<i32>(bits), 0u, 16u)); }
-        case 7u: { return bits & 0xffffu; }
+        case TYPE_I8: { return bitcast<u32>(extractBits(bitcast<i32>(bits), 0u, 8u)); }
+        case TYPE_U8: { return bits & 0xffu; }
+        case TYPE_I16: { return bitcast<u32>(extractBits(bitcast<i32>(bits), 0u, 16u)); }
+        case TYPE_U16: { return bits & 0xffffu; }
         default: { return bits; }
     }
 }

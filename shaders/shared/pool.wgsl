@@ -4,6 +4,17 @@
 // is NaN; else the mean for POWER = 0, or the norm of that power, with SIGNED of x and not |x|. Without p.divisor the sum of a
 // norm is scaled up to that of a full window.
 
+struct Params {
+    n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32,
+    sy: u32, sx: u32, py: u32, px: u32, dy: u32, dx: u32,
+    lowest: f32, divisor: u32, count_y0: u32, count_y1: u32, count_x0: u32, count_x1: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+
+override KH: u32 = 1u;
+override KW: u32 = 1u;
+override INSIDE: bool = false;
 override MAX: bool = false;
 override POWER: u32 = 0u;
 override SIGNED: bool = false;

@@ -1,82 +1,89 @@
-// The steps of a reduction, numbered as ops::reduce::Kind, and the indices of its values. Values are given by their bits: floats,
-// or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. The kernel's params hold `lowest` and `highest`,
-// the infinities, and `empty`, the bits of the result without values. Needs shared/index.wgsl and shared/integer.wgsl.
+// The steps of the reduction KIND (attr::ReduceKind), and the indices of its values. Values are given by their bits: floats,
+// or integers, as TYPE says (booleans are 0 and 1), whose sums and products wrap. `lowest` and `highest` are the
+// infinities, `empty` the bits of the result without values.
 
-const MEAN = 1u;
-const MAX = 2u;
-const LOG_SUM_EXP = 8u;
+struct Params {
+    outputs: u32, count: u32,
+    k1: u32, k2: u32, ks0: u32, ks1: u32, ks2: u32,
+    r1: u32, r2: u32, rs0: u32, rs1: u32, rs2: u32,
+    lowest: f32, highest: f32, empty: u32,
+}
 
-override KIND: u32 = 0u;
-override TYPE: u32 = 0u;
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+
+override KIND: u32 = REDUCE_SUM;
+override TYPE: u32 = TYPE_F32;
 
 fn start(kind: u32) -> u32 {
     switch kind {
-        case 2u: {
-            if TYPE == U32 { return 0u; }
-            return select(0x80000000u, bitcast<u32>(p.lowest), TYPE == FLOAT);
+        case REDUCE_MAX: {
+            if TYPE == TYPE_U32 { return 0u; }
+            return select(0x80000000u, bitcast<u32>(p.lowest), TYPE == TYPE_F32);
         }
-        case 3u: {
-            if TYPE == U32 { return 0xffffffffu; }
-            return select(0x7fffffffu, bitcast<u32>(p.highest), TYPE == FLOAT);
+        case REDUCE_MIN: {
+            if TYPE == TYPE_U32 { return 0xffffffffu; }
+            return select(0x7fffffffu, bitcast<u32>(p.highest), TYPE == TYPE_F32);
         }
-        case 4u: { return select(1u, bitcast<u32>(1.0), TYPE == FLOAT); }
+        case REDUCE_PROD: { return select(1u, bitcast<u32>(1.0), TYPE == TYPE_F32); }
         default: { return 0u; }
     }
 }
 
 fn map_f32(kind: u32, v: f32, shift: f32) -> f32 {
     switch kind {
-        case 5u: { return abs(v); }
-        case 6u, 9u: { return v * v; }
-        case 8u: { return exp(v - shift); }
+        case REDUCE_L1: { return abs(v); }
+        case REDUCE_L2, REDUCE_SUM_SQUARE: { return v * v; }
+        case REDUCE_LOG_SUM_EXP: { return exp(v - shift); }
         default: { return v; }
     }
 }
 
 fn map_i32(kind: u32, v: i32) -> i32 {
     switch kind {
-        case 5u: { return select(abs(v), v, TYPE == U32); }
-        case 9u: { return v * v; }
+        case REDUCE_L1: { return select(abs(v), v, TYPE == TYPE_U32); }
+        case REDUCE_SUM_SQUARE: { return v * v; }
         default: { return v; }
     }
 }
 
 fn map(kind: u32, v: u32, shift: f32) -> u32 {
-    if TYPE != FLOAT { return bitcast<u32>(map_i32(kind, bitcast<i32>(v))); }
+    if TYPE != TYPE_F32 { return bitcast<u32>(map_i32(kind, bitcast<i32>(v))); }
     return bitcast<u32>(map_f32(kind, bitcast<f32>(v), shift));
 }
 
 fn join_f32(kind: u32, a: f32, b: f32) -> f32 {
     switch kind {
-        case 2u: { return select(select(max(a, b), b, is_nan(b)), a, is_nan(a)); }
-        case 3u: { return select(select(min(a, b), b, is_nan(b)), a, is_nan(a)); }
-        case 4u: { return a * b; }
+        case REDUCE_MAX: { return select(select(max(a, b), b, is_nan(b)), a, is_nan(a)); }
+        case REDUCE_MIN: { return select(select(min(a, b), b, is_nan(b)), a, is_nan(a)); }
+        case REDUCE_PROD: { return a * b; }
         default: { return a + b; }
     }
 }
 
 fn join_i32(kind: u32, a: i32, b: i32) -> i32 {
     switch kind {
-        case 2u: { return max(a, b); }
-        case 3u: { return min(a, b); }
-        case 4u: { return a * b; }
+        case REDUCE_MAX: { return max(a, b); }
+        case REDUCE_MIN: { return min(a, b); }
+        case REDUCE_PROD: { return a * b; }
         default: { return a + b; }
     }
 }
 
 fn join(kind: u32, a: u32, b: u32) -> u32 {
-    if TYPE == U32 && kind == 2u { return max(a, b); }
-    if TYPE == U32 && kind == 3u { return min(a, b); }
-    if TYPE != FLOAT { return bitcast<u32>(join_i32(kind, bitcast<i32>(a), bitcast<i32>(b))); }
+    if TYPE == TYPE_U32 && kind == REDUCE_MAX { return max(a, b); }
+    if TYPE == TYPE_U32 && kind == REDUCE_MIN { return min(a, b); }
+    if TYPE != TYPE_F32 { return bitcast<u32>(join_i32(kind, bitcast<i32>(a), bitcast<i32>(b))); }
     return bitcast<u32>(join_f32(kind, bitcast<f32>(a), bitcast<f32>(b)));
 }
 
 fn finish_f32(a: f32, shift: f32) -> f32 {
     switch KIND {
-        case 1u: { return a / f32(p.count); }
-        case 6u: { return sqrt(a); }
-        case 7u: { return log(a); }
-        case 8u: {
+        case REDUCE_MEAN: { return a / f32(p.count); }
+        case REDUCE_L2: { return sqrt(a); }
+        case REDUCE_LOG_SUM: { return log(a); }
+        case REDUCE_LOG_SUM_EXP: {
             let is_finite = (bitcast<u32>(shift) & 0x7f800000u) != 0x7f800000u;
             return select(shift, shift + log(a), is_finite);
         }
@@ -86,9 +93,9 @@ fn finish_f32(a: f32, shift: f32) -> f32 {
 
 fn finish(a: u32, shift: f32) -> u32 {
     if p.count == 0u { return p.empty; }
-    if TYPE == U32 && KIND == 1u { return a / p.count; }
-    if TYPE != FLOAT {
-        if KIND == 1u { return narrow(bitcast<u32>(bitcast<i32>(a) / i32(p.count)), TYPE); }
+    if TYPE == TYPE_U32 && KIND == REDUCE_MEAN { return a / p.count; }
+    if TYPE != TYPE_F32 {
+        if KIND == REDUCE_MEAN { return narrow(bitcast<u32>(bitcast<i32>(a) / i32(p.count)), TYPE); }
         return narrow(a, TYPE);
     }
     return bitcast<u32>(finish_f32(bitcast<f32>(a), shift));

@@ -1,7 +1,11 @@
 
 // --- shared/softmax.wgsl ---
-// The steps of a softmax. The kernel's params hold `lowest`, minus infinity, and `nan`: WGSL lets an
-// implementation assume that neither occurs, so both are recognised by their bits.
+// The steps of a softmax. `lowest` is minus infinity: WGSL lets an implementation assume that neither it nor
+// `nan` occurs, so both are recognised by their bits.
+
+struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
 
 override LOG: bool = false;
 

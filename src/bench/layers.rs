@@ -89,7 +89,7 @@ impl Layer {
             return Err(Error::unsupported(format!("{image:?} with weight {weight:?} is too large")).at(name));
         }
         let values = vec![random(&image, 1), random(&weight, 2)];
-        let (stride, padding, dilation, groups) = ([s; 2], [p; 4], [d; 2], g);
+        let (stride, padding, dilation, groups) = ([s; 2], [[p; 2]; 2], [d; 2], g);
         match op {
             LayerKind::Conv => Case::new(name, Conv2d { stride, padding, dilation, groups }, values, 1),
             LayerKind::ConvTranspose => {

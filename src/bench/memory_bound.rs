@@ -1,15 +1,16 @@
 //! Memory-bound operators: measured against a copy of as many bytes.
 
 use super::case::{Case, random};
+use crate::attr::{Activation, BinaryKind, Coordinates, ResizeMode, Rounding, Window};
 use crate::error::Result;
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
-use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::binary::Binary;
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::pool2d::{AvgPool2d, Indices, MaxPool2d};
-use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use crate::ops::resize::Resize2d;
 use crate::ops::softmax::Softmax;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 use crate::shape::Layout;
 use crate::tensor::Tensor;
 
@@ -27,22 +28,12 @@ pub fn memory_bound(n: usize) -> Result<Vec<Case>> {
     let channels = || (0..4).map(|k| random(&[C], k).map(|v| 1.5 + 0.5 * v));
     let affine = |x: Tensor, k: usize| std::iter::once(x).chain(channels().take(k)).collect::<Vec<_>>();
     let max = |k, p| MaxPool2d {
-        kernel: [k; 2],
-        stride: [2; 2],
-        padding: [p; 4],
-        dilation: [1; 2],
+        window: Window { stride: [2; 2], padding: [[p; 2]; 2], ..Window::new([k; 2]) },
         ceil_mode: false,
         indices: Indices::None,
     };
-    let avg = AvgPool2d {
-        kernel: [2; 2],
-        stride: [2; 2],
-        padding: [0; 4],
-        dilation: [1; 2],
-        ceil_mode: false,
-        count_include_pad: true,
-        divisor_override: None,
-    };
+    let avg =
+        AvgPool2d { window: Window::new([2; 2]), ceil_mode: false, count_include_pad: true, divisor_override: None };
     let nearest =
         Resize2d::new([H, W], ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest { small: false });
     let bicubic = Resize2d::new([H, W], ResizeMode::Cubic(-0.75), Coordinates::TorchHalfPixel);

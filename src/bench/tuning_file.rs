@@ -9,7 +9,7 @@ use crate::gpu::info::AdapterInfo;
 use crate::plan::tuning::Tuning;
 
 /// The version of the file's format.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct File {

@@ -1,12 +1,10 @@
 //! Element-wise functions.
 
 use super::eager::run;
+use crate::attr::{self, Activation, BinaryKind};
 use crate::device::DeviceTensor;
 use crate::error::Result;
-use crate::ops::binary::BinaryKind;
-use crate::ops::unary::Activation;
 use crate::options::Approximate;
-use crate::reference::activation;
 
 /// Any function of every element that [`Activation`] lists.
 ///
@@ -37,13 +35,13 @@ unary! {
     /// `max(x, 0)`
     relu() = "nn.functional.relu" Activation::Relu;
     /// `min(max(x, 0), 6)`
-    relu6() = "nn.functional.relu6" activation::RELU6;
+    relu6() = "nn.functional.relu6" attr::RELU6;
     /// x, or `negative_slope x` below 0. PyTorch's default is 0.01.
     leaky_relu(negative_slope) = "nn.functional.leaky_relu" Activation::LeakyRelu { slope: negative_slope };
     /// x, or `alpha (e^x - 1)` below 0. PyTorch's default is 1.
     elu(alpha) = "nn.functional.elu" Activation::Elu { alpha };
     /// `scale x`, or `scale alpha (e^x - 1)` below 0, with scale 1.0507010 and alpha 1.6732632.
-    selu() = "nn.functional.selu" activation::SELU;
+    selu() = "nn.functional.selu" attr::SELU;
     /// x, or `alpha (e^(x / alpha) - 1)` below 0. PyTorch's default is 1.
     celu(alpha) = "nn.functional.celu" Activation::Celu { alpha };
     /// `1 / (1 + e^-x)`
@@ -51,11 +49,11 @@ unary! {
     /// `(e^x - e^-x) / (e^x + e^-x)`
     tanh() = "tanh" Activation::Tanh;
     /// `min(max(x / 6 + 1/2, 0), 1)`
-    hardsigmoid() = "nn.functional.hardsigmoid" activation::HARD_SIGMOID;
+    hardsigmoid() = "nn.functional.hardsigmoid" attr::HARD_SIGMOID;
     /// `x min(max(x + 3, 0), 6) / 6`
     hardswish() = "nn.functional.hardswish" Activation::HardSwish;
     /// `x / (1 + e^-x)`
-    silu() = "nn.functional.silu" activation::SILU;
+    silu() = "nn.functional.silu" attr::SILU;
     /// `x tanh(log(1 + e^x))`
     mish() = "nn.functional.mish" Activation::Mish;
     /// `log(1 + e^(beta x)) / beta`, or x where `beta x` is above `threshold`. PyTorch's defaults are 1 and 20.

@@ -51,9 +51,7 @@ mod resample;
 #[cfg(not(target_arch = "wasm32"))]
 mod shape;
 
-pub use crate::ops::binary::BinaryKind;
-pub use crate::ops::pad::PadMode;
-pub use crate::ops::unary::Activation;
+pub use crate::attr::{Activation, BinaryKind, PadMode};
 pub use crate::options::{
     Approximate, AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, InterpolateMode,
     InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides, SplitSizes,

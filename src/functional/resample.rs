@@ -1,9 +1,9 @@
 //! Resampling, padding, and moving pixels between space and channels.
 
 use super::eager::run;
+use crate::attr::PadMode;
 use crate::device::DeviceTensor;
 use crate::error::Result;
-use crate::ops::pad::PadMode;
 use crate::options::InterpolateOptions;
 
 /// Images resampled to another height and width: a size, or a factor of the input's.

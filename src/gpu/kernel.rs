@@ -2,6 +2,7 @@
 
 use super::bindings::{self, Element};
 use super::pieces::{EPILOGUE4, Piece};
+use crate::attr::Codes;
 use crate::shape::Precision;
 
 /// A WGSL compute kernel.
@@ -40,18 +41,20 @@ pub struct Kernel {
     stored: Option<&'static str>,
     /// What the storage bindings hold: those of group 0, then those of the epilogue.
     bindings: &'static [Element],
+    /// The enums whose members its own text names: the prelude declares them, and those of its pieces.
+    codes: &'static [Codes],
     /// Sizes that the prelude declares, because overrides cannot be sizes of arrays, and their values unless a launch sets
     /// others.
     consts: &'static [(&'static str, u32)],
 }
 
-/// Declares a kernel of `shaders/`: `kernel!("pool2d")`, or `kernel!("conv2d_direct", EPILOGUE1)` with the shared pieces that its
-/// text uses, or `kernel!("gemm_subgroup8", "problem/gemm", SUBGROUP8, ..)` where its file has another name.
+/// Declares a kernel of `shaders/` with the pieces that its text uses, its engine last: `kernel!("pool2d", POOL2D, FLAT)`, or
+/// `kernel!("gemm_subgroup8", "problem/gemm", .., SUBGROUP8)` where its file has another name.
 macro_rules! kernel {
     ($name:literal, $file:literal $(, $piece:expr)*) => {
         $crate::gpu::kernel::Kernel::built_in(
             [$name, $file],
-            include_str!(concat!("../../shaders/", $file, ".wgsl")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file, ".wgsl")),
             &[$($piece),*],
         )
     };
@@ -64,7 +67,7 @@ pub(crate) use kernel;
 impl Kernel {
     /// A kernel of a program's own: `name` is used in tables and errors, `source` is the whole WGSL text.
     pub const fn new(name: &'static str, source: &'static str) -> Kernel {
-        Kernel { name, file: name, source, pieces: &[], stored: None, bindings: &[], consts: &[] }
+        Kernel { name, file: name, source, pieces: &[], stored: None, bindings: &[], codes: &[], consts: &[] }
     }
 
     /// A file of `shaders/`, with the kernel's name first.
@@ -91,6 +94,11 @@ impl Kernel {
     /// It has these sizes.
     pub(crate) const fn sizes(self, consts: &'static [(&'static str, u32)]) -> Kernel {
         Kernel { consts, ..self }
+    }
+
+    /// Its own text names the members of these enums.
+    pub(crate) const fn codes(self, codes: &'static [Codes]) -> Kernel {
+        Kernel { codes, ..self }
     }
 
     /// The name in tables and errors.
@@ -131,6 +139,9 @@ impl Kernel {
         } else if self.writes_into_slots() {
             out += "alias Stored = f32; alias Written = f32; ";
         }
+        let pieces = self.all_pieces();
+        let codes = self.codes.iter().chain(pieces.iter().flat_map(|piece| piece.codes));
+        codes.for_each(|codes| codes.declare(&mut out));
         for (name, unless_set) in self.consts {
             let value = consts.iter().find(|(set, _)| set == name).map_or(unless_set, |(_, value)| value);
             out += &format!("const {name} = {value}u; ");

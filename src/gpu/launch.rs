@@ -209,8 +209,8 @@ pub(crate) fn nested(loops: &[usize]) -> u64 {
 /// Invocations per workgroup of the kernels with a [`flat_grid`].
 pub(crate) const FLAT_WORKGROUP: usize = 64;
 
-/// A linear grid of workgroups of 64 that covers `invocations`, folded over y where x would exceed WebGPU's 65 535; the
-/// kernel computes the linear index with `flat_id`.
+/// A linear grid of workgroups of 64 that covers `invocations`, folded over y where x would exceed WebGPU's 65 535
+/// (`shaders/engine/flat.wgsl`).
 pub(crate) fn flat_grid(invocations: usize) -> [u32; 3] {
     folded(invocations.div_ceil(FLAT_WORKGROUP))
 }
@@ -218,13 +218,13 @@ pub(crate) fn flat_grid(invocations: usize) -> [u32; 3] {
 /// Words per workgroup of the kernels with a [`stream_grid`].
 const STREAM_WORKGROUP: usize = 1024;
 
-/// A grid for kernels that stream over words, mostly vec4s: a workgroup of 256 invocations takes 1024 words, 4 per
+/// A grid for kernels that stream over words (`shaders/engine/stream.wgsl`), mostly vec4s: a workgroup of 256 invocations takes 1024 words, 4 per
 /// invocation. On a software adapter one word per invocation would cost more in workgroups than in work.
 pub(crate) fn stream_grid(words: usize) -> [u32; 3] {
     folded(words.div_ceil(STREAM_WORKGROUP))
 }
 
-/// A grid of at least this many workgroups, folded over y; the kernel computes the linear index with `group_id`.
+/// A grid of at least this many workgroups, folded over y (`shaders/engine/team.wgsl`).
 pub(crate) fn folded(groups: usize) -> [u32; 3] {
     let y = groups.div_ceil(65_535).max(1);
     [groups.div_ceil(y) as u32, y as u32, u32::from(groups > 0)]

@@ -1,6 +1,9 @@
 //! The pieces that shaders share: the files of `shaders/shared/` and `shaders/engine/`. A kernel that is a problem and an
 //! engine is a file of `shaders/problem/`, which says where values are, and an engine, which has the loops and `main`.
 
+use crate::attr::{Activation, BinaryKind, Coded, Codes, PadMode, ReduceKind};
+use crate::shape::DType;
+
 /// WGSL that several kernels share.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
@@ -10,6 +13,8 @@ pub struct Piece {
     pub(crate) source: &'static str,
     /// The pieces whose functions and bindings it uses.
     pub(crate) needs: &'static [Piece],
+    /// The enums whose members it names.
+    pub(super) codes: &'static [Codes],
 }
 
 impl Piece {
@@ -28,21 +33,26 @@ impl Piece {
 }
 
 macro_rules! piece {
-    ($name:literal $(, $needs:expr)*) => {
-        Piece { name: $name, source: include_str!(concat!("../../shaders/", $name, ".wgsl")), needs: &[$($needs),*] }
+    ($name:literal $(, $needs:expr)* $(; $codes:ty)?) => {
+        Piece {
+            name: $name,
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")),
+            needs: &[$($needs),*],
+            codes: &[$(<$codes as Coded>::CODES)?],
+        }
     };
 }
 
-/// `flat_id`, `group_id`: the linear index of an invocation, of a workgroup, in a grid folded over two dimensions; `is_nan`.
-pub const INDEX: Piece = piece!("shared/index");
+/// `is_nan`.
+pub const NAN: Piece = piece!("shared/nan");
 /// `activate`: every unary function, chosen by the override `ACT`.
-pub const ACTIVATION: Piece = piece!("shared/activation", INDEX);
+pub const ACTIVATION: Piece = piece!("shared/activation", NAN; Activation);
 
 /// `narrow`: the bits that an integer type keeps.
-pub const INTEGER: Piece = piece!("shared/integer");
+pub const INTEGER: Piece = piece!("shared/integer"; DType);
 
 /// `combine`: every function of two elements, chosen by the override `OP`.
-pub const BINARY: Piece = piece!("shared/binary", INDEX, INTEGER);
+pub const BINARY: Piece = piece!("shared/binary", NAN, INTEGER; BinaryKind);
 /// The params of products of row-major matrices; `pair_of`: which matrices of two broadcast batches are multiplied.
 pub const MATMUL: Piece = piece!("shared/matmul");
 /// Their tensors; `along_a`, `block_b`, `store4`: four consecutive elements of a row-major matrix at a time.
@@ -60,12 +70,19 @@ pub const COLUMNS: Piece = piece!("shared/columns");
 /// The taps of a product of matrices that has one.
 pub const ONE_TAP: Piece = piece!("shared/one_tap");
 
+/// `main`: an invocation per index.
+pub const FLAT: Piece = piece!("engine/flat");
+/// `main`: vec4s in a stream, four per invocation.
+pub const STREAM: Piece = piece!("engine/stream");
+/// `main`: a workgroup per index.
+pub const TEAM: Piece = piece!("engine/team");
+
 /// `main`: products of matrices in registers.
-pub const REGISTERS: Piece = piece!("engine/registers", INDEX);
+pub const REGISTERS: Piece = piece!("engine/registers", FLAT);
 /// `main`: products of matrices by tiles in the registers of a subgroup of 8.
-pub const SUBGROUP8: Piece = piece!("engine/subgroup8", INDEX);
+pub const SUBGROUP8: Piece = piece!("engine/subgroup8");
 /// `main`: products of matrices by tiles in workgroup memory.
-pub const WORKGROUP: Piece = piece!("engine/workgroup", INDEX);
+pub const WORKGROUP: Piece = piece!("engine/workgroup", TEAM);
 
 /// The params and bindings of an epilogue, in a group of their own.
 pub const EPILOGUE: Piece = piece!("shared/epilogue");
@@ -77,7 +94,7 @@ pub const EPILOGUE4: Piece = piece!("shared/epilogue4", EPILOGUE, ACTIVATION);
 pub const EPILOGUE_ROW: Piece = piece!("shared/epilogue_row", EPILOGUE, ACTIVATION);
 
 /// `source`: which element of an axis stands at a position of the padded axis.
-pub const PAD: Piece = piece!("shared/pad");
+pub const PAD: Piece = piece!("shared/pad"; PadMode);
 
 /// `inside`, `image_row`, `image_columns`: which taps of a pooling window lie inside the image, and loads for those that do not.
 pub const WINDOW: Piece = piece!("shared/window");
@@ -92,18 +109,21 @@ pub const POOL_BIN: Piece = piece!("shared/pool_bin", MAXIMUM);
 /// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.
 pub const MOMENTS: Piece = piece!("shared/moments");
 
+/// The params and taps of resampling.
+pub const RESIZE_TAPS: Piece = piece!("shared/resize");
+
 /// `larger`, `term`, `share`: the steps of a softmax.
-pub const SOFTMAX: Piece = piece!("shared/softmax");
+pub const SOFTMAX: Piece = piece!("shared/softmax", NAN);
 
 /// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
-pub const REDUCE: Piece = piece!("shared/reduce", INDEX, INTEGER);
+pub const REDUCE: Piece = piece!("shared/reduce", NAN, INTEGER; ReduceKind);
 
 /// `beats`: which of two values arg-max or arg-min selects.
-pub const ARG_REDUCE: Piece = piece!("shared/arg_reduce", INDEX, INTEGER);
+pub const ARG_REDUCE: Piece = piece!("shared/arg_reduce", NAN, INTEGER);
 
 /// Every shared file, for the contract test.
 pub const PIECES: &[Piece] = &[
-    INDEX,
+    NAN,
     ACTIVATION,
     EPILOGUE,
     EPILOGUE1,
@@ -126,9 +146,13 @@ pub const PIECES: &[Piece] = &[
     BLOCKS,
     COLUMNS,
     ONE_TAP,
+    FLAT,
+    STREAM,
+    TEAM,
     REGISTERS,
     SUBGROUP8,
     WORKGROUP,
+    RESIZE_TAPS,
     SOFTMAX,
     REDUCE,
     ARG_REDUCE,

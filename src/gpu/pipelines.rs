@@ -11,10 +11,64 @@ use rayon::prelude::*;
 
 use super::adapter::Gpu;
 use super::pipeline_cache::{PipelineKey, Pipelines};
-use super::recording::Dispatch;
+use super::recording::{Dispatch, Recording};
 #[cfg(not(target_arch = "wasm32"))]
 use super::specialise::specialise;
 use crate::error::Result;
+
+/// A pipeline of a recording, as the dispatches that share it.
+#[derive(Debug, Default)]
+pub struct Shared<'a> {
+    /// Those that run once.
+    pub prepare: Vec<&'a Dispatch>,
+    /// Those of every run.
+    pub run: Vec<&'a Dispatch>,
+}
+
+impl<'a> Shared<'a> {
+    /// The pipelines of a recording, in the order of their first dispatches.
+    pub fn of(recording: &'a Recording) -> Vec<Shared<'a>> {
+        let mut places = HashMap::new();
+        let mut all: Vec<Shared<'a>> = vec![];
+        let once = recording.preparations().map(|d| (d, true));
+        for (d, is_once) in once.chain(recording.dispatches().map(|d| (d, false))) {
+            let place = *places.entry(PipelineKey::of(d)).or_insert(all.len());
+            if place == all.len() {
+                all.push(Shared::default());
+            }
+            let uses = if is_once { &mut all[place].prepare } else { &mut all[place].run };
+            uses.push(d);
+        }
+        all
+    }
+
+    /// A dispatch of the pipeline: all have the same text, overrides and bindings.
+    pub fn any(&self) -> &'a Dispatch {
+        self.prepare.first().or(self.run.first()).expect("a pipeline has a dispatch")
+    }
+}
+
+/// What of a dispatch decides about its pipeline.
+impl Dispatch {
+    /// The module that the device compiles: the text with its overrides inserted.
+    ///
+    /// # Errors
+    /// The text is not valid.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn module(&self) -> Result<naga::Module> {
+        specialise(&self.wgsl(), &self.overrides)
+    }
+
+    /// Whether the shader translator adds its run-time checks.
+    pub fn has_checks(&self) -> bool {
+        self.checked || checked_shaders()
+    }
+
+    /// Whether workgroup memory is zero when the kernel starts. By contract kernels of this crate write it before they read it.
+    pub fn clears_workgroup_memory(&self) -> bool {
+        self.checked
+    }
+}
 
 /// Called with the number of compiled pipelines and their total after each compilation, from any thread, in any order.
 #[derive(Clone)]
@@ -77,9 +131,8 @@ impl Gpu {
     fn pipeline(&self, d: &Dispatch, Shader { source, overrides }: Shader<'_>) -> wgpu::ComputePipeline {
         let device = self.device();
         let source = wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source };
-        let checked = d.checked || checked_shaders();
         #[expect(unsafe_code, reason = "the one place where a shader runs without run-time checks")]
-        let module = if checked {
+        let module = if d.has_checks() {
             device.create_shader_module(source)
         } else {
             // SAFETY: the planner alone makes dispatches, and it leaves the checks out only where an operator of this
@@ -103,8 +156,7 @@ impl Gpu {
             entry_point: Some("main"),
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: overrides,
-                // By contract a kernel writes workgroup memory before it reads it.
-                zero_initialize_workgroup_memory: d.checked,
+                zero_initialize_workgroup_memory: d.clears_workgroup_memory(),
             },
             cache: None,
         })
@@ -136,8 +188,7 @@ struct Shader<'a> {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn shader(d: &Dispatch) -> Result<Shader<'_>> {
-    let module = specialise(&d.wgsl(), &d.overrides)?;
-    Ok(Shader { source: wgpu::ShaderSource::Naga(Cow::Owned(module)), overrides: &[] })
+    Ok(Shader { source: wgpu::ShaderSource::Naga(Cow::Owned(d.module()?)), overrides: &[] })
 }
 
 /// Browsers compile the text themselves.

@@ -173,6 +173,15 @@ impl Dispatch {
     pub(crate) fn all_reads(&self) -> impl Iterator<Item = &Range> {
         self.reads.iter().chain(self.epilogue.iter().flat_map(|e| e.tensors.iter().flatten()))
     }
+    /// The files of `shaders/`, without `.wgsl`, that its text consists of: the kernel's own, then the shared ones.
+    pub fn files(&self) -> Vec<&'static str> {
+        let pieces = self.kernel.all_pieces();
+        std::iter::once(self.kernel.file()).chain(pieces.iter().map(|piece| piece.name)).collect()
+    }
+    /// How many tensors its epilogue binds as group 1, absent ones included; `None` without an epilogue.
+    pub fn epilogue_bindings(&self) -> Option<usize> {
+        self.epilogue.as_ref().map(|e| e.tensors.len())
+    }
     /// How many bindings of group 0 are read-only, and how many are read-write.
     pub fn bindings(&self) -> (usize, usize) {
         (self.reads.len(), self.writes.len())

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::hash::{Hash, Hasher};
 
 use super::{Graph, Node, ValueId};
-use crate::attributes::{AttributeValue, Attributes};
+use crate::attr::{AttributeValue, Attributes};
 use crate::identity::Identity;
 use crate::ops::Op;
 use crate::tensor::Tensor;

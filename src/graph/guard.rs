@@ -6,11 +6,12 @@ use std::fmt;
 
 use super::range::{LIMIT, unbounded};
 use super::{Graph, Node, ValueId};
+use crate::attr::{Activation, BinaryKind, ReduceKind};
 use crate::error::{Error, Result};
-use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
-use crate::ops::reduce::{Kind, Reduce};
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::reduce::Reduce;
+use crate::ops::unary::Unary;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -93,18 +94,18 @@ impl Guards {
 fn measure(graph: &mut Graph, node: &str, id: ValueId) -> Result<usize> {
     let name = format!("{node}/extreme");
     let axes: Vec<usize> = (0..graph.shape(id).len()).collect();
-    let add = |graph: &mut Graph, x: ValueId, kind: Kind| {
+    let add = |graph: &mut Graph, x: ValueId, kind: ReduceKind| {
         let most = graph.apply(&name, Reduce { axes: axes.clone(), keep_dims: false, kind }, &[x])?;
         graph.output(format!("{name} {} {kind:?}", id.0), most);
         Ok::<_, Error>(())
     };
     if graph.desc(id).dtype.is_float() {
         let size = graph.apply(format!("{node}/magnitude"), Unary(Activation::Abs), &[id])?;
-        add(graph, size, Kind::Max)?;
+        add(graph, size, ReduceKind::Max)?;
         return Ok(1);
     }
-    add(graph, id, Kind::Max)?;
-    add(graph, id, Kind::Min)?;
+    add(graph, id, ReduceKind::Max)?;
+    add(graph, id, ReduceKind::Min)?;
     Ok(2)
 }
 
@@ -133,8 +134,8 @@ fn bound(graph: &Graph, node: &Node) -> Option<Bound> {
     let reduce: &Reduce = any.downcast_ref()?;
     let count = graph.desc(node.inputs[0]).numel() as f64 / graph.desc(node.outputs[0]).numel().max(1) as f64;
     Some(match reduce.kind {
-        Kind::Prod => Box::new(move |m| m[0].max(1.0).powf(count)),
-        Kind::SumSquare => Box::new(move |m| m[0] * m[0] * count),
+        ReduceKind::Prod => Box::new(move |m| m[0].max(1.0).powf(count)),
+        ReduceKind::SumSquare => Box::new(move |m| m[0] * m[0] * count),
         _ => Box::new(move |m| m[0] * count),
     })
 }

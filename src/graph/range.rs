@@ -3,16 +3,17 @@
 use std::any::Any;
 
 use super::{Graph, Node, ValueId};
+use crate::attr::{BinaryKind, PadMode, ReduceKind};
 use crate::ops::Op;
-use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::concat::Concat;
 use crate::ops::expand::Expand;
 use crate::ops::gather::Gather;
-use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
 use crate::ops::pool2d::MaxPool2d;
-use crate::ops::reduce::{ArgReduce, Kind, Reduce};
+use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::reshape::Reshape;
 use crate::ops::select::Where;
 use crate::ops::slice::Slice;
@@ -90,9 +91,9 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
     if let Some(reduce) = op::<Reduce>(node) {
         let count = extent() / (graph.desc(node.outputs[0]).numel().max(1) as f64);
         return match reduce.kind {
-            Kind::Max | Kind::Min | Kind::Mean => input(0),
-            Kind::Sum | Kind::L1 => input(0) * count,
-            Kind::SumSquare => input(0) * input(0) * count,
+            ReduceKind::Max | ReduceKind::Min | ReduceKind::Mean => input(0),
+            ReduceKind::Sum | ReduceKind::L1 => input(0) * count,
+            ReduceKind::SumSquare => input(0) * input(0) * count,
             _ => f64::INFINITY,
         };
     }

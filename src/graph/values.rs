@@ -331,8 +331,9 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attr::Activation;
     use crate::error::ErrorKind;
-    use crate::ops::unary::{Activation, Unary};
+    use crate::ops::unary::Unary;
 
     fn relu() -> Unary {
         Unary(Activation::Relu)

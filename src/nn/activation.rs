@@ -1,10 +1,10 @@
 //! Activation layers: functions of every element.
 
 use super::{Builder, Module, Slot};
+use crate::attr::{self, Activation};
 use crate::error::Result;
 use crate::graph::ValueId;
 use crate::options::Approximate;
-use crate::reference::activation::{self, Activation};
 use crate::tensor::Tensor;
 
 macro_rules! activations {
@@ -35,19 +35,19 @@ activations! {
     /// `max(x, 0)`
     ReLU = Activation::Relu;
     /// `min(max(x, 0), 6)`
-    ReLU6 = activation::RELU6;
+    ReLU6 = attr::RELU6;
     /// `scale x`, or `scale alpha (e^x - 1)` below 0, with scale 1.0507010 and alpha 1.6732632.
-    SELU = activation::SELU;
+    SELU = attr::SELU;
     /// `1 / (1 + e^-x)`
     Sigmoid = Activation::Sigmoid;
     /// `(e^x - e^-x) / (e^x + e^-x)`
     Tanh = Activation::Tanh;
     /// `min(max(x / 6 + 1/2, 0), 1)`
-    Hardsigmoid = activation::HARD_SIGMOID;
+    Hardsigmoid = attr::HARD_SIGMOID;
     /// `x min(max(x + 3, 0), 6) / 6`
     Hardswish = Activation::HardSwish;
     /// `x / (1 + e^-x)`
-    SiLU = activation::SILU;
+    SiLU = attr::SILU;
     /// `x tanh(log(1 + e^x))`
     Mish = Activation::Mish;
     /// `x / (1 + |x|)`

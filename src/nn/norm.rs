@@ -2,10 +2,10 @@
 
 use super::state::have;
 use super::{Builder, Module, Slot};
+use crate::attr::Activation;
+use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::ops::binary::BinaryKind;
-use crate::reference::activation::Activation;
 use crate::shape::DType;
 use crate::tensor::Tensor;
 

@@ -1,9 +1,9 @@
 //! Resampling and padding layers.
 
 use super::{Builder, Module};
+use crate::attr::PadMode;
 use crate::error::Result;
 use crate::graph::ValueId;
-use crate::ops::pad::PadMode;
 use crate::options::{InterpolateMode, InterpolateOptions, Pair, ScaleFactor, Sides, interpolate_setters};
 
 /// Images resampled to a size or by a factor: `[n, c, h, w]` to `[n, c, oh, ow]`, as

@@ -1,22 +1,22 @@
 //! `adaptive_avg_pool2d` and `adaptive_max_pool2d`: pooling into a given number of bins; one bin is global pooling.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
-use crate::attributes::attribute;
+use crate::attr::PoolKind;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{INDEX, POOL_BIN};
+use crate::gpu::pieces::{FLAT, POOL_BIN, TEAM};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
-static FLAT: Kernel = kernel!("adaptive_pool2d", INDEX, POOL_BIN);
-static FLAT_C4: Kernel = kernel!("adaptive_pool2d_c4", INDEX, POOL_BIN).floats();
-static TREE: Kernel = kernel!("adaptive_pool2d_tree", POOL_BIN);
-static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", POOL_BIN).floats();
+static SERIAL: Kernel = kernel!("adaptive_pool2d", POOL_BIN, FLAT);
+static SERIAL_C4: Kernel = kernel!("adaptive_pool2d_c4", POOL_BIN, FLAT).floats();
+static TREE: Kernel = kernel!("adaptive_pool2d_tree", POOL_BIN, TEAM);
+static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", POOL_BIN, TEAM).floats();
 
-pub(super) const KERNELS: &[&Kernel] = &[&FLAT, &FLAT_C4, &TREE, &TREE_C4];
+pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &SERIAL_C4, &TREE, &TREE_C4];
 
 /// A workgroup reduces bins of at least this many pixels, an invocation smaller ones.
 const TREE_TAPS: usize = 32;
@@ -30,24 +30,8 @@ pub struct AdaptivePool2d {
     /// Bins: vertical, horizontal.
     pub output: [usize; 2],
     /// How a bin is reduced.
-    pub kind: Kind,
+    pub kind: PoolKind,
 }
-
-/// How [`AdaptivePool2d`] reduces a bin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Its mean.
-    Avg,
-    /// Its maximum; NaN if it has one.
-    Max,
-}
-
-attribute!(
-    enum Kind {
-        Avg,
-        Max,
-    }
-);
 
 impl AdaptivePool2d {
     /// The most pixels of a bin along an axis: the quotient rounded down, and up to two more that it shares with other bins.
@@ -65,12 +49,12 @@ impl AdaptivePool2d {
     }
 
     fn row_major(&self, x: &[usize], tree: bool) -> Launch {
-        let (planes, ih, iw, [oh, ow]) = (x[0] * x[1], x[2], x[3], self.output);
-        let params = params!(planes, ih, iw, oh, ow, empty: self.empty());
+        let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.output);
+        let params = params!(n, c, ih, iw, oh, ow, empty: self.empty());
         match tree {
-            true => Launch::flat(&TREE, planes * oh * ow * 64, params)
+            true => Launch::flat(&TREE, n * c * oh * ow * 64, params)
                 .iterations(nested(&[self.largest_taps(x).div_ceil(64)])),
-            false => Launch::flat(&FLAT, planes * oh * ow, params),
+            false => Launch::flat(&SERIAL, n * c * oh * ow, params),
         }
     }
 
@@ -80,14 +64,14 @@ impl AdaptivePool2d {
         match tree {
             true => Launch::flat(&TREE_C4, n * oh * ow * c.div_ceil(32) * 64, params)
                 .iterations(nested(&[self.largest_taps(x).div_ceil(8)])),
-            false => Launch::flat(&FLAT_C4, n * oh * ow * c.div_ceil(4), params),
+            false => Launch::flat(&SERIAL_C4, n * oh * ow * c.div_ceil(4), params),
         }
     }
 
     fn empty(&self) -> f32 {
         match self.kind {
-            Kind::Avg => 0.0,
-            Kind::Max => f32::NEG_INFINITY,
+            PoolKind::Avg => 0.0,
+            PoolKind::Max => f32::NEG_INFINITY,
         }
     }
 }
@@ -102,8 +86,8 @@ impl Op for AdaptivePool2d {
     built_in!(output, kind);
     fn name(&self) -> &'static str {
         match self.kind {
-            Kind::Avg => "adaptive_avg_pool2d",
-            Kind::Max => "adaptive_max_pool2d",
+            PoolKind::Avg => "adaptive_avg_pool2d",
+            PoolKind::Max => "adaptive_max_pool2d",
         }
     }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
@@ -129,8 +113,8 @@ impl Op for AdaptivePool2d {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
         let y = match self.kind {
-            Kind::Avg => self.mean(x).into_iter().map(|v| v as f32).collect(),
-            Kind::Max => adaptive_max_pool2d((x.f32s(), planes(x)), self.output),
+            PoolKind::Avg => self.mean(x).into_iter().map(|v| v as f32).collect(),
+            PoolKind::Max => adaptive_max_pool2d((x.f32s(), planes(x)), self.output),
         };
         Ok(vec![Tensor::of([x.shape()[0], x.shape()[1], self.output[0], self.output[1]], y)])
     }
@@ -138,11 +122,11 @@ impl Op for AdaptivePool2d {
     /// 2.5 ulp, which is 5 roundings. The maximum is a copy; only a subnormal value may be flushed.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         Ok(Some(vec![match self.kind {
-            Kind::Avg => {
+            PoolKind::Avg => {
                 let scale = gamma(self.largest_taps(inputs[0].shape()) + 6);
                 self.mean(&inputs[0].map(f64::abs)).into_iter().map(|m| (m * scale + TINY) as f32).collect()
             }
-            Kind::Max => {
+            PoolKind::Max => {
                 let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };
                 outputs[0].f32s().iter().map(flushed).collect()
             }
@@ -156,7 +140,7 @@ impl Op for AdaptivePool2d {
                 Layout::RowMajor => self.row_major(x, tree),
                 Layout::ChannelsLast => self.channels_last(x, tree),
             };
-            let launch = launch.set("MAX", u8::from(self.kind == Kind::Max));
+            let launch = launch.set("MAX", u8::from(self.kind == PoolKind::Max));
             vec![launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])]
         }))
     }

@@ -5,14 +5,14 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::reference::moments::{Merged, Scale, Slices, inverse_sqrt, moments};
 use crate::reference::normalize::{self, Affine, normalize};
 use crate::reference::{TINY, UNIT};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static RUNNING: Kernel = kernel!("batch_norm_running", INDEX);
+static RUNNING: Kernel = kernel!("batch_norm_running", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&RUNNING];
 

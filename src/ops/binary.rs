@@ -2,20 +2,20 @@
 
 use rayon::prelude::*;
 
-use super::broadcast::Operand;
+use super::broadcast::{Access, Operand};
 use super::strided::Walk;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::{BinaryKind, Coded};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::BINARY;
-pub use crate::reference::binary::BinaryKind;
+use crate::gpu::pieces::{BINARY, FLAT, STREAM};
 use crate::reference::elements;
 use crate::shape::{DType, Desc, Layout, broadcast};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
-static BLOCKS: Kernel = kernel!("binary", BINARY).bits();
-static STRIDED: Kernel = kernel!("binary_strided", BINARY);
+static BLOCKS: Kernel = kernel!("binary", BINARY, STREAM).bits().codes(&[Access::CODES]);
+static STRIDED: Kernel = kernel!("binary_strided", BINARY, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&BLOCKS, &STRIDED];
 
@@ -33,7 +33,7 @@ impl Binary {
             DType::Bool if kind.is_logical() || kind == BinaryKind::Equal => Some(DType::Bool),
             DType::Bool => None,
             DType::F16 | DType::BF16 => None,
-            _ if kind.is_logical() => None,
+            _ if kind.is_logical() || (kind == BinaryKind::Prelu && !dtype.is_float()) => None,
             _ if kind.is_comparison() => Some(DType::Bool),
             other => Some(other),
         }
@@ -65,10 +65,13 @@ impl Op for Binary {
         if !inputs[0].dtype().is_float() {
             return Ok(Some(super::strided::exact(outputs)));
         }
-        Ok(Some(vec![bounds(inputs, &outputs[0], |a, b, y| self.0.bound(a, b, y))]))
+        let y = &outputs[0];
+        let (a, b) = (elements::broadcast(&inputs[0], y.shape()), elements::broadcast(&inputs[1], y.shape()));
+        let pairs = a.to_f64s().into_par_iter().zip(b.to_f64s()).zip(y.to_f64s());
+        Ok(Some(vec![pairs.map(|((a, b), y)| self.0.bound(a, b, y) as f32).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        launches(site, self.0.code(), &site.inputs[1].shape)
+        launches(site, self.0, &site.inputs[1].shape)
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         outputs[0].numel() as u64
@@ -92,23 +95,16 @@ fn evaluate(kind: BinaryKind, a: &Tensor, b: &Tensor) -> Data {
     for_each_type!(a.data(), v => values(kind, v, b))
 }
 
-/// `bound(a, b, y)` of every element of the broadcast inputs, floats.
-pub(super) fn bounds(inputs: &[Tensor], y: &Tensor, bound: impl Fn(f64, f64, f64) -> f64 + Sync) -> Vec<f32> {
-    let (a, b) = (elements::broadcast(&inputs[0], y.shape()), elements::broadcast(&inputs[1], y.shape()));
-    let pairs = a.to_f64s().into_par_iter().zip(b.to_f64s()).zip(y.to_f64s());
-    pairs.map(|((a, b), y)| bound(a, b, y) as f32).collect()
-}
-
-/// The launches of function number `code` of input 0 and of input 1 seen as `b_shape`.
-pub(super) fn launches(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Vec<Variant>> {
+/// The launches of a function of input 0 and of input 1 seen as `b_shape`.
+pub(super) fn launches(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize]) -> Result<Vec<Variant>> {
     let to = &site.outputs[0].shape;
     let channels_last = (0..2).any(|i| site.inputs[i].shape == *to && site.is_channels_last(i));
     let mut layouts = [Layout::RowMajor, Layout::ChannelsLast];
     if channels_last {
         layouts.reverse();
     }
-    let mut out: Vec<_> = layouts.iter().filter_map(|&l| blocks(site, code, b_shape, l)).collect();
-    match strided(site, code, b_shape) {
+    let mut out: Vec<_> = layouts.iter().filter_map(|&l| blocks(site, kind, b_shape, l)).collect();
+    match strided(site, kind, b_shape) {
         Ok(way) => out.push(way),
         Err(e) if out.is_empty() => return Err(e),
         Err(_) => {}
@@ -116,15 +112,15 @@ pub(super) fn launches(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<
     Ok(out)
 }
 
-fn specialised(launch: Launch, site: &Site<'_>, code: u32) -> Launch {
+fn specialised(launch: Launch, site: &Site<'_>, kind: BinaryKind) -> Launch {
     launch
-        .set("OP", code)
+        .set("OP", kind.code())
         .set("TYPE", site.inputs[0].dtype.code())
         .reads([Arg::Input(0), Arg::Input(1)])
         .writes([Arg::Output(0)])
 }
 
-fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Option<Variant> {
+fn blocks(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize], layout: Layout) -> Option<Variant> {
     let y = &site.outputs[0];
     if y.numel() == 0 || (layout == Layout::ChannelsLast && y.rank() < 2) {
         return None;
@@ -136,16 +132,16 @@ fn blocks(site: &Site<'_>, code: u32, b_shape: &[usize], layout: Layout) -> Opti
         Layout::ChannelsLast => (y.shape[1], y.shape[1].div_ceil(4)),
     };
     let count4 = y.bytes(layout) / 16;
-    let launch = specialised(Launch::stream(&BLOCKS, count4, params!(count4, c, c4)), site, code);
+    let launch = specialised(Launch::stream(&BLOCKS, count4, params!(count4, c, c4)), site, kind);
     let launch = launch.set("PADDED", u8::from(!c.is_multiple_of(4)));
-    let launch = a.attach(launch, "A_KIND", "a_step", "a_period");
-    let launch = b.attach(launch, "B_KIND", "b_step", "b_period");
+    let launch = a.attach(launch, "A_ACCESS", "a_step", "a_period");
+    let launch = b.attach(launch, "B_ACCESS", "b_step", "b_period");
     let mut way = Variant::in_layout(site, layout, vec![launch]);
     way.inputs = vec![a.layout, b.layout];
     Some(way)
 }
 
-fn strided(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Variant> {
+fn strided(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize]) -> Result<Variant> {
     let y = &site.outputs[0];
     let walk = Walk::broadcast(&y.shape, &[&site.inputs[0].shape, b_shape]);
     let params = walk.params(
@@ -154,5 +150,5 @@ fn strided(site: &Site<'_>, code: u32, b_shape: &[usize]) -> Result<Variant> {
         &[["a0", "a1", "a2", "a3", "a4", "a5"], ["b0", "b1", "b2", "b3", "b4", "b5"]],
     )?;
     let launch = Launch::flat(&STRIDED, y.numel(), params).set("RANK", walk.rank() as u32);
-    Ok(Variant::row_major(site, vec![specialised(launch, site, code)]))
+    Ok(Variant::row_major(site, vec![specialised(launch, site, kind)]))
 }

@@ -1,5 +1,6 @@
 //! How a kernel that computes four elements of the output at a time reads a broadcast operand.
 
+use crate::attr::{Coded, attribute};
 use crate::gpu::launch::Launch;
 use crate::shape::Layout;
 
@@ -13,9 +14,9 @@ pub(super) struct Operand {
     period: usize,
 }
 
-/// The cases of `KIND` in `shaders/binary.wgsl`.
+/// How `shaders/binary.wgsl` finds the elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Access {
+pub(super) enum Access {
     /// Vec4 number i.
     Whole,
     /// Vec4 number `i / step * period + i % period`.
@@ -23,6 +24,8 @@ enum Access {
     /// Element number `i / step % period`, in all lanes.
     Splat,
 }
+
+attribute!(enum Access, "ACCESS" { Whole, Blocks, Splat });
 
 impl Operand {
     /// How an operand of `shape` is read for an output of shape `to` in `layout`; `None` if it needs general strides.
@@ -84,6 +87,6 @@ impl Operand {
     /// Sets the override and gives the params of this operand to a launch.
     pub fn attach(self, mut launch: Launch, kind: &'static str, step: &'static str, period: &'static str) -> Launch {
         launch.params = launch.params.with(step, self.step).with(period, self.period);
-        launch.set(kind, self.access as u32)
+        launch.set(kind, self.access.code())
     }
 }

@@ -4,11 +4,11 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-static FROM_BYTES: Kernel = kernel!("from_bytes", INDEX);
+static FROM_BYTES: Kernel = kernel!("from_bytes", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&FROM_BYTES];
 

@@ -1,15 +1,16 @@
 //! `cast`: converts elements to another type.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::Coded;
 use crate::error::Result;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::{INDEX, INTEGER};
+use crate::gpu::pieces::{FLAT, INTEGER, NAN};
 use crate::reference::UNIT;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static CAST: Kernel = kernel!("cast", INDEX, INTEGER);
+static CAST: Kernel = kernel!("cast", NAN, INTEGER, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&CAST];
 
@@ -51,17 +52,12 @@ impl Op for Cast {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];
-        let half = match self.to {
-            DType::F16 => 1u32,
-            DType::BF16 => 2,
-            _ => 0,
-        };
         let way = |layout: Layout| {
             let count4 = desc.bytes(layout) / 16;
             let launch = Launch::flat(&CAST, count4, params!(count4))
                 .set("FROM", desc.dtype.code())
                 .set("TO", self.to.code())
-                .set("HALF", half)
+                .set("ROUND_TO", Coded::code(&self.to))
                 .reads([Arg::Input(0)])
                 .writes([Arg::Output(0)]);
             Variant::in_layout(site, layout, vec![launch])

@@ -1,60 +1,43 @@
 //! `conv2d`: two-dimensional cross-correlation.
 
 mod depthwise;
-mod gemm;
-mod tiled;
+mod direct;
+mod packing;
+mod pointwise;
+mod rank;
+mod registers;
+mod slide;
+mod subgroup;
 mod winograd;
+mod workgroup;
 
-use rayon::prelude::*;
-
-use super::geometry::{Blocks, Geometry};
-use super::rows8::Rows8;
-use super::tiled::Product;
+use self::packing::pack;
+use super::geometry::Geometry;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
+use crate::attr::{Pads, Window};
 use crate::error::{Error, Result};
-use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{self, BLOCKS, CONV, EPILOGUE_ROW, EPILOGUE1, EPILOGUE4, IMPLICIT, INDEX, ONE_TAP, REGISTERS};
-pub use crate::reference::conv2d::Window;
+use crate::gpu::kernel::Kernel;
+use crate::gpu::launch::{Arg, Launch};
 use crate::reference::conv2d::{Convolution, conv2d};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static DIRECT: Kernel = kernel!("conv2d_direct", EPILOGUE1);
-static GEMM: Kernel = kernel!("conv2d_gemm", "problem/conv2d", IMPLICIT, EPILOGUE4, REGISTERS).floats();
-static PACK: Kernel = kernel!("conv2d_pack", INDEX).floats();
-
-static SLIDE: Kernel = kernel!("conv2d_slide", CONV, BLOCKS, EPILOGUE4).floats();
-static SUBGROUP8: Kernel =
-    kernel!("conv2d_subgroup8", "problem/conv2d", IMPLICIT, EPILOGUE4, pieces::SUBGROUP8).floats();
-static DEPTHWISE: Kernel = kernel!("conv2d_depthwise", EPILOGUE4).floats();
-static DEPTHWISE_PACK: Kernel = kernel!("conv2d_depthwise_pack", INDEX).floats();
-static DEPTHWISE_PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1).sizes(&[("SHIFTS", 3)]);
-static BATCH_GEMM: Kernel = kernel!("gemm", "problem/gemm", pieces::GEMM, BLOCKS, ONE_TAP, EPILOGUE4, REGISTERS);
-static POINTWISE_SUBGROUP8: Kernel =
-    kernel!("conv2d_pointwise_subgroup8", "problem/pointwise", ONE_TAP, EPILOGUE_ROW, pieces::SUBGROUP8);
-static BATCH_SUBGROUP8: Kernel =
-    kernel!("gemm_subgroup8", "problem/gemm", pieces::GEMM, BLOCKS, ONE_TAP, EPILOGUE4, pieces::SUBGROUP8).floats();
-static WINOGRAD_WEIGHT: Kernel = kernel!("conv2d_winograd_weight", INDEX);
-static WINOGRAD_INPUT: Kernel = kernel!("conv2d_winograd_input", INDEX);
-static WINOGRAD_OUTPUT: Kernel = kernel!("conv2d_winograd_output", EPILOGUE4);
-
 pub(super) const KERNELS: &[&Kernel] = &[
-    &DIRECT,
-    &GEMM,
-    &PACK,
-    &SLIDE,
-    &SUBGROUP8,
-    &DEPTHWISE,
-    &DEPTHWISE_PACK,
-    &DEPTHWISE_PLANE,
-    &BATCH_GEMM,
-    &POINTWISE_SUBGROUP8,
-    &BATCH_SUBGROUP8,
-    &WINOGRAD_WEIGHT,
-    &WINOGRAD_INPUT,
-    &WINOGRAD_OUTPUT,
+    &depthwise::BLOCKS,
+    &depthwise::PACK,
+    &depthwise::PLANE,
+    &direct::DIRECT,
+    &packing::PACK,
+    &pointwise::POINTWISE,
+    &registers::GEMM,
+    &slide::SLIDE,
+    &subgroup::SUBGROUP8,
+    &subgroup::BATCH_SUBGROUP8,
+    &winograd::WEIGHT,
+    &winograd::INPUT,
+    &winograd::OUTPUT,
+    &winograd::BATCH_REGISTERS,
 ];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html>
@@ -65,8 +48,8 @@ pub(super) const KERNELS: &[&Kernel] = &[
 pub struct Conv2d {
     /// Steps between outputs: vertical, horizontal.
     pub stride: [usize; 2],
-    /// Zeros around the image: top, bottom, left, right.
-    pub padding: [usize; 4],
+    /// Zeros around the image.
+    pub padding: Pads,
     /// Steps between taps: vertical, horizontal.
     pub dilation: [usize; 2],
     /// Channels are split into this many groups, each an independent convolution.
@@ -75,7 +58,7 @@ pub struct Conv2d {
 
 impl Default for Conv2d {
     fn default() -> Conv2d {
-        Conv2d { stride: [1, 1], padding: [0; 4], dilation: [1, 1], groups: 1 }
+        Conv2d { stride: [1, 1], padding: [[0; 2]; 2], dilation: [1, 1], groups: 1 }
     }
 }
 
@@ -111,114 +94,50 @@ impl Conv2d {
         };
         conv2d(&convolution, round)
     }
-
-    fn direct(&self, site: &Site<'_>, g: &Geometry) -> Variant {
-        let [kh, kw] = g.window.kernel;
-        let launch = Launch::flat(&DIRECT, g.n * g.oc * g.oh * g.ow, g.row_major())
-            .iterations(nested(&[g.ic / g.groups, kh, kw]))
-            .reads([Arg::Input(0), Arg::Input(1)])
-            .writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, g.oc, site.inputs, site.bias());
-        Variant::row_major(site, vec![launch])
-    }
-
-    /// The implicit matrix products. They need whole blocks of four channels in every group.
-    fn products(&self, site: &Site<'_>, g: &Geometry) -> Vec<Variant> {
-        if !g.is_blocked() {
-            return vec![];
-        }
-        let (Blocks { ic4, icg4, oc4, .. }, [kh, kw]) = (g.blocks(), g.window.kernel);
-        let (pixels, iterations) = (g.n * g.oh * g.ow, nested(&[kh, kw, icg4]));
-        let mut launches = vec![];
-        if let Some(tile) = Rows8::implicit(site.caps, pixels, oc4, g.groups) {
-            launches.push(tile.launch(&SUBGROUP8, 1, g.channels_last()).iterations(iterations));
-        }
-        // Slightly faster, but one more kernel to compile.
-        if self.is_product(site)
-            && let Some(tile) = Rows8::new(site.caps, pixels, oc4)
-        {
-            let product = Product { matrices: 1, rows: pixels, blocks: oc4, steps: ic4 };
-            let launch = tile.launch(&BATCH_SUBGROUP8, 1, product.gemm());
-            launches.push(launch.iterations(nested(&[ic4])));
-        }
-        let (pair, columns) = g.pairs();
-        let gemm = Launch::flat(&GEMM, pixels.div_ceil(8) * columns, g.channels_last())
-            .iterations(iterations)
-            .set("PAIR", u8::from(pair));
-        // Using a pixel for two blocks of channels saves as much as using it for several windows (measured on lavapipe); on
-        // hardware more invocations are worth more (measured on NVIDIA).
-        let slide = self.slide(g);
-        launches.extend(
-            if pair || !site.caps.software { [Some(gemm), slide] } else { [slide, Some(gemm)] }.into_iter().flatten(),
-        );
-        launches.into_iter().map(|launch| self.channels_last(site, launch, pack(&site.inputs[1].shape))).collect()
-    }
-
-    /// Needs windows of adjacent pixels that overlap.
-    fn slide(&self, g: &Geometry) -> Option<Launch> {
-        let ([kh, kw], Blocks { icg4, oc4, .. }) = (g.window.kernel, g.blocks());
-        let step = self.step(1, kw);
-        if step >= kw {
-            return None;
-        }
-        let wide = g.ow > 8;
-        let strips = g.ow.div_ceil(if wide { 16 } else { 8 });
-        let iterations = nested(&[kh, icg4, step, kw.div_ceil(step)]);
-        let launch = Launch::flat(&SLIDE, g.n * g.oh * strips * oc4, g.channels_last().having("step", step));
-        Some(launch.iterations(iterations).set("WIDE", u8::from(wide)))
-    }
-
-    /// After this many taps along an axis a window reaches the start of the next output's window; `taps` if it never does.
-    fn step(&self, axis: usize, taps: usize) -> usize {
-        let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
-        if stride.is_multiple_of(dilation) { stride / dilation } else { taps }
-    }
-
-    /// A variant with a channels-last image and a weight that is packed once. The last argument is the packing launch
-    /// and its bytes.
-    fn channels_last(&self, site: &Site<'_>, launch: Launch, (packing, bytes): (Launch, usize)) -> Variant {
-        let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
-        let launch = site.epilogue.attach(launch, site.outputs[0].shape[1], site.inputs, site.bias());
-        let mut out = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-        out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
-        out.prepared = vec![bytes];
-        out.prepare = vec![packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
-        out
-    }
 }
 
-/// Weights as 4x4 blocks: the launch and the bytes it writes.
-fn pack(weight: &[usize]) -> (Launch, usize) {
-    let (oc, icg, taps) = (weight[0], weight[1], weight[2] * weight[3]);
-    let columns = taps * icg.div_ceil(4) * oc.div_ceil(4) * 4;
-    let launch = Launch { on_host: Some(packed), ..Launch::flat(&PACK, columns, params!(oc, icg, taps)) };
-    (launch, columns * 16)
+/// A convolution at its place in a plan.
+struct Case<'a> {
+    site: &'a Site<'a>,
+    geometry: Geometry,
 }
 
-/// What `conv2d_pack` writes: `[tap, block of inputs, block of outputs]` of 4x4 blocks, in each an input's four outputs are
-/// neighbours. A software adapter takes many times as long for it as the host.
-fn packed(params: &Params, w: &[f32], out: &mut Vec<f32>) {
-    let [oc, icg, taps] = ["oc", "icg", "taps"].map(|name| params.size(name));
-    let (row, icg4) = (oc.div_ceil(4) * 16, icg.div_ceil(4));
-    out.resize(taps * icg4 * row, 0.0);
-    // For every block of inputs its rows, one per tap.
-    let mut blocks: Vec<Vec<&mut [f32]>> = (0..icg4).map(|_| vec![]).collect();
-    out.chunks_mut(row.max(1)).enumerate().for_each(|(i, row)| blocks[i % icg4].push(row));
-    blocks.par_iter_mut().enumerate().for_each(|(block, rows)| {
-        let first = block * 4;
-        let inputs = icg.min(first + 4) - first;
-        for (o, filters) in w.chunks(4 * icg * taps).enumerate() {
-            if inputs < 4 || filters.len() < 4 * icg * taps {
-                rows.iter_mut().for_each(|row| row[o * 16..][..16].fill(0.0));
-            }
-            // Four outputs' taps of these inputs; whole cache lines are read and written.
-            for (lane, filter) in filters.chunks(icg * taps).enumerate() {
-                for (input, taps) in filter[first * taps..][..inputs * taps].chunks(taps).enumerate() {
-                    rows.iter_mut().zip(taps).for_each(|(row, &v)| row[o * 16 + input * 4 + lane] = v);
-                }
-            }
-        }
-    });
+impl Case<'_> {
+    /// The geometry, if every group has whole blocks of four channels.
+    fn blocked(&self) -> Option<&Geometry> {
+        Some(&self.geometry).filter(|g| g.is_blocked())
+    }
+
+    /// Whether it is a product of matrices with consecutive pixels as rows: one tap, stride 1, no padding.
+    fn is_product(&self) -> bool {
+        let Window { kernel, stride, padding, .. } = self.geometry.window;
+        self.geometry.groups == 1 && [kernel, stride] == [[1, 1]; 2] && padding == [[0; 2]; 2]
+    }
+
+    /// The launch that writes the output, with the epilogue.
+    fn finished(&self, launch: Launch) -> Launch {
+        let launch = launch.writes([Arg::Output(0)]);
+        self.site.epilogue.attach(launch, self.geometry.oc, self.site.inputs, self.site.bias())
+    }
+
+    /// A variant of one launch with a channels-last image and a weight of 4x4 blocks.
+    fn by_blocks(&self, launch: Launch) -> Variant {
+        let (packing, bytes) = pack(&self.site.inputs[1].shape);
+        self.channels_last(launch, packing, bytes)
+    }
+
+    /// A variant of one launch with a channels-last image and a weight that `packing` writes to so many bytes.
+    fn channels_last(&self, launch: Launch, packing: Launch, bytes: usize) -> Variant {
+        let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
+        self.packed(vec![self.finished(launch)], packing, bytes)
+    }
+
+    /// A variant with a channels-last image and a weight that `packing` writes to so many bytes.
+    fn packed(&self, run: Vec<Launch>, packing: Launch, bytes: usize) -> Variant {
+        let mut out = Variant::in_layout(self.site, Layout::ChannelsLast, run).with_epilogue(self.site.epilogue);
+        out.inputs[1..self.site.own_inputs()].fill(Layout::RowMajor);
+        out.with_prepared(bytes, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
+    }
 }
 
 impl Op for Conv2d {
@@ -272,22 +191,8 @@ impl Op for Conv2d {
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let s = self.geometry(&site.inputs[0].shape, &site.inputs[1].shape)?;
-        let direct = self.direct(site, &s);
-        let (products, tiled) = (self.products(site, &s), self.tiled(site, &s));
-        let tiles_first = super::tiled::come_first(site.caps, s.n * s.oh * s.ow, s.oc / self.groups);
-        let mut ways = if tiles_first { [tiled, products] } else { [products, tiled] }.concat();
-        let at = if self.winograd_pays(site, &s) { 0 } else { ways.len() };
-        ways.splice(at..at, self.winograd(site, &s));
-        let pointwise = self.pointwise(site, &s);
-        let at = if site.is_channels_last(0) { ways.len() } else { 0 };
-        ways.splice(at..at, pointwise);
-        let depthwise = self.depthwise(site, &s);
-        // An image of one channel is also depthwise, but kernels that use it for all filters are faster.
-        Ok(match self.groups {
-            1 => [ways, depthwise, vec![direct]].concat(),
-            _ => [depthwise, ways, vec![direct]].concat(),
-        })
+        let geometry = self.geometry(&site.inputs[0].shape, &site.inputs[1].shape)?;
+        Ok(rank::variants(&Case { site, geometry }))
     }
 
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {

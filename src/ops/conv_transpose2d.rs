@@ -1,24 +1,24 @@
 //! `conv_transpose2d`: the transpose of a two-dimensional convolution, which enlarges an image.
 
-use super::conv2d::Window;
 use super::geometry::{Blocks, Geometry};
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::{Pads, Window};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
-use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, IMPLICIT, INDEX, REGISTERS};
+use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, FLAT, IMPLICIT, REGISTERS};
 use crate::reference::{self, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1);
+static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1, FLAT);
 static GEMM: Kernel =
     kernel!("conv_transpose2d_gemm", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, REGISTERS).floats();
 static SUBGROUP8: Kernel =
     kernel!("conv_transpose2d_subgroup8", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, pieces::SUBGROUP8).floats();
-static PACK: Kernel = kernel!("conv_transpose2d_pack", INDEX).floats();
+static PACK: Kernel = kernel!("conv_transpose2d_pack", FLAT).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
 
@@ -30,8 +30,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
 pub struct ConvTranspose2d {
     /// Steps between the windows of neighbouring inputs: vertical, horizontal.
     pub stride: [usize; 2],
-    /// Rows and columns cut off the output: top, bottom, left, right.
-    pub padding: [usize; 4],
+    /// Rows and columns cut off the output.
+    pub padding: Pads,
     /// Rows and columns added at the output's bottom and right.
     pub output_padding: [usize; 2],
     /// Steps between taps: vertical, horizontal.
@@ -42,7 +42,7 @@ pub struct ConvTranspose2d {
 
 impl Default for ConvTranspose2d {
     fn default() -> ConvTranspose2d {
-        ConvTranspose2d { stride: [1, 1], padding: [0; 4], output_padding: [0, 0], dilation: [1, 1], groups: 1 }
+        ConvTranspose2d { stride: [1, 1], padding: [[0; 2]; 2], output_padding: [0, 0], dilation: [1, 1], groups: 1 }
     }
 }
 
@@ -54,7 +54,7 @@ impl ConvTranspose2d {
     fn geometry(&self, x: &[usize], weight: &[usize]) -> Result<Geometry> {
         let window = self.window(weight);
         let extent = |axis: usize| {
-            let (before, after) = window.pads(axis);
+            let [before, after] = window.padding[axis];
             let scattered = x[2 + axis].checked_sub(1).map(|last| last * self.stride[axis] + window.span(axis));
             let whole = scattered.and_then(|s| s.checked_add(self.output_padding[axis])?.checked_sub(before + after));
             whole.filter(|o| (1..=MAX_EXTENT).contains(o)).ok_or_else(|| {
@@ -106,21 +106,16 @@ impl ConvTranspose2d {
             .iterations(iterations(FLAT_WORKGROUP.div_ceil(of_phase) + 1))
             .set("PAIR", u8::from(pair));
         let (taps, blocks) = (kh * kw, icg4 * oc4);
-        let way = |launch: Launch| {
+        let variant = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
             let launch = site.epilogue.attach(launch, g.oc, site.inputs, site.bias());
-            let mut way = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-            way.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
-            way.prepared = vec![taps * blocks * 64];
-            let launch = Launch::flat(
-                &PACK,
-                taps * blocks * 4,
-                params!(oc: g.oc, icg: g.ic / g.groups, ocg: g.oc / g.groups, taps),
-            );
-            way.prepare = vec![launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)])];
-            way
+            let mut out = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
+            out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
+            let params = params!(oc: g.oc, icg: g.ic / g.groups, ocg: g.oc / g.groups, taps);
+            let packing = Launch::flat(&PACK, taps * blocks * 4, params);
+            out.with_prepared(taps * blocks * 64, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
         };
-        subgroups.into_iter().chain([gemm]).map(way).collect()
+        subgroups.into_iter().chain([gemm]).map(variant).collect()
     }
 }
 

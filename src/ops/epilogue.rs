@@ -4,10 +4,9 @@ use std::fmt;
 
 use rayon::prelude::*;
 
-use super::unary::Activation;
-use crate::attributes::attribute;
+use crate::attr::{Activation, Coded, attribute};
 use crate::gpu::launch::{Arg, EpilogueBindings, Launch, params};
-use crate::reference::{UNIT, activation};
+use crate::reference::UNIT;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -50,9 +49,7 @@ impl Epilogue {
             let added = f64::from(v) + residual.map_or(0.0, |r| f64::from(r[i]));
             let own = f64::from(b) + UNIT * (f64::from(v).abs() + added.abs());
             let f = match slope {
-                Some(s) => {
-                    activation::Activation::LeakyRelu { slope: s[if s.len() == 1 { 0 } else { i / plane % channels }] }
-                }
+                Some(s) => Activation::LeakyRelu { slope: s[if s.len() == 1 { 0 } else { i / plane % channels }] },
                 None => self.activation,
             };
             let out = f.eval(added);
@@ -66,7 +63,7 @@ impl Epilogue {
     /// of group 1 (`shaders/shared/epilogue.wgsl`). `inputs` are the node's. The output is the whole tensor: `y_pitch` is
     /// its blocks of four channels per pixel.
     pub fn attach(&self, mut launch: Launch, channels: usize, inputs: &[Desc], bias: Option<Arg>) -> Launch {
-        let (code, act_a, act_b) = self.activation.code();
+        let [act_a, act_b] = self.activation.params();
         let slopes = self.slope.map_or(1, |i| inputs[i].numel());
         let params = params!(channels, slopes, act_a, act_b, y_pitch: channels.div_ceil(4), y_first: 0u32);
         let tensors = [bias, self.residual.map(Arg::Input), self.slope.map(Arg::Input)];
@@ -74,7 +71,7 @@ impl Epilogue {
             launch = launch.set(name, u8::from(arg.is_some()));
         }
         launch.epilogue = Some(EpilogueBindings { params, tensors });
-        launch.set("ACT", code)
+        launch.set("ACT", self.activation.code())
     }
 }
 

@@ -5,12 +5,12 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::reference::elements;
 use crate::shape::{DType, Desc, numel};
 use crate::tensor::Tensor;
 
-static GATHER: Kernel = kernel!("gather", INDEX);
+static GATHER: Kernel = kernel!("gather", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&GATHER];
 

@@ -1,7 +1,7 @@
 //! The geometry of a convolution, transposed or not: what every kernel of it is told.
 
+use crate::attr::Window;
 use crate::gpu::launch::{Params, params};
-use crate::reference::conv2d::Window;
 
 /// Sizes of image, window and groups.
 pub(super) struct Geometry {
@@ -47,7 +47,7 @@ impl Geometry {
     /// The params of the kernels of row-major images without weights of their own form.
     pub fn row_major(&self) -> Params {
         let Geometry { n, ic, ih, iw, oc, oh, ow, ref window, groups } = *self;
-        let Window { kernel: [kh, kw], stride: [sy, sx], padding: [py, _, px, _], dilation: [dy, dx] } = *window;
+        let Window { kernel: [kh, kw], stride: [sy, sx], padding: [[py, _], [px, _]], dilation: [dy, dx] } = *window;
         params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups)
     }
 
@@ -55,7 +55,7 @@ impl Geometry {
     pub fn channels_last(&self) -> Params {
         let Geometry { n, ih, iw, oh, ow, ref window, groups, .. } = *self;
         let Blocks { ic4, icg4, oc4, ocg4 } = self.blocks();
-        let Window { kernel: [kh, kw], stride: [sy, sx], padding: [py, _, px, _], dilation: [dy, dx] } = *window;
+        let Window { kernel: [kh, kw], stride: [sy, sx], padding: [[py, _], [px, _]], dilation: [dy, dx] } = *window;
         params!(
             n, ih, iw, ic4, oh, ow, oc4, groups, icg4, ocg4, kh, kw, sy, sx, py, px, dy, dx,
             step: 0u32, share: 0u32, splits: 0u32

@@ -4,12 +4,12 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::reference::local_response_norm::Formula;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-static LOCAL_RESPONSE_NORM: Kernel = kernel!("local_response_norm", INDEX);
+static LOCAL_RESPONSE_NORM: Kernel = kernel!("local_response_norm", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&LOCAL_RESPONSE_NORM];
 

@@ -10,16 +10,16 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{self, INDEX, MATMUL, MATMUL4, ONE_TAP, REGISTERS, WORKGROUP};
+use crate::gpu::pieces::{self, FLAT, MATMUL, MATMUL4, ONE_TAP, REGISTERS, WORKGROUP};
 use crate::reference::{self, TINY, gamma};
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
 
-static NAIVE: Kernel = kernel!("matmul", INDEX, MATMUL);
+static NAIVE: Kernel = kernel!("matmul", MATMUL, FLAT);
 static REGISTER: Kernel = kernel!("matmul_register", "problem/matmul", MATMUL4, ONE_TAP, REGISTERS);
 static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", "problem/matmul", MATMUL4, ONE_TAP, pieces::SUBGROUP8);
 static TILES: Kernel = kernel!("matmul_tiled", "problem/matmul_tiled", MATMUL4, WORKGROUP).sizes(SIZES);
-static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", INDEX);
+static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM];
 

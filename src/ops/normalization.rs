@@ -5,18 +5,19 @@
 //! into parts depends on the shape alone.
 
 use super::{Site, Variant};
+use crate::attr::{Coded, attribute};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, folded, nested, params};
-use crate::gpu::pieces::{INDEX, MOMENTS};
+use crate::gpu::pieces::{FLAT, MOMENTS, TEAM};
 use crate::reference::moments::Slices;
 use crate::shape::{Desc, Layout};
 
-static MOMENTS1: Kernel = kernel!("moments", INDEX, MOMENTS);
-static MOMENTS4: Kernel = kernel!("moments_channels_last", INDEX, MOMENTS).floats();
-static MERGE: Kernel = kernel!("moments_merge", INDEX, MOMENTS).floats();
-static NORMALIZE1: Kernel = kernel!("normalize", INDEX);
-static NORMALIZE_ROWS: Kernel = kernel!("normalize4", INDEX);
-static NORMALIZE4: Kernel = kernel!("normalize_channels_last", INDEX).floats();
+static MOMENTS1: Kernel = kernel!("moments", MOMENTS, FLAT);
+static MOMENTS4: Kernel = kernel!("moments_channels_last", MOMENTS, FLAT).floats();
+static MERGE: Kernel = kernel!("moments_merge", MOMENTS, TEAM).floats().codes(&[Spread::CODES]);
+static NORMALIZE1: Kernel = kernel!("normalize", FLAT);
+static NORMALIZE_ROWS: Kernel = kernel!("normalize4", FLAT).codes(&[Affine::CODES]);
+static NORMALIZE4: Kernel = kernel!("normalize_channels_last", FLAT).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&MOMENTS1, &MOMENTS4, &MERGE, &NORMALIZE1, &NORMALIZE_ROWS, &NORMALIZE4];
 
@@ -55,6 +56,21 @@ pub(super) enum Spread {
     /// 1 / (sqrt(variance) + eps)
     InverseOutside,
 }
+
+attribute!(enum Spread, "SPREAD" { Variance, Inverse, InverseOutside });
+
+/// Which values of a row share an entry of weight and bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Affine {
+    /// All.
+    Row,
+    /// Those of a vec4.
+    Block,
+    /// None: value k has entry k.
+    Value,
+}
+
+attribute!(enum Affine, "AFFINE" { Row, Block, Value });
 
 /// One normalisation of a tensor `[n, c, spatial..]`, or of any tensor whose slices are given.
 pub(super) struct Normalization {
@@ -173,7 +189,7 @@ impl Normalization {
         let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);
         let merge = Launch::grid(&MERGE, folded(slices.div_ceil(LARGE_TEAM / team)), params);
         let merge = merge.iterations(nested(&[all.merged().div_ceil(team)]));
-        let merge = merge.set("SPREAD", spread as u32).set("TEAM", team as u32);
+        let merge = merge.set("SPREAD", spread.code()).set("TEAM", team as u32);
         vec![
             first.iterations(nested(&[all.strips(), STRIP])).reads([Arg::Input(0)]).writes(partials),
             merge.reads([partials[0], partials[1], Arg::Input(0)]).writes(to),
@@ -208,9 +224,9 @@ impl Normalization {
         let Normalization { entries, step, eps, .. } = *self;
         let affine = match () {
             () if inner == 0 || !inner.is_multiple_of(4) => None,
-            () if entries == 1 || step.is_multiple_of(inner) => Some(0u8),
-            () if step.is_multiple_of(4) => Some(1),
-            () if step == 1 && entries == inner => Some(2),
+            () if entries == 1 || step.is_multiple_of(inner) => Some(Affine::Row),
+            () if step.is_multiple_of(4) => Some(Affine::Block),
+            () if step == 1 && entries == inner => Some(Affine::Value),
             () => None,
         };
         let Some(affine) = affine else {
@@ -218,7 +234,7 @@ impl Normalization {
         };
         let (rows, tiles) = (outer * slices, (inner / 4).div_ceil(8));
         let params = params!(rows, slices, inner, entries, step, tiles, eps);
-        Launch::flat(&NORMALIZE_ROWS, rows * tiles, params).set("AFFINE", affine)
+        Launch::flat(&NORMALIZE_ROWS, rows * tiles, params).set("AFFINE", affine.code())
     }
 
     /// A variant of these launches: x and y in this layout, everything else row-major.

@@ -8,13 +8,13 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::TEAM;
 use crate::reference::moments::{Slices, moments};
 use crate::reference::normalize::{self, Affine, lp_bounds, lp_norms};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static LP_NORMALIZE: Kernel = kernel!("lp_normalize", INDEX);
+static LP_NORMALIZE: Kernel = kernel!("lp_normalize", TEAM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&LP_NORMALIZE];
 
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn text_launch_and_bound_have_one_tree() {
-        assert_eq!(constant(&LP_NORMALIZE, "LANES"), TREE.lanes);
+        assert_eq!(constant(&LP_NORMALIZE, "WORKGROUP"), TREE.lanes);
         let (n, other) = (5000, Tree { lanes: 256, ..TREE });
         let op = LpNormalize { axis: 0, p: 2 };
         let launch = ways(&op, &[&[n]]).remove(0).run.remove(0);

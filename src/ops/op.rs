@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::site::Site;
 use super::variant::{Algorithm, Variant};
-use crate::attributes::Attributes;
+use crate::attr::Attributes;
 use crate::error::{Error, Result};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -178,15 +178,15 @@ pub(crate) use built_in;
 /// The fields as attributes. One that is left out does not compile.
 macro_rules! told {
     ({ $($field:ident),* }) => {
-        fn attributes(&self) -> Option<$crate::attributes::Attributes> {
+        fn attributes(&self) -> Option<$crate::attr::Attributes> {
             let Self { $($field),* } = self;
-            Some($crate::attributes::Attributes::new()$(.with(stringify!($field), $field))*)
+            Some($crate::attr::Attributes::new()$(.with(stringify!($field), $field))*)
         }
     };
     (($field:ident)) => {
-        fn attributes(&self) -> Option<$crate::attributes::Attributes> {
+        fn attributes(&self) -> Option<$crate::attr::Attributes> {
             let Self($field) = self;
-            Some($crate::attributes::Attributes::new().with(stringify!($field), $field))
+            Some($crate::attr::Attributes::new().with(stringify!($field), $field))
         }
     };
 }

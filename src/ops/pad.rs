@@ -1,17 +1,17 @@
 //! `pad`: pads or crops a tensor.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::PadMode;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::{self, INDEX};
-pub use crate::reference::pad::PadMode;
+use crate::gpu::pieces::{self, FLAT};
 use crate::reference::pad::pad;
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::{Elements, Tensor, convert, for_dtype};
 
-static PAD: Kernel = kernel!("pad", INDEX, pieces::PAD);
-static PAD_C4: Kernel = kernel!("pad_c4", INDEX, pieces::PAD).bits();
+static PAD: Kernel = kernel!("pad", pieces::PAD, FLAT);
+static PAD_C4: Kernel = kernel!("pad_c4", pieces::PAD, FLAT).bits();
 
 pub(super) const KERNELS: &[&Kernel] = &[&PAD, &PAD_C4];
 

@@ -4,13 +4,13 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 pub use crate::reference::pixel_shuffle::Order;
 use crate::reference::pixel_shuffle::{shuffle, unshuffle};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
-static SHUFFLE: Kernel = kernel!("pixel_shuffle", INDEX);
+static SHUFFLE: Kernel = kernel!("pixel_shuffle", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SHUFFLE];
 

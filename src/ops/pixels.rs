@@ -3,20 +3,21 @@
 
 use super::resize::table;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
-use crate::attributes::attribute;
+use crate::attr::attribute;
+use crate::attr::{Coordinates, ResizeMode, Rounding};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::{FLAT, NAN};
 pub use crate::reference::pixels::Norm;
 use crate::reference::pixels::{byte, channels, resample};
-use crate::reference::resize::{Axis, Coordinates, ResizeMode, Rounding};
+use crate::reference::resize::Axis;
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-static FROM: Kernel = kernel!("from_pixels", INDEX);
-static TO: Kernel = kernel!("to_pixels", INDEX);
+static FROM: Kernel = kernel!("from_pixels", FLAT);
+static TO: Kernel = kernel!("to_pixels", NAN, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&FROM, &TO];
 

@@ -4,22 +4,21 @@
 //! horizontal), `padding` is (top, bottom, left, right); with `ceil_mode` a last window may exceed the padded image if
 //! it starts inside the image or the padding before it. Padding may exceed half the kernel, as ONNX allows.
 
-use super::adaptive_pool2d::{AdaptivePool2d, Kind};
+use super::adaptive_pool2d::AdaptivePool2d;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
-use crate::attributes::attribute;
+use crate::attr::{PoolKind, Window, attribute};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{INDEX, POOL2D, TAPS};
-use crate::reference::conv2d::Window;
+use crate::gpu::pieces::{FLAT, NAN, POOL2D, TAPS};
 use crate::reference::pool2d::{self as reference, Divisor, Powers};
 use crate::reference::{TINY, UNIT, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static POOL: Kernel = kernel!("pool2d", INDEX, POOL2D);
-static POOL_C4: Kernel = kernel!("pool2d_c4", INDEX, POOL2D).floats();
-static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", INDEX, TAPS);
+static POOL: Kernel = kernel!("pool2d", POOL2D, FLAT);
+static POOL_C4: Kernel = kernel!("pool2d_c4", POOL2D, FLAT).floats();
+static MAX_INDICES: Kernel = kernel!("pool2d_max_indices", NAN, TAPS, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&POOL, &POOL_C4, &MAX_INDICES];
 
@@ -30,14 +29,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&POOL, &POOL_C4, &MAX_INDICES];
 /// column 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MaxPool2d {
-    /// Extents of the window.
-    pub kernel: [usize; 2],
-    /// Steps between windows.
-    pub stride: [usize; 2],
-    /// Rows and columns around the image.
-    pub padding: [usize; 4],
-    /// Steps between taps.
-    pub dilation: [usize; 2],
+    /// The window.
+    pub window: Window,
     /// Whether a last window may exceed the padded image.
     pub ceil_mode: bool,
     /// Whether and how the indices of the maxima are given.
@@ -69,14 +62,8 @@ attribute!(
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html>, with ONNX's `dilation`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AvgPool2d {
-    /// Extents of the window.
-    pub kernel: [usize; 2],
-    /// Steps between windows.
-    pub stride: [usize; 2],
-    /// Rows and columns of zeros around the image.
-    pub padding: [usize; 4],
-    /// Steps between taps.
-    pub dilation: [usize; 2],
+    /// The window.
+    pub window: Window,
     /// Whether a last window may exceed the padded image.
     pub ceil_mode: bool,
     /// Whether taps in the padding count in the divisor; taps beyond it never do.
@@ -93,14 +80,8 @@ pub struct AvgPool2d {
 /// window that exceeds the image up to a full window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LpPool2d {
-    /// Extents of the window.
-    pub kernel: [usize; 2],
-    /// Steps between windows.
-    pub stride: [usize; 2],
-    /// Rows and columns of zeros around the image.
-    pub padding: [usize; 4],
-    /// Steps between taps.
-    pub dilation: [usize; 2],
+    /// The window.
+    pub window: Window,
     /// Whether a last window may exceed the padded image.
     pub ceil_mode: bool,
     /// The order of the norm, 1 to 64.
@@ -151,28 +132,23 @@ impl Pooling {
         (x.f32s(), [n * c, ih, iw])
     }
 
-    fn params(&self, layout: Layout) -> Params {
+    fn params(&self) -> Params {
         let ([n, c, ih, iw], [oh, ow]) = (self.input, self.output);
-        let Window { stride: [sy, sx], padding: [py, _, px, _], dilation: [dy, dx], .. } = self.window;
-        let params = match layout {
-            Layout::RowMajor => params!(planes: n * c),
-            Layout::ChannelsLast => params!(n, c),
-        };
-        let fields = params!(ih, iw, oh, ow, sy, sx, py, px, dy, dx);
-        Params(params.0.into_iter().chain(fields.0).collect())
+        let Window { stride: [sy, sx], padding: [[py, _], [px, _]], dilation: [dy, dx], .. } = self.window;
+        params!(n, c, ih, iw, oh, ow, sy, sx, py, px, dy, dx)
     }
 
     /// Whether no window leaves the image.
     fn is_inside(&self) -> bool {
-        let Window { kernel, stride, padding: [py, _, px, _], dilation } = self.window;
-        let last = |axis: usize| (self.output[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis];
-        [py, px] == [0, 0] && (0..2).all(|axis| last(axis) < self.input[2 + axis])
+        let Window { stride, padding: [[py, _], [px, _]], .. } = self.window;
+        let end = |axis: usize| (self.output[axis] - 1) * stride[axis] + self.window.span(axis);
+        [py, px] == [0, 0] && (0..2).all(|axis| end(axis) <= self.input[2 + axis])
     }
 
     /// Whether there is one window, the whole image: then the tree of global pooling reduces it.
     fn is_global(&self) -> bool {
         let Window { kernel, padding, dilation, .. } = self.window;
-        kernel[..] == self.input[2..] && padding == [0; 4] && dilation == [1, 1] && self.output == [1, 1]
+        kernel[..] == self.input[2..] && padding == [[0; 2]; 2] && dilation == [1, 1] && self.output == [1, 1]
     }
 
     /// The launch without its kind: one invocation per 4 outputs of a row, or per 4 vec4s of a column. A mean is
@@ -186,7 +162,7 @@ impl Pooling {
         };
         let ([count_y0, count_y1], [count_x0, count_x1]) = (count_y, count_x);
         let kind = params!(lowest: f32::NEG_INFINITY, divisor, count_y0, count_y1, count_x0, count_x1);
-        let params = Params([self.params(layout).0, kind.0].concat());
+        let params = Params([self.params().0, kind.0].concat());
         let launch = Launch::flat(kernel, invocations, params);
         let launch = launch.set("KH", kh as u32).set("KW", kw as u32).set("INSIDE", u8::from(self.is_inside()));
         launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])
@@ -225,9 +201,9 @@ impl Pooling {
     /// The mean for power 0, else the norm of that power. `SIGNED` is not set yet.
     fn sum(&self, layout: Layout, power: u32, divisor: Divisor) -> Launch {
         let [_, _, ih, iw] = self.input;
-        let [top, bottom, left, right] = self.window.padding;
+        let [[top, bottom], [left, right]] = self.window.padding;
         let (fixed, counted) = match divisor {
-            Divisor::Inside | Divisor::Padded if self.is_inside() => (self.taps(), [[0; 2]; 2]),
+            Divisor::Inside | Divisor::Padded if self.is_inside() => (self.window.taps(), [[0; 2]; 2]),
             Divisor::Inside => (0, [[top, top + ih], [left, left + iw]]),
             Divisor::Padded => (0, [[0, top + ih + bottom], [0, left + iw + right]]),
             Divisor::Fixed(n) => (n, [[0; 2]; 2]),
@@ -235,16 +211,11 @@ impl Pooling {
         let launch = self.launch(layout, fixed, counted).iterations(self.iterations(layout, power));
         launch.set("MAX", 0u8).set("POWER", power)
     }
-
-    fn taps(&self) -> usize {
-        self.window.kernel.iter().product()
-    }
 }
 
 impl MaxPool2d {
     fn pooling(&self, x: &Desc) -> Result<Pooling> {
-        let Self { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
-        Pooling::new(self, Window { kernel, stride, padding, dilation }, ceil_mode, x)
+        Pooling::new(self, self.window, self.ceil_mode, x)
     }
 
     /// Index steps of a plane, a row and a column.
@@ -259,7 +230,7 @@ impl MaxPool2d {
     fn with_indices(&self, site: &Site<'_>, pooling: &Pooling) -> Variant {
         let [step_plane, step_y, step_x] = self.index_steps(pooling.input);
         let ([n, c, _, _], [oh, ow], [kh, kw]) = (pooling.input, pooling.output, pooling.window.kernel);
-        let window = pooling.params(Layout::RowMajor).0;
+        let window = pooling.params().0;
         let rest = params!(kh, kw, step_plane, step_y, step_x, lowest: f32::NEG_INFINITY).0;
         let params = Params(window.into_iter().chain(rest).collect());
         let [_, _, ih, iw] = pooling.input;
@@ -270,7 +241,7 @@ impl MaxPool2d {
 }
 
 impl Op for MaxPool2d {
-    built_in!(kernel, stride, padding, dilation, ceil_mode, indices);
+    built_in!(window, ceil_mode, indices);
     fn name(&self) -> &'static str {
         "max_pool2d"
     }
@@ -306,19 +277,18 @@ impl Op for MaxPool2d {
             return Ok(vec![self.with_indices(site, &pooling)]);
         }
         if pooling.is_global() {
-            return AdaptivePool2d { output: [1, 1], kind: Kind::Max }.launches(site);
+            return AdaptivePool2d { output: [1, 1], kind: PoolKind::Max }.launches(site);
         }
         Ok(Variant::in_both_layouts(site, |layout| vec![pooling.max(layout)]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
-        (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64
+        (outputs[0].numel() * self.window.taps()) as u64
     }
 }
 
 impl AvgPool2d {
     fn pooling(&self, x: &Desc) -> Result<Pooling> {
-        let Self { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
-        Pooling::new(self, Window { kernel, stride, padding, dilation }, ceil_mode, x)
+        Pooling::new(self, self.window, self.ceil_mode, x)
     }
 
     fn divisor(&self) -> Divisor {
@@ -337,7 +307,7 @@ impl AvgPool2d {
 }
 
 impl Op for AvgPool2d {
-    built_in!(kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override);
+    built_in!(window, ceil_mode, count_include_pad, divisor_override);
     fn name(&self) -> &'static str {
         "avg_pool2d"
     }
@@ -356,25 +326,24 @@ impl Op for AvgPool2d {
     /// 2.5 ulp, which is 5 roundings.
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let (pooling, mean) = self.evaluate(&inputs[0].map(f64::abs))?;
-        let scale = gamma(pooling.taps() + 6);
+        let scale = gamma(pooling.window.taps() + 6);
         Ok(Some(vec![mean.into_iter().map(|m| (m * scale + TINY) as f32).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
-        if pooling.is_global() && self.divisor_override.is_none_or(|n| n == pooling.taps()) {
-            return AdaptivePool2d { output: [1, 1], kind: Kind::Avg }.launches(site);
+        if pooling.is_global() && self.divisor_override.is_none_or(|n| n == pooling.window.taps()) {
+            return AdaptivePool2d { output: [1, 1], kind: PoolKind::Avg }.launches(site);
         }
         Ok(Variant::in_both_layouts(site, |layout| vec![pooling.mean(layout, self.divisor())]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
-        (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64
+        (outputs[0].numel() * self.window.taps()) as u64
     }
 }
 
 impl LpPool2d {
     fn pooling(&self, x: &Desc) -> Result<Pooling> {
-        let Self { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
-        Pooling::new(self, Window { kernel, stride, padding, dilation }, ceil_mode, x)
+        Pooling::new(self, self.window, self.ceil_mode, x)
     }
 
     fn powers(&self) -> Powers {
@@ -428,7 +397,7 @@ impl LpPool2d {
 }
 
 impl Op for LpPool2d {
-    built_in!(kernel, stride, padding, dilation, ceil_mode, p, signed, rescale);
+    built_in!(window, ceil_mode, p, signed, rescale);
     fn name(&self) -> &'static str {
         "lp_pool2d"
     }
@@ -447,7 +416,7 @@ impl Op for LpPool2d {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let (pooling, sums) = self.sums(&inputs[0], self.powers())?;
         let (_, magnitudes) = self.sums(&inputs[0], Powers { signed: false, ..self.powers() })?;
-        let bound = |(&sum, &all): (&f64, &f64)| self.bound(pooling.taps(), sum, all) as f32;
+        let bound = |(&sum, &all): (&f64, &f64)| self.bound(pooling.window.taps(), sum, all) as f32;
         Ok(Some(vec![sums.iter().zip(&magnitudes).map(bound).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -455,6 +424,6 @@ impl Op for LpPool2d {
         Ok(Variant::in_both_layouts(site, |layout| vec![pooling.norm(layout, self.powers())]))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
-        (outputs[0].numel() * self.kernel[0] * self.kernel[1]) as u64 * u64::from(self.p)
+        (outputs[0].numel() * self.window.taps()) as u64 * u64::from(self.p)
     }
 }

@@ -1,14 +1,11 @@
 //! `prelu`: a relu whose slope below 0 is a tensor.
 
-use super::{Bounds, Op, Site, Variant, binary, built_in, expect_inputs};
+use super::binary::{self, Binary};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
-use crate::reference::binary::BinaryKind;
-use crate::reference::elements;
 use crate::shape::{DType, Desc, broadcast};
 use crate::tensor::Tensor;
-
-/// The case of `switch OP` in `shaders/shared/binary.wgsl`.
-const CODE: u32 = 17;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html>: `y = x`, or `slope x` up to 0.
 ///
@@ -50,17 +47,13 @@ impl Op for Prelu {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let [x, slope] = aligned(inputs)?;
-        let slope = elements::broadcast(&slope, x.shape());
-        let value = |(&x, &s): (&f32, &f32)| if x > 0.0 { x } else { (f64::from(x) * f64::from(s)) as f32 };
-        Ok(vec![Tensor::of(x.shape(), x.f32s().iter().zip(slope.f32s()).map(value).collect::<Vec<_>>())])
+        Binary(BinaryKind::Prelu).reference(&[x, slope])
     }
-    /// The bound of a product; 0 where x is positive.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        let product = |x, s, y| if x > 0.0 { 0.0 } else { BinaryKind::Mul.bound(x, s, y) };
-        Ok(Some(vec![binary::bounds(&aligned(inputs)?, &outputs[0], product)]))
+        Binary(BinaryKind::Prelu).bounds(&aligned(inputs)?, outputs)
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        binary::launches(site, CODE, &slope_shape(&site.inputs[0].shape, &site.inputs[1].shape))
+        binary::launches(site, BinaryKind::Prelu, &slope_shape(&site.inputs[0].shape, &site.inputs[1].shape))
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         outputs[0].numel() as u64

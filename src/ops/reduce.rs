@@ -4,20 +4,19 @@ use rayon::prelude::*;
 
 use super::tree::Tree;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
-use crate::attributes::attribute;
+use crate::attr::{Coded, Extreme, ReduceKind};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
-use crate::gpu::pieces::{ARG_REDUCE, REDUCE};
-pub use crate::reference::reduce::Kind;
+use crate::gpu::pieces::{ARG_REDUCE, FLAT, REDUCE, TEAM};
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
 use crate::tensor::{Data, Tensor};
 
-static SERIAL: Kernel = kernel!("reduce", REDUCE);
-static LONG_SUMS: Kernel = kernel!("reduce_tree", REDUCE);
-static ARG_SERIAL: Kernel = kernel!("arg_reduce", ARG_REDUCE);
-static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", ARG_REDUCE);
+static SERIAL: Kernel = kernel!("reduce", REDUCE, FLAT);
+static LONG_SUMS: Kernel = kernel!("reduce_tree", REDUCE, TEAM);
+static ARG_SERIAL: Kernel = kernel!("arg_reduce", ARG_REDUCE, FLAT);
+static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", ARG_REDUCE, TEAM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &LONG_SUMS, &ARG_SERIAL, &LONG_ARGS];
 
@@ -51,7 +50,7 @@ pub struct Reduce {
     /// Whether the axes are kept with extent 1.
     pub keep_dims: bool,
     /// The kind of reduction.
-    pub kind: Kind,
+    pub kind: ReduceKind,
 }
 
 /// The axes of a tensor, with adjacent kept or reduced axes merged: extents and strides.
@@ -124,8 +123,8 @@ impl Reduce {
             _ => return reduce_integers(self.kind, &[]),
         };
         match self.kind {
-            Kind::Max => Some(least),
-            Kind::Min => Some(largest),
+            ReduceKind::Max => Some(least),
+            ReduceKind::Min => Some(largest),
             _ => reduce_integers(self.kind, &[]),
         }
     }
@@ -143,16 +142,16 @@ impl Op for Reduce {
     built_in!(axes, keep_dims, kind);
     fn name(&self) -> &'static str {
         match self.kind {
-            Kind::Sum => "reduce_sum",
-            Kind::Mean => "reduce_mean",
-            Kind::Max => "reduce_max",
-            Kind::Min => "reduce_min",
-            Kind::Prod => "reduce_prod",
-            Kind::L1 => "reduce_l1",
-            Kind::L2 => "reduce_l2",
-            Kind::LogSum => "reduce_log_sum",
-            Kind::LogSumExp => "reduce_log_sum_exp",
-            Kind::SumSquare => "reduce_sum_square",
+            ReduceKind::Sum => "reduce_sum",
+            ReduceKind::Mean => "reduce_mean",
+            ReduceKind::Max => "reduce_max",
+            ReduceKind::Min => "reduce_min",
+            ReduceKind::Prod => "reduce_prod",
+            ReduceKind::L1 => "reduce_l1",
+            ReduceKind::L2 => "reduce_l2",
+            ReduceKind::LogSum => "reduce_log_sum",
+            ReduceKind::LogSumExp => "reduce_log_sum_exp",
+            ReduceKind::SumSquare => "reduce_sum_square",
         }
     }
 
@@ -165,8 +164,8 @@ impl Op for Reduce {
         if (1..self.axes.len()).any(|k| self.axes[..k].contains(&self.axes[k])) {
             return Err(Error::argument(format!("the axes {:?} contain one twice", self.axes)));
         }
-        let floats_only = matches!(self.kind, Kind::L2 | Kind::LogSum | Kind::LogSumExp);
-        let extreme = matches!(self.kind, Kind::Max | Kind::Min);
+        let floats_only = matches!(self.kind, ReduceKind::L2 | ReduceKind::LogSum | ReduceKind::LogSumExp);
+        let extreme = matches!(self.kind, ReduceKind::Max | ReduceKind::Min);
         if matches!(x.dtype, DType::F16 | DType::BF16)
             || (x.dtype == DType::Bool && !extreme)
             || (!x.dtype.is_float() && floats_only)
@@ -174,7 +173,7 @@ impl Op for Reduce {
             return Err(Error::unsupported(format!("{} of {x}", self.name())));
         }
         let empty = self.axes.iter().any(|&axis| x.shape[axis] == 0) && !self.shape(&x.shape).contains(&0);
-        let undefined = self.kind == Kind::Mean && !x.dtype.is_float() || extreme && x.dtype == DType::I64;
+        let undefined = self.kind == ReduceKind::Mean && !x.dtype.is_float() || extreme && x.dtype == DType::I64;
         if empty && undefined {
             return Err(Error::shape(format!("{} of {x}: undefined without values", self.name())));
         }
@@ -229,15 +228,15 @@ impl Op for Reduce {
             r1: r[1], r2: r[2], rs0: rs[0], rs1: rs[1], rs2: rs[2],
             lowest: f32::NEG_INFINITY, highest: f32::INFINITY, empty
         );
-        let folds = if self.kind == Kind::LogSumExp { 2 } else { 1 };
+        let folds = if self.kind == ReduceKind::LogSumExp { 2 } else { 1 };
         // Only the serial kernel has the exact mean of integers whose sum may not fit.
-        let exact = self.kind == Kind::Mean && matches!(x.dtype, DType::I32 | DType::U32 | DType::I64);
+        let exact = self.kind == ReduceKind::Mean && matches!(x.dtype, DType::I32 | DType::U32 | DType::I64);
         let launch = match count < LONG || exact {
             true if exact => Launch::flat(&SERIAL, outputs, params).iterations(count as u64),
             true => Launch::flat(&SERIAL, outputs, params),
             false => Launch::grid(&LONG_SUMS, folded(outputs), params).iterations(folds * iterations(&TREE, count)),
         };
-        let launch = launch.set("KIND", self.kind as u32).set("TYPE", x.dtype.code());
+        let launch = launch.set("KIND", self.kind.code()).set("TYPE", x.dtype.code());
         let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])
     }
@@ -246,22 +245,6 @@ impl Op for Reduce {
         inputs[0].numel() as u64
     }
 }
-
-/// Which value [`ArgReduce`] looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Extreme {
-    /// The largest.
-    Max,
-    /// The smallest.
-    Min,
-}
-
-attribute!(
-    enum Extreme {
-        Max,
-        Min,
-    }
-);
 
 /// The index of the largest or smallest value along an axis, as `torch.argmax`, `argmin` and ONNX's `ArgMax`, `ArgMin`.
 ///
@@ -280,7 +263,7 @@ pub struct ArgReduce {
 
 impl ArgReduce {
     fn as_reduce(&self) -> Reduce {
-        Reduce { axes: vec![self.axis], keep_dims: self.keep_dims, kind: Kind::Max }
+        Reduce { axes: vec![self.axis], keep_dims: self.keep_dims, kind: ReduceKind::Max }
     }
 }
 
@@ -356,10 +339,10 @@ mod tests {
     #[test]
     fn text_launch_and_bound_have_one_tree() {
         for kernel in [&LONG_SUMS, &LONG_ARGS] {
-            assert_eq!(constant(kernel, "LANES"), TREE.lanes, "{}", kernel.name());
+            assert_eq!(constant(kernel, "WORKGROUP"), TREE.lanes, "{}", kernel.name());
         }
         let (n, other) = (5000, Tree { lanes: 64, ..TREE });
-        let op = Reduce { axes: vec![0], keep_dims: false, kind: Kind::Sum };
+        let op = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::Sum };
         let launch = ways(&op, &[&[n]]).remove(0).run.remove(0);
         assert_eq!(launch.iterations, iterations(&TREE, n));
         assert_ne!(launch.iterations, iterations(&other, n));

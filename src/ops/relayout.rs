@@ -2,16 +2,16 @@
 
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::gpu::recording::Dispatch;
 use crate::shape::{Desc, Layout, Precision};
 
-static TO_CHANNELS_LAST: Kernel = kernel!("to_channels_last", INDEX).bits();
-static TO_CHANNELS_LAST4: Kernel = kernel!("to_channels_last4", INDEX).bits();
-static TO_ROW_MAJOR: Kernel = kernel!("to_row_major", INDEX).bits();
-static TO_ROW_MAJOR4: Kernel = kernel!("to_row_major4", INDEX).bits();
-static NARROW: Kernel = kernel!("narrow", INDEX);
-static WIDEN: Kernel = kernel!("widen", INDEX);
+static TO_CHANNELS_LAST: Kernel = kernel!("to_channels_last", FLAT).bits();
+static TO_CHANNELS_LAST4: Kernel = kernel!("to_channels_last4", FLAT).bits();
+static TO_ROW_MAJOR: Kernel = kernel!("to_row_major", FLAT).bits();
+static TO_ROW_MAJOR4: Kernel = kernel!("to_row_major4", FLAT).bits();
+static NARROW: Kernel = kernel!("narrow", FLAT);
+static WIDEN: Kernel = kernel!("widen", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] =
     &[&TO_CHANNELS_LAST, &TO_CHANNELS_LAST4, &TO_ROW_MAJOR, &TO_ROW_MAJOR4, &NARROW, &WIDEN];

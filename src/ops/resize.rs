@@ -1,20 +1,20 @@
 //! `interpolate` and ONNX's `Resize` and `Upsample`, over the height and the width of images.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::{Coordinates, ResizeMode};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::gpu::pieces::{FLAT, RESIZE_TAPS};
 use crate::reference::resize::{Axis, resize};
-pub use crate::reference::resize::{Coordinates, ResizeMode, Rounding};
 use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static RESIZE: Kernel = kernel!("resize", INDEX);
-static RESIZE_C4: Kernel = kernel!("resize_c4", INDEX).floats();
-static REPEAT: Kernel = kernel!("resize_repeat", INDEX);
-static REPEAT_C4: Kernel = kernel!("resize_repeat_c4", INDEX).floats();
+static RESIZE: Kernel = kernel!("resize", RESIZE_TAPS, FLAT);
+static RESIZE_C4: Kernel = kernel!("resize_c4", RESIZE_TAPS, FLAT).floats();
+static REPEAT: Kernel = kernel!("resize_repeat", FLAT);
+static REPEAT_C4: Kernel = kernel!("resize_repeat_c4", FLAT).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&RESIZE, &RESIZE_C4, &REPEAT, &REPEAT_C4];
 
@@ -132,13 +132,12 @@ impl Resize2d {
     fn taps(&self, x: &[usize], layout: Layout) -> Launch {
         let axes = self.axes(x);
         let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.size);
-        let fields = params!(ih, iw, oh, ow, outside: self.outside());
+        let params = params!(n, c, ih, iw, oh, ow, outside: self.outside());
         let blocks = c.div_ceil(4).clamp(1, 4);
-        let (kernel, head, invocations) = match layout {
-            Layout::RowMajor => (&RESIZE, params!(planes: n * c), (n * c).div_ceil(4)),
-            Layout::ChannelsLast => (&RESIZE_C4, params!(n, c), n * c.div_ceil(4).div_ceil(blocks)),
+        let (kernel, invocations) = match layout {
+            Layout::RowMajor => (&RESIZE, (n * c).div_ceil(4)),
+            Layout::ChannelsLast => (&RESIZE_C4, n * c.div_ceil(4).div_ceil(blocks)),
         };
-        let params = Params(head.0.into_iter().chain(fields.0).collect());
         let mut launch = Launch::flat(kernel, invocations * oh * ow, params);
         if layout == Layout::ChannelsLast {
             launch = launch.set("BLOCKS", blocks as u32);

@@ -4,11 +4,11 @@
 use super::{Site, Variant};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::shape::{Desc, Layout};
 
-static COPY: Kernel = kernel!("copy_rows", INDEX);
-static COPY4: Kernel = kernel!("copy_rows4", INDEX).bits();
+static COPY: Kernel = kernel!("copy_rows", FLAT);
+static COPY4: Kernel = kernel!("copy_rows4", FLAT).bits();
 
 pub(super) const KERNELS: &[&Kernel] = &[&COPY, &COPY4];
 

@@ -5,12 +5,12 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::reference::{concat, elements};
 use crate::shape::{DType, Desc, broadcast};
 use crate::tensor::Tensor;
 
-static SELECT: Kernel = kernel!("select", INDEX);
+static SELECT: Kernel = kernel!("select", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SELECT];
 

@@ -4,12 +4,12 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::reference::sine::bound;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static SINE: Kernel = kernel!("sine", INDEX);
+static SINE: Kernel = kernel!("sine", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SINE];
 

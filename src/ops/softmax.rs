@@ -7,14 +7,14 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, Params, folded, nested, params};
-use crate::gpu::pieces::{INDEX, SOFTMAX};
+use crate::gpu::pieces::{FLAT, SOFTMAX, TEAM};
 use crate::reference::softmax;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-static SERIAL: Kernel = kernel!("softmax", INDEX, SOFTMAX);
-static ROWS: Kernel = kernel!("softmax_rows4", INDEX, SOFTMAX);
-static LONG: Kernel = kernel!("softmax_tree", INDEX, SOFTMAX);
+static SERIAL: Kernel = kernel!("softmax", SOFTMAX, FLAT);
+static ROWS: Kernel = kernel!("softmax_rows4", SOFTMAX, TEAM);
+static LONG: Kernel = kernel!("softmax_tree", SOFTMAX, TEAM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &ROWS, &LONG];
 
@@ -160,7 +160,7 @@ mod tests {
     fn text_launch_and_bound_have_one_tree() {
         assert_eq!(constant(&ROWS, "LANES"), ROWS_TREE.lanes);
         assert_eq!(constant(&ROWS, "WORKGROUP"), FLAT_WORKGROUP);
-        assert_eq!(constant(&LONG, "LANES"), TREE.lanes);
+        assert_eq!(constant(&LONG, "WORKGROUP"), TREE.lanes);
         let cases = [
             ([40, 1024], Way::Rows(ROWS_TREE), Way::Rows(Tree { lanes: 16, ..ROWS_TREE })),
             ([3, 5000], Way::Team(TREE), Way::Team(Tree { lanes: 64, ..TREE })),

@@ -4,11 +4,11 @@ use super::{Site, Variant};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, params};
-use crate::gpu::pieces::INDEX;
+use crate::gpu::pieces::FLAT;
 use crate::shape::{broadcast_strides, merge_axes};
 use crate::tensor::Tensor;
 
-static COPY: Kernel = kernel!("strided_copy", INDEX);
+static COPY: Kernel = kernel!("strided_copy", FLAT);
 static TRANSPOSE: Kernel = kernel!("transpose");
 
 pub(super) const KERNELS: &[&Kernel] = &[&COPY, &TRANSPOSE];

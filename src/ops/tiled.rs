@@ -4,7 +4,7 @@ use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, SHORT_ITERATIONS, folded, nested, params};
-use crate::gpu::pieces::{self, COLUMNS, CONV, EPILOGUE4, WORKGROUP};
+use crate::gpu::pieces::{self, COLUMNS, CONV, EPILOGUE4, FLAT, TEAM, WORKGROUP};
 
 /// The sizes of a tile, with the values of the smallest.
 pub(super) const SIZES: &[(&str, u32)] = &[("ROW_LANES", 8), ("COLUMN_LANES", 8), ("ROWS", 4), ("BLOCKS", 1)];
@@ -16,8 +16,8 @@ pub(super) static CONV2D: Kernel =
 pub(super) static GEMM: Kernel =
     kernel!("gemm_tiled", "problem/gemm_tiled", pieces::GEMM, COLUMNS, EPILOGUE4, WORKGROUP).floats().sizes(SIZES);
 /// A few rows times a matrix.
-pub(super) static GEMV: Kernel = kernel!("gemv", pieces::GEMM, COLUMNS, EPILOGUE4).floats();
-static SUM: Kernel = kernel!("split_k_sum", EPILOGUE4).floats();
+pub(super) static GEMV: Kernel = kernel!("gemv", pieces::GEMM, COLUMNS, EPILOGUE4, TEAM).floats();
+static SUM: Kernel = kernel!("split_k_sum", EPILOGUE4, FLAT).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&CONV2D, &GEMM, &GEMV, &SUM];
 

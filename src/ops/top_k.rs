@@ -5,12 +5,12 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::ARG_REDUCE;
+use crate::gpu::pieces::{ARG_REDUCE, FLAT};
 use crate::reference::top_k::top_k;
 use crate::shape::{DType, Desc, numel};
 use crate::tensor::{Data, Tensor};
 
-static TOP_K: Kernel = kernel!("top_k", ARG_REDUCE);
+static TOP_K: Kernel = kernel!("top_k", ARG_REDUCE, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&TOP_K];
 

@@ -4,7 +4,7 @@
 /// consecutive values summed in pairs. Then the lanes' sums are summed in pairs. Maxima are computed in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tree {
-    /// Invocations of the team, a power of two: `LANES` in the text of its kernels (a test compares them).
+    /// Invocations of the team, a power of two: `WORKGROUP` or `LANES` in the text of its kernels (a test compares them).
     pub lanes: usize,
     /// Consecutive values per item, a power of two.
     pub width: usize,

@@ -3,15 +3,15 @@
 use rayon::prelude::*;
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::attr::{Activation, Coded};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::ACTIVATION;
-pub use crate::reference::activation::Activation;
+use crate::gpu::pieces::{ACTIVATION, STREAM};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
-static UNARY: Kernel = kernel!("unary", ACTIVATION).floats();
+static UNARY: Kernel = kernel!("unary", ACTIVATION, STREAM).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 
@@ -46,7 +46,7 @@ impl Op for Unary {
             Layout::ChannelsLast => (desc.shape[1], desc.shape[1].div_ceil(4)),
         };
         let count4 = desc.bytes(layout) / 16;
-        let (act, act_a, act_b) = self.0.code();
+        let (act, [act_a, act_b]) = (self.0.code(), self.0.params());
         let launch = Launch::stream(&UNARY, count4, params!(count4, c, c4, act_a, act_b))
             .set("ACT", act)
             .set("PADDED", u8::from(!c.is_multiple_of(4)))

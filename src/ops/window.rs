@@ -1,7 +1,7 @@
 //! Checks for the operators with a moving window. Not an operator itself.
 
+use crate::attr::Window;
 use crate::error::{Error, Result};
-use crate::reference::conv2d::Window;
 
 /// A window's attributes are at most this.
 const MAX_ATTRIBUTE: usize = u16::MAX as usize;
@@ -18,10 +18,10 @@ pub(super) fn check(window: &Window, image: &[usize]) -> Result<()> {
             "kernel {kernel:?}, stride {stride:?} and dilation {dilation:?} must be from 1 to {MAX_ATTRIBUTE}"
         )));
     }
-    if padding.iter().any(|&v| v > MAX_ATTRIBUTE) {
+    if padding.as_flattened().iter().any(|&v| v > MAX_ATTRIBUTE) {
         return Err(Error::argument(format!("padding {padding:?} must be at most {MAX_ATTRIBUTE}")));
     }
-    let long = |axis: usize| image[2 + axis] + window.pads(axis).0 + window.pads(axis).1 > MAX_EXTENT;
+    let long = |axis: usize| image[2 + axis] + padding[axis].iter().sum::<usize>() > MAX_EXTENT;
     if long(0) || long(1) {
         return Err(Error::unsupported(format!("an image of {image:?}, padded by {padding:?}, is too large (2^30)")));
     }

@@ -182,7 +182,7 @@ mod tests {
     fn graph() -> Graph {
         let mut graph = Graph::new();
         let x = graph.input("x", Desc::f32([1, 4, 6, 6])).unwrap();
-        let same = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        let same = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
         let conv = |graph: &mut Graph, name: &str| {
             let weight = graph.constant(format!("{name}.weight"), Tensor::full([4, 4, 3, 3], 0.5f32)).unwrap();
             graph.apply(name, same.clone(), &[x, weight]).unwrap()

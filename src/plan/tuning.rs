@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::attributes::Attribute;
+use crate::attr::Attribute;
 use crate::graph::{Graph, Node};
 use crate::ops::Variant;
 use crate::shape::Precision;

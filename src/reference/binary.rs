@@ -1,113 +1,11 @@
 //! Functions of two numbers: their values in f64 and in integers, and the error bounds of an f32 device.
 
-use crate::attributes::attribute;
 use std::cmp::Ordering;
 
 use super::{TINY, UNIT};
-
-/// A function of two numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BinaryKind {
-    /// a + b
-    Add,
-    /// a - b
-    Sub,
-    /// a b
-    Mul,
-    /// a / b; integers truncate toward 0, and a / 0 is 0
-    Div,
-    /// The larger; NaN if either is
-    Maximum,
-    /// The smaller; NaN if either is
-    Minimum,
-    /// a to the power b; of integers, a negative power truncates toward 0
-    Pow,
-    /// Remainder with the sign of b (ONNX `Mod`); of integers 0 where b is 0, of floats NaN
-    Mod,
-    /// Remainder with the sign of a (ONNX `Mod`, `fmod = 1`); of integers 0 where b is 0, of floats NaN
-    Fmod,
-    /// a = b
-    Equal,
-    /// a < b
-    Less,
-    /// a > b
-    Greater,
-    /// a <= b
-    LessOrEqual,
-    /// a >= b
-    GreaterOrEqual,
-    /// Both
-    And,
-    /// At least one
-    Or,
-    /// Exactly one
-    Xor,
-}
-
-attribute!(
-    enum BinaryKind {
-        Add,
-        Sub,
-        Mul,
-        Div,
-        Maximum,
-        Minimum,
-        Pow,
-        Mod,
-        Fmod,
-        Equal,
-        Less,
-        Greater,
-        LessOrEqual,
-        GreaterOrEqual,
-        And,
-        Or,
-        Xor,
-    }
-);
-
-use BinaryKind::*;
+use crate::attr::BinaryKind::{self, *};
 
 impl BinaryKind {
-    /// The lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Add => "add",
-            Sub => "sub",
-            Mul => "mul",
-            Div => "div",
-            Maximum => "maximum",
-            Minimum => "minimum",
-            Pow => "pow",
-            Mod => "mod",
-            Fmod => "fmod",
-            Equal => "equal",
-            Less => "less",
-            Greater => "greater",
-            LessOrEqual => "less_or_equal",
-            GreaterOrEqual => "greater_or_equal",
-            And => "and",
-            Or => "or",
-            Xor => "xor",
-        }
-    }
-
-    /// The case of `switch OP` in `shaders/shared/binary.wgsl`.
-    pub fn code(self) -> u32 {
-        self as u32
-    }
-
-    /// Whether it is a comparison of a and b.
-    pub fn is_comparison(self) -> bool {
-        matches!(self, Equal | Less | Greater | LessOrEqual | GreaterOrEqual)
-    }
-
-    /// Whether it is a function of booleans.
-    pub fn is_logical(self) -> bool {
-        matches!(self, And | Or | Xor)
-    }
-
     /// A comparison; `order` is `None` where one side is NaN.
     pub fn compare(self, order: Option<Ordering>) -> bool {
         match self {
@@ -141,6 +39,8 @@ impl BinaryKind {
             Maximum => a.max(b),
             Minimum => a.min(b),
             Pow => a.powf(b),
+            Prelu if a > 0.0 => a,
+            Prelu => a * b,
             Fmod => a % b,
             Mod => match a % b {
                 r if r != 0.0 && (r < 0.0) != (b < 0.0) => r + b,
@@ -178,7 +78,8 @@ impl BinaryKind {
         let flushed = |x: f64| if x.abs() < TINY { x.abs() } else { 0.0 };
         match self {
             Add | Sub => UNIT * y.abs() + flushed(a) + flushed(b) + flushed(y),
-            Mul => UNIT * y.abs() + flushed(a) * b.abs() + flushed(b) * a.abs() + flushed(y),
+            Prelu if a > 0.0 => 0.0,
+            Mul | Prelu => UNIT * y.abs() + flushed(a) * b.abs() + flushed(b) * a.abs() + flushed(y),
             Div if !(TINY..=1.0 / TINY).contains(&b.abs()) => f64::INFINITY,
             Div => 5.0 * UNIT * y.abs() + flushed(a) / b.abs() + flushed(y),
             Maximum | Minimum => flushed(a) + flushed(b),

@@ -3,40 +3,7 @@
 use rayon::prelude::*;
 
 use super::products::{Blocks, LANES, Lanes, add};
-
-/// How a window moves over an image; pairs are (vertical, horizontal).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Window {
-    /// Extents of the kernel.
-    pub kernel: [usize; 2],
-    /// Steps between outputs.
-    pub stride: [usize; 2],
-    /// Rows and columns added around the image: top, bottom, left, right.
-    pub padding: [usize; 4],
-    /// Steps between taps.
-    pub dilation: [usize; 2],
-}
-
-impl Window {
-    /// The extent of the image that one window spans: dilation (kernel - 1) + 1.
-    pub fn span(&self, axis: usize) -> usize {
-        self.dilation[axis] * (self.kernel[axis] - 1) + 1
-    }
-    /// Padding before and after along an axis.
-    pub fn pads(&self, axis: usize) -> (usize, usize) {
-        (self.padding[2 * axis], self.padding[2 * axis + 1])
-    }
-    /// The number of full windows along an axis of this extent, or `None` if none fits.
-    pub fn outputs(&self, axis: usize, extent: usize) -> Option<usize> {
-        let (before, after) = self.pads(axis);
-        Some((extent + before + after).checked_sub(self.span(axis))? / self.stride[axis] + 1)
-    }
-    /// The image row (or column) under tap `k` of output `o`, if it is inside an axis of this extent.
-    pub fn source(&self, axis: usize, o: usize, k: usize, extent: usize) -> Option<usize> {
-        let padded = o * self.stride[axis] + k * self.dilation[axis];
-        padded.checked_sub(self.padding[2 * axis]).filter(|&i| i < extent)
-    }
-}
+use crate::attr::Window;
 
 /// The tensors of a convolution: `x` is `[n, ic, ih, iw]`, `w` is `[oc, ic / groups, kh, kw]`, `bias` `[oc]`, the result
 /// row-major `[n, oc, oh, ow]`.
@@ -93,7 +60,8 @@ fn by_planes(c: &Convolution<'_>, out: &mut [f32], round: impl Fn(f64) -> f32 + 
                         let Some(iy) = window.source(0, oy, ky, ih) else { continue };
                         let row = &image[iy * iw..][..iw];
                         let first = columns.start * window.stride[1] + kx * window.dilation[1];
-                        let taps = row.iter().skip(first.saturating_sub(window.padding[2])).step_by(window.stride[1]);
+                        let taps =
+                            row.iter().skip(first.saturating_sub(window.padding[1][0])).step_by(window.stride[1]);
                         for (o, &v) in sums[oy * ow..][columns.clone()].iter_mut().zip(taps) {
                             *o += weight * f64::from(v);
                         }
@@ -164,8 +132,8 @@ fn channels_last((x, [_, c, h, w]): (&[f32], [usize; 4])) -> Vec<f32> {
 /// The outputs along x for which tap `kx` lies inside the image.
 fn inside(window: &Window, kx: usize, iw: usize, ow: usize) -> std::ops::Range<usize> {
     let offset = kx * window.dilation[1];
-    let start = window.padding[2].saturating_sub(offset).div_ceil(window.stride[1]);
-    let end = (iw + window.padding[2]).saturating_sub(offset).div_ceil(window.stride[1]).min(ow);
+    let start = window.padding[1][0].saturating_sub(offset).div_ceil(window.stride[1]);
+    let end = (iw + window.padding[1][0]).saturating_sub(offset).div_ceil(window.stride[1]).min(ow);
     start.min(end)..end
 }
 
@@ -203,10 +171,10 @@ mod tests {
     fn every_way_adds_the_terms_in_one_order() {
         let cases = [
             // n, channels, filters, groups, image, kernel, stride, padding, dilation
-            ([2, 5, 19, 1], [7, 6], [3, 3], [1, 1], [1, 1, 1, 1], [1, 1]),
-            ([1, 6, 40, 2], [9, 8], [3, 2], [2, 1], [2, 0, 1, 1], [1, 2]),
-            ([3, 33, 17, 1], [1, 1], [1, 1], [1, 1], [0; 4], [1, 1]),
-            ([1, 4, 4, 4], [5, 5], [5, 5], [1, 2], [2, 2, 2, 2], [1, 1]),
+            ([2, 5, 19, 1], [7, 6], [3, 3], [1, 1], [[1, 1], [1, 1]], [1, 1]),
+            ([1, 6, 40, 2], [9, 8], [3, 2], [2, 1], [[2, 0], [1, 1]], [1, 2]),
+            ([3, 33, 17, 1], [1, 1], [1, 1], [1, 1], [[0; 2]; 2], [1, 1]),
+            ([1, 4, 4, 4], [5, 5], [5, 5], [1, 2], [[2; 2]; 2], [1, 1]),
         ];
         for ([n, ic, oc, groups], [ih, iw], kernel, stride, padding, dilation) in cases {
             let window = Window { kernel, stride, padding, dilation };

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::conv2d::Window;
+use crate::attr::Window;
 
 /// `out[n, oc, iy sy - py + ky dy, ix sx - px + kx dx] += x[n, g ic.., iy, ix] w[ic, oc, ky, kx]`, plus `bias[oc]`, in f64:
 /// every input element scatters its window; what falls outside the output is dropped.

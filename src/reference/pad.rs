@@ -2,32 +2,9 @@
 
 use rayon::prelude::*;
 
-use crate::attributes::attribute;
+use crate::attr::PadMode;
 use crate::shape::{numel, strides};
 use crate::tensor::{Data, Elements, Tensor, convert, for_each_type};
-
-/// The values that are added around a tensor.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum PadMode {
-    /// This value, cast to the tensor's type.
-    Constant(f32),
-    /// The tensor mirrored without its border.
-    Reflect,
-    /// The border repeated.
-    Replicate,
-    /// The opposite side.
-    Circular,
-}
-
-attribute!(
-    enum PadMode {
-        Constant(value),
-        Reflect,
-        Replicate,
-        Circular,
-    }
-);
 
 impl PadMode {
     /// The element of an axis of `extent` at position `i` of the padded axis, where the axis itself begins at 0; `None`

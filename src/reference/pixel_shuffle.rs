@@ -1,7 +1,7 @@
 //! Channels to pixels and back, as `torch.nn.functional.pixel_shuffle` and ONNX's `DepthToSpace`.
 
 use super::elements::strided;
-use crate::attributes::attribute;
+use crate::attr::attribute;
 use crate::tensor::Tensor;
 
 /// The order of a pixel's parts among the channels.

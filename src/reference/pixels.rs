@@ -1,6 +1,6 @@
 //! Pixels of textures as values of a network, and back: `value = (pixel * scale - mean) / std`.
 
-use crate::attributes::attribute;
+use crate::attr::attribute;
 use rayon::prelude::*;
 
 use super::resize::{Axis, Tap};

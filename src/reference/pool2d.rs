@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::conv2d::Window;
+use crate::attr::Window;
 
 impl Window {
     /// The number of windows along an axis; with `ceil_mode` one more may exceed the padded image if it starts inside
@@ -13,7 +13,7 @@ impl Window {
         if !ceil_mode {
             return self.outputs(axis, extent);
         }
-        let ((before, after), stride) = (self.pads(axis), self.stride[axis]);
+        let ([before, after], stride) = (self.padding[axis], self.stride[axis]);
         let count = (extent + before + after + stride - 1).checked_sub(self.span(axis))? / stride + 1;
         Some(if (count - 1) * stride >= extent + before { count - 1 } else { count })
     }
@@ -25,14 +25,14 @@ impl Window {
 
     /// The number of taps of output `o` inside the image.
     fn taps_inside(&self, axis: usize, o: usize, extent: usize) -> usize {
-        let before = self.pads(axis).0;
+        let before = self.padding[axis][0];
         self.taps_before(axis, o, before + extent) - self.taps_before(axis, o, before)
     }
 
     /// The number of taps of output `o` inside the image or its padding: fewer than the kernel has in a window that
     /// `ceil_mode` added.
     fn taps_padded(&self, axis: usize, o: usize, extent: usize) -> usize {
-        let (before, after) = self.pads(axis);
+        let [before, after] = self.padding[axis];
         self.taps_before(axis, o, before + extent + after)
     }
 }

@@ -1,94 +1,9 @@
 //! Resampling of images, as `torch.nn.functional.interpolate` and ONNX's `Resize`: along each axis an output is a
 //! weighted sum of a few inputs, its taps. [`Axis::taps`] lists them with their weights; kernels get the same list.
 
-use crate::attributes::attribute;
 use rayon::prelude::*;
 
-/// How values between pixels are computed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ResizeMode {
-    /// The pixel at the rounded coordinate.
-    Nearest(Rounding),
-    /// The triangle filter over 2 pixels per axis.
-    Linear,
-    /// Keys' cubic convolution over 4 pixels per axis with this coefficient: PyTorch and ONNX default to -0.75.
-    Cubic(f32),
-}
-
-attribute!(
-    enum ResizeMode {
-        Nearest(value),
-        Linear,
-        Cubic(value),
-    }
-);
-
-/// How [`ResizeMode::Nearest`] rounds a coordinate; the first two differ for halves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounding {
-    /// To the nearest, halves down.
-    RoundPreferFloor,
-    /// To the nearest, halves up.
-    RoundPreferCeil,
-    /// Down.
-    Floor,
-    /// Up.
-    Ceil,
-    /// Up along an axis that shrinks, else down: `Resize` of ONNX's operator set 10.
-    CeilWhenShrinking,
-}
-
-attribute!(
-    enum Rounding {
-        RoundPreferFloor,
-        RoundPreferCeil,
-        Floor,
-        Ceil,
-        CeilWhenShrinking,
-    }
-);
-
-/// From the index `o` of an output to a coordinate in the input, where pixel `i` is at `i`: ONNX's
-/// `coordinate_transformation_mode`. `scale` is the given scale, or outputs / inputs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Coordinates {
-    /// `(o + 0.5) / scale - 0.5`
-    HalfPixel,
-    /// Half pixels relative to the image's centre, so that a rounded-down size does not shift the image.
-    HalfPixelSymmetric,
-    /// Half pixels, but 0 if there is one output.
-    PytorchHalfPixel,
-    /// `o / scale`
-    Asymmetric,
-    /// `o (inputs - 1) / (outputs - 1)`; 0 if there is one output.
-    AlignCorners,
-    /// `(o + 0.5) / scale`
-    TfHalfPixelForNn,
-    /// Outputs span a region; outside the image they are `extrapolation_value`.
-    TfCropAndResize {
-        /// Top, left, bottom, right, as fractions of the image's extent less one pixel.
-        roi: [f32; 4],
-        /// The value outside the image.
-        extrapolation_value: f32,
-    },
-    /// `(o + 0.5) / scale - 0.5` in f64: PyTorch's with `align_corners = False`.
-    TorchHalfPixel,
-    /// `o (inputs - 1) / (outputs - 1)` in f64: PyTorch's with `align_corners = True`.
-    TorchAlignCorners,
-    /// `o / scale` in f32, as PyTorch's `nearest` has it; goes with [`Rounding::Floor`].
-    TorchNearest {
-        /// As many outputs as inputs are the inputs, twice as many repeat each, whatever the scale: what PyTorch does on a
-        /// CPU where output height and width add up to 128 or less, and nowhere else.
-        small: bool,
-    },
-    /// `(o + 0.5) / scale` in f32, as PyTorch's `nearest-exact` has it; goes with [`Rounding::Floor`].
-    TorchNearestExact,
-}
-
-attribute!(enum Coordinates {
-    HalfPixel, HalfPixelSymmetric, PytorchHalfPixel, Asymmetric, AlignCorners, TfHalfPixelForNn, TfCropAndResize {
-    roi, extrapolation_value }, TorchHalfPixel, TorchAlignCorners, TorchNearest { small }, TorchNearestExact,
-});
+use crate::attr::{Coordinates, ResizeMode, Rounding};
 
 /// The largest sum of output height and width for which PyTorch's kernel for small images runs.
 pub const TORCH_SMALL: usize = 128;

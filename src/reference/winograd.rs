@@ -140,7 +140,8 @@ pub fn winograd(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::conv2d::{Convolution, Window, conv2d};
+    use crate::attr::Window;
+    use crate::reference::conv2d::{Convolution, conv2d};
     use crate::reference::gamma;
 
     #[test]
@@ -148,7 +149,7 @@ mod tests {
         let ([n, ic, ih, iw], oc, [oh, ow]) = ([2, 3, 7, 9], 5, [8, 10]);
         let numbers = |k: usize| (0..k).map(|i| ((i * 37 + 11) % 17) as f32 - 8.0).collect::<Vec<_>>();
         let (x, w) = (numbers(n * ic * ih * iw), numbers(oc * ic * 9));
-        let window = Window { kernel: [3, 3], stride: [1, 1], padding: [2, 1, 1, 2], dilation: [1, 1] };
+        let window = Window { kernel: [3, 3], stride: [1, 1], padding: [[2, 1], [1, 2]], dilation: [1, 1] };
         let convolution =
             Convolution { x: (&x, [n, ic, ih, iw]), w: (&w, oc), bias: None, window, groups: 1, size: [oh, ow] };
         let expected: Vec<_> = conv2d(&convolution, |sum| sum as f32).into_iter().map(f64::from).collect();

@@ -85,6 +85,14 @@ impl PlannedGraph {
     }
 }
 
+/// The plan of a graph for a device, of which nothing is compiled; `None` on the reference.
+///
+/// # Errors
+/// As [`Compiled::new_async`](super::Compiled::new_async), but for what only the device can refuse.
+pub fn plan(device: &Device, graph: Graph, options: &CompileOptions) -> Result<Option<Plan>> {
+    Ok(PlannedGraph::new(device, graph, options)?.plan)
+}
+
 /// What a plan takes on its device, in bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {

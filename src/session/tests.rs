@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::attr::Activation;
 use crate::device::DeviceTensor;
 use crate::error::ErrorKind;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 use crate::shape::{DType, Dim};
 
 /// `y = max(x, 0)` of any length; the values of `times` are read on the host but decide nothing.
@@ -120,7 +121,7 @@ fn the_only_plan_stays_unless_the_host_keeps_the_weights() {
     let mut g = Graph::new();
     let x = g.input("x", Desc::f32([2])).unwrap();
     let w = g.constant("w", Tensor::from([2.0f32, 3.0])).unwrap();
-    let y = g.binary(x, w, crate::ops::binary::BinaryKind::Mul).unwrap();
+    let y = g.binary(x, w, crate::attr::BinaryKind::Mul).unwrap();
     g.output("y", y);
     for keep in [false, true] {
         let options = CompileOptions::new().keep_weights(keep);

@@ -2,12 +2,15 @@
 //! several readers, results inside that are outputs.
 
 use convgpu::functional::{Conv2dOptions, ConvTranspose2dOptions};
+use convgpu::internals::attr::{
+    Activation,
+    BinaryKind::{self, Add, Div, Mul},
+    PadMode, ReduceKind,
+};
+use convgpu::internals::attr::{HARD_SIGMOID, RELU6};
 use convgpu::internals::ops::batch_norm::BatchNorm;
-use convgpu::internals::ops::binary::BinaryKind::{self, Add, Div, Mul};
-use convgpu::internals::ops::pad::{Pad, PadMode};
-use convgpu::internals::ops::reduce::{Kind, Reduce};
-use convgpu::internals::ops::unary::Activation;
-use convgpu::internals::reference::activation::{HARD_SIGMOID, RELU6};
+use convgpu::internals::ops::pad::Pad;
+use convgpu::internals::ops::reduce::Reduce;
 use convgpu::{DType, Desc, Error, Graph, Tensor, ValueId};
 
 use crate::support::Rng;
@@ -392,7 +395,7 @@ fn gelu(net: &mut Net, x: ValueId) -> Step {
 
 /// The mean, maximum or sum over height and width or other axes; of integers, too.
 fn pool(net: &mut Net, x: ValueId) -> Step {
-    let kind = net.one(&[Kind::Mean, Kind::Mean, Kind::Max, Kind::Sum]);
+    let kind = net.one(&[ReduceKind::Mean, ReduceKind::Mean, ReduceKind::Max, ReduceKind::Sum]);
     let axes = net.one(&[&[2, 3][..], &[3, 2], &[2, 3], &[1, 2], &[3]]).to_vec();
     let keep_dims = net.flag();
     let step = net.g.apply("reduce", Reduce { axes, keep_dims, kind }, &[x]);

@@ -85,7 +85,7 @@ fn rewrites_keep_the_results() {
 /// A rule that changed a result would be reported: here a function is another one afterwards.
 #[test]
 fn a_wrong_rewrite_is_reported() {
-    use convgpu::internals::ops::unary::Activation;
+    use convgpu::internals::attr::Activation;
     let with = |f: Activation| {
         let mut g = Graph::new();
         let x = g.input("x", convgpu::Desc::f32([2, 3])).unwrap();

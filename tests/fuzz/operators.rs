@@ -1,11 +1,14 @@
 //! Every operator with random attributes on random shapes: mostly plausible, sometimes absurd.
 
 use convgpu::custom::{Layout, Op};
+use convgpu::internals::attr::{
+    Activation, BinaryKind, Coordinates, Extreme, PadMode, Pads, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+};
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::ops::Algorithm;
-use convgpu::internals::ops::adaptive_pool2d::{self, AdaptivePool2d};
+use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
 use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
-use convgpu::internals::ops::binary::{Binary, BinaryKind};
+use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
@@ -17,14 +20,14 @@ use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::normalize::{LpNormalize, MeanVarianceNormalize};
-use convgpu::internals::ops::pad::{Pad, PadMode};
+use convgpu::internals::ops::pad::Pad;
 use convgpu::internals::ops::permute::Permute;
 use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use convgpu::internals::ops::prelu::Prelu;
-use convgpu::internals::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
+use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::reshape::Reshape;
-use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use convgpu::internals::ops::resize::Resize2d;
 use convgpu::internals::ops::select::Where;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::slice::Slice;
@@ -32,7 +35,7 @@ use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
-use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::internals::verify::{Comparison, Mismatch, Way, alternatives, check_node};
@@ -108,34 +111,34 @@ fn draw(r: &mut Draws) -> Option<Graph> {
     match r.rng.int(0, 34) {
         0 => {
             let (x, [_, icg, oc, groups], kernel) = r.convolution();
-            let op = Conv2d { stride: r.pair(), padding: r.four(), dilation: r.pair(), groups };
+            let op = Conv2d { stride: r.pair(), padding: r.pads(), dilation: r.pair(), groups };
             convolution(r, op, x, [oc, icg, kernel[0], kernel[1]], oc)
         }
         1 => {
             let (x, [ic, _, oc, groups], kernel) = r.convolution();
-            let (stride, padding, output_padding, dilation) = (r.pair(), r.four(), r.pair(), r.pair());
+            let (stride, padding, output_padding, dilation) = (r.pair(), r.pads(), r.pair(), r.pair());
             let op = ConvTranspose2d { stride, padding, output_padding, dilation, groups };
             convolution(r, op, x, [ic, oc / groups.max(1), kernel[0], kernel[1]], oc)
         }
         2 => {
             let indices = r.one(&[Indices::None, Indices::Plane, Indices::Tensor, Indices::TensorColumnMajor]);
-            let (kernel, stride, padding, dilation, ceil_mode) = r.window();
-            unary(r, MaxPool2d { kernel, stride, padding, dilation, ceil_mode, indices })
+            let (window, ceil_mode) = (r.window(), r.flag());
+            unary(r, MaxPool2d { window, ceil_mode, indices })
         }
         3 => {
-            let (kernel, stride, padding, dilation, ceil_mode) = r.window();
+            let (window, ceil_mode) = (r.window(), r.flag());
             let divisor_override = r.flag().then(|| r.count());
             let count_include_pad = r.flag();
-            let op = AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override };
+            let op = AvgPool2d { window, ceil_mode, count_include_pad, divisor_override };
             unary(r, op)
         }
         4 => {
-            let (kernel, stride, padding, dilation, ceil_mode) = r.window();
+            let (window, ceil_mode) = (r.window(), r.flag());
             let (p, signed, rescale) = (r.count() as u32, r.flag(), r.flag());
-            unary(r, LpPool2d { kernel, stride, padding, dilation, ceil_mode, p, signed, rescale })
+            unary(r, LpPool2d { window, ceil_mode, p, signed, rescale })
         }
         5 => {
-            let kind = r.one(&[adaptive_pool2d::Kind::Avg, adaptive_pool2d::Kind::Max]);
+            let kind = r.one(&[PoolKind::Avg, PoolKind::Max]);
             let output = r.pair();
             unary(r, AdaptivePool2d { output, kind })
         }
@@ -213,8 +216,17 @@ fn draw(r: &mut Draws) -> Option<Graph> {
             case(r, Softmax { axis, log }, &[&shape])
         }
         19 => {
-            let kinds = [Kind::Sum, Kind::Mean, Kind::Max, Kind::Min, Kind::Prod, Kind::L1, Kind::L2, Kind::LogSum];
-            let more = [Kind::LogSumExp, Kind::SumSquare];
+            let kinds = [
+                ReduceKind::Sum,
+                ReduceKind::Mean,
+                ReduceKind::Max,
+                ReduceKind::Min,
+                ReduceKind::Prod,
+                ReduceKind::L1,
+                ReduceKind::L2,
+                ReduceKind::LogSum,
+            ];
+            let more = [ReduceKind::LogSumExp, ReduceKind::SumSquare];
             let kind = if r.flag() { r.one(&kinds) } else { r.one(&more) };
             let shape = r.shape(7);
             let (axes, keep_dims) = (r.some_axes(shape.len()), r.flag());
@@ -448,11 +460,11 @@ impl Draws {
     fn pair(&mut self) -> [usize; 2] {
         [self.count(), self.count()]
     }
-    fn four(&mut self) -> [usize; 4] {
-        [(); 4].map(|()| self.count().wrapping_sub(1)).map(|n| if n == usize::MAX { 0 } else { n })
+    fn pads(&mut self) -> Pads {
+        [[(); 2]; 2].map(|axis| axis.map(|()| self.count().saturating_sub(1)))
     }
-    fn window(&mut self) -> ([usize; 2], [usize; 2], [usize; 4], [usize; 2], bool) {
-        (self.pair(), self.pair(), self.four(), self.pair(), self.flag())
+    fn window(&mut self) -> Window {
+        Window { kernel: self.pair(), stride: self.pair(), padding: self.pads(), dilation: self.pair() }
     }
     /// An image large enough for most windows.
     fn image(&mut self) -> [usize; 4] {

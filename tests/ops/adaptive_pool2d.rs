@@ -1,6 +1,7 @@
 use convgpu::Tensor;
 use convgpu::custom::Op;
-use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::internals::attr::PoolKind;
+use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
@@ -12,7 +13,7 @@ fn maxima_are_exact() {
     let mut rng = Rng(1);
     for output in OUTPUTS {
         for shape in [[2, 35, 13, 17], [1, 3, 1, 9], [2, 4, 64, 66]] {
-            check(AdaptivePool2d { output, kind: Kind::Max }, &[rng.integers(&shape)], true);
+            check(AdaptivePool2d { output, kind: PoolKind::Max }, &[rng.integers(&shape)], true);
         }
     }
 }
@@ -22,7 +23,7 @@ fn maxima_are_exact() {
 fn means_of_integers_are_exact() {
     let mut rng = Rng(2);
     for (output, shape) in [([3, 4], [2, 5, 6, 16]), ([1, 1], [2, 35, 8, 16]), ([2, 1], [1, 33, 8, 64])] {
-        check(AdaptivePool2d { output, kind: Kind::Avg }, &[rng.integers(&shape)], true);
+        check(AdaptivePool2d { output, kind: PoolKind::Avg }, &[rng.integers(&shape)], true);
     }
 }
 
@@ -30,7 +31,7 @@ fn means_of_integers_are_exact() {
 fn random_means_within_bounds() {
     let mut rng = Rng(3);
     for output in OUTPUTS {
-        check(AdaptivePool2d { output, kind: Kind::Avg }, &[rng.tensor(&[2, 35, 13, 17])], false);
+        check(AdaptivePool2d { output, kind: PoolKind::Avg }, &[rng.tensor(&[2, 35, 13, 17])], false);
     }
 }
 
@@ -42,21 +43,21 @@ fn a_nan_wins_and_infinities_stay() {
     x[360..540].fill(f32::NEG_INFINITY);
     let x = Tensor::new([1, 5, 12, 15], x).unwrap();
     for output in [[1, 1], [5, 4]] {
-        check(AdaptivePool2d { output, kind: Kind::Max }, std::slice::from_ref(&x), true);
+        check(AdaptivePool2d { output, kind: PoolKind::Max }, std::slice::from_ref(&x), true);
     }
 }
 
 #[test]
 fn padding_lanes_stay_zero() {
     for output in [[1, 1], [4, 2]] {
-        check_channels_last(AdaptivePool2d { output, kind: Kind::Max }, [2, 5, 8, 16]);
-        check_channels_last(AdaptivePool2d { output, kind: Kind::Avg }, [2, 5, 8, 16]);
+        check_channels_last(AdaptivePool2d { output, kind: PoolKind::Max }, [2, 5, 8, 16]);
+        check_channels_last(AdaptivePool2d { output, kind: PoolKind::Avg }, [2, 5, 8, 16]);
     }
 }
 
 #[test]
 fn what_does_not_fit_is_an_error() {
-    let op = |output| AdaptivePool2d { output, kind: Kind::Avg };
+    let op = |output| AdaptivePool2d { output, kind: PoolKind::Avg };
     let x = |shape: &[usize]| Tensor::zeros(shape).desc();
     assert!(op([0, 2]).outputs(&[x(&[1, 2, 3, 4])]).is_err());
     assert!(op([1, 2]).outputs(&[x(&[1, 2, 3, 0])]).is_err());
@@ -66,7 +67,7 @@ fn what_does_not_fit_is_an_error() {
 }
 
 pub fn pytorch(case: &Case) {
-    let kind = if case.op == "adaptive_avg_pool2d" { Kind::Avg } else { Kind::Max };
+    let kind = if case.op == "adaptive_avg_pool2d" { PoolKind::Avg } else { PoolKind::Max };
     let op = AdaptivePool2d { output: case.pair(case.named(&["output", "output_size"])), kind };
     check_golden(case, op, &case.input_tensors(), &case.out());
 }

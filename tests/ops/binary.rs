@@ -1,5 +1,6 @@
 use convgpu::custom::Op;
-use convgpu::internals::ops::binary::{Binary, BinaryKind::*};
+use convgpu::internals::attr::BinaryKind::*;
+use convgpu::internals::ops::binary::Binary;
 use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_channels_last_with, check_golden};

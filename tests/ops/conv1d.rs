@@ -15,7 +15,7 @@ pub fn pytorch(case: &Case) {
     let [left, right] = sides(&case.params["padding"], dilation, weight.shape()[3]);
     let op = Conv2d {
         stride: [1, case.usize("stride")],
-        padding: [0, 0, left, right],
+        padding: [[0, 0], [left, right]],
         dilation: [1, dilation],
         groups: case.usize("groups"),
     };

@@ -1,6 +1,7 @@
 use convgpu::custom::Op;
+use convgpu::internals::attr::PadMode;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::internals::ops::pad::{Pad, PadMode};
+use convgpu::internals::ops::pad::Pad;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -22,7 +23,7 @@ struct Form {
 fn forms() -> impl Strategy<Value = Form> {
     let op = (
         [1..=3usize, 1..=2],
-        [0..=3usize, 0..=2, 0..=2, 0..=3],
+        [[0..=3usize, 0..=2], [0..=2, 0..=3]],
         [1..=2usize, 1..=3],
         prop_oneof![3 => Just(1usize), 1 => Just(2), 1 => Just(4)],
     );
@@ -78,7 +79,7 @@ fn depthwise(rng: &mut Rng, integers: bool) {
     let multiplier = if rng.int(0, 2) == 0 { rng.int(2, 3) } else { 1 };
     let op = Conv2d {
         stride: [rng.int(1, 3), rng.int(1, 3)],
-        padding: [rng.int(0, 2), rng.int(0, 2), rng.int(0, 2), rng.int(0, 3)],
+        padding: [[rng.int(0, 2), rng.int(0, 2)], [rng.int(0, 2), rng.int(0, 3)]],
         dilation: [rng.int(1, 3), rng.int(1, 2)],
         groups: c,
     };
@@ -95,7 +96,7 @@ fn wide_tiles_are_exact() {
     for (n, ic, oc, ih, iw, groups) in
         [(2, 6, 45, 17, 19, 1), (1, 10, 33, 5, 7, 1), (1, 64, 64, 23, 25, 2), (1, 8, 128, 6, 5, 2)]
     {
-        let op = Conv2d { stride: [1, 1], padding: [1, 0, 1, 2], dilation: [1, 2], groups };
+        let op = Conv2d { stride: [1, 1], padding: [[1, 0], [1, 2]], dilation: [1, 2], groups };
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic / groups, 3, 2]));
         check(op, &[x, w, rng.integers(&[oc])], true);
     }
@@ -108,7 +109,7 @@ fn workgroup_tiles_are_exact() {
     for (n, ic, oc, ih, iw, groups) in
         [(1, 10, 139, 14, 11, 1), (2, 24, 72, 7, 9, 2), (1, 260, 6, 5, 4, 1), (3, 128, 40, 4, 3, 2)]
     {
-        let op = Conv2d { stride: [1, 1], padding: [1, 0, 1, 2], dilation: [1, 2], groups };
+        let op = Conv2d { stride: [1, 1], padding: [[1, 0], [1, 2]], dilation: [1, 2], groups };
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic / groups, 3, 2]));
         check(op, &[x, w, rng.integers(&[oc])], true);
     }
@@ -146,12 +147,12 @@ fn one_tap_is_exact() {
 fn winograd_within_bounds() {
     let mut rng = Rng(4);
     for (n, ic, oc, ih, iw, padding) in [
-        (2, 6, 45, 17, 19, [1, 0, 1, 2]),
-        (1, 18, 33, 5, 7, [1, 1, 1, 1]),
-        (1, 17, 16, 3, 3, [0, 0, 0, 0]),
-        (3, 16, 5, 6, 11, [4, 1, 0, 5]),
-        (1, 64, 64, 23, 25, [1, 1, 1, 1]),
-        (1, 3, 2, 2, 1, [0, 7, 6, 1]),
+        (2, 6, 45, 17, 19, [[1, 0], [1, 2]]),
+        (1, 18, 33, 5, 7, [[1; 2]; 2]),
+        (1, 17, 16, 3, 3, [[0; 2]; 2]),
+        (3, 16, 5, 6, 11, [[4, 1], [0, 5]]),
+        (1, 64, 64, 23, 25, [[1; 2]; 2]),
+        (1, 3, 2, 2, 1, [[0, 7], [6, 1]]),
     ] {
         let op = Conv2d { padding, ..Conv2d::default() };
         let (x, w) = (rng.tensor(&[n, ic, ih, iw]), rng.tensor(&[oc, ic, 3, 3]));
@@ -188,7 +189,7 @@ pub fn pytorch(case: &Case) {
     let (weight, dilation) = (case.tensor("weight").shape(), case.pair("dilation"));
     let padding = &case.params["padding"];
     let of = |axis: usize| sides(padding.get(axis).unwrap_or(padding), dilation[axis], weight[2 + axis]);
-    let [[top, bottom], [left, right]] = [of(0), of(1)];
+    let padding = [of(0), of(1)];
     let mode = match case.str("padding_mode") {
         "zeros" => None,
         "reflect" => Some(PadMode::Reflect),
@@ -197,16 +198,11 @@ pub fn pytorch(case: &Case) {
         other => panic!("{other}"),
     };
     let mut inputs = case.input_tensors();
-    let mut op = Conv2d {
-        stride: case.pair("stride"),
-        padding: [top, bottom, left, right],
-        dilation,
-        groups: case.usize("groups"),
-    };
+    let mut op = Conv2d { stride: case.pair("stride"), padding, dilation, groups: case.usize("groups") };
     if let Some(mode) = mode {
-        let pads = [[0, 0], [0, 0], [top, bottom], [left, right]].map(|sides| sides.map(|n| n as i64)).to_vec();
+        let pads = [[[0; 2]; 2], padding].concat().into_iter().map(|axis| axis.map(|n| n as i64)).collect();
         inputs[0] = Pad { pads, mode }.reference(&inputs[..1]).unwrap().remove(0);
-        op.padding = [0; 4];
+        op.padding = [[0; 2]; 2];
     }
     check_golden(case, op, &inputs, &case.out());
 }

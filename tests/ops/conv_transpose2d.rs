@@ -11,7 +11,7 @@ fn random(rng: &mut Rng, integers: bool) {
     let (n, kh, kw) = (rng.int(1, 3), rng.int(1, 5), rng.int(1, 4));
     let op = ConvTranspose2d {
         stride: [rng.int(1, 3), rng.int(1, 4)],
-        padding: [rng.int(0, 3), rng.int(0, 2), rng.int(0, 2), rng.int(0, 3)],
+        padding: [[rng.int(0, 3), rng.int(0, 2)], [rng.int(0, 2), rng.int(0, 3)]],
         output_padding: [rng.int(0, 2), rng.int(0, 3)],
         dilation: [rng.int(1, 2), rng.int(1, 3)],
         groups,
@@ -42,8 +42,13 @@ fn random_cases_within_bounds() {
 fn wide_tiles_are_exact() {
     let mut rng = Rng(5);
     for (n, ic, oc, ih, iw, groups) in [(2, 6, 45, 9, 11, 1), (1, 10, 33, 3, 2, 1), (1, 8, 128, 7, 5, 2)] {
-        let op =
-            ConvTranspose2d { stride: [2, 3], padding: [1, 0, 2, 1], output_padding: [1, 0], dilation: [1, 2], groups };
+        let op = ConvTranspose2d {
+            stride: [2, 3],
+            padding: [[1, 0], [2, 1]],
+            output_padding: [1, 0],
+            dilation: [1, 2],
+            groups,
+        };
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[ic, oc / groups, 3, 2]));
         check(op, &[x, w, rng.integers(&[oc])], true);
     }
@@ -52,7 +57,7 @@ fn wide_tiles_are_exact() {
 #[test]
 fn dcgan_layer() {
     let mut rng = Rng(3);
-    let op = ConvTranspose2d { stride: [2, 2], padding: [1; 4], ..Default::default() };
+    let op = ConvTranspose2d { stride: [2, 2], padding: [[1; 2]; 2], ..Default::default() };
     check(op, &[rng.integers(&[1, 128, 7, 9]), rng.integers(&[128, 64, 4, 4])], true);
 }
 
@@ -68,7 +73,7 @@ fn single_pixels_and_empty_batches() {
 fn what_does_not_fit_is_an_error() {
     let x = Desc::f32([1, 4, 2, 3]);
     let refused = |op: ConvTranspose2d, w: [usize; 4]| assert!(op.outputs(&[x.clone(), Desc::f32(w)]).is_err());
-    refused(ConvTranspose2d { padding: [2, 2, 0, 0], ..Default::default() }, [4, 2, 1, 1]);
+    refused(ConvTranspose2d { padding: [[2; 2], [0; 2]], ..Default::default() }, [4, 2, 1, 1]);
     refused(ConvTranspose2d { groups: 3, ..Default::default() }, [4, 2, 1, 1]);
     refused(ConvTranspose2d { stride: [0, 1], ..Default::default() }, [4, 2, 1, 1]);
     refused(ConvTranspose2d::default(), [5, 2, 1, 1]);
@@ -78,7 +83,7 @@ pub fn pytorch(case: &Case) {
     let p = case.pair("padding");
     let op = ConvTranspose2d {
         stride: case.pair("stride"),
-        padding: [p[0], p[0], p[1], p[1]],
+        padding: [[p[0]; 2], [p[1]; 2]],
         output_padding: case.pair("output_padding"),
         dilation: case.pair("dilation"),
         groups: case.usize("groups"),

@@ -1,12 +1,11 @@
 //! Every kernel of every operator that takes an epilogue, with all its parts: bias, residual, slopes, activation.
 
 use convgpu::custom::{Layout, Op};
+use convgpu::internals::attr::{Activation, BinaryKind};
 use convgpu::internals::graph::rewrite::rewrite;
 use convgpu::internals::graph::{Graph, ValueId};
-use convgpu::internals::ops::binary::BinaryKind;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::internals::ops::unary::Activation;
 use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::internals::verify::{Way, alternatives, check_node};
@@ -84,7 +83,7 @@ fn check(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
 
 #[test]
 fn conv2d() {
-    let op = Conv2d { padding: [1, 0, 1, 2], ..Conv2d::default() };
+    let op = Conv2d { padding: [[1, 0], [1, 2]], ..Conv2d::default() };
     check(op.clone(), &[&[2, 5, 7, 6], &[6, 5, 3, 2], &[6]]);
     check(op.clone(), &[&[2, 6, 9, 7], &[21, 6, 3, 2], &[21]]);
     check(op.clone(), &[&[2, 6, 9, 7], &[21, 6, 3, 3], &[21]]);
@@ -106,7 +105,7 @@ fn linear() {
 
 #[test]
 fn conv_transpose2d() {
-    let op = ConvTranspose2d { stride: [2, 1], padding: [1, 0, 0, 1], ..ConvTranspose2d::default() };
+    let op = ConvTranspose2d { stride: [2, 1], padding: [[1, 0], [0, 1]], ..ConvTranspose2d::default() };
     check(op.clone(), &[&[2, 5, 7, 6], &[5, 6, 3, 2], &[6]]);
     check(op.clone(), &[&[2, 5, 7, 6], &[5, 21, 3, 2], &[21]]);
     check(ConvTranspose2d { groups: 2, ..op }, &[&[2, 8, 5, 6], &[8, 5, 3, 2]]);

@@ -92,7 +92,7 @@ impl Case {
 /// No kernel writes outside its part.
 #[test]
 fn every_kernel_writes_into_its_place() {
-    let plain = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let plain = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
     let depthwise = Conv2d { groups: 8, ..plain.clone() };
     let grouped = Conv2d { groups: 2, ..plain.clone() };
     let up = ConvTranspose2d { stride: [2, 2], ..ConvTranspose2d::default() };
@@ -121,7 +121,7 @@ fn what_has_other_readers_is_copied() {
     let x = rng.integers(&[1, 4, 5, 5]);
     let id = graph.input("x", x.desc()).unwrap();
     let w = graph.constant("w", rng.integers(&[4, 4, 3, 3])).unwrap();
-    let same = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let same = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
     let conv = |graph: &mut Graph, x: ValueId| graph.apply("conv", same.clone(), &[x, w]).unwrap();
     let once = conv(&mut graph, id);
     let twice = conv(&mut graph, once);

@@ -3,16 +3,17 @@
 //! too early did not write.
 
 use convgpu::custom::Op;
+use convgpu::internals::attr::{Coordinates, Extreme, PoolKind, ReduceKind, ResizeMode, Window};
 use convgpu::internals::graph::Graph;
-use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::normalize::LpNormalize;
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
-use convgpu::internals::ops::reduce::{self, ArgReduce, Extreme, Reduce};
-use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode};
+use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
+use convgpu::internals::ops::resize::Resize2d;
 use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::internals::verify::alternatives;
@@ -109,33 +110,11 @@ fn transposed_convolutions_of_many_channels_or_taps() {
 
 #[test]
 fn windows_of_many_taps() {
-    let max = |kernel, indices| MaxPool2d {
-        kernel,
-        stride: [1, 1],
-        padding: [0; 4],
-        dilation: [1, 1],
-        ceil_mode: false,
-        indices,
-    };
-    let lp = |kernel, p| LpPool2d {
-        kernel,
-        stride: [1, 1],
-        padding: [0; 4],
-        dilation: [1, 1],
-        ceil_mode: false,
-        p,
-        signed: false,
-        rescale: false,
-    };
-    let avg = AvgPool2d {
-        kernel: [300, 300],
-        stride: [1, 1],
-        padding: [0; 4],
-        dilation: [1, 1],
-        ceil_mode: false,
-        count_include_pad: true,
-        divisor_override: None,
-    };
+    let dense = |kernel| Window { stride: [1, 1], ..Window::new(kernel) };
+    let max = |kernel, indices| MaxPool2d { window: dense(kernel), ceil_mode: false, indices };
+    let lp = |kernel, p| LpPool2d { window: dense(kernel), ceil_mode: false, p, signed: false, rescale: false };
+    let avg =
+        AvgPool2d { window: dense([300, 300]), ceil_mode: false, count_include_pad: true, divisor_override: None };
     counted(lp([252, 252], 1), &[1, 1, 252, 255]);
     counted(lp([252, 252], 1), &[1, 2, 253, 252]);
     check(max([252, 252], Indices::None), &[last_counts(&[1, 2, 254, 253])], true);
@@ -147,15 +126,15 @@ fn windows_of_many_taps() {
     refused(lp([300, 300], 1), &[&[1, 1, 300, 300]]);
     refused(lp([200, 200], 2), &[&[1, 1, 200, 200]]);
     refused(avg, &[&[1, 1, 301, 300]]);
-    check(AdaptivePool2d { output: [1, 1], kind: Kind::Max }, &[last_counts(&[1, 2, 730, 730])], true);
+    check(AdaptivePool2d { output: [1, 1], kind: PoolKind::Max }, &[last_counts(&[1, 2, 730, 730])], true);
 }
 
 #[test]
 fn reductions_of_millions() {
     let n = 17_000_000;
-    let sum = Reduce { axes: vec![0], keep_dims: false, kind: reduce::Kind::Sum };
+    let sum = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::Sum };
     exact(sum, &[&[n]]);
-    let log = Reduce { axes: vec![0], keep_dims: false, kind: reduce::Kind::LogSumExp };
+    let log = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::LogSumExp };
     check(log, &[last_counts(&[n])], false);
     let arg = ArgReduce { axis: 0, keep_dims: false, select_last: false, kind: Extreme::Max };
     check(arg, &[last_counts(&[n])], true);

@@ -1,6 +1,7 @@
 use convgpu::Tensor;
 use convgpu::custom::Op;
-use convgpu::internals::ops::pad::{Pad, PadMode};
+use convgpu::internals::attr::PadMode;
+use convgpu::internals::ops::pad::Pad;
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 

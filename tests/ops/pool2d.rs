@@ -1,15 +1,13 @@
 use convgpu::Tensor;
 use convgpu::custom::Op;
+use convgpu::internals::attr::Window;
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
 /// A random window: never square, different padding on every side, some windows entirely in the padding.
 struct Random {
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 4],
-    dilation: [usize; 2],
+    window: Window,
     ceil_mode: bool,
     shape: [usize; 4],
 }
@@ -18,26 +16,25 @@ impl Random {
     fn new(rng: &mut Rng) -> Random {
         let (kernel, dilation) = ([rng.int(1, 4), rng.int(1, 3)], [rng.int(1, 2), rng.int(1, 3)]);
         let span = |axis: usize| dilation[axis] * (kernel[axis] - 1) + 1;
+        let stride = [rng.int(1, 3), rng.int(1, 4)];
+        let padding = [[rng.int(0, 3), rng.int(0, 2)], [rng.int(0, 2), rng.int(0, 4)]];
         Random {
-            kernel,
-            stride: [rng.int(1, 3), rng.int(1, 4)],
-            padding: [rng.int(0, 3), rng.int(0, 2), rng.int(0, 2), rng.int(0, 4)],
-            dilation,
+            window: Window { kernel, stride, padding, dilation },
             ceil_mode: rng.int(0, 1) == 1,
             shape: [rng.int(1, 3), rng.int(1, 9), span(0) + rng.int(0, 6), span(1) + rng.int(0, 8)],
         }
     }
     fn max(&self, indices: Indices) -> MaxPool2d {
-        let Random { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
-        MaxPool2d { kernel, stride, padding, dilation, ceil_mode, indices }
+        let Random { window, ceil_mode, .. } = *self;
+        MaxPool2d { window, ceil_mode, indices }
     }
     fn avg(&self, count_include_pad: bool, divisor_override: Option<usize>) -> AvgPool2d {
-        let Random { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
-        AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override }
+        let Random { window, ceil_mode, .. } = *self;
+        AvgPool2d { window, ceil_mode, count_include_pad, divisor_override }
     }
     fn lp(&self, p: u32) -> LpPool2d {
-        let Random { kernel, stride, padding, dilation, ceil_mode, .. } = *self;
-        LpPool2d { kernel, stride, padding, dilation, ceil_mode, p, signed: false, rescale: false }
+        let Random { window, ceil_mode, .. } = *self;
+        LpPool2d { window, ceil_mode, p, signed: false, rescale: false }
     }
 }
 
@@ -87,8 +84,7 @@ fn random_means_and_norms_within_bounds() {
 fn norms_by_hand() {
     let x = Tensor::new([1, 1, 1, 3], vec![-3.0, 1.0, 2.0]).unwrap();
     let of = |p, signed, rescale| {
-        let (kernel, stride, padding, dilation) = ([1, 2], [1, 2], [0; 4], [1, 1]);
-        let op = LpPool2d { kernel, stride, padding, dilation, ceil_mode: true, p, signed, rescale };
+        let op = LpPool2d { window: Window::new([1, 2]), ceil_mode: true, p, signed, rescale };
         check(op.clone(), std::slice::from_ref(&x), false);
         op.reference(std::slice::from_ref(&x)).unwrap()[0].as_f32().unwrap().to_vec()
     };
@@ -106,10 +102,7 @@ fn norms_by_hand() {
 fn dilated_means_by_hand() {
     let x = Tensor::new([1, 1, 2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
     let mut op = AvgPool2d {
-        kernel: [1, 2],
-        stride: [1, 2],
-        padding: [0, 0, 1, 1],
-        dilation: [1, 2],
+        window: Window { padding: [[0; 2], [1; 2]], dilation: [1, 2], ..Window::new([1, 2]) },
         ceil_mode: false,
         count_include_pad: false,
         divisor_override: None,
@@ -126,14 +119,8 @@ fn infinities_and_nans_as_pytorch_has_them() {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
     let x = Tensor::new([1, 1, 2, 4], vec![-inf, nan, 1.0, inf, -inf, -inf, nan, 2.0]).unwrap();
     for indices in [Indices::None, Indices::Plane] {
-        let op = MaxPool2d {
-            kernel: [2, 1],
-            stride: [2, 1],
-            padding: [0, 1, 2, 0],
-            dilation: [1, 1],
-            ceil_mode: true,
-            indices,
-        };
+        let op =
+            MaxPool2d { window: Window { padding: [[0, 1], [2, 0]], ..Window::new([2, 1]) }, ceil_mode: true, indices };
         let y = op.reference(std::slice::from_ref(&x)).unwrap();
         assert_eq!(y[0].as_f32().unwrap()[..3], [-inf; 3]);
         assert!(y[0].as_f32().unwrap()[3..5].iter().all(|v| v.is_nan()));
@@ -155,15 +142,8 @@ fn a_batch_may_be_empty() {
 #[test]
 fn whole_images_within_bounds() {
     let mut rng = Rng(5);
-    let op = AvgPool2d {
-        kernel: [13, 17],
-        stride: [13, 17],
-        padding: [0; 4],
-        dilation: [1, 1],
-        ceil_mode: false,
-        count_include_pad: true,
-        divisor_override: None,
-    };
+    let op =
+        AvgPool2d { window: Window::new([13, 17]), ceil_mode: false, count_include_pad: true, divisor_override: None };
     check(op, &[rng.tensor(&[2, 37, 13, 17])], false);
 }
 
@@ -171,10 +151,7 @@ fn whole_images_within_bounds() {
 fn padding_lanes_stay_zero() {
     // The first windows lie in the padding.
     let random = Random {
-        kernel: [2, 3],
-        stride: [1, 2],
-        padding: [3, 0, 0, 1],
-        dilation: [1, 1],
+        window: Window { stride: [1, 2], padding: [[3, 0], [0, 1]], ..Window::new([2, 3]) },
         ceil_mode: true,
         shape: [2, 5, 9, 11],
     };
@@ -190,27 +167,29 @@ fn what_does_not_fit_is_an_error() {
     let refuses = |op: &dyn Op, shape: &[usize]| assert!(op.outputs(&[x(shape)]).is_err(), "{op:?} of {shape:?}");
     refuses(&good.max(Indices::None), &[3, 9, 11]);
     refuses(&good.max(Indices::None), &[1, 3, 0, 11]);
-    refuses(&Random { kernel: [0, 1], ..Random::new(&mut Rng(7)) }.max(Indices::None), &[1, 3, 9, 11]);
-    refuses(&Random { kernel: [99, 1], ..Random::new(&mut Rng(7)) }.avg(true, None), &[1, 3, 9, 11]);
-    refuses(&Random { kernel: [usize::MAX, 1], ..Random::new(&mut Rng(7)) }.avg(true, None), &[1, 3, 9, 11]);
-    refuses(&Random { stride: [1, 0], ..Random::new(&mut Rng(7)) }.lp(2), &[1, 3, 9, 11]);
+    let with = |window: Window| Random { window, ..Random::new(&mut Rng(7)) };
+    refuses(&with(Window { kernel: [0, 1], ..good.window }).max(Indices::None), &[1, 3, 9, 11]);
+    refuses(&with(Window { kernel: [99, 1], ..good.window }).avg(true, None), &[1, 3, 9, 11]);
+    refuses(&with(Window { kernel: [usize::MAX, 1], ..good.window }).avg(true, None), &[1, 3, 9, 11]);
+    refuses(&with(Window { stride: [1, 0], ..good.window }).lp(2), &[1, 3, 9, 11]);
     refuses(&good.avg(true, Some(0)), &[1, 3, 9, 11]);
     refuses(&good.lp(0), &[1, 3, 9, 11]);
 }
 
-/// Extents and steps of the window of a case; a stride that is not given is the extent.
-fn golden_window(case: &Case) -> [[usize; 2]; 2] {
+/// The window of a case without padding; a stride that is not given is the extent.
+fn unpadded(case: &Case) -> Window {
     let kernel = case.pair(case.named(&["kernel", "kernel_size"]));
-    [kernel, if case.params["stride"].is_null() { kernel } else { case.pair("stride") }]
+    let stride = if case.params["stride"].is_null() { kernel } else { case.pair("stride") };
+    Window { stride, ..Window::new(kernel) }
+}
+
+fn padded(case: &Case) -> Window {
+    Window { padding: case.pair("padding").map(|p| [p; 2]), ..unpadded(case) }
 }
 
 pub fn pytorch_max(case: &Case) {
-    let ([kernel, stride], p) = (golden_window(case), case.pair("padding"));
     let op = MaxPool2d {
-        kernel,
-        stride,
-        padding: [p[0], p[0], p[1], p[1]],
-        dilation: case.pair("dilation"),
+        window: Window { dilation: case.pair("dilation"), ..padded(case) },
         ceil_mode: case.bool("ceil_mode"),
         indices: Indices::None,
     };
@@ -220,12 +199,8 @@ pub fn pytorch_max(case: &Case) {
 }
 
 pub fn pytorch_avg(case: &Case) {
-    let ([kernel, stride], p) = (golden_window(case), case.pair("padding"));
     let op = AvgPool2d {
-        kernel,
-        stride,
-        padding: [p[0], p[0], p[1], p[1]],
-        dilation: [1, 1],
+        window: padded(case),
         ceil_mode: case.bool("ceil_mode"),
         count_include_pad: case.bool("count_include_pad"),
         divisor_override: case.params["divisor_override"].as_u64().map(|n| n as usize),
@@ -235,12 +210,8 @@ pub fn pytorch_avg(case: &Case) {
 
 /// PyTorch's windows have no padding.
 pub fn pytorch_lp(case: &Case) {
-    let [kernel, stride] = golden_window(case);
     let op = LpPool2d {
-        kernel,
-        stride,
-        padding: [0; 4],
-        dilation: [1, 1],
+        window: unpadded(case),
         ceil_mode: case.bool("ceil_mode"),
         p: case.usize("norm_type") as u32,
         signed: true,

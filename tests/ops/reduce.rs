@@ -1,20 +1,21 @@
 use convgpu::custom::Op;
-use convgpu::internals::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
+use convgpu::internals::attr::{Extreme, ReduceKind};
+use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::{DType, Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_golden};
 
-const KINDS: [Kind; 10] = [
-    Kind::Sum,
-    Kind::Mean,
-    Kind::Max,
-    Kind::Min,
-    Kind::Prod,
-    Kind::L1,
-    Kind::L2,
-    Kind::LogSum,
-    Kind::LogSumExp,
-    Kind::SumSquare,
+const KINDS: [ReduceKind; 10] = [
+    ReduceKind::Sum,
+    ReduceKind::Mean,
+    ReduceKind::Max,
+    ReduceKind::Min,
+    ReduceKind::Prod,
+    ReduceKind::L1,
+    ReduceKind::L2,
+    ReduceKind::LogSum,
+    ReduceKind::LogSumExp,
+    ReduceKind::SumSquare,
 ];
 
 const CASES: [(&[usize], &[usize]); 12] = [
@@ -35,7 +36,7 @@ const CASES: [(&[usize], &[usize]); 12] = [
 #[test]
 fn integers_are_exact() {
     for (k, (shape, axes)) in CASES.iter().enumerate() {
-        for kind in [Kind::Sum, Kind::Max, Kind::Min, Kind::L1, Kind::SumSquare] {
+        for kind in [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min, ReduceKind::L1, ReduceKind::SumSquare] {
             let x = Rng(k as u64).integers(shape);
             check(Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind }, &[x], true);
         }
@@ -51,7 +52,7 @@ fn random_cases_within_bounds() {
             let values = (0..shape.iter().product()).map(|_| 1.0 + 0.1 * rng.float()).collect::<Vec<_>>();
             let x = Tensor::new(*shape, values).unwrap();
             check(Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind }, &[x], false);
-            if !matches!(kind, Kind::LogSum | Kind::Prod) {
+            if !matches!(kind, ReduceKind::LogSum | ReduceKind::Prod) {
                 check(Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind }, &[rng.tensor(shape)], false);
             }
         }
@@ -75,7 +76,7 @@ fn infinities_and_nans() {
         (x[1], x[n + 2], x[2 * n]) = (f32::NAN, inf, -inf);
         x[3 * n..4 * n].fill(-inf);
         let x = Tensor::new([5, n], x).unwrap();
-        for kind in [Kind::Max, Kind::Min, Kind::Sum, Kind::LogSumExp] {
+        for kind in [ReduceKind::Max, ReduceKind::Min, ReduceKind::Sum, ReduceKind::LogSumExp] {
             check(Reduce { axes: vec![1], keep_dims: false, kind }, std::slice::from_ref(&x), false);
         }
     }
@@ -89,30 +90,32 @@ fn integers_and_booleans_are_exact() {
         let wide: Vec<i64> = ints.iter().map(|&v| v.into()).collect();
         let truths: Vec<bool> = ints.iter().map(|&v| v > 5).collect();
         let of = |kind| Reduce { axes: axes.to_vec(), keep_dims: k % 2 == 0, kind };
-        for kind in [Kind::Sum, Kind::Mean, Kind::Max, Kind::Min, Kind::L1, Kind::SumSquare] {
+        for kind in
+            [ReduceKind::Sum, ReduceKind::Mean, ReduceKind::Max, ReduceKind::Min, ReduceKind::L1, ReduceKind::SumSquare]
+        {
             check(of(kind), &[Tensor::new(*shape, ints.clone()).unwrap()], true);
             check(of(kind), &[Tensor::new(*shape, wide.clone()).unwrap()], true);
         }
         check(
-            of(Kind::Prod),
+            of(ReduceKind::Prod),
             &[Tensor::new(*shape, truths.iter().map(|&t| 1 - 2 * i32::from(t)).collect::<Vec<_>>()).unwrap()],
             true,
         );
-        for kind in [Kind::Max, Kind::Min] {
+        for kind in [ReduceKind::Max, ReduceKind::Min] {
             check(of(kind), &[Tensor::new(*shape, truths.clone()).unwrap()], true);
         }
     }
     let extremes = Tensor::new([2, 2], vec![i32::MIN, i32::MIN, i32::MAX, i32::MAX]).unwrap();
-    for kind in [Kind::Max, Kind::Min] {
+    for kind in [ReduceKind::Max, ReduceKind::Min] {
         check(Reduce { axes: vec![1], keep_dims: false, kind }, std::slice::from_ref(&extremes), true);
     }
     let none = Tensor::new([3, 0], Vec::<i32>::new()).unwrap();
-    for kind in [Kind::Sum, Kind::Prod] {
+    for kind in [ReduceKind::Sum, ReduceKind::Prod] {
         check(Reduce { axes: vec![1], keep_dims: false, kind }, std::slice::from_ref(&none), true);
     }
     let of = |kind| Reduce { axes: vec![1], keep_dims: false, kind };
-    assert!(of(Kind::Mean).outputs(&[none.desc()]).is_err());
-    for kind in [Kind::Max, Kind::Min] {
+    assert!(of(ReduceKind::Mean).outputs(&[none.desc()]).is_err());
+    for kind in [ReduceKind::Max, ReduceKind::Min] {
         assert!(of(kind).outputs(&[Desc::new([3, 0], DType::I64)]).is_err());
     }
 }
@@ -130,7 +133,7 @@ fn extremes_of_nothing_are_the_ends_of_the_type() {
     ];
     for (dtype, least, largest) in ends {
         let none = Tensor::zeros([3, 0]).to_dtype(dtype);
-        for (kind, end) in [(Kind::Max, least), (Kind::Min, largest)] {
+        for (kind, end) in [(ReduceKind::Max, least), (ReduceKind::Min, largest)] {
             let op = Reduce { axes: vec![1], keep_dims: false, kind };
             let y = op.reference(std::slice::from_ref(&none)).unwrap();
             assert_eq!(y[0].to_i64s().unwrap(), [end; 3], "{kind:?} of {dtype}");
@@ -143,21 +146,21 @@ fn extremes_of_nothing_are_the_ends_of_the_type() {
 fn what_leaves_the_type_keeps_its_low_bits() {
     let reduce = |kind, x: Tensor| Reduce { axes: vec![1], keep_dims: false, kind }.reference(&[x]);
     let x = || Tensor::new([2, 3], vec![1i64, -2, 30, 4, 5, -6]).unwrap();
-    assert_eq!(reduce(Kind::Sum, x()).unwrap()[0].to_i64s().unwrap(), [29, 3]);
-    assert_eq!(reduce(Kind::Prod, x()).unwrap()[0].to_i64s().unwrap(), [-60, -120]);
-    assert_eq!(reduce(Kind::Max, x()).unwrap()[0].to_i64s().unwrap(), [30, 5]);
+    assert_eq!(reduce(ReduceKind::Sum, x()).unwrap()[0].to_i64s().unwrap(), [29, 3]);
+    assert_eq!(reduce(ReduceKind::Prod, x()).unwrap()[0].to_i64s().unwrap(), [-60, -120]);
+    assert_eq!(reduce(ReduceKind::Max, x()).unwrap()[0].to_i64s().unwrap(), [30, 5]);
     let most = || Tensor::new([1, 2], vec![i64::MAX, 1]).unwrap();
-    assert_eq!(reduce(Kind::Sum, most()).unwrap()[0].to_i64s().unwrap(), [i64::MIN]);
-    assert_eq!(reduce(Kind::SumSquare, most()).unwrap()[0].to_i64s().unwrap(), [2]);
+    assert_eq!(reduce(ReduceKind::Sum, most()).unwrap()[0].to_i64s().unwrap(), [i64::MIN]);
+    assert_eq!(reduce(ReduceKind::SumSquare, most()).unwrap()[0].to_i64s().unwrap(), [2]);
     // A mean always fits.
-    assert_eq!(reduce(Kind::Mean, most()).unwrap()[0].to_i64s().unwrap(), [1 << 62]);
+    assert_eq!(reduce(ReduceKind::Mean, most()).unwrap()[0].to_i64s().unwrap(), [1 << 62]);
     let wraps = Tensor::new([1, 2], vec![i32::MAX, 2]).unwrap();
-    assert_eq!(reduce(Kind::Prod, wraps).unwrap()[0].to_i64s().unwrap(), [-2]);
+    assert_eq!(reduce(ReduceKind::Prod, wraps).unwrap()[0].to_i64s().unwrap(), [-2]);
 }
 
 #[test]
 fn wrong_axes_are_refused() {
-    let op = |axes| Reduce { axes, keep_dims: false, kind: Kind::Sum };
+    let op = |axes| Reduce { axes, keep_dims: false, kind: ReduceKind::Sum };
     assert!(op(vec![2]).outputs(&[Desc::f32([2, 3])]).is_err());
     assert!(op(vec![1, 1]).outputs(&[Desc::f32([2, 3])]).is_err());
 }
@@ -199,14 +202,14 @@ fn indices_of_extremes() {
 
 pub fn pytorch_reduce(case: &Case) {
     let kind = match (case.op.as_str(), case.params.get("p").and_then(|p| p.as_u64())) {
-        ("sum", _) => Kind::Sum,
-        ("mean", _) => Kind::Mean,
-        ("amax", _) => Kind::Max,
-        ("amin", _) => Kind::Min,
-        ("prod", _) => Kind::Prod,
-        ("logsumexp", _) => Kind::LogSumExp,
-        ("norm", Some(1)) => Kind::L1,
-        ("norm", Some(2)) => Kind::L2,
+        ("sum", _) => ReduceKind::Sum,
+        ("mean", _) => ReduceKind::Mean,
+        ("amax", _) => ReduceKind::Max,
+        ("amin", _) => ReduceKind::Min,
+        ("prod", _) => ReduceKind::Prod,
+        ("logsumexp", _) => ReduceKind::LogSumExp,
+        ("norm", Some(1)) => ReduceKind::L1,
+        ("norm", Some(2)) => ReduceKind::L2,
         other => panic!("{other:?}"),
     };
     let axes = case.axes("dim", case.tensor("x").shape().len());

@@ -1,6 +1,7 @@
 use convgpu::Tensor;
 use convgpu::custom::Op;
-use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use convgpu::internals::attr::{Coordinates, ResizeMode, Rounding};
+use convgpu::internals::ops::resize::Resize2d;
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 

@@ -2,9 +2,10 @@
 //! computed here in 128 bits.
 
 use convgpu::custom::Op;
-use convgpu::internals::ops::binary::{Binary, BinaryKind};
+use convgpu::internals::attr::{BinaryKind, ReduceKind};
+use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::cast::Cast;
-use convgpu::internals::ops::reduce::{Kind, Reduce};
+use convgpu::internals::ops::reduce::Reduce;
 use convgpu::{DType, Data, Tensor};
 
 use crate::support::check;
@@ -164,17 +165,17 @@ fn reductions_of_every_integer() {
             let op = |kind| Reduce { axes: vec![1], keep_dims: false, kind };
             let each =
                 |f: &dyn Fn(&[i128]) -> i128| sets.iter().map(|s| wrapped(f(s), bits, signed)).collect::<Vec<_>>();
-            gives(op(Kind::Max), std::slice::from_ref(&x), &each(&|s| *s.iter().max().unwrap()));
-            gives(op(Kind::Min), std::slice::from_ref(&x), &each(&|s| *s.iter().min().unwrap()));
-            gives(op(Kind::Sum), std::slice::from_ref(&x), &each(&|s| s.iter().sum()));
+            gives(op(ReduceKind::Max), std::slice::from_ref(&x), &each(&|s| *s.iter().max().unwrap()));
+            gives(op(ReduceKind::Min), std::slice::from_ref(&x), &each(&|s| *s.iter().min().unwrap()));
+            gives(op(ReduceKind::Sum), std::slice::from_ref(&x), &each(&|s| s.iter().sum()));
             gives(
-                op(Kind::Prod),
+                op(ReduceKind::Prod),
                 std::slice::from_ref(&x),
                 &each(&|s| s.iter().fold(1, |a, b| (a * b).rem_euclid(1 << bits))),
             );
-            gives(op(Kind::SumSquare), std::slice::from_ref(&x), &each(&|s| s.iter().map(|v| v * v).sum()));
-            gives(op(Kind::L1), std::slice::from_ref(&x), &each(&|s| s.iter().map(|v| v.abs()).sum()));
-            gives(op(Kind::Mean), std::slice::from_ref(&x), &each(&|s| s.iter().sum::<i128>() / s.len() as i128));
+            gives(op(ReduceKind::SumSquare), std::slice::from_ref(&x), &each(&|s| s.iter().map(|v| v * v).sum()));
+            gives(op(ReduceKind::L1), std::slice::from_ref(&x), &each(&|s| s.iter().map(|v| v.abs()).sum()));
+            gives(op(ReduceKind::Mean), std::slice::from_ref(&x), &each(&|s| s.iter().sum::<i128>() / s.len() as i128));
         }
     }
 }
@@ -182,7 +183,7 @@ fn reductions_of_every_integer() {
 /// Quotients and remainders of the elements have other signs than their sums.
 #[test]
 fn means_are_rounded_towards_zero() {
-    let mean = Reduce { axes: vec![1], keep_dims: false, kind: Kind::Mean };
+    let mean = Reduce { axes: vec![1], keep_dims: false, kind: ReduceKind::Mean };
     let x = tensor(&[-7, 8, 7, -8, 7, -10, -7, 10], I32).reshape([4, 2]).unwrap();
     gives(mean, &[x], &[0, 0, -1, 1]);
 }
@@ -196,5 +197,5 @@ fn doubles() {
     assert_eq!((product.dtype(), product.to_f64s()), (F64, vec![100.0 * 0.29, 1e-12, -1.75]));
     check(Binary(BinaryKind::Mul), &[x.clone(), x.clone()], true);
     check(Cast { to: F64 }, &[Tensor::from([1.5f32, -2.0])], true);
-    check(Reduce { axes: vec![0], keep_dims: true, kind: Kind::Sum }, &[x], true);
+    check(Reduce { axes: vec![0], keep_dims: true, kind: ReduceKind::Sum }, &[x], true);
 }

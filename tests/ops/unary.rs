@@ -1,7 +1,8 @@
 use Activation::*;
 use convgpu::Tensor;
-use convgpu::internals::ops::unary::{Activation, Unary};
-use convgpu::internals::reference::activation::{HARD_SIGMOID, RELU6, SELU, SILU};
+use convgpu::internals::attr::Activation;
+use convgpu::internals::attr::{HARD_SIGMOID, RELU6, SELU, SILU};
+use convgpu::internals::ops::unary::Unary;
 
 use crate::support::{Case, Rng, check, check_golden};
 

@@ -1,11 +1,14 @@
 //! One small graph for every kernel: what the contract test plans.
 
 use convgpu::custom::Op;
+use convgpu::internals::attr::{
+    Activation, BinaryKind, Coordinates, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+};
 use convgpu::internals::bench::{Copy, FmaChain};
 use convgpu::internals::graph::{Graph, ValueId};
-use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
 use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
-use convgpu::internals::ops::binary::{Binary, BinaryKind};
+use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::bytes::FromBytes;
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::concat::Concat;
@@ -17,21 +20,21 @@ use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::normalize::LpNormalize;
-use convgpu::internals::ops::pad::{Pad, PadMode};
+use convgpu::internals::ops::pad::Pad;
 use convgpu::internals::ops::permute::Permute;
 use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::internals::ops::pixels::{Channels, FromPixels, Norm, ToPixels};
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use convgpu::internals::ops::prelu::Prelu;
-use convgpu::internals::ops::reduce::{self, ArgReduce, Extreme, Reduce};
-use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
+use convgpu::internals::ops::resize::Resize2d;
 use convgpu::internals::ops::select::Where;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
-use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::ops::unary::Unary;
 use convgpu::{DType, Desc};
 
 fn node(op: impl Op + 'static, shapes: &[&[usize]]) -> (String, Graph) {
@@ -49,14 +52,16 @@ fn node_of(op: impl Op + 'static, inputs: Vec<Desc>) -> (String, Graph) {
     (name, graph)
 }
 
+fn window() -> Window {
+    Window { kernel: [3, 2], stride: [2, 1], padding: [[1, 0], [0, 1]], dilation: [1, 2] }
+}
+
 fn max_pool(indices: Indices) -> MaxPool2d {
-    let (kernel, stride, padding, dilation) = ([3, 2], [2, 1], [1, 0, 0, 1], [1, 2]);
-    MaxPool2d { kernel, stride, padding, dilation, ceil_mode: true, indices }
+    MaxPool2d { window: window(), ceil_mode: true, indices }
 }
 
 fn avg_pool() -> AvgPool2d {
-    let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool(Indices::None);
-    AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad: true, divisor_override: None }
+    AvgPool2d { window: window(), ceil_mode: true, count_include_pad: true, divisor_override: None }
 }
 
 fn rgb() -> Channels {
@@ -65,8 +70,7 @@ fn rgb() -> Channels {
 }
 
 fn lp_pool() -> LpPool2d {
-    let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool(Indices::None);
-    LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: 3, signed: true, rescale: true }
+    LpPool2d { window: window(), ceil_mode: true, p: 3, signed: true, rescale: true }
 }
 
 fn arg_reduce() -> ArgReduce {
@@ -96,8 +100,8 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(max_pool(Indices::Plane), &[&[2, 5, 7, 6]]),
         node(avg_pool(), &[&[2, 5, 7, 6]]),
         node(lp_pool(), &[&[2, 5, 7, 6]]),
-        node(AdaptivePool2d { output: [1, 1], kind: Kind::Avg }, &[&[2, 5, 17, 6]]),
-        node(AdaptivePool2d { output: [5, 4], kind: Kind::Max }, &[&[2, 5, 7, 6]]),
+        node(AdaptivePool2d { output: [1, 1], kind: PoolKind::Avg }, &[&[2, 5, 17, 6]]),
+        node(AdaptivePool2d { output: [5, 4], kind: PoolKind::Max }, &[&[2, 5, 7, 6]]),
         node(PixelShuffle { factor: 2, order: Order::ChannelFirst }, &[&[2, 12, 7, 6]]),
         node(PixelUnshuffle { factor: 2, order: Order::DepthFirst }, &[&[2, 5, 8, 6]]),
         node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
@@ -129,8 +133,8 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Softmax { axis: 1, log: false }, &[&[2, 5, 7, 6]]),
         node(Softmax { axis: 1, log: true }, &[&[2, 500]]),
         node(Softmax { axis: 1, log: true }, &[&[20, 36]]),
-        node(Reduce { axes: vec![1], keep_dims: true, kind: reduce::Kind::Sum }, &[&[2, 5, 7]]),
-        node(Reduce { axes: vec![1, 2], keep_dims: true, kind: reduce::Kind::L2 }, &[&[2, 50, 70]]),
+        node(Reduce { axes: vec![1], keep_dims: true, kind: ReduceKind::Sum }, &[&[2, 5, 7]]),
+        node(Reduce { axes: vec![1, 2], keep_dims: true, kind: ReduceKind::L2 }, &[&[2, 50, 70]]),
         node(TopK { axis: 1, k: 3, smallest: false }, &[&[2, 5, 7]]),
         node(Sine { cosine: false }, &[&[2, 5, 7]]),
         node(LpNormalize { axis: 1, p: 2 }, &[&[2, 5, 7]]),

@@ -19,7 +19,7 @@ fn network() -> Graph {
     let mut g = Graph::new();
     let x = g.input("x", Desc::f32([1, 8, 20, 20])).unwrap();
     let w = g.constant("w", Rng(3).tensor(&[8, 8, 3, 3])).unwrap();
-    let conv = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let conv = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
     let y = (0..6).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
     g.output("y", y);
     g

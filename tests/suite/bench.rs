@@ -94,7 +94,7 @@ fn network() -> Graph {
     let mut x = graph.input("x", Desc::f32([2, 12, 7, 9])).unwrap();
     for k in 1..=2 {
         let w = graph.constant(format!("w{k}"), weight(k)).unwrap();
-        let op = Conv2d { padding: [1; 4], ..Conv2d::default() };
+        let op = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
         x = graph.apply(format!("conv{k}"), op, &[x, w]).unwrap();
     }
     graph.output("y", x);

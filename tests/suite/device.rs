@@ -198,7 +198,7 @@ fn parts_give_the_bits_of_the_whole() {
     let mut g = Graph::new();
     let x = g.input("x", Desc::f32([1, 4, 6, 6])).unwrap();
     let w = g.constant("w", Rng(3).tensor(&[4, 4, 3, 3])).unwrap();
-    let conv = Conv2d { padding: [1; 4], ..Conv2d::default() };
+    let conv = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
     let y = (0..5).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
     g.output("y", y);
     let x = Rng(4).tensor(&[1, 4, 6, 6]);

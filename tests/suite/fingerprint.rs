@@ -4,11 +4,14 @@ use std::any::Any;
 use std::collections::BTreeSet;
 
 use convgpu::custom::{AttributeValue, Attributes, Bounds, Op, Site, Variant};
+use convgpu::internals::attr::{
+    Activation, BinaryKind, Coordinates, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+};
 use convgpu::internals::bench::FmaChain;
 use convgpu::internals::graph::{are_one, are_one_operator};
-use convgpu::internals::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
 use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
-use convgpu::internals::ops::binary::{Binary, BinaryKind};
+use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::bytes::FromBytes;
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::concat::Concat;
@@ -20,21 +23,21 @@ use convgpu::internals::ops::group_norm::GroupNorm;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::internals::ops::normalize::{LpNormalize, MeanVarianceNormalize};
-use convgpu::internals::ops::pad::{Pad, PadMode};
+use convgpu::internals::ops::pad::Pad;
 use convgpu::internals::ops::permute::Permute;
 use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::internals::ops::pixels::{Channels, FromPixels, Norm, ToPixels};
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
-use convgpu::internals::ops::reduce::{self, ArgReduce, Extreme, Reduce};
+use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::reshape::Reshape;
-use convgpu::internals::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use convgpu::internals::ops::resize::Resize2d;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::slice::Slice;
 use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
-use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::ops::unary::Unary;
 use convgpu::{DType, Desc, Graph, Result, Tensor};
 
 use crate::samples::graphs;
@@ -62,19 +65,18 @@ fn rgb() -> Channels {
     Channels { count: 3, swapped: false, last: false, norm }
 }
 
+const WINDOW: Window = Window { kernel: [2; 2], stride: [1; 2], padding: [[0; 2]; 2], dilation: [1; 2] };
+
 fn max_pool() -> MaxPool2d {
-    let (kernel, stride, padding, dilation) = ([2; 2], [1; 2], [0; 4], [1; 2]);
-    MaxPool2d { kernel, stride, padding, dilation, ceil_mode: false, indices: Indices::None }
+    MaxPool2d { window: WINDOW, ceil_mode: false, indices: Indices::None }
 }
 
 fn avg_pool() -> AvgPool2d {
-    let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool();
-    AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad: true, divisor_override: None }
+    AvgPool2d { window: WINDOW, ceil_mode: false, count_include_pad: true, divisor_override: None }
 }
 
 fn lp_pool() -> LpPool2d {
-    let MaxPool2d { kernel, stride, padding, dilation, ceil_mode, .. } = max_pool();
-    LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: 2, signed: false, rescale: false }
+    LpPool2d { window: WINDOW, ceil_mode: false, p: 2, signed: false, rescale: false }
 }
 
 /// Every operator that has attributes.
@@ -82,7 +84,7 @@ fn all() -> Vec<Changes> {
     let pixels = |norm| Channels { norm, ..rgb() };
     let norm = rgb().norm;
     vec![
-        changes!(AdaptivePool2d { output: [1, 1], kind: Kind::Avg } => output: [1, 2], kind: Kind::Max),
+        changes!(AdaptivePool2d { output: [1, 1], kind: PoolKind::Avg } => output: [1, 2], kind: PoolKind::Max),
         changes!(BatchNorm { eps: 1e-5 } => eps: 1.0001e-5),
         changes!(BatchNormTraining { eps: 1e-5, momentum: 0.1, unbiased: true } =>
             eps: 1e-4, momentum: 0.2, unbiased: false),
@@ -91,9 +93,9 @@ fn all() -> Vec<Changes> {
         changes!(FromBytes { desc: Desc::new([4], DType::U8) } => desc: Desc::new([2, 2], DType::U8)),
         changes!(Cast { to: DType::F32 } => to: DType::F16),
         changes!(Concat { axis: 0 } => axis: 1),
-        changes!(Conv2d::default() => stride: [1, 2], padding: [0, 0, 0, 1], dilation: [2, 1], groups: 2),
+        changes!(Conv2d::default() => stride: [1, 2], padding: [[0, 0], [0, 1]], dilation: [2, 1], groups: 2),
         changes!(ConvTranspose2d::default() =>
-            stride: [2, 1], padding: [1, 0, 0, 0], output_padding: [0, 1], dilation: [1, 2], groups: 3),
+            stride: [2, 1], padding: [[1, 0], [0, 0]], output_padding: [0, 1], dilation: [1, 2], groups: 3),
         changes!(Expand { shape: vec![2, 3] } => shape: vec![2, 3, 1]),
         changes!(Gather { axis: 0 } => axis: 1),
         changes!(GroupNorm { groups: 2, eps: 1e-5 } => groups: 3, eps: 1e-6),
@@ -117,14 +119,14 @@ fn all() -> Vec<Changes> {
         changes!(ToPixels { pitch: 64, channels: rgb() } =>
             pitch: 63, channels: pixels(Norm { mean: [0.0, 0.0, 0.0, 0.1], ..norm })),
         changes!(ToPixels { pitch: 64, channels: rgb() } => pitch: 65, channels: pixels(Norm { std: [2.0; 4], ..norm })),
-        changes!(max_pool() => kernel: [2, 3], stride: [2, 1], padding: [0, 1, 0, 0], dilation: [1, 2], ceil_mode: true,
-            indices: Indices::Plane),
-        changes!(avg_pool() => kernel: [3, 2], stride: [1, 2], padding: [0, 0, 1, 0], dilation: [2, 2], ceil_mode: true,
+        changes!(max_pool() => window: Window { kernel: [2, 3], ..WINDOW }, ceil_mode: true, indices: Indices::Plane),
+        changes!(max_pool() => window: Window { stride: [2, 1], ..WINDOW }, ceil_mode: true, indices: Indices::Tensor),
+        changes!(avg_pool() => window: Window { padding: [[0, 1], [0, 0]], ..WINDOW }, ceil_mode: true,
             count_include_pad: false, divisor_override: Some(0)),
-        changes!(lp_pool() => kernel: [3, 3], stride: [2, 2], padding: [1; 4], dilation: [2, 1], ceil_mode: true, p: 3,
-            signed: true, rescale: true),
-        changes!(Reduce { axes: vec![1], keep_dims: true, kind: reduce::Kind::Sum } =>
-            axes: vec![1, 1], keep_dims: false, kind: reduce::Kind::SumSquare),
+        changes!(lp_pool() => window: Window { dilation: [2, 1], ..WINDOW }, ceil_mode: true, p: 3, signed: true,
+            rescale: true),
+        changes!(Reduce { axes: vec![1], keep_dims: true, kind: ReduceKind::Sum } =>
+            axes: vec![1, 1], keep_dims: false, kind: ReduceKind::SumSquare),
         changes!(ArgReduce { axis: 1, keep_dims: true, select_last: false, kind: Extreme::Max } =>
             axis: 0, keep_dims: false, select_last: true, kind: Extreme::Min),
         changes!(Reshape { shape: vec![2, 3] } => shape: vec![23]),
@@ -252,7 +254,7 @@ fn operators_of_programs_have_an_identity_if_they_tell_their_attributes() {
 fn attributes_read_as_text() {
     let conv = Conv2d { groups: 2, ..Conv2d::default() };
     let text = conv.attributes().unwrap().to_string();
-    assert_eq!(text, "stride = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 2");
+    assert_eq!(text, "stride = [1, 1], padding = [[0, 0], [0, 0]], dilation = [1, 1], groups = 2");
     let clamp = Unary(Activation::Clamp { min: 0.0, max: 6.0 }).attributes().unwrap();
     assert_eq!(clamp.to_string(), "function = [Clamp, 0, 6]");
     let (name, value) = clamp.iter().next().unwrap();

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use crate::networks::npy;
 use crate::support::{Rng, device};
+use convgpu::internals::attr::Activation;
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::graph::Graph;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::reference::half::stored;
 use convgpu::internals::session::Compiled;
@@ -117,7 +118,7 @@ fn half_the_bytes() {
     let mut y = g.input("x", Desc::f32([1, 8, 32, 31])).unwrap();
     for k in 0..4 {
         let w = g.constant("w", rng.tensor(&[8, 8, 3, 3])).unwrap();
-        y = g.apply(format!("{k}"), Conv2d { padding: [1; 4], ..Conv2d::default() }, &[y, w]).unwrap();
+        y = g.apply(format!("{k}"), Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() }, &[y, w]).unwrap();
     }
     g.output("y", y);
     let plan = |precision| Plan::new(&g, &caps, &PlanOptions { precision, ..PlanOptions::default() }).unwrap();

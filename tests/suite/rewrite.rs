@@ -2,15 +2,14 @@
 
 use crate::support::{Rng, device};
 use convgpu::functional::{Conv2dOptions, ConvTranspose2dOptions};
+use convgpu::internals::attr::{Activation, BinaryKind, PadMode, ReduceKind};
+use convgpu::internals::attr::{HARD_SIGMOID, RELU6};
 use convgpu::internals::graph::rewrite::{Firing, rewrite, split_large_weights};
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::batch_norm::BatchNorm;
-use convgpu::internals::ops::binary::BinaryKind;
 use convgpu::internals::ops::conv2d::Conv2d;
-use convgpu::internals::ops::pad::{Pad, PadMode};
-use convgpu::internals::ops::reduce::{Kind, Reduce};
-use convgpu::internals::ops::unary::Activation;
-use convgpu::internals::reference::activation::{HARD_SIGMOID, RELU6};
+use convgpu::internals::ops::pad::Pad;
+use convgpu::internals::ops::reduce::Reduce;
 use convgpu::internals::session::Compiled;
 use convgpu::internals::verify::{compare, values};
 use convgpu::{CompileOptions, Device, Tensor};
@@ -299,7 +298,7 @@ fn exported_forms_are_recognised() {
 
     for keep_dims in [true, false] {
         let mut n = Net::new();
-        let y = n.g.layer(Reduce { axes: vec![3, 2], keep_dims, kind: Kind::Mean }, &[n.x]).unwrap();
+        let y = n.g.layer(Reduce { axes: vec![3, 2], keep_dims, kind: ReduceKind::Mean }, &[n.x]).unwrap();
         let ops = n.finish(y).0;
         assert_eq!(ops[0], "adaptive_avg_pool2d");
         assert!(!ops.iter().any(|o| o.contains("reduce")));

@@ -480,7 +480,8 @@ fn an_operator_without_outputs_is_an_error() {
 /// The limit of a convolution's padding also holds for a fused pad.
 #[test]
 fn a_pad_beyond_the_limit_is_not_fused() {
-    use convgpu::internals::ops::pad::{Pad, PadMode};
+    use convgpu::internals::attr::PadMode;
+    use convgpu::internals::ops::pad::Pad;
     let mut g = Graph::new();
     let x = g.input("x", Desc::f32([1, 1, 1, 1])).unwrap();
     let pad = Pad { pads: vec![[0, 0], [0, 0], [0, 0], [70_000, 0]], mode: PadMode::Constant(0.0) };

@@ -1,12 +1,13 @@
 //! Doubles and 64-bit integers on a device that has neither: right, or an error, never another number in silence.
 
+use convgpu::internals::attr::{Activation, BinaryKind, Extreme};
 use convgpu::internals::graph::Graph;
-use convgpu::internals::ops::binary::{Binary, BinaryKind};
+use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::gather::Gather;
-use convgpu::internals::ops::reduce::{ArgReduce, Extreme};
+use convgpu::internals::ops::reduce::ArgReduce;
 use convgpu::internals::ops::reshape::Reshape;
-use convgpu::internals::ops::unary::{Activation, Unary};
+use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::session::{Compiled, latest};
 use convgpu::{CompileOptions, DType, Data, Desc, Device, ErrorKind, Result, Session, Tensor};
 

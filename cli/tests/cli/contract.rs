@@ -380,7 +380,7 @@ fn failures_are_objects_for_programs() {
 /// The paths of all fields of an object, as docs/json.md writes them.
 fn paths(value: &serde_json::Value, at: &str, out: &mut std::collections::BTreeSet<String>) {
     match value {
-        serde_json::Value::Object(fields) => {
+        serde_json::Value::Object(fields) if !fields.is_empty() => {
             for (name, value) in fields {
                 paths(value, &if at.is_empty() { name.clone() } else { format!("{at}.{name}") }, out);
             }
@@ -392,19 +392,40 @@ fn paths(value: &serde_json::Value, at: &str, out: &mut std::collections::BTreeS
     }
 }
 
+/// What docs/json.md says of a command is what an object has.
+fn is_documented(command: &str, object: &serde_json::Value) {
+    const PAGE: &str = include_str!("../../../docs/json.md");
+    let mut found = std::collections::BTreeSet::new();
+    paths(object, "", &mut found);
+    let rows = PAGE.lines().filter_map(|l| l.strip_prefix(&format!("| {command} | ")));
+    let fields: Vec<&str> = rows.flat_map(|r| r.split(" | ").next().unwrap().split('`').skip(1).step_by(2)).collect();
+    assert!(!fields.is_empty(), "{command}");
+    let named = |path: &String| {
+        fields
+            .iter()
+            .any(|f| f.trim_end_matches('?') == path || path.starts_with(&format!("{}.", f.trim_end_matches('?'))))
+    };
+    let unknown: Vec<_> = found.iter().filter(|path| !named(path)).collect();
+    assert!(unknown.is_empty(), "docs/json.md lacks of {command}: {unknown:?}");
+    let there = |f: &str| found.iter().any(|path| path == f || path.starts_with(&format!("{f}.")));
+    let gone: Vec<_> = fields.iter().filter(|f| !f.ends_with('?') && !there(f)).collect();
+    assert!(gone.is_empty(), "{command} does not print {gone:?}");
+}
+
 #[test]
 fn every_field_of_every_object_is_documented() {
-    const PAGE: &str = include_str!("../../../docs/json.md");
     let image = digit("json");
     let cache = format!("{}/cache", env!("CARGO_TARGET_TMPDIR"));
     let expected =
         npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
     let expected = expected.trim_end_matches("/small.npy");
-    let calls: [(&str, &[&str]); 13] = [
+    let shaders = folder("json_shaders");
+    let calls: [(&str, &[&str]); 14] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
         ("verify", &["verify", model(), "--input", &image]),
         ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
         ("inspect", &["inspect", model(), "--nodes"]),
+        ("inspect", &["inspect", model(), "--dump-shaders", &shaders]),
         ("inspect --shader", &["inspect", "--shader", "unary"]),
         ("bench", &["bench", model(), "--seconds", "0", "--profile"]),
         ("bench --ops", &["bench", "--ops", "--only", "relu", "--seconds", "0"]),
@@ -421,21 +442,8 @@ fn every_field_of_every_object_is_documented() {
             program.args(args).arg("--json").env_remove("CONVGPU_DEVICE").env("XDG_CACHE_HOME", &cache).output();
         let output = output.unwrap();
         let object = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {output:?}"));
-        let mut found = std::collections::BTreeSet::new();
-        paths(&object, "", &mut found);
-        let rows = PAGE.lines().filter_map(|l| l.strip_prefix(&format!("| {command} | ")));
-        let fields: Vec<&str> =
-            rows.flat_map(|r| r.split(" | ").next().unwrap().split('`').skip(1).step_by(2)).collect();
-        assert!(!fields.is_empty(), "{command}");
-        let named = |path: &String| {
-            fields
-                .iter()
-                .any(|f| f.trim_end_matches('?') == path || path.starts_with(&format!("{}.", f.trim_end_matches('?'))))
-        };
-        let unknown: Vec<_> = found.iter().filter(|path| !named(path)).collect();
-        assert!(unknown.is_empty(), "docs/json.md lacks of {command}: {unknown:?}");
-        let there = |f: &str| found.iter().any(|path| path == f || path.starts_with(&format!("{f}.")));
-        let gone: Vec<_> = fields.iter().filter(|f| !f.ends_with('?') && !there(f)).collect();
-        assert!(gone.is_empty(), "{command} does not print {gone:?}");
+        is_documented(command, &object);
     }
+    let manifest = std::fs::read(format!("{shaders}/manifest.json")).unwrap();
+    is_documented("manifest.json", &serde_json::from_slice(&manifest).unwrap());
 }

@@ -5,4 +5,5 @@ mod checks;
 mod contract;
 mod notes;
 mod results;
+mod shaders;
 mod support;

@@ -1,11 +1,11 @@
 //! Convolutions and matrix products.
 
 use super::{Graph, ValueId};
+use crate::attr::PadMode;
 use crate::error::{Error, Result};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::matmul::MatMul;
-use crate::ops::pad::PadMode;
 use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, PaddingMode, Pair};
 
 /// The limit of a convolution's own padding.
@@ -20,15 +20,15 @@ impl Graph {
         let [_, _, kh, kw] = self.dims(w)?[..] else {
             return Err(Error::shape(format!("the weight {:?} of conv2d must have rank 4", self.shape(w))));
         };
-        let sides = o.padding.sides([kh, kw], o.stride.0, o.dilation.0)?;
+        let pads = o.padding.pads([kh, kw], o.stride.0, o.dilation.0)?;
         let (x, padding) = match border(o.padding_mode) {
-            None => (x, sides),
+            None => (x, pads),
             Some(mode) => {
-                if sides.iter().any(|&n| n > MOST_PADDING) {
-                    return Err(Error::argument(format!("padding {sides:?} must be at most {MOST_PADDING}")));
+                if pads.as_flattened().iter().any(|&n| n > MOST_PADDING) {
+                    return Err(Error::argument(format!("padding {pads:?} must be at most {MOST_PADDING}")));
                 }
-                let [top, bottom, left, right] = sides.map(|n| n as i64);
-                (self.pad(x, &[left, right, top, bottom], mode)?, [0; 4])
+                let [[top, bottom], [left, right]] = pads.map(|axis| axis.map(|n| n as i64));
+                (self.pad(x, &[left, right, top, bottom], mode)?, [[0; 2]; 2])
             }
         };
         let op = Conv2d { stride: o.stride.0, padding, dilation: o.dilation.0, groups: o.groups };
@@ -79,7 +79,7 @@ impl Graph {
         }
         let op = ConvTranspose2d {
             stride: o.stride.0,
-            padding: [py, py, px, px],
+            padding: [[py; 2], [px; 2]],
             output_padding: extra,
             dilation: o.dilation.0,
             groups: o.groups,

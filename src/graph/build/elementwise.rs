@@ -1,13 +1,14 @@
 //! Element-wise functions.
 
 use super::{Graph, ValueId};
+use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};
-use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::prelu::Prelu;
 use crate::ops::select::Where;
 use crate::ops::sine::Sine;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 use crate::options::Approximate;
 use crate::shape::DType;
 

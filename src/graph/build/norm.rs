@@ -1,14 +1,13 @@
 //! Normalisation.
 
 use super::{Graph, ValueId};
+use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
-use crate::ops::binary::BinaryKind;
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::local_response_norm::LocalResponseNorm;
 use crate::ops::softmax::Softmax;
-use crate::ops::unary::Activation;
 use crate::tensor::Tensor;
 
 impl Graph {

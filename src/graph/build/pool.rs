@@ -1,11 +1,10 @@
 //! Pooling.
 
 use super::{Graph, ValueId};
+use crate::attr::{Activation, BinaryKind, PoolKind, Window};
 use crate::error::{Error, Result};
-use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
-use crate::ops::binary::BinaryKind;
+use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
-use crate::ops::unary::Activation;
 use crate::options::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, Pair};
 
 impl Graph {
@@ -38,10 +37,7 @@ impl Graph {
     pub fn avg_pool2d(&mut self, x: ValueId, kernel_size: impl Into<Pair>, o: AvgPool2dOptions) -> Result<ValueId> {
         let kernel = kernel_size.into();
         let op = AvgPool2d {
-            kernel: kernel.0,
-            stride: o.stride.unwrap_or(kernel).0,
-            padding: pool_padding(kernel, o.padding)?,
-            dilation: [1, 1],
+            window: window(kernel, o.stride, o.padding)?,
             ceil_mode: o.ceil_mode,
             count_include_pad: o.count_include_pad,
             divisor_override: o.divisor_override,
@@ -72,9 +68,8 @@ impl Graph {
             return Err(Error::argument(text));
         }
         if p.fract() == 0.0 && (1.0..=64.0).contains(&p) {
-            let (padding, dilation, ceil_mode) = ([0; 4], [1, 1], o.ceil_mode);
-            let op =
-                LpPool2d { kernel, stride, padding, dilation, ceil_mode, p: p as u32, signed: true, rescale: true };
+            let window = Window { stride, ..Window::new(kernel) };
+            let op = LpPool2d { window, ceil_mode: o.ceil_mode, p: p as u32, signed: true, rescale: true };
             return self.layer(op, &[x]);
         }
         // If no window exceeds the image, the power of a plain sum suffices.
@@ -115,7 +110,7 @@ impl Graph {
     /// # Errors
     /// The input is not an image, or has no pixels.
     pub fn adaptive_avg_pool2d(&mut self, x: ValueId, output_size: impl Into<Pair>) -> Result<ValueId> {
-        self.layer(AdaptivePool2d { output: output_size.into().0, kind: Kind::Avg }, &[x])
+        self.layer(AdaptivePool2d { output: output_size.into().0, kind: PoolKind::Avg }, &[x])
     }
 
     /// `[n, c, h, w]` to `[n, c, oh, ow]`: each output is the maximum of its part of the image.
@@ -123,25 +118,23 @@ impl Graph {
     /// # Errors
     /// The input is not an image, or has no pixels.
     pub fn adaptive_max_pool2d(&mut self, x: ValueId, output_size: impl Into<Pair>) -> Result<ValueId> {
-        self.layer(AdaptivePool2d { output: output_size.into().0, kind: Kind::Max }, &[x])
+        self.layer(AdaptivePool2d { output: output_size.into().0, kind: PoolKind::Max }, &[x])
     }
 }
 
 fn max_pool2d(kernel: Pair, o: MaxPool2dOptions, indices: Indices) -> Result<MaxPool2d> {
     Ok(MaxPool2d {
-        kernel: kernel.0,
-        stride: o.stride.unwrap_or(kernel).0,
-        padding: pool_padding(kernel, o.padding)?,
-        dilation: o.dilation.0,
+        window: Window { dilation: o.dilation.0, ..window(kernel, o.stride, o.padding)? },
         ceil_mode: o.ceil_mode,
         indices,
     })
 }
 
 /// PyTorch limits the padding of a pooling to half the window.
-fn pool_padding(Pair(kernel): Pair, Pair([y, x]): Pair) -> Result<[usize; 4]> {
+fn window(Pair(kernel): Pair, stride: Option<Pair>, Pair([y, x]): Pair) -> Result<Window> {
     if y > kernel[0] / 2 || x > kernel[1] / 2 {
         return Err(Error::argument(format!("padding {:?} exceeds half the window {kernel:?}", [y, x])));
     }
-    Ok([y, y, x, x])
+    let Pair(stride) = stride.unwrap_or(Pair(kernel));
+    Ok(Window { stride, padding: [[y; 2], [x; 2]], ..Window::new(kernel) })
 }

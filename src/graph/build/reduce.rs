@@ -1,11 +1,10 @@
 //! Reductions over axes, and indices of extremes.
 
 use super::{Graph, ValueId};
+use crate::attr::{Activation, BinaryKind, Extreme, ReduceKind};
 use crate::error::{Error, Result};
-use crate::ops::binary::BinaryKind;
-use crate::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
+use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::top_k::TopK;
-use crate::ops::unary::Activation;
 use crate::shape::DType;
 
 macro_rules! reductions {
@@ -19,7 +18,7 @@ macro_rules! reductions {
                 /// # Errors
                 /// An axis is outside the tensor or named twice; the type does not have the function.
                 pub fn $name(&mut self, x: ValueId, dim: &[i64], keepdim: bool) -> Result<ValueId> {
-                    self.reduce(x, dim, keepdim, Kind::$kind)
+                    self.reduce(x, dim, keepdim, ReduceKind::$kind)
                 }
             )*
         }
@@ -40,7 +39,7 @@ reductions! {
 }
 
 impl Graph {
-    fn reduce(&mut self, x: ValueId, dim: &[i64], keep_dims: bool, kind: Kind) -> Result<ValueId> {
+    fn reduce(&mut self, x: ValueId, dim: &[i64], keep_dims: bool, kind: ReduceKind) -> Result<ValueId> {
         let rank = self.dims(x)?.len();
         let axes = match dim {
             [] => (0..rank).collect(),
@@ -58,7 +57,7 @@ impl Graph {
     pub fn mean(&mut self, x: ValueId, dim: &[i64], keepdim: bool) -> Result<ValueId> {
         self.own(&[x])?;
         match self.desc(x).dtype {
-            DType::F32 => self.reduce(x, dim, keepdim, Kind::Mean),
+            DType::F32 => self.reduce(x, dim, keepdim, ReduceKind::Mean),
             _ => Err(Error::unsupported(format!("the mean of {} (f32 only)", self.desc(x)))),
         }
     }
@@ -72,8 +71,8 @@ impl Graph {
     /// An axis is outside the tensor or named twice; the tensor is not f32; p is NaN.
     pub fn norm(&mut self, x: ValueId, p: f32, dim: &[i64], keepdim: bool) -> Result<ValueId> {
         match p {
-            1.0 => self.reduce(x, dim, keepdim, Kind::L1),
-            2.0 => self.reduce(x, dim, keepdim, Kind::L2),
+            1.0 => self.reduce(x, dim, keepdim, ReduceKind::L1),
+            2.0 => self.reduce(x, dim, keepdim, ReduceKind::L2),
             0.0 => {
                 let [zero, one] = [self.number(0.0)?, self.number(1.0)?];
                 let is_zero = self.binary(x, zero, BinaryKind::Equal)?;
@@ -84,7 +83,7 @@ impl Graph {
             p => {
                 let magnitude = self.activation(x, Activation::Abs)?;
                 if p.is_infinite() {
-                    let kind = if p > 0.0 { Kind::Max } else { Kind::Min };
+                    let kind = if p > 0.0 { ReduceKind::Max } else { ReduceKind::Min };
                     return self.reduce(magnitude, dim, keepdim, kind);
                 }
                 let powers = self.power(magnitude, p)?;

@@ -1,10 +1,11 @@
 //! Resampling, padding, and moving pixels between space and channels.
 
 use super::{Graph, ValueId};
+use crate::attr::{Coordinates, PadMode, ResizeMode, Rounding};
 use crate::error::{Error, Result};
-use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pad::Pad;
 use crate::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
-use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use crate::ops::resize::Resize2d;
 use crate::options::{InterpolateMode, InterpolateOptions, Pair, ScaleFactor};
 use crate::reference::resize::TORCH_SMALL;
 

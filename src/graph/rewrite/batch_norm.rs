@@ -83,7 +83,7 @@ pub(super) fn into_convolution_after(e: &Editor, at: Place) -> Answer {
     let Some(op) = op_as::<Conv2d>(conv) else { return Answer::No };
     let Some(before) = e.maker(conv.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
     let Some(affine) = affine(graph, before) else { return Answer::No };
-    if op.padding != [0; 4] {
+    if op.padding != [[0; 2]; 2] {
         return Answer::Declined("the convolution pads");
     }
     let Some(weight) = constant(graph, conv.inputs[1]) else { return Answer::Declined("the weight is not constant") };

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use super::editor::{Editor, Place};
 use super::rule::{Answer, number, op_as};
+use crate::attr::SILU;
+use crate::attr::{Activation, BinaryKind, PoolKind, ReduceKind};
 use crate::graph::{Graph, Node, ValueId};
-use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
-use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::adaptive_pool2d::AdaptivePool2d;
+use crate::ops::binary::Binary;
 use crate::ops::permute::Permute;
 use crate::ops::pixel_shuffle::{Order, PixelShuffle};
-use crate::ops::reduce::{Kind as ReduceKind, Reduce};
+use crate::ops::reduce::Reduce;
 use crate::ops::reshape::Reshape;
-use crate::ops::unary::{Activation, Unary};
-use crate::reference::activation::SILU;
+use crate::ops::unary::Unary;
 
 fn binary(node: &Node) -> Option<BinaryKind> {
     op_as::<Binary>(node).map(|b| b.0)
@@ -144,8 +145,8 @@ pub(super) fn global_pool(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
     let Some(reduce) = op_as::<Reduce>(node) else { return Answer::No };
     let kind = match reduce.kind {
-        ReduceKind::Mean => Kind::Avg,
-        ReduceKind::Max => Kind::Max,
+        ReduceKind::Mean => PoolKind::Avg,
+        ReduceKind::Max => PoolKind::Max,
         _ => return Answer::No,
     };
     let &[n, c, h, w] = graph.shape(node.inputs[0]) else { return Answer::No };

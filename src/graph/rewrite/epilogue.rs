@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::editor::{Editor, Place};
 use super::rule::{Answer, constant, op_as};
+use crate::attr::{Activation, BinaryKind, PadMode};
 use crate::graph::{Node, ValueId};
-use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::binary::Binary;
 use crate::ops::conv2d::Conv2d;
-use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pad::Pad;
 use crate::ops::prelu::Prelu;
 use crate::ops::reshape::Reshape;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 use crate::tensor::Tensor;
 
 /// A pad of zeros around height and width that only a convolution reads becomes its padding.
@@ -19,15 +20,15 @@ pub(super) fn pad_into_convolution(e: &Editor, at: Place) -> Answer {
     let Some(conv) = op_as::<Conv2d>(node) else { return Answer::No };
     let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
     let Some(pad) = op_as::<Pad>(before) else { return Answer::No };
-    let [[0, 0], [0, 0], [top, bottom], [left, right]] = pad.pads[..] else {
+    let [[0, 0], [0, 0], rows, columns] = pad.pads[..] else {
         return Answer::Declined("it pads other axes than height and width");
     };
-    if !matches!(pad.mode, PadMode::Constant(0.0)) || [top, bottom, left, right].iter().any(|&p| p < 0) {
+    if !matches!(pad.mode, PadMode::Constant(0.0)) || [rows, columns].as_flattened().iter().any(|&p| p < 0) {
         return Answer::Declined("it does not add zeros");
     }
     let mut op = conv.clone();
-    for (side, p) in op.padding.iter_mut().zip([top, bottom, left, right]) {
-        *side += p as usize;
+    for (side, p) in op.padding.as_flattened_mut().iter_mut().zip([rows, columns].as_flattened()) {
+        *side += *p as usize;
     }
     let mut node = Node { op: Arc::new(op), ..node.clone() };
     node.inputs[0] = before.inputs[0];

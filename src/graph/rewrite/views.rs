@@ -2,12 +2,13 @@
 
 use super::editor::{Editor, Place};
 use super::rule::{Answer, op_as};
+use crate::attr::Activation;
 use crate::graph::Node;
 use crate::ops;
 use crate::ops::cast::Cast;
 use crate::ops::permute::Permute;
 use crate::ops::reshape::Reshape;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 use crate::tensor::Tensor;
 
 /// Larger results are left to the device: folding them would trade work for memory.

@@ -2,11 +2,11 @@
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};
-use crate::ops::binary::BinaryKind;
 use crate::ops::select::Where;
 use crate::ops::sine::Sine;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 use crate::shape::DType;
 use crate::tensor::Tensor;
 

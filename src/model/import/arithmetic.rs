@@ -2,14 +2,15 @@
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};
 use crate::model::proto::data_type as ty;
 use crate::model::tensor_proto;
-use crate::ops::binary::{Binary, BinaryKind};
+use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::prelu::Prelu;
 use crate::ops::select::Where;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 use crate::shape::DType;
 use crate::tensor::Tensor;
 

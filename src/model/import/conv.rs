@@ -1,12 +1,13 @@
 //! Conv and ConvTranspose.
 
 use super::operator::Operator;
-use super::window::{AutoPad, Window, pads, pair, spatial};
+use super::window::{AutoPad, Sliding, pads, pair, spatial};
 use super::{Import, NodeView, Val};
+use crate::attr::{PadMode, Window};
 use crate::error::{Error, Result};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
-use crate::ops::pad::{Pad, PadMode};
+use crate::ops::pad::Pad;
 
 /// Attributes that [`Import::conv`] reads.
 pub(super) const ATTRIBUTES: &[&str] = &["auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"];
@@ -28,15 +29,15 @@ fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 impl Import<'_> {
     /// The convolution that a node's attributes say, of its first two inputs, perhaps in another order of axes, and its bias.
     pub fn conv(&mut self, node: &NodeView, x: &Val, weight: &Val) -> Result<Val> {
-        let window = Window::of(node, x.shape(), weight.shape().get(2..))?;
-        let (padding, [top, bottom, left, right]) = window.split_padding();
+        let (window, crop) = Sliding::of(node, x.shape(), weight.shape().get(2..))?.split();
+        let Window { stride, padding, dilation, .. } = window;
         let mut image = self.as_image(x)?;
-        if [top, bottom, left, right] != [0; 4] {
-            let pads = vec![[0, 0], [0, 0], [top, bottom], [left, right]];
+        if crop != [[0; 2]; 2] {
+            let pads = [[[0; 2]; 2], crop].concat();
             image = self.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[&image])?;
         }
         let weight = self.as_image(weight)?;
-        let op = Conv2d { stride: window.stride, padding, dilation: window.dilation, groups: node.count("group", 1)? };
+        let op = Conv2d { stride, padding, dilation, groups: node.count("group", 1)? };
         let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
         let y = self.apply(op, &inputs)?;
         self.as_rank(&y, x.rank())
@@ -46,12 +47,12 @@ impl Import<'_> {
 /// <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>
 fn conv_transpose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (x, weight) = (node.input(0)?, node.input(1)?);
-    let window = Window::of(node, x.shape(), weight.shape().get(2..))?;
+    let window = Sliding::of(node, x.shape(), weight.shape().get(2..))?;
     let axes = spatial(node, x.shape())?;
     let extra = node.counts("output_padding")?.unwrap_or(vec![0; axes.len()]);
     let mut op = ConvTranspose2d {
         stride: window.stride,
-        padding: [0; 4],
+        padding: [[0; 2]; 2],
         output_padding: if axes.len() == 1 && extra.len() == 1 {
             [0, extra[0]]
         } else {
@@ -64,8 +65,8 @@ fn conv_transpose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         Some(output) => fit(&mut op, &window, AutoPad::of(node)?, pair("the input", axes, axes)?, output)?,
         None if AutoPad::of(node)? == AutoPad::NotSet => {
             let pads = pads(node, axes.len())?;
-            op.padding = pads.map(|p| p.max(0) as usize);
-            if pads.iter().any(|&p| p < 0) {
+            op.padding = pads.map(|axis| axis.map(|p| p.max(0) as usize));
+            if pads.as_flattened().iter().any(|&p| p < 0) {
                 return Err(Error::unsupported(format!("ConvTranspose with negative pads {pads:?}")));
             }
         }
@@ -93,16 +94,15 @@ fn output_shape(node: &NodeView, axes: &[usize]) -> Result<Option<[usize; 2]>> {
 }
 
 /// Sets padding and output padding so that the output has these extents.
-fn fit(op: &mut ConvTranspose2d, window: &Window, auto: AutoPad, input: [usize; 2], output: [usize; 2]) -> Result<()> {
+fn fit(op: &mut ConvTranspose2d, window: &Sliding, auto: AutoPad, input: [usize; 2], output: [usize; 2]) -> Result<()> {
     for k in 0..2 {
         let spread = (input[k].saturating_sub(1) as i128) * window.stride[k] as i128;
-        let reach = (window.kernel[k] - 1) as i128 * window.dilation[k] as i128 + 1;
-        let total = spread + reach + op.output_padding[k] as i128 - output[k] as i128;
+        let total = spread + window.span(k) as i128 + op.output_padding[k] as i128 - output[k] as i128;
         let total = i64::try_from(total).map_err(|_| Error::shape("the output of ConvTranspose is too large"))?;
         // Only SAME_UPPER puts the extra element at the end (the operator's documentation).
         let auto = if auto == AutoPad::SameUpper { auto } else { AutoPad::SameLower };
         let [begin, end] = auto.halves(total.max(0));
-        [op.padding[2 * k], op.padding[2 * k + 1]] = [begin as usize, end as usize];
+        op.padding[k] = [begin as usize, end as usize];
         op.output_padding[k] += (-total).max(0) as usize;
     }
     Ok(())

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::{BinaryKind, ReduceKind};
 use crate::error::{Error, Result};
-use crate::ops::binary::BinaryKind;
 use crate::ops::matmul::MatMul;
-use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::reduce::Reduce;
 use crate::ops::slice::Slice;
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::new("Einsum", &["equation"], einsum)];
@@ -151,7 +151,7 @@ impl Import<'_> {
         if axes.is_empty() {
             return Ok(x);
         }
-        let value = self.apply(Reduce { axes, keep_dims: false, kind: Kind::Sum }, &[&x.value])?;
+        let value = self.apply(Reduce { axes, keep_dims: false, kind: ReduceKind::Sum }, &[&x.value])?;
         Ok(Operand { value, labels: x.labels.into_iter().filter(|&l| kept(l)).collect() })
     }
 

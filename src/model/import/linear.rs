@@ -2,12 +2,12 @@
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::{BinaryKind, ReduceKind};
 use crate::error::{Error, Result};
 use crate::ops::Op;
-use crate::ops::binary::BinaryKind;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::matmul::MatMul;
-use crate::ops::reduce::{Kind, Reduce};
+use crate::ops::reduce::Reduce;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -97,7 +97,7 @@ impl Import<'_> {
         let right = self.reshape(&b, &[lead, &[1], last].concat())?;
         let all = self.binary(BinaryKind::Mul, &left, &right)?;
         let axes = vec![all.rank() - 2];
-        let sum = self.apply(Reduce { axes, keep_dims: false, kind: Kind::Sum }, &[&all])?;
+        let sum = self.apply(Reduce { axes, keep_dims: false, kind: ReduceKind::Sum }, &[&all])?;
         self.reshape(&sum, &shape)
     }
 

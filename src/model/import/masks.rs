@@ -2,9 +2,9 @@
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val, checked_numel};
+use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
 use crate::model::tensor_proto;
-use crate::ops::binary::BinaryKind;
 use crate::ops::gather::Gather;
 use crate::ops::select::Where;
 use crate::ops::slice::Slice;

@@ -5,9 +5,9 @@ use super::linear::gemm;
 use super::norm::{layer_norm, rms_norm};
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};
-use crate::ops::binary::BinaryKind;
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::unary::Unary;
 
 const DOMAIN: &str = "com.microsoft";
 

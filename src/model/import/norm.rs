@@ -3,15 +3,15 @@
 use super::node_view::axes;
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::{Activation, BinaryKind, ReduceKind};
 use crate::error::{Error, Result};
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
-use crate::ops::binary::BinaryKind;
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::local_response_norm::LocalResponseNorm;
 use crate::ops::normalize::{LpNormalize, MeanVarianceNormalize};
-use crate::ops::reduce::{Kind, Reduce};
-use crate::ops::unary::{Activation, Unary};
+use crate::ops::reduce::Reduce;
+use crate::ops::unary::Unary;
 use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -147,7 +147,7 @@ impl Import<'_> {
     pub fn rms_norm(&mut self, x: &Val, axis: usize, scale: &Val, eps: f32) -> Result<Val> {
         let axes = (axis..x.rank()).collect();
         let squares = self.binary(BinaryKind::Mul, x, x)?;
-        let mean = self.apply(Reduce { axes, keep_dims: true, kind: Kind::Mean }, &[&squares])?;
+        let mean = self.apply(Reduce { axes, keep_dims: true, kind: ReduceKind::Mean }, &[&squares])?;
         let mean = self.binary(BinaryKind::Add, &mean, &Tensor::scalar(eps).into())?;
         let deviation = self.apply(Unary(Activation::Sqrt), &[&mean])?;
         let normal = self.binary(BinaryKind::Div, x, &deviation)?;

@@ -3,8 +3,9 @@
 use super::operator::Operator;
 use super::window::{AutoPad, Pooling};
 use super::{Import, NodeView, Val};
+use crate::attr::{PoolKind, Window};
 use crate::error::{Error, Result};
-use crate::ops::adaptive_pool2d::{AdaptivePool2d, Kind};
+use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::shape::DType;
 
@@ -15,9 +16,9 @@ const LP: &[&str] = &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "p",
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("AveragePool", AVERAGE, average_pool),
-    Operator::new("GlobalAveragePool", &[], |i, n| global_pool(i, n, Kind::Avg)),
+    Operator::new("GlobalAveragePool", &[], |i, n| global_pool(i, n, PoolKind::Avg)),
     Operator::new("GlobalLpPool", &["p"], global_lp_pool),
-    Operator::new("GlobalMaxPool", &[], |i, n| global_pool(i, n, Kind::Max)),
+    Operator::new("GlobalMaxPool", &[], |i, n| global_pool(i, n, PoolKind::Max)),
     Operator::new("LpPool", LP, lp_pool),
     Operator::new("MaxPool", MAX, max_pool),
 ];
@@ -31,20 +32,12 @@ fn ceil_mode(node: &NodeView) -> Result<bool> {
 fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let pooling = Pooling::of(node, x.shape())?;
-    let window = &pooling.window;
     let indices = match (node.gives(1), node.flag("storage_order", false)?) {
         (false, _) => Indices::None,
         (true, false) => Indices::Tensor,
         (true, true) => Indices::TensorColumnMajor,
     };
-    let op = MaxPool2d {
-        kernel: window.kernel,
-        stride: window.stride,
-        padding: window.positive_padding()?,
-        dilation: window.dilation,
-        ceil_mode: ceil_mode(node)?,
-        indices,
-    };
+    let op = MaxPool2d { window: pooling.window.uncropped()?, ceil_mode: ceil_mode(node)?, indices };
     if indices == Indices::TensorColumnMajor && x.rank() > 4 {
         return Err(Error::unsupported(format!(
             "{} of {}: storage_order = 1 is supported for images only",
@@ -63,12 +56,8 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let pooling = Pooling::of(node, x.shape())?;
-    let window = &pooling.window;
     let op = AvgPool2d {
-        kernel: window.kernel,
-        stride: window.stride,
-        padding: window.positive_padding()?,
-        dilation: window.dilation,
+        window: pooling.window.uncropped()?,
         ceil_mode: ceil_mode(node)?,
         count_include_pad: node.flag("count_include_pad", false)?,
         divisor_override: None,
@@ -82,12 +71,8 @@ fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 fn lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let pooling = Pooling::of(node, x.shape())?;
-    let window = &pooling.window;
     let op = LpPool2d {
-        kernel: window.kernel,
-        stride: window.stride,
-        padding: window.positive_padding()?,
-        dilation: window.dilation,
+        window: pooling.window.uncropped()?,
         ceil_mode: ceil_mode(node)?,
         p: order(node)?,
         signed: false,
@@ -103,9 +88,9 @@ fn global_lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let p = order(node)?;
     whole_plane(import, node, |import, image| {
         let &[_, _, h, w] = image.shape() else { unreachable!("it is an image") };
-        let (stride, padding, dilation) = ([1, 1], [0; 4], [1, 1]);
+        let window = Window { stride: [1, 1], ..Window::new([h, w]) };
         let (ceil_mode, signed, rescale) = (false, false, false);
-        let op = LpPool2d { kernel: [h, w], stride, padding, dilation, ceil_mode, p, signed, rescale };
+        let op = LpPool2d { window, ceil_mode, p, signed, rescale };
         import.apply(op, &[image])
     })
 }
@@ -115,7 +100,7 @@ fn order(node: &NodeView) -> Result<u32> {
     u32::try_from(p).map_err(|_| Error::argument(format!("{} with p = {p}", node.op())))
 }
 
-fn global_pool(import: &mut Import, node: &NodeView, kind: Kind) -> Result<Vec<Val>> {
+fn global_pool(import: &mut Import, node: &NodeView, kind: PoolKind) -> Result<Vec<Val>> {
     whole_plane(import, node, |import, image| import.apply(AdaptivePool2d { output: [1, 1], kind }, &[image]))
 }
 

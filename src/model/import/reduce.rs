@@ -4,10 +4,10 @@
 use super::node_view::axes;
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::{BinaryKind, Extreme, PadMode, ReduceKind};
 use crate::error::{Error, Result};
-use crate::ops::binary::BinaryKind;
-use crate::ops::pad::{Pad, PadMode};
-use crate::ops::reduce::{ArgReduce, Extreme, Kind, Reduce};
+use crate::ops::pad::Pad;
+use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::softmax::Softmax;
 use crate::ops::top_k::TopK;
 use crate::shape;
@@ -24,16 +24,16 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("LogSoftmax", &["axis"], |i, n| {
         along_axis(i, n, |i, x, axis| i.apply(Softmax { axis, log: true }, &[x]))
     }),
-    Operator::new("ReduceL1", REDUCE, |i, n| reduce(i, n, Kind::L1)).host(&[1]),
-    Operator::new("ReduceL2", REDUCE, |i, n| reduce(i, n, Kind::L2)).host(&[1]),
-    Operator::new("ReduceLogSum", REDUCE, |i, n| reduce(i, n, Kind::LogSum)).host(&[1]),
-    Operator::new("ReduceLogSumExp", REDUCE, |i, n| reduce(i, n, Kind::LogSumExp)).host(&[1]),
-    Operator::new("ReduceMax", REDUCE, |i, n| reduce(i, n, Kind::Max)).host(&[1]),
-    Operator::new("ReduceMean", REDUCE, |i, n| reduce(i, n, Kind::Mean)).host(&[1]),
-    Operator::new("ReduceMin", REDUCE, |i, n| reduce(i, n, Kind::Min)).host(&[1]),
-    Operator::new("ReduceProd", REDUCE, |i, n| reduce(i, n, Kind::Prod)).host(&[1]),
-    Operator::new("ReduceSum", REDUCE, |i, n| reduce(i, n, Kind::Sum)).host(&[1]),
-    Operator::new("ReduceSumSquare", REDUCE, |i, n| reduce(i, n, Kind::SumSquare)).host(&[1]),
+    Operator::new("ReduceL1", REDUCE, |i, n| reduce(i, n, ReduceKind::L1)).host(&[1]),
+    Operator::new("ReduceL2", REDUCE, |i, n| reduce(i, n, ReduceKind::L2)).host(&[1]),
+    Operator::new("ReduceLogSum", REDUCE, |i, n| reduce(i, n, ReduceKind::LogSum)).host(&[1]),
+    Operator::new("ReduceLogSumExp", REDUCE, |i, n| reduce(i, n, ReduceKind::LogSumExp)).host(&[1]),
+    Operator::new("ReduceMax", REDUCE, |i, n| reduce(i, n, ReduceKind::Max)).host(&[1]),
+    Operator::new("ReduceMean", REDUCE, |i, n| reduce(i, n, ReduceKind::Mean)).host(&[1]),
+    Operator::new("ReduceMin", REDUCE, |i, n| reduce(i, n, ReduceKind::Min)).host(&[1]),
+    Operator::new("ReduceProd", REDUCE, |i, n| reduce(i, n, ReduceKind::Prod)).host(&[1]),
+    Operator::new("ReduceSum", REDUCE, |i, n| reduce(i, n, ReduceKind::Sum)).host(&[1]),
+    Operator::new("ReduceSumSquare", REDUCE, |i, n| reduce(i, n, ReduceKind::SumSquare)).host(&[1]),
     Operator::new("Softmax", &["axis"], |i, n| {
         along_axis(i, n, |i, x, axis| i.apply(Softmax { axis, log: false }, &[x]))
     }),
@@ -41,7 +41,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// Without axes, all axes or none are reduced. <https://onnx.ai/onnx/operators/onnx__ReduceSum.html>
-fn reduce(import: &mut Import, node: &NodeView, kind: Kind) -> Result<Vec<Val>> {
+fn reduce(import: &mut Import, node: &NodeView, kind: ReduceKind) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let axes = match node.ints_or_host("axes", 1)?.filter(|list| !list.is_empty()) {
         Some(list) => axes(&list, x.rank())?,

@@ -3,9 +3,10 @@
 use super::node_view::axes;
 use super::operator::Operator;
 use super::{Import, NodeView, Val, checked_numel};
+use crate::attr::{Coordinates, ResizeMode, Rounding};
 use crate::error::{Error, Result};
 use crate::ops::gather::Gather;
-use crate::ops::resize::{Coordinates, Resize2d, ResizeMode, Rounding};
+use crate::ops::resize::Resize2d;
 use crate::reference::resize::Axis;
 use crate::shape::DType;
 use crate::tensor::Tensor;

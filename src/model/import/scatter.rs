@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
+use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
-use crate::ops::binary::BinaryKind;
 use crate::ops::concat::Concat;
 use crate::ops::gather::Gather;
 use crate::ops::select::Where;

@@ -2,19 +2,19 @@
 //! images of two.
 
 use super::{Import, NodeView, Val};
+use crate::attr::{Pads, Window, span};
 use crate::error::{Error, Result};
 
-/// Attributes from which [`Window::of`] is read.
+/// Attributes from which [`Sliding::of`] is read.
 pub(super) const STRIDES: &str = "strides";
 
-/// A sliding window over two axes.
+/// A window as a node gives it: negative pads crop.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(super) struct Sliding {
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub dilation: [usize; 2],
-    /// Top, bottom, left, right; negative ones crop.
-    pub padding: [i64; 4],
+    pub padding: Pads<i64>,
 }
 
 /// How the total padding is divided, if the pads follow from the input's size.
@@ -44,12 +44,12 @@ impl AutoPad {
     }
 }
 
-impl Window {
+impl Sliding {
     /// The node's window over an image of `x`'s shape `[n, c, spatial..]`. `kernel` is the weight's, where there is one.
     ///
     /// # Errors
     /// Three or more spatial axes (unsupported), lists of the wrong length, a zero stride.
-    pub fn of(node: &NodeView, x: &[usize], kernel: Option<&[usize]>) -> Result<Window> {
+    pub fn of(node: &NodeView, x: &[usize], kernel: Option<&[usize]>) -> Result<Sliding> {
         let spatial = spatial(node, x)?;
         let given = node.counts("kernel_shape")?;
         let kernel = match (given, kernel) {
@@ -66,40 +66,41 @@ impl Window {
         if [kernel, stride, dilation].as_flattened().contains(&0) {
             return Err(Error::argument("kernel_shape, strides and dilations must be at least 1"));
         }
-        let mut window = Window { kernel, stride, dilation, padding: [0; 4] };
+        let mut window = Sliding { kernel, stride, dilation, padding: [[0; 2]; 2] };
         window.padding = match AutoPad::of(node)? {
             AutoPad::NotSet => pads(node, spatial.len())?,
-            AutoPad::Valid => [0; 4],
+            AutoPad::Valid => [[0; 2]; 2],
             auto => window.same(auto, pair("spatial", spatial, spatial)?),
         };
         Ok(window)
     }
 
     /// Pads that make the output `ceil(input / stride)` long.
-    fn same(&self, auto: AutoPad, input: [usize; 2]) -> [i64; 4] {
+    fn same(&self, auto: AutoPad, input: [usize; 2]) -> Pads<i64> {
         let along = |k: usize| {
             let last = input[k].div_ceil(self.stride[k]).saturating_sub(1).saturating_mul(self.stride[k]);
-            let needed = last.saturating_add(self.extent(k));
+            let needed = last.saturating_add(self.span(k));
             auto.halves(needed.saturating_sub(input[k]).min(i64::MAX as usize) as i64)
         };
-        let [[top, bottom], [left, right]] = [along(0), along(1)];
-        [top, bottom, left, right]
+        [along(0), along(1)]
     }
 
-    /// Elements from the first to the last tap.
-    fn extent(&self, k: usize) -> usize {
-        (self.kernel[k] - 1).saturating_mul(self.dilation[k]).saturating_add(1)
+    /// The extent of the image that one window spans.
+    pub fn span(&self, axis: usize) -> usize {
+        span(self.kernel[axis], self.dilation[axis])
     }
 
-    /// The padding without crops, and what to crop from the image first.
-    pub fn split_padding(&self) -> ([usize; 4], [i64; 4]) {
-        (self.padding.map(|p| p.max(0) as usize), self.padding.map(|p| p.min(0)))
+    /// The window without crops, and what to crop from the image first.
+    pub fn split(&self) -> (Window, Pads<i64>) {
+        let Sliding { kernel, stride, dilation, padding } = *self;
+        let added = padding.map(|axis| axis.map(|p| p.max(0) as usize));
+        (Window { kernel, stride, padding: added, dilation }, padding.map(|axis| axis.map(|p| p.min(0))))
     }
 
-    /// The padding for operators that do not support crops.
-    pub fn positive_padding(&self) -> Result<[usize; 4]> {
-        match self.split_padding() {
-            (padding, [0, 0, 0, 0]) => Ok(padding),
+    /// The window for operators that do not support crops.
+    pub fn uncropped(&self) -> Result<Window> {
+        match self.split() {
+            (window, [[0, 0], [0, 0]]) => Ok(window),
             _ => Err(Error::unsupported(format!("negative pads {:?}", self.padding))),
         }
     }
@@ -108,7 +109,7 @@ impl Window {
 /// A pooling window over an image of any number of axes, reduced to two: axes on which the window has extent 1 are
 /// merged with the channels or with each other. PyTorch exports local response norm as such a window over channels.
 pub(super) struct Pooling {
-    pub window: Window,
+    pub window: Sliding,
     /// The input as `[n, c, h, w]`.
     image: Vec<usize>,
     /// The image axis for each spatial axis that is pooled.
@@ -117,10 +118,10 @@ pub(super) struct Pooling {
 
 impl Pooling {
     /// # Errors
-    /// As for [`Window::of`]; the window covers more than two axes, or two that are not adjacent.
+    /// As for [`Sliding::of`]; the window covers more than two axes, or two that are not adjacent.
     pub fn of(node: &NodeView, x: &[usize]) -> Result<Pooling> {
         if x.len() <= 4 {
-            let window = Window::of(node, x, None)?;
+            let window = Sliding::of(node, x, None)?;
             return Ok(match *x {
                 [n, c, l] => Pooling { window, image: vec![n, c, 1, l], axes: vec![Some(3)] },
                 _ => Pooling { window, image: x.to_vec(), axes: vec![Some(2), Some(3)] },
@@ -150,11 +151,11 @@ impl Pooling {
             planes.insert(0, (1, None));
         }
         let &[(h, row), (w, column)] = &planes[..] else { return Err(too_many(node, x)) };
-        let mut window = Window { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], padding: [0; 4] };
+        let mut window = Sliding { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], padding: [[0; 2]; 2] };
         let mut axes = vec![None; count];
         for (i, k) in [row, column].into_iter().enumerate().filter_map(|(i, k)| Some((i, k?))) {
             (window.kernel[i], window.stride[i], window.dilation[i]) = (kernel[k], stride[k], dilation[k]);
-            (window.padding[2 * i], window.padding[2 * i + 1]) = (pads[k], pads[count + k]);
+            window.padding[i] = [pads[k], pads[count + k]];
             axes[k] = Some(2 + i);
         }
         Ok(Pooling { window, image: vec![x[0], channels, h, w], axes })
@@ -186,12 +187,12 @@ pub(super) fn spatial<'s>(node: &NodeView, x: &'s [usize]) -> Result<&'s [usize]
     }
 }
 
-/// The pads as top, bottom, left, right; ONNX lists all begins, then all ends.
-pub(super) fn pads(node: &NodeView, axes: usize) -> Result<[i64; 4]> {
+/// The pads; ONNX lists all begins, then all ends.
+pub(super) fn pads(node: &NodeView, axes: usize) -> Result<Pads<i64>> {
     let pads = node.ints("pads")?.unwrap_or(vec![0; 2 * axes]);
     match (axes, &pads[..]) {
-        (1, &[left, right]) => Ok([0, 0, left, right]),
-        (2, &[top, left, bottom, right]) => Ok([top, bottom, left, right]),
+        (1, &[left, right]) => Ok([[0, 0], [left, right]]),
+        (2, &[top, left, bottom, right]) => Ok([[top, bottom], [left, right]]),
         _ => Err(Error::shape(format!("pads {pads:?} do not fit {axes} spatial axes"))),
     }
 }

@@ -1,15 +1,25 @@
 //! Winograd's algorithm F(4x4, 3x3) for 3x3 convolutions of stride 1: a quarter of the multiplications.
 
-use super::{Conv2d, WINOGRAD_INPUT, WINOGRAD_OUTPUT, WINOGRAD_WEIGHT, gemm};
+use super::subgroup::BATCH_SUBGROUP8;
+use super::{Case, Conv2d};
 use crate::gpu::caps::Caps;
-use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::kernel::{Kernel, kernel};
+use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::gpu::pieces::{BLOCKS, EPILOGUE4, FLAT, GEMM, ONE_TAP, REGISTERS};
 use crate::ops::geometry::Geometry;
-use crate::ops::tiled::{MOVE, Product};
-use crate::ops::{Algorithm, Epilogue, Site, Variant};
+use crate::ops::rows8::Rows8;
+use crate::ops::tiled::{self, MOVE, Product};
+use crate::ops::{Algorithm, Epilogue, Variant};
 use crate::reference::winograd::{ROUNDINGS, TILE, Transform, depth, winograd};
 use crate::reference::{TINY, gamma};
-use crate::shape::{Layout, Precision};
+use crate::shape::Precision;
 use crate::tensor::Tensor;
+
+pub(super) static WEIGHT: Kernel = kernel!("conv2d_winograd_weight", FLAT);
+pub(super) static INPUT: Kernel = kernel!("conv2d_winograd_input", FLAT);
+pub(super) static OUTPUT: Kernel = kernel!("conv2d_winograd_output", EPILOGUE4, FLAT);
+pub(super) static BATCH_REGISTERS: Kernel =
+    kernel!("gemm", "problem/gemm", GEMM, BLOCKS, ONE_TAP, EPILOGUE4, REGISTERS);
 
 /// Rows and columns of a transformed tile.
 const SIZE: usize = TILE + 2;
@@ -21,47 +31,39 @@ const MATRICES: usize = SIZE * SIZE;
 /// before it and the next one for it (fitted as the constants of `ops::tiled`).
 const TRANSFORM: f64 = 7e5;
 
-impl Conv2d {
+impl Case<'_> {
     /// Needs a 3x3 window of stride 1, not dilated, one group, and tensors between the stages that the device can bind.
-    pub(super) fn winograd(&self, site: &Site<'_>, s: &Geometry) -> Vec<Variant> {
-        let plain = self.stride == [1, 1] && self.dilation == [1, 1] && self.groups == 1;
-        let Geometry { n, ic, ih, iw, oc, oh, ow, .. } = *s;
-        if !plain || site.inputs[1].shape[2..] != [3, 3] || n * ic * oc == 0 {
+    pub(super) fn winograd(&self) -> Vec<Variant> {
+        let Geometry { n, ic, ih, iw, oc, oh, ow, ref window, groups } = self.geometry;
+        let is_plain = window.kernel == [3, 3] && [window.stride, window.dilation] == [[1, 1]; 2] && groups == 1;
+        if !is_plain || n * ic * oc == 0 {
             return vec![];
         }
         let (ic4, oc4, th, tw) = (ic.div_ceil(4), oc.div_ceil(4), oh.div_ceil(TILE), ow.div_ceil(TILE));
         let tiles = n * th * tw;
         let fits = |a: usize, b: usize, bytes: usize| {
             let sizes = [MATRICES, a, b, bytes].map(|n| n as u64);
-            sizes.into_iter().fold(1, u64::saturating_mul) <= site.caps.max_binding_bytes
+            sizes.into_iter().fold(1, u64::saturating_mul) <= self.site.caps.max_binding_bytes
         };
         if !(fits(ic4, oc4, 64) && fits(tiles, ic4, 16) && fits(tiles, oc4, 16)) {
             return vec![];
         }
-        let prepared = vec![MATRICES * ic4 * oc4 * 64];
-        let scratch = vec![MATRICES * tiles * ic4 * 16, MATRICES * tiles * oc4 * 16];
-        let [py, _, px, _] = self.padding;
-        let weight = Launch::flat(&WINOGRAD_WEIGHT, ic4 * oc4 * 4, params!(oc, ic, size: SIZE))
-            .reads([Arg::Input(1)])
-            .writes([Arg::Prepared(0)]);
-        let input = Launch::flat(&WINOGRAD_INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px, size: SIZE))
+        let [[py, _], [px, _]] = window.padding;
+        let weight = Launch::flat(&WEIGHT, ic4 * oc4 * 4, params!(oc, ic, size: SIZE));
+        let input = Launch::flat(&INPUT, tiles * ic4, params!(n, ih, iw, ic4, th, tw, py, px, size: SIZE))
             .reads([Arg::Input(0)])
             .writes([Arg::Scratch(0)]);
-        let params = params!(n, oh, ow, oc4, th, tw, size: SIZE);
-        let output =
-            Launch::flat(&WINOGRAD_OUTPUT, tiles * oc4, params).reads([Arg::Scratch(1)]).writes([Arg::Output(0)]);
-        let output = site.epilogue.attach(output, oc, site.inputs, site.bias());
-        let way = |product: Launch| {
+        let output = Launch::flat(&OUTPUT, tiles * oc4, params!(n, oh, ow, oc4, th, tw, size: SIZE));
+        let output = self.finished(output.reads([Arg::Scratch(1)]));
+        let variant = |product: Launch| {
             let product = product.reads([Arg::Scratch(0), Arg::Prepared(0)]).writes([Arg::Scratch(1)]);
             let product = Epilogue::NONE.attach(product, oc, &[], None);
             let run = vec![input.clone(), product, output.clone()];
-            let mut out = Variant::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
-            out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
-            (out.prepared, out.scratch, out.prepare) = (prepared.clone(), scratch.clone(), vec![weight.clone()]);
-            out.algorithm = Algorithm::Winograd;
-            out
+            let scratch = vec![MATRICES * tiles * ic4 * 16, MATRICES * tiles * oc4 * 16];
+            let packed = self.packed(run, weight.clone(), MATRICES * ic4 * oc4 * 64);
+            Variant { scratch, algorithm: Algorithm::Winograd, ..packed }
         };
-        gemm::launches(site.caps, [MATRICES, tiles, ic, oc]).map(way).into()
+        products(self.site.caps, [MATRICES, tiles, ic, oc]).map(variant).into()
     }
 
     /// Whether this variant comes first. On software adapters: if the transforms are cheap compared with the products
@@ -69,29 +71,53 @@ impl Conv2d {
     /// kernels instead of two (on lavapipe the first call takes 100 ms more, later calls 0.5 ms less at this size;
     /// `tune` may choose it for smaller layers, too). On hardware: by the costs of `ops::tiled`. Its tensors are f32:
     /// with f16 they would have to be converted.
-    pub(super) fn winograd_pays(&self, site: &Site<'_>, s: &Geometry) -> bool {
-        let products = [s.n, s.oh, s.ow, s.ic, s.oc].into_iter().fold(1, usize::saturating_mul);
+    pub(super) fn winograd_pays(&self) -> bool {
+        let (g, site) = (&self.geometry, self.site);
+        let products = [g.n, g.oh, g.ow, g.ic, g.oc].into_iter().fold(1, usize::saturating_mul);
         let smallest = match site.caps.subgroup_size {
             _ if !site.caps.software => 1,
             Some(8) => 64,
             _ => 16,
         };
-        let deep = s.ic >= 32 && s.oc >= 32 && s.oh * s.ow >= smallest;
+        let deep = g.ic >= 32 && g.oc >= 32 && g.oh * g.ow >= smallest;
         let wide = site.precision == Precision::F32;
         let pays = || match site.caps.software {
             true => products >= 1 << 22,
-            false => products >= 1 << 20 && winograd_cost(site.caps, s) < direct_cost(site.caps, s),
+            false => products >= 1 << 20 && winograd_cost(site.caps, g) < direct_cost(site.caps, g),
         };
         wide && site.constant[1] && deep && pays()
     }
+}
 
+/// The launches, best first, of `batch` products `[rows, ic] x [ic, oc]`, without their bindings and their epilogue.
+fn products(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launch; 2] {
+    let (ic4, oc4) = (ic.div_ceil(4), oc.div_ceil(4));
+    let product = Product { matrices: batch, rows, blocks: oc4, steps: ic4 };
+    let tiled = product.unsplit(caps)[0].launch(&tiled::GEMM, &product, product.gemm());
+    let own = match Rows8::new(caps, rows, oc4) {
+        Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, product.gemm()).iterations(nested(&[ic4])),
+        None => by_registers(&product),
+    };
+    if caps.software { [own, tiled] } else { [tiled, own] }
+}
+
+/// Without workgroup memory.
+fn by_registers(product: &Product) -> Launch {
+    let Product { matrices, rows, blocks, steps } = *product;
+    let pair = blocks > 1;
+    let columns = if pair { blocks.div_ceil(2) } else { blocks };
+    let launch = Launch::flat(&BATCH_REGISTERS, matrices * rows.div_ceil(8) * columns, product.gemm());
+    launch.iterations(nested(&[steps])).set("PAIR", u8::from(pair))
+}
+
+impl Conv2d {
     /// Winograd's algorithm of absolute values times gamma_k, k the roundings of a factor of
     /// |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
     pub(super) fn winograd_bounds(&self, inputs: &[Tensor]) -> Vec<f32> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let s = self.geometry(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
         let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
-        let pad = [self.padding[0], self.padding[2]];
+        let pad = self.padding.map(|[before, _]| before);
         let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
         let scale = gamma(depth(ROUNDINGS, s.ic));
         let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
@@ -199,7 +225,7 @@ mod tests {
 
     #[test]
     fn texts_and_bound_have_the_same_roundings() {
-        assert_eq!([&WINOGRAD_WEIGHT, &WINOGRAD_INPUT, &WINOGRAD_OUTPUT].map(roundings), ROUNDINGS);
+        assert_eq!([&WEIGHT, &INPUT, &OUTPUT].map(roundings), ROUNDINGS);
     }
 
     #[test]

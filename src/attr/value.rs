@@ -99,17 +99,30 @@ impl AttributeValue {
 }
 
 /// Makes an enum or a struct a value: a form by its name, or the list of its fields. A form or a field that is left out does not
-/// compile.
+/// compile. With a prefix, shaders know the forms by numbers (`attr::Codes`).
 macro_rules! attribute {
-    (enum $type:ty { $($form:ident $(($part:ident))? $({ $($field:ident),+ })?),+ $(,)? }) => {
-        impl $crate::attributes::Attribute for $type {
-            fn value(&self) -> $crate::attributes::AttributeValue {
+    (enum $type:ty, $prefix:literal { $($form:ident $(($part:ident))? $({ $($field:ident),+ })?),+ $(,)? }) => {
+        $crate::attr::attribute!(enum $type { $($form $(($part))? $({ $($field),+ })?),+ });
+
+        impl $crate::attr::Coded for $type {
+            const CODES: $crate::attr::Codes =
+                $crate::attr::Codes { prefix: $prefix, members: &[$(stringify!($form)),+] };
+            fn member(&self) -> &'static str {
                 match self {$(
-                    Self::$form $(($part))? $({ $($field),+ })? => $crate::attributes::AttributeValue::form(
+                    Self::$form { .. } => stringify!($form),
+                )+}
+            }
+        }
+    };
+    (enum $type:ty { $($form:ident $(($part:ident))? $({ $($field:ident),+ })?),+ $(,)? }) => {
+        impl $crate::attr::Attribute for $type {
+            fn value(&self) -> $crate::attr::AttributeValue {
+                match self {$(
+                    Self::$form $(($part))? $({ $($field),+ })? => $crate::attr::AttributeValue::form(
                         stringify!($form),
                         vec![
-                            $($crate::attributes::Attribute::value($part))?
-                            $($($crate::attributes::Attribute::value($field)),+)?
+                            $($crate::attr::Attribute::value($part))?
+                            $($($crate::attr::Attribute::value($field)),+)?
                         ],
                     ),
                 )+}
@@ -117,10 +130,10 @@ macro_rules! attribute {
         }
     };
     (struct $type:ty { $($field:ident),+ $(,)? }) => {
-        impl $crate::attributes::Attribute for $type {
-            fn value(&self) -> $crate::attributes::AttributeValue {
+        impl $crate::attr::Attribute for $type {
+            fn value(&self) -> $crate::attr::AttributeValue {
                 let Self { $($field),+ } = self;
-                $crate::attributes::AttributeValue::List(vec![$($crate::attributes::Attribute::value($field)),+])
+                $crate::attr::AttributeValue::List(vec![$($crate::attr::Attribute::value($field)),+])
             }
         }
     };

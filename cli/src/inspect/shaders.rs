@@ -1,0 +1,243 @@
+//! `--dump-shaders DIR`: every pipeline of a plan as drivers get it, and a manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use convgpu::internals::gpu::pipelines::Shared;
+use convgpu::internals::gpu::recording::Dispatch;
+use convgpu::internals::plan::Plan;
+use convgpu::{AdapterInfo, Precision};
+use naga::ResourceBinding;
+use serde_json::{Value, json};
+
+use super::interface;
+use super::translate::{Access, Source, TARGETS, Translation};
+use crate::failure::{Failure, Outcome};
+use crate::files::{Folder, Target};
+
+/// The version of naga in the `Cargo.lock` of this version, which a test compares.
+const NAGA: &str = "30.0.1";
+
+/// A folder for the files.
+pub struct Dump {
+    folder: PathBuf,
+    manifest: Target,
+    /// It is removed if nothing is written.
+    _made: Folder,
+}
+
+/// What was written.
+pub struct Written {
+    folder: String,
+    pipelines: usize,
+    kernels: usize,
+}
+
+impl Dump {
+    /// Makes the folder, and checks that files can be written there.
+    pub fn new(folder: &Path) -> Outcome<Dump> {
+        let made = Folder::new(folder)?;
+        let manifest = Target::new(&folder.join("manifest.json"))?;
+        Ok(Dump { folder: folder.to_owned(), manifest, _made: made })
+    }
+
+    /// Writes the files of every pipeline, and last the manifest.
+    pub fn write(&self, plan: &Plan, adapter: &AdapterInfo, precision: Precision) -> Outcome<Written> {
+        let mut pipelines = vec![];
+        let mut kernels = BTreeSet::new();
+        for shared in Shared::of(&plan.recording) {
+            pipelines.push(self.pipeline(&shared)?);
+            kernels.insert(shared.any().kernel());
+        }
+        let written =
+            Written { folder: self.folder.display().to_string(), pipelines: pipelines.len(), kernels: kernels.len() };
+        let manifest = manifest(adapter, precision, pipelines);
+        self.manifest.write(|out| writeln!(out, "{manifest:#}"))?;
+        Ok(written)
+    }
+
+    /// Writes the files of a pipeline; gives its entry in the manifest.
+    fn pipeline(&self, shared: &Shared<'_>) -> Outcome<Value> {
+        let d = shared.any();
+        let wrong = |e: String| Failure::internal(format!("kernel {}: {e}", d.kernel()));
+        let module = d.module()?;
+        let layout = layout(d);
+        let source =
+            Source { module: &module, layout: &layout, checked: d.has_checks(), cleared: d.clears_workgroup_memory() };
+        let translations = source.translations().map_err(wrong)?;
+        let name = name(d);
+        let mut files = vec![self.file(&name, "browser.wgsl", &Ok(browser(d).into_bytes()))?];
+        for ((kind, _), translation) in TARGETS.iter().zip(&translations) {
+            files.push(self.file(&name, kind, translation)?);
+        }
+        let (text, overrides) = d.shader();
+        let declared = interface::Declared::of(&text).map_err(wrong)?;
+        let as_map = |values: Vec<(&str, Value)>| values.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<Value>();
+        Ok(json!({
+            "name": name,
+            "kernel": d.kernel(),
+            "sources": d.files().iter().map(|file| format!("shaders/{file}.wgsl")).collect::<Vec<_>>(),
+            "precision": d.precision().to_string(),
+            "overrides": as_map(overrides.iter().map(|&(n, v)| (n, json!(v))).collect()),
+            "consts": as_map(d.consts().iter().map(|&(n, v)| (n, json!(v))).collect()),
+            "checked": source.checked,
+            "params": declared.params(),
+            "bindings": declared.bindings(&layout, &module),
+            "workgroup_size": module.entry_points[0].workgroup_size,
+            "workgroup_bytes": interface::workgroup_bytes(&module),
+            "needs": interface::needs(&module),
+            "uses": uses(shared),
+            "files": files,
+        }))
+    }
+
+    /// Writes a file unless the translator refused; gives its entry in the manifest.
+    fn file(&self, name: &str, kind: &str, translation: &Translation) -> Outcome<Value> {
+        Ok(match translation {
+            Ok(bytes) => {
+                let file = format!("{name}.{kind}");
+                Target::new(&self.folder.join(&file))?.write(|out| out.write_all(bytes))?;
+                json!({ "kind": kind, "name": file, "bytes": bytes.len() })
+            }
+            Err(reason) => json!({ "kind": kind, "reason": reason }),
+        })
+    }
+}
+
+impl Written {
+    /// The line that says so.
+    pub fn line(&self) -> String {
+        let Written { folder, pipelines, kernels } = self;
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        format!("{pipelines} pipeline{} of {kernels} kernel{} in {folder}\n", plural(*pipelines), plural(*kernels))
+    }
+
+    /// The same for programs.
+    pub fn as_json(&self) -> Value {
+        json!({ "folder": self.folder, "pipelines": self.pipelines, "kernels": self.kernels })
+    }
+}
+
+fn manifest(adapter: &AdapterInfo, precision: Precision, pipelines: Vec<Value>) -> Value {
+    let caps = &adapter.caps;
+    json!({
+        "convgpu": env!("CARGO_PKG_VERSION"),
+        "naga": NAGA,
+        "precision": precision.to_string(),
+        "adapter": {
+            "name": adapter.name,
+            "type": adapter.kind.to_string(),
+            "backend": adapter.backend,
+            "driver": adapter.driver,
+        },
+        "caps": {
+            "max_binding_bytes": caps.max_binding_bytes,
+            "max_buffer_bytes": caps.max_buffer_bytes,
+            "max_invocations": caps.max_invocations,
+            "max_workgroup_bytes": caps.max_workgroup_bytes,
+            "subgroup_size": caps.subgroup_size,
+            "f16": caps.f16,
+            "timestamps": caps.timestamps,
+            "compute_units": caps.compute_units,
+            "max_iterations": caps.max_iterations,
+            "software": caps.software,
+        },
+        "targets": TARGETS.iter().map(|&(kind, of)| (kind.to_owned(), json!(of))).collect::<Value>(),
+        "pipelines": pipelines,
+    })
+}
+
+/// The bindings of a pipeline's layout: those of group 0, then those of its epilogue.
+fn layout(d: &Dispatch) -> Vec<(ResourceBinding, Access)> {
+    let (reads, writes) = d.bindings();
+    let group = |group, reads, writes| {
+        let kinds = std::iter::once(Access::Uniform)
+            .chain(std::iter::repeat_n(Access::Read, reads))
+            .chain(std::iter::repeat_n(Access::ReadWrite, writes));
+        (0..).zip(kinds).map(move |(binding, access)| (ResourceBinding { group, binding }, access))
+    };
+    let epilogue = d.epilogue_bindings().into_iter().flat_map(|tensors| group(1, tensors, 0));
+    group(0, reads, writes).chain(epilogue).collect()
+}
+
+/// The kernel with its sizes, and a hash of all that makes the pipeline: the same on every device.
+fn name(d: &Dispatch) -> String {
+    let sizes: String = d.consts().iter().map(|(_, value)| format!("_{value}")).collect();
+    let all = format!("{} {} {:?}", browser(d), d.has_checks(), layout(d));
+    format!("{}{sizes}-{:016x}", d.kernel(), fnv1a(all.as_bytes()))
+}
+
+/// The hash FNV-1a of 64 bits.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// The text as browsers get it. The values of its overrides are a comment on its first line, so that line numbers stay.
+fn browser(d: &Dispatch) -> String {
+    let (text, overrides) = d.shader();
+    let values: Vec<_> = overrides.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if values.is_empty() { text } else { format!("/* overrides: {} */ {text}", values.join(" ")) }
+}
+
+/// Nodes with their grids, each pair once.
+fn uses(shared: &Shared<'_>) -> Vec<Value> {
+    let mut counts: BTreeMap<(usize, &str, &str, [u32; 3]), usize> = BTreeMap::new();
+    let mut places = BTreeMap::new();
+    for (phase, dispatches) in [("prepare", &shared.prepare), ("run", &shared.run)] {
+        for d in dispatches {
+            let next = places.len();
+            let place = *places.entry((phase, d.node(), d.workgroups())).or_insert(next);
+            *counts.entry((place, phase, d.node(), d.workgroups())).or_default() += 1;
+        }
+    }
+    let one = |((_, phase, node, grid), n)| json!({ "phase": phase, "node": node, "grid": grid, "dispatches": n });
+    counts.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use convgpu::internals::graph::rewrite::rewrite;
+    use convgpu::internals::plan::PlanOptions;
+    use convgpu::nn::{Conv2d, Module, Sequential, Tanh};
+    use convgpu::{Caps, Desc};
+
+    use super::*;
+
+    /// What the adapter of the tests may not run: kernels with workgroup memory, in both precisions.
+    #[test]
+    fn kernels_for_hardware_have_every_translation() {
+        let net = Sequential::new().with(Conv2d::new(16, 64, 3)).with(Tanh).with(Conv2d::new(64, 64, 1));
+        let mut graph = net.graph(Desc::f32([1, 16, 40, 30])).unwrap();
+        rewrite(&mut graph);
+        let mut caps = Caps::webgpu_default();
+        caps.f16 = true;
+        for precision in [Precision::F32, Precision::F16] {
+            let plan = Plan::new(&graph, &caps, &PlanOptions { precision, ..PlanOptions::default() }).unwrap();
+            let mut tiled = 0;
+            for shared in Shared::of(&plan.recording) {
+                let d = shared.any();
+                let (module, layout) = (d.module().unwrap(), layout(d));
+                let source = Source { module: &module, layout: &layout, checked: d.has_checks(), cleared: false };
+                let [wgsl, spv, metal, hlsl, glsl] = source.translations().unwrap();
+                let others = [wgsl, spv, metal, hlsl];
+                assert!(others.iter().all(Result::is_ok), "{}: {others:?}", d.kernel());
+                assert_eq!(glsl.is_ok(), interface::needs(&module).is_empty(), "{}", d.kernel());
+                tiled += usize::from(interface::workgroup_bytes(&module) > 0 && !d.consts().is_empty());
+            }
+            assert!(tiled > 0, "{plan}");
+        }
+    }
+
+    #[test]
+    fn the_hash_is_fnv1a() {
+        // From the test vectors of its authors.
+        assert_eq!((fnv1a(b""), fnv1a(b"foobar")), (0xcbf2_9ce4_8422_2325, 0x8594_4171_f739_67e8));
+    }
+
+    #[test]
+    fn the_version_of_naga_is_the_locked_one() {
+        let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+        let locked = format!("name = \"naga\"\nversion = \"{NAGA}\"\n");
+        assert!(lock.replace("\r\n", "\n").contains(&locked), "NAGA is not naga's version in Cargo.lock");
+    }
+}

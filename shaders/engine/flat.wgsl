@@ -1,0 +1,7 @@
+
+// --- engine/flat.wgsl ---
+// One invocation: compute(i), i its linear index in a grid of workgroups of 64 folded over x and y (see gpu::launch::flat_grid).
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    compute(gid.x + gid.y * groups.x * 64u);
+}

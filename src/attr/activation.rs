@@ -1,0 +1,152 @@
+//! Functions of one number.
+
+use super::attribute;
+
+/// A function of one number. The formulas are those of `torch.nn.functional` and, where PyTorch has none, of ONNX.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// x
+    Identity,
+    /// max(x, 0)
+    Relu,
+    /// min(max(x, min), max); relu6 is `Clamp { min: 0, max: 6 }`
+    #[allow(missing_docs)]
+    Clamp { min: f32, max: f32 },
+    /// x, or slope x below 0
+    #[allow(missing_docs)]
+    LeakyRelu { slope: f32 },
+    /// x, or alpha (e^x - 1) below 0
+    #[allow(missing_docs)]
+    Elu { alpha: f32 },
+    /// gamma (x, or alpha (e^x - 1) below 0)
+    #[allow(missing_docs)]
+    Selu { alpha: f32, gamma: f32 },
+    /// x, or alpha (e^(x/alpha) - 1) below 0
+    #[allow(missing_docs)]
+    Celu { alpha: f32 },
+    /// x (1 + erf(x / sqrt 2)) / 2
+    Gelu,
+    /// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+    GeluTanh,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+    /// tanh x
+    Tanh,
+    /// min(max(alpha x + beta, 0), 1); PyTorch has 1/6, which is not an f32, and 1/2
+    #[allow(missing_docs)]
+    HardSigmoid { alpha: f64, beta: f64 },
+    /// x min(max(x + 3, 0), 6) / 6
+    HardSwish,
+    /// x sigmoid(beta x); SiLU has beta 1
+    #[allow(missing_docs)]
+    Swish { beta: f32 },
+    /// x tanh(softplus(x))
+    Mish,
+    /// log(1 + e^(beta x)) / beta, or x where beta x > threshold
+    #[allow(missing_docs)]
+    Softplus { beta: f32, threshold: f32 },
+    /// x / (1 + |x|)
+    Softsign,
+    /// x, or value up to threshold
+    #[allow(missing_docs)]
+    Threshold { threshold: f32, value: f32 },
+    /// x above alpha, else 0, also for NaN
+    #[allow(missing_docs)]
+    ThresholdedRelu { alpha: f32 },
+    /// e^x
+    Exp,
+    /// natural logarithm
+    Log,
+    /// square root
+    Sqrt,
+    /// 1 / x
+    Reciprocal,
+    /// |x|
+    Abs,
+    /// -x
+    Neg,
+    /// the largest integer that is not above x
+    Floor,
+    /// the smallest integer that is not below x
+    Ceil,
+    /// the nearest integer, halves to even
+    Round,
+    /// -1, 0 or 1
+    Sign,
+    /// the error function
+    Erf,
+}
+
+attribute!(enum Activation, "ACT" {
+    Identity, Relu, Clamp { min, max }, LeakyRelu { slope }, Elu { alpha }, Selu { alpha, gamma }, Celu { alpha },
+    Gelu, GeluTanh, Sigmoid, Tanh, HardSigmoid { alpha, beta }, HardSwish, Swish { beta }, Mish, Softplus { beta,
+    threshold }, Softsign, Threshold { threshold, value }, ThresholdedRelu { alpha }, Exp, Log, Sqrt, Reciprocal,
+    Abs, Neg, Floor, Ceil, Round, Sign, Erf,
+});
+
+use Activation::*;
+
+/// PyTorch's selu constants.
+pub const SELU: Activation = Selu { alpha: 1.673_263_2, gamma: 1.050_701 };
+/// min(max(x, 0), 6)
+pub const RELU6: Activation = Clamp { min: 0.0, max: 6.0 };
+/// PyTorch's hardsigmoid.
+pub const HARD_SIGMOID: Activation = HardSigmoid { alpha: 1.0 / 6.0, beta: 0.5 };
+/// x sigmoid(x)
+pub const SILU: Activation = Swish { beta: 1.0 };
+/// PyTorch's softplus.
+pub const SOFTPLUS: Activation = Softplus { beta: 1.0, threshold: 20.0 };
+
+impl Activation {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Identity => "identity",
+            Relu => "relu",
+            Clamp { .. } => "clamp",
+            LeakyRelu { .. } => "leaky_relu",
+            Elu { .. } => "elu",
+            Selu { .. } => "selu",
+            Celu { .. } => "celu",
+            Gelu => "gelu",
+            GeluTanh => "gelu_tanh",
+            Sigmoid => "sigmoid",
+            Tanh => "tanh",
+            HardSigmoid { .. } => "hardsigmoid",
+            HardSwish => "hardswish",
+            Swish { .. } => "silu",
+            Mish => "mish",
+            Softplus { .. } => "softplus",
+            Softsign => "softsign",
+            Threshold { .. } => "threshold",
+            Exp => "exp",
+            Log => "log",
+            Sqrt => "sqrt",
+            Reciprocal => "reciprocal",
+            Abs => "abs",
+            Neg => "neg",
+            Floor => "floor",
+            Ceil => "ceil",
+            Round => "round",
+            Sign => "sign",
+            Erf => "erf",
+            ThresholdedRelu { .. } => "thresholded_relu",
+        }
+    }
+
+    /// The numbers of the form, as kernels take them: `a` and `b` of `shaders/shared/activation.wgsl`.
+    pub fn params(self) -> [f32; 2] {
+        match self {
+            Clamp { min, max } => [min, max],
+            LeakyRelu { slope } => [slope, 0.0],
+            Elu { alpha } => [alpha, 1.0],
+            Selu { alpha, gamma } => [alpha, gamma],
+            Celu { alpha } | ThresholdedRelu { alpha } => [alpha, 0.0],
+            HardSigmoid { alpha, beta } => [alpha as f32, beta as f32],
+            Swish { beta } => [beta, 0.0],
+            Softplus { beta, threshold } => [beta, threshold],
+            Threshold { threshold, value } => [threshold, value],
+            _ => [0.0, 0.0],
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Which variant of a convolution comes first, and why.
+
+use super::Case;
+use crate::ops::{Variant, tiled};
+
+/// A way to compute a convolution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Family {
+    /// A filter per channel, channels-last.
+    DepthwiseBlocks,
+    /// A filter per channel, row-major.
+    DepthwisePlanes,
+    /// Products on row-major images.
+    Pointwise,
+    /// Winograd's algorithm.
+    Winograd,
+    /// Tiles in workgroup memory.
+    Workgroup,
+    /// Tiles in the registers of a subgroup of 8.
+    Subgroup,
+    /// The same for a layer that is a product of matrices.
+    SubgroupProduct,
+    /// Tiles in registers.
+    Registers,
+    /// Windows that slide along a row.
+    Slide,
+    /// The definition.
+    Direct,
+}
+
+use Family::*;
+
+/// A family comes at the first row whose condition holds. A family that has no kernel for the case gives nothing there.
+#[rustfmt::skip]
+const ORDER: &[(Family, fn(&Case<'_>) -> bool)] = &[
+    (DepthwiseBlocks, |c| c.is_grouped() && c.is_channels_last()), // no product of matrices has so few columns
+    (DepthwisePlanes, |c| c.is_grouped()),                         // the same for a row-major image
+    (DepthwiseBlocks, |c| c.is_grouped()),                         // at the cost of a conversion
+    (Pointwise,       |c| !c.is_channels_last()),                  // it needs no conversion of layout
+    (Winograd,        |c| c.winograd_pays()),                      // a quarter of the multiplications
+    (Workgroup,       |c| c.tiles_come_first()),                   // what hardware is fastest at
+    (Subgroup,        |_| true),                                   // what software adapters are fastest at
+    (SubgroupProduct, |_| true),                                   // slightly faster, but one more kernel to compile
+    (Slide,           |c| c.is_software() && !c.has_pairs()),      // a pixel serves several windows, but one block of channels
+    (Registers,       |_| true),                                   // more invocations than slide has
+    (Slide,           |_| true),                                   // fewer loads than the definition
+    (Workgroup,       |_| true),                                   // slow on software adapters
+    (Winograd,        |_| true),                                   // three more kernels to compile
+    (Pointwise,       |_| true),                                   // the image would have to be converted
+    (DepthwiseBlocks, |c| c.is_channels_last()),                   // an image of one channel: others use it for all filters
+    (DepthwisePlanes, |_| true),                                   // the same for a row-major image
+    (DepthwiseBlocks, |_| true),                                   // at the cost of a conversion
+    (Direct,          |_| true),                                   // it takes every case
+];
+
+/// Every variant of the case, best first.
+pub(super) fn variants(case: &Case<'_>) -> Vec<Variant> {
+    let mut ranked: Vec<Family> = vec![];
+    for (family, holds) in ORDER {
+        if !ranked.contains(family) && holds(case) {
+            ranked.push(*family);
+        }
+    }
+    ranked.into_iter().flat_map(|family| family.variants(case)).collect()
+}
+
+impl Family {
+    fn variants(self, case: &Case<'_>) -> Vec<Variant> {
+        match self {
+            DepthwiseBlocks => Vec::from_iter(case.depthwise_blocks()),
+            DepthwisePlanes => Vec::from_iter(case.depthwise_planes()),
+            Pointwise => Vec::from_iter(case.pointwise()),
+            Winograd => case.winograd(),
+            Workgroup => case.workgroup(),
+            Subgroup => Vec::from_iter(case.subgroup()),
+            SubgroupProduct => Vec::from_iter(case.subgroup_product()),
+            Registers => Vec::from_iter(case.registers()),
+            Slide => Vec::from_iter(case.slide()),
+            Direct => vec![case.direct()],
+        }
+    }
+}
+
+impl Case<'_> {
+    fn is_grouped(&self) -> bool {
+        self.geometry.groups > 1
+    }
+    fn is_channels_last(&self) -> bool {
+        self.site.is_channels_last(0)
+    }
+    fn is_software(&self) -> bool {
+        self.site.caps.software
+    }
+    /// Whether an invocation computes two blocks of output channels from each pixel.
+    fn has_pairs(&self) -> bool {
+        self.geometry.pairs().0
+    }
+    fn tiles_come_first(&self) -> bool {
+        let g = &self.geometry;
+        tiled::come_first(self.site.caps, g.n * g.oh * g.ow, g.oc / g.groups)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::gpu::caps::Caps;
+    use crate::gpu::launch::Launch;
+    use crate::ops::conv2d::Conv2d;
+    use crate::ops::{Epilogue, Op, Site};
+    use crate::shape::{Desc, Layout, Precision};
+
+    /// The kernels that a discrete GPU runs first.
+    fn first(op: &Conv2d, x: [usize; 4], w: [usize; 4]) -> String {
+        let inputs = [Desc::f32(x), Desc::f32(w)];
+        let outputs = op.outputs(&inputs).unwrap();
+        let caps = Caps { compute_units: 128, subgroup_size: Some(32), ..Caps::webgpu_default() };
+        let (layouts, constant) = ([Layout::RowMajor; 2], [false, true]);
+        let epilogue = &Epilogue::NONE;
+        let site = Site {
+            inputs: &inputs,
+            outputs: &outputs,
+            layouts: &layouts,
+            constant: &constant,
+            epilogue,
+            precision: Precision::F32,
+            caps: &caps,
+        };
+        let names = |l: &Launch| l.kernel.name;
+        op.launches(&site).unwrap().remove(0).run.iter().map(names).collect::<Vec<_>>().join(" + ")
+    }
+
+    #[test]
+    fn hardware_takes_tiles_by_shape() {
+        let padded = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
+        let halved = Conv2d { stride: [2, 2], ..padded.clone() };
+        let winograd = "conv2d_winograd_input + gemm_tiled + conv2d_winograd_output";
+        assert_eq!(first(&padded, [32, 128, 56, 56], [128, 128, 3, 3]), winograd);
+        assert_eq!(first(&halved, [32, 128, 56, 56], [128, 128, 3, 3]), "conv2d_tiled");
+        assert_eq!(first(&halved, [1, 512, 14, 14], [512, 512, 3, 3]), "conv2d_tiled + split_k_sum");
+        assert_eq!(first(&Conv2d::default(), [8, 64, 56, 56], [256, 64, 1, 1]), "gemm_tiled");
+        assert_eq!(first(&Conv2d::default(), [1, 512, 1, 1], [1000, 512, 1, 1]), "gemv");
+        assert!(!first(&padded, [1, 32, 224, 224], [3, 32, 3, 3]).contains("tiled"));
+        let depthwise = Conv2d { groups: 64, ..padded };
+        assert_eq!(first(&depthwise, [1, 64, 56, 56], [64, 1, 3, 3]), "conv2d_depthwise_plane");
+    }
+}
