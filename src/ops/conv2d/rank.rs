@@ -30,9 +30,12 @@ enum Family {
 
 use Family::*;
 
+/// The condition of a row.
+type Holds = fn(&Case<'_>) -> bool;
+
 /// A family comes at the first row whose condition holds. A family that has no kernel for the case gives nothing there.
 #[rustfmt::skip]
-const ORDER: &[(Family, fn(&Case<'_>) -> bool)] = &[
+const ORDER: &[(Family, Holds)] = &[
     (DepthwiseBlocks, |c| c.is_grouped() && c.is_channels_last()), // no product of matrices has so few columns
     (DepthwisePlanes, |c| c.is_grouped()),                         // the same for a row-major image
     (DepthwiseBlocks, |c| c.is_grouped()),                         // at the cost of a conversion
