@@ -309,7 +309,7 @@ impl DeviceTensor {
             Kind::Gpu(gpu) => {
                 let bytes = tensor.desc().bytes(Layout::RowMajor);
                 Storage::Buffer(match upload::raw(gpu, tensor).await? {
-                    Some(raw) => TensorBuffer::made(gpu, &raw, bytes as u64).await?,
+                    Some(raw) => raw.make(gpu, bytes as u64).await?,
                     None => {
                         let mut words = tensor.to_device_bytes()?.into_owned();
                         words.resize(bytes, 0);

@@ -175,6 +175,9 @@ pub mod gpu {
     pub mod recording {
         pub use crate::gpu::recording::*;
     }
+    pub mod texture {
+        pub use crate::gpu::texture::{LOAD, LOAD_TILE, Region};
+    }
 }
 
 /// Compiled graphs.
@@ -203,9 +206,6 @@ pub mod functional {
 /// Files.
 pub mod model {
     pub use crate::model::*;
-    pub mod onnx {
-        pub use crate::model::onnx::*;
-    }
     pub mod proto {
         pub use crate::model::proto::*;
     }

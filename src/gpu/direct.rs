@@ -7,7 +7,7 @@ use wgpu::BufferUsages;
 
 use super::adapter::Gpu;
 use super::launch::{Arg, Launch};
-use super::pipelines::PipelineKey;
+use super::pipeline_cache::PipelineKey;
 use super::recording::{Dispatch, Range};
 use super::tensor_buffer::TensorBuffer;
 use crate::error::{Error, ErrorKind, Result};
@@ -106,6 +106,22 @@ impl Raw {
     /// The bytes.
     pub(super) fn tensor(&self) -> &TensorBuffer {
         &self.tensor
+    }
+
+    /// The elements, `bytes` bytes, as a new tensor.
+    ///
+    /// # Errors
+    /// The device lacks memory or is lost.
+    pub async fn make(&self, gpu: &Gpu, bytes: u64) -> Result<TensorBuffer> {
+        gpu.alive().await?;
+        let made = TensorBuffer::from(gpu.tensor_buffer(bytes).await?);
+        let work = || {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            self.encode(gpu, &mut encoder, Part::of(&made, bytes));
+            gpu.submit(Some(encoder.finish()), ());
+        };
+        gpu.guarded(work).await?;
+        Ok(made)
     }
 
     /// Adds the pass that makes the elements.

@@ -9,6 +9,7 @@ pub mod bindings;
 pub mod caps;
 pub mod choice;
 pub mod direct;
+mod fault;
 pub mod info;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod interface;
@@ -16,12 +17,17 @@ pub mod kernel;
 pub mod launch;
 pub mod memory;
 pub mod pieces;
+mod pipeline_cache;
 pub mod pipelines;
+#[cfg(not(target_arch = "wasm32"))]
+mod poller;
+mod pool;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod profile;
 pub mod program;
 pub mod recording;
 pub mod roofline;
+mod signal;
 #[cfg(not(target_arch = "wasm32"))]
 mod specialise;
 pub mod submit;

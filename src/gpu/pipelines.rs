@@ -3,49 +3,18 @@
 #[cfg(not(target_arch = "wasm32"))]
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 #[cfg(not(target_arch = "wasm32"))]
 use rayon::prelude::*;
 
 use super::adapter::Gpu;
+use super::pipeline_cache::{PipelineKey, Pipelines};
 use super::recording::{Dispatch, Recording};
 #[cfg(not(target_arch = "wasm32"))]
 use super::specialise::specialise;
 use crate::error::Result;
-use crate::shape::Precision;
-
-/// The key of a pipeline: dispatches with equal keys share it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct PipelineKey {
-    source: &'static str,
-    /// The names of the shared files.
-    pieces: Vec<&'static str>,
-    overrides: Vec<(&'static str, u64)>,
-    consts: Vec<(&'static str, u32)>,
-    precision: Precision,
-    sums: bool,
-    /// Whether the shader keeps its run-time checks.
-    checked: bool,
-    /// The numbers of read-only and read-write bindings, and whether there is an epilogue: they determine the layout.
-    bindings: (usize, usize, bool),
-}
-
-impl PipelineKey {
-    pub fn of(d: &Dispatch) -> PipelineKey {
-        PipelineKey {
-            source: d.kernel.source,
-            pieces: d.kernel.all_pieces().iter().map(|piece| piece.name).collect(),
-            overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
-            consts: d.consts.clone(),
-            precision: d.precision,
-            sums: d.sums,
-            checked: d.checked,
-            bindings: (d.reads.len(), d.writes.len(), d.epilogue.is_some()),
-        }
-    }
-}
 
 /// A pipeline of a recording, as the dispatches that share it.
 #[derive(Debug, Default)]
@@ -101,13 +70,6 @@ impl Dispatch {
     }
 }
 
-/// Pipelines by their keys.
-pub(super) type Pipelines = HashMap<PipelineKey, wgpu::ComputePipeline>;
-
-/// The pipelines of a device; each is compiled once.
-#[derive(Default)]
-pub(crate) struct PipelineCache(Mutex<Pipelines>);
-
 /// Called with the number of compiled pipelines and their total after each compilation, from any thread, in any order.
 #[derive(Clone)]
 pub struct Progress(pub Arc<dyn Fn(usize, usize) + Send + Sync>);
@@ -124,7 +86,7 @@ impl Gpu {
         let mut wanted: Pipelines = HashMap::new();
         let mut missing: HashMap<PipelineKey, &Dispatch> = HashMap::new();
         {
-            let cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
+            let cache = self.pipelines().lock();
             for d in dispatches {
                 let key = PipelineKey::of(d);
                 match cache.get(&key) {
@@ -146,7 +108,7 @@ impl Gpu {
         let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(compile(m))).collect();
         #[cfg(target_arch = "wasm32")]
         let made = futures_of(missing.into_iter().map(compile)).await;
-        let mut cache = self.pipelines().0.lock().unwrap_or_else(|e| e.into_inner());
+        let mut cache = self.pipelines().lock();
         for item in made {
             let (key, pipeline) = item?;
             cache.insert(key.clone(), pipeline.clone());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::adapter::Gpu;
-use super::memory::Pooled;
+use super::pool::Pooled;
 use super::program::Program;
 use super::recording::Recording;
 use super::submit::{Source, Step};

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::adapter::Gpu;
 use super::launch::Params;
-use super::memory::Pooled;
-use super::pipelines::{PipelineKey, Pipelines, Progress};
+use super::pipeline_cache::{PipelineKey, Pipelines};
+use super::pipelines::Progress;
+use super::pool::Pooled;
 use super::recording::{Command, Contents, Dispatch, Range, Recording};
-use super::submit::{Sink, Source, Step, Submitted};
+use super::submit::{self, Sink, Source, Step, Submitted};
 use super::tensor_buffer::TensorBuffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::Identity;
@@ -34,7 +36,7 @@ pub struct Program {
     guards: Vec<Range>,
     pipelines: usize,
     /// Taken from the uploads to the last submit, so that runs do not interleave.
-    pub(super) order: Turns,
+    order: Turns,
 }
 
 impl std::fmt::Debug for Program {
@@ -238,6 +240,11 @@ impl Program {
         self.gpu.guarded(make).await
     }
 
+    /// Submits steps in a turn of their own ([`submit::submit`]).
+    pub(super) async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> Result<Submitted> {
+        submit::submit(&self.gpu, &self.order, steps, sources, sinks).await
+    }
+
     /// Starts a run: uploads, dispatches, and copies of the results to the host.
     pub async fn start(&self, sources: &[Source<'_>]) -> Result<Running> {
         self.poison().await?;
@@ -299,6 +306,37 @@ impl Program {
         self.poison().await?;
         self.submit(&self.run, sources, &sinks).await?.last(&self.gpu).await?;
         self.check_guards().await
+    }
+
+    /// Encodes a run into an encoder of the program's, which sets `done` when the commands are done. Until then no buffer that
+    /// they use is given to another tensor.
+    ///
+    /// # Errors
+    /// The run is one in parts.
+    pub async fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        inputs: &[TensorBuffer],
+        outputs: &[TensorBuffer],
+        done: Arc<AtomicBool>,
+    ) -> Result<()> {
+        self.gpu.check_shared()?;
+        let parts = self.run.split(|step| matches!(step, Step::Submit)).count();
+        if parts > 1 {
+            let text = "an encoder cannot be split: raise CompileOptions::submit_limit, or run the network";
+            return Err(Error::argument(format!("a run is submitted in {parts} parts, {text}")));
+        }
+        self.gpu.alive().await?;
+        let sources: Vec<_> = inputs.iter().map(Source::Device).collect();
+        let sinks: Vec<_> = outputs.iter().cloned().map(Sink::Tensor).collect();
+        submit::encode(&self.gpu, &self.run, &sources, &sinks, encoder);
+        let used = Arc::new(());
+        inputs.iter().chain(outputs).for_each(|tensor| tensor.reserve(&used));
+        encoder.on_submitted_work_done(move || {
+            done.store(true, Ordering::Release);
+            drop(used);
+        });
+        Ok(())
     }
 
     /// In a guarded program: fills everything a run writes with NaNs.

@@ -1,16 +1,15 @@
 //! Work given to a device: one encoder, one compute pass and one submit; a long run has one of each per part.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::adapter::Gpu;
 use super::direct::{Part, Raw};
-use super::memory::Pooled;
-use super::program::Program;
+use super::pool::Pooled;
 use super::tensor_buffer::TensorBuffer;
 use super::wait::{Counted, Submission};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::sync::Turns;
 use crate::threads::Beside;
 
 /// One step of work, with its buffers.
@@ -98,7 +97,13 @@ impl Step {
 }
 
 /// Encodes the steps of one part.
-fn encode(gpu: &Gpu, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink], encoder: &mut wgpu::CommandEncoder) {
+pub(super) fn encode(
+    gpu: &Gpu,
+    steps: &[Step],
+    sources: &[Source<'_>],
+    sinks: &[Sink],
+    encoder: &mut wgpu::CommandEncoder,
+) {
     steps.iter().for_each(|step| step.upload(sources, gpu, encoder));
     let mut pass = encoder.begin_compute_pass(&Default::default());
     steps.iter().for_each(|step| step.encode(&mut pass));
@@ -139,71 +144,41 @@ impl Submitted {
     }
 }
 
-impl Program {
-    /// Encodes and submits; the results come to `sinks`, one per download. Runs that share the program's memory do not
-    /// interleave: each has its turn from the uploads to the last submission.
-    ///
-    /// A driver may hold up a submission until the one before it is done. So a thread submits where the caller must not wait and
-    /// another run is in flight ([`Gpu::submits_beside`]), and it submits the parts of a run after the first one. A turn never
-    /// waits for a future that nobody may poll: it ends here, or on that thread.
-    pub(super) async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> Result<Submitted> {
-        let gpu = &self.gpu;
-        gpu.alive().await?;
-        let beside = gpu.submits_beside();
-        let running = Counted::new(gpu.running());
-        let turn = gpu.meanwhile(self.order.take()).await;
-        let mut parts = steps.split(|step| matches!(step, Step::Submit));
-        let first = parts.next().expect("there is a part at least");
-        let parts: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
-        if parts.is_empty() && !beside {
-            let submitted = gpu.guarded(|| gpu.submit(Some(commands(gpu, first, sources, sinks)), running));
-            drop(turn);
-            return Ok(Submitted::Whole(submitted.await?));
-        }
-        let first = gpu.guarded(|| commands(gpu, first, sources, sinks)).await?;
-        let awaited = Arc::new(());
-        let (sinks, read) = (sinks.to_vec(), sources.iter().filter_map(Source::tensor).collect());
-        let rest = Rest { gpu: gpu.clone(), running, first, read, parts, sinks, awaited: Arc::downgrade(&awaited) };
-        let work = async move {
-            let last = rest.submit().await;
-            drop(turn);
-            last
-        };
-        Ok(Submitted::Parts { last: gpu.thread(work)?, awaited })
+/// Encodes and submits; the results come to `sinks`, one per download. Runs that share the memory of a program do not
+/// interleave: each has its turn from the uploads to the last submission.
+///
+/// A driver may hold up a submission until the one before it is done. So a thread submits where the caller must not wait and
+/// another run is in flight ([`Gpu::submits_beside`]), and it submits the parts of a run after the first one. A turn never
+/// waits for a future that nobody may poll: it ends here, or on that thread.
+pub(super) async fn submit(
+    gpu: &Gpu,
+    order: &Turns,
+    steps: &[Step],
+    sources: &[Source<'_>],
+    sinks: &[Sink],
+) -> Result<Submitted> {
+    gpu.alive().await?;
+    let beside = gpu.submits_beside();
+    let running = Counted::new(gpu.running());
+    let turn = gpu.meanwhile(order.take()).await;
+    let mut parts = steps.split(|step| matches!(step, Step::Submit));
+    let first = parts.next().expect("there is a part at least");
+    let parts: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
+    if parts.is_empty() && !beside {
+        let submitted = gpu.guarded(|| gpu.submit(Some(commands(gpu, first, sources, sinks)), running));
+        drop(turn);
+        return Ok(Submitted::Whole(submitted.await?));
     }
-}
-
-impl Program {
-    /// Encodes a run into an encoder of the program's, which sets `done` when the commands are done. Until then no buffer that
-    /// they use is given to another tensor.
-    ///
-    /// # Errors
-    /// The run is one in parts.
-    pub async fn record(
-        &self,
-        encoder: &mut wgpu::CommandEncoder,
-        inputs: &[TensorBuffer],
-        outputs: &[TensorBuffer],
-        done: Arc<AtomicBool>,
-    ) -> Result<()> {
-        self.gpu.check_shared()?;
-        let parts = self.run.split(|step| matches!(step, Step::Submit)).count();
-        if parts > 1 {
-            let text = "an encoder cannot be split: raise CompileOptions::submit_limit, or run the network";
-            return Err(Error::argument(format!("a run is submitted in {parts} parts, {text}")));
-        }
-        self.gpu.alive().await?;
-        let sources: Vec<_> = inputs.iter().map(Source::Device).collect();
-        let sinks: Vec<_> = outputs.iter().cloned().map(Sink::Tensor).collect();
-        encode(&self.gpu, &self.run, &sources, &sinks, encoder);
-        let used = Arc::new(());
-        inputs.iter().chain(outputs).for_each(|tensor| tensor.reserve(&used));
-        encoder.on_submitted_work_done(move || {
-            done.store(true, Ordering::Release);
-            drop(used);
-        });
-        Ok(())
-    }
+    let first = gpu.guarded(|| commands(gpu, first, sources, sinks)).await?;
+    let awaited = Arc::new(());
+    let (sinks, read) = (sinks.to_vec(), sources.iter().filter_map(Source::tensor).collect());
+    let rest = Rest { gpu: gpu.clone(), running, first, read, parts, sinks, awaited: Arc::downgrade(&awaited) };
+    let work = async move {
+        let last = rest.submit().await;
+        drop(turn);
+        last
+    };
+    Ok(Submitted::Parts { last: gpu.thread(work)?, awaited })
 }
 
 /// A run that a thread submits.

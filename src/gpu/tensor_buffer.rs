@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::adapter::Gpu;
-use super::direct::{Part, Raw};
-use super::memory::Pooled;
+use super::pool::Pooled;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The elements of a tensor, four bytes each, row-major.
@@ -167,19 +166,6 @@ impl TensorBuffer {
         gpu.alive().await?;
         let made = TensorBuffer::from(gpu.tensor_buffer(bytes.len() as u64).await?);
         made.write(gpu, bytes).await?;
-        Ok(made)
-    }
-
-    /// A new tensor of `bytes` bytes, made on the device.
-    pub async fn made(gpu: &Gpu, raw: &Raw, bytes: u64) -> Result<TensorBuffer> {
-        gpu.alive().await?;
-        let made = TensorBuffer::from(gpu.tensor_buffer(bytes).await?);
-        let work = || {
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            raw.encode(gpu, &mut encoder, Part::of(&made, bytes));
-            gpu.submit(Some(encoder.finish()), ());
-        };
-        gpu.guarded(work).await?;
         Ok(made)
     }
 

@@ -7,9 +7,17 @@ use wgpu::{BufferUsages, TextureDimension, TextureFormat, TextureUsages};
 
 use super::adapter::Gpu;
 use super::direct::{Part, dispatch};
-use super::launch::Launch;
+use super::kernel::{Kernel, kernel};
+use super::launch::{Launch, Params, params};
 use super::tensor_buffer::TensorBuffer;
 use crate::error::{Error, Result};
+use crate::shape::Precision;
+
+/// Loads halves as floats. It reads a texture, so no plan launches it, and it is none of the kernels of operators.
+pub static LOAD: Kernel = kernel!("texture_load");
+
+/// The workgroup of [`LOAD`].
+pub const LOAD_TILE: usize = 8;
 
 /// What the pixels of a texture are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +42,13 @@ impl Pixels {
 /// A part of a texture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
+    /// Rows above it.
     pub top: usize,
+    /// Columns before it.
     pub left: usize,
+    /// Its rows.
     pub height: usize,
+    /// Its columns.
     pub width: usize,
 }
 
@@ -49,6 +61,12 @@ impl Region {
     /// Words of a row of bytes in a buffer: copies want rows of a multiple of 256 bytes.
     pub fn pitch(&self) -> usize {
         self.width.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize / size_of::<u32>())
+    }
+
+    /// The params of [`LOAD`].
+    pub fn params(&self) -> Params {
+        let Region { top, left, height, width } = *self;
+        params!(left, top, width, height)
     }
 
     fn extent(&self) -> wgpu::Extent3d {
@@ -135,8 +153,7 @@ impl Gpu {
             Pixels::Halves => 16 * region.width * region.height,
         };
         let ready = self.ready(launch).await?;
-        let corners = [region.left, region.top, region.width, region.height].map(|n| n as u32);
-        let corners = self.constant(BufferUsages::UNIFORM, bytemuck::cast_slice(&corners)).await?;
+        let corners = self.constant(BufferUsages::UNIFORM, &region.params().bytes()).await?;
         let (words, image) = (self.room(size as u64).await?, self.room(bytes as u64).await?);
         let (from, to) = (Part::of(&words, size as u64), Part::of(&image, bytes as u64));
         let work = || {
@@ -150,8 +167,8 @@ impl Gpu {
                 Pixels::Halves => {
                     let view = texture.create_view(&Default::default());
                     let view = wgpu::BindingResource::TextureView(&view);
-                    let resources = [view, corners.as_entire_binding(), from.binding()];
-                    let groups = [region.width, region.height].map(|n| n.div_ceil(8) as u32);
+                    let resources = [corners.as_entire_binding(), view, from.binding()];
+                    let groups = [region.width, region.height].map(|n| n.div_ceil(LOAD_TILE) as u32);
                     dispatch(self, &mut encoder, self.load(), resources, [groups[0], groups[1], 1]);
                 }
             }
@@ -200,9 +217,11 @@ impl Gpu {
     /// The pipeline that loads halves as floats.
     fn load(&self) -> &wgpu::ComputePipeline {
         self.loader().get_or_init(|| {
-            let module = self.device().create_shader_module(wgpu::include_wgsl!("texture_load.wgsl"));
+            let source = wgpu::ShaderSource::Wgsl(LOAD.wgsl(&[], Precision::F32).into());
+            let source = wgpu::ShaderModuleDescriptor { label: Some(LOAD.name()), source };
+            let module = self.device().create_shader_module(source);
             self.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some("texture_load"),
+                label: Some(LOAD.name()),
                 layout: None,
                 module: &module,
                 entry_point: Some("main"),

@@ -10,39 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::adapter::Gpu;
+use super::signal::Signal;
 use crate::error::Result;
-use crate::sync::Event;
 #[cfg(target_arch = "wasm32")]
 use crate::threads::Beside;
-
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::Poller;
-
-/// Set when wgpu calls back, which it does while somebody polls.
-#[derive(Clone)]
-pub(crate) struct Signal(Arc<Event>);
-
-/// Part of a callback: sets the signal when it is dropped, even if wgpu drops the callback and never calls it.
-pub(crate) struct Setter(Signal);
-
-impl Drop for Setter {
-    fn drop(&mut self) {
-        self.0.set();
-    }
-}
-
-impl Signal {
-    pub fn new() -> (Setter, Signal) {
-        let signal = Signal(Arc::default());
-        (Setter(signal.clone()), signal)
-    }
-    fn set(&self) {
-        self.0.set();
-    }
-    fn is_set(&self) -> bool {
-        self.0.is_set()
-    }
-}
 
 /// Commands that a device was given.
 #[derive(Clone)]
@@ -109,7 +80,7 @@ impl Gpu {
 
     /// Waits until wgpu calls back.
     pub(crate) async fn called(&self, _: &Submission, signal: &Signal) -> Result<()> {
-        signal.0.wait().await;
+        signal.wait().await;
         self.check()
     }
 
@@ -134,14 +105,14 @@ mod native {
     use std::future::poll_fn;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::pin;
+    use std::sync::Mutex;
     use std::sync::atomic::Ordering;
-    use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-    use std::thread::JoinHandle;
     use std::time::Duration;
 
     use super::{Gpu, Result, Signal, Submission};
     use crate::error::{Error, ErrorKind};
-    use crate::gpu::adapter::caused;
+    use crate::gpu::fault::caused;
+    use crate::gpu::poller::{SHORTEST, longer, polled};
     use crate::threads::{Beside, block_on, is_blocking, is_detached, thread};
 
     /// The longest wait of one call on GL, where it holds a lock that other threads need.
@@ -149,14 +120,6 @@ mod native {
 
     /// Between two polls of a device of the program.
     const PAUSE: Duration = Duration::from_micros(200);
-
-    /// Between two polls of a device of this crate's own.
-    const SHORTEST: Duration = Duration::from_micros(20);
-    const LONGEST: Duration = Duration::from_micros(500);
-
-    fn longer(pause: Duration) -> Duration {
-        (pause * 5 / 4).min(LONGEST)
-    }
 
     impl Gpu {
         /// An error if the device is lost. One that belongs to the program reports its loss to the program alone, and errors of a
@@ -203,7 +166,7 @@ mod native {
             } else if let Some(poller) = self.poller() {
                 poller.ask(self.device(), signal).await?;
             } else {
-                signal.0.wait().await;
+                signal.wait().await;
             }
             self.check()
         }
@@ -289,114 +252,6 @@ mod native {
             // A lost device gives a submission a number without taking it.
             Ok(Err(e)) => {
                 Err(caused(Error::new(ErrorKind::DeviceLost, "the device is lost: it does not take work"), e))
-            }
-        }
-    }
-
-    /// The thread that polls a device of this crate's own while calls are awaited. It does not wait inside wgpu, which holds
-    /// a lock then that every submission needs.
-    #[derive(Default)]
-    pub(crate) struct Poller(Arc<Shared>);
-
-    #[derive(Default)]
-    struct Shared {
-        state: Mutex<State>,
-        news: Condvar,
-    }
-
-    #[derive(Default)]
-    struct State {
-        /// For each call that is awaited, what wgpu sets when it calls back.
-        waiting: Vec<Signal>,
-        /// Why no more callbacks come.
-        failure: Option<Error>,
-        thread: Option<JoinHandle<()>>,
-        closed: bool,
-    }
-
-    impl Shared {
-        fn lock(&self) -> MutexGuard<'_, State> {
-            self.state.lock().unwrap_or_else(|e| e.into_inner())
-        }
-
-        /// Polls while somebody waits, at first often.
-        fn run(&self, device: &wgpu::Device) {
-            let (mut state, mut pause) = (self.lock(), SHORTEST);
-            while !state.closed {
-                if state.waiting.is_empty() {
-                    state = self.news.wait(state).unwrap_or_else(|e| e.into_inner());
-                    pause = SHORTEST;
-                    continue;
-                }
-                drop(state);
-                let answer = polled(device);
-                state = self.lock();
-                if let Err(e) = answer {
-                    state.failure = Some(e);
-                    state.waiting.iter().for_each(Signal::set);
-                }
-                let before = state.waiting.len();
-                state.waiting.retain(|signal| !signal.is_set());
-                if state.waiting.len() == before {
-                    state = self.news.wait_timeout(state, pause).unwrap_or_else(|e| e.into_inner()).0;
-                    pause = longer(pause);
-                } else {
-                    pause = SHORTEST;
-                }
-            }
-        }
-    }
-
-    /// Lets wgpu call back what is done.
-    fn polled(device: &wgpu::Device) -> Result<()> {
-        let lost = || Error::new(ErrorKind::DeviceLost, "the device was lost while it was waited for");
-        match catch_unwind(AssertUnwindSafe(|| device.poll(wgpu::PollType::Poll))) {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(e)) => Err(caused(lost(), e)),
-            // wgpu panics if the device is lost meanwhile.
-            Err(_) => Err(lost()),
-        }
-    }
-
-    impl Poller {
-        /// Waits until wgpu calls back.
-        async fn ask(&self, device: &wgpu::Device, signal: &Signal) -> Result<()> {
-            self.poll_for(device, signal)?;
-            signal.0.wait().await;
-            self.0.lock().failure.clone().map_or(Ok(()), Err)
-        }
-
-        fn poll_for(&self, device: &wgpu::Device, signal: &Signal) -> Result<()> {
-            let mut state = self.0.lock();
-            if let Some(e) = &state.failure {
-                return Err(e.clone());
-            }
-            if state.thread.is_none() {
-                let (shared, device) = (self.0.clone(), device.clone());
-                let thread = std::thread::Builder::new().name("convgpu-poll".to_owned());
-                let started = thread.spawn(move || shared.run(&device));
-                state.thread = Some(started.map_err(|e| {
-                    Error::new(ErrorKind::Memory, format!("no thread waits for the device: {e}")).because(e)
-                })?);
-            }
-            state.waiting.push(signal.clone());
-            self.0.news.notify_one();
-            Ok(())
-        }
-    }
-
-    /// Waits for the thread: a driver must not be unloaded by it while the program ends.
-    impl Drop for Poller {
-        fn drop(&mut self) {
-            let thread = {
-                let mut state = self.0.lock();
-                state.closed = true;
-                state.thread.take()
-            };
-            self.0.news.notify_one();
-            // It may be the thread itself that drops the device, in a callback.
-            if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
-                let _ = thread.join();
             }
         }
     }

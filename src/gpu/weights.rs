@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use rayon::prelude::*;
 
-use super::pipelines::PipelineKey;
+use super::pipeline_cache::PipelineKey;
 use super::recording::{Contents, Dispatch, Recording};
 use crate::identity::Identity;
 

@@ -6,9 +6,10 @@ use std::fmt;
 
 use prost::Message;
 
-use super::import::{branch, operators};
-use super::nodes::{MOST_NODES, Node, named, version};
+use super::import::operators;
+use super::node::{MOST_NODES, Node, identity, is_default, named, version};
 use super::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto};
+use super::reads::{branches, reads};
 use super::registry::Registry;
 use super::tensor_proto::{self, Folder};
 use crate::error::{Error, Result};
@@ -25,7 +26,7 @@ struct Id([String; 3]);
 
 impl Id {
     fn new(domain: &str, name: &str, overload: &str) -> Id {
-        let domain = if operators::is_default(domain) { "" } else { domain };
+        let domain = if is_default(domain) { "" } else { domain };
         Id([domain, name, overload].map(str::to_owned))
     }
     fn of(function: &FunctionProto) -> Id {
@@ -114,7 +115,7 @@ impl Definitions {
     fn calls<'f>(&'f self, nodes: &[NodeProto], found: &mut Vec<&'f FunctionProto>) {
         for node in nodes {
             found.extend(self.called(node));
-            branch::branches(node).for_each(|graph| self.calls(&graph.node, found));
+            branches(node).for_each(|graph| self.calls(&graph.node, found));
         }
     }
 
@@ -163,7 +164,7 @@ impl Names {
     /// The names that nodes read and define, and those `outside`.
     fn taken(nodes: &[Node], outside: &[&str]) -> Names {
         let made = nodes.iter().flat_map(|n| &n.output).map(String::as_str);
-        let used = nodes.iter().flat_map(|n| branch::reads(n)).chain(made);
+        let used = nodes.iter().flat_map(|n| reads(n)).chain(made);
         let taken = used.chain(outside.iter().copied()).map(str::to_owned).collect();
         Names { taken, last: HashMap::new() }
     }
@@ -223,18 +224,6 @@ fn fits(function: &FunctionProto, call: &NodeProto) -> Result<()> {
         }
         None => Ok(()),
     }
-}
-
-/// A node that gives a value another name.
-pub(crate) fn identity(call: &Node, from: &str, to: &str) -> Node {
-    let proto = NodeProto {
-        input: vec![from.to_owned()],
-        output: vec![to.to_owned()],
-        name: Some(format!("{}/{to}", call.name())),
-        op_type: Some("Identity".to_owned()),
-        ..Default::default()
-    };
-    Node { proto, opset: call.opset }
 }
 
 /// Renames every value that a node reads or defines, those in its branches included.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::import::trace;
-use super::onnx::Model;
+use super::network::Model;
 use crate::error::{Error, Result};
 use crate::names;
 use crate::shape::{self, Desc, Dim, ValueInfo};

@@ -1,17 +1,21 @@
 //! Files: networks and weights.
 
+mod bind;
 mod functions;
 mod import;
 mod inputs;
+mod network;
+mod node;
 mod nodes;
-pub mod onnx;
+mod onnx;
 mod order;
 mod outputs;
 pub mod proto;
 mod reader;
+mod reads;
 pub mod registry;
 pub mod safetensors;
 pub(crate) mod tensor_proto;
 
-pub use onnx::Model;
+pub use network::Model;
 pub use tensor_proto::tensor_from_bytes;

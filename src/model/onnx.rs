@@ -1,7 +1,6 @@
-//! ONNX models: decoded, checked, and turned into a [`Graph`] for concrete input shapes.
+//! ONNX models: decoded and checked.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use prost::Message;
@@ -9,19 +8,19 @@ use prost::bytes::Bytes;
 use rayon::prelude::*;
 
 use super::functions::Definitions;
-use super::import::{self, NodeView, operators};
-use super::nodes::{self, Node};
+use super::import::{self, NodeView};
+use super::network::{Declared, Model};
+use super::node::{self, Node};
+use super::nodes;
 use super::order;
 use super::proto::{DimensionProto, GraphProto, ModelProto, StringStringEntryProto, TensorProto, ValueInfoProto};
 use super::reader;
+use super::reads;
 use super::registry::Registry;
 use super::tensor_proto::{self, Folder};
-use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
 use crate::memory;
-use crate::session::{Bind, CompileOptions, Given, Network, Session, check_given};
-use crate::shape::{DType, Dim, ValueInfo, list, list_first};
+use crate::shape::{DType, Dim, ValueInfo};
 use crate::tensor::Tensor;
 
 /// The oldest file format: before it, attributes carry no types.
@@ -29,62 +28,6 @@ const OLDEST_IR: i64 = 3;
 
 /// The file format from which on an initialiser that is an input as well is only what the input is by default.
 const DEFAULTS_IR: i64 = 4;
-
-/// Optional inputs that `Display` names; the others are counted. Exporters may write every weight as one.
-const NAMED: usize = 4;
-
-/// A network from an ONNX file: checked, with its weights in memory. Extents may still be open.
-///
-/// ```
-/// use convgpu::{Device, Model, Tensor};
-///
-/// let model = Model::load("tests/models/lenet5_mnist.onnx")?;
-/// println!("{model}");
-/// assert_eq!(model.inputs()[0].to_string(), "input: f32[1, 1, 28, 28]");
-/// assert_eq!(model.num_parameters(), 61_706);
-///
-/// let session = model.compile(&Device::cpu())?; // Device::new()? is the best GPU
-/// let outputs = session.run(&[("input", &Tensor::zeros([1, 1, 28, 28]))])?;
-/// assert_eq!(outputs["probs"].shape(), [1, 10]);
-/// # Ok::<(), convgpu::Error>(())
-/// ```
-///
-/// Files are untrusted: anything broken in one gives an error.
-///
-/// ```
-/// use convgpu::{ErrorKind, Model};
-///
-/// assert_eq!(Model::from_bytes(b"no model").unwrap_err().kind(), ErrorKind::File);
-/// ```
-#[derive(Clone)]
-pub struct Model {
-    pub(super) opset: i64,
-    producer: String,
-    metadata: Vec<(String, String)>,
-    /// In an order in which each node comes after what it reads; all have names.
-    pub(super) nodes: Vec<Node>,
-    /// What nodes of branches may name.
-    pub(super) definitions: Definitions,
-    /// Initialisers and the values of Constant nodes.
-    pub(super) constants: HashMap<String, Tensor>,
-    pub(super) inputs: Vec<ValueInfo>,
-    /// Those which the file has a value for.
-    pub(super) optional: Vec<ValueInfo>,
-    pub(super) outputs: Vec<ValueInfo>,
-    /// Inputs, optional ones included, and outputs as the file describes them.
-    pub(super) declared: Declared,
-    /// Names of inputs that decide a shape, an axis or a scale.
-    pub(super) shape_inputs: Vec<String>,
-    /// Values that the file declares as floats of 16 bits.
-    pub(super) halves: HashMap<String, DType>,
-}
-
-/// Inputs and outputs as the file describes them: a program may have replaced the descriptions.
-#[derive(Clone, Debug)]
-pub(crate) struct Declared {
-    pub inputs: Vec<ValueInfo>,
-    pub outputs: Vec<ValueInfo>,
-}
 
 impl Model {
     /// Reads a model from its file; weights in external files are only looked for in its folder or below (if it is
@@ -145,14 +88,14 @@ impl Model {
         let Some(mut graph) = proto.graph else { return Err(Error::file("not an ONNX model: it holds no graph")) };
         let held_tensors = take_elements(&mut graph);
         let definitions = Definitions::new(proto.functions, registry.clone(), folder)?;
-        let nodes = nodes::named(std::mem::take(&mut graph.node), opset);
+        let nodes = node::named(std::mem::take(&mut graph.node), opset);
         let given: Vec<&str> = graph.input.iter().map(|v| v.name()).chain(held(&graph)).collect();
         let outputs: Vec<&str> = graph.output.iter().map(|v| v.name()).collect();
-        let mut left = nodes::MOST_NODES;
+        let mut left = node::MOST_NODES;
         let mut nodes = nodes::ready(nodes, &outputs, &definitions, &given, &mut left)?;
         nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, folder))?;
         let halves = halves(&graph, &nodes);
-        let read = nodes::read(&nodes, &outputs);
+        let read = reads::read(&nodes, &outputs);
         let mut constants = initialisers(held_tensors, &graph, &read, folder)?;
         let (optional, inputs) = inputs(&graph, &read)?;
         let nodes = constant_nodes(nodes, registry, &mut constants)?;
@@ -195,129 +138,6 @@ impl Model {
             None if self.outputs.is_empty() => Err(Error::file("the model has no outputs")),
             None => Ok(()),
         }
-    }
-
-    /// Compiles the network for a device with the default options; [`Session::new_async`] takes others.
-    ///
-    /// # Errors
-    /// As [`Session::new_async`].
-    pub async fn compile_async(self, device: &Device) -> Result<Session> {
-        Session::new_async(device, self, CompileOptions::new()).await
-    }
-
-    /// The inputs of a run, without constants.
-    pub fn inputs(&self) -> &[ValueInfo] {
-        &self.inputs
-    }
-
-    /// What a run may be given besides: the file has a value for each, which holds unless a run gives another.
-    pub fn optional_inputs(&self) -> &[ValueInfo] {
-        &self.optional
-    }
-
-    /// The outputs of a run. Extents are open where they may change with those of the inputs.
-    pub fn outputs(&self) -> &[ValueInfo] {
-        &self.outputs
-    }
-
-    /// The version of ONNX's operator set that the model is written in.
-    pub fn opset(&self) -> i64 {
-        self.opset
-    }
-
-    /// The program that wrote the file and its version, according to the file; may be empty.
-    pub fn producer(&self) -> &str {
-        &self.producer
-    }
-
-    /// What the file says about itself besides, as pairs of a key and a value; `Image.BitmapPixelFormat` and other keys have a
-    /// meaning (<https://github.com/onnx/onnx/blob/main/docs/MetadataProps.md>).
-    pub fn metadata(&self) -> &[(String, String)] {
-        &self.metadata
-    }
-
-    /// The number of weights and other constants, in elements.
-    pub fn num_parameters(&self) -> usize {
-        self.constants.values().map(Tensor::numel).sum()
-    }
-
-    /// How often the model uses each of ONNX's operators, by name. Constants do not count.
-    pub fn operators(&self) -> BTreeMap<&str, usize> {
-        let mut counts = BTreeMap::new();
-        for node in &self.nodes {
-            *counts.entry(node.op_type()).or_default() += 1;
-        }
-        counts
-    }
-}
-
-impl Network for Model {}
-
-impl Model {
-    /// Adds to an error about inputs what helps if they differ from the file in fixed extents only.
-    fn say_how_to_open(&self, error: Error, inputs: &[Given<'_>]) -> Error {
-        let opened = |info: &ValueInfo| {
-            let open = |dim: &Dim| if matches!(dim, Dim::Fixed(_)) { Dim::Unknown } else { dim.clone() };
-            ValueInfo { dims: info.dims.as_ref().map(|dims| dims.iter().map(open).collect()), ..info.clone() }
-        };
-        let opened = |infos: &[ValueInfo]| infos.iter().map(opened).collect::<Vec<_>>();
-        match check_given(&opened(&self.inputs), &opened(&self.optional), inputs) {
-            Ok(()) => error.followed_by("; Model::open_axis, or --open NAME:AXIS, lets an axis have any extent"),
-            Err(_) => error,
-        }
-    }
-}
-
-/// An input whose value is given becomes part of the network. It is also an error if a shape depends on values computed
-/// on the device. Everything unsupported is listed in one error.
-impl Bind for Model {
-    fn bind(&self, inputs: &[Given<'_>]) -> Result<Graph> {
-        check_given(&self.inputs, &self.optional, inputs).map_err(|e| self.say_how_to_open(e, inputs))?;
-        let valued = |g: &&Given<'_>| g.value.as_ref().is_some_and(|v| v.desc() != g.desc);
-        if let Some(Given { name, desc, value: Some(value) }) = inputs.iter().find(valued) {
-            return Err(Error::argument(format!("the input {name} is {desc}, its value {}", value.desc())));
-        }
-        import::extents::lower(self, inputs)
-    }
-    fn release(&mut self) {
-        // With optional inputs a run may ask for another graph.
-        if self.optional.is_empty() {
-            self.constants.clear();
-        }
-    }
-    fn shape_inputs(&self) -> Vec<String> {
-        self.shape_inputs.clone()
-    }
-    fn declared_inputs(&self) -> Vec<ValueInfo> {
-        self.inputs.clone()
-    }
-    fn optional_inputs(&self) -> Vec<ValueInfo> {
-        self.optional.clone()
-    }
-    fn declared_outputs(&self) -> Vec<ValueInfo> {
-        self.outputs.clone()
-    }
-}
-
-impl fmt::Debug for Model {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Model({} nodes, {} -> {})", self.nodes.len(), list(&self.inputs), list(&self.outputs))
-    }
-}
-
-/// The inputs, outputs, origin, operators and size of the network.
-impl fmt::Display for Model {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "inputs      {}", list(&self.inputs))?;
-        if !self.optional.is_empty() {
-            writeln!(f, "optional    {}", list_first(&self.optional, NAMED))?;
-        }
-        writeln!(f, "outputs     {}", list(&self.outputs))?;
-        let by = if self.producer.is_empty() { String::new() } else { format!(", by {}", self.producer) };
-        writeln!(f, "format      ONNX, operator set {}{by}", self.opset)?;
-        let counts: Vec<String> = self.operators().iter().map(|(name, n)| format!("{name} {n}")).collect();
-        writeln!(f, "operators   {}", counts.join(", "))?;
-        write!(f, "parameters  {}", self.num_parameters())
     }
 }
 
@@ -369,14 +189,14 @@ fn version(proto: &ModelProto) -> Result<i64> {
             "IR version {ir} (from {OLDEST_IR} on are read); is it an ONNX model?"
         )));
     }
-    if let Some(version) = nodes::version(&proto.opset_import)? {
+    if let Some(version) = node::version(&proto.opset_import)? {
         return Ok(version);
     }
     let mut nodes = proto.graph.iter().flat_map(|g| &g.node);
-    if proto.opset_import.is_empty() || nodes.any(|n| operators::is_default(n.domain())) {
+    if proto.opset_import.is_empty() || nodes.any(|n| node::is_default(n.domain())) {
         return Err(Error::file("the model does not say which operator set it uses"));
     }
-    Ok(*nodes::OPSETS.end())
+    Ok(*node::OPSETS.end())
 }
 
 /// The names of the initialisers.

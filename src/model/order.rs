@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::nodes::Node;
+use super::node::Node;
 use crate::error::{Error, Result};
 
 /// Sorts nodes and keeps the file's order where possible (Kahn's algorithm). `given` are the values that no node makes:

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::functions::identity;
-use super::import::{branch, extents, trace};
-use super::nodes;
-use super::onnx::Model;
+use super::import::{extents, trace};
+use super::network::Model;
+use super::node::identity;
+use super::reads::{branches, read, sources};
 use crate::error::{Error, Result};
 use crate::names;
 use crate::session::{Bind, Given};
@@ -96,7 +96,7 @@ impl Model {
 
     fn unknown(&self, name: &str) -> Error {
         let inside = self.nodes.iter().find(|n| {
-            let mut nodes = branch::branches(n).flat_map(|graph| &graph.node);
+            let mut nodes = branches(n).flat_map(|graph| &graph.node);
             nodes.any(|n| n.name() == name || n.output.iter().any(|value| value == name))
         });
         if let Some(outer) = inside {
@@ -112,10 +112,10 @@ impl Model {
     /// Drops nodes and constants that no output needs.
     fn drop_unneeded(&mut self) {
         let outputs: Vec<&str> = self.outputs.iter().map(|v| v.name.as_str()).collect();
-        let (live, _) = nodes::sources(self.nodes.iter().map(|node| &node.proto), &outputs);
+        let (live, _) = sources(self.nodes.iter().map(|node| &node.proto), &outputs);
         let mut live = live.into_iter();
         self.nodes.retain(|_| live.next().unwrap_or_default());
-        let read: HashSet<String> = nodes::read(&self.nodes, &outputs).into_iter().map(str::to_owned).collect();
+        let read: HashSet<String> = read(&self.nodes, &outputs).into_iter().map(str::to_owned).collect();
         self.constants.retain(|name, _| read.contains(name));
         self.shape_inputs = trace::shape_inputs(self);
     }

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::import::{NodeView, operators};
+use super::import::NodeView;
+use super::node::is_default;
 use super::proto::NodeProto;
 use crate::error::{Error, Result};
 use crate::ops::Op;
@@ -128,7 +129,7 @@ impl Registry {
 
 /// The domain, by the shorter name of the default one.
 fn normal(domain: &str) -> &str {
-    if operators::is_default(domain) { "" } else { domain }
+    if is_default(domain) { "" } else { domain }
 }
 
 /// The operators by domain and name.

@@ -1,5 +1,6 @@
 //! `conv2d`: two-dimensional cross-correlation.
 
+mod case;
 mod depthwise;
 mod direct;
 mod packing;
@@ -11,16 +12,15 @@ mod subgroup;
 mod winograd;
 mod workgroup;
 
-use self::packing::pack;
+use self::case::Case;
 use super::geometry::Geometry;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Pads, Window};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Kernel;
-use crate::gpu::launch::{Arg, Launch};
 use crate::reference::conv2d::{Convolution, conv2d};
 use crate::reference::{TINY, gamma};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 pub(super) const KERNELS: &[&Kernel] = &[
@@ -96,50 +96,6 @@ impl Conv2d {
     }
 }
 
-/// A convolution at its place in a plan.
-struct Case<'a> {
-    site: &'a Site<'a>,
-    geometry: Geometry,
-}
-
-impl Case<'_> {
-    /// The geometry, if every group has whole blocks of four channels.
-    fn blocked(&self) -> Option<&Geometry> {
-        Some(&self.geometry).filter(|g| g.is_blocked())
-    }
-
-    /// Whether it is a product of matrices with consecutive pixels as rows: one tap, stride 1, no padding.
-    fn is_product(&self) -> bool {
-        let Window { kernel, stride, padding, .. } = self.geometry.window;
-        self.geometry.groups == 1 && [kernel, stride] == [[1, 1]; 2] && padding == [[0; 2]; 2]
-    }
-
-    /// The launch that writes the output, with the epilogue.
-    fn finished(&self, launch: Launch) -> Launch {
-        let launch = launch.writes([Arg::Output(0)]);
-        self.site.epilogue.attach(launch, self.geometry.oc, self.site.inputs, self.site.bias())
-    }
-
-    /// A variant of one launch with a channels-last image and a weight of 4x4 blocks.
-    fn by_blocks(&self, launch: Launch) -> Variant {
-        let (packing, bytes) = pack(&self.site.inputs[1].shape);
-        self.channels_last(launch, packing, bytes)
-    }
-
-    /// A variant of one launch with a channels-last image and a weight that `packing` writes to so many bytes.
-    fn channels_last(&self, launch: Launch, packing: Launch, bytes: usize) -> Variant {
-        let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
-        self.packed(vec![self.finished(launch)], packing, bytes)
-    }
-
-    /// A variant with a channels-last image and a weight that `packing` writes to so many bytes.
-    fn packed(&self, run: Vec<Launch>, packing: Launch, bytes: usize) -> Variant {
-        let mut out = Variant::in_layout(self.site, Layout::ChannelsLast, run).with_epilogue(self.site.epilogue);
-        out.inputs[1..self.site.own_inputs()].fill(Layout::RowMajor);
-        out.with_prepared(bytes, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
-    }
-}
-
 impl Op for Conv2d {
     built_in!(stride, padding, dilation, groups; EPILOGUE);
     fn name(&self) -> &'static str {
@@ -186,7 +142,10 @@ impl Op for Conv2d {
     fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         match algorithm {
             Algorithm::Direct => self.bounds(inputs, outputs),
-            Algorithm::Winograd => Ok(Some(vec![self.winograd_bounds(inputs)])),
+            Algorithm::Winograd => {
+                let geometry = self.geometry(inputs[0].shape(), inputs[1].shape())?;
+                Ok(Some(vec![winograd::bounds(&geometry, inputs)]))
+            }
         }
     }
 
@@ -198,5 +157,49 @@ impl Op for Conv2d {
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         let taps: usize = inputs[1].shape[1..].iter().product();
         2 * (outputs[0].numel() * taps) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::caps::Caps;
+    use crate::gpu::launch::Launch;
+    use crate::ops::Epilogue;
+    use crate::shape::{Layout, Precision};
+
+    /// The kernels that a discrete GPU runs first.
+    fn first(op: &Conv2d, x: [usize; 4], w: [usize; 4]) -> String {
+        let inputs = [Desc::f32(x), Desc::f32(w)];
+        let outputs = op.outputs(&inputs).unwrap();
+        let caps = Caps { compute_units: 128, subgroup_size: Some(32), ..Caps::webgpu_default() };
+        let (layouts, constant) = ([Layout::RowMajor; 2], [false, true]);
+        let epilogue = &Epilogue::NONE;
+        let site = Site {
+            inputs: &inputs,
+            outputs: &outputs,
+            layouts: &layouts,
+            constant: &constant,
+            epilogue,
+            precision: Precision::F32,
+            caps: &caps,
+        };
+        let names = |l: &Launch| l.kernel.name;
+        op.launches(&site).unwrap().remove(0).run.iter().map(names).collect::<Vec<_>>().join(" + ")
+    }
+
+    #[test]
+    fn hardware_takes_tiles_by_shape() {
+        let padded = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
+        let halved = Conv2d { stride: [2, 2], ..padded.clone() };
+        let winograd = "conv2d_winograd_input + gemm_tiled + conv2d_winograd_output";
+        assert_eq!(first(&padded, [32, 128, 56, 56], [128, 128, 3, 3]), winograd);
+        assert_eq!(first(&halved, [32, 128, 56, 56], [128, 128, 3, 3]), "conv2d_tiled");
+        assert_eq!(first(&halved, [1, 512, 14, 14], [512, 512, 3, 3]), "conv2d_tiled + split_k_sum");
+        assert_eq!(first(&Conv2d::default(), [8, 64, 56, 56], [256, 64, 1, 1]), "gemm_tiled");
+        assert_eq!(first(&Conv2d::default(), [1, 512, 1, 1], [1000, 512, 1, 1]), "gemv");
+        assert!(!first(&padded, [1, 32, 224, 224], [3, 32, 3, 3]).contains("tiled"));
+        let depthwise = Conv2d { groups: 64, ..padded };
+        assert_eq!(first(&depthwise, [1, 64, 56, 56], [64, 1, 3, 3]), "conv2d_depthwise_plane");
     }
 }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use rayon::prelude::*;
 
-use super::Variant;
 use crate::attr::{Activation, Coded, attribute};
 use crate::gpu::launch::{Arg, EpilogueBindings, Launch, params};
 use crate::reference::UNIT;
@@ -94,18 +93,5 @@ impl fmt::Display for Epilogue {
             write!(f, " + {}", self.activation.name())?;
         }
         Ok(())
-    }
-}
-
-impl Variant {
-    /// Sets the layout of the epilogue's residual to that of the first output, and leaves its slope row-major.
-    pub(crate) fn with_epilogue(mut self, epilogue: &Epilogue) -> Variant {
-        if let Some(i) = epilogue.residual {
-            self.inputs[i] = self.outputs[0];
-        }
-        if let Some(i) = epilogue.slope {
-            self.inputs[i] = crate::shape::Layout::RowMajor;
-        }
-        self
     }
 }

@@ -25,7 +25,7 @@ pub struct Gather {
 }
 
 impl Op for Gather {
-    built_in!(axis);
+    built_in!(axis; INDEXED);
     fn name(&self) -> &'static str {
         "gather"
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Form, PlanOptions, ROW_MAJOR};
+use super::options::{Form, PlanOptions, ROW_MAJOR};
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
 use crate::graph::{Graph, Node, ValueId};

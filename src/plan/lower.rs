@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::choose::{Choice, form};
-use super::{Form, PlanOptions, ROW_MAJOR};
+use super::options::{Form, PlanOptions, ROW_MAJOR};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::launch::{Arg, Launch, Slot};

@@ -3,8 +3,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
@@ -17,6 +15,7 @@ mod choose;
 mod elide;
 mod lifetime;
 mod lower;
+mod options;
 mod pack;
 mod parts;
 mod record;
@@ -25,31 +24,8 @@ pub mod tuning;
 
 use choose::Choice;
 use lower::{Lowered, Owner};
+pub use options::PlanOptions;
 use record::Packing;
-use tuning::Tuning;
-
-/// How a tensor lies in a buffer: its layout and the width of its floats.
-type Form = (Layout, Precision);
-
-const ROW_MAJOR: Form = (Layout::RowMajor, Precision::F32);
-
-/// How a graph is planned.
-#[derive(Clone, Debug, Default)]
-pub struct PlanOptions {
-    /// Takes this variant of every operator (the last if there are fewer) instead of the first.
-    pub alternative: Option<usize>,
-    /// Converts the graph's inputs to these layouts first, in order; row-major where the list is shorter. Operators
-    /// then choose their kernels as in the middle of a network.
-    pub input_layouts: Vec<Layout>,
-    /// Gives every tensor its own memory with a gap after it: prefilled with NaNs and checked after every run.
-    pub guarded: bool,
-    /// How floats are stored between kernels that support 16 bits; sums are f32 either way.
-    pub precision: Precision,
-    /// The most estimated work per submission; one second if `None`. A longer run is submitted in parts.
-    pub submit_limit: Option<Duration>,
-    /// Measured choices; a node without one takes the first of the static order. `alternative` has priority.
-    pub tuning: Option<Arc<Tuning>>,
-}
 
 /// The result of planning.
 #[derive(Clone, Debug)]
@@ -192,6 +168,8 @@ impl fmt::Display for Plan {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::lifetime::lifetimes;
     use super::lower::Kind;
     use super::*;

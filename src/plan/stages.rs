@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{PlanOptions, Stages, choose, lower};
+use super::options::PlanOptions;
+use super::{Stages, choose, lower};
 use crate::error::Result;
 use crate::gpu::caps::Caps;
 use crate::graph::Graph;

@@ -277,8 +277,7 @@ fn needing(graph: &Graph) -> Vec<bool> {
     }
     let mut needs = vec![];
     for (node, unbounded) in graph.nodes.iter().zip(unbounded(graph)) {
-        let is_index = |k: usize| k == 1 && node.op.name() == "gather";
-        let reads_wide = node.inputs.iter().enumerate().any(|(k, id)| wide[id.0] && !is_index(k));
+        let reads_wide = node.inputs.iter().enumerate().any(|(k, id)| wide[id.0] && !node.op.is_index(k));
         let need = unbounded || reads_wide || node.inputs.iter().chain(&node.outputs).any(double);
         needs.push(need);
         for id in &node.outputs {

@@ -9,6 +9,7 @@ use convgpu::custom::{Layout, Params};
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::kernel::{BINDINGS, Element, Kernel, PIECES};
 use convgpu::internals::gpu::recording::Dispatch;
+use convgpu::internals::gpu::texture::{LOAD, LOAD_TILE, Region};
 use convgpu::internals::ops::{kernels, relayout};
 use convgpu::internals::plan::{Plan, PlanOptions};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
@@ -58,6 +59,8 @@ struct Facts {
     /// Those of the epilogue, if there is one.
     epilogue: Option<Vec<(&'static str, &'static str)>>,
     overrides: Vec<&'static str>,
+    /// Textures stand before the storage buffers.
+    textures: usize,
     reads: usize,
     writes: usize,
     workgroups: [u32; 3],
@@ -76,6 +79,7 @@ impl Facts {
             params: fields(d.params()),
             epilogue: d.epilogue_params().map(fields),
             overrides: overrides.iter().map(|(name, _)| *name).collect(),
+            textures: 0,
             reads,
             writes,
             workgroups: d.workgroups(),
@@ -96,10 +100,12 @@ fn complaints(d: &Facts) -> Vec<String> {
     let mut complain = |text: String| out.push(format!("{name}: {text}"));
 
     let mut uniforms = vec![];
+    let mut textures = vec![];
     let mut workgroup_bytes = 0;
     for (_, v) in module.global_variables.iter() {
         match (&v.binding, v.space) {
             (Some(b), AddressSpace::Uniform) => uniforms.push(((b.group, b.binding), v.ty)),
+            (Some(b), AddressSpace::Handle) => textures.push((b.group, b.binding)),
             (None, AddressSpace::WorkGroup) => {
                 workgroup_bytes += module.types[v.ty].inner.size(module.to_ctx());
             }
@@ -140,9 +146,13 @@ fn complaints(d: &Facts) -> Vec<String> {
         }
     }
 
+    let first = 1 + d.textures as u32;
+    if textures != (1..first).map(|k| (0, k)).collect::<Vec<_>>() {
+        complain(format!("textures are at {textures:?}, the host has {}", d.textures));
+    }
     let accesses = std::iter::repeat_n(StorageAccess::LOAD, d.reads)
         .chain(std::iter::repeat_n(StorageAccess::LOAD | StorageAccess::STORE, d.writes));
-    let own = (1..).zip(accesses).map(|(k, access)| ((0, k), access));
+    let own = (first..).zip(accesses).map(|(k, access)| ((0, k), access));
     let epilogue = d.epilogue.iter().flat_map(|_| (1..=3).map(|k| ((1, k), StorageAccess::LOAD)));
     let wanted: Vec<_> = own.chain(epilogue).collect();
     let found: Vec<_> = storage.iter().map(|(place, access, _)| (*place, *access)).collect();
@@ -253,9 +263,35 @@ fn no_shader_is_orphaned() {
         wgsl.map(|p| format!("{folder}{}", p.file_stem().unwrap().to_str().unwrap())).collect()
     };
     let names = |list: Vec<&str>| -> BTreeSet<String> { list.into_iter().map(str::to_owned).collect() };
-    let used = kernels().iter().map(|k| k.file()).chain(PIECES.iter().map(|piece| piece.name())).collect();
+    let kernels = kernels();
+    let files = kernels.iter().copied().chain([&LOAD]).map(|k| k.file());
+    let used = files.chain(PIECES.iter().map(|piece| piece.name())).collect();
     let all: BTreeSet<String> = ["", "shared/", "engine/", "problem/"].into_iter().flat_map(stems).collect();
     assert_eq!(all, names(used));
+}
+
+/// The kernel that no operator launches, since it reads a texture.
+#[test]
+fn the_loader_of_textures_keeps_the_contract() {
+    let region = Region { top: 1, left: 2, height: 3, width: 4 };
+    let facts = Facts {
+        kernel: LOAD.name(),
+        text: LOAD.wgsl(&[], Precision::F32),
+        precision: Precision::F32,
+        stored: vec![false],
+        converts: false,
+        params: fields(&region.params()),
+        epilogue: None,
+        overrides: vec![],
+        textures: 1,
+        reads: 0,
+        writes: 1,
+        workgroups: [1; 3],
+    };
+    assert_eq!(complaints(&facts), [] as [&str; 0]);
+    assert!(!complaints(&Facts { textures: 0, ..facts.clone() }).is_empty());
+    let tile = LOAD_TILE as u32;
+    assert_eq!(parse(facts.kernel, &facts.text).entry_points[0].workgroup_size, [tile, tile, 1]);
 }
 
 /// The elements of the storage bindings of a kernel, by its text: `Stored` and `Written` are those that change with precision.
@@ -318,6 +354,7 @@ fn the_check_sees_a_hidden_f16() {
         params: vec![("n", "u32")],
         epilogue: None,
         overrides: vec![],
+        textures: 0,
         reads: 1,
         writes: 1,
         workgroups: [1; 3],

@@ -1,6 +1,7 @@
 //! A batch norm with constant parameters is a scale and a shift per channel, which a convolution before or after it can absorb.
 
-use super::{Answer, Edit, Editor, Place, constant, op_as};
+use super::editor::{Edit, Editor, Place};
+use super::rule::{Answer, constant, op_as};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv_transpose2d::ConvTranspose2d;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Editor, Place, number, op_as};
+use super::editor::{Editor, Place};
+use super::rule::{Answer, number, op_as};
 use crate::attr::SILU;
 use crate::attr::{Activation, BinaryKind, PoolKind, ReduceKind};
 use crate::graph::{Graph, Node, ValueId};

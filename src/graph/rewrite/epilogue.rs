@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Editor, Place, constant, op_as};
+use super::editor::{Editor, Place};
+use super::rule::{Answer, constant, op_as};
 use crate::attr::{Activation, BinaryKind, PadMode};
 use crate::graph::{Node, ValueId};
 use crate::ops::binary::Binary;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Firing, constant, op_as};
+use super::rule::{Firing, constant, op_as};
 use crate::error::Result;
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::concat::Concat;

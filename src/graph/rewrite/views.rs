@@ -1,6 +1,7 @@
 //! Nodes that compute nothing: constants, identities, chains of reshapes and transposes.
 
-use super::{Answer, Editor, Place, op_as};
+use super::editor::{Editor, Place};
+use super::rule::{Answer, op_as};
 use crate::attr::Activation;
 use crate::graph::Node;
 use crate::ops;

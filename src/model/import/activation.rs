@@ -1,6 +1,6 @@
 //! Element-wise functions of one tensor.
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};

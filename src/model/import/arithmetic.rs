@@ -1,6 +1,6 @@
 //! Element-wise functions of two and more tensors: sums, products, comparisons, limits, choice, conversion.
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Constant, Shape, Size, Identity, Dropout: values that cost nothing at run time.
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;

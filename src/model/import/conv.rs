@@ -1,6 +1,6 @@
 //! Conv and ConvTranspose.
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::window::{AutoPad, Sliding, pads, pair, spatial};
 use super::{Import, NodeView, Val};
 use crate::attr::{PadMode, Window};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::node_view::{axes, counts};
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val, checked_numel};
 use crate::attr::PadMode;
 use crate::error::{Error, Result};

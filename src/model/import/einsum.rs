@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{BinaryKind, ReduceKind};
 use crate::error::{Error, Result};

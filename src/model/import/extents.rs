@@ -12,7 +12,7 @@
 //! If a batch changes from m to n, as well:
 //!
 //! 3. What a node computes from a value with the batch has the batch: one axis has n/m times the extent, the others are the same.
-//! 4. No node mixes elements along that axis or moves them ([`mixed`]), or writes into some of them only, and a reshape has as
+//! 4. No node mixes elements along that axis or moves them ([`super::steps`]), or writes into some of them only, and a reshape has as
 //!    many elements before that axis in its result as in its input. So images stay in order.
 //! 5. An output changes along an axis that had m and now has n.
 //! 6. All this holds for another size of the batch, too, which no other extent has: sizes that only happen to be equal do not
@@ -23,103 +23,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{NodeView, Val};
+use super::lower;
+use super::steps::{Step, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::model::nodes::Node;
-use crate::model::onnx::Model;
+use crate::model::network::Model;
 use crate::session::Given;
-use crate::shape::{Desc, Dim};
-
-/// A node of a model that was lowered: what it read and gave.
-pub(super) struct Step {
-    node: String,
-    op: String,
-    inputs: Vec<Value>,
-    outputs: Vec<Value>,
-    /// Axes of the first input along which the node mixes elements.
-    mixed: Vec<usize>,
-}
-
-/// A value that a step read or gave.
-struct Value {
-    name: String,
-    desc: Desc,
-    /// Whether every run computes it.
-    computed: bool,
-}
-
-impl Value {
-    fn new(name: &str, val: &Val) -> Value {
-        Value { name: name.to_owned(), desc: val.desc(), computed: val.known().is_none() }
-    }
-}
-
-impl Step {
-    pub fn new(node: &Node, view: &NodeView, outputs: &[Val]) -> Step {
-        let named = node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty());
-        Step {
-            node: node.name().to_owned(),
-            op: node.op_type().to_owned(),
-            inputs: view.named_inputs().map(|(name, val)| Value::new(name, val)).collect(),
-            outputs: named.map(|(name, val)| Value::new(name, val)).collect(),
-            mixed: mixed(view, outputs).unwrap_or_default(),
-        }
-    }
-}
-
-/// Axes of the first input along which a node mixes or moves elements, where the extents may not show it.
-fn mixed(node: &NodeView, outputs: &[Val]) -> Result<Vec<usize>> {
-    let x = node.input(0)?;
-    let rank = x.rank();
-    let to_last = |default: i64| Ok((node.axis(default, rank)?..rank).collect());
-    match node.op() {
-        "Softmax" | "LogSoftmax" | "Hardmax" if node.opset < 13 => to_last(1),
-        "Softmax" | "LogSoftmax" | "Hardmax" | "LpNormalization" => Ok(vec![node.axis(-1, rank)?]),
-        "LayerNormalization" | "RMSNormalization" | "SimplifiedLayerNormalization" => to_last(-1),
-        "SkipLayerNormalization" | "SkipSimplifiedLayerNormalization" => to_last(-1),
-        "CumSum" => super::node_view::axes(&node.host_ints(1)?.unwrap_or_default(), rank),
-        "MeanVarianceNormalization" => {
-            super::node_view::axes(&node.ints("axes")?.unwrap_or_else(|| vec![0, 2, 3]), rank)
-        }
-        "BatchNormalization" if node.flag("training_mode", false)? => Ok((0..rank).filter(|&k| k != 1).collect()),
-        "Trilu" => Ok((rank.saturating_sub(2)..rank).collect()),
-        "Concat" if node.num_inputs() > 1 => Ok(vec![node.axis(1, rank)?]),
-        "Gather" => Ok(vec![node.axis(0, rank)?]),
-        "Slice" => reversed(node, rank),
-        "Resize" | "Upsample" | "Tile" => {
-            Ok((0..rank).filter(|&k| outputs.iter().any(|y| y.shape().get(k) != x.shape().get(k))).collect())
-        }
-        // Indices count the elements of all images.
-        "MaxPool" if node.gives(1) => Ok((0..rank).collect()),
-        // Axis 0 holds images.
-        "Conv"
-        | "FusedConv"
-        | "NhwcConv"
-        | "ConvTranspose"
-        | "AveragePool"
-        | "MaxPool"
-        | "LpPool"
-        | "GlobalAveragePool"
-        | "GlobalMaxPool"
-        | "GlobalLpPool"
-        | "LRN"
-        | "InstanceNormalization"
-        | "GroupNormalization"
-        | "DepthToSpace"
-        | "SpaceToDepth"
-        | "BatchNormalization" => Ok((1..rank).collect()),
-        _ => Ok(vec![]),
-    }
-}
-
-/// The axes that a Slice reads backwards.
-fn reversed(node: &NodeView, rank: usize) -> Result<Vec<usize>> {
-    let steps = node.host_ints(4)?.unwrap_or_default();
-    let axes = node.host_ints(3)?.unwrap_or_else(|| (0..steps.len() as i64).collect());
-    let backwards = axes.into_iter().zip(steps).filter(|(_, step)| *step < 0).map(|(axis, _)| axis);
-    super::node_view::axes(&backwards.collect::<Vec<_>>(), rank)
-}
+use crate::shape::Dim;
 
 /// The graph of a model for these inputs, which fit their descriptions.
 ///
@@ -127,7 +37,7 @@ fn reversed(node: &NodeView, rank: usize) -> Result<Vec<usize>> {
 /// Those of lowering; the descriptions were replaced, and with these extents the model does not mean the same as with the file's.
 pub(in crate::model) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Graph> {
     let file = as_declared(model, inputs, |_| true);
-    let (graph, steps) = super::lower(model, inputs).map_err(|e| match e.kind() {
+    let (graph, steps) = lower::lower(model, inputs).map_err(|e| match e.kind() {
         ErrorKind::Shape => e.followed_by(&differences(&file, inputs)),
         _ => e,
     })?;
@@ -136,7 +46,7 @@ pub(in crate::model) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<Gra
     }
     let lowered = |inputs: &[Given<'_>]| {
         let text = "with the extents that the file declares";
-        super::lower(model, inputs).map(|(_, steps)| steps).map_err(|e| e.within(text))
+        lower::lower(model, inputs).map(|(_, steps)| steps).map_err(|e| e.within(text))
     };
     let one = as_declared(model, inputs, |batch| batch);
     let before = lowered(&one)?;
@@ -365,7 +275,7 @@ fn by_no_chance(model: &Model, before: &[Given<'_>], after: &[Given<'_>], old: &
     }
     let sizes = factors(before, &other);
     let check = || {
-        let (_, steps) = super::lower(model, &other)?;
+        let (_, steps) = lower::lower(model, &other)?;
         keep_axes(old, &steps)?;
         keep_batch(model, old, &steps, &sizes)
     };

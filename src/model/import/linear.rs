@@ -1,6 +1,6 @@
 //! Gemm and MatMul. With constant weights they become convolutions of 1x1 images, which have the fast kernels.
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{BinaryKind, ReduceKind};
 use crate::error::{Error, Result};

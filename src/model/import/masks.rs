@@ -1,6 +1,6 @@
 //! Operators that depend on positions: OneHot, Trilu, EyeLike, Compress, NonZero.
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val, checked_numel};
 use crate::attr::BinaryKind;
 use crate::error::{Error, Result};

@@ -3,7 +3,7 @@
 
 use super::linear::gemm;
 use super::norm::{layer_norm, rms_norm};
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};

@@ -1,8 +1,8 @@
 //! An ONNX node with its values: attributes read with their types, inputs by position.
 
-use super::Val;
+use super::val::Val;
 use crate::error::{Error, Result};
-use crate::model::nodes::Node;
+use crate::model::node::Node;
 use crate::model::proto::{AttributeProto, GraphProto, NodeProto, attribute_type as ty};
 use crate::model::tensor_proto;
 use crate::shape;

@@ -1,7 +1,7 @@
 //! Normalisation over the batch, over images, groups, trailing axes, neighbouring channels.
 
 use super::node_view::axes;
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{Activation, BinaryKind, ReduceKind};
 use crate::error::{Error, Result};

@@ -3,46 +3,18 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::operator::Operator;
 use super::{
-    Import, NodeView, Val, activation, arithmetic, branch, constant, conv, data, einsum, linear, masks, microsoft,
-    norm, pool, reduce, reshape, resize, scatter, unsupported,
+    activation, arithmetic, constant, conv, data, einsum, linear, masks, microsoft, norm, pool, reduce, reshape,
+    resize, scatter,
 };
 use crate::error::{Error, Result};
-use crate::model::nodes::Node;
+use crate::model::node::{Node, is_default};
 use crate::model::proto::NodeProto;
 use crate::model::registry::Registry;
 
-/// Lowers one node: its outputs, in order.
-pub(super) type Handler = fn(&mut Import, &NodeView) -> Result<Vec<Val>>;
-
-/// The description of an ONNX operator, independent of its inputs.
-pub(crate) struct Operator {
-    /// The domain of its nodes, empty for the default one.
-    domain: &'static str,
-    /// `op_type` of its nodes.
-    name: &'static str,
-    /// Attributes it may have, over all versions.
-    attributes: &'static [&'static str],
-    /// Inputs whose values must be known when it is lowered, because they decide a shape, an axis or a scale.
-    pub host: &'static [usize],
-    /// Lowers a node.
-    pub(super) lower: Handler,
-}
-
-impl Operator {
-    /// An operator of the default domain with these attributes.
-    pub(super) const fn new(name: &'static str, attributes: &'static [&'static str], lower: Handler) -> Operator {
-        Operator { domain: "", name, attributes, host: &[], lower }
-    }
-    /// The same in another domain.
-    pub(super) const fn of(self, domain: &'static str) -> Operator {
-        Operator { domain, ..self }
-    }
-    /// Adds inputs that must be known.
-    pub(super) const fn host(self, host: &'static [usize]) -> Operator {
-        Operator { host, ..self }
-    }
-}
+/// The condition must be known: the branch that it chooses is lowered in place of the node.
+const BRANCH: &[Operator] = &[Operator::branch("If", &["else_branch", "then_branch"]).host(&[0])];
 
 /// The operators by domain and name.
 fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> {
@@ -50,7 +22,7 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
         let families = [
             activation::OPERATORS,
             arithmetic::OPERATORS,
-            branch::OPERATORS,
+            BRANCH,
             constant::OPERATORS,
             conv::OPERATORS,
             data::OPERATORS,
@@ -70,16 +42,22 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
     &TABLE
 }
 
-/// Whether a domain is that of ONNX's own operators.
-pub(crate) fn is_default(domain: &str) -> bool {
-    domain.is_empty() || domain == "ai.onnx"
-}
-
 /// The operator of a node, if it is understood.
 pub(crate) fn find(node: &NodeProto) -> Option<&'static Operator> {
     let table: &HashMap<(&str, &str), &'static Operator> = table();
     let domain = if is_default(node.domain()) { "" } else { node.domain() };
     table.get(&(domain, node.op_type())).copied()
+}
+
+/// One error for everything that is unsupported, with the first node; a long list is cut off.
+pub(super) fn unsupported(mut problems: Vec<Error>) -> Error {
+    let first = problems.remove(0);
+    let others = problems.iter().take(99).map(|e| format!("; {e}")).collect::<String>();
+    let more = match problems.len().saturating_sub(99) {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    first.followed_by(&format!("{others}{more}")).within("not supported")
 }
 
 /// The nodes, if every one is of the program's own operators, or of one that is understood and has only attributes that are.

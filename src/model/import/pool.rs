@@ -1,6 +1,6 @@
 //! MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool.
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::window::{AutoPad, Pooling};
 use super::{Import, NodeView, Val};
 use crate::attr::{PoolKind, Window};

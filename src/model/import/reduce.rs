@@ -2,7 +2,7 @@
 //! LogSoftmax, TopK.
 
 use super::node_view::axes;
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{BinaryKind, Extreme, PadMode, ReduceKind};
 use crate::error::{Error, Result};

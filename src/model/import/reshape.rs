@@ -1,7 +1,7 @@
 //! Reshape, Flatten, Squeeze, Unsqueeze: the same elements under another shape.
 
 use super::node_view::axes;
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::error::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! Resize and Upsample. Sizes, scales and coordinates are computed in f32 as ONNX Runtime computes them.
 
 use super::node_view::axes;
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val, checked_numel};
 use crate::attr::{Coordinates, ResizeMode, Rounding};
 use crate::error::{Error, Result};

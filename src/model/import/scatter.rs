@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::operators::Operator;
+use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::BinaryKind;
 use crate::error::{Error, Result};

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::branch::branches;
 use super::operators::find;
 use crate::error::Error;
-use crate::model::onnx::Model;
+use crate::model::network::Model;
 use crate::model::proto::NodeProto;
+use crate::model::reads::branches;
 use crate::shape::{DType, Desc, ValueInfo};
 
 /// Inputs whose values decide a shape, an axis, a scale or a branch, in the model's order.

@@ -30,9 +30,12 @@ enum Family {
 
 use Family::*;
 
+/// The condition of a row.
+type Holds = fn(&Case<'_>) -> bool;
+
 /// A family comes at the first row whose condition holds. A family that has no kernel for the case gives nothing there.
 #[rustfmt::skip]
-const ORDER: &[(Family, fn(&Case<'_>) -> bool)] = &[
+const ORDER: &[(Family, Holds)] = &[
     (DepthwiseBlocks, |c| c.is_grouped() && c.is_channels_last()), // no product of matrices has so few columns
     (DepthwisePlanes, |c| c.is_grouped()),                         // the same for a row-major image
     (DepthwiseBlocks, |c| c.is_grouped()),                         // at the cost of a conversion
@@ -98,49 +101,5 @@ impl Case<'_> {
     fn tiles_come_first(&self) -> bool {
         let g = &self.geometry;
         tiled::come_first(self.site.caps, g.n * g.oh * g.ow, g.oc / g.groups)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::gpu::caps::Caps;
-    use crate::gpu::launch::Launch;
-    use crate::ops::conv2d::Conv2d;
-    use crate::ops::{Epilogue, Op, Site};
-    use crate::shape::{Desc, Layout, Precision};
-
-    /// The kernels that a discrete GPU runs first.
-    fn first(op: &Conv2d, x: [usize; 4], w: [usize; 4]) -> String {
-        let inputs = [Desc::f32(x), Desc::f32(w)];
-        let outputs = op.outputs(&inputs).unwrap();
-        let caps = Caps { compute_units: 128, subgroup_size: Some(32), ..Caps::webgpu_default() };
-        let (layouts, constant) = ([Layout::RowMajor; 2], [false, true]);
-        let epilogue = &Epilogue::NONE;
-        let site = Site {
-            inputs: &inputs,
-            outputs: &outputs,
-            layouts: &layouts,
-            constant: &constant,
-            epilogue,
-            precision: Precision::F32,
-            caps: &caps,
-        };
-        let names = |l: &Launch| l.kernel.name;
-        op.launches(&site).unwrap().remove(0).run.iter().map(names).collect::<Vec<_>>().join(" + ")
-    }
-
-    #[test]
-    fn hardware_takes_tiles_by_shape() {
-        let padded = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
-        let halved = Conv2d { stride: [2, 2], ..padded.clone() };
-        let winograd = "conv2d_winograd_input + gemm_tiled + conv2d_winograd_output";
-        assert_eq!(first(&padded, [32, 128, 56, 56], [128, 128, 3, 3]), winograd);
-        assert_eq!(first(&halved, [32, 128, 56, 56], [128, 128, 3, 3]), "conv2d_tiled");
-        assert_eq!(first(&halved, [1, 512, 14, 14], [512, 512, 3, 3]), "conv2d_tiled + split_k_sum");
-        assert_eq!(first(&Conv2d::default(), [8, 64, 56, 56], [256, 64, 1, 1]), "gemm_tiled");
-        assert_eq!(first(&Conv2d::default(), [1, 512, 1, 1], [1000, 512, 1, 1]), "gemv");
-        assert!(!first(&padded, [1, 32, 224, 224], [3, 32, 3, 3]).contains("tiled"));
-        let depthwise = Conv2d { groups: 64, ..padded };
-        assert_eq!(first(&depthwise, [1, 64, 56, 56], [64, 1, 3, 3]), "conv2d_depthwise_plane");
     }
 }

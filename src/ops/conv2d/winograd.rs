@@ -1,7 +1,7 @@
 //! Winograd's algorithm F(4x4, 3x3) for 3x3 convolutions of stride 1: a quarter of the multiplications.
 
+use super::Case;
 use super::subgroup::BATCH_SUBGROUP8;
-use super::{Case, Conv2d};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
@@ -110,19 +110,16 @@ fn by_registers(product: &Product) -> Launch {
     launch.iterations(nested(&[steps])).set("PAIR", u8::from(pair))
 }
 
-impl Conv2d {
-    /// Winograd's algorithm of absolute values times gamma_k, k the roundings of a factor of
-    /// |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
-    pub(super) fn winograd_bounds(&self, inputs: &[Tensor]) -> Vec<f32> {
-        let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
-        let s = self.geometry(inputs[0].shape(), inputs[1].shape()).expect("the shape rule holds");
-        let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
-        let pad = self.padding.map(|[before, _]| before);
-        let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
-        let scale = gamma(depth(ROUNDINGS, s.ic));
-        let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
-        sums.into_iter().enumerate().map(|(i, sum)| ((sum + bias(i)) * scale + TINY) as f32).collect()
-    }
+/// Winograd's algorithm of absolute values times gamma_k, k the roundings of a factor of
+/// |A^T| [sum (|G| |g| |G^T|) * (|B^T| |d| |B|)] |A| (Higham, Accuracy and Stability of Numerical Algorithms, 3.1 and 3.5).
+pub(super) fn bounds(s: &Geometry, inputs: &[Tensor]) -> Vec<f32> {
+    let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
+    let (image, weight) = ((abs[0].f32s(), [s.n, s.ic, s.ih, s.iw]), (abs[1].f32s(), s.oc));
+    let pad = s.window.padding.map(|[before, _]| before);
+    let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
+    let scale = gamma(depth(ROUNDINGS, s.ic));
+    let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
+    sums.into_iter().enumerate().map(|(i, sum)| ((sum + bias(i)) * scale + TINY) as f32).collect()
 }
 
 fn direct_cost(caps: &Caps, s: &Geometry) -> f64 {
@@ -144,6 +141,7 @@ mod tests {
     use naga::{BinaryOperator, Expression, Function, Handle, Literal, Module, UnaryOperator};
 
     use super::*;
+    use crate::attr::Window;
     use crate::gpu::kernel::Kernel;
 
     /// Counts the roundings of an f32 expression with exact arguments.
@@ -231,7 +229,9 @@ mod tests {
     #[test]
     fn other_roundings_have_another_bound() {
         let [x, w] = [[1, 3, 4, 4], [2, 3, 3, 3]].map(|shape| Tensor::full(shape, 1.0));
-        let bound = Conv2d::default().winograd_bounds(&[x, w])[0];
+        let window = Window { kernel: [3; 2], stride: [1; 2], padding: [[0; 2]; 2], dilation: [1; 2] };
+        let geometry = Geometry { n: 1, ic: 3, ih: 4, iw: 4, oc: 2, oh: 2, ow: 2, window, groups: 1 };
+        let bound = bounds(&geometry, &[x, w])[0];
         let sums = winograd(&Transform::new().abs(), (&[1.0; 48], [1, 3, 4, 4]), (&[1.0; 54], 2), [0, 0], [2, 2]);
         let by = |roundings| (sums[0] * gamma(depth(roundings, 3)) + TINY) as f32;
         assert_eq!(bound, by(ROUNDINGS));

@@ -1,0 +1,52 @@
+//! A convolution at its place in a plan, and what its variants share.
+
+use super::packing::pack;
+use crate::attr::Window;
+use crate::gpu::launch::{Arg, Launch};
+use crate::ops::geometry::Geometry;
+use crate::ops::{Site, Variant};
+use crate::shape::Layout;
+
+/// A convolution at its place in a plan.
+pub(super) struct Case<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) geometry: Geometry,
+}
+
+impl Case<'_> {
+    /// The geometry, if every group has whole blocks of four channels.
+    pub(super) fn blocked(&self) -> Option<&Geometry> {
+        Some(&self.geometry).filter(|g| g.is_blocked())
+    }
+
+    /// Whether it is a product of matrices with consecutive pixels as rows: one tap, stride 1, no padding.
+    pub(super) fn is_product(&self) -> bool {
+        let Window { kernel, stride, padding, .. } = self.geometry.window;
+        self.geometry.groups == 1 && [kernel, stride] == [[1, 1]; 2] && padding == [[0; 2]; 2]
+    }
+
+    /// The launch that writes the output, with the epilogue.
+    pub(super) fn finished(&self, launch: Launch) -> Launch {
+        let launch = launch.writes([Arg::Output(0)]);
+        self.site.epilogue.attach(launch, self.geometry.oc, self.site.inputs, self.site.bias())
+    }
+
+    /// A variant of one launch with a channels-last image and a weight of 4x4 blocks.
+    pub(super) fn by_blocks(&self, launch: Launch) -> Variant {
+        let (packing, bytes) = pack(&self.site.inputs[1].shape);
+        self.channels_last(launch, packing, bytes)
+    }
+
+    /// A variant of one launch with a channels-last image and a weight that `packing` writes to so many bytes.
+    pub(super) fn channels_last(&self, launch: Launch, packing: Launch, bytes: usize) -> Variant {
+        let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
+        self.packed(vec![self.finished(launch)], packing, bytes)
+    }
+
+    /// A variant with a channels-last image and a weight that `packing` writes to so many bytes.
+    pub(super) fn packed(&self, run: Vec<Launch>, packing: Launch, bytes: usize) -> Variant {
+        let mut out = Variant::in_layout(self.site, Layout::ChannelsLast, run).with_epilogue(self.site.epilogue);
+        out.inputs[1..self.site.own_inputs()].fill(Layout::RowMajor);
+        out.with_prepared(bytes, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
+    }
+}
