@@ -15,7 +15,7 @@ fn compute(i: u32) {
     var at = 0u;
     for (var k = 1u; k < p.n; k++) {
         let v = x[first + k * p.inner];
-        if beats(v, k, best, at) {
+        if precedes(v, k, best, at) {
             best = v;
             at = k;
         }

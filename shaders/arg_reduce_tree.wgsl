@@ -17,7 +17,7 @@ var<workgroup> tree: array<Best, WORKGROUP>;
 // The better of `best` and value k of the set that begins at `first`.
 fn better(best: Best, first: u32, k: u32) -> Best {
     let v = x[first + k * p.inner];
-    if beats(v, k, best.value, best.at) { return Best(v, k); }
+    if precedes(v, k, best.value, best.at) { return Best(v, k); }
     return best;
 }
 
@@ -35,7 +35,7 @@ fn compute(i: u32, t: u32) {
         workgroupBarrier();
         if t < half {
             let other = tree[t + half];
-            if beats(other.value, other.at, tree[t].value, tree[t].at) { tree[t] = other; }
+            if precedes(other.value, other.at, tree[t].value, tree[t].at) { tree[t] = other; }
         }
     }
     if t == 0u { y[i] = i32(tree[0].at); }

@@ -19,7 +19,7 @@ fn compute(e: u32) {
     let v = x[e];
     var before = 0u;
     for (var m = 0u; m < p.n; m++) {
-        before += u32(m != j && beats(x[first + m * p.inner], m, v, j));
+        before += u32(m != j && precedes(x[first + m * p.inner], m, v, j));
     }
     if before >= p.k { return; }
     let at = (o * p.k + before) * p.inner + i;

@@ -5,7 +5,7 @@ use crate::graph::{Graph, Node};
 use crate::ops::Op;
 use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
-use crate::verify::node::{Way, isolate};
+use crate::verify::node::{Setup, isolate};
 
 /// A graph of one node, and the values of its inputs. Each input of the graph is named by its position among the node's.
 #[derive(Clone, Debug)]
@@ -118,8 +118,8 @@ impl Case {
     }
 
     /// One of the node's variants.
-    pub(crate) fn way(&self, alternative: usize) -> Way {
-        Way { alternative: Some(alternative), layouts: self.layouts.clone(), precision: self.precision }
+    pub(crate) fn setup(&self, alternative: usize) -> Setup {
+        Setup { alternative: Some(alternative), layouts: self.layouts.clone(), precision: self.precision }
     }
 
     /// The inputs of a run.

@@ -74,7 +74,7 @@ impl<'a> Contestant<'a> {
     /// # Errors
     /// The device lacks memory, is lost, or is the reference.
     pub async fn new(device: &Device, case: &'a Case, alternative: usize, fastest: f64) -> Result<Contestant<'a>> {
-        let plan = case.way(alternative).plan(&case.graph);
+        let plan = case.setup(alternative).plan(&case.graph);
         let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
         let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
         let (kernel, call) = (Samples::default(), Samples::default());

@@ -106,11 +106,11 @@ async fn measure_case(
     let expected = Expected::of(case.node(), &case.values)?;
     let mut variants = vec![];
     for k in 0..alternatives(device, &case.graph, 0, case.precision)?.min(effort.variants) {
-        let mut way = check(device, case, &expected, k).await;
-        if way.failure.is_none() {
-            way.first = Some(first_run(&open()?, case, k).await?);
+        let mut variant = check(device, case, &expected, k).await;
+        if variant.failure.is_none() {
+            variant.first = Some(first_run(&open()?, case, k).await?);
         }
-        variants.push(way);
+        variants.push(variant);
     }
     let copy = Case::new("copy", Copy, vec![random(&[(case.bytes as usize / 32 * 4).max(4)], 0)], 1)?;
     let mut contestants: Vec<Contestant<'_>> = vec![];
@@ -123,8 +123,8 @@ async fn measure_case(
     }
     race(&mut contestants, effort).await?;
     let copy = if case.against_copy { contestants.pop().map(|c| c.kernel) } else { None };
-    for (way, c) in variants.iter_mut().filter(|w| w.failure.is_none()).zip(contestants) {
-        (way.kernel, way.call, way.hopeless) = (c.kernel, c.call, c.hopeless);
+    for (variant, c) in variants.iter_mut().filter(|w| w.failure.is_none()).zip(contestants) {
+        (variant.kernel, variant.call, variant.hopeless) = (c.kernel, c.call, c.hopeless);
     }
     Ok(CaseReport { name: case.name.clone(), flops: case.flops, bytes: case.bytes, variants, copy })
 }
@@ -133,19 +133,19 @@ async fn measure_case(
 async fn check(device: &Device, case: &Case, expected: &Expected, alternative: usize) -> Measured {
     let (kernel, call) = (Samples::default(), Samples::default());
     let kernels = format!("#{alternative}");
-    let way = Measured { kernels, worst: 0.0, failure: None, first: None, hopeless: false, kernel, call };
-    match check_against(device, &case.graph, &case.values, expected, &case.way(alternative)).await {
-        Err(e) => Measured { failure: Some(e.to_string()), ..way },
+    let variant = Measured { kernels, worst: 0.0, failure: None, first: None, hopeless: false, kernel, call };
+    match check_against(device, &case.graph, &case.values, expected, &case.setup(alternative)).await {
+        Err(e) => Measured { failure: Some(e.to_string()), ..variant },
         Ok(checked) => {
             let worst = worst(&checked.comparisons);
             let failure = checked.comparisons.iter().find(|c| !c.ok()).map(ToString::to_string);
-            Measured { kernels: checked.kernels, worst, failure, ..way }
+            Measured { kernels: checked.kernels, worst, failure, ..variant }
         }
     }
 }
 
 async fn first_run(device: &Device, case: &Case, alternative: usize) -> Result<Duration> {
-    let plan = case.way(alternative).plan(&case.graph);
+    let plan = case.setup(alternative).plan(&case.graph);
     let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
     let begin = Instant::now();
     let compiled = Compiled::new_async(device, case.graph.clone(), &options).await?;
@@ -167,16 +167,16 @@ impl CaseReport {
         timed.min_by_key(|(_, w)| w.kernel.median()).map(|(k, _)| k)
     }
     /// Floating-point operations per second of a variant's kernels.
-    pub fn flop_rate(&self, way: &Measured) -> f64 {
-        self.flops as f64 / seconds(way.kernel.median())
+    pub fn flop_rate(&self, variant: &Measured) -> f64 {
+        self.flops as f64 / seconds(variant.kernel.median())
     }
     /// Bytes per second of a variant's kernels, counting the fewest that must move.
-    pub fn byte_rate(&self, way: &Measured) -> f64 {
-        self.bytes as f64 / seconds(way.kernel.median())
+    pub fn byte_rate(&self, variant: &Measured) -> f64 {
+        self.bytes as f64 / seconds(variant.kernel.median())
     }
     /// How many times as long as a copy of the same bytes a variant takes.
-    pub fn copy_ratio(&self, way: &Measured) -> Option<f64> {
-        self.copy.as_ref().map(|copy| seconds(way.kernel.median()) / seconds(copy.median()))
+    pub fn copy_ratio(&self, variant: &Measured) -> Option<f64> {
+        self.copy.as_ref().map(|copy| seconds(variant.kernel.median()) / seconds(copy.median()))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, ceilings: &Ceilings) -> fmt::Result {

@@ -116,7 +116,7 @@ impl Ceilings {
         let mut rates = vec![];
         for (case, work) in [(&fma, fma.flops), (&copy, copy.bytes)] {
             let expected = Expected::of(case.node(), &case.values)?;
-            let checked = check_against(device, &case.graph, &case.values, &expected, &case.way(0)).await?;
+            let checked = check_against(device, &case.graph, &case.values, &expected, &case.setup(0)).await?;
             checked.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop))?;
             let mut alone = [Contestant::new(device, case, 0, f64::INFINITY).await?];
             race(&mut alone, effort).await?;

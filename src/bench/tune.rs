@@ -92,7 +92,7 @@ async fn tune_node(
     let mut candidates = vec![];
     let mut wrong = 0;
     for k in 0.. {
-        let plan = Plan::new(&case.graph, caps, &case.way(k).plan(&case.graph))?.nodes.remove(0);
+        let plan = Plan::new(&case.graph, caps, &case.setup(k).plan(&case.graph))?.nodes.remove(0);
         if k >= plan.alternatives {
             break;
         }
@@ -100,7 +100,7 @@ async fn tune_node(
         if form(&plan.chosen) != form(fixed) {
             continue;
         }
-        match check_against(device, &case.graph, &case.values, &expected, &case.way(k)).await {
+        match check_against(device, &case.graph, &case.values, &expected, &case.setup(k)).await {
             Ok(c) if c.comparisons.iter().all(|c| c.ok()) => candidates.push((k, plan.chosen)),
             Err(e) if e.kind() == crate::error::ErrorKind::DeviceLost => return Err(e),
             _ => wrong += 1,

@@ -356,7 +356,7 @@ mod tests {
 
     /// What lavapipe counts (measured): a loop over channels around 1x1, 1x2, 2x1 and 3x3 taps.
     #[test]
-    fn the_ends_of_loops_are_turns_too() {
+    fn the_ends_of_loops_are_iterations_too() {
         assert_eq!(nested(&[10]), 11);
         for (window, iterations) in [([1, 1], 6), ([1, 2], 7), ([2, 1], 9), ([3, 3], 18)] {
             assert_eq!(nested(&[1000, window[0], window[1]]), 1000 * iterations + 3);

@@ -118,7 +118,7 @@ pub const SOFTMAX: Piece = piece!("shared/softmax", NAN);
 /// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
 pub const REDUCE: Piece = piece!("shared/reduce", NAN, INTEGER; ReduceKind);
 
-/// `beats`: which of two values arg-max or arg-min selects.
+/// `precedes`: which of two values arg-max or arg-min selects.
 pub const ARG_REDUCE: Piece = piece!("shared/arg_reduce", NAN, INTEGER);
 
 /// Every shared file, for the contract test.

@@ -108,13 +108,13 @@ impl Op for BatchNorm {
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
-        let way = |layout| {
+        let variant = |layout| {
             let norm = normalization(x, self.eps, layout);
             let stats = [Arg::Input(3), Arg::Input(4)];
             let launch = norm.apply(x, stats, Spread::Variance, Some(Arg::Input(1)), Some(Arg::Input(2)));
             norm.alternative(site, vec![], vec![launch])
         };
-        Ok(layouts(site, true).into_iter().map(way).collect())
+        Ok(layouts(site, true).into_iter().map(variant).collect())
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
@@ -202,7 +202,7 @@ impl Op for BatchNormTraining {
         if x.numel() == 0 {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
-        let way = |layout| {
+        let variant = |layout| {
             let norm = normalization(x, self.eps, layout);
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::Variance, stats);
@@ -210,7 +210,7 @@ impl Op for BatchNormTraining {
             run.push(self.store(norm.slices, stats));
             norm.alternative(site, norm.scratch(x), run)
         };
-        Ok(layouts(site, true).into_iter().map(way).collect())
+        Ok(layouts(site, true).into_iter().map(variant).collect())
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -105,7 +105,7 @@ pub(super) fn launches(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize]) -> 
     }
     let mut out: Vec<_> = layouts.iter().filter_map(|&l| blocks(site, kind, b_shape, l)).collect();
     match strided(site, kind, b_shape) {
-        Ok(way) => out.push(way),
+        Ok(variant) => out.push(variant),
         Err(e) if out.is_empty() => return Err(e),
         Err(_) => {}
     }
@@ -136,9 +136,9 @@ fn blocks(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize], layout: Layout) 
     let launch = launch.set("PADDED", u8::from(!c.is_multiple_of(4)));
     let launch = a.attach(launch, "A_ACCESS", "a_step", "a_period");
     let launch = b.attach(launch, "B_ACCESS", "b_step", "b_period");
-    let mut way = Variant::in_layout(site, layout, vec![launch]);
-    way.inputs = vec![a.layout, b.layout];
-    Some(way)
+    let mut variant = Variant::in_layout(site, layout, vec![launch]);
+    variant.inputs = vec![a.layout, b.layout];
+    Some(variant)
 }
 
 fn strided(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize]) -> Result<Variant> {

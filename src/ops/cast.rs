@@ -52,7 +52,7 @@ impl Op for Cast {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];
-        let way = |layout: Layout| {
+        let variant = |layout: Layout| {
             let count4 = desc.bytes(layout) / 16;
             let launch = Launch::flat(&CAST, count4, params!(count4))
                 .set("FROM", desc.dtype.code())
@@ -62,7 +62,7 @@ impl Op for Cast {
                 .writes([Arg::Output(0)]);
             Variant::in_layout(site, layout, vec![launch])
         };
-        Ok(vec![way(site.layouts[0])])
+        Ok(vec![variant(site.layouts[0])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

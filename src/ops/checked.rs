@@ -19,23 +19,25 @@ use crate::tensor::Tensor;
 /// # Errors
 /// Those of [`Op::launches`]; every variant has a kernel whose loops are too long.
 pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Variant>> {
-    let ways = op.launches(site)?;
+    let variants = op.launches(site)?;
     if !op.is_built_in() {
-        validate::variants(op, site, &ways)?;
+        validate::variants(op, site, &variants)?;
     }
-    let ways = short_enough(op, site, ways)?;
+    let variants = short_enough(op, site, variants)?;
     Ok(match site.precision {
-        Precision::F32 => ways,
-        Precision::F16 => ways.into_iter().flat_map(|way| way.in_half(site).into_iter().chain([way])).collect(),
+        Precision::F32 => variants,
+        Precision::F16 => {
+            variants.into_iter().flat_map(|variant| variant.in_half(site).into_iter().chain([variant])).collect()
+        }
     })
 }
 
 /// The variants whose loops do not take more iterations than the device allows.
-fn short_enough(op: &dyn Op, site: &Site<'_>, ways: Vec<Variant>) -> Result<Vec<Variant>> {
-    let iterations = |way: &Variant| way.longest().map_or(0, Launch::all_iterations);
+fn short_enough(op: &dyn Op, site: &Site<'_>, variants: Vec<Variant>) -> Result<Vec<Variant>> {
+    let iterations = |variant: &Variant| variant.longest().map_or(0, Launch::all_iterations);
     let (kept, left_out): (Vec<_>, Vec<_>) =
-        ways.into_iter().partition(|way| site.caps.has_iterations(iterations(way)));
-    match left_out.iter().min_by_key(|way| iterations(way)).and_then(Variant::longest) {
+        variants.into_iter().partition(|variant| site.caps.has_iterations(iterations(variant)));
+    match left_out.iter().min_by_key(|variant| iterations(variant)).and_then(Variant::longest) {
         Some(launch) if kept.is_empty() => {
             let inputs: Vec<_> = site.inputs.iter().map(Desc::to_string).collect();
             Err(Error::unsupported(format!(
@@ -153,8 +155,8 @@ mod tests {
         assert_eq!(some, all[..all.len() - 1]);
         let shapes: [&[usize]; 2] = [&[1, 300_000, 1, 1], &[8, 300_000, 1, 1]];
         let gemm = |limit| {
-            let ways = kernels(&Conv2d::default(), &shapes, limit, Precision::F16).unwrap();
-            ["conv2d_gemm", "conv2d_gemm in f16"].map(|name| ways.iter().any(|w| w == name))
+            let variants = kernels(&Conv2d::default(), &shapes, limit, Precision::F16).unwrap();
+            ["conv2d_gemm", "conv2d_gemm in f16"].map(|name| variants.iter().any(|w| w == name))
         };
         assert_eq!((gemm(None), gemm(Some(65_535))), ([true; 2], [false; 2]));
     }

@@ -44,10 +44,10 @@ impl Op for Concat {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = site.inputs.len() - 1;
         let whole_blocks = site.inputs[..last].iter().all(|d| d.shape.get(1).is_some_and(|c| c.is_multiple_of(4)));
-        let way = |layout| {
+        let variant = |layout| {
             let whole = &site.outputs[0];
             let mut first = 0;
-            let mut way = Variant::in_layout(site, layout, vec![]);
+            let mut variant = Variant::in_layout(site, layout, vec![]);
             for (input, part) in site.inputs.iter().enumerate() {
                 let piece = Piece { whole, part, axis: self.axis, first };
                 if let Some(mut copy) = copies(piece, layout, Arg::Input(input), Arg::Output(0), true) {
@@ -55,13 +55,13 @@ impl Op for Concat {
                         let [pitch, first] = [whole.shape[1].div_ceil(4), first / 4].map(|blocks| blocks as u32);
                         copy.copies_to = Some(Slot { pitch, first });
                     }
-                    way.run.push(copy);
+                    variant.run.push(copy);
                 }
                 first += part.shape[self.axis];
             }
-            way
+            variant
         };
-        Ok(super::rows::alternatives(site, self.axis, whole_blocks, way))
+        Ok(super::rows::alternatives(site, self.axis, whole_blocks, variant))
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

@@ -113,7 +113,7 @@ impl Op for GroupNorm {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
         let affine = |k| (site.inputs.len() > k).then_some(Arg::Input(k));
-        let way = |layout| {
+        let variant = |layout| {
             let norm = self.normalization(x, layout);
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::Inverse, stats);
@@ -121,7 +121,7 @@ impl Op for GroupNorm {
             norm.alternative(site, norm.scratch(x), run)
         };
         let channels_last = self.normalization(x, Layout::ChannelsLast).allows_channels_last(x);
-        Ok(layouts(site, channels_last).into_iter().map(way).collect())
+        Ok(layouts(site, channels_last).into_iter().map(variant).collect())
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

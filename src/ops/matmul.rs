@@ -91,7 +91,7 @@ impl Sizes {
         let (matrices, rows) = (numel(&self.batch), self.m);
         let product = Product { matrices, rows, blocks: self.n.div_ceil(4), steps: self.k.div_ceil(4) };
         let count = matrices * rows * self.n;
-        let way = |c: &Choice| {
+        let variant = |c: &Choice| {
             let launch = bound(self.by_vec4s(c.launch(&TILES, &product, params.clone())));
             if c.splits == 1 {
                 return Variant::row_major(site, vec![launch.writes([Arg::Output(0)])]);
@@ -102,7 +102,7 @@ impl Sizes {
             let run = vec![launch.writes([Arg::Scratch(0)]), sum];
             Variant { scratch: vec![c.splits * count * 4], ..Variant::row_major(site, run) }
         };
-        product.choices(site.caps).iter().map(way).collect()
+        product.choices(site.caps).iter().map(variant).collect()
     }
 
     /// A launch of a kernel over `shaders/shared/matmul4.wgsl`.
@@ -159,8 +159,8 @@ impl Op for MatMul {
         let one = |l: Launch| Variant::row_major(site, vec![bound(l).writes([Arg::Output(0)])]);
         let tiles = s.tiled(site, &params);
         let others = subgroup.into_iter().chain([register]).map(one).collect();
-        let ways = if tiled::come_first(site.caps, m, n) { [tiles, others] } else { [others, tiles] };
-        Ok([ways.concat(), vec![one(naive)]].concat())
+        let variants = if tiled::come_first(site.caps, m, n) { [tiles, others] } else { [others, tiles] };
+        Ok([variants.concat(), vec![one(naive)]].concat())
     }
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         2 * (outputs[0].numel() * inputs[0].shape.last().copied().unwrap_or(1)) as u64
@@ -175,7 +175,7 @@ mod tests {
     use crate::shape::{Layout, Precision};
 
     /// The kernels of every variant, in order.
-    fn ways(caps: &Caps, a: &[usize], b: &[usize]) -> Vec<String> {
+    fn variants(caps: &Caps, a: &[usize], b: &[usize]) -> Vec<String> {
         let inputs = [Desc::f32(a), Desc::f32(b)];
         let site = Site {
             inputs: &inputs,
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn hardware_takes_tiles_by_shape() {
         let caps = Caps { compute_units: 128, subgroup_size: Some(32), ..Caps::webgpu_default() };
-        let first = |a: &[usize], b: &[usize]| ways(&caps, a, b).remove(0);
+        let first = |a: &[usize], b: &[usize]| variants(&caps, a, b).remove(0);
         assert_eq!(first(&[4096, 1024], &[1024, 4096]), "matmul_tiled(8,16,8,1)");
         assert_eq!(first(&[12, 50, 64], &[12, 64, 50]), "matmul_tiled(8,8,4,1)");
         assert_eq!(first(&[5, 4096], &[4096, 4096]), "matmul_tiled(8,16,4,2) + matmul_split_sum");
@@ -203,10 +203,10 @@ mod tests {
     #[test]
     fn software_takes_registers() {
         let caps = Caps { subgroup_size: Some(8), software: true, ..Caps::webgpu_default() };
-        let all = ways(&caps, &[64, 64], &[64, 64]);
+        let all = variants(&caps, &[64, 64], &[64, 64]);
         assert_eq!(all[..2], ["matmul_subgroup8", "matmul_register"]);
         assert!(all[2].starts_with("matmul_tiled") && all.last().unwrap() == "matmul");
         let caps = Caps { subgroup_size: None, ..caps };
-        assert_eq!(ways(&caps, &[64, 64], &[64, 64])[0], "matmul_register");
+        assert_eq!(variants(&caps, &[64, 64], &[64, 64])[0], "matmul_register");
     }
 }

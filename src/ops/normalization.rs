@@ -239,9 +239,9 @@ impl Normalization {
 
     /// A variant of these launches: x and y in this layout, everything else row-major.
     pub fn alternative(&self, site: &Site<'_>, scratch: Vec<usize>, run: Vec<Launch>) -> Variant {
-        let mut way = Variant { scratch, ..Variant::row_major(site, run) };
-        (way.inputs[0], way.outputs[0]) = (self.layout, self.layout);
-        way
+        let mut variant = Variant { scratch, ..Variant::row_major(site, run) };
+        (variant.inputs[0], variant.outputs[0]) = (self.layout, self.layout);
+        variant
     }
 }
 

@@ -184,17 +184,17 @@ impl Op for MeanVarianceNormalize {
         if x.numel() == 0 {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
-        let way = |norm: Normalization| {
+        let variant = |norm: Normalization| {
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::InverseOutside, stats);
             run.push(norm.apply(x, stats, Spread::InverseOutside, None, None));
             norm.alternative(site, norm.scratch(x), run)
         };
-        let mut ways: Vec<_> = self.normalizations(&x.shape).into_iter().map(way).collect();
+        let mut variants: Vec<_> = self.normalizations(&x.shape).into_iter().map(variant).collect();
         if site.is_channels_last(0) {
-            ways.reverse();
+            variants.reverse();
         }
-        Ok(ways)
+        Ok(variants)
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
@@ -205,14 +205,14 @@ impl Op for MeanVarianceNormalize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::tree::tests::{constant, ways};
+    use crate::ops::tree::tests::{constant, variants};
 
     #[test]
     fn text_launch_and_bound_have_one_tree() {
         assert_eq!(constant(&LP_NORMALIZE, "WORKGROUP"), TREE.lanes);
         let (n, other) = (5000, Tree { lanes: 256, ..TREE });
         let op = LpNormalize { axis: 0, p: 2 };
-        let launch = ways(&op, &[&[n]]).remove(0).run.remove(0);
+        let launch = variants(&op, &[&[n]]).remove(0).run.remove(0);
         assert_eq!(launch.iterations, iterations(&TREE, n));
         assert_ne!(launch.iterations, iterations(&other, n));
 

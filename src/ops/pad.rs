@@ -153,11 +153,11 @@ impl Op for Pad {
         Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let mut ways: Vec<_> = self.row_major(site).into_iter().chain(self.channels_last(site)).collect();
+        let mut variants: Vec<_> = self.row_major(site).into_iter().chain(self.channels_last(site)).collect();
         if site.is_channels_last(0) {
-            ways.reverse();
+            variants.reverse();
         }
-        Ok(ways)
+        Ok(variants)
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

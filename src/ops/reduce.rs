@@ -334,7 +334,7 @@ impl Op for ArgReduce {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::tree::tests::{constant, ways};
+    use crate::ops::tree::tests::{constant, variants};
 
     #[test]
     fn text_launch_and_bound_have_one_tree() {
@@ -343,7 +343,7 @@ mod tests {
         }
         let (n, other) = (5000, Tree { lanes: 64, ..TREE });
         let op = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::Sum };
-        let launch = ways(&op, &[&[n]]).remove(0).run.remove(0);
+        let launch = variants(&op, &[&[n]]).remove(0).run.remove(0);
         assert_eq!(launch.iterations, iterations(&TREE, n));
         assert_ne!(launch.iterations, iterations(&other, n));
 

@@ -230,9 +230,9 @@ impl Op for Resize2d {
         if site.is_channels_last(0) {
             layouts.reverse();
         }
-        let ways =
+        let variants =
             |layout| self.launches_in(x, layout).into_iter().map(move |l| Variant::in_layout(site, layout, vec![l]));
-        Ok(layouts.into_iter().flat_map(ways).collect())
+        Ok(layouts.into_iter().flat_map(variants).collect())
     }
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         let [ky, kx] = self.axes(&inputs[0].shape).map(|a| a.tap_count());

@@ -61,11 +61,11 @@ pub(super) fn alternatives(
     site: &Site<'_>,
     axis: usize,
     whole_blocks: bool,
-    way: impl Fn(Layout) -> Variant,
+    variant: impl Fn(Layout) -> Variant,
 ) -> Vec<Variant> {
-    let mut ways = vec![way(Layout::RowMajor)];
+    let mut variants = vec![variant(Layout::RowMajor)];
     if site.inputs[0].rank() >= 2 && (axis != 1 || whole_blocks) {
-        ways.insert(if site.is_channels_last(0) { 0 } else { 1 }, way(Layout::ChannelsLast));
+        variants.insert(if site.is_channels_last(0) { 0 } else { 1 }, variant(Layout::ChannelsLast));
     }
-    ways
+    variants
 }

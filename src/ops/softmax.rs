@@ -39,7 +39,7 @@ const TREE: Tree = Tree { lanes: 256, width: 1 };
 
 /// Which invocations compute a set of values.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Way {
+enum Form {
     /// One invocation.
     Serial,
     /// A few invocations of a workgroup: for many sets of consecutive values, none very long.
@@ -48,24 +48,24 @@ enum Way {
     Team(Tree),
 }
 
-impl Way {
+impl Form {
     /// The most additions that a term of a set of n values goes through.
     fn depth(&self, n: usize) -> usize {
         match self {
-            Way::Serial => n,
-            Way::Rows(tree) | Way::Team(tree) => tree.depth(n),
+            Form::Serial => n,
+            Form::Rows(tree) | Form::Team(tree) => tree.depth(n),
         }
     }
 
     /// The launch for this many sets of n, without its bindings: each of three loops processes the set in rounds.
     fn launch(&self, sets: usize, n: usize, params: Params) -> Launch {
         let (launch, rounds) = match self {
-            Way::Serial => (Launch::flat(&SERIAL, sets, params), n),
-            Way::Rows(tree) => {
+            Form::Serial => (Launch::flat(&SERIAL, sets, params), n),
+            Form::Rows(tree) => {
                 let groups = sets.div_ceil(FLAT_WORKGROUP / tree.lanes);
                 (Launch::grid(&ROWS, folded(groups), params), tree.rounds(n))
             }
-            Way::Team(tree) => (Launch::grid(&LONG, folded(sets), params), tree.rounds(n)),
+            Form::Team(tree) => (Launch::grid(&LONG, folded(sets), params), tree.rounds(n)),
         };
         launch.iterations(3 * nested(&[rounds]))
     }
@@ -79,12 +79,12 @@ impl Softmax {
     }
 
     /// Chosen by the shape alone.
-    fn way(&self, shape: &[usize]) -> Way {
+    fn form(&self, shape: &[usize]) -> Form {
         let [outer, n, inner] = self.extents(shape);
         match () {
-            () if inner == 1 && outer >= 16 && n.is_multiple_of(4) && (32..=4096).contains(&n) => Way::Rows(ROWS_TREE),
-            () if n >= 64 && (inner == 1 || outer * inner < 1024) || n > LONGEST_SERIAL => Way::Team(TREE),
-            () => Way::Serial,
+            () if inner == 1 && outer >= 16 && n.is_multiple_of(4) && (32..=4096).contains(&n) => Form::Rows(ROWS_TREE),
+            () if n >= 64 && (inner == 1 || outer * inner < 1024) || n > LONGEST_SERIAL => Form::Team(TREE),
+            () => Form::Serial,
         }
     }
 
@@ -132,7 +132,7 @@ impl Op for Softmax {
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
-        let depth = self.way(x.shape()).depth(x.shape()[self.axis]);
+        let depth = self.form(x.shape()).depth(x.shape()[self.axis]);
         Ok(Some(vec![self.along(x, |set| softmax::bounds(set, self.log, depth))]))
     }
 
@@ -140,7 +140,7 @@ impl Op for Softmax {
         let shape = &site.inputs[0].shape;
         let [outer, n, inner] = self.extents(shape);
         let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
-        let launch = self.way(shape).launch(outer * inner, n, params);
+        let launch = self.form(shape).launch(outer * inner, n, params);
         let launch = launch.set("LOG", u8::from(self.log)).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])
     }
@@ -154,7 +154,7 @@ impl Op for Softmax {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::tree::tests::{constant, ways};
+    use crate::ops::tree::tests::{constant, variants};
 
     #[test]
     fn text_launch_and_bound_have_one_tree() {
@@ -162,22 +162,22 @@ mod tests {
         assert_eq!(constant(&ROWS, "WORKGROUP"), FLAT_WORKGROUP);
         assert_eq!(constant(&LONG, "WORKGROUP"), TREE.lanes);
         let cases = [
-            ([40, 1024], Way::Rows(ROWS_TREE), Way::Rows(Tree { lanes: 16, ..ROWS_TREE })),
-            ([3, 5000], Way::Team(TREE), Way::Team(Tree { lanes: 64, ..TREE })),
+            ([40, 1024], Form::Rows(ROWS_TREE), Form::Rows(Tree { lanes: 16, ..ROWS_TREE })),
+            ([3, 5000], Form::Team(TREE), Form::Team(Tree { lanes: 64, ..TREE })),
         ];
-        for ([sets, n], way, other) in cases {
+        for ([sets, n], form, other) in cases {
             let op = Softmax { axis: 1, log: false };
-            assert_eq!(op.way(&[sets, n]), way);
-            let launched = ways(&op, &[&[sets, n]]).remove(0).run.remove(0);
+            assert_eq!(op.form(&[sets, n]), form);
+            let launched = variants(&op, &[&[sets, n]]).remove(0).run.remove(0);
             let of = |launch: &Launch| (launch.workgroups, launch.iterations);
-            assert_eq!(of(&launched), of(&way.launch(sets, n, params!())));
+            assert_eq!(of(&launched), of(&form.launch(sets, n, params!())));
             assert_ne!(of(&launched), of(&other.launch(sets, n, params!())));
 
             let x = Tensor::of([sets, n], (0..sets * n).map(|k| (k % 7) as f32).collect::<Vec<_>>());
             let set: Vec<f64> = x.f32s()[..n].iter().map(|&v| v.into()).collect();
             let bound = op.bounds(&[x], &[]).unwrap().unwrap()[0][0];
-            let by = |way: &Way| softmax::bounds(&set, false, way.depth(n))[0] as f32;
-            assert_eq!(bound, by(&way));
+            let by = |form: &Form| softmax::bounds(&set, false, form.depth(n))[0] as f32;
+            assert_eq!(bound, by(&form));
             assert_ne!(bound, by(&other));
         }
     }

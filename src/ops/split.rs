@@ -50,7 +50,7 @@ impl Op for Split {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = self.sizes.len() - 1;
         let whole_blocks = self.sizes[..last].iter().all(|s| s.is_multiple_of(4));
-        let way = |layout: Layout| {
+        let variant = |layout: Layout| {
             let mut first = 0;
             let mut run = vec![];
             for (k, part) in site.outputs.iter().enumerate() {
@@ -60,7 +60,7 @@ impl Op for Split {
             }
             Variant::in_layout(site, layout, run)
         };
-        Ok(super::rows::alternatives(site, self.axis, whole_blocks, way))
+        Ok(super::rows::alternatives(site, self.axis, whole_blocks, variant))
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0

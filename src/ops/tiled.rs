@@ -106,10 +106,10 @@ impl Product {
         let few = self.groups(&TILES[2], 1) < 2 * units || long(&self.choice(&TILES[2], 1, units));
         let splits = if few { splits } else { &[1] };
         // Along either axis, a tile is at most twice as large as needed.
-        let apt = |t: &&Tile| t.rows() < 2 * self.rows.max(32) && t.blocks() < 2 * self.blocks.max(8);
+        let eligible = |t: &&Tile| t.rows() < 2 * self.rows.max(32) && t.blocks() < 2 * self.blocks.max(8);
         let mut out: Vec<Choice> = TILES
             .iter()
-            .filter(apt)
+            .filter(eligible)
             .filter_map(|tile| {
                 let choices = splits.iter().map(|&n| self.choice(tile, n, units));
                 choices.filter(fits).min_by(|a, b| long(a).cmp(&long(b)).then(a.cost.total_cmp(&b.cost)))
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn splits_are_as_many_as_a_limit_of_turns_needs() {
+    fn splits_are_as_many_as_a_limit_of_iterations_needs() {
         let product = Product { matrices: 1, rows: 10_000, blocks: 1, steps: 90_000 };
         let software = Caps { compute_units: 4, ..Caps::webgpu_default() };
         let most = |caps: &Caps| product.choices(caps).iter().map(|c| c.iterations() + SHORT_ITERATIONS).max().unwrap();

@@ -31,7 +31,7 @@ pub(super) mod tests {
     use crate::shape::{Desc, Layout, Precision};
 
     /// The variants on a device with WebGPU's default limits, for row-major inputs of these shapes.
-    pub fn ways(op: &dyn Op, shapes: &[&[usize]]) -> Vec<Variant> {
+    pub fn variants(op: &dyn Op, shapes: &[&[usize]]) -> Vec<Variant> {
         let inputs: Vec<_> = shapes.iter().map(|s| Desc::f32(s.to_vec())).collect();
         let site = Site {
             inputs: &inputs,

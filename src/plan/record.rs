@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::lifetime::{Lifetime, conflicts};
 use super::lower::{Kind, Lowered, PlaceId, Step};
-use super::pack::{Packed, Tenant, lower_bound, pack};
+use super::pack::{Packed, Temporary, lower_bound, pack};
 use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
 
 /// Tensors start at multiples of this.
@@ -12,7 +12,7 @@ const ALIGNMENT: u64 = 256;
 
 /// Where the temporaries lie.
 pub(super) struct Packing {
-    pub tenants: Vec<Tenant>,
+    pub temporaries: Vec<Temporary>,
     pub packed: Packed,
     /// Bytes after every tensor that nothing may write.
     guard: u64,
@@ -26,20 +26,20 @@ impl Packing {
 
     /// The largest sum of tensors that are alive at the same time.
     pub fn lower_bound(&self) -> u64 {
-        lower_bound(&self.tenants)
+        lower_bound(&self.temporaries)
     }
 }
 
 /// Gives every temporary an address, in buffers of at most `largest` bytes.
 pub(super) fn packing(lowered: &Lowered, lives: &[Lifetime], guarded: bool, largest: u64) -> Packing {
     let guard = if guarded { ALIGNMENT } else { 0 };
-    let tenant = |(id, (life, place)): (PlaceId, (&Lifetime, &super::lower::Place))| {
+    let temporary = |(id, (life, place)): (PlaceId, (&Lifetime, &super::lower::Place))| {
         let (first, last) = (*life)?;
-        Some(Tenant { id, bytes: place.bytes.next_multiple_of(ALIGNMENT) + guard, first, last })
+        Some(Temporary { id, bytes: place.bytes.next_multiple_of(ALIGNMENT) + guard, first, last })
     };
-    let tenants: Vec<_> = lives.iter().zip(&lowered.places).enumerate().filter_map(tenant).collect();
-    let packed = pack(&tenants, &conflicts(lowered), largest);
-    Packing { tenants, packed, guard }
+    let temporaries: Vec<_> = lives.iter().zip(&lowered.places).enumerate().filter_map(temporary).collect();
+    let packed = pack(&temporaries, &conflicts(lowered), largest);
+    Packing { temporaries, packed, guard }
 }
 
 /// The recording, with a new submission before each of the steps of `cuts`; and the bytes of constants that stay on the device.
@@ -66,10 +66,10 @@ fn arenas(recording: &mut Recording, lowered: &Lowered, packing: &Packing) -> Ha
     for (k, &bytes) in packing.packed.arenas.iter().enumerate() {
         recording.buffers.push(BufferSpec { label: format!("arena {k}"), bytes });
     }
-    for tenant in &packing.tenants {
-        let (buffer, offset) = packing.packed.at[&tenant.id];
-        let bytes = lowered.places[tenant.id].bytes;
-        ranges.insert(tenant.id, Range { buffer, offset, bytes });
+    for temporary in &packing.temporaries {
+        let (buffer, offset) = packing.packed.at[&temporary.id];
+        let bytes = lowered.places[temporary.id].bytes;
+        ranges.insert(temporary.id, Range { buffer, offset, bytes });
         if packing.guard > 0 {
             let offset = offset + bytes.next_multiple_of(ALIGNMENT);
             recording.guards.push(Range { buffer, offset, bytes: packing.guard });

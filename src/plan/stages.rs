@@ -71,9 +71,9 @@ pub fn text(graph: &Graph, caps: &Caps, options: &PlanOptions, stage: Stage) -> 
         }
         Stage::Pack => {
             let Stages { packing, lowered, .. } = Stages::new(graph, caps, options)?;
-            for tenant in &packing.tenants {
-                let ((arena, offset), place) = (packing.packed.at[&tenant.id], &lowered.places[tenant.id]);
-                let (id, bytes) = (tenant.id, tenant.bytes);
+            for temporary in &packing.temporaries {
+                let ((arena, offset), place) = (packing.packed.at[&temporary.id], &lowered.places[temporary.id]);
+                let (id, bytes) = (temporary.id, temporary.bytes);
                 line(format_args!("%{id:<5} {:<40} arena {arena}, {offset} to {}", place.label, offset + bytes));
             }
             line(format_args!("{} bytes; no plan takes less than {}", packing.peak_bytes(), packing.lower_bound()));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::compare::{Comparison, compare, worst};
-use super::node::{Checked, Way, check_node, run_node};
+use super::node::{Checked, Setup, check_node, run_node};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
@@ -294,11 +294,11 @@ async fn verify_graph(
         let given: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.0].clone()).collect();
         // The variant and the input layouts of the whole plan.
         let (alternative, layouts) = planned.get(i).map_or((None, vec![]), |p| (Some(p.pick), p.layouts.clone()));
-        let way = Way { alternative, layouts, precision };
+        let setup = Setup { alternative, layouts, precision };
         let results = if i < from || options.unchecked {
-            run_node(device, rewritten, i, &given, &way).await?
+            run_node(device, rewritten, i, &given, &setup).await?
         } else {
-            let mut checked = check_node(device, rewritten, i, &given, &way).await?;
+            let mut checked = check_node(device, rewritten, i, &given, &setup).await?;
             if options.fail_at.as_ref() == Some(&node.name) {
                 checked = corrupt(checked)?;
             }

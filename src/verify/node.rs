@@ -67,7 +67,7 @@ pub struct Checked {
 
 /// Which of its kernels a node is checked with.
 #[derive(Clone, Debug, Default)]
-pub struct Way {
+pub struct Setup {
     /// The position among the operator's variants; `None` for the one that a plan takes.
     pub alternative: Option<usize>,
     /// The layout of every input of the node; row-major where the list is shorter.
@@ -76,7 +76,7 @@ pub struct Way {
     pub precision: Precision,
 }
 
-impl Way {
+impl Setup {
     /// How a graph of one node is planned for this variant.
     pub fn plan(&self, single: &Graph) -> PlanOptions {
         let variable = single.nodes[0].inputs.iter().enumerate().filter(|(_, id)| single.constant_of(**id).is_none());
@@ -93,9 +93,9 @@ pub async fn check_node(
     graph: &Graph,
     position: usize,
     inputs: &[Tensor],
-    way: &Way,
+    setup: &Setup,
 ) -> Result<Checked> {
-    check(device, &isolate(graph, position)?, inputs, None, way).await
+    check(device, &isolate(graph, position)?, inputs, None, setup).await
 }
 
 /// The expected outputs of a node.
@@ -122,8 +122,8 @@ impl Expected {
     }
 
     /// Widens the bounds of the outputs that a variant stores in f16 ([`half::stored`]).
-    fn stored_by(mut self, way: &Variant) -> Expected {
-        for ((y, bounds), layout) in self.outputs.iter().zip(self.bounds.iter_mut().flatten()).zip(&way.outputs) {
+    fn stored_by(mut self, setup: &Variant) -> Expected {
+        for ((y, bounds), layout) in self.outputs.iter().zip(self.bounds.iter_mut().flatten()).zip(&setup.outputs) {
             if y.dtype().is_float() && *layout == Layout::ChannelsLast {
                 let pairs = y.to_f64s().into_iter().zip(bounds);
                 pairs.for_each(|(y, b)| *b = half::stored(y, (*b).into()) as f32);
@@ -143,9 +143,9 @@ pub async fn check_against(
     single: &Graph,
     inputs: &[Tensor],
     expected: &Expected,
-    way: &Way,
+    setup: &Setup,
 ) -> Result<Checked> {
-    check(device, single, inputs, Some(expected), way).await
+    check(device, single, inputs, Some(expected), setup).await
 }
 
 /// `direct` is what is expected of kernels that store f32 and whose algorithm is [`Algorithm::Direct`], if it is known.
@@ -154,9 +154,9 @@ async fn check(
     single: &Graph,
     inputs: &[Tensor],
     direct: Option<&Expected>,
-    way: &Way,
+    setup: &Setup,
 ) -> Result<Checked> {
-    let plan = PlanOptions { guarded: true, ..way.plan(single) };
+    let plan = PlanOptions { guarded: true, ..setup.plan(single) };
     let (single, inputs) = rounded(device, single, inputs, &plan)?;
     let (session, outputs) = run_single(device, &single, &inputs, plan).await?;
     let planned = session.plan().and_then(|p| p.nodes.first());
@@ -179,10 +179,10 @@ pub(crate) async fn run_node(
     graph: &Graph,
     position: usize,
     inputs: &[Tensor],
-    way: &Way,
+    setup: &Setup,
 ) -> Result<Vec<Tensor>> {
     let single = isolate(graph, position)?;
-    let plan = way.plan(&single);
+    let plan = setup.plan(&single);
     Ok(run_single(device, &single, inputs, plan).await?.1)
 }
 
@@ -224,8 +224,8 @@ impl Checked {
 fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOptions) -> Result<(Graph, Vec<Tensor>)> {
     let (mut graph, mut values) = (single.clone(), inputs.to_vec());
     let Some(gpu) = device.gpu().filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
-    let way = Plan::new(single, gpu.caps(), plan)?.nodes.remove(0).chosen;
-    for (k, _) in way.rounds(inputs.len()).iter().enumerate().filter(|(_, rounds)| **rounds) {
+    let setup = Plan::new(single, gpu.caps(), plan)?.nodes.remove(0).chosen;
+    for (k, _) in setup.rounds(inputs.len()).iter().enumerate().filter(|(_, rounds)| **rounds) {
         if values[k].dtype().is_float() {
             values[k] = values[k].map(|v| half::nearest(v as f32).into());
             let id = graph.nodes[0].inputs[k];

@@ -38,7 +38,7 @@ use convgpu::internals::ops::top_k::TopK;
 use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::evaluate_with_bounds;
-use convgpu::internals::verify::{Comparison, Mismatch, Way, alternatives, check_node};
+use convgpu::internals::verify::{Comparison, Mismatch, Setup, alternatives, check_node};
 use convgpu::{DType, Data, Desc, Device, ErrorKind, Graph, Precision, Tensor};
 
 use super::mutate::{edge, pick};
@@ -76,15 +76,15 @@ pub fn agrees(seed: u64, device: &Device) -> bool {
     // With f16 the variants of f32 are included.
     let half = device.adapter().is_some_and(|a| a.caps.f16);
     let precision = if half { Precision::F16 } else { Precision::F32 };
-    let Ok(ways) = alternatives(device, &graph, 0, precision) else { return false };
+    let Ok(setups) = alternatives(device, &graph, 0, precision) else { return false };
     let last = inputs.iter().map(|t| if t.shape().len() < 2 { Layout::RowMajor } else { Layout::ChannelsLast });
     let last: Vec<Layout> = last.collect();
-    for alternative in 0..ways {
+    for alternative in 0..setups {
         for layouts in [vec![], last.clone()] {
-            let way = Way { alternative: Some(alternative), layouts, precision };
+            let setup = Setup { alternative: Some(alternative), layouts, precision };
             let what =
-                || format!("{:?} of {:?}, {way:?}", node.op, inputs.iter().map(Tensor::desc).collect::<Vec<_>>());
-            match pollster::block_on(check_node(device, &graph, 0, &inputs, &way)) {
+                || format!("{:?} of {:?}, {setup:?}", node.op, inputs.iter().map(Tensor::desc).collect::<Vec<_>>());
+            match pollster::block_on(check_node(device, &graph, 0, &inputs, &setup)) {
                 Ok(c) => c.comparisons.iter().zip(&c.expected.outputs).for_each(|(x, y)| {
                     let right = x.ok() || (c.precision == Precision::F16 && only_overflows(x, y));
                     assert!(right, "{}, {}: {x}", what(), c.kernels);

@@ -8,7 +8,7 @@ use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::session::{Compiled, with_plan};
-use convgpu::internals::verify::{Way, alternatives, check_node};
+use convgpu::internals::verify::{Setup, alternatives, check_node};
 use convgpu::{CompileOptions, Desc, Device, Tensor};
 
 use crate::support::{Rng, device, precisions};
@@ -71,8 +71,9 @@ fn check(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
         for precision in precisions() {
             for alternative in 0..alternatives(device(), &g, 0, precision).unwrap() {
                 for layout in [Layout::RowMajor, Layout::ChannelsLast] {
-                    let way = Way { alternative: Some(alternative), layouts: vec![layout; inputs.len()], precision };
-                    let checked = pollster::block_on(check_node(device(), &g, 0, &inputs, &way)).unwrap();
+                    let setup =
+                        Setup { alternative: Some(alternative), layouts: vec![layout; inputs.len()], precision };
+                    let checked = pollster::block_on(check_node(device(), &g, 0, &inputs, &setup)).unwrap();
                     let c = &checked.comparisons[0];
                     assert!(c.ok(), "{op:?} {follow:?} {}: {c}", checked.kernels);
                 }

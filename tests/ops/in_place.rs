@@ -47,9 +47,9 @@ impl Case {
     }
 
     /// Every way to compute the operator.
-    fn ways(&self, precision: Precision) -> Vec<Variant> {
+    fn variants(&self, precision: Precision) -> Vec<Variant> {
         let caps = &device().adapter().expect("the tests have an adapter").caps;
-        let way = |k| {
+        let variant = |k| {
             let options = PlanOptions {
                 alternative: Some(k),
                 precision,
@@ -58,7 +58,7 @@ impl Case {
             };
             Plan::new(&self.graph, caps, &options).unwrap().nodes.remove(0).chosen
         };
-        (0..alternatives(device(), &self.graph, 0, precision).unwrap()).map(way).collect()
+        (0..alternatives(device(), &self.graph, 0, precision).unwrap()).map(variant).collect()
     }
 
     fn run(&self, device: &Device, options: &CompileOptions) -> (Tensor, Option<Plan>) {
@@ -70,22 +70,23 @@ impl Case {
     /// Runs every kernel; returns their names.
     fn check(&self) -> Vec<String> {
         let expected = self.run(&Device::cpu(), &CompileOptions::new().fusion(false)).0;
-        let ways = precisions().into_iter().flat_map(|p| self.ways(p).into_iter().map(move |way| (p, way)));
-        let of = |(precision, way): (Precision, Variant)| {
+        let variants =
+            precisions().into_iter().flat_map(|p| self.variants(p).into_iter().map(move |variant| (p, variant)));
+        let of = |(precision, variant): (Precision, Variant)| {
             let key = Tuning::key(&self.graph, &self.graph.nodes()[0], precision).unwrap();
-            let tuning = Tuning { choices: [(key, way.signature())].into() };
+            let tuning = Tuning { choices: [(key, variant.signature())].into() };
             let (actual, plan) = self.run(device(), &self.options(precision, tuning));
-            let (kernels, concat) = (way.kernels(), &plan.unwrap().nodes[1].chosen);
+            let (kernels, concat) = (variant.kernels(), &plan.unwrap().nodes[1].chosen);
             // The other two tensors are copied, and so is a result that must be converted first.
-            let fits = (way.output_layouts(), way.precision()) == (concat.output_layouts(), concat.precision());
+            let fits = (variant.output_layouts(), variant.precision()) == (concat.output_layouts(), concat.precision());
             assert_eq!(concat.run().len(), if fits { 2 } else { 3 }, "{kernels}");
-            let exact = way.algorithm() == Algorithm::Direct;
+            let exact = variant.algorithm() == Algorithm::Direct;
             let bound = vec![if exact { 0.0 } else { 1e-2 }; expected.numel()];
             let c = compare(&actual, &expected, &bound);
             assert!(c.ok(), "{kernels}: {c}");
             kernels
         };
-        ways.map(of).collect()
+        variants.map(of).collect()
     }
 }
 

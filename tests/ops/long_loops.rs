@@ -53,14 +53,14 @@ fn refused(op: impl Op + Clone + 'static, shapes: &[&[usize]]) {
     let ids: Vec<_> = shapes.iter().enumerate().map(input).collect();
     graph.add("the node", op.clone(), &ids).unwrap();
     match (alternatives(device(), &graph, 0, Precision::F32), limit()) {
-        (Ok(ways), None) => assert!(ways > 0),
+        (Ok(variants), None) => assert!(variants > 0),
         (Err(e), Some(limit)) => {
             let text = e.to_string();
             let said =
                 ["the node", op.name(), "iterations", &limit.to_string(), &Desc::f32(shapes[0].to_vec()).to_string()];
             assert!(e.kind() == ErrorKind::Unsupported && said.iter().all(|s| text.contains(s)), "{text}");
         }
-        (ways, limit) => panic!("{op:?} of {shapes:?}: {ways:?} with limit {limit:?}"),
+        (variants, limit) => panic!("{op:?} of {shapes:?}: {variants:?} with limit {limit:?}"),
     }
 }
 

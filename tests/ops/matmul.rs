@@ -55,7 +55,7 @@ fn every_kernel_is_among_the_cases() {
     let names =
         convgpu::internals::ops::kernels().into_iter().map(|k| k.name()).filter(|name| name.starts_with("matmul"));
     for name in names.filter(|name| subgroups || !name.contains("subgroup8")) {
-        assert!(run.iter().any(|way| way.contains(name)), "{name} is not among {run:?}");
+        assert!(run.iter().any(|variant| variant.contains(name)), "{name} is not among {run:?}");
     }
     for tile in ["16,16,8,2", "8,8,8,2", "16,8,8,1", "8,16,4,2", "8,8,4,1"] {
         let (whole, split) = (format!("matmul_tiled({tile})"), format!("matmul_tiled({tile}) + matmul_split_sum"));

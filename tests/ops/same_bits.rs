@@ -38,12 +38,12 @@ fn check(op: impl Op + 'static, a: &[usize], b: &[usize], split: &str) {
     let y = graph.apply("product", op, &ids).unwrap();
     graph.output("y", y);
     let count = alternatives(device(), &graph, 0, Precision::F32).unwrap();
-    let ways: Vec<_> = (0..count).map(|k| runs(&graph, &[("a", &a), ("b", &b)], k)).collect();
-    for (kernels, bits) in &ways {
+    let variants: Vec<_> = (0..count).map(|k| runs(&graph, &[("a", &a), ("b", &b)], k)).collect();
+    for (kernels, bits) in &variants {
         assert!(bits.iter().all(|run| *run == bits[0]), "{kernels}: runs differ");
     }
-    let (_, of_split) = ways.iter().find(|(kernels, _)| kernels.contains(split)).expect(split);
-    assert!(ways.iter().any(|(_, bits)| bits[0] != of_split[0]), "any order gives these bits");
+    let (_, of_split) = variants.iter().find(|(kernels, _)| kernels.contains(split)).expect(split);
+    assert!(variants.iter().any(|(_, bits)| bits[0] != of_split[0]), "any order gives these bits");
 }
 
 #[test]

@@ -74,9 +74,9 @@ fn every_alternative_is_checked_and_timed() {
 fn a_wrong_kernel_is_reported_and_not_timed() {
     let x = Tensor::new([3, 4], (0..12).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
     let report = report(&[Case::new("wrong", Wrong, vec![x], 1).unwrap()]);
-    let way = &report.cases[0].variants[0];
-    assert!(!report.ok() && way.kernel.is_empty() && report.cases[0].fastest().is_none());
-    assert!(way.failure.as_ref().unwrap().contains("12 of 12"), "{report}");
+    let variant = &report.cases[0].variants[0];
+    assert!(!report.ok() && variant.kernel.is_empty() && report.cases[0].fastest().is_none());
+    assert!(variant.failure.as_ref().unwrap().contains("12 of 12"), "{report}");
     assert!(report.to_string().contains("WRONG"), "{report}");
 }
 

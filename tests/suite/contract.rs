@@ -204,7 +204,7 @@ fn classes() -> Vec<Caps> {
 }
 
 /// More variants than any operator has, in every precision of a device.
-fn ways(caps: &Caps) -> Vec<(usize, Precision)> {
+fn variants(caps: &Caps) -> Vec<(usize, Precision)> {
     let wide = (0..16).map(|k| (k, Precision::F32));
     let half = (0..32).map(|k| (k, Precision::F16)).filter(|_| caps.f16);
     wide.chain(half).collect()
@@ -216,7 +216,7 @@ fn dispatches() -> Vec<Dispatch> {
         for caps in classes() {
             let layout = |d: &convgpu::Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
             let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
-            for (alternative, precision) in ways(&caps) {
+            for (alternative, precision) in variants(&caps) {
                 for input_layouts in [vec![], last.clone()] {
                     let alternative = Some(alternative);
                     let options = PlanOptions { alternative, input_layouts, precision, ..Default::default() };

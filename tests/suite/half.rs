@@ -13,7 +13,7 @@ use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::reference::half::stored;
 use convgpu::internals::session::Compiled;
-use convgpu::internals::verify::{Way, check_node, fail_at};
+use convgpu::internals::verify::{Setup, check_node, fail_at};
 use convgpu::verify::{VerifyOptions, verify};
 use convgpu::{CompileOptions, Desc, Device, ErrorKind, Model, Precision, Session, Tensor};
 
@@ -99,10 +99,10 @@ fn an_overflow_is_seen() {
     let graph = pointwise(Tensor::full([1, 2, 1, 1], 350.0));
     for (value, right) in [(50.0, true), (100.0, false), (7e4, false)] {
         let x = Tensor::full([1, 2, 1, 64], value);
-        let way = Way { precision: Precision::F16, ..Way::default() };
+        let setup = Setup { precision: Precision::F16, ..Setup::default() };
         let node = &graph.nodes()[0];
         let inputs = [x.clone(), graph.constant_of(node.inputs[1]).unwrap().clone()];
-        let checked = pollster::block_on(check_node(device(), &graph, 0, &inputs, &way)).unwrap();
+        let checked = pollster::block_on(check_node(device(), &graph, 0, &inputs, &setup)).unwrap();
         assert_eq!(checked.precision, Precision::F16);
         assert_eq!(checked.comparisons[0].ok(), right, "{value}: {}", checked.comparisons[0]);
     }

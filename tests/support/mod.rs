@@ -10,7 +10,7 @@ use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{self, Algorithm};
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::{CompileOptions, Compiled, with_plan};
-use convgpu::internals::verify::{Checked, Way, check_node, compare, isolate};
+use convgpu::internals::verify::{Checked, Setup, check_node, compare, isolate};
 use convgpu::{Desc, Device, DeviceChoice, Precision, Tensor};
 
 /// What `CONVGPU_TEST_DEVICE` names, or the best adapter.
@@ -83,11 +83,11 @@ fn is_exact(checked: &Checked) -> bool {
 }
 
 /// Every variant of a graph of one node in these precisions, in every layout; for f16 only variants that store 16 bits.
-fn ways(graph: &Graph, precisions: &[Precision]) -> Vec<Way> {
-    let Some(adapter) = device().adapter() else { return vec![Way::default()] };
+fn setups(graph: &Graph, precisions: &[Precision]) -> Vec<Setup> {
+    let Some(adapter) = device().adapter() else { return vec![Setup::default()] };
     let single = isolate(graph, 0).unwrap();
-    let node = |way: &Way| {
-        let plan = Plan::new(&single, &adapter.caps, &way.plan(&single));
+    let node = |setup: &Setup| {
+        let plan = Plan::new(&single, &adapter.caps, &setup.plan(&single));
         plan.unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op)).nodes.remove(0)
     };
     let descs: Vec<_> = graph.nodes()[0].inputs.iter().map(|&id| graph.desc(id)).collect();
@@ -96,11 +96,11 @@ fn ways(graph: &Graph, precisions: &[Precision]) -> Vec<Way> {
     let mut seen = BTreeSet::new();
     for &precision in precisions {
         for layouts in [vec![Layout::RowMajor; descs.len()], descs.iter().map(last).collect()] {
-            let way = |alternative| Way { alternative, layouts: layouts.clone(), precision };
-            for k in 0..node(&way(None)).alternatives {
-                let chosen = node(&way(Some(k))).chosen;
+            let setup = |alternative| Setup { alternative, layouts: layouts.clone(), precision };
+            for k in 0..node(&setup(None)).alternatives {
+                let chosen = node(&setup(Some(k))).chosen;
                 if chosen.precision() == precision && seen.insert(format!("{} {precision}", chosen.signature())) {
-                    out.push(way(Some(k)));
+                    out.push(setup(Some(k)));
                 }
             }
         }
@@ -116,8 +116,8 @@ pub fn kernels(op: impl Op + 'static, shapes: &[&[usize]]) -> Vec<String> {
     let ids: Vec<_> = shapes.iter().enumerate().map(input).collect();
     graph.add("node", op, &ids).unwrap();
     let caps = &device().adapter().expect("the tests have an adapter").caps;
-    let way = |way: Way| Plan::new(&graph, caps, &way.plan(&graph)).unwrap().nodes[0].kernels.clone();
-    ways(&graph, &precisions()).into_iter().map(way).collect()
+    let setup = |setup: Setup| Plan::new(&graph, caps, &setup.plan(&graph)).unwrap().nodes[0].kernels.clone();
+    setups(&graph, &precisions()).into_iter().map(setup).collect()
 }
 
 /// Runs a graph of one node with every variant, with constant and with run-time weights, in guarded memory prefilled
@@ -135,9 +135,9 @@ pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
             });
         }
         graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{op:?}: {e}"));
-        for way in ways(&graph, &precisions()) {
-            let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &way))
-                .unwrap_or_else(|e| panic!("{op:?} {way:?}: {e}"));
+        for setup in setups(&graph, &precisions()) {
+            let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &setup))
+                .unwrap_or_else(|e| panic!("{op:?} {setup:?}: {e}"));
             for (k, c) in checked.comparisons.iter().enumerate() {
                 let shapes: Vec<_> = inputs.iter().map(|t| t.shape().to_vec()).collect();
                 assert!(c.ok(), "{op:?} of {shapes:?}, {}, output {k}: {c}", checked.kernels);
@@ -319,9 +319,9 @@ pub fn check_golden(case: &Case, op: impl Op + Clone + 'static, inputs: &[Tensor
     let mut graph = Graph::new();
     let ids: Vec<_> = inputs.iter().enumerate().map(|(k, t)| graph.input(k.to_string(), t.desc()).unwrap()).collect();
     graph.add("node", op.clone(), &ids).unwrap_or_else(|e| panic!("{what}: {e}"));
-    for way in ways(&graph, &[Precision::F32]) {
-        let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &way))
-            .unwrap_or_else(|e| panic!("{what} {way:?}: {e}"));
+    for setup in setups(&graph, &[Precision::F32]) {
+        let checked = pollster::block_on(check_node(device(), &graph, 0, inputs, &setup))
+            .unwrap_or_else(|e| panic!("{what} {setup:?}: {e}"));
         let bounds = ops::bounds(&op, checked.algorithm, inputs, &reference).unwrap_or_else(|e| panic!("{what}: {e}"));
         let bounds = bounds.unwrap_or_else(|| panic!("{what}: no bounds"));
         for ((actual, e), b) in checked.outputs.iter().zip(expected).zip(&bounds) {

@@ -85,23 +85,23 @@ fn case_json(report: &Report, case: &CaseReport) -> Value {
     })
 }
 
-fn way_json(report: &Report, case: &CaseReport, way: &Measured) -> Value {
-    if let Some(failure) = &way.failure {
-        return json!({ "kernels": way.kernels, "failure": failure });
+fn way_json(report: &Report, case: &CaseReport, variant: &Measured) -> Value {
+    if let Some(failure) = &variant.failure {
+        return json!({ "kernels": variant.kernels, "failure": failure });
     }
-    let (flops, bytes) = (case.flop_rate(way), case.byte_rate(way));
+    let (flops, bytes) = (case.flop_rate(variant), case.byte_rate(variant));
     json!({
-        "kernels": way.kernels,
-        "worst": crate::numbers::json(way.worst),
-        "median_ms": ms(way.kernel.median()),
-        "p95_ms": ms(way.kernel.p95()),
-        "samples": way.kernel.len(),
+        "kernels": variant.kernels,
+        "worst": crate::numbers::json(variant.worst),
+        "median_ms": ms(variant.kernel.median()),
+        "p95_ms": ms(variant.kernel.p95()),
+        "samples": variant.kernel.len(),
         "gflops": flops / 1e9,
         "of_alu": flops / report.ceilings.flops,
         "gbytes": bytes / 1e9,
         "of_copy": bytes / report.ceilings.bytes,
-        "copies": case.copy_ratio(way),
-        "call_ms": ms(way.call.median()),
-        "first_ms": ms(way.first),
+        "copies": case.copy_ratio(variant),
+        "call_ms": ms(variant.call.median()),
+        "first_ms": ms(variant.first),
     })
 }
