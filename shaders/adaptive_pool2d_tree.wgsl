@@ -11,10 +11,10 @@ const WORKGROUP = 64u;
 var<workgroup> partial: array<vec4<f32>, WORKGROUP>;
 
 fn compute(i: u32, t: u32) {
-    if i >= p.n * p.c * p.oh * p.ow { return; }
+    let plane = i / (p.ow * p.oh);
+    if plane >= p.n * p.c { return; }
     let columns = bin(i % p.ow, p.ow, p.iw);
     let rows = bin(i / p.ow % p.oh, p.oh, p.ih);
-    let plane = i / (p.ow * p.oh);
     let taps = rows.y * columns.y;
     var acc = vec4<f32>(p.empty);
     for (var k = t; k < taps; k += 64u) {
