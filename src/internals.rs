@@ -238,7 +238,7 @@ pub mod attr {
 
 /// The reference.
 pub mod reference {
-    pub use crate::reference::UNIT;
+    pub use crate::bound::UNIT;
     pub mod half {
         pub use crate::reference::half::*;
     }

@@ -53,6 +53,7 @@ mod attr;
 pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 mod blocking;
+mod bound;
 pub mod custom;
 mod device;
 mod error;

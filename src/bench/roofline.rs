@@ -4,12 +4,12 @@
 use super::case::Case;
 use super::race::{Contestant, Effort, race};
 use super::samples::seconds;
+use crate::bound::gamma;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::gpu::roofline;
 use crate::ops::{Bounds, Op, Site, Variant, built_in};
-use crate::reference::gamma;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 use crate::verify::node::{Expected, check_against};

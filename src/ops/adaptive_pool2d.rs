@@ -2,12 +2,12 @@
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::PoolKind;
+use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::gpu::pieces::{FLAT, POOL_BIN, TEAM};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
-use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 

@@ -2,13 +2,15 @@
 
 use super::normalization::{Normalization, Spread, layouts};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound;
+use crate::bound::moments::{Bounded, Merged, inverse_sqrt};
+use crate::bound::{TINY, UNIT};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::FLAT;
-use crate::reference::moments::{Merged, Scale, Slices, inverse_sqrt, moments};
-use crate::reference::normalize::{self, Affine, normalize};
-use crate::reference::{TINY, UNIT};
+use crate::reference::moments::{Scale, Slices, moments};
+use crate::reference::normalize::{Affine, normalize};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -76,7 +78,7 @@ fn to_f32(values: impl IntoIterator<Item = f64>) -> Vec<f32> {
 }
 
 impl BatchNorm {
-    fn scales(&self, inputs: &[Tensor]) -> Vec<Scale> {
+    fn scales(&self, inputs: &[Tensor]) -> Vec<Bounded> {
         let pairs = inputs[3].f32s().iter().zip(inputs[4].f32s());
         pairs.map(|(&mean, &var)| inverse_sqrt(mean.into(), var.into(), 0.0, self.eps)).collect()
     }
@@ -95,14 +97,15 @@ impl Op for BatchNorm {
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
-        let y = normalize(x.f32s(), &slices(x.shape()), &self.scales(inputs), &affine(inputs));
+        let scales: Vec<_> = self.scales(inputs).into_iter().map(|s| s.scale).collect();
+        let y = normalize(x.f32s(), &slices(x.shape()), &scales, &affine(inputs));
         Ok(vec![Tensor::of(x.shape(), to_f32(y))])
     }
 
-    /// `reference::normalize::bounds`; the statistics are exact.
+    /// `bound::normalize`; the statistics are exact.
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
-        let bounds = normalize::bounds(x.f32s(), &slices(x.shape()), &self.scales(inputs), &affine(inputs));
+        let bounds = bound::normalize::bounds(x.f32s(), &slices(x.shape()), &self.scales(inputs), &affine(inputs));
         Ok(Some(vec![to_f32(bounds)]))
     }
 
@@ -129,7 +132,7 @@ impl BatchNormTraining {
         let heights = [Layout::RowMajor, Layout::ChannelsLast].map(|l| normalization(&desc, self.eps, l).height(&desc));
         let [row_major, channels_last] = heights;
         let stats = moments(x.f32s(), &slices(x.shape()));
-        stats.into_iter().map(|m| m.merged(row_major.max(channels_last))).collect()
+        stats.into_iter().map(|m| Merged::new(m, row_major.max(channels_last))).collect()
     }
 
     /// The factor of the biased variance before it is stored.
@@ -175,7 +178,7 @@ impl Op for BatchNormTraining {
         let x = &inputs[0];
         let slices = slices(x.shape());
         let stats = moments(x.f32s(), &slices);
-        let scales: Vec<_> = stats.iter().map(|m| m.scale(self.eps)).collect();
+        let scales: Vec<_> = stats.iter().map(|m| Scale::new(m.mean, m.var, self.eps)).collect();
         let y = normalize(x.f32s(), &slices, &scales, &affine(inputs));
         let correction = self.correction(slices.count());
         let mean = self.running(&inputs[3], stats.iter().map(|m| m.mean));
@@ -184,13 +187,13 @@ impl Op for BatchNormTraining {
         Ok(vec![Tensor::of(x.shape(), to_f32(y)), Tensor::of(channels, mean), Tensor::of(channels, var)])
     }
 
-    /// `reference::normalize::bounds` with the errors of the batch's statistics (`reference::moments`).
+    /// `bound::normalize` with the errors of the batch's statistics (`bound::moments`).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let slices = slices(x.shape());
         let stats = self.merged(x);
         let scales: Vec<_> = stats.iter().map(|m| m.scale(self.eps)).collect();
-        let y = normalize::bounds(x.f32s(), &slices, &scales, &affine(inputs));
+        let y = bound::normalize::bounds(x.f32s(), &slices, &scales, &affine(inputs));
         let correction = self.correction(slices.count());
         let mean = self.running_bounds(&inputs[3], stats.iter().map(Merged::mean));
         let var = stats.iter().map(Merged::var).map(|(var, error)| (var * correction, error * correction));
@@ -246,7 +249,7 @@ mod tests {
         let mean = &op.bounds(&inputs, &[]).unwrap().unwrap()[1];
         let by = |height| {
             let stats = moments(inputs[0].f32s(), &slices(&x.shape)).into_iter();
-            op.running_bounds(&inputs[3], stats.map(|m| m.merged(height).mean()))
+            op.running_bounds(&inputs[3], stats.map(|m| Merged::new(m, height).mean()))
         };
         assert!(row_major != channels_last && *mean == by(row_major.max(channels_last)));
         assert_ne!(*mean, by(row_major.min(channels_last)));

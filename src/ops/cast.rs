@@ -2,11 +2,11 @@
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::Coded;
+use crate::bound::UNIT;
 use crate::error::Result;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::{FLAT, INTEGER, NAN};
-use crate::reference::UNIT;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 

@@ -16,10 +16,10 @@ use self::case::Case;
 use super::geometry::Geometry;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Pads, Window};
+use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Kernel;
 use crate::reference::conv2d::{Convolution, conv2d};
-use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 

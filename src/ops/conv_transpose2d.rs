@@ -5,11 +5,12 @@ use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Pads, Window};
+use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
 use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, FLAT, IMPLICIT, REGISTERS};
-use crate::reference::{self, gamma};
+use crate::reference;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -165,7 +166,7 @@ impl Op for ConvTranspose2d {
         let w = inputs[1].shape();
         let scale = gamma(w[0] / self.groups * w[2] * w[3] + 1);
         let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
-        Ok(Some(vec![sums.into_iter().map(|s| (s * scale + reference::TINY) as f32).collect()]))
+        Ok(Some(vec![sums.into_iter().map(|s| (s * scale + TINY) as f32).collect()]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

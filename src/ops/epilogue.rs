@@ -5,8 +5,8 @@ use std::fmt;
 use rayon::prelude::*;
 
 use crate::attr::{Activation, Coded, attribute};
+use crate::bound::UNIT;
 use crate::gpu::launch::{Arg, EpilogueBindings, Launch, params};
-use crate::reference::UNIT;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 

@@ -3,10 +3,12 @@
 
 use super::normalization::{Normalization, Spread, layouts};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound;
+use crate::bound::moments::Merged;
 use crate::error::{Error, Result};
 use crate::gpu::launch::Arg;
-use crate::reference::moments::{Moments, Slices, moments};
-use crate::reference::normalize::{self, Affine, normalize};
+use crate::reference::moments::{Moments, Scale, Slices, moments};
+use crate::reference::normalize::{Affine, normalize};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -93,17 +95,17 @@ impl Op for GroupNorm {
 
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
-        let scales: Vec<_> = self.moments(x).iter().map(|m| m.scale(self.eps)).collect();
+        let scales: Vec<_> = self.moments(x).iter().map(|m| Scale::new(m.mean, m.var, self.eps)).collect();
         let y = normalize(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
     }
 
-    /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
+    /// `bound::normalize` with the errors of the statistics (`bound::moments`).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let height = self.heights(&x.desc()).into_iter().flatten().max().unwrap_or_default();
-        let scales: Vec<_> = self.moments(x).iter().map(|m| m.merged(height).scale(self.eps)).collect();
-        let bounds = normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
+        let scales: Vec<_> = self.moments(x).into_iter().map(|m| Merged::new(m, height).scale(self.eps)).collect();
+        let bounds = bound::normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         Ok(Some(vec![bounds.into_iter().map(|b| b as f32).collect()]))
     }
 

@@ -2,10 +2,12 @@
 
 use super::normalization::{Normalization, Spread};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound;
+use crate::bound::moments::Merged;
 use crate::error::{Error, Result};
 use crate::gpu::launch::Arg;
-use crate::reference::moments::{Moments, Slices, moments};
-use crate::reference::normalize::{self, Affine, normalize};
+use crate::reference::moments::{Moments, Scale, Slices, moments};
+use crate::reference::normalize::{Affine, normalize};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -79,7 +81,7 @@ impl Op for LayerNorm {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
         let stats = self.moments(x);
-        let scales: Vec<_> = stats.iter().map(|m| m.scale(self.eps)).collect();
+        let scales: Vec<_> = stats.iter().map(|m| Scale::new(m.mean, m.var, self.eps)).collect();
         let y = normalize(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         let mean = scales.iter().map(|s| s.mean as f32).collect();
         let inverse = scales.iter().map(|s| s.scale as f32).collect();
@@ -88,14 +90,14 @@ impl Op for LayerNorm {
         Ok(descs.into_iter().zip(values).map(|(d, v): (Desc, Vec<f32>)| Tensor::of(d.shape, v)).collect())
     }
 
-    /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
+    /// `bound::normalize` with the errors of the statistics (`bound::moments`).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let height = self.normalization(x.shape()).height(&x.desc());
-        let scales: Vec<_> = self.moments(x).iter().map(|m| m.merged(height).scale(self.eps)).collect();
-        let y = normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
+        let scales: Vec<_> = self.moments(x).into_iter().map(|m| Merged::new(m, height).scale(self.eps)).collect();
+        let y = bound::normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         let mean = scales.iter().map(|s| s.mean_error as f32).collect();
-        let inverse = scales.iter().map(|s| (s.scale_error * s.scale) as f32).collect();
+        let inverse = scales.iter().map(|s| (s.scale_error * s.scale.scale) as f32).collect();
         Ok(Some(self.with_stats(y.into_iter().map(|b| b as f32).collect(), mean, inverse)))
     }
 

@@ -7,11 +7,12 @@ use super::strided::Walk;
 use super::tiled::SIZES;
 use super::tiled::{self, Choice, Product};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
 use crate::gpu::pieces::{self, FLAT, MATMUL, MATMUL4, ONE_TAP, REGISTERS, WORKGROUP};
-use crate::reference::{self, TINY, gamma};
+use crate::reference;
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
 

@@ -5,12 +5,15 @@ use rayon::prelude::*;
 use super::normalization::{Normalization, Spread};
 use super::tree::Tree;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound;
+use crate::bound::moments::Merged;
+use crate::bound::normalize::lp_bounds;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
 use crate::gpu::pieces::TEAM;
-use crate::reference::moments::{Slices, moments};
-use crate::reference::normalize::{self, Affine, lp_bounds, lp_norms};
+use crate::reference::moments::{Scale, Slices, moments};
+use crate::reference::normalize::{self, Affine, lp_norms};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -163,19 +166,20 @@ impl Op for MeanVarianceNormalize {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
         let slices = self.slices(x.shape()).expect("the shape rule holds");
-        let scales: Vec<_> = moments(x.f32s(), &slices).iter().map(|m| m.scale_outside(self.eps)).collect();
+        let scales: Vec<_> =
+            moments(x.f32s(), &slices).iter().map(|m| Scale::outside(m.mean, m.var, self.eps)).collect();
         let y = normalize::normalize(x.f32s(), &slices, &scales, &PLAIN);
         Ok(vec![Tensor::of(x.shape(), y.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
     }
 
-    /// `reference::normalize::bounds` with the errors of the statistics (`reference::moments`).
+    /// `bound::normalize` with the errors of the statistics (`bound::moments`).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let slices = self.slices(x.shape()).expect("the shape rule holds");
         let height = self.normalizations(x.shape()).iter().map(|norm| norm.height(&x.desc())).max().unwrap_or_default();
         let moments = moments(x.f32s(), &slices).into_iter();
-        let scales: Vec<_> = moments.map(|m| m.merged(height).scale_outside(self.eps)).collect();
-        let bounds = normalize::bounds(x.f32s(), &slices, &scales, &PLAIN);
+        let scales: Vec<_> = moments.map(|m| Merged::new(m, height).scale_outside(self.eps)).collect();
+        let bounds = bound::normalize::bounds(x.f32s(), &slices, &scales, &PLAIN);
         Ok(Some(vec![bounds.into_iter().map(|b| b as f32).collect()]))
     }
 

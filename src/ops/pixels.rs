@@ -5,6 +5,7 @@ use super::resize::table;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::attribute;
 use crate::attr::{Coordinates, ResizeMode, Rounding};
+use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
@@ -12,7 +13,6 @@ use crate::gpu::pieces::{FLAT, NAN};
 pub use crate::reference::pixels::Norm;
 use crate::reference::pixels::{byte, channels, resample};
 use crate::reference::resize::Axis;
-use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 

@@ -7,12 +7,12 @@
 use super::adaptive_pool2d::AdaptivePool2d;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::{PoolKind, Window, attribute};
+use crate::bound::{TINY, UNIT, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
 use crate::gpu::pieces::{FLAT, NAN, POOL2D, TAPS};
 use crate::reference::pool2d::{self as reference, Divisor, Powers};
-use crate::reference::{TINY, UNIT, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 

@@ -2,12 +2,12 @@
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Coordinates, ResizeMode};
+use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::gpu::pieces::{FLAT, RESIZE_TAPS};
 use crate::reference::resize::{Axis, resize};
-use crate::reference::{TINY, gamma};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 

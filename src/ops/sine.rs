@@ -1,11 +1,11 @@
 //! `sin` and `cos` of any angle.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound::sine::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::FLAT;
-use crate::reference::sine::bound;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::tree::Tree;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, Params, folded, nested, params};
@@ -133,7 +134,7 @@ impl Op for Softmax {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let depth = self.form(x.shape()).depth(x.shape()[self.axis]);
-        Ok(Some(vec![self.along(x, |set| softmax::bounds(set, self.log, depth))]))
+        Ok(Some(vec![self.along(x, |set| bound::softmax::bounds(set, self.log, depth))]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -176,7 +177,7 @@ mod tests {
             let x = Tensor::of([sets, n], (0..sets * n).map(|k| (k % 7) as f32).collect::<Vec<_>>());
             let set: Vec<f64> = x.f32s()[..n].iter().map(|&v| v.into()).collect();
             let bound = op.bounds(&[x], &[]).unwrap().unwrap()[0][0];
-            let by = |form: &Form| softmax::bounds(&set, false, form.depth(n))[0] as f32;
+            let by = |form: &Form| bound::softmax::bounds(&set, false, form.depth(n))[0] as f32;
             assert_eq!(bound, by(&form));
             assert_ne!(bound, by(&other));
         }

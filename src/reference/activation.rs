@@ -1,4 +1,4 @@
-//! Unary functions: their values in f64, and the error bounds of an f32 device.
+//! Unary functions.
 
 use crate::attr::Activation::{self, *};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
@@ -85,99 +85,6 @@ impl Activation {
             Erf => erf(x),
         }
     }
-
-    /// The largest |f(a) - f(b)| for |a - b| <= `dx` with a, b around `x`: the effect of an error of the argument.
-    /// Discontinuous functions (floor, round, sign, a threshold) have no such bound: the result is infinite near a
-    /// jump.
-    pub fn spread(self, x: f64, dx: f64) -> f64 {
-        if dx == 0.0 {
-            return 0.0;
-        }
-        let ends = || (self.eval(x - dx), self.eval(x + dx));
-        match self {
-            Identity | Relu | Clamp { .. } | Abs | Neg | Sigmoid | Tanh | HardSigmoid { .. } | Erf | Softsign => dx,
-            LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),
-            Elu { alpha } => dx * f64::from(alpha.abs()).max(1.0),
-            Selu { alpha, gamma } => dx * f64::from(gamma.abs()) * f64::from(alpha.abs()).max(1.0),
-            Celu { .. } | Softplus { .. } => dx,
-            // |f'| stays below 1.13 (gelu), 1.1 (silu, mish), 1.5 (hardswish); swish scales with beta alone.
-            Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
-            Swish { beta } => dx * (1.5 + f64::from(beta.abs()) * 0.25 * dx),
-            Exp | Log | Sqrt | Reciprocal => {
-                let (lo, hi) = ends();
-                (hi - lo).abs()
-            }
-            Threshold { threshold: t, .. } | ThresholdedRelu { alpha: t } if x - dx > f64::from(t) => dx,
-            Floor | Ceil | Round | Sign | Threshold { .. } | ThresholdedRelu { .. } => {
-                let (lo, hi) = ends();
-                if hi == lo { 0.0 } else { f64::INFINITY }
-            }
-        }
-    }
-
-    /// The largest absolute error of an f32 evaluation of `y = f(x)` with the accuracies that WGSL promises:
-    /// exp 3 + 2|x| ulp, division 2.5 ulp, log 3 ulp (2^-21 absolute in [0.5, 2]), inverseSqrt 2 ulp, the rest correctly rounded.
-    pub fn bound(self, x: f64, y: f64) -> f64 {
-        // In units of 2^-24: an ulp is at most two of them.
-        const U: f64 = super::UNIT;
-        let exp = |z: f64| 6.0 + 4.0 * z.abs().min(104.0);
-        let (x_abs, y_abs) = (x.abs(), y.abs());
-        let error = match self {
-            Identity
-            | Relu
-            | Clamp { .. }
-            | Threshold { .. }
-            | ThresholdedRelu { .. }
-            | Abs
-            | Neg
-            | Floor
-            | Ceil
-            | Round
-            | Sign => 0.0,
-            LeakyRelu { .. } => y_abs,
-            Exp => exp(x) * y_abs,
-            // Below 0 the magnitude is at most alpha (1 - e^x); a polynomial near 0 keeps the error relative.
-            Elu { alpha } | Celu { alpha } => 4.0 * y_abs + 16.0 * f64::from(alpha.abs()).min(4.0 * y_abs),
-            Selu { alpha, gamma } => 4.0 * y_abs + 16.0 * f64::from((alpha * gamma).abs()).min(4.0 * y_abs),
-            // e / (1 + e) and 1 / (1 + e) with e = exp(-|x|) <= 1.
-            Sigmoid => (12.0 + exp(x)) * y_abs,
-            Swish { beta } => (14.0 + 2.0 * exp(f64::from(beta) * x)) * y_abs,
-            Mish => (16.0 + 2.0 * exp(x)) * y_abs,
-            Tanh => 24.0 * y_abs,
-            // x sigmoid(2 z): the argument carries 8 roundings, which the exponential turns into relative error.
-            GeluTanh => {
-                let z2 = (1.596 * (x + 0.044715 * x * x * x)).abs().min(104.0);
-                (20.0 + exp(z2) + 16.0 * z2) * y_abs
-            }
-            // Alpha, the product and the sum are rounded. Where the product exceeds 1 + |beta| the sum is clamped.
-            HardSigmoid { alpha, beta } => 2.0 * (alpha.abs() * x_abs).min(1.0 + beta.abs()) + y_abs,
-            HardSwish => 16.0 * y_abs + if x_abs < 4.0 { 2.0 * x_abs } else { 0.0 },
-            // (max(z, 0) + log1p(e)) / beta with z = beta x rounded and e = exp(-|z|): above 0 the error of e counts by e / y,
-            // and beta y is log 2 at least.
-            Softplus { beta, .. } => {
-                let z = f64::from(beta) * x;
-                let share = (1.5 * (-z.max(0.0)).exp()).min(1.0);
-                (24.0 + share * (exp(z) + z.abs().min(104.0))) * y_abs
-            }
-            Softsign => 8.0 * y_abs,
-            Log => (8.0 * y_abs).max(if (0.5..=2.0).contains(&x) { 8.0 } else { 0.0 }),
-            Sqrt => 12.0 * y_abs,
-            Reciprocal => 6.0 * y_abs,
-            // Abramowitz and Stegun 7.1.26: 1.5e-7 absolute = 2.6 units, and 8 roundings of terms up to 1.
-            Erf => 16.0 * y_abs,
-            Gelu => {
-                16.0 * y_abs
-                    + 8.0 * x_abs.min(8.0) * (-0.25 * x * x).exp()
-                    + if x < 0.0 { 3.0 * x_abs.min(8.0) } else { 0.0 }
-            }
-        };
-        // Values that a device may flush to zero; softplus divides them by beta.
-        let tiny = match self {
-            Softplus { beta, .. } => super::TINY / f64::from(beta.abs()).min(1.0),
-            _ => super::TINY,
-        };
-        error * U + if error == 0.0 { 0.0 } else { tiny }
-    }
 }
 
 /// Above it the continued fraction of erfc is used instead of the Taylor series of erf.
@@ -215,23 +122,4 @@ pub fn erfc(x: f64) -> f64 {
         f = x + f64::from(k) / 2.0 / f;
     }
     (-x * x).exp() / f / std::f64::consts::PI.sqrt()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Far below 0 softplus is e^z: its bound is little more than WGSL's accuracy of exp, 3 + 2|z| ulp.
-    #[test]
-    fn softplus_may_be_off_by_what_exp_may_be() {
-        let f = Activation::Softplus { beta: 2.0, threshold: 20.0 };
-        for x in [-30.0, -8.0, -1.0] {
-            let y = f.eval(x);
-            let (z, units) = (2.0 * x, f.bound(x, y) / y / crate::reference::UNIT);
-            let exp = 2.0 * (3.0 + 2.0 * f64::abs(z));
-            assert!(units > exp && units < 1.25 * exp + 30.0, "{x}: {units} units, exp has {exp}");
-        }
-        let above = f.bound(9.0, f.eval(9.0)) / f.eval(9.0) / crate::reference::UNIT;
-        assert!(above < 26.0, "{above}");
-    }
 }

@@ -1,6 +1,4 @@
-//! Softmax and its logarithm, and the error bounds of an f32 device.
-
-use super::{TINY, UNIT, gamma};
+//! Softmax and its logarithm.
 
 /// The softmax of one set of values, or its logarithm. A set with a NaN or +inf, or of -inf alone, gives NaNs.
 pub fn softmax(x: &[f64], log: bool) -> Vec<f64> {
@@ -9,55 +7,7 @@ pub fn softmax(x: &[f64], log: bool) -> Vec<f64> {
     x.iter().map(|v| if log { v - m - sum.ln() } else { (v - m).exp() / sum }).collect()
 }
 
-fn maximum(x: &[f64]) -> f64 {
+/// The largest value; NaN if there is one.
+pub fn maximum(x: &[f64]) -> f64 {
     x.iter().fold(f64::NEG_INFINITY, |m, &v| if v.is_nan() || v > m { v } else { m })
-}
-
-/// The sum of e^(x - m), and its relative error when summed with `depth` roundings.
-pub struct ExpSum {
-    /// The maximum, m.
-    pub max: f64,
-    /// The logarithm of the sum.
-    pub log: f64,
-    /// Relative error of the sum.
-    pub error: f64,
-}
-
-/// With t = x - m, rounded: e^t errs by u |t| from the rounding and 3 + 2 |t| ulp from exp.
-fn term_error(t: f64) -> f64 {
-    (UNIT * t.abs()).exp_m1() + (6.0 + 4.0 * t.abs()) * UNIT
-}
-
-impl ExpSum {
-    /// The sum's relative error: that of its terms, weighted, and `TINY` for each that may be subnormal, then gamma_depth.
-    pub fn of(x: &[f64], depth: usize) -> ExpSum {
-        let max = maximum(x);
-        let sum: f64 = x.iter().map(|v| (v - max).exp()).sum();
-        let error_of = |t: f64| if t == f64::NEG_INFINITY { 0.0 } else { t.exp() * term_error(t) + TINY };
-        let terms = x.iter().map(|v| error_of(v - max)).sum::<f64>() / sum;
-        ExpSum { max, log: sum.ln(), error: (1.0 + terms) * (1.0 + gamma(depth)) - 1.0 }
-    }
-    /// Absolute error of the logarithm: log(1 / (1 - error)), and 3 ulp, or 2^-21 below 2.
-    pub fn log_error(&self) -> f64 {
-        -(-self.error).ln_1p() + f64::max(6.0 * UNIT * self.log, 1.0 / f64::from(1 << 21))
-    }
-}
-
-/// The error bounds of the values, for sums of `depth` roundings: the quotient errs by its terms ([`ExpSum`]) and
-/// 2.5 ulp; the logarithm by u |t|, the error of log S and the rounding of their difference.
-pub fn bounds(x: &[f64], log: bool, depth: usize) -> Vec<f64> {
-    let sum = ExpSum::of(x, depth);
-    let one = |v: &f64| {
-        let t = v - sum.max;
-        if t == f64::NEG_INFINITY {
-            return 0.0;
-        }
-        if log {
-            let before = UNIT * t.abs() + sum.log_error();
-            return before + UNIT * ((t - sum.log).abs() + before) + TINY;
-        }
-        let ratio = (1.0 + term_error(t)) / (1.0 - sum.error) * (1.0 + 5.0 * UNIT) - 1.0;
-        (t - sum.log).exp() * ratio + 2.0 * TINY
-    };
-    x.iter().map(one).collect()
 }

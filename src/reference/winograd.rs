@@ -141,8 +141,8 @@ pub fn winograd(
 mod tests {
     use super::*;
     use crate::attr::Window;
+    use crate::bound::gamma;
     use crate::reference::conv2d::{Convolution, conv2d};
-    use crate::reference::gamma;
 
     #[test]
     fn it_is_the_convolution_and_its_bound_sees_a_wrong_constant() {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::bound::UNIT;
 use crate::error::{Error, ErrorKind, Result};
-use crate::reference::UNIT;
 use crate::shape::unravel;
 use crate::tensor::Tensor;
 

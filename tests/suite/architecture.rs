@@ -11,6 +11,7 @@ use crate::imports::File;
 const LAYERS: &[&[&str]] = &[
     &["error", "memory", "names", "threads", "shape", "tensor", "options", "attr", "identity", "sync"],
     &["reference", "gpu"],
+    &["bound"],
     &["ops"],
     &["graph", "device", "textures", "upload"],
     &["plan"],

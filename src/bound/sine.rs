@@ -1,4 +1,4 @@
-//! The error bound of the sine of an f32 device.
+//! Sine and cosine.
 
 use super::UNIT;
 

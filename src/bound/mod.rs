@@ -1,0 +1,55 @@
+//! How far a correct evaluation in f32 may be from the reference: derived, never tuned. A file per operator, beside those of
+//! `reference`.
+//!
+//! The accuracies are those that WGSL promises (<https://www.w3.org/TR/WGSL/#floating-point-accuracy>), as relative errors, an ulp
+//! being at most two units. What is not here is correctly rounded: one [`UNIT`].
+
+pub mod activation;
+mod binary;
+pub mod local_response_norm;
+pub mod moments;
+pub mod normalize;
+mod reduce;
+pub mod sine;
+pub mod softmax;
+
+/// Unit roundoff of f32.
+pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
+
+/// The smallest normal f32: the largest error of a device that flushes subnormals to zero.
+pub const TINY: f64 = f32::MIN_POSITIVE as f64;
+
+/// An ulp, at most.
+const ULP: f64 = 2.0 * UNIT;
+
+/// A quotient whose divisor is within 2^-126 and 2^126.
+pub const DIVISION: f64 = 2.5 * ULP;
+
+/// `inverseSqrt`.
+pub const INVERSE_SQRT: f64 = 2.0 * ULP;
+
+/// `sqrt`, which is inherited from `1 / inverseSqrt`.
+pub const SQRT: f64 = INVERSE_SQRT + DIVISION;
+
+/// `log` and `log2` outside [1/2, 2].
+pub const LOG: f64 = 3.0 * ULP;
+
+/// The absolute error of `log` and `log2` in [1/2, 2].
+pub const LOG_NEAR_ONE: f64 = 1.0 / (1u64 << 21) as f64;
+
+/// `exp` and `exp2` of `x`: 3 + 2 |x| ulp.
+pub fn exp(x: f64) -> f64 {
+    (3.0 + 2.0 * x.abs()) * ULP
+}
+
+/// The absolute error of a logarithm whose value is `y`.
+pub fn log(y: f64) -> f64 {
+    f64::max(LOG * y.abs(), LOG_NEAR_ONE)
+}
+
+/// `gamma_k = k u / (1 - k u)`: the relative error of k roundings (Higham, Accuracy and Stability of Numerical
+/// Algorithms, 3.1).
+pub fn gamma(k: usize) -> f64 {
+    let ku = k as f64 * UNIT;
+    ku / (1.0 - ku)
+}
