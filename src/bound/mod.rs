@@ -12,6 +12,7 @@ pub mod normalize;
 mod reduce;
 pub mod sine;
 pub mod softmax;
+pub mod winograd;
 
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
@@ -45,6 +46,11 @@ pub fn exp(x: f64) -> f64 {
 /// The absolute error of a logarithm whose value is `y`.
 pub fn log(y: f64) -> f64 {
     f64::max(LOG * y.abs(), LOG_NEAR_ONE)
+}
+
+/// The bounds of values that are only copied: a subnormal one may be flushed.
+pub fn copies(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|v| if v.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 }).collect()
 }
 
 /// `gamma_k = k u / (1 - k u)`: the relative error of k roundings (Higham, Accuracy and Stability of Numerical

@@ -1,7 +1,7 @@
 //! `pad`: pads or crops a tensor.
 
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
-use crate::attr::PadMode;
+use crate::attr::{Coded, PadMode};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
@@ -89,13 +89,7 @@ impl Pad {
     }
 
     fn with_mode(&self, launch: Launch) -> Launch {
-        let mode: u8 = match self.mode {
-            PadMode::Constant(_) => 0,
-            PadMode::Reflect => 1,
-            PadMode::Replicate => 2,
-            PadMode::Circular => 3,
-        };
-        launch.set("MODE", mode).reads([Arg::Input(0)]).writes([Arg::Output(0)])
+        launch.set("MODE", self.mode.code()).reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
     fn row_major(&self, site: &Site<'_>) -> Option<Variant> {

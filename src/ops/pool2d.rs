@@ -7,6 +7,7 @@
 use super::adaptive_pool2d::AdaptivePool2d;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::{PoolKind, Window, attribute};
+use crate::bound;
 use crate::bound::{TINY, UNIT, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
@@ -267,8 +268,7 @@ impl Op for MaxPool2d {
     }
     /// A maximum is a copy; only a subnormal value may be flushed.
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        let flushed = |&y: &f32| if y.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 };
-        let values = outputs[0].f32s().iter().map(flushed).collect();
+        let values = bound::copies(outputs[0].f32s());
         Ok(Some([values].into_iter().chain(outputs.get(1).map(|t| vec![0.0; t.numel()])).collect()))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

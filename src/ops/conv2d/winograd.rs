@@ -2,6 +2,7 @@
 
 use super::Case;
 use super::subgroup::BATCH_SUBGROUP8;
+use crate::bound::winograd::{ROUNDINGS, depth};
 use crate::bound::{TINY, gamma};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, kernel};
@@ -11,7 +12,7 @@ use crate::ops::geometry::Geometry;
 use crate::ops::rows8::Rows8;
 use crate::ops::tiled::{self, MOVE, Product};
 use crate::ops::{Algorithm, Epilogue, Variant};
-use crate::reference::winograd::{ROUNDINGS, TILE, Transform, depth, winograd};
+use crate::reference::winograd::{TILE, Transform, winograd};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
