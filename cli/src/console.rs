@@ -15,6 +15,11 @@ pub fn print(text: &str) -> Outcome<()> {
     write(&text.split_inclusive('\n').map(|line| plain(line, COLUMNS)).collect::<String>())
 }
 
+/// Writes the text of a program to stdout, lines of any length.
+pub fn print_source(text: &str) -> Outcome<()> {
+    write(&text.split_inclusive('\n').map(|line| plain(line, usize::MAX)).collect::<String>())
+}
+
 /// Writes results to stdout, or to stderr if a file has that.
 pub fn print_beside(text: &str, taken: bool) -> Outcome<()> {
     if !taken {

@@ -79,7 +79,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return if args.json {
             console::print_json(&json!({ "kernel": name, "wgsl": wgsl }))
         } else {
-            console::print(&wgsl)
+            console::print_source(&wgsl)
         };
     }
     let Some(model) = &args.model else {

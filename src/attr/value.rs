@@ -184,6 +184,12 @@ impl Attributes {
         self
     }
 
+    /// Adds the attributes of a part.
+    pub(crate) fn and(mut self, part: Attributes) -> Attributes {
+        self.0.extend(part.0);
+        self
+    }
+
     /// Names and values, in the order in which they were added.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'static str, &AttributeValue)> {
         self.0.iter().map(|(name, value)| (*name, value))

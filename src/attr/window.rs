@@ -1,6 +1,6 @@
 //! Windows that move over images.
 
-use super::attribute;
+use super::Attributes;
 
 /// What is added around an image: per axis (vertical, horizontal) before and after it.
 pub type Pads<T = usize> = [[T; 2]; 2];
@@ -18,8 +18,6 @@ pub struct Window {
     pub dilation: [usize; 2],
 }
 
-attribute!(struct Window { kernel, stride, padding, dilation });
-
 /// From the first tap to the last: `dilation (kernel - 1) + 1`.
 pub fn span(kernel: usize, dilation: usize) -> usize {
     dilation.saturating_mul(kernel.saturating_sub(1)).saturating_add(1)
@@ -29,6 +27,12 @@ impl Window {
     /// Windows of this kernel side by side.
     pub fn new(kernel: [usize; 2]) -> Window {
         Window { kernel, stride: kernel, padding: [[0; 2]; 2], dilation: [1; 2] }
+    }
+    /// Its fields as attributes of an operator.
+    pub fn attributes(&self) -> Attributes {
+        let Window { kernel, stride, padding, dilation } = self;
+        let attributes = Attributes::new().with("kernel", kernel).with("stride", stride);
+        attributes.with("padding", padding).with("dilation", dilation)
     }
     /// The number of taps.
     pub fn taps(&self) -> usize {

@@ -162,10 +162,11 @@ impl Privileges {
     pub(crate) const INDEXED: Privileges = Privileges { index: Some(1), ..Privileges::BUILT_IN };
 }
 
-/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges.
+/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges. Those of a field `@window` are attributes
+/// of the operator.
 macro_rules! built_in {
-    ($($field:ident),* $(; $privileges:ident)?) => {
-        $crate::ops::told!({ $($field),* });
+    ($(@$part:ident;)? $($field:ident),* $(; $privileges:ident)?) => {
+        $crate::ops::told!({ $(@$part;)? $($field),* });
         $crate::ops::privileged!($($privileges)?);
     };
     (($field:ident)) => {
@@ -177,10 +178,11 @@ pub(crate) use built_in;
 
 /// The fields as attributes. One that is left out does not compile.
 macro_rules! told {
-    ({ $($field:ident),* }) => {
+    ({ $(@$part:ident;)? $($field:ident),* }) => {
         fn attributes(&self) -> Option<$crate::attr::Attributes> {
-            let Self { $($field),* } = self;
-            Some($crate::attr::Attributes::new()$(.with(stringify!($field), $field))*)
+            let Self { $($part,)? $($field),* } = self;
+            let attributes = $crate::attr::Attributes::new()$(.and($part.attributes()))?;
+            Some(attributes$(.with(stringify!($field), $field))*)
         }
     };
     (($field:ident)) => {

@@ -242,7 +242,7 @@ impl MaxPool2d {
 }
 
 impl Op for MaxPool2d {
-    built_in!(window, ceil_mode, indices);
+    built_in!(@window; ceil_mode, indices);
     fn name(&self) -> &'static str {
         "max_pool2d"
     }
@@ -307,7 +307,7 @@ impl AvgPool2d {
 }
 
 impl Op for AvgPool2d {
-    built_in!(window, ceil_mode, count_include_pad, divisor_override);
+    built_in!(@window; ceil_mode, count_include_pad, divisor_override);
     fn name(&self) -> &'static str {
         "avg_pool2d"
     }
@@ -397,7 +397,7 @@ impl LpPool2d {
 }
 
 impl Op for LpPool2d {
-    built_in!(window, ceil_mode, p, signed, rescale);
+    built_in!(@window; ceil_mode, p, signed, rescale);
     fn name(&self) -> &'static str {
         "lp_pool2d"
     }

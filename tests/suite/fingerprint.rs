@@ -49,11 +49,11 @@ struct Changes {
 }
 
 macro_rules! changes {
-    ($base:expr => $($field:ident: $value:expr),+) => {{
+    ($base:expr => $($field:ident $(.$part:ident)?: $value:expr),+) => {{
         let base = $base;
-        let changed = vec![$((stringify!($field), {
+        let changed = vec![$(([stringify!($field) $(, stringify!($part))?].last().copied().unwrap(), {
             let mut op = base.clone();
-            op.$field = $value;
+            op.$field $(.$part)? = $value;
             Box::new(op) as Box<dyn Op>
         })),+];
         Changes { base: Box::new(base), changed }
@@ -119,12 +119,12 @@ fn all() -> Vec<Changes> {
         changes!(ToPixels { pitch: 64, channels: rgb() } =>
             pitch: 63, channels: pixels(Norm { mean: [0.0, 0.0, 0.0, 0.1], ..norm })),
         changes!(ToPixels { pitch: 64, channels: rgb() } => pitch: 65, channels: pixels(Norm { std: [2.0; 4], ..norm })),
-        changes!(max_pool() => window: Window { kernel: [2, 3], ..WINDOW }, ceil_mode: true, indices: Indices::Plane),
-        changes!(max_pool() => window: Window { stride: [2, 1], ..WINDOW }, ceil_mode: true, indices: Indices::Tensor),
-        changes!(avg_pool() => window: Window { padding: [[0, 1], [0, 0]], ..WINDOW }, ceil_mode: true,
-            count_include_pad: false, divisor_override: Some(0)),
-        changes!(lp_pool() => window: Window { dilation: [2, 1], ..WINDOW }, ceil_mode: true, p: 3, signed: true,
-            rescale: true),
+        changes!(max_pool() => window.kernel: [2, 3], window.stride: [2, 1], window.padding: [[0, 1], [0, 0]],
+            window.dilation: [1, 2], ceil_mode: true, indices: Indices::Plane),
+        changes!(avg_pool() => window.kernel: [3, 2], window.stride: [1, 2], window.padding: [[0, 0], [1, 0]],
+            window.dilation: [2, 2], ceil_mode: true, count_include_pad: false, divisor_override: Some(0)),
+        changes!(lp_pool() => window.kernel: [3, 3], window.stride: [2, 2], window.padding: [[1; 2]; 2],
+            window.dilation: [2, 1], ceil_mode: true, p: 3, signed: true, rescale: true),
         changes!(Reduce { axes: vec![1], keep_dims: true, kind: ReduceKind::Sum } =>
             axes: vec![1, 1], keep_dims: false, kind: ReduceKind::SumSquare),
         changes!(ArgReduce { axis: 1, keep_dims: true, select_last: false, kind: Extreme::Max } =>

@@ -43,6 +43,11 @@ impl Dump {
 
     /// Writes the files of every pipeline, and last the manifest.
     pub fn write(&self, plan: &Plan, adapter: &AdapterInfo, precision: Precision) -> Outcome<Written> {
+        // A manifest of an earlier call does not describe these files.
+        if self.manifest.path().is_file() {
+            let failed = |e: std::io::Error| Failure::output(e.to_string()).of(self.manifest.path().display());
+            std::fs::remove_file(self.manifest.path()).map_err(failed)?;
+        }
         let mut pipelines = vec![];
         let mut kernels = BTreeSet::new();
         for shared in Shared::of(&plan.recording) {
@@ -96,7 +101,8 @@ impl Dump {
         Ok(match translation {
             Ok(bytes) => {
                 let file = format!("{name}.{kind}");
-                Target::new(&self.folder.join(&file))?.write(|out| out.write_all(bytes))?;
+                let target = Target::new(&self.folder.join(&file)).map_err(|e| Failure::output(e.to_string()))?;
+                target.write(|out| out.write_all(bytes))?;
                 json!({ "kind": kind, "name": file, "bytes": bytes.len() })
             }
             Err(reason) => json!({ "kind": kind, "reason": reason }),

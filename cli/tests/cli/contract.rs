@@ -223,6 +223,10 @@ fn inspect_and_bench_say_what_a_network_is() {
     assert!(keys.iter().all(|k| !found[*k].is_null()), "{found}");
     let found = json(&["bench", "--ops", "--only", "relu", "--seconds", "0"]);
     assert!(found["ok"] == true && found["cases"][0]["ways"][0]["gbytes"].as_f64().unwrap() > 0.0, "{found}");
+    for kernel in convgpu::internals::ops::kernels() {
+        let text = stdout(&convgpu(&["inspect", "--shader", kernel.name()]));
+        assert_eq!(text.trim_end(), kernel.wgsl(&[], convgpu::Precision::F32).trim_end(), "the text is whole");
+    }
     let text = stdout(&convgpu(&["inspect", "--shader", "unary"]));
     assert!(text.contains("fn main") && text.contains("fn activate"), "{text}");
 }
