@@ -6,7 +6,7 @@
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 fn compute(i: u32) {
-    if i >= p.n * p.c * p.oh * p.ow { return; }
+    if i >= p.n * p.oh * p.ow { return; }
     let columns = bin(i % p.ow, p.ow, p.iw);
     let rows = bin(i / p.ow % p.oh, p.oh, p.ih);
     let plane = i / (p.ow * p.oh);

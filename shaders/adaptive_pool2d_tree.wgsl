@@ -12,7 +12,7 @@ var<workgroup> partial: array<vec4<f32>, WORKGROUP>;
 
 fn compute(i: u32, t: u32) {
     let plane = i / (p.ow * p.oh);
-    if plane >= p.n * p.c { return; }
+    if plane >= p.n { return; }
     let columns = bin(i % p.ow, p.ow, p.iw);
     let rows = bin(i / p.ow % p.oh, p.oh, p.ih);
     let taps = rows.y * columns.y;

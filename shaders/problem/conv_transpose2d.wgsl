@@ -51,11 +51,15 @@ fn no_line(phase: u32) -> Tap {
 
 // The next line of taps that meets inputs.
 fn next_line(t: Tap) -> Tap {
-    for (var ky = t.ky + 1u; ky < p.kh; ky++) {
-        let d = distance(t.fy, p.py, ky * p.dy, p.sy);
-        if d.meets { return Tap(ky, BEFORE, vec2<u32>(d.by, 0u), t.fy, t.fx); }
+    var ky = t.ky;
+    var d: Distance;
+    loop {
+        ky++;
+        if ky >= p.kh { break; }
+        d = distance(t.fy, p.py, ky * p.dy, p.sy);
+        if d.meets { break; }
     }
-    return Tap(p.kh, BEFORE, vec2<u32>(0u), t.fy, t.fx);
+    return Tap(ky, BEFORE, vec2<u32>(d.by, 0u), t.fy, t.fx);
 }
 
 fn is_line(t: Tap) -> bool {
@@ -64,11 +68,15 @@ fn is_line(t: Tap) -> bool {
 
 // The next tap of the line that meets inputs.
 fn next_tap(t: Tap) -> Tap {
-    for (var kx = t.kx + 1u; kx < p.kw; kx++) {
-        let d = distance(t.fx, p.px, kx * p.dx, p.sx);
-        if d.meets { return Tap(t.ky, kx, vec2<u32>(t.by.x, d.by), t.fy, t.fx); }
+    var kx = t.kx;
+    var d: Distance;
+    loop {
+        kx++;
+        if kx >= p.kw { break; }
+        d = distance(t.fx, p.px, kx * p.dx, p.sx);
+        if d.meets { break; }
     }
-    return Tap(t.ky, p.kw, vec2<u32>(0u), t.fy, t.fx);
+    return Tap(t.ky, kx, vec2<u32>(t.by.x, d.by), t.fy, t.fx);
 }
 
 fn is_tap(t: Tap) -> bool {

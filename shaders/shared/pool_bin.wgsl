@@ -2,7 +2,8 @@
 // --- shared/pool_bin.wgsl ---
 // Bins of an adaptive pooling, and their mean or, with MAX, their maximum.
 
-// empty: the initial value, 0, or -inf for the maximum.
+// n images of c channels; row-major kernels see a plane as an image of one channel. empty: the initial value, 0, or -inf for the
+// maximum.
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;

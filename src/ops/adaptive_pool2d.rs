@@ -50,12 +50,13 @@ impl AdaptivePool2d {
     }
 
     fn row_major(&self, x: &[usize], tree: bool) -> Launch {
-        let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.output);
-        let params = params!(n, c, ih, iw, oh, ow, empty: self.empty());
+        let (n, ih, iw, [oh, ow]) = (x[0] * x[1], x[2], x[3], self.output);
+        let params = params!(n, c: 1u32, ih, iw, oh, ow, empty: self.empty());
         match tree {
-            true => Launch::flat(&TREE, n * c * oh * ow * 64, params)
-                .iterations(nested(&[self.largest_taps(x).div_ceil(64)])),
-            false => Launch::flat(&SERIAL, n * c * oh * ow, params),
+            true => {
+                Launch::flat(&TREE, n * oh * ow * 64, params).iterations(nested(&[self.largest_taps(x).div_ceil(64)]))
+            }
+            false => Launch::flat(&SERIAL, n * oh * ow, params),
         }
     }
 
