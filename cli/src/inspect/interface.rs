@@ -6,8 +6,15 @@ use naga::{
 };
 use serde_json::{Value, json};
 
-use super::translate::Access;
 use crate::failure::one_line;
+
+/// What a binding of the pipeline's layout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Uniform,
+    Read,
+    ReadWrite,
+}
 
 /// The text of a kernel, parsed. A specialised module lacks the bindings that it does not use.
 pub struct Declared(Module);

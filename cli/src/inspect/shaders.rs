@@ -10,8 +10,8 @@ use convgpu::{AdapterInfo, Precision};
 use naga::ResourceBinding;
 use serde_json::{Value, json};
 
-use super::interface;
-use super::translate::{Access, Source, TARGETS, Translation};
+use super::interface::{self, Access};
+use super::translate::{Source, TARGETS, Translation};
 use crate::failure::{Failure, Outcome};
 use crate::files::{Folder, Target};
 

@@ -8,7 +8,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ResourceBinding, ShaderStage};
 
-use super::interface;
+use super::interface::{self, Access};
 use crate::failure::one_line;
 
 /// What each translation is for.
@@ -21,14 +21,6 @@ pub const TARGETS: [(&str, &str); 5] = [
 ];
 
 const ENTRY: &str = "main";
-
-/// What a binding of the pipeline's layout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    Uniform,
-    Read,
-    ReadWrite,
-}
 
 /// A module with all that decides about its translations.
 pub struct Source<'a> {

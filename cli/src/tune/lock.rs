@@ -1,11 +1,10 @@
 //! A lock between programs: a file that one of them holds.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::store::is_regular;
 use crate::console;
 use crate::failure::{Failure, Outcome};
 
@@ -49,6 +48,17 @@ impl Lock {
             }
             std::thread::sleep(PAUSE);
         }
+    }
+}
+
+/// Whether there is a file; an error if it is no regular one.
+pub fn is_regular(file: &Path) -> io::Result<bool> {
+    match fs::metadata(file) {
+        Ok(meta) if meta.is_file() => Ok(true),
+        Ok(meta) if meta.is_dir() => Err(io::Error::other("is a folder")),
+        Ok(_) => Err(io::Error::other("is a device, not a file")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
     }
 }
 

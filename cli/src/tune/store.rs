@@ -9,7 +9,7 @@ use convgpu::AdapterInfo;
 use convgpu::internals::bench::{read, text};
 use convgpu::internals::plan::tuning::Tuning;
 
-use super::lock::Lock;
+use super::lock::{Lock, is_regular};
 use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::files::Target;
@@ -31,17 +31,6 @@ pub fn load(file: &Path, adapter: &AdapterInfo) -> Outcome<Stored> {
     }
     let bytes = fs::read(file).map_err(wrong)?;
     Ok(read(&bytes, adapter).map_or(Stored::Damaged, Stored::Tuning))
-}
-
-/// Whether there is a file; an error if it is no regular one.
-pub fn is_regular(file: &Path) -> io::Result<bool> {
-    match fs::metadata(file) {
-        Ok(meta) if meta.is_file() => Ok(true),
-        Ok(meta) if meta.is_dir() => Err(io::Error::other("is a folder")),
-        Ok(_) => Err(io::Error::other("is a device, not a file")),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e),
-    }
 }
 
 /// A file that can be written.
