@@ -9,16 +9,10 @@ struct Params {
     mean0: f32, mean1: f32, mean2: f32, mean3: f32, inv0: f32, inv1: f32, inv2: f32, inv3: f32,
 }
 
-struct Tap { at: u32, weight: f32 }
-
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read> rows: array<Tap>;
-@group(0) @binding(3) var<storage, read> columns: array<Tap>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-override TAPS_Y: u32 = 1u;
-override TAPS_X: u32 = 1u;
 override COUNT: u32 = 3u;
 override SWAPPED: bool = false;
 override FLOATS: bool = false;

@@ -1,8 +1,8 @@
 //! How far a correct evaluation in f32 may be from the reference: derived, never tuned. A file per operator, beside those of
 //! `reference`.
 //!
-//! The accuracies are those that WGSL promises (<https://www.w3.org/TR/WGSL/#floating-point-accuracy>), as relative errors, an ulp
-//! being at most two units. What is not here is correctly rounded: one [`UNIT`].
+//! The accuracies are those that WGSL promises (<https://www.w3.org/TR/WGSL/#floating-point-accuracy>), as relative errors; an
+//! ulp is at most two units. What is not here is correctly rounded: one [`UNIT`].
 
 pub mod activation;
 mod binary;

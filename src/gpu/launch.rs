@@ -218,8 +218,8 @@ pub(crate) fn flat_grid(invocations: usize) -> [u32; 3] {
 /// Words per workgroup of the kernels with a [`stream_grid`].
 const STREAM_WORKGROUP: usize = 1024;
 
-/// A grid for kernels that stream over words (`shaders/engine/stream.wgsl`), mostly vec4s: a workgroup of 256 invocations takes 1024 words, 4 per
-/// invocation. On a software adapter one word per invocation would cost more in workgroups than in work.
+/// A grid for kernels that stream over words (`shaders/engine/stream.wgsl`), mostly vec4s: a workgroup of 256 invocations takes
+/// 1024 words, 4 per invocation. On a software adapter one word per invocation would cost more in workgroups than in work.
 pub(crate) fn stream_grid(words: usize) -> [u32; 3] {
     folded(words.div_ceil(STREAM_WORKGROUP))
 }

@@ -109,8 +109,10 @@ pub const POOL_BIN: Piece = piece!("shared/pool_bin", MAXIMUM);
 /// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.
 pub const MOMENTS: Piece = piece!("shared/moments");
 
-/// The params and taps of resampling.
-pub const RESIZE_TAPS: Piece = piece!("shared/resize");
+/// The taps of every row and column of a resampled image.
+pub const TAP_TABLE: Piece = piece!("shared/tap_table");
+/// The params of resampling.
+pub const RESIZE_TAPS: Piece = piece!("shared/resize", TAP_TABLE);
 
 /// `larger`, `term`, `share`: the steps of a softmax.
 pub const SOFTMAX: Piece = piece!("shared/softmax", NAN);
@@ -152,6 +154,7 @@ pub const PIECES: &[Piece] = &[
     REGISTERS,
     SUBGROUP8,
     WORKGROUP,
+    TAP_TABLE,
     RESIZE_TAPS,
     SOFTMAX,
     REDUCE,

@@ -11,7 +11,7 @@ use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
 use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, FLAT, IMPLICIT, REGISTERS};
 use crate::reference;
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1, FLAT);
@@ -110,11 +110,9 @@ impl ConvTranspose2d {
         let variant = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
             let launch = site.epilogue.attach(launch, g.oc, site.inputs, site.bias());
-            let mut out = Variant::in_layout(site, Layout::ChannelsLast, vec![launch]).with_epilogue(site.epilogue);
-            out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
             let params = params!(oc: g.oc, icg: g.ic / g.groups, ocg: g.oc / g.groups, taps);
             let packing = Launch::flat(&PACK, taps * blocks * 4, params);
-            out.with_prepared(taps * blocks * 64, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
+            Variant::with_packed_weight(site, vec![launch], packing, taps * blocks * 64)
         };
         subgroups.into_iter().chain([gemm]).map(variant).collect()
     }

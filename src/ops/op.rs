@@ -162,8 +162,8 @@ impl Privileges {
     pub(crate) const INDEXED: Privileges = Privileges { index: Some(1), ..Privileges::BUILT_IN };
 }
 
-/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges. Those of a field `@window` are attributes
-/// of the operator.
+/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges. Those of a field `@window` are
+/// attributes of the operator.
 macro_rules! built_in {
     ($(@$part:ident;)? $($field:ident),* $(; $privileges:ident)?) => {
         $crate::ops::told!({ $(@$part;)? $($field),* });

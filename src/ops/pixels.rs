@@ -9,14 +9,14 @@ use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{FLAT, NAN};
+use crate::gpu::pieces::{FLAT, NAN, TAP_TABLE};
 pub use crate::reference::pixels::Norm;
 use crate::reference::pixels::{byte, channels, resample};
 use crate::reference::resize::Axis;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-static FROM: Kernel = kernel!("from_pixels", FLAT);
+static FROM: Kernel = kernel!("from_pixels", TAP_TABLE, FLAT);
 static TO: Kernel = kernel!("to_pixels", NAN, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&FROM, &TO];

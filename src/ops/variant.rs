@@ -2,13 +2,14 @@
 
 use super::epilogue::Epilogue;
 use super::site::Site;
-use crate::gpu::launch::Launch;
+use crate::gpu::launch::{Arg, Launch};
 use crate::shape::{Layout, Precision};
 
 /// The algorithm of a variant, as far as its rounding errors differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
-    /// The sums of the definition, in any order or in the order that the kernels document: [`Op::bounds`](super::Op::bounds) holds.
+    /// The sums of the definition, in any order or in the order that the kernels document:
+    /// [`Op::bounds`](super::Op::bounds) holds.
     #[default]
     Direct,
     /// Winograd's F(4x4, 3x3): integers are not exact, and an output's error depends on its whole tile.
@@ -62,14 +63,14 @@ impl Variant {
         }
         layouts.map(|layout| Variant::in_layout(site, layout, run(layout))).into()
     }
-    /// Adds a temporary of this many bytes; its [`Arg::Scratch`](crate::gpu::launch::Arg::Scratch) is the number of temporaries before it. Its contents
+    /// Adds a temporary of this many bytes; its [`Arg::Scratch`] is the number of temporaries before it. Its contents
     /// are undefined before the node and lost after it.
     #[must_use]
     pub fn with_scratch(mut self, bytes: usize) -> Variant {
         self.scratch.push(bytes);
         self
     }
-    /// Adds a buffer of this many bytes that `launch` fills; its [`Arg::Prepared`](crate::gpu::launch::Arg::Prepared) is the number of such buffers before
+    /// Adds a buffer of this many bytes that `launch` fills; its [`Arg::Prepared`] is the number of such buffers before
     /// it. It is filled once, when the session is made, if all inputs that such launches read are constant, else in
     /// every run.
     #[must_use]
@@ -77,6 +78,13 @@ impl Variant {
         self.prepared.push(bytes);
         self.prepare.push(launch);
         self
+    }
+    /// A variant of an operator with image, weight and optional bias: the image is channels-last, and `packing` reads the
+    /// weight and writes `bytes` bytes.
+    pub(super) fn with_packed_weight(site: &Site<'_>, run: Vec<Launch>, packing: Launch, bytes: usize) -> Variant {
+        let mut out = Variant::in_layout(site, Layout::ChannelsLast, run).with_epilogue(site.epilogue);
+        out.inputs[1..site.own_inputs()].fill(Layout::RowMajor);
+        out.with_prepared(bytes, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
     }
     /// Sets the layout of the epilogue's residual to that of the first output, and leaves its slope row-major.
     pub(crate) fn with_epilogue(mut self, epilogue: &Epilogue) -> Variant {

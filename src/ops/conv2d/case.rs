@@ -5,7 +5,6 @@ use crate::attr::Window;
 use crate::gpu::launch::{Arg, Launch};
 use crate::ops::geometry::Geometry;
 use crate::ops::{Site, Variant};
-use crate::shape::Layout;
 
 /// A convolution at its place in a plan.
 pub(super) struct Case<'a> {
@@ -37,16 +36,14 @@ impl Case<'_> {
         self.channels_last(launch, packing, bytes)
     }
 
-    /// A variant of one launch with a channels-last image and a weight that `packing` writes to so many bytes.
+    /// A variant of one launch with a channels-last image; `packing` writes the weight, which then takes `bytes` bytes.
     pub(super) fn channels_last(&self, launch: Launch, packing: Launch, bytes: usize) -> Variant {
         let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]);
         self.packed(vec![self.finished(launch)], packing, bytes)
     }
 
-    /// A variant with a channels-last image and a weight that `packing` writes to so many bytes.
+    /// A variant with a channels-last image; `packing` writes the weight, which then takes `bytes` bytes.
     pub(super) fn packed(&self, run: Vec<Launch>, packing: Launch, bytes: usize) -> Variant {
-        let mut out = Variant::in_layout(self.site, Layout::ChannelsLast, run).with_epilogue(self.site.epilogue);
-        out.inputs[1..self.site.own_inputs()].fill(Layout::RowMajor);
-        out.with_prepared(bytes, packing.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]))
+        Variant::with_packed_weight(self.site, run, packing, bytes)
     }
 }
