@@ -1,21 +1,25 @@
-// y[plane, oy, ox] = mean or max of x[plane, iy, ix] over bin oy of the rows and bin ox of the columns
-//   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)
-// One invocation: one output.
+// y[n, oy, ox, c] = mean or max of x[n, iy, ix, c] over bin oy of the rows and bin ox of the columns
+//   x: [n, ih, iw, c] of Element   y: [n, oh, ow, c] of Element; an Element is four channels, or a value of a plane, which is an
+//     image of one channel
+// One invocation: one Element of y; neighbouring invocations take neighbouring channels, or columns, so that loads and stores
+// coalesce.
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
 fn compute(i: u32) {
-    if i >= p.n * p.oh * p.ow { return; }
-    let columns = bin(i % p.ow, p.ow, p.iw);
-    let rows = bin(i / p.ow % p.oh, p.oh, p.ih);
-    let plane = i / (p.ow * p.oh);
-    var acc = vec4<f32>(p.empty);
+    let blocks = blocks_of(p.c);
+    let pixel = i / blocks;
+    let n = pixel / p.ow / p.oh;
+    if n >= p.n { return; }
+    let columns = bin(pixel % p.ow, p.ow, p.iw);
+    let rows = bin(pixel / p.ow % p.oh, p.oh, p.ih);
+    var acc = Value(p.empty);
     for (var ky = 0u; ky < rows.y; ky++) {
-        let row = (plane * p.ih + rows.x + ky) * p.iw + columns.x;
+        let row = (n * p.ih + rows.x + ky) * p.iw + columns.x;
         for (var kx = 0u; kx < columns.y; kx++) {
-            acc = pool_combine(acc, vec4<f32>(x[row + kx]));
+            acc = pool_combine(acc, Value(x[(row + kx) * blocks + i % blocks]));
         }
     }
-    y[i] = pool_finish(acc, rows.y * columns.y).x;
+    y[i] = Element(pool_finish(acc, rows.y * columns.y));
 }

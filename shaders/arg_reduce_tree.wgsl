@@ -1,25 +1,10 @@
 // y[o, i] = the index k of the largest x[o, k, i] (SMALLEST: the smallest), for long axes: n >= WORKGROUP.
-//   x, y: as in arg_reduce.wgsl
+//   x, y: shared/arg_set.wgsl
 // One workgroup: one output; an invocation loops over every WORKGROUP-th value, four per iteration; then a tree. WORKGROUP: ops::reduce::TREE.
-
-struct Params { outer: u32, n: u32, inner: u32 }
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<i32>;
-
-struct Best { value: u32, at: u32 }
 
 const WORKGROUP = 256u;
 
 var<workgroup> tree: array<Best, WORKGROUP>;
-
-// The better of `best` and value k of the set that begins at `first`.
-fn better(best: Best, first: u32, k: u32) -> Best {
-    let v = x[first + k * p.inner];
-    if precedes(v, k, best.value, best.at) { return Best(v, k); }
-    return best;
-}
 
 fn compute(i: u32, t: u32) {
     if i >= p.outer * p.inner { return; }

@@ -4,7 +4,6 @@
 
 struct Params { c: u32, keep: f32, momentum: f32, correction: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
 @group(0) @binding(2) var<storage, read> variance: array<f32>;
 @group(0) @binding(3) var<storage, read> running_mean: array<f32>;

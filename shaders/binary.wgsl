@@ -9,7 +9,6 @@ struct Params {
     a_step: u32, a_period: u32, b_step: u32, b_period: u32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read> b: array<vec4<Stored>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Stored>>;

@@ -1,11 +1,11 @@
 // Weights for the channels-last convolutions: wp[tap, ic block, oc block] is a 4x4 block whose column j holds the four
-// output channels of input channel j. Channels beyond the last are 0, so that padding lanes of x meet zeros.
-//   w: row-major [oc, icg, taps]   wp: [taps, icg4, oc4] of mat4x4
+// output channels of input channel j of the group. Channels beyond the last are 0, so that padding lanes of x meet zeros.
+//   w: row-major [oc / ocg, icg, ocg, taps]: a transposed convolution has ocg = oc / groups, another one ocg = 1
+//   wp: [taps, icg4, oc4] of mat4x4
 // One invocation: one column of a block.
 
-struct Params { oc: u32, icg: u32, taps: u32 }
+struct Params { oc: u32, icg: u32, ocg: u32, taps: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;
 
@@ -19,7 +19,7 @@ fn compute(i: u32) {
     var v = vec4<f32>(0.0);
     for (var k = 0u; k < 4u; k++) {
         let oc = ob * 4u + k;
-        if oc < p.oc && ic < p.icg { v[k] = w[(oc * p.icg + ic) * p.taps + tap]; }
+        if oc < p.oc && ic < p.icg { v[k] = w[((oc / p.ocg * p.icg + ic) * p.ocg + oc % p.ocg) * p.taps + tap]; }
     }
     wp[i] = vec4<Stored>(v);
 }

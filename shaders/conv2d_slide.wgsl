@@ -1,6 +1,6 @@
 // Convolution whose window slides along a row.
 //   y[n, oc, oy, ox] = epilogue(sum over ic, ky, kx of x[n, ic of the group, oy sy - py + ky dy, ox sx - px + kx dx] w[oc, ic, ky, kx])
-//   x, w, y: shared/conv.wgsl
+//   x, w, y: shared/conv.wgsl; of a depthwise convolution w is [tap, oc4] of vec4, and a block of channels is a group
 // One invocation: PIXELS = 8 or 16 consecutive pixels of one output row x one block of 4 channels, held in registers, as are the
 // inputs under one tap of their windows. If the stride is `step` dilations, the tap `step` further on needs the inputs of the
 // next pixels: all but one are in registers.

@@ -5,7 +5,6 @@
 
 struct Params { n: u32, ih: u32, iw: u32, ic4: u32, th: u32, tw: u32, py: u32, px: u32, size: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
 

@@ -7,7 +7,6 @@ struct Params {
     n: u32, oh: u32, ow: u32, oc4: u32, th: u32, tw: u32, size: u32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 

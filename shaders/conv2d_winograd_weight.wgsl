@@ -4,7 +4,6 @@
 
 struct Params { oc: u32, ic: u32, size: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
 

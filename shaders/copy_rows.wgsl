@@ -1,12 +1,11 @@
 // y[row to_pitch + to_first + k] = x[row from_pitch + from_first + k], k < width: rows copied from one pitch to another.
-//   x, y: 4-byte elements; the rest of y is not changed
-// One invocation: one word; neighbouring invocations copy neighbouring elements.
+//   x, y: words, or vec4s of them; the rest of y is not changed
+// One invocation: one element; neighbouring invocations copy neighbouring elements.
 
 struct Params { count: u32, width: u32, from_pitch: u32, from_first: u32, to_pitch: u32, to_first: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<u32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
 fn compute(i: u32) {
     if i >= p.count { return; }

@@ -9,7 +9,6 @@ struct Params {
     mean0: f32, mean1: f32, mean2: f32, mean3: f32, inv0: f32, inv1: f32, inv2: f32, inv3: f32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 

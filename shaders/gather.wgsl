@@ -4,7 +4,6 @@
 
 struct Params { count: u32, extent: u32, picks: u32, inner: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read> indices: array<i32>;
 @group(0) @binding(3) var<storage, read_write> y: array<u32>;

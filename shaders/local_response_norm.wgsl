@@ -4,7 +4,6 @@
 
 struct Params { n: u32, c: u32, area: u32, size: u32, before: u32, scale: f32, beta: f32, k: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 

@@ -5,15 +5,13 @@
 
 struct Params { outer: u32, n: u32, inner: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 override P: u32 = 2u;
 
 const WORKGROUP = 64u;
-
-var<workgroup> tree: array<f32, WORKGROUP>;
+const LANES = WORKGROUP;
 
 fn term(i: u32) -> f32 {
     return select(x[i] * x[i], abs(x[i]), P == 1u);
@@ -37,13 +35,7 @@ fn compute(i: u32, t: u32) {
         sum += term(first + (k + 3u * WORKGROUP) * p.inner);
     }
     for (; k < p.n; k += WORKGROUP) { sum += term(first + k * p.inner); }
-    tree[t] = sum;
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if t < half { tree[t] += tree[t + half]; }
-    }
-    workgroupBarrier();
-    let total = tree[0];
+    let total = tree_sum(sum, t);
     let norm = select(sqrt(total), total, P == 1u);
     k = t;
     for (; k + 3u * WORKGROUP < p.n; k += 4u * WORKGROUP) {

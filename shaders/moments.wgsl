@@ -6,14 +6,11 @@
 
 struct Params { slices: u32, inner: u32, count: u32, lanes: u32, chunk: u32, chunks: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(3) var<storage, read_write> m2s: array<f32>;
 
 override WHOLE: bool = false;
-
-alias Value = f32;
 
 // The index of value k of a slice.
 fn place(slice: u32, k: u32) -> u32 {

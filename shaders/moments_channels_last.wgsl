@@ -5,12 +5,9 @@
 
 struct Params { images: u32, pixels: u32, c: u32, members: u32, lanes: u32, chunk: u32, chunks: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> sums: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> m2s: array<vec4<f32>>;
-
-alias Value = vec4<f32>;
 
 fn first_value(image: u32, c4: u32, channel: u32) -> f32 {
     let c = min(channel, p.c - 1u) / p.members * p.members;

@@ -10,7 +10,6 @@ struct Params {
     slices: u32, groups: u32, members: u32, pitch: u32, lanes: u32, chunks: u32, count: u32, chunk: u32, step: u32, eps: f32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
 @group(0) @binding(2) var<storage, read> m2s: array<f32>;
 @group(0) @binding(3) var<storage, read> x: array<Stored>;
@@ -22,7 +21,6 @@ const WORKGROUP = 64u;
 // A power of two, at most WORKGROUP.
 override TEAM: u32 = WORKGROUP;
 
-alias Value = f32;
 var<workgroup> tree: array<Moments, WORKGROUP>;
 
 // The number of values in a lane's part of the last chunk of a member; in other chunks it is chunk / lanes.

@@ -1,5 +1,5 @@
-// y = (x - mean) * scale * weight + bias, where scale is 1 / sqrt(spread + eps), or spread itself where INVERSE; for slices
-// whose inner is a multiple of 4, four values at a time.
+// y = (x - mean) * scale * weight + bias (shared/normalize.wgsl), for slices whose inner is a multiple of 4, four values at a
+// time.
 //   x, y: row-major [outer, slices, inner / 4] of vec4; the others as in normalize.wgsl
 //   AFFINE selects the entries of weight and bias for the inner values of a row: one for the row, one per vec4 (BLOCK), or entry k
 //   for value k
@@ -7,17 +7,11 @@
 
 struct Params { rows: u32, slices: u32, inner: u32, entries: u32, step: u32, tiles: u32, eps: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> mean: array<f32>;
-@group(0) @binding(3) var<storage, read> spread: array<f32>;
 @group(0) @binding(4) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
 
-override INVERSE: bool = false;
-override WEIGHT: bool = false;
-override BIAS: bool = false;
 override AFFINE: u32 = AFFINE_ROW;
 
 fn weight_at(entry: u32) -> vec4<f32> {
@@ -37,8 +31,7 @@ fn compute(i: u32) {
     if row >= p.rows { return; }
     let slice = row % p.slices;
     let m = mean[slice];
-    var scale = spread[slice];
-    if !INVERSE { scale = inverseSqrt(scale + p.eps); }
+    let scale = scale_of(slice);
     let first = row * p.inner;
     var s: vec4<f32>;
     var b: vec4<f32>;

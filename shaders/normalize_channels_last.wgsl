@@ -1,31 +1,22 @@
-// y = (x - mean) * scale * weight + bias, where scale is 1 / sqrt(spread + eps), or spread itself where INVERSE; weight and
-// bias are one per channel.
+// y = (x - mean) * scale * weight + bias (shared/normalize.wgsl), weight and bias one per channel.
 //   x, y: channels-last [n, pixels, c4] of vec4, padding lanes of y 0
 //   mean, spread: slice number image * image_slices + channel / members (image_slices is 0 where images share statistics)
-//   weight, bias: [c], left out unless WEIGHT, BIAS
+//   weight, bias: [c]
 // One invocation: one vec4 of 8 neighbouring pixels of an image, for which it reads statistics, weight and bias once;
 // neighbouring invocations take neighbouring channels.
 
 struct Params { n: u32, pixels: u32, c: u32, image_slices: u32, members: u32, eps: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
-@group(0) @binding(2) var<storage, read> mean: array<f32>;
-@group(0) @binding(3) var<storage, read> spread: array<f32>;
 @group(0) @binding(4) var<storage, read> weight: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec4<Stored>>;
 
-override INVERSE: bool = false;
-override WEIGHT: bool = false;
-override BIAS: bool = false;
-
-// The scale of channel c of an image; 0 in padding lanes.
-fn scale_of(image: u32, c: u32) -> f32 {
+// The factor of channel c of an image; 0 in padding lanes.
+fn factor_of(image: u32, c: u32) -> f32 {
     if c >= p.c { return 0.0; }
-    var scale = spread[slice_of(image, c)];
-    if !INVERSE { scale = inverseSqrt(scale + p.eps); }
-    if WEIGHT { scale *= weight[c]; }
+    let scale = scale_of(slice_of(image, c));
+    if WEIGHT { return scale * weight[c]; }
     return scale;
 }
 
@@ -51,7 +42,7 @@ fn compute(i: u32) {
     let image = tile / tiles;
     let c = (i - tile * c4) * 4u;
     let m = vec4<f32>(mean_of(image, c), mean_of(image, c + 1u), mean_of(image, c + 2u), mean_of(image, c + 3u));
-    let s = vec4<f32>(scale_of(image, c), scale_of(image, c + 1u), scale_of(image, c + 2u), scale_of(image, c + 3u));
+    let s = vec4<f32>(factor_of(image, c), factor_of(image, c + 1u), factor_of(image, c + 2u), factor_of(image, c + 3u));
     let b = vec4<f32>(bias_of(c), bias_of(c + 1u), bias_of(c + 2u), bias_of(c + 3u));
     let pixel = (tile - image * tiles) * 8u;
     let first = (image * p.pixels + pixel) * c4 + c / 4u;

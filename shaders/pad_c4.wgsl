@@ -5,7 +5,6 @@
 
 struct Params { n: u32, ih: u32, iw: u32, oh: u32, ow: u32, c: u32, c4: u32, top: i32, left: i32, value: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 

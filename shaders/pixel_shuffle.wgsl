@@ -5,7 +5,6 @@
 
 struct Params { n: u32, c: u32, h: u32, w: u32, r: u32, step_c: u32, step_part: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 

@@ -1,47 +1,78 @@
-// y[plane, oy, ox] = sum over the taps of row oy and of column ox of wy wx x[plane, iy, ix]
-//   x: row-major [planes, ih, iw]   y: row-major [planes, oh, ow]   (a plane is one channel of one image)   One tap per axis is a copy.
-// One invocation: one output of 4 planes, a quarter of them apart, for which it reads the taps once; past the last plane that one
-// is repeated.
+// y[n, oy, ox, c] = sum over the taps of row oy and of column ox of wy wx x[n, iy, ix, c]
+//   x: [n, ih, iw, c] of Element   y: [n, oh, ow, c] of Element, padding lanes 0; an Element is four channels, or a value of a
+//     row-major plane
+// One invocation: BLOCKS Elements of y at one place, of as many blocks of channels of an image or of as many planes, for which it
+// reads the taps once; past the last block that one is repeated. Neighbouring invocations take neighbouring channels, or columns,
+// so that loads and stores coalesce. One tap per axis is a copy.
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(4) var<storage, read_write> y: array<Element>;
 
-fn load(i: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(x[i.x], x[i.y], x[i.z], x[i.w]);
+override BLOCKS: u32 = 4u;
+
+// Where the taps of its row and column begin. Blocks of channels; where they begin in the image or the planes of x, whose pixels are
+// `pitch` apart, and in y.
+struct Place { row: u32, column: u32, block: vec4<u32>, origin: vec4<u32>, pitch: u32, to: vec4<u32> }
+
+// The numbers of four blocks of `count`, `step` apart, from the first on.
+fn four(first: u32, step: u32, count: u32) -> vec4<u32> {
+    return min(vec4<u32>(0u, 1u, 2u, 3u) * step + first, vec4<u32>(count - 1u));
 }
 
-fn store(i: vec4<u32>, v: vec4<f32>) {
-    y[i.x] = v.x; y[i.y] = v.y; y[i.z] = v.z; y[i.w] = v.w;
+// The place of pixel q of the images of y.
+fn place(q: u32, block: vec4<u32>, origin: vec4<u32>, pitch: u32, to: vec4<u32>) -> Place {
+    return Place(q / p.ow % p.oh * TAPS_Y, q % p.ow * TAPS_X, block, origin, pitch, to);
+}
+
+fn place_of(i: u32, step: u32, count: u32) -> Place {
+    if CHANNELS_LAST {
+        let q = i / step;
+        let block = four(i - q * step, step, count);
+        return place(q, block, block + q / p.ow / p.oh * p.ih * p.iw * count, count, block + q * count);
+    }
+    let area = p.oh * p.ow;
+    let plane = four(i / area, step, count);
+    return place(i % area, vec4<u32>(0u), plane * (p.ih * p.iw), 1u, plane * area + i % area);
+}
+
+fn store(to: vec4<u32>, v0: Value, v1: Value, v2: Value, v3: Value) {
+    y[to.x] = Element(v0);
+    if BLOCKS > 1u { y[to.y] = Element(v1); }
+    if BLOCKS > 2u { y[to.z] = Element(v2); }
+    if BLOCKS > 3u { y[to.w] = Element(v3); }
+}
+
+fn outside(block: u32) -> Value {
+    return select(Value(0.0), Value(p.outside), LANE + Word(block * 4u) < Word(p.c));
 }
 
 fn compute(i: u32) {
-    let planes = p.n * p.c;
-    let step = (planes + 3u) / 4u;
-    if i >= step * p.oh * p.ow { return; }
-    let line = i / p.ow;
-    let first = line / p.oh;
-    let column = (i - line * p.ow) * TAPS_X;
-    let row = (line - first * p.oh) * TAPS_Y;
-    let plane = min(vec4<u32>(0u, 1u, 2u, 3u) * step + first, vec4<u32>(planes - 1u));
-    let to = plane * (p.oh * p.ow) + (i - first * p.oh * p.ow);
-    if is_outside(row, column) {
-        store(to, vec4<f32>(p.outside));
+    let count = select(p.n * p.c, blocks_of(p.c), CHANNELS_LAST);
+    let step = (count + BLOCKS - 1u) / BLOCKS;
+    if i >= select(1u, p.n, CHANNELS_LAST) * p.oh * p.ow * step { return; }
+    let at = place_of(i, step, count);
+    if is_outside(at.row, at.column) {
+        store(at.to, outside(at.block.x), outside(at.block.y), outside(at.block.z), outside(at.block.w));
         return;
     }
-    let image = plane * (p.ih * p.iw);
     if TAPS_Y == 1u && TAPS_X == 1u {
-        store(to, load(image + (rows[row].at * p.iw + columns[column].at)));
+        let i = at.origin + (rows[at.row].at * p.iw + columns[at.column].at) * at.pitch;
+        store(at.to, Value(x[i.x]), Value(x[i.y]), Value(x[i.z]), Value(x[i.w]));
         return;
     }
-    var sum = vec4<f32>(0.0);
+    var s0 = Value(0.0); var s1 = s0; var s2 = s0; var s3 = s0;
     for (var ky = 0u; ky < TAPS_Y; ky++) {
-        let ty = rows[row + ky];
-        var line = vec4<f32>(0.0);
+        let ty = rows[at.row + ky];
+        var l0 = Value(0.0); var l1 = l0; var l2 = l0; var l3 = l0;
         for (var kx = 0u; kx < TAPS_X; kx++) {
-            let tx = columns[column + kx];
-            line += tx.weight * load(image + (ty.at * p.iw + tx.at));
+            let tx = columns[at.column + kx];
+            let i = at.origin + (ty.at * p.iw + tx.at) * at.pitch;
+            l0 += tx.weight * Value(x[i.x]);
+            if BLOCKS > 1u { l1 += tx.weight * Value(x[i.y]); }
+            if BLOCKS > 2u { l2 += tx.weight * Value(x[i.z]); }
+            if BLOCKS > 3u { l3 += tx.weight * Value(x[i.w]); }
         }
-        sum += ty.weight * line;
+        s0 += ty.weight * l0; s1 += ty.weight * l1; s2 += ty.weight * l2; s3 += ty.weight * l3;
     }
-    store(to, sum);
+    store(at.to, s0, s1, s2, s3);
 }

@@ -5,7 +5,6 @@
 
 struct Params { rows: u32, iw: u32, c4: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 

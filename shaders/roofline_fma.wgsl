@@ -5,7 +5,6 @@
 
 struct Params { count4: u32, rounds: u32, a: f32, b: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 

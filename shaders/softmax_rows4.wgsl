@@ -10,8 +10,6 @@
 const LANES = 8u;
 const WORKGROUP = 64u;
 
-var<workgroup> tree: array<f32, WORKGROUP>;
-
 fn compute(group: u32, t: u32) {
     let own = t % LANES;
     let row = group * (WORKGROUP / LANES) + t / LANES;
@@ -23,27 +21,13 @@ fn compute(group: u32, t: u32) {
         let v = x[k];
         m = larger(m, larger(larger(v.x, v.y), larger(v.z, v.w)));
     }
-    tree[t] = m;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if own < half { tree[t] = larger(tree[t], tree[t + half]); }
-    }
-    workgroupBarrier();
-    m = tree[t - own];
-    workgroupBarrier();
-
+    m = tree_larger(m, t);
     var partial = 0.0;
     for (var k = first + own; k < end; k += LANES) {
         let v = x[k];
         partial += (term(v.x, m) + term(v.y, m)) + (term(v.z, m) + term(v.w, m));
     }
-    tree[t] = partial;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if own < half { tree[t] += tree[t + half]; }
-    }
-    workgroupBarrier();
-    let sum = tree[t - own];
+    let sum = tree_sum(partial, t);
     for (var k = first + own; k < end; k += LANES) {
         let v = x[k];
         y[k] = vec4<f32>(share(v.x, m, sum), share(v.y, m, sum), share(v.z, m, sum), share(v.w, m, sum));

@@ -7,8 +7,7 @@
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 const WORKGROUP = 256u;
-
-var<workgroup> tree: array<f32, WORKGROUP>;
+const LANES = WORKGROUP;
 
 fn compute(i: u32, t: u32) {
     if i >= p.outer * p.inner { return; }
@@ -17,24 +16,11 @@ fn compute(i: u32, t: u32) {
     let step = WORKGROUP * p.inner;
     let own = first + t * p.inner;
 
-    tree[t] = p.lowest;
-    for (var k = own; k < end; k += step) { tree[t] = larger(tree[t], x[k]); }
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if t < half { tree[t] = larger(tree[t], tree[t + half]); }
-    }
-    workgroupBarrier();
-    let m = tree[0];
-    workgroupBarrier();
-
+    var largest = p.lowest;
+    for (var k = own; k < end; k += step) { largest = larger(largest, x[k]); }
+    let m = tree_larger(largest, t);
     var partial = 0.0;
     for (var k = own; k < end; k += step) { partial += term(x[k], m); }
-    tree[t] = partial;
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if t < half { tree[t] += tree[t + half]; }
-    }
-    workgroupBarrier();
-    let sum = tree[0];
+    let sum = tree_sum(partial, t);
     for (var k = own; k < end; k += step) { y[k] = share(x[k], m, sum); }
 }

@@ -4,7 +4,6 @@
 
 struct Params { left: u32, top: u32, width: u32, height: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var image: texture_2d<f32>;
 @group(0) @binding(2) var<storage, read_write> pixels: array<vec4<f32>>;
 

@@ -4,7 +4,6 @@
 
 struct Params { n: u32, c: u32, hw: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<Wide>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 

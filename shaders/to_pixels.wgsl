@@ -8,7 +8,6 @@ struct Params {
     mul0: f32, mul1: f32, mul2: f32, mul3: f32, add0: f32, add1: f32, add2: f32, add3: f32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 

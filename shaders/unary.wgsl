@@ -4,7 +4,6 @@
 
 struct Params { count4: u32, c: u32, c4: u32, act_a: f32, act_b: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 

@@ -31,24 +31,12 @@ fn next_line(t: Tap) -> Tap {
     return Tap(t.ky + 1u, BEFORE);
 }
 
-fn is_line(t: Tap) -> bool {
-    return t.ky < p.kh;
-}
-
 fn next_tap(t: Tap) -> Tap {
     return Tap(t.ky, t.kx + 1u);
 }
 
-fn is_tap(t: Tap) -> bool {
-    return t.kx < p.kw;
-}
-
 fn start(row: Row, t: Tap, block: u32) -> u32 {
     return input_at(row.n, row.iy + t.ky * p.dy, row.ix + t.kx * p.dx, block);
-}
-
-fn weights(matrix: u32, t: Tap) -> u32 {
-    return (t.ky * p.kw + t.kx) * p.icg4 * p.oc4;
 }
 
 fn store(matrix: u32, r: u32, block: u32, v: vec4<f32>) {

@@ -62,10 +62,6 @@ fn next_line(t: Tap) -> Tap {
     return Tap(ky, BEFORE, vec2<u32>(d.by, 0u), t.fy, t.fx);
 }
 
-fn is_line(t: Tap) -> bool {
-    return t.ky < p.kh;
-}
-
 // The next tap of the line that meets inputs.
 fn next_tap(t: Tap) -> Tap {
     var kx = t.kx;
@@ -79,16 +75,8 @@ fn next_tap(t: Tap) -> Tap {
     return Tap(t.ky, kx, vec2<u32>(t.by.x, d.by), t.fy, t.fx);
 }
 
-fn is_tap(t: Tap) -> bool {
-    return t.kx < p.kw;
-}
-
 fn start(row: Row, t: Tap, block: u32) -> u32 {
     return input_at(row.n, row.y + t.by.x, row.x + t.by.y, block);
-}
-
-fn weights(phase: u32, t: Tap) -> u32 {
-    return (t.ky * p.kw + t.kx) * p.icg4 * p.oc4;
 }
 
 fn store(phase: u32, r: u32, block: u32, v: vec4<f32>) {

@@ -2,24 +2,10 @@
 // a[k, row, ic] w[k, ic, oc]) for every k of the batch.
 //   a, w, y: shared/gemm.wgsl; with splits, y: [splits, batch, rows, oc4], their sums, and no epilogue
 
-// The index of a row's first block; the block; the index in the first block of k.
-alias Row = u32;
-alias Step = u32;
+// The index in the first block of k.
 alias Column = u32;
 // As it is stored.
 alias Loaded = vec4<Stored>;
-
-fn step_at(k: u32) -> Step {
-    return k;
-}
-
-fn onward(s: Step) -> Step {
-    return s + 4u;
-}
-
-fn inside(r: Row, s: Step) -> bool {
-    return true;
-}
 
 fn load_x(r: Row, s: Step, ok: bool) -> Loaded {
     return a[select(0u, r + s, ok)];

@@ -1,28 +1,13 @@
 // Products of row-major matrices by tiles in workgroup memory, for hardware: y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n].
 //   a, b, y: shared/matmul4.wgsl; with splits, y: [splits, batch, m, n], their sums
 
-// The index of a row's first element; the block.
-alias Row = u32;
-alias Step = u32;
 alias Loaded = vec4<f32>;
 
 // Where b begins; the row of every block of k; the first column.
 struct Column { first: u32, j: u32, n: u32 }
 
-fn step_at(k: u32) -> Step {
-    return k;
-}
-
-fn onward(s: Step) -> Step {
-    return s + 4u;
-}
-
 fn column_at(matrix: u32, block: u32, j: u32) -> Column {
     return Column(pair_of(matrix).y * p.k * p.n, j, 4u * block);
-}
-
-fn inside(r: Row, s: Step) -> bool {
-    return true;
 }
 
 fn load_x(r: Row, s: Step, ok: bool) -> Loaded {

@@ -6,7 +6,6 @@
 
 struct Params { n: u32, oc: u32, ic4: u32, hw: u32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(1) @binding(2) var<storage, read> residual: array<vec4<f32>>;

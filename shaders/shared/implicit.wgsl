@@ -18,6 +18,18 @@ fn steps() -> u32 {
     return p.icg4;
 }
 
+fn is_line(t: Tap) -> bool {
+    return t.ky < p.kh;
+}
+
+fn is_tap(t: Tap) -> bool {
+    return t.kx < p.kw;
+}
+
+fn weights(matrix: u32, t: Tap) -> u32 {
+    return (t.ky * p.kw + t.kx) * p.icg4 * p.oc4;
+}
+
 fn row4(at: u32, c: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), vec4<f32>(x[select(at + c, 0u, at == NOWHERE)]), at != NOWHERE);
 }

@@ -3,15 +3,13 @@
 // y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n] for row-major matrices whose batches are broadcast: z = [d0, .., d3], strides
 // a_j and b_j, in matrices.
 
-struct Matmul {
+struct Params {
     batch: u32, m: u32, k: u32, n: u32,
     d0: u32, d1: u32, d2: u32, d3: u32,
     a0: i32, a1: i32, a2: i32, a3: i32,
     b0: i32, b1: i32, b2: i32, b3: i32,
     share: u32, splits: u32,
 }
-
-@group(0) @binding(0) var<uniform> p: Matmul;
 
 // The matrices of a and of b for matrix z of the result.
 fn pair_of(z: u32) -> vec2<u32> {

@@ -4,8 +4,8 @@
 // Values of a strip: ops::normalization.
 const STRIP = 4u;
 
-// The moments of a set: its size, its sum, the sum of the squared deviations from its mean. The kernel declares
-// `alias Value = f32`, or vec4<f32> for four sets of one size.
+// The moments of a set: its size, its sum, the sum of the squared deviations from its mean. A
+// Value is one number, or a vec4 for four sets of one size.
 struct Moments { n: f32, sum: Value, m2: Value }
 
 const NOTHING = Moments(0.0, Value(), Value());

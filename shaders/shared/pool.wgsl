@@ -10,8 +10,6 @@ struct Params {
     lowest: f32, divisor: u32, count_y0: u32, count_y1: u32, count_x0: u32, count_x1: u32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
-
 override KH: u32 = 1u;
 override KW: u32 = 1u;
 override INSIDE: bool = false;

@@ -6,8 +6,6 @@
 // maximum.
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, empty: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
-
 override MAX: bool = false;
 
 // Bin o of an axis: its first element and how many it has.
@@ -16,12 +14,12 @@ fn bin(o: u32, bins: u32, extent: u32) -> vec2<u32> {
     return vec2<u32>(first, ((o + 1u) * extent + bins - 1u) / bins - first);
 }
 
-fn pool_combine(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    if MAX { return maximum4(a, b); }
+fn pool_combine(a: Value, b: Value) -> Value {
+    if MAX { return maximum(a, b); }
     return a + b;
 }
 
-fn pool_finish(v: vec4<f32>, taps: u32) -> vec4<f32> {
+fn pool_finish(v: Value, taps: u32) -> Value {
     if MAX { return v; }
-    return v / f32(taps);
+    return v / Value(f32(taps));
 }

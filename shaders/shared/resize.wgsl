@@ -4,8 +4,6 @@
 
 struct Params { n: u32, c: u32, ih: u32, iw: u32, oh: u32, ow: u32, outside: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
-
 const NONE: u32 = 0xffffffffu;
 
 override CROPPED: bool = false;

@@ -5,8 +5,6 @@
 
 struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
 
-@group(0) @binding(0) var<uniform> p: Params;
-
 override LOG: bool = false;
 
 fn larger(a: f32, b: f32) -> f32 {

@@ -43,6 +43,10 @@ pub struct Kernel {
     bindings: &'static [Element],
     /// The enums whose members its own text names: the prelude declares them, and those of its pieces.
     codes: &'static [Codes],
+    /// Whether it is a file of `shaders/`, whose params the prelude binds as `p`.
+    built_in: bool,
+    /// Types and constants that the prelude declares beside.
+    declares: &'static str,
     /// Sizes that the prelude declares, because overrides cannot be sizes of arrays, and their values unless a launch sets
     /// others.
     consts: &'static [(&'static str, u32)],
@@ -67,7 +71,18 @@ pub(crate) use kernel;
 impl Kernel {
     /// A kernel of a program's own: `name` is used in tables and errors, `source` is the whole WGSL text.
     pub const fn new(name: &'static str, source: &'static str) -> Kernel {
-        Kernel { name, file: name, source, pieces: &[], stored: None, bindings: &[], codes: &[], consts: &[] }
+        Kernel {
+            name,
+            file: name,
+            source,
+            pieces: &[],
+            stored: None,
+            bindings: &[],
+            codes: &[],
+            built_in: false,
+            declares: "",
+            consts: &[],
+        }
     }
 
     /// A file of `shaders/`, with the kernel's name first.
@@ -76,7 +91,7 @@ impl Kernel {
         source: &'static str,
         pieces: &'static [Piece],
     ) -> Kernel {
-        Kernel { file, pieces, bindings: bindings::of(name), ..Kernel::new(name, source) }
+        Kernel { file, pieces, built_in: true, bindings: bindings::of(name), ..Kernel::new(name, source) }
     }
 
     /// It stores floats as `Stored`: f32, or f16. `Written` is the type of results, which are f32 where they are sums that
@@ -89,6 +104,26 @@ impl Kernel {
     /// f16 and f32.
     pub(crate) const fn bits(self) -> Kernel {
         Kernel { stored: Some("u32"), ..self }
+    }
+
+    /// It computes with one value of row-major tensors at a time (`shaders/shared/channels.wgsl`).
+    pub(crate) const fn by_values(self) -> Kernel {
+        self.declares(
+            "alias Element = f32; alias Value = f32; alias Word = u32; const LANE = 0u; const CHANNELS_LAST = false; ",
+        )
+    }
+
+    /// It computes with blocks of four channels of channels-last tensors (`shaders/shared/channels.wgsl`).
+    pub(crate) const fn by_blocks(self) -> Kernel {
+        self.floats().declares(
+            "alias Element = vec4<Stored>; alias Value = vec4<f32>; alias Word = vec4<u32>; \
+             const LANE = vec4<u32>(0u, 1u, 2u, 3u); const CHANNELS_LAST = true; ",
+        )
+    }
+
+    /// Its text needs these declarations.
+    pub(crate) const fn declares(self, declares: &'static str) -> Kernel {
+        Kernel { declares, ..self }
     }
 
     /// It has these sizes.
@@ -106,9 +141,10 @@ impl Kernel {
         self.name
     }
 
-    /// The path of its own file in `shaders/`, without `.wgsl`.
-    pub fn file(&self) -> &'static str {
-        self.file
+    /// The paths in `shaders/`, without `.wgsl`, of the files that its text consists of.
+    pub fn files(&self) -> Vec<&'static str> {
+        let pieces = self.all_pieces();
+        std::iter::once(self.file).chain(pieces.iter().map(|piece| piece.name)).collect()
     }
 
     /// The complete text that the device compiles, with these sizes. In [`Precision::F16`] `Stored` is `f16`.
@@ -129,6 +165,7 @@ impl Kernel {
     /// What the host declares. It is on the first line of the text, so that line numbers are those of the file.
     fn prelude(&self, consts: &[(&'static str, u32)], precision: Precision, sums: bool) -> String {
         let mut out = String::new();
+        let params = if self.built_in { "@group(0) @binding(0) var<uniform> p: Params; " } else { "" };
         if let Some(wide) = self.stored {
             let (enable, stored, wide) = match precision {
                 Precision::F32 => ("", wide, wide),
@@ -139,6 +176,8 @@ impl Kernel {
         } else if self.writes_into_slots() {
             out += "alias Stored = f32; alias Written = f32; ";
         }
+        out += self.declares;
+        out += params;
         let pieces = self.all_pieces();
         let codes = self.codes.iter().chain(pieces.iter().flat_map(|piece| piece.codes));
         codes.for_each(|codes| codes.declare(&mut out));

@@ -67,8 +67,16 @@ pub const IMPLICIT: Piece = piece!("shared/implicit", CONV, BLOCKS);
 pub const BLOCKS: Piece = piece!("shared/blocks");
 /// Packed weights by columns of 4x4 blocks.
 pub const COLUMNS: Piece = piece!("shared/columns");
+/// Weights of a depthwise convolution.
+pub const FILTERS: Piece = piece!("shared/filters");
 /// The taps of a product of matrices that has one.
 pub const ONE_TAP: Piece = piece!("shared/one_tap");
+/// The steps of a product by tiles whose inner dimension is one run.
+pub const ONE_RUN: Piece = piece!("shared/one_run");
+/// The params and tensors of convolutions of row-major tensors; `place`: where an output is.
+pub const DIRECT: Piece = piece!("shared/direct");
+/// `elements`: operands that are broadcast and strided.
+pub const STRIDED: Piece = piece!("shared/strided");
 
 /// `main`: an invocation per index.
 pub const FLAT: Piece = piece!("engine/flat");
@@ -100,63 +108,36 @@ pub const PAD: Piece = piece!("shared/pad"; PadMode);
 pub const WINDOW: Piece = piece!("shared/window");
 /// `taps_before`: how many taps of a pooling window lie before a row or column.
 pub const TAPS: Piece = piece!("shared/taps");
-/// `maximum`, `maximum4`: the larger of two; NaN if either is.
+/// `blocks_of`: kernels for both layouts.
+pub const CHANNELS: Piece = piece!("shared/channels");
+/// `maximum`: the larger of two; NaN if either is.
 pub const MAXIMUM: Piece = piece!("shared/maximum");
 /// `pool_start`, `pool_add`, `pool_end`: maximum, mean and norm of a pooling window.
 pub const POOL2D: Piece = piece!("shared/pool", WINDOW, TAPS);
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling.
-pub const POOL_BIN: Piece = piece!("shared/pool_bin", MAXIMUM);
+pub const POOL_BIN: Piece = piece!("shared/pool_bin", MAXIMUM, CHANNELS);
 /// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.
 pub const MOMENTS: Piece = piece!("shared/moments");
 
 /// The taps of every row and column of a resampled image.
 pub const TAP_TABLE: Piece = piece!("shared/tap_table");
 /// The params of resampling.
-pub const RESIZE_TAPS: Piece = piece!("shared/resize", TAP_TABLE);
+pub const RESIZE_TAPS: Piece = piece!("shared/resize", TAP_TABLE, CHANNELS);
 
+/// `scale_of`: statistics, and what is left out, of a normalisation.
+pub const NORMALIZE: Piece = piece!("shared/normalize");
+
+/// `tree_sum`: sums of the values of a team of invocations.
+pub const TREE_SUM: Piece = piece!("shared/tree");
 /// `larger`, `term`, `share`: the steps of a softmax.
 pub const SOFTMAX: Piece = piece!("shared/softmax", NAN);
+/// `tree_larger`: the maximum of the values of a team.
+pub const SOFTMAX_TREE: Piece = piece!("shared/softmax_tree", SOFTMAX, TREE_SUM);
 
 /// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
 pub const REDUCE: Piece = piece!("shared/reduce", NAN, INTEGER; ReduceKind);
 
 /// `precedes`: which of two values arg-max or arg-min selects.
 pub const ARG_REDUCE: Piece = piece!("shared/arg_reduce", NAN, INTEGER);
-
-/// Every shared file, for the contract test.
-pub const PIECES: &[Piece] = &[
-    NAN,
-    ACTIVATION,
-    EPILOGUE,
-    EPILOGUE1,
-    EPILOGUE4,
-    EPILOGUE_ROW,
-    PAD,
-    WINDOW,
-    TAPS,
-    MAXIMUM,
-    POOL2D,
-    POOL_BIN,
-    MOMENTS,
-    INTEGER,
-    BINARY,
-    MATMUL,
-    MATMUL4,
-    GEMM,
-    CONV,
-    IMPLICIT,
-    BLOCKS,
-    COLUMNS,
-    ONE_TAP,
-    FLAT,
-    STREAM,
-    TEAM,
-    REGISTERS,
-    SUBGROUP8,
-    WORKGROUP,
-    TAP_TABLE,
-    RESIZE_TAPS,
-    SOFTMAX,
-    REDUCE,
-    ARG_REDUCE,
-];
+/// The params and tensors of arg-max and arg-min; `better`: one more value of a set.
+pub const ARG_SET: Piece = piece!("shared/arg_set", ARG_REDUCE);

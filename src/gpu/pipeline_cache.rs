@@ -9,9 +9,8 @@ use crate::shape::Precision;
 /// The key of a pipeline: dispatches with equal keys share it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct PipelineKey {
-    source: &'static str,
-    /// The names of the shared files.
-    pieces: Vec<&'static str>,
+    /// A name of this crate stands for one text; programs may give one name to several.
+    kernel: (&'static str, &'static str),
     overrides: Vec<(&'static str, u64)>,
     consts: Vec<(&'static str, u32)>,
     precision: Precision,
@@ -25,8 +24,7 @@ pub(super) struct PipelineKey {
 impl PipelineKey {
     pub fn of(d: &Dispatch) -> PipelineKey {
         PipelineKey {
-            source: d.kernel.source,
-            pieces: d.kernel.all_pieces().iter().map(|piece| piece.name).collect(),
+            kernel: (d.kernel.name, d.kernel.source),
             overrides: d.overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
             consts: d.consts.clone(),
             precision: d.precision,

@@ -175,8 +175,7 @@ impl Dispatch {
     }
     /// The files of `shaders/`, without `.wgsl`, that its text consists of: the kernel's own, then the shared ones.
     pub fn files(&self) -> Vec<&'static str> {
-        let pieces = self.kernel.all_pieces();
-        std::iter::once(self.kernel.file()).chain(pieces.iter().map(|piece| piece.name)).collect()
+        self.kernel.files()
     }
     /// How many tensors its epilogue binds as group 1, absent ones included; `None` without an epilogue.
     pub fn epilogue_bindings(&self) -> Option<usize> {

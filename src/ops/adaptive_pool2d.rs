@@ -12,10 +12,11 @@ use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d
 use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
-static SERIAL: Kernel = kernel!("adaptive_pool2d", POOL_BIN, FLAT);
-static SERIAL_C4: Kernel = kernel!("adaptive_pool2d_c4", POOL_BIN, FLAT).floats();
-static TREE: Kernel = kernel!("adaptive_pool2d_tree", POOL_BIN, TEAM);
-static TREE_C4: Kernel = kernel!("adaptive_pool2d_tree_c4", POOL_BIN, TEAM).floats();
+static SERIAL: Kernel = kernel!("adaptive_pool2d", POOL_BIN, FLAT).by_values();
+static SERIAL_C4: Kernel = kernel!("adaptive_pool2d_c4", "adaptive_pool2d", POOL_BIN, FLAT).by_blocks();
+static TREE: Kernel = kernel!("adaptive_pool2d_tree", POOL_BIN, TEAM).by_values().sizes(&[("WIDTH", 1)]);
+static TREE_C4: Kernel =
+    kernel!("adaptive_pool2d_tree_c4", "adaptive_pool2d_tree", POOL_BIN, TEAM).by_blocks().sizes(&[("WIDTH", 8)]);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &SERIAL_C4, &TREE, &TREE_C4];
 

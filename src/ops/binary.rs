@@ -9,13 +9,13 @@ use crate::attr::{BinaryKind, Coded};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::{BINARY, FLAT, STREAM};
+use crate::gpu::pieces::{self, BINARY, FLAT, STREAM};
 use crate::reference::elements;
 use crate::shape::{DType, Desc, Layout, broadcast};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
 static BLOCKS: Kernel = kernel!("binary", BINARY, STREAM).bits().codes(&[Access::CODES]);
-static STRIDED: Kernel = kernel!("binary_strided", BINARY, FLAT);
+static STRIDED: Kernel = kernel!("binary_strided", BINARY, pieces::STRIDED, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&BLOCKS, &STRIDED];
 
@@ -144,11 +144,7 @@ fn blocks(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize], layout: Layout) 
 fn strided(site: &Site<'_>, kind: BinaryKind, b_shape: &[usize]) -> Result<Variant> {
     let y = &site.outputs[0];
     let walk = Walk::broadcast(&y.shape, &[&site.inputs[0].shape, b_shape]);
-    let params = walk.params(
-        params!(count: y.numel()),
-        ["d0", "d1", "d2", "d3", "d4", "d5"],
-        &[["a0", "a1", "a2", "a3", "a4", "a5"], ["b0", "b1", "b2", "b3", "b4", "b5"]],
-    )?;
+    let params = walk.params(y.numel(), 0)?;
     let launch = Launch::flat(&STRIDED, y.numel(), params).set("RANK", walk.rank() as u32);
     Ok(Variant::row_major(site, vec![specialised(launch, site, kind)]))
 }

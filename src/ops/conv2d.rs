@@ -3,7 +3,6 @@
 mod case;
 mod depthwise;
 mod direct;
-mod packing;
 mod pointwise;
 mod rank;
 mod registers;
@@ -25,10 +24,8 @@ use crate::tensor::Tensor;
 
 pub(super) const KERNELS: &[&Kernel] = &[
     &depthwise::BLOCKS,
-    &depthwise::PACK,
     &depthwise::PLANE,
     &direct::DIRECT,
-    &packing::PACK,
     &pointwise::POINTWISE,
     &registers::GEMM,
     &slide::SLIDE,

@@ -1,6 +1,7 @@
 //! `conv_transpose2d`: the transpose of a two-dimensional convolution, which enlarges an image.
 
 use super::geometry::{Blocks, Geometry};
+use super::packing::pack_transposed;
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
@@ -8,20 +9,19 @@ use crate::attr::{Pads, Window};
 use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested, params};
+use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested};
 use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, FLAT, IMPLICIT, REGISTERS};
 use crate::reference;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
-static DIRECT: Kernel = kernel!("conv_transpose2d_direct", EPILOGUE1, FLAT);
+static DIRECT: Kernel = kernel!("conv_transpose2d_direct", pieces::DIRECT, EPILOGUE1, FLAT);
 static GEMM: Kernel =
     kernel!("conv_transpose2d_gemm", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, REGISTERS).floats();
 static SUBGROUP8: Kernel =
     kernel!("conv_transpose2d_subgroup8", "problem/conv_transpose2d", IMPLICIT, EPILOGUE4, pieces::SUBGROUP8).floats();
-static PACK: Kernel = kernel!("conv_transpose2d_pack", FLAT).floats();
 
-pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8, &PACK];
+pub(super) const KERNELS: &[&Kernel] = &[&DIRECT, &GEMM, &SUBGROUP8];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html>
 ///
@@ -106,13 +106,11 @@ impl ConvTranspose2d {
         let gemm = Launch::flat(&GEMM, phases * of_phase, params)
             .iterations(iterations(FLAT_WORKGROUP.div_ceil(of_phase) + 1))
             .set("PAIR", u8::from(pair));
-        let (taps, blocks) = (kh * kw, icg4 * oc4);
         let variant = |launch: Launch| {
             let launch = launch.reads([Arg::Input(0), Arg::Prepared(0)]).writes([Arg::Output(0)]);
             let launch = site.epilogue.attach(launch, g.oc, site.inputs, site.bias());
-            let params = params!(oc: g.oc, icg: g.ic / g.groups, ocg: g.oc / g.groups, taps);
-            let packing = Launch::flat(&PACK, taps * blocks * 4, params);
-            Variant::with_packed_weight(site, vec![launch], packing, taps * blocks * 64)
+            let (packing, bytes) = pack_transposed(g);
+            Variant::with_packed_weight(site, vec![launch], packing, bytes)
         };
         subgroups.into_iter().chain([gemm]).map(variant).collect()
     }

@@ -11,7 +11,7 @@ use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{self, FLAT, MATMUL, MATMUL4, ONE_TAP, REGISTERS, WORKGROUP};
+use crate::gpu::pieces::{self, FLAT, MATMUL, MATMUL4, ONE_RUN, ONE_TAP, REGISTERS, WORKGROUP};
 use crate::reference;
 use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
@@ -19,7 +19,7 @@ use crate::tensor::Tensor;
 static NAIVE: Kernel = kernel!("matmul", MATMUL, FLAT);
 static REGISTER: Kernel = kernel!("matmul_register", "problem/matmul", MATMUL4, ONE_TAP, REGISTERS);
 static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", "problem/matmul", MATMUL4, ONE_TAP, pieces::SUBGROUP8);
-static TILES: Kernel = kernel!("matmul_tiled", "problem/matmul_tiled", MATMUL4, WORKGROUP).sizes(SIZES);
+static TILES: Kernel = kernel!("matmul_tiled", "problem/matmul_tiled", MATMUL4, ONE_RUN, WORKGROUP).sizes(SIZES);
 static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM];
@@ -144,7 +144,7 @@ impl Op for MatMul {
         let s = Sizes::new(&site.inputs[0].shape, &site.inputs[1].shape)?.with_batch_as_rows();
         let (batch, m, k, n) = (numel(&s.batch), s.m, s.k, s.n);
         let walk = Walk::broadcast(&s.batch, &[&s.a_batch, &s.b_batch]);
-        let params = walk.params(
+        let params = walk.fields(
             params!(batch, m, k, n),
             ["d0", "d1", "d2", "d3"],
             &[["a0", "a1", "a2", "a3"], ["b0", "b1", "b2", "b3"]],

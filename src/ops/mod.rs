@@ -26,6 +26,7 @@ pub mod matmul;
 mod normalization;
 pub mod normalize;
 mod op;
+mod packing;
 pub mod pad;
 pub mod permute;
 pub mod pixel_shuffle;

@@ -8,16 +8,16 @@ use super::{Site, Variant};
 use crate::attr::{Coded, attribute};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, folded, nested, params};
-use crate::gpu::pieces::{FLAT, MOMENTS, TEAM};
+use crate::gpu::pieces::{FLAT, MOMENTS, NORMALIZE, TEAM};
 use crate::reference::moments::Slices;
 use crate::shape::{Desc, Layout};
 
-static MOMENTS1: Kernel = kernel!("moments", MOMENTS, FLAT);
-static MOMENTS4: Kernel = kernel!("moments_channels_last", MOMENTS, FLAT).floats();
-static MERGE: Kernel = kernel!("moments_merge", MOMENTS, TEAM).floats().codes(&[Spread::CODES]);
-static NORMALIZE1: Kernel = kernel!("normalize", FLAT);
-static NORMALIZE_ROWS: Kernel = kernel!("normalize4", FLAT).codes(&[Affine::CODES]);
-static NORMALIZE4: Kernel = kernel!("normalize_channels_last", FLAT).floats();
+static MOMENTS1: Kernel = kernel!("moments", MOMENTS, FLAT).by_values();
+static MOMENTS4: Kernel = kernel!("moments_channels_last", MOMENTS, FLAT).by_blocks();
+static MERGE: Kernel = kernel!("moments_merge", MOMENTS, TEAM).floats().by_values().codes(&[Spread::CODES]);
+static NORMALIZE1: Kernel = kernel!("normalize", NORMALIZE, FLAT);
+static NORMALIZE_ROWS: Kernel = kernel!("normalize4", NORMALIZE, FLAT).codes(&[Affine::CODES]);
+static NORMALIZE4: Kernel = kernel!("normalize_channels_last", NORMALIZE, FLAT).floats();
 
 pub(super) const KERNELS: &[&Kernel] = &[&MOMENTS1, &MOMENTS4, &MERGE, &NORMALIZE1, &NORMALIZE_ROWS, &NORMALIZE4];
 

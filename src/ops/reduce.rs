@@ -8,15 +8,15 @@ use crate::attr::{Coded, Extreme, ReduceKind};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
-use crate::gpu::pieces::{ARG_REDUCE, FLAT, REDUCE, TEAM};
+use crate::gpu::pieces::{ARG_SET, FLAT, REDUCE, TEAM};
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
 use crate::tensor::{Data, Tensor};
 
 static SERIAL: Kernel = kernel!("reduce", REDUCE, FLAT);
 static LONG_SUMS: Kernel = kernel!("reduce_tree", REDUCE, TEAM);
-static ARG_SERIAL: Kernel = kernel!("arg_reduce", ARG_REDUCE, FLAT);
-static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", ARG_REDUCE, TEAM);
+static ARG_SERIAL: Kernel = kernel!("arg_reduce", ARG_SET, FLAT);
+static LONG_ARGS: Kernel = kernel!("arg_reduce_tree", ARG_SET, TEAM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &LONG_SUMS, &ARG_SERIAL, &LONG_ARGS];
 

@@ -23,6 +23,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         matmul,
         normalization,
         normalize,
+        packing,
         pad,
         pixel_shuffle,
         pixels,

@@ -10,8 +10,8 @@ static TO_CHANNELS_LAST: Kernel = kernel!("to_channels_last", FLAT).bits();
 static TO_CHANNELS_LAST4: Kernel = kernel!("to_channels_last4", FLAT).bits();
 static TO_ROW_MAJOR: Kernel = kernel!("to_row_major", FLAT).bits();
 static TO_ROW_MAJOR4: Kernel = kernel!("to_row_major4", FLAT).bits();
-static NARROW: Kernel = kernel!("narrow", FLAT);
-static WIDEN: Kernel = kernel!("widen", FLAT);
+static NARROW: Kernel = kernel!("narrow", "half", FLAT).declares("enable f16; alias From = f32; alias To = f16; ");
+static WIDEN: Kernel = kernel!("widen", "half", FLAT).declares("enable f16; alias From = f16; alias To = f32; ");
 
 pub(super) const KERNELS: &[&Kernel] =
     &[&TO_CHANNELS_LAST, &TO_CHANNELS_LAST4, &TO_ROW_MAJOR, &TO_ROW_MAJOR4, &NARROW, &WIDEN];

@@ -11,8 +11,8 @@ use crate::reference::resize::{Axis, resize};
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::Tensor;
 
-static RESIZE: Kernel = kernel!("resize", RESIZE_TAPS, FLAT);
-static RESIZE_C4: Kernel = kernel!("resize_c4", RESIZE_TAPS, FLAT).floats();
+static RESIZE: Kernel = kernel!("resize", RESIZE_TAPS, FLAT).by_values();
+static RESIZE_C4: Kernel = kernel!("resize_c4", "resize", RESIZE_TAPS, FLAT).by_blocks();
 static REPEAT: Kernel = kernel!("resize_repeat", FLAT);
 static REPEAT_C4: Kernel = kernel!("resize_repeat_c4", FLAT).floats();
 
@@ -133,19 +133,17 @@ impl Resize2d {
         let axes = self.axes(x);
         let (n, c, ih, iw, [oh, ow]) = (x[0], x[1], x[2], x[3], self.size);
         let params = params!(n, c, ih, iw, oh, ow, outside: self.outside());
-        let blocks = c.div_ceil(4).clamp(1, 4);
-        let (kernel, invocations) = match layout {
-            Layout::RowMajor => (&RESIZE, (n * c).div_ceil(4)),
-            Layout::ChannelsLast => (&RESIZE_C4, n * c.div_ceil(4).div_ceil(blocks)),
+        let (kernel, images, count) = match layout {
+            Layout::RowMajor => (&RESIZE, 1, n * c),
+            Layout::ChannelsLast => (&RESIZE_C4, n, c.div_ceil(4)),
         };
-        let mut launch = Launch::flat(kernel, invocations * oh * ow, params);
-        if layout == Layout::ChannelsLast {
-            launch = launch.set("BLOCKS", blocks as u32);
-        }
+        let blocks = count.clamp(1, 4);
+        let invocations = images * count.div_ceil(blocks);
         let taps = [0, 1].map(|axis: usize| axes[axis].tap_count());
         let cropped = axes.iter().any(|a| (0..a.outputs).any(|o| a.taps(o).is_none()));
-        launch
+        Launch::flat(kernel, invocations * oh * ow, params)
             .iterations(nested(&taps))
+            .set("BLOCKS", blocks as u32)
             .set("TAPS_Y", taps[0] as u32)
             .set("TAPS_X", taps[1] as u32)
             .set("CROPPED", u8::from(cropped))

@@ -7,8 +7,8 @@ use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::FLAT;
 use crate::shape::{Desc, Layout};
 
-static COPY: Kernel = kernel!("copy_rows", FLAT);
-static COPY4: Kernel = kernel!("copy_rows4", FLAT).bits();
+static COPY: Kernel = kernel!("copy_rows", FLAT).declares("alias Element = u32; ");
+static COPY4: Kernel = kernel!("copy_rows4", "copy_rows", FLAT).bits().declares("alias Element = vec4<Stored>; ");
 
 pub(super) const KERNELS: &[&Kernel] = &[&COPY, &COPY4];
 

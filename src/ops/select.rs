@@ -4,13 +4,13 @@ use super::strided::{Walk, exact};
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, params};
-use crate::gpu::pieces::FLAT;
+use crate::gpu::launch::{Arg, Launch};
+use crate::gpu::pieces::{FLAT, STRIDED};
 use crate::reference::{concat, elements};
 use crate::shape::{DType, Desc, broadcast};
 use crate::tensor::Tensor;
 
-static SELECT: Kernel = kernel!("select", FLAT);
+static SELECT: Kernel = kernel!("select", STRIDED, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SELECT];
 
@@ -46,15 +46,7 @@ impl Op for Where {
         let y = &site.outputs[0];
         let shapes: Vec<&[usize]> = site.inputs.iter().map(|d| &d.shape[..]).collect();
         let walk = Walk::broadcast(&y.shape, &shapes);
-        let params = walk.params(
-            params!(count: y.numel()),
-            ["d0", "d1", "d2", "d3", "d4", "d5"],
-            &[
-                ["c0", "c1", "c2", "c3", "c4", "c5"],
-                ["a0", "a1", "a2", "a3", "a4", "a5"],
-                ["b0", "b1", "b2", "b3", "b4", "b5"],
-            ],
-        )?;
+        let params = walk.params(y.numel(), 0)?;
         let launch = Launch::flat(&SELECT, y.numel(), params)
             .set("RANK", walk.rank() as u32)
             .reads([Arg::Input(0), Arg::Input(1), Arg::Input(2)])

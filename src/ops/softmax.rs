@@ -8,14 +8,14 @@ use crate::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, Params, folded, nested, params};
-use crate::gpu::pieces::{FLAT, SOFTMAX, TEAM};
+use crate::gpu::pieces::{FLAT, SOFTMAX, SOFTMAX_TREE, TEAM};
 use crate::reference::softmax;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 static SERIAL: Kernel = kernel!("softmax", SOFTMAX, FLAT);
-static ROWS: Kernel = kernel!("softmax_rows4", SOFTMAX, TEAM);
-static LONG: Kernel = kernel!("softmax_tree", SOFTMAX, TEAM);
+static ROWS: Kernel = kernel!("softmax_rows4", SOFTMAX_TREE, TEAM);
+static LONG: Kernel = kernel!("softmax_tree", SOFTMAX_TREE, TEAM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &ROWS, &LONG];
 

@@ -4,14 +4,22 @@ use super::{Site, Variant};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, params};
-use crate::gpu::pieces::FLAT;
+use crate::gpu::pieces::{FLAT, STRIDED};
 use crate::shape::{broadcast_strides, merge_axes};
 use crate::tensor::Tensor;
 
-static COPY: Kernel = kernel!("strided_copy", FLAT);
+static COPY: Kernel = kernel!("strided_copy", STRIDED, FLAT);
 static TRANSPOSE: Kernel = kernel!("transpose");
 
 pub(super) const KERNELS: &[&Kernel] = &[&COPY, &TRANSPOSE];
+
+/// The fields of the extents and of the strides of three tensors, outermost first.
+const DIMS: [&str; 8] = ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"];
+const STRIDES: [[&str; 8]; 3] = [
+    ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"],
+    ["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"],
+    ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"],
+];
 
 /// Side of a tile of `shaders/transpose.wgsl`.
 const TILE: usize = 16;
@@ -42,12 +50,20 @@ impl Walk {
         self.dims.len().max(1)
     }
 
+    /// The params of `shaders/shared/strided.wgsl` for `count` outputs.
+    ///
+    /// # Errors
+    /// There are more than 8 axes.
+    pub fn params(&self, count: usize, offset: i32) -> Result<Params> {
+        self.fields(params!(count, offset), DIMS, &STRIDES)
+    }
+
     /// Appends the extents and, tensor by tensor, the strides as fields with the given names, outermost first; missing
-    /// axes have extent 1 and come first.
+    /// axes have extent 1 and come first, missing tensors have strides of 0.
     ///
     /// # Errors
     /// There are more axes than names.
-    pub fn params<const R: usize>(
+    pub fn fields<const R: usize>(
         &self,
         mut params: Params,
         dims: [&'static str; R],
@@ -62,9 +78,10 @@ impl Walk {
         for (k, name) in dims.into_iter().enumerate() {
             params = params.with(name, if k < lead { 1 } else { self.dims[k - lead] });
         }
-        for (names, own) in strides.iter().zip(&self.strides) {
+        for (tensor, names) in strides.iter().enumerate() {
+            let own = self.strides.get(tensor);
             for (k, name) in names.iter().enumerate() {
-                params = params.with(name, if k < lead { 0 } else { own[k - lead] as i32 });
+                params = params.with(name, own.filter(|_| k >= lead).map_or(0, |own| own[k - lead] as i32));
             }
         }
         Ok(params)
@@ -91,12 +108,7 @@ pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset:
     let (dims, strides, offset) = if dims.contains(&0) { (&[0][..], vec![0], 0) } else { (dims, strides, offset) };
     let walk = Walk::new(dims, &[strides]);
     let count: usize = dims.iter().product();
-    let params = walk.params(
-        params!(count, offset: offset as i32),
-        ["d0", "d1", "d2", "d3", "d4", "d5", "d6", "d7"],
-        &[["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"]],
-    )?;
-    let launch = Launch::flat(&COPY, count, params).set("RANK", walk.rank() as u32);
+    let launch = Launch::flat(&COPY, count, walk.params(count, offset as i32)?).set("RANK", walk.rank() as u32);
     let mut launches = vec![launch];
     if let (Some([batch, rows, columns]), 0) = (walk.as_transpose(), offset) {
         let grid = [columns.div_ceil(TILE), rows.div_ceil(TILE), batch].map(|n| n as u32);

@@ -4,7 +4,7 @@ use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, SHORT_ITERATIONS, folded, nested, params};
-use crate::gpu::pieces::{self, COLUMNS, CONV, EPILOGUE4, FLAT, TEAM, WORKGROUP};
+use crate::gpu::pieces::{self, COLUMNS, CONV, EPILOGUE4, FLAT, ONE_RUN, TEAM, WORKGROUP};
 
 /// The sizes of a tile, with the values of the smallest.
 pub(super) const SIZES: &[(&str, u32)] = &[("ROW_LANES", 8), ("COLUMN_LANES", 8), ("ROWS", 4), ("BLOCKS", 1)];
@@ -14,7 +14,9 @@ pub(super) static CONV2D: Kernel =
     kernel!("conv2d_tiled", "problem/conv2d_tiled", CONV, COLUMNS, EPILOGUE4, WORKGROUP).floats().sizes(SIZES);
 /// Batches of matrix products.
 pub(super) static GEMM: Kernel =
-    kernel!("gemm_tiled", "problem/gemm_tiled", pieces::GEMM, COLUMNS, EPILOGUE4, WORKGROUP).floats().sizes(SIZES);
+    kernel!("gemm_tiled", "problem/gemm_tiled", pieces::GEMM, COLUMNS, ONE_RUN, EPILOGUE4, WORKGROUP)
+        .floats()
+        .sizes(SIZES);
 /// A few rows times a matrix.
 pub(super) static GEMV: Kernel = kernel!("gemv", pieces::GEMM, COLUMNS, EPILOGUE4, TEAM).floats();
 static SUM: Kernel = kernel!("split_k_sum", EPILOGUE4, FLAT).floats();

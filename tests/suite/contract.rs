@@ -7,7 +7,7 @@ use std::fs;
 use convgpu::Precision;
 use convgpu::custom::{Layout, Params};
 use convgpu::internals::gpu::caps::Caps;
-use convgpu::internals::gpu::kernel::{BINDINGS, Element, Kernel, PIECES};
+use convgpu::internals::gpu::kernel::{BINDINGS, Element, Kernel};
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::gpu::texture::{LOAD, LOAD_TILE, Region};
 use convgpu::internals::ops::{kernels, relayout};
@@ -264,8 +264,7 @@ fn no_shader_is_orphaned() {
     };
     let names = |list: Vec<&str>| -> BTreeSet<String> { list.into_iter().map(str::to_owned).collect() };
     let kernels = kernels();
-    let files = kernels.iter().copied().chain([&LOAD]).map(|k| k.file());
-    let used = files.chain(PIECES.iter().map(|piece| piece.name())).collect();
+    let used = kernels.iter().copied().chain([&LOAD]).flat_map(Kernel::files).collect();
     let all: BTreeSet<String> = ["", "shared/", "engine/", "problem/"].into_iter().flat_map(stems).collect();
     assert_eq!(all, names(used));
 }
@@ -329,6 +328,9 @@ fn the_table_of_bindings_is_that_of_the_texts() {
     }
     assert!(table == lines, "src/gpu/bindings.rs is out of date: CONVGPU_GENERATE=1 cargo test contract");
     assert_eq!(BINDINGS.len(), all.len());
+    // Pipelines are shared by name.
+    let names: BTreeSet<_> = all.iter().map(|kernel| kernel.name()).collect();
+    assert_eq!(names.len(), all.len());
 }
 
 /// A kernel with a binding of `Stored` that the table does not know.

@@ -1,9 +1,9 @@
 //! A convolution at its place in a plan, and what its variants share.
 
-use super::packing::pack;
 use crate::attr::Window;
 use crate::gpu::launch::{Arg, Launch};
 use crate::ops::geometry::Geometry;
+use crate::ops::packing::pack;
 use crate::ops::{Site, Variant};
 
 /// A convolution at its place in a plan.
@@ -32,7 +32,7 @@ impl Case<'_> {
 
     /// A variant of one launch with a channels-last image and a weight of 4x4 blocks.
     pub(super) fn by_blocks(&self, launch: Launch) -> Variant {
-        let (packing, bytes) = pack(&self.site.inputs[1].shape);
+        let (packing, bytes) = pack(&self.geometry);
         self.channels_last(launch, packing, bytes)
     }
 

@@ -3,32 +3,33 @@
 use super::Case;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{EPILOGUE1, EPILOGUE4, FLAT};
-use crate::ops::Variant;
+use crate::gpu::pieces::{CONV, EPILOGUE1, EPILOGUE4, FILTERS, FLAT};
 use crate::ops::geometry::Geometry;
+use crate::ops::{Variant, relayout};
+use crate::shape::{Desc, Layout, Precision};
 
-pub(super) static BLOCKS: Kernel = kernel!("conv2d_depthwise", EPILOGUE4, FLAT).floats();
-pub(super) static PACK: Kernel = kernel!("conv2d_depthwise_pack", FLAT).floats();
+pub(super) static BLOCKS: Kernel = kernel!("conv2d_depthwise", "conv2d_slide", CONV, FILTERS, EPILOGUE4, FLAT).floats();
 pub(super) static PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1, FLAT).sizes(&[("SHIFTS", 3)]);
 
 /// The most taps of a row that `conv2d_depthwise_plane` slides over.
 const MOST_SHIFTS: usize = 8;
 
 impl Case<'_> {
-    /// Channels-last. Needs one filter per channel.
+    /// Channels-last. Needs one filter per channel. A block of channels is a group, whose weights are a vec4 per tap.
     pub(super) fn depthwise_blocks(&self) -> Option<Variant> {
-        let Geometry { n, ic, ih, iw, oc, oh, ow, ref window, groups } = self.geometry;
-        if groups != ic || ic != oc || oc == 1 {
+        let (g, [kh, kw], step) = (&self.geometry, self.geometry.window.kernel, self.step(1));
+        if g.groups != g.ic || g.ic != g.oc || g.oc == 1 {
             return None;
         }
-        let ([kh, kw], [sy, sx], [dy, dx]) = (window.kernel, window.stride, window.dilation);
-        let [[py, _], [px, _]] = window.padding;
-        let (c4, taps, step) = (oc.div_ceil(4), kh * kw, self.step(1));
-        let params = params!(n, ih, iw, oh, ow, c4, kh, kw, sy, sx, py, px, dy, dx, step);
-        let iterations = nested(&[kh, step.min(kw), kw.div_ceil(step)]);
-        let launch = Launch::flat(&BLOCKS, n * oh * ow.div_ceil(8) * c4, params).iterations(iterations);
-        let packing = Launch::flat(&PACK, taps * c4, params!(c: oc, taps));
-        Some(self.channels_last(launch, packing, taps * c4 * 16))
+        let c4 = g.blocks().oc4;
+        let params = g.channels_last().having("icg4", 1).having("ocg4", 1).having("step", step);
+        let launch = Launch::flat(&BLOCKS, g.n * g.oh * g.ow.div_ceil(8) * c4, params)
+            .iterations(nested(&[kh, 1, step.min(kw), kw.div_ceil(step)]))
+            .set("WIDE", 0);
+        let filters = Desc::f32([1, g.oc, kh, kw]);
+        let packing =
+            relayout::launch(&filters, (Layout::RowMajor, Precision::F32), (Layout::ChannelsLast, Precision::F32));
+        Some(self.channels_last(launch, packing, kh * kw * c4 * 16))
     }
 
     /// Row-major. A channel may have several filters.

@@ -3,10 +3,10 @@
 use super::Case;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested};
-use crate::gpu::pieces::{EPILOGUE1, FLAT};
+use crate::gpu::pieces::{self, EPILOGUE1, FLAT};
 use crate::ops::Variant;
 
-pub(super) static DIRECT: Kernel = kernel!("conv2d_direct", EPILOGUE1, FLAT);
+pub(super) static DIRECT: Kernel = kernel!("conv2d_direct", pieces::DIRECT, EPILOGUE1, FLAT);
 
 impl Case<'_> {
     /// Any case, row-major.

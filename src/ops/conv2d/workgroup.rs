@@ -1,10 +1,10 @@
 //! Convolutions by tiles in workgroup memory, for hardware.
 
 use super::Case;
-use super::packing::pack;
 use crate::gpu::launch::{Arg, Launch, folded, nested};
 use crate::ops::Variant;
 use crate::ops::geometry::Blocks;
+use crate::ops::packing::pack;
 use crate::ops::tiled::{self, Product};
 
 impl Case<'_> {
@@ -21,7 +21,7 @@ impl Case<'_> {
         let tiles = product.choices(self.site.caps).into_iter().map(|choice| {
             let launch = choice.launch(kernel, &product, params.clone()).reads([Arg::Input(0), Arg::Prepared(0)]);
             let (run, scratch) = choice.run(&product, launch, self.site, self.site.bias());
-            let (packing, bytes) = pack(&self.site.inputs[1].shape);
+            let (packing, bytes) = pack(&self.geometry);
             Variant { scratch, ..self.packed(run, packing, bytes) }
         });
         vector.into_iter().chain(tiles).collect()
