@@ -1,6 +1,6 @@
 // Weights for the channels-last convolutions: wp[tap, ic block, oc block] is a 4x4 block whose column j holds the four
 // output channels of input channel j of the group. Channels beyond the last are 0, so that padding lanes of x meet zeros.
-//   w: row-major [oc / ocg, icg, ocg, taps]: a transposed convolution has ocg = oc / groups, another one ocg = 1
+//   w: row-major [oc, icg, taps], or TRANSPOSED [groups icg, ocg, taps] with oc = groups ocg
 //   wp: [taps, icg4, oc4] of mat4x4
 // One invocation: one column of a block.
 
@@ -8,6 +8,14 @@ struct Params { oc: u32, icg: u32, ocg: u32, taps: u32 }
 
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> wp: array<vec4<Stored>>;
+
+override TRANSPOSED: bool = false;
+
+// The index in w of a tap.
+fn index(oc: u32, ic: u32, tap: u32) -> u32 {
+    if TRANSPOSED { return ((oc / p.ocg * p.icg + ic) * p.ocg + oc % p.ocg) * p.taps + tap; }
+    return (oc * p.icg + ic) * p.taps + tap;
+}
 
 fn compute(i: u32) {
     let oc4 = (p.oc + 3u) / 4u;
@@ -19,7 +27,7 @@ fn compute(i: u32) {
     var v = vec4<f32>(0.0);
     for (var k = 0u; k < 4u; k++) {
         let oc = ob * 4u + k;
-        if oc < p.oc && ic < p.icg { v[k] = w[((oc / p.ocg * p.icg + ic) * p.ocg + oc % p.ocg) * p.taps + tap]; }
+        if oc < p.oc && ic < p.icg { v[k] = w[index(oc, ic, tap)]; }
     }
     wp[i] = vec4<Stored>(v);
 }

@@ -1,6 +1,6 @@
 // Convolution whose window slides along a row.
 //   y[n, oc, oy, ox] = epilogue(sum over ic, ky, kx of x[n, ic of the group, oy sy - py + ky dy, ox sx - px + kx dx] w[oc, ic, ky, kx])
-//   x, w, y: shared/conv.wgsl; of a depthwise convolution w is [tap, oc4] of vec4, and a block of channels is a group
+//   x, w, y: shared/conv.wgsl; DEPTHWISE: w is [tap, oc4] of vec4, an input for each output
 // One invocation: PIXELS = 8 or 16 consecutive pixels of one output row x one block of 4 channels, held in registers, as are the
 // inputs under one tap of their windows. If the stride is `step` dilations, the tap `step` further on needs the inputs of the
 // next pixels: all but one are in registers.
@@ -26,16 +26,17 @@ fn compute(i: u32) {
     let ox = i / p.oc4 % strips * pixels;
     let row = i / p.oc4 / strips;
     if row >= p.n * p.oh { return; }
-    let first_c = ob / p.ocg4 * p.icg4;
+    let inputs = select(p.icg4, 1u, DEPTHWISE);
+    let first_c = select(ob / p.ocg4 * inputs, ob, DEPTHWISE);
     let top = row % p.oh * p.sy - p.py;
     var a0 = vec4<f32>(0.0); var a1 = a0; var a2 = a0; var a3 = a0; var a4 = a0; var a5 = a0; var a6 = a0; var a7 = a0;
     var b0 = a0; var b1 = a0; var b2 = a0; var b3 = a0; var b4 = a0; var b5 = a0; var b6 = a0; var b7 = a0;
     for (var ky = 0u; ky < p.kh; ky++) {
         let iy = top + ky * p.dy;
         if iy >= p.ih { continue; }
-        for (var c = 0u; c < p.icg4; c++) {
+        for (var c = 0u; c < inputs; c++) {
             let r = (row / p.oh * p.ih + iy) * p.iw * p.ic4 + first_c + c;
-            let wr = (ky * p.kw * p.icg4 + c) * p.oc4 + ob;
+            let wr = (ky * p.kw * inputs + c) * p.oc4 + ob;
             for (var k = 0u; k < min(p.step, p.kw); k++) {
                 let left = ox * p.sx + k * p.dx - p.px;
                 var x0 = load(r, left); var x1 = load(r, left + p.sx); var x2 = load(r, left + 2u * p.sx); var x3 = load(r, left + 3u * p.sx);
@@ -48,7 +49,7 @@ fn compute(i: u32) {
                 }
                 var last = left + (pixels - 1u) * p.sx;
                 for (var kx = k; kx < p.kw; kx += p.step) {
-                    let m = weights_at(wr + kx * p.icg4 * p.oc4);
+                    let m = weights_at(wr + kx * inputs * p.oc4);
                     if WIDE { z7 = load(r, last); } else { x7 = load(r, last); }
                     last += p.sx;
                     a0 += m * x0; a1 += m * x1; a2 += m * x2; a3 += m * x3;

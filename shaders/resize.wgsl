@@ -19,20 +19,19 @@ fn four(first: u32, step: u32, count: u32) -> vec4<u32> {
     return min(vec4<u32>(0u, 1u, 2u, 3u) * step + first, vec4<u32>(count - 1u));
 }
 
-// The place of pixel q of the images of y.
-fn place(q: u32, block: vec4<u32>, origin: vec4<u32>, pitch: u32, to: vec4<u32>) -> Place {
-    return Place(q / p.ow % p.oh * TAPS_Y, q % p.ow * TAPS_X, block, origin, pitch, to);
-}
-
 fn place_of(i: u32, step: u32, count: u32) -> Place {
+    let q = select(i, i / step, CHANNELS_LAST);
+    let line = q / p.ow;
+    let image = line / p.oh;
+    let row = (line - image * p.oh) * TAPS_Y;
+    let column = (q - line * p.ow) * TAPS_X;
     if CHANNELS_LAST {
-        let q = i / step;
         let block = four(i - q * step, step, count);
-        return place(q, block, block + q / p.ow / p.oh * p.ih * p.iw * count, count, block + q * count);
+        return Place(row, column, block, block + image * p.ih * p.iw * count, count, block + q * count);
     }
+    let plane = four(image, step, count);
     let area = p.oh * p.ow;
-    let plane = four(i / area, step, count);
-    return place(i % area, vec4<u32>(0u), plane * (p.ih * p.iw), 1u, plane * area + i % area);
+    return Place(row, column, vec4<u32>(0u), plane * (p.ih * p.iw), 1u, plane * area + (q - image * area));
 }
 
 fn store(to: vec4<u32>, v0: Value, v1: Value, v2: Value, v3: Value) {

@@ -38,10 +38,10 @@ fn row_at(phase: u32, r: u32) -> Row {
 struct Distance { by: u32, meets: bool }
 
 fn distance(f: u32, pad: u32, back: u32, stride: u32) -> Distance {
-    let before = back > f + pad;
-    let outputs = select(f + pad - back, back - f - pad, before);
+    // (f + pad - back) / stride, from `back` inputs further on, so that nothing is below 0.
+    let outputs = f + pad + back * (stride - 1u);
     let q = outputs / stride;
-    return Distance(select(q, 0u - q, before), q * stride == outputs);
+    return Distance(q - back, q * stride == outputs);
 }
 
 fn no_line(phase: u32) -> Tap {

@@ -5,11 +5,17 @@
 
 var<workgroup> tree: array<f32, WORKGROUP>;
 
+// The number of an invocation in its team.
+fn lane_of(t: u32) -> u32 {
+    if LANES == WORKGROUP { return t; }
+    return t % LANES;
+}
+
 fn tree_sum(v: f32, t: u32) -> f32 {
     tree[t] = v;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
-        if t % LANES < half { tree[t] += tree[t + half]; }
+        if lane_of(t) < half { tree[t] += tree[t + half]; }
     }
     return tree_root(t);
 }
@@ -17,7 +23,7 @@ fn tree_sum(v: f32, t: u32) -> f32 {
 // The team's result. It is read before the next value is written.
 fn tree_root(t: u32) -> f32 {
     workgroupBarrier();
-    let root = tree[t - t % LANES];
+    let root = tree[t - lane_of(t)];
     workgroupBarrier();
     return root;
 }

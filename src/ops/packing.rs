@@ -13,23 +13,23 @@ pub(super) const KERNELS: &[&Kernel] = &[&PACK];
 
 /// The weight `[oc, ic / groups, kh, kw]` of a convolution as 4x4 blocks: the launch and the bytes it writes.
 pub(super) fn pack(g: &Geometry) -> (Launch, usize) {
-    let (launch, bytes) = pack_by(g, 1);
+    let (launch, bytes) = pack_by(g, false);
     (Launch { on_host: Some(packed), ..launch }, bytes)
 }
 
 /// As [`pack`], for the weight `[ic, oc / groups, kh, kw]` of a transposed convolution.
 pub(super) fn pack_transposed(g: &Geometry) -> (Launch, usize) {
-    pack_by(g, g.oc / g.groups)
+    pack_by(g, true)
 }
 
-/// A row of the weight has `ocg` outputs.
-fn pack_by(g: &Geometry, ocg: usize) -> (Launch, usize) {
-    let (oc, icg, [kh, kw]) = (g.oc, g.ic / g.groups, g.window.kernel);
+fn pack_by(g: &Geometry, transposed: bool) -> (Launch, usize) {
+    let (oc, icg, ocg, [kh, kw]) = (g.oc, g.ic / g.groups, g.oc / g.groups, g.window.kernel);
     let (taps, columns) = (kh * kw, kh * kw * icg.div_ceil(4) * oc.div_ceil(4) * 4);
-    (Launch::flat(&PACK, columns, params!(oc, icg, ocg, taps)), columns * 16)
+    let launch = Launch::flat(&PACK, columns, params!(oc, icg, ocg, taps));
+    (launch.set("TRANSPOSED", u8::from(transposed)), columns * 16)
 }
 
-/// What `conv2d_pack` writes for `ocg` = 1: `[tap, block of inputs, block of outputs]` of 4x4 blocks, in each an input's four outputs are
+/// What `conv2d_pack` writes: `[tap, block of inputs, block of outputs]` of 4x4 blocks, in each an input's four outputs are
 /// neighbours. A software adapter takes many times as long for it as the host.
 fn packed(params: &Params, w: &[f32], out: &mut Vec<f32>) {
     let [oc, icg, taps] = ["oc", "icg", "taps"].map(|name| params.size(name));

@@ -8,21 +8,23 @@ use crate::ops::geometry::Geometry;
 use crate::ops::{Variant, relayout};
 use crate::shape::{Desc, Layout, Precision};
 
-pub(super) static BLOCKS: Kernel = kernel!("conv2d_depthwise", "conv2d_slide", CONV, FILTERS, EPILOGUE4, FLAT).floats();
+pub(super) static BLOCKS: Kernel = kernel!("conv2d_depthwise", "conv2d_slide", CONV, FILTERS, EPILOGUE4, FLAT)
+    .floats()
+    .declares("const DEPTHWISE = true; ");
 pub(super) static PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1, FLAT).sizes(&[("SHIFTS", 3)]);
 
 /// The most taps of a row that `conv2d_depthwise_plane` slides over.
 const MOST_SHIFTS: usize = 8;
 
 impl Case<'_> {
-    /// Channels-last. Needs one filter per channel. A block of channels is a group, whose weights are a vec4 per tap.
+    /// Channels-last. Needs one filter per channel.
     pub(super) fn depthwise_blocks(&self) -> Option<Variant> {
         let (g, [kh, kw], step) = (&self.geometry, self.geometry.window.kernel, self.step(1));
         if g.groups != g.ic || g.ic != g.oc || g.oc == 1 {
             return None;
         }
         let c4 = g.blocks().oc4;
-        let params = g.channels_last().having("icg4", 1).having("ocg4", 1).having("step", step);
+        let params = g.channels_last().having("step", step);
         let launch = Launch::flat(&BLOCKS, g.n * g.oh * g.ow.div_ceil(8) * c4, params)
             .iterations(nested(&[kh, 1, step.min(kw), kw.div_ceil(step)]))
             .set("WIDE", 0);

@@ -6,7 +6,8 @@ use crate::gpu::launch::{Launch, nested};
 use crate::gpu::pieces::{BLOCKS, CONV, EPILOGUE4, FLAT};
 use crate::ops::Variant;
 
-pub(super) static SLIDE: Kernel = kernel!("conv2d_slide", CONV, BLOCKS, EPILOGUE4, FLAT).floats();
+pub(super) static SLIDE: Kernel =
+    kernel!("conv2d_slide", CONV, BLOCKS, EPILOGUE4, FLAT).floats().declares("const DEPTHWISE = false; ");
 
 impl Case<'_> {
     /// Needs windows of adjacent pixels that overlap, and whole blocks of four channels in every group.
