@@ -105,7 +105,7 @@ packages() {
     local target=${CARGO_TARGET_DIR:-target}
     local unpacked=$target/package/unpacked
     rm -rf "$unpacked" "$target"/package/*.crate
-    cargo package --workspace --allow-dirty --no-verify
+    cargo package -p convgpu -p convgpu-cli --allow-dirty --no-verify
     mkdir -p "$unpacked/cli"
     tar -xzf "$target"/package/convgpu-[0-9]*.crate --strip-components=1 -C "$unpacked"
     tar -xzf "$target"/package/convgpu-cli-[0-9]*.crate --strip-components=1 -C "$unpacked/cli"

@@ -51,7 +51,7 @@ impl Geometry {
         params!(n, ic, ih, iw, oc, oh, ow, kh, kw, sy, sx, py, px, dy, dx, groups)
     }
 
-    /// `Conv` of `shaders/shared/conv.wgsl`; what only some kernels read is 0.
+    /// The params of `shaders/shared/conv.wgsl`; what only some kernels read is 0.
     pub fn channels_last(&self) -> Params {
         let Geometry { n, ih, iw, oh, ow, ref window, groups, .. } = *self;
         let Blocks { ic4, icg4, oc4, ocg4 } = self.blocks();
