@@ -22,14 +22,14 @@ fn transform(d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>, d4: vec
 }
 
 // Four channels `c` of image `n`; rows and columns before the first wrap around.
-fn load(n: u32, iy: u32, ix: u32, c: u32) -> vec4<f32> {
-    if iy >= p.ih || ix >= p.iw { return vec4<f32>(0.0); }
-    return x[((n * p.ih + iy) * p.iw + ix) * p.ic4 + c];
+fn load(s: Params, n: u32, iy: u32, ix: u32, c: u32) -> vec4<f32> {
+    let inside = iy < s.ih && ix < s.iw;
+    return select(vec4<f32>(0.0), x[select(0u, ((n * s.ih + iy) * s.iw + ix) * s.ic4 + c, inside)], inside);
 }
 
-fn column(n: u32, iy: u32, ix: u32, c: u32) -> Six {
-    return transform(load(n, iy, ix, c), load(n, iy + 1u, ix, c), load(n, iy + 2u, ix, c),
-        load(n, iy + 3u, ix, c), load(n, iy + 4u, ix, c), load(n, iy + 5u, ix, c));
+fn column(s: Params, n: u32, iy: u32, ix: u32, c: u32) -> Six {
+    return transform(load(s, n, iy, ix, c), load(s, n, iy + 1u, ix, c), load(s, n, iy + 2u, ix, c),
+        load(s, n, iy + 3u, ix, c), load(s, n, iy + 4u, ix, c), load(s, n, iy + 5u, ix, c));
 }
 
 // Shifts the values by one.
@@ -54,10 +54,12 @@ fn compute(i: u32) {
     let ix = tile % p.tw * 4u - p.px;
     let iy = tile / p.tw % p.th * 4u - p.py;
     let n = tile / (p.tw * p.th);
+    // Read once, and not in every iteration.
+    let sizes = p;
     // The loop bound is a param (6), so that the loops are not unrolled: every load and store in the text costs compile time.
     var q: Six; var r: Six; var s: Six; var t: Six; var u: Six; var w: Six;
     for (var k = 0u; k < p.size; k++) {
-        q = r; r = s; s = t; t = u; u = w; w = column(n, iy, ix + k, c);
+        q = r; r = s; s = t; t = u; u = w; w = column(sizes, n, iy, ix + k, c);
     }
     for (var k = 0u; k < p.size; k++) {
         row(i, k, transform(q.a, r.a, s.a, t.a, u.a, w.a));

@@ -9,26 +9,30 @@ const WORKGROUP = 256u;
 // Column j of a mat4x4: the sums of row j.
 var<workgroup> sums: array<mat4x4<f32>, WORKGROUP>;
 
-// 0 beyond the last row or block. Loads without a branch, so that several are in flight at a time.
-fn load_a(row: u32, c: u32, j: u32) -> f32 {
-    let v = f32(a[min(row, p.rows - 1u) * p.ic4 + min(c, p.ic4 - 1u)][j]);
-    return select(0.0, v, row < p.rows && c < p.ic4);
+// More than one row.
+override MANY: bool = false;
+
+fn value(s: Params, row: u32, c: u32, j: u32) -> Stored {
+    return a[min(row, s.rows - 1u) * s.ic4 + min(c, s.ic4 - 1u)][j];
 }
 
-fn load_w(c: u32, column: u32) -> vec4<f32> {
-    let v = vec4<f32>(w[4u * min(c, p.ic4 - 1u) * p.oc4 + column]);
-    return select(vec4<f32>(0.0), v, c < p.ic4);
+// The values of all rows for column j of block c of w.
+fn values(s: Params, c: u32, j: u32) -> vec4<Stored> {
+    if MANY { return vec4<Stored>(value(s, 0u, c, j), value(s, 1u, c, j), value(s, 2u, c, j), value(s, 3u, c, j)); }
+    return vec4<Stored>(value(s, 0u, c, j));
 }
 
-// Adds the terms of column j of block c of w to the sums.
-fn terms(sum: mat4x4<f32>, c: u32, j: u32, v: vec4<f32>) -> mat4x4<f32> {
+fn column(s: Params, c: u32, at: u32) -> vec4<Stored> {
+    return w[4u * min(c, s.ic4 - 1u) * s.oc4 + at];
+}
+
+// Adds the terms of a column of block c; there are none beyond the last block.
+fn terms(s: Params, sum: mat4x4<f32>, c: u32, column: vec4<Stored>, values: vec4<Stored>) -> mat4x4<f32> {
+    let w = select(vec4<f32>(0.0), vec4<f32>(column), c < s.ic4);
+    let v = select(vec4<f32>(0.0), vec4<f32>(values), c < s.ic4);
     var t = sum;
-    t[0] += load_a(0u, c, j) * v;
-    if p.rows > 1u {
-        t[1] += load_a(1u, c, j) * v;
-        t[2] += load_a(2u, c, j) * v;
-        t[3] += load_a(3u, c, j) * v;
-    }
+    t[0] += v.x * w;
+    if MANY { t[1] += v.y * w; t[2] += v.z * w; t[3] += v.w * w; }
     return t;
 }
 
@@ -43,13 +47,18 @@ fn compute(group: u32, lane: u32) {
     // Lane = 8 slice + 4 block + column; a block beyond the last repeats it.
     let j = lane % 4u;
     let ob = min(first + lane / 4u % 2u, p.oc4 - 1u);
+    // Read once, and not in every iteration.
+    let s = p;
     var sum: mat4x4<f32>;
-    for (var c = lane / 8u; c < p.ic4; c += 128u) {
-        let v0 = load_w(c, 4u * ob + j);
-        let v1 = load_w(c + 32u, 4u * ob + j);
-        let v2 = load_w(c + 64u, 4u * ob + j);
-        let v3 = load_w(c + 96u, 4u * ob + j);
-        sum = terms(terms(terms(terms(sum, c, j, v0), c + 32u, j, v1), c + 64u, j, v2), c + 96u, j, v3);
+    for (var c = lane / 8u; c < s.ic4; c += 128u) {
+        // All loads before the first product, and none in a branch: they are in flight together.
+        let w0 = column(s, c, 4u * ob + j); let w1 = column(s, c + 32u, 4u * ob + j);
+        let w2 = column(s, c + 64u, 4u * ob + j); let w3 = column(s, c + 96u, 4u * ob + j);
+        let v0 = values(s, c, j); let v1 = values(s, c + 32u, j); let v2 = values(s, c + 64u, j); let v3 = values(s, c + 96u, j);
+        sum = terms(s, sum, c, w0, v0);
+        sum = terms(s, sum, c + 32u, w1, v1);
+        sum = terms(s, sum, c + 64u, w2, v2);
+        sum = terms(s, sum, c + 96u, w3, v3);
     }
     sums[lane] = sum;
     workgroupBarrier();

@@ -14,7 +14,7 @@
 //   Row, row_at(matrix, r)                     the start of row r
 //   Step, step_at(k), onward(s)                the position of block k of the inner dimension in every row, and of block k + 4
 //   Column, column_at(matrix, block, j)        the start of a block of columns in the j-th of every 4 values along k
-//   Loaded                                     4 values as they are stored
+//   Loaded, values(l)                          4 values as they are stored, and as numbers
 //   inside(row, step)                          whether the row has values at the step, or they are 0
 //   load_x(row, step, ok)                      4 values along k; any that the binding has if not ok
 //   load_w(column, k, ok)                      4 columns; any that the binding has if not ok
@@ -82,7 +82,7 @@ fn fetch(at: Place, rows: FourRows, column: Column, k: u32, s: Step, lane: u32) 
 }
 
 fn kept(v: Loaded, ok: bool) -> vec4<f32> {
-    return select(vec4<f32>(0.0), vec4<f32>(v), ok);
+    return select(vec4<f32>(0.0), values(v), ok);
 }
 
 fn put(v: Loads, lane: u32) {
@@ -153,23 +153,32 @@ fn step_of(before: Sums, lane: u32) -> Sums {
     return sums;
 }
 
-// Row i of four.
-fn one_of(rows: mat4x4<f32>, i: u32) -> vec4<f32> {
-    return select(select(rows[0], rows[1], i == 1u), select(rows[2], rows[3], i == 3u), i > 1u);
+// Four rows of sums: q counts the fours of a block, then the blocks.
+fn four_of(sums: Sums, q: u32) -> mat4x4<f32> {
+    var v = sums.a;
+    if ROWS > 4u && q % 2u == 1u { v = sums.c; }
+    if BLOCKS > 1u && q >= ROWS / 4u {
+        v = sums.b;
+        if ROWS > 4u && q % 2u == 1u { v = sums.d; }
+    }
+    return v;
 }
 
-// A loop, so that the kernel's epilogue is compiled once and not for every vec4 of an invocation.
+fn store_one(at: Place, r: u32, block: u32, v: vec4<f32>) {
+    if r < rows() && block < blocks() { store_sums(at.split, at.matrix, r, block, v); }
+}
+
+// A loop over fours, so that the kernel's epilogue is compiled four times, and not for every vec4 of an invocation; one over rows
+// would select each of them by its number.
 fn store_tile(at: Place, lane: u32, sums: Sums) {
-    for (var i = 0u; i < ROWS * BLOCKS; i++) {
-        let r = at.row + lane % ROW_LANES + i % ROWS * ROW_LANES;
-        let block = at.block + lane / ROW_LANES + i / ROWS * COLUMN_LANES;
-        var v = one_of(sums.a, i % 4u);
-        if ROWS > 4u && i % ROWS >= 4u { v = one_of(sums.c, i % 4u); }
-        if BLOCKS > 1u && i >= ROWS {
-            v = one_of(sums.b, i % 4u);
-            if ROWS > 4u && i % ROWS >= 4u { v = one_of(sums.d, i % 4u); }
-        }
-        if r < rows() && block < blocks() { store_sums(at.split, at.matrix, r, block, v); }
+    for (var q = 0u; q < ROWS * BLOCKS / 4u; q++) {
+        let v = four_of(sums, q);
+        let r = at.row + lane % ROW_LANES + q % (ROWS / 4u) * 4u * ROW_LANES;
+        let block = at.block + lane / ROW_LANES + q / (ROWS / 4u) * COLUMN_LANES;
+        store_one(at, r, block, v[0]);
+        store_one(at, r + ROW_LANES, block, v[1]);
+        store_one(at, r + 2u * ROW_LANES, block, v[2]);
+        store_one(at, r + 3u * ROW_LANES, block, v[3]);
     }
 }
 

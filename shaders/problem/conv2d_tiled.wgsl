@@ -29,6 +29,10 @@ struct Step { dy: u32, dx: u32, c: u32, i: u32 }
 // As it is stored.
 alias Loaded = vec4<Stored>;
 
+fn values(v: Loaded) -> vec4<f32> {
+    return vec4<f32>(v);
+}
+
 // The index in the first block of k.
 alias Column = u32;
 

@@ -7,6 +7,10 @@ alias Column = u32;
 // As it is stored.
 alias Loaded = vec4<Stored>;
 
+fn values(v: Loaded) -> vec4<f32> {
+    return vec4<f32>(v);
+}
+
 fn load_x(r: Row, s: Step, ok: bool) -> Loaded {
     return a[select(0u, r + s, ok)];
 }

@@ -1,7 +1,13 @@
 // Products of row-major matrices by tiles in workgroup memory, for hardware: y[z, m, n] = sum over k of a[za, m, k] b[zb, k, n].
 //   a, b, y: shared/matmul4.wgsl; with splits, y: [splits, batch, m, n], their sums
 
-alias Loaded = vec4<f32>;
+// Four elements, of which the first `count` are inside the matrix.
+struct Loaded { v: vec4<f32>, count: u32 }
+
+fn values(l: Loaded) -> vec4<f32> {
+    if K4 { return l.v; }
+    return select(vec4<f32>(0.0), l.v, FOUR < vec4<u32>(l.count));
+}
 
 // Where b begins; the row of every block of k; the first column.
 struct Column { first: u32, j: u32, n: u32 }
@@ -11,11 +17,13 @@ fn column_at(matrix: u32, block: u32, j: u32) -> Column {
 }
 
 fn load_x(r: Row, s: Step, ok: bool) -> Loaded {
-    return along_a(r, select(0u, 4u * s, ok));
+    let k = select(0u, 4u * s, ok);
+    return Loaded(four_a(r + k), p.k - k);
 }
 
 fn load_w(c: Column, k: u32, ok: bool) -> Loaded {
-    return load_b(c.first, select(0u, 4u * k + c.j, ok), c.n);
+    let row = select(0u, 4u * k + c.j, ok);
+    return Loaded(four_b(c.first, row, c.n), select(0u, 4u, row < p.k));
 }
 
 fn store_sums(split: u32, matrix: u32, r: u32, block: u32, v: vec4<f32>) {

@@ -33,17 +33,28 @@ fn row_a(first: u32, m: u32) -> u32 {
     return first + min(m, p.m - 1u) * p.k;
 }
 
-// Elements k to k + 3 of the row of a that begins at `row`, 0 beyond its end.
-fn along_a(row: u32, k: u32) -> vec4<f32> {
-    if K4 { return a[(row + k) / 4u]; }
-    return select(vec4<f32>(0.0), a_scalars(row + k), FOUR + k < vec4<u32>(p.k));
+// Elements i to i + 3 of a, whatever row they are of.
+fn four_a(i: u32) -> vec4<f32> {
+    if K4 { return a[i / 4u]; }
+    return a_scalars(i);
 }
 
-// b[k, n .. n + 4], 0 below the last row; undefined beyond the last column.
-fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
+// Elements k to k + 3 of the row of a that begins at `row`, 0 beyond its end.
+fn along_a(row: u32, k: u32) -> vec4<f32> {
+    if K4 { return four_a(row + k); }
+    return select(vec4<f32>(0.0), four_a(row + k), FOUR + k < vec4<u32>(p.k));
+}
+
+// b[k, n .. n + 4], of the last row below it; undefined beyond the last column.
+fn four_b(first: u32, k: u32, n: u32) -> vec4<f32> {
     let row = first + min(k, p.k - 1u) * p.n;
-    var v: vec4<f32>;
-    if N4 { v = b[(row + min(n, p.n - 4u)) / 4u]; } else { v = b_scalars(row + n); }
+    if N4 { return b[(row + min(n, p.n - 4u)) / 4u]; }
+    return b_scalars(row + n);
+}
+
+// The same, 0 below the last row.
+fn load_b(first: u32, k: u32, n: u32) -> vec4<f32> {
+    let v = four_b(first, k, n);
     if K4 { return v; }
     return select(v, vec4<f32>(0.0), k >= p.k);
 }

@@ -31,6 +31,7 @@ impl Case<'_> {
     fn vector(&self, product: &Product) -> Variant {
         let Product { steps, blocks, .. } = *product;
         let launch = Launch::grid(&tiled::GEMV, folded(blocks.div_ceil(2)), product.gemm());
+        let launch = launch.set("MANY", u8::from(product.rows > 1));
         self.by_blocks(launch.iterations(nested(&[steps.div_ceil(128)])))
     }
 }
