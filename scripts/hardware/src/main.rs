@@ -4,7 +4,7 @@
 //!     convgpu-hardware [--ir DIR]
 //!
 //! RADV, Mesa's driver for AMD, compiles without a device if `RADV_FORCE_FAMILY` names a family (`scripts/hardware.sh`). Nothing runs,
-//! nothing is measured. The status is 1 if a pipeline fails, if one uses scratch memory, or if a kernel that prefetches waits more than
+//! nothing is measured. With `--ir` the assembly and all numbers of the driver are written to files. The status is 1 if a pipeline fails, if one uses scratch memory, or if a kernel that prefetches waits more than
 //! once in a row.
 
 mod isa;
@@ -14,8 +14,9 @@ mod samples;
 mod table;
 mod vulkan;
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -46,13 +47,21 @@ fn run() -> Result<bool, String> {
         }
         let compiled = device.compile(pipeline);
         if let (Some(folder), Ok(compiled)) = (&folder, &compiled) {
-            let path = folder.join(format!("{}-{k}.s", pipeline.file_name()));
-            let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, &compiled.assembly));
-            written.map_err(|e| format!("{}: {e}", path.display()))?;
+            write(folder, &format!("{}-{k}", pipeline.file_name()), compiled)?;
         }
         rows.add(pipeline, compiled);
     }
     eprintln!();
     print!("{rows}");
     Ok(rows.complaints().is_empty())
+}
+
+/// The assembly as NAME.s, and the driver's numbers as a line of statistics.tsv.
+fn write(folder: &Path, name: &str, compiled: &vulkan::Compiled) -> Result<(), String> {
+    let numbers: String = compiled.statistics.iter().map(|(key, value)| format!("\t{key}={value}")).collect();
+    let written = fs::create_dir_all(folder)
+        .and_then(|()| fs::write(folder.join(format!("{name}.s")), &compiled.assembly))
+        .and_then(|()| File::options().create(true).append(true).open(folder.join("statistics.tsv")))
+        .and_then(|mut file| writeln!(file, "{name}{numbers}"));
+    written.map_err(|e| format!("{}: {e}", folder.display()))
 }

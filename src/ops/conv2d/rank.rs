@@ -37,6 +37,7 @@ type Holds = fn(&Case<'_>) -> bool;
 #[rustfmt::skip]
 const ORDER: &[(Family, Holds)] = &[
     (DepthwiseBlocks, |c| c.is_grouped() && c.is_channels_last()), // no product of matrices has so few columns
+    (DepthwiseBlocks, |c| c.is_grouped() && !c.is_software()),     // hardware moves lines of memory: planes use 4 bytes of 32
     (DepthwisePlanes, |c| c.is_grouped()),                         // the same for a row-major image
     (DepthwiseBlocks, |c| c.is_grouped()),                         // at the cost of a conversion
     (Pointwise,       |c| !c.is_channels_last()),                  // it needs no conversion of layout
