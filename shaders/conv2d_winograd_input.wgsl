@@ -1,14 +1,11 @@
 // Winograd's input transform: V = B^T d B of every 6x6 tile d of the padded image; tiles are 4 outputs apart and overlap by 2
 // (Lavin and Gray 2015; points as in src/reference/winograd.rs).
-//   x: channels-last [n, ih, iw, ic4] of vec4   v: [36, tile (n, ty, tx), ic4] of vec4, matrix 6 i + j for element (i, j) of V
+//   x: channels-last [n, ih, iw, ic4] of vec4   matrices: [36, tile (n, ty, tx), ic4] of vec4, matrix 6 i + j for element (i, j) of V
 // One invocation: one tile of four channels.
 
 struct Params { n: u32, ih: u32, iw: u32, ic4: u32, th: u32, tw: u32, py: u32, px: u32, size: u32 }
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
-
-struct Six { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32> }
 
 const HALF_SQRT2: f32 = 0.7071067811865476;
 
@@ -32,21 +29,6 @@ fn column(s: Params, n: u32, iy: u32, ix: u32, c: u32) -> Six {
         load(s, n, iy + 3u, ix, c), load(s, n, iy + 4u, ix, c), load(s, n, iy + 5u, ix, c));
 }
 
-// Shifts the values by one.
-fn next(s: Six) -> Six {
-    return Six(s.b, s.c, s.d, s.e, s.f, s.a);
-}
-
-fn row(at: u32, i: u32, r: Six) {
-    let stride = p.n * p.th * p.tw * p.ic4;
-    let first = p.size * i * stride + at;
-    var s = r;
-    for (var k = first; k < first + p.size * stride; k += stride) {
-        v[k] = s.a;
-        s = next(s);
-    }
-}
-
 fn compute(i: u32) {
     if i >= p.n * p.th * p.tw * p.ic4 { return; }
     let c = i % p.ic4;
@@ -62,7 +44,7 @@ fn compute(i: u32) {
         q = r; r = s; s = t; t = u; u = w; w = column(sizes, n, iy, ix + k, c);
     }
     for (var k = 0u; k < p.size; k++) {
-        row(i, k, transform(q.a, r.a, s.a, t.a, u.a, w.a));
+        store_row(i, k, transform(q.a, r.a, s.a, t.a, u.a, w.a), p.n * p.th * p.tw * p.ic4);
         q = next(q); r = next(r); s = next(s); t = next(t); u = next(u); w = next(w);
     }
 }

@@ -1,13 +1,10 @@
 // Winograd's weight transform: U = G g G^T of every 3x3 filter g (Lavin and Gray 2015; points as in src/reference/winograd.rs).
-//   w: row-major [oc, ic, 3, 3]   u: [36, ic4, oc4] of mat4x4 as in conv2d_pack.wgsl, matrix 6 i + j for element (i, j) of U
+//   w: row-major [oc, ic, 3, 3]   matrices: [36, ic4, oc4] of mat4x4 as in conv2d_pack.wgsl, matrix 6 i + j for element (i, j) of U
 // One invocation: one column of the 36 blocks, that is one input channel and four output channels.
 
 struct Params { oc: u32, ic: u32, size: u32 }
 
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
-
-struct Six { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32> }
 
 const SQRT2: f32 = 1.4142135623730951;
 
@@ -38,24 +35,10 @@ fn column(ob: u32, ic: u32, kx: u32) -> Six {
     return transform(g0, g1, g2);
 }
 
-// Shifts the values by one.
-fn next(s: Six) -> Six {
-    return Six(s.b, s.c, s.d, s.e, s.f, s.a);
-}
-
-fn row(at: u32, i: u32, v: Six) {
-    let stride = (p.ic + 3u) / 4u * ((p.oc + 3u) / 4u) * 4u;
-    let first = p.size * i * stride + at;
-    var s = v;
-    for (var k = first; k < first + p.size * stride; k += stride) {
-        u[k] = s.a;
-        s = next(s);
-    }
-}
-
 fn compute(i: u32) {
     let oc4 = (p.oc + 3u) / 4u;
-    if i >= (p.ic + 3u) / 4u * oc4 * 4u { return; }
+    let stride = (p.ic + 3u) / 4u * oc4 * 4u;
+    if i >= stride { return; }
     let ob = i / 4u % oc4;
     let ic = i / 4u / oc4 * 4u + i % 4u;
     // The loop bound is a param (6), so that the loops are not unrolled: every load and store in the text costs compile time.
@@ -64,7 +47,7 @@ fn compute(i: u32) {
         x = y; y = z; z = column(ob, ic, k);
     }
     for (var k = 0u; k < p.size; k++) {
-        row(i, k, transform(x.a, y.a, z.a));
+        store_row(i, k, transform(x.a, y.a, z.a), stride);
         x = next(x); y = next(y); z = next(z);
     }
 }

@@ -43,6 +43,9 @@ macro_rules! piece {
     };
 }
 
+/// `Six`, `next`, `store_row`: the rows of Winograd's transforms of images and weights.
+pub const WINOGRAD: Piece = piece!("shared/winograd");
+
 /// `is_nan`.
 pub const NAN: Piece = piece!("shared/nan");
 /// `activate`: every unary function, chosen by the override `ACT`.

@@ -7,7 +7,7 @@ use crate::bound::{TINY, gamma};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{BLOCKS, EPILOGUE4, FLAT, GEMM, ONE_TAP, REGISTERS};
+use crate::gpu::pieces::{BLOCKS, EPILOGUE4, FLAT, GEMM, ONE_TAP, REGISTERS, WINOGRAD};
 use crate::ops::geometry::Geometry;
 use crate::ops::rows8::Rows8;
 use crate::ops::tiled::{self, MOVE, Product};
@@ -16,8 +16,8 @@ use crate::reference::winograd::{TILE, Transform, winograd};
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
-pub(super) static WEIGHT: Kernel = kernel!("conv2d_winograd_weight", FLAT);
-pub(super) static INPUT: Kernel = kernel!("conv2d_winograd_input", FLAT);
+pub(super) static WEIGHT: Kernel = kernel!("conv2d_winograd_weight", WINOGRAD, FLAT);
+pub(super) static INPUT: Kernel = kernel!("conv2d_winograd_input", WINOGRAD, FLAT);
 pub(super) static OUTPUT: Kernel = kernel!("conv2d_winograd_output", EPILOGUE4, FLAT);
 pub(super) static BATCH_REGISTERS: Kernel =
     kernel!("gemm", "problem/gemm", GEMM, BLOCKS, ONE_TAP, EPILOGUE4, REGISTERS);
