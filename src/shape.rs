@@ -7,60 +7,45 @@ use crate::attr::{Coded, attribute};
 use crate::error::{Error, Result};
 use crate::tensor::for_dtype;
 
-/// The type of an element.
-///
-/// ```
-/// use convgpu::{DType, Tensor};
-///
-/// assert_eq!(Tensor::from([1i64, 2, 3]).dtype(), DType::I64);
-/// assert_eq!(DType::I64.to_string(), "i64");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum DType {
-    /// 32-bit float.
-    F32,
-    /// 64-bit float. The CPU reference computes sums, products, elementwise functions and conversions in 64 bits, all else
-    /// in 32; a GPU computes all in 32.
-    F64,
-    /// 16-bit float with 5 bits of exponent. Networks compute in f32: sessions convert inputs and outputs.
-    F16,
-    /// 16-bit float with 8 bits of exponent. Networks compute in f32: sessions convert inputs and outputs.
-    BF16,
-    /// 8-bit signed integer. Like all integers of 8 to 32 bits it wraps around, and on a GPU takes 4 bytes.
-    I8,
-    /// 8-bit unsigned integer.
-    U8,
-    /// 16-bit signed integer.
-    I16,
-    /// 16-bit unsigned integer.
-    U16,
-    /// 32-bit signed integer.
-    I32,
-    /// 32-bit unsigned integer.
-    U32,
-    /// 64-bit signed integer: on a GPU held as 32 bits. Inputs and results beyond that are errors.
-    I64,
-    /// Boolean: on a GPU a `u32` of 0 or 1.
-    Bool,
-}
-
-attribute!(
-    enum DType, "TYPE" {
+attribute! {
+    /// The type of an element.
+    ///
+    /// ```
+    /// use convgpu::{DType, Tensor};
+    ///
+    /// assert_eq!(Tensor::from([1i64, 2, 3]).dtype(), DType::I64);
+    /// assert_eq!(DType::I64.to_string(), "i64");
+    /// ```
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    #[non_exhaustive]
+    pub enum DType, "TYPE" {
+        /// 32-bit float.
         F32,
+        /// 64-bit float. The CPU reference computes sums, products, elementwise functions and conversions in 64 bits, all else
+        /// in 32; a GPU computes all in 32.
         F64,
+        /// 16-bit float with 5 bits of exponent. Networks compute in f32: sessions convert inputs and outputs.
         F16,
+        /// 16-bit float with 8 bits of exponent. Networks compute in f32: sessions convert inputs and outputs.
         BF16,
+        /// 8-bit signed integer. Like all integers of 8 to 32 bits it wraps around, and on a GPU takes 4 bytes.
         I8,
+        /// 8-bit unsigned integer.
         U8,
+        /// 16-bit signed integer.
         I16,
+        /// 16-bit unsigned integer.
         U16,
+        /// 32-bit signed integer.
         I32,
+        /// 32-bit unsigned integer.
         U32,
+        /// 64-bit signed integer: on a GPU held as 32 bits. Inputs and results beyond that are errors.
         I64,
+        /// Boolean: on a GPU a `u32` of 0 or 1.
         Bool,
     }
-);
+}
 
 impl DType {
     /// Whether it is a float of any width.

@@ -2,87 +2,82 @@
 
 use super::attribute;
 
-/// A function of one number. The formulas are those of `torch.nn.functional` and, where PyTorch has none, of ONNX.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Activation {
-    /// x
-    Identity,
-    /// max(x, 0)
-    Relu,
-    /// min(max(x, min), max); relu6 is `Clamp { min: 0, max: 6 }`
-    #[allow(missing_docs)]
-    Clamp { min: f32, max: f32 },
-    /// x, or slope x below 0
-    #[allow(missing_docs)]
-    LeakyRelu { slope: f32 },
-    /// x, or alpha (e^x - 1) below 0
-    #[allow(missing_docs)]
-    Elu { alpha: f32 },
-    /// gamma (x, or alpha (e^x - 1) below 0)
-    #[allow(missing_docs)]
-    Selu { alpha: f32, gamma: f32 },
-    /// x, or alpha (e^(x/alpha) - 1) below 0
-    #[allow(missing_docs)]
-    Celu { alpha: f32 },
-    /// x (1 + erf(x / sqrt 2)) / 2
-    Gelu,
-    /// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
-    GeluTanh,
-    /// 1 / (1 + e^-x)
-    Sigmoid,
-    /// tanh x
-    Tanh,
-    /// min(max(alpha x + beta, 0), 1); PyTorch has 1/6, which is not an f32, and 1/2
-    #[allow(missing_docs)]
-    HardSigmoid { alpha: f64, beta: f64 },
-    /// x min(max(x + 3, 0), 6) / 6
-    HardSwish,
-    /// x sigmoid(beta x); SiLU has beta 1
-    #[allow(missing_docs)]
-    Swish { beta: f32 },
-    /// x tanh(softplus(x))
-    Mish,
-    /// log(1 + e^(beta x)) / beta, or x where beta x > threshold
-    #[allow(missing_docs)]
-    Softplus { beta: f32, threshold: f32 },
-    /// x / (1 + |x|)
-    Softsign,
-    /// x, or value up to threshold
-    #[allow(missing_docs)]
-    Threshold { threshold: f32, value: f32 },
-    /// x above alpha, else 0, also for NaN
-    #[allow(missing_docs)]
-    ThresholdedRelu { alpha: f32 },
-    /// e^x
-    Exp,
-    /// natural logarithm
-    Log,
-    /// square root
-    Sqrt,
-    /// 1 / x
-    Reciprocal,
-    /// |x|
-    Abs,
-    /// -x
-    Neg,
-    /// the largest integer that is not above x
-    Floor,
-    /// the smallest integer that is not below x
-    Ceil,
-    /// the nearest integer, halves to even
-    Round,
-    /// -1, 0 or 1
-    Sign,
-    /// the error function
-    Erf,
+attribute! {
+    /// A function of one number. The formulas are those of `torch.nn.functional` and, where PyTorch has none, of ONNX.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub enum Activation, "ACT", named {
+        /// x
+        Identity = "identity",
+        /// max(x, 0)
+        Relu = "relu",
+        /// min(max(x, min), max); relu6 is `Clamp { min: 0, max: 6 }`
+        #[allow(missing_docs)]
+        Clamp { min: f32, max: f32 } = "clamp",
+        /// x, or slope x below 0
+        #[allow(missing_docs)]
+        LeakyRelu { slope: f32 } = "leaky_relu",
+        /// x, or alpha (e^x - 1) below 0
+        #[allow(missing_docs)]
+        Elu { alpha: f32 } = "elu",
+        /// gamma (x, or alpha (e^x - 1) below 0)
+        #[allow(missing_docs)]
+        Selu { alpha: f32, gamma: f32 } = "selu",
+        /// x, or alpha (e^(x/alpha) - 1) below 0
+        #[allow(missing_docs)]
+        Celu { alpha: f32 } = "celu",
+        /// x (1 + erf(x / sqrt 2)) / 2
+        Gelu = "gelu",
+        /// x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+        GeluTanh = "gelu_tanh",
+        /// 1 / (1 + e^-x)
+        Sigmoid = "sigmoid",
+        /// tanh x
+        Tanh = "tanh",
+        /// min(max(alpha x + beta, 0), 1); PyTorch has 1/6, which is not an f32, and 1/2
+        #[allow(missing_docs)]
+        HardSigmoid { alpha: f64, beta: f64 } = "hardsigmoid",
+        /// x min(max(x + 3, 0), 6) / 6
+        HardSwish = "hardswish",
+        /// x sigmoid(beta x); SiLU has beta 1
+        #[allow(missing_docs)]
+        Swish { beta: f32 } = "silu",
+        /// x tanh(softplus(x))
+        Mish = "mish",
+        /// log(1 + e^(beta x)) / beta, or x where beta x > threshold
+        #[allow(missing_docs)]
+        Softplus { beta: f32, threshold: f32 } = "softplus",
+        /// x / (1 + |x|)
+        Softsign = "softsign",
+        /// x, or value up to threshold
+        #[allow(missing_docs)]
+        Threshold { threshold: f32, value: f32 } = "threshold",
+        /// x above alpha, else 0, also for NaN
+        #[allow(missing_docs)]
+        ThresholdedRelu { alpha: f32 } = "thresholded_relu",
+        /// e^x
+        Exp = "exp",
+        /// natural logarithm
+        Log = "log",
+        /// square root
+        Sqrt = "sqrt",
+        /// 1 / x
+        Reciprocal = "reciprocal",
+        /// |x|
+        Abs = "abs",
+        /// -x
+        Neg = "neg",
+        /// the largest integer that is not above x
+        Floor = "floor",
+        /// the smallest integer that is not below x
+        Ceil = "ceil",
+        /// the nearest integer, halves to even
+        Round = "round",
+        /// -1, 0 or 1
+        Sign = "sign",
+        /// the error function
+        Erf = "erf",
+    }
 }
-
-attribute!(enum Activation, "ACT" {
-    Identity, Relu, Clamp { min, max }, LeakyRelu { slope }, Elu { alpha }, Selu { alpha, gamma }, Celu { alpha },
-    Gelu, GeluTanh, Sigmoid, Tanh, HardSigmoid { alpha, beta }, HardSwish, Swish { beta }, Mish, Softplus { beta,
-    threshold }, Softsign, Threshold { threshold, value }, ThresholdedRelu { alpha }, Exp, Log, Sqrt, Reciprocal,
-    Abs, Neg, Floor, Ceil, Round, Sign, Erf,
-});
 
 use Activation::*;
 
@@ -98,42 +93,6 @@ pub const SILU: Activation = Swish { beta: 1.0 };
 pub const SOFTPLUS: Activation = Softplus { beta: 1.0, threshold: 20.0 };
 
 impl Activation {
-    /// The lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Identity => "identity",
-            Relu => "relu",
-            Clamp { .. } => "clamp",
-            LeakyRelu { .. } => "leaky_relu",
-            Elu { .. } => "elu",
-            Selu { .. } => "selu",
-            Celu { .. } => "celu",
-            Gelu => "gelu",
-            GeluTanh => "gelu_tanh",
-            Sigmoid => "sigmoid",
-            Tanh => "tanh",
-            HardSigmoid { .. } => "hardsigmoid",
-            HardSwish => "hardswish",
-            Swish { .. } => "silu",
-            Mish => "mish",
-            Softplus { .. } => "softplus",
-            Softsign => "softsign",
-            Threshold { .. } => "threshold",
-            Exp => "exp",
-            Log => "log",
-            Sqrt => "sqrt",
-            Reciprocal => "reciprocal",
-            Abs => "abs",
-            Neg => "neg",
-            Floor => "floor",
-            Ceil => "ceil",
-            Round => "round",
-            Sign => "sign",
-            Erf => "erf",
-            ThresholdedRelu { .. } => "thresholded_relu",
-        }
-    }
-
     /// The numbers of the form, as kernels take them: `a` and `b` of `shaders/shared/activation.wgsl`.
     pub fn params(self) -> [f32; 2] {
         match self {

@@ -98,23 +98,31 @@ impl AttributeValue {
     }
 }
 
-/// Makes an enum or a struct a value: a form by its name, or the list of its fields. A form or a field that is left out does not
-/// compile. With a prefix, shaders know the forms by numbers (`attr::Codes`).
+/// Declares an enum whose forms are values by their names, or makes a struct with all its fields a value.
+///
+/// With a prefix, shaders know the forms by numbers (`attr::Codes`). With `named`, every form has another name for people.
 macro_rules! attribute {
-    (enum $type:ty, $prefix:literal { $($form:ident $(($part:ident))? $({ $($field:ident),+ })?),+ $(,)? }) => {
-        $crate::attr::attribute!(enum $type { $($form $(($part))? $({ $($field),+ })?),+ });
-
-        impl $crate::attr::Coded for $type {
-            const CODES: $crate::attr::Codes =
-                $crate::attr::Codes { prefix: $prefix, members: &[$(stringify!($form)),+] };
-            fn member(&self) -> &'static str {
-                match self {$(
-                    Self::$form { .. } => stringify!($form),
-                )+}
-            }
-        }
+    ($(#[$note:meta])* $vis:vis enum $type:ident, $prefix:literal, named $forms:tt) => {
+        $crate::attr::attribute!($(#[$note])* $vis enum $type, $prefix $forms);
+        $crate::attr::attribute!(@names $type $forms);
     };
-    (enum $type:ty { $($form:ident $(($part:ident))? $({ $($field:ident),+ })?),+ $(,)? }) => {
+    ($(#[$note:meta])* $vis:vis enum $type:ident, $prefix:literal $forms:tt) => {
+        $crate::attr::attribute!($(#[$note])* $vis enum $type $forms);
+        $crate::attr::attribute!(@codes $type $prefix $forms);
+    };
+    ($(#[$note:meta])* $vis:vis enum $type:ident {$(
+        $(#[$form_note:meta])*
+        $form:ident
+        $(($part:ident: $part_type:ty))?
+        $({ $($(#[$field_note:meta])* $field:ident: $field_type:ty),+ $(,)? })?
+        $(= $name:literal)?
+    ),+ $(,)?}) => {
+        $(#[$note])*
+        $vis enum $type {$(
+            $(#[$form_note])*
+            $form $(($part_type))? $({ $($(#[$field_note])* $field: $field_type),+ })?
+        ),+}
+
         impl $crate::attr::Attribute for $type {
             fn value(&self) -> $crate::attr::AttributeValue {
                 match self {$(
@@ -125,6 +133,31 @@ macro_rules! attribute {
                             $($($crate::attr::Attribute::value($field)),+)?
                         ],
                     ),
+                )+}
+            }
+        }
+    };
+    (@codes $type:ident $prefix:literal {$(
+        $(#[$note:meta])* $form:ident $(($($part:tt)+))? $({ $($field:tt)+ })? $(= $name:literal)?
+    ),+ $(,)?}) => {
+        impl $crate::attr::Coded for $type {
+            const CODES: $crate::attr::Codes =
+                $crate::attr::Codes { prefix: $prefix, members: &[$(stringify!($form)),+] };
+            fn member(&self) -> &'static str {
+                match self {$(
+                    Self::$form { .. } => stringify!($form),
+                )+}
+            }
+        }
+    };
+    (@names $type:ident {$(
+        $(#[$note:meta])* $form:ident $({ $($field:tt)+ })? = $name:literal
+    ),+ $(,)?}) => {
+        impl $type {
+            /// The lower-case name.
+            pub fn name(self) -> &'static str {
+                match self {$(
+                    Self::$form { .. } => $name,
                 )+}
             }
         }

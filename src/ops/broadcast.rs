@@ -14,18 +14,18 @@ pub(super) struct Operand {
     period: usize,
 }
 
-/// How `shaders/binary.wgsl` finds the elements.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Access {
-    /// Vec4 number i.
-    Whole,
-    /// Vec4 number `i / step * period + i % period`.
-    Blocks,
-    /// Element number `i / step % period`, in all lanes.
-    Splat,
+attribute! {
+    /// How `shaders/binary.wgsl` finds the elements.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub(super) enum Access, "ACCESS" {
+        /// Vec4 number i.
+        Whole,
+        /// Vec4 number `i / step * period + i % period`.
+        Blocks,
+        /// Element number `i / step % period`, in all lanes.
+        Splat,
+    }
 }
-
-attribute!(enum Access, "ACCESS" { Whole, Blocks, Splat });
 
 impl Operand {
     /// How an operand of `shape` is read for an output of shape `to` in `layout`; `None` if it needs general strides.

@@ -46,31 +46,31 @@ fn team(parts: usize) -> usize {
     }
 }
 
-/// The second result of the statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spread {
-    /// The biased variance.
-    Variance,
-    /// 1 / sqrt(variance + eps)
-    Inverse,
-    /// 1 / (sqrt(variance) + eps)
-    InverseOutside,
+attribute! {
+    /// The second result of the statistics.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) enum Spread, "SPREAD" {
+        /// The biased variance.
+        Variance,
+        /// 1 / sqrt(variance + eps)
+        Inverse,
+        /// 1 / (sqrt(variance) + eps)
+        InverseOutside,
+    }
 }
 
-attribute!(enum Spread, "SPREAD" { Variance, Inverse, InverseOutside });
-
-/// Which values of a row share an entry of weight and bias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Affine {
-    /// All.
-    Row,
-    /// Those of a vec4.
-    Block,
-    /// None: value k has entry k.
-    Value,
+attribute! {
+    /// Which values of a row share an entry of weight and bias.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Affine, "AFFINE" {
+        /// All.
+        Row,
+        /// Those of a vec4.
+        Block,
+        /// None: value k has entry k.
+        Value,
+    }
 }
-
-attribute!(enum Affine, "AFFINE" { Row, Block, Value });
 
 /// One normalisation of a tensor `[n, c, spatial..]`, or of any tensor whose slices are given.
 pub(super) struct Normalization {

@@ -38,27 +38,20 @@ pub struct MaxPool2d {
     pub indices: Indices,
 }
 
-/// How [`MaxPool2d`] gives the indices of the maxima.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Indices {
-    /// Not at all: there is one output.
-    None,
-    /// `iy w + ix`, within the plane of the channel: PyTorch.
-    Plane,
-    /// `((n C + c) H + iy) W + ix`, within the tensor: ONNX.
-    Tensor,
-    /// `(n C + c) H W + ix H + iy`: ONNX with `storage_order = 1`.
-    TensorColumnMajor,
-}
-
-attribute!(
-    enum Indices {
+attribute! {
+    /// How [`MaxPool2d`] gives the indices of the maxima.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Indices {
+        /// Not at all: there is one output.
         None,
+        /// `iy w + ix`, within the plane of the channel: PyTorch.
         Plane,
+        /// `((n C + c) H + iy) W + ix`, within the tensor: ONNX.
         Tensor,
+        /// `(n C + c) H W + ix H + iy`: ONNX with `storage_order = 1`.
         TensorColumnMajor,
     }
-);
+}
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html>, with ONNX's `dilation`.
 #[derive(Clone, Debug, PartialEq)]

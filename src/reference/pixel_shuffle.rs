@@ -4,21 +4,16 @@ use super::elements::strided;
 use crate::attr::attribute;
 use crate::tensor::Tensor;
 
-/// The order of a pixel's parts among the channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Channel c's part (dy, dx) is channel `(c r + dy) r + dx`: PyTorch, ONNX's `CRD`.
-    ChannelFirst,
-    /// Channel c's part (dy, dx) is channel `(dy r + dx) C + c`: ONNX's `DCR` and `SpaceToDepth`.
-    DepthFirst,
-}
-
-attribute!(
-    enum Order {
+attribute! {
+    /// The order of a pixel's parts among the channels.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Order {
+        /// Channel c's part (dy, dx) is channel `(c r + dy) r + dx`: PyTorch, ONNX's `CRD`.
         ChannelFirst,
+        /// Channel c's part (dy, dx) is channel `(dy r + dx) C + c`: ONNX's `DCR` and `SpaceToDepth`.
         DepthFirst,
     }
-);
+}
 
 impl Order {
     /// Strides among the deep channels: from channel to channel, and from part to part, with `parts` (r^2) parts of
