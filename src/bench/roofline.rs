@@ -37,10 +37,7 @@ fn like_input(op: &dyn Op, inputs: &[Desc]) -> Result<Vec<Desc>> {
 }
 
 impl Op for FmaChain {
-    built_in!(rounds);
-    fn name(&self) -> &'static str {
-        "fma_chain"
-    }
+    built_in!("fma_chain": rounds);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         like_input(self, inputs)
     }
@@ -68,10 +65,7 @@ impl Op for FmaChain {
 }
 
 impl Op for Copy {
-    built_in!();
-    fn name(&self) -> &'static str {
-        "copy"
-    }
+    built_in!("copy");
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         like_input(self, inputs)
     }

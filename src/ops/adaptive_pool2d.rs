@@ -1,6 +1,6 @@
 //! `adaptive_avg_pool2d` and `adaptive_max_pool2d`: pooling into a given number of bins; one bin is global pooling.
 
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32, expect_image};
 use crate::attr::PoolKind;
 use crate::bound;
 use crate::bound::{TINY, gamma};
@@ -9,7 +9,7 @@ use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::gpu::pieces::{FLAT, POOL_BIN, TEAM};
 use crate::reference::adaptive_pool2d::{adaptive_avg_pool2d, adaptive_max_pool2d};
-use crate::shape::{DType, Desc, Layout, MAX_ELEMENTS};
+use crate::shape::{Desc, Layout, MAX_ELEMENTS};
 use crate::tensor::Tensor;
 
 static SERIAL: Kernel = kernel!("adaptive_pool2d", POOL_BIN, FLAT).by_values();
@@ -94,13 +94,8 @@ impl Op for AdaptivePool2d {
         }
     }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
-        let &[n, c, ih, iw] = &inputs[0].shape[..] else {
-            return Err(Error::shape("the input must be [n, c, h, w]"));
-        };
-        if inputs[0].dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {} (f32 only)", self.name(), inputs[0])));
-        }
+        expect_f32(self, inputs, 1..=1)?;
+        let [n, c, ih, iw] = expect_image(&inputs[0])?;
         let [oh, ow] = self.output;
         if [ih, iw, oh, ow].contains(&0) {
             return Err(Error::shape(format!("{oh} x {ow} bins of {ih} x {iw} pixels: none of these may be 0")));

@@ -1,7 +1,7 @@
 //! `batch_norm`: normalises every channel, with stored statistics or those of the batch, then scales and shifts it.
 
 use super::normalization::{Normalization, Spread, layouts};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::{Bounded, Merged, inverse_sqrt};
 use crate::bound::{TINY, UNIT};
@@ -11,7 +11,7 @@ use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::FLAT;
 use crate::reference::moments::{Scale, Slices, moments};
 use crate::reference::normalize::{Affine, normalize};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 static RUNNING: Kernel = kernel!("batch_norm_running", FLAT);
@@ -43,10 +43,7 @@ pub struct BatchNormTraining {
 }
 
 fn check(op: &dyn Op, inputs: &[Desc]) -> Result<()> {
-    expect_inputs(op, inputs, 5..=5)?;
-    if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
-        return Err(Error::unsupported(format!("batch_norm of {d} (f32 only)")));
-    }
+    expect_f32(op, inputs, 5..=5)?;
     let x = &inputs[0].shape;
     if x.len() < 2 {
         return Err(Error::shape(format!("batch_norm needs [n, c, ..], has {x:?}")));
@@ -85,10 +82,7 @@ impl BatchNorm {
 }
 
 impl Op for BatchNorm {
-    built_in!(eps);
-    fn name(&self) -> &'static str {
-        "batch_norm"
-    }
+    built_in!("batch_norm": eps);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         check(self, inputs)?;
@@ -158,10 +152,7 @@ impl BatchNormTraining {
 }
 
 impl Op for BatchNormTraining {
-    built_in!(eps, momentum, unbiased);
-    fn name(&self) -> &'static str {
-        "batch_norm_training"
-    }
+    built_in!("batch_norm_training": eps, momentum, unbiased);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         check(self, inputs)?;

@@ -1,6 +1,6 @@
 //! `from_bytes`: a tensor of 8 bits per element, of which a device gets the bytes and makes words.
 
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
@@ -23,10 +23,8 @@ pub struct FromBytes {
 }
 
 impl Op for FromBytes {
-    built_in!(desc);
-    fn name(&self) -> &'static str {
-        "from_bytes"
-    }
+    built_in!("from_bytes": desc);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let words = Desc::new([self.desc.numel().div_ceil(4)], DType::U32);
@@ -44,10 +42,6 @@ impl Op for FromBytes {
             _ => Tensor::of(shape, bytes.collect::<Vec<_>>()),
         }])
     }
-    /// Exact.
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(super::strided::exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let words = site.inputs[0].numel();
         let launch = Launch::flat(&FROM_BYTES, words, params!(words))
@@ -55,8 +49,5 @@ impl Op for FromBytes {
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

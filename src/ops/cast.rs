@@ -28,10 +28,7 @@ pub struct Cast {
 }
 
 impl Op for Cast {
-    built_in!(to);
-    fn name(&self) -> &'static str {
-        "cast"
-    }
+    built_in!("cast": to);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         Ok(vec![Desc::new(inputs[0].shape.clone(), self.to.computed())])

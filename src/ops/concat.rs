@@ -1,7 +1,7 @@
 //! `concat`: concatenates tensors along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Bounds, Op, Site, Variant, built_in};
+use super::{Op, Site, Variant, built_in, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::launch::{Arg, Slot};
 use crate::reference;
@@ -16,10 +16,8 @@ pub struct Concat {
 }
 
 impl Op for Concat {
-    built_in!(axis);
-    fn name(&self) -> &'static str {
-        "concat"
-    }
+    built_in!("concat": axis);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         let Some(first) = inputs.first() else { return Err(Error::shape("concat takes at least 1 input")) };
         if self.axis >= first.rank() {
@@ -37,9 +35,6 @@ impl Op for Concat {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![reference::concat::concat(inputs, self.axis)])
-    }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(super::strided::exact(outputs)))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = site.inputs.len() - 1;
@@ -62,8 +57,5 @@ impl Op for Concat {
             variant
         };
         Ok(super::rows::alternatives(site, self.axis, whole_blocks, variant))
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

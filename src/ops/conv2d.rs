@@ -13,13 +13,13 @@ mod workgroup;
 
 use self::case::Case;
 use super::geometry::Geometry;
-use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::attr::{Pads, Window};
 use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Kernel;
 use crate::reference::conv2d::{Convolution, conv2d};
-use crate::shape::{DType, Desc};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 pub(super) const KERNELS: &[&Kernel] = &[
@@ -94,17 +94,11 @@ impl Conv2d {
 }
 
 impl Op for Conv2d {
-    built_in!(stride, padding, dilation, groups; EPILOGUE);
-    fn name(&self) -> &'static str {
-        "conv2d"
-    }
+    built_in!("conv2d": stride, padding, dilation, groups; EPILOGUE);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 2..=3)?;
+        expect_f32(self, inputs, 2..=3)?;
         let (x, w) = (&inputs[0], &inputs[1]);
-        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
-            return Err(Error::unsupported(format!("conv2d of {d} (f32 only)")));
-        }
         if x.rank() != 4 || w.rank() != 4 {
             return Err(Error::shape("the input must be [n, c, h, w] and the weight [oc, ic / groups, kh, kw]"));
         }

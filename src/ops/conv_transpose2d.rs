@@ -4,7 +4,7 @@ use super::geometry::{Blocks, Geometry};
 use super::packing::pack_transposed;
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::attr::{Pads, Window};
 use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested};
 use crate::gpu::pieces::{self, EPILOGUE1, EPILOGUE4, FLAT, IMPLICIT, REGISTERS};
 use crate::reference;
-use crate::shape::{DType, Desc};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 static DIRECT: Kernel = kernel!("conv_transpose2d_direct", pieces::DIRECT, EPILOGUE1, FLAT);
@@ -121,17 +121,11 @@ fn gcd(a: usize, b: usize) -> usize {
 }
 
 impl Op for ConvTranspose2d {
-    built_in!(stride, padding, output_padding, dilation, groups; EPILOGUE);
-    fn name(&self) -> &'static str {
-        "conv_transpose2d"
-    }
+    built_in!("conv_transpose2d": stride, padding, output_padding, dilation, groups; EPILOGUE);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 2..=3)?;
+        expect_f32(self, inputs, 2..=3)?;
         let (x, w) = (&inputs[0], &inputs[1]);
-        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
-            return Err(Error::unsupported(format!("conv_transpose2d of {d} (f32 only)")));
-        }
         if x.rank() != 4 || w.rank() != 4 {
             return Err(Error::shape("the input must be [n, c, h, w] and the weight [ic, oc / groups, kh, kw]"));
         }

@@ -1,7 +1,7 @@
 //! `expand`: a tensor repeated along its axes of extent 1.
 
-use super::strided::{copy, exact};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::strided::copy;
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, broadcast, broadcast_strides};
@@ -16,10 +16,8 @@ pub struct Expand {
 }
 
 impl Op for Expand {
-    built_in!(shape);
-    fn name(&self) -> &'static str {
-        "expand"
-    }
+    built_in!("expand": shape);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         if broadcast(&inputs[0].shape, &self.shape)? != self.shape {
@@ -30,14 +28,8 @@ impl Op for Expand {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![elements::broadcast(&inputs[0], &self.shape)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let strides = broadcast_strides(&site.inputs[0].shape, &self.shape);
         copy(site, &self.shape, strides.into_iter().map(|s| s as isize).collect(), 0)
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -1,7 +1,6 @@
 //! `gather`: entries of a tensor along an axis, chosen by a tensor of indices.
 
-use super::strided::exact;
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
@@ -25,10 +24,8 @@ pub struct Gather {
 }
 
 impl Op for Gather {
-    built_in!(axis; INDEXED);
-    fn name(&self) -> &'static str {
-        "gather"
-    }
+    built_in!("gather": axis; INDEXED);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 2..=2)?;
         let (x, indices) = (&inputs[0], &inputs[1]);
@@ -57,9 +54,6 @@ impl Op for Gather {
         let source = |i: usize| (i / picks * extent + chosen[i % picks]) * run;
         Ok(vec![elements::pick(x, &shape, run, source)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;
         let (extent, inner) = (x[self.axis], numel(&x[self.axis + 1..]));
@@ -68,8 +62,5 @@ impl Op for Gather {
             .reads([Arg::Input(0), Arg::Input(1)])
             .writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -2,14 +2,14 @@
 //! the case of one channel per group.
 
 use super::normalization::{Normalization, Spread, layouts};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::Merged;
 use crate::error::{Error, Result};
 use crate::gpu::launch::Arg;
 use crate::reference::moments::{Moments, Scale, Slices, moments};
 use crate::reference::normalize::{Affine, normalize};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.group_norm.html>
@@ -67,16 +67,10 @@ impl GroupNorm {
 }
 
 impl Op for GroupNorm {
-    built_in!(groups, eps);
-    fn name(&self) -> &'static str {
-        "group_norm"
-    }
+    built_in!("group_norm": groups, eps);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=3)?;
-        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
-            return Err(Error::unsupported(format!("group_norm of {d} (f32 only)")));
-        }
+        expect_f32(self, inputs, 1..=3)?;
         if inputs.len() == 2 {
             return Err(Error::shape("group_norm takes both or neither of weight and bias"));
         }

@@ -1,14 +1,14 @@
 //! `layer_norm`: normalises every slice over the trailing axes to mean 0 and standard deviation 1.
 
 use super::normalization::{Normalization, Spread};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::Merged;
 use crate::error::{Error, Result};
 use crate::gpu::launch::Arg;
 use crate::reference::moments::{Moments, Scale, Slices, moments};
 use crate::reference::normalize::{Affine, normalize};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html>
@@ -53,16 +53,10 @@ impl LayerNorm {
 }
 
 impl Op for LayerNorm {
-    built_in!(axes, eps, stats);
-    fn name(&self) -> &'static str {
-        "layer_norm"
-    }
+    built_in!("layer_norm": axes, eps, stats);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=3)?;
-        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
-            return Err(Error::unsupported(format!("layer_norm of {d} (f32 only)")));
-        }
+        expect_f32(self, inputs, 1..=3)?;
         let x = &inputs[0];
         if self.axes > x.rank() {
             return Err(Error::argument(format!("{} axes to normalise over, {x} has {}", self.axes, x.rank())));

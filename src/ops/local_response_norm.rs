@@ -1,12 +1,12 @@
 //! `local_response_norm`: normalises every value by the neighbouring channels.
 
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::gpu::pieces::FLAT;
 use crate::reference::local_response_norm::Formula;
-use crate::shape::{DType, Desc};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 static LOCAL_RESPONSE_NORM: Kernel = kernel!("local_response_norm", FLAT);
@@ -53,17 +53,11 @@ fn extents(x: &[usize]) -> [usize; 2] {
 }
 
 impl Op for LocalResponseNorm {
-    built_in!(size, before, alpha, beta, k);
-    fn name(&self) -> &'static str {
-        "local_response_norm"
-    }
+    built_in!("local_response_norm": size, before, alpha, beta, k);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
+        expect_f32(self, inputs, 1..=1)?;
         let x = &inputs[0];
-        if x.dtype != DType::F32 {
-            return Err(Error::unsupported(format!("local_response_norm of {x} (f32 only)")));
-        }
         if x.rank() < 2 {
             return Err(Error::shape(format!("local_response_norm needs [n, c, ..], has {x}")));
         }

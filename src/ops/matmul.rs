@@ -6,14 +6,14 @@ use super::rows8::Rows8;
 use super::strided::Walk;
 use super::tiled::SIZES;
 use super::tiled::{self, Choice, Product};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
 use crate::gpu::pieces::{self, FLAT, MATMUL, MATMUL4, ONE_RUN, ONE_TAP, REGISTERS, WORKGROUP};
 use crate::reference;
-use crate::shape::{DType, Desc, broadcast, broadcast_strides, numel, unravel};
+use crate::shape::{Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
 
 static NAIVE: Kernel = kernel!("matmul", MATMUL, FLAT);
@@ -118,15 +118,9 @@ fn bound(launch: Launch) -> Launch {
 }
 
 impl Op for MatMul {
-    built_in!();
-    fn name(&self) -> &'static str {
-        "matmul"
-    }
+    built_in!("matmul");
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 2..=2)?;
-        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
-            return Err(Error::unsupported(format!("matmul of {d} (f32 only)")));
-        }
+        expect_f32(self, inputs, 2..=2)?;
         Ok(vec![Desc::f32(Sizes::new(&inputs[0].shape, &inputs[1].shape)?.shape)])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::normalization::{Normalization, Spread};
 use super::tree::Tree;
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::Merged;
 use crate::bound::normalize::lp_bounds;
@@ -14,7 +14,7 @@ use crate::gpu::launch::{Arg, Launch, folded, nested, params};
 use crate::gpu::pieces::{TEAM, TREE_SUM};
 use crate::reference::moments::{Scale, Slices, moments};
 use crate::reference::normalize::{self, Affine, lp_norms};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 static LP_NORMALIZE: Kernel = kernel!("lp_normalize", TREE_SUM, TEAM);
@@ -32,11 +32,8 @@ fn iterations(tree: &Tree, n: usize) -> u64 {
 const PLAIN: Affine<'static> = Affine { weight: None, bias: None, step: 1, entries: 1 };
 
 fn check(op: &dyn Op, inputs: &[Desc], axes: &[usize]) -> Result<()> {
-    expect_inputs(op, inputs, 1..=1)?;
+    expect_f32(op, inputs, 1..=1)?;
     let x = &inputs[0];
-    if x.dtype != DType::F32 {
-        return Err(Error::unsupported(format!("{} of {x} (f32 only)", op.name())));
-    }
     match axes.iter().find(|&&axis| axis >= x.rank()) {
         Some(axis) => Err(Error::argument(format!("axis {axis} is outside {x}"))),
         None => Ok(()),
@@ -70,10 +67,7 @@ impl LpNormalize {
 }
 
 impl Op for LpNormalize {
-    built_in!(axis, p);
-    fn name(&self) -> &'static str {
-        "lp_normalize"
-    }
+    built_in!("lp_normalize": axis, p);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         check(self, inputs, &[self.axis])?;
@@ -148,10 +142,7 @@ impl MeanVarianceNormalize {
 }
 
 impl Op for MeanVarianceNormalize {
-    built_in!(axes, eps);
-    fn name(&self) -> &'static str {
-        "mean_variance_normalize"
-    }
+    built_in!("mean_variance_normalize": axes, eps);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         check(self, inputs, &self.axes)?;

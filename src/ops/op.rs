@@ -6,7 +6,7 @@ use super::site::Site;
 use super::variant::{Algorithm, Variant};
 use crate::attr::Attributes;
 use crate::error::{Error, Result};
-use crate::shape::Desc;
+use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
 /// The largest absolute errors of an operator's outputs, one number per element of each; `None` if they are not known.
@@ -162,9 +162,15 @@ impl Privileges {
     pub(crate) const INDEXED: Privileges = Privileges { index: Some(1), ..Privileges::BUILT_IN };
 }
 
-/// In an `impl Op` of this crate: declares all its fields as attributes, and its privileges. Those of a field `@window` are
-/// attributes of the operator.
+/// In an `impl Op` of this crate: declares its name, unless that depends on the fields, all its fields as attributes, and its
+/// privileges. Those of a field `@window` are attributes of the operator.
 macro_rules! built_in {
+    ($name:literal $(: $($declared:tt)+)?) => {
+        fn name(&self) -> &'static str {
+            $name
+        }
+        $crate::ops::built_in!($($($declared)+)?);
+    };
     ($(@$part:ident;)? $($field:ident),* $(; $privileges:ident)?) => {
         $crate::ops::told!({ $(@$part;)? $($field),* });
         $crate::ops::privileged!($($privileges)?);
@@ -206,6 +212,19 @@ macro_rules! privileged {
 }
 pub(crate) use privileged;
 
+/// In an `impl Op` whose outputs have only elements of inputs, and zeros: nothing is rounded, and there is no arithmetic.
+macro_rules! moves_elements {
+    () => {
+        fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<$crate::ops::Bounds> {
+            Ok(Some($crate::ops::strided::exact(outputs)))
+        }
+        fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+            0
+        }
+    };
+}
+pub(crate) use moves_elements;
+
 impl dyn Op {
     /// Whether it is an operator of this crate, whose kernels run without run-time checks.
     pub(crate) fn is_built_in(&self) -> bool {
@@ -235,4 +254,18 @@ pub(crate) fn expect_inputs(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeIncl
         return Ok(());
     }
     Err(Error::shape(format!("{} takes {n:?} inputs, has {}", op.name(), inputs.len())))
+}
+
+/// An error unless there are `n` inputs, all of them f32.
+pub(crate) fn expect_f32(op: &dyn Op, inputs: &[Desc], n: std::ops::RangeInclusive<usize>) -> Result<()> {
+    expect_inputs(op, inputs, n)?;
+    match inputs.iter().find(|d| d.dtype != DType::F32) {
+        Some(d) => Err(Error::unsupported(format!("{} of {d} (f32 only)", op.name()))),
+        None => Ok(()),
+    }
+}
+
+/// The extents of an image, else an error.
+pub(crate) fn expect_image(x: &Desc) -> Result<[usize; 4]> {
+    <[usize; 4]>::try_from(&x.shape[..]).map_err(|_| Error::shape("the input must be [n, c, h, w]"))
 }

@@ -1,6 +1,6 @@
 //! `pad`: pads or crops a tensor.
 
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::attr::{Coded, PadMode};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
@@ -122,10 +122,8 @@ impl Pad {
 }
 
 impl Op for Pad {
-    built_in!(pads, mode);
-    fn name(&self) -> &'static str {
-        "pad"
-    }
+    built_in!("pad": pads, mode);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
@@ -143,17 +141,11 @@ impl Op for Pad {
         let fill = if let PadMode::Constant(value) = self.mode { value } else { 0.0 };
         Ok(vec![pad(x, &self.pads, &self.shape(x.shape())?, self.mode, fill)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let mut variants: Vec<_> = self.row_major(site).into_iter().chain(self.channels_last(site)).collect();
         if site.is_channels_last(0) {
             variants.reverse();
         }
         Ok(variants)
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -1,7 +1,7 @@
 //! `permute`: reorders axes.
 
-use super::strided::{copy, exact};
-use super::{Bounds, Op, Privileges, Seal, Site, Variant, expect_inputs, told};
+use super::strided::copy;
+use super::{Op, Privileges, Seal, Site, Variant, expect_inputs, moves_elements, told};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -36,6 +36,7 @@ impl Permute {
 }
 
 impl Op for Permute {
+    moves_elements!();
     told!({ order });
     fn privileges(&self, _: Seal) -> Privileges {
         // For any shape. The graph's builder makes a reshape of an order that only moves axes of extent 1.
@@ -61,13 +62,7 @@ impl Op for Permute {
         let shape: Vec<_> = self.order.iter().map(|&axis| inputs[0].shape()[axis]).collect();
         Ok(vec![elements::strided(&inputs[0], &shape, &self.strides(inputs[0].shape()), 0)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         copy(site, &site.outputs[0].shape, self.strides(&site.inputs[0].shape), 0)
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -1,6 +1,6 @@
 //! `pixel_shuffle` and `pixel_unshuffle`: channels to pixels and back.
 
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_image, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
@@ -36,12 +36,6 @@ pub struct PixelUnshuffle {
     pub order: Order,
 }
 
-/// The one input's shape, if it is an image.
-fn image(op: &dyn Op, inputs: &[Desc]) -> Result<[usize; 4]> {
-    expect_inputs(op, inputs, 1..=1)?;
-    inputs[0].shape[..].try_into().map_err(|_| Error::shape("the input must be [n, c, h, w]"))
-}
-
 /// The launch that shuffles `[n, c r r, h, w]` to `[n, c, h r, w r]`, or back.
 fn launch([n, c, h, w]: [usize; 4], r: usize, order: Order, unshuffle: bool) -> Launch {
     let [step_c, step_part] = order.steps(r * r, c);
@@ -54,7 +48,8 @@ fn launch([n, c, h, w]: [usize; 4], r: usize, order: Order, unshuffle: bool) -> 
 impl PixelShuffle {
     /// `[n, c, h, w]` of an input `[n, c r r, h, w]`.
     fn sizes(&self, inputs: &[Desc]) -> Result<[usize; 4]> {
-        let [n, c, h, w] = image(self, inputs)?;
+        expect_inputs(self, inputs, 1..=1)?;
+        let [n, c, h, w] = expect_image(&inputs[0])?;
         let parts = self.factor.checked_mul(self.factor).filter(|&p| p > 0 && c.is_multiple_of(p));
         let Some(parts) = parts else {
             return Err(Error::shape(format!("{c} channels are not a multiple of {}^2", self.factor)));
@@ -64,10 +59,8 @@ impl PixelShuffle {
 }
 
 impl Op for PixelShuffle {
-    built_in!(factor, order);
-    fn name(&self) -> &'static str {
-        "pixel_shuffle"
-    }
+    built_in!("pixel_shuffle": factor, order);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         let ([n, c, h, w], r) = (self.sizes(inputs)?, self.factor);
         let too_large = || Error::unsupported(format!("the factor {r} makes the image too large"));
@@ -78,22 +71,17 @@ impl Op for PixelShuffle {
         let sizes = self.sizes(&[inputs[0].desc()])?;
         Ok(vec![shuffle(&inputs[0], sizes, self.factor, self.order)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, false);
         Ok(vec![Variant::row_major(site, vec![launch])])
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }
 
 impl PixelUnshuffle {
     /// `[n, c, h, w]` of an input `[n, c, h r, w r]`.
     fn sizes(&self, inputs: &[Desc]) -> Result<[usize; 4]> {
-        let [n, c, h, w] = image(self, inputs)?;
+        expect_inputs(self, inputs, 1..=1)?;
+        let [n, c, h, w] = expect_image(&inputs[0])?;
         let r = self.factor;
         if r == 0 || !h.is_multiple_of(r) || !w.is_multiple_of(r) {
             return Err(Error::shape(format!("{h} x {w} pixels are not a multiple of {r}")));
@@ -103,10 +91,8 @@ impl PixelUnshuffle {
 }
 
 impl Op for PixelUnshuffle {
-    built_in!(factor, order);
-    fn name(&self) -> &'static str {
-        "pixel_unshuffle"
-    }
+    built_in!("pixel_unshuffle": factor, order);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         let [n, c, h, w] = self.sizes(inputs)?;
         let channels = self.factor.checked_mul(self.factor).and_then(|parts| parts.checked_mul(c));
@@ -119,14 +105,8 @@ impl Op for PixelUnshuffle {
         let sizes = self.sizes(&[inputs[0].desc()])?;
         Ok(vec![unshuffle(&inputs[0], sizes, self.factor, self.order)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, true);
         Ok(vec![Variant::row_major(site, vec![launch])])
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -120,10 +120,7 @@ impl FromPixels {
 }
 
 impl Op for FromPixels {
-    built_in!(width, size, channels);
-    fn name(&self) -> &'static str {
-        "from_pixels"
-    }
+    built_in!("from_pixels": width, size, channels);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         self.channels.check()?;
@@ -243,10 +240,7 @@ impl ToPixels {
 }
 
 impl Op for ToPixels {
-    built_in!(pitch, channels);
-    fn name(&self) -> &'static str {
-        "to_pixels"
-    }
+    built_in!("to_pixels": pitch, channels);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         self.channels.check()?;

@@ -5,7 +5,7 @@
 //! it starts inside the image or the padding before it. Padding may exceed half the kernel, as ONNX allows.
 
 use super::adaptive_pool2d::AdaptivePool2d;
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32, expect_image};
 use crate::attr::{PoolKind, Window, attribute};
 use crate::bound;
 use crate::bound::{TINY, UNIT, gamma};
@@ -94,13 +94,8 @@ struct Pooling {
 }
 
 impl Pooling {
-    fn new(op: &dyn Op, window: Window, ceil_mode: bool, x: &Desc) -> Result<Pooling> {
-        let &[n, c, ih, iw] = &x.shape[..] else {
-            return Err(Error::shape("the input must be [n, c, h, w]"));
-        };
-        if x.dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {x} (f32 only)", op.name())));
-        }
+    fn new(window: Window, ceil_mode: bool, x: &Desc) -> Result<Pooling> {
+        let [n, c, ih, iw] = expect_image(x)?;
         super::window::check(&window, &x.shape)?;
         let Window { kernel, padding, dilation, .. } = window;
         if ih == 0 || iw == 0 {
@@ -209,7 +204,7 @@ impl Pooling {
 
 impl MaxPool2d {
     fn pooling(&self, x: &Desc) -> Result<Pooling> {
-        Pooling::new(self, self.window, self.ceil_mode, x)
+        Pooling::new(self.window, self.ceil_mode, x)
     }
 
     /// Index steps of a plane, a row and a column.
@@ -235,12 +230,9 @@ impl MaxPool2d {
 }
 
 impl Op for MaxPool2d {
-    built_in!(@window; ceil_mode, indices);
-    fn name(&self) -> &'static str {
-        "max_pool2d"
-    }
+    built_in!("max_pool2d": @window; ceil_mode, indices);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
+        expect_f32(self, inputs, 1..=1)?;
         let shape = self.pooling(&inputs[0])?.shape();
         let indices = (self.indices != Indices::None).then(|| Desc::new(shape, DType::I64));
         Ok([Desc::f32(shape)].into_iter().chain(indices).collect())
@@ -281,7 +273,7 @@ impl Op for MaxPool2d {
 
 impl AvgPool2d {
     fn pooling(&self, x: &Desc) -> Result<Pooling> {
-        Pooling::new(self, self.window, self.ceil_mode, x)
+        Pooling::new(self.window, self.ceil_mode, x)
     }
 
     fn divisor(&self) -> Divisor {
@@ -300,12 +292,9 @@ impl AvgPool2d {
 }
 
 impl Op for AvgPool2d {
-    built_in!(@window; ceil_mode, count_include_pad, divisor_override);
-    fn name(&self) -> &'static str {
-        "avg_pool2d"
-    }
+    built_in!("avg_pool2d": @window; ceil_mode, count_include_pad, divisor_override);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
+        expect_f32(self, inputs, 1..=1)?;
         if self.divisor_override.is_some_and(|n| n == 0 || n > u32::MAX as usize) {
             return Err(Error::argument("divisor_override must be from 1 to 2^32 - 1"));
         }
@@ -336,7 +325,7 @@ impl Op for AvgPool2d {
 
 impl LpPool2d {
     fn pooling(&self, x: &Desc) -> Result<Pooling> {
-        Pooling::new(self, self.window, self.ceil_mode, x)
+        Pooling::new(self.window, self.ceil_mode, x)
     }
 
     fn powers(&self) -> Powers {
@@ -390,12 +379,9 @@ impl LpPool2d {
 }
 
 impl Op for LpPool2d {
-    built_in!(@window; ceil_mode, p, signed, rescale);
-    fn name(&self) -> &'static str {
-        "lp_pool2d"
-    }
+    built_in!("lp_pool2d": @window; ceil_mode, p, signed, rescale);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
+        expect_f32(self, inputs, 1..=1)?;
         if !(1..=64).contains(&self.p) {
             return Err(Error::unsupported(format!("p = {} (1 to 64)", self.p)));
         }

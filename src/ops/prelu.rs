@@ -1,10 +1,10 @@
 //! `prelu`: a relu whose slope below 0 is a tensor.
 
 use super::binary::{self, Binary};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
-use crate::shape::{DType, Desc, broadcast};
+use crate::shape::{Desc, broadcast};
 use crate::tensor::Tensor;
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.prelu.html>: `y = x`, or `slope x` up to 0.
@@ -30,16 +30,10 @@ fn aligned(inputs: &[Tensor]) -> Result<[Tensor; 2]> {
 }
 
 impl Op for Prelu {
-    built_in!();
-    fn name(&self) -> &'static str {
-        "prelu"
-    }
+    built_in!("prelu");
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 2..=2)?;
+        expect_f32(self, inputs, 2..=2)?;
         let (x, slope) = (&inputs[0], &inputs[1]);
-        if let Some(d) = inputs.iter().find(|d| d.dtype != DType::F32) {
-            return Err(Error::unsupported(format!("prelu of {d} (f32 only)")));
-        }
         if !broadcast(&x.shape, &slope_shape(&x.shape, &slope.shape)).is_ok_and(|shape| shape == x.shape) {
             return Err(Error::shape(format!("the slope {:?} does not fit the input {:?}", slope.shape, x.shape)));
         }

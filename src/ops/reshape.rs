@@ -1,6 +1,6 @@
 //! `reshape`: the same elements under another shape. On a device it is a view, not a copy.
 
-use super::{Bounds, Op, Site, Variant, built_in};
+use super::{Op, Site, Variant, built_in, moves_elements};
 use crate::error::{Error, Result};
 use crate::shape::{Desc, checked_numel};
 use crate::tensor::Tensor;
@@ -13,10 +13,8 @@ pub struct Reshape {
 }
 
 impl Op for Reshape {
-    built_in!(shape; VIEW);
-    fn name(&self) -> &'static str {
-        "reshape"
-    }
+    built_in!("reshape": shape; VIEW);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         super::expect_inputs(self, inputs, 1..=1)?;
         if checked_numel(&self.shape) != Some(inputs[0].numel()) {
@@ -27,13 +25,7 @@ impl Op for Reshape {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(vec![inputs[0].reshape(self.shape.clone())?])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         Ok(vec![Variant::row_major(site, vec![])])
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -1,6 +1,6 @@
 //! `interpolate` and ONNX's `Resize` and `Upsample`, over the height and the width of images.
 
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32, expect_image};
 use crate::attr::{Coordinates, ResizeMode};
 use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
 use crate::gpu::pieces::{FLAT, RESIZE_TAPS};
 use crate::reference::resize::{Axis, resize};
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 static RESIZE: Kernel = kernel!("resize", RESIZE_TAPS, FLAT).by_values();
@@ -179,18 +179,10 @@ pub(super) fn table(axis: &Axis) -> Vec<u32> {
 }
 
 impl Op for Resize2d {
-    built_in!(size, mode, coordinates, scale, exclude_outside, antialias);
-    fn name(&self) -> &'static str {
-        "resize2d"
-    }
+    built_in!("resize2d": size, mode, coordinates, scale, exclude_outside, antialias);
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
-        let &[n, c, ih, iw] = &inputs[0].shape[..] else {
-            return Err(Error::shape("the input must be [n, c, h, w]"));
-        };
-        if inputs[0].dtype != DType::F32 {
-            return Err(Error::unsupported(format!("resize2d of {} (f32 only)", inputs[0])));
-        }
+        expect_f32(self, inputs, 1..=1)?;
+        let [n, c, ih, iw] = expect_image(&inputs[0])?;
         let [oh, ow] = self.size;
         if [ih, iw, oh, ow].contains(&0) {
             return Err(Error::shape(format!("{ih} x {iw} pixels to {oh} x {ow}: none of these may be 0")));

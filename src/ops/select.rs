@@ -1,7 +1,7 @@
 //! `where`: elements of one tensor or of another, chosen by a boolean tensor.
 
-use super::strided::{Walk, exact};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::strided::Walk;
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch};
@@ -20,10 +20,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&SELECT];
 pub struct Where;
 
 impl Op for Where {
-    built_in!();
-    fn name(&self) -> &'static str {
-        "where"
-    }
+    built_in!("where");
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 3..=3)?;
         let (cond, a, b) = (&inputs[0], &inputs[1], &inputs[2]);
@@ -39,9 +37,6 @@ impl Op for Where {
         let both = concat::join(&[a, b]);
         Ok(vec![elements::pick(&both, &shape, 1, |i| if cond[i] != 0 { i } else { count + i })])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let y = &site.outputs[0];
         let shapes: Vec<&[usize]> = site.inputs.iter().map(|d| &d.shape[..]).collect();
@@ -52,8 +47,5 @@ impl Op for Where {
             .reads([Arg::Input(0), Arg::Input(1), Arg::Input(2)])
             .writes([Arg::Output(0)]);
         Ok(vec![Variant::row_major(site, vec![launch])])
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

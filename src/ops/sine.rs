@@ -1,12 +1,12 @@
 //! `sin` and `cos` of any angle.
 
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound::sine::bound;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::FLAT;
-use crate::shape::{DType, Desc, Layout};
+use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
 static SINE: Kernel = kernel!("sine", FLAT);
@@ -26,10 +26,7 @@ impl Op for Sine {
         if self.cosine { "cos" } else { "sin" }
     }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
-        if inputs[0].dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {} (f32 only)", self.name(), inputs[0])));
-        }
+        expect_f32(self, inputs, 1..=1)?;
         Ok(vec![inputs[0].clone()])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {

@@ -1,7 +1,7 @@
 //! `slice`: along every axis the elements from a start on, in steps.
 
-use super::strided::{copy, exact};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::strided::copy;
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -43,10 +43,8 @@ impl Slice {
 }
 
 impl Op for Slice {
-    built_in!(starts, steps, sizes);
-    fn name(&self) -> &'static str {
-        "slice"
-    }
+    built_in!("slice": starts, steps, sizes);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
@@ -64,14 +62,8 @@ impl Op for Slice {
         let (steps, first) = self.walk(inputs[0].shape());
         Ok(vec![elements::strided(&inputs[0], &self.sizes, &steps, first)])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let (steps, offset) = self.walk(&site.inputs[0].shape);
         copy(site, &self.sizes, steps, offset)
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

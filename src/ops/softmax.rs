@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 
 use super::tree::Tree;
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, Params, folded, nested, params};
 use crate::gpu::pieces::{FLAT, SOFTMAX, SOFTMAX_TREE, TEAM};
 use crate::reference::softmax;
-use crate::shape::{DType, Desc};
+use crate::shape::Desc;
 use crate::tensor::Tensor;
 
 static SERIAL: Kernel = kernel!("softmax", SOFTMAX, FLAT);
@@ -115,11 +115,8 @@ impl Op for Softmax {
     }
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_inputs(self, inputs, 1..=1)?;
+        expect_f32(self, inputs, 1..=1)?;
         let x = &inputs[0];
-        if x.dtype != DType::F32 {
-            return Err(Error::unsupported(format!("{} of {x} (f32 only)", self.name())));
-        }
         if self.axis >= x.rank() {
             return Err(Error::argument(format!("axis {} is outside {x}", self.axis)));
         }

@@ -1,7 +1,7 @@
 //! `split`: splits a tensor into parts along an axis.
 
 use super::rows::{Piece, copies};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::launch::Arg;
 use crate::reference;
@@ -18,10 +18,8 @@ pub struct Split {
 }
 
 impl Op for Split {
-    built_in!(axis, sizes);
-    fn name(&self) -> &'static str {
-        "split"
-    }
+    built_in!("split": axis, sizes);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
@@ -44,9 +42,6 @@ impl Op for Split {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(reference::concat::split(&inputs[0], self.axis, &self.sizes))
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(super::strided::exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let last = self.sizes.len() - 1;
         let whole_blocks = self.sizes[..last].iter().all(|s| s.is_multiple_of(4));
@@ -61,8 +56,5 @@ impl Op for Split {
             Variant::in_layout(site, layout, run)
         };
         Ok(super::rows::alternatives(site, self.axis, whole_blocks, variant))
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -1,7 +1,7 @@
 //! `tile`: repeats a whole tensor along its axes.
 
-use super::strided::{copy, exact};
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::strided::copy;
+use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::reference::elements;
 use crate::shape::{Desc, strides};
@@ -24,10 +24,8 @@ impl Tile {
 }
 
 impl Op for Tile {
-    built_in!(repeats);
-    fn name(&self) -> &'static str {
-        "tile"
-    }
+    built_in!("tile": repeats);
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
@@ -44,14 +42,8 @@ impl Op for Tile {
         let (dims, strides) = self.walk(x.shape());
         Ok(vec![elements::strided(x, &dims, &strides, 0).reshape(shape)?])
     }
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(exact(outputs)))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let (dims, strides) = self.walk(&site.inputs[0].shape);
         copy(site, &dims, strides, 0)
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
     }
 }

@@ -54,10 +54,7 @@ impl TopK {
 }
 
 impl Op for TopK {
-    built_in!(axis, k, smallest);
-    fn name(&self) -> &'static str {
-        "top_k"
-    }
+    built_in!("top_k": axis, k, smallest);
 
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;

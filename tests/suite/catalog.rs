@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use convgpu::internals::ops::catalog::{CATALOG, markdown};
 
-/// The names that a source file gives its operators: string literals in bodies of `fn name`.
+/// The names that a source file gives its operators: the literals of `built_in!`, and string literals in bodies of `fn name`.
 fn names(text: &str) -> Vec<&str> {
+    let declared = text.split("built_in!(\"").skip(1).filter_map(|rest| rest.split('"').next());
     let bodies = text.split("fn name(&self) -> &'static str {").skip(1);
-    bodies.flat_map(|b| b.split("\n    }").next().unwrap_or("").split('"').skip(1).step_by(2)).collect()
+    let bodies = bodies.filter_map(|rest| rest.split("\n    }").next());
+    declared.chain(bodies.flat_map(|body| body.split('"').skip(1).step_by(2))).collect()
 }
 
 /// The source files below `folder`, those of nested folders included.
@@ -40,6 +42,7 @@ fn every_operator_has_a_row() {
 fn the_search_finds_names() {
     let text = "fn name(&self) -> &'static str {\n        match x {\n            A => \"a\",\n            B => \"b\",\n        }\n    }\n    \"c\"";
     assert_eq!(names(text), ["a", "b"]);
+    assert_eq!(names("    built_in!(\"d\": axis);\n    built_in!(\"e\");"), ["d", "e"]);
 }
 
 #[test]
