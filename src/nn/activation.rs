@@ -1,5 +1,6 @@
 //! Activation layers: functions of every element.
 
+use super::layers::layers;
 use super::{Builder, Module, Slot};
 use crate::attr::{self, Activation};
 use crate::error::Result;
@@ -54,100 +55,75 @@ activations! {
     Softsign = Activation::Softsign;
 }
 
-macro_rules! tuned_activations {
-    ($($(#[$doc:meta])* $name:ident {
-        $($(#[$about:meta])* $field:ident: $type:ty = $default:expr;)+
-    } |$m:ident, $g:ident, $x:ident| $build:expr;)*) => {$(
-        $(#[$doc])*
-        ///
-        /// The input has any shape, the output has the same.
-        #[doc = concat!("It is [torch.nn.", stringify!($name), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($name), ".html).")]
-        #[derive(Clone, Copy, Debug)]
-        pub struct $name {
-            $($field: $type,)+
-        }
-
-        impl $name {
-            /// PyTorch's defaults.
-            pub fn new() -> $name {
-                $name { $($field: $default,)+ }
-            }
-            $(
-                $(#[$about])*
-                #[must_use]
-                pub fn $field(mut self, $field: $type) -> $name {
-                    self.$field = $field;
-                    self
-                }
-            )+
-        }
-
-        impl Default for $name {
-            fn default() -> $name {
-                $name::new()
-            }
-        }
-
-        impl Module for $name {
-            fn build(&self, b: &mut Builder<'_>, $x: ValueId) -> Result<ValueId> {
-                let ($m, $g) = (self, &mut *b.graph);
-                $build
-            }
-        }
-    )*};
-}
-
-tuned_activations! {
+layers! {
     /// x, or `negative_slope x` below 0.
+    ///
+    /// The input has any shape, the output has the same.
     LeakyReLU {
+        /// PyTorch's defaults.
+        new();
         /// The slope below 0; 0.01 by default.
         negative_slope: f32 = 0.01;
-    } |m, g, x| g.activation(x, Activation::LeakyRelu { slope: m.negative_slope });
+    } |layer, graph, x| graph.activation(x, Activation::LeakyRelu { slope: layer.negative_slope });
     /// x, or `alpha (e^x - 1)` below 0.
+    ///
+    /// The input has any shape, the output has the same.
     ELU {
+        /// PyTorch's defaults.
+        new();
         /// The negated limit for x to minus infinity; 1 by default.
         alpha: f32 = 1.0;
-    } |m, g, x| g.activation(x, Activation::Elu { alpha: m.alpha });
+    } |layer, graph, x| graph.activation(x, Activation::Elu { alpha: layer.alpha });
     /// x, or `alpha (e^(x / alpha) - 1)` below 0.
+    ///
+    /// The input has any shape, the output has the same.
     CELU {
+        /// PyTorch's defaults.
+        new();
         /// The negated limit for x to minus infinity; 1 by default.
         alpha: f32 = 1.0;
-    } |m, g, x| g.activation(x, Activation::Celu { alpha: m.alpha });
+    } |layer, graph, x| graph.activation(x, Activation::Celu { alpha: layer.alpha });
     /// `x (1 + erf(x / sqrt 2)) / 2`, or the formula with the hyperbolic tangent.
+    ///
+    /// The input has any shape, the output has the same.
     GELU {
+        /// PyTorch's defaults.
+        new();
         /// Which formula; the exact one by default.
         approximate: Approximate = Approximate::None;
-    } |m, g, x| g.gelu(x, m.approximate);
+    } |layer, graph, x| graph.gelu(x, layer.approximate);
     /// `log(1 + e^(beta x)) / beta`, or x where `beta x` is above the threshold.
+    ///
+    /// The input has any shape, the output has the same.
     Softplus {
+        /// PyTorch's defaults.
+        new();
         /// The sharpness of the bend; 1 by default.
         beta: f32 = 1.0;
         /// The value of `beta x` above which the function is x; 20 by default.
         threshold: f32 = 20.0;
-    } |m, g, x| g.activation(x, Activation::Softplus { beta: m.beta, threshold: m.threshold });
-}
-
-/// x above a threshold, elsewhere a value.
-///
-/// The input has any shape, the output has the same.
-/// It is [torch.nn.Threshold](https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html).
-#[derive(Clone, Copy, Debug)]
-pub struct Threshold {
-    threshold: f32,
-    value: f32,
-}
-
-impl Threshold {
-    /// The threshold, and the value for elements that are not above it.
-    pub fn new(threshold: f32, value: f32) -> Threshold {
-        Threshold { threshold, value }
-    }
-}
-
-impl Module for Threshold {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.threshold(x, self.threshold, self.value)
-    }
+    } |layer, graph, x| graph.activation(x, Activation::Softplus { beta: layer.beta, threshold: layer.threshold });
+    /// x above a threshold, elsewhere a value.
+    ///
+    /// The input has any shape, the output has the same.
+    Threshold {
+        /// The threshold, and the value for elements that are not above it.
+        new(threshold: f32, value: f32);
+    } |layer, graph, x| graph.threshold(x, layer.threshold, layer.value);
+    /// The softmax along an axis: `e^x` divided by its sum.
+    ///
+    /// The input has any shape, the output has the same.
+    Softmax {
+        /// Along this axis; negative numbers count from the end.
+        new(dim: i64);
+    } |layer, graph, x| graph.softmax(x, layer.dim);
+    /// The logarithm of [`Softmax`], computed without loss of digits: `x - log(sum of e^x)`.
+    ///
+    /// The input has any shape, the output has the same.
+    LogSoftmax {
+        /// Along this axis; negative numbers count from the end.
+        new(dim: i64);
+    } |layer, graph, x| graph.log_softmax(x, layer.dim);
 }
 
 /// x, or `weight x` below 0, with a learned weight: `[n, c, ..]` to the same.
@@ -197,50 +173,6 @@ impl Module for PReLU {
     }
     fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
         vec![("weight".to_owned(), &mut self.weight)]
-    }
-}
-
-/// The softmax along an axis: `e^x` divided by its sum.
-///
-/// The input has any shape, the output has the same.
-/// It is [torch.nn.Softmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html).
-#[derive(Clone, Copy, Debug)]
-pub struct Softmax {
-    dim: i64,
-}
-
-impl Softmax {
-    /// Along this axis; negative numbers count from the end.
-    pub fn new(dim: i64) -> Softmax {
-        Softmax { dim }
-    }
-}
-
-impl Module for Softmax {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.softmax(x, self.dim)
-    }
-}
-
-/// The logarithm of [`Softmax`], computed without loss of digits: `x - log(sum of e^x)`.
-///
-/// The input has any shape, the output has the same.
-/// It is [torch.nn.LogSoftmax](https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html).
-#[derive(Clone, Copy, Debug)]
-pub struct LogSoftmax {
-    dim: i64,
-}
-
-impl LogSoftmax {
-    /// Along this axis; negative numbers count from the end.
-    pub fn new(dim: i64) -> LogSoftmax {
-        LogSoftmax { dim }
-    }
-}
-
-impl Module for LogSoftmax {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.log_softmax(x, self.dim)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Convolution layers.
 
+use super::layers::slots_of;
 use super::weights::Weights;
-use super::{Builder, Module, Slot};
+use super::{Builder, Module};
 use crate::error::Result;
 use crate::graph::ValueId;
 use crate::options::{
@@ -144,12 +145,7 @@ macro_rules! convolution {
                 let (weight, bias) = self.weights.constants(b)?;
                 b.graph.$function(x, weight, bias, self.options)
             }
-            fn slots(&self) -> Vec<(String, &Slot)> {
-                self.weights.slots()
-            }
-            fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-                self.weights.slots_mut()
-            }
+            slots_of!(weights);
         }
     };
 }

@@ -1,7 +1,8 @@
 //! Linear, and layers that only reshape or return their input.
 
+use super::layers::{layers, slots_of};
 use super::weights::Weights;
-use super::{Builder, Module, Slot};
+use super::{Builder, Module};
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
 
@@ -32,50 +33,19 @@ impl Module for Linear {
         let (weight, bias) = self.weights.constants(b)?;
         b.graph.linear(x, weight, bias)
     }
-    fn slots(&self) -> Vec<(String, &Slot)> {
-        self.weights.slots()
-    }
-    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        self.weights.slots_mut()
-    }
+    slots_of!(weights);
 }
 
-/// Merges axes into one: `[n, c, h, w]` becomes `[n, c h w]` by default.
-///
-/// It is [torch.nn.Flatten](https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html).
-#[derive(Clone, Copy, Debug)]
-pub struct Flatten {
-    start_dim: i64,
-    end_dim: i64,
-}
-
-impl Flatten {
-    /// From axis 1 to the last.
-    pub fn new() -> Flatten {
-        Flatten { start_dim: 1, end_dim: -1 }
-    }
-    /// The first of the axes; 1 by default. Negative numbers count from the end.
-    #[must_use]
-    pub fn start_dim(self, start_dim: i64) -> Flatten {
-        Flatten { start_dim, ..self }
-    }
-    /// The last of the axes; -1 by default. Negative numbers count from the end.
-    #[must_use]
-    pub fn end_dim(self, end_dim: i64) -> Flatten {
-        Flatten { end_dim, ..self }
-    }
-}
-
-impl Default for Flatten {
-    fn default() -> Flatten {
-        Flatten::new()
-    }
-}
-
-impl Module for Flatten {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.flatten(x, self.start_dim, self.end_dim)
-    }
+layers! {
+    /// Merges axes into one: `[n, c, h, w]` becomes `[n, c h w]` by default.
+    Flatten {
+        /// From axis 1 to the last.
+        new();
+        /// The first of the axes; 1 by default. Negative numbers count from the end.
+        start_dim: i64 = 1;
+        /// The last of the axes; -1 by default. Negative numbers count from the end.
+        end_dim: i64 = -1;
+    } |layer, graph, x| graph.flatten(x, layer.start_dim, layer.end_dim);
 }
 
 /// The input as it is: `y = x`.

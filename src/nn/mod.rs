@@ -43,6 +43,7 @@ mod activation;
 mod builder;
 mod children;
 mod conv;
+mod layers;
 mod linear;
 mod norm;
 mod pool;

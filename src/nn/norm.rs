@@ -1,5 +1,6 @@
 //! Normalisation layers.
 
+use super::layers::{layers, slots_of};
 use super::state::have;
 use super::{Builder, Module, Slot};
 use crate::attr::Activation;
@@ -226,12 +227,7 @@ macro_rules! tracking {
                 self.0.check(b, x, &$ranks)?;
                 self.0.$build(b, x)
             }
-            fn slots(&self) -> Vec<(String, &Slot)> {
-                self.0.slots()
-            }
-            fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-                self.0.slots_mut()
-            }
+            slots_of!(0);
             fn set_training(&mut self, training: bool) {
                 self.0.training = training;
             }
@@ -332,12 +328,7 @@ impl Module for LayerNorm {
         let [weight, bias] = self.affine.constants(b)?;
         b.graph.layer_norm(x, &self.affine.shape, weight, bias, self.eps)
     }
-    fn slots(&self) -> Vec<(String, &Slot)> {
-        self.affine.slots()
-    }
-    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        self.affine.slots_mut()
-    }
+    slots_of!(affine);
 }
 
 /// Normalises each group of consecutive channels of each image to mean 0 and standard deviation 1, then scales and
@@ -381,50 +372,20 @@ impl Module for GroupNorm {
         let [weight, bias] = self.affine.constants(b)?;
         b.graph.group_norm(x, self.num_groups, weight, bias, self.eps)
     }
-    fn slots(&self) -> Vec<(String, &Slot)> {
-        self.affine.slots()
-    }
-    fn slots_mut(&mut self) -> Vec<(String, &mut Slot)> {
-        self.affine.slots_mut()
-    }
+    slots_of!(affine);
 }
 
-/// Normalises each value by the neighbouring channels: `x (k + alpha / size sum of x^2)^-beta`, the sum over `size`
-/// channels around its own. `[n, c, ..]` to the same.
-///
-/// It is [torch.nn.LocalResponseNorm](https://docs.pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html).
-#[derive(Clone, Copy, Debug)]
-pub struct LocalResponseNorm {
-    size: usize,
-    alpha: f32,
-    beta: f32,
-    k: f32,
-}
-
-impl LocalResponseNorm {
-    /// A norm over `size` neighbouring channels; alpha 1e-4, beta 0.75, k 1.
-    pub fn new(size: usize) -> LocalResponseNorm {
-        LocalResponseNorm { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
-    }
-    /// The weight of the mean square; 1e-4 by default.
-    #[must_use]
-    pub fn alpha(self, alpha: f32) -> LocalResponseNorm {
-        LocalResponseNorm { alpha, ..self }
-    }
-    /// The exponent; 0.75 by default.
-    #[must_use]
-    pub fn beta(self, beta: f32) -> LocalResponseNorm {
-        LocalResponseNorm { beta, ..self }
-    }
-    /// Added to the weighted mean square; 1 by default.
-    #[must_use]
-    pub fn k(self, k: f32) -> LocalResponseNorm {
-        LocalResponseNorm { k, ..self }
-    }
-}
-
-impl Module for LocalResponseNorm {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
-    }
+layers! {
+    /// Normalises each value by the neighbouring channels: `x (k + alpha / size sum of x^2)^-beta`, the sum over `size`
+    /// channels around its own. `[n, c, ..]` to the same.
+    LocalResponseNorm {
+        /// A norm over `size` neighbouring channels; alpha 1e-4, beta 0.75, k 1.
+        new(size: usize);
+        /// The weight of the mean square; 1e-4 by default.
+        alpha: f32 = 1e-4;
+        /// The exponent; 0.75 by default.
+        beta: f32 = 0.75;
+        /// Added to the weighted mean square; 1 by default.
+        k: f32 = 1.0;
+    } |layer, graph, x| graph.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k);
 }

@@ -1,5 +1,6 @@
 //! Resampling and padding layers.
 
+use super::layers::layers;
 use super::{Builder, Module};
 use crate::attr::PadMode;
 use crate::error::Result;
@@ -45,48 +46,19 @@ impl Module for Upsample {
     }
 }
 
-/// Channels become pixels: `[n, c r r, h, w]` to `[n, c, h r, w r]`, r being the factor, as
-/// [`functional::pixel_shuffle`](crate::functional::pixel_shuffle) does it.
-///
-/// It is [torch.nn.PixelShuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelShuffle.html).
-#[derive(Clone, Copy, Debug)]
-pub struct PixelShuffle {
-    upscale_factor: usize,
-}
-
-impl PixelShuffle {
-    /// By this factor along both axes.
-    pub fn new(upscale_factor: usize) -> PixelShuffle {
-        PixelShuffle { upscale_factor }
-    }
-}
-
-impl Module for PixelShuffle {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.pixel_shuffle(x, self.upscale_factor)
-    }
-}
-
-/// Pixels become channels: `[n, c, h r, w r]` to `[n, c r r, h, w]`, r being the factor, as
-/// [`functional::pixel_unshuffle`](crate::functional::pixel_unshuffle) does it.
-///
-/// It is [torch.nn.PixelUnshuffle](https://docs.pytorch.org/docs/stable/generated/torch.nn.PixelUnshuffle.html).
-#[derive(Clone, Copy, Debug)]
-pub struct PixelUnshuffle {
-    downscale_factor: usize,
-}
-
-impl PixelUnshuffle {
-    /// By this factor along both axes.
-    pub fn new(downscale_factor: usize) -> PixelUnshuffle {
-        PixelUnshuffle { downscale_factor }
-    }
-}
-
-impl Module for PixelUnshuffle {
-    fn build(&self, b: &mut Builder<'_>, x: ValueId) -> Result<ValueId> {
-        b.graph.pixel_unshuffle(x, self.downscale_factor)
-    }
+layers! {
+    /// Channels become pixels: `[n, c r r, h, w]` to `[n, c, h r, w r]`, r being the factor, as
+    /// [`functional::pixel_shuffle`](crate::functional::pixel_shuffle) does it.
+    PixelShuffle {
+        /// By this factor along both axes.
+        new(upscale_factor: usize);
+    } |layer, graph, x| graph.pixel_shuffle(x, layer.upscale_factor);
+    /// Pixels become channels: `[n, c, h r, w r]` to `[n, c r r, h, w]`, r being the factor, as
+    /// [`functional::pixel_unshuffle`](crate::functional::pixel_unshuffle) does it.
+    PixelUnshuffle {
+        /// By this factor along both axes.
+        new(downscale_factor: usize);
+    } |layer, graph, x| graph.pixel_unshuffle(x, layer.downscale_factor);
 }
 
 macro_rules! padding_layers {
