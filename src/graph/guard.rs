@@ -1,7 +1,6 @@
 //! Checks during a run that i64 results fit the 32 bits of a device. Where [`unbounded`] cannot tell before the run, the network
 //! gets further outputs: the largest magnitudes of what such a node reads. They bound its results.
 
-use std::any::Any;
 use std::fmt;
 
 use super::range::{LIMIT, unbounded};
@@ -67,8 +66,7 @@ impl Guards {
                     }
                 });
             }
-            let shapes: Vec<_> = graph.descs(&node.inputs).iter().map(Desc::to_string).collect();
-            let what = format!("{}({})", node.op.name(), shapes.join(", "));
+            let what = node.op.call(&graph.descs(&node.inputs));
             guards.0.push(Guard { node: node.name.clone(), what, at, bound });
         }
         Ok(guards)
@@ -111,27 +109,25 @@ fn measure(graph: &mut Graph, node: &str, id: ValueId) -> Result<usize> {
 
 /// An input of the graph plus 1, as layers count their batches: it would take 2^31 of them.
 fn is_counter(graph: &Graph, node: &Node) -> bool {
-    let any: &dyn Any = node.op.as_ref();
     let one = |id: &ValueId| graph.constant_of(*id).is_some_and(|t| t.numel() == 1 && t.to_f64s() == [1.0]);
-    matches!(any.downcast_ref(), Some(Binary(BinaryKind::Add)))
+    matches!(node.op.downcast(), Some(Binary(BinaryKind::Add)))
         && graph.inputs.contains(&node.inputs[0])
         && one(&node.inputs[1])
 }
 
 /// How the magnitudes of a node's inputs bound its results; `None` for an operator that [`unbounded`] does not know.
 fn bound(graph: &Graph, node: &Node) -> Option<Bound> {
-    let any: &dyn Any = node.op.as_ref();
-    if any.downcast_ref::<Cast>().is_some() {
+    if node.op.downcast::<Cast>().is_some() {
         return Some(Box::new(|m| m[0]));
     }
-    if let Some(Binary(kind)) = any.downcast_ref() {
+    if let Some(Binary(kind)) = node.op.downcast() {
         return Some(match kind {
             BinaryKind::Add | BinaryKind::Sub => Box::new(|m| m[0] + m[1]),
             BinaryKind::Pow => Box::new(|m| m[0].max(1.0).powf(m[1])),
             _ => Box::new(|m| m[0] * m[1]),
         });
     }
-    let reduce: &Reduce = any.downcast_ref()?;
+    let reduce: &Reduce = node.op.downcast()?;
     let count = graph.desc(node.inputs[0]).numel() as f64 / graph.desc(node.outputs[0]).numel().max(1) as f64;
     Some(match reduce.kind {
         ReduceKind::Prod => Box::new(move |m| m[0].max(1.0).powf(count)),

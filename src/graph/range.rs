@@ -1,10 +1,7 @@
 //! How large integers can become: which results may leave the 32 bits that a device has for an i64.
 
-use std::any::Any;
-
 use super::{Graph, Node, ValueId};
 use crate::attr::{BinaryKind, PadMode, ReduceKind};
-use crate::ops::Op;
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::concat::Concat;
@@ -61,11 +58,6 @@ fn most(dtype: DType) -> f64 {
     }
 }
 
-fn op<T: Op>(node: &Node) -> Option<&T> {
-    let any: &dyn Any = node.op.as_ref();
-    any.downcast_ref()
-}
-
 /// Whether the result is of a type in which what is below 0 becomes large.
 fn unsigned(graph: &Graph, node: &Node) -> bool {
     matches!(graph.desc(node.outputs[0]).dtype, DType::U8 | DType::U16 | DType::U32)
@@ -76,7 +68,7 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
     let input = |k: usize| node.inputs.get(k).map_or(0.0, |id| of[id.0]);
     let all = || node.inputs.iter().map(|id: &ValueId| of[id.0]).fold(0.0, f64::max);
     let extent = || graph.desc(node.inputs[0]).numel() as f64;
-    if let Some(Binary(kind)) = op(node) {
+    if let Some(Binary(kind)) = node.op.downcast() {
         let (a, b) = (input(0), input(1));
         return match kind {
             BinaryKind::Sub if unsigned(graph, node) => f64::INFINITY,
@@ -88,7 +80,7 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
             _ => a.max(b),
         };
     }
-    if let Some(reduce) = op::<Reduce>(node) {
+    if let Some(reduce) = node.op.downcast::<Reduce>() {
         let count = extent() / (graph.desc(node.outputs[0]).numel().max(1) as f64);
         return match reduce.kind {
             ReduceKind::Max | ReduceKind::Min | ReduceKind::Mean => input(0),
@@ -97,29 +89,29 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
             _ => f64::INFINITY,
         };
     }
-    if let Some(pad) = op::<Pad>(node) {
+    if let Some(pad) = node.op.downcast::<Pad>() {
         let added = if let PadMode::Constant(v) = pad.mode { f64::from(v).abs() } else { 0.0 };
         return input(0).max(added);
     }
-    if op::<ArgReduce>(node).is_some() || op::<MaxPool2d>(node).is_some() {
+    if node.op.downcast::<ArgReduce>().is_some() || node.op.downcast::<MaxPool2d>().is_some() {
         return extent();
     }
-    if op::<Cast>(node).is_some() && unsigned(graph, node) {
+    if node.op.downcast::<Cast>().is_some() && unsigned(graph, node) {
         return f64::INFINITY;
     }
-    if op::<TopK>(node).is_some() {
+    if node.op.downcast::<TopK>().is_some() {
         return input(0).max(extent());
     }
-    if op::<Gather>(node).is_some() || op::<Cast>(node).is_some() {
+    if node.op.downcast::<Gather>().is_some() || node.op.downcast::<Cast>().is_some() {
         return input(0);
     }
-    let moves = op::<Reshape>(node).is_some()
-        || op::<Permute>(node).is_some()
-        || op::<Slice>(node).is_some()
-        || op::<Concat>(node).is_some()
-        || op::<Split>(node).is_some()
-        || op::<Expand>(node).is_some()
-        || op::<Tile>(node).is_some()
-        || op::<Where>(node).is_some();
+    let moves = node.op.downcast::<Reshape>().is_some()
+        || node.op.downcast::<Permute>().is_some()
+        || node.op.downcast::<Slice>().is_some()
+        || node.op.downcast::<Concat>().is_some()
+        || node.op.downcast::<Split>().is_some()
+        || node.op.downcast::<Expand>().is_some()
+        || node.op.downcast::<Tile>().is_some()
+        || node.op.downcast::<Where>().is_some();
     if moves { all() } else { f64::INFINITY }
 }

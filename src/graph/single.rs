@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Graph, Node};
 use crate::error::{Error, Result};
 use crate::ops::cast::Cast;
-use crate::shape::{DType, Desc};
+use crate::shape::DType;
 
 /// Makes every f64 value of the graph f32, and gives the name of a node that computes one. Integers that pass through f64
 /// unchanged keep all their bits.
@@ -33,17 +33,15 @@ pub fn to_single(graph: &mut Graph) -> Result<Option<String>> {
     match graph.nodes.iter().find(|n| !fits(n)) {
         None => Ok(computed),
         Some(node) => {
-            let shapes: Vec<_> = descs(&node.inputs).iter().map(Desc::to_string).collect();
-            let text =
-                format!("{}({}) in f32, in place of the f64 that a GPU lacks", node.op.name(), shapes.join(", "));
+            let call = node.op.call(&descs(&node.inputs));
+            let text = format!("{call} in f32, in place of the f64 that a GPU lacks");
             Err(Error::unsupported(text).at(node.name.clone()))
         }
     }
 }
 
 fn cast(node: &Node) -> Option<&Cast> {
-    let any: &dyn std::any::Any = node.op.as_ref();
-    any.downcast_ref()
+    node.op.downcast()
 }
 
 /// A cast of what was cast to f64 casts the original: f64 holds every f32 and every integer of 32 bits.

@@ -178,11 +178,7 @@ impl Graph {
     pub(crate) fn add_arc(&mut self, name: String, op: Arc<dyn Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         self.own(inputs).map_err(|e| e.at(name.clone()))?;
         let descs = self.descs(inputs);
-        let describe = |e: Error| {
-            let shapes: Vec<_> = descs.iter().map(Desc::to_string).collect();
-            e.within(format_args!("{}({})", op.name(), shapes.join(", "))).at(name.clone())
-        };
-        let outputs = op.outputs(&descs).map_err(describe)?;
+        let outputs = op.outputs(&descs).map_err(|e| e.within(op.call(&descs)).at(name.clone()))?;
         let one = outputs.len() == 1;
         let mut ids = vec![];
         for (k, desc) in outputs.into_iter().enumerate() {

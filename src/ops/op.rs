@@ -226,6 +226,16 @@ macro_rules! moves_elements {
 pub(crate) use moves_elements;
 
 impl dyn Op {
+    /// The operator, if it is a `T`.
+    pub(crate) fn downcast<T: Op>(&self) -> Option<&T> {
+        let any: &dyn std::any::Any = self;
+        any.downcast_ref()
+    }
+    /// The operator and its inputs, for errors: `relu(f32[2, 3])`.
+    pub(crate) fn call(&self, inputs: &[Desc]) -> String {
+        let shapes: Vec<_> = inputs.iter().map(Desc::to_string).collect();
+        format!("{}({})", self.name(), shapes.join(", "))
+    }
     /// Whether it is an operator of this crate, whose kernels run without run-time checks.
     pub(crate) fn is_built_in(&self) -> bool {
         self.privileges(Seal(())).unchecked

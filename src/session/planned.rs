@@ -147,8 +147,7 @@ impl Indices {
     /// The inputs that a gather reads as they are given.
     pub fn of(graph: &Graph) -> Vec<Indices> {
         let one = |node: &Node| {
-            let any: &dyn std::any::Any = node.op.as_ref();
-            let gather: &Gather = any.downcast_ref()?;
+            let gather: &Gather = node.op.downcast()?;
             let input = graph.inputs.iter().position(|id| *id == node.inputs[1])?;
             Some(Indices { input, extent: graph.shape(node.inputs[0])[gather.axis], node: node.name.clone() })
         };

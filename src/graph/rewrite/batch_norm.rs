@@ -1,7 +1,8 @@
 //! A batch norm with constant parameters is a scale and a shift per channel, which a convolution before or after it can absorb.
 
 use super::editor::{Edit, Editor, Place};
-use super::rule::{Answer, constant, op_as};
+use super::rule::Refusal::{Declined, NoMatch};
+use super::rule::{Answer, bias_of, constant};
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
@@ -16,7 +17,7 @@ struct Affine {
 
 /// The affine form of a batch norm whose four parameters are constants.
 fn affine(graph: &Graph, node: &Node) -> Option<Affine> {
-    let eps = f64::from(op_as::<BatchNorm>(node)?.eps);
+    let eps = f64::from(node.op.downcast::<BatchNorm>()?.eps);
     let [_, weight, bias, mean, var] = node.inputs[..] else { return None };
     let of = |id: ValueId| constant(graph, id).map(Tensor::to_f64s);
     let (weight, bias, mean, var) = (of(weight)?, of(bias)?, of(mean)?, of(var)?);
@@ -29,7 +30,7 @@ fn affine(graph: &Graph, node: &Node) -> Option<Affine> {
 fn channels(node: &Node, shape: &[usize], of_output: bool) -> Option<Vec<usize>> {
     let taps = shape[2..].iter().product::<usize>();
     let index = |i: usize| (i / taps / shape[1], i / taps % shape[1]);
-    let (groups, transposed) = match (op_as::<Conv2d>(node), op_as::<ConvTranspose2d>(node)) {
+    let (groups, transposed) = match (node.op.downcast::<Conv2d>(), node.op.downcast::<ConvTranspose2d>()) {
         (Some(c), _) => (c.groups, false),
         (_, Some(c)) => (c.groups, true),
         _ => return None,
@@ -47,55 +48,43 @@ fn channels(node: &Node, shape: &[usize], of_output: bool) -> Option<Vec<usize>>
 /// conv, then scale and shift: w' = scale w, b' = scale b + shift.
 pub(super) fn into_convolution_before(e: &Editor, at: Place) -> Answer {
     let (graph, norm) = (e.graph(), e.node(at));
-    let Some(affine) = affine(graph, norm) else { return Answer::No };
-    let Some(before) = e.maker(norm.inputs[0]) else { return Answer::No };
+    let Some(affine) = affine(graph, norm) else { return Err(NoMatch) };
+    let Some(before) = e.maker(norm.inputs[0]) else { return Err(NoMatch) };
     let conv = e.node(before);
-    if op_as::<Conv2d>(conv).is_none() && op_as::<ConvTranspose2d>(conv).is_none() {
-        return Answer::No;
+    if conv.op.downcast::<Conv2d>().is_none() && conv.op.downcast::<ConvTranspose2d>().is_none() {
+        return Err(NoMatch);
     }
     if e.uses(norm.inputs[0]) > 1 {
-        return Answer::Declined("the convolution's result has other readers");
+        return Err(Declined("the convolution's result has other readers"));
     }
     if !conv.epilogue.is_none() {
-        return Answer::Declined("the convolution already has an epilogue");
+        return Err(Declined("the convolution already has an epilogue"));
     }
-    let Some(weight) = constant(graph, conv.inputs[1]) else { return Answer::Declined("the weight is not constant") };
-    let bias = match conv.inputs.get(2) {
-        None => vec![0.0; affine.scale.len()],
-        Some(&id) => match constant(graph, id) {
-            Some(t) => t.to_f64s(),
-            None => return Answer::Declined("the bias is not constant"),
-        },
-    };
+    let Some(weight) = constant(graph, conv.inputs[1]) else { return Err(Declined("the weight is not constant")) };
+    let bias = bias_of(graph, conv, affine.scale.len())?;
     let channel = channels(conv, weight.shape(), true).expect("it is a convolution");
     let scaled = weight.f32s().iter().zip(&channel).map(|(w, &c)| (f64::from(*w) * affine.scale[c]) as f32);
     let weight = Tensor::of(weight.shape(), scaled.collect::<Vec<_>>());
     let shifted = bias.iter().zip(&affine.scale).zip(&affine.shift).map(|((b, s), t)| (b * s + t) as f32);
     let bias = Tensor::of([bias.len()], shifted.collect::<Vec<_>>());
     let (x, result, output) = (conv.inputs[0], conv.outputs[0], norm.outputs[0]);
-    Answer::Change(replace_weights(e, before, x, weight, bias).redirect(output, result))
+    Ok(replace_weights(e, before, x, weight, bias).redirect(output, result))
 }
 
 /// scale and shift, then conv without padding: w' = w scale[ic], b' = b + sum w shift[ic]. A convolution pads with
 /// zeros after the shift, so padding forbids it.
 pub(super) fn into_convolution_after(e: &Editor, at: Place) -> Answer {
     let (graph, conv) = (e.graph(), e.node(at));
-    let Some(op) = op_as::<Conv2d>(conv) else { return Answer::No };
-    let Some(before) = e.maker(conv.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
-    let Some(affine) = affine(graph, before) else { return Answer::No };
+    let Some(op) = conv.op.downcast::<Conv2d>() else { return Err(NoMatch) };
+    let Some(before) = e.maker(conv.inputs[0]).map(|p| e.node(p)) else { return Err(NoMatch) };
+    let Some(affine) = affine(graph, before) else { return Err(NoMatch) };
     if op.padding != [[0; 2]; 2] {
-        return Answer::Declined("the convolution pads");
+        return Err(Declined("the convolution pads"));
     }
-    let Some(weight) = constant(graph, conv.inputs[1]) else { return Answer::Declined("the weight is not constant") };
-    let mut bias = match conv.inputs[..conv.own_inputs()].get(2) {
-        None => vec![0.0; weight.shape()[0]],
-        Some(&id) => match constant(graph, id) {
-            Some(t) => t.to_f64s(),
-            None => return Answer::Declined("the bias is not constant"),
-        },
-    };
+    let Some(weight) = constant(graph, conv.inputs[1]) else { return Err(Declined("the weight is not constant")) };
+    let mut bias = bias_of(graph, conv, weight.shape()[0])?;
     if !conv.epilogue.is_none() {
-        return Answer::Declined("the convolution already has an epilogue");
+        return Err(Declined("the convolution already has an epilogue"));
     }
     let channel = channels(conv, weight.shape(), false).expect("it is a convolution");
     let output = channels(conv, weight.shape(), true).expect("it is a convolution");
@@ -106,7 +95,7 @@ pub(super) fn into_convolution_after(e: &Editor, at: Place) -> Answer {
     }
     let weight = Tensor::of(weight.shape(), scaled);
     let bias = Tensor::of([bias.len()], bias.into_iter().map(|b| b as f32).collect::<Vec<_>>());
-    Answer::Change(replace_weights(e, at, before.inputs[0], weight, bias))
+    Ok(replace_weights(e, at, before.inputs[0], weight, bias))
 }
 
 /// Replaces the convolution by one of `x` with these weights.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::editor::{Editor, Place};
-use super::rule::{Answer, number, op_as};
+use super::rule::Refusal::NoMatch;
+use super::rule::{Answer, number};
 use crate::attr::SILU;
 use crate::attr::{Activation, BinaryKind, PoolKind, ReduceKind};
 use crate::graph::{Graph, Node, ValueId};
@@ -16,7 +17,7 @@ use crate::ops::reshape::Reshape;
 use crate::ops::unary::Unary;
 
 fn binary(node: &Node) -> Option<BinaryKind> {
-    op_as::<Binary>(node).map(|b| b.0)
+    node.op.downcast::<Binary>().map(|b| b.0)
 }
 
 /// The node that makes a value.
@@ -45,19 +46,26 @@ fn with_number(graph: &Graph, node: &Node, kind: BinaryKind) -> Option<(ValueId,
     }
 }
 
+/// The dividend and the divisor where a value is divided by a number, or multiplied by its inverse.
+fn divided(e: &Editor, id: ValueId) -> Option<(ValueId, f32)> {
+    let node = behind(e, id)?;
+    let by = with_number(e.graph(), node, BinaryKind::Div);
+    by.or_else(|| with_number(e.graph(), node, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))
+}
+
 /// Replaces the node by f(x).
 fn become_unary(e: &Editor, at: Place, f: Activation, x: ValueId) -> Answer {
-    Answer::Change(e.edit().put(at, Node { op: Arc::new(Unary(f)), inputs: vec![x], ..e.node(at).clone() }))
+    Ok(e.edit().put(at, Node { op: Arc::new(Unary(f)), inputs: vec![x], ..e.node(at).clone() }))
 }
 
 /// x sigmoid(x)
 pub(super) fn swish(e: &Editor, at: Place) -> Answer {
     let found = either(e.node(at), BinaryKind::Mul).into_iter().find(|&(x, s)| {
         behind(e, s).is_some_and(|n| {
-            matches!(op_as(n), Some(Unary(Activation::Sigmoid))) && n.epilogue.is_none() && n.inputs[0] == x
+            matches!(n.op.downcast(), Some(Unary(Activation::Sigmoid))) && n.epilogue.is_none() && n.inputs[0] == x
         })
     });
-    found.map_or(Answer::No, |(x, _)| become_unary(e, at, SILU, x))
+    found.map_or(Err(NoMatch), |(x, _)| become_unary(e, at, SILU, x))
 }
 
 /// x clip(x + 3, 0, 6) / 6, with the division last or on either factor, or x hardsigmoid(x).
@@ -65,7 +73,7 @@ pub(super) fn hard_swish(e: &Editor, at: Place) -> Answer {
     // 6 hardsigmoid(x), or hardsigmoid(x).
     let gate = |id: ValueId| -> Option<(ValueId, f32)> {
         let n = behind(e, id)?;
-        match op_as::<Unary>(n)?.0 {
+        match n.op.downcast::<Unary>()?.0 {
             Activation::Clamp { min: 0.0, max: 6.0 } => {
                 let (x, three) = with_number(e.graph(), behind(e, n.inputs[0])?, BinaryKind::Add)?;
                 (three == 3.0).then_some((x, 6.0))
@@ -76,16 +84,11 @@ pub(super) fn hard_swish(e: &Editor, at: Place) -> Answer {
             _ => None,
         }
     };
-    let divided = |id: ValueId| -> Option<(ValueId, f32)> {
-        let n = behind(e, id)?;
-        let by = with_number(e.graph(), n, BinaryKind::Div);
-        by.or_else(|| with_number(e.graph(), n, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))
-    };
     let product = |node: &Node| -> Option<(ValueId, f32)> {
         either(node, BinaryKind::Mul).into_iter().find_map(|(x, g)| match gate(g) {
             Some((of, times)) if of == x => Some((x, times)),
             _ => {
-                let (inner, by) = divided(g)?;
+                let (inner, by) = divided(e, g)?;
                 let (of, times) = gate(inner)?;
                 (of == x).then_some((x, times / by))
             }
@@ -93,13 +96,13 @@ pub(super) fn hard_swish(e: &Editor, at: Place) -> Answer {
     };
     let node = e.node(at);
     let whole = product(node).or_else(|| {
-        let (inner, by) = divided(node.outputs[0])?;
+        let (inner, by) = divided(e, node.outputs[0])?;
         let (x, times) = product(behind(e, inner)?)?;
         Some((x, times / by))
     });
     match whole {
         Some((x, times)) if (times - 1.0).abs() < 1e-6 => become_unary(e, at, Activation::HardSwish, x),
-        _ => Answer::No,
+        _ => Err(NoMatch),
     }
 }
 
@@ -109,12 +112,10 @@ pub(super) fn gelu(e: &Editor, at: Place) -> Answer {
     let gate = |id: ValueId| -> Option<ValueId> {
         let (erf, one) = with_number(e.graph(), behind(e, id)?, BinaryKind::Add)?;
         let erf = behind(e, erf)?;
-        if one != 1.0 || op_as::<Unary>(erf)?.0 != Activation::Erf {
+        if one != 1.0 || erf.op.downcast::<Unary>()?.0 != Activation::Erf {
             return None;
         }
-        let scaled = behind(e, erf.inputs[0])?;
-        let (x, by) = with_number(e.graph(), scaled, BinaryKind::Div)
-            .or_else(|| with_number(e.graph(), scaled, BinaryKind::Mul).map(|(x, f)| (x, 1.0 / f)))?;
+        let (x, by) = divided(e, erf.inputs[0])?;
         ((by - std::f32::consts::SQRT_2).abs() < 1e-5).then_some(x)
     };
     let half = |id: ValueId| -> Option<ValueId> {
@@ -136,63 +137,60 @@ pub(super) fn gelu(e: &Editor, at: Place) -> Answer {
     };
     match last.or_else(inner) {
         Some(x) => become_unary(e, at, Activation::Gelu, x),
-        None => Answer::No,
+        None => Err(NoMatch),
     }
 }
 
 /// The mean or maximum over height and width.
 pub(super) fn global_pool(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
-    let Some(reduce) = op_as::<Reduce>(node) else { return Answer::No };
+    let Some(reduce) = node.op.downcast::<Reduce>() else { return Err(NoMatch) };
     let kind = match reduce.kind {
         ReduceKind::Mean => PoolKind::Avg,
         ReduceKind::Max => PoolKind::Max,
-        _ => return Answer::No,
+        _ => return Err(NoMatch),
     };
-    let &[n, c, h, w] = graph.shape(node.inputs[0]) else { return Answer::No };
+    let &[n, c, h, w] = graph.shape(node.inputs[0]) else { return Err(NoMatch) };
     let mut axes = reduce.axes.clone();
     axes.sort_unstable();
     if axes != [2, 3] || [n, c, h, w].contains(&0) {
-        return Answer::No;
+        return Err(NoMatch);
     }
     let (op, x) = (Arc::new(AdaptivePool2d { output: [1, 1], kind }), node.inputs[0]);
     let mut edit = e.edit();
     if reduce.keep_dims {
-        return Answer::Change(edit.put(at, Node { op, ..node.clone() }));
+        return Ok(edit.put(at, Node { op, ..node.clone() }));
     }
-    let pooled = match edit.insert(e, e.before(at), format!("{}.pool", node.name), op, vec![x]) {
-        Ok(pooled) => pooled,
-        Err(why) => return Answer::Declined(why),
-    };
+    let pooled = edit.insert(e, e.before(at), format!("{}.pool", node.name), op, vec![x])?;
     let op = Arc::new(Reshape { shape: graph.shape(node.outputs[0]).to_vec() });
-    Answer::Change(edit.put(at, Node { op, inputs: vec![pooled], ..node.clone() }))
+    Ok(edit.put(at, Node { op, inputs: vec![pooled], ..node.clone() }))
 }
 
 /// Reshape [n, c, r, r, h, w] (or [n, r, r, c, h, w]), transpose, reshape [n, c, h r, w r].
 pub(super) fn pixel_shuffle(e: &Editor, at: Place) -> Answer {
     let (graph, last) = (e.graph(), e.node(at));
-    if op_as::<Reshape>(last).is_none() {
-        return Answer::No;
+    if last.op.downcast::<Reshape>().is_none() {
+        return Err(NoMatch);
     }
-    let Some(middle) = behind(e, last.inputs[0]) else { return Answer::No };
-    let Some(permute) = op_as::<Permute>(middle) else { return Answer::No };
-    let Some(first) = behind(e, middle.inputs[0]) else { return Answer::No };
-    if op_as::<Reshape>(first).is_none() || graph.shape(first.inputs[0]).len() != 4 {
-        return Answer::No;
+    let Some(middle) = behind(e, last.inputs[0]) else { return Err(NoMatch) };
+    let Some(permute) = middle.op.downcast::<Permute>() else { return Err(NoMatch) };
+    let Some(first) = behind(e, middle.inputs[0]) else { return Err(NoMatch) };
+    if first.op.downcast::<Reshape>().is_none() || graph.shape(first.inputs[0]).len() != 4 {
+        return Err(NoMatch);
     }
-    let [n, a, b, c, h, w] = graph.shape(middle.inputs[0])[..] else { return Answer::No };
+    let [n, a, b, c, h, w] = graph.shape(middle.inputs[0])[..] else { return Err(NoMatch) };
     let (order, r, channels, factors) = match permute.order[..] {
         [0, 1, 4, 2, 5, 3] => (Order::ChannelFirst, b, a, [b, c]),
         [0, 3, 4, 1, 5, 2] => (Order::DepthFirst, a, c, [a, b]),
-        _ => return Answer::No,
+        _ => return Err(NoMatch),
     };
     let source = first.inputs[0];
     let fits = factors == [r, r]
         && graph.shape(source) == [n, channels * r * r, h, w]
         && graph.shape(last.outputs[0]) == [n, channels, h * r, w * r];
     if !fits {
-        return Answer::No;
+        return Err(NoMatch);
     }
     let op = Arc::new(PixelShuffle { factor: r, order });
-    Answer::Change(e.edit().put(at, Node { op, inputs: vec![source], ..last.clone() }))
+    Ok(e.edit().put(at, Node { op, inputs: vec![source], ..last.clone() }))
 }

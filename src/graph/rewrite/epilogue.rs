@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::editor::{Editor, Place};
-use super::rule::{Answer, constant, op_as};
+use super::rule::Refusal::{Declined, NoMatch};
+use super::rule::{Answer, Refusal, bias_of, constant};
 use crate::attr::{Activation, BinaryKind, PadMode};
 use crate::graph::{Node, ValueId};
 use crate::ops::binary::Binary;
@@ -17,14 +18,14 @@ use crate::tensor::Tensor;
 /// A pad of zeros around height and width that only a convolution reads becomes its padding.
 pub(super) fn pad_into_convolution(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
-    let Some(conv) = op_as::<Conv2d>(node) else { return Answer::No };
-    let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Answer::No };
-    let Some(pad) = op_as::<Pad>(before) else { return Answer::No };
+    let Some(conv) = node.op.downcast::<Conv2d>() else { return Err(NoMatch) };
+    let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Err(NoMatch) };
+    let Some(pad) = before.op.downcast::<Pad>() else { return Err(NoMatch) };
     let [[0, 0], [0, 0], rows, columns] = pad.pads[..] else {
-        return Answer::Declined("it pads other axes than height and width");
+        return Err(Declined("it pads other axes than height and width"));
     };
     if !matches!(pad.mode, PadMode::Constant(0.0)) || [rows, columns].as_flattened().iter().any(|&p| p < 0) {
-        return Answer::Declined("it does not add zeros");
+        return Err(Declined("it does not add zeros"));
     }
     let mut op = conv.clone();
     for (side, p) in op.padding.as_flattened_mut().iter_mut().zip([rows, columns].as_flattened()) {
@@ -32,18 +33,18 @@ pub(super) fn pad_into_convolution(e: &Editor, at: Place) -> Answer {
     }
     let mut node = Node { op: Arc::new(op), ..node.clone() };
     node.inputs[0] = before.inputs[0];
-    Answer::Change(e.edit().put(at, node))
+    Ok(e.edit().put(at, node))
 }
 
 /// The place of the node that makes `id`, if it takes an epilogue and nothing else reads `id`.
-fn target(e: &Editor, id: ValueId) -> Result<Place, Answer> {
-    let Some(before) = e.maker(id) else { return Err(Answer::No) };
+fn target(e: &Editor, id: ValueId) -> Result<Place, Refusal> {
+    let Some(before) = e.maker(id) else { return Err(NoMatch) };
     let node = e.node(before);
     if !node.op.takes_epilogue() || node.outputs[0] != id {
-        return Err(Answer::No);
+        return Err(NoMatch);
     }
     if e.uses(id) > 1 {
-        return Err(Answer::Declined("the result before it has other readers"));
+        return Err(Declined("the result before it has other readers"));
     }
     Ok(before)
 }
@@ -51,19 +52,16 @@ fn target(e: &Editor, id: ValueId) -> Result<Place, Answer> {
 /// conv + a constant of one number per channel: the bias. A linear layer's sum follows its reshape to `[.., out]`.
 pub(super) fn bias(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
-    if !matches!(op_as::<Binary>(node), Some(Binary(BinaryKind::Add))) {
-        return Answer::No;
+    if !matches!(node.op.downcast::<Binary>(), Some(Binary(BinaryKind::Add))) {
+        return Err(NoMatch);
     }
-    let [a, b] = node.inputs[..] else { return Answer::No };
+    let [a, b] = node.inputs[..] else { return Err(NoMatch) };
     let (x, addend) = if constant(graph, b).is_some() { (a, b) } else { (b, a) };
-    let Some(addend) = constant(graph, addend).cloned() else { return Answer::No };
-    let Some(direct) = e.maker(x) else { return Answer::No };
-    let view = op_as::<Reshape>(e.node(direct)).is_some() && e.uses(x) == 1;
+    let Some(addend) = constant(graph, addend).cloned() else { return Err(NoMatch) };
+    let Some(direct) = e.maker(x) else { return Err(NoMatch) };
+    let view = e.node(direct).op.downcast::<Reshape>().is_some() && e.uses(x) == 1;
     let product = if view { e.node(direct).inputs[0] } else { x };
-    let before = match target(e, product) {
-        Ok(before) => before,
-        Err(answer) => return answer,
-    };
+    let before = target(e, product)?;
     let conv = e.node(before);
     let channels = graph.shape(product)[1];
     let trailing: usize = graph.shape(product)[2..].iter().product();
@@ -76,67 +74,56 @@ pub(super) fn bias(e: &Editor, at: Place) -> Answer {
             || addend.shape().len() >= from_end && addend.shape()[addend.shape().len() - from_end] == channels)
         && graph.shape(node.outputs[0]) == shape
         && (!view || trailing == 1 && shape[axis] == channels);
-    if !fits || op_as::<Conv2d>(conv).is_none() {
-        return Answer::No;
+    if !fits || conv.op.downcast::<Conv2d>().is_none() {
+        return Err(NoMatch);
     }
     if !conv.epilogue.is_none() {
-        return Answer::Declined("the convolution already has an epilogue");
+        return Err(Declined("the convolution already has an epilogue"));
     }
-    let own = match conv.inputs.get(2) {
-        None => vec![0.0; channels],
-        Some(&id) => match constant(graph, id) {
-            Some(t) => t.to_f64s(),
-            None => return Answer::Declined("the bias is not constant"),
-        },
-    };
+    let own = bias_of(graph, conv, channels)?;
     let sum = own.iter().zip(addend.to_f64s()).map(|(a, b)| (a + b) as f32).collect::<Vec<_>>();
     let (mut edit, mut conv) = (e.edit(), conv.clone());
     conv.inputs.truncate(2);
     conv.inputs.push(edit.constant(format!("{}.bias", conv.name), Tensor::of([channels], sum)));
-    Answer::Change(edit.put(before, conv).redirect(node.outputs[0], x))
+    Ok(edit.put(before, conv).redirect(node.outputs[0], x))
 }
 
 /// f(reshape(conv)) is reshape(f(conv)), where the epilogue can take f.
 pub(super) fn activation_before_view(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
-    if op_as::<Unary>(node).is_none() {
-        return Answer::No;
+    if node.op.downcast::<Unary>().is_none() {
+        return Err(NoMatch);
     }
     let x = node.inputs[0];
-    let Some(before) = e.maker(x) else { return Answer::No };
+    let Some(before) = e.maker(x) else { return Err(NoMatch) };
     let view = e.node(before);
-    if op_as::<Reshape>(view).is_none() || e.uses(x) > 1 {
-        return Answer::No;
+    if view.op.downcast::<Reshape>().is_none() || e.uses(x) > 1 {
+        return Err(NoMatch);
     }
     let source = view.inputs[0];
     match target(e, source) {
         Ok(conv) if e.node(conv).epilogue.activation == Activation::Identity => {}
-        _ => return Answer::No,
+        _ => return Err(NoMatch),
     }
     // The two nodes swap: the function has the convolution's shape, and the reshape follows it.
     let mut edit = e.edit();
-    match edit.insert(e, before, node.name.clone(), node.op.clone(), vec![source]) {
-        Ok(result) => {
-            let view = Node { inputs: vec![result], outputs: node.outputs.clone(), ..view.clone() };
-            Answer::Change(edit.put(at, view))
-        }
-        Err(why) => Answer::Declined(why),
-    }
+    let result = edit.insert(e, before, node.name.clone(), node.op.clone(), vec![source])?;
+    Ok(edit.put(at, Node { inputs: vec![result], outputs: node.outputs.clone(), ..view.clone() }))
 }
 
 /// conv + another tensor of its shape. The convolution moves to the sum's place, where both are known.
 pub(super) fn residual(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
-    if !matches!(op_as::<Binary>(node), Some(Binary(BinaryKind::Add))) {
-        return Answer::No;
+    if !matches!(node.op.downcast::<Binary>(), Some(Binary(BinaryKind::Add))) {
+        return Err(NoMatch);
     }
-    let [a, b] = node.inputs[..] else { return Answer::No };
+    let [a, b] = node.inputs[..] else { return Err(NoMatch) };
     if a == b || graph.desc(a) != graph.desc(b) {
-        return Answer::No;
+        return Err(NoMatch);
     }
     let free = |id: ValueId| match target(e, id) {
         Ok(k) if e.node(k).epilogue.is_none() => Ok(k),
-        Ok(_) => Err(Answer::Declined("the convolution before it already has an epilogue")),
+        Ok(_) => Err(Declined("the convolution before it already has an epilogue")),
         Err(answer) => Err(answer),
     };
     // Of two convolutions the later one takes the sum, since the other is computed before it.
@@ -150,58 +137,52 @@ pub(super) fn residual(e: &Editor, at: Place) -> Answer {
         }
         (Ok(p), Err(_)) => (p, b),
         (Err(_), Ok(q)) => (q, a),
-        (Err(Answer::Declined(why)), _) | (_, Err(Answer::Declined(why))) => return Answer::Declined(why),
-        _ => return Answer::No,
+        (Err(Declined(why)), _) | (_, Err(Declined(why))) => return Err(Declined(why)),
+        _ => return Err(NoMatch),
     };
     let output = node.outputs[0];
     let mut conv = e.node(before).clone();
     conv.epilogue.residual = Some(conv.inputs.len());
     conv.inputs.push(other);
     conv.outputs[0] = output;
-    Answer::Change(e.edit().put(at, conv))
+    Ok(e.edit().put(at, conv))
 }
 
 /// f(conv).
 pub(super) fn activation(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
-    let Some(&Unary(f)) = op_as::<Unary>(node) else { return Answer::No };
-    let before = match target(e, node.inputs[0]) {
-        Ok(before) => before,
-        Err(answer) => return answer,
-    };
+    let Some(&Unary(f)) = node.op.downcast::<Unary>() else { return Err(NoMatch) };
+    let before = target(e, node.inputs[0])?;
     let mut conv = e.node(before).clone();
     if conv.epilogue.activation != Activation::Identity || conv.epilogue.slope.is_some() {
-        return Answer::Declined("the node before it already has an activation");
+        return Err(Declined("the node before it already has an activation"));
     }
     conv.epilogue.activation = f;
-    Answer::Change(e.edit().put(before, conv).redirect(node.outputs[0], node.inputs[0]))
+    Ok(e.edit().put(before, conv).redirect(node.outputs[0], node.inputs[0]))
 }
 
 /// prelu(conv) with one constant slope, or one per channel.
 pub(super) fn prelu(e: &Editor, at: Place) -> Answer {
     let (graph, node) = (e.graph(), e.node(at));
-    if op_as::<Prelu>(node).is_none() {
-        return Answer::No;
+    if node.op.downcast::<Prelu>().is_none() {
+        return Err(NoMatch);
     }
-    let before = match target(e, node.inputs[0]) {
-        Ok(before) => before,
-        Err(answer) => return answer,
-    };
+    let before = target(e, node.inputs[0])?;
     let Some(slope) = constant(graph, node.inputs[1]).cloned() else {
-        return Answer::Declined("the slope is not constant");
+        return Err(Declined("the slope is not constant"));
     };
     let shape = graph.shape(node.inputs[0]);
     let per_channel = slope.numel() == shape[1]
         && (slope.shape().len() == 1 || slope.shape().iter().rev().nth(shape.len() - 2) == Some(&shape[1]));
     if slope.numel() != 1 && !per_channel {
-        return Answer::Declined("the slope is neither one number nor one per channel");
+        return Err(Declined("the slope is neither one number nor one per channel"));
     }
     let mut conv = e.node(before).clone();
     if conv.epilogue.activation != Activation::Identity || conv.epilogue.slope.is_some() {
-        return Answer::Declined("the node before it already has an activation");
+        return Err(Declined("the node before it already has an activation"));
     }
     conv.epilogue.slope = Some(conv.inputs.len());
     let (mut edit, name, count) = (e.edit(), format!("{}.slope", node.name), slope.numel());
     conv.inputs.push(edit.constant(name, slope.reshape([count]).expect("the same elements")));
-    Answer::Change(edit.put(before, conv).redirect(node.outputs[0], node.inputs[0]))
+    Ok(edit.put(before, conv).redirect(node.outputs[0], node.inputs[0]))
 }

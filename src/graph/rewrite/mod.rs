@@ -12,7 +12,7 @@ pub use rule::Firing;
 pub use split::split_large_weights;
 
 use editor::{Editor, Place};
-use rule::Answer;
+use rule::{Answer, Refusal};
 
 use super::Graph;
 
@@ -88,9 +88,9 @@ fn sweep(
         while let Some(node) = editor.at(place) {
             let firing = |declined| Firing { rule, node: node.name.clone(), declined };
             let made = match apply(editor, place) {
-                Answer::No => break,
-                Answer::Declined(why) => Err(why),
-                Answer::Change(edit) => editor.apply(edit),
+                Err(Refusal::NoMatch) => break,
+                Err(Refusal::Declined(why)) => Err(why),
+                Ok(edit) => editor.apply(edit),
             };
             match made {
                 Ok(()) => fired.push(firing(None)),

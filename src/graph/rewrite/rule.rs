@@ -1,11 +1,9 @@
 //! What rules give, and how they look at a graph.
 
-use std::any::Any;
 use std::fmt;
 
 use super::editor::Edit;
 use crate::graph::{Graph, Node, ValueId};
-use crate::ops::Op;
 use crate::tensor::Tensor;
 
 /// What a rule did at a node, or why it did nothing.
@@ -28,20 +26,21 @@ impl fmt::Display for Firing {
     }
 }
 
-/// The result of a rule at a node.
-pub(super) enum Answer {
+/// The result of a rule at a node: the change that it proposes, if any.
+pub(super) type Answer = Result<Edit, Refusal>;
+
+/// Why a rule proposes no change.
+pub(super) enum Refusal {
     /// The pattern does not match.
-    No,
+    NoMatch,
     /// The pattern matches, but something forbids the change.
     Declined(&'static str),
-    /// The change that it proposes.
-    Change(Edit),
 }
 
-/// The operator of a node, if it is a `T`.
-pub(super) fn op_as<T: Op>(node: &Node) -> Option<&T> {
-    let any: &dyn Any = node.op.as_ref();
-    any.downcast_ref()
+impl From<&'static str> for Refusal {
+    fn from(why: &'static str) -> Refusal {
+        Refusal::Declined(why)
+    }
 }
 
 /// The f32 constant of a value.
@@ -52,4 +51,12 @@ pub(super) fn constant(graph: &Graph, id: ValueId) -> Option<&Tensor> {
 /// The number of a constant of one element.
 pub(super) fn number(graph: &Graph, id: ValueId) -> Option<f32> {
     constant(graph, id).filter(|t| t.numel() == 1).map(|t| t.f32s()[0])
+}
+
+/// The bias of a convolution with so many output channels, zeros if there is none.
+pub(super) fn bias_of(graph: &Graph, conv: &Node, channels: usize) -> Result<Vec<f64>, Refusal> {
+    match conv.inputs[..conv.own_inputs()].get(2) {
+        None => Ok(vec![0.0; channels]),
+        Some(&id) => constant(graph, id).map(Tensor::to_f64s).ok_or("the bias is not constant".into()),
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::rule::{Firing, constant, op_as};
+use super::rule::{Firing, constant};
 use crate::error::Result;
 use crate::graph::{Graph, Node, ValueId};
 use crate::ops::concat::Concat;
@@ -32,7 +32,7 @@ pub fn split_large_weights(graph: &mut Graph, limit: u64) -> Result<Vec<Firing>>
 /// The output channels of each part, multiples of four except for the last; a single part if no split is needed.
 fn parts(graph: &Graph, node: &Node, limit: u64) -> Vec<std::ops::Range<usize>> {
     let whole = |oc: usize| std::iter::once(0..oc).collect();
-    let Some(op) = op_as::<Conv2d>(node) else { return whole(0) };
+    let Some(op) = node.op.downcast::<Conv2d>() else { return whole(0) };
     let &[oc, icg, kh, kw] = graph.shape(node.inputs[1]) else { return whole(0) };
     let block = (icg.next_multiple_of(4) * kh * kw * 4 * 4) as u64; // bytes of four output channels
     let fits = op.groups > 1 || constant(graph, node.inputs[1]).is_none() || node.epilogue.residual.is_some();

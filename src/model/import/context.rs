@@ -106,10 +106,7 @@ impl Import<'_> {
     /// Whether a node of known inputs is evaluated here rather than on the device.
     fn folds(&mut self, op: &dyn Op, inputs: &[Tensor]) -> Result<bool> {
         let descs: Vec<Desc> = inputs.iter().map(Tensor::desc).collect();
-        let outputs = op.outputs(&descs).map_err(|e| {
-            let shapes: Vec<_> = descs.iter().map(Desc::to_string).collect();
-            e.within(format_args!("{}({})", op.name(), shapes.join(", ")))
-        })?;
+        let outputs = op.outputs(&descs).map_err(|e| e.within(op.call(&descs)))?;
         let made = outputs.iter().try_fold(0, |sum, d| Ok::<_, Error>(sum + checked_numel(&d.shape)?))?;
         let handled = made + inputs.iter().map(Tensor::numel).sum::<usize>();
         let little_work = op.flops(&descs, &outputs) <= FOLDED_FLOPS.max(4 * handled as u64);
