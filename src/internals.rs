@@ -97,20 +97,7 @@
 
 /// Operators, one module each.
 pub mod ops {
-    pub use crate::ops::{Algorithm, Epilogue, Op, Site, Variant, bounds, evaluate, kernels};
-    macro_rules! operators {
-        ($($name:ident)*) => {$(
-            #[doc = concat!("The operators of `", stringify!($name), "`.")]
-            pub mod $name {
-                pub use crate::ops::$name::*;
-            }
-        )*};
-    }
-    operators! {
-        adaptive_pool2d batch_norm binary bytes cast catalog concat conv2d conv_transpose2d epilogue expand gather group_norm
-        layer_norm local_response_norm matmul normalize pad permute pixel_shuffle pixels pool2d prelu reduce relayout
-        reshape resize select sine slice softmax split tile top_k unary
-    }
+    pub use crate::ops::*;
 }
 
 /// Graphs and rewrites.
@@ -133,30 +120,21 @@ pub mod graph {
         let identity = crate::graph::identity_of;
         Some(identity(a)? == identity(b)?)
     }
-    pub mod rewrite {
-        pub use crate::graph::rewrite::*;
-    }
 }
 
 /// Plans.
 pub mod plan {
-    pub use crate::plan::{Plan, PlanOptions, PlannedNode};
-    pub mod stages {
-        pub use crate::plan::stages::*;
-    }
-    pub mod tuning {
-        pub use crate::plan::tuning::*;
-    }
+    pub use crate::plan::{Plan, PlanOptions, PlannedNode, stages, tuning};
 }
 
 /// Commands for a device.
 pub mod gpu {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::gpu::profile;
+    pub use crate::gpu::{caps, recording};
     pub mod adapter {
         pub use crate::gpu::choice::list;
         pub use crate::gpu::info::{AdapterInfo, AdapterKind};
-    }
-    pub mod caps {
-        pub use crate::gpu::caps::*;
     }
     pub mod kernel {
         pub use crate::gpu::bindings::{BINDINGS, Element};
@@ -167,13 +145,6 @@ pub mod gpu {
     /// What the device compiles of a plan.
     pub mod pipelines {
         pub use crate::gpu::pipelines::Shared;
-    }
-    #[cfg(not(target_arch = "wasm32"))]
-    pub mod profile {
-        pub use crate::gpu::profile::*;
-    }
-    pub mod recording {
-        pub use crate::gpu::recording::*;
     }
     pub mod texture {
         pub use crate::gpu::texture::{LOAD, LOAD_TILE, Region};
@@ -206,12 +177,6 @@ pub mod functional {
 /// Files.
 pub mod model {
     pub use crate::model::*;
-    pub mod proto {
-        pub use crate::model::proto::*;
-    }
-    pub mod safetensors {
-        pub use crate::model::safetensors::*;
-    }
 }
 
 /// Comparison with the reference.
@@ -239,9 +204,7 @@ pub mod attr {
 /// The reference.
 pub mod reference {
     pub use crate::bound::UNIT;
-    pub mod half {
-        pub use crate::reference::half::*;
-    }
+    pub use crate::reference::half;
 }
 
 /// Shapes.

@@ -59,8 +59,10 @@ mod window;
 pub(crate) use checked::{alternatives, only_launch};
 pub use checked::{bounds, evaluate};
 pub use epilogue::Epilogue;
-pub use op::{Bounds, Op, Privileges, Seal};
-pub(crate) use op::{built_in, expect_f32, expect_image, expect_inputs, moves_elements, privileged, told};
+pub use op::{Bounds, Op};
+pub(crate) use op::{
+    Privileges, Seal, built_in, expect_f32, expect_image, expect_inputs, moves_elements, privileged, told,
+};
 pub use registry::kernels;
 pub use site::Site;
 pub use variant::{Algorithm, Variant};
