@@ -7,9 +7,9 @@ use super::samples::seconds;
 use crate::bound::gamma;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::gpu::launch::{Launch, nested, params};
 use crate::gpu::roofline;
-use crate::ops::{Bounds, Op, Site, Variant, built_in};
+use crate::ops::{Bounds, Op, Site, Variant, built_in, moves_elements};
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 use crate::verify::node::{Expected, check_against};
@@ -53,11 +53,8 @@ impl Op for FmaChain {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;
         let params = params!(count4, rounds: self.rounds, a: 1.0f32, b: 1.0f32);
-        let launch = Launch::flat(&roofline::FMA, count4, params)
-            .iterations(nested(&[self.rounds]))
-            .reads([Arg::Input(0)])
-            .writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let launch = Launch::flat(&roofline::FMA, count4, params).iterations(nested(&[self.rounds]));
+        Ok(vec![Variant::single(site, launch)])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         (inputs[0].numel() * 2 * 8 * self.rounds * 2) as u64
@@ -66,23 +63,16 @@ impl Op for FmaChain {
 
 impl Op for Copy {
     built_in!("copy");
+    moves_elements!();
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         like_input(self, inputs)
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         Ok(inputs.to_vec())
     }
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(vec![vec![0.0; inputs[0].numel()]]))
-    }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].numel() / 4;
-        let launch = Launch::stream(&roofline::COPY, count4, params!(count4));
-        let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
-    }
-    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
-        0
+        Ok(vec![Variant::single(site, Launch::stream(&roofline::COPY, count4, params!(count4)))])
     }
 }
 

@@ -14,6 +14,8 @@ pub mod sine;
 pub mod softmax;
 pub mod winograd;
 
+use crate::tensor::Tensor;
+
 /// Unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 
@@ -48,7 +50,12 @@ pub fn log(y: f64) -> f64 {
     f64::max(LOG * y.abs(), LOG_NEAR_ONE)
 }
 
-/// The bounds of values that are only copied: a subnormal one may be flushed.
+/// The bounds of outputs that are moved by their bits, or integers.
+pub fn exact(outputs: &[Tensor]) -> Vec<Vec<f32>> {
+    outputs.iter().map(|t| vec![0.0; t.numel()]).collect()
+}
+
+/// The bounds of values that are copied through arithmetic: a subnormal one may be flushed.
 pub fn copies(values: &[f32]) -> Vec<f32> {
     values.iter().map(|v| if v.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 }).collect()
 }

@@ -26,7 +26,7 @@ pub(crate) fn ready(
 }
 
 /// The nodes that the outputs depend on, in their order.
-fn needed(mut nodes: Vec<Node>, outputs: &[&str]) -> Vec<Node> {
+pub(super) fn needed(mut nodes: Vec<Node>, outputs: &[&str]) -> Vec<Node> {
     let mut live = sources(nodes.iter().map(|node| &node.proto), outputs).0.into_iter();
     nodes.retain(|_| live.next().unwrap_or_default());
     nodes

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::import::{extents, trace};
 use super::network::Model;
 use super::node::identity;
-use super::reads::{branches, read, sources};
+use super::nodes::needed;
+use super::reads::{branches, read};
 use crate::error::{Error, Result};
 use crate::names;
 use crate::session::{Bind, Given};
@@ -112,9 +113,7 @@ impl Model {
     /// Drops nodes and constants that no output needs.
     fn drop_unneeded(&mut self) {
         let outputs: Vec<&str> = self.outputs.iter().map(|v| v.name.as_str()).collect();
-        let (live, _) = sources(self.nodes.iter().map(|node| &node.proto), &outputs);
-        let mut live = live.into_iter();
-        self.nodes.retain(|_| live.next().unwrap_or_default());
+        self.nodes = needed(std::mem::take(&mut self.nodes), &outputs);
         let read: HashSet<String> = read(&self.nodes, &outputs).into_iter().map(str::to_owned).collect();
         self.constants.retain(|name, _| read.contains(name));
         self.shape_inputs = trace::shape_inputs(self);

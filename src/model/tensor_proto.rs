@@ -77,16 +77,6 @@ fn type_name(data_type: i32) -> Cow<'static, str> {
     }
 }
 
-/// Bytes of an element in `raw_data`.
-fn width(data_type: i32) -> usize {
-    match data_type {
-        ty::UINT8 | ty::INT8 | ty::BOOL => 1,
-        ty::UINT16 | ty::INT16 | ty::FLOAT16 | ty::BFLOAT16 => 2,
-        ty::INT64 | ty::UINT64 | ty::DOUBLE => 8,
-        _ => 4,
-    }
-}
-
 /// A serialised `TensorProto` (the `.pb` files of ONNX's test suite): its name and its elements.
 ///
 /// # Errors
@@ -153,13 +143,12 @@ pub(crate) fn read(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tenso
 
 /// The bytes of the tensor's elements in `raw_data`.
 fn bytes(proto: &TensorProto) -> Result<usize> {
-    let data_type = proto.data_type.unwrap_or(0);
-    dtype(data_type)?;
+    let width = dtype(proto.data_type.unwrap_or(0))?.width();
     let shape = shape(&proto.dims)?;
-    if shape.iter().try_fold(width(data_type), |a, &b| a.checked_mul(b.max(1))).is_none() {
+    if shape.iter().try_fold(width, |a, &b| a.checked_mul(b.max(1))).is_none() {
         return Err(Error::file(format!("a tensor of shape {shape:?} exceeds the address space")));
     }
-    Ok(shape.iter().product::<usize>() * width(data_type))
+    Ok(shape.iter().product::<usize>() * width)
 }
 
 /// Dimensions as a shape.

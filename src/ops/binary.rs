@@ -63,7 +63,7 @@ impl Op for Binary {
     }
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         if !inputs[0].dtype().is_float() {
-            return Ok(Some(super::strided::exact(outputs)));
+            return Ok(Some(crate::bound::exact(outputs)));
         }
         let y = &outputs[0];
         let (a, b) = (elements::broadcast(&inputs[0], y.shape()), elements::broadcast(&inputs[1], y.shape()));

@@ -3,7 +3,7 @@
 use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::launch::{Launch, params};
 use crate::gpu::pieces::FLAT;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
@@ -44,10 +44,8 @@ impl Op for FromBytes {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let words = site.inputs[0].numel();
-        let launch = Launch::flat(&FROM_BYTES, words, params!(words))
-            .set("SIGNED", u8::from(self.desc.dtype == DType::I8))
-            .reads([Arg::Input(0)])
-            .writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let launch =
+            Launch::flat(&FROM_BYTES, words, params!(words)).set("SIGNED", u8::from(self.desc.dtype == DType::I8));
+        Ok(vec![Variant::single(site, launch)])
     }
 }

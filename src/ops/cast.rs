@@ -41,7 +41,7 @@ impl Op for Cast {
     /// An integer of more than 24 bits may become either neighbouring f32; all else is exact.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         if !self.to.is_float() || inputs[0].dtype().is_float() {
-            return Ok(Some(super::strided::exact(outputs)));
+            return Ok(Some(crate::bound::exact(outputs)));
         }
         let unit = if self.to == DType::F16 || self.to == DType::BF16 { 1.0 / 256.0 } else { UNIT };
         let rounding = |y: &f64| if y.abs() < 1.0 / UNIT { 0.0 } else { (unit * y.abs()) as f32 };

@@ -3,7 +3,7 @@
 use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::launch::{Launch, params};
 use crate::gpu::pieces::FLAT;
 use crate::reference::elements;
 use crate::shape::{DType, Desc, numel};
@@ -58,9 +58,7 @@ impl Op for Gather {
         let x = &site.inputs[0].shape;
         let (extent, inner) = (x[self.axis], numel(&x[self.axis + 1..]));
         let (picks, count) = (site.inputs[1].numel(), site.outputs[0].numel());
-        let launch = Launch::flat(&GATHER, count, params!(count, extent, picks, inner))
-            .reads([Arg::Input(0), Arg::Input(1)])
-            .writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let launch = Launch::flat(&GATHER, count, params!(count, extent, picks, inner));
+        Ok(vec![Variant::single(site, launch)])
     }
 }

@@ -3,7 +3,7 @@
 use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, nested, params};
+use crate::gpu::launch::{Launch, nested, params};
 use crate::gpu::pieces::FLAT;
 use crate::reference::local_response_norm::Formula;
 use crate::shape::Desc;
@@ -89,8 +89,7 @@ impl Op for LocalResponseNorm {
         let scale = alpha / size as f32;
         let launch =
             Launch::flat(&LOCAL_RESPONSE_NORM, n * c * area, params!(n, c, area, size, before, scale, beta, k));
-        let launch = launch.iterations(nested(&[size.min(c)])).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        Ok(vec![Variant::single(site, launch.iterations(nested(&[size.min(c)])))])
     }
 
     /// The window's squares and sums, and a power.

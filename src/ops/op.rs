@@ -216,7 +216,7 @@ pub(crate) use privileged;
 macro_rules! moves_elements {
     () => {
         fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<$crate::ops::Bounds> {
-            Ok(Some($crate::ops::strided::exact(outputs)))
+            Ok(Some($crate::bound::exact(outputs)))
         }
         fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
             0

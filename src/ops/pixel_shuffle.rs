@@ -3,7 +3,7 @@
 use super::{Op, Site, Variant, built_in, expect_image, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::launch::{Launch, params};
 use crate::gpu::pieces::FLAT;
 pub use crate::reference::pixel_shuffle::Order;
 use crate::reference::pixel_shuffle::{shuffle, unshuffle};
@@ -41,8 +41,6 @@ fn launch([n, c, h, w]: [usize; 4], r: usize, order: Order, unshuffle: bool) -> 
     let [step_c, step_part] = order.steps(r * r, c);
     Launch::flat(&SHUFFLE, n * c * h * w * r * r, params!(n, c, h, w, r, step_c, step_part))
         .set("UNSHUFFLE", u8::from(unshuffle))
-        .reads([Arg::Input(0)])
-        .writes([Arg::Output(0)])
 }
 
 impl PixelShuffle {
@@ -72,8 +70,7 @@ impl Op for PixelShuffle {
         Ok(vec![shuffle(&inputs[0], sizes, self.factor, self.order)])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, false);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        Ok(vec![Variant::single(site, launch(self.sizes(site.inputs)?, self.factor, self.order, false))])
     }
 }
 
@@ -106,7 +103,6 @@ impl Op for PixelUnshuffle {
         Ok(vec![unshuffle(&inputs[0], sizes, self.factor, self.order)])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let launch = launch(self.sizes(site.inputs)?, self.factor, self.order, true);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        Ok(vec![Variant::single(site, launch(self.sizes(site.inputs)?, self.factor, self.order, true))])
     }
 }

@@ -4,7 +4,7 @@ use super::strided::Walk;
 use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch};
+use crate::gpu::launch::Launch;
 use crate::gpu::pieces::{FLAT, STRIDED};
 use crate::reference::{concat, elements};
 use crate::shape::{DType, Desc, broadcast};
@@ -42,10 +42,7 @@ impl Op for Where {
         let shapes: Vec<&[usize]> = site.inputs.iter().map(|d| &d.shape[..]).collect();
         let walk = Walk::broadcast(&y.shape, &shapes);
         let params = walk.params(y.numel(), 0)?;
-        let launch = Launch::flat(&SELECT, y.numel(), params)
-            .set("RANK", walk.rank() as u32)
-            .reads([Arg::Input(0), Arg::Input(1), Arg::Input(2)])
-            .writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let launch = Launch::flat(&SELECT, y.numel(), params).set("RANK", walk.rank() as u32);
+        Ok(vec![Variant::single(site, launch)])
     }
 }

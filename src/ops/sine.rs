@@ -4,7 +4,7 @@ use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
 use crate::bound::sine::bound;
 use crate::error::Result;
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, params};
+use crate::gpu::launch::{Launch, params};
 use crate::gpu::pieces::FLAT;
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
@@ -38,11 +38,8 @@ impl Op for Sine {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].bytes(Layout::RowMajor) / 16;
-        let launch = Launch::flat(&SINE, count4, params!(count4))
-            .set("COSINE", u8::from(self.cosine))
-            .reads([Arg::Input(0)])
-            .writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let launch = Launch::flat(&SINE, count4, params!(count4)).set("COSINE", u8::from(self.cosine));
+        Ok(vec![Variant::single(site, launch)])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
         inputs[0].numel() as u64

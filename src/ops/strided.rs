@@ -3,10 +3,9 @@
 use super::{Site, Variant};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, Params, params};
+use crate::gpu::launch::{Launch, Params, params};
 use crate::gpu::pieces::{FLAT, STRIDED};
 use crate::shape::{broadcast_strides, merge_axes};
-use crate::tensor::Tensor;
 
 static COPY: Kernel = kernel!("strided_copy", STRIDED, FLAT);
 static TRANSPOSE: Kernel = kernel!("transpose");
@@ -119,11 +118,5 @@ pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset:
             launches.insert(rank, launch);
         }
     }
-    let bind = |l: Launch| l.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-    Ok(launches.into_iter().map(|l| Variant::row_major(site, vec![bind(l)])).collect())
-}
-
-/// The bounds of outputs that are copies or integers.
-pub(super) fn exact(outputs: &[Tensor]) -> Vec<Vec<f32>> {
-    outputs.iter().map(|t| vec![0.0; t.numel()]).collect()
+    Ok(launches.into_iter().map(|launch| Variant::single(site, launch)).collect())
 }

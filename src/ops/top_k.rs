@@ -1,7 +1,7 @@
 //! `top_k`: the largest or smallest values along an axis, and their indices.
 
-use super::strided::exact;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use crate::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
@@ -86,7 +86,7 @@ impl Op for TopK {
 
     /// Copies and indices.
     fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(exact(outputs)))
+        Ok(Some(bound::exact(outputs)))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

@@ -42,6 +42,12 @@ impl Variant {
     pub fn row_major(site: &Site<'_>, run: Vec<Launch>) -> Variant {
         Variant::in_layout(site, Layout::RowMajor, run)
     }
+    /// A variant of one launch that reads all inputs and writes all outputs, in their order, every tensor row-major.
+    pub(crate) fn single(site: &Site<'_>, launch: Launch) -> Variant {
+        let reads: Vec<_> = (0..site.inputs.len()).map(Arg::Input).collect();
+        let writes: Vec<_> = (0..site.outputs.len()).map(Arg::Output).collect();
+        Variant::row_major(site, vec![launch.reads(reads).writes(writes)])
+    }
     /// A variant without temporaries, with every tensor in the same layout.
     pub fn in_layout(site: &Site<'_>, layout: Layout, run: Vec<Launch>) -> Variant {
         Variant {

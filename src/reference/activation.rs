@@ -16,28 +16,11 @@ impl Activation {
             Relu => x.max(0.0),
             // As torch.clamp: if min is above max, the result is max.
             Clamp { min, max } => x.max(min.into()).min(max.into()),
-            LeakyRelu { slope } => {
-                if x > 0.0 {
-                    x
-                } else {
-                    x * f64::from(slope)
-                }
-            }
-            Elu { alpha } => {
-                if x > 0.0 {
-                    x
-                } else {
-                    f64::from(alpha) * x.exp_m1()
-                }
-            }
+            LeakyRelu { .. } | Elu { .. } | Celu { .. } if x > 0.0 => x,
+            LeakyRelu { slope } => x * f64::from(slope),
+            Elu { alpha } => f64::from(alpha) * x.exp_m1(),
             Selu { alpha, gamma } => f64::from(gamma) * if x > 0.0 { x } else { f64::from(alpha) * x.exp_m1() },
-            Celu { alpha } => {
-                if x > 0.0 {
-                    x
-                } else {
-                    f64::from(alpha) * (x / f64::from(alpha)).exp_m1()
-                }
-            }
+            Celu { alpha } => f64::from(alpha) * (x / f64::from(alpha)).exp_m1(),
             Gelu => x * 0.5 * erfc(-x * FRAC_1_SQRT_2),
             // (1 + tanh z) / 2 = sigmoid(2 z), which has no cancellation.
             GeluTanh => x * sigmoid(2.0 * FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x)),
@@ -52,20 +35,9 @@ impl Activation {
                 if z > f64::from(threshold) { x } else { softplus(z) / f64::from(beta) }
             }
             Softsign => x / (1.0 + x.abs()),
-            Threshold { threshold, value } => {
-                if x > f64::from(threshold) {
-                    x
-                } else {
-                    value.into()
-                }
-            }
-            ThresholdedRelu { alpha } => {
-                if x > f64::from(alpha) {
-                    x
-                } else {
-                    0.0
-                }
-            }
+            Threshold { threshold: t, .. } | ThresholdedRelu { alpha: t } if x > f64::from(t) => x,
+            Threshold { value, .. } => value.into(),
+            ThresholdedRelu { .. } => 0.0,
             Exp => x.exp(),
             Log => x.ln(),
             Sqrt => x.sqrt(),
@@ -75,13 +47,8 @@ impl Activation {
             Floor => x.floor(),
             Ceil => x.ceil(),
             Round => x.round_ties_even(),
-            Sign => {
-                if x == 0.0 {
-                    x
-                } else {
-                    x.signum()
-                }
-            }
+            Sign if x == 0.0 => x,
+            Sign => x.signum(),
             Erf => erf(x),
         }
     }
