@@ -23,8 +23,9 @@ mod outputs;
 mod planned;
 mod plans;
 mod run;
+mod values;
 
-pub use compiled::{Compiled, evaluate_with_bounds};
+pub use compiled::Compiled;
 pub use options::{CompileOptions, with_plan};
 pub use outputs::Outputs;
 
@@ -38,6 +39,7 @@ pub use planned::plan;
 pub(crate) use planned::together;
 use plans::{Key, Plans};
 use run::Flights;
+pub use values::evaluate_with_bounds;
 
 /// The graph and plan that a session used last; `None` before the first run of a network whose shapes are not fixed.
 pub fn latest(session: &Session) -> Option<Arc<Compiled>> {

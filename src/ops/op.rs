@@ -212,7 +212,7 @@ macro_rules! privileged {
 }
 pub(crate) use privileged;
 
-/// In an `impl Op` whose outputs have only elements of inputs, and zeros: nothing is rounded, and there is no arithmetic.
+/// In an `impl Op` whose outputs are elements of its inputs, or constants: they are exact, and cost no arithmetic.
 macro_rules! moves_elements {
     () => {
         fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<$crate::ops::Bounds> {

@@ -193,13 +193,15 @@ impl Lowering<'_> {
         let launch = relayout::launch(&value.desc, native, form);
         let (owner, node) = (self.owner, node.to_owned());
         let step = Step { owner, node, launch, reads: vec![from], writes: vec![to], checked: false, copies: None };
-        if fixed {
-            self.out.prepare.push(step)
-        } else {
-            self.out.run.push(step)
-        };
+        self.add(step, fixed);
         self.homes.insert((id, form), to);
         Ok(to)
+    }
+
+    /// Adds a step that runs once, or in every run.
+    fn add(&mut self, step: Step, once: bool) {
+        let steps = if once { &mut self.out.prepare } else { &mut self.out.run };
+        steps.push(step);
     }
 
     /// The elements of a constant. Bytes that are those of the host are shared with it.
@@ -256,11 +258,7 @@ impl Lowering<'_> {
                     checked: !node.op.is_built_in(),
                     copies: copied(node, launch),
                 };
-                if once {
-                    self.out.prepare.push(step)
-                } else {
-                    self.out.run.push(step)
-                };
+                self.add(step, once);
             }
         }
         Ok(())

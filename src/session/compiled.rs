@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::input::Input;
 use super::planned::{Memory, PlannedGraph};
+use super::values::Values;
 use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor, Storage};
 use crate::error::{Error, Result};
@@ -17,9 +18,8 @@ use crate::gpu::program::{Program, Running};
 use crate::gpu::recording::Dispatch;
 use crate::gpu::submit::Source;
 use crate::gpu::tensor_buffer::TensorBuffer;
+use crate::graph::Graph;
 use crate::graph::rewrite::Firing;
-use crate::graph::{Graph, Node};
-use crate::ops::{self, Algorithm, Bounds};
 use crate::plan::Plan;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -236,25 +236,20 @@ impl Compiled {
     }
 
     fn run_reference(&self, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
-        let mut values: Vec<Option<Tensor>> = self.planned.graph.values.iter().map(|v| v.constant.clone()).collect();
-        for (id, tensor) in self.planned.graph.inputs.iter().zip(inputs) {
-            values[id.0] = Some((*tensor).clone());
-        }
-        let mut readers = self.planned.graph.uses();
-        for node in &self.planned.graph.nodes {
-            let get = |id: &crate::graph::ValueId| values[id.0].clone().expect("nodes come after their inputs");
-            let inputs: Vec<_> = node.inputs.iter().map(get).collect();
-            let outputs = evaluate(node, &inputs)?;
-            for (id, tensor) in node.outputs.iter().zip(outputs) {
-                values[id.0] = Some(tensor);
-            }
+        let graph = &self.planned.graph;
+        let mut values = Values::new(graph, inputs);
+        let mut readers = graph.uses();
+        for node in &graph.nodes {
+            values.evaluate(node)?;
             // What nothing reads any more is freed.
             for id in &node.inputs {
                 readers[id.0] -= 1;
-                values[id.0].take_if(|_| readers[id.0] == 0);
+                if readers[id.0] == 0 {
+                    values.free(*id);
+                }
             }
         }
-        Ok(self.planned.graph.outputs.iter().map(|(_, id)| values[id.0].clone().expect("computed")).collect())
+        Ok(values.outputs(graph))
     }
 
     /// The name of a node that the network computes in f64 and the device in f32, if there is one.
@@ -357,30 +352,4 @@ pub(super) fn order<T: Copy>(
         Ok(tensor)
     };
     graph.inputs().zip(wanted).map(find).collect()
-}
-
-/// Evaluates one node on the reference, epilogue included.
-pub(crate) fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-    let own = &inputs[..node.own_inputs()];
-    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
-    if !node.epilogue.is_none() {
-        outputs[0] = node.epilogue.apply(inputs, &outputs[0], &vec![0.0; outputs[0].numel()]).0;
-    }
-    Ok(outputs)
-}
-
-/// Evaluates one node on the reference, with the algorithm's error bound for every output element if it is
-/// known, epilogue included.
-pub fn evaluate_with_bounds(node: &Node, inputs: &[Tensor], algorithm: Algorithm) -> Result<(Vec<Tensor>, Bounds)> {
-    let own = &inputs[..node.own_inputs()];
-    let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
-    let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs).map_err(|e| e.at(node.name.clone()))?;
-    let exact = vec![0.0; outputs[0].numel()];
-    let first = bounds.as_ref().map_or(&exact, |b| &b[0]);
-    let (output, bound) = node.epilogue.apply(inputs, &outputs[0], first);
-    outputs[0] = output;
-    if let Some(bounds) = &mut bounds {
-        bounds[0] = bound;
-    }
-    Ok((outputs, bounds))
 }

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::compiled::{Compiled, Started, evaluate, order};
+use super::compiled::{Compiled, Started, order};
 use super::input::Input;
 use super::planned::{Memory, PlannedGraph};
+use super::values::Values;
 use super::{CompileOptions, Outputs};
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
@@ -202,10 +203,6 @@ pub struct Host {
     from_device: Vec<ValueId>,
 }
 
-/// The values of one run, by their index in the graph.
-#[derive(Debug)]
-pub struct Values(Vec<Option<Tensor>>);
-
 /// The part of a graph that runs on the device, and the rest. `None`: all of it runs there.
 pub fn split(graph: &mut Graph) -> Option<Host> {
     let needs = needing(graph);
@@ -331,42 +328,21 @@ fn trailing(graph: &Graph, needs: &[bool], light: &[bool], before: &[bool]) -> V
 impl Host {
     /// Runs what comes before the device: what it is given, in order.
     pub fn before(&self, inputs: &[&Tensor]) -> Result<(Values, Vec<Tensor>)> {
-        let mut values = Values(self.graph.values.iter().map(|v| v.constant.clone()).collect());
-        for (id, tensor) in self.graph.inputs.iter().zip(inputs) {
-            values.0[id.0] = Some((*tensor).clone());
-        }
-        values.run(&self.before)?;
+        let mut values = Values::new(&self.graph, inputs);
+        self.before.iter().try_for_each(|node| values.evaluate(node))?;
         let given = self.to_device.iter().map(|id| values.get(*id)).collect();
         Ok((values, given))
     }
 
     /// Runs what comes after the device, which gave these: the results of the network.
     pub fn after(&self, mut values: Values, results: Vec<Tensor>) -> Result<Vec<Tensor>> {
-        for (id, tensor) in self.from_device.iter().zip(results) {
-            values.0[id.0] = Some(tensor);
-        }
-        values.run(&self.after)?;
-        Ok(self.graph.outputs.iter().map(|(_, id)| values.get(*id)).collect())
+        values.set(&self.from_device, results);
+        self.after.iter().try_for_each(|node| values.evaluate(node))?;
+        Ok(values.outputs(&self.graph))
     }
 
     /// Whether the device has nothing to do.
     pub fn is_all(&self) -> bool {
         self.from_device.is_empty()
-    }
-}
-
-impl Values {
-    fn get(&self, id: ValueId) -> Tensor {
-        self.0[id.0].clone().expect("nodes come after their inputs")
-    }
-
-    fn run(&mut self, nodes: &[Node]) -> Result<()> {
-        for node in nodes {
-            let inputs: Vec<Tensor> = node.inputs.iter().map(|id| self.get(*id)).collect();
-            for (id, tensor) in node.outputs.iter().zip(evaluate(node, &inputs)?) {
-                self.0[id.0] = Some(tensor);
-            }
-        }
-        Ok(())
     }
 }

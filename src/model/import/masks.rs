@@ -20,16 +20,21 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 impl Import<'_> {
+    /// Indices into an axis as i64 of this shape; negative ones, which count from the end, become those from the start.
+    pub fn counted_from_start(&mut self, indices: &Val, extent: usize, shape: &[usize]) -> Result<Val> {
+        let integer = |n: usize| Val::from(Tensor::of([], vec![n as i64]));
+        let indices = self.cast(indices, DType::I64)?;
+        let indices = self.reshape(&indices, shape)?;
+        let negative = self.binary(BinaryKind::Less, &indices, &integer(0))?;
+        let wrapped = self.binary(BinaryKind::Add, &indices, &integer(extent))?;
+        self.apply(Where, &[&negative, &wrapped, &indices])
+    }
+
     /// `on` where the position on the new axis equals the index, else `off`; a negative index counts from the end.
     pub fn one_hot(&mut self, indices: &Val, depth: usize, axis: usize, on: &Val, off: &Val) -> Result<Val> {
-        let integer = |n: usize| Val::from(Tensor::of([], vec![n as i64]));
         let mut wide = indices.shape().to_vec();
         wide.insert(axis, 1);
-        let indices = self.cast(indices, DType::I64)?;
-        let indices = self.reshape(&indices, &wide)?;
-        let negative = self.binary(BinaryKind::Less, &indices, &integer(0))?;
-        let wrapped = self.binary(BinaryKind::Add, &indices, &integer(depth))?;
-        let indices = self.apply(Where, &[&negative, &wrapped, &indices])?;
+        let indices = self.counted_from_start(indices, depth, &wide)?;
         wide.fill(1);
         wide[axis] = checked_numel(&[depth])?;
         if !self.affords_room(depth) {

@@ -9,9 +9,8 @@ use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
 use crate::ops::concat::Concat;
 use crate::ops::gather::Gather;
-use crate::ops::select::Where;
 use crate::ops::slice::Slice;
-use crate::shape::{DType, axis, numel, strides, unravel};
+use crate::shape::{axis, numel, strides, unravel};
 use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -36,7 +35,6 @@ struct Term {
 /// The numbers of rows, `offset + sum indices stride`, as many as `shape` has elements; negative indices count from the
 /// end.
 fn rows(import: &mut Import, terms: Vec<Term>, mut offset: Vec<i64>, shape: &[usize]) -> Result<Val> {
-    let integer = |n: usize| Val::from(Tensor::of([], vec![n as i64]));
     let mut computed = vec![];
     for Term { indices, extent, stride } in terms {
         if let Some(known) = indices.known() {
@@ -47,12 +45,9 @@ fn rows(import: &mut Import, terms: Vec<Term>, mut offset: Vec<i64>, shape: &[us
             }
             continue;
         }
-        let indices = import.cast(&indices, DType::I64)?;
-        let indices = import.reshape(&indices, shape)?;
-        let negative = import.binary(BinaryKind::Less, &indices, &integer(0))?;
-        let wrapped = import.binary(BinaryKind::Add, &indices, &integer(extent))?;
-        let indices = import.apply(Where, &[&negative, &wrapped, &indices])?;
-        computed.push(import.binary(BinaryKind::Mul, &indices, &integer(stride))?);
+        let indices = import.counted_from_start(&indices, extent, shape)?;
+        let stride = Val::from(Tensor::of([], vec![stride as i64]));
+        computed.push(import.binary(BinaryKind::Mul, &indices, &stride)?);
     }
     let mut sum = Val::from(Tensor::of(shape, offset));
     for steps in computed {
