@@ -10,7 +10,6 @@ struct Params { outer: u32, n: u32, inner: u32 }
 
 override P: u32 = 2u;
 
-const WORKGROUP = 64u;
 const LANES = WORKGROUP;
 
 fn term(i: u32) -> f32 {

@@ -12,6 +12,7 @@ fn lane_of(t: u32) -> u32 {
 }
 
 fn tree_sum(v: f32, t: u32) -> f32 {
+    if LANES == 1u { return v; }
     tree[t] = v;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();

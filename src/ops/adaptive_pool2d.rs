@@ -46,6 +46,10 @@ impl AdaptivePool2d {
         self.largest_bin(0, x[2]) * self.largest_bin(1, x[3])
     }
 
+    fn serial_iterations(&self, x: &[usize]) -> u64 {
+        nested(&[self.largest_bin(0, x[2]), self.largest_bin(1, x[3])])
+    }
+
     fn mean(&self, x: &Tensor) -> Vec<f64> {
         adaptive_avg_pool2d((x.f32s(), planes(x)), self.output)
     }
@@ -57,7 +61,7 @@ impl AdaptivePool2d {
             true => {
                 Launch::flat(&TREE, n * oh * ow * 64, params).iterations(nested(&[self.largest_taps(x).div_ceil(64)]))
             }
-            false => Launch::flat(&SERIAL, n * oh * ow, params),
+            false => Launch::flat(&SERIAL, n * oh * ow, params).iterations(self.serial_iterations(x)),
         }
     }
 
@@ -67,7 +71,9 @@ impl AdaptivePool2d {
         match tree {
             true => Launch::flat(&TREE_C4, n * oh * ow * c.div_ceil(32) * 64, params)
                 .iterations(nested(&[self.largest_taps(x).div_ceil(8)])),
-            false => Launch::flat(&SERIAL_C4, n * oh * ow * c.div_ceil(4), params),
+            false => {
+                Launch::flat(&SERIAL_C4, n * oh * ow * c.div_ceil(4), params).iterations(self.serial_iterations(x))
+            }
         }
     }
 
@@ -129,15 +135,18 @@ impl Op for AdaptivePool2d {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0].shape;
-        let tree = self.largest_taps(x) >= TREE_TAPS;
-        Ok(Variant::in_both_layouts(site, |layout| {
-            let launch = match layout {
-                Layout::RowMajor => self.row_major(x, tree),
-                Layout::ChannelsLast => self.channels_last(x, tree),
-            };
-            let launch = launch.set("MAX", u8::from(self.kind == PoolKind::Max));
-            vec![launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])]
-        }))
+        let variants = |tree| {
+            Variant::in_both_layouts(site, |layout| {
+                let launch = match layout {
+                    Layout::RowMajor => self.row_major(x, tree),
+                    Layout::ChannelsLast => self.channels_last(x, tree),
+                };
+                let launch = launch.set("MAX", u8::from(self.kind == PoolKind::Max));
+                vec![launch.reads([Arg::Input(0)]).writes([Arg::Output(0)])]
+            })
+        };
+        let trees = if self.largest_taps(x) >= TREE_TAPS { variants(true) } else { vec![] };
+        Ok(trees.into_iter().chain(variants(false)).collect())
     }
     fn flops(&self, inputs: &[Desc], outputs: &[Desc]) -> u64 {
         inputs[0].numel().max(outputs[0].numel()) as u64

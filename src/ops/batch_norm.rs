@@ -1,7 +1,7 @@
 //! `batch_norm`: normalises every channel, with stored statistics or those of the batch, then scales and shifts it.
 
-use super::normalization::{Normalization, Spread, layouts};
-use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
+use super::normalization::{Normalization, Spread, layouts, merging};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::{Bounded, Merged, inverse_sqrt};
 use crate::bound::{TINY, UNIT};
@@ -67,7 +67,7 @@ fn affine(inputs: &[Tensor]) -> Affine<'_> {
 fn normalization(x: &Desc, eps: f32, layout: Layout) -> Normalization {
     let slices = slices(&x.shape);
     let (entries, step) = (slices.slices, slices.inner);
-    Normalization { slices, entries, step, eps, layout, members: 1, per_image: false }
+    Normalization { slices, entries, step, eps, layout, members: 1, per_image: false, serial: false }
 }
 
 fn to_f32(values: impl IntoIterator<Item = f64>) -> Vec<f32> {
@@ -121,9 +121,10 @@ impl Op for BatchNorm {
 
 impl BatchNormTraining {
     /// The batch's moments as the kernels compute them, in either layout.
-    fn merged(&self, x: &Tensor) -> Vec<Merged> {
+    fn merged(&self, x: &Tensor, algorithm: Algorithm) -> Vec<Merged> {
         let desc = x.desc();
-        let heights = [Layout::RowMajor, Layout::ChannelsLast].map(|l| normalization(&desc, self.eps, l).height(&desc));
+        let height = |layout| normalization(&desc, self.eps, layout).by(algorithm).height(&desc);
+        let heights = [Layout::RowMajor, Layout::ChannelsLast].map(height);
         let [row_major, channels_last] = heights;
         let stats = moments(x.f32s(), &slices(x.shape()));
         stats.into_iter().map(|m| Merged::new(m, row_major.max(channels_last))).collect()
@@ -179,10 +180,14 @@ impl Op for BatchNormTraining {
     }
 
     /// `bound::normalize` with the errors of the batch's statistics (`bound::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        (self as &dyn Op).bounds_by(Algorithm::Direct, inputs, outputs)
+    }
+
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let slices = slices(x.shape());
-        let stats = self.merged(x);
+        let stats = self.merged(x, algorithm);
         let scales: Vec<_> = stats.iter().map(|m| m.scale(self.eps)).collect();
         let y = bound::normalize::bounds(x.f32s(), &slices, &scales, &affine(inputs));
         let correction = self.correction(slices.count());
@@ -196,15 +201,15 @@ impl Op for BatchNormTraining {
         if x.numel() == 0 {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
-        let variant = |layout| {
-            let norm = normalization(x, self.eps, layout);
+        let variant = |norm: &Normalization| {
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::Variance, stats);
             run.push(norm.apply(x, stats, Spread::Variance, Some(Arg::Input(1)), Some(Arg::Input(2))));
             run.push(self.store(norm.slices, stats));
             norm.alternative(site, norm.scratch(x), run)
         };
-        Ok(layouts(site, true).into_iter().map(variant).collect())
+        let norms = layouts(site, true).into_iter().map(|layout| normalization(x, self.eps, layout));
+        Ok(merging(x, norms, variant))
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -132,7 +132,7 @@ impl Op for Conv2d {
 
     fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         match algorithm {
-            Algorithm::Direct => self.bounds(inputs, outputs),
+            Algorithm::Direct | Algorithm::Serial => self.bounds(inputs, outputs),
             Algorithm::Winograd => {
                 let geometry = self.geometry(inputs[0].shape(), inputs[1].shape())?;
                 Ok(Some(vec![winograd::bounds(&geometry, inputs)]))

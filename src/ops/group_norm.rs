@@ -1,8 +1,8 @@
 //! `group_norm`: normalises every group of channels of every image to mean 0 and standard deviation 1. Instance norm is
 //! the case of one channel per group.
 
-use super::normalization::{Normalization, Spread, layouts};
-use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
+use super::normalization::{Normalization, Spread, layouts, merging};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::Merged;
 use crate::error::{Error, Result};
@@ -47,9 +47,9 @@ impl GroupNorm {
     }
 
     /// The heights of the trees in the layouts that have kernels: row-major, and channels-last if allowed.
-    fn heights(&self, x: &Desc) -> [Option<usize>; 2] {
-        let channels_last = self.normalization(x, Layout::ChannelsLast);
-        let row_major = self.normalization(x, Layout::RowMajor).height(x);
+    fn heights(&self, x: &Desc, algorithm: Algorithm) -> [Option<usize>; 2] {
+        let channels_last = self.normalization(x, Layout::ChannelsLast).by(algorithm);
+        let row_major = self.normalization(x, Layout::RowMajor).by(algorithm).height(x);
         [Some(row_major), channels_last.allows_channels_last(x).then(|| channels_last.height(x))]
     }
 
@@ -62,6 +62,7 @@ impl GroupNorm {
             layout,
             members: x.shape[1] / self.groups,
             per_image: true,
+            serial: false,
         }
     }
 }
@@ -95,9 +96,13 @@ impl Op for GroupNorm {
     }
 
     /// `bound::normalize` with the errors of the statistics (`bound::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        (self as &dyn Op).bounds_by(Algorithm::Direct, inputs, outputs)
+    }
+
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
-        let height = self.heights(&x.desc()).into_iter().flatten().max().unwrap_or_default();
+        let height = self.heights(&x.desc(), algorithm).into_iter().flatten().max().unwrap_or_default();
         let scales: Vec<_> = self.moments(x).into_iter().map(|m| Merged::new(m, height).scale(self.eps)).collect();
         let bounds = bound::normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         Ok(Some(vec![bounds.into_iter().map(|b| b as f32).collect()]))
@@ -109,15 +114,15 @@ impl Op for GroupNorm {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
         let affine = |k| (site.inputs.len() > k).then_some(Arg::Input(k));
-        let variant = |layout| {
-            let norm = self.normalization(x, layout);
+        let variant = |norm: &Normalization| {
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::Inverse, stats);
             run.push(norm.apply(x, stats, Spread::Inverse, affine(1), affine(2)));
             norm.alternative(site, norm.scratch(x), run)
         };
         let channels_last = self.normalization(x, Layout::ChannelsLast).allows_channels_last(x);
-        Ok(layouts(site, channels_last).into_iter().map(variant).collect())
+        let norms = layouts(site, channels_last).into_iter().map(|layout| self.normalization(x, layout));
+        Ok(merging(x, norms, variant))
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

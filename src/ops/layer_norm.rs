@@ -1,7 +1,7 @@
 //! `layer_norm`: normalises every slice over the trailing axes to mean 0 and standard deviation 1.
 
-use super::normalization::{Normalization, Spread};
-use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
+use super::normalization::{Normalization, Spread, merging};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::Merged;
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ impl LayerNorm {
     fn normalization(&self, x: &[usize]) -> Normalization {
         let slices = self.slices(x);
         let (entries, layout) = (slices.inner, Layout::RowMajor);
-        Normalization { slices, entries, step: 1, eps: self.eps, layout, members: 1, per_image: false }
+        Normalization { slices, entries, step: 1, eps: self.eps, layout, members: 1, per_image: false, serial: false }
     }
 
     fn with_stats<T>(&self, y: T, mean: T, inverse: T) -> Vec<T> {
@@ -85,9 +85,13 @@ impl Op for LayerNorm {
     }
 
     /// `bound::normalize` with the errors of the statistics (`bound::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        (self as &dyn Op).bounds_by(Algorithm::Direct, inputs, outputs)
+    }
+
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
-        let height = self.normalization(x.shape()).height(&x.desc());
+        let height = self.normalization(x.shape()).by(algorithm).height(&x.desc());
         let scales: Vec<_> = self.moments(x).into_iter().map(|m| Merged::new(m, height).scale(self.eps)).collect();
         let y = bound::normalize::bounds(x.f32s(), &self.slices(x.shape()), &scales, &self.affine(inputs));
         let mean = scales.iter().map(|s| s.mean_error as f32).collect();
@@ -100,14 +104,16 @@ impl Op for LayerNorm {
         if x.numel() == 0 {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
-        let norm = self.normalization(&x.shape);
         let stats = if self.stats { [Arg::Output(1), Arg::Output(2)] } else { [Arg::Scratch(2), Arg::Scratch(3)] };
         let affine = |k| (site.inputs.len() > k).then_some(Arg::Input(k));
-        let mut run = norm.statistics(x, Spread::Inverse, stats);
-        run.push(norm.apply(x, stats, Spread::Inverse, affine(1), affine(2)));
-        let mut scratch = norm.scratch(x);
-        scratch.truncate(if self.stats { 2 } else { 4 });
-        Ok(vec![norm.alternative(site, scratch, run)])
+        let variant = |norm: &Normalization| {
+            let mut run = norm.statistics(x, Spread::Inverse, stats);
+            run.push(norm.apply(x, stats, Spread::Inverse, affine(1), affine(2)));
+            let mut scratch = norm.scratch(x);
+            scratch.truncate(if self.stats { 2 } else { 4 });
+            norm.alternative(site, scratch, run)
+        };
+        Ok(merging(x, std::iter::once(self.normalization(&x.shape)), variant))
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -4,7 +4,7 @@
 //! relative to the slice's first value, one invocation per part; the second merges the parts. How a slice is divided
 //! into parts depends on the shape alone.
 
-use super::{Site, Variant};
+use super::{Algorithm, Site, Variant};
 use crate::attr::{Coded, attribute};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, folded, nested, params};
@@ -84,6 +84,8 @@ pub(super) struct Normalization {
     pub members: usize,
     /// ... of one image, or of all images.
     pub per_image: bool,
+    /// Whether one invocation merges the parts of a slice, not a team.
+    pub serial: bool,
 }
 
 /// How the `count` values of a slice, or of each of its members, are divided into parts: chunks of `chunk` values, the
@@ -121,8 +123,7 @@ impl Parts {
 
     /// The height of the tree over the values of a slice: the additions in a strip, the strips of a part, the parts of
     /// an invocation, the levels of its team.
-    fn height(&self) -> usize {
-        let team = team(self.merged());
+    fn height(&self, team: usize) -> usize {
         STRIP - 1 + self.strips() + self.merged().div_ceil(team) + team.ilog2() as usize
     }
 }
@@ -157,7 +158,17 @@ impl Normalization {
 
     /// The most merges that a value goes through on its way into the statistics.
     pub fn height(&self, x: &Desc) -> usize {
-        self.parts(x).height()
+        self.parts(x).height(self.team(x))
+    }
+
+    /// The invocations that merge the parts of a slice.
+    fn team(&self, x: &Desc) -> usize {
+        if self.serial { 1 } else { team(self.parts(x).merged()) }
+    }
+
+    /// The same by an algorithm.
+    pub fn by(self, algorithm: Algorithm) -> Normalization {
+        Normalization { serial: algorithm == Algorithm::Serial, ..self }
     }
 
     /// Whether the statistics have a channels-last kernel: the tensor has channels, and a slice has few enough of them.
@@ -185,7 +196,7 @@ impl Normalization {
                 (first, c / members, pitch, count * pitch)
             }
         };
-        let team = team(all.merged());
+        let team = self.team(x);
         let params = params!(slices, groups, members, pitch, lanes, chunks, count, chunk, step, eps: self.eps);
         let merge = Launch::grid(&MERGE, folded(slices.div_ceil(LARGE_TEAM / team)), params);
         let merge = merge.iterations(nested(&[all.merged().div_ceil(team)]));
@@ -245,6 +256,24 @@ impl Normalization {
     }
 }
 
+/// The variants of normalisations that merge parts, best first; last those without workgroup memory, where others use it.
+pub(super) fn merging(
+    x: &Desc,
+    norms: impl Iterator<Item = Normalization>,
+    variant: impl Fn(&Normalization) -> Variant,
+) -> Vec<Variant> {
+    let (mut out, mut serials) = (vec![], vec![]);
+    for norm in norms {
+        out.push(variant(&norm));
+        if norm.team(x) > 1 {
+            let algorithm = Algorithm::Serial;
+            serials.push(Variant { algorithm, ..variant(&norm.by(algorithm)) });
+        }
+    }
+    out.extend(serials);
+    out
+}
+
 /// Both layouts, the present one of input 0 first; only row-major if channels-last is not allowed.
 pub(super) fn layouts(site: &Site<'_>, channels_last: bool) -> Vec<Layout> {
     match (channels_last, site.is_channels_last(0)) {
@@ -263,7 +292,16 @@ mod tests {
     fn norm(x: &Desc, groups: usize, layout: Layout) -> Normalization {
         let (n, c, inner) = (x.shape[0], x.shape[1], x.shape[2..].iter().product::<usize>());
         let slices = Slices { outer: 1, slices: n * groups, inner: c / groups * inner };
-        Normalization { slices, entries: c, step: inner, eps: 1e-5, layout, members: c / groups, per_image: true }
+        Normalization {
+            slices,
+            entries: c,
+            step: inner,
+            eps: 1e-5,
+            layout,
+            members: c / groups,
+            per_image: true,
+            serial: false,
+        }
     }
 
     /// The most merges that a value goes through, counted as the kernels' loops run with the params of the launches.
@@ -317,7 +355,8 @@ mod tests {
     #[test]
     fn other_parts_have_another_height() {
         let [few, many] = [2, 8].map(|lanes| Parts::new(100, 1, lanes));
-        assert!(few.merged() < many.merged() && few.height() != many.height());
+        let height = |parts: &Parts| parts.height(team(parts.merged()));
+        assert!(few.merged() < many.merged() && height(&few) != height(&many));
         assert_eq!([1, 64, 65, 512, 513].map(team), [1, 1, 8, 8, 64]);
     }
 }

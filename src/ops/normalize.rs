@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::normalization::{Normalization, Spread};
+use super::normalization::{Normalization, Spread, merging};
 use super::tree::Tree;
-use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::bound::moments::Merged;
 use crate::bound::normalize::lp_bounds;
@@ -17,12 +17,14 @@ use crate::reference::normalize::{self, Affine, lp_norms};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
-static LP_NORMALIZE: Kernel = kernel!("lp_normalize", TREE_SUM, TEAM);
+static LP_NORMALIZE: Kernel = kernel!("lp_normalize", TREE_SUM, TEAM).sizes(&[("WORKGROUP", 64)]);
 
 pub(super) const KERNELS: &[&Kernel] = &[&LP_NORMALIZE];
 
 /// How a workgroup sums the powers of a norm; also in the text of `lp_normalize`.
 const TREE: Tree = Tree { lanes: 64, width: 1 };
+/// The same by one invocation, which needs no workgroup memory.
+const SERIAL: Tree = Tree { lanes: 1, width: 1 };
 
 /// The iterations of the two loops over a norm's values: four rounds per iteration.
 fn iterations(tree: &Tree, n: usize) -> u64 {
@@ -57,6 +59,11 @@ impl LpNormalize {
     }
 
     /// Applies `f` to each element and its norm.
+    fn bounds_in(&self, tree: &Tree, x: &Tensor) -> Bounds {
+        let n = x.shape()[self.axis];
+        Some(vec![self.zip_norms(x, |x, norm| lp_bounds(x, norm, n, self.p, tree.depth(n)))])
+    }
+
     fn zip_norms(&self, x: &Tensor, f: impl Fn(f64, f64) -> f64 + Sync) -> Vec<f32> {
         let extents = self.extents(x.shape());
         let [_, n, inner] = extents;
@@ -83,18 +90,26 @@ impl Op for LpNormalize {
     }
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
-        let n = inputs[0].shape()[self.axis];
-        Ok(Some(vec![self.zip_norms(&inputs[0], |x, norm| lp_bounds(x, norm, n, self.p, TREE.depth(n)))]))
+        Ok(self.bounds_in(&TREE, &inputs[0]))
+    }
+
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        match algorithm {
+            Algorithm::Serial => Ok(self.bounds_in(&SERIAL, &inputs[0])),
+            _ => self.bounds(inputs, outputs),
+        }
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let [outer, n, inner] = self.extents(&site.inputs[0].shape);
-        let launch = Launch::grid(&LP_NORMALIZE, folded(outer * inner), params!(outer, n, inner))
-            .iterations(iterations(&TREE, n))
-            .set("P", self.p as u32)
-            .reads([Arg::Input(0)])
-            .writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let variant = |(tree, algorithm): (Tree, Algorithm)| {
+            let launch = Launch::grid(&LP_NORMALIZE, folded(outer * inner), params!(outer, n, inner))
+                .iterations(iterations(&tree, n))
+                .set_const("WORKGROUP", tree.lanes as u32)
+                .set("P", self.p as u32);
+            Variant { algorithm, ..Variant::single(site, launch) }
+        };
+        Ok([(TREE, Algorithm::Direct), (SERIAL, Algorithm::Serial)].map(variant).into())
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
@@ -134,7 +149,8 @@ impl MeanVarianceNormalize {
         let slices = self.slices(x).expect("the shape rule holds");
         let kept = self.kept(x);
         let (eps, per_image) = (self.eps, kept == [0, 1]);
-        let of = |layout| Normalization { slices, entries: 1, step: 1, eps, layout, members: 1, per_image };
+        let of =
+            |layout| Normalization { slices, entries: 1, step: 1, eps, layout, members: 1, per_image, serial: false };
         let channels_last = kept == [1] || kept == [0, 1];
         let layouts = [Some(Layout::RowMajor), channels_last.then_some(Layout::ChannelsLast)];
         layouts.into_iter().flatten().map(of).collect()
@@ -164,10 +180,15 @@ impl Op for MeanVarianceNormalize {
     }
 
     /// `bound::normalize` with the errors of the statistics (`bound::moments`).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        (self as &dyn Op).bounds_by(Algorithm::Direct, inputs, outputs)
+    }
+
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let x = &inputs[0];
         let slices = self.slices(x.shape()).expect("the shape rule holds");
-        let height = self.normalizations(x.shape()).iter().map(|norm| norm.height(&x.desc())).max().unwrap_or_default();
+        let norms = self.normalizations(x.shape()).into_iter();
+        let height = norms.map(|norm| norm.by(algorithm).height(&x.desc())).max().unwrap_or_default();
         let moments = moments(x.f32s(), &slices).into_iter();
         let scales: Vec<_> = moments.map(|m| Merged::new(m, height).scale_outside(self.eps)).collect();
         let bounds = bound::normalize::bounds(x.f32s(), &slices, &scales, &PLAIN);
@@ -179,17 +200,17 @@ impl Op for MeanVarianceNormalize {
         if x.numel() == 0 {
             return Ok(vec![Variant::row_major(site, vec![])]);
         }
-        let variant = |norm: Normalization| {
+        let variant = |norm: &Normalization| {
             let stats = [Arg::Scratch(2), Arg::Scratch(3)];
             let mut run = norm.statistics(x, Spread::InverseOutside, stats);
             run.push(norm.apply(x, stats, Spread::InverseOutside, None, None));
             norm.alternative(site, norm.scratch(x), run)
         };
-        let mut variants: Vec<_> = self.normalizations(&x.shape).into_iter().map(variant).collect();
+        let mut norms = self.normalizations(&x.shape);
         if site.is_channels_last(0) {
-            variants.reverse();
+            norms.reverse();
         }
-        Ok(variants)
+        Ok(merging(x, norms.into_iter(), variant))
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::tree::Tree;
-use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Coded, Extreme, ReduceKind};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, folded, nested, params};
+use crate::gpu::launch::{Launch, folded, nested, params};
 use crate::gpu::pieces::{ARG_SET, FLAT, REDUCE, TEAM};
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
@@ -110,6 +110,15 @@ impl Reduce {
         x.iter().enumerate().filter_map(kept).collect()
     }
 
+    /// The bounds where a value of a set of n goes through `depth(n)` joins.
+    fn bounds_at(&self, x: &Tensor, y: &Tensor, depth: impl Fn(usize) -> usize) -> Bounds {
+        if !x.dtype().is_float() {
+            return Some(vec![vec![0.0; y.numel()]]);
+        }
+        let depth = depth(extent(&self.collapse(x.shape()).reduced));
+        Some(vec![self.sets(x.shape(), &x.to_f64s(), |set| self.kind.bound(set, depth) as f32)])
+    }
+
     /// What an integer type has for no values; `None` if that is undefined.
     fn of_none(&self, dtype: DType) -> Option<i64> {
         let (least, largest) = match dtype {
@@ -197,13 +206,14 @@ impl Op for Reduce {
     }
 
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        let x = &inputs[0];
-        if !x.dtype().is_float() {
-            return Ok(Some(vec![vec![0.0; outputs[0].numel()]]));
+        Ok(self.bounds_at(&inputs[0], &outputs[0], |n| depth(&TREE, n)))
+    }
+
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        match algorithm {
+            Algorithm::Serial => Ok(self.bounds_at(&inputs[0], &outputs[0], |n| n)),
+            _ => self.bounds(inputs, outputs),
         }
-        let n = extent(&self.collapse(x.shape()).reduced);
-        let depth = depth(&TREE, n);
-        Ok(Some(vec![self.sets(x.shape(), &x.to_f64s(), |set| self.kind.bound(set, depth) as f32)]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
@@ -231,14 +241,23 @@ impl Op for Reduce {
         let folds = if self.kind == ReduceKind::LogSumExp { 2 } else { 1 };
         // Only the serial kernel has the exact mean of integers whose sum may not fit.
         let exact = self.kind == ReduceKind::Mean && matches!(x.dtype, DType::I32 | DType::U32 | DType::I64);
-        let launch = match count < LONG || exact {
-            true if exact => Launch::flat(&SERIAL, outputs, params).iterations(count as u64),
-            true => Launch::flat(&SERIAL, outputs, params),
-            false => Launch::grid(&LONG_SUMS, folded(outputs), params).iterations(folds * iterations(&TREE, count)),
+        let serial = Launch::flat(&SERIAL, outputs, params.clone());
+        let launches = match count < LONG || exact {
+            true if exact => vec![(serial.iterations(count as u64), Algorithm::Direct)],
+            true => vec![(serial, Algorithm::Direct)],
+            false => vec![
+                (
+                    Launch::grid(&LONG_SUMS, folded(outputs), params).iterations(folds * iterations(&TREE, count)),
+                    Algorithm::Direct,
+                ),
+                (serial.iterations(folds * nested(&[count])), Algorithm::Serial),
+            ],
         };
-        let launch = launch.set("KIND", self.kind.code()).set("TYPE", x.dtype.code());
-        let launch = launch.reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let variant = |(launch, algorithm): (Launch, Algorithm)| {
+            let launch = launch.set("KIND", self.kind.code()).set("TYPE", x.dtype.code());
+            Variant { algorithm, ..Variant::single(site, launch) }
+        };
+        Ok(launches.into_iter().map(variant).collect())
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {
@@ -312,18 +331,23 @@ impl Op for ArgReduce {
         let shape = &site.inputs[0].shape;
         let (outer, n): (usize, _) = (shape[..self.axis].iter().product(), shape[self.axis]);
         let inner: usize = shape[self.axis + 1..].iter().product();
-        let launch = match n < LONG {
-            true => Launch::flat(&ARG_SERIAL, outer * inner, params!(outer, n, inner)),
-            false => Launch::grid(&LONG_ARGS, folded(outer * inner), params!(outer, n, inner))
-                .iterations(iterations(&TREE, n)),
+        let params = params!(outer, n, inner);
+        let serial = Launch::flat(&ARG_SERIAL, outer * inner, params.clone());
+        let launches = match n < LONG {
+            true => vec![serial],
+            false => vec![
+                Launch::grid(&LONG_ARGS, folded(outer * inner), params).iterations(iterations(&TREE, n)),
+                serial.iterations(nested(&[n])),
+            ],
         };
-        let launch = launch
-            .set("SMALLEST", u8::from(self.kind == Extreme::Min))
-            .set("LAST", u8::from(self.select_last))
-            .set("TYPE", site.inputs[0].dtype.code())
-            .reads([Arg::Input(0)])
-            .writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let variant = |launch: Launch| {
+            let launch = launch
+                .set("SMALLEST", u8::from(self.kind == Extreme::Min))
+                .set("LAST", u8::from(self.select_last))
+                .set("TYPE", site.inputs[0].dtype.code());
+            Variant::single(site, launch)
+        };
+        Ok(launches.into_iter().map(variant).collect())
     }
 
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::tree::Tree;
-use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, Params, folded, nested, params};
+use crate::gpu::launch::{FLAT_WORKGROUP, Launch, Params, folded, nested, params};
 use crate::gpu::pieces::{FLAT, SOFTMAX, SOFTMAX_TREE, TEAM};
 use crate::reference::softmax;
 use crate::shape::Desc;
@@ -89,6 +89,11 @@ impl Softmax {
         }
     }
 
+    fn bounds_in(&self, form: &Form, x: &Tensor) -> Bounds {
+        let depth = form.depth(x.shape()[self.axis]);
+        Some(vec![self.along(x, |set| bound::softmax::bounds(set, self.log, depth))])
+    }
+
     /// Applies `f` to every set of values along the axis.
     fn along(&self, x: &Tensor, f: impl Fn(&[f64]) -> Vec<f64> + Sync) -> Vec<f32> {
         let [outer, n, inner] = self.extents(x.shape());
@@ -129,18 +134,27 @@ impl Op for Softmax {
     }
 
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
-        let x = &inputs[0];
-        let depth = self.form(x.shape()).depth(x.shape()[self.axis]);
-        Ok(Some(vec![self.along(x, |set| bound::softmax::bounds(set, self.log, depth))]))
+        Ok(self.bounds_in(&self.form(inputs[0].shape()), &inputs[0]))
+    }
+
+    fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        match algorithm {
+            Algorithm::Serial => Ok(self.bounds_in(&Form::Serial, &inputs[0])),
+            _ => self.bounds(inputs, outputs),
+        }
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let shape = &site.inputs[0].shape;
         let [outer, n, inner] = self.extents(shape);
         let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
-        let launch = self.form(shape).launch(outer * inner, n, params);
-        let launch = launch.set("LOG", u8::from(self.log)).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
-        Ok(vec![Variant::row_major(site, vec![launch])])
+        let variant = |form: &Form, algorithm| {
+            let launch = form.launch(outer * inner, n, params.clone()).set("LOG", u8::from(self.log));
+            Variant { algorithm, ..Variant::single(site, launch) }
+        };
+        let form = self.form(shape);
+        let serial = (form != Form::Serial).then(|| variant(&Form::Serial, Algorithm::Serial));
+        Ok([variant(&form, Algorithm::Direct)].into_iter().chain(serial).collect())
     }
 
     /// A difference, an exponential, an addition and a division.

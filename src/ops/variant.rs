@@ -14,6 +14,8 @@ pub enum Algorithm {
     Direct,
     /// Winograd's F(4x4, 3x3): integers are not exact, and an output's error depends on its whole tile.
     Winograd,
+    /// Every sum by one invocation, where another variant of the node adds in a tree: no workgroup memory, and a larger bound.
+    Serial,
 }
 
 /// One way to compute an operator on a device.
