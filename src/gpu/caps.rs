@@ -21,7 +21,7 @@ pub struct Caps {
     pub max_buffer_bytes: u64,
     /// Most invocations in a workgroup.
     pub max_invocations: u32,
-    /// Bytes of workgroup memory.
+    /// Bytes of workgroup memory; 0 where kernels shall not use it.
     pub max_workgroup_bytes: u32,
     /// The subgroup size, where it is one fixed number and subgroup operations are available.
     pub subgroup_size: Option<u32>,

@@ -201,6 +201,12 @@ impl Kernel {
         self.all_pieces().iter().any(|piece| piece.name == EPILOGUE4.name)
     }
 
+    /// Whether its text has workgroup memory.
+    pub(super) fn has_workgroup_memory(&self) -> bool {
+        let has = |source: &str| source.contains("var<workgroup>");
+        has(self.source) || self.all_pieces().iter().any(|piece| has(piece.source))
+    }
+
     /// Whether a size of this name is set by launches.
     pub(crate) fn has_const(&self, name: &str) -> bool {
         self.consts.iter().any(|(known, _)| *known == name)

@@ -310,6 +310,11 @@ impl Launch {
             _ => format!("{}({})", self.kernel.name, values.join(",")),
         }
     }
+    /// Whether invocations share workgroup memory. A team of one needs none, and its text then uses none.
+    pub(crate) fn has_workgroup_memory(&self) -> bool {
+        let alone = self.overrides.contains(&("TEAM", 1.0)) || self.consts.contains(&("WORKGROUP", 1));
+        self.kernel.has_workgroup_memory() && !alone
+    }
     /// The most iterations that all loops of an invocation may take together.
     pub fn all_iterations(&self) -> u64 {
         self.iterations.saturating_add(SHORT_ITERATIONS)

@@ -13,23 +13,37 @@ use crate::memory;
 use crate::shape::{Desc, Layout, Precision};
 use crate::tensor::Tensor;
 
-/// The variants of an operator: those of [`Op::launches`] whose loops are not too long for the device; with f16, each
-/// after its form in f16.
+/// The variants of an operator: those of [`Op::launches`] whose loops are not too long for the device, and which use no
+/// workgroup memory if it has none; with f16, each after its form in f16.
 ///
 /// # Errors
-/// Those of [`Op::launches`]; every variant has a kernel whose loops are too long.
+/// Those of [`Op::launches`]; every variant has a kernel whose loops are too long, or which uses workgroup memory.
 pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Variant>> {
     let variants = op.launches(site)?;
     if !op.is_built_in() {
         validate::variants(op, site, &variants)?;
     }
-    let variants = short_enough(op, site, variants)?;
+    let variants = short_enough(op, site, without_workgroup_memory(op, site, variants)?)?;
     Ok(match site.precision {
         Precision::F32 => variants,
         Precision::F16 => {
             variants.into_iter().flat_map(|variant| variant.in_half(site).into_iter().chain([variant])).collect()
         }
     })
+}
+
+/// The variants without workgroup memory, where the device is said to have none.
+fn without_workgroup_memory(op: &dyn Op, site: &Site<'_>, variants: Vec<Variant>) -> Result<Vec<Variant>> {
+    if site.caps.max_workgroup_bytes > 0 {
+        return Ok(variants);
+    }
+    let uses = |variant: &Variant| variant.prepare.iter().chain(&variant.run).any(Launch::has_workgroup_memory);
+    let kernels = variants.first().map_or_else(String::new, Variant::kernels);
+    let kept: Vec<_> = variants.into_iter().filter(|variant| !uses(variant)).collect();
+    match kept.is_empty() {
+        true => Err(Error::unsupported(format!("{} has no kernel without workgroup memory ({kernels})", op.name()))),
+        false => Ok(kept),
+    }
 }
 
 /// The variants whose loops do not take more iterations than the device allows.

@@ -254,6 +254,31 @@ fn every_kernel_keeps_the_contract() {
     assert!(unseen.is_empty(), "no sample launches {unseen:?}: add one to tests/samples/mod.rs");
 }
 
+/// A device without workgroup memory has a kernel for everything, and no pipeline has such memory.
+#[test]
+fn every_operator_does_without_workgroup_memory() {
+    let workgroup = |d: &Dispatch| {
+        let module = d.module().unwrap();
+        module.global_variables.iter().any(|(_, v)| v.space == AddressSpace::WorkGroup)
+    };
+    let mut with = 0;
+    for (name, graph) in crate::samples::graphs() {
+        for bytes in [0, 16 << 10] {
+            let mut caps = Caps::webgpu_default();
+            (caps.max_workgroup_bytes, caps.f16) = (bytes, true);
+            for (alternative, precision) in variants(&caps) {
+                let options = PlanOptions { alternative: Some(alternative), precision, ..Default::default() };
+                let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
+                let all = plan.recording.preparations().chain(plan.recording.dispatches());
+                let found: Vec<_> = all.filter(|d| workgroup(d)).map(Dispatch::kernel).collect();
+                assert!(bytes > 0 || found.is_empty(), "{name}: {found:?}");
+                with += found.len();
+            }
+        }
+    }
+    assert!(with > 0, "no sample has workgroup memory");
+}
+
 #[test]
 fn no_shader_is_orphaned() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/");
