@@ -29,6 +29,21 @@ impl Device {
     pub fn open(choice: DeviceChoice) -> Result<Device> {
         block_on(Device::open_async(choice))
     }
+    /// The same adapter opened anew, after the device was lost.
+    ///
+    /// ```
+    /// use convgpu::{Device, DeviceChoice};
+    ///
+    /// let device = Device::open(DeviceChoice::Cpu)?;
+    /// assert!(device.reopened()?.is_reference());
+    /// # Ok::<(), convgpu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Device::reopened_async`].
+    pub fn reopened(&self) -> Result<Device> {
+        block_on(self.reopened_async())
+    }
     /// Waits until everything that was given to the device so far is done.
     ///
     /// # Errors

@@ -36,8 +36,8 @@ use crate::upload;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeviceChoice {
-    /// The first adapter of [`Device::list`] that opens a device, the CPU reference if there is none. GL counts only where no
-    /// other backend has an adapter.
+    /// The first adapter of [`Device::list`] that opens a device, the CPU reference if there is none. Adapters of GL count only
+    /// where no other backend has hardware, software adapters of GL only where no other backend has an adapter.
     #[default]
     Auto,
     /// The CPU reference.
@@ -140,7 +140,8 @@ impl Device {
         Ok(Gpu::open(&choice).await?.map_or(Device::cpu(), Device::of))
     }
 
-    /// Every adapter that can compute, best first: discrete, integrated, virtual, software; Vulkan, Metal and DX12 before GL.
+    /// Every adapter that can compute, best first: hardware before software; of each, GL after the other backends; then discrete,
+    /// integrated, virtual, other; and for one GPU Vulkan before DX12.
     /// wgpu's `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` narrow the list; it is empty if they name nothing that is there.
     pub async fn list_async() -> Vec<AdapterInfo> {
         choice::list().await.unwrap_or_default()
@@ -152,8 +153,8 @@ impl Device {
     ///
     /// Async calls go on only while the program polls its wgpu device: `device.poll(wgpu::PollType::Poll)` once a frame, or in a
     /// thread every few milliseconds. Nothing else wakes their futures. A blocking call polls it itself. The program keeps its
-    /// error handlers. A queue of another device is refused by wgpu through the handler of that device, which panics unless the
-    /// program has set one.
+    /// error handlers, and it alone can open the device again if that is lost. A queue of another device is refused by wgpu through
+    /// the handler of that device, which panics unless the program has set one.
     ///
     /// ```no_run
     /// use convgpu::{Device, wgpu};
@@ -171,7 +172,8 @@ impl Device {
     }
 
     /// The optional features that make kernels faster, as far as the adapter has them, and the limits that let it take large
-    /// tensors: for a wgpu device that the program opens and gives to [`Device::from_wgpu`].
+    /// tensors: for a wgpu device that the program opens and gives to [`Device::from_wgpu`]. With `MemoryHints::MemoryUsage` wgpu
+    /// takes smaller blocks of memory for it.
     pub fn wanted(adapter: &wgpu::Adapter) -> (wgpu::Features, wgpu::Limits) {
         (wanted_features(adapter), wanted_limits(adapter))
     }
@@ -185,6 +187,19 @@ impl Device {
         match self.gpu() {
             Some(gpu) => gpu.idle().await,
             None => Ok(()),
+        }
+    }
+
+    /// The same adapter opened anew, after the device was lost. Nothing is taken over: make new sessions and tensors. A kernel
+    /// that the driver failed to compile, which loses the device, is not chosen there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument): the device belongs to the program ([`Device::from_wgpu`]), which
+    /// alone can open it again. [`ErrorKind::Device`](crate::ErrorKind::Device): the adapter cannot open a device.
+    pub async fn reopened_async(&self) -> Result<Device> {
+        match self.gpu() {
+            Some(gpu) => Ok(Device::of(gpu.reopened().await?)),
+            None => Ok(Device::cpu()),
         }
     }
 

@@ -166,6 +166,38 @@ pub mod device {
     pub fn destroy(device: &crate::Device) {
         device.destroy();
     }
+    /// Compiling this kernel loses the device, as a driver's failure does.
+    pub fn fail(device: &crate::Device, kernel: &'static str) {
+        if let Some(gpu) = device.gpu() {
+            gpu.fail(kernel);
+        }
+    }
+    /// Runs a small dispatch whose result is known.
+    ///
+    /// # Errors
+    /// The device computes nothing, or something else; the reference has no dispatches.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn computes(device: &crate::Device) -> crate::Result<()> {
+        crate::threads::block_on(device.gpu().ok_or_else(no_gpu)?.computes())
+    }
+    /// The bytes of the largest binding in which the device computes.
+    ///
+    /// # Errors
+    /// As [`computes`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn usable_binding(device: &crate::Device) -> crate::Result<u64> {
+        crate::threads::block_on(device.gpu().ok_or_else(no_gpu)?.usable_binding())
+    }
+    #[cfg(not(target_arch = "wasm32"))]
+    fn no_gpu() -> crate::Error {
+        crate::Error::argument("the reference has no dispatches")
+    }
+    /// The device has to prove that it computes, as hardware has, when it compiles its first kernels.
+    pub fn distrust(device: &crate::Device) {
+        if let Some(gpu) = device.gpu() {
+            gpu.distrust();
+        }
+    }
 }
 
 /// Functions that run immediately.

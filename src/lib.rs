@@ -16,7 +16,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Device`], [`DeviceChoice`], [`Backend`], [`AdapterInfo`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device, [`DeviceTensor::from_buffer`] its buffers, [`Session::record`] its encoders |
+//! | [`Device`], [`DeviceChoice`], [`Backend`], [`AdapterInfo`], [`Caps`], [`Class`] | where networks run: an adapter, or the CPU reference; [`Device::from_wgpu`] uses a program's own wgpu device, [`DeviceTensor::from_buffer`] its buffers, [`Session::record`] its encoders |
 //! | [`Tensor`], [`DeviceTensor`], [`Desc`], [`DType`] | values on the host and on a device; images are `[n, c, h, w]` |
 //! | [`ImageOptions`] | textures of the program as images: [`DeviceTensor::from_texture_async`], [`DeviceTensor::to_texture_async`] |
 //! | [`Model`], [`onnx`] | networks from ONNX files |
@@ -40,9 +40,10 @@
 //!
 //! # Features
 //!
-//! Neither is on by default. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
+//! None is on by default. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
 //! the crate `image`, and back; it reads PNG and JPEG, other formats are features of that crate. Both crates are re-exported,
-//! as `convgpu::ndarray` and `convgpu::image`.
+//! as `convgpu::ndarray` and `convgpu::image`. `static-dxc`, for Windows (MSVC, x86): Direct3D 12 has its shader compiler, DXC, in the
+//! program; otherwise wgpu looks for dxcompiler.dll, and where that is missing FXC compiles, without f16 and subgroups.
 
 #![deny(missing_docs)]
 // Functions that run at once block, which a browser cannot: what serves them alone has no use there.
@@ -84,6 +85,7 @@ pub mod verify;
 pub use device::{Backend, Device, DeviceChoice, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};
 pub use gpu::caps::Caps;
+pub use gpu::class::Class;
 pub use gpu::info::{AdapterInfo, AdapterKind};
 pub use graph::{Graph, ValueId};
 pub use model::Model;

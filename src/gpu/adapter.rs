@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use super::caps::Caps;
 use super::choice::{Choice, candidates};
@@ -12,6 +12,7 @@ use super::pipeline_cache::PipelineCache;
 #[cfg(not(target_arch = "wasm32"))]
 use super::poller::Poller;
 use super::pool::Pool;
+use super::refused::{Refused, loss};
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
@@ -30,8 +31,11 @@ struct Inner {
     weights: Weights,
     /// How many submissions of runs are not known to be done.
     running: Arc<AtomicUsize>,
-    /// Whether this crate opened it.
-    own: bool,
+    /// Where this crate opened it; `None` of a device that belongs to the program.
+    adapter: Option<wgpu::Adapter>,
+    /// Whether it computes at all, once that was tried.
+    computes: OnceLock<Result<()>>,
+    hooks: Mutex<Hooks>,
     /// The pipeline that loads textures of halves.
     loader: OnceLock<wgpu::ComputePipeline>,
     /// What stands for tensors that an epilogue does not have.
@@ -39,6 +43,15 @@ struct Inner {
     /// `None` of a device that belongs to the program.
     #[cfg(not(target_arch = "wasm32"))]
     poller: Option<Poller>,
+}
+
+/// What tests make of a device.
+#[derive(Default)]
+struct Hooks {
+    /// The kernel whose compilation loses it.
+    failing: Option<&'static str>,
+    /// Whether it has to prove that it computes, as hardware has.
+    distrusted: bool,
 }
 
 pub(crate) fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
@@ -54,6 +67,10 @@ fn default_limits_only() -> bool {
 pub(crate) fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     if default_limits_only() { wgpu::Limits::default() } else { adapter.limits() }
 }
+
+/// Blocks of 8 to 64 MiB, from which wgpu takes buffers. With its default they have 128 to 256 MiB, of which a small network uses
+/// little; arenas and weights have buffers of their own size.
+const MEMORY_HINTS: wgpu::MemoryHints = wgpu::MemoryHints::MemoryUsage;
 
 impl Gpu {
     /// Opens an adapter. `Ok(None)` if the choice is [`Choice::Best`] and there is none; of several the first that opens.
@@ -74,7 +91,7 @@ impl Gpu {
             label: Some("convgpu"),
             required_features: wanted_features(&adapter),
             required_limits: wanted_limits(&adapter),
-            memory_hints: wgpu::MemoryHints::Performance,
+            memory_hints: MEMORY_HINTS,
             ..Default::default()
         };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
@@ -82,15 +99,26 @@ impl Gpu {
                 Error::new(ErrorKind::Device, format!("adapter {} cannot open a device: {e}", adapter.get_info().name));
             caused(error, e)
         })?;
-        let gpu = Gpu::of(device, queue, true);
+        let gpu = Gpu::of(device, queue, Some(adapter));
         let fault = gpu.0.fault.clone();
         gpu.0.device.on_uncaptured_error(Arc::new(move |e| note(&fault, from_wgpu(e))));
-        let fault = gpu.0.fault.clone();
+        let (fault, adapter) = (gpu.0.fault.clone(), gpu.info().to_string());
         gpu.0.device.set_device_lost_callback(move |reason, message| {
-            let text = format!("the device is lost ({reason:?}): {}", message.lines().next().unwrap_or_default());
-            note(&fault, Error::new(ErrorKind::DeviceLost, text));
+            let message = message.lines().next().unwrap_or_default();
+            note(&fault, loss(&adapter, &format!("{reason:?}: {message}")));
         });
         Ok(gpu)
+    }
+
+    /// Opens the same adapter again.
+    ///
+    /// # Errors
+    /// The device belongs to the program; the adapter cannot open another.
+    pub(crate) async fn reopened(&self) -> Result<Gpu> {
+        match &self.0.adapter {
+            Some(adapter) => Gpu::from_adapter(adapter.clone()).await,
+            None => Err(Error::argument("the device belongs to the program, which alone can open it again")),
+        }
     }
 
     /// Uses a device that the program already has. Its error handlers are not changed.
@@ -105,14 +133,15 @@ impl Gpu {
             if let Some(found) = shared.iter().filter_map(Weak::upgrade).find(|inner| are_one(&inner.device, &device)) {
                 return Gpu(found);
             }
-            let gpu = Gpu::of(device, queue, false);
+            let gpu = Gpu::of(device, queue, None);
             shared.push(Arc::downgrade(&gpu.0));
             gpu
         })
     }
 
-    fn of(device: wgpu::Device, queue: wgpu::Queue, own: bool) -> Gpu {
-        let info = describe(device.adapter_info(), &device.limits(), device.features());
+    fn of(device: wgpu::Device, queue: wgpu::Queue, adapter: Option<wgpu::Adapter>) -> Gpu {
+        let mut info = describe(device.adapter_info(), &device.limits(), device.features());
+        info.caps.refused = Refused::by(&info.to_string());
         Gpu(Arc::new(Inner {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),
@@ -121,9 +150,11 @@ impl Gpu {
             absent: OnceLock::new(),
             fault: Arc::default(),
             running: Arc::default(),
-            own,
             #[cfg(not(target_arch = "wasm32"))]
-            poller: own.then(Poller::default),
+            poller: adapter.is_some().then(Poller::default),
+            adapter,
+            computes: OnceLock::new(),
+            hooks: Mutex::default(),
             device,
             queue,
             info,
@@ -162,7 +193,7 @@ impl Gpu {
     }
     /// An error unless the device is one that the program shares: wgpu does not tell whose buffers and encoders it is given.
     pub(crate) fn check_shared(&self) -> Result<()> {
-        match self.0.own {
+        match self.is_own() {
             true => Err(Error::argument(
                 "buffers, textures and encoders of a program belong to its own wgpu device: share it by Device::from_wgpu",
             )),
@@ -171,7 +202,35 @@ impl Gpu {
     }
     /// Whether this crate opened it, so that nobody else submits work.
     pub(crate) fn is_own(&self) -> bool {
-        self.0.own
+        self.0.adapter.is_some()
+    }
+    /// Whether it computes at all, once that was tried.
+    pub(super) fn proof(&self) -> &OnceLock<Result<()>> {
+        &self.0.computes
+    }
+    /// Whether it has to prove that: hardware whose work is this crate's alone.
+    pub(super) fn is_to_prove(&self) -> bool {
+        (self.is_own() && !self.caps().software) || self.hooks().distrusted
+    }
+    fn hooks(&self) -> MutexGuard<'_, Hooks> {
+        self.0.hooks.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    /// For tests: it has to prove that it computes.
+    pub fn distrust(&self) {
+        self.hooks().distrusted = true;
+    }
+    /// For tests: compiling this kernel loses the device.
+    pub fn fail(&self, kernel: &'static str) {
+        self.hooks().failing = Some(kernel);
+    }
+    /// Does what wgpu does where a driver fails to compile a kernel, if that is the kernel of a test.
+    pub(super) fn fail_if_hooked(&self, kernel: &str) {
+        if self.hooks().failing == Some(kernel) {
+            if self.is_own() {
+                note(&self.0.fault, loss(&self.info().to_string(), "Unknown: Unexpected error of a test"));
+            }
+            self.0.device.destroy();
+        }
     }
     pub(super) fn loader(&self) -> &OnceLock<wgpu::ComputePipeline> {
         &self.0.loader
@@ -182,6 +241,11 @@ impl Gpu {
     /// Whether both are the same open device.
     pub fn same(&self, other: &Gpu) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+    /// An error if the device told that it is lost.
+    fn told_lost(&self) -> Result<()> {
+        let fault = self.0.fault.lock().unwrap_or_else(|e| e.into_inner());
+        fault.iter().filter(|e| e.kind() == ErrorKind::DeviceLost).try_for_each(|e| Err(e.clone()))
     }
     /// The error, if any, that the device reported outside of a call. A lost device stays lost.
     pub(crate) fn check(&self) -> Result<()> {
@@ -197,7 +261,7 @@ impl Gpu {
         self.0.device.destroy();
         note(&self.0.fault, Error::new(ErrorKind::DeviceLost, "the device was destroyed"));
     }
-    /// Runs `work` and returns the errors that the device reports.
+    /// Runs `work` and returns the errors that the device reports. The loss of a device is in no scope: wgpu drops the work.
     ///
     /// The work is done when this returns; the errors are awaited. Error scopes belong to the thread that opened them.
     pub(crate) fn guarded<T>(&self, work: impl FnOnce() -> T) -> impl Future<Output = Result<T>> {
@@ -210,7 +274,7 @@ impl Gpu {
             let answers = [validation.await, internal.await, memory.await];
             match answers.into_iter().flatten().next() {
                 Some(error) => self.check().and(Err(from_wgpu(error))),
-                None => Ok(out),
+                None => self.told_lost().map(|()| out),
             }
         }
     }
@@ -261,7 +325,9 @@ impl fmt::Debug for Gpu {
 
 fn note(fault: &Mutex<Option<Error>>, error: Error) {
     let mut slot = fault.lock().unwrap_or_else(|e| e.into_inner());
-    if error.kind() == ErrorKind::DeviceLost || slot.is_none() {
+    let is_lost = |e: &Error| e.kind() == ErrorKind::DeviceLost;
+    // The first loss has the cause.
+    if slot.is_none() || (is_lost(&error) && !slot.as_ref().is_some_and(is_lost)) {
         *slot = Some(error);
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::class::Class;
+use super::refused::Refused;
+
 /// Capabilities and limits that kernels and plans are chosen by.
 ///
 /// ```
@@ -15,6 +18,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Caps {
+    /// The family of the GPU.
+    pub class: Class,
     /// Largest storage binding, in bytes: no tensor on the device may exceed it.
     pub max_binding_bytes: u64,
     /// Largest buffer, in bytes.
@@ -38,6 +43,8 @@ pub struct Caps {
     pub max_iterations: Option<u64>,
     /// Whether it is a software adapter: lanes are SIMD lanes of a CPU, and workgroup memory is not faster than other memory.
     pub software: bool,
+    /// What the driver failed to compile before the device was opened, in this process.
+    pub(crate) refused: Refused,
 }
 
 impl Caps {
@@ -48,6 +55,7 @@ impl Caps {
     /// WebGPU's default limits without optional features: every operator has a kernel that works within them.
     pub fn webgpu_default() -> Caps {
         Caps {
+            class: Class::Unknown,
             max_binding_bytes: 128 << 20,
             max_buffer_bytes: 256 << 20,
             max_invocations: 256,
@@ -58,12 +66,16 @@ impl Caps {
             compute_units: 16,
             max_iterations: None,
             software: false,
+            refused: Refused::default(),
         }
     }
 }
 
 impl fmt::Display for Caps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.class != Class::Unknown {
+            write!(f, "{}, ", self.class)?;
+        }
         if self.f16 {
             f.write_str("f16, ")?;
         }
@@ -91,7 +103,7 @@ mod tests {
     fn only_what_is_there_is_shown() {
         let base = Caps::webgpu_default();
         assert_eq!(base.to_string(), "bindings of 128 MiB, workgroups of 256 invocations and 16 KiB");
-        let more = Caps { f16: true, subgroup_size: Some(8), timestamps: true, ..base };
-        assert!(more.to_string().starts_with("f16, subgroups of 8, timestamps, bindings of"), "{more}");
+        let more = Caps { class: Class::Rdna3, f16: true, subgroup_size: Some(8), timestamps: true, ..base };
+        assert!(more.to_string().starts_with("rdna3, f16, subgroups of 8, timestamps, bindings of"), "{more}");
     }
 }

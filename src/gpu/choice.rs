@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::info::{AdapterInfo, AdapterKind, describe};
+use super::info::{AdapterInfo, describe};
 use crate::error::{Error, Result};
 
 /// The interface through which an adapter is used.
@@ -113,18 +113,14 @@ impl Environment {
         Ok(Environment { backends, name: name.unwrap_or_default().to_lowercase(), text: text.join(" ") })
     }
 
-    /// The adapters of these backends that can compute and that the environment admits, best first: discrete, integrated,
-    /// virtual, software; Vulkan, Metal and DX12 before GL.
+    /// The adapters of these backends that can compute and that the environment admits, in the order of [`rank`].
     async fn adapters(&self, of: wgpu::Backends) -> Vec<wgpu::Adapter> {
         let backends = self.backends & of;
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
         descriptor.backends = backends;
         let all = wgpu::Instance::new(descriptor).enumerate_adapters(backends).await;
         let mut found: Vec<_> = all.into_iter().filter(|a| computes(a) && self.admits(a)).collect();
-        found.sort_by_key(|a| {
-            let info = describe(a.get_info(), &a.limits(), a.features());
-            (info.kind, software_rank(&info), a.get_info().backend == wgpu::Backend::Gl)
-        });
+        found.sort_by_cached_key(|a| rank(&described(a)));
         found
     }
 
@@ -149,11 +145,48 @@ fn computes(adapter: &wgpu::Adapter) -> bool {
         && adapter.limits().max_storage_buffers_per_shader_stage >= 4
 }
 
-/// Among software adapters, the faster first, as far as they are known.
-fn software_rank(info: &AdapterInfo) -> usize {
+fn described(adapter: &wgpu::Adapter) -> AdapterInfo {
+    describe(adapter.get_info(), &adapter.limits(), adapter.features())
+}
+
+/// Where an adapter stands: hardware before software; GL after the other backends, by which the same GPU mostly is there, too;
+/// then by kind; of software adapters the faster first, as far as they are known; then Vulkan before Metal and DX12, whose
+/// compiler may be FXC.
+fn rank(info: &AdapterInfo) -> impl Ord + use<> {
     let known = ["llvmpipe", "SwiftShader"];
-    let rank = known.iter().position(|name| info.name.contains(name)).unwrap_or(known.len());
-    if info.kind == AdapterKind::Software { rank } else { 0 }
+    let speed = known.iter().position(|name| info.name.contains(name)).unwrap_or(known.len());
+    let backend = Backend::ALL.iter().position(|b| b.to_string().eq_ignore_ascii_case(&info.backend));
+    let is_gl = backend.is_some_and(|at| Backend::ALL[at] == Backend::Gl);
+    (
+        info.caps.software,
+        is_gl,
+        info.kind,
+        if info.caps.software { speed } else { 0 },
+        backend.unwrap_or(Backend::ALL.len()),
+    )
+}
+
+/// What `auto` tries, best first, of the adapters of GL and of all `others`: of GL only hardware, where the others are software;
+/// everything, where there are no others.
+fn joined<T>(others: Vec<T>, mut gl: Vec<T>, is_software: impl Fn(&T) -> bool) -> Vec<T> {
+    if !others.is_empty() {
+        gl.retain(|adapter| !is_software(adapter));
+    }
+    gl.extend(others);
+    gl
+}
+
+/// Whether a driver offers a GPU to programs. Where none does, GL is software, too: starting it takes time, and its libraries
+/// write messages of their own.
+fn may_have_gpu() -> bool {
+    let is_render = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|e| e.file_name().to_string_lossy().starts_with("renderD"))
+    };
+    !cfg!(target_os = "linux")
+        || std::fs::read_dir("/dev/dri").is_ok_and(|mut entries| entries.any(is_render))
+        || ["/dev/nvidiactl", "/dev/dxg", "/dev/mali0", "/dev/kgsl-3d0"]
+            .iter()
+            .any(|node| std::path::Path::new(node).exists())
 }
 
 fn names(adapters: &[wgpu::Adapter]) -> String {
@@ -172,7 +205,7 @@ pub async fn list() -> Result<Vec<AdapterInfo>> {
     if found.is_empty() {
         environment.blame().await?;
     }
-    Ok(found.iter().map(|a| describe(a.get_info(), &a.limits(), a.features())).collect())
+    Ok(found.iter().map(described).collect())
 }
 
 /// The adapters that a choice allows, in the order in which they are to be tried; empty if there is none at all and the choice
@@ -183,10 +216,10 @@ pub async fn list() -> Result<Vec<AdapterInfo>> {
 pub async fn candidates(choice: &Choice) -> Result<Vec<wgpu::Adapter>> {
     let environment = Environment::read()?;
     if let Choice::Best = choice {
-        // GL is opened only where nothing else serves: its libraries write messages of their own.
+        let is_software = |a: &wgpu::Adapter| described(a).caps.software;
         let mut found = environment.adapters(!wgpu::Backends::GL).await;
-        if found.is_empty() {
-            found = environment.adapters(wgpu::Backends::GL).await;
+        if found.is_empty() || (found.iter().all(is_software) && may_have_gpu()) {
+            found = joined(found, environment.adapters(wgpu::Backends::GL).await, is_software);
         }
         if found.is_empty() {
             environment.blame().await?;
@@ -209,4 +242,67 @@ pub async fn candidates(choice: &Choice) -> Result<Vec<wgpu::Adapter>> {
     environment.blame().await.or_else(|e| if found.is_empty() { Err(e) } else { Ok(()) })?;
     let all = environment.adapters(wgpu::Backends::all()).await;
     Err(Error::argument(format!("no adapter matches {choice}; adapters: {}", names(&all))))
+}
+
+#[cfg(test)]
+mod tests {
+    use wgpu::Backend::{BrowserWebGpu, Dx12, Gl, Metal, Vulkan};
+    use wgpu::DeviceType::{Cpu, DiscreteGpu, IntegratedGpu, Other, VirtualGpu};
+
+    use super::*;
+
+    fn adapter(&(name, of, backend): &(&str, wgpu::DeviceType, wgpu::Backend)) -> AdapterInfo {
+        let info = wgpu::AdapterInfo { name: name.to_owned(), ..wgpu::AdapterInfo::new(of, backend) };
+        describe(info, &wgpu::Limits::default(), wgpu::Features::empty())
+    }
+
+    type Listed = (&'static str, wgpu::DeviceType, wgpu::Backend);
+
+    /// The best order, and each list in it reversed.
+    #[test]
+    fn adapters_are_in_the_order_of_their_worth() {
+        let linux: &[Listed] = &[
+            ("AMD Radeon RX 6800 (RADV NAVI21)", DiscreteGpu, Vulkan),
+            ("Intel(R) UHD Graphics 630 (CFL GT2)", IntegratedGpu, Vulkan),
+            ("Virtio-GPU Venus (Intel)", VirtualGpu, Vulkan),
+            ("unknown", Other, Vulkan),
+            ("Mesa Intel(R) UHD Graphics 630 (CFL GT2)", IntegratedGpu, Gl),
+            ("AMD Radeon RX 6800 (radeonsi, navi21, LLVM 15.0.6)", Other, Gl),
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", Cpu, Vulkan),
+            ("SwiftShader Device (Subzero)", Cpu, Vulkan),
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", Cpu, Gl),
+            ("softpipe", Other, Gl),
+        ];
+        let windows: &[Listed] = &[
+            ("NVIDIA GeForce RTX 3060", DiscreteGpu, Vulkan),
+            ("NVIDIA GeForce RTX 3060", DiscreteGpu, Dx12),
+            ("Intel(R) UHD Graphics 770", IntegratedGpu, Vulkan),
+            ("Intel(R) UHD Graphics 770", IntegratedGpu, Dx12),
+            ("NVIDIA GeForce RTX 3060/PCIe/SSE2", Other, Gl),
+            ("Microsoft Basic Render Driver", Cpu, Dx12),
+        ];
+        let others: &[Listed] =
+            &[("Apple M3", IntegratedGpu, Metal), ("", Other, BrowserWebGpu), ("SwiftShader", Cpu, Vulkan)];
+        for list in [linux, windows, others] {
+            let best: Vec<_> = list.iter().map(adapter).collect();
+            let mut found: Vec<_> = best.iter().rev().collect();
+            found.sort_by_key(|info| rank(info));
+            let text = |info: &AdapterInfo| format!("{} {}", info.name, info.backend);
+            assert_eq!(found.into_iter().map(text).collect::<Vec<_>>(), best.iter().map(text).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn hardware_by_gl_counts_against_software() {
+        let names = |others: &[Listed], gl: &[Listed]| {
+            let all = |list: &[Listed]| list.iter().map(adapter).collect::<Vec<_>>();
+            let found = joined(all(others), all(gl), |a| a.caps.software);
+            found.into_iter().map(|a| format!("{} {}", a.name, a.backend)).collect::<Vec<_>>()
+        };
+        let (lavapipe, llvmpipe) = (("llvmpipe", Cpu, Vulkan), ("llvmpipe", Cpu, Gl));
+        let (mali, soft) = (("Mali-G52", IntegratedGpu, Gl), ("softpipe", Other, Gl));
+        assert_eq!(names(&[lavapipe], &[mali, llvmpipe, soft]), ["Mali-G52 Gl", "llvmpipe Vulkan"]);
+        assert_eq!(names(&[lavapipe], &[llvmpipe]), ["llvmpipe Vulkan"]);
+        assert_eq!(names(&[], &[mali, llvmpipe]), ["Mali-G52 Gl", "llvmpipe Gl"]);
+    }
 }

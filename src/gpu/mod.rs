@@ -7,7 +7,10 @@ pub use wgpu::CommandEncoder;
 pub mod adapter;
 pub mod bindings;
 pub mod caps;
+#[cfg(not(target_arch = "wasm32"))]
+mod check;
 pub mod choice;
+pub mod class;
 pub mod direct;
 mod fault;
 pub mod info;
@@ -26,6 +29,7 @@ mod pool;
 pub mod profile;
 pub mod program;
 pub mod recording;
+pub(crate) mod refused;
 pub mod roofline;
 mod signal;
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,8 +3,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[cfg(not(target_arch = "wasm32"))]
 use rayon::prelude::*;
@@ -12,9 +12,12 @@ use rayon::prelude::*;
 use super::adapter::Gpu;
 use super::pipeline_cache::{PipelineKey, Pipelines};
 use super::recording::{Dispatch, Recording};
+use super::refused::{Form, Refused, compiling};
 #[cfg(not(target_arch = "wasm32"))]
 use super::specialise::specialise;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::threads::Beside;
 
 /// A pipeline of a recording, as the dispatches that share it.
 #[derive(Debug, Default)]
@@ -81,7 +84,8 @@ impl std::fmt::Debug for Progress {
 }
 
 impl Gpu {
-    /// The pipelines of these dispatches. Missing ones are compiled, in parallel where there are threads.
+    /// The pipelines of these dispatches. Missing ones are compiled, in parallel where there are threads. The first time,
+    /// hardware proves meanwhile that it computes at all.
     pub(super) async fn compile(&self, dispatches: &[&Dispatch], progress: Option<&Progress>) -> Result<Pipelines> {
         let mut wanted: Pipelines = HashMap::new();
         let mut missing: HashMap<PipelineKey, &Dispatch> = HashMap::new();
@@ -96,9 +100,14 @@ impl Gpu {
             }
         }
         let missing: Vec<_> = missing.into_iter().collect();
-        let (all, done) = (missing.len(), AtomicUsize::new(0));
+        let (all, done, begun) = (missing.len(), AtomicUsize::new(0), Begun::default());
+        if all > 0 {
+            self.alive().await?;
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        let proof = self.proving(all > 0)?;
         let compile = async |one| {
-            let made = self.compile_one(one).await;
+            let made = self.compile_one(one, &begun).await;
             if let Some(Progress(tell)) = progress {
                 tell(done.fetch_add(1, Ordering::Relaxed) + 1, all);
             }
@@ -108,27 +117,65 @@ impl Gpu {
         let made: Vec<_> = missing.into_par_iter().map(|m| pollster::block_on(compile(m))).collect();
         #[cfg(target_arch = "wasm32")]
         let made = futures_of(missing.into_iter().map(compile)).await;
-        let mut cache = self.pipelines().lock();
-        for item in made {
-            let (key, pipeline) = item?;
-            cache.insert(key.clone(), pipeline.clone());
-            wanted.insert(key, pipeline);
+        // All or none: of a device that is lost meanwhile, some are invalid.
+        let made = made.into_iter().collect::<Result<Vec<_>>>()?;
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(proof) = proof {
+            self.meanwhile(proof.result()).await?;
         }
+        let mut cache = self.pipelines().lock();
+        cache.extend(made.iter().cloned());
+        wanted.extend(made);
         Ok(wanted)
     }
 
-    async fn compile_one(&self, (key, d): (PipelineKey, &Dispatch)) -> Result<(PipelineKey, wgpu::ComputePipeline)> {
-        let made = match shader(d) {
-            Ok(shader) => self.guarded(|| self.pipeline(d, shader)).await,
-            Err(e) => Err(e),
-        };
-        match made {
-            Ok(pipeline) => Ok((key, pipeline)),
-            Err(e) => Err(e.within(format_args!("kernel {}", d.kernel.name)).at(d.node.clone())),
+    /// Starts a thread in which the device proves that it computes, if it has to and did not yet.
+    ///
+    /// # Errors
+    /// It proved that it does not.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn proving(&self, is_first: bool) -> Result<Option<Beside<Result<()>>>> {
+        match self.proof().get() {
+            Some(known) => known.clone().map(|()| None),
+            None if !is_first || !self.is_to_prove() => Ok(None),
+            None => {
+                let gpu = self.clone();
+                self.thread(async move {
+                    let answer = gpu.computes().await;
+                    gpu.proof().get_or_init(|| answer).clone()
+                })
+                .map(Some)
+            }
         }
     }
 
+    async fn compile_one(
+        &self,
+        (key, d): (PipelineKey, &Dispatch),
+        begun: &Begun,
+    ) -> Result<(PipelineKey, wgpu::ComputePipeline)> {
+        let form = Form::of_dispatch(d);
+        let named = |e: Error| e.within(format_args!("kernel {form}")).at(d.node.clone());
+        if Refused::by(&self.info().to_string()).has(&form) {
+            let text = "the driver failed to compile it before, which lost the device: it is not tried again; on a device that \
+                        is opened now other kernels are taken, where there are any";
+            return Err(named(Error::new(ErrorKind::Device, text)));
+        }
+        let shader = shader(d).map_err(named)?;
+        begun.add(&form);
+        let made = self.guarded(|| compiling(d, || self.pipeline(d, shader))).await;
+        // A lost device says which kernel is the cause. One of the program's says nothing.
+        let made = match made {
+            Err(e) if e.kind() == ErrorKind::DeviceLost => return Err(e),
+            Ok(_) if !self.is_own() => self.alive().await.map_err(|e| begun.suspected(e)).and(made),
+            made => made.map_err(named),
+        }?;
+        begun.remove(&form);
+        Ok((key, made))
+    }
+
     fn pipeline(&self, d: &Dispatch, Shader { source, overrides }: Shader<'_>) -> wgpu::ComputePipeline {
+        self.fail_if_hooked(d.kernel.name);
         let device = self.device();
         let source = wgpu::ShaderModuleDescriptor { label: Some(d.kernel.name), source };
         #[expect(unsafe_code, reason = "the one place where a shader runs without run-time checks")]
@@ -177,6 +224,27 @@ impl Gpu {
         entries.extend((1..=reads + writes).map(|i| buffer(i, storage(i))));
         let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries };
         self.device().create_bind_group_layout(&descriptor)
+    }
+}
+
+/// The kernels that a device compiles at once. One whose compilation fails stays.
+#[derive(Default)]
+struct Begun(Mutex<Vec<Form>>);
+
+impl Begun {
+    fn forms(&self) -> MutexGuard<'_, Vec<Form>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn add(&self, form: &Form) {
+        self.forms().push(form.clone());
+    }
+    fn remove(&self, form: &Form) {
+        self.forms().retain(|other| other != form);
+    }
+    /// The error of a device of the program that was lost while it compiled these. wgpu tells the program alone why.
+    fn suspected(&self, e: Error) -> Error {
+        let forms: Vec<_> = self.forms().iter().map(Form::to_string).collect();
+        e.within(format_args!("while these kernels were compiled, {}", forms.join(", ")))
     }
 }
 

@@ -9,27 +9,51 @@ use super::variant::{Algorithm, Variant};
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
 use crate::gpu::launch::Launch;
+use crate::gpu::refused::Form;
 use crate::memory;
 use crate::shape::{Desc, Layout, Precision};
 use crate::tensor::Tensor;
 
-/// The variants of an operator: those of [`Op::launches`] whose loops are not too long for the device, and which use no
-/// workgroup memory if it has none; with f16, each after its form in f16.
+/// The variants of an operator: those of [`Op::launches`] whose loops are not too long for the device, which use no workgroup
+/// memory if it has none, and have no kernel that its driver failed to compile; with f16, each after its form in f16.
 ///
 /// # Errors
-/// Those of [`Op::launches`]; every variant has a kernel whose loops are too long, or which uses workgroup memory.
+/// Those of [`Op::launches`]; no variant is left.
 pub(crate) fn alternatives(op: &dyn Op, site: &Site<'_>) -> Result<Vec<Variant>> {
     let variants = op.launches(site)?;
     if !op.is_built_in() {
         validate::variants(op, site, &variants)?;
     }
     let variants = short_enough(op, site, without_workgroup_memory(op, site, variants)?)?;
-    Ok(match site.precision {
+    let variants = match site.precision {
         Precision::F32 => variants,
         Precision::F16 => {
             variants.into_iter().flat_map(|variant| variant.in_half(site).into_iter().chain([variant])).collect()
         }
-    })
+    };
+    not_refused(op, site, variants)
+}
+
+/// The variants without a kernel that the driver failed to compile.
+fn not_refused(op: &dyn Op, site: &Site<'_>, variants: Vec<Variant>) -> Result<Vec<Variant>> {
+    let refused = |v: &Variant| v.launches().map(Form::of_launch).find(|form| site.caps.refused.has(form));
+    let mut of: Vec<String> = vec![];
+    let mut kept = vec![];
+    for variant in variants {
+        match refused(&variant).map(|form| form.to_string()) {
+            None => kept.push(variant),
+            Some(form) if of.contains(&form) => {}
+            Some(form) => of.push(form),
+        }
+    }
+    match kept.is_empty() && !of.is_empty() {
+        true => {
+            let text =
+                format!("{}: the device's driver failed to compile every kernel for it: {}", op.name(), of.join(", "));
+            Err(Error::unsupported(text))
+        }
+        false => Ok(kept),
+    }
 }
 
 /// The variants without workgroup memory, where the device is said to have none.
@@ -37,7 +61,7 @@ fn without_workgroup_memory(op: &dyn Op, site: &Site<'_>, variants: Vec<Variant>
     if site.caps.max_workgroup_bytes > 0 {
         return Ok(variants);
     }
-    let uses = |variant: &Variant| variant.prepare.iter().chain(&variant.run).any(Launch::has_workgroup_memory);
+    let uses = |variant: &Variant| variant.launches().any(Launch::has_workgroup_memory);
     let kernels = variants.first().map_or_else(String::new, Variant::kernels);
     let kept: Vec<_> = variants.into_iter().filter(|variant| !uses(variant)).collect();
     match kept.is_empty() {
@@ -173,6 +197,41 @@ mod tests {
             ["conv2d_gemm", "conv2d_gemm in f16"].map(|name| variants.iter().any(|w| w == name))
         };
         assert_eq!((gemm(None), gemm(Some(65_535))), ([true; 2], [false; 2]));
+    }
+
+    #[test]
+    fn what_the_driver_fails_to_compile_is_left_out() {
+        let inputs = [Desc::f32([1, 8, 9, 9]), Desc::f32([8, 8, 3, 3])];
+        let conv = Conv2d::default();
+        let of = |caps: &Caps| {
+            let site = Site {
+                inputs: &inputs,
+                outputs: &conv.outputs(&inputs).unwrap(),
+                layouts: &[Layout::RowMajor; 2],
+                constant: &[false, true],
+                epilogue: &Epilogue::NONE,
+                precision: Precision::F32,
+                caps,
+            };
+            alternatives(&conv, &site)
+        };
+        let signatures = |variants: &[Variant]| variants.iter().map(Variant::signature).collect::<Vec<_>>();
+        let mut caps = Caps::webgpu_default();
+        let all = of(&caps).unwrap();
+        let first = &all[0].run[0];
+        caps.refused = caps.refused.and(Form::of_launch(first));
+        let some = of(&caps).unwrap();
+        let is_kept = |v: &&Variant| v.launches().all(|l| Form::of_launch(l) != Form::of_launch(first));
+        let kept: Vec<_> = all.iter().filter(is_kept).cloned().collect();
+        assert!(kept.len() < all.len() && !kept.is_empty());
+        assert_eq!(signatures(&some), signatures(&kept));
+        let every = all.iter().flat_map(|v| &v.run).map(Form::of_launch);
+        caps.refused = every.fold(caps.refused, |refused, form| refused.and(form));
+        let e = of(&caps).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Unsupported);
+        let text = e.to_string();
+        assert!(text.starts_with("conv2d: the device's driver failed to compile every kernel for it: "), "{text}");
+        assert!(text.contains(first.kernel.name), "{text}");
     }
 
     #[test]

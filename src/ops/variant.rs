@@ -126,9 +126,13 @@ impl Variant {
         let launches: Vec<_> = self.run.iter().map(ToString::to_string).collect();
         format!("{} {:?} -> {:?}", launches.join(" + "), self.inputs, self.outputs)
     }
+    /// All launches: those that prepare, then those of a run.
+    pub(super) fn launches(&self) -> impl Iterator<Item = &Launch> {
+        self.prepare.iter().chain(&self.run)
+    }
     /// The launch whose loops take the most iterations.
     pub(super) fn longest(&self) -> Option<&Launch> {
-        self.prepare.iter().chain(&self.run).max_by_key(|launch| launch.iterations)
+        self.launches().max_by_key(|launch| launch.iterations)
     }
     /// The kernels of a run, for tables.
     pub fn kernels(&self) -> String {
