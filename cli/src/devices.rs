@@ -1,31 +1,86 @@
 //! `convgpu devices`: the devices that `--device` can name.
 
+mod check;
+mod questions;
+
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use convgpu::internals::gpu::adapter::list;
 use convgpu::{AdapterInfo, Device, DeviceChoice, Error};
 use serde_json::{Value, json};
 
+use self::check::Report;
 use crate::console;
 use crate::failure::{Failure, Outcome};
+use crate::numbers;
 use crate::table::table;
 
 /// Lists every adapter, best first, and the CPU reference
 #[derive(ClapArgs)]
 pub struct Args {
+    /// Ask each adapter, or those that --device names, whether it can be trusted with the work: whether it opens, computes, has
+    /// right kernels, a clock, f16 and subgroups, and how large a binding really is. Each is asked in a process of its own
+    #[arg(long)]
+    pub check: bool,
+    /// The most seconds that an adapter may take for --check
+    #[arg(long, requires = "check", value_name = "SECONDS", default_value = "10", value_parser = numbers::seconds)]
+    seconds: Duration,
+    /// Answer for the adapter at this position
+    #[arg(long, hide = true, value_name = "INDEX", conflicts_with = "check")]
+    ask: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
 
-pub fn run(args: &Args) -> Outcome<()> {
-    let adapters = pollster::block_on(list())?;
-    if args.json {
-        return console::print_json(&as_json(&adapters));
+/// Lists the adapters. `named` are those that the call names, if it does.
+pub fn run(args: &Args, named: Option<&[Choice]>) -> Outcome<()> {
+    if let Some(index) = args.ask {
+        return questions::ask(index);
     }
+    let adapters = pollster::block_on(list())?;
+    let reports = match args.check {
+        true => checked(&adapters, named, args.seconds)?,
+        false => vec![],
+    };
+    match args.json {
+        true => console::print_json(&as_json(&adapters, args.check.then_some(&reports)))?,
+        false => console::print(&as_text(&adapters, &reports))?,
+    }
+    let bad = |(index, report): &(usize, Report)| Some(format!("{}: {}", adapters[*index].name, report.problem()?));
+    match reports.iter().find_map(bad) {
+        Some(problem) => Err(Failure::check(problem)),
+        None if args.check && reports.is_empty() => Err(Failure::check("there is no adapter to check")),
+        None => Ok(()),
+    }
+}
+
+/// Checks all adapters, or those that are named.
+fn checked(adapters: &[AdapterInfo], named: Option<&[Choice]>, limit: Duration) -> Outcome<Vec<(usize, Report)>> {
+    let mut reports = vec![];
+    for (index, adapter) in adapters.iter().enumerate() {
+        if named.is_none_or(|choices| choices.iter().any(|choice| choice.is(index, adapter))) {
+            reports.push((index, Report::of(index, limit)?));
+        }
+    }
+    Ok(reports)
+}
+
+fn as_text(adapters: &[AdapterInfo], reports: &[(usize, Report)]) -> String {
     let default = if adapters.is_empty() { "cpu".to_owned() } else { format!("0, {}", adapters[0].name) };
-    console::print(&format!("{}\n--device auto takes {default}\n", table(&rows(&adapters))))
+    let mut out = format!("{}\n--device auto takes {default}\n", table(&rows(adapters)));
+    for adapter in adapters {
+        out += &adapter.warning().map_or(String::new(), |text| format!("{}: {text}\n", adapter.name));
+    }
+    for (index, report) in reports {
+        let verdict = if report.ok() { "can be trusted" } else { "CANNOT be trusted" };
+        let heading = ["question", "answer", "details"].map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(heading).chain(report.rows()).collect();
+        out += &format!("\n{index}, {} {verdict} ({:.1} s)\n{}", adapters[*index].name, report.seconds(), table(&rows));
+    }
+    out
 }
 
 /// What `--device` says.
@@ -34,6 +89,23 @@ pub enum Choice {
     /// Every adapter, and then the reference.
     All,
     One(DeviceChoice),
+}
+
+impl Choice {
+    /// Whether it names the adapter at this position of the list.
+    fn is(&self, index: usize, adapter: &AdapterInfo) -> bool {
+        let has = |name: &str| adapter.name.to_lowercase().contains(&name.to_lowercase());
+        match self {
+            Choice::All => true,
+            Choice::One(DeviceChoice::Auto) => index == 0,
+            Choice::One(DeviceChoice::Index(i)) => *i == index,
+            Choice::One(DeviceChoice::Name(name)) => has(name),
+            Choice::One(DeviceChoice::Backend(backend, name)) => {
+                has(name) && backend.to_string().eq_ignore_ascii_case(&adapter.backend)
+            }
+            Choice::One(_) => false,
+        }
+    }
 }
 
 impl FromStr for Choice {
@@ -78,6 +150,9 @@ pub fn open(choice: &DeviceChoice) -> Outcome<Device> {
     if device.is_reference() && *choice != DeviceChoice::Cpu {
         console::note("no GPU adapter found: running on the CPU reference");
     }
+    if let Some(warning) = device.adapter().and_then(AdapterInfo::warning) {
+        console::note(warning);
+    }
     Ok(device)
 }
 
@@ -98,21 +173,26 @@ fn rows(adapters: &[AdapterInfo]) -> Vec<Vec<String>> {
     rows
 }
 
-fn as_json(adapters: &[AdapterInfo]) -> Value {
+fn as_json(adapters: &[AdapterInfo], reports: Option<&Vec<(usize, Report)>>) -> Value {
     let one = |(index, a): (usize, &AdapterInfo)| {
+        let report = reports.into_iter().flatten().find(|(checked, _)| *checked == index);
         json!({
             "device": index.to_string(),
             "name": a.name,
             "type": a.kind.to_string(),
             "backend": a.backend,
             "driver": a.driver,
+            "class": a.caps.class.to_string(),
             "f16": a.caps.f16,
             "subgroup_size": a.caps.subgroup_size,
             "timestamps": a.caps.timestamps,
             "max_binding_bytes": a.caps.max_binding_bytes,
+            "warning": a.warning(),
+            "check": report.map(|(_, report)| report.as_json()),
         })
     };
     let mut devices: Vec<Value> = adapters.iter().enumerate().map(one).collect();
     devices.push(json!({ "device": "cpu", "name": "CPU reference", "type": "reference" }));
-    json!({ "default": if adapters.is_empty() { "cpu" } else { "0" }, "devices": devices })
+    let ok = reports.map(|reports| !reports.is_empty() && reports.iter().all(|(_, report)| report.ok()));
+    json!({ "default": if adapters.is_empty() { "cpu" } else { "0" }, "ok": ok, "devices": devices })
 }

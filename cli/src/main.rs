@@ -141,12 +141,13 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
         true => devices::single(&cli.device)?,
         false => &none,
     };
-    if !cli.command.has_device() && cli.device_given {
+    let checks = matches!(&cli.command, Command::Devices(args) if args.check);
+    if !cli.command.has_device() && cli.device_given && !checks {
         console::hint("--device: this command uses no device".to_owned());
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args, device),
-        Command::Devices(args) => devices::run(&args),
+        Command::Devices(args) => devices::run(&args, cli.device_given.then_some(&cli.device[..])),
         Command::Inspect(args) => inspect::run(&args, device),
         Command::Run(args) => run::run(&args, device),
         Command::Verify(args) => verify::run(&args, device),

@@ -137,6 +137,7 @@ fn manifest(adapter: &AdapterInfo, precision: Precision, pipelines: Vec<Value>) 
             "driver": adapter.driver,
         },
         "caps": {
+            "class": caps.class.to_string(),
             "max_binding_bytes": caps.max_binding_bytes,
             "max_buffer_bytes": caps.max_buffer_bytes,
             "max_invocations": caps.max_invocations,

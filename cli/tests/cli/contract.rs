@@ -50,6 +50,37 @@ fn devices_lists_the_reference_and_says_what_auto_takes() {
 }
 
 #[test]
+fn every_adapter_here_can_be_trusted() {
+    let output = convgpu(&["devices", "--check", "--seconds", "600", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(output.status.success() && json["ok"] == true, "{json:#}");
+    let adapters: Vec<_> = json["devices"].as_array().unwrap().iter().filter(|d| d["device"] != "cpu").collect();
+    assert!(!adapters.is_empty());
+    for adapter in adapters {
+        let answers = adapter["check"]["answers"].as_array().unwrap();
+        let questions: Vec<_> = answers.iter().map(|a| a["question"].as_str().unwrap()).collect();
+        assert_eq!(questions, ["opens", "computes", "kernels", "times", "f16", "subgroups", "binding"]);
+        assert!(answers[2]["says"].as_str().unwrap().contains("conv2d"), "{adapter:#}");
+        assert!(adapter["check"]["failure"].is_null(), "{adapter:#}");
+    }
+    let text = stdout(&convgpu(&["devices", "--check", "--seconds", "600", "--device", "0"]));
+    assert!(text.matches("can be trusted").count() == 1 && text.contains("binding"), "{text}");
+}
+
+#[test]
+fn an_adapter_that_does_not_answer_fails_the_check() {
+    let output = convgpu(&["devices", "--check", "--seconds", "0", "--device", "0", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{json:#}");
+    let check = &json["devices"][0]["check"];
+    assert_eq!((&json["ok"], &check["ok"]), (&false.into(), &false.into()), "{json:#}");
+    assert_eq!(check["failure"], "opens: no answer within 0 seconds", "{json:#}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("opens: no answer within 0 seconds"), "{stderr}");
+    fails(&["devices", "--seconds", "1"], 2, &["--check"]);
+}
+
+#[test]
 fn a_wrong_call_or_file_is_one_line_and_status_2() {
     let text = format!("{}/not_an_image.png", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(&text, "this is text").unwrap();
@@ -424,7 +455,7 @@ fn every_field_of_every_object_is_documented() {
         npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
     let expected = expected.trim_end_matches("/small.npy");
     let shaders = folder("json_shaders");
-    let calls: [(&str, &[&str]); 14] = [
+    let calls: [(&str, &[&str]); 15] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
         ("verify", &["verify", model(), "--input", &image]),
         ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
@@ -435,6 +466,7 @@ fn every_field_of_every_object_is_documented() {
         ("bench --ops", &["bench", "--ops", "--only", "relu", "--seconds", "0"]),
         ("compare", &["compare", model(), "--seconds", "0", "--device", "0", "--device", "cpu"]),
         ("devices", &["devices"]),
+        ("devices", &["devices", "--check", "--seconds", "600"]),
         ("ops", &["ops"]),
         ("demo", &["demo", "--device", "cpu"]),
         ("demo FILE", &["demo", &image, "--device", "cpu"]),
