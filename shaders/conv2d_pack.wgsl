@@ -17,17 +17,19 @@ fn index(oc: u32, ic: u32, tap: u32) -> u32 {
     return (oc * p.icg + ic) * p.taps + tap;
 }
 
+// The weight of output channel oc for input channel ic of its group, 0 beyond the last of either.
+fn weight(oc: u32, ic: u32, tap: u32) -> f32 {
+    if oc >= p.oc || ic >= p.icg { return 0.0; }
+    return w[index(oc, ic, tap)];
+}
+
 fn compute(i: u32) {
     let oc4 = (p.oc + 3u) / 4u;
     let icg4 = (p.icg + 3u) / 4u;
     if i >= p.taps * icg4 * oc4 * 4u { return; }
-    let ob = (i / 4u) % oc4;
+    let oc = (i / 4u) % oc4 * 4u;
     let ic = (i / 4u / oc4) % icg4 * 4u + i % 4u;
     let tap = i / 4u / oc4 / icg4;
-    var v = vec4<f32>(0.0);
-    for (var k = 0u; k < 4u; k++) {
-        let oc = ob * 4u + k;
-        if oc < p.oc && ic < p.icg { v[k] = w[index(oc, ic, tap)]; }
-    }
+    let v = vec4<f32>(weight(oc, ic, tap), weight(oc + 1u, ic, tap), weight(oc + 2u, ic, tap), weight(oc + 3u, ic, tap));
     wp[i] = vec4<Stored>(v);
 }

@@ -3,7 +3,7 @@
 //   sums, m2s: [images, chunks * lanes, c4] of vec4, of x - the first value of the channel's group (`members` channels share one)
 // One invocation: one vec4 of channels of one part; neighbouring invocations take neighbouring channels.
 
-struct Params { images: u32, pixels: u32, c: u32, members: u32, lanes: u32, chunk: u32, chunks: u32 }
+struct Params { images: u32, pixels: u32, c: u32, members: u32, lanes: u32, chunk: u32, chunks: u32, zero: u32 }
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<Stored>>;
 @group(0) @binding(2) var<storage, read_write> sums: array<vec4<f32>>;
@@ -18,10 +18,10 @@ fn first_value(image: u32, c4: u32, channel: u32) -> f32 {
 fn strip(n: u32, at: u32, c4: u32, shift: vec4<f32>) -> Moments {
     return moments_of(
         n,
-        vec4<f32>(x[at]) - shift,
-        vec4<f32>(x[at + min(n - 1u, 1u) * c4]) - shift,
-        vec4<f32>(x[at + min(n - 1u, 2u) * c4]) - shift,
-        vec4<f32>(x[at + (n - 1u) * c4]) - shift,
+        apart(vec4<f32>(x[at]), shift, p.zero),
+        apart(vec4<f32>(x[at + min(n - 1u, 1u) * c4]), shift, p.zero),
+        apart(vec4<f32>(x[at + min(n - 1u, 2u) * c4]), shift, p.zero),
+        apart(vec4<f32>(x[at + min(n - 1u, 3u) * c4]), shift, p.zero),
     );
 }
 

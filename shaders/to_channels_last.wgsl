@@ -7,16 +7,19 @@ struct Params { n: u32, c: u32, hw: u32 }
 @group(0) @binding(1) var<storage, read> x: array<Wide>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Stored>>;
 
+// Element hw of channel c of image n, 0 beyond the last channel.
+fn load(n: u32, c: u32, hw: u32) -> Wide {
+    if c >= p.c { return Wide(); }
+    return x[(n * p.c + c) * p.hw + hw];
+}
+
 fn compute(i: u32) {
     let c4 = (p.c + 3u) / 4u;
     if i >= p.n * c4 * p.hw { return; }
     let hw = i % p.hw;
     let cb = (i / p.hw) % c4;
     let n = i / (p.hw * c4);
-    var v = vec4<Wide>();
-    for (var k = 0u; k < 4u; k++) {
-        let c = cb * 4u + k;
-        if c < p.c { v[k] = x[(n * p.c + c) * p.hw + hw]; }
-    }
+    let c = cb * 4u;
+    let v = vec4<Wide>(load(n, c, hw), load(n, c + 1u, hw), load(n, c + 2u, hw), load(n, c + 3u, hw));
     y[(n * p.hw + hw) * c4 + cb] = vec4<Stored>(v);
 }

@@ -12,8 +12,9 @@ struct Params { rows: u32, columns: u32 }
 const TILE = 16u;
 var<workgroup> tile: array<u32, 272>;
 
-@compute @workgroup_size(16, 16)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+    let local = vec2<u32>(t % TILE, t / TILE);
     let first = group.z * p.rows * p.columns;
     let source = vec2<u32>(group.y * TILE + local.x, group.x * TILE + local.y);
     if source.x < p.rows && source.y < p.columns {

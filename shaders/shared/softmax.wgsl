@@ -3,7 +3,7 @@
 // The steps of a softmax. `lowest` is minus infinity: WGSL lets an implementation assume that neither it nor
 // `nan` occurs, so both are recognised by their bits.
 
-struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32 }
+struct Params { outer: u32, n: u32, inner: u32, lowest: f32, nan: f32, zero: u32 }
 
 override LOG: bool = false;
 
@@ -30,7 +30,7 @@ fn share(v: f32, m: f32, sum: f32) -> f32 {
     if !is_finite(m) { return p.nan; }
     if LOG {
         if is_lowest(v) { return p.lowest; }
-        return (v - m) - log(sum);
+        return apart(v, m, p.zero) - log(sum);
     }
     return term(v, m) / sum;
 }

@@ -33,6 +33,8 @@ pub struct Bounded {
 /// tau = (gamma_k sqrt(2 H) + u) R the variance is at most (sigma + tau)^2, before the roundings of the Ms themselves:
 /// gamma_c, c = 2 H + 17 (per level two additions; per term 12; the final division).
 ///
+/// The subtraction of K is not undone by a compiler that may reassociate: the kernels pass the difference on by its bits (`apart`).
+///
 /// Set sizes are exact below 2^24, above they round too: H more in k and c.
 #[derive(Clone, Copy, Debug)]
 pub struct Merged {

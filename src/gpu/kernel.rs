@@ -106,7 +106,7 @@ impl Kernel {
         Kernel { stored: Some("u32"), ..self }
     }
 
-    /// It computes with one value of row-major tensors at a time (`shaders/shared/channels.wgsl`).
+    /// It computes with one value of row-major tensors at a time (`shaders/shared/channels.wgsl`, `shared/apart.wgsl`).
     pub(crate) const fn by_values(self) -> Kernel {
         self.declares(
             "alias Element = f32; alias Value = f32; alias Word = u32; const LANE = 0u; const CHANNELS_LAST = false; ",

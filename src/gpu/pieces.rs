@@ -119,8 +119,10 @@ pub const MAXIMUM: Piece = piece!("shared/maximum");
 pub const POOL2D: Piece = piece!("shared/pool", WINDOW, TAPS);
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling.
 pub const POOL_BIN: Piece = piece!("shared/pool_bin", MAXIMUM, CHANNELS);
+/// `apart`: a difference that no compiler takes apart again.
+pub const APART: Piece = piece!("shared/apart");
 /// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.
-pub const MOMENTS: Piece = piece!("shared/moments");
+pub const MOMENTS: Piece = piece!("shared/moments", APART);
 
 /// The taps of every row and column of a resampled image.
 pub const TAP_TABLE: Piece = piece!("shared/tap_table");
@@ -133,7 +135,7 @@ pub const NORMALIZE: Piece = piece!("shared/normalize");
 /// `tree_sum`: sums of the values of a team of invocations.
 pub const TREE_SUM: Piece = piece!("shared/tree");
 /// `larger`, `term`, `share`: the steps of a softmax.
-pub const SOFTMAX: Piece = piece!("shared/softmax", NAN);
+pub const SOFTMAX: Piece = piece!("shared/softmax", NAN, APART);
 /// `tree_larger`: the maximum of the values of a team.
 pub const SOFTMAX_TREE: Piece = piece!("shared/softmax_tree", SOFTMAX, TREE_SUM);
 

@@ -16,7 +16,7 @@ use crate::shape::Precision;
 /// Loads halves as floats. It reads a texture, so no plan launches it, and it is none of the kernels of operators.
 pub static LOAD: Kernel = kernel!("texture_load");
 
-/// The workgroup of [`LOAD`].
+/// The side of the square of texels that a workgroup of [`LOAD`] loads.
 pub const LOAD_TILE: usize = 8;
 
 /// What the pixels of a texture are.

@@ -184,13 +184,13 @@ impl Normalization {
         let Parts { count, lanes, chunk, chunks, members } = all;
         let (first, groups, pitch, step) = match self.layout {
             Layout::RowMajor => {
-                let params = params!(slices, inner, count, lanes, chunk, chunks);
+                let params = params!(slices, inner, count, lanes, chunk, chunks, zero: 0u32);
                 let first = Launch::flat(&MOMENTS1, slices * all.number(), params);
                 (first.set("WHOLE", u8::from(inner.is_multiple_of(STRIP))), 1, 1, inner)
             }
             Layout::ChannelsLast => {
                 let (c, images) = (x.shape[1], self.images(x));
-                let params = params!(images, pixels: count, c, members, lanes, chunk, chunks);
+                let params = params!(images, pixels: count, c, members, lanes, chunk, chunks, zero: 0u32);
                 let pitch = c.next_multiple_of(4);
                 let first = Launch::flat(&MOMENTS4, images * all.number() * pitch / 4, params);
                 (first, c / members, pitch, count * pitch)
@@ -202,7 +202,7 @@ impl Normalization {
         let merge = merge.iterations(nested(&[all.merged().div_ceil(team)]));
         let merge = merge.set("SPREAD", spread.code()).set("TEAM", team as u32);
         vec![
-            first.iterations(nested(&[all.strips(), STRIP])).reads([Arg::Input(0)]).writes(partials),
+            first.iterations(nested(&[all.strips()])).reads([Arg::Input(0)]).writes(partials),
             merge.reads([partials[0], partials[1], Arg::Input(0)]).writes(to),
         ]
     }

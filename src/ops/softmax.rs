@@ -13,9 +13,9 @@ use crate::reference::softmax;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
-static SERIAL: Kernel = kernel!("softmax", SOFTMAX, FLAT);
-static ROWS: Kernel = kernel!("softmax_rows4", SOFTMAX_TREE, TEAM);
-static LONG: Kernel = kernel!("softmax_tree", SOFTMAX_TREE, TEAM);
+static SERIAL: Kernel = kernel!("softmax", SOFTMAX, FLAT).by_values();
+static ROWS: Kernel = kernel!("softmax_rows4", SOFTMAX_TREE, TEAM).by_values();
+static LONG: Kernel = kernel!("softmax_tree", SOFTMAX_TREE, TEAM).by_values();
 
 pub(super) const KERNELS: &[&Kernel] = &[&SERIAL, &ROWS, &LONG];
 
@@ -147,7 +147,7 @@ impl Op for Softmax {
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let shape = &site.inputs[0].shape;
         let [outer, n, inner] = self.extents(shape);
-        let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN);
+        let params = params!(outer, n, inner, lowest: f32::NEG_INFINITY, nan: f32::NAN, zero: 0u32);
         let variant = |form: &Form, algorithm| {
             let launch = form.launch(outer * inner, n, params.clone()).set("LOG", u8::from(self.log));
             Variant { algorithm, ..Variant::single(site, launch) }

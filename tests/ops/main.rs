@@ -28,6 +28,7 @@ mod pixel_shuffle;
 mod pixels;
 mod pool2d;
 mod prelu;
+mod reassociated;
 mod reduce;
 mod resize;
 mod roofline;

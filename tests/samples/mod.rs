@@ -1,10 +1,11 @@
-//! One small graph for every kernel: what the contract test plans.
+//! One small graph for every kernel, and all its plans: what the tests of every kernel's text go through.
 
-use convgpu::custom::Op;
+use convgpu::custom::{Layout, Op};
 use convgpu::internals::attr::{
     Activation, BinaryKind, Coordinates, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
 };
 use convgpu::internals::bench::{Copy, FmaChain};
+use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
 use convgpu::internals::ops::batch_norm::{BatchNorm, BatchNormTraining};
@@ -35,7 +36,8 @@ use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
 use convgpu::internals::ops::unary::Unary;
-use convgpu::{DType, Desc};
+use convgpu::internals::plan::{Plan, PlanOptions};
+use convgpu::{DType, Desc, Precision};
 
 fn node(op: impl Op + 'static, shapes: &[&[usize]]) -> (String, Graph) {
     node_of(op, shapes.iter().map(|s| Desc::f32(s.to_vec())).collect())
@@ -83,6 +85,48 @@ fn in_f16_and_back() -> (String, Graph) {
     let y = graph.nodes()[0].outputs[0];
     graph.apply("after", Unary(Activation::Relu), &[y]).unwrap();
     (name, graph)
+}
+
+/// Visits the plans of all graphs: every variant, in every precision and for inputs of both layouts, on every class of device,
+/// whose name comes first.
+pub fn plans(visit: &mut dyn FnMut(&'static str, &Plan)) {
+    for (name, graph) in graphs() {
+        let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+        let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
+        for (class, caps) in classes() {
+            for (alternative, precision) in variants(&caps) {
+                for input_layouts in [vec![], last.clone()] {
+                    let alternative = Some(alternative);
+                    let options = PlanOptions { alternative, input_layouts, precision, ..Default::default() };
+                    visit(class, &Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}")));
+                }
+            }
+        }
+    }
+}
+
+/// Names and capabilities of every class of device that the choice of kernels distinguishes.
+fn classes() -> Vec<(&'static str, Caps)> {
+    let class = |subgroup_size: Option<u32>, f16: bool, software: bool| {
+        let mut caps = Caps::webgpu_default();
+        (caps.subgroup_size, caps.f16, caps.software) = (subgroup_size, f16, software);
+        caps
+    };
+    let mut lavapipe = class(Some(8), true, true);
+    lavapipe.max_workgroup_bytes = 32 << 10;
+    vec![
+        ("hardware", class(None, false, false)),
+        ("hardware with f16", class(Some(32), true, false)),
+        ("lavapipe", lavapipe),
+        ("software", class(Some(4), false, true)),
+    ]
+}
+
+/// More variants than any operator has, in every precision of a device.
+fn variants(caps: &Caps) -> Vec<(usize, Precision)> {
+    let wide = (0..16).map(|k| (k, Precision::F32));
+    let half = (0..32).map(|k| (k, Precision::F16)).filter(|_| caps.f16);
+    wide.chain(half).collect()
 }
 
 /// Names and graphs.

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use convgpu::Precision;
-use convgpu::custom::{Layout, Params};
-use convgpu::internals::gpu::caps::Caps;
+use convgpu::custom::Params;
 use convgpu::internals::gpu::kernel::{BINDINGS, Element, Kernel};
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::gpu::texture::{LOAD, LOAD_TILE, Region};
 use convgpu::internals::ops::{kernels, relayout};
-use convgpu::internals::plan::{Plan, PlanOptions};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
+
+use crate::rules;
 
 fn parse(name: &str, text: &str) -> naga::Module {
     let module = naga::front::wgsl::parse_str(text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
@@ -176,6 +176,8 @@ fn complaints(d: &Facts) -> Vec<String> {
         complain(format!("overrides are {declared:?} in the text, {set:?} on the host"));
     }
 
+    rules::breaches(&module, &d.text).into_iter().for_each(&mut complain);
+
     match &module.entry_points[..] {
         [entry] if entry.name == "main" => {
             let invocations: u32 = entry.workgroup_size.iter().product();
@@ -191,41 +193,11 @@ fn complaints(d: &Facts) -> Vec<String> {
     out
 }
 
-/// Capabilities of every class of device that the choice of kernels distinguishes.
-fn classes() -> Vec<Caps> {
-    let class = |subgroup_size: Option<u32>, f16: bool, software: bool| {
-        let mut caps = Caps::webgpu_default();
-        (caps.subgroup_size, caps.f16, caps.software) = (subgroup_size, f16, software);
-        caps
-    };
-    let mut lavapipe = class(Some(8), true, true);
-    lavapipe.max_workgroup_bytes = 32 << 10;
-    vec![class(None, false, false), lavapipe, class(Some(4), false, true), class(Some(32), true, false)]
-}
-
-/// More variants than any operator has, in every precision of a device.
-fn variants(caps: &Caps) -> Vec<(usize, Precision)> {
-    let wide = (0..16).map(|k| (k, Precision::F32));
-    let half = (0..32).map(|k| (k, Precision::F16)).filter(|_| caps.f16);
-    wide.chain(half).collect()
-}
-
 fn dispatches() -> Vec<Dispatch> {
     let mut out = vec![];
-    for (name, graph) in crate::samples::graphs() {
-        for caps in classes() {
-            let layout = |d: &convgpu::Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
-            let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
-            for (alternative, precision) in variants(&caps) {
-                for input_layouts in [vec![], last.clone()] {
-                    let alternative = Some(alternative);
-                    let options = PlanOptions { alternative, input_layouts, precision, ..Default::default() };
-                    let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
-                    out.extend(plan.recording.preparations().chain(plan.recording.dispatches()).cloned());
-                }
-            }
-        }
-    }
+    crate::samples::plans(&mut |_, plan| {
+        out.extend(plan.recording.preparations().chain(plan.recording.dispatches()).cloned());
+    });
     out
 }
 
@@ -315,7 +287,8 @@ fn the_loader_of_textures_keeps_the_contract() {
     assert_eq!(complaints(&facts), [] as [&str; 0]);
     assert!(!complaints(&Facts { textures: 0, ..facts.clone() }).is_empty());
     let tile = LOAD_TILE as u32;
-    assert_eq!(parse(facts.kernel, &facts.text).entry_points[0].workgroup_size, [tile, tile, 1]);
+    assert_eq!(parse(facts.kernel, &facts.text).entry_points[0].workgroup_size, [tile * tile, 1, 1]);
+    assert!(facts.text.contains(&format!("const TILE = {tile}u;")));
 }
 
 /// The elements of the storage bindings of a kernel, by its text: `Stored` and `Written` are those that change with precision.

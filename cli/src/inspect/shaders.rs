@@ -56,9 +56,12 @@ impl Dump {
         }
         let written =
             Written { folder: self.folder.display().to_string(), pipelines: pipelines.len(), kernels: kernels.len() };
-        let manifest = manifest(adapter, precision, pipelines);
-        self.manifest.write(|out| writeln!(out, "{manifest:#}"))?;
+        self.finish(&manifest(adapter, precision, pipelines))?;
         Ok(written)
+    }
+
+    fn finish(&self, manifest: &Value) -> Outcome<()> {
+        self.manifest.write(|out| writeln!(out, "{manifest:#}"))
     }
 
     /// Writes the files of a pipeline; gives its entry in the manifest.
@@ -149,9 +152,14 @@ fn manifest(adapter: &AdapterInfo, precision: Precision, pipelines: Vec<Value>) 
             "max_iterations": caps.max_iterations,
             "software": caps.software,
         },
-        "targets": TARGETS.iter().map(|&(kind, of)| (kind.to_owned(), json!(of))).collect::<Value>(),
+        "targets": targets(),
         "pipelines": pipelines,
     })
+}
+
+/// What each kind of file is for.
+fn targets() -> Value {
+    TARGETS.iter().map(|&(kind, of)| (kind.to_owned(), json!(of))).collect()
 }
 
 /// The bindings of a pipeline's layout: those of group 0, then those of its epilogue.
@@ -210,6 +218,62 @@ mod tests {
 
     use super::*;
 
+    #[path = "../../../../tests/samples/mod.rs"]
+    mod samples;
+
+    /// Asserts that a pipeline has every translation, but for what GL lacks.
+    fn has_every_translation(d: &Dispatch) {
+        let (module, layout) = (d.module().unwrap(), layout(d));
+        let source = Source { module: &module, layout: &layout, checked: d.has_checks(), cleared: false };
+        let [wgsl, spv, metal, hlsl, glsl] = source.translations().unwrap_or_else(|e| panic!("{}: {e}", d.kernel()));
+        let others = [wgsl, spv, metal, hlsl];
+        assert!(others.iter().all(Result::is_ok), "{}: {others:?}", d.kernel());
+        assert_eq!(glsl.is_ok(), interface::needs(&module).is_empty(), "{}: {glsl:?}", d.kernel());
+    }
+
+    /// What is translated but once: the same text, overrides and bindings have one name ([`name`]), which takes longer to find.
+    fn key(d: &Dispatch) -> String {
+        let overrides = d.shader().1;
+        format!("{} {:?} {:?} {:?} {:?} {:?}", d.kernel(), d.consts(), overrides, d.precision(), d.stored(), d.bindings())
+    }
+
+    /// Every pipeline of every sample (`tests/samples`), on every class of device, in all languages: kernels that the adapter of
+    /// the tests may not run, too.
+    ///
+    /// `CONVGPU_DUMP=DIR` writes them, for compilers that are not part of the build: the files and the manifest that
+    /// `inspect --dump-shaders` writes (docs/json.md), but `adapter`, `caps` and `precision`, and with `pipelines[].classes`, the
+    /// classes of devices that use a pipeline: `hardware`, `hardware with f16`, `lavapipe`, `software`.
+    #[test]
+    fn every_pipeline_has_every_translation() {
+        let dump = std::env::var_os("CONVGPU_DUMP").map(|folder| Dump::new(Path::new(&folder)).unwrap());
+        let mut places = BTreeMap::new();
+        let mut found: Vec<(Value, BTreeSet<&str>)> = vec![];
+        samples::plans(&mut |class, plan| {
+            for shared in Shared::of(&plan.recording) {
+                let place = *places.entry(key(shared.any())).or_insert(found.len());
+                if place == found.len() {
+                    has_every_translation(shared.any());
+                    let entry = dump.as_ref().map_or(Value::Null, |dump| dump.pipeline(&shared).unwrap());
+                    found.push((entry, BTreeSet::new()));
+                }
+                found[place].1.insert(class);
+            }
+        });
+        assert!(found.len() > 200, "{} pipelines", found.len());
+        let subgroups = found.iter().filter(|(_, classes)| !classes.iter().any(|class| class.starts_with("hardware")));
+        assert!(subgroups.count() > 0, "every pipeline is for hardware");
+        let Some(dump) = dump else { return };
+        let with_classes = |(mut entry, classes): (Value, BTreeSet<&str>)| {
+            entry["classes"] = json!(classes);
+            entry
+        };
+        let pipelines: Vec<_> = found.into_iter().map(with_classes).collect();
+        let manifest = json!({
+            "convgpu": env!("CARGO_PKG_VERSION"), "naga": NAGA, "targets": targets(), "pipelines": pipelines,
+        });
+        dump.finish(&manifest).unwrap();
+    }
+
     /// What the adapter of the tests may not run: kernels with workgroup memory, in both precisions.
     #[test]
     fn kernels_for_hardware_have_every_translation() {
@@ -223,13 +287,9 @@ mod tests {
             let mut tiled = 0;
             for shared in Shared::of(&plan.recording) {
                 let d = shared.any();
-                let (module, layout) = (d.module().unwrap(), layout(d));
-                let source = Source { module: &module, layout: &layout, checked: d.has_checks(), cleared: false };
-                let [wgsl, spv, metal, hlsl, glsl] = source.translations().unwrap();
-                let others = [wgsl, spv, metal, hlsl];
-                assert!(others.iter().all(Result::is_ok), "{}: {others:?}", d.kernel());
-                assert_eq!(glsl.is_ok(), interface::needs(&module).is_empty(), "{}", d.kernel());
-                tiled += usize::from(interface::workgroup_bytes(&module) > 0 && !d.consts().is_empty());
+                has_every_translation(d);
+                let workgroup_bytes = interface::workgroup_bytes(&d.module().unwrap());
+                tiled += usize::from(workgroup_bytes > 0 && !d.consts().is_empty());
             }
             assert!(tiled > 0, "{plan}");
         }

@@ -1,0 +1,323 @@
+//! Index arithmetic of kernels on tensors near the limits, by intervals: no sum and no product of 32 bits wraps around.
+//!
+//! The range of a value follows from the params of a launch, its grid, and the operations. What a loop counts, and what is loaded,
+//! has no range here; nothing is asserted of what is made of it. Differences may be negative: kernels compute with rows above the
+//! image, and do not use them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use convgpu::internals::attr::{PadMode, PoolKind};
+use convgpu::internals::gpu::caps::Caps;
+use convgpu::internals::gpu::kernel::Scalar;
+use convgpu::internals::gpu::recording::Dispatch;
+use convgpu::internals::graph::{Graph, ValueId};
+use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::layer_norm::LayerNorm;
+use convgpu::internals::ops::matmul::MatMul;
+use convgpu::internals::ops::pad::Pad;
+use convgpu::internals::ops::permute::Permute;
+use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle};
+use convgpu::internals::ops::softmax::Softmax;
+use convgpu::internals::plan::{Plan, PlanOptions};
+use convgpu::{Desc, Precision};
+use naga::{
+    AddressSpace, BinaryOperator, Binding, BuiltIn, Expression, Literal, MathFunction, Module, ScalarKind, Span,
+};
+
+use crate::inlined::{Program, Root, Value};
+
+/// The smallest and the largest value of an integer, and whether it has a sign.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Range {
+    least: i128,
+    most: i128,
+    signed: bool,
+}
+
+impl Range {
+    fn one(value: impl Into<i128>, signed: bool) -> Range {
+        let value = value.into();
+        Range { least: value, most: value, signed }
+    }
+
+    fn union(self, other: Range) -> Range {
+        Range { least: self.least.min(other.least), most: self.most.max(other.most), ..self }
+    }
+
+    fn fits(self) -> bool {
+        let most = if self.signed { i128::from(i32::MAX) } else { i128::from(u32::MAX) };
+        self.most <= most && self.least >= if self.signed { i128::from(i32::MIN) } else { 0 }
+    }
+
+    /// The range of `f` of both, which is largest and smallest at their ends.
+    fn by(self, other: Range, f: impl Fn(i128, i128) -> i128) -> Range {
+        let ends = [(self.least, other.least), (self.least, other.most), (self.most, other.least), (self.most, other.most)]
+            .map(|(a, b)| f(a, b));
+        Range { least: *ends.iter().min().unwrap(), most: *ends.iter().max().unwrap(), ..self }
+    }
+}
+
+/// The launch of a kernel, with the ranges of its values.
+struct Launched<'a> {
+    program: Program<'a>,
+    /// By group.
+    params: [Vec<Scalar>; 2],
+    grid: [u32; 3],
+    size: [u32; 3],
+    /// Values with the components and members that were asked for; none while one is being found.
+    known: BTreeMap<(Value, Vec<u32>), Option<Range>>,
+    /// What wraps around.
+    wrapped: BTreeSet<(usize, usize)>,
+    spans: Vec<Span>,
+}
+
+impl<'a> Launched<'a> {
+    fn of(module: &'a Module, d: &Dispatch) -> Launched<'a> {
+        let values = |fields: &[(&str, Scalar)]| fields.iter().map(|(_, value)| *value).collect::<Vec<_>>();
+        let epilogue = d.epilogue_params().map_or(vec![], |params| values(params.fields()));
+        let params = [values(d.params().fields()), epilogue];
+        let (grid, size) = (d.workgroups(), module.entry_points[0].workgroup_size);
+        let (program, known, wrapped, spans) = (Program::of(module), BTreeMap::new(), BTreeSet::new(), vec![]);
+        Launched { program, params, grid, size, known, wrapped, spans }
+    }
+
+    /// Finds the ranges of all values.
+    fn check(mut self) -> Vec<Span> {
+        for frame in 0..self.program.frames.len() {
+            let all: Vec<_> = self.program.frames[frame].function.expressions.iter().map(|(handle, _)| handle).collect();
+            for expression in all {
+                self.range(Value { frame, expression }, &[]);
+            }
+        }
+        self.spans
+    }
+
+    /// The range of a value, or of a part of it: the path names members and components, the outermost first.
+    fn range(&mut self, value: Value, path: &[u32]) -> Option<Range> {
+        let key = (value, path.to_vec());
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        self.known.insert(key.clone(), None);
+        let found = self.found(value, path);
+        self.known.insert(key, found);
+        found
+    }
+
+    fn found(&mut self, value: Value, path: &[u32]) -> Option<Range> {
+        let at = |expression| Value { expression, ..value };
+        match *self.program.expression(value) {
+            Expression::Literal(Literal::U32(v)) => Some(Range::one(v, false)),
+            Expression::Literal(Literal::I32(v)) => Some(Range::one(v, true)),
+            Expression::Constant(constant) => {
+                let module = self.program.module;
+                match module.global_expressions[module.constants[constant].init] {
+                    Expression::Literal(Literal::U32(v)) => Some(Range::one(v, false)),
+                    Expression::Literal(Literal::I32(v)) => Some(Range::one(v, true)),
+                    _ => None,
+                }
+            }
+            Expression::Compose { ref components, .. } => {
+                let (first, rest) = path.split_first()?;
+                self.range(at(*components.get(*first as usize)?), rest)
+            }
+            Expression::AccessIndex { base, index } => self.range(at(base), &[&[index], path].concat()),
+            Expression::Splat { value, .. } => self.range(at(value), path.split_first()?.1),
+            Expression::Swizzle { vector, pattern, .. } => {
+                let (first, rest) = path.split_first()?;
+                self.range(at(vector), &[&[pattern[*first as usize] as u32], rest].concat())
+            }
+            Expression::FunctionArgument(k) => match self.program.frames[value.frame].arguments.get(k as usize) {
+                Some(&argument) => self.range(argument, path),
+                None => self.built_in(value, k as usize, path),
+            },
+            Expression::CallResult(_) => {
+                let returned = self.program.returned(value);
+                self.union(&returned, path)
+            }
+            Expression::Load { pointer } => self.loaded(at(pointer), path),
+            Expression::Select { accept, reject, .. } => self.union(&[at(accept), at(reject)], path),
+            Expression::As { expr, kind, convert: Some(_) } => {
+                let range = self.range(at(expr), path)?;
+                let range = Range { signed: kind == ScalarKind::Sint, ..range };
+                (matches!(kind, ScalarKind::Sint | ScalarKind::Uint) && range.fits()).then_some(range)
+            }
+            Expression::Math { fun, arg, arg1, arg2, .. } => {
+                let a = self.range(at(arg), path);
+                let b = arg1.and_then(|b| self.range(at(b), path));
+                let c = arg2.and_then(|c| self.range(at(c), path));
+                match (fun, a, b, c) {
+                    (MathFunction::Min, Some(a), Some(b), _) => Some(a.by(b, i128::min)),
+                    // What is not known is not below 0 without a sign.
+                    (MathFunction::Min, Some(a), None, _) | (MathFunction::Min, None, Some(a), _) if !a.signed => {
+                        Some(Range { least: 0, ..a })
+                    }
+                    (MathFunction::Max, Some(a), Some(b), _) => Some(a.by(b, i128::max)),
+                    (MathFunction::Clamp, _, Some(b), Some(c)) => Some(b.union(c)),
+                    _ => None,
+                }
+            }
+            Expression::Binary { op, left, right } => {
+                let (a, b) = (self.range(at(left), path), self.range(at(right), path));
+                let range = binary(op, a, b)?;
+                if range.fits() {
+                    return Some(range);
+                }
+                let span = self.program.frames[value.frame].function.expressions.get_span(value.expression);
+                let place = span.to_range().map_or((0, 0), |range| (range.start, range.end));
+                if op != BinaryOperator::Subtract && self.wrapped.insert(place) {
+                    self.spans.push(span);
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn union(&mut self, values: &[Value], path: &[u32]) -> Option<Range> {
+        let ranges: Option<Vec<_>> = values.iter().map(|&value| self.range(value, path)).collect();
+        ranges?.into_iter().reduce(Range::union)
+    }
+
+    fn loaded(&mut self, pointer: Value, path: &[u32]) -> Option<Range> {
+        match self.program.root(pointer) {
+            Root::Shared(AddressSpace::Uniform) => {
+                let Expression::AccessIndex { base, index } = *self.program.expression(pointer) else { return None };
+                let Expression::GlobalVariable(variable) =
+                    *self.program.expression(Value { expression: base, ..pointer })
+                else {
+                    return None;
+                };
+                let group = self.program.module.global_variables[variable].binding?.group;
+                match self.params[group as usize].get(index as usize)? {
+                    Scalar::U32(v) => Some(Range::one(*v, false)),
+                    Scalar::I32(v) => Some(Range::one(*v, true)),
+                    _ => None,
+                }
+            }
+            Root::Own(frame, variable) => {
+                let whole = matches!(self.program.expression(pointer), Expression::LocalVariable(_));
+                let stored = self.program.stored(frame, variable).filter(|_| whole)?;
+                self.union(&stored, path)
+            }
+            Root::Shared(_) => None,
+        }
+    }
+
+    fn built_in(&self, value: Value, argument: usize, path: &[u32]) -> Option<Range> {
+        let argument = &self.program.frames[value.frame].function.arguments[argument];
+        let Some(Binding::BuiltIn(of)) = argument.binding else { return None };
+        let below = |n: u32| Some(Range { least: 0, most: i128::from(n.max(1) - 1), signed: false });
+        let axis = path.first().map(|axis| *axis as usize);
+        match (of, axis) {
+            (BuiltIn::WorkGroupId, Some(k)) => below(self.grid[k]),
+            (BuiltIn::NumWorkGroups, Some(k)) => Some(Range::one(self.grid[k], false)),
+            (BuiltIn::LocalInvocationId, Some(k)) => below(self.size[k]),
+            (BuiltIn::GlobalInvocationId, Some(k)) => below(self.grid[k] * self.size[k]),
+            (BuiltIn::LocalInvocationIndex, None) => below(self.size.iter().product()),
+            (BuiltIn::SubgroupInvocationId, None) => below(128),
+            _ => None,
+        }
+    }
+}
+
+fn binary(op: BinaryOperator, a: Option<Range>, b: Option<Range>) -> Option<Range> {
+    use BinaryOperator::{Add, And, Divide, Modulo, Multiply, Subtract};
+    match (op, a, b) {
+        (Add, Some(a), Some(b)) => Some(a.by(b, |a, b| a + b)),
+        (Subtract, Some(a), Some(b)) => Some(a.by(b, |a, b| a - b)),
+        (Multiply, Some(a), Some(b)) => Some(a.by(b, |a, b| a * b)),
+        (Divide, Some(a), Some(b)) if b.least > 0 => Some(a.by(b, |a, b| a / b)),
+        (Modulo, Some(a), Some(b)) if a.least >= 0 && b.least > 0 => {
+            Some(Range { least: 0, most: a.most.min(b.most - 1), ..a })
+        }
+        (Modulo, None, Some(b)) if b.least > 0 && !b.signed => Some(Range { least: 0, most: b.most - 1, ..b }),
+        (And, _, Some(b)) | (And, Some(b), _) if b.least >= 0 => Some(Range { least: 0, ..b }),
+        _ => None,
+    }
+}
+
+/// The lines of a dispatch where an index may wrap around.
+fn wraps(d: &Dispatch) -> Vec<String> {
+    let text = d.shader().0;
+    let module = d.module().unwrap();
+    // The specialised module has no names, but the places of its text.
+    let spans = Launched::of(&module, d).check();
+    let line = |span: Span| {
+        let (number, range) = (span.location(&text).line_number, span.to_range().unwrap_or_default());
+        format!("{} line {number}: {} with {:?} on {:?}", d.kernel(), &text[range], d.params(), d.workgroups())
+    };
+    spans.into_iter().map(line).collect()
+}
+
+type Network = fn(&mut Graph, ValueId) -> ValueId;
+
+/// Shapes and operators whose tensors have nearly 2^29 elements.
+fn networks() -> [(Vec<usize>, Network); 13] {
+    fn conv(g: &mut Graph, x: ValueId, w: [usize; 4], groups: usize) -> ValueId {
+        let w = g.input("w", Desc::f32(w)).unwrap();
+        g.apply("conv", Conv2d { groups, ..Conv2d::default() }, &[x, w]).unwrap()
+    }
+    [
+        (vec![1, 8, 8100, 8200], |g, x| conv(g, x, [8, 8, 3, 3], 1)),
+        (vec![1, 500, 1000, 1060], |g, x| conv(g, x, [8, 500, 1, 1], 1)),
+        (vec![7, 64, 1080, 1090], |g, x| conv(g, x, [64, 64, 3, 3], 1)),
+        (vec![3, 64, 1640, 1690], |g, x| conv(g, x, [64, 1, 3, 3], 64)),
+        (vec![500_000, 1000, 1, 1], |g, x| conv(g, x, [900, 1000, 1, 1], 1)),
+        (vec![3, 13_000, 13_000], |g, x| g.apply("m", MatMul, &[x, x]).unwrap()),
+        (vec![8, 8, 2800, 2900], |g, x| {
+            g.apply("n", LayerNorm { axes: 3, eps: 1e-5, stats: false }, &[x]).unwrap()
+        }),
+        (vec![500_000, 1030], |g, x| g.apply("s", Softmax { axis: 1, log: false }, &[x]).unwrap()),
+        (vec![500_000, 1030], |g, x| g.apply("t", Permute { order: vec![1, 0] }, &[x]).unwrap()),
+        (vec![30, 60, 500, 590], |g, x| g.apply("t", Permute { order: vec![3, 1, 2, 0] }, &[x]).unwrap()),
+        (vec![1, 8, 8100, 8200], |g, x| {
+            g.apply("p", AdaptivePool2d { output: [7, 7], kind: PoolKind::Avg }, &[x]).unwrap()
+        }),
+        (vec![1, 16, 5600, 5900], |g, x| {
+            g.apply("s", PixelShuffle { factor: 2, order: Order::DepthFirst }, &[x]).unwrap()
+        }),
+        (vec![1, 8, 8100, 8000], |g, x| {
+            let pads = vec![[0, 0], [0, 0], [9, 9], [9, 9]];
+            g.apply("p", Pad { pads, mode: PadMode::Reflect }, &[x]).unwrap()
+        }),
+    ]
+}
+
+/// Devices with bindings as large as wgpu allows any.
+fn classes() -> Vec<Caps> {
+    let large = |subgroup_size, software, f16| {
+        let mut caps = Caps::webgpu_default();
+        (caps.max_binding_bytes, caps.max_buffer_bytes) = ((1 << 31) - 1, 1 << 40);
+        (caps.subgroup_size, caps.software, caps.f16) = (subgroup_size, software, f16);
+        caps
+    };
+    vec![large(None, false, true), large(Some(8), true, false)]
+}
+
+#[test]
+fn no_index_wraps_around() {
+    let mut seen = BTreeSet::new();
+    let mut found = BTreeSet::new();
+    for (shape, network) in networks() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32(shape)).unwrap();
+        let y = network(&mut graph, x);
+        graph.output("y", y);
+        for caps in classes() {
+            let precisions = if caps.f16 { vec![Precision::F32, Precision::F16] } else { vec![Precision::F32] };
+            for (alternative, precision) in (0..16).flat_map(|k| precisions.iter().map(move |p| (Some(k), *p))) {
+                let options = PlanOptions { alternative, precision, ..PlanOptions::default() };
+                let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{e}"));
+                for d in plan.recording.preparations().chain(plan.recording.dispatches()) {
+                    if seen.insert(format!("{} {:?} {:?} {:?}", d.kernel(), d.params(), d.consts(), d.shader().1)) {
+                        found.extend(wraps(d));
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 40, "{seen:?}");
+    assert!(found.is_empty(), "{}", found.into_iter().collect::<Vec<_>>().join("\n"));
+}
