@@ -166,6 +166,10 @@ pub mod device {
     pub fn destroy(device: &crate::Device) {
         device.destroy();
     }
+    /// Devices that are opened from now on get no kernel that uses workgroup memory.
+    pub fn avoid_workgroup_memory() {
+        crate::gpu::adapter::AVOID_WORKGROUP_MEMORY.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
     /// Compiling this kernel loses the device, as a driver's failure does.
     pub fn fail(device: &crate::Device, kernel: &'static str) {
         if let Some(gpu) = device.gpu() {

@@ -49,6 +49,9 @@ struct Cli {
     /// or that with a backend: NAME@gl; for compare also all
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
     device: Vec<devices::Choice>,
+    /// Use no kernel with workgroup memory: slower, for drivers that synchronise it wrongly
+    #[arg(long, global = true, env = "CONVGPU_AVOID_WORKGROUP_MEMORY", value_parser = clap::builder::FalseyValueParser::new())]
+    avoid_workgroup_memory: bool,
     /// Whether the call says so, and not the environment.
     #[arg(skip)]
     device_given: bool,
@@ -133,6 +136,9 @@ fn report(failure: &Failure) {
 
 fn run(cli: Option<Cli>) -> Outcome<()> {
     let Some(cli) = cli else { return Ok(()) };
+    if cli.avoid_workgroup_memory {
+        convgpu::internals::device::avoid_workgroup_memory();
+    }
     if let Command::Compare(args) = &cli.command {
         return compare::run(args, &cli.device);
     }

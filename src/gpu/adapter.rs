@@ -1,7 +1,7 @@
 //! Adapters and devices: opening them, and the errors that they report.
 
 use std::fmt;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use super::caps::Caps;
@@ -62,6 +62,14 @@ pub(crate) fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
 /// `CONVGPU_LIMITS=default` requests WebGPU's default limits only: a test of what a browser provides.
 fn default_limits_only() -> bool {
     std::env::var("CONVGPU_LIMITS").is_ok_and(|v| v == "default")
+}
+
+/// Whether devices that are opened from now on get no kernel that uses workgroup memory: for drivers that synchronise it wrongly.
+pub(crate) static AVOID_WORKGROUP_MEMORY: AtomicBool = AtomicBool::new(false);
+
+/// The same by `CONVGPU_AVOID_WORKGROUP_MEMORY`, which anything but an empty text, 0 and false sets.
+fn told_to_avoid() -> bool {
+    std::env::var("CONVGPU_AVOID_WORKGROUP_MEMORY").is_ok_and(|v| !["", "0", "false"].contains(&&v[..]))
 }
 
 pub(crate) fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
@@ -142,6 +150,9 @@ impl Gpu {
     fn of(device: wgpu::Device, queue: wgpu::Queue, adapter: Option<wgpu::Adapter>) -> Gpu {
         let mut info = describe(device.adapter_info(), &device.limits(), device.features());
         info.caps.refused = Refused::by(&info.to_string());
+        if AVOID_WORKGROUP_MEMORY.load(Ordering::Relaxed) || told_to_avoid() {
+            info.caps.max_workgroup_bytes = 0;
+        }
         Gpu(Arc::new(Inner {
             pool: Pool::default(),
             pipelines: PipelineCache::default(),

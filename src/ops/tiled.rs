@@ -2,6 +2,7 @@
 
 use super::{Epilogue, Site};
 use crate::gpu::caps::Caps;
+use crate::gpu::class::Class;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, SHORT_ITERATIONS, folded, nested, params};
 use crate::gpu::pieces::{self, COLUMNS, CONV, EPILOGUE4, FLAT, ONE_RUN, TEAM, WORKGROUP};
@@ -32,10 +33,29 @@ struct Tile {
     speed: f64,
 }
 
-/// Whether tiles come before the kernels without workgroup memory: on hardware, unless there are many rows and fewer
-/// columns than a tile has.
+/// Whether tiles come before the kernels without workgroup memory: where that is fast, unless there are many rows and fewer columns
+/// than a tile has.
 pub(super) fn come_first(caps: &Caps, rows: usize, columns: usize) -> bool {
-    !caps.software && (columns > 8 || rows <= 4)
+    are_fast(caps) && (columns > 8 || rows <= 4)
+}
+
+/// Whether workgroup memory is faster than other memory.
+pub(super) fn are_fast(caps: &Caps) -> bool {
+    !caps.software && caps.max_workgroup_bytes > 0 && most_columns(caps.class) > 0
+}
+
+/// The most blocks of columns of an invocation of a tile that comes first, with 8 rows; 0 where register tiles come first. Beyond it
+/// tiles come last: registers that do not suffice go to memory, which costs more than a small tile does.
+fn most_columns(class: Class) -> usize {
+    match class {
+        Class::Nvidia => 2,                // measured: no tile spills
+        Class::Rdna2 | Class::Rdna3 => 2,  // compiled: 128 to 156 registers of 256, 6 waves or more
+        Class::Gcn => 1,                   // compiled: with two blocks 1 wave of 10
+        Class::Intel => 1,                 // reported: 8 x 8 spilled 66 registers, and ran 2.7 times slower
+        Class::Apple => 1,                 // both families are good there
+        Class::Arm | Class::Broadcom => 0, // workgroup memory lies in ordinary memory
+        _ => 1,                            // the safest that is still a tile
+    }
 }
 
 /// Every shape, as rows x columns. The speeds, [`HALF_BUSY`], [`LAUNCH`] and [`MOVE`] are fitted to times measured on NVIDIA
@@ -91,7 +111,7 @@ impl Product {
 
     /// Every suitable tile shape with the best number of splits for it, best first; with splits only where tiles of 64
     /// x 64 would not give every compute unit two workgroups, or the loops would be too long for the device. The order
-    /// depends on the sizes, `caps.compute_units` and `caps.max_iterations` alone. Partial sums fit one binding.
+    /// depends on the sizes, `caps.class`, `caps.compute_units` and `caps.max_iterations` alone. Partial sums fit one binding.
     pub fn choices(&self, caps: &Caps) -> Vec<Choice> {
         self.ordered(caps, &SPLITS)
     }
@@ -117,7 +137,8 @@ impl Product {
                 choices.filter(fits).min_by(|a, b| long(a).cmp(&long(b)).then(a.cost.total_cmp(&b.cost)))
             })
             .collect();
-        out.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        let large = |c: &Choice| c.tile.own[1] > most_columns(caps.class).max(1);
+        out.sort_by(|a, b| large(a).cmp(&large(b)).then(a.cost.total_cmp(&b.cost)));
         out
     }
 
@@ -209,7 +230,7 @@ mod tests {
     use super::*;
 
     fn discrete() -> Caps {
-        Caps { compute_units: 128, ..Caps::webgpu_default() }
+        Caps { compute_units: 128, class: Class::Nvidia, ..Caps::webgpu_default() }
     }
 
     fn best(matrices: usize, rows: usize, columns: usize, inner: usize) -> ([usize; 2], usize) {
@@ -228,6 +249,19 @@ mod tests {
         assert!(tile == [64, 64] && splits > 4, "{tile:?} {splits}");
         let (tile, splits) = best(1, 16, 4096, 4096);
         assert!(tile == [32, 128] && splits > 1, "{tile:?} {splits}");
+    }
+
+    #[test]
+    fn a_class_that_would_spill_gets_small_tiles_first_and_keeps_the_others() {
+        let product = Product { matrices: 1, rows: 100_352, blocks: 128, steps: 288 };
+        for class in [Class::Nvidia, Class::Rdna2, Class::Gcn, Class::Intel, Class::Arm, Class::Unknown] {
+            let choices = product.choices(&Caps { class, ..discrete() });
+            let large: Vec<_> = choices.iter().map(|c| c.tile.own[1] > 1).collect();
+            let sorted = large.is_sorted();
+            assert_eq!(choices.len(), TILES.len(), "{class}");
+            assert_eq!(sorted, most_columns(class) < 2, "{class}: {large:?}");
+            assert_eq!(come_first(&Caps { class, ..discrete() }, 100, 64), class != Class::Arm, "{class}");
+        }
     }
 
     #[test]

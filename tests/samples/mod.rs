@@ -90,20 +90,26 @@ fn in_f16_and_back() -> (String, Graph) {
 /// Visits the plans of all graphs: every variant, in every precision and for inputs of both layouts, on every class of device,
 /// whose name comes first.
 pub fn plans(visit: &mut dyn FnMut(&'static str, &Plan)) {
-    for (name, graph) in graphs() {
-        let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
-        let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
-        for (class, caps) in classes() {
-            for (alternative, precision) in variants(&caps) {
-                for input_layouts in [vec![], last.clone()] {
-                    let alternative = Some(alternative);
-                    let options = PlanOptions { alternative, input_layouts, precision, ..Default::default() };
-                    visit(class, &Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}")));
-                }
+    graphs().iter().for_each(|(name, graph)| plans_of(name, graph, visit));
+}
+
+/// The plans of one graph.
+pub fn plans_of(name: &str, graph: &Graph, visit: &mut dyn FnMut(&'static str, &Plan)) {
+    let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+    let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
+    for (class, caps) in classes() {
+        for (alternative, precision) in variants(&caps) {
+            for input_layouts in [vec![], last.clone()] {
+                let alternative = Some(alternative);
+                let options = PlanOptions { alternative, input_layouts, precision, ..Default::default() };
+                visit(class, &Plan::new(graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}")));
             }
         }
     }
 }
+
+/// A class of hardware whose kernels share no memory.
+pub const WITHOUT_WORKGROUP_MEMORY: &str = "hardware without workgroup memory";
 
 /// Names and capabilities of every class of device that the choice of kernels distinguishes.
 fn classes() -> Vec<(&'static str, Caps)> {
@@ -114,8 +120,11 @@ fn classes() -> Vec<(&'static str, Caps)> {
     };
     let mut lavapipe = class(Some(8), true, true);
     lavapipe.max_workgroup_bytes = 32 << 10;
+    let mut alone = class(None, true, false);
+    alone.max_workgroup_bytes = 0;
     vec![
         ("hardware", class(None, false, false)),
+        (WITHOUT_WORKGROUP_MEMORY, alone),
         ("hardware with f16", class(Some(32), true, false)),
         ("lavapipe", lavapipe),
         ("software", class(Some(4), false, true)),

@@ -226,29 +226,23 @@ fn every_kernel_keeps_the_contract() {
     assert!(unseen.is_empty(), "no sample launches {unseen:?}: add one to tests/samples/mod.rs");
 }
 
-/// A device without workgroup memory has a kernel for everything, and no pipeline has such memory.
+/// A device without workgroup memory has a kernel for everything, and no pipeline of it has such memory.
 #[test]
 fn every_operator_does_without_workgroup_memory() {
-    let workgroup = |d: &Dispatch| {
+    let has = |d: &Dispatch| {
         let module = d.module().unwrap();
         module.global_variables.iter().any(|(_, v)| v.space == AddressSpace::WorkGroup)
     };
-    let mut with = 0;
-    for (name, graph) in crate::samples::graphs() {
-        for bytes in [0, 16 << 10] {
-            let mut caps = Caps::webgpu_default();
-            (caps.max_workgroup_bytes, caps.f16) = (bytes, true);
-            for (alternative, precision) in variants(&caps) {
-                let options = PlanOptions { alternative: Some(alternative), precision, ..Default::default() };
-                let plan = Plan::new(&graph, &caps, &options).unwrap_or_else(|e| panic!("{name}: {e}"));
-                let all = plan.recording.preparations().chain(plan.recording.dispatches());
-                let found: Vec<_> = all.filter(|d| workgroup(d)).map(Dispatch::kernel).collect();
-                assert!(bytes > 0 || found.is_empty(), "{name}: {found:?}");
-                with += found.len();
-            }
+    let mut others = 0;
+    crate::samples::plans(&mut |class, plan| {
+        let all = plan.recording.preparations().chain(plan.recording.dispatches());
+        let with: Vec<_> = all.filter(|d| has(d)).map(Dispatch::kernel).collect();
+        match class == crate::samples::WITHOUT_WORKGROUP_MEMORY {
+            true => assert_eq!(with, [] as [&str; 0]),
+            false => others += with.len(),
         }
-    }
-    assert!(with > 0, "no sample has workgroup memory");
+    });
+    assert!(others > 0, "no sample has workgroup memory");
 }
 
 #[test]

@@ -52,8 +52,9 @@ impl Range {
 
     /// The range of `f` of both, which is largest and smallest at their ends.
     fn by(self, other: Range, f: impl Fn(i128, i128) -> i128) -> Range {
-        let ends = [(self.least, other.least), (self.least, other.most), (self.most, other.least), (self.most, other.most)]
-            .map(|(a, b)| f(a, b));
+        let ends =
+            [(self.least, other.least), (self.least, other.most), (self.most, other.least), (self.most, other.most)]
+                .map(|(a, b)| f(a, b));
         Range { least: *ends.iter().min().unwrap(), most: *ends.iter().max().unwrap(), ..self }
     }
 }
@@ -85,7 +86,8 @@ impl<'a> Launched<'a> {
     /// Finds the ranges of all values.
     fn check(mut self) -> Vec<Span> {
         for frame in 0..self.program.frames.len() {
-            let all: Vec<_> = self.program.frames[frame].function.expressions.iter().map(|(handle, _)| handle).collect();
+            let all: Vec<_> =
+                self.program.frames[frame].function.expressions.iter().map(|(handle, _)| handle).collect();
             for expression in all {
                 self.range(Value { frame, expression }, &[]);
             }
@@ -266,9 +268,7 @@ fn networks() -> [(Vec<usize>, Network); 13] {
         (vec![3, 64, 1640, 1690], |g, x| conv(g, x, [64, 1, 3, 3], 64)),
         (vec![500_000, 1000, 1, 1], |g, x| conv(g, x, [900, 1000, 1, 1], 1)),
         (vec![3, 13_000, 13_000], |g, x| g.apply("m", MatMul, &[x, x]).unwrap()),
-        (vec![8, 8, 2800, 2900], |g, x| {
-            g.apply("n", LayerNorm { axes: 3, eps: 1e-5, stats: false }, &[x]).unwrap()
-        }),
+        (vec![8, 8, 2800, 2900], |g, x| g.apply("n", LayerNorm { axes: 3, eps: 1e-5, stats: false }, &[x]).unwrap()),
         (vec![500_000, 1030], |g, x| g.apply("s", Softmax { axis: 1, log: false }, &[x]).unwrap()),
         (vec![500_000, 1030], |g, x| g.apply("t", Permute { order: vec![1, 0] }, &[x]).unwrap()),
         (vec![30, 60, 500, 590], |g, x| g.apply("t", Permute { order: vec![3, 1, 2, 0] }, &[x]).unwrap()),

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use naga::{AddressSpace, Block, Expression, Function, Handle, LocalVariable, MathFunction, Module, Span, Statement, Type, TypeInner};
+use naga::{
+    AddressSpace, Block, Expression, Function, Handle, LocalVariable, MathFunction, Module, Span, Statement, Type,
+    TypeInner,
+};
 
 /// Visits all statements of a block, also inner ones.
 pub fn statements<'a>(block: &'a Block, visit: &mut dyn FnMut(&'a Statement, Span)) {
@@ -10,7 +13,9 @@ pub fn statements<'a>(block: &'a Block, visit: &mut dyn FnMut(&'a Statement, Spa
         visit(statement, *span);
         match statement {
             Statement::Block(block) => statements(block, visit),
-            Statement::If { accept, reject, .. } => [accept, reject].into_iter().for_each(|block| statements(block, visit)),
+            Statement::If { accept, reject, .. } => {
+                [accept, reject].into_iter().for_each(|block| statements(block, visit))
+            }
             Statement::Switch { cases, .. } => cases.iter().for_each(|case| statements(&case.body, visit)),
             Statement::Loop { body, continuing, .. } => {
                 [body, continuing].into_iter().for_each(|block| statements(block, visit));
@@ -221,7 +226,8 @@ impl<'a> Program<'a> {
             Expression::Load { pointer } => {
                 let pointer = Value { expression: pointer, ..value };
                 let Root::Own(frame, variable) = self.root(pointer) else { return vec![] };
-                let wanted = [self.path(pointer), if self.is_dynamic(pointer) { vec![] } else { path.to_vec() }].concat();
+                let wanted =
+                    [self.path(pointer), if self.is_dynamic(pointer) { vec![] } else { path.to_vec() }].concat();
                 let stored = self.stored.get(&(frame, variable)).into_iter().flatten();
                 stored.filter_map(|stored| stored.of(&wanted)).collect()
             }

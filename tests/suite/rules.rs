@@ -61,7 +61,10 @@ fn stores(module: &Module) -> Vec<Breach> {
 
 /// Functions that select what is made of loads with bounded indices, and why they are.
 const BOUNDED: [(&str, &str); 2] = [
-    ("moments_of", "the mean is of the first value, which is always there; `strip` takes the last one for those beyond it"),
+    (
+        "moments_of",
+        "the mean is of the first value, which is always there; `strip` takes the last one for those beyond it",
+    ),
     ("join", "the first of two vec4s has an element that is wanted; the index of the second has a min"),
 ];
 
@@ -97,8 +100,7 @@ fn selected_loads(module: &Module) -> Vec<Breach> {
 /// Whether a condition is a vector, and no scalar for all components.
 fn is_vector(module: &Module, function: &Function, condition: Handle<Expression>) -> bool {
     let mut types = naga::front::Typifier::new();
-    let context =
-        naga::proc::ResolveContext::with_locals(module, &function.local_variables, &function.arguments);
+    let context = naga::proc::ResolveContext::with_locals(module, &function.local_variables, &function.arguments);
     types.grow(condition, &function.expressions, &context).expect("the module is valid");
     let is_splat = matches!(function.expressions[condition], Expression::Splat { .. });
     !is_splat && matches!(types.get(condition, &module.types), TypeInner::Vector { .. })

@@ -1,18 +1,19 @@
 //! Every pipeline that a plan for hardware may have, as SPIR-V.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use convgpu::custom::Layout;
 use convgpu::internals::gpu::pipelines::Shared;
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::graph::Graph;
-use convgpu::internals::plan::{Plan, PlanOptions};
+use convgpu::internals::plan::Plan;
 use convgpu::nn::{Conv2d, Module};
-use convgpu::{Caps, Desc, Precision};
+use convgpu::{Desc, Precision};
 use naga::ResourceBinding;
 use naga::back::spv;
 use naga::proc::BoundsCheckPolicies;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+use crate::samples;
 
 /// A pipeline.
 #[derive(Debug)]
@@ -31,15 +32,6 @@ impl Pipeline {
     }
 }
 
-/// What distinguishes hardware for the choice of kernels.
-fn classes() -> [Caps; 2] {
-    [None, Some(32)].map(|subgroup_size| {
-        let mut caps = Caps::webgpu_default();
-        (caps.subgroup_size, caps.f16, caps.software) = (subgroup_size, true, false);
-        caps
-    })
-}
-
 /// Layers with enough work for every tile.
 fn layers() -> Vec<Graph> {
     let layer = |module: &dyn Module, shape: [usize; 4]| module.graph(Desc::f32(shape)).expect("the layer fits");
@@ -52,42 +44,23 @@ fn layers() -> Vec<Graph> {
     ]
 }
 
-/// The pipelines of every variant of every sample, each once.
+/// The pipelines of every variant of every sample on every class of hardware, each once.
 pub fn all() -> Result<Vec<Pipeline>, String> {
-    let graphs = crate::samples::graphs().into_iter().map(|(_, graph)| graph).chain(layers());
-    let mut seen = BTreeSet::new();
-    let mut out = vec![];
-    for graph in graphs {
-        for (caps, options) in choices(&graph) {
-            let plan = Plan::new(&graph, &caps, &options).map_err(|e| e.to_string())?;
-            for shared in Shared::of(&plan.recording) {
-                let pipeline = pipeline(shared.any())?;
-                if seen.insert((pipeline.kernel.clone(), pipeline.spirv.clone())) {
-                    out.push(pipeline);
-                }
+    let mut found: BTreeMap<(String, Vec<u32>), Vec<usize>> = BTreeMap::new();
+    let mut failed = None;
+    let mut visit = |class: &'static str, plan: &Plan| {
+        let all = if class.starts_with("hardware") { Shared::of(&plan.recording) } else { vec![] };
+        for shared in all {
+            match pipeline(shared.any()) {
+                Ok(Pipeline { kernel, spirv, groups }) => drop(found.insert((kernel, spirv), groups)),
+                Err(e) => failed = Some(e),
             }
         }
-    }
-    out.sort_by(|a, b| a.kernel.cmp(&b.kernel));
-    Ok(out)
-}
-
-/// More variants than any operator has, on every class, from either layout.
-fn choices(graph: &Graph) -> Vec<(Caps, PlanOptions)> {
-    let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
-    let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
-    let mut out = vec![];
-    for caps in classes() {
-        for (precision, count) in [(Precision::F32, 20), (Precision::F16, 40)] {
-            for alternative in (0..count).map(Some) {
-                for input_layouts in [vec![], last.clone()] {
-                    let options = PlanOptions { alternative, input_layouts, precision, ..PlanOptions::default() };
-                    out.push((caps.clone(), options));
-                }
-            }
-        }
-    }
-    out
+    };
+    samples::plans(&mut visit);
+    layers().iter().for_each(|graph| samples::plans_of("a layer", graph, &mut visit));
+    let pipeline = |((kernel, spirv), groups)| Pipeline { kernel, spirv, groups };
+    failed.map_or_else(|| Ok(found.into_iter().map(pipeline).collect()), Err)
 }
 
 fn pipeline(d: &Dispatch) -> Result<Pipeline, String> {

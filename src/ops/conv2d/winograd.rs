@@ -99,7 +99,7 @@ fn products(caps: &Caps, [batch, rows, ic, oc]: [usize; 4]) -> [Launch; 2] {
         Some(tile) => tile.launch(&BATCH_SUBGROUP8, batch, product.gemm()).iterations(nested(&[ic4])),
         None => by_registers(&product),
     };
-    if caps.software { [own, tiled] } else { [tiled, own] }
+    if tiled::are_fast(caps) { [tiled, own] } else { [own, tiled] }
 }
 
 /// Without workgroup memory.
