@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::internals::attr::{PadMode, PoolKind};
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::kernel::Scalar;
@@ -20,7 +21,7 @@ use convgpu::internals::ops::permute::Permute;
 use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle};
 use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::plan::{Plan, PlanOptions};
-use convgpu::{Desc, Precision};
+use convgpu::{Desc, Precision, Result, Tensor};
 use naga::{
     AddressSpace, BinaryOperator, Binding, BuiltIn, Expression, Literal, MathFunction, Module, ScalarKind, Span,
 };
@@ -320,4 +321,56 @@ fn no_index_wraps_around() {
     }
     assert!(seen.len() > 40, "{seen:?}");
     assert!(found.is_empty(), "{}", found.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+/// A kernel whose index wraps around in its last workgroups.
+static WRAPPING: Kernel = Kernel::new(
+    "wrapping",
+    "struct Params { rows: u32, pitch: u32 }
+    @group(0) @binding(0) var<uniform> p: Params;
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    fn at(row: u32) -> u32 { return row * p.pitch; }
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+        if id.x < p.rows { y[at(id.x) + 1u] = 0.0; }
+    }",
+);
+
+/// It launches [`WRAPPING`] for rows of this many elements.
+#[derive(Debug)]
+struct Rows(usize);
+
+impl Op for Rows {
+    fn name(&self) -> &'static str {
+        "rows"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
+        Ok(inputs.to_vec())
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(inputs.to_vec())
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+        let params = Params::new().with("rows", 64usize * 1000).with("pitch", self.0);
+        Ok(vec![Variant::row_major(site, vec![Launch::grid(&WRAPPING, [1000, 1, 1], params).writes([Arg::Output(0)])])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn the_check_sees_an_index_that_wraps_around() {
+    let found = |pitch| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([64])).unwrap();
+        let y = graph.apply("y", Rows(pitch), &[x]).unwrap();
+        graph.output("y", y);
+        let plan = Plan::new(&graph, &classes()[0], &PlanOptions::default()).unwrap();
+        plan.recording.dispatches().flat_map(wraps).collect::<Vec<_>>()
+    };
+    // 63 999 rows before the last.
+    assert_eq!(found(67_109), [] as [&str; 0]);
+    let wrong = found(67_110);
+    assert!(matches!(&wrong[..], [one] if one.starts_with("wrapping line 4: row * p.pitch")), "{wrong:?}");
 }

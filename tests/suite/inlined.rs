@@ -173,12 +173,20 @@ impl<'a> Program<'a> {
         value.frame == 0 && matches!(self.expression(value), Expression::FunctionArgument(_))
     }
 
+    /// Whether an index is bounded where it stands: a `select`, `min` or `clamp` is in it, or in the arguments of its function that
+    /// it is made of. What other functions or variables give may be bounded for another reason.
     pub fn is_bounded(&self, index: Value) -> bool {
-        self.reached(index).into_iter().any(|value| {
-            use MathFunction::{Clamp, Min};
-            let expression = self.expression(value);
-            matches!(expression, Expression::Select { .. } | Expression::Math { fun: Min | Clamp, .. })
-        })
+        use MathFunction::{Clamp, Min};
+        let at = |expression| Value { expression, ..index };
+        match *self.expression(index) {
+            Expression::Select { .. } | Expression::Math { fun: Min | Clamp, .. } => true,
+            Expression::Binary { left, right, .. } => self.is_bounded(at(left)) || self.is_bounded(at(right)),
+            Expression::AccessIndex { base, .. } => self.is_bounded(at(base)),
+            Expression::FunctionArgument(k) => {
+                self.frames[index.frame].arguments.get(k as usize).is_some_and(|argument| self.is_bounded(*argument))
+            }
+            _ => false,
+        }
     }
 
     /// The value and all that it is made of, up to loads from memory that is not a function's own.

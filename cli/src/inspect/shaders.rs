@@ -210,6 +210,10 @@ fn uses(shared: &Shared<'_>) -> Vec<Value> {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/samples/mod.rs"]
+mod samples;
+
+#[cfg(test)]
 mod tests {
     use convgpu::internals::graph::rewrite::rewrite;
     use convgpu::internals::plan::PlanOptions;
@@ -217,9 +221,6 @@ mod tests {
     use convgpu::{Caps, Desc};
 
     use super::*;
-
-    #[path = "../../../../tests/samples/mod.rs"]
-    mod samples;
 
     /// Asserts that a pipeline has every translation, but for what GL lacks.
     fn has_every_translation(d: &Dispatch) {
@@ -234,7 +235,15 @@ mod tests {
     /// What is translated but once: the same text, overrides and bindings have one name ([`name`]), which takes longer to find.
     fn key(d: &Dispatch) -> String {
         let overrides = d.shader().1;
-        format!("{} {:?} {:?} {:?} {:?} {:?}", d.kernel(), d.consts(), overrides, d.precision(), d.stored(), d.bindings())
+        format!(
+            "{} {:?} {:?} {:?} {:?} {:?}",
+            d.kernel(),
+            d.consts(),
+            overrides,
+            d.precision(),
+            d.stored(),
+            d.bindings()
+        )
     }
 
     /// Every pipeline of every sample (`tests/samples`), on every class of device, in all languages: kernels that the adapter of
