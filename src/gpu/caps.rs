@@ -38,6 +38,12 @@ pub struct Caps {
     /// is assumed from the kind of adapter. The assumption is high rather than low, since an idle unit costs more than
     /// a unit with small tiles.
     pub compute_units: u32,
+    /// The fewest compute units that the adapter is taken to have where too high a number does harm: in the estimate of how
+    /// long a submission takes.
+    pub least_units: u32,
+    /// The most seconds of work, by estimate, in one submission: drivers of hardware stop one that takes too long, and with it
+    /// the device. `None` on software adapters.
+    pub submit_seconds: Option<f64>,
     /// The most iterations that the loops of one invocation may take together, if there is a limit. Beyond it the
     /// adapter exits the loops without an error, and the results are wrong.
     pub max_iterations: Option<u64>,
@@ -46,6 +52,9 @@ pub struct Caps {
     /// What the driver failed to compile before the device was opened, in this process.
     pub(crate) refused: Refused,
 }
+
+/// The limit of a submission on hardware: watchdogs wait for two seconds or more, and estimates are rough.
+pub(super) const SUBMIT_SECONDS: f64 = 0.25;
 
 impl Caps {
     /// Whether the loops of one invocation may take this many iterations together.
@@ -64,6 +73,8 @@ impl Caps {
             f16: false,
             timestamps: false,
             compute_units: 16,
+            least_units: 16,
+            submit_seconds: Some(SUBMIT_SECONDS),
             max_iterations: None,
             software: false,
             refused: Refused::default(),

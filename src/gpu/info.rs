@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::caps::Caps;
+use super::caps::{Caps, SUBMIT_SECONDS};
 use super::class::Class;
 use super::refused::Refused;
 
@@ -116,9 +116,16 @@ pub(super) fn describe(info: wgpu::AdapterInfo, limits: &wgpu::Limits, features:
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             compute_units: match kind {
                 AdapterKind::Discrete | AdapterKind::Virtual => 128,
+                AdapterKind::Other => 48,
+                AdapterKind::Integrated => 16,
+                AdapterKind::Software => 4,
+            },
+            least_units: match kind {
+                AdapterKind::Discrete | AdapterKind::Virtual => 128,
                 AdapterKind::Integrated | AdapterKind::Other => 16,
                 AdapterKind::Software => 4,
             },
+            submit_seconds: (kind != AdapterKind::Software).then_some(SUBMIT_SECONDS),
             max_iterations: llvmpipe.then_some(LLVMPIPE_ITERATIONS),
             software: kind == AdapterKind::Software,
             refused: Refused::default(),
@@ -156,5 +163,19 @@ mod tests {
         assert_eq!(of(wgpu::Backend::Vulkan, none), None);
         let warp = adapter(wgpu::DeviceType::Cpu, wgpu::Backend::Dx12, "Microsoft Basic Render Driver", none);
         assert_eq!(warp.warning(), None);
+    }
+
+    #[test]
+    fn only_hardware_has_a_watchdog() {
+        use wgpu::{Backend, DeviceType};
+        let of = |kind| {
+            let info = wgpu::AdapterInfo::new(kind, Backend::Vulkan);
+            describe(info, &wgpu::Limits::default(), wgpu::Features::empty()).caps
+        };
+        assert_eq!(of(DeviceType::Cpu).submit_seconds, None);
+        for kind in [DeviceType::DiscreteGpu, DeviceType::IntegratedGpu, DeviceType::VirtualGpu, DeviceType::Other] {
+            assert_eq!(of(kind).submit_seconds, Some(SUBMIT_SECONDS));
+        }
+        assert!(of(DeviceType::Other).least_units <= of(DeviceType::IntegratedGpu).least_units);
     }
 }

@@ -21,6 +21,7 @@ pub mod launch;
 pub mod memory;
 pub mod pieces;
 mod pipeline_cache;
+pub(crate) mod pacing;
 pub mod pipelines;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::adapter::Gpu;
 use super::launch::Params;
+use super::pacing::Pace;
 use super::pipeline_cache::{PipelineKey, Pipelines};
 use super::pipelines::Progress;
 use super::pool::Pooled;
@@ -35,6 +36,7 @@ pub struct Program {
     pub(super) downloads: Vec<Range>,
     guards: Vec<Range>,
     pipelines: usize,
+    pace: Arc<Pace>,
     /// Taken from the uploads to the last submit, so that runs do not interleave.
     order: Turns,
 }
@@ -95,6 +97,7 @@ impl Program {
             downloads: recording.downloads(),
             guards: recording.guards.clone(),
             pipelines: pipelines.len(),
+            pace: Arc::new(Pace::new(recording.pieces.clone())),
             order: Turns::default(),
         };
         program.poison().await?;
@@ -242,7 +245,7 @@ impl Program {
 
     /// Submits steps in a turn of their own ([`submit::submit`]).
     pub(super) async fn submit(&self, steps: &[Step], sources: &[Source<'_>], sinks: &[Sink]) -> Result<Submitted> {
-        submit::submit(&self.gpu, &self.order, steps, sources, sinks).await
+        submit::submit(&self.gpu, &self.order, &self.pace, steps, sources, sinks).await
     }
 
     /// Starts a run: uploads, dispatches, and copies of the results to the host.
@@ -321,7 +324,7 @@ impl Program {
         done: Arc<AtomicBool>,
     ) -> Result<()> {
         self.gpu.check_shared()?;
-        let parts = self.run.split(|step| matches!(step, Step::Submit)).count();
+        let parts = self.pace.parts();
         if parts > 1 {
             let text = "an encoder cannot be split: raise CompileOptions::submit_limit, or run the network";
             return Err(Error::argument(format!("a run is submitted in {parts} parts, {text}")));

@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::kernel::Kernel;
 use super::launch::{EpilogueBindings, Launch, OnHost, Params};
+use super::pacing::Pieces;
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 
@@ -64,7 +65,7 @@ pub(crate) enum Command {
     },
     /// One kernel over a grid.
     Dispatch(Box<Dispatch>),
-    /// Ends a submission: the following commands belong to the next one.
+    /// Ends a piece of the run: a submission may end here, and the following commands belong to the next one.
     Submit,
     /// Copies a buffer to the host.
     Download {
@@ -208,6 +209,8 @@ pub struct Recording {
     pub(crate) prepare: Vec<Command>,
     /// Commands of every run.
     pub(crate) run: Vec<Command>,
+    /// The pieces of `run`, of which there is one more than it has [`Command::Submit`].
+    pub(crate) pieces: Pieces,
     /// Buffers of constants that no command of `run` reads: freed after `prepare`.
     pub(crate) transient: Vec<usize>,
     /// In a guarded recording: the gaps after every tensor of an arena, which no kernel may write.
@@ -223,6 +226,7 @@ impl Recording {
             resident: vec![],
             prepare: vec![],
             run: vec![],
+            pieces: Pieces::whole(),
             transient: vec![],
             guards: vec![],
         }
@@ -235,9 +239,9 @@ impl Recording {
     pub fn preparations(&self) -> impl Iterator<Item = &Dispatch> {
         self.prepare.iter().filter_map(Command::as_dispatch)
     }
-    /// Submissions of one run.
+    /// Submissions of one run, as far as estimates go.
     pub fn parts(&self) -> usize {
-        1 + self.run.iter().filter(|c| matches!(c, Command::Submit)).count()
+        self.pieces.parts()
     }
     /// Bytes of all buffers.
     pub(crate) fn bytes(&self) -> u64 {
@@ -280,7 +284,7 @@ impl fmt::Display for Command {
         let list = |ranges: Vec<&Range>| ranges.into_iter().map(Range::to_string).collect::<Vec<_>>().join(" ");
         match self {
             Command::Upload { slot, to } => write!(f, "upload   {slot} -> {to}"),
-            Command::Submit => write!(f, "submit"),
+            Command::Submit => write!(f, "may submit"),
             Command::Download { slot, from } => write!(f, "download {from} -> {slot}"),
             Command::Dispatch(d) => {
                 let [x, y, z] = d.workgroups;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use super::adapter::Gpu;
 use super::direct::{Part, Raw};
+use super::pacing::{Pace, Watch};
 use super::pool::Pooled;
 use super::tensor_buffer::TensorBuffer;
 use super::wait::{Counted, Submission};
@@ -145,7 +146,7 @@ impl Submitted {
 }
 
 /// Encodes and submits; the results come to `sinks`, one per download. Runs that share the memory of a program do not
-/// interleave: each has its turn from the uploads to the last submission.
+/// interleave: each has its turn from the uploads to the last submission. `pace` says how much of a run goes into a part.
 ///
 /// A driver may hold up a submission until the one before it is done. So a thread submits where the caller must not wait and
 /// another run is in flight ([`Gpu::submits_beside`]), and it submits the parts of a run after the first one. A turn never
@@ -153,6 +154,7 @@ impl Submitted {
 pub(super) async fn submit(
     gpu: &Gpu,
     order: &Turns,
+    pace: &Arc<Pace>,
     steps: &[Step],
     sources: &[Source<'_>],
     sinks: &[Sink],
@@ -161,18 +163,26 @@ pub(super) async fn submit(
     let beside = gpu.submits_beside();
     let running = Counted::new(gpu.running());
     let turn = gpu.meanwhile(order.take()).await;
-    let mut parts = steps.split(|step| matches!(step, Step::Submit));
-    let first = parts.next().expect("there is a part at least");
-    let parts: Vec<Vec<Step>> = parts.map(<[Step]>::to_vec).collect();
-    if parts.is_empty() && !beside {
+    let count = pace.part(0);
+    let (first, rest) = steps.split_at(end(steps, count));
+    if rest.is_empty() && !beside {
         let submitted = gpu.guarded(|| gpu.submit(Some(commands(gpu, first, sources, sinks)), running));
         drop(turn);
         return Ok(Submitted::Whole(submitted.await?));
     }
     let first = gpu.guarded(|| commands(gpu, first, sources, sinks)).await?;
     let awaited = Arc::new(());
-    let (sinks, read) = (sinks.to_vec(), sources.iter().filter_map(Source::tensor).collect());
-    let rest = Rest { gpu: gpu.clone(), running, first, read, parts, sinks, awaited: Arc::downgrade(&awaited) };
+    let rest = Rest {
+        gpu: gpu.clone(),
+        pace: pace.clone(),
+        running,
+        first,
+        count,
+        read: sources.iter().filter_map(Source::tensor).collect(),
+        steps: rest.to_vec(),
+        sinks: sinks.to_vec(),
+        awaited: Arc::downgrade(&awaited),
+    };
     let work = async move {
         let last = rest.submit().await;
         drop(turn);
@@ -181,15 +191,24 @@ pub(super) async fn submit(
     Ok(Submitted::Parts { last: gpu.thread(work)?, awaited })
 }
 
+/// Where the first `count` pieces of these steps end.
+fn end(steps: &[Step], count: usize) -> usize {
+    let ends = steps.iter().zip(1..).filter(|(step, _)| matches!(step, Step::Submit));
+    ends.map(|(_, end)| end).nth(count - 1).unwrap_or(steps.len())
+}
+
 /// A run that a thread submits.
 struct Rest {
     gpu: Gpu,
+    pace: Arc<Pace>,
     running: Counted,
     first: wgpu::CommandBuffer,
+    /// The pieces of the first part.
+    count: usize,
     /// What the first part reads: its buffers must not return to the pool before that is submitted.
     read: Vec<TensorBuffer>,
-    /// The parts after the first one.
-    parts: Vec<Vec<Step>>,
+    /// The steps after the first part.
+    steps: Vec<Step>,
     sinks: Vec<Sink>,
     /// Gone with the future that awaits the run.
     awaited: Weak<()>,
@@ -198,22 +217,59 @@ struct Rest {
 impl Rest {
     /// Submits the parts, two at a time, until nobody awaits the run any more. Gives the last submission.
     async fn submit(self) -> Result<Submission> {
-        let Rest { gpu, running, first, read, parts, sinks, awaited } = self;
-        if parts.is_empty() {
+        let Rest { gpu, pace, running, first, count, read, steps, sinks, awaited } = self;
+        if steps.is_empty() {
             return gpu.guarded(|| gpu.submit(Some(first), running)).await;
         }
-        let mut last = gpu.guarded(|| gpu.submit(Some(first), ())).await?;
+        let mut last = InFlight::new(&pace, 0, count, gpu.guarded(|| gpu.submit(Some(first), ())).await?);
         drop(read);
-        let mut running = Some(running);
-        for (k, part) in parts.iter().enumerate() {
-            if awaited.strong_count() == 0 {
-                break;
-            }
-            let end = running.take_if(|_| k + 1 == parts.len());
-            let next = gpu.guarded(|| gpu.submit(Some(commands(&gpu, part, &[], &sinks)), end)).await?;
-            gpu.finished(&last).await?;
-            last = next;
+        if pace.is_unknown() {
+            last.wait(&gpu).await?;
         }
-        Ok(last)
+        let (mut running, mut rest, mut piece) = (Some(running), &steps[..], count);
+        while !rest.is_empty() && awaited.strong_count() > 0 {
+            let count = pace.part(piece);
+            let (part, after) = rest.split_at(end(rest, count));
+            let then = running.take_if(|_| after.is_empty());
+            let next = gpu.guarded(|| gpu.submit(Some(commands(&gpu, part, &[], &sinks)), then)).await?;
+            last = last.until(&gpu, InFlight::new(&pace, piece, count, next)).await?;
+            (rest, piece) = (after, piece + count);
+        }
+        Ok(last.submission)
+    }
+}
+
+/// A part that was submitted.
+struct InFlight<'a> {
+    pace: &'a Pace,
+    /// Its pieces.
+    first: usize,
+    count: usize,
+    submission: Submission,
+    /// Since it could begin.
+    since: Watch,
+    done: bool,
+}
+
+impl InFlight<'_> {
+    fn new(pace: &Pace, first: usize, count: usize, submission: Submission) -> InFlight<'_> {
+        InFlight { pace, first, count, submission, since: Watch::start(), done: false }
+    }
+
+    /// Waits for it, and notes what it took.
+    async fn wait(&mut self, gpu: &Gpu) -> Result<()> {
+        gpu.finished(&self.submission).await?;
+        if let Some(seconds) = self.since.seconds().filter(|_| !self.done) {
+            self.pace.learn(self.first, self.count, seconds);
+        }
+        self.done = true;
+        Ok(())
+    }
+
+    /// Waits for it; `next`, which was submitted meanwhile, begins then.
+    async fn until<'a>(mut self, gpu: &Gpu, next: InFlight<'a>) -> Result<InFlight<'a>> {
+        let idle = self.done;
+        self.wait(gpu).await?;
+        Ok(if idle { next } else { InFlight { since: Watch::start(), ..next } })
     }
 }

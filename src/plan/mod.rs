@@ -1,7 +1,6 @@
 //! From a graph to a recording, in stages of which each prints: [`choose`] a variant per node, [`lower`] them to steps, [`elide`]
 //! copies, find [`lifetime`]s, [`pack`] the tensors, and [`record`] buffers and commands.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use crate::error::{Error, Result};
@@ -92,14 +91,15 @@ impl Stages {
         Ok(Stages { choices, lowered, lives, packing })
     }
 
-    /// The steps of a run before which a new submission begins.
-    fn cuts(&self, graph: &Graph, caps: &Caps, options: &PlanOptions) -> HashSet<usize> {
-        let mut parts = parts::Parts::new(options.submit_limit.map_or(parts::SECONDS, |d| d.as_secs_f64()));
+    /// Where the run may be split into submissions.
+    fn parts(&self, graph: &Graph, caps: &Caps, options: &PlanOptions) -> parts::Parts {
+        let limit = options.submit_limit.map(|limit| limit.as_secs_f64()).or(caps.submit_seconds);
+        let mut parts = parts::Parts::new(limit.unwrap_or(f64::INFINITY));
         for (k, node) in graph.nodes.iter().enumerate() {
             let first = self.lowered.run.partition_point(|step| step.owner < Owner::Node(k));
             parts.add(first, parts::seconds(graph, node, caps));
         }
-        parts.cuts.into_iter().collect()
+        parts
     }
 }
 
@@ -112,7 +112,7 @@ impl Plan {
     pub fn new(graph: &Graph, caps: &Caps, options: &PlanOptions) -> Result<Plan> {
         let stages = Stages::new(graph, caps, options)?;
         let (recording, weight_bytes) =
-            record::record(&stages.lowered, &stages.packing, &stages.cuts(graph, caps, options));
+            record::record(&stages.lowered, &stages.packing, &stages.parts(graph, caps, options));
         let (peak_bytes, lower_bound) = (stages.packing.peak_bytes(), stages.packing.lower_bound());
         let nodes = planned(graph, &stages.lowered, stages.choices);
         Ok(Plan { recording, nodes, peak_bytes, lower_bound, weight_bytes })
@@ -242,14 +242,24 @@ mod tests {
     }
 
     #[test]
-    fn record_ends_a_submission_before_a_cut() {
+    fn record_may_end_a_submission_before_a_piece() {
         let (graph, stages) = stages(false);
         let caps = Caps::webgpu_default();
+        let pieces = |caps: &Caps, options: &PlanOptions| {
+            let (recording, _) = record::record(&stages.lowered, &stages.packing, &stages.parts(&graph, caps, options));
+            let submits = recording.run.iter().filter(|command| matches!(command, Command::Submit)).count();
+            assert_eq!(recording.pieces.seconds.len(), submits + 1);
+            (submits, recording.parts())
+        };
         let short = PlanOptions { submit_limit: Some(Duration::from_nanos(1)), ..Default::default() };
-        let cuts = stages.cuts(&graph, &caps, &short);
-        let (recording, _) = record::record(&stages.lowered, &stages.packing, &cuts);
-        let submits = recording.run.iter().filter(|command| matches!(command, Command::Submit)).count();
-        assert_eq!((submits, cuts.len()), (2, 2), "three nodes, the last of which has no step of its own");
-        assert!(stages.cuts(&graph, &caps, &PlanOptions::default()).is_empty());
+        assert_eq!(pieces(&caps, &short), (2, 3), "three nodes, the last of which has no step of its own");
+        assert_eq!(pieces(&caps, &PlanOptions::default()), (0, 1));
+
+        // The limit of the device, which software adapters do not have, and which the options override.
+        let slow = Caps { submit_seconds: Some(1e-9), ..caps.clone() };
+        assert_eq!(pieces(&slow, &PlanOptions::default()), (2, 3));
+        assert_eq!(pieces(&Caps { submit_seconds: None, ..slow.clone() }, &PlanOptions::default()), (0, 1));
+        let long = PlanOptions { submit_limit: Some(Duration::from_secs(1)), ..Default::default() };
+        assert_eq!(pieces(&slow, &long), (0, 1));
     }
 }

@@ -23,7 +23,7 @@ pub struct PlanOptions {
     pub guarded: bool,
     /// How floats are stored between kernels that support 16 bits; sums are f32 either way.
     pub precision: Precision,
-    /// The most estimated work per submission; one second if `None`. A longer run is submitted in parts.
+    /// The most estimated work per submission; what the device allows if `None`. A longer run is submitted in parts.
     pub submit_limit: Option<Duration>,
     /// Measured choices; a node without one takes the first of the static order. `alternative` has priority.
     pub tuning: Option<Arc<Tuning>>,

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::lifetime::{Lifetime, conflicts};
 use super::lower::{Kind, Lowered, PlaceId, Step};
 use super::pack::{Packed, Temporary, lower_bound, pack};
+use super::parts::Parts;
 use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
 
 /// Tensors start at multiples of this.
@@ -42,8 +43,8 @@ pub(super) fn packing(lowered: &Lowered, lives: &[Lifetime], guarded: bool, larg
     Packing { temporaries, packed, guard }
 }
 
-/// The recording, with a new submission before each of the steps of `cuts`; and the bytes of constants that stay on the device.
-pub(super) fn record(lowered: &Lowered, packing: &Packing, cuts: &HashSet<usize>) -> (Recording, u64) {
+/// The recording, which may be submitted in these parts; and the bytes of constants that stay on the device.
+pub(super) fn record(lowered: &Lowered, packing: &Packing, parts: &Parts) -> (Recording, u64) {
     let mut recording = Recording::new();
     let mut ranges = arenas(&mut recording, lowered, packing);
     let weight_bytes = constants(&mut recording, lowered, &mut ranges);
@@ -52,8 +53,9 @@ pub(super) fn record(lowered: &Lowered, packing: &Packing, cuts: &HashSet<usize>
     let upload = |(slot, place): (usize, &PlaceId)| Command::Upload { slot, to: ranges[place] };
     let download = |(slot, place): (usize, &PlaceId)| Command::Download { slot, from: ranges[place] };
     recording.run.extend(lowered.inputs.iter().enumerate().map(upload));
+    recording.pieces = parts.pieces(lowered.run.len());
     for (k, step) in lowered.run.iter().enumerate() {
-        recording.run.extend(cuts.contains(&k).then_some(Command::Submit));
+        recording.run.extend(parts.begins(k).then_some(Command::Submit));
         recording.run.extend((!step.launch.workgroups.contains(&0)).then(|| dispatch(step)));
     }
     recording.run.extend(lowered.outputs.iter().enumerate().map(download));

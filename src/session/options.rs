@@ -61,7 +61,7 @@ impl Default for CompileOptions {
 }
 
 impl CompileOptions {
-    /// f32, fusion, at most 8 plans, submissions of one second.
+    /// f32, fusion, at most 8 plans, submissions as long as the device allows.
     pub fn new() -> CompileOptions {
         CompileOptions::default()
     }
@@ -113,8 +113,9 @@ impl CompileOptions {
         self
     }
 
-    /// The most estimated work per submission; one second by default. A longer run is submitted in parts of at least
-    /// one node, since drivers stop a submission that takes too long.
+    /// The most estimated work per submission. A longer run is submitted in parts of at least one node, since drivers stop a
+    /// submission that takes too long; the parts that are done tell how far the estimates of the others are off. By default
+    /// the device says ([`Caps::submit_seconds`](crate::Caps)): 0.25 seconds on hardware, no limit on a software adapter.
     pub fn submit_limit(mut self, limit: Duration) -> CompileOptions {
         self.plan.submit_limit = Some(limit);
         self

@@ -149,6 +149,8 @@ fn manifest(adapter: &AdapterInfo, precision: Precision, pipelines: Vec<Value>) 
             "f16": caps.f16,
             "timestamps": caps.timestamps,
             "compute_units": caps.compute_units,
+            "least_units": caps.least_units,
+            "submit_seconds": caps.submit_seconds,
             "max_iterations": caps.max_iterations,
             "software": caps.software,
         },
