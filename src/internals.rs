@@ -225,11 +225,20 @@ pub mod verify {
 /// Measuring.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod bench {
+    pub use crate::bench::open_device::OpenDevice;
+    pub use crate::bench::race::clock;
     pub use crate::bench::roofline::{Copy, FmaChain};
     pub use crate::bench::tune::{Tuned, tune};
     pub use crate::bench::tuning_file::{path, read, text};
     pub use crate::bench::whole::{Gain, Whole};
     pub use crate::bench::*;
+
+    /// Times the adapter of this device by this clock from now on, as if it had been calibrated.
+    pub fn use_clock(device: &crate::Device, clock: Clock) {
+        if let Some(gpu) = device.gpu() {
+            gpu.use_clock(clock);
+        }
+    }
 }
 
 /// What every layer says of an operator.

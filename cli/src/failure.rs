@@ -57,18 +57,23 @@ impl Failure {
     }
 }
 
+/// The exit status of an error, and its word for programs.
+pub fn kind(of: ErrorKind) -> (u8, &'static str) {
+    match of {
+        ErrorKind::Shape => (2, "shape"),
+        ErrorKind::Argument => (2, "argument"),
+        ErrorKind::Unsupported => (2, "unsupported"),
+        ErrorKind::File => (2, "file"),
+        ErrorKind::Memory => (1, "memory"),
+        ErrorKind::DeviceLost => (1, "device lost"),
+        ErrorKind::Check => (1, "check"),
+        _ => (1, "device"),
+    }
+}
+
 impl From<Error> for Failure {
     fn from(e: Error) -> Failure {
-        let (status, kind) = match e.kind() {
-            ErrorKind::Shape => (2, "shape"),
-            ErrorKind::Argument => (2, "argument"),
-            ErrorKind::Unsupported => (2, "unsupported"),
-            ErrorKind::File => (2, "file"),
-            ErrorKind::Memory => (1, "memory"),
-            ErrorKind::DeviceLost => (1, "device lost"),
-            ErrorKind::Check => (1, "check"),
-            _ => (1, "device"),
-        };
+        let (status, kind) = kind(e.kind());
         Failure { node: e.node().map(str::to_owned), ..Failure::new(status, kind, e.to_string()) }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use convgpu::bench::Effort;
-use convgpu::internals::bench::{Gain, Tuned, Whole, path, tune};
+use convgpu::internals::bench::{Gain, OpenDevice, Tuned, Whole, path, tune};
 use convgpu::internals::graph::rewrite::rewrite;
 use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::plan::tuning::Tuning;
@@ -88,9 +88,11 @@ fn knows(tuning: &Tuning, graph: &Graph, precision: Precision) -> bool {
     keys.any(|key| tuning.choices.contains_key(&key))
 }
 
-pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
+pub fn run(args: &Args, choice: &DeviceChoice) -> Outcome<()> {
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
-    let device = devices::open(device)?;
+    let device = devices::open(choice)?;
+    let open = || Device::open(choice.clone());
+    let opened = OpenDevice::new(device.clone(), Some(&open));
     let Some(adapter) = device.adapter() else {
         return Err(Failure::call("the CPU reference has no kernels to choose from: choose a GPU adapter"));
     };
@@ -110,11 +112,11 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     };
     let effort = Effort::new(time);
     let found =
-        pollster::block_on(tune(&device, &network.graph, args.precision, &effort, &mut learned, &mut progress))?;
+        pollster::block_on(tune(&opened, &network.graph, args.precision, &effort, &mut learned, &mut progress))?;
     let faster = found.iter().filter(|t| t.best_signature != t.fixed_signature);
     let choices = faster.map(|t| (t.key.clone(), t.best_signature.clone())).collect();
     let inputs = network.inputs();
-    let whole = Whole { device: &device, graph: &network.graph, inputs: &inputs, precision: args.precision, time };
+    let whole = Whole { device: &opened, graph: &network.graph, inputs: &inputs, precision: args.precision, time };
     let mut trying = |n: usize| bar.at(0, n, "choices tried in the whole network");
     let gain = pollster::block_on(whole.gain(&choices, &mut trying))?;
     store.update(|stored| {
@@ -123,11 +125,17 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         }
     })?;
     drop(bar);
+    for t in &found {
+        for kernels in &t.lost {
+            console::hint(format!("{kernels} lost the device at {} and was left out", t.node));
+        }
+    }
     console::hint(format!("stored in {}", file.display()));
     if args.json {
         let object = json!({
             "device": device.to_string(),
             "file": file.display().to_string(),
+            "clock": found.first().map(|t| t.clock.word()),
             "nodes": found.iter().map(|t| as_json(t, &gain)).collect::<Vec<_>>(),
             "network": {
                 "static_ms": gain.seconds[0] * 1e3,
@@ -140,7 +148,8 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     }
     let heading = ["node", "static choice", "ms", "fastest", "ms", "wrong", "kept"].map(str::to_owned).to_vec();
     let rows: Vec<_> = std::iter::once(heading).chain(found.iter().map(|t| row(t, &gain))).collect();
-    console::print(&format!("{device}\n\n{}\n{}", table(&rows), summary(&gain)))
+    let clock = found.first().map_or(String::new(), |t| format!("times of kernels by {}\n", t.clock));
+    console::print(&format!("{device}\n\n{}{clock}\n{}", table(&rows), summary(&gain)))
 }
 
 fn row(t: &Tuned, gain: &Gain) -> Vec<String> {
@@ -170,6 +179,7 @@ fn as_json(t: &Tuned, gain: &Gain) -> serde_json::Value {
         "fastest": t.best,
         "fastest_ms": t.best_seconds * 1e3,
         "wrong": t.wrong,
+        "lost": t.lost,
         "kept": gain.kept.contains(&t.key),
     })
 }

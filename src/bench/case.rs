@@ -1,8 +1,11 @@
 //! One operator with inputs: what is checked and timed.
 
-use crate::error::Result;
+use super::open_device::Listed;
+use crate::device::Device;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::ops::Op;
+use crate::plan::{Plan, PlannedNode};
 use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
 use crate::verify::node::{Setup, isolate};
@@ -120,6 +123,33 @@ impl Case {
     /// One of the node's variants.
     pub(crate) fn setup(&self, alternative: usize) -> Setup {
         Setup { alternative: Some(alternative), layouts: self.layouts.clone(), precision: self.precision }
+    }
+
+    /// The node as it is planned with one of its variants; `None` if it has fewer.
+    ///
+    /// # Errors
+    /// The device cannot compute the node.
+    pub(crate) fn planned(&self, device: &Device, alternative: usize) -> Result<Option<PlannedNode>> {
+        let gpu = device.gpu().ok_or_else(|| Error::argument("the reference has no kernels to choose from"))?;
+        let plan = Plan::new(&self.graph, gpu.caps(), &self.setup(alternative).plan(&self.graph))?.nodes.remove(0);
+        Ok(Some(plan).filter(|plan| alternative < plan.alternatives))
+    }
+
+    /// The first variants that the device has.
+    ///
+    /// # Errors
+    /// As [`Case::planned`].
+    pub(crate) fn variants(&self, device: &Device, most: usize) -> Result<Vec<Listed>> {
+        let mut listed = vec![];
+        while listed.len() < most {
+            let Some(plan) = self.planned(device, listed.len())? else { break };
+            listed.push(Listed {
+                alternative: listed.len(),
+                signature: plan.chosen.signature(),
+                kernels: plan.kernels,
+            });
+        }
+        Ok(listed)
     }
 
     /// The inputs of a run.

@@ -20,6 +20,7 @@
 pub(crate) mod case;
 mod layers;
 mod memory_bound;
+pub(crate) mod open_device;
 mod products;
 pub(crate) mod race;
 mod report;
@@ -29,6 +30,7 @@ pub(crate) mod tune;
 pub(crate) mod tuning_file;
 pub(crate) mod whole;
 
+pub use crate::gpu::clock::Clock;
 pub use case::Case;
 pub use layers::{DEFAULT_LAYERS, Layer, LayerKind};
 pub use memory_bound::memory_bound;

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::case::Case;
+use super::open_device::Stopped;
 use super::samples::Samples;
 use crate::device::Device;
 use crate::error::Result;
+use crate::gpu::clock::Clock;
 use crate::gpu::recording::Dispatch;
 use crate::ops::relayout::is_conversion;
 use crate::session::{CompileOptions, Compiled};
@@ -17,6 +19,9 @@ const SAMPLE_SECONDS: f64 = 5e-3;
 const WARM_UPS: usize = 5;
 /// The most repetitions in one command buffer.
 const MAX_REPEATS: f64 = 1000.0;
+/// No sample may take longer than this by the host's clock, whatever the device's says: drivers stop a submission that takes too
+/// long.
+const LONGEST_SECONDS: f64 = 0.2;
 
 /// A variant that has used this many times the requested time may have fewer samples.
 const SLOW: f64 = 5.0;
@@ -80,7 +85,7 @@ impl<'a> Contestant<'a> {
         let (kernel, call) = (Samples::default(), Samples::default());
         let mut made = Contestant { compiled, case, repeats: 1, hopeless: false, kernel, call, guess: f64::NAN };
         let first_call = made.time_call().await?;
-        let once = made.time_kernel().await?;
+        let (once, mut host) = made.time_once().await?;
         made.guess = once;
         if is_hopeless(once, fastest) {
             made.hopeless = true;
@@ -89,10 +94,17 @@ impl<'a> Contestant<'a> {
             return Ok(made);
         }
         for _ in 1..WARM_UPS {
-            made.guess = made.guess.min(made.time_kernel().await?);
+            let again = made.time_once().await?;
+            (made.guess, host) = (made.guess.min(again.0), host.min(again.1));
         }
-        made.repeats = (SAMPLE_SECONDS / made.guess).clamp(1.0, MAX_REPEATS) as usize;
+        made.repeats = repeats(made.guess, host);
         Ok(made)
+    }
+
+    /// Seconds of the kernels, and of their submission by the host's clock.
+    async fn time_once(&self) -> Result<(f64, f64)> {
+        let begin = Instant::now();
+        Ok((self.time_kernel().await?, begin.elapsed().as_secs_f64()))
     }
 
     async fn time_kernel(&self) -> Result<f64> {
@@ -121,19 +133,53 @@ impl<'a> Contestant<'a> {
     }
 }
 
+/// How often a sample repeats a kernel of this many seconds, given those of its submission by the host's clock.
+fn repeats(kernel: f64, host: f64) -> usize {
+    (SAMPLE_SECONDS / kernel).min(LONGEST_SECONDS / host).clamp(1.0, MAX_REPEATS) as usize
+}
+
 /// Whether one run is enough to drop a variant. A run shorter than a sample may be slow by chance.
 fn is_hopeless(seconds: f64, fastest: f64) -> bool {
     seconds > SAMPLE_SECONDS && seconds > HOPELESS * fastest
 }
 
-/// Takes samples of all variants alternately until each has enough.
+/// The clock that times a device's dispatches.
 ///
 /// # Errors
 /// The device is lost.
-pub async fn race(contestants: &mut [Contestant<'_>], effort: &Effort) -> Result<()> {
+pub async fn clock(device: &Device) -> Result<Clock> {
+    match device.gpu() {
+        Some(gpu) => gpu.clock().await,
+        None => Ok(Clock::Host),
+    }
+}
+
+/// What `work` measures by one clock: where the device's fails meanwhile, all of it is done again by the host's, so that no
+/// table mixes both. `clock` tells the present one.
+///
+/// # Errors
+/// Those of both.
+pub async fn by_one_clock<T>(
+    clock: impl AsyncFn() -> Result<Clock>,
+    mut work: impl AsyncFnMut(Clock) -> Result<T>,
+) -> Result<T> {
+    loop {
+        let before = clock().await?;
+        let done = work(before).await?;
+        if clock().await? == before {
+            return Ok(done);
+        }
+    }
+}
+
+/// Takes samples of all variants alternately until each has enough.
+///
+/// # Errors
+/// The device is lost; by the contestant at work.
+pub async fn race(contestants: &mut [Contestant<'_>], effort: &Effort) -> Result<(), Stopped> {
     while contestants.iter().any(|c| !c.is_done(effort)) {
-        for c in contestants.iter_mut().filter(|c| !c.is_done(effort)) {
-            c.sample().await?;
+        for (place, c) in contestants.iter_mut().enumerate().filter(|(_, c)| !c.is_done(effort)) {
+            c.sample().await.map_err(Stopped::by(place))?;
         }
     }
     Ok(())
@@ -141,7 +187,30 @@ pub async fn race(contestants: &mut [Contestant<'_>], effort: &Effort) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::is_hopeless;
+    use std::cell::Cell;
+
+    use super::{Clock, by_one_clock, is_hopeless, repeats};
+
+    #[test]
+    fn a_clock_that_stands_does_not_make_a_long_submission() {
+        assert_eq!(repeats(5e-6, 1e-4), 1000);
+        assert_eq!(repeats(1e-3, 1.2e-3), 5);
+        assert_eq!((repeats(1e-9, 0.1), repeats(0.0, 0.5)), (2, 1), "the host waited for much longer");
+        assert_eq!(repeats(1.0, 1.0), 1);
+    }
+
+    #[test]
+    fn what_was_timed_by_two_clocks_is_timed_again() {
+        let now = Cell::new(Clock::Device);
+        let mut tried = vec![];
+        let work = async |clock| {
+            tried.push(clock);
+            now.set(Clock::Host);
+            Ok(tried.len())
+        };
+        assert_eq!(pollster::block_on(by_one_clock(async || Ok(now.get()), work)).unwrap(), 2);
+        assert_eq!(tried, [Clock::Device, Clock::Host]);
+    }
 
     #[test]
     fn only_what_is_far_behind_is_hopeless() {

@@ -2,11 +2,12 @@
 //! Roofline, 2009).
 
 use super::case::Case;
-use super::race::{Contestant, Effort, race};
+use super::race::{Contestant, Effort, by_one_clock, clock, race};
 use super::samples::seconds;
 use crate::bound::gamma;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::gpu::clock::Clock;
 use crate::gpu::launch::{Launch, nested, params};
 use crate::gpu::roofline;
 use crate::ops::{Bounds, Op, Site, Variant, built_in, moves_elements};
@@ -84,6 +85,8 @@ pub struct Ceilings {
     pub flops: f64,
     /// Bytes per second, read and written, of a copy larger than the caches.
     pub bytes: f64,
+    /// The clock of both.
+    pub clock: Clock,
 }
 
 impl Ceilings {
@@ -92,6 +95,10 @@ impl Ceilings {
     /// # Errors
     /// The device is the reference, is lost, or computes them wrongly.
     pub async fn measure(device: &Device, effort: &Effort) -> Result<Ceilings> {
+        by_one_clock(async || clock(device).await, async |clock| Ceilings::by(clock, device, effort).await).await
+    }
+
+    async fn by(clock: Clock, device: &Device, effort: &Effort) -> Result<Ceilings> {
         let software = device.gpu().is_some_and(|gpu| gpu.caps().software);
         let integers = |n: usize| Tensor::of(vec![n], (0..n).map(|i| (i % 1021) as f32).collect::<Vec<_>>());
         let (chains, words) = if software { (1 << 17, 1 << 22) } else { (1 << 22, 1 << 25) };
@@ -103,9 +110,9 @@ impl Ceilings {
             let checked = check_against(device, &case.graph, &case.values, &expected, &case.setup(0)).await?;
             checked.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop))?;
             let mut alone = [Contestant::new(device, case, 0, f64::INFINITY).await?];
-            race(&mut alone, effort).await?;
+            race(&mut alone, effort).await.map_err(|stopped| stopped.error)?;
             rates.push(work as f64 / seconds(alone[0].kernel.median()));
         }
-        Ok(Ceilings { flops: rates[0], bytes: rates[1] })
+        Ok(Ceilings { flops: rates[0], bytes: rates[1], clock })
     }
 }

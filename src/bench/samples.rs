@@ -60,9 +60,22 @@ pub(crate) fn seconds(duration: Option<Duration>) -> f64 {
     duration.map_or(f64::NAN, |d| d.as_secs_f64())
 }
 
+/// The position of the smallest median. What has no samples does not count, nor what took no time, which nothing does.
+pub(crate) fn fastest<'a>(of: impl IntoIterator<Item = &'a Samples>) -> Option<usize> {
+    let medians = of.into_iter().map(|s| s.median().filter(|m| !m.is_zero())).enumerate();
+    medians.filter_map(|(k, median)| Some((median?, k))).min().map(|(_, k)| k)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_took_no_time_is_not_the_fastest() {
+        let of = |ms: &[u64]| ms.iter().copied().map(Duration::from_millis).collect::<Samples>();
+        assert_eq!(fastest(&[of(&[3]), of(&[0, 0, 9]), of(&[]), of(&[2, 2, 0]), of(&[2])]), Some(3));
+        assert_eq!(fastest(&[of(&[0]), of(&[])]), None);
+    }
 
     #[test]
     fn percentiles_are_samples() {

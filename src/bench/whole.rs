@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::open_device::OpenDevice;
 use super::samples::Samples;
-use crate::device::Device;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::plan::PlanOptions;
@@ -24,8 +24,8 @@ const PAIRS: usize = 7;
 /// A network on a device, to be run with different choices.
 #[derive(Debug)]
 pub struct Whole<'a> {
-    /// The device.
-    pub device: &'a Device,
+    /// The device, opened again where choices lose it.
+    pub device: &'a OpenDevice<'a>,
     /// The network.
     pub graph: &'a Graph,
     /// Its inputs.
@@ -55,7 +55,7 @@ impl Whole<'_> {
     /// are being tried.
     ///
     /// # Errors
-    /// The network does not compile; the device is lost.
+    /// The network does not compile; the device is lost without choices, or cannot be opened again.
     pub async fn gain(&self, choices: &Choices, progress: &mut dyn FnMut(usize)) -> Result<Gain> {
         let mut kept = Choices::new();
         let mut open: Vec<Vec<(&String, &String)>> = vec![choices.iter().collect()];
@@ -63,7 +63,11 @@ impl Whole<'_> {
             progress(part.len());
             let mut with = kept.clone();
             with.extend(part.iter().map(|(k, v)| ((*k).clone(), (*v).clone())));
-            if self.ratio(&kept, &with).await?.0 < 1.0 - LEAST_GAIN {
+            let faster = match self.ratio(&kept, &with).await {
+                Ok((ratio, ..)) => ratio < 1.0 - LEAST_GAIN,
+                Err(e) => self.device.reopen(e).map(|()| false)?,
+            };
+            if faster {
                 kept = with;
             } else if part.len() > 1 {
                 let (first, second) = part.split_at(part.len() / 2);
@@ -105,7 +109,11 @@ impl Whole<'_> {
     async fn compiled(&self, choices: &Choices) -> Result<Compiled> {
         let tuning = Some(Arc::new(Tuning { choices: choices.clone() }));
         let plan = PlanOptions { precision: self.precision, tuning, ..PlanOptions::default() };
-        Compiled::new_async(self.device, self.graph.clone(), &CompileOptions { plan, ..CompileOptions::default() })
-            .await
+        Compiled::new_async(
+            &self.device.device(),
+            self.graph.clone(),
+            &CompileOptions { plan, ..CompileOptions::default() },
+        )
+        .await
     }
 }

@@ -22,10 +22,21 @@ pub(super) struct Ready {
 
 impl Ready {
     pub fn encode(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, from: Part<'_>, to: Part<'_>) {
+        dispatch(gpu, encoder, &self.pipeline, self.resources(from, to), self.workgroups);
+    }
+
+    /// The launch bound to its input and its output: pipeline, bind group and grid.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn bound(&self, gpu: &Gpu, from: Part<'_>, to: Part<'_>) -> (wgpu::ComputePipeline, wgpu::BindGroup, [u32; 3]) {
+        let layout = self.pipeline.get_bind_group_layout(0);
+        let group = gpu.bind_group("direct", &layout, self.resources(from, to));
+        (self.pipeline.clone(), group, self.workgroups)
+    }
+
+    fn resources<'a>(&'a self, from: Part<'a>, to: Part<'a>) -> impl Iterator<Item = wgpu::BindingResource<'a>> {
         let (params, tables) = self.constants.split_first().expect("the params come first");
         let constant = wgpu::Buffer::as_entire_binding;
-        let resources = [constant(params), from.binding()].into_iter().chain(tables.iter().map(constant));
-        dispatch(gpu, encoder, &self.pipeline, resources.chain([to.binding()]), self.workgroups);
+        [constant(params), from.binding()].into_iter().chain(tables.iter().map(constant)).chain([to.binding()])
     }
 }
 

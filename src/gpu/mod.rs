@@ -11,6 +11,8 @@ pub mod caps;
 mod check;
 pub mod choice;
 pub mod class;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod clock;
 pub mod direct;
 mod fault;
 pub mod info;
@@ -19,9 +21,9 @@ pub mod interface;
 pub mod kernel;
 pub mod launch;
 pub mod memory;
+pub(crate) mod pacing;
 pub mod pieces;
 mod pipeline_cache;
-pub(crate) mod pacing;
 pub mod pipelines;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;
@@ -35,6 +37,8 @@ pub mod roofline;
 mod signal;
 #[cfg(not(target_arch = "wasm32"))]
 mod specialise;
+#[cfg(not(target_arch = "wasm32"))]
+mod stamps;
 pub mod submit;
 pub mod tensor_buffer;
 pub mod texture;

@@ -3,28 +3,15 @@
 //! A profiling run puts every dispatch into its own pass; a normal run is one pass without timestamps.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::adapter::Gpu;
-use super::pool::Pooled;
+pub use super::clock::Clock;
+use super::clock::TRIES;
 use super::program::Program;
 use super::recording::Recording;
+use super::stamps::{MAX_PASSES, Span};
 use super::submit::{Source, Step};
-use super::wait::Submission;
 use crate::error::Result;
-
-/// Most timestamps in one query set, two per dispatch.
-const MAX_QUERIES: usize = 4096;
-
-/// The clock of a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// The device's clock: the kernels alone.
-    Device,
-    /// The host's clock, one submission per dispatch: the cost of submitting is included.
-    Host,
-}
 
 /// One dispatch of a run.
 #[derive(Clone, Debug)]
@@ -49,6 +36,13 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// How the dispatches were timed.
+    pub fn how(&self) -> &'static str {
+        match self.clock {
+            Clock::Device => "one pass per dispatch, on the device's clock",
+            Clock::Host => "one submission per dispatch, on the host's clock: submitting is included",
+        }
+    }
     /// The total less all dispatches: upload, readback, encoding, the gaps between passes.
     pub fn other(&self) -> Duration {
         self.total.saturating_sub(self.dispatches.iter().map(|d| d.time).sum())
@@ -69,39 +63,51 @@ impl fmt::Display for Profile {
         }
         row("other", "(upload, readback, gaps)", self.other())?;
         row("total", "", self.total)?;
-        match self.clock {
-            Clock::Device => writeln!(f, "one pass per dispatch, on the device's clock"),
-            Clock::Host => writeln!(f, "one submission per dispatch, on the host's clock: submitting is included"),
-        }
+        writeln!(f, "{}", self.how())
     }
 }
 
 impl Program {
-    /// One run with every dispatch timed. `recording` must be the one that the program was made from.
+    /// One run with every dispatch timed, all by one clock. `recording` must be the one that the program was made from.
     ///
     /// # Errors
     /// The device is lost.
     pub async fn profile(&self, recording: &Recording, sources: &[Source<'_>]) -> Result<Profile> {
+        if self.gpu.clock().await? == Clock::Device {
+            for _ in 0..TRIES {
+                if let Some(profile) = self.profile_by(Clock::Device, recording, sources).await? {
+                    return Ok(profile);
+                }
+            }
+            self.gpu.use_clock(Clock::Host);
+        }
+        Ok(self.profile_by(Clock::Host, recording, sources).await?.expect("the host's clock does not fail"))
+    }
+
+    /// `None` if the clock failed.
+    async fn profile_by(&self, clock: Clock, recording: &Recording, sources: &[Source<'_>]) -> Result<Option<Profile>> {
         let of = |wanted: fn(&Step) -> bool| self.run.iter().filter(|s| wanted(s)).cloned().collect::<Vec<_>>();
         let begin = Instant::now();
         self.submit(&of(|s| matches!(s, Step::Upload { .. })), sources, &[]).await?.last(&self.gpu).await?;
         let mut seconds = vec![];
-        for steps in of(is_dispatch).chunks(MAX_QUERIES / 2) {
-            seconds.extend(self.time_each(steps).await?);
+        for steps in of(is_dispatch).chunks(MAX_PASSES) {
+            seconds.extend(self.time_each(clock, steps).await?);
         }
         self.read_after(&of(|s| matches!(s, Step::Download { .. })), &self.downloads, |_, _| ()).await?;
         let total = begin.elapsed();
+        let Some(seconds) = seconds.into_iter().collect::<Option<Vec<f64>>>() else { return Ok(None) };
         let named = |(d, seconds): (&super::recording::Dispatch, f64)| DispatchTime {
             node: d.node.clone(),
             kernel: d.kernel.name,
             time: Duration::from_secs_f64(seconds),
         };
         let dispatches = recording.dispatches().zip(seconds).map(named).collect();
-        Ok(Profile { clock: self.gpu.clock(), dispatches, total })
+        Ok(Some(Profile { clock, dispatches, total }))
     }
 
     /// The time in seconds of one execution of the dispatches that `wanted` selects: the mean of `repeats` in one pass,
-    /// on the data of the last run. Nothing is uploaded or read back.
+    /// on the data of the last run. Nothing is uploaded or read back. Never 0: if the device's clock fails, it is the host's,
+    /// then and later.
     ///
     /// # Errors
     /// The device is lost.
@@ -110,20 +116,29 @@ impl Program {
         let once: Vec<Step> = dispatches.zip(wanted).filter(|(_, w)| **w).map(|(s, _)| s.clone()).collect();
         let repeats = repeats.max(1);
         let all: Vec<Step> = std::iter::repeat_n(&once, repeats).flatten().cloned().collect();
-        let seconds = match self.gpu.clock() {
-            Clock::Device => self.time_passes(&[&all]).await?[0],
-            Clock::Host => self.time_submission(&all).await?,
-        };
-        Ok(seconds / repeats as f64)
+        Ok(self.time(&all).await? / repeats as f64)
     }
 
-    async fn time_each(&self, steps: &[Step]) -> Result<Vec<f64>> {
-        if self.gpu.clock() == Clock::Device {
-            return self.time_passes(&steps.chunks(1).collect::<Vec<_>>()).await;
+    /// Seconds of these dispatches in one pass.
+    async fn time(&self, steps: &[Step]) -> Result<f64> {
+        if !steps.is_empty() && self.gpu.clock().await? == Clock::Device {
+            for _ in 0..TRIES {
+                if let Some(seconds) = self.gpu.time_passes(&[steps]).await?[0] {
+                    return Ok(seconds);
+                }
+            }
+            self.gpu.use_clock(Clock::Host);
+        }
+        self.time_submission(steps).await
+    }
+
+    async fn time_each(&self, clock: Clock, steps: &[Step]) -> Result<Vec<Span>> {
+        if clock == Clock::Device {
+            return self.gpu.time_passes(&steps.chunks(1).collect::<Vec<_>>()).await;
         }
         let mut seconds = vec![];
         for step in steps.chunks(1) {
-            seconds.push(self.time_submission(step).await?);
+            seconds.push(Some(self.time_submission(step).await?));
         }
         Ok(seconds)
     }
@@ -135,85 +150,10 @@ impl Program {
         self.gpu.wait()?;
         Ok(begin.elapsed().as_secs_f64())
     }
-
-    /// Seconds of every pass, all in one submission.
-    async fn time_passes(&self, passes: &[&[Step]]) -> Result<Vec<f64>> {
-        let gpu = &self.gpu;
-        gpu.check()?;
-        let stamps = Stamps::new(gpu, passes.len()).await?;
-        let work = || {
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            for (i, steps) in passes.iter().enumerate() {
-                let mut pass = encoder.begin_compute_pass(&stamps.pass(i));
-                steps.iter().for_each(|step| step.encode(&mut pass));
-            }
-            stamps.resolve(&mut encoder);
-            gpu.submit(Some(encoder.finish()), ())
-        };
-        let index = gpu.guarded(work).await?;
-        stamps.seconds(gpu, &index).await
-    }
 }
 
 fn is_dispatch(step: &Step) -> bool {
     matches!(step, Step::Dispatch { .. })
-}
-
-impl Gpu {
-    /// The clock that times this device's dispatches.
-    pub(crate) fn clock(&self) -> Clock {
-        if self.caps().timestamps { Clock::Device } else { Clock::Host }
-    }
-}
-
-/// The timestamps of one submission: the begin and the end of every pass, in nanoseconds times the queue's period.
-struct Stamps {
-    set: wgpu::QuerySet,
-    resolved: wgpu::Buffer,
-    staging: Arc<Pooled>,
-    passes: usize,
-}
-
-impl Stamps {
-    async fn new(gpu: &Gpu, passes: usize) -> Result<Stamps> {
-        let bytes = (passes * 16) as u64;
-        let set = wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count: 2 * passes as u32 };
-        Ok(Stamps {
-            set: gpu.guarded(|| gpu.device().create_query_set(&set)).await?,
-            resolved: gpu
-                .buffer("timestamps", bytes, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC)
-                .await?,
-            staging: Arc::new(gpu.staging_buffer(bytes).await?),
-            passes,
-        })
-    }
-
-    fn bytes(&self) -> u64 {
-        self.passes as u64 * 16
-    }
-
-    fn pass(&self, i: usize) -> wgpu::ComputePassDescriptor<'_> {
-        wgpu::ComputePassDescriptor {
-            label: None,
-            timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
-                query_set: &self.set,
-                beginning_of_pass_write_index: Some(2 * i as u32),
-                end_of_pass_write_index: Some(2 * i as u32 + 1),
-            }),
-        }
-    }
-
-    fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
-        encoder.resolve_query_set(&self.set, 0..2 * self.passes as u32, &self.resolved, 0);
-        encoder.copy_buffer_to_buffer(&self.resolved, 0, self.staging.buffer(), 0, self.bytes());
-    }
-
-    async fn seconds(self, gpu: &Gpu, after: &Submission) -> Result<Vec<f64>> {
-        let bytes = self.bytes();
-        let ticks = gpu.read(self.staging, bytes, after, bytemuck::pod_collect_to_vec::<u8, u64>).await?;
-        let period = f64::from(gpu.queue().get_timestamp_period()) * 1e-9;
-        Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * period).collect())
-    }
 }
 
 #[cfg(test)]

@@ -46,15 +46,20 @@ impl Drop for Counted {
 }
 
 impl Gpu {
-    /// Gives commands to the device; `then` is dropped when they are done.
-    pub(crate) fn submit(&self, commands: Option<wgpu::CommandBuffer>, then: impl Send + 'static) -> Submission {
+    /// Gives commands to the device, in this order; `then` is dropped when they are done.
+    pub(crate) fn submit(
+        &self,
+        commands: impl IntoIterator<Item = wgpu::CommandBuffer>,
+        then: impl Send + 'static,
+    ) -> Submission {
+        let commands: Vec<_> = commands.into_iter().collect();
         let (setter, done) = Signal::new();
         let called = move || drop((then, setter));
-        let index = match commands {
-            Some(commands) => {
+        let index = match commands.last() {
+            Some(last) => {
                 // The queue would call back after what other threads submit meanwhile, too.
-                commands.on_submitted_work_done(called);
-                self.queue().submit([commands])
+                last.on_submitted_work_done(called);
+                self.queue().submit(commands)
             }
             None => {
                 let index = self.queue().submit([]);

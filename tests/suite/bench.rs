@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use convgpu::bench::{Case, Ceilings, Effort, Layer, Report, measure};
-use convgpu::custom::{Bounds, Op, Site, Variant};
-use convgpu::internals::bench::{Copy, Tuned, Whole, tune};
+use convgpu::bench::{Case, Ceilings, Clock, Effort, Layer, Report, measure};
+use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
+use convgpu::internals::bench::{Copy, OpenDevice, Tuned, Whole, clock, tune, use_clock};
+use convgpu::internals::device::destroy;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::plan::tuning::Tuning;
 use convgpu::internals::session::{Compiled, with_plan};
 use convgpu::verify::{VerifyOptions, verify};
-use convgpu::{CompileOptions, Desc, Device, Error, Graph, Precision, Tensor};
+use convgpu::{CompileOptions, Desc, Device, Error, ErrorKind, Graph, Precision, Tensor};
 use pollster::block_on;
+
+use crate::shared::polled;
 
 const ONCE: Effort = Effort::new(Duration::ZERO).samples(1);
 
@@ -80,6 +83,97 @@ fn a_wrong_kernel_is_reported_and_not_timed() {
     assert!(report.to_string().contains("WRONG"), "{report}");
 }
 
+/// A kernel that the device refuses did not run: nobody knows whether it is wrong.
+#[test]
+fn a_kernel_that_is_refused_is_not_called_wrong() {
+    let x = Tensor::new([3, 4], (0..12).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
+    let report = report(&[Case::new("refused", Refused, vec![x], 1).unwrap()]);
+    let variant = &report.cases[0].variants[0];
+    assert_eq!((report.ok(), variant.error), (false, Some(ErrorKind::Device)), "{report}");
+    assert!(report.to_string().contains("refused_kernel: DID NOT RUN: "), "{report}");
+}
+
+/// A copy by a kernel whose workgroups are too large for every device.
+#[derive(Debug)]
+struct Refused;
+
+impl Op for Refused {
+    fn name(&self) -> &'static str {
+        "refused"
+    }
+    fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>, Error> {
+        Copy.outputs(inputs)
+    }
+    fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        Copy.reference(inputs)
+    }
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds, Error> {
+        Copy.bounds(inputs, outputs)
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>, Error> {
+        static KERNEL: Kernel = Kernel::new(
+            "refused_kernel",
+            "@group(0) @binding(1) var<storage, read> x: array<f32>;
+            @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+            @compute @workgroup_size(65535) fn main() { y[0] = x[0]; }",
+        );
+        let launch = Launch::grid(&KERNEL, [1, 1, 1], Params::new()).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
+        Ok(vec![Variant::row_major(site, vec![launch])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+/// A kernel that loses the device costs its own times: it is named, and the others are measured on a device that is opened
+/// again. The test loses it where the second variant has its first run on another device; the next one at work notices.
+#[test]
+fn a_lost_device_is_opened_again() {
+    let opened = std::cell::RefCell::new(vec![]);
+    let losing = || {
+        let device = open()?;
+        opened.borrow_mut().push(device.clone());
+        if opened.borrow().len() == 3 {
+            destroy(&opened.borrow()[0]);
+        }
+        Ok(device)
+    };
+    let report = measure(&losing, &[layer("conv"), layer("conv_transpose")], &ONCE, &mut |_| ()).unwrap();
+    let [first, second] = &report.cases[..] else { panic!("{report}") };
+    let complete = self::report(&[layer("conv"), layer("conv_transpose")]);
+    let kernels = |report: &Report| -> Vec<String> {
+        report.cases.iter().flat_map(|c| &c.variants).map(|v| v.kernels.clone()).collect()
+    };
+    assert_eq!(kernels(&report), kernels(&complete), "all in their places");
+    let lost: Vec<_> = first.variants.iter().filter(|v| v.failure.is_some()).collect();
+    assert_eq!((lost.len(), lost[0].error), (1, Some(ErrorKind::DeviceLost)), "{report}");
+    assert!(lost[0].kernel.is_empty() && first.fastest().is_some() && !report.ok(), "{report}");
+    assert!(
+        first.variants.iter().chain(&second.variants).all(|v| v.failure.is_some() != v.first.is_some()),
+        "{report}"
+    );
+    let text = report.to_string();
+    assert!(text.contains(&format!("{}: LOST THE DEVICE: ", lost[0].kernels)) && !text.contains("WRONG"), "{text}");
+}
+
+/// The same in `tune`; and a device that nobody can open again ends it.
+#[test]
+fn tune_goes_on_after_a_lost_device() {
+    for again in [Some(&open as &dyn Fn() -> Result<Device, Error>), None] {
+        let device = OpenDevice::new(open().unwrap(), again);
+        let mut lose = |_: &str| destroy(&device.device());
+        let found = block_on(tune(&device, &network(), Precision::F32, &ONCE, &mut |_| Ok(()), &mut lose));
+        match again {
+            Some(_) => {
+                let found = found.unwrap();
+                assert_eq!((found.len(), found[0].lost.len(), found[0].wrong), (1, 1, 0), "{found:?}");
+                assert!(found[0].best_seconds > 0.0 && found[0].best != found[0].lost[0], "{found:?}");
+            }
+            None => assert_eq!(found.unwrap_err().kind(), ErrorKind::DeviceLost),
+        }
+    }
+}
+
 #[test]
 fn ceilings_are_rates() {
     let ceilings = block_on(Ceilings::measure(&open().unwrap(), &ONCE)).unwrap();
@@ -115,6 +209,39 @@ fn a_profile_has_every_dispatch_and_adds_up() {
     assert!(cpu.profile(&[("x", &x)]).unwrap_err().to_string().contains("reference"));
 }
 
+/// All timestamps of this device are 0: the calibration finds it, and so does every measurement, should the calibration have
+/// been right by chance.
+#[test]
+fn a_clock_that_stands_is_not_used() {
+    let (own, device) = crate::shared::idle_device();
+    let clock = || polled(&own, clock(&device)).unwrap();
+    assert!(device.adapter().unwrap().caps.timestamps);
+    assert_eq!(clock(), Clock::Host);
+    let compiled = Compiled::new(&device, network(), &CompileOptions::default()).unwrap();
+    let x = Tensor::full([2, 12, 7, 9], 1.0);
+
+    use_clock(&device, Clock::Device);
+    let profile = compiled.profile(&[("x", &x)]).unwrap();
+    assert_eq!((profile.clock, clock()), (Clock::Host, Clock::Host));
+    assert!(profile.dispatches.iter().all(|d| !d.time.is_zero()), "{profile}");
+
+    use_clock(&device, Clock::Device);
+    let seconds = polled(&own, compiled.repeat_async(|_| true, 10)).unwrap();
+    assert!(seconds > 0.0 && clock() == Clock::Host);
+}
+
+/// The test's own device has a clock that is right, if it has one; and a table tells which it is.
+#[test]
+fn tables_tell_the_clock() {
+    let device = open().unwrap();
+    let expected = if device.adapter().unwrap().caps.timestamps { Clock::Device } else { Clock::Host };
+    assert_eq!(block_on(clock(&device)).unwrap(), expected);
+    let report = report(&[layer("conv")]);
+    assert_eq!(report.ceilings.clock, expected);
+    assert!(report.to_string().contains(&format!("by {expected}")), "{report}");
+    assert_eq!(block_on(clock(&Device::cpu())).unwrap(), Clock::Host);
+}
+
 #[test]
 fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
     let device = open().unwrap();
@@ -123,7 +250,8 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
         learned.push((t.key.clone(), t.best_signature.clone()));
         Ok(())
     };
-    let found = block_on(tune(&device, &network(), Precision::F32, &ONCE, &mut keep, &mut |_| ())).unwrap();
+    let opened = OpenDevice::new(device.clone(), Some(&open));
+    let found = block_on(tune(&opened, &network(), Precision::F32, &ONCE, &mut keep, &mut |_| ())).unwrap();
     assert_eq!(learned, [(found[0].key.clone(), found[0].best_signature.clone())]);
     assert_eq!(found.len(), 1, "two nodes of one kind are measured once: {found:?}");
     assert_eq!((found[0].wrong, found[0].fixed_seconds.is_nan()), (0, false));
@@ -160,8 +288,13 @@ fn a_tuning_is_used_where_it_fits_and_ignored_where_not() {
 fn the_gain_of_choices_is_that_of_the_whole_network() {
     let device = open().unwrap();
     let (graph, x) = (network(), Tensor::full([2, 12, 7, 9], 1.0));
-    let whole =
-        Whole { device: &device, graph: &graph, inputs: &[("x", &x)], precision: Precision::F32, time: Duration::ZERO };
+    let whole = Whole {
+        device: &OpenDevice::new(device, Some(&open)),
+        graph: &graph,
+        inputs: &[("x", &x)],
+        precision: Precision::F32,
+        time: Duration::ZERO,
+    };
     let mut tried = vec![];
     let none = block_on(whole.gain(&[].into(), &mut |n| tried.push(n))).unwrap();
     assert!(none.kept.is_empty() && tried.is_empty() && none.bytes[0] == none.bytes[1], "{none:?}");

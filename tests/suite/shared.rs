@@ -1,6 +1,7 @@
 //! What tests of shared devices and of waiting have in common.
 
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use convgpu::{Device, wgpu};
@@ -17,6 +18,29 @@ pub fn shared_device_of(instance: &wgpu::Instance) -> (wgpu::Device, wgpu::Queue
     let wanted = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
     let (device, queue) = pollster::block_on(adapter.request_device(&wanted)).expect("the adapter opens");
     (device.clone(), queue.clone(), Device::from_wgpu(device, queue))
+}
+
+/// A device that takes work and does nothing, not even set timestamps, though it has them: wgpu's noop backend.
+pub fn idle_device() -> (wgpu::Device, Device) {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::NOOP;
+    descriptor.backend_options.noop.enable = true;
+    let adapter = pollster::block_on(wgpu::Instance::new(descriptor).request_adapter(&Default::default()));
+    let wanted = wgpu::DeviceDescriptor { required_features: wgpu::Features::TIMESTAMP_QUERY, ..Default::default() };
+    let opened = pollster::block_on(adapter.expect("there is an adapter").request_device(&wanted));
+    let (device, queue) = opened.expect("the adapter opens");
+    (device.clone(), Device::from_wgpu(device, queue))
+}
+
+/// What a future gives whose device the program polls.
+pub fn polled<F: Future>(own: &wgpu::Device, future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(out) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return out;
+        }
+        own.poll(wgpu::PollType::Poll).expect("the device is there");
+    }
 }
 
 /// Fails if `work` takes more than half a minute.

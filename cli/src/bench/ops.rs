@@ -5,13 +5,13 @@ use std::time::Duration;
 use convgpu::bench::{
     Case, CaseReport, DEFAULT_LAYERS, Effort, Layer, Measured, Report, measure, memory_bound, products,
 };
-use convgpu::{Device, DeviceChoice, Error};
+use convgpu::{Device, DeviceChoice, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use super::Args;
 use crate::console;
 use crate::devices;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, kind};
 use crate::progress::Bar;
 
 /// The fewest samples of every kernel.
@@ -50,7 +50,20 @@ pub fn run(args: &Args, device: &DeviceChoice, limit: Duration) -> Outcome<()> {
     };
     let report = measure(&open, &cases, &effort, &mut progress)?;
     if args.json { console::print_json(&as_json(&report)) } else { console::print(&report.to_string()) }?;
-    if report.ok() { Ok(()) } else { Err(Failure::check("a kernel is wrong: see the table")) }
+    failed(&report).map_or(Ok(()), |what| Err(Failure::check(format!("{what}: see the table"))))
+}
+
+/// The worst that happened.
+fn failed(report: &Report) -> Option<&'static str> {
+    let failed: Vec<&Measured> =
+        report.cases.iter().flat_map(|c| &c.variants).filter(|v| v.failure.is_some()).collect();
+    let any = |which: fn(&Measured) -> bool| failed.iter().any(|variant| which(variant));
+    match failed.is_empty() {
+        true => None,
+        false if any(|v| v.error.is_none()) => Some("a kernel is wrong"),
+        false if any(|v| v.error == Some(ErrorKind::DeviceLost)) => Some("a kernel lost the device"),
+        false => Some("a kernel did not run"),
+    }
 }
 
 fn layers(args: &Args) -> Outcome<Vec<Layer>> {
@@ -63,6 +76,7 @@ fn as_json(report: &Report) -> Value {
     json!({
         "device": report.device,
         "ok": report.ok(),
+        "clock": report.ceilings.clock.word(),
         "ceilings": { "gflops": report.ceilings.flops / 1e9, "gbytes": report.ceilings.bytes / 1e9 },
         "cases": report.cases.iter().map(|c| case_json(report, c)).collect::<Vec<_>>(),
     })
@@ -87,7 +101,8 @@ fn case_json(report: &Report, case: &CaseReport) -> Value {
 
 fn way_json(report: &Report, case: &CaseReport, variant: &Measured) -> Value {
     if let Some(failure) = &variant.failure {
-        return json!({ "kernels": variant.kernels, "failure": failure });
+        let kind = kind(variant.error.unwrap_or(ErrorKind::Check)).1;
+        return json!({ "kernels": variant.kernels, "failure": failure, "kind": kind });
     }
     let (flops, bytes) = (case.flop_rate(variant), case.byte_rate(variant));
     json!({
