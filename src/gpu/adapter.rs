@@ -342,3 +342,23 @@ fn note(fault: &Mutex<Option<Error>>, error: Error) {
         *slot = Some(error);
     }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    /// wgpu drops the work and reports nothing.
+    #[test]
+    fn guarded_work_of_a_lost_device_is_an_error() {
+        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+        let gpu = Gpu::from_wgpu(device, queue);
+        let work = || gpu.device().create_command_encoder(&Default::default()).finish();
+        assert!(pollster::block_on(gpu.guarded(work)).is_ok());
+        gpu.destroy();
+        let e = pollster::block_on(gpu.guarded(work)).unwrap_err();
+        assert_eq!((e.kind(), e.to_string().as_str()), (ErrorKind::DeviceLost, "the device was destroyed"));
+        // The first loss has the cause.
+        note(&gpu.0.fault, Error::new(ErrorKind::DeviceLost, "another"));
+        assert_eq!(gpu.check().unwrap_err().to_string(), "the device was destroyed");
+    }
+}
