@@ -44,7 +44,7 @@ impl<O: Op + Clone + 'static> Mutant<O> {
     }
 
     /// Whether a check of it on the device finds an element outside its bound.
-    fn is_wrong(self, x: &Tensor) -> bool {
+    fn fails(self, x: &Tensor) -> bool {
         let mut graph = Graph::new();
         let id = graph.input("x", x.desc()).unwrap();
         graph.add("node", self, &[id]).unwrap();
@@ -86,8 +86,8 @@ fn the_parts_of_pi_are_not_added_up() {
     let factored = "v - q * (1.5703125 + 4.837512969970703e-4 + 7.549789954891882e-8)";
     for cosine in [false, true] {
         let sine = |edits| Mutant::new(Sine { cosine }, &x.desc(), &[(&[Arg::Input(0)], &[Arg::Output(0)])], edits);
-        assert!(!sine(&[]).is_wrong(&x), "the kernel as it is");
-        assert!(sine(&[(nested, factored)]).is_wrong(&x));
+        assert!(!sine(&[]).fails(&x), "the kernel as it is");
+        assert!(sine(&[(nested, factored)]).fails(&x));
     }
 }
 
@@ -99,8 +99,8 @@ fn the_maximum_is_not_added_to_the_logarithm_of_a_softmax() {
     let x = Tensor::new([600, 30], x).unwrap();
     let op = Softmax { axis: 1, log: true };
     let softmax = |edits| Mutant::new(op.clone(), &x.desc(), &[(&[Arg::Input(0)], &[Arg::Output(0)])], edits);
-    assert!(!softmax(&[]).is_wrong(&x), "the kernel as it is");
-    assert!(softmax(&[("apart(v, m, p.zero) - log(sum)", "v - (m + log(sum))")]).is_wrong(&x));
+    assert!(!softmax(&[]).fails(&x), "the kernel as it is");
+    assert!(softmax(&[("apart(v, m, p.zero) - log(sum)", "v - (m + log(sum))")]).fails(&x));
 }
 
 /// The statistics of slices whose mean is a million times their deviation.
@@ -117,7 +117,7 @@ fn the_shift_is_not_taken_out_of_the_moments() {
     ];
     let op = LayerNorm { axes: 1, eps: 1e-5, stats: true };
     let norm = |edits: &[(&str, &str)]| Mutant::new(op.clone(), &x.desc(), &launches, edits);
-    assert!(!norm(&[]).is_wrong(&x), "the kernels as they are");
+    assert!(!norm(&[]).fails(&x), "the kernels as they are");
     let apart = ("bitcast<Value>(bitcast<Word>(x - shift) ^ Word(zero))", "x");
-    assert!(norm(&[apart, ("sums[i] = m.sum;", "sums[i] = m.sum - m.n * shift;")]).is_wrong(&x));
+    assert!(norm(&[apart, ("sums[i] = m.sum;", "sums[i] = m.sum - m.n * shift;")]).fails(&x));
 }

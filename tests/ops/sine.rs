@@ -43,6 +43,7 @@ pub fn pytorch(case: &Case) {
 /// `a * b + c`.
 type MultiplyAdd = fn(f32, f32, f32) -> f32;
 
+#[allow(clippy::approx_constant, clippy::excessive_precision, reason = "the numbers of the shader's text")]
 /// `shaders/sine.wgsl` on a device whose multiply-adds are `f`; `reduced` gives the rest of an angle after q quarter turns.
 fn emulated(x: f32, cosine: bool, f: MultiplyAdd, reduced: fn(f32, f32, MultiplyAdd) -> f32) -> f32 {
     let q = (x * 0.636_619_77).clamp(-1e9, 1e9).round_ties_even();
@@ -56,6 +57,7 @@ fn emulated(x: f32, cosine: bool, f: MultiplyAdd, reduced: fn(f32, f32, Multiply
     if quadrant >= 2 { -size } else { size }
 }
 
+#[allow(clippy::excessive_precision, reason = "the numbers of the shader's text")]
 const PARTS: [f32; 3] = [1.570_312_5, 4.837_512_969_970_703e-4, 7.549_789_954_891_882e-8];
 
 fn nested(x: f32, q: f32, f: MultiplyAdd) -> f32 {
