@@ -41,20 +41,19 @@ pub(super) fn come_first(caps: &Caps, rows: usize, columns: usize) -> bool {
 
 /// Whether workgroup memory is faster than other memory.
 pub(super) fn are_fast(caps: &Caps) -> bool {
-    !caps.software && caps.max_workgroup_bytes > 0 && most_columns(caps.class) > 0
+    !caps.software && caps.max_workgroup_bytes > 0 && most_sums(caps.class) > 0
 }
 
-/// The most blocks of columns of an invocation of a tile that comes first, with 8 rows; 0 where register tiles come first. Beyond it
-/// tiles come last: registers that do not suffice go to memory, which costs more than a small tile does.
-fn most_columns(class: Class) -> usize {
+/// The most vec4s of sums per invocation of a tile that comes first: 16 are 8 x 8 sums, 8 are 8 x 4 or 4 x 8; 0 where register tiles
+/// come first. Larger tiles come last: registers that do not suffice go to memory, which costs more than a small tile does.
+fn most_sums(class: Class) -> usize {
     match class {
-        Class::Nvidia => 2,                // measured: no tile spills
-        Class::Rdna2 | Class::Rdna3 => 2,  // compiled: 128 to 156 registers of 256, 6 waves or more
-        Class::Gcn => 1,                   // compiled: with two blocks 1 wave of 10
-        Class::Intel => 1,                 // reported: 8 x 8 spilled 66 registers, and ran 2.7 times slower
-        Class::Apple => 1,                 // both families are good there
+        Class::Nvidia => 16,               // measured: no tile spills
+        Class::Rdna2 | Class::Rdna3 => 16, // compiled: 128 to 156 registers of 256, 6 waves or more
+        Class::Gcn => 8,                   // compiled: with 16 there is 1 wave of 10
+        Class::Intel => 8,                 // reported: 8 x 8 spilled 66 registers, and ran 2.7 times slower
         Class::Arm | Class::Broadcom => 0, // workgroup memory lies in ordinary memory
-        _ => 1,                            // the safest that is still a tile
+        _ => 8,                            // the safest that is still a tile
     }
 }
 
@@ -137,7 +136,7 @@ impl Product {
                 choices.filter(fits).min_by(|a, b| long(a).cmp(&long(b)).then(a.cost.total_cmp(&b.cost)))
             })
             .collect();
-        let large = |c: &Choice| c.tile.own[1] > most_columns(caps.class).max(1);
+        let large = |c: &Choice| c.tile.own[0] * c.tile.own[1] > most_sums(caps.class).max(8);
         out.sort_by(|a, b| large(a).cmp(&large(b)).then(a.cost.total_cmp(&b.cost)));
         out
     }
@@ -256,10 +255,9 @@ mod tests {
         let product = Product { matrices: 1, rows: 100_352, blocks: 128, steps: 288 };
         for class in [Class::Nvidia, Class::Rdna2, Class::Gcn, Class::Intel, Class::Arm, Class::Unknown] {
             let choices = product.choices(&Caps { class, ..discrete() });
-            let large: Vec<_> = choices.iter().map(|c| c.tile.own[1] > 1).collect();
-            let sorted = large.is_sorted();
+            let large: Vec<_> = choices.iter().map(|c| c.tile.own == [8, 2]).collect();
             assert_eq!(choices.len(), TILES.len(), "{class}");
-            assert_eq!(sorted, most_columns(class) < 2, "{class}: {large:?}");
+            assert_eq!(large.is_sorted(), most_sums(class) < 16, "{class}: {large:?}");
             assert_eq!(come_first(&Caps { class, ..discrete() }, 100, 64), class != Class::Arm, "{class}");
         }
     }
