@@ -1,4 +1,4 @@
-//! What the storage bindings of every kernel hold. `CONVGPU_GENERATE=1 cargo test contract` writes this file from the texts in
+//! What the storage bindings of every kernel hold. `CONVGPU_GENERATE=1 cargo test -p convgpu --test suite contract` writes this file from the texts in
 //! `shaders/`, and the same test holds it against them.
 
 use Element::{Other, Stored, Written};

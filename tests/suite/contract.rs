@@ -318,7 +318,10 @@ fn the_table_of_bindings_is_that_of_the_texts() {
     if std::env::var("CONVGPU_GENERATE").is_ok_and(|v| v == "1") {
         return fs::write(path, format!("{head}= &[\n{lines}];\n{tail}")).unwrap();
     }
-    assert!(table == lines, "src/gpu/bindings.rs is out of date: CONVGPU_GENERATE=1 cargo test contract");
+    assert!(
+        table == lines,
+        "src/gpu/bindings.rs is out of date: CONVGPU_GENERATE=1 cargo test -p convgpu --test suite contract"
+    );
     assert_eq!(BINDINGS.len(), all.len());
     // Pipelines are shared by name.
     let names: BTreeSet<_> = all.iter().map(|kernel| kernel.name()).collect();
