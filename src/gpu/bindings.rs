@@ -1,5 +1,5 @@
-//! What the storage bindings of every kernel hold. `CONVGPU_GENERATE=1 cargo test -p convgpu --test suite contract` writes this file from the texts in
-//! `shaders/`, and the same test holds it against them.
+//! What the storage bindings of every kernel hold. `CONVGPU_GENERATE=1 cargo test -p convgpu --test suite contract` writes this
+//! file from the texts in `shaders/`, and the same test holds it against them.
 
 use Element::{Other, Stored, Written};
 

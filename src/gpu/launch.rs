@@ -304,11 +304,7 @@ impl Launch {
     }
     /// The name of the kernel with the values of its consts, for tables: `gemm_tiled(16,16,8,2)`.
     pub fn title(&self) -> String {
-        let values: Vec<_> = self.consts.iter().map(|(_, value)| value.to_string()).collect();
-        match &values[..] {
-            [] => self.kernel.name.to_owned(),
-            _ => format!("{}({})", self.kernel.name, values.join(",")),
-        }
+        title(self.kernel.name, &self.consts)
     }
     /// Whether invocations share workgroup memory. A team of one needs none, and its text then uses none.
     pub(crate) fn has_workgroup_memory(&self) -> bool {
@@ -353,6 +349,12 @@ impl fmt::Display for Launch {
             Precision::F16 => f.write_str(" f16"),
         }
     }
+}
+
+/// A kernel with the values of its consts.
+pub(super) fn title(kernel: &str, consts: &[(&'static str, u32)]) -> String {
+    let values: Vec<_> = consts.iter().map(|(_, value)| value.to_string()).collect();
+    if values.is_empty() { kernel.to_owned() } else { format!("{kernel}({})", values.join(",")) }
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ impl Gpu {
         let shader = shader(d).map_err(named)?;
         begun.add(&form);
         let made = self.guarded(|| compiling(d, || self.pipeline(d, shader))).await;
-        // A lost device says which kernel is the cause. One of the program's says nothing.
+        // The error of a lost device names the kernel, unless the device belongs to the program.
         let made = match made {
             Err(e) if e.kind() == ErrorKind::DeviceLost => return Err(e),
             Ok(_) if !self.is_own() => self.alive().await.map_err(|e| begun.suspected(e)).and(made),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::launch::Launch;
+use super::launch::{Launch, title};
 use super::recording::Dispatch;
 use crate::error::{Error, ErrorKind};
 use crate::shape::Precision;
@@ -32,11 +32,7 @@ impl Form {
 /// As tables name it: `conv2d_tiled(16,16,8,2) in f16`.
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kernel)?;
-        let values: Vec<_> = self.consts.iter().map(|(_, value)| value.to_string()).collect();
-        if !values.is_empty() {
-            write!(f, "({})", values.join(","))?;
-        }
+        f.write_str(&title(self.kernel, &self.consts))?;
         f.write_str(if self.precision == Precision::F16 { " in f16" } else { "" })
     }
 }

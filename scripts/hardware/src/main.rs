@@ -4,8 +4,8 @@
 //!     convgpu-hardware [--ir DIR]
 //!
 //! RADV, Mesa's driver for AMD, compiles without a device if `RADV_FORCE_FAMILY` names a family (`scripts/hardware.sh`). Nothing runs,
-//! nothing is measured. With `--ir` the assembly and all numbers of the driver are written to files. The status is 1 if a pipeline fails, if one uses scratch memory, or if a kernel that prefetches waits more than
-//! once in a row.
+//! nothing is measured. With `--ir` the assembly and all numbers of the driver are written to files. The status is 1 if a pipeline
+//! fails, if one uses scratch memory, or if a kernel that prefetches waits more than once in a row.
 
 mod isa;
 mod pipelines;

@@ -21,7 +21,7 @@ pub struct Pipeline {
     /// The kernel with its sizes and its precision.
     pub kernel: String,
     pub spirv: Vec<u32>,
-    /// Per group: the uniform buffer, then so many storage buffers.
+    /// The number of storage buffers per group; a uniform buffer comes before them.
     pub groups: Vec<usize>,
 }
 

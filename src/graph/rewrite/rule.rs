@@ -53,7 +53,7 @@ pub(super) fn number(graph: &Graph, id: ValueId) -> Option<f32> {
     constant(graph, id).filter(|t| t.numel() == 1).map(|t| t.f32s()[0])
 }
 
-/// The bias of a convolution with so many output channels, zeros if there is none.
+/// The bias of a convolution with this number of output channels; zeros if it has none.
 pub(super) fn bias_of(graph: &Graph, conv: &Node, channels: usize) -> Result<Vec<f64>, Refusal> {
     match conv.inputs[..conv.own_inputs()].get(2) {
         None => Ok(vec![0.0; channels]),
