@@ -10,9 +10,9 @@
 
 override BLOCKS: u32 = 4u;
 
-// Where the taps of its row and column begin. Blocks of channels; where they begin in the image or the planes of x, whose pixels are
-// `pitch` apart, and in y.
-struct Place { row: u32, column: u32, block: vec4<u32>, origin: vec4<u32>, pitch: u32, to: vec4<u32> }
+// Where the taps of its row and column begin. The blocks of channels; where each is at pixel 0 of x and of y; how many pixels its
+// image begins after that, and its pixel of y is; and how far pixels are apart.
+struct Place { row: u32, column: u32, block: vec4<u32>, x: vec4<u32>, y: vec4<u32>, before: u32, pixel: u32, pitch: u32 }
 
 // The numbers of four blocks of `count`, `step` apart, from the first on.
 fn four(first: u32, step: u32, count: u32) -> vec4<u32> {
@@ -27,14 +27,15 @@ fn place_of(i: u32, step: u32, count: u32) -> Place {
     let column = (q - line * p.ow) * TAPS_X;
     if CHANNELS_LAST {
         let block = four(i - q * step, step, count);
-        return Place(row, column, block, block + image * p.ih * p.iw * count, count, block + q * count);
+        return Place(row, column, block, block, block, image * p.ih * p.iw, q, count);
     }
     let plane = four(image, step, count);
     let area = p.oh * p.ow;
-    return Place(row, column, vec4<u32>(0u), plane * (p.ih * p.iw), 1u, plane * area + (q - image * area));
+    return Place(row, column, vec4<u32>(0u), plane * (p.ih * p.iw), plane * area, 0u, q - image * area, 1u);
 }
 
-fn store(to: vec4<u32>, v0: Value, v1: Value, v2: Value, v3: Value) {
+fn store(at: Place, v0: Value, v1: Value, v2: Value, v3: Value) {
+    let to = at.y + at.pixel * at.pitch;
     y[to.x] = Element(v0);
     if BLOCKS > 1u { y[to.y] = Element(v1); }
     if BLOCKS > 2u { y[to.z] = Element(v2); }
@@ -51,21 +52,22 @@ fn compute(i: u32) {
     if i >= select(1u, p.n, CHANNELS_LAST) * p.oh * p.ow * step { return; }
     let at = place_of(i, step, count);
     if is_outside(at.row, at.column) {
-        store(at.to, outside(at.block.x), outside(at.block.y), outside(at.block.z), outside(at.block.w));
+        store(at, outside(at.block.x), outside(at.block.y), outside(at.block.z), outside(at.block.w));
         return;
     }
     if TAPS_Y == 1u && TAPS_X == 1u {
-        let i = at.origin + (rows[at.row].at * p.iw + columns[at.column].at) * at.pitch;
-        store(at.to, Value(x[i.x]), Value(x[i.y]), Value(x[i.z]), Value(x[i.w]));
+        let i = at.x + (at.before + rows[at.row].at * p.iw + columns[at.column].at) * at.pitch;
+        store(at, Value(x[i.x]), Value(x[i.y]), Value(x[i.z]), Value(x[i.w]));
         return;
     }
     var s0 = Value(0.0); var s1 = s0; var s2 = s0; var s3 = s0;
     for (var ky = 0u; ky < TAPS_Y; ky++) {
         let ty = rows[at.row + ky];
+        let line = at.before + ty.at * p.iw;
         var l0 = Value(0.0); var l1 = l0; var l2 = l0; var l3 = l0;
         for (var kx = 0u; kx < TAPS_X; kx++) {
             let tx = columns[at.column + kx];
-            let i = at.origin + (ty.at * p.iw + tx.at) * at.pitch;
+            let i = at.x + (line + tx.at) * at.pitch;
             l0 += tx.weight * Value(x[i.x]);
             if BLOCKS > 1u { l1 += tx.weight * Value(x[i.y]); }
             if BLOCKS > 2u { l2 += tx.weight * Value(x[i.z]); }
@@ -73,5 +75,5 @@ fn compute(i: u32) {
         }
         s0 += ty.weight * l0; s1 += ty.weight * l1; s2 += ty.weight * l2; s3 += ty.weight * l3;
     }
-    store(at.to, s0, s1, s2, s3);
+    store(at, s0, s1, s2, s3);
 }

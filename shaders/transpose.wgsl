@@ -4,24 +4,29 @@
 // Compared with strided_copy: neighbouring invocations read neighbouring elements. The tile's pitch is odd, so that its
 // columns are in different banks.
 
-struct Params { rows: u32, columns: u32 }
+struct Params { n: u32, rows: u32, columns: u32 }
 
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
 const TILE = 16u;
+const WORKGROUP = 256u;
 var<workgroup> tile: array<u32, 272>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+fn compute(group: u32, t: u32) {
+    let tiles = (vec2<u32>(p.columns, p.rows) + TILE - 1u) / TILE;
+    let band = group / tiles.x;
+    let image = band / tiles.y;
+    if image >= p.n { return; }
+    let corner = vec2<u32>(group - band * tiles.x, band - image * tiles.y) * TILE;
     let local = vec2<u32>(t % TILE, t / TILE);
-    let first = group.z * p.rows * p.columns;
-    let source = vec2<u32>(group.y * TILE + local.x, group.x * TILE + local.y);
+    let first = image * p.rows * p.columns;
+    let source = corner.yx + local;
     if source.x < p.rows && source.y < p.columns {
         tile[local.x * (TILE + 1u) + local.y] = x[first + source.y * p.rows + source.x];
     }
     workgroupBarrier();
-    let sink = vec2<u32>(group.x * TILE + local.x, group.y * TILE + local.y);
+    let sink = corner + local;
     if sink.x < p.columns && sink.y < p.rows {
         y[first + sink.y * p.columns + sink.x] = tile[local.y * (TILE + 1u) + local.x];
     }

@@ -28,4 +28,6 @@ pub(crate) mod node;
 pub use compare::{Comparison, Mismatch, compare};
 #[cfg(not(target_arch = "wasm32"))]
 pub use network::verify;
-pub use network::{ATOL, Evidence, NodeReport, NodeValue, OutputReport, RTOL, Report, VerifyOptions, verify_async};
+pub use network::{
+    ATOL, Evidence, NodeReport, NodeValue, OutputReport, RTOL, Report, Sibling, VerifyOptions, verify_async,
+};

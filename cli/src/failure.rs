@@ -43,6 +43,10 @@ impl Failure {
     pub fn internal(message: impl fmt::Display) -> Failure {
         Failure::new(1, "internal", format!("internal error: {message}"))
     }
+    /// Whether the device is lost.
+    pub fn is_lost_device(&self) -> bool {
+        self.kind == kind(ErrorKind::DeviceLost).1
+    }
     /// The same failure, with its file or option in front of the message.
     pub fn of(self, what: impl fmt::Display) -> Failure {
         Failure { message: format!("{what}: {}", self.message), ..self }

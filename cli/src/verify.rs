@@ -125,7 +125,8 @@ fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
     if let Some(node) = report.first_wrong() {
         let NodeReport { name, op, kernels, .. } = node;
         let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::summary).unwrap_or_default();
-        let text = format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}");
+        let sibling = node.sibling.as_ref().map_or(String::new(), |sibling| format!("; {sibling}"));
+        let text = format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}{sibling}");
         return Err(Failure::check(text).at(name));
     }
     if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| !o.comparison.ok()) {
@@ -193,6 +194,7 @@ fn node_json(node: &NodeReport) -> Value {
         "difference": number(node.difference()),
         "wrong": wrong,
         "nonfinite": node.nonfinite(),
+        "sibling": node.sibling.as_ref().map(|s| json!({ "kernels": s.kernels, "ok": s.ok })),
         "first": node.outputs.iter().flat_map(|c| &c.first).next().map(shown),
     })
 }

@@ -8,7 +8,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    let first = (group.x + group.y * groups.x) * 1024u + t;
+    let first = (group.x + group.y * groups.x + first_group) * 1024u + t;
     let end = min(first + 1024u, p.count4);
     for (var i = first; i < end; i += 256u) { compute(i); }
 }

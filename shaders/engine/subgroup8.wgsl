@@ -61,7 +61,7 @@ fn store_tile(t: ptr<function, Tile>, at: Place) {
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-    let at = place(group.x + group.y * groups.x, lane);
+    let at = place(group.x + group.y * groups.x + first_group, lane);
     if at.matrix >= matrices() { return; }
     let block = at.column - lane;
     let r = at.row + lane;

@@ -8,5 +8,5 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    compute(group.x + group.y * groups.x, t);
+    compute(group.x + group.y * groups.x + first_group, t);
 }

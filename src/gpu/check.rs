@@ -82,7 +82,7 @@ impl Gpu {
             compilation_options: Default::default(),
             cache: None,
         });
-        let group = self.bind_group("check", &pipeline.get_bind_group_layout(0), [buffer.as_entire_binding()]);
+        let group = self.bind_group("check", &pipeline.get_bind_group_layout(0), [(0, buffer.as_entire_binding())]);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None });
         pass.set_pipeline(&pipeline);

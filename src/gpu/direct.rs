@@ -29,7 +29,7 @@ impl Ready {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn bound(&self, gpu: &Gpu, from: Part<'_>, to: Part<'_>) -> (wgpu::ComputePipeline, wgpu::BindGroup, [u32; 3]) {
         let layout = self.pipeline.get_bind_group_layout(0);
-        let group = gpu.bind_group("direct", &layout, self.resources(from, to));
+        let group = gpu.bind_group("direct", &layout, (0..).zip(self.resources(from, to)));
         (self.pipeline.clone(), group, self.workgroups)
     }
 
@@ -74,7 +74,7 @@ pub(super) fn dispatch<'a>(
     resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
     [x, y, z]: [u32; 3],
 ) {
-    let group = gpu.bind_group("direct", &pipeline.get_bind_group_layout(0), resources);
+    let group = gpu.bind_group("direct", &pipeline.get_bind_group_layout(0), (0..).zip(resources));
     let mut pass = encoder.begin_compute_pass(&Default::default());
     pass.set_pipeline(pipeline);
     pass.set_bind_group(0, &group, &[]);

@@ -52,6 +52,28 @@ pub struct Kernel {
     consts: &'static [(&'static str, u32)],
 }
 
+/// How much of a launch's grid a dispatch has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grid {
+    /// All of it.
+    Whole,
+    /// The workgroups from one on. Browsers compile a text with open overrides, so none of them could remove the binding.
+    Part,
+}
+
+impl Grid {
+    /// The declaration of `first_group`, which engines add to the number of a workgroup.
+    fn declaration(self) -> String {
+        match self {
+            Grid::Whole => "const first_group = 0u; ".to_owned(),
+            Grid::Part => format!("@group(0) @binding({FIRST_GROUP}) var<uniform> first_group: u32; "),
+        }
+    }
+}
+
+/// The binding of `first_group` in group 0, after the eight storage buffers that WebGPU allows.
+pub const FIRST_GROUP: u32 = 9;
+
 /// Declares a kernel of `shaders/` with the pieces that its text uses, its engine last: `kernel!("pool2d", POOL2D, FLAT)`, or
 /// `kernel!("gemm_subgroup8", "problem/gemm", .., SUBGROUP8)` where its file has another name.
 macro_rules! kernel {
@@ -149,12 +171,16 @@ impl Kernel {
 
     /// The complete text that the device compiles, with these sizes. In [`Precision::F16`] `Stored` is `f16`.
     pub fn wgsl(&self, consts: &[(&'static str, u32)], precision: Precision) -> String {
-        self.text(consts, precision, false)
+        self.text(consts, precision, false, Grid::Whole)
     }
 
-    /// As [`Kernel::wgsl`]; for a launch that writes sums, `Written` is `f32` also in [`Precision::F16`].
-    pub fn text(&self, consts: &[(&'static str, u32)], precision: Precision, sums: bool) -> String {
+    /// As [`Kernel::wgsl`], for a launch that writes sums, where `Written` is `f32` also in [`Precision::F16`], or for a part of
+    /// its grid.
+    pub fn text(&self, consts: &[(&'static str, u32)], precision: Precision, sums: bool, grid: Grid) -> String {
         let mut text = self.prelude(consts, precision, sums);
+        if self.built_in {
+            text += &grid.declaration();
+        }
         text.push_str(self.source);
         for piece in self.all_pieces() {
             text.push_str(piece.source);
@@ -199,6 +225,11 @@ impl Kernel {
     /// a larger tensor.
     pub(crate) fn writes_into_slots(&self) -> bool {
         self.all_pieces().iter().any(|piece| piece.name == EPILOGUE4.name)
+    }
+
+    /// Whether it is a file of `shaders/`.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.built_in
     }
 
     /// Whether its text has workgroup memory.

@@ -81,15 +81,15 @@ impl Gpu {
         Ok(self.absent_slot().get_or_init(|| made).clone())
     }
 
-    /// Binds resources, from binding 0 on.
+    /// Binds resources, each with its number.
     pub(super) fn bind_group<'a>(
         &self,
         label: &str,
         layout: &wgpu::BindGroupLayout,
-        resources: impl IntoIterator<Item = wgpu::BindingResource<'a>>,
+        resources: impl IntoIterator<Item = (u32, wgpu::BindingResource<'a>)>,
     ) -> wgpu::BindGroup {
         let entry = |(binding, resource)| wgpu::BindGroupEntry { binding, resource };
-        let entries: Vec<_> = (0..).zip(resources).map(entry).collect();
+        let entries: Vec<_> = resources.into_iter().map(entry).collect();
         let descriptor = wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries };
         self.device().create_bind_group(&descriptor)
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
+use super::kernel::Grid;
 use super::recording::Dispatch;
 use crate::shape::Precision;
 
@@ -15,6 +16,7 @@ pub(super) struct PipelineKey {
     consts: Vec<(&'static str, u32)>,
     precision: Precision,
     sums: bool,
+    grid: Grid,
     /// Whether the shader keeps its run-time checks.
     checked: bool,
     /// The numbers of read-only and read-write bindings, and whether there is an epilogue: they determine the layout.
@@ -29,6 +31,7 @@ impl PipelineKey {
             consts: d.consts.clone(),
             precision: d.precision,
             sums: d.sums,
+            grid: d.grid(),
             checked: d.checked,
             bindings: (d.reads.len(), d.writes.len(), d.epilogue.is_some()),
         }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use super::adapter::Gpu;
+use super::kernel::{FIRST_GROUP, Grid};
 use super::pipeline_cache::{PipelineKey, Pipelines};
 use super::recording::{Dispatch, Recording};
 use super::refused::{Form, Refused, compiling};
@@ -188,8 +189,9 @@ impl Gpu {
             // index leaves its binding.
             unsafe { device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
-        let group = self.group_layout(d.kernel.name, d.reads.len(), d.writes.len());
-        let epilogue = d.epilogue.as_ref().map(|e| self.group_layout(d.kernel.name, e.tensors.len(), 0));
+        let group = self.group_layout(d.kernel.name, [d.reads.len(), d.writes.len()], d.grid());
+        let tensors = d.epilogue.as_ref().map(|e| e.tensors.len());
+        let epilogue = tensors.map(|tensors| self.group_layout(d.kernel.name, [tensors, 0], Grid::Whole));
         let groups: Vec<_> = std::iter::once(&group).chain(&epilogue).map(Some).collect();
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(d.kernel.name),
@@ -211,17 +213,19 @@ impl Gpu {
 }
 
 impl Gpu {
-    /// The layout of a uniform buffer, `reads` storage buffers that are read, and `writes` that are written.
-    fn group_layout(&self, label: &str, reads: usize, writes: usize) -> wgpu::BindGroupLayout {
-        let buffer = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
+    /// The layout of a uniform buffer, of so many storage buffers that are read and that are written, and of a part's first
+    /// workgroup.
+    fn group_layout(&self, label: &str, [reads, writes]: [usize; 2], grid: Grid) -> wgpu::BindGroupLayout {
+        let buffer = |binding, ty| wgpu::BindGroupLayoutEntry {
+            binding,
             visibility: wgpu::ShaderStages::COMPUTE,
             ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
             count: None,
         };
-        let storage = |i| wgpu::BufferBindingType::Storage { read_only: i <= reads };
+        let storage = |i| wgpu::BufferBindingType::Storage { read_only: i as usize <= reads };
         let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform)];
-        entries.extend((1..=reads + writes).map(|i| buffer(i, storage(i))));
+        entries.extend((1..=(reads + writes) as u32).map(|i| buffer(i, storage(i))));
+        entries.extend((grid == Grid::Part).then(|| buffer(FIRST_GROUP, wgpu::BufferBindingType::Uniform)));
         let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries };
         self.device().create_bind_group_layout(&descriptor)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::adapter::Gpu;
-use super::launch::Params;
+use super::kernel::FIRST_GROUP;
 use super::pacing::Pace;
 use super::pipeline_cache::{PipelineKey, Pipelines};
 use super::pipelines::Progress;
@@ -201,7 +201,11 @@ impl Program {
         let mut uniforms = Uniforms::default();
         let spans: Vec<_> = dispatches
             .iter()
-            .map(|d| (uniforms.add(&d.params), d.epilogue.as_ref().map(|e| uniforms.add(&e.params))))
+            .map(|d| Spans {
+                params: uniforms.add(&d.params.bytes()),
+                epilogue: d.epilogue.as_ref().map(|e| uniforms.add(&e.params.bytes())),
+                first_group: d.first_group.map(|first| uniforms.add(bytemuck::bytes_of(&[first, 0, 0, 0]))),
+            })
             .collect();
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let params = self.gpu.buffer("params", uniforms.0.len().max(16) as u64, usage).await?;
@@ -222,18 +226,22 @@ impl Program {
                         Step::Download { slot: *slot, buffer, offset, bytes }
                     }
                     Command::Dispatch(_) => {
-                        let (d, (own, epilogue)) = next.next().expect("one span per dispatch");
+                        let (d, spans) = next.next().expect("one span per dispatch");
                         let pipeline = pipelines[&PipelineKey::of(d)].clone();
                         let part = |r: &Range| part(self.buffer(r), r.offset, r.bytes);
-                        let group = |k, (offset, bytes), tensors: &mut dyn Iterator<Item = _>| {
-                            let params = std::iter::once(self::part(&params, offset, bytes));
-                            self.gpu.bind_group(&d.node, &pipeline.get_bind_group_layout(k), params.chain(tensors))
+                        let uniform = |(offset, bytes)| self::part(&params, offset, bytes);
+                        let first_group = spans.first_group.map(|span| (FIRST_GROUP, uniform(span)));
+                        let group = |k, span, tensors: &mut dyn Iterator<Item = _>| {
+                            let resources = (0..).zip(std::iter::once(uniform(span)).chain(tensors));
+                            let resources = resources.chain(first_group.clone().filter(|_| k == 0));
+                            self.gpu.bind_group(&d.node, &pipeline.get_bind_group_layout(k), resources)
                         };
-                        let mut bind_groups = vec![group(0, *own, &mut d.reads.iter().chain(&d.writes).map(part))];
-                        if let (Some(e), Some(span)) = (&d.epilogue, epilogue) {
+                        let tensors = &mut d.reads.iter().chain(&d.writes).map(part);
+                        let mut bind_groups = vec![group(0, spans.params, tensors)];
+                        if let (Some(e), Some(span)) = (&d.epilogue, spans.epilogue) {
                             let tensor =
                                 |range: &Option<Range>| range.as_ref().map_or_else(|| absent.as_entire_binding(), part);
-                            bind_groups.push(group(1, *span, &mut e.tensors.iter().map(tensor)));
+                            bind_groups.push(group(1, span, &mut e.tensors.iter().map(tensor)));
                         }
                         Step::Dispatch { pipeline, bind_groups, workgroups: d.workgroups }
                     }
@@ -380,13 +388,20 @@ impl Program {
 struct Uniforms(Vec<u8>);
 
 impl Uniforms {
-    /// Adds params; gives their offset and their bytes.
-    fn add(&mut self, params: &Params) -> (u64, u64) {
-        let (offset, bytes) = (self.0.len() as u64, params.bytes());
-        self.0.extend(&bytes);
+    /// Adds params; gives their offset and how many bytes they are.
+    fn add(&mut self, bytes: &[u8]) -> (u64, u64) {
+        let offset = self.0.len() as u64;
+        self.0.extend(bytes);
         self.0.resize(self.0.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
         (offset, bytes.len() as u64)
     }
+}
+
+/// Where the params of a dispatch are.
+struct Spans {
+    params: (u64, u64),
+    epilogue: Option<(u64, u64)>,
+    first_group: Option<(u64, u64)>,
 }
 
 /// Part of a buffer as a binding.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::kernel::Kernel;
+use super::kernel::{Grid, Kernel};
 use super::launch::{EpilogueBindings, Launch, OnHost, Params};
 use super::pacing::Pieces;
 use crate::shape::Precision;
@@ -101,6 +101,8 @@ pub struct Dispatch {
     pub(crate) writes: Vec<Range>,
     /// The grid.
     pub(crate) workgroups: [u32; 3],
+    /// Where it is a part of its launch: how many workgroups the parts before it have.
+    pub(crate) first_group: Option<u32>,
     /// Whether the shader keeps its run-time checks. Only launches of this crate's operators may run without them.
     pub(crate) checked: bool,
 }
@@ -131,6 +133,7 @@ impl Dispatch {
             reads,
             writes,
             workgroups: launch.workgroups,
+            first_group: None,
             checked,
         }
     }
@@ -148,7 +151,28 @@ impl Dispatch {
     }
     /// The text, in which overrides are open.
     pub(crate) fn wgsl(&self) -> String {
-        self.kernel.text(&self.consts, self.precision, self.sums)
+        self.kernel.text(&self.consts, self.precision, self.sums, self.grid())
+    }
+    /// Whether it is a part of its launch.
+    pub fn grid(&self) -> Grid {
+        if self.first_group.is_some() { Grid::Part } else { Grid::Whole }
+    }
+    /// The same work as `count` dispatches, or as many as there are workgroups; as one if a program wrote the kernel, whose
+    /// `main` is its own.
+    pub(crate) fn split(self, count: u32) -> Vec<Dispatch> {
+        let groups: u64 = self.workgroups.into_iter().map(u64::from).product();
+        // A part has one row.
+        let count = u64::from(count).max(groups.div_ceil(65_535)).min(groups);
+        if count < 2 || !self.kernel.is_built_in() {
+            return vec![self];
+        }
+        let ends: Vec<u32> = (0..=count).map(|k| (groups * k / count) as u32).collect();
+        let part = |ends: &[u32]| Dispatch {
+            first_group: Some(ends[0]),
+            workgroups: [ends[1] - ends[0], 1, 1],
+            ..self.clone()
+        };
+        ends.windows(2).map(part).collect()
     }
     /// The values of `const` declarations.
     pub fn consts(&self) -> &[(&'static str, u32)] {

@@ -61,9 +61,8 @@ fn without_workgroup_memory(op: &dyn Op, site: &Site<'_>, variants: Vec<Variant>
     if site.caps.max_workgroup_bytes > 0 {
         return Ok(variants);
     }
-    let uses = |variant: &Variant| variant.launches().any(Launch::has_workgroup_memory);
     let kernels = variants.first().map_or_else(String::new, Variant::kernels);
-    let kept: Vec<_> = variants.into_iter().filter(|variant| !uses(variant)).collect();
+    let kept: Vec<_> = variants.into_iter().filter(|variant| !variant.has_workgroup_memory()).collect();
     match kept.is_empty() {
         true => Err(Error::unsupported(format!("{} has no kernel without workgroup memory ({kernels})", op.name()))),
         false => Ok(kept),

@@ -3,12 +3,12 @@
 use super::{Site, Variant};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Launch, Params, params};
-use crate::gpu::pieces::{FLAT, STRIDED};
+use crate::gpu::launch::{Launch, Params, folded, params};
+use crate::gpu::pieces::{FLAT, STRIDED, TEAM};
 use crate::shape::{broadcast_strides, merge_axes};
 
 static COPY: Kernel = kernel!("strided_copy", STRIDED, FLAT);
-static TRANSPOSE: Kernel = kernel!("transpose");
+static TRANSPOSE: Kernel = kernel!("transpose", TEAM);
 
 pub(super) const KERNELS: &[&Kernel] = &[&COPY, &TRANSPOSE];
 
@@ -94,7 +94,7 @@ impl Walk {
             _ => return None,
         };
         let [rows, columns] = dims;
-        (s == [1, rows as isize] && batch <= 65_535).then_some([batch, rows, columns])
+        (s == [1, rows as isize]).then_some([batch, rows, columns])
     }
 }
 
@@ -110,8 +110,8 @@ pub(super) fn copy(site: &Site<'_>, dims: &[usize], strides: Vec<isize>, offset:
     let launch = Launch::flat(&COPY, count, walk.params(count, offset as i32)?).set("RANK", walk.rank() as u32);
     let mut launches = vec![launch];
     if let (Some([batch, rows, columns]), 0) = (walk.as_transpose(), offset) {
-        let grid = [columns.div_ceil(TILE), rows.div_ceil(TILE), batch].map(|n| n as u32);
-        let launch = Launch::grid(&TRANSPOSE, grid, params!(rows, columns));
+        let groups = columns.div_ceil(TILE) * rows.div_ceil(TILE) * batch;
+        let launch = Launch::grid(&TRANSPOSE, folded(groups), params!(n: batch, rows, columns));
         if launch.check().is_ok() && count > 0 {
             // Of a tile over a thin matrix most invocations have nothing to do.
             let rank = usize::from(rows.min(columns) < TILE);

@@ -104,6 +104,10 @@ impl Variant {
         }
         self
     }
+    /// Whether a kernel of it uses workgroup memory.
+    pub(crate) fn has_workgroup_memory(&self) -> bool {
+        self.launches().any(Launch::has_workgroup_memory)
+    }
     /// How the floats of its channels-last tensors are stored.
     pub fn precision(&self) -> Precision {
         self.precision

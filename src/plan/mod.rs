@@ -94,10 +94,12 @@ impl Stages {
     /// Where the run may be split into submissions.
     fn parts(&self, graph: &Graph, caps: &Caps, options: &PlanOptions) -> parts::Parts {
         let limit = options.submit_limit.map(|limit| limit.as_secs_f64()).or(caps.submit_seconds);
-        let mut parts = parts::Parts::new(limit.unwrap_or(f64::INFINITY));
+        let run = &self.lowered.run;
+        let mut parts = parts::Parts::new(limit.unwrap_or(f64::INFINITY), run.len());
         for (k, node) in graph.nodes.iter().enumerate() {
-            let first = self.lowered.run.partition_point(|step| step.owner < Owner::Node(k));
-            parts.add(first, parts::seconds(graph, node, caps));
+            let first = run.partition_point(|step| step.owner < Owner::Node(k));
+            let end = run.partition_point(|step| step.owner <= Owner::Node(k));
+            parts.add(first..end, parts::seconds(graph, node, caps));
         }
         parts
     }
@@ -252,12 +254,16 @@ mod tests {
             (submits, recording.parts())
         };
         let short = PlanOptions { submit_limit: Some(Duration::from_nanos(1)), ..Default::default() };
-        assert_eq!(pieces(&caps, &short), (2, 3), "three nodes, the last of which has no step of its own");
+        assert_eq!(
+            pieces(&caps, &short),
+            (3, 4),
+            "the conversion of the image, two convolutions, and the conversion of the result"
+        );
         assert_eq!(pieces(&caps, &PlanOptions::default()), (0, 1));
 
         // The limit of the device, which software adapters do not have, and which the options override.
         let slow = Caps { submit_seconds: Some(1e-9), ..caps.clone() };
-        assert_eq!(pieces(&slow, &PlanOptions::default()), (2, 3));
+        assert_eq!(pieces(&slow, &PlanOptions::default()), (3, 4));
         assert_eq!(pieces(&Caps { submit_seconds: None, ..slow.clone() }, &PlanOptions::default()), (0, 1));
         let long = PlanOptions { submit_limit: Some(Duration::from_secs(1)), ..Default::default() };
         assert_eq!(pieces(&slow, &long), (0, 1));

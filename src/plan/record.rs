@@ -49,15 +49,21 @@ pub(super) fn record(lowered: &Lowered, packing: &Packing, parts: &Parts) -> (Re
     let mut ranges = arenas(&mut recording, lowered, packing);
     let weight_bytes = constants(&mut recording, lowered, &mut ranges);
     let dispatch = |step: &Step| dispatch(step, &ranges);
-    recording.prepare = lowered.prepare.iter().map(dispatch).collect();
+    recording.prepare = lowered.prepare.iter().map(dispatch).map(|d| Command::Dispatch(Box::new(d))).collect();
     let upload = |(slot, place): (usize, &PlaceId)| Command::Upload { slot, to: ranges[place] };
     let download = |(slot, place): (usize, &PlaceId)| Command::Download { slot, from: ranges[place] };
     recording.run.extend(lowered.inputs.iter().enumerate().map(upload));
-    recording.pieces = parts.pieces(lowered.run.len());
-    for (k, step) in lowered.run.iter().enumerate() {
-        recording.run.extend(parts.begins(k).then_some(Command::Submit));
-        recording.run.extend((!step.launch.workgroups.contains(&0)).then(|| dispatch(step)));
+    let mut pieces = parts.pieces();
+    let work = lowered.run.iter().zip(parts.steps()).filter(|(step, _)| !step.launch.workgroups.contains(&0));
+    for (step, share) in work {
+        let dispatches = dispatch(step).split(share.dispatches);
+        let seconds = share.seconds / dispatches.len() as f64;
+        for dispatch in dispatches {
+            recording.run.extend(pieces.begin(seconds).then_some(Command::Submit));
+            recording.run.push(Command::Dispatch(Box::new(dispatch)));
+        }
     }
+    recording.pieces = pieces;
     recording.run.extend(lowered.outputs.iter().enumerate().map(download));
     (recording, weight_bytes)
 }
@@ -104,8 +110,8 @@ fn constants(recording: &mut Recording, lowered: &Lowered, ranges: &mut HashMap<
     weight_bytes
 }
 
-fn dispatch(step: &Step, ranges: &HashMap<PlaceId, Range>) -> Command {
+fn dispatch(step: &Step, ranges: &HashMap<PlaceId, Range>) -> Dispatch {
     let of = |places: &[PlaceId]| places.iter().map(|place| ranges[place]).collect();
     let (reads, writes) = (of(&step.reads), of(&step.writes));
-    Command::Dispatch(Box::new(Dispatch::of(&step.launch, step.node.clone(), reads, writes, step.checked)))
+    Dispatch::of(&step.launch, step.node.clone(), reads, writes, step.checked)
 }

@@ -113,9 +113,9 @@ impl CompileOptions {
         self
     }
 
-    /// The most estimated work per submission. A longer run is submitted in parts of at least one node, since drivers stop a
-    /// submission that takes too long; the parts that are done tell how far the estimates of the others are off. By default
-    /// the device says ([`Caps::submit_seconds`](crate::Caps)): 0.25 seconds on hardware, no limit on a software adapter.
+    /// The most estimated work per submission. A longer run is submitted in parts, since drivers stop a submission that takes
+    /// too long; the parts that are done tell how far the estimates of the others are off. A node that alone is longer is split,
+    /// unless the kernel is a program's own. By default the device says ([`Caps::submit_seconds`](crate::Caps)): 0.25 seconds on hardware, no limit on a software adapter.
     pub fn submit_limit(mut self, limit: Duration) -> CompileOptions {
         self.plan.submit_limit = Some(limit);
         self

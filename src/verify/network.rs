@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::compare::{Comparison, compare, worst};
-use super::node::{Checked, Setup, check_node, run_node};
+use super::node::{Checked, Setup, check_node, check_without_workgroup_memory, run_node};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
@@ -87,6 +87,26 @@ pub struct NodeReport {
     pub kernels: String,
     /// One comparison per output, within the operator's derived bound if it is known.
     pub outputs: Vec<Comparison>,
+    /// Of a wrong node whose kernels use workgroup memory: what those without it give.
+    pub sibling: Option<Sibling>,
+}
+
+/// The kernels that compute a node without workgroup memory: all nodes have such kernels where an adapter is said to have no such
+/// memory (`--avoid-workgroup-memory`, `CONVGPU_AVOID_WORKGROUP_MEMORY=1`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Sibling {
+    /// The kernels.
+    pub kernels: String,
+    /// Whether they are right.
+    pub ok: bool,
+}
+
+impl fmt::Display for Sibling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is = if self.ok { "right: use it by --avoid-workgroup-memory" } else { "wrong, too" };
+        write!(f, "without workgroup memory, {} is {is}", self.kernels)
+    }
 }
 
 /// The comparison of one output of the whole plan (fused, buffers reused) with the graph before rewriting.
@@ -302,7 +322,11 @@ async fn verify_graph(
             if options.fail_at.as_ref() == Some(&node.name) {
                 checked = corrupt(checked)?;
             }
-            let report = NodeReport::of(node, &checked);
+            let mut report = NodeReport::of(node, &checked);
+            if !report.ok() {
+                let other = check_without_workgroup_memory(device, rewritten, i, &given, &setup).await?;
+                report.sibling = other.as_ref().map(|other| Sibling::of(node, other));
+            }
             if !report.ok() && evidence.is_none() {
                 evidence = Some(Evidence::of(node, given, &checked)?);
             }
@@ -342,7 +366,14 @@ impl NodeReport {
             op: operator(node),
             kernels: checked.kernels.clone(),
             outputs: checked.comparisons.clone(),
+            sibling: None,
         }
+    }
+}
+
+impl Sibling {
+    fn of(node: &Node, checked: &Checked) -> Sibling {
+        Sibling { kernels: checked.kernels.clone(), ok: NodeReport::of(node, checked).ok() }
     }
 }
 
@@ -410,6 +441,7 @@ impl fmt::Display for Report {
             let worst = if n.worst().is_nan() { "not known".to_owned() } else { format!("{:.1e}", n.worst()) };
             writeln!(f, "{:<30} {:<26} {:<34} {worst:>11}  {result}", n.name, n.op, n.kernels)?;
             n.outputs.iter().filter(|c| !c.ok()).try_for_each(|c| writeln!(f, "{c}"))?;
+            n.sibling.iter().try_for_each(|sibling| writeln!(f, "  {sibling}"))?;
         }
         if let Some(first) = self.first_nonfinite() {
             writeln!(f, "the first NaN or infinity is in the result of {}", first.name)?;

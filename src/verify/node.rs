@@ -98,6 +98,29 @@ pub async fn check_node(
     check(device, &isolate(graph, position)?, inputs, None, setup).await
 }
 
+/// [`check_node`] with the first variant whose kernels use no workgroup memory, if those of `setup` do.
+pub(crate) async fn check_without_workgroup_memory(
+    device: &Device,
+    graph: &Graph,
+    position: usize,
+    inputs: &[Tensor],
+    setup: &Setup,
+) -> Result<Option<Checked>> {
+    let Some(gpu) = device.gpu() else { return Ok(None) };
+    let single = isolate(graph, position)?;
+    let with = |alternative| Setup { alternative, ..setup.clone() };
+    let planned = |setup: &Setup| Ok(Plan::new(&single, gpu.caps(), &setup.plan(&single))?.nodes.remove(0));
+    let present = planned(setup)?;
+    if present.chosen.has_workgroup_memory() {
+        for setup in (0..present.alternatives).map(|k| with(Some(k))) {
+            if !planned(&setup)?.chosen.has_workgroup_memory() {
+                return check(device, &single, inputs, None, &setup).await.map(Some);
+            }
+        }
+    }
+    Ok(None)
+}
+
 /// The expected outputs of a node.
 #[derive(Clone, Debug)]
 pub struct Expected {

@@ -1,5 +1,7 @@
 //! One small graph for every kernel, and all its plans: what the tests of every kernel's text go through.
 
+use std::time::Duration;
+
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::attr::{
     Activation, BinaryKind, Coordinates, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
@@ -88,7 +90,7 @@ fn in_f16_and_back() -> (String, Graph) {
 }
 
 /// Visits the plans of all graphs: every variant, in every precision and for inputs of both layouts, on every class of device,
-/// whose name comes first.
+/// whose name comes first; and one whose dispatches are split.
 pub fn plans(visit: &mut dyn FnMut(&'static str, &Plan)) {
     graphs().iter().for_each(|(name, graph)| plans_of(name, graph, visit));
 }
@@ -98,6 +100,8 @@ pub fn plans_of(name: &str, graph: &Graph, visit: &mut dyn FnMut(&'static str, &
     let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
     let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
     for (class, caps) in classes() {
+        let split = PlanOptions { submit_limit: Some(Duration::ZERO), ..Default::default() };
+        visit(class, &Plan::new(graph, &caps, &split).unwrap_or_else(|e| panic!("{name}: {e}")));
         for (alternative, precision) in variants(&caps) {
             for input_layouts in [vec![], last.clone()] {
                 let alternative = Some(alternative);

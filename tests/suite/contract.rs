@@ -6,7 +6,7 @@ use std::fs;
 
 use convgpu::Precision;
 use convgpu::custom::Params;
-use convgpu::internals::gpu::kernel::{BINDINGS, Element, Kernel};
+use convgpu::internals::gpu::kernel::{BINDINGS, Element, FIRST_GROUP, Grid, Kernel};
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::gpu::texture::{LOAD, LOAD_TILE, Region};
 use convgpu::internals::ops::{kernels, relayout};
@@ -64,6 +64,8 @@ struct Facts {
     reads: usize,
     writes: usize,
     workgroups: [u32; 3],
+    /// Whether a uniform says where its part of the grid begins.
+    grid: Grid,
 }
 
 impl Facts {
@@ -83,6 +85,7 @@ impl Facts {
             reads,
             writes,
             workgroups: d.workgroups(),
+            grid: d.grid(),
         }
     }
 }
@@ -113,6 +116,11 @@ fn complaints(d: &Facts) -> Vec<String> {
         }
     }
     uniforms.sort_by_key(|(place, _)| *place);
+    let count = uniforms.len();
+    uniforms.retain(|(place, _)| *place != (0, FIRST_GROUP));
+    if (uniforms.len() < count) != (d.grid == Grid::Part) {
+        complain(format!("the host has a {:?} of the grid", d.grid));
+    }
     let storage = storage_bindings(&module);
 
     let groups: Vec<_> = std::iter::once(&d.params).chain(&d.epilogue).collect();
@@ -212,7 +220,7 @@ fn every_kernel_keeps_the_contract() {
         seen.insert(d.kernel());
         let fields = fields(d.params());
         let names: Vec<_> = d.shader().1.iter().map(|o| o.0).collect();
-        let launch = format!("{} {:?} {}", d.kernel(), d.consts(), d.precision());
+        let launch = format!("{} {:?} {} {:?}", d.kernel(), d.consts(), d.precision(), d.grid());
         if checked.insert(format!("{launch} {fields:?} {names:?} {:?}", d.bindings())) {
             wrong.extend(complaints(&Facts::of(d)));
         }
@@ -277,6 +285,7 @@ fn the_loader_of_textures_keeps_the_contract() {
         reads: 0,
         writes: 1,
         workgroups: [1; 3],
+        grid: Grid::Whole,
     };
     assert_eq!(complaints(&facts), [] as [&str; 0]);
     assert!(!complaints(&Facts { textures: 0, ..facts.clone() }).is_empty());
@@ -288,7 +297,7 @@ fn the_loader_of_textures_keeps_the_contract() {
 /// The elements of the storage bindings of a kernel, by its text: `Stored` and `Written` are those that change with precision.
 fn elements(kernel: &Kernel) -> Vec<Element> {
     let halves = |precision, sums| -> Vec<bool> {
-        let module = parse(kernel.name(), &kernel.text(&[], precision, sums));
+        let module = parse(kernel.name(), &kernel.text(&[], precision, sums, Grid::Whole));
         storage_bindings(&module).into_iter().map(|(.., ty)| is_half(&module, ty)).collect()
     };
     let [wide, results, sums] =
@@ -355,6 +364,7 @@ fn the_check_sees_a_hidden_f16() {
         reads: 1,
         writes: 1,
         workgroups: [1; 3],
+        grid: Grid::Whole,
     };
     let complaints = complaints(&of(Precision::F16));
     assert!(matches!(&complaints[..], [c] if c.contains("bindings of f16")), "{complaints:?}");

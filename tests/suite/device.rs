@@ -1,12 +1,11 @@
 //! Devices: choosing one, sharing one, and repeated work on it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use crate::support::{Rng, choice, device};
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::plan::PlanOptions;
-use convgpu::internals::session::{Compiled, latest, with_plan};
+use convgpu::internals::session::{Compiled, latest};
 use convgpu::{Backend, CompileOptions, DType, Desc, Device, DeviceChoice, ErrorKind, Graph, Session, Tensor, wgpu};
 
 fn network() -> Graph {
@@ -190,29 +189,6 @@ fn an_adapter_is_opened_by_its_backend() {
     }
     let e = Device::open(DeviceChoice::Backend(Backend::Metal, "nothing".to_owned())).unwrap_err();
     assert!(e.to_string().contains("the name \"nothing\" and the backend metal; adapters: 0: "), "{e}");
-}
-
-/// A long run is submitted in parts: here one per node.
-#[test]
-fn parts_give_the_bits_of_the_whole() {
-    let mut g = Graph::new();
-    let x = g.input("x", Desc::f32([1, 4, 6, 6])).unwrap();
-    let w = g.constant("w", Rng(3).tensor(&[4, 4, 3, 3])).unwrap();
-    let conv = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
-    let y = (0..5).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
-    g.output("y", y);
-    let x = Rng(4).tensor(&[1, 4, 6, 6]);
-    let run = |options: CompileOptions| {
-        let session = Session::new(device(), g.clone(), options).unwrap();
-        let parts = latest(&session).unwrap().plan().unwrap().recording.parts();
-        (parts, session.run(&[("x", &x)]).unwrap().into_first())
-    };
-    let (whole, parts) = (run(CompileOptions::new()), run(CompileOptions::new().submit_limit(Duration::ZERO)));
-    assert_eq!((whole.0, parts.0), (1, 5));
-    assert!(whole.1 == parts.1);
-    // The options of a plan replace the others.
-    let planned = with_plan(CompileOptions::new().submit_limit(Duration::ZERO), PlanOptions::default());
-    assert_eq!(run(planned).0, 1);
 }
 
 /// An image that is too large says how large one may be.

@@ -19,7 +19,8 @@ enum Verdict {
     Wrong(String),
 }
 
-fn random(rng: &mut Rng, desc: &Desc) -> Tensor {
+/// Numbers of a type; 0, 1 or 2 where they are integers.
+pub fn random(rng: &mut Rng, desc: &Desc) -> Tensor {
     let small: Vec<i64> = (0..desc.numel()).map(|_| rng.int(0, 2) as i64).collect();
     match desc.dtype.is_float() {
         true => rng.tensor(&desc.shape).to_dtype(desc.dtype),

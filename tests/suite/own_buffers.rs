@@ -307,7 +307,7 @@ fn what_cannot_be_recorded_is_an_error() {
     let mut encoder = p.encoder();
     let x = image(1).to_device(&p.device).unwrap();
     let parts = session(&p.device, CompileOptions::new().submit_limit(std::time::Duration::ZERO));
-    refused(parts.record(&mut encoder, &[("x", &x)]), ErrorKind::Argument, &["3 parts", "submit_limit"]);
+    refused(parts.record(&mut encoder, &[("x", &x)]), ErrorKind::Argument, &["4 parts", "submit_limit"]);
     let cpu = session(&Device::cpu(), CompileOptions::new());
     let on_cpu = image(1).to_device(&Device::cpu()).unwrap();
     refused(cpu.record(&mut encoder, &[("x", &on_cpu)]), ErrorKind::Argument, &["CPU reference"]);

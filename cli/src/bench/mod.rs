@@ -87,11 +87,14 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         return Err(Failure::call("--json: the trace goes to stdout already"));
     }
     let network = network::bind(model, &args.inputs, Some(&args.invent))?;
-    let device = devices::open(device)?;
-    let options = compiling(tune::options(&device, &network.graph, args.tuned, args.precision)?);
-    let timing = Timing::measure(&device, network.graph.clone(), &network.inputs(), &options, limit)?;
-    let profiled = args.profile || trace.is_some();
-    let profile = if profiled { Some(Times::measure(args, &device, &network, &options)?) } else { None };
+    let mut device = devices::open(device)?;
+    let (timing, profile) = reopening(&mut device, |device| {
+        let options = compiling(tune::options(device, &network.graph, args.tuned, args.precision)?);
+        let timing = Timing::measure(device, network.graph.clone(), &network.inputs(), &options, limit)?;
+        let profiled = args.profile || trace.is_some();
+        let profile = if profiled { Some(Times::measure(args, device, &network, &options)?) } else { None };
+        Ok((timing, profile))
+    })?;
     if let (Some(trace), Some(profile)) = (trace, &profile) {
         trace.write(|out| write!(out, "{}", profile.trace()))?;
     }
@@ -106,6 +109,24 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let summary = table(&[Timing::heading("network"), timing.row(&network.name)]);
     let profile = profile.map_or(String::new(), |p| format!("\n{}", p.as_text()));
     console::print_beside(&format!("{device}\n\n{summary}{profile}"), taken)
+}
+
+/// How often a device that is lost is opened again.
+const REOPENINGS: usize = 8;
+
+/// What is measured on a device, which is opened again where it is lost: a kernel that the driver failed to compile, which loses
+/// it, is not chosen there.
+fn reopening<T>(device: &mut Device, measure: impl Fn(&Device) -> Outcome<T>) -> Outcome<T> {
+    for _ in 0..REOPENINGS {
+        match measure(device) {
+            Err(e) if e.is_lost_device() => {
+                console::hint(format!("measured on a device that was opened again: {e}"));
+                *device = device.reopened()?;
+            }
+            done => return done,
+        }
+    }
+    measure(device)
 }
 
 /// The measurements of one network.
@@ -192,5 +213,38 @@ impl Timing {
         let times = [ms(self.cold.as_secs_f64()), ms(self.median()), ms(self.p95())];
         let counts = [self.dispatches as u64, self.pipelines as u64, self.bytes].map(|n| n.to_string());
         [vec![name.to_owned()], times.to_vec(), vec![format!("{:.2}", self.gflops())], counts.to_vec()].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use convgpu::internals::device::destroy;
+    use convgpu::{Desc, functional::Activation};
+
+    use super::*;
+
+    #[test]
+    fn a_lost_device_is_opened_again() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([3])).unwrap();
+        let y = graph.activation(x, Activation::Relu).unwrap();
+        graph.output("y", y);
+        let x = Tensor::from([-1.0f32, 0.0, 2.0]);
+        let mut device = Device::new().unwrap();
+        // How many of the first devices are lost.
+        for lost in [0, 1, REOPENINGS, REOPENINGS + 1] {
+            let tried = Cell::new(0);
+            let measured = reopening(&mut device, |device| {
+                tried.set(tried.get() + 1);
+                if tried.get() <= lost {
+                    destroy(device);
+                }
+                Timing::measure(device, graph.clone(), &[("x", &x)], &CompileOptions::new(), Duration::ZERO)
+            });
+            assert_eq!(measured.as_ref().err().map(Failure::is_lost_device), (lost > REOPENINGS).then_some(true));
+            assert_eq!(tried.get(), (lost + 1).min(REOPENINGS + 1));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use convgpu::internals::gpu::kernel::{FIRST_GROUP, Grid};
 use convgpu::internals::gpu::pipelines::Shared;
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::plan::Plan;
@@ -167,6 +168,8 @@ fn targets() -> Value {
 /// The bindings of a pipeline's layout: those of group 0, then those of its epilogue.
 fn layout(d: &Dispatch) -> Vec<(ResourceBinding, Access)> {
     let (reads, writes) = d.bindings();
+    let first_group = ResourceBinding { group: 0, binding: FIRST_GROUP };
+    let first_group = (d.grid() == Grid::Part).then_some((first_group, Access::Uniform));
     let group = |group, reads, writes| {
         let kinds = std::iter::once(Access::Uniform)
             .chain(std::iter::repeat_n(Access::Read, reads))
@@ -174,7 +177,7 @@ fn layout(d: &Dispatch) -> Vec<(ResourceBinding, Access)> {
         (0..).zip(kinds).map(move |(binding, access)| (ResourceBinding { group, binding }, access))
     };
     let epilogue = d.epilogue_bindings().into_iter().flat_map(|tensors| group(1, tensors, 0));
-    group(0, reads, writes).chain(epilogue).collect()
+    group(0, reads, writes).chain(first_group).chain(epilogue).collect()
 }
 
 /// The kernel with its sizes, and a hash of all that makes the pipeline: the same on every device.
@@ -244,7 +247,7 @@ mod tests {
             overrides,
             d.precision(),
             d.stored(),
-            d.bindings()
+            (d.bindings(), d.grid())
         )
     }
 

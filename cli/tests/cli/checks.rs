@@ -155,4 +155,12 @@ fn the_report_of_verify_names_the_device_and_concludes() {
     );
     let text = stdout(&convgpu(&["verify", model(), "--input", &digit("report"), "--fail-at", "the logits"]));
     assert!(text.contains(", expected ") && text.contains("checked: 1 node and 0 outputs WRONG"), "{text}");
+
+    let dir = folder("sibling");
+    let (sum, terms) =
+        (single("summed", "ReduceSum", 1, &[1, 4096]), npy(&format!("{dir}/x.npy"), &[1, 4096], &[0.5; 4096]));
+    let output = convgpu(&["verify", &sum, "--input", &terms, "--fail-at", "the light"]);
+    let (text, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let part = "without workgroup memory, reduce is right: use it by --avoid-workgroup-memory";
+    assert!(text.contains(part) && error.contains(part), "{text}{error}");
 }

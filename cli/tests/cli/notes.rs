@@ -85,7 +85,8 @@ fn a_tuning_of_other_networks_is_said() {
     let text = std::fs::read(&stored).unwrap();
     std::fs::write(&stored, &text[..text.len() / 2]).unwrap();
     assert!(tuned(model(), &x).contains(".json is damaged; run convgpu tune MODEL first"));
-    assert!(notes(&["tune", model(), "--seconds", "0"], &dir).contains(".json is damaged, and is replaced"));
+    let again = notes(&["tune", model(), "--seconds", "0"], &dir);
+    assert!(again.contains(".json is damaged, and is replaced"), "{again}");
     #[cfg(unix)]
     {
         std::fs::remove_file(&stored).unwrap();

@@ -1,0 +1,99 @@
+//! Runs that are submitted in parts, and dispatches that are split.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use convgpu::custom::Layout;
+use convgpu::internals::gpu::kernel::{FIRST_GROUP, Grid};
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::kernels;
+use convgpu::internals::plan::PlanOptions;
+use convgpu::internals::session::{Compiled, latest, with_plan};
+use convgpu::{CompileOptions, Desc, Graph, Outputs, Precision, Session};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+use crate::onnx_extents::random;
+use crate::samples;
+use crate::support::{Rng, device};
+
+/// A long run is submitted in parts.
+#[test]
+fn parts_give_the_bits_of_the_whole() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 4, 6, 6])).unwrap();
+    let w = g.constant("w", Rng(3).tensor(&[4, 4, 3, 3])).unwrap();
+    let conv = Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
+    let y = (0..5).fold(x, |y, k| g.apply(format!("conv {k}"), conv.clone(), &[y, w]).unwrap());
+    g.output("y", y);
+    let x = Rng(4).tensor(&[1, 4, 6, 6]);
+    let run = |options: CompileOptions| {
+        let session = Session::new(device(), g.clone(), options).unwrap();
+        let plan = latest(&session).unwrap();
+        let recording = &plan.plan().unwrap().recording;
+        let parts = (recording.parts(), recording.dispatches().count());
+        (parts, session.run(&[("x", &x)]).unwrap().into_first())
+    };
+    let (whole, parts) = (run(CompileOptions::new()), run(CompileOptions::new().submit_limit(Duration::ZERO)));
+    assert_eq!(whole.0.0, 1);
+    assert!(parts.0.0 >= 5 && parts.0.1 >= whole.0.1, "{:?} {:?}", parts.0, whole.0);
+    assert!(whole.1 == parts.1);
+    // The options of a plan replace the others.
+    let planned = with_plan(CompileOptions::new().submit_limit(Duration::ZERO), PlanOptions::default());
+    assert_eq!(run(planned).0.0, 1);
+}
+
+/// Every workgroup of every variant of every sample in a dispatch of its own: the bits of the whole grid.
+#[test]
+fn every_kernel_may_be_split() {
+    let (mut split, mut rng) = (BTreeSet::new(), Rng(5));
+    for (name, graph) in samples::graphs() {
+        let descs: Vec<_> = graph.inputs().map(|(name, desc)| (name.to_owned(), desc.clone())).collect();
+        let inputs: Vec<_> = descs.iter().map(|(name, desc)| (name.as_str(), random(&mut rng, desc))).collect();
+        let inputs: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        let layout = |(_, d): &(_, Desc)| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
+        let mut seen = BTreeSet::new();
+        for (alternative, input_layouts) in (0..16).flat_map(|k| [(k, vec![]), (k, descs.iter().map(layout).collect())])
+        {
+            let plan =
+                PlanOptions { alternative: Some(alternative), input_layouts, guarded: true, ..Default::default() };
+            let run = |submit_limit| {
+                let options =
+                    with_plan(CompileOptions::new().fusion(false), PlanOptions { submit_limit, ..plan.clone() });
+                Compiled::new(device(), graph.clone(), &options).unwrap()
+            };
+            let whole = run(None);
+            let recording = &whole.plan().unwrap().recording;
+            if !seen.insert(recording.to_string()) {
+                continue;
+            }
+            let parts = run(Some(Duration::ZERO));
+            let dispatches = parts.plan().unwrap().recording.dispatches();
+            let in_parts = dispatches.filter(|d| d.grid() == Grid::Part).map(|d| d.kernel());
+            split.extend(in_parts);
+            let [whole, parts] = [whole, parts].map(|c| c.run(&inputs).unwrap());
+            for (output, _) in graph.outputs() {
+                let bits = |found: &Outputs| {
+                    found.get(output).unwrap().to_f64s().into_iter().map(f64::to_bits).collect::<Vec<_>>()
+                };
+                let [whole, parts] = [&whole, &parts].map(bits);
+                assert!(whole == parts, "{name}: {output} of variant {alternative}");
+            }
+        }
+    }
+    assert!(split.len() > 40, "of all kernels only {split:?}");
+}
+
+/// The number of its first workgroup reaches the kernel in every text.
+#[test]
+fn every_kernel_reads_its_first_workgroup() {
+    for kernel in kernels() {
+        let text = kernel.text(&[], Precision::F32, false, Grid::Part);
+        let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+        let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
+        let is_first = |v: &naga::GlobalVariable| v.binding.is_some_and(|b| (b.group, b.binding) == (0, FIRST_GROUP));
+        let first = module.global_variables.iter().find(|(_, v)| is_first(v)).expect("it is declared").0;
+        assert!(!info.get_entry_point(0)[first].is_empty(), "{}: main does not read first_group", kernel.name());
+        let others = module.global_variables.iter().filter_map(|(_, v)| v.binding.filter(|b| b.group == 0));
+        assert_eq!(others.filter(|b| b.binding >= FIRST_GROUP).count(), 1, "{}", kernel.name());
+    }
+}
