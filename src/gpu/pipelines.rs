@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use super::adapter::Gpu;
-use super::kernel::{FIRST_GROUP, Grid};
 use super::pipeline_cache::{PipelineKey, Pipelines};
-use super::recording::{Dispatch, Recording};
+use super::recording::{Access, Dispatch, Recording};
 use super::refused::{Form, Refused, compiling};
 #[cfg(not(target_arch = "wasm32"))]
 use super::specialise::specialise;
@@ -189,10 +188,8 @@ impl Gpu {
             // index leaves its binding.
             unsafe { device.create_shader_module_trusted(source, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
-        let group = self.group_layout(d.kernel.name, [d.reads.len(), d.writes.len()], d.grid());
-        let tensors = d.epilogue.as_ref().map(|e| e.tensors.len());
-        let epilogue = tensors.map(|tensors| self.group_layout(d.kernel.name, [tensors, 0], Grid::Whole));
-        let groups: Vec<_> = std::iter::once(&group).chain(&epilogue).map(Some).collect();
+        let groups: Vec<_> = d.layout().iter().map(|group| self.group_layout(d.kernel.name, group)).collect();
+        let groups: Vec<_> = groups.iter().map(Some).collect();
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(d.kernel.name),
             bind_group_layouts: &groups,
@@ -213,19 +210,18 @@ impl Gpu {
 }
 
 impl Gpu {
-    /// The layout of a uniform buffer, of so many storage buffers that are read and that are written, and of a part's first
-    /// workgroup.
-    fn group_layout(&self, label: &str, [reads, writes]: [usize; 2], grid: Grid) -> wgpu::BindGroupLayout {
-        let buffer = |binding, ty| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-            count: None,
+    fn group_layout(&self, label: &str, bindings: &[(u32, Access)]) -> wgpu::BindGroupLayout {
+        let entry = |&(binding, access): &(u32, Access)| {
+            let ty = match access {
+                Access::Uniform => wgpu::BufferBindingType::Uniform,
+                Access::Read | Access::ReadWrite => {
+                    wgpu::BufferBindingType::Storage { read_only: access == Access::Read }
+                }
+            };
+            let ty = wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
+            wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
         };
-        let storage = |i| wgpu::BufferBindingType::Storage { read_only: i as usize <= reads };
-        let mut entries = vec![buffer(0, wgpu::BufferBindingType::Uniform)];
-        entries.extend((1..=(reads + writes) as u32).map(|i| buffer(i, storage(i))));
-        entries.extend((grid == Grid::Part).then(|| buffer(FIRST_GROUP, wgpu::BufferBindingType::Uniform)));
+        let entries: Vec<_> = bindings.iter().map(entry).collect();
         let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries };
         self.device().create_bind_group_layout(&descriptor)
     }

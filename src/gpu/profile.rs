@@ -90,8 +90,12 @@ impl Program {
         let begin = Instant::now();
         self.submit(&of(|s| matches!(s, Step::Upload { .. })), sources, &[]).await?.last(&self.gpu).await?;
         let mut seconds = vec![];
-        for steps in of(is_dispatch).chunks(MAX_PASSES) {
-            seconds.extend(self.time_each(clock, steps).await?);
+        // A submission has the passes of one piece, for the sake of watchdogs.
+        for piece in self.run.split(|s| matches!(s, Step::Submit)) {
+            let dispatches: Vec<Step> = piece.iter().filter(|s| is_dispatch(s)).cloned().collect();
+            for steps in dispatches.chunks(MAX_PASSES) {
+                seconds.extend(self.time_each(clock, steps).await?);
+            }
         }
         self.read_after(&of(|s| matches!(s, Step::Download { .. })), &self.downloads, |_, _| ()).await?;
         let total = begin.elapsed();

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::kernel::{Grid, Kernel};
+use super::kernel::{FIRST_GROUP, Grid, Kernel};
 use super::launch::{EpilogueBindings, Launch, OnHost, Params};
 use super::pacing::Pieces;
 use crate::shape::Precision;
@@ -74,6 +74,17 @@ pub(crate) enum Command {
         /// The source.
         from: Range,
     },
+}
+
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A uniform buffer.
+    Uniform,
+    /// A storage buffer that is read.
+    Read,
+    /// A storage buffer that is read and written.
+    ReadWrite,
 }
 
 /// One kernel over a grid, with its buffers resolved.
@@ -156,6 +167,19 @@ impl Dispatch {
     /// Whether it is a part of its launch.
     pub fn grid(&self) -> Grid {
         if self.first_group.is_some() { Grid::Part } else { Grid::Whole }
+    }
+    /// The layout of its pipeline: by group, the bindings with their numbers. Params, then tensors; in a part of a launch then the
+    /// number of its first workgroup; in group 1 what an epilogue has.
+    pub fn layout(&self) -> Vec<Vec<(u32, Access)>> {
+        let group = |reads, writes| {
+            let tensors =
+                std::iter::repeat_n(Access::Read, reads).chain(std::iter::repeat_n(Access::ReadWrite, writes));
+            (0..).zip(std::iter::once(Access::Uniform).chain(tensors))
+        };
+        let first_group = self.first_group.map(|_| (FIRST_GROUP, Access::Uniform));
+        let own = group(self.reads.len(), self.writes.len()).chain(first_group);
+        let epilogue = self.epilogue.as_ref().map(|e| group(e.tensors.len(), 0).collect());
+        std::iter::once(own.collect()).chain(epilogue).collect()
     }
     /// The same work as `count` dispatches, or as many as there are workgroups; as one if a program wrote the kernel, whose
     /// `main` is its own.
@@ -313,7 +337,8 @@ impl fmt::Display for Command {
             Command::Dispatch(d) => {
                 let [x, y, z] = d.workgroups;
                 let (reads, writes) = (list(d.all_reads().collect()), list(d.writes.iter().collect()));
-                write!(f, "dispatch {:<28} {:<24} {x}x{y}x{z}  {reads} -> {writes}", d.node, d.kernel.name)
+                let from = d.first_group.map_or_else(String::new, |first| format!(" from {first}"));
+                write!(f, "dispatch {:<28} {:<24} {x}x{y}x{z}{from}  {reads} -> {writes}", d.node, d.kernel.name)
             }
         }
     }

@@ -21,6 +21,10 @@ pub(super) fn seconds(graph: &Graph, node: &Node, caps: &Caps) -> f64 {
     (node.op.flops(&inputs, &outputs) as f64 / FLOPS + bytes as f64 / BYTES) / f64::from(caps.least_units)
 }
 
+/// A node that is too long is split into dispatches of this share of a submission: few, since each leaves units idle at its end, with
+/// room for an error of the estimate.
+const ROOM: f64 = 2.0;
+
 /// The most dispatches of a launch: what is longer by its estimate is not on any device.
 const MOST_DISPATCHES: f64 = 1024.0;
 
@@ -54,7 +58,7 @@ impl Parts {
             self.steps.iter_mut().skip(step).take(1).for_each(|share| share.seconds += seconds);
             return;
         }
-        let dispatches = (seconds * SHARE / self.most).ceil().min(MOST_DISPATCHES) as u32;
+        let dispatches = (seconds * ROOM / self.most).ceil().min(MOST_DISPATCHES) as u32;
         for share in &mut self.steps[steps] {
             share.seconds += seconds;
             share.dispatches = dispatches;
@@ -116,7 +120,7 @@ mod tests {
         let mut parts = Parts::new(5.0, 4);
         [(0..1, 5.0), (1..3, 7.5), (3..4, 1e9)].into_iter().for_each(|(steps, seconds)| parts.add(steps, seconds));
         let dispatches: Vec<_> = parts.steps().iter().map(|share| share.dispatches).collect();
-        assert_eq!(dispatches, [1, 8, 8, 1024]);
+        assert_eq!(dispatches, [1, 3, 3, 1024]);
         assert_eq!(parts.steps()[1], parts.steps()[2]);
         let mut none = Parts::new(0.0, 1);
         none.add(0..1, 1e-9);

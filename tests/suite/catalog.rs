@@ -81,3 +81,23 @@ fn the_page_of_operators_shows_the_table() {
     let shown = page.split("<!-- ops -->").nth(1).unwrap().split("<!-- /ops -->").next().unwrap();
     assert_eq!(shown.trim(), markdown().trim(), "put the output of `convgpu ops --markdown` between the ops marks");
 }
+
+/// The tests that docs/hardware.md names exist.
+#[test]
+fn the_tests_of_hardware_are_there() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut named = 0;
+    for line in include_str!("../../docs/hardware.md").lines() {
+        let mut file: Option<String> = None;
+        for word in line.split('`').skip(1).step_by(2) {
+            if word.ends_with(".rs") {
+                file =
+                    Some(std::fs::read_to_string(format!("{root}/{word}")).unwrap_or_else(|e| panic!("{word}: {e}")));
+            } else if let Some(text) = &file {
+                assert!(text.contains(&format!("fn {word}()")), "{word}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}

@@ -31,6 +31,8 @@ fn parts_give_the_bits_of_the_whole() {
         let plan = latest(&session).unwrap();
         let recording = &plan.plan().unwrap().recording;
         let parts = (recording.parts(), recording.dispatches().count());
+        let profile = plan.profile(&[("x", &x)]).unwrap();
+        assert_eq!(profile.dispatches.len(), parts.1);
         (parts, session.run(&[("x", &x)]).unwrap().into_first())
     };
     let (whole, parts) = (run(CompileOptions::new()), run(CompileOptions::new().submit_limit(Duration::ZERO)));

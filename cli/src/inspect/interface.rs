@@ -1,5 +1,6 @@
 //! What a kernel declares and needs, as the manifest of `--dump-shaders` has it.
 
+use convgpu::internals::gpu::recording::Access;
 use naga::common::wgsl::TypeContext;
 use naga::{
     AddressSpace, BuiltIn, Expression, Function, GlobalVariable, Module, ResourceBinding, ScalarKind, TypeInner,
@@ -7,14 +8,6 @@ use naga::{
 use serde_json::{Value, json};
 
 use crate::failure::one_line;
-
-/// What a binding of the pipeline's layout is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    Uniform,
-    Read,
-    ReadWrite,
-}
 
 /// The text of a kernel, parsed. A specialised module lacks the bindings that it does not use.
 pub struct Declared(Module);

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use convgpu::internals::gpu::kernel::{FIRST_GROUP, Grid};
 use convgpu::internals::gpu::pipelines::Shared;
-use convgpu::internals::gpu::recording::Dispatch;
+use convgpu::internals::gpu::recording::{Access, Dispatch};
 use convgpu::internals::plan::Plan;
 use convgpu::{AdapterInfo, Precision};
 use naga::ResourceBinding;
 use serde_json::{Value, json};
 
-use super::interface::{self, Access};
+use super::interface;
 use super::translate::{Source, TARGETS, Translation};
 use crate::failure::{Failure, Outcome};
 use crate::files::{Folder, Target};
@@ -165,19 +164,12 @@ fn targets() -> Value {
     TARGETS.iter().map(|&(kind, of)| (kind.to_owned(), json!(of))).collect()
 }
 
-/// The bindings of a pipeline's layout: those of group 0, then those of its epilogue.
+/// The bindings of a pipeline's layout.
 fn layout(d: &Dispatch) -> Vec<(ResourceBinding, Access)> {
-    let (reads, writes) = d.bindings();
-    let first_group = ResourceBinding { group: 0, binding: FIRST_GROUP };
-    let first_group = (d.grid() == Grid::Part).then_some((first_group, Access::Uniform));
-    let group = |group, reads, writes| {
-        let kinds = std::iter::once(Access::Uniform)
-            .chain(std::iter::repeat_n(Access::Read, reads))
-            .chain(std::iter::repeat_n(Access::ReadWrite, writes));
-        (0..).zip(kinds).map(move |(binding, access)| (ResourceBinding { group, binding }, access))
+    let of = |(group, bindings): (u32, Vec<(u32, Access)>)| {
+        bindings.into_iter().map(move |(binding, access)| (ResourceBinding { group, binding }, access))
     };
-    let epilogue = d.epilogue_bindings().into_iter().flat_map(|tensors| group(1, tensors, 0));
-    group(0, reads, writes).chain(first_group).chain(epilogue).collect()
+    (0..).zip(d.layout()).flat_map(of).collect()
 }
 
 /// The kernel with its sizes, and a hash of all that makes the pipeline: the same on every device.

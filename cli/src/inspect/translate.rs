@@ -3,12 +3,13 @@
 //! What of its options depends on the device and is not visible here has one value, [`TARGETS`]. Names are left out of SPIR-V, as
 //! in a release build.
 
+use convgpu::internals::gpu::recording::Access;
 use naga::back::{glsl, hlsl, msl, spv, wgsl};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ResourceBinding, ShaderStage};
 
-use super::interface::{self, Access};
+use super::interface;
 use crate::failure::one_line;
 
 /// What each translation is for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use convgpu::internals::gpu::pipelines::Shared;
-use convgpu::internals::gpu::recording::Dispatch;
+use convgpu::internals::gpu::recording::{Access, Dispatch};
 use convgpu::internals::graph::Graph;
 use convgpu::internals::plan::Plan;
 use convgpu::nn::{Conv2d, Module};
@@ -21,8 +21,8 @@ pub struct Pipeline {
     /// The kernel with its sizes and its precision.
     pub kernel: String,
     pub spirv: Vec<u32>,
-    /// The number of storage buffers per group; a uniform buffer comes before them.
-    pub groups: Vec<usize>,
+    /// The bindings of each group.
+    pub groups: Vec<Vec<(u32, Access)>>,
 }
 
 impl Pipeline {
@@ -46,7 +46,7 @@ fn layers() -> Vec<Graph> {
 
 /// The pipelines of every variant of every sample on every class of hardware, each once.
 pub fn all() -> Result<Vec<Pipeline>, String> {
-    let mut found: BTreeMap<(String, Vec<u32>), Vec<usize>> = BTreeMap::new();
+    let mut found: BTreeMap<(String, Vec<u32>), _> = BTreeMap::new();
     let mut failed = None;
     let mut visit = |class: &'static str, plan: &Plan| {
         let all = if class.starts_with("hardware") { Shared::of(&plan.recording) } else { vec![] };
@@ -64,8 +64,7 @@ pub fn all() -> Result<Vec<Pipeline>, String> {
 }
 
 fn pipeline(d: &Dispatch) -> Result<Pipeline, String> {
-    let (reads, writes) = d.bindings();
-    let groups: Vec<_> = std::iter::once(reads + writes).chain(d.epilogue_bindings()).collect();
+    let groups = d.layout();
     let sizes: Vec<_> = d.consts().iter().map(|(_, value)| value.to_string()).collect();
     let sizes = if sizes.is_empty() { String::new() } else { format!("({})", sizes.join(",")) };
     let precision = if d.precision() == Precision::F16 { " f16" } else { "" };
@@ -75,7 +74,7 @@ fn pipeline(d: &Dispatch) -> Result<Pipeline, String> {
 }
 
 /// As wgpu-hal 30 has naga write it, without run-time checks.
-fn spirv(d: &Dispatch, groups: &[usize]) -> Result<Vec<u32>, String> {
+fn spirv(d: &Dispatch, groups: &[Vec<(u32, Access)>]) -> Result<Vec<u32>, String> {
     let module = d.module().map_err(|e| e.to_string())?;
     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::all());
     let info = validator.validate(&module).map_err(|e| format!("{e:?}"))?;
@@ -89,7 +88,7 @@ fn spirv(d: &Dispatch, groups: &[usize]) -> Result<Vec<u32>, String> {
         fake_missing_bindings: false,
         binding_map: (0..)
             .zip(groups)
-            .flat_map(|(group, &storage)| (0..=storage as u32).map(move |k| binding(group, k)))
+            .flat_map(|(group, bindings)| bindings.iter().map(move |(k, _)| binding(group, *k)))
             .collect(),
         bounds_check_policies: BoundsCheckPolicies::default(),
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,

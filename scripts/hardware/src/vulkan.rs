@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char};
 
 use ash::{khr, vk};
+use convgpu::internals::gpu::recording::Access;
 
 use crate::pipelines::Pipeline;
 
@@ -44,7 +45,7 @@ impl Device {
 
     unsafe fn compiled(&self, pipeline: &Pipeline) -> Result<Compiled, vk::Result> {
         let device = &self.device;
-        let sets = pipeline.groups.iter().map(|&storage| unsafe { self.set(storage) });
+        let sets = pipeline.groups.iter().map(|group| unsafe { self.set(group) });
         let sets = sets.collect::<Result<Vec<_>, _>>()?;
         let layout = vk::PipelineLayoutCreateInfo::default().set_layouts(&sets);
         let layout = unsafe { device.create_pipeline_layout(&layout, None) }?;
@@ -75,17 +76,19 @@ impl Device {
         Ok(compiled)
     }
 
-    /// A uniform buffer and this many storage buffers.
-    unsafe fn set(&self, storage: usize) -> Result<vk::DescriptorSetLayout, vk::Result> {
-        let binding = |k: usize| {
-            let kind = if k == 0 { vk::DescriptorType::UNIFORM_BUFFER } else { vk::DescriptorType::STORAGE_BUFFER };
+    unsafe fn set(&self, group: &[(u32, Access)]) -> Result<vk::DescriptorSetLayout, vk::Result> {
+        let binding = |&(k, access): &(u32, Access)| {
+            let kind = match access {
+                Access::Uniform => vk::DescriptorType::UNIFORM_BUFFER,
+                Access::Read | Access::ReadWrite => vk::DescriptorType::STORAGE_BUFFER,
+            };
             vk::DescriptorSetLayoutBinding::default()
-                .binding(k as u32)
+                .binding(k)
                 .descriptor_type(kind)
                 .descriptor_count(1)
                 .stage_flags(vk::ShaderStageFlags::COMPUTE)
         };
-        let bindings: Vec<_> = (0..=storage).map(binding).collect();
+        let bindings: Vec<_> = group.iter().map(binding).collect();
         let create = vk::DescriptorSetLayoutCreateInfo::default().bindings(&bindings);
         unsafe { self.device.create_descriptor_set_layout(&create, None) }
     }
