@@ -89,14 +89,13 @@ fn in_f16_and_back() -> (String, Graph) {
     (name, graph)
 }
 
-/// Visits the plans of all graphs: every variant, in every precision and for inputs of both layouts, on every class of device,
-/// whose name comes first; and one whose dispatches are split.
+/// Visits the plans of all graphs and layers: every variant, in every precision and for inputs of both layouts, on every class of
+/// device, whose name comes first; and one whose dispatches are split.
 pub fn plans(visit: &mut dyn FnMut(&'static str, &Plan)) {
-    graphs().iter().for_each(|(name, graph)| plans_of(name, graph, visit));
+    graphs().iter().chain(&layers()).for_each(|(name, graph)| plans_of(name, graph, visit));
 }
 
-/// The plans of one graph.
-pub fn plans_of(name: &str, graph: &Graph, visit: &mut dyn FnMut(&'static str, &Plan)) {
+fn plans_of(name: &str, graph: &Graph, visit: &mut dyn FnMut(&'static str, &Plan)) {
     let layout = |d: &Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
     let last: Vec<_> = graph.inputs().map(|(_, d)| layout(d)).collect();
     for (class, caps) in classes() {
@@ -200,5 +199,16 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(FmaChain { rounds: 2 }, &[&[3, 4]]),
         node(Copy, &[&[3, 4]]),
         in_f16_and_back(),
+    ]
+}
+
+/// Convolutions with enough work for every tile.
+fn layers() -> Vec<(String, Graph)> {
+    vec![
+        node(Conv2d::default(), &[&[1, 64, 56, 56], &[256, 64, 1, 1], &[256]]),
+        node(Conv2d::default(), &[&[1, 64, 56, 56], &[256, 64, 3, 3], &[256]]),
+        node(Conv2d::default(), &[&[1, 1024, 14, 14], &[256, 1024, 1, 1], &[256]]),
+        node(Conv2d::default(), &[&[1, 2048, 1, 1], &[1000, 2048, 1, 1], &[1000]]),
+        node(Conv2d::default(), &[&[4, 2048, 1, 1], &[1000, 2048, 1, 1], &[1000]]),
     ]
 }

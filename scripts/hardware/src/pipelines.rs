@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use convgpu::Precision;
 use convgpu::internals::gpu::pipelines::Shared;
 use convgpu::internals::gpu::recording::{Access, Dispatch};
-use convgpu::internals::graph::Graph;
 use convgpu::internals::plan::Plan;
-use convgpu::nn::{Conv2d, Module};
-use convgpu::{Desc, Precision};
 use naga::ResourceBinding;
 use naga::back::spv;
 use naga::proc::BoundsCheckPolicies;
@@ -32,18 +30,6 @@ impl Pipeline {
     }
 }
 
-/// Layers with enough work for every tile.
-fn layers() -> Vec<Graph> {
-    let layer = |module: &dyn Module, shape: [usize; 4]| module.graph(Desc::f32(shape)).expect("the layer fits");
-    vec![
-        layer(&Conv2d::new(64, 256, 1), [1, 64, 56, 56]),
-        layer(&Conv2d::new(64, 256, 3), [1, 64, 56, 56]),
-        layer(&Conv2d::new(1024, 256, 1), [1, 1024, 14, 14]),
-        layer(&Conv2d::new(2048, 1000, 1), [1, 2048, 1, 1]),
-        layer(&Conv2d::new(2048, 1000, 1), [4, 2048, 1, 1]),
-    ]
-}
-
 /// The pipelines of every variant of every sample on every class of hardware, each once.
 pub fn all() -> Result<Vec<Pipeline>, String> {
     let mut found: BTreeMap<(String, Vec<u32>), _> = BTreeMap::new();
@@ -58,7 +44,6 @@ pub fn all() -> Result<Vec<Pipeline>, String> {
         }
     };
     samples::plans(&mut visit);
-    layers().iter().for_each(|graph| samples::plans_of("a layer", graph, &mut visit));
     let pipeline = |((kernel, spirv), groups)| Pipeline { kernel, spirv, groups };
     failed.map_or_else(|| Ok(found.into_iter().map(pipeline).collect()), Err)
 }
