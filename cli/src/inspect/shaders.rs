@@ -248,7 +248,7 @@ mod tests {
     ///
     /// `CONVGPU_DUMP=DIR` writes them, for compilers that are not part of the build: the files and the manifest that
     /// `inspect --dump-shaders` writes (docs/json.md), but `adapter`, `caps` and `precision`, and with `pipelines[].classes`, the
-    /// classes of devices that use a pipeline: `hardware`, `hardware with f16`, `lavapipe`, `software`.
+    /// classes of devices that use a pipeline (`tests/samples`).
     #[test]
     fn every_pipeline_has_every_translation() {
         let dump = std::env::var_os("CONVGPU_DUMP").map(|folder| Dump::new(Path::new(&folder)).unwrap());
