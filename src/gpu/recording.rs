@@ -185,11 +185,11 @@ impl Dispatch {
     /// `main` is its own.
     pub(crate) fn split(self, count: u32) -> Vec<Dispatch> {
         let groups: u64 = self.workgroups.into_iter().map(u64::from).product();
-        // A part has one row.
-        let count = u64::from(count).max(groups.div_ceil(65_535)).min(groups);
-        if count < 2 || !self.kernel.is_built_in() {
+        if u64::from(count).min(groups) < 2 || !self.kernel.is_built_in() {
             return vec![self];
         }
+        // A part has one row.
+        let count = u64::from(count).max(groups.div_ceil(65_535)).min(groups);
         let ends: Vec<u32> = (0..=count).map(|k| (groups * k / count) as u32).collect();
         let part = |ends: &[u32]| Dispatch {
             first_group: Some(ends[0]),
@@ -356,5 +356,36 @@ impl fmt::Display for Recording {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static OURS: Kernel = Kernel::built_in(["ours", "ours"], "", &[]);
+    static THEIRS: Kernel = Kernel::new("theirs", "");
+
+    /// The parts of a launch over this grid: their first workgroups, and how many they have.
+    fn parts(kernel: &'static Kernel, workgroups: [u32; 3], count: u32) -> Vec<(Option<u32>, u32)> {
+        let launch = Launch::grid(kernel, workgroups, Params::new());
+        let parts = Dispatch::of(&launch, "node".to_owned(), vec![], vec![], false).split(count);
+        assert!(parts.iter().all(|d| d.first_group.is_none() || d.workgroups[1..] == [1, 1]));
+        parts.iter().map(|d| (d.first_group, d.workgroups.iter().product())).collect()
+    }
+
+    #[test]
+    fn parts_have_each_workgroup_once() {
+        assert_eq!(parts(&OURS, [7, 1, 1], 3), [(Some(0), 2), (Some(2), 2), (Some(4), 3)]);
+        assert_eq!(parts(&OURS, [3, 2, 1], 1000), (0..6).map(|k| (Some(k), 1)).collect::<Vec<_>>());
+        let long = parts(&OURS, [60_000, 3, 1], 2);
+        assert_eq!(long, [(Some(0), 60_000), (Some(60_000), 60_000), (Some(120_000), 60_000)], "a part has one row");
+    }
+
+    #[test]
+    fn what_need_not_or_cannot_be_split_is_whole() {
+        assert_eq!(parts(&OURS, [60_000, 3, 1], 1), [(None, 180_000)]);
+        assert_eq!(parts(&OURS, [1, 1, 1], 9), [(None, 1)]);
+        assert_eq!(parts(&THEIRS, [7, 1, 1], 3), [(None, 7)]);
     }
 }
