@@ -1,6 +1,7 @@
 // y[n, row, column] = x[n, column, row], 4-byte elements.
 //   x: row-major [n, columns, rows]   y: row-major [n, rows, columns]
-// One workgroup: a tile of 16x16 of image n, read along rows of x and written along rows of y, so that both coalesce.
+// One workgroup: a tile of 32x32 of image n, read along rows of x and written along rows of y, so that both coalesce; an invocation
+// moves four elements, for which it computes the tile's place once.
 // Compared with strided_copy: neighbouring invocations read neighbouring elements. The tile's pitch is odd, so that its
 // columns are in different banks.
 
@@ -9,9 +10,10 @@ struct Params { n: u32, rows: u32, columns: u32 }
 @group(0) @binding(1) var<storage, read> x: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<u32>;
 
-const TILE = 16u;
+const TILE = 32u;
 const WORKGROUP = 256u;
-var<workgroup> tile: array<u32, 272>;
+const BAND = WORKGROUP / TILE;
+var<workgroup> tile: array<u32, 1056>;
 
 fn compute(group: u32, t: u32) {
     let tiles = (vec2<u32>(p.columns, p.rows) + TILE - 1u) / TILE;
@@ -21,13 +23,19 @@ fn compute(group: u32, t: u32) {
     let corner = vec2<u32>(group - band * tiles.x, band - image * tiles.y) * TILE;
     let local = vec2<u32>(t % TILE, t / TILE);
     let first = image * p.rows * p.columns;
-    let source = corner.yx + local;
-    if source.x < p.rows && source.y < p.columns {
-        tile[local.x * (TILE + 1u) + local.y] = x[first + source.y * p.rows + source.x];
+    for (var k = 0u; k < TILE; k += BAND) {
+        let at = local + vec2<u32>(0u, k);
+        let source = corner.yx + at;
+        if source.x < p.rows && source.y < p.columns {
+            tile[at.x * (TILE + 1u) + at.y] = x[first + source.y * p.rows + source.x];
+        }
     }
     workgroupBarrier();
-    let sink = corner + local;
-    if sink.x < p.columns && sink.y < p.rows {
-        y[first + sink.y * p.columns + sink.x] = tile[local.y * (TILE + 1u) + local.x];
+    for (var k = 0u; k < TILE; k += BAND) {
+        let at = local + vec2<u32>(0u, k);
+        let sink = corner + at;
+        if sink.x < p.columns && sink.y < p.rows {
+            y[first + sink.y * p.columns + sink.x] = tile[at.y * (TILE + 1u) + at.x];
+        }
     }
 }

@@ -21,7 +21,7 @@ const STRIDES: [[&str; 8]; 3] = [
 ];
 
 /// Side of a tile of `shaders/transpose.wgsl`.
-const TILE: usize = 16;
+const TILE: usize = 32;
 
 /// An index space, and for several tensors the strides, in elements, along its axes.
 #[derive(Debug, PartialEq)]
