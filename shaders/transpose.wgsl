@@ -13,7 +13,8 @@ struct Params { n: u32, rows: u32, columns: u32 }
 const TILE = 32u;
 const WORKGROUP = 256u;
 const BAND = WORKGROUP / TILE;
-var<workgroup> tile: array<u32, 1056>;
+const PITCH = TILE + 1u;
+var<workgroup> tile: array<u32, TILE * PITCH>;
 
 fn compute(group: u32, t: u32) {
     let tiles = (vec2<u32>(p.columns, p.rows) + TILE - 1u) / TILE;
@@ -27,7 +28,7 @@ fn compute(group: u32, t: u32) {
         let at = local + vec2<u32>(0u, k);
         let source = corner.yx + at;
         if source.x < p.rows && source.y < p.columns {
-            tile[at.x * (TILE + 1u) + at.y] = x[first + source.y * p.rows + source.x];
+            tile[at.x * PITCH + at.y] = x[first + source.y * p.rows + source.x];
         }
     }
     workgroupBarrier();
@@ -35,7 +36,7 @@ fn compute(group: u32, t: u32) {
         let at = local + vec2<u32>(0u, k);
         let sink = corner + at;
         if sink.x < p.columns && sink.y < p.rows {
-            y[first + sink.y * p.columns + sink.x] = tile[at.y * (TILE + 1u) + at.x];
+            y[first + sink.y * p.columns + sink.x] = tile[at.y * PITCH + at.x];
         }
     }
 }

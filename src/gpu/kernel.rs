@@ -57,7 +57,8 @@ pub struct Kernel {
 pub enum Grid {
     /// All of it.
     Whole,
-    /// The workgroups from one on. Browsers compile a text with open overrides, so none of them could remove the binding.
+    /// Some of it: a uniform has the number of the first workgroup. The prelude declares it, since an override would leave the
+    /// binding of a whole grid in the text that browsers compile.
     Part,
 }
 

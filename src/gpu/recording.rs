@@ -226,10 +226,6 @@ impl Dispatch {
     pub fn files(&self) -> Vec<&'static str> {
         self.kernel.files()
     }
-    /// How many tensors its epilogue binds as group 1, absent ones included; `None` without an epilogue.
-    pub fn epilogue_bindings(&self) -> Option<usize> {
-        self.epilogue.as_ref().map(|e| e.tensors.len())
-    }
     /// How many bindings of group 0 are read-only, and how many are read-write.
     pub fn bindings(&self) -> (usize, usize) {
         (self.reads.len(), self.writes.len())

@@ -18,6 +18,8 @@ fn permute(shape: &[usize], order: &[usize]) {
 fn permute_is_exact() {
     permute(&[3, 5], &[1, 0]);
     permute(&[33, 17], &[1, 0]);
+    // Several tiles per axis, and several matrices.
+    permute(&[3, 70, 45], &[0, 2, 1]);
     permute(&[2, 19, 5, 7], &[0, 2, 3, 1]);
     permute(&[2, 5, 7, 19], &[0, 3, 1, 2]);
     permute(&[2, 3, 4, 5, 6, 7], &[5, 3, 1, 4, 2, 0]);

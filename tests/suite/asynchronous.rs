@@ -14,8 +14,8 @@ use crate::onnx_build::{graph, model, node, read};
 use crate::shared::{ends, shared_device};
 use crate::support::{Rng, device};
 
-/// A chain of convolutions.
-fn network() -> Graph {
+/// A chain of six convolutions.
+pub fn network() -> Graph {
     let mut g = Graph::new();
     let x = g.input("x", Desc::f32([1, 8, 20, 20])).unwrap();
     let w = g.constant("w", Rng(3).tensor(&[8, 8, 3, 3])).unwrap();
