@@ -23,9 +23,9 @@ fn compute(i: u32) {
     var inside = true;
     for (var axis = 6u; axis > 0u; axis--) {
         let extent = extents[axis - 1u];
-        let o = i32(rest % padded[axis - 1u]);
+        let o = rest % padded[axis - 1u];
         rest /= padded[axis - 1u];
-        let s = source(o - before[axis - 1u], i32(extent));
+        let s = source(o, before[axis - 1u], i32(extent), padded[axis - 1u]);
         inside = inside && s >= 0 && s < i32(extent);
         at += u32(s) * step;
         step *= extent;

@@ -14,8 +14,8 @@ fn compute(i: u32) {
     let row = pixel / p.ow;
     let n = row / p.oh;
     if n >= p.n { return; }
-    let iy = source(i32(row - n * p.oh) - p.top, i32(p.ih));
-    let ix = source(i32(pixel - row * p.ow) - p.left, i32(p.iw));
+    let iy = source(row - n * p.oh, p.top, i32(p.ih), p.oh);
+    let ix = source(pixel - row * p.ow, p.left, i32(p.iw), p.ow);
     let inside = iy >= 0 && iy < i32(p.ih) && ix >= 0 && ix < i32(p.iw);
     let at = ((n * p.ih + u32(iy)) * p.iw + u32(ix)) * p.c4 + cb;
     let lanes = vec4<u32>(0u, 1u, 2u, 3u) + cb * 4u;

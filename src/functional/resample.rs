@@ -31,8 +31,8 @@ pub fn interpolate(x: &DeviceTensor, options: InterpolateOptions) -> Result<Devi
 }
 
 /// Pads a tensor of any type. `pad` has two numbers per axis, the elements added before and after it, the last axis
-/// first: `[left, right, top, bottom]` for an image. Negative numbers crop. Axes that `pad` does not cover are not
-/// padded.
+/// first: `[left, right, top, bottom]` for an image. Negative numbers crop, and `Circular` repeats what remains. Axes that
+/// `pad` does not cover are not padded.
 ///
 /// [torch.nn.functional.pad](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html), whose value is
 /// part of [`PadMode::Constant`].
@@ -51,7 +51,7 @@ pub fn interpolate(x: &DeviceTensor, options: InterpolateOptions) -> Result<Devi
 ///
 /// # Errors
 /// `pad` has an odd length or covers more axes than there are; `Reflect` would add as many elements as an axis has or
-/// more, `Circular` more than it has.
+/// more, `Circular` more than remain of it.
 pub fn pad(x: &DeviceTensor, pad: &[i64], mode: PadMode) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.pad(ids[0], pad, mode))
 }

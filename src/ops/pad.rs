@@ -18,7 +18,7 @@ pub(super) const KERNELS: &[&Kernel] = &[&PAD, &PAD_C4];
 /// <https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html>
 ///
 /// Input: any shape and type. Output: every axis extended by `pads`. `Reflect` adds fewer elements than an axis has,
-/// `Circular` at most as many.
+/// `Circular` at most as many; negative pads crop before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pad {
     /// Before and after, for every axis, outermost first (PyTorch's list has the last axis first); negative numbers crop.
@@ -47,7 +47,8 @@ impl Pad {
                 let most = match self.mode {
                     PadMode::Constant(_) | PadMode::Replicate => most_pad,
                     PadMode::Reflect => extent as i64 - 1,
-                    PadMode::Circular => extent as i64,
+                    // Of what remains after cropping.
+                    PadMode::Circular => (extent as i64).saturating_add(before.min(0)).saturating_add(after.min(0)),
                 };
                 let grown = (extent as i64).saturating_add(before).saturating_add(after);
                 let empties = extent == 0 && !matches!(self.mode, PadMode::Constant(_)) && grown > 0;
