@@ -16,7 +16,8 @@ fn power(a: f32, b: f32) -> u32 {
     let odd = whole && abs(b) < 16777216.0 && (i32(clamp(b, -16777216.0, 16777216.0)) & 1) != 0;
     let sign_bit = select(0u, bitcast<u32>(a) & 0x80000000u, odd);
     if a == 0.0 { return sign_bit | select(INFINITY_BITS, 0u, b > 0.0); }
-    if a < 0.0 && !whole { return NAN_BITS; }
+    if a == -1.0 && whole { return sign_bit | bitcast<u32>(1.0); }
+    if a < 0.0 && !whole && (bitcast<u32>(a) & 0x7fffffffu) != INFINITY_BITS { return NAN_BITS; }
     return sign_bit | bitcast<u32>(pow(abs(a), b));
 }
 

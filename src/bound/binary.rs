@@ -47,7 +47,7 @@ fn remainder_bound(a: f64, b: f64, y: f64) -> f64 {
 /// `a^b = 2^t`, `t = b log2 |a|`. WGSL promises log2 to 3 ulp, or 2^-21 absolute for |a| in [1/2, 2], and exp2 to
 /// 3 + 2 |t| ulp; an error dt of the exponent is a factor 2^dt. An ulp is at most 2 UNIT.
 fn power_bound(a: f64, b: f64, y: f64) -> f64 {
-    if a == 0.0 || b == 0.0 || !y.is_finite() {
+    if a == 0.0 || b == 0.0 || a.is_infinite() || b.is_infinite() || !y.is_finite() {
         return 0.0;
     }
     let log = a.abs().log2();
