@@ -17,6 +17,11 @@ impl Activation {
             LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),
             Elu { alpha } => dx * f64::from(alpha.abs()).max(1.0),
             Selu { alpha, gamma } => dx * f64::from(gamma.abs()) * f64::from(alpha.abs()).max(1.0),
+            // Of a negative alpha the slope below 0 is e^(x / alpha), which grows.
+            Celu { alpha } if alpha < 0.0 => {
+                let (lo, hi) = ends();
+                f64::max(dx, (hi - lo).abs())
+            }
             Celu { .. } | Softplus { .. } => dx,
             // |f'| stays below 1.13 (gelu), 1.1 (silu, mish), 1.5 (hardswish); swish scales with beta alone.
             Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
@@ -53,6 +58,11 @@ impl Activation {
             | Sign => 0.0,
             LeakyRelu { .. } => y_abs,
             Exp => exp(x) * y_abs,
+            // With e^z, z = x / alpha above 0: the exponential's error, and that of z, 2.5 ulp, which it makes relative.
+            Celu { alpha } if alpha < 0.0 && x < 0.0 => {
+                let (z, most) = ((x / f64::from(alpha)).min(104.0), f64::from(alpha.abs()).min(4.0 * y_abs));
+                4.0 * y_abs + 16.0 * most + (exp(z) + 5.0 * z) * (y_abs + most)
+            }
             // Below 0 the magnitude is at most alpha (1 - e^x); a polynomial near 0 keeps the error relative.
             Elu { alpha } | Celu { alpha } => 4.0 * y_abs + 16.0 * f64::from(alpha.abs()).min(4.0 * y_abs),
             Selu { alpha, gamma } => 4.0 * y_abs + 16.0 * f64::from((alpha * gamma).abs()).min(4.0 * y_abs),
