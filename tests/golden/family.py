@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections import Counter
 
 import numpy as np
 import torch
@@ -66,14 +67,27 @@ class Draw:
 class Family:
     """Cases of one file. `draw` gives the numbers of the next case."""
 
+    # What is added to the names of groups: cases that are drawn and those of hard.py have numbers of their own.
+    part = ""
+
     def __init__(self, name):
-        self.name, self.tensors, self.cases = name, {}, []
+        self.name, self.tensors, self.cases, self.counts = name, {}, [], Counter()
         self.start(name)
 
     def start(self, group):
         """The next cases are those of `group`: their numbers do not depend on the cases of other groups."""
-        self.group, self.count = group, 0
-        self.draw = Draw(f"{self.name}/{group}/0")
+        self.group = group
+        self.draw = Draw(f"{self.name}/{group}/{self.counts[group]}")
+
+    def numbers(self, op):
+        """The numbers of the next case of `op`."""
+        group = op + self.part
+        if self.group != group:
+            if not self.part:
+                # The committed numbers start again where the written cases come back to an operator.
+                self.counts[group] = 0
+            self.start(group)
+        return self.draw
 
     def add(self, op, params, inputs, outputs):
         number = f"{len(self.cases):03d}"
@@ -88,8 +102,8 @@ class Family:
             self.tensors[f"{number}.{role}"] = single if tensor.is_floating_point() else array.astype(np.int32)
         case = dict(id=number, op=op, params=as_json(params), inputs=list(inputs), outputs=list(outputs))
         self.cases.append(case)
-        self.count += 1
-        self.draw = Draw(f"{self.name}/{self.group}/{self.count}")
+        self.counts[self.group] += 1
+        self.start(self.group)
 
     def bytes(self):
         # One key only: the library writes several in any order.

@@ -3,16 +3,40 @@
 import torch
 import torch.nn.functional as F
 
+import drawn_functional
+import hard
 from family import DOUBLE, EDGES, Family, edges, gelu, given, rounded_params
+from tables import span
 
 INF = float("inf")
 
 
-def conv2d(x, weight, bias=None, padding_mode="zeros", **p):
-    if padding_mode != "zeros":
-        (top, left), p["padding"] = p["padding"], 0
-        x = F.pad(x, (left, left, top, top), mode=padding_mode)
-    return F.conv2d(x, weight, bias, **p)
+def convolution(function):
+    """A convolution with `padding_mode`, and with a padding that may be both sides of every axis: PyTorch's pad before it."""
+
+    def conv(x, weight, bias=None, *, padding, padding_mode="zeros", dilation, **p):
+        axes = weight.dim() - 2
+        if padding_mode != "zeros" or isinstance(padding, list) and len(padding) > axes:
+            paddings = [padding] * axes if isinstance(padding, str) else split_sides(padding, axes)
+            dilations = dilation if isinstance(dilation, list) else [dilation]
+            sides = [span(*of_axis) for of_axis in zip(paddings, weight.shape[2:], dilations)]
+            mode = "constant" if padding_mode == "zeros" else padding_mode
+            x, padding = F.pad(x, [side for axis in reversed(sides) for side in axis], mode=mode), 0
+        return function(x, weight, bias, padding=padding, dilation=dilation, **p)
+
+    return conv
+
+
+def split_sides(padding, axes):
+    """The padding of each axis: one number each, or two."""
+    padding = padding if isinstance(padding, list) else [padding]
+    return padding if len(padding) == axes else [padding[2 * k : 2 * k + 2] for k in range(axes)]
+
+
+def interpolate(x, **p):
+    # PyTorch finds the nearest pixel in the precision of the pixels. Copies are exact.
+    single = x.to(torch.float32) if p["mode"].startswith("nearest") else x
+    return F.interpolate(single, **p)
 
 
 def batch_norm(x, running_mean, running_var, weight=None, bias=None, *, eps):
@@ -28,13 +52,16 @@ def batch_norm_training(x, weight=None, bias=None, running_mean=None, running_va
 
 def max_pool2d(x, **p):
     out, indices = F.max_pool2d(x, **p, return_indices=True)
-    return dict(out=out, indices=indices)
+    # PyTorch gives a window that lies in the padding an index outside the plane, convgpu 0.
+    outside = indices >= x.shape[2] * x.shape[3]
+    assert torch.all(out[outside] == -INF)
+    return dict(out=out, indices=torch.where(outside, 0, indices))
 
 
 def prod(x, dim, keepdim):
     # torch.prod takes one axis: the last first, so that the others keep their numbers.
     for axis in sorted((d % x.dim() for d in axes(x, dim)), reverse=True):
-        x = torch.prod(x, axis, keepdim)
+        x = torch.prod(x, axis, keepdim, dtype=x.dtype)
     return x
 
 
@@ -44,6 +71,15 @@ def axes(x, dim):
 
 def over_axes(function):
     return lambda x, dim, keepdim, **p: function(x, dim=axes(x, dim), keepdim=keepdim, **p)
+
+
+def total(x, **p):
+    return torch.sum(x, dtype=x.dtype, **p)
+
+
+def div(a, b):
+    # convgpu's quotient of integers is an integer.
+    return torch.div(a, b, rounding_mode=None if a.is_floating_point() else "trunc")
 
 
 def topk(x, **p):
@@ -56,8 +92,8 @@ def split(x, sizes, dim):
 
 
 FUNCTIONS = dict(
-    conv1d=F.conv1d,
-    conv2d=conv2d,
+    conv1d=convolution(F.conv1d),
+    conv2d=convolution(F.conv2d),
     conv_transpose2d=F.conv_transpose2d,
     linear=F.linear,
     matmul=torch.matmul,
@@ -66,7 +102,7 @@ FUNCTIONS = dict(
     lp_pool2d=F.lp_pool2d,
     adaptive_avg_pool2d=F.adaptive_avg_pool2d,
     adaptive_max_pool2d=F.adaptive_max_pool2d,
-    interpolate=F.interpolate,
+    interpolate=interpolate,
     pad=F.pad,
     pixel_shuffle=F.pixel_shuffle,
     pixel_unshuffle=F.pixel_unshuffle,
@@ -82,7 +118,7 @@ FUNCTIONS = dict(
     gelu=gelu,
     prelu=F.prelu,
     where=torch.where,
-    sum=over_axes(torch.sum),
+    sum=over_axes(total),
     mean=over_axes(torch.mean),
     amax=over_axes(torch.amax),
     amin=over_axes(torch.amin),
@@ -109,7 +145,7 @@ ARITHMETIC = "add sub mul div maximum minimum pow remainder fmod".split()
 COMPARISONS = "eq lt gt le ge".split()
 LOGIC = "logical_and logical_or logical_xor".split()
 FUNCTIONS.update({op: getattr(F, op) for op in ACTIVATIONS})
-FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + ARITHMETIC + COMPARISONS + LOGIC})
+FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + ARITHMETIC + COMPARISONS + LOGIC}, div=div)
 
 # Parameters that describe dtypes for the tests. PyTorch has no such options.
 NOTES = ("dtype", "input_dtype")
@@ -131,12 +167,6 @@ class Functions(Family):
         inputs = given(**inputs) if isinstance(inputs, dict) else dict(x=inputs)
         inputs = {role: t if isinstance(t, torch.Tensor) else draw.normal(*t) for role, t in inputs.items()}
         self.add(op, params, inputs, evaluate(op, inputs, params))
-
-    def numbers(self, op):
-        """The numbers of the next case of `op`."""
-        if self.group != op:
-            self.start(op)
-        return self.draw
 
 
 def convolutions(f):
@@ -509,6 +539,10 @@ def functional():
     f = Functions("functional")
     for cases in (convolutions, pools, resampling, norms, unary, binary, reductions, movement):
         cases(f)
+    f.part = "/drawn"
+    drawn_functional.cases(f)
+    f.part = "/hard"
+    hard.functional(f)
     return f
 
 

@@ -5,6 +5,8 @@ from math import prod
 
 import torch
 
+import drawn_modules
+import hard
 from family import DOUBLE, Family, edges, gelu, rounded, rounded_params
 
 nn = torch.nn
@@ -54,11 +56,10 @@ def build(op, params):
 class Modules(Family):
     def case(self, op, x, training=False, **params):
         """`x` is the input or its shape. `params` are all arguments of the constructor."""
-        if self.group != op:
-            self.start(op)
-        x = x if isinstance(x, torch.Tensor) else self.draw.normal(*x, scale=2.0)
+        draw = self.numbers(op)
+        x = x if isinstance(x, torch.Tensor) else draw.normal(*x, scale=2.0)
         module = build(op, params)
-        randomize(module, self.draw)
+        randomize(module, draw)
         self.add(op, dict(params, training=training), *run_module(module, x, training))
 
 
@@ -285,6 +286,10 @@ def module():
     f = Modules("module")
     for cases in (convolutions, norms, pools, resampling, shapes, activations, sequences):
         cases(f)
+    f.part = "/drawn"
+    drawn_modules.cases(f)
+    f.part = "/hard"
+    hard.modules(f)
     return f
 
 

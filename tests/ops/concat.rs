@@ -91,7 +91,9 @@ pub fn pytorch_cat(case: &Case) {
 
 pub fn pytorch_split(case: &Case) {
     let x = case.tensor("x");
-    let op = Split { axis: case.axis("dim", x.shape().len()), sizes: case.list("sizes") };
+    let axis = case.axis("dim", x.shape().len());
     let parts: Vec<_> = case.outputs.iter().map(|role| case.tensor(role).clone()).collect();
+    // `sizes` may be one number, that of every part but the last.
+    let op = Split { axis, sizes: parts.iter().map(|part| part.shape()[axis]).collect() };
     check_golden(case, op, &case.input_tensors(), &parts);
 }

@@ -2,7 +2,7 @@
 
 use convgpu::internals::ops::conv2d::Conv2d;
 
-use crate::conv2d::sides;
+use crate::conv2d::{padded, sides};
 use crate::support::{Case, check_golden};
 
 pub fn pytorch(case: &Case) {
@@ -12,13 +12,10 @@ pub fn pytorch(case: &Case) {
         t.reshape([n, c, 1, l]).unwrap()
     };
     let (weight, dilation) = (flat("weight"), case.usize("dilation"));
-    let [left, right] = sides(&case.params["padding"], dilation, weight.shape()[3]);
-    let op = Conv2d {
-        stride: [1, case.usize("stride")],
-        padding: [[0, 0], [left, right]],
-        dilation: [1, dilation],
-        groups: case.usize("groups"),
-    };
-    let inputs: Vec<_> = [flat("x"), weight].into_iter().chain(case.get("bias").cloned()).collect();
+    let sides = sides(&case.params["padding"], dilation, weight.shape()[3]);
+    let (x, padding) = padded(case, flat("x"), [[0, 0], sides]);
+    let op =
+        Conv2d { stride: [1, case.usize("stride")], padding, dilation: [1, dilation], groups: case.usize("groups") };
+    let inputs: Vec<_> = [x, weight].into_iter().chain(case.get("bias").cloned()).collect();
     check_golden(case, op, &inputs, &[flat("out")]);
 }

@@ -1,3 +1,4 @@
+use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::attr::PadMode;
 use convgpu::internals::ops::conv2d::Conv2d;
@@ -172,7 +173,7 @@ fn depthwise_within_bounds() {
     (0..10).for_each(|_| depthwise(&mut rng, false));
 }
 
-/// The padding of an axis, before and after: a number, or 'same' or 'valid' as in PyTorch.
+/// The padding of an axis, before and after: both numbers, one for both, or 'same' or 'valid' as in PyTorch.
 pub fn sides(padding: &serde_json::Value, dilation: usize, taps: usize) -> [usize; 2] {
     match padding.as_str() {
         Some("valid") => [0, 0],
@@ -180,29 +181,36 @@ pub fn sides(padding: &serde_json::Value, dilation: usize, taps: usize) -> [usiz
             let all = dilation * (taps - 1);
             [all / 2, all - all / 2]
         }
-        _ => [padding.as_u64().unwrap() as usize; 2],
+        _ => match padding.as_array() {
+            Some(both) => [0, 1].map(|k| both[k].as_u64().unwrap() as usize),
+            None => [padding.as_u64().unwrap() as usize; 2],
+        },
     }
 }
 
-/// A padding of another mode is applied before: it only copies elements.
+/// The input padded in another mode than zeros, and the padding that remains: it only copies elements.
+pub fn padded(case: &Case, x: Tensor, padding: [[usize; 2]; 2]) -> (Tensor, [[usize; 2]; 2]) {
+    let mode = match case.params["padding_mode"].as_str() {
+        None | Some("zeros") => return (x, padding),
+        Some("reflect") => PadMode::Reflect,
+        Some("replicate") => PadMode::Replicate,
+        Some("circular") => PadMode::Circular,
+        Some(other) => panic!("{other}"),
+    };
+    let pads = [[[0; 2]; 2], padding].concat().into_iter().map(|axis| axis.map(|n| n as i64)).collect();
+    (Pad { pads, mode }.reference(&[x]).unwrap().remove(0), [[0; 2]; 2])
+}
+
 pub fn pytorch(case: &Case) {
     let (weight, dilation) = (case.tensor("weight").shape(), case.pair("dilation"));
     let padding = &case.params["padding"];
-    let of = |axis: usize| sides(padding.get(axis).unwrap_or(padding), dilation[axis], weight[2 + axis]);
-    let padding = [of(0), of(1)];
-    let mode = match case.str("padding_mode") {
-        "zeros" => None,
-        "reflect" => Some(PadMode::Reflect),
-        "replicate" => Some(PadMode::Replicate),
-        "circular" => Some(PadMode::Circular),
-        other => panic!("{other}"),
+    let of = |axis: usize| match padding.as_array().map(|list| &list[..]) {
+        Some([top, bottom, left, right]) => [[top, bottom], [left, right]][axis].map(|n| n.as_u64().unwrap() as usize),
+        _ => sides(padding.get(axis).unwrap_or(padding), dilation[axis], weight[2 + axis]),
     };
     let mut inputs = case.input_tensors();
-    let mut op = Conv2d { stride: case.pair("stride"), padding, dilation, groups: case.usize("groups") };
-    if let Some(mode) = mode {
-        let pads = [[[0; 2]; 2], padding].concat().into_iter().map(|axis| axis.map(|n| n as i64)).collect();
-        inputs[0] = Pad { pads, mode }.reference(&inputs[..1]).unwrap().remove(0);
-        op.padding = [[0; 2]; 2];
-    }
+    let (x, padding) = padded(case, inputs[0].clone(), [of(0), of(1)]);
+    inputs[0] = x;
+    let op = Conv2d { stride: case.pair("stride"), padding, dilation, groups: case.usize("groups") };
     check_golden(case, op, &inputs, &case.out());
 }

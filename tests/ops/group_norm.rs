@@ -41,5 +41,5 @@ pub fn pytorch(case: &Case) {
         "group_norm" => GroupNorm { groups: case.usize(case.named(&["groups", "num_groups"])), eps },
         _ => GroupNorm::instance(case.tensor("x").shape()[1], eps),
     };
-    check_golden(case, op, &case.input_tensors(), &case.out());
+    check_golden(case, op, &case.with_affine(), &case.out());
 }

@@ -40,5 +40,5 @@ fn empty_tensors() {
 
 pub fn pytorch(case: &Case) {
     let op = LayerNorm { axes: case.list("normalized_shape").len(), eps: case.f32("eps"), stats: false };
-    check_golden(case, op, &case.input_tensors(), &case.out());
+    check_golden(case, op, &case.with_affine(), &case.out());
 }

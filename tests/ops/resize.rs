@@ -162,7 +162,8 @@ pub fn pytorch(case: &Case) {
         other => panic!("{other}"),
     };
     let coordinates = if align_corners { Coordinates::TorchAlignCorners } else { coordinates };
-    let scale = case.params["scale_factor"].as_array();
+    let recompute = case.params["recompute_scale_factor"].as_bool() == Some(true);
+    let scale = case.params["scale_factor"].as_array().filter(|_| !recompute);
     let scale = scale.map(|s| [0, 1].map(|i| s[i].as_f64().unwrap()));
     let op = Resize2d { scale, ..Resize2d::new([out.shape()[2], out.shape()[3]], mode, coordinates) };
     check_golden(case, op, &case.input_tensors(), &[out]);

@@ -7,8 +7,8 @@ use convgpu::nn::*;
 use serde_json::Value;
 
 use crate::functional::{
-    approximate, avg_pool_options, integers, interpolate_options, lp_pool_options, max_pool_options, number, padding,
-    padding_mode, pair,
+    approximate, avg_pool_options, image_padding, integers, interpolate_options, lp_pool_options, max_pool_options,
+    number, padding_mode, pair, signal_padding,
 };
 use crate::support::{Case, golden};
 use crate::traced::{check, check_all};
@@ -26,15 +26,13 @@ fn make(op: &str, p: &Value) -> Box<dyn Module> {
     let sides = || <[i64; 4]>::try_from(integers(&p["padding"])).unwrap();
     match op {
         "Conv1d" => {
-            let padding = padding(&p["padding"], |v| (v.as_u64().unwrap() as usize).into());
             let conv = Conv1d::new(n("in_channels"), n("out_channels"), n("kernel_size")).stride(n("stride"));
-            let conv = conv.padding(padding).padding_mode(mode()).dilation(n("dilation"));
+            let conv = conv.padding(signal_padding(&p["padding"])).padding_mode(mode()).dilation(n("dilation"));
             Box::new(conv.groups(n("groups")).bias(b("bias")))
         }
         "Conv2d" => {
-            let padding = padding(&p["padding"], |v| crate::functional::pair(v).into());
             let conv = Conv2d::new(n("in_channels"), n("out_channels"), pair("kernel_size")).stride(pair("stride"));
-            let conv = conv.padding(padding).padding_mode(mode()).dilation(pair("dilation"));
+            let conv = conv.padding(image_padding(&p["padding"])).padding_mode(mode()).dilation(pair("dilation"));
             Box::new(conv.groups(n("groups")).bias(b("bias")))
         }
         "ConvTranspose2d" => {
@@ -51,11 +49,18 @@ fn make(op: &str, p: &Value) -> Box<dyn Module> {
             let norm = BatchNorm2d::new(n("num_features")).eps(f("eps")).momentum(momentum());
             Box::new(norm.affine(b("affine")).track_running_stats(b("track_running_stats")))
         }
-        "InstanceNorm2d" => Box::new(InstanceNorm2d::new(n("num_features")).eps(f("eps")).affine(b("affine"))),
+        "InstanceNorm2d" => {
+            let norm = InstanceNorm2d::new(n("num_features")).eps(f("eps")).affine(b("affine"));
+            // The oldest cases leave both at their defaults.
+            match p["track_running_stats"].as_bool() {
+                Some(track) => Box::new(norm.momentum(momentum()).track_running_stats(track)),
+                None => Box::new(norm),
+            }
+        }
         "GroupNorm" => Box::new(GroupNorm::new(n("num_groups"), n("num_channels")).eps(f("eps")).affine(b("affine"))),
         "LayerNorm" => {
             let norm = LayerNorm::new(shape("normalized_shape")).eps(f("eps"));
-            Box::new(norm.elementwise_affine(b("elementwise_affine")))
+            Box::new(norm.elementwise_affine(b("elementwise_affine")).bias(p["bias"].as_bool().unwrap_or(true)))
         }
         "LocalResponseNorm" => Box::new(LocalResponseNorm::new(n("size")).alpha(f("alpha")).beta(f("beta")).k(f("k"))),
         "MaxPool2d" => Box::new(MaxPool2d::new(pair("kernel_size")).options(max_pool_options(p))),
@@ -113,7 +118,7 @@ pub fn state(case: &Case) -> StateDict {
 fn every_case_against_pytorch() {
     let cases = golden("module");
     let modules: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), modules.len()), (183, 45));
+    assert_eq!((cases.len(), modules.len()), (866, 45));
     check_all(&cases, |case, device| {
         let mut module = make(&case.op, &case.params);
         // The state dict has the same entries as PyTorch's.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::sync::OnceLock;
 
 use convgpu::custom::{Layout, Op};
@@ -152,7 +153,7 @@ pub fn check(op: impl Op + Clone + 'static, inputs: &[Tensor], exact: bool) {
     }
 }
 
-/// A golden case, computed by PyTorch in float64 and rounded once: a case of `tests/golden/<family>.safetensors`.
+/// A golden case, computed by PyTorch in float64 and rounded once: a case of the file of a family.
 #[allow(dead_code)] // some accessors are used for a single operator
 pub struct Case {
     pub id: String,
@@ -191,6 +192,14 @@ impl Case {
     /// The tensors of the case's inputs, in order.
     pub fn input_tensors(&self) -> Vec<Tensor> {
         self.inputs.iter().map(|role| self.tensor(role).clone()).collect()
+    }
+    /// The inputs of a norm that takes x alone, or with both scale and shift: ones and zeros are for a missing one.
+    pub fn with_affine(&self) -> Vec<Tensor> {
+        let (weight, bias) = (self.get("weight"), self.get("bias"));
+        let x = self.tensor("x").clone();
+        let Some(shape) = weight.or(bias).map(|t| t.shape().to_vec()) else { return vec![x] };
+        let or = |t: Option<&Tensor>, value: f32| t.cloned().unwrap_or(Tensor::full(shape.clone(), value));
+        vec![x, or(weight, 1.0), or(bias, 0.0)]
     }
     /// The one output of most cases.
     pub fn out(&self) -> [Tensor; 1] {
@@ -266,17 +275,45 @@ fn axis(axis: i64, rank: usize) -> usize {
     if axis < 0 { rank - axis.unsigned_abs() as usize } else { axis as usize }
 }
 
-/// The folder of the golden files.
-pub fn golden_folder() -> String {
+/// A folder of the repository.
+fn folder(path: &str) -> String {
     // Cargo sets it when it runs a test, too; comparison/gpu.sh does where the test was built elsewhere.
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").to_owned());
-    format!("{root}/tests/golden")
+    format!("{root}/{path}")
+}
+
+/// The folder of the golden files.
+pub fn golden_folder() -> String {
+    folder("tests/golden")
+}
+
+/// The folder of the families that are part of the library.
+pub fn packed_folder() -> String {
+    folder("src/conformance/pytorch")
+}
+
+/// The families of that folder, which are compressed.
+pub const PACKED: [&str; 2] = ["functional", "module"];
+
+/// The bytes of a family's file, unpacked.
+fn golden_bytes(family: &str) -> Vec<u8> {
+    let packed = PACKED.contains(&family);
+    let path = match packed {
+        true => format!("{}/{family}.safetensors.gz", packed_folder()),
+        false => format!("{}/{family}.safetensors", golden_folder()),
+    };
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    if !packed {
+        return bytes;
+    }
+    let mut unpacked = vec![];
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).unwrap_or_else(|e| panic!("{path}: {e}"));
+    unpacked
 }
 
 /// Every case of a family. `tests/ops/goldens.rs` asserts that none is left out.
 pub fn golden(family: &str) -> Vec<Case> {
-    let path = format!("{}/{family}.safetensors", golden_folder());
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let bytes = golden_bytes(family);
     let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     let cases = &header.metadata().as_ref().unwrap()["cases"];
     let cases: Vec<serde_json::Value> = serde_json::from_str(cases).unwrap();
