@@ -241,6 +241,19 @@ pub mod bench {
     }
 }
 
+/// Random cases of operators.
+#[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+pub mod conformance {
+    pub use crate::conformance::case::Limits;
+    pub use crate::conformance::check::Reproduction;
+    pub use crate::conformance::check::only_overflows;
+    pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill};
+    pub use crate::conformance::families::{FAMILIES, Family};
+    pub use crate::conformance::pytorch::{Golden, Kind, Params};
+    pub use crate::conformance::rng::Rng;
+    pub use crate::conformance::run::{fail_at, reproduce};
+}
+
 /// What every layer says of an operator.
 pub mod attr {
     pub use crate::attr::*;

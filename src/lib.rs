@@ -26,6 +26,7 @@
 //! | [`nn`], [`nn::zoo`] | `torch.nn`: layers with state, and known architectures that take torchvision's weights |
 //! | [`functional`] | `torch.nn.functional`: functions of device tensors |
 //! | [`verify`] | each node of a network against the reference, within derived error bounds |
+//! | `conformance` (a feature) | every operator with every kernel of an adapter, on cases whose answers are known |
 //! | [`bench`](mod@bench) | layers timed through every kernel that can compute them |
 //! | [`custom`] | operators of a program's own |
 //!
@@ -40,7 +41,7 @@
 //!
 //! # Features
 //!
-//! None is on by default. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
+//! None is on by default. `conformance`: the module of that name, with 1.5 MB of PyTorch's answers. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
 //! the crate `image`, and back; it reads PNG and JPEG, other formats are features of that crate. Both crates are re-exported,
 //! as `convgpu::ndarray` and `convgpu::image`. `static-dxc`, for Windows (MSVC, x86): Direct3D 12 has its shader compiler, DXC, in the
 //! program; otherwise wgpu looks for dxcompiler.dll, and where that is missing FXC compiles, without f16 and subgroups.
@@ -55,6 +56,8 @@ pub mod bench;
 #[cfg(not(target_arch = "wasm32"))]
 mod blocking;
 mod bound;
+#[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+pub mod conformance;
 pub mod custom;
 mod device;
 mod error;

@@ -232,6 +232,10 @@ impl Tensor {
         }
         Ok(for_each_type!(&self.data, v => v.iter().map(|x| x.integer()).collect()))
     }
+    /// Whether both have the same shape, type and bits: a NaN is like itself, and the zeros differ.
+    pub(crate) fn same_bits(&self, other: &Tensor) -> bool {
+        self.desc() == other.desc() && self.data.bytes() == other.data.bytes()
+    }
     /// The elements in order as f64; f32 are not copied.
     pub(crate) fn iter_f64s(&self) -> Box<dyn Iterator<Item = f64> + '_> {
         match &self.data {

@@ -29,5 +29,5 @@ pub use compare::{Comparison, Mismatch, compare};
 #[cfg(not(target_arch = "wasm32"))]
 pub use network::verify;
 pub use network::{
-    ATOL, Evidence, NodeReport, NodeValue, OutputReport, RTOL, Report, Sibling, VerifyOptions, verify_async,
+    ATOL, Evidence, NodeReport, NodeValue, OutputReport, RTOL, Replays, Report, Sibling, VerifyOptions, verify_async,
 };

@@ -1,7 +1,7 @@
 //! `convgpu inspect`: shows a network and its plan for a device.
 
 mod interface;
-mod shaders;
+pub mod shaders;
 mod translate;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 mod allocator;
 mod bench;
 mod compare;
+mod conformance;
 mod console;
 mod demo;
 mod devices;
@@ -70,6 +71,7 @@ enum Command {
     Verify(verify::Args),
     Bench(bench::Args),
     Compare(compare::Args),
+    Conformance(conformance::Args),
     Tune(tune::Args),
     Ops(ops::Args),
 }
@@ -142,6 +144,9 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
     if let Command::Compare(args) = &cli.command {
         return compare::run(args, &cli.device);
     }
+    if let Command::Conformance(args) = &cli.command {
+        return conformance::run(args, &cli.device);
+    }
     let none = DeviceChoice::default();
     let device = match cli.command.has_device() {
         true => devices::single(&cli.device)?,
@@ -158,7 +163,7 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
         Command::Run(args) => run::run(&args, device),
         Command::Verify(args) => verify::run(&args, device),
         Command::Bench(args) => bench::run(&args, device),
-        Command::Compare(_) => unreachable!("handled above"),
+        Command::Compare(_) | Command::Conformance(_) => unreachable!("handled above"),
         Command::Tune(args) => tune::run(&args, device),
         Command::Ops(args) => ops::run(&args),
     }

@@ -1,6 +1,6 @@
 //! `convgpu verify`: checks every node of a network on the device against the reference.
 
-mod dump;
+pub mod dump;
 mod expect;
 
 use std::path::PathBuf;
@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use convgpu::internals::verify::{fail_at, values};
-use convgpu::verify::{Comparison, Mismatch, NodeReport, NodeValue, OutputReport, Report, VerifyOptions, verify};
+use convgpu::verify::{
+    Comparison, Mismatch, NodeReport, NodeValue, OutputReport, Replays, Report, VerifyOptions, verify,
+};
 use convgpu::{CompileOptions, Device, DeviceChoice, Precision};
 use serde_json::{Value, json};
 
@@ -36,6 +38,12 @@ pub struct Args {
     /// Corrupt the result of this node, to test that it is detected
     #[arg(long, value_name = "NODE", hide = true)]
     fail_at: Option<String>,
+    /// Run every node and the whole plan N times more, and compare all bits
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    replays: usize,
+    /// Fail as well where a node is within its bound, but not what rounding looks like
+    #[arg(long)]
+    strict: bool,
     /// Check only from this node on
     #[arg(long, value_name = "NODE")]
     from: Option<String>,
@@ -72,7 +80,8 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let compile = if args.no_fuse { compile.fusion(false) } else { compile };
     let bar = Arc::new(Bar::steps());
     let shown = bar.clone();
-    let mut options = VerifyOptions::new().compile(compile).progress(move |at, nodes, name| shown.at(at, nodes, name));
+    let mut options = VerifyOptions::new().compile(compile).replays(args.replays);
+    options = options.progress(move |at, nodes, name| shown.at(at, nodes, name));
     if let Some(expected) = &expected {
         options = options.keep_values(expected.select());
     }
@@ -98,7 +107,7 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         expected.compare(&report, &reference);
     }
     let expected_verdict = expected.as_ref().map_or(Ok(()), |e| e.verdict(!args.no_fuse));
-    let verdict = verdict(&report, args.allow_nonfinite).and(expected_verdict);
+    let verdict = verdict(&report, args).and(expected_verdict);
     if args.json {
         console::print_json(&as_json(&report, verdict.is_ok(), expected.as_ref(), &files))?;
     } else {
@@ -121,20 +130,27 @@ fn reference(args: &Args, network: &Bound) -> Outcome<Vec<NodeValue>> {
 }
 
 /// A failure that names the first wrong node with its worst element, or else the wrong output.
-fn verdict(report: &Report, allow_nonfinite: bool) -> Outcome<()> {
+fn verdict(report: &Report, args: &Args) -> Outcome<()> {
     if let Some(node) = report.first_wrong() {
         let NodeReport { name, op, kernels, .. } = node;
-        let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::summary).unwrap_or_default();
+        let wrong = node.outputs.iter().find(|c| !c.ok()).map(Comparison::summary);
+        let wrong = wrong.unwrap_or_else(|| node.replays.to_string());
         let sibling = node.sibling.as_ref().map_or(String::new(), |sibling| format!("; {sibling}"));
         let text = format!("{name} ({op}, kernels {kernels}) is wrong: {wrong}{sibling}");
         return Err(Failure::check(text).at(name));
     }
-    if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| !o.comparison.ok()) {
-        let text =
-            format!("every node is right, but the whole plan gives a wrong output {name}: {}", comparison.summary());
+    if let Some(OutputReport { name, comparison, replays, .. }) = report.outputs.iter().find(|o| !o.ok()) {
+        let wrong = if comparison.ok() { replays.to_string() } else { comparison.summary() };
+        let text = format!("every node is right, but the whole plan gives a wrong output {name}: {wrong}");
         return Err(Failure::check(text));
     }
-    if report.checkable() || allow_nonfinite {
+    if let Some(node) = report.nodes.iter().find(|n| args.strict && n.unlikely()) {
+        let text = "is within its bound, but not what rounding looks like";
+        return Err(
+            Failure::check(format!("{} ({}, kernels {}) {text}", node.name, node.op, node.kernels)).at(&node.name)
+        );
+    }
+    if report.checkable() || args.allow_nonfinite {
         return Ok(());
     }
     let (some, all) = (report.uncheckable(), report.nodes.len());
@@ -151,10 +167,11 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
     let output = |o: &OutputReport| {
         json!({
             "name": o.name,
-            "ok": o.comparison.ok(),
+            "ok": o.ok(),
             "worst": numbers::json(o.comparison.worst),
             "rounding": numbers::json(o.rounding),
             "nan": o.nan,
+            "replays": replays_json(o.replays),
         })
     };
     json!({
@@ -163,12 +180,18 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
         "checkable": claimed(report.checkable(), report.nodes.iter().map(NodeReport::elements).sum()),
         "nodes": nodes,
         "unjudged": report.unjudged(),
+        "unlikely": report.unlikely(),
         "outputs": report.outputs.iter().map(output).collect::<Vec<_>>(),
         "first_wrong": report.first_wrong().map(node_json),
         "first_nonfinite": report.first_nonfinite().map(|n| &n.name),
         "dump": files,
         "expect": expected.map(Expected::as_json),
     })
+}
+
+/// Null if nothing ran again.
+fn replays_json(replays: Replays) -> Option<Value> {
+    (replays.runs > 0).then(|| json!({ "runs": replays.runs, "different": replays.different }))
 }
 
 /// Nothing is claimed of what has no elements.
@@ -193,6 +216,8 @@ fn node_json(node: &NodeReport) -> Value {
         "worst": (!node.worst().is_nan()).then(|| number(node.worst())),
         "difference": number(node.difference()),
         "wrong": wrong,
+        "unlikely": node.unlikely(),
+        "replays": replays_json(node.replays),
         "nonfinite": node.nonfinite(),
         "sibling": node.sibling.as_ref().map(|s| json!({ "kernels": s.kernels, "ok": s.ok })),
         "first": node.outputs.iter().flat_map(|c| &c.first).next().map(shown),

@@ -60,6 +60,35 @@ pub fn copies(values: &[f32]) -> Vec<f32> {
     values.iter().map(|v| if v.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 }).collect()
 }
 
+/// With this probability some element of a correct result is beyond [`probable`] times its bound.
+pub const FAILURE: f64 = 1e-6;
+
+/// The share of a bound within which the error of a sum stays, where rounding errors are independent and of mean 0.
+///
+/// A sum of n roundings then has an error of at most `lambda sqrt(n) u` times the sum of the absolute terms, with a probability of
+/// at least `1 - 2 n exp(-lambda^2 / 2)` per element (Higham and Mary, A New Approach to Probabilistic Rounding Error Analysis,
+/// SIAM J. Sci. Comput. 41, 2019, theorems 2.4 and 3.1), where the bound has `gamma_n`, about `n u`. `lambda` is such that
+/// all of the elements together fail with a probability of at most [`FAILURE`].
+pub fn probable(roundings: usize, elements: usize) -> f64 {
+    let n = roundings.max(1) as f64;
+    let lambda = (2.0 * (2.0 * n * elements.max(1) as f64 / FAILURE).ln()).sqrt();
+    (lambda / n.sqrt()).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::probable;
+
+    /// By the formula, with a calculator.
+    #[test]
+    fn long_sums_probably_lose_less() {
+        assert_eq!([probable(1, 1), probable(36, 1)], [1.0, 1.0]);
+        assert!((probable(37, 1) - 0.989_665).abs() < 1e-6);
+        assert!((probable(1000, 10_000) - 0.247_495).abs() < 1e-6);
+        assert!(probable(0, 0) <= 1.0);
+    }
+}
+
 /// `gamma_k = k u / (1 - k u)`: the relative error of k roundings (Higham, Accuracy and Stability of Numerical
 /// Algorithms, 3.1).
 pub fn gamma(k: usize) -> f64 {

@@ -93,6 +93,11 @@ impl Conv2d {
     }
 }
 
+/// K products and the bias.
+fn roundings(inputs: &[Tensor]) -> usize {
+    inputs[1].shape()[1..].iter().product::<usize>() + 1
+}
+
 impl Op for Conv2d {
     built_in!("conv2d": stride, padding, dilation, groups; EPILOGUE);
 
@@ -125,8 +130,7 @@ impl Op for Conv2d {
     /// |error| <= gamma_(K+1) (sum |x| |w| + |bias|) for any order of the K products and the bias (Higham 3.1).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
-        let k: usize = inputs[1].shape()[1..].iter().product();
-        let scale = gamma(k + 1);
+        let scale = gamma(roundings(inputs));
         Ok(Some(vec![self.evaluate(&abs, |sum| (sum * scale + TINY) as f32)]))
     }
 
@@ -138,6 +142,10 @@ impl Op for Conv2d {
                 Ok(Some(vec![winograd::bounds(&geometry, inputs)]))
             }
         }
+    }
+
+    fn roundings_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor]) -> usize {
+        if algorithm == Algorithm::Winograd { 1 } else { roundings(inputs) }
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

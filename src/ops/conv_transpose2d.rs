@@ -4,7 +4,7 @@ use super::geometry::{Blocks, Geometry};
 use super::packing::pack_transposed;
 use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
-use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::attr::{Pads, Window};
 use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
@@ -120,6 +120,14 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+impl ConvTranspose2d {
+    /// At most K products and the bias.
+    fn roundings(&self, inputs: &[Tensor]) -> usize {
+        let w = inputs[1].shape();
+        w[0] / self.groups * w[2] * w[3] + 1
+    }
+}
+
 impl Op for ConvTranspose2d {
     built_in!("conv_transpose2d": stride, padding, output_padding, dilation, groups; EPILOGUE);
 
@@ -153,10 +161,13 @@ impl Op for ConvTranspose2d {
     /// (Higham 3.1).
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
-        let w = inputs[1].shape();
-        let scale = gamma(w[0] / self.groups * w[2] * w[3] + 1);
+        let scale = gamma(self.roundings(inputs));
         let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
         Ok(Some(vec![sums.into_iter().map(|s| (s * scale + TINY) as f32).collect()]))
+    }
+
+    fn roundings_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor]) -> usize {
+        self.roundings(inputs)
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

@@ -6,7 +6,7 @@ use super::rows8::Rows8;
 use super::strided::Walk;
 use super::tiled::SIZES;
 use super::tiled::{self, Choice, Product};
-use super::{Bounds, Op, Site, Variant, built_in, expect_f32};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::bound::{TINY, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
@@ -133,6 +133,9 @@ impl Op for MatMul {
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
         let (a, b, scale) = (inputs[0].map(f64::abs), inputs[1].map(f64::abs), gamma(s.k));
         Ok(Some(vec![s.evaluate(a.f32s(), b.f32s(), |sum| (sum * scale + TINY) as f32)]))
+    }
+    fn roundings_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor]) -> usize {
+        inputs[0].shape().last().copied().unwrap_or(1)
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = Sizes::new(&site.inputs[0].shape, &site.inputs[1].shape)?.with_batch_as_rows();

@@ -126,6 +126,13 @@ pub trait Op: fmt::Debug + Send + Sync + std::any::Any {
         self.bounds(inputs, outputs)
     }
 
+    /// The number of roundings in a row that the bounds of [`Op::bounds_of`] count, where errors of either sign cancel: those of
+    /// a sum. 1 where they are not of a sum.
+    #[doc(hidden)]
+    fn roundings_of(&self, _: Seal, _: Algorithm, _inputs: &[Tensor]) -> usize {
+        1
+    }
+
     /// The privileges of this crate's operators. [`Seal`] has no name outside the crate, so that no other operator can
     /// override this.
     #[doc(hidden)]
@@ -251,6 +258,10 @@ impl dyn Op {
     /// Whether input `k` is an index into an axis, for which the 32 bits of a device are enough.
     pub(crate) fn is_index(&self, k: usize) -> bool {
         self.privileges(Seal(())).index == Some(k)
+    }
+    /// [`Op::roundings_of`], which takes a seal.
+    pub(crate) fn roundings_by(&self, algorithm: Algorithm, inputs: &[Tensor]) -> usize {
+        self.roundings_of(Seal(()), algorithm, inputs)
     }
     /// [`Op::bounds_of`], which takes a seal.
     pub(super) fn bounds_by(&self, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {

@@ -216,6 +216,15 @@ impl Op for Reduce {
         }
     }
 
+    fn roundings_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor]) -> usize {
+        let n = extent(&self.collapse(inputs[0].shape()).reduced);
+        match (self.kind, algorithm) {
+            (ReduceKind::Sum | ReduceKind::L1, Algorithm::Serial) => n,
+            (ReduceKind::Sum | ReduceKind::L1, _) => depth(&TREE, n),
+            _ => 1,
+        }
+    }
+
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let x = &site.inputs[0];
         let Collapsed { kept, reduced } = self.collapse(&x.shape);

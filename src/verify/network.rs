@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::compare::{Comparison, compare, worst};
-use super::node::{Checked, Setup, check_node, check_without_workgroup_memory, run_node};
+use super::node::{Checked, Setup, Trial, are_same, check_node, check_without_workgroup_memory, isolate, run_node};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
@@ -33,6 +33,7 @@ pub struct VerifyOptions {
     /// No node is checked.
     unchecked: bool,
     values: Option<Select>,
+    replays: usize,
     /// Corrupts one element of this node's result before the comparison, to show that a wrong kernel is detected.
     fail_at: Option<String>,
 }
@@ -55,6 +56,11 @@ impl VerifyOptions {
     /// Nodes before this one (a name of the network as it is compiled) run without being checked.
     pub fn from_node(mut self, node: impl Into<String>) -> VerifyOptions {
         self.from = Some(node.into());
+        self
+    }
+    /// Runs every node, and the whole plan, this many times more, and compares all bits with those of the first run.
+    pub fn replays(mut self, replays: usize) -> VerifyOptions {
+        self.replays = replays;
         self
     }
     /// Keeps what the device computes for the values whose names `wanted` selects, in [`Report::values`].
@@ -89,6 +95,26 @@ pub struct NodeReport {
     pub outputs: Vec<Comparison>,
     /// Of a wrong node whose kernels use workgroup memory: what those without it give.
     pub sibling: Option<Sibling>,
+    /// Whether it gives the same bits in every run ([`VerifyOptions::replays`]).
+    pub replays: Replays,
+    /// The share of its bounds within which the error stays if rounding errors are independent; 1 where that is not known.
+    pub probable: f64,
+}
+
+/// How often something ran again, and how often it gave other bits than in the first run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Replays {
+    /// Runs after the first.
+    pub runs: usize,
+    /// Those that gave other bits.
+    pub different: usize,
+}
+
+impl fmt::Display for Replays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} replays give other bits", self.different, self.runs)
+    }
 }
 
 /// The kernels that compute a node without workgroup memory: all nodes have such kernels where an adapter is said to have no such
@@ -122,6 +148,15 @@ pub struct OutputReport {
     /// In [`Precision::F16`], the error of this network on this device from storing 16 bits: the largest distance from
     /// the reference when the nodes, each of which is checked separately, run one after another. Otherwise 0.
     pub rounding: f64,
+    /// Whether it has the same bits in every run ([`VerifyOptions::replays`]).
+    pub replays: Replays,
+}
+
+impl OutputReport {
+    /// Whether every element is within its tolerance, and every run gave the same bits.
+    pub fn ok(&self) -> bool {
+        self.comparison.ok() && self.replays.different == 0
+    }
 }
 
 /// The result of verifying a network.
@@ -174,9 +209,14 @@ pub struct Evidence {
 
 impl NodeReport {
     /// Whether every element is within its bound. Of a node that is not [judged](NodeReport::judged): whether every element is
-    /// finite where the reference's is, and only there.
+    /// finite where the reference's is, and only there. And whether every run gave the same bits.
     pub fn ok(&self) -> bool {
-        self.outputs.iter().all(Comparison::ok)
+        self.outputs.iter().all(Comparison::ok) && self.replays.different == 0
+    }
+    /// Whether the error is within the bound, but larger than independent rounding errors explain: that is no proof of a fault,
+    /// and unlikely without one.
+    pub fn unlikely(&self) -> bool {
+        self.ok() && self.worst() > self.probable
     }
     /// Whether the operator's bounds are known. If not, the differences of the node are shown, and its verdict is "not known".
     pub fn judged(&self) -> bool {
@@ -207,7 +247,7 @@ impl NodeReport {
 impl Report {
     /// Whether everything that has a bound is within it. Nodes without bounds ([`Report::unjudged`]) neither pass nor fail by one.
     pub fn ok(&self) -> bool {
-        self.first_wrong().is_none() && self.outputs.iter().all(|o| o.comparison.ok())
+        self.first_wrong().is_none() && self.outputs.iter().all(OutputReport::ok)
     }
     /// Whether there was something to check of every node: false if all elements of one are NaN or infinite on both sides.
     pub fn checkable(&self) -> bool {
@@ -216,6 +256,10 @@ impl Report {
     /// How many nodes have elements, none of which is finite.
     pub fn uncheckable(&self) -> usize {
         self.nodes.iter().filter(|n| !n.checkable()).count()
+    }
+    /// How many nodes are within their bounds, but not what rounding looks like ([`NodeReport::unlikely`]).
+    pub fn unlikely(&self) -> usize {
+        self.nodes.iter().filter(|n| n.unlikely()).count()
     }
     /// How many nodes were compared and not judged, since the bounds of their operators are not known.
     pub fn unjudged(&self) -> usize {
@@ -226,7 +270,8 @@ impl Report {
         let wrong = |n: &NodeReport| n.outputs.iter().flat_map(|c| &c.first).any(|m| !m.actual.is_finite());
         self.nodes.iter().find(|n| n.nonfinite() > 0 || wrong(n))
     }
-    /// The first node with an element outside its bound, or, where that is not known, outside any bound.
+    /// The first node with an element outside its bound, or, where that is not known, outside any bound; or with other bits in
+    /// another run.
     pub fn first_wrong(&self) -> Option<&NodeReport> {
         self.nodes.iter().find(|n| !n.ok())
     }
@@ -292,7 +337,7 @@ async fn verify_graph(
     // What runs on the host is the reference's own: the nodes of the device are checked.
     let ready = Ready::new_async(device, graph.clone(), &options.compile).await?;
     let (compiled, device) = (&ready.compiled, ready.compiled.device());
-    let whole = if options.unchecked { vec![] } else { end_to_end(&ready, graph, inputs).await? };
+    let whole = if options.unchecked { vec![] } else { end_to_end(&ready, graph, inputs, options.replays).await? };
     let rewritten = compiled.graph();
     let planned = compiled.plan().map_or(&[][..], |plan| &plan.nodes);
     let precision = options.compile.plan.precision;
@@ -323,6 +368,10 @@ async fn verify_graph(
                 checked = corrupt(checked)?;
             }
             let mut report = NodeReport::of(node, &checked);
+            if options.replays > 0 {
+                let trial = Trial::new(device, &isolate(rewritten, i)?, &given, &setup).await?;
+                report.replays = Replays::of(options.replays, async || trial.run().await).await?;
+            }
             if !report.ok() {
                 let other = check_without_workgroup_memory(device, rewritten, i, &given, &setup).await?;
                 report.sibling = other.as_ref().map(|other| Sibling::of(node, other));
@@ -343,13 +392,13 @@ async fn verify_graph(
         }
     }
     let mut outputs = vec![];
-    for (name, actual, expected) in whole {
+    for (name, actual, expected, replays) in whole {
         let id = rewritten.outputs.iter().find(|(n, _)| *n == name).map(|(_, id)| id);
         let stepwise = id.and_then(|id| values[id.0].as_ref()).filter(|_| precision == Precision::F16);
         let rounding = stepwise.map_or(0.0, |t| distance(t, &expected));
         let comparison = compare(&actual, &expected, &tolerances(&expected, rounding));
         let nan = actual.iter_f64s().filter(|v| v.is_nan()).count();
-        outputs.push(OutputReport { name, comparison, nan, rounding });
+        outputs.push(OutputReport { name, comparison, nan, rounding, replays });
     }
     Ok(Report { device: device.to_string(), nodes, outputs, evidence, values: kept })
 }
@@ -367,6 +416,8 @@ impl NodeReport {
             kernels: checked.kernels.clone(),
             outputs: checked.comparisons.clone(),
             sibling: None,
+            replays: Replays::default(),
+            probable: checked.probable,
         }
     }
 }
@@ -378,7 +429,7 @@ impl Sibling {
 }
 
 impl Evidence {
-    fn of(node: &Node, inputs: Vec<Tensor>, checked: &Checked) -> Result<Evidence> {
+    pub(crate) fn of(node: &Node, inputs: Vec<Tensor>, checked: &Checked) -> Result<Evidence> {
         let expected = &checked.expected;
         let pairs = expected.outputs.iter().zip(expected.bounds.iter().flatten());
         let bounds = pairs.map(|(y, b)| Tensor::new(y.shape(), b.clone())).collect::<Result<_>>()?;
@@ -387,13 +438,38 @@ impl Evidence {
     }
 }
 
-/// Every output by name: of the whole plan, and of the reference.
-async fn end_to_end(ready: &Ready, graph: &Graph, inputs: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor, Tensor)>> {
+impl Replays {
+    /// Runs `run` once, and this many times more.
+    async fn of(runs: usize, run: impl AsyncFn() -> Result<Vec<Tensor>>) -> Result<Replays> {
+        let first = run().await?;
+        let mut out = Replays::default();
+        while out.runs < runs {
+            out.runs += 1;
+            out.different += usize::from(!are_same(&run().await?, &first));
+        }
+        Ok(out)
+    }
+}
+
+/// Every output by name: of the whole plan, and of the reference; and whether the whole plan always gives the same.
+async fn end_to_end(
+    ready: &Ready,
+    graph: &Graph,
+    inputs: &[(&str, &Tensor)],
+    replays: usize,
+) -> Result<Vec<(String, Tensor, Tensor, Replays)>> {
     let actual = ready.run_async(inputs).await?;
+    let mut all = vec![Replays { runs: replays, different: 0 }; actual.0.len()];
+    for _ in 0..replays {
+        let again = ready.run_async(inputs).await?;
+        for (replays, ((_, a), (_, b))) in all.iter_mut().zip(again.0.iter().zip(&actual.0)) {
+            replays.different += usize::from(!a.same_bits(b));
+        }
+    }
     let plain = CompileOptions { rewrite: false, ..CompileOptions::default() };
     let expected = Compiled::new_async(&Device::cpu(), graph.clone(), &plain).await?.run_async(inputs).await?;
-    let pairs = actual.0.into_iter().zip(expected.0);
-    Ok(pairs.map(|((name, a), (_, e))| (name, a, e)).collect())
+    let pairs = actual.0.into_iter().zip(expected.0).zip(all);
+    Ok(pairs.map(|(((name, a), (_, e)), replays)| (name, a, e, replays)).collect())
 }
 
 /// The largest distance of elements that are finite in both.
@@ -431,9 +507,11 @@ impl fmt::Display for Report {
         writeln!(f, "{:<30} {:<26} {:<34} {:>11}  result", "node", "operator", "kernels", "error/bound")?;
         for n in &self.nodes {
             let result = match (n.ok(), n.checkable()) {
+                (false, _) if n.replays.different > 0 => format!("WRONG: {}", n.replays),
                 (false, _) => "WRONG".to_owned(),
                 (true, false) => "not checkable: nothing is finite".to_owned(),
                 (true, true) if !n.judged() => format!("not judged: differs by {:.1e}", n.difference()),
+                (true, true) if n.unlikely() => "ok, but not what rounding looks like".to_owned(),
                 (true, true) if n.elements() == 0 => "nothing to check: no elements".to_owned(),
                 (true, true) if n.nonfinite() > 0 => format!("ok, {} NaN or infinite", n.nonfinite()),
                 (true, true) => "ok".to_owned(),
@@ -446,8 +524,12 @@ impl fmt::Display for Report {
         if let Some(first) = self.first_nonfinite() {
             writeln!(f, "the first NaN or infinity is in the result of {}", first.name)?;
         }
-        for OutputReport { name, comparison, nan, rounding } in &self.outputs {
-            let result = if comparison.ok() { "ok" } else { "WRONG" };
+        for output @ OutputReport { name, comparison, nan, rounding, replays } in &self.outputs {
+            let result = match replays.different {
+                0 if output.ok() => "ok".to_owned(),
+                0 => "WRONG".to_owned(),
+                _ => format!("WRONG: {replays}"),
+            };
             let stored = if *rounding > 0.0 { format!(" + 2 x {rounding:.1e} of storing f16") } else { String::new() };
             let tolerance = format!("the tolerance ({RTOL:e} |x| + {ATOL:e} max|x|{stored})");
             let nan = if *nan > 0 { format!(", {nan} NaN") } else { String::new() };
@@ -472,10 +554,18 @@ impl Report {
                 0 => String::new(),
                 n => format!(", but {} without a finite element", count(n, "node")),
             };
-            return format!("{checked}: all within their bounds{but}{unjudged}");
+            let unlikely = match self.unlikely() {
+                0 => String::new(),
+                n => format!("; {} not what rounding looks like", count(n, "node")),
+            };
+            let same = match self.outputs.first().map_or(0, |o| o.replays.runs) {
+                0 => String::new(),
+                n => format!("; the same bits in {}", count(n, "replay")),
+            };
+            return format!("{checked}: all within their bounds{but}{unlikely}{same}{unjudged}");
         }
         let nodes = self.nodes.iter().filter(|n| !n.ok()).count();
-        let outputs = self.outputs.iter().filter(|o| !o.comparison.ok()).count();
+        let outputs = self.outputs.iter().filter(|o| !o.ok()).count();
         format!("{checked}: {} and {} WRONG{unjudged}", count(nodes, "node"), count(outputs, "output"))
     }
 }
@@ -490,7 +580,28 @@ pub fn percent(ratio: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::percent;
+    use std::cell::Cell;
+
+    use super::{Replays, percent};
+    use crate::tensor::Tensor;
+
+    /// Every third run gives another number; a NaN is like itself, and the zeros differ.
+    #[test]
+    fn replays_compare_bits() {
+        let of = |values: [f32; 3]| {
+            let runs = Cell::new(0);
+            let run = async || {
+                runs.set(runs.get() + 1);
+                Ok(vec![Tensor::from([values[runs.get() % 3]])])
+            };
+            pollster::block_on(Replays::of(7, run)).unwrap()
+        };
+        assert_eq!(of([1.0, 1.0, 1.0]), Replays { runs: 7, different: 0 });
+        assert_eq!(of([1.0 + f32::EPSILON, 1.0, 1.0]), Replays { runs: 7, different: 2 });
+        assert_eq!(of([-0.0, 0.0, 0.0]).different, 2);
+        assert_eq!(of([f32::NAN; 3]).different, 0);
+        assert_eq!(of([-0.0, 0.0, 0.0]).to_string(), "2 of 7 replays give other bits");
+    }
 
     #[test]
     fn percentages_are_short() {

@@ -5,31 +5,9 @@ use convgpu::internals::model::proto::{
 };
 use prost::Message;
 
-use super::support::Rng;
+use convgpu::internals::conformance::EDGES;
 
-/// Integers that are edge cases of arithmetic.
-pub const EDGES: [i64; 20] = [
-    0,
-    1,
-    -1,
-    2,
-    -2,
-    3,
-    4,
-    7,
-    255,
-    65_535,
-    65_536,
-    1 << 30,
-    (1 << 31) - 1,
-    1 << 31,
-    -(1 << 31),
-    (1 << 32) - 1,
-    1 << 32,
-    1 << 40,
-    i64::MAX,
-    i64::MIN,
-];
+use super::support::Rng;
 
 const FLOATS: [f32; 10] = [0.0, -0.0, 1.0, -1.0, 0.5, 1e38, 1e-40, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 

@@ -18,6 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["session"],
     &["model", "functional", "nn", "blocking"],
     &["verify", "bench"],
+    &["conformance"],
     &["custom", "internals", "lib", "onnx"],
 ];
 

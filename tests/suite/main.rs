@@ -13,6 +13,7 @@ mod asynchronous;
 mod bench;
 mod catalog;
 mod concurrency;
+mod conformance;
 mod contract;
 mod device;
 mod device_loss;

@@ -1,6 +1,5 @@
 //! Networks of modules: against PyTorch, compiled and layer by layer, their parts and their names.
 
-use crate::modules::state;
 use crate::support::{Rng, device, golden};
 use convgpu::internals::verify::compare;
 use convgpu::nn::{self, Module, Sequential, zoo};
@@ -64,7 +63,7 @@ fn networks_of_the_notebook() {
             } else {
                 net.eval()
             }
-            net.load_state_dict(&state(&case)).unwrap();
+            net.load_state_dict(&case.state()).unwrap();
             let x = case.get("x").unwrap().to_device(&device).unwrap();
             let y = if training { net.forward_train(&x) } else { net.forward(&x) };
             let y = y.unwrap().to_host().unwrap();

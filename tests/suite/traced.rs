@@ -5,6 +5,7 @@
 //! is increased by 2e-6 of the largest output.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use convgpu::internals::functional::{Traced, traced};
 use convgpu::internals::graph::ends;
@@ -13,7 +14,7 @@ use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::verify::compare;
 use convgpu::{DType, Device, DeviceTensor, Result, Tensor};
 
-use crate::support::{Case, device};
+use crate::support::device;
 
 /// The allowance for errors of nodes before the last, relative to the largest output.
 const CARRIED: f64 = 2e-6;
@@ -116,12 +117,12 @@ pub fn check(f: impl FnOnce() -> Result<Vec<DeviceTensor>>, expected: &[(String,
 }
 
 /// Checks every case on the reference and on the test device, and lists all failures.
-pub fn check_all(cases: &[Case], check: impl Fn(&Case, &Device) -> Result<(), String>) {
+pub fn check_all<C: Display>(cases: &[C], check: impl Fn(&C, &Device) -> Result<(), String>) {
     let mut wrong = vec![];
     for case in cases {
         for device in [&Device::cpu(), device()] {
             if let Err(e) = check(case, device) {
-                wrong.push(format!("case {} {} {} on {device}: {e}", case.id, case.op, case.params));
+                wrong.push(format!("case {case} on {device}: {e}"));
             }
         }
     }

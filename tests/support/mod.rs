@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::OnceLock;
 
-use convgpu::custom::{Layout, Op};
+use convgpu::custom::Op;
+pub use convgpu::internals::conformance::Rng;
 use convgpu::internals::graph::Graph;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{self, Algorithm};
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::{CompileOptions, Compiled, with_plan};
-use convgpu::internals::verify::{Checked, Setup, check_node, compare, isolate};
+use convgpu::internals::verify::{self, Checked, Setup, check_node, compare, isolate};
+use convgpu::nn::StateDict;
 use convgpu::{Desc, Device, DeviceChoice, Precision, Tensor};
 
 /// What `CONVGPU_TEST_DEVICE` names, or the best adapter.
@@ -32,36 +34,6 @@ pub fn device() -> &'static Device {
         );
         device
     })
-}
-
-/// A small deterministic generator (splitmix64): tests must not depend on a random crate's stream.
-pub struct Rng(pub u64);
-
-impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    /// Uniform in [lo, hi].
-    pub fn int(&mut self, lo: usize, hi: usize) -> usize {
-        lo + (self.next() % (hi - lo + 1) as u64) as usize
-    }
-    /// Uniform in [-1, 1).
-    pub fn float(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-    pub fn tensor(&mut self, shape: &[usize]) -> Tensor {
-        let n = shape.iter().product();
-        Tensor::new(shape, (0..n).map(|_| self.float() * 2.0).collect::<Vec<_>>()).unwrap()
-    }
-    /// Small integers: sums of their products are exact in f32, so results are compared with `==`.
-    pub fn integers(&mut self, shape: &[usize]) -> Tensor {
-        let n = shape.iter().product();
-        Tensor::new(shape, (0..n).map(|_| self.int(0, 8) as f32 - 4.0).collect::<Vec<_>>()).unwrap()
-    }
 }
 
 /// Every precision of the device under test.
@@ -85,28 +57,8 @@ fn is_exact(checked: &Checked) -> bool {
 
 /// Every variant of a graph of one node in these precisions, in every layout; for f16 only variants that store 16 bits.
 fn setups(graph: &Graph, precisions: &[Precision]) -> Vec<Setup> {
-    let Some(adapter) = device().adapter() else { return vec![Setup::default()] };
-    let single = isolate(graph, 0).unwrap();
-    let node = |setup: &Setup| {
-        let plan = Plan::new(&single, &adapter.caps, &setup.plan(&single));
-        plan.unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op)).nodes.remove(0)
-    };
-    let descs: Vec<_> = graph.nodes()[0].inputs.iter().map(|&id| graph.desc(id)).collect();
-    let last = |d: &&Desc| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast };
-    let mut out = vec![];
-    let mut seen = BTreeSet::new();
-    for &precision in precisions {
-        for layouts in [vec![Layout::RowMajor; descs.len()], descs.iter().map(last).collect()] {
-            let setup = |alternative| Setup { alternative, layouts: layouts.clone(), precision };
-            for k in 0..node(&setup(None)).alternatives {
-                let chosen = node(&setup(Some(k))).chosen;
-                if chosen.precision() == precision && seen.insert(format!("{} {precision}", chosen.signature())) {
-                    out.push(setup(Some(k)));
-                }
-            }
-        }
-    }
-    out
+    let of = || verify::setups(device(), &isolate(graph, 0)?, precisions);
+    of().unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op))
 }
 
 /// The kernels of every variant of an operator for f32 inputs of these shapes.
@@ -168,6 +120,12 @@ pub struct Case {
     compared: Cell<usize>,
 }
 
+impl std::fmt::Display for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.id, self.op, self.params)
+    }
+}
+
 #[allow(dead_code)]
 impl Case {
     /// The tensor of this role; `None` if the case has none (no bias, say).
@@ -188,6 +146,11 @@ impl Case {
     pub fn truths(&self, role: &str) -> Tensor {
         let t = self.tensor(role);
         Tensor::new(t.shape(), t.to_f64s().into_iter().map(|v| v != 0.0).collect::<Vec<_>>()).unwrap()
+    }
+    /// The state dict of a layer.
+    pub fn state(&self) -> StateDict {
+        let named = |role: &String| Some((role.strip_prefix("state.")?.to_owned(), self.get(role)?.clone()));
+        self.inputs.iter().filter_map(named).collect()
     }
     /// The tensors of the case's inputs, in order.
     pub fn input_tensors(&self) -> Vec<Tensor> {

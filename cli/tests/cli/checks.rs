@@ -156,6 +156,9 @@ fn the_report_of_verify_names_the_device_and_concludes() {
     let text = stdout(&convgpu(&["verify", model(), "--input", &digit("report"), "--fail-at", "the logits"]));
     assert!(text.contains(", expected ") && text.contains("checked: 1 node and 0 outputs WRONG"), "{text}");
 
+    let text = stdout(&convgpu(&["verify", model(), "--input", &digit("report"), "--replays", "3", "--strict"]));
+    assert!(text.ends_with("all within their bounds; the same bits in 3 replays\n"), "{text}");
+
     let dir = folder("sibling");
     let (sum, terms) =
         (single("summed", "ReduceSum", 1, &[1, 4096]), npy(&format!("{dir}/x.npy"), &[1, 4096], &[0.5; 4096]));

@@ -454,10 +454,10 @@ fn every_field_of_every_object_is_documented() {
     let expected =
         npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
     let expected = expected.trim_end_matches("/small.npy");
-    let shaders = folder("json_shaders");
-    let calls: [(&str, &[&str]); 15] = [
+    let (shaders, wrong) = (folder("json_shaders"), folder("json_wrong"));
+    let calls: [(&str, &[&str]); 17] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
-        ("verify", &["verify", model(), "--input", &image]),
+        ("verify", &["verify", model(), "--input", &image, "--replays", "2"]),
         ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
         ("inspect", &["inspect", model(), "--nodes"]),
         ("inspect", &["inspect", model(), "--dump-shaders", &shaders]),
@@ -465,6 +465,8 @@ fn every_field_of_every_object_is_documented() {
         ("bench", &["bench", model(), "--seconds", "0", "--profile"]),
         ("bench --ops", &["bench", "--ops", "--only", "relu", "--seconds", "0"]),
         ("compare", &["compare", model(), "--seconds", "0", "--device", "0", "--device", "cpu"]),
+        ("conformance", &["conformance", "--case", "conv2d/integers/3"]),
+        ("conformance", &["conformance", "--case", "conv2d/integers/3", "--fail-at", "conv2d", "--repro", &wrong]),
         ("devices", &["devices"]),
         ("devices", &["devices", "--check", "--seconds", "600"]),
         ("ops", &["ops"]),
@@ -480,6 +482,8 @@ fn every_field_of_every_object_is_documented() {
         let object = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}: {output:?}"));
         is_documented(command, &object);
     }
+    let case = std::fs::read(format!("{wrong}/case.json")).unwrap();
+    is_documented("case.json", &serde_json::from_slice(&case).unwrap());
     let manifest = std::fs::read(format!("{shaders}/manifest.json")).unwrap();
     is_documented("manifest.json", &serde_json::from_slice(&manifest).unwrap());
 }

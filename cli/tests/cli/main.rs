@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod checks;
+mod conformance;
 mod contract;
 mod notes;
 mod results;

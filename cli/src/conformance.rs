@@ -1,0 +1,225 @@
+//! `convgpu conformance`: every operator with every kernel of an adapter, on cases whose right outputs are known.
+
+mod report;
+mod repro;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+use convgpu::conformance::{CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, Row, conformance};
+use convgpu::internals::conformance::fail_at;
+use serde_json::{Value, json};
+
+use crate::console;
+use crate::devices;
+use crate::failure::{Failure, Outcome};
+use crate::files::Target;
+use crate::numbers;
+use crate::progress::Bar;
+use crate::table::table;
+
+/// Checks every operator with every kernel of an adapter, and prints a ledger
+#[derive(ClapArgs)]
+#[command(after_help = "Several adapters, side by side:\n  \
+                        convgpu conformance --device 0 --device swiftshader\n  \
+                        convgpu conformance --device all")]
+pub struct Args {
+    /// Only this operator, by its name in the ledger
+    #[arg(long, value_name = "NAME")]
+    op: Option<String>,
+    /// Only kernels whose name contains this
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
+    /// Random cases per operator [default: 60]; those with many kernels get up to eight times as many
+    #[arg(long, value_name = "N")]
+    cases: Option<usize>,
+    /// The seed of the random cases
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How often each case runs again, to compare all bits [default: 100 times per kernel for one case, 3 for others]
+    #[arg(long, value_name = "R")]
+    replays: Option<usize>,
+    /// Only this case, by the name that a failure prints: conv2d/integers/17
+    #[arg(long, value_name = "ID")]
+    case: Option<CaseId>,
+    /// Write the ledger and a plot of it into this file, an HTML page that needs no other
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Write everything about the first wrong case into this folder: arrays as .npy files, shaders in every language, the adapter
+    #[arg(long, value_name = "DIR")]
+    repro: Option<PathBuf>,
+    /// Corrupt the results of kernels whose name contains this, to test that it is detected
+    #[arg(long, value_name = "KERNEL", hide = true)]
+    fail_at: Option<String>,
+    /// A sixth of the cases
+    #[arg(long)]
+    quick: bool,
+    /// Fail as well where a result is within its bound, but not what rounding looks like
+    #[arg(long)]
+    strict: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    fn options(&self) -> ConformanceOptions {
+        let mut options = ConformanceOptions::new().seed(self.seed);
+        if let Some(cases) = self.cases {
+            options = options.cases(cases);
+        }
+        if self.quick {
+            options = options.quick();
+        }
+        if let Some(replays) = self.replays {
+            options = options.replays(replays);
+        }
+        if let Some(op) = &self.op {
+            options = options.op(op);
+        }
+        if let Some(kernel) = &self.kernel {
+            options = options.kernel(kernel);
+        }
+        if let Some(case) = &self.case {
+            options = options.case(case.clone());
+        }
+        if let Some(kernel) = &self.fail_at {
+            options = fail_at(options, kernel);
+        }
+        options
+    }
+}
+
+pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
+    let report = args.report.as_deref().map(Target::new).transpose()?;
+    let mut ledgers = vec![];
+    let mut files = vec![];
+    for device in devices::open_all(choices)? {
+        let bar = Arc::new(Bar::steps());
+        let shown = bar.clone();
+        let options = args.options().progress(move |done, all, case| shown.at(done, all, &case.to_string()));
+        let ledger = conformance(&device, &options)?;
+        if let (Some(folder), Some(wrong), true) = (&args.repro, ledger.failures.first(), files.is_empty()) {
+            files = repro::write(folder, &device, &args.options(), wrong)?;
+        }
+        ledgers.push(ledger);
+    }
+    if args.repro.is_some() && files.is_empty() {
+        console::hint("--repro: no case is wrong".to_owned());
+    }
+    if let Some(report) = &report {
+        report.write(|out| out.write_all(report::page(&ledgers).as_bytes()))?;
+    }
+    match args.json {
+        true => console::print_json(&as_json(&ledgers, &files))?,
+        false => console::print(&as_text(&ledgers))?,
+    }
+    verdict(&ledgers, args.strict)
+}
+
+fn verdict(ledgers: &[Ledger], strict: bool) -> Outcome<()> {
+    if let Some((ledger, wrong)) = ledgers.iter().find_map(|l| Some((l, l.failures.first()?))) {
+        let count = ledger.failures.len();
+        return Err(Failure::check(format!("{count} wrong on {}; the first: {wrong}", ledger.device)));
+    }
+    if let Some(ledger) = ledgers.iter().find(|l| strict && l.unlikely() > 0) {
+        let text = "results are within their bounds, but not what rounding looks like";
+        return Err(Failure::check(format!("{} {text}, on {}", ledger.unlikely(), ledger.device)));
+    }
+    match ledgers.iter().find(|l| !l.ok()) {
+        Some(ledger) => Err(Failure::check(format!("no case ran on {}", ledger.device))),
+        None => Ok(()),
+    }
+}
+
+fn as_text(ledgers: &[Ledger]) -> String {
+    ledgers.iter().map(of_device).collect::<Vec<_>>().join("\n")
+}
+
+fn of_device(ledger: &Ledger) -> String {
+    let mut rows = vec![
+        ["operator", "kernels", "cases", "integers", "pytorch", "worst", "unlikely", "replays", "verdict"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    rows.extend(ledger.rows.iter().map(|row| {
+        let cases = |oracle| row.cases.get(&oracle).map_or(String::new(), usize::to_string);
+        vec![
+            row.op.clone(),
+            row.kernels.clone(),
+            row.checks().to_string(),
+            cases(Oracle::Integers),
+            cases(Oracle::PyTorch),
+            format!("{:.3}", row.worst),
+            row.unlikely.to_string(),
+            row.replays.to_string(),
+            row.verdict().to_owned(),
+        ]
+    }));
+    let failures: String = ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(ledger, f))).collect();
+    let refused: usize = ledger.refused.values().sum();
+    format!(
+        "{}\n{}\n{failures}{} cases, {} checks, {} replays, {refused} refused, {} unlikely, {} wrong, {:.0} s (seed {})\n",
+        ledger.device,
+        table(&rows),
+        ledger.cases,
+        ledger.checks(),
+        ledger.replays(),
+        ledger.unlikely(),
+        ledger.failures.len(),
+        ledger.time.as_secs_f64(),
+        ledger.seed
+    )
+}
+
+/// The call that runs one case again.
+fn again(ledger: &Ledger, wrong: &Wrong) -> String {
+    format!("convgpu conformance --case {} --seed {}", wrong.case, ledger.seed)
+}
+
+fn as_json(ledgers: &[Ledger], files: &[String]) -> Value {
+    let ok = ledgers.iter().all(Ledger::ok);
+    json!({ "ok": ok, "ledgers": ledgers.iter().map(ledger_json).collect::<Vec<_>>(), "repro": files })
+}
+
+fn ledger_json(ledger: &Ledger) -> Value {
+    json!({
+        "device": ledger.device,
+        "ok": ledger.ok(),
+        "seed": ledger.seed,
+        "cases": ledger.cases,
+        "checks": ledger.checks(),
+        "replays": ledger.replays(),
+        "seconds": ledger.time.as_secs_f64(),
+        "refused": ledger.refused,
+        "rows": ledger.rows.iter().map(row_json).collect::<Vec<_>>(),
+        "failures": ledger.failures.iter().map(|f| failure_json(ledger, f)).collect::<Vec<_>>(),
+    })
+}
+
+fn row_json(row: &Row) -> Value {
+    let cases: serde_json::Map<_, _> = row.cases.iter().map(|(oracle, n)| (oracle.to_string(), json!(n))).collect();
+    let worst_case = row.worst_case.as_ref().map(|(id, what)| json!({ "case": id.to_string(), "what": what }));
+    json!({
+        "op": row.op,
+        "kernels": row.kernels,
+        "cases": cases,
+        "worst": numbers::json(row.worst),
+        "worst_case": worst_case,
+        "replays": row.replays,
+        "unlikely": row.unlikely,
+        "wrong": row.wrong,
+        "verdict": row.verdict(),
+    })
+}
+
+fn failure_json(ledger: &Ledger, wrong: &Wrong) -> Value {
+    json!({
+        "case": wrong.case.to_string(),
+        "what": wrong.what,
+        "kernels": wrong.kernels,
+        "wrong": wrong.wrong,
+        "again": again(ledger, wrong),
+    })
+}

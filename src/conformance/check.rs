@@ -1,0 +1,279 @@
+//! Runs a case with every kernel that can compute it.
+
+use std::time::{Duration, Instant};
+
+use super::case::{Case, LARGEST_HALF, Oracle, Part};
+use crate::device::Device;
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Graph;
+use crate::ops::Algorithm;
+use crate::plan::Plan;
+use crate::shape::Precision;
+use crate::tensor::Tensor;
+use crate::verify::compare::{Comparison, Mismatch, worst};
+use crate::verify::network::Evidence;
+use crate::verify::node::{Checked, Expected, Setup, Trial, are_same, isolate, setups};
+
+/// What one variant made of an operator of a case.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The operator.
+    pub op: &'static str,
+    /// The operator with its attributes and the shapes of its inputs.
+    pub what: String,
+    /// What said what is right.
+    pub oracle: Oracle,
+    /// The kernels of the variant.
+    pub kernels: String,
+    /// The largest error, relative to its bound.
+    pub worst: f64,
+    /// How often the case ran again.
+    pub replays: usize,
+    /// How long its first run took.
+    pub time: Duration,
+    /// Whether the error is within the bound, but larger than independent rounding errors explain.
+    pub unlikely: bool,
+    /// What is wrong; `None` if nothing is.
+    pub wrong: Option<String>,
+}
+
+/// How cases are run.
+pub(super) struct Runner<'a> {
+    pub device: &'a Device,
+    pub precisions: &'a [Precision],
+    /// Whether the kernels of an operator are run.
+    pub wanted: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    /// How often a case runs again.
+    pub replays: usize,
+    /// A negative control: these kernels give a wrong element.
+    pub fail_at: Option<&'a str>,
+}
+
+/// Everything about one variant of one operator of a case: enough to run it elsewhere.
+#[derive(Clone, Debug)]
+pub struct Reproduction {
+    /// The operator with its attributes and the shapes of its inputs.
+    pub what: String,
+    /// The kernels and what they are given.
+    pub plan: Plan,
+    /// How they store floats.
+    pub precision: Precision,
+    /// What the variant was given, what it gave, and what is right.
+    pub evidence: Evidence,
+}
+
+impl Runner<'_> {
+    /// Every variant of each operator of the case.
+    ///
+    /// # Errors
+    /// The device has no variant, is lost, or the reference has no answer.
+    pub async fn run(&self, case: &Case) -> Result<Vec<Outcome>> {
+        let mut out = vec![];
+        self.each(case, async |trials, setup| {
+            out.extend(match setup {
+                Some(setup) => trials.of_variant(setup).await?,
+                None => trials.of_the_reference(),
+            });
+            Ok(())
+        })
+        .await?;
+        Ok(out)
+    }
+
+    /// The first variant of these kernels.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub async fn reproduce(&self, case: &Case) -> Result<Option<Reproduction>> {
+        let mut out = None;
+        self.each(case, async |trials, setup| {
+            if let (None, Some(setup)) = (&out, setup) {
+                out = trials.reproduced(setup).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(out)
+    }
+
+    /// Visits the reference, and then every variant, of each operator of the case.
+    async fn each(
+        &self,
+        case: &Case,
+        mut visit: impl AsyncFnMut(&Trials<'_>, Option<&Setup>) -> Result<()>,
+    ) -> Result<()> {
+        for part in &case.parts {
+            let trials = Trials::new(self, case.id.oracle, part)?;
+            visit(&trials, None).await?;
+            let precisions = if part.fits_half() { self.precisions } else { &[Precision::F32] };
+            for setup in setups(self.device, &trials.single, precisions)? {
+                visit(&trials, Some(&setup)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An operator of a case, and what is right.
+struct Trials<'a> {
+    runner: &'a Runner<'a>,
+    part: &'a Part,
+    what: String,
+    single: Graph,
+    oracle: Oracle,
+    /// By the reference.
+    computed: Expected,
+    /// By the oracle, with the bounds of the operator.
+    right: Expected,
+}
+
+impl<'a> Trials<'a> {
+    fn new(runner: &'a Runner<'a>, oracle: Oracle, part: &'a Part) -> Result<Trials<'a>> {
+        let single = isolate(&part.graph, 0)?;
+        let computed = Expected::of(&part.graph.nodes[0], &part.inputs)?;
+        let (oracle, outputs) = match &part.right {
+            Some(right) => (oracle, right.clone()),
+            // One operator of several.
+            None if oracle == Oracle::PyTorch => (Oracle::Reference, computed.outputs.clone()),
+            None => (oracle, computed.outputs.clone()),
+        };
+        let right = Expected { outputs, bounds: computed.bounds.clone() };
+        Ok(Trials { runner, part, what: part.describe(), single, oracle, computed, right })
+    }
+
+    /// An outcome of these kernels, if they are wanted.
+    fn outcome(&self, kernels: &str) -> Option<Outcome> {
+        let (op, kernels) = (self.part.op(), kernels.to_owned());
+        (self.runner.wanted)(op, &kernels).then(|| Outcome {
+            op,
+            what: self.what.clone(),
+            oracle: self.oracle,
+            kernels,
+            worst: 0.0,
+            replays: 0,
+            time: Duration::ZERO,
+            unlikely: false,
+            wrong: None,
+        })
+    }
+
+    /// The reference itself, where something else says what is right.
+    fn of_the_reference(&self) -> Option<Outcome> {
+        let mut outcome = self.outcome("reference").filter(|_| self.oracle == Oracle::PyTorch)?;
+        let checked = Checked {
+            kernels: outcome.kernels.clone(),
+            comparisons: vec![],
+            outputs: self.computed.outputs.clone(),
+            expected: self.right.clone(),
+            algorithm: Algorithm::Direct,
+            precision: Precision::F32,
+            probable: 1.0,
+        };
+        outcome.judge(&checked.compared());
+        Some(outcome)
+    }
+
+    /// The outputs of a run; with a wrong element if that is wanted.
+    async fn outputs(&self, trial: &Trial, kernels: &str) -> Result<Vec<Tensor>> {
+        let mut outputs = trial.run().await?;
+        if self.runner.fail_at.is_some_and(|kernel| kernels.contains(kernel)) {
+            outputs[0] = with_a_wrong_element(&outputs[0])?;
+        }
+        Ok(outputs)
+    }
+
+    async fn reproduced(&self, setup: &Setup) -> Result<Option<Reproduction>> {
+        if self.runner.device.is_reference() {
+            return Ok(None);
+        }
+        let trial = Trial::new(self.runner.device, &self.single, &self.part.inputs, setup).await?;
+        let Some(plan) = trial.plan() else { return Ok(None) };
+        if !(self.runner.wanted)(self.part.op(), &plan.nodes[0].kernels) {
+            return Ok(None);
+        }
+        let checked = trial.judge(self.outputs(&trial, &plan.nodes[0].kernels).await?, Some(&self.right))?;
+        let evidence = Evidence::of(&self.single.nodes[0], trial.inputs().to_vec(), &checked)?;
+        let (what, precision) = (self.what.clone(), checked.precision);
+        Ok(Some(Reproduction { what, plan: plan.clone(), precision, evidence }))
+    }
+
+    async fn of_variant(&self, setup: &Setup) -> Result<Option<Outcome>> {
+        if self.runner.device.is_reference() {
+            return Ok(None);
+        }
+        let trial = Trial::new(self.runner.device, &self.single, &self.part.inputs, setup).await?;
+        let kernels = trial.plan().and_then(|p| p.nodes.first()).map_or("", |n| &n.kernels);
+        let Some(mut outcome) = self.outcome(kernels) else { return Ok(None) };
+        let start = Instant::now();
+        let outputs = self.outputs(&trial, kernels).await?;
+        outcome.time = start.elapsed();
+        let checked = trial.judge(outputs, Some(&self.right))?;
+        outcome.judge(&checked);
+        while outcome.wrong.is_none() && outcome.replays < self.runner.replays {
+            outcome.replays += 1;
+            if !are_same(&trial.run().await?, &checked.outputs) {
+                outcome.wrong = Some(format!("replay {} gives other bits than the first run", outcome.replays));
+            }
+        }
+        Ok(Some(outcome))
+    }
+}
+
+impl Outcome {
+    fn judge(&mut self, checked: &Checked) {
+        self.worst = worst(&checked.comparisons);
+        self.unlikely = checked.is_unlikely();
+        self.wrong = wrong(self.oracle, checked);
+    }
+}
+
+/// What is wrong with the outputs.
+fn wrong(oracle: Oracle, checked: &Checked) -> Option<String> {
+    let pairs = checked.comparisons.iter().zip(&checked.expected.outputs).enumerate();
+    for (k, (comparison, expected)) in pairs {
+        let overflows = checked.precision == Precision::F16 && only_overflows(comparison, expected);
+        if !comparison.ok() && !overflows {
+            return Some(format!("output {k}: {}", comparison.summary()));
+        }
+    }
+    let exact = oracle == Oracle::Integers && checked.algorithm == Algorithm::Direct;
+    (exact && !is_exact(checked)).then(|| "sums of integers must be exact".to_owned())
+}
+
+/// The tensor with its middle element moved far beyond any bound.
+fn with_a_wrong_element(t: &Tensor) -> Result<Tensor> {
+    let mut values: Vec<f32> = t.iter_f64s().map(|v| v as f32).collect();
+    let middle = values.len() / 2;
+    if let Some(v) = values.get_mut(middle) {
+        *v = if *v == 0.0 { 1.0 } else { -2.0 * *v };
+    }
+    Ok(Tensor::new(t.shape(), values)?.to_dtype(t.dtype()))
+}
+
+/// Integers up to this are f16 numbers.
+const LARGEST_INTEGER: f64 = 2048.0;
+
+/// Whether results are exact, as far as the precision has numbers for the integers expected.
+fn is_exact(checked: &Checked) -> bool {
+    let pairs = checked.outputs.iter().zip(&checked.expected.outputs);
+    pairs.into_iter().all(|(a, e)| {
+        let half = checked.precision == Precision::F16;
+        let within = |e: f64| !half || e.abs() <= LARGEST_INTEGER;
+        a.iter_f64s().zip(e.iter_f64s()).all(|(a, e)| !within(e) || a == e || (a.is_nan() && e.is_nan()))
+    })
+}
+
+/// Whether only results that f16 cannot represent are wrong, and those are infinite.
+pub fn only_overflows(x: &Comparison, expected: &Tensor) -> bool {
+    let beyond = expected.iter_f64s().filter(|e| e.abs() > 0.99 * LARGEST_HALF).count();
+    let overflows = |m: &Mismatch| {
+        m.actual.is_infinite() && m.actual.signum() == m.expected.signum() && m.expected.abs() + m.bound > LARGEST_HALF
+    };
+    x.mismatch.is_none() && x.wrong <= beyond && x.first.iter().all(overflows)
+}
+
+/// Whether an error says that a device cannot compute the case, which is no fault.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Argument)
+}

@@ -1,0 +1,116 @@
+//! Functions of one, two and three elements.
+
+use crate::attr::{Activation, BinaryKind, HARD_SIGMOID, RELU6, SELU};
+use crate::conformance::draw::{Drawn, Draws, Fill};
+use crate::ops::binary::Binary;
+use crate::ops::cast::Cast;
+use crate::ops::prelu::Prelu;
+use crate::ops::select::Where;
+use crate::ops::sine::Sine;
+use crate::ops::unary::Unary;
+use crate::shape::{DType, Desc};
+
+pub fn unary(r: &mut Draws) -> Drawn {
+    use Activation::*;
+    let (a, b) = (r.number(), r.number());
+    let of_parameters = [
+        Clamp { min: a.min(b), max: a.max(b) },
+        Clamp { min: -a, max: b },
+        LeakyRelu { slope: a },
+        Elu { alpha: a },
+        Celu { alpha: a },
+        Swish { beta: a },
+        Softplus { beta: a, threshold: b },
+        Threshold { threshold: a - 1.0, value: b },
+        ThresholdedRelu { alpha: a },
+    ];
+    let plain = [
+        Identity,
+        Relu,
+        RELU6,
+        SELU,
+        HARD_SIGMOID,
+        Gelu,
+        GeluTanh,
+        Sigmoid,
+        Tanh,
+        HardSwish,
+        Mish,
+        Softsign,
+        Exp,
+        Log,
+        Sqrt,
+        Reciprocal,
+        Abs,
+        Neg,
+        Floor,
+        Ceil,
+        Round,
+        Sign,
+        Erf,
+    ];
+    let function = if r.rng.int(0, 2) == 0 { r.one(&of_parameters) } else { r.one(&plain) };
+    let desc = if r.rng.int(0, 3) == 0 { r.any_desc(7) } else { Desc::f32(r.shape(5)) };
+    let drawn = Drawn::new(Unary(function), vec![desc]);
+    if matches!(function, Log | Sqrt | Reciprocal) { drawn.filled([Fill::Positive]) } else { drawn }
+}
+
+pub fn binary(r: &mut Draws) -> Drawn {
+    use BinaryKind::*;
+    let kinds = [
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Maximum,
+        Minimum,
+        Pow,
+        Mod,
+        Fmod,
+        Equal,
+        Less,
+        Greater,
+        LessOrEqual,
+        GreaterOrEqual,
+        And,
+        Or,
+        Xor,
+        Prelu,
+    ];
+    let kind = r.one(&kinds);
+    let (a, b) = r.broadcast();
+    let dtype = match kind {
+        And | Or | Xor => DType::Bool,
+        _ => r.dtype(),
+    };
+    let drawn = Drawn::new(Binary(kind), vec![Desc::new(a, dtype), Desc::new(b, dtype)]);
+    match kind {
+        Pow => drawn.filled([Fill::Positive, Fill::Any]),
+        Div => drawn.filled([Fill::Any, Fill::Positive]),
+        _ => drawn,
+    }
+}
+
+pub fn prelu(r: &mut Draws) -> Drawn {
+    let shape = r.shape(4);
+    let slope = vec![if r.flag() { 1 } else { shape.get(1).copied().unwrap_or(1) }];
+    r.of(Prelu, &[&shape, &slope])
+}
+
+pub fn select(r: &mut Draws) -> Drawn {
+    let (a, b) = r.broadcast();
+    let mask = if r.flag() { a.clone() } else { b.clone() };
+    let dtype = r.dtype();
+    Drawn::new(Where, vec![Desc::new(mask, DType::Bool), Desc::new(a, dtype), Desc::new(b, dtype)])
+}
+
+pub fn cast(r: &mut Draws) -> Drawn {
+    let to = r.dtype();
+    let desc = vec![r.any_desc(7)];
+    Drawn::new(Cast { to }, desc)
+}
+
+pub fn sine(r: &mut Draws) -> Drawn {
+    let cosine = r.flag();
+    r.of_image(Sine { cosine })
+}

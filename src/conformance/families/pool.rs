@@ -1,0 +1,38 @@
+//! Pooling.
+
+use crate::attr::{PoolKind, Window};
+use crate::conformance::draw::{Drawn, Draws};
+use crate::ops::adaptive_pool2d::AdaptivePool2d;
+use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+
+pub fn max(r: &mut Draws) -> Drawn {
+    let indices = r.one(&[Indices::None, Indices::Plane, Indices::Tensor, Indices::TensorColumnMajor]);
+    let (window, ceil_mode) = (r.window(), r.flag());
+    r.of_image(MaxPool2d { window, ceil_mode, indices })
+}
+
+pub fn avg(r: &mut Draws) -> Drawn {
+    let whole = !r.wild && r.rng.int(0, 5) == 0;
+    let (window, ceil_mode) = (r.window(), r.flag());
+    let divisor_override = r.flag().then(|| r.count());
+    let count_include_pad = r.flag();
+    if whole {
+        // The mean of a whole image.
+        let image = r.image();
+        let window = Window::new([image[2], image[3]]);
+        return r.of(AvgPool2d { window, ceil_mode, count_include_pad, divisor_override: None }, &[&image]);
+    }
+    r.of_image(AvgPool2d { window, ceil_mode, count_include_pad, divisor_override })
+}
+
+pub fn lp(r: &mut Draws) -> Drawn {
+    let (window, ceil_mode) = (r.window(), r.flag());
+    let (p, signed, rescale) = (r.count() as u32, r.flag(), r.flag());
+    r.of_image(LpPool2d { window, ceil_mode, p, signed, rescale })
+}
+
+pub fn adaptive(r: &mut Draws) -> Drawn {
+    let kind = r.one(&[PoolKind::Avg, PoolKind::Max]);
+    let output = if r.rng.int(0, 3) == 0 { [1, 1] } else { r.pair() };
+    r.of_image(AdaptivePool2d { output, kind })
+}

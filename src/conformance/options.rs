@@ -1,0 +1,172 @@
+//! Which cases are run, and how.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::case::{Case, CaseId, Oracle};
+use super::check::Runner;
+use super::families::{FAMILIES, Family};
+use super::pytorch::Kind;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::shape::Precision;
+
+/// What is told of a run: cases done, cases in all, and the name of the last one.
+type Progress = Arc<dyn Fn(usize, usize, &CaseId) + Send + Sync>;
+
+/// What is run.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ConformanceOptions {
+    pub(super) seed: u64,
+    cases: usize,
+    pub(super) replays: Option<usize>,
+    op: Option<String>,
+    kernel: Option<String>,
+    case: Option<CaseId>,
+    quick: bool,
+    pub(super) fail_at: Option<String>,
+    pub(super) progress: Option<Progress>,
+}
+
+impl Default for ConformanceOptions {
+    fn default() -> ConformanceOptions {
+        ConformanceOptions {
+            seed: 1,
+            cases: 60,
+            replays: None,
+            op: None,
+            kernel: None,
+            case: None,
+            quick: false,
+            fail_at: None,
+            progress: None,
+        }
+    }
+}
+
+impl fmt::Debug for ConformanceOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConformanceOptions { seed, cases, replays, op, kernel, case, .. } = self;
+        write!(f, "ConformanceOptions({seed}, {cases}, {replays:?}, {op:?}, {kernel:?}, {case:?})")
+    }
+}
+
+impl ConformanceOptions {
+    /// All operators and kernels.
+    pub fn new() -> ConformanceOptions {
+        ConformanceOptions::default()
+    }
+
+    /// The seed of random cases (1).
+    pub fn seed(mut self, seed: u64) -> ConformanceOptions {
+        self.seed = seed;
+        self
+    }
+
+    /// The number of random cases per operator (60). Operators with many kernels get up to eight times as many, and those that
+    /// add as many of integers.
+    pub fn cases(mut self, cases: usize) -> ConformanceOptions {
+        self.cases = cases;
+        self
+    }
+
+    /// A sixth of the cases: of PyTorch's, and of the random ones that [`ConformanceOptions::cases`] gives.
+    pub fn quick(mut self) -> ConformanceOptions {
+        self.quick = true;
+        self
+    }
+
+    /// How often each case runs again: by default 100 times for the first case of a kernel, and 3 times for the others.
+    pub fn replays(mut self, replays: usize) -> ConformanceOptions {
+        self.replays = Some(replays);
+        self
+    }
+
+    /// Only this operator.
+    pub fn op(mut self, op: impl Into<String>) -> ConformanceOptions {
+        self.op = Some(op.into());
+        self
+    }
+
+    /// Only variants with a kernel whose name contains this.
+    pub fn kernel(mut self, kernel: impl Into<String>) -> ConformanceOptions {
+        self.kernel = Some(kernel.into());
+        self
+    }
+
+    /// Only this case.
+    pub fn case(mut self, case: CaseId) -> ConformanceOptions {
+        self.case = Some(case);
+        self
+    }
+
+    /// Is called after each case, from several threads, with the number of cases done, of all, and the case.
+    pub fn progress(mut self, progress: impl Fn(usize, usize, &CaseId) + Send + Sync + 'static) -> ConformanceOptions {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// The names of the cases, operator by operator.
+    ///
+    /// # Errors
+    /// There is no operator of this name.
+    pub(super) fn ids(&self) -> Result<Vec<CaseId>> {
+        if let Some(case) = &self.case {
+            return Ok(vec![case.clone()]);
+        }
+        if let Some(op) = &self.op {
+            family(op)?;
+        }
+        let mut out = vec![];
+        let ids = |op: &str, oracle, count| {
+            let op = op.to_owned();
+            (0..count).map(move |number| CaseId { op: op.clone(), oracle, number })
+        };
+        for family in FAMILIES.iter().filter(|f| self.op.as_ref().is_none_or(|op| f.op == op)) {
+            let random = if family.exact { &[Oracle::Reference, Oracle::Integers][..] } else { &[Oracle::Reference] };
+            let count = (self.cases * family.weight).div_ceil(if self.quick { QUICK } else { 1 });
+            random.iter().for_each(|&oracle| out.extend(ids(family.op, oracle, count)));
+        }
+        for kind in Kind::ALL {
+            let all = ids(kind.name(), Oracle::PyTorch, kind.cases()?.len());
+            out.extend(all.step_by(if self.quick { QUICK } else { 1 }));
+        }
+        Ok(out)
+    }
+
+    /// Whether these kernels of an operator are run.
+    pub(super) fn wants(&self, op: &str, kernels: &str) -> bool {
+        self.op.as_ref().is_none_or(|wanted| wanted == op)
+            && self.kernel.as_ref().is_none_or(|kernel| kernels.contains(kernel))
+    }
+
+    pub(super) fn runner<'a>(
+        &'a self,
+        device: &'a Device,
+        wanted: &'a (dyn Fn(&str, &str) -> bool + Sync),
+        replays: usize,
+    ) -> Runner<'a> {
+        let half = device.adapter().is_some_and(|a| a.caps.f16);
+        let precisions = if half { &[Precision::F32, Precision::F16][..] } else { &[Precision::F32] };
+        Runner { device, precisions, wanted, replays, fail_at: self.fail_at.as_deref() }
+    }
+
+    /// The case of this name; `None` if there is none.
+    pub(super) fn find(&self, id: &CaseId) -> Result<Option<Case>> {
+        match id.oracle {
+            Oracle::PyTorch => Case::pytorch(id),
+            _ => Ok(Case::random(family(&id.op)?, id, self.seed)),
+        }
+    }
+}
+
+/// A quick run takes one of so many cases.
+const QUICK: usize = 6;
+
+fn family(op: &str) -> Result<&'static Family> {
+    FAMILIES.iter().find(|f| f.op == op).ok_or_else(|| {
+        let all: Vec<_> = FAMILIES.iter().map(|f| f.op).collect();
+        Error::argument(format!("there is no operator {op}: {}", all.join(", ")))
+    })
+}

@@ -1,0 +1,132 @@
+//! Runs cases by several threads, and makes a ledger of what they give.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::case::CaseId;
+use super::check::{Outcome, Reproduction};
+use super::ledger::{Failure, Ledger, Row};
+use super::options::ConformanceOptions;
+use crate::device::Device;
+use crate::error::{ErrorKind, Result};
+use crate::threads::block_on;
+
+/// How often a case runs again: each, and one per kernel.
+const REPLAYS: usize = 3;
+const MANY_REPLAYS: usize = 100;
+
+/// The case that runs most often has as many workgroups as this time allows: a race needs several.
+pub(super) const REPLAYED: Duration = Duration::from_millis(2);
+
+/// A device keeps every pipeline that it has compiled, and most cases have others: it is opened anew after so many cases.
+const KEPT: usize = 512;
+
+/// Runs the cases on a device.
+///
+/// # Errors
+/// An option names no operator or no case. A case that is wrong is no error: the ledger has it.
+pub fn conformance(device: &Device, options: &ConformanceOptions) -> Result<Ledger> {
+    let start = Instant::now();
+    let ids = options.ids()?;
+    let mut ledger = Ledger {
+        device: device.to_string(),
+        seed: options.seed,
+        cases: 0,
+        refused: BTreeMap::new(),
+        rows: vec![],
+        failures: vec![],
+        time: Duration::ZERO,
+    };
+    let (done, all) = (AtomicUsize::new(0), AtomicUsize::new(ids.len()));
+    let run = Run { device: Mutex::new(device.clone()), options, done, all };
+    let replays = options.replays.unwrap_or(REPLAYS);
+    let each = run.each(&ids, |id| run.one(id, &|op, kernels| options.wants(op, kernels), replays));
+    ids.iter().zip(each).for_each(|(id, outcomes)| ledger.add(id, outcomes));
+    if options.replays.is_none() {
+        let again = |row: &Row| Some((row.replayed()?.clone(), row.op.clone(), row.kernels.clone()));
+        let again: Vec<_> = ledger.rows.iter().filter_map(again).collect();
+        run.all.fetch_add(again.len(), Ordering::Relaxed);
+        let each =
+            run.each(&again, |(id, op, kernels)| run.one(id, &|o, k| o == op && k == kernels, MANY_REPLAYS - REPLAYS));
+        again.iter().zip(each).for_each(|((id, ..), outcomes)| ledger.add_replays(id, outcomes));
+    }
+    ledger.time = start.elapsed();
+    Ok(ledger)
+}
+
+/// Runs the kernels of a failure again, for files that tell all about it; `None` where there are no kernels.
+///
+/// # Errors
+/// Those of the run.
+pub fn reproduce(device: &Device, options: &ConformanceOptions, failure: &Failure) -> Result<Option<Reproduction>> {
+    let wanted = |op: &str, kernels: &str| op == failure.op && kernels == failure.kernels;
+    match options.find(&failure.case)? {
+        Some(case) => block_on(options.runner(device, &wanted, 0).reproduce(&case)),
+        None => Ok(None),
+    }
+}
+
+/// A negative control: the results of these kernels get a wrong element.
+pub fn fail_at(mut options: ConformanceOptions, kernel: impl Into<String>) -> ConformanceOptions {
+    options.fail_at = Some(kernel.into());
+    options
+}
+
+/// A run by several threads.
+struct Run<'a> {
+    /// Opened again where a case loses it.
+    device: Mutex<Device>,
+    options: &'a ConformanceOptions,
+    /// For the progress: steps done, and all steps.
+    done: AtomicUsize,
+    all: AtomicUsize,
+}
+
+impl Run<'_> {
+    /// What `f` makes of each element, in order.
+    fn each<T: Sync, R: Send>(&self, list: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        let next = AtomicUsize::new(0);
+        let some = || {
+            let places = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+            places.map_while(|at| Some((at, f(list.get(at)?)))).collect::<Vec<_>>()
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+        let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(some)).collect();
+            workers
+                .into_iter()
+                .flat_map(|w| w.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        });
+        all.sort_by_key(|(at, _)| *at);
+        all.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn one(&self, id: &CaseId, wanted: &(dyn Fn(&str, &str) -> bool + Sync), replays: usize) -> Result<Vec<Outcome>> {
+        let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let outcomes = self.options.find(id).and_then(|case| match case {
+            Some(case) => block_on(self.options.runner(&device, wanted, replays).run(&case)),
+            None => Ok(vec![]),
+        });
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(KEPT) || outcomes.as_ref().is_err_and(|e| e.kind() == ErrorKind::DeviceLost) {
+            self.reopen(&device);
+        }
+        if let Some(progress) = &self.options.progress {
+            progress(done, self.all.load(Ordering::Relaxed), id);
+        }
+        outcomes
+    }
+
+    /// Another device in place of this one, unless another thread was faster.
+    fn reopen(&self, lost: &Device) {
+        let mut device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
+        if device.same(lost)
+            && let Ok(new) = block_on(device.reopened_async())
+        {
+            *device = new;
+        }
+    }
+}

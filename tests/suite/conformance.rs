@@ -1,0 +1,67 @@
+//! Both levels of the bounds, and the cases that the library has inside.
+
+use convgpu::conformance::{ConformanceOptions, Ledger, conformance};
+use convgpu::custom::Op;
+use convgpu::internals::attr::ReduceKind;
+use convgpu::internals::conformance::{FAMILIES, Rng, fail_at};
+use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::reduce::Reduce;
+use convgpu::internals::verify::{Checked, Setup, Trial};
+use convgpu::{Device, Graph, Tensor};
+
+use crate::support::device;
+
+/// What is made of outputs that are this share of the bound above the right ones.
+fn off_by(share: f64, op: impl Op + 'static, inputs: &[Tensor]) -> Checked {
+    let mut graph = Graph::new();
+    let ids: Vec<_> = inputs.iter().enumerate().map(|(k, t)| graph.input(k.to_string(), t.desc()).unwrap()).collect();
+    let y = graph.apply("node", op, &ids).unwrap();
+    graph.output("0", y);
+    let trial = pollster::block_on(Trial::new(&Device::cpu(), &graph, inputs, &Setup::default())).unwrap();
+    let checked = trial.judge(pollster::block_on(trial.run()).unwrap(), None).unwrap();
+    let (y, bounds) = (&checked.outputs[0], &checked.expected.bounds.as_ref().unwrap()[0]);
+    let moved = y.as_f32().unwrap().iter().zip(bounds).map(|(y, b)| (f64::from(*y) + share * f64::from(*b)) as f32);
+    trial.judge(vec![Tensor::new(y.shape(), moved.collect::<Vec<_>>()).unwrap()], None).unwrap()
+}
+
+/// Sums of 1 000 products, and of a million numbers in a tree, which is too low to say.
+#[test]
+fn a_result_may_be_within_its_bound_and_not_what_rounding_looks_like() {
+    let mut rng = Rng(1);
+    let conv = |rng: &mut Rng| vec![rng.tensor(&[1, 111, 6, 5]), rng.tensor(&[4, 111, 3, 3])];
+    let judged = |share: f64, rng: &mut Rng| {
+        let checked = off_by(share, Conv2d::default(), &conv(rng));
+        (checked.comparisons[0].ok(), checked.is_unlikely())
+    };
+    assert_eq!(judged(0.1, &mut rng), (true, false));
+    assert_eq!(judged(0.6, &mut rng), (true, true));
+    assert_eq!(judged(1.5, &mut rng), (false, false));
+    let sum = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::Sum };
+    assert!(!off_by(0.9, sum, &[rng.tensor(&[100_000])]).is_unlikely());
+}
+
+fn run(options: ConformanceOptions) -> Ledger {
+    conformance(device(), &options.quick().replays(0)).unwrap()
+}
+
+/// Every operator with some cases: on the test device nothing is wrong, and each operator has a row.
+#[test]
+fn every_operator_has_cases() {
+    let ledger = run(ConformanceOptions::new().cases(12));
+    assert!(ledger.ok(), "{:?}", ledger.failures);
+    for family in FAMILIES {
+        // A prelu is a binary operator, a reshape of rows moves nothing.
+        let there = ledger.rows.iter().any(|row| row.op == family.op && row.kernels != "reference");
+        assert!(there || family.op == "reshape", "{} has no case that ran", family.op);
+    }
+    let unlikely: Vec<_> = ledger.rows.iter().filter(|row| row.unlikely > 0).collect();
+    assert!(unlikely.is_empty(), "{unlikely:?}");
+}
+
+#[test]
+fn a_wrong_element_is_found() {
+    let ledger = run(fail_at(ConformanceOptions::new().op("matmul").cases(4), "matmul_register"));
+    let wrong = ledger.rows.iter().filter(|row| row.wrong > 0);
+    assert!(!ledger.ok() && wrong.clone().count() > 0);
+    assert!(wrong.into_iter().all(|row| row.kernels.contains("matmul_register")), "{:?}", ledger.failures);
+}
