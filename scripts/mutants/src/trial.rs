@@ -1,0 +1,169 @@
+//! Runs the tests that reach a mutant, those first that are quick or killed others of its file, until one fails.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::mutant::Mutant;
+use crate::programs::{End, Programs};
+use crate::reach::Test;
+use crate::table::is_close;
+use crate::{Result, injected, jsonl, parallel};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Killed,
+    Timeout,
+    Survived,
+    /// It does not compile.
+    Invalid,
+}
+
+/// What became of a mutant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    pub id: usize,
+    pub verdict: Verdict,
+    /// The test that killed it, or how many did not.
+    pub by: String,
+    pub seconds: f64,
+    pub mutant: Mutant,
+}
+
+/// Which tests killed mutants of a file, and how many.
+type History = Mutex<BTreeMap<(String, String), usize>>;
+
+/// Tries every mutant that has no outcome yet.
+pub fn all(programs: &Programs, tests: &[Test], mutants: &[Mutant], work: &Path, jobs: usize) -> Result<()> {
+    let path = work.join("results.jsonl");
+    let known: BTreeMap<usize, Outcome> = jsonl::read::<Outcome>(&path).into_iter().map(|o| (o.id, o)).collect();
+    let history = History::default();
+    for outcome in known.values() {
+        remember(&history, &outcome.mutant.file, &outcome.by);
+    }
+    let open: Vec<usize> = (0..mutants.len()).filter(|id| !known.contains_key(id)).collect();
+    let lock = Mutex::new(known.len());
+    parallel(jobs, &open, |_, &id| {
+        let start = Instant::now();
+        let mutant = &mutants[id];
+        let (verdict, by) = one(programs, tests, id, mutant, &history)?;
+        remember(&history, &mutant.file, &by);
+        let seconds = start.elapsed().as_secs_f64();
+        let mut done = lock.lock().expect("no thread panics");
+        *done += 1;
+        println!("{done}/{} {verdict:?} in {seconds:.1} s by {by}: {} {}", mutants.len(), mutant.file, mutant.after);
+        jsonl::append(&path, &Outcome { id, verdict, by, seconds, mutant: mutant.clone() })
+    })
+}
+
+fn remember(history: &History, file: &str, by: &str) {
+    *history.lock().expect("no thread panics").entry((file.to_owned(), by.to_owned())).or_default() += 1;
+}
+
+fn one(
+    programs: &Programs,
+    tests: &[Test],
+    id: usize,
+    mutant: &Mutant,
+    history: &History,
+) -> Result<(Verdict, String)> {
+    let reaches = |test: &&Test| test.mutants.contains(&id) || mutant.is_shader() && test.files.contains(&mutant.file);
+    let mut left: Vec<&Test> = tests.iter().filter(reaches).collect();
+    let count = left.len();
+    order(&mut left, &mutant.file, history);
+    let active = id.to_string();
+    let mut budget = 1.5;
+    while !left.is_empty() {
+        let batch = batch(&mut left, budget);
+        budget *= 3.0;
+        let program = batch[0].program;
+        let longest = batch.iter().map(|test| test.seconds).fold(0.0, f64::max);
+        let limit = Duration::from_secs_f64(10.0 + 5.0 * longest);
+        let mut names: Vec<&str> = batch.iter().map(|test| &*test.name).collect();
+        while !names.is_empty() {
+            match programs.run(program, &names, (injected::ACTIVE, &active), limit)? {
+                End::Passed => break,
+                End::Late => return Ok((Verdict::Timeout, by_of(&batch))),
+                End::Failed(by) => match names.iter().position(|name| by.split(" - ").next() == Some(name)) {
+                    // What depends on time may fail by itself, but not twice.
+                    Some(k)
+                        if programs.run(program, &[names[k]], (injected::ACTIVE, &active), limit)? == End::Passed =>
+                    {
+                        names.remove(k);
+                    }
+                    Some(k) => return Ok((Verdict::Killed, path_of(&batch, names[k]))),
+                    None => return Ok((Verdict::Killed, format!("{by} in {}", by_of(&batch)))),
+                },
+            }
+        }
+    }
+    Ok((Verdict::Survived, format!("{count} tests")))
+}
+
+fn path_of(batch: &[&Test], name: &str) -> String {
+    batch.iter().find(|test| test.name == name).map_or(String::new(), |test| test.path())
+}
+
+fn by_of(batch: &[&Test]) -> String {
+    let more = if batch.len() > 1 { format!(" and {} more", batch.len() - 1) } else { String::new() };
+    format!("{}{more}", batch[0].path())
+}
+
+/// Likely killers first, then quick ones.
+fn order(tests: &mut [&Test], file: &str, history: &History) {
+    let history = history.lock().expect("no thread panics");
+    let kills = |test: &Test| history.get(&(file.to_owned(), test.path())).copied().unwrap_or(0);
+    tests.sort_by(|a, b| {
+        let key = |test: &Test| (std::cmp::Reverse(kills(test)), !is_close(file, &test.name), test.program);
+        key(a).cmp(&key(b)).then(a.seconds.total_cmp(&b.seconds))
+    });
+}
+
+/// Takes the first test, and further ones of its program for so many seconds.
+fn batch<'a>(left: &mut Vec<&'a Test>, budget: f64) -> Vec<&'a Test> {
+    let program = left[0].program;
+    let mut seconds = 0.0;
+    let mut out = vec![];
+    left.retain(|test| {
+        // A process of its own took some time to start.
+        let costs = (test.seconds - 0.1).max(0.02);
+        let fits = test.program == program && (out.is_empty() || seconds + costs <= budget) && out.len() < 300;
+        if fits {
+            seconds += costs;
+            out.push(*test);
+        }
+        !fits
+    });
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(program: usize, name: &str, seconds: f64) -> Test {
+        let name = name.to_owned();
+        Test { program, name, seconds, passes: true, mutants: [].into(), files: [].into() }
+    }
+
+    #[test]
+    fn killers_come_first_and_batches_are_of_one_program() {
+        let all = [test(0, "pool::a", 0.6), test(1, "b", 0.3), test(0, "c", 0.5), test(0, "d", 9.0)];
+        let mut left: Vec<&Test> = all.iter().collect();
+        let history = History::default();
+        order(&mut left, "src/ops/pool.rs", &history);
+        let names = |tests: &[&Test]| -> Vec<String> { tests.iter().map(|t| t.name.clone()).collect() };
+        assert_eq!(names(&left), ["pool::a", "c", "d", "b"]);
+        remember(&history, "src/ops/pool.rs", "ops d");
+        order(&mut left, "src/ops/pool.rs", &history);
+        assert_eq!(names(&left), ["d", "pool::a", "c", "b"]);
+        assert_eq!(names(&batch(&mut left, 1.0)), ["d"]);
+        assert_eq!(names(&batch(&mut left, 1.0)), ["pool::a", "c"]);
+        assert_eq!(names(&batch(&mut left, 1.0)), ["b"]);
+        assert!(left.is_empty());
+    }
+}
