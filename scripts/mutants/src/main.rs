@@ -66,6 +66,6 @@ fn parallel<T: Sync>(jobs: usize, items: &[T], each: impl Fn(usize, &T) -> Resul
             })
         };
         let workers: Vec<_> = (0..jobs).map(worker).collect();
-        workers.into_iter().map(|w| w.join().unwrap_or_else(|_| Err("a thread panicked".to_owned()))).collect()
+        workers.into_iter().try_for_each(|w| w.join().unwrap_or_else(|_| Err("a thread panicked".to_owned())))
     })
 }
