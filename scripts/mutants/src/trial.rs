@@ -34,6 +34,8 @@ pub struct Outcome {
     pub mutant: Mutant,
 }
 
+const LARGE_PRIME: usize = 7919;
+
 /// Which tests killed mutants of a file, and how many.
 type History = Mutex<BTreeMap<(String, String), usize>>;
 
@@ -45,7 +47,9 @@ pub fn all(programs: &Programs, tests: &[Test], mutants: &[Mutant], work: &Path,
     for outcome in known.values() {
         remember(&history, &outcome.mutant.file, &outcome.by);
     }
-    let open: Vec<usize> = (0..mutants.len()).filter(|id| !known.contains_key(id)).collect();
+    let mut open: Vec<usize> = (0..mutants.len()).filter(|id| !known.contains_key(id)).collect();
+    // Mixed, so that a part of the results tells of all files.
+    open.sort_by_key(|id| id * LARGE_PRIME % mutants.len());
     let lock = Mutex::new(known.len());
     parallel(jobs, &open, |_, &id| {
         let start = Instant::now();
