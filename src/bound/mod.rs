@@ -75,6 +75,13 @@ pub fn probable(roundings: usize, elements: usize) -> f64 {
     (lambda / n.sqrt()).min(1.0)
 }
 
+/// `gamma_k = k u / (1 - k u)`: the relative error of k roundings (Higham, Accuracy and Stability of Numerical
+/// Algorithms, 3.1).
+pub fn gamma(k: usize) -> f64 {
+    let ku = k as f64 * UNIT;
+    ku / (1.0 - ku)
+}
+
 #[cfg(test)]
 mod tests {
     use super::probable;
@@ -87,11 +94,4 @@ mod tests {
         assert!((probable(1000, 10_000) - 0.247_495).abs() < 1e-6);
         assert!(probable(0, 0) <= 1.0);
     }
-}
-
-/// `gamma_k = k u / (1 - k u)`: the relative error of k roundings (Higham, Accuracy and Stability of Numerical
-/// Algorithms, 3.1).
-pub fn gamma(k: usize) -> f64 {
-    let ku = k as f64 * UNIT;
-    ku / (1.0 - ku)
 }

@@ -11,6 +11,7 @@ use super::pytorch::Kind;
 use super::rng::Rng;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::ops::Op;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -51,7 +52,7 @@ impl fmt::Display for Oracle {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct CaseId {
-    /// The operator, or the kind of PyTorch's case.
+    /// The family of the operator, or the kind of PyTorch's case.
     pub op: String,
     /// What says what is right.
     pub oracle: Oracle,
@@ -161,9 +162,9 @@ impl Part {
         values.into_iter().all(|v| !v.is_finite() || v.abs() <= LARGEST_HALF)
     }
 
-    /// The operator's name.
-    pub fn op(&self) -> &'static str {
-        self.graph.nodes[0].op.name()
+    /// The operator.
+    pub fn op(&self) -> &dyn Op {
+        &*self.graph.nodes[0].op
     }
 
     /// The operator with its epilogue and the shapes of its inputs.

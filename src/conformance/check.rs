@@ -6,7 +6,7 @@ use super::case::{Case, LARGEST_HALF, Oracle, Part};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::ops::Algorithm;
+use crate::ops::{Algorithm, Op};
 use crate::plan::Plan;
 use crate::shape::Precision;
 use crate::tensor::Tensor;
@@ -43,7 +43,7 @@ pub(super) struct Runner<'a> {
     pub device: &'a Device,
     pub precisions: &'a [Precision],
     /// Whether the kernels of an operator are run.
-    pub wanted: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    pub wanted: &'a (dyn Fn(&dyn Op, &str) -> bool + Sync),
     /// How often a case runs again.
     pub replays: usize,
     /// A negative control: these kernels give a wrong element.
@@ -146,7 +146,7 @@ impl<'a> Trials<'a> {
     fn outcome(&self, kernels: &str) -> Option<Outcome> {
         let (op, kernels) = (self.part.op(), kernels.to_owned());
         (self.runner.wanted)(op, &kernels).then(|| Outcome {
-            op,
+            op: op.name(),
             what: self.what.clone(),
             oracle: self.oracle,
             kernels,

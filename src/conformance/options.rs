@@ -9,6 +9,7 @@ use super::families::{FAMILIES, Family};
 use super::pytorch::Kind;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::ops::Op;
 use crate::shape::Precision;
 
 /// What is told of a run: cases done, cases in all, and the name of the last one.
@@ -83,7 +84,7 @@ impl ConformanceOptions {
         self
     }
 
-    /// Only this operator.
+    /// Only the operators of this name: one, such as `reduce_sum`, or a family, such as `reduce`.
     pub fn op(mut self, op: impl Into<String>) -> ConformanceOptions {
         self.op = Some(op.into());
         self
@@ -115,18 +116,22 @@ impl ConformanceOptions {
         if let Some(case) = &self.case {
             return Ok(vec![case.clone()]);
         }
-        if let Some(op) = &self.op {
-            family(op)?;
+        let families: Vec<_> = match &self.op {
+            Some(name) => FAMILIES.iter().filter(|family| family.is_named(name)).collect(),
+            None => FAMILIES.iter().collect(),
+        };
+        if families.is_empty() {
+            return Err(unknown(self.op.as_deref().unwrap_or_default()));
         }
         let mut out = vec![];
         let ids = |op: &str, oracle, count| {
             let op = op.to_owned();
             (0..count).map(move |number| CaseId { op: op.clone(), oracle, number })
         };
-        for family in FAMILIES.iter().filter(|f| self.op.as_ref().is_none_or(|op| f.op == op)) {
+        for family in families {
             let random = if family.exact { &[Oracle::Reference, Oracle::Integers][..] } else { &[Oracle::Reference] };
             let count = (self.cases * family.weight).div_ceil(if self.quick { QUICK } else { 1 });
-            random.iter().for_each(|&oracle| out.extend(ids(family.op, oracle, count)));
+            random.iter().for_each(|&oracle| out.extend(ids(family.name, oracle, count)));
         }
         for kind in Kind::ALL {
             let all = ids(kind.name(), Oracle::PyTorch, kind.cases()?.len());
@@ -136,15 +141,15 @@ impl ConformanceOptions {
     }
 
     /// Whether these kernels of an operator are run.
-    pub(super) fn wants(&self, op: &str, kernels: &str) -> bool {
-        self.op.as_ref().is_none_or(|wanted| wanted == op)
+    pub(super) fn wants(&self, op: &dyn Op, kernels: &str) -> bool {
+        self.op.as_ref().is_none_or(|name| Family::means(name, op))
             && self.kernel.as_ref().is_none_or(|kernel| kernels.contains(kernel))
     }
 
     pub(super) fn runner<'a>(
         &'a self,
         device: &'a Device,
-        wanted: &'a (dyn Fn(&str, &str) -> bool + Sync),
+        wanted: &'a (dyn Fn(&dyn Op, &str) -> bool + Sync),
         replays: usize,
     ) -> Runner<'a> {
         let half = device.adapter().is_some_and(|a| a.caps.f16);
@@ -164,9 +169,11 @@ impl ConformanceOptions {
 /// A quick run takes one of so many cases.
 const QUICK: usize = 6;
 
-fn family(op: &str) -> Result<&'static Family> {
-    FAMILIES.iter().find(|f| f.op == op).ok_or_else(|| {
-        let all: Vec<_> = FAMILIES.iter().map(|f| f.op).collect();
-        Error::argument(format!("there is no operator {op}: {}", all.join(", ")))
-    })
+fn family(name: &str) -> Result<&'static Family> {
+    FAMILIES.iter().find(|family| family.name == name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Error {
+    let all: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+    Error::argument(format!("there is no operator {name}; there are {}", all.join(", ")))
 }

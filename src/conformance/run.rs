@@ -11,6 +11,7 @@ use super::ledger::{Failure, Ledger, Row};
 use super::options::ConformanceOptions;
 use crate::device::Device;
 use crate::error::{ErrorKind, Result};
+use crate::ops::Op;
 use crate::threads::block_on;
 
 /// How often a case runs again: each, and one per kernel.
@@ -48,8 +49,9 @@ pub fn conformance(device: &Device, options: &ConformanceOptions) -> Result<Ledg
         let again = |row: &Row| Some((row.replayed()?.clone(), row.op.clone(), row.kernels.clone()));
         let again: Vec<_> = ledger.rows.iter().filter_map(again).collect();
         run.all.fetch_add(again.len(), Ordering::Relaxed);
-        let each =
-            run.each(&again, |(id, op, kernels)| run.one(id, &|o, k| o == op && k == kernels, MANY_REPLAYS - REPLAYS));
+        let each = run.each(&again, |(id, op, kernels)| {
+            run.one(id, &|o, k| o.name() == op && k == kernels, MANY_REPLAYS - REPLAYS)
+        });
         again.iter().zip(each).for_each(|((id, ..), outcomes)| ledger.add_replays(id, outcomes));
     }
     ledger.time = start.elapsed();
@@ -61,7 +63,7 @@ pub fn conformance(device: &Device, options: &ConformanceOptions) -> Result<Ledg
 /// # Errors
 /// Those of the run.
 pub fn reproduce(device: &Device, options: &ConformanceOptions, failure: &Failure) -> Result<Option<Reproduction>> {
-    let wanted = |op: &str, kernels: &str| op == failure.op && kernels == failure.kernels;
+    let wanted = |op: &dyn Op, kernels: &str| op.name() == failure.op && kernels == failure.kernels;
     match options.find(&failure.case)? {
         Some(case) => block_on(options.runner(device, &wanted, 0).reproduce(&case)),
         None => Ok(None),
@@ -104,7 +106,12 @@ impl Run<'_> {
         all.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn one(&self, id: &CaseId, wanted: &(dyn Fn(&str, &str) -> bool + Sync), replays: usize) -> Result<Vec<Outcome>> {
+    fn one(
+        &self,
+        id: &CaseId,
+        wanted: &(dyn Fn(&dyn Op, &str) -> bool + Sync),
+        replays: usize,
+    ) -> Result<Vec<Outcome>> {
         let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let outcomes = self.options.find(id).and_then(|case| match case {
             Some(case) => block_on(self.options.runner(&device, wanted, replays).run(&case)),

@@ -24,7 +24,7 @@ fn off_by(share: f64, op: impl Op + 'static, inputs: &[Tensor]) -> Checked {
     trial.judge(vec![Tensor::new(y.shape(), moved.collect::<Vec<_>>()).unwrap()], None).unwrap()
 }
 
-/// Sums of 1 000 products, and of a million numbers in a tree, which is too low to say.
+/// Sums of 1 000 products, and of as many numbers in a tree, in which a number goes through too few sums to tell.
 #[test]
 fn a_result_may_be_within_its_bound_and_not_what_rounding_looks_like() {
     let mut rng = Rng(1);
@@ -37,7 +37,7 @@ fn a_result_may_be_within_its_bound_and_not_what_rounding_looks_like() {
     assert_eq!(judged(0.6, &mut rng), (true, true));
     assert_eq!(judged(1.5, &mut rng), (false, false));
     let sum = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::Sum };
-    assert!(!off_by(0.9, sum, &[rng.tensor(&[100_000])]).is_unlikely());
+    assert!(!off_by(0.9, sum, &[rng.tensor(&[2_000])]).is_unlikely());
 }
 
 fn run(options: ConformanceOptions) -> Ledger {
@@ -50,9 +50,13 @@ fn every_operator_has_cases() {
     let ledger = run(ConformanceOptions::new().cases(12));
     assert!(ledger.ok(), "{:?}", ledger.failures);
     for family in FAMILIES {
-        // A prelu is a binary operator, a reshape of rows moves nothing.
-        let there = ledger.rows.iter().any(|row| row.op == family.op && row.kernels != "reference");
-        assert!(there || family.op == "reshape", "{} has no case that ran", family.op);
+        let there = ledger.rows.iter().any(|row| family.is_named(&row.op) && row.kernels != "reference");
+        assert!(
+            there,
+            "{} has no case that ran: {:?}",
+            family.name,
+            ledger.rows.iter().map(|r| &r.op).collect::<Vec<_>>()
+        );
     }
     let unlikely: Vec<_> = ledger.rows.iter().filter(|row| row.unlikely > 0).collect();
     assert!(unlikely.is_empty(), "{unlikely:?}");

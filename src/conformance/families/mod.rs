@@ -9,28 +9,70 @@ mod pool;
 mod reduce;
 mod resize;
 
-use super::draw::{Drawn, Draws};
+use std::any::Any;
 
-/// The cases of an operator.
+use super::draw::{Drawn, Draws};
+use super::rng::Rng;
+use crate::ops::Op;
+use crate::ops::adaptive_pool2d::AdaptivePool2d;
+use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
+use crate::ops::binary::Binary;
+use crate::ops::bytes::FromBytes;
+use crate::ops::cast::Cast;
+use crate::ops::concat::Concat;
+use crate::ops::conv_transpose2d::ConvTranspose2d;
+use crate::ops::conv2d::Conv2d;
+use crate::ops::expand::Expand;
+use crate::ops::gather::Gather;
+use crate::ops::group_norm::GroupNorm;
+use crate::ops::layer_norm::LayerNorm;
+use crate::ops::local_response_norm::LocalResponseNorm;
+use crate::ops::matmul::MatMul;
+use crate::ops::normalize::{LpNormalize, MeanVarianceNormalize};
+use crate::ops::pad::Pad;
+use crate::ops::permute::Permute;
+use crate::ops::pixel_shuffle::{PixelShuffle, PixelUnshuffle};
+use crate::ops::pixels::{FromPixels, ToPixels};
+use crate::ops::pool2d::{AvgPool2d, LpPool2d, MaxPool2d};
+use crate::ops::prelu::Prelu;
+use crate::ops::reduce::{ArgReduce, Reduce};
+use crate::ops::reshape::Reshape;
+use crate::ops::resize::Resize2d;
+use crate::ops::select::Where;
+use crate::ops::sine::Sine;
+use crate::ops::slice::Slice;
+use crate::ops::softmax::Softmax;
+use crate::ops::split::Split;
+use crate::ops::tile::Tile;
+use crate::ops::top_k::TopK;
+use crate::ops::unary::Unary;
+
+/// The cases of a type of operators.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
-    /// The operator's name.
-    pub op: &'static str,
+    /// The name of all of them.
+    pub name: &'static str,
+    /// Whether an operator is one of them.
+    pub has: fn(&dyn Op) -> bool,
     /// Draws one.
     pub draw: fn(&mut Draws) -> Drawn,
     /// The number of random cases, relative to others: more where more decides what is computed.
     pub weight: usize,
-    /// Whether the operator adds or multiplies, and is exact where all values are small integers.
+    /// Whether the operators add or multiply, and are exact where all values are small integers.
     pub exact: bool,
 }
 
-const fn family(op: &'static str, draw: fn(&mut Draws) -> Drawn) -> Family {
-    Family { op, draw, weight: 1, exact: false }
+fn is<T: Op>(op: &dyn Op) -> bool {
+    (op as &dyn Any).is::<T>()
 }
 
-/// The same for an operator that is exact on integers.
-const fn exact(op: &'static str, draw: fn(&mut Draws) -> Drawn) -> Family {
-    Family { exact: true, ..family(op, draw) }
+const fn family<T: Op>(name: &'static str, draw: fn(&mut Draws) -> Drawn) -> Family {
+    Family { name, has: is::<T>, draw, weight: 1, exact: false }
+}
+
+/// The same for operators that are exact on integers.
+const fn exact<T: Op>(name: &'static str, draw: fn(&mut Draws) -> Drawn) -> Family {
+    Family { exact: true, ..family::<T>(name, draw) }
 }
 
 /// The same with more cases.
@@ -40,43 +82,59 @@ const fn often(weight: usize, family: Family) -> Family {
 
 /// Every operator.
 pub const FAMILIES: &[Family] = &[
-    often(8, exact("conv2d", convolution::conv2d)),
-    often(3, exact("conv_transpose2d", convolution::conv_transpose2d)),
-    often(3, exact("matmul", convolution::matmul)),
-    often(2, family("max_pool2d", pool::max)),
-    often(2, family("avg_pool2d", pool::avg)),
-    family("lp_pool2d", pool::lp),
-    often(2, family("adaptive_pool2d", pool::adaptive)),
-    often(3, family("resize2d", resize::resize)),
-    family("pad", movement::pad),
-    family("pixel_shuffle", movement::pixel_shuffle),
-    family("pixel_unshuffle", movement::pixel_unshuffle),
-    family("concat", movement::concat),
-    family("split", movement::split),
-    often(2, family("permute", movement::permute)),
-    family("tile", movement::tile),
-    family("slice", movement::slice),
-    family("gather", movement::gather),
-    family("expand", movement::expand),
-    family("reshape", movement::reshape),
-    often(2, family("softmax", reduce::softmax)),
-    often(3, exact("reduce", reduce::reduce)),
-    family("arg_reduce", reduce::arg),
-    family("top_k", reduce::top_k),
-    often(2, family("batch_norm", norm::batch)),
-    often(2, family("batch_norm_training", norm::batch_training)),
-    often(2, family("group_norm", norm::group)),
-    often(2, family("layer_norm", norm::layer)),
-    family("local_response_norm", norm::local_response),
-    family("lp_normalize", norm::lp),
-    family("mean_variance_normalize", norm::mean_variance),
-    often(3, family("unary", elementwise::unary)),
-    often(3, family("binary", elementwise::binary)),
-    family("prelu", elementwise::prelu),
-    family("where", elementwise::select),
-    family("cast", elementwise::cast),
-    family("sine", elementwise::sine),
-    family("from_bytes", pixels::from_bytes),
-    family("from_pixels", pixels::from_pixels),
-    family("to_pixels", pixels::to_pixels),
+    often(8, exact::<Conv2d>("conv2d", convolution::conv2d)),
+    often(3, exact::<ConvTranspose2d>("conv_transpose2d", convolution::conv_transpose2d)),
+    often(3, exact::<MatMul>("matmul", convolution::matmul)),
+    often(2, family::<MaxPool2d>("max_pool2d", pool::max)),
+    often(2, family::<AvgPool2d>("avg_pool2d", pool::avg)),
+    family::<LpPool2d>("lp_pool2d", pool::lp),
+    often(2, family::<AdaptivePool2d>("adaptive_pool2d", pool::adaptive)),
+    often(3, family::<Resize2d>("resize2d", resize::resize)),
+    family::<Pad>("pad", movement::pad),
+    family::<PixelShuffle>("pixel_shuffle", movement::pixel_shuffle),
+    family::<PixelUnshuffle>("pixel_unshuffle", movement::pixel_unshuffle),
+    family::<Concat>("concat", movement::concat),
+    family::<Split>("split", movement::split),
+    often(2, family::<Permute>("permute", movement::permute)),
+    family::<Tile>("tile", movement::tile),
+    family::<Slice>("slice", movement::slice),
+    family::<Gather>("gather", movement::gather),
+    family::<Expand>("expand", movement::expand),
+    family::<Reshape>("reshape", movement::reshape),
+    often(2, family::<Softmax>("softmax", reduce::softmax)),
+    often(3, exact::<Reduce>("reduce", reduce::reduce)),
+    family::<ArgReduce>("arg_reduce", reduce::arg),
+    family::<TopK>("top_k", reduce::top_k),
+    often(2, family::<BatchNorm>("batch_norm", norm::batch)),
+    often(2, family::<BatchNormTraining>("batch_norm_training", norm::batch_training)),
+    often(2, family::<GroupNorm>("group_norm", norm::group)),
+    often(2, family::<LayerNorm>("layer_norm", norm::layer)),
+    family::<LocalResponseNorm>("local_response_norm", norm::local_response),
+    family::<LpNormalize>("lp_normalize", norm::lp),
+    family::<MeanVarianceNormalize>("mean_variance_normalize", norm::mean_variance),
+    often(3, family::<Unary>("unary", elementwise::unary)),
+    often(3, family::<Binary>("binary", elementwise::binary)),
+    family::<Prelu>("prelu", elementwise::prelu),
+    family::<Where>("where", elementwise::select),
+    family::<Cast>("cast", elementwise::cast),
+    family::<Sine>("sine", elementwise::sine),
+    family::<FromBytes>("from_bytes", pixels::from_bytes),
+    family::<FromPixels>("from_pixels", pixels::from_pixels),
+    family::<ToPixels>("to_pixels", pixels::to_pixels),
 ];
+
+/// So many draws show all names of a family's operators.
+const SAMPLES: u64 = 500;
+
+impl Family {
+    /// Whether this is its name, or that of one of its operators.
+    pub fn is_named(&self, name: &str) -> bool {
+        let draw = |seed| (self.draw)(&mut Draws { rng: Rng(seed), wild: false, integers: false });
+        self.name == name || (0..SAMPLES).any(|seed| draw(seed).op.name() == name)
+    }
+
+    /// Whether an operator is one of those that this name means: of a family, or the one of the name.
+    pub fn means(name: &str, op: &dyn Op) -> bool {
+        op.name() == name || FAMILIES.iter().any(|family| family.name == name && (family.has)(op))
+    }
+}
