@@ -159,8 +159,9 @@ fn of_device(ledger: &Ledger) -> String {
     }));
     let failures: String = ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(ledger, f))).collect();
     let refused: usize = ledger.refused.values().sum();
+    let reasons: String = ledger.refused.iter().map(|(why, n)| format!("no kernel for {n}: {why}\n")).collect();
     format!(
-        "{}\n{}\n{failures}{} cases, {} checks, {} replays, {refused} refused, {} unlikely, {} wrong, {:.0} s (seed {})\n",
+        "{}\n{}\n{failures}{reasons}{} cases, {} checks, {} replays, {refused} refused, {} unlikely, {} wrong, {:.0} s (seed {})\n",
         ledger.device,
         table(&rows),
         ledger.cases,

@@ -78,7 +78,7 @@ impl ConformanceOptions {
         self
     }
 
-    /// How often each case runs again: by default 100 times for the first case of a kernel, and 3 times for the others.
+    /// How often each case runs again: by default 100 times for one case of each set of kernels, and 3 times for the others.
     pub fn replays(mut self, replays: usize) -> ConformanceOptions {
         self.replays = Some(replays);
         self
@@ -111,10 +111,11 @@ impl ConformanceOptions {
     /// The names of the cases, operator by operator.
     ///
     /// # Errors
-    /// There is no operator of this name.
+    /// There is no operator, or no case, of this name.
     pub(super) fn ids(&self) -> Result<Vec<CaseId>> {
         if let Some(case) = &self.case {
-            return Ok(vec![case.clone()]);
+            let found = self.find(case)?.map(|_| vec![case.clone()]);
+            return found.ok_or_else(|| Error::argument(format!("there is no case {case}")));
         }
         let families: Vec<_> = match &self.op {
             Some(name) => FAMILIES.iter().filter(|family| family.is_named(name)).collect(),

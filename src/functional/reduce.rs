@@ -81,7 +81,7 @@ pub fn argmin(x: &DeviceTensor, dim: impl Into<Option<i64>>, keepdim: bool) -> R
 }
 
 /// The k largest values along an axis (or the smallest, if not `largest`) and their indices (i64), the most extreme
-/// first. Equal values keep their order; NaN is more extreme than any number.
+/// first. Equal values keep their order; NaN is larger than any number.
 ///
 /// x is f32. The axis has extent k in both results.
 /// [torch.topk](https://docs.pytorch.org/docs/stable/generated/torch.topk.html)

@@ -353,6 +353,7 @@ impl Op for ArgReduce {
             let launch = launch
                 .set("SMALLEST", u8::from(self.kind == Extreme::Min))
                 .set("LAST", u8::from(self.select_last))
+                .set("NAN_LAST", 0u8)
                 .set("TYPE", site.inputs[0].dtype.code());
             Variant::single(site, launch)
         };

@@ -20,7 +20,7 @@ const LONGEST: usize = 1 << 16;
 /// The `k` largest or smallest values along an axis, the most extreme first: `torch.topk` and ONNX's `TopK`.
 ///
 /// Input: x of any rank, floats, integers or booleans. Outputs: the values, and i64 indices of them; the axis has extent `k`
-/// in both. NaN counts as more extreme than any number; equal values keep their order.
+/// in both. NaN is larger than any number, as in PyTorch; equal values keep their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopK {
     /// The axis along which values are chosen.
@@ -100,6 +100,7 @@ impl Op for TopK {
             .iterations(nested(&[n]))
             .set("SMALLEST", u8::from(self.smallest))
             .set("LAST", 0u8)
+            .set("NAN_LAST", u8::from(self.smallest))
             .set("TYPE", site.inputs[0].dtype.code())
             .reads([Arg::Input(0)])
             .writes([Arg::Output(0), Arg::Output(1)]);

@@ -4,11 +4,14 @@ use std::cmp::Ordering;
 
 use super::reduce::is_nan;
 
-/// Indices of the `k` largest values (or smallest), the most extreme first: NaN before any number, equal values in their order.
+/// Indices of the `k` largest values (or smallest), the most extreme first: NaN is larger than any number, equal values keep their
+/// order.
 pub fn top_k<T: PartialOrd + Copy>(x: &[T], k: usize, smallest: bool) -> Vec<usize> {
     let before = |a: T, b: T| match (is_nan(a), is_nan(b)) {
         (true, true) => Ordering::Equal,
+        (true, false) if smallest => Ordering::Greater,
         (true, false) => Ordering::Less,
+        (false, true) if smallest => Ordering::Less,
         (false, true) => Ordering::Greater,
         _ if smallest => a.partial_cmp(&b).expect("both are numbers"),
         _ => b.partial_cmp(&a).expect("both are numbers"),

@@ -34,6 +34,18 @@ fn the_most_extreme_first() {
     }
 }
 
+/// As `torch.topk`: NaN comes first among the largest, and last among the smallest.
+#[test]
+fn nan_is_larger_than_any_number() {
+    let x = Tensor::from([1.0, f32::NAN, 3.0, f32::INFINITY, f32::NAN]);
+    for (smallest, wanted) in [(false, [1i64, 4, 3, 2, 0]), (true, [0, 2, 3, 1, 4])] {
+        let op = TopK { axis: 0, k: 5, smallest };
+        let indices = op.reference(std::slice::from_ref(&x)).unwrap().remove(1);
+        assert_eq!(indices.as_slice::<i64>().unwrap(), wanted);
+        check(op, std::slice::from_ref(&x), true);
+    }
+}
+
 /// The ends of 32 bits, small numbers and ties, of every type that has them.
 #[test]
 fn integers_and_booleans() {

@@ -65,6 +65,9 @@ fn a_wrong_kernel_is_found_named_and_written() {
 #[test]
 fn the_call_is_checked() {
     fails(&["conformance", "--op", "convolute"], 2, &["there is no operator convolute", "conv2d"]);
+    fails(&["conformance", "--case", "convolute/integers/1"], 2, &["there is no operator convolute"]);
+    fails(&["conformance", "--case", "functional/pytorch/99999"], 2, &["there is no case functional/pytorch/99999"]);
+    fails(&["conformance", "--case", "softmax/integers/1"], 2, &["there is no case softmax/integers/1"]);
     fails(&["conformance", "--case", "conv2d/17"], 2, &["conv2d/17 names no case", "conv2d/integers/17"]);
     let output = convgpu(&["conformance", "--case", "conv2d/integers/1", "--kernel", "no such"]);
     assert!(
