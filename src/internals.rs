@@ -217,8 +217,9 @@ pub mod model {
 
 /// Comparison with the reference.
 pub mod verify {
-    pub use crate::verify::network::{distance as largest_difference, fail_at, percent, tolerances, values};
+    pub use crate::verify::network::{distance as largest_difference, fail_at, tolerances, values};
     pub use crate::verify::node::*;
+    pub use crate::verify::report::percent;
     pub use crate::verify::*;
 }
 
@@ -246,12 +247,12 @@ pub mod bench {
 pub mod conformance {
     pub use crate::conformance::case::Limits;
     pub use crate::conformance::check::Reproduction;
-    pub use crate::conformance::check::only_overflows;
+    pub use crate::conformance::check::{is_exact, only_overflows};
     pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill};
     pub use crate::conformance::families::{FAMILIES, Family};
     pub use crate::conformance::pytorch::{Golden, Kind, Params};
-    pub use crate::conformance::rng::Rng;
     pub use crate::conformance::run::{fail_at, reproduce};
+    pub use crate::rng::Rng;
 }
 
 /// What every layer says of an operator.

@@ -41,10 +41,11 @@
 //!
 //! # Features
 //!
-//! None is on by default. `conformance`: the module of that name, with 1.5 MB of PyTorch's answers. `ndarray`: tensors from arrays of the crate `ndarray`, and back. `image`: tensors from images of
-//! the crate `image`, and back; it reads PNG and JPEG, other formats are features of that crate. Both crates are re-exported,
-//! as `convgpu::ndarray` and `convgpu::image`. `static-dxc`, for Windows (MSVC, x86): Direct3D 12 has its shader compiler, DXC, in the
-//! program; otherwise wgpu looks for dxcompiler.dll, and where that is missing FXC compiles, without f16 and subgroups.
+//! None is on by default. `conformance`: the module of that name, with 1.5 MB of PyTorch's answers. `ndarray`: tensors from
+//! arrays of the crate `ndarray`, and back. `image`: tensors from images of the crate `image`, and back; it reads PNG and JPEG,
+//! other formats are features of that crate. Both crates are re-exported, as `convgpu::ndarray` and `convgpu::image`.
+//! `static-dxc`, for Windows (MSVC, x86): Direct3D 12 has its shader compiler, DXC, in the program; otherwise wgpu looks for
+//! dxcompiler.dll, and where that is missing FXC compiles, without f16 and subgroups.
 
 #![deny(missing_docs)]
 // Functions that run at once block, which a browser cannot: what serves them alone has no use there.
@@ -76,6 +77,7 @@ mod ops;
 mod options;
 mod plan;
 mod reference;
+mod rng;
 mod session;
 mod shape;
 mod sync;

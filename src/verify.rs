@@ -24,10 +24,10 @@
 pub(crate) mod compare;
 pub(crate) mod network;
 pub(crate) mod node;
+pub(crate) mod report;
 
 pub use compare::{Comparison, Mismatch, compare};
 #[cfg(not(target_arch = "wasm32"))]
 pub use network::verify;
-pub use network::{
-    ATOL, Evidence, NodeReport, NodeValue, OutputReport, RTOL, Replays, Report, Sibling, VerifyOptions, verify_async,
-};
+pub use network::{VerifyOptions, verify_async};
+pub use report::{ATOL, Evidence, NodeReport, NodeValue, OutputReport, RTOL, Replays, Report, Sibling};

@@ -161,7 +161,8 @@ fn of_device(ledger: &Ledger) -> String {
     let refused: usize = ledger.refused.values().sum();
     let reasons: String = ledger.refused.iter().map(|(why, n)| format!("no kernel for {n}: {why}\n")).collect();
     format!(
-        "{}\n{}\n{failures}{reasons}{} cases, {} checks, {} replays, {refused} refused, {} unlikely, {} wrong, {:.0} s (seed {})\n",
+        "{}\n{}\n{failures}{reasons}{} cases, {} checks, {} replays, {refused} refused, {} unlikely, {} wrong, {:.0} s \
+         (seed {})\n",
         ledger.device,
         table(&rows),
         ledger.cases,

@@ -1,6 +1,6 @@
 // Whether value b at index j comes before value a at index i: larger (SMALLEST: smaller), NaN
-// before any number (NAN_LAST: after); of equal values the first index (LAST: the last). Values are given by their bits: floats, or integers, as
-// TYPE says. Needs shared/integer.wgsl.
+// before any number (NAN_LAST: after); of equal values the first index (LAST: the last). Values are given by their bits: floats,
+// or integers, as TYPE says. Needs shared/integer.wgsl.
 
 override SMALLEST: bool = false;
 override LAST: bool = false;

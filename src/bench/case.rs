@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::ops::Op;
 use crate::plan::{Plan, PlannedNode};
+use crate::rng::Rng;
 use crate::shape::{Layout, Precision};
 use crate::tensor::Tensor;
 use crate::verify::node::{Setup, isolate};
@@ -159,14 +160,8 @@ impl Case {
     }
 }
 
-/// Numbers in [-1, 1), the same every time (splitmix64: Steele et al., Fast Splittable Pseudorandom Number Generators).
+/// Numbers in [-1, 1), the same every time.
 pub(crate) fn random(shape: &[usize], seed: u64) -> Tensor {
-    let mut state = seed.wrapping_mul(0xd134_2543_de82_ef95);
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    Tensor::of(shape.to_vec(), (0..shape.iter().product()).map(|_| next()).collect::<Vec<f32>>())
+    let mut rng = Rng(seed.wrapping_mul(0xd134_2543_de82_ef95));
+    Tensor::of(shape.to_vec(), (0..shape.iter().product()).map(|_| rng.float()).collect::<Vec<f32>>())
 }

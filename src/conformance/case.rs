@@ -8,10 +8,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::draw::Draws;
 use super::families::Family;
 use super::pytorch::Kind;
-use super::rng::Rng;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ops::Op;
+use crate::rng::Rng;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -112,7 +112,7 @@ pub struct Limits {
 /// What the reference computes in some milliseconds.
 const LIMITS: Limits = Limits { elements: 1 << 16, flops: 1 << 23 };
 
-/// So often another operator is drawn where the shape rule refuses one.
+/// How often another operator is drawn where the shape rule refuses one.
 const ATTEMPTS: u64 = 200;
 
 impl Limits {

@@ -11,8 +11,8 @@ use crate::plan::Plan;
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 use crate::verify::compare::{Comparison, Mismatch, worst};
-use crate::verify::network::Evidence;
 use crate::verify::node::{Checked, Expected, Setup, Trial, are_same, isolate, setups};
+use crate::verify::report::Evidence;
 
 /// What one variant made of an operator of a case.
 #[derive(Clone, Debug)]
@@ -53,8 +53,6 @@ pub(super) struct Runner<'a> {
 /// Everything about one variant of one operator of a case: enough to run it elsewhere.
 #[derive(Clone, Debug)]
 pub struct Reproduction {
-    /// The operator with its attributes and the shapes of its inputs.
-    pub what: String,
     /// The kernels and what they are given.
     pub plan: Plan,
     /// How they store floats.
@@ -72,7 +70,7 @@ impl Runner<'_> {
         let mut out = vec![];
         self.each(case, async |trials, setup| {
             out.extend(match setup {
-                Some(setup) => trials.of_variant(setup).await?,
+                Some((setup, kernels)) => Some(trials.of_variant(setup, kernels).await?),
                 None => trials.of_the_reference(),
             });
             Ok(())
@@ -88,8 +86,8 @@ impl Runner<'_> {
     pub async fn reproduce(&self, case: &Case) -> Result<Option<Reproduction>> {
         let mut out = None;
         self.each(case, async |trials, setup| {
-            if let (None, Some(setup)) = (&out, setup) {
-                out = trials.reproduced(setup).await?;
+            if let (None, Some((setup, kernels))) = (&out, setup) {
+                out = trials.reproduced(setup, kernels).await?;
             }
             Ok(())
         })
@@ -101,14 +99,16 @@ impl Runner<'_> {
     async fn each(
         &self,
         case: &Case,
-        mut visit: impl AsyncFnMut(&Trials<'_>, Option<&Setup>) -> Result<()>,
+        mut visit: impl AsyncFnMut(&Trials<'_>, Option<(&Setup, &str)>) -> Result<()>,
     ) -> Result<()> {
         for part in &case.parts {
             let trials = Trials::new(self, case.id.oracle, part)?;
             visit(&trials, None).await?;
             let precisions = if part.fits_half() { self.precisions } else { &[Precision::F32] };
-            for setup in setups(self.device, &trials.single, precisions)? {
-                visit(&trials, Some(&setup)).await?;
+            for (setup, kernels) in setups(self.device, &trials.single, precisions)? {
+                if !self.device.is_reference() && (self.wanted)(part.op(), &kernels) {
+                    visit(&trials, Some((&setup, &kernels))).await?;
+                }
             }
         }
         Ok(())
@@ -142,27 +142,28 @@ impl<'a> Trials<'a> {
         Ok(Trials { runner, part, what: part.describe(), single, oracle, computed, right })
     }
 
-    /// An outcome of these kernels, if they are wanted.
-    fn outcome(&self, kernels: &str) -> Option<Outcome> {
-        let (op, kernels) = (self.part.op(), kernels.to_owned());
-        (self.runner.wanted)(op, &kernels).then(|| Outcome {
-            op: op.name(),
+    fn outcome(&self, kernels: &str) -> Outcome {
+        Outcome {
+            op: self.part.op().name(),
             what: self.what.clone(),
             oracle: self.oracle,
-            kernels,
+            kernels: kernels.to_owned(),
             worst: 0.0,
             replays: 0,
             time: Duration::ZERO,
             unlikely: false,
             wrong: None,
-        })
+        }
     }
 
     /// The reference itself, where something else says what is right.
     fn of_the_reference(&self) -> Option<Outcome> {
-        let mut outcome = self.outcome("reference").filter(|_| self.oracle == Oracle::PyTorch)?;
+        const KERNELS: &str = "reference";
+        if self.oracle != Oracle::PyTorch || !(self.runner.wanted)(self.part.op(), KERNELS) {
+            return None;
+        }
         let checked = Checked {
-            kernels: outcome.kernels.clone(),
+            kernels: KERNELS.to_owned(),
             comparisons: vec![],
             outputs: self.computed.outputs.clone(),
             expected: self.right.clone(),
@@ -170,45 +171,39 @@ impl<'a> Trials<'a> {
             precision: Precision::F32,
             probable: 1.0,
         };
+        let mut outcome = self.outcome(KERNELS);
         outcome.judge(&checked.compared());
         Some(outcome)
     }
 
-    /// The outputs of a run; with a wrong element if that is wanted.
-    async fn outputs(&self, trial: &Trial, kernels: &str) -> Result<Vec<Tensor>> {
-        let mut outputs = trial.run().await?;
-        if self.runner.fail_at.is_some_and(|kernel| kernels.contains(kernel)) {
-            outputs[0] = with_a_wrong_element(&outputs[0])?;
-        }
-        Ok(outputs)
+    async fn trial(&self, setup: &Setup) -> Result<Trial> {
+        Trial::new(self.runner.device, &self.single, &self.part.inputs, setup).await
     }
 
-    async fn reproduced(&self, setup: &Setup) -> Result<Option<Reproduction>> {
-        if self.runner.device.is_reference() {
-            return Ok(None);
-        }
-        let trial = Trial::new(self.runner.device, &self.single, &self.part.inputs, setup).await?;
-        let Some(plan) = trial.plan() else { return Ok(None) };
-        if !(self.runner.wanted)(self.part.op(), &plan.nodes[0].kernels) {
-            return Ok(None);
-        }
-        let checked = trial.judge(self.outputs(&trial, &plan.nodes[0].kernels).await?, Some(&self.right))?;
-        let evidence = Evidence::of(&self.single.nodes[0], trial.inputs().to_vec(), &checked)?;
-        let (what, precision) = (self.what.clone(), checked.precision);
-        Ok(Some(Reproduction { what, plan: plan.clone(), precision, evidence }))
-    }
-
-    async fn of_variant(&self, setup: &Setup) -> Result<Option<Outcome>> {
-        if self.runner.device.is_reference() {
-            return Ok(None);
-        }
-        let trial = Trial::new(self.runner.device, &self.single, &self.part.inputs, setup).await?;
-        let kernels = trial.plan().and_then(|p| p.nodes.first()).map_or("", |n| &n.kernels);
-        let Some(mut outcome) = self.outcome(kernels) else { return Ok(None) };
-        let start = Instant::now();
-        let outputs = self.outputs(&trial, kernels).await?;
-        outcome.time = start.elapsed();
+    /// Outputs beside what is right; with a wrong element if that is wanted of the kernels.
+    fn judge(&self, trial: &Trial, kernels: &str, outputs: Vec<Tensor>) -> Result<Checked> {
         let checked = trial.judge(outputs, Some(&self.right))?;
+        match self.runner.fail_at {
+            Some(kernel) if kernels.contains(kernel) => checked.corrupted(),
+            _ => Ok(checked),
+        }
+    }
+
+    async fn reproduced(&self, setup: &Setup, kernels: &str) -> Result<Option<Reproduction>> {
+        let trial = self.trial(setup).await?;
+        let Some(plan) = trial.plan() else { return Ok(None) };
+        let checked = self.judge(&trial, kernels, trial.run().await?)?;
+        let evidence = Evidence::of(&self.single.nodes[0], trial.inputs().to_vec(), &checked)?;
+        Ok(Some(Reproduction { plan: plan.clone(), precision: checked.precision, evidence }))
+    }
+
+    async fn of_variant(&self, setup: &Setup, kernels: &str) -> Result<Outcome> {
+        let trial = self.trial(setup).await?;
+        let mut outcome = self.outcome(kernels);
+        let start = Instant::now();
+        let outputs = trial.run().await?;
+        outcome.time = start.elapsed();
+        let checked = self.judge(&trial, kernels, outputs)?;
         outcome.judge(&checked);
         while outcome.wrong.is_none() && outcome.replays < self.runner.replays {
             outcome.replays += 1;
@@ -216,7 +211,7 @@ impl<'a> Trials<'a> {
                 outcome.wrong = Some(format!("replay {} gives other bits than the first run", outcome.replays));
             }
         }
-        Ok(Some(outcome))
+        Ok(outcome)
     }
 }
 
@@ -241,21 +236,11 @@ fn wrong(oracle: Oracle, checked: &Checked) -> Option<String> {
     (exact && !is_exact(checked)).then(|| "sums of integers must be exact".to_owned())
 }
 
-/// The tensor with its middle element moved far beyond any bound.
-fn with_a_wrong_element(t: &Tensor) -> Result<Tensor> {
-    let mut values: Vec<f32> = t.iter_f64s().map(|v| v as f32).collect();
-    let middle = values.len() / 2;
-    if let Some(v) = values.get_mut(middle) {
-        *v = if *v == 0.0 { 1.0 } else { -2.0 * *v };
-    }
-    Ok(Tensor::new(t.shape(), values)?.to_dtype(t.dtype()))
-}
-
 /// Integers up to this are f16 numbers.
 const LARGEST_INTEGER: f64 = 2048.0;
 
 /// Whether results are exact, as far as the precision has numbers for the integers expected.
-fn is_exact(checked: &Checked) -> bool {
+pub fn is_exact(checked: &Checked) -> bool {
     let pairs = checked.outputs.iter().zip(&checked.expected.outputs);
     pairs.into_iter().all(|(a, e)| {
         let half = checked.precision == Precision::F16;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::rng::Rng;
 use crate::attr::{Activation, BinaryKind, Pads, Window};
 use crate::graph::rewrite::rewrite;
 use crate::graph::{Graph, ValueId};
 use crate::ops::Op;
+use crate::rng::Rng;
 use crate::shape::{DType, Desc};
 use crate::tensor::{Data, Tensor};
 
@@ -242,7 +242,7 @@ impl Draws {
         [self.count(), self.extent(), side(self), side(self)]
     }
 
-    /// A shape of at most so many axes.
+    /// A shape of at most `most` axes.
     pub fn shape(&mut self, most: usize) -> Vec<usize> {
         (0..self.rng.int(0, most)).map(|_| self.extent()).collect()
     }
@@ -352,5 +352,29 @@ impl Draws {
             Fill::Positive => numbers.into_iter().map(|v| v.abs() + 0.0625).collect(),
             _ => numbers,
         }
+    }
+}
+
+impl Rng {
+    /// Uniform in [lo, hi].
+    pub fn int(&mut self, lo: usize, hi: usize) -> usize {
+        lo + (self.next() % (hi - lo + 1) as u64) as usize
+    }
+
+    /// One of these; `None` if there are none.
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+        if list.is_empty() { None } else { list.get(self.int(0, list.len() - 1)) }
+    }
+
+    /// Numbers in [-2, 2).
+    pub fn tensor(&mut self, shape: &[usize]) -> Tensor {
+        let n = shape.iter().product();
+        Tensor::new(shape, (0..n).map(|_| self.float() * 2.0).collect::<Vec<_>>()).expect("counted")
+    }
+
+    /// Integers from -4 to 4: sums of their products are exact in f32, so results are compared with `==`.
+    pub fn integers(&mut self, shape: &[usize]) -> Tensor {
+        let n = shape.iter().product();
+        Tensor::new(shape, (0..n).map(|_| self.int(0, 8) as f32 - 4.0).collect::<Vec<_>>()).expect("counted")
     }
 }

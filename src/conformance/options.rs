@@ -167,7 +167,7 @@ impl ConformanceOptions {
     }
 }
 
-/// A quick run takes one of so many cases.
+/// A quick run takes one case of every six.
 const QUICK: usize = 6;
 
 fn family(name: &str) -> Result<&'static Family> {

@@ -21,7 +21,7 @@ const MANY_REPLAYS: usize = 100;
 /// The case that runs most often has as many workgroups as this time allows: a race needs several.
 pub(super) const REPLAYED: Duration = Duration::from_millis(2);
 
-/// A device keeps every pipeline that it has compiled, and most cases have others: it is opened anew after so many cases.
+/// The device is opened anew after this number of cases: it keeps every pipeline that it has compiled, and most cases have others.
 const KEPT: usize = 512;
 
 /// Runs the cases on a device.

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::functional::eager::Number;
 use crate::model::safetensors;
 use crate::names;
+use crate::rng::Rng;
 use crate::shape::{DType, Desc};
 use crate::tensor::Tensor;
 
@@ -132,19 +133,6 @@ pub fn manual_seed(seed: u64) {
     SEED.set(seed);
 }
 
-/// The generator splitmix64.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 /// The seed of a layer's parameters: one number of the thread's stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seed(u64);
@@ -152,7 +140,7 @@ pub(super) struct Seed(u64);
 impl Seed {
     /// The next number of the thread's stream.
     pub fn draw() -> Seed {
-        let mut stream = SplitMix(SEED.get());
+        let mut stream = Rng(SEED.get());
         let seed = stream.next();
         SEED.set(stream.0);
         Seed(seed)
@@ -160,8 +148,8 @@ impl Seed {
 
     /// Uniform in [-bound, bound). Each parameter of a layer has a stream of its own.
     fn uniform(self, stream: u64, shape: &[usize], bound: f32) -> Tensor {
-        let mut values = SplitMix(SplitMix(self.0 ^ stream.rotate_right(8)).next());
-        let mut next = || ((values.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0) * bound;
+        let mut values = Rng(Rng(self.0 ^ stream.rotate_right(8)).next());
+        let mut next = || values.float() * bound;
         Tensor::of(shape, (0..shape.iter().product()).map(|_| next()).collect::<Vec<_>>())
     }
 

@@ -8,10 +8,10 @@ use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node};
 use crate::ops::{Algorithm, Bounds, Variant};
-use crate::plan::{Plan, PlanOptions};
+use crate::plan::{Plan, PlanOptions, PlannedNode};
 use crate::reference::half;
 use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
-use crate::shape::{Layout, Precision};
+use crate::shape::{DType, Layout, Precision};
 use crate::tensor::Tensor;
 
 /// A graph of the node at a position of `graph`. Its non-constant inputs become inputs of the graph named `0`, `1`, ...
@@ -263,13 +263,13 @@ pub(crate) fn are_same(a: &[Tensor], b: &[Tensor]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_bits(b))
 }
 
-/// Every variant of a graph of one node in these precisions, for inputs of both layouts, each once; of f16 only those that store
-/// 16 bits.
+/// Every variant of a graph of one node in these precisions, for inputs of both layouts, each once, with its kernels; of f16 only
+/// those that store 16 bits.
 ///
 /// # Errors
 /// The device has no variant of the node.
-pub fn setups(device: &Device, single: &Graph, precisions: &[Precision]) -> Result<Vec<Setup>> {
-    let Some(gpu) = device.gpu() else { return Ok(vec![Setup::default()]) };
+pub fn setups(device: &Device, single: &Graph, precisions: &[Precision]) -> Result<Vec<(Setup, String)>> {
+    let Some(gpu) = device.gpu() else { return Ok(vec![(Setup::default(), "reference".to_owned())]) };
     let planned = |setup: &Setup| Ok(Plan::new(single, gpu.caps(), &setup.plan(single))?.nodes.remove(0));
     let descs: Vec<_> = single.nodes[0].inputs.iter().map(|&id| single.desc(id)).collect();
     let last = descs.iter().map(|d| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast }).collect();
@@ -278,9 +278,9 @@ pub fn setups(device: &Device, single: &Graph, precisions: &[Precision]) -> Resu
         for layouts in [vec![Layout::RowMajor; descs.len()], Vec::clone(&last)] {
             let setup = |alternative| Setup { alternative, layouts: layouts.clone(), precision };
             for k in 0..planned(&setup(None))?.alternatives {
-                let chosen = planned(&setup(Some(k)))?.chosen;
+                let PlannedNode { chosen, kernels, .. } = planned(&setup(Some(k)))?;
                 if chosen.precision() == precision && seen.insert((chosen.signature(), precision.to_string())) {
-                    out.push(setup(Some(k)));
+                    out.push((setup(Some(k)), kernels));
                 }
             }
         }
@@ -319,6 +319,22 @@ impl Checked {
     pub fn is_unlikely(&self) -> bool {
         let worst = worst(&self.comparisons);
         worst > self.probable && worst <= 1.0
+    }
+
+    /// A negative control: the same with the middle element of the first output moved far outside its bound.
+    ///
+    /// # Errors
+    /// Those of [`Tensor::new`].
+    pub fn corrupted(mut self) -> Result<Checked> {
+        let output = &mut self.outputs[0];
+        let mut values: Vec<f32> = output.iter_f64s().map(|v| v as f32).collect();
+        let middle = values.len() / 2;
+        if let Some(v) = values.get_mut(middle) {
+            let bound = self.expected.bounds.as_ref().map_or(0.0, |b| b[0][middle]);
+            *v = if output.dtype() == DType::Bool { 1.0 - *v } else { *v + 10.0 * (1.0 + v.abs() + bound) };
+        }
+        *output = Tensor::new(output.shape(), values)?.to_dtype(output.dtype());
+        Ok(self.compared())
     }
 
     /// Repeats the comparisons.

@@ -7,9 +7,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use convgpu::Tensor;
+use convgpu::internals::conformance::Kind;
 use convgpu::internals::ops::top_k::TopK;
 
-use crate::support::{Case, PACKED, check_golden, golden, golden_folder, packed_folder};
+use crate::support::{Case, check_golden, golden, golden_folder, packed_folder};
 use crate::{
     adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, group_norm, layer_norm,
     local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize, select, sine,
@@ -142,7 +143,7 @@ fn every_file_has_a_test() {
     let mut known: Vec<_> = FAMILIES.iter().chain(&OTHERS).map(|name| format!("{name}.safetensors")).collect();
     known.sort();
     assert_eq!(there(golden_folder()), known);
-    assert_eq!(there(packed_folder()), PACKED.map(|name| format!("{name}.safetensors.gz")));
+    assert_eq!(there(packed_folder()), Kind::ALL.map(|kind| format!("{}.safetensors.gz", kind.name())));
 }
 
 #[test]

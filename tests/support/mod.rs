@@ -2,17 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::sync::OnceLock;
 
 use convgpu::custom::Op;
 pub use convgpu::internals::conformance::Rng;
+use convgpu::internals::conformance::{Golden, Kind, is_exact};
 use convgpu::internals::graph::Graph;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{self, Algorithm};
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::{CompileOptions, Compiled, with_plan};
-use convgpu::internals::verify::{self, Checked, Setup, check_node, compare, isolate};
+use convgpu::internals::verify::{self, Setup, check_node, compare, isolate};
 use convgpu::nn::StateDict;
 use convgpu::{Desc, Device, DeviceChoice, Precision, Tensor};
 
@@ -42,23 +42,11 @@ pub fn precisions() -> Vec<Precision> {
     if half { vec![Precision::F32, Precision::F16] } else { vec![Precision::F32] }
 }
 
-/// Integers up to this are f16 numbers.
-const LARGEST_INTEGER: f64 = 2048.0;
-
-/// Whether the device is exact, as far as f16 can represent the expected integers.
-fn is_exact(checked: &Checked) -> bool {
-    let pairs = checked.outputs.iter().zip(&checked.expected.outputs);
-    pairs.into_iter().all(|(a, e)| {
-        let half = checked.precision == Precision::F16;
-        let within = |e: f64| !half || e.abs() <= LARGEST_INTEGER;
-        a.to_f64s().into_iter().zip(e.to_f64s()).all(|(a, e)| !within(e) || a == e || (a.is_nan() && e.is_nan()))
-    })
-}
-
 /// Every variant of a graph of one node in these precisions, in every layout; for f16 only variants that store 16 bits.
 fn setups(graph: &Graph, precisions: &[Precision]) -> Vec<Setup> {
     let of = || verify::setups(device(), &isolate(graph, 0)?, precisions);
-    of().unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op))
+    let all = of().unwrap_or_else(|e| panic!("{:?}: {e}", graph.nodes()[0].op));
+    all.into_iter().map(|(setup, _)| setup).collect()
 }
 
 /// The kernels of every variant of an operator for f32 inputs of these shapes.
@@ -128,6 +116,11 @@ impl std::fmt::Display for Case {
 
 #[allow(dead_code)]
 impl Case {
+    fn new(golden: Golden) -> Case {
+        let Golden { id, op, params, tensors, inputs, outputs } = golden;
+        let (params, read, compared) = (params.json().clone(), RefCell::default(), Cell::default());
+        Case { op, params, id, tensors, inputs, outputs, read, compared }
+    }
     /// The tensor of this role; `None` if the case has none (no bias, say).
     pub fn get(&self, role: &str) -> Option<&Tensor> {
         self.read.borrow_mut().insert(role.to_owned());
@@ -255,53 +248,16 @@ pub fn packed_folder() -> String {
     folder("src/conformance/pytorch")
 }
 
-/// The families of that folder, which are compressed.
-pub const PACKED: [&str; 2] = ["functional", "module"];
-
-/// The bytes of a family's file, unpacked.
-fn golden_bytes(family: &str) -> Vec<u8> {
-    let packed = PACKED.contains(&family);
-    let path = match packed {
-        true => format!("{}/{family}.safetensors.gz", packed_folder()),
-        false => format!("{}/{family}.safetensors", golden_folder()),
-    };
-    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    if !packed {
-        return bytes;
-    }
-    let mut unpacked = vec![];
-    flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).unwrap_or_else(|e| panic!("{path}: {e}"));
-    unpacked
-}
-
 /// Every case of a family. `tests/ops/goldens.rs` asserts that none is left out.
 pub fn golden(family: &str) -> Vec<Case> {
-    let bytes = golden_bytes(family);
-    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
-    let cases = &header.metadata().as_ref().unwrap()["cases"];
-    let cases: Vec<serde_json::Value> = serde_json::from_str(cases).unwrap();
-    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let roles = |v: &serde_json::Value| -> Vec<String> {
-        v.as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned()).collect()
+    let of_file = || {
+        let path = format!("{}/{family}.safetensors", golden_folder());
+        let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+        Golden::decode(&bytes).unwrap_or_else(|e| panic!("{path}: {e}"))
     };
-    let load = |c: &serde_json::Value| {
-        let id = c["id"].as_str().unwrap().to_owned();
-        let (inputs, outputs) = (roles(&c["inputs"]), roles(&c["outputs"]));
-        let tensor = |role: &String| {
-            let view = file.tensor(&format!("{id}.{role}")).unwrap();
-            let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
-            let t = match view.dtype() {
-                safetensors::Dtype::F32 => Tensor::new(view.shape(), words.map(f32::from_le_bytes).collect::<Vec<_>>()),
-                safetensors::Dtype::I32 => Tensor::new(view.shape(), words.map(i32::from_le_bytes).collect::<Vec<_>>()),
-                other => panic!("{other:?}"),
-            };
-            (role.clone(), t.unwrap())
-        };
-        let tensors = inputs.iter().chain(&outputs).map(tensor).collect();
-        let (op, params) = (c["op"].as_str().unwrap().to_owned(), c["params"].clone());
-        Case { op, params, id, tensors, inputs, outputs, read: RefCell::default(), compared: Cell::default() }
-    };
-    cases.iter().map(load).collect()
+    let packed = Kind::ALL.into_iter().find(|kind| kind.name() == family);
+    let cases = packed.map_or_else(of_file, |kind| kind.cases().unwrap().to_vec());
+    cases.into_iter().map(Case::new).collect()
 }
 
 /// Checks an operator against PyTorch's results: the reference to the last bit or two (its sums are f64, so only the

@@ -10,7 +10,8 @@ const COLOURS: [&str; 6] = ["#1b6ca8", "#d1495b", "#3a7d44", "#8d5a97", "#c98a1b
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#222}\
 table{border-collapse:collapse;font-size:13px}td,th{padding:.2em .7em;text-align:left;border-bottom:1px solid #ddd}\
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.wrong{color:#b00020;font-weight:600}svg text{font:12px system-ui,sans-serif}";
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
+.wrong{color:#b00020;font-weight:600}svg text{font:12px system-ui,sans-serif}";
 
 /// The page.
 pub fn page(ledgers: &[Ledger]) -> String {

@@ -17,7 +17,7 @@ pub fn write(folder: &Path, device: &Device, options: &ConformanceOptions, wrong
     let (arrays, shaders) = (dump::Dump::new(folder)?, shaders::Dump::new(folder)?);
     let reproduction = reproduce(device, options, wrong)?;
     let mut files = vec![];
-    if let Some(Reproduction { plan, precision, evidence, .. }) = &reproduction {
+    if let Some(Reproduction { plan, precision, evidence }) = &reproduction {
         files = arrays.write(evidence)?;
         if let Some(adapter) = device.adapter() {
             shaders.write(plan, adapter, *precision)?;

@@ -49,7 +49,7 @@ fn show(e: impl Display) -> String {
     e.to_string()
 }
 
-/// Does something with every item, so many at a time; the function gets the number of its thread.
+/// Calls a function for every item, from several threads; the function gets the number of its thread.
 ///
 /// # Errors
 /// The first of a thread, which the others follow after the item at hand.

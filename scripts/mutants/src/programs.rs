@@ -55,7 +55,7 @@ impl Programs {
         command
     }
 
-    /// Runs tests of one program one after another until one fails, or says nothing for so long.
+    /// Runs tests of one program one after another until one fails, or prints nothing within the time limit.
     pub fn run(&self, program: usize, tests: &[&str], variable: (&str, &str), limit: Duration) -> Result<End> {
         let mut arguments = vec!["--test-threads=1", "--exact"];
         arguments.extend(tests);

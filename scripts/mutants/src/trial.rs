@@ -127,7 +127,7 @@ fn order(tests: &mut [&Test], file: &str, history: &History) {
     });
 }
 
-/// Takes the first test, and further ones of its program for so many seconds.
+/// Takes the first test, and further ones of its program which together take at most this number of seconds.
 fn batch<'a>(left: &mut Vec<&'a Test>, budget: f64) -> Vec<&'a Test> {
     let program = left[0].program;
     let mut seconds = 0.0;

@@ -43,7 +43,7 @@ fn convolution(r: &mut Draws) -> ([usize; 4], [usize; 4], [usize; 2]) {
     ([n, ic, h, w], [ic, icg, oc, groups], r.pair())
 }
 
-/// A convolution of so many images, channels and taps, over `size` outputs at stride 1.
+/// A convolution of `n` images whose outputs have about this size: the channels are those of a group, and of the output.
 fn sized(r: &mut Draws, op: Conv2d, n: usize, [icg, oc]: [usize; 2], kernel: [usize; 2], size: [usize; 2]) -> Drawn {
     let span = |a: usize| {
         let taps = op.dilation[a] * (kernel[a] - 1) + 1;

@@ -12,7 +12,6 @@ mod resize;
 use std::any::Any;
 
 use super::draw::{Drawn, Draws};
-use super::rng::Rng;
 use crate::ops::Op;
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
@@ -46,6 +45,7 @@ use crate::ops::split::Split;
 use crate::ops::tile::Tile;
 use crate::ops::top_k::TopK;
 use crate::ops::unary::Unary;
+use crate::rng::Rng;
 
 /// The cases of a type of operators.
 #[derive(Clone, Copy, Debug)]
@@ -123,7 +123,7 @@ pub const FAMILIES: &[Family] = &[
     family::<ToPixels>("to_pixels", pixels::to_pixels),
 ];
 
-/// So many draws show all names of a family's operators.
+/// This number of draws shows all names of a family's operators.
 const SAMPLES: u64 = 500;
 
 impl Family {

@@ -33,9 +33,11 @@ pub struct Golden {
     /// All options, under PyTorch's names.
     pub params: Params,
     /// Inputs and outputs by their roles.
-    tensors: Vec<(String, Tensor)>,
-    inputs: Vec<String>,
-    outputs: Vec<String>,
+    pub tensors: Vec<(String, Tensor)>,
+    /// The roles of the inputs.
+    pub inputs: Vec<String>,
+    /// The roles of the outputs.
+    pub outputs: Vec<String>,
 }
 
 /// Either kind of case.
@@ -49,10 +51,10 @@ pub enum Kind {
 
 /// All cases of functions.
 static FUNCTIONAL: LazyLock<Result<Vec<Golden>>> =
-    LazyLock::new(|| decode(include_bytes!("functional.safetensors.gz")));
+    LazyLock::new(|| unpack(include_bytes!("functional.safetensors.gz")));
 
 /// All cases of layers.
-static MODULE: LazyLock<Result<Vec<Golden>>> = LazyLock::new(|| decode(include_bytes!("module.safetensors.gz")));
+static MODULE: LazyLock<Result<Vec<Golden>>> = LazyLock::new(|| unpack(include_bytes!("module.safetensors.gz")));
 
 impl Kind {
     /// Both.
@@ -88,30 +90,14 @@ struct Header {
     outputs: Vec<String>,
 }
 
-fn decode(compressed: &[u8]) -> Result<Vec<Golden>> {
-    let damaged = |e: &dyn std::fmt::Display| Error::argument(format!("PyTorch's answers are damaged: {e}"));
+fn damaged(e: impl fmt::Display) -> Error {
+    Error::argument(format!("PyTorch's answers are damaged: {e}"))
+}
+
+fn unpack(compressed: &[u8]) -> Result<Vec<Golden>> {
     let mut bytes = vec![];
-    GzDecoder::new(compressed).read_to_end(&mut bytes).map_err(|e| damaged(&e))?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
-    let cases =
-        metadata.metadata().as_ref().and_then(|m| m.get("cases")).ok_or_else(|| damaged(&"no list of cases"))?;
-    let headers: Vec<Header> = serde_json::from_str(cases).map_err(|e| damaged(&e))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e))?;
-    let tensor = |id: &str, role: &String| {
-        let view = file.tensor(&format!("{id}.{role}")).map_err(|e| damaged(&e))?;
-        let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
-        let tensor = match view.dtype() {
-            Dtype::F32 => Tensor::new(view.shape(), words.map(f32::from_le_bytes).collect::<Vec<_>>()),
-            Dtype::I32 => Tensor::new(view.shape(), words.map(i32::from_le_bytes).collect::<Vec<_>>()),
-            other => return Err(damaged(&format!("{role} is {other:?}"))),
-        };
-        Ok((role.clone(), tensor?))
-    };
-    let golden = |Header { id, op, params, inputs, outputs }: Header| {
-        let tensors = inputs.iter().chain(&outputs).map(|role| tensor(&id, role)).collect::<Result<_>>()?;
-        Ok(Golden { params: Params::new(&op, params), id, op, tensors, inputs, outputs })
-    };
-    headers.into_iter().map(golden).collect()
+    GzDecoder::new(compressed).read_to_end(&mut bytes).map_err(damaged)?;
+    Golden::decode(&bytes)
 }
 
 impl fmt::Display for Golden {
@@ -121,6 +107,33 @@ impl fmt::Display for Golden {
 }
 
 impl Golden {
+    /// The cases of a file, uncompressed.
+    ///
+    /// # Errors
+    /// It is no such file.
+    pub fn decode(bytes: &[u8]) -> Result<Vec<Golden>> {
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let cases =
+            metadata.metadata().as_ref().and_then(|m| m.get("cases")).ok_or_else(|| damaged("no list of cases"))?;
+        let headers: Vec<Header> = serde_json::from_str(cases).map_err(damaged)?;
+        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let tensor = |id: &str, role: &String| {
+            let view = file.tensor(&format!("{id}.{role}")).map_err(damaged)?;
+            let words = view.data().chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
+            let tensor = match view.dtype() {
+                Dtype::F32 => Tensor::new(view.shape(), words.map(f32::from_le_bytes).collect::<Vec<_>>()),
+                Dtype::I32 => Tensor::new(view.shape(), words.map(i32::from_le_bytes).collect::<Vec<_>>()),
+                other => return Err(damaged(format!("{role} is {other:?}"))),
+            };
+            Ok((role.clone(), tensor?))
+        };
+        let golden = |Header { id, op, params, inputs, outputs }: Header| {
+            let tensors = inputs.iter().chain(&outputs).map(|role| tensor(&id, role)).collect::<Result<_>>()?;
+            Ok(Golden { params: Params::new(&op, params), id, op, tensors, inputs, outputs })
+        };
+        headers.into_iter().map(golden).collect()
+    }
+
     /// The tensor of this role; `None` if the case has none (no bias, say).
     pub fn get(&self, role: &str) -> Option<&Tensor> {
         self.tensors.iter().find(|(name, _)| name == role).map(|(_, t)| t)

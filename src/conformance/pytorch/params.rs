@@ -35,6 +35,11 @@ impl Params {
         Error::argument(format!("{}: {name} in {}", self.of, self.values))
     }
 
+    /// All of them.
+    pub fn json(&self) -> &Value {
+        &self.values
+    }
+
     /// The value of a name that may be absent, as null is.
     pub fn value(&self, name: &str) -> &Value {
         &self.values[name]
