@@ -41,7 +41,7 @@ pub fn group(r: &mut Draws) -> Drawn {
     let mut shape = r.image();
     let groups = if r.flag() { shape[1] } else { r.count() };
     if r.flag() && groups > 0 {
-        shape[1] = shape[1].next_multiple_of(groups.min(64));
+        shape[1] = shape[1].checked_next_multiple_of(groups.min(64)).unwrap_or(shape[1]);
     }
     let (c, eps) = (shape[1], eps(r));
     let all: [&[usize]; 3] = [&shape, &[c], &[c]];
