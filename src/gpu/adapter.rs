@@ -12,6 +12,7 @@ use super::pipeline_cache::PipelineCache;
 #[cfg(not(target_arch = "wasm32"))]
 use super::poller::Poller;
 use super::pool::Pool;
+use super::recording::Recording;
 use super::refused::{Refused, loss};
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,6 +53,9 @@ struct Hooks {
     failing: Option<&'static str>,
     /// Whether it has to prove that it computes, as hardware has.
     distrusted: bool,
+    /// What is made wrong in every recording.
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    planted: Option<super::planted::Fault>,
 }
 
 pub(crate) fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
@@ -233,6 +237,19 @@ impl Gpu {
     /// For tests: compiling this kernel loses the device.
     pub fn fail(&self, kernel: &'static str) {
         self.hooks().failing = Some(kernel);
+    }
+    /// For tests: programs that are made from now on have this fault.
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    pub fn plant(&self, fault: Option<super::planted::Fault>) {
+        self.hooks().planted = fault;
+    }
+    /// Plants the fault of a test.
+    pub(super) fn plant_if_hooked(&self, recording: &mut Recording) {
+        #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+        if let Some(fault) = &self.hooks().planted {
+            fault.plant(recording);
+        }
+        let _ = recording;
     }
     /// Does what wgpu does where a driver fails to compile a kernel, if that is the kernel of a test.
     pub(super) fn fail_if_hooked(&self, kernel: &str) {

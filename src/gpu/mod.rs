@@ -25,6 +25,8 @@ pub(crate) mod pacing;
 pub mod pieces;
 mod pipeline_cache;
 pub mod pipelines;
+#[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+pub mod planted;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;
 mod pool;

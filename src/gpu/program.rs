@@ -35,6 +35,8 @@ pub struct Program {
     pub(super) run: Vec<Step>,
     pub(super) downloads: Vec<Range>,
     guards: Vec<Range>,
+    /// The number of arenas, which are the first buffers.
+    arenas: usize,
     pipelines: usize,
     pace: Arc<Pace>,
     /// Taken from the uploads to the last submit, so that runs do not interleave.
@@ -72,11 +74,16 @@ impl Program {
         progress: Option<&Progress>,
     ) -> Result<Program> {
         gpu.alive().await?;
+        gpu.plant_if_hooked(recording);
         let transient: HashSet<usize> = recording.transient.iter().copied().collect();
+        // A guarded program shares nothing: its buffers have gaps.
+        let guarded = !recording.guards.is_empty();
+        let shares = |i: usize| !guarded && !transient.contains(&i);
         let find = |(i, identity): (usize, &Option<Identity>)| {
-            identity.filter(|_| !transient.contains(&i)).and_then(|identity| gpu.weights().find(identity))
+            identity.filter(|_| shares(i)).and_then(|identity| gpu.weights().find(identity))
         };
         let mut buffers: Vec<_> = identities.iter().enumerate().map(find).collect();
+        buffers.resize(recording.buffers.len(), None);
         for (&i, tensor) in recording.resident.iter().zip(resident) {
             buffers[i] = Some(Arc::new(tensor.place().0.clone()));
         }
@@ -96,18 +103,21 @@ impl Program {
             run: vec![],
             downloads: recording.downloads(),
             guards: recording.guards.clone(),
+            arenas: recording.arenas,
             pipelines: pipelines.len(),
             pace: Arc::new(Pace::new(recording.pieces.clone())),
             order: Turns::default(),
         };
-        program.poison().await?;
+        program.poison(program.buffers.len()).await?;
         let mut constants = std::mem::take(&mut recording.constants);
         constants.retain(|(range, _)| transient.contains(&range.buffer) || made.contains(&range.buffer));
         program.prepare(recording, &prepare, constants, &transient, &pipelines).await?;
         transient.iter().for_each(|&i| program.buffers[i] = None);
         program.run = program.steps(&run, &pipelines).await?;
         for i in made {
-            if let (Some(identity), Some(buffer)) = (identities[i], &program.buffers[i]) {
+            if let (true, Some(identity), Some(buffer)) =
+                (shares(i), identities.get(i).copied().flatten(), &program.buffers[i])
+            {
                 gpu.weights().share(identity, buffer);
             }
         }
@@ -258,7 +268,7 @@ impl Program {
 
     /// Starts a run: uploads, dispatches, and copies of the results to the host.
     pub async fn start(&self, sources: &[Source<'_>]) -> Result<Running> {
-        self.poison().await?;
+        self.poison(self.arenas).await?;
         self.start_steps(&self.run, sources, &self.downloads).await
     }
 
@@ -314,7 +324,7 @@ impl Program {
     /// One run that leaves its results in these tensors of the device.
     pub async fn run_device(&self, sources: &[Source<'_>], outputs: &[TensorBuffer]) -> Result<()> {
         let sinks: Vec<_> = outputs.iter().cloned().map(Sink::Tensor).collect();
-        self.poison().await?;
+        self.poison(self.arenas).await?;
         self.submit(&self.run, sources, &sinks).await?.last(&self.gpu).await?;
         self.check_guards().await
     }
@@ -350,11 +360,11 @@ impl Program {
         Ok(())
     }
 
-    /// In a guarded program: fills everything a run writes with NaNs.
-    async fn poison(&self) -> Result<()> {
-        let arenas = self.guards.iter().map(|g| g.buffer).collect::<BTreeSet<_>>();
+    /// In a guarded program: fills buffers with NaNs, of the first `count` those that have gaps.
+    async fn poison(&self, count: usize) -> Result<()> {
+        let with_gaps = self.guards.iter().map(|g| g.buffer).filter(|i| *i < count).collect::<BTreeSet<_>>();
         let fill = || {
-            for buffer in arenas.into_iter().filter_map(|i| self.buffers[i].as_ref()) {
+            for buffer in with_gaps.into_iter().filter_map(|i| self.buffers[i].as_ref()) {
                 let words = vec![POISON; buffer.size() as usize / 4];
                 self.gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
             }

@@ -243,8 +243,10 @@ impl Dispatch {
 /// Buffers, the work that is done once (`prepare`: upload constants, pack weights), and the work of every run.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// Every buffer the commands name.
+    /// Every buffer the commands name. The first ones are the arenas: what a run writes.
     pub(crate) buffers: Vec<BufferSpec>,
+    /// The number of arenas.
+    pub(crate) arenas: usize,
     /// Constants: what a buffer holds before `prepare`. A program takes them out.
     pub(crate) constants: Vec<(Range, Contents)>,
     /// Buffers of tensors that the device has already, in their order.
@@ -257,7 +259,7 @@ pub struct Recording {
     pub(crate) pieces: Pieces,
     /// Buffers of constants that no command of `run` reads: freed after `prepare`.
     pub(crate) transient: Vec<usize>,
-    /// In a guarded recording: the gaps after every tensor of an arena, which no kernel may write.
+    /// In a guarded recording: the gaps after tensors, which no kernel may write.
     pub(crate) guards: Vec<Range>,
 }
 
@@ -266,6 +268,7 @@ impl Recording {
     pub(crate) fn new() -> Recording {
         Recording {
             buffers: vec![],
+            arenas: 0,
             constants: vec![],
             resident: vec![],
             prepare: vec![],

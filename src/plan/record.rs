@@ -15,8 +15,37 @@ const ALIGNMENT: u64 = 256;
 pub(super) struct Packing {
     pub temporaries: Vec<Temporary>,
     pub packed: Packed,
-    /// Bytes after every tensor that nothing may write.
-    guard: u64,
+    /// Whether there is a gap after every tensor.
+    guarded: bool,
+}
+
+/// Where a place lies.
+struct Spot {
+    /// Its bytes.
+    range: Range,
+    /// What kernels are bound to. It includes the gap after the place, if there is one: many drivers drop what a kernel writes
+    /// beyond its binding, and give zeros to one that reads there, so that only a gap inside the binding shows the mistake.
+    bound: Range,
+}
+
+impl Spot {
+    fn new(buffer: usize, offset: u64, bytes: u64, guarded: bool) -> Spot {
+        let range = Range { buffer, offset, bytes };
+        let bound = if guarded { Range { bytes: with_gap(bytes), ..range } } else { range };
+        Spot { range, bound }
+    }
+
+    /// From the last byte of the place to the end of the binding; `None` without a gap.
+    fn gap(&self) -> Option<Range> {
+        let Range { buffer, offset, bytes } = self.range;
+        let gap = self.bound.bytes - bytes;
+        (gap > 0).then_some(Range { buffer, offset: offset + bytes, bytes: gap })
+    }
+}
+
+/// The bytes of a place and of the gap after it, which is at least [`ALIGNMENT`] long.
+fn with_gap(bytes: u64) -> u64 {
+    bytes.next_multiple_of(ALIGNMENT) + ALIGNMENT
 }
 
 impl Packing {
@@ -33,25 +62,27 @@ impl Packing {
 
 /// Gives every temporary an address, in buffers of at most `largest` bytes.
 pub(super) fn packing(lowered: &Lowered, lives: &[Lifetime], guarded: bool, largest: u64) -> Packing {
-    let guard = if guarded { ALIGNMENT } else { 0 };
     let temporary = |(id, (life, place)): (PlaceId, (&Lifetime, &super::lower::Place))| {
         let (first, last) = (*life)?;
-        Some(Temporary { id, bytes: place.bytes.next_multiple_of(ALIGNMENT) + guard, first, last })
+        let bytes = if guarded { with_gap(place.bytes) } else { place.bytes.next_multiple_of(ALIGNMENT) };
+        Some(Temporary { id, bytes, first, last })
     };
     let temporaries: Vec<_> = lives.iter().zip(&lowered.places).enumerate().filter_map(temporary).collect();
     let packed = pack(&temporaries, &conflicts(lowered), largest);
-    Packing { temporaries, packed, guard }
+    Packing { temporaries, packed, guarded }
 }
 
 /// The recording, which may be submitted in these parts; and the bytes of constants that stay on the device.
 pub(super) fn record(lowered: &Lowered, packing: &Packing, parts: &Parts) -> (Recording, u64) {
     let mut recording = Recording::new();
-    let mut ranges = arenas(&mut recording, lowered, packing);
-    let weight_bytes = constants(&mut recording, lowered, &mut ranges);
-    let dispatch = |step: &Step| dispatch(step, &ranges);
+    let mut spots = arenas(&mut recording, lowered, packing);
+    let weight_bytes = constants(&mut recording, lowered, packing.guarded, &mut spots);
+    recording.guards = spots.values().filter_map(Spot::gap).collect();
+    recording.guards.sort_by_key(|gap| (gap.buffer, gap.offset));
+    let dispatch = |step: &Step| dispatch(step, &spots);
     recording.prepare = lowered.prepare.iter().map(dispatch).map(|d| Command::Dispatch(Box::new(d))).collect();
-    let upload = |(slot, place): (usize, &PlaceId)| Command::Upload { slot, to: ranges[place] };
-    let download = |(slot, place): (usize, &PlaceId)| Command::Download { slot, from: ranges[place] };
+    let upload = |(slot, place): (usize, &PlaceId)| Command::Upload { slot, to: spots[place].range };
+    let download = |(slot, place): (usize, &PlaceId)| Command::Download { slot, from: spots[place].range };
     recording.run.extend(lowered.inputs.iter().enumerate().map(upload));
     let mut pieces = parts.pieces();
     let work = lowered.run.iter().zip(parts.steps()).filter(|(step, _)| !step.launch.workgroups.contains(&0));
@@ -69,35 +100,31 @@ pub(super) fn record(lowered: &Lowered, packing: &Packing, parts: &Parts) -> (Re
 }
 
 /// The buffers of the temporaries, and where each lies.
-fn arenas(recording: &mut Recording, lowered: &Lowered, packing: &Packing) -> HashMap<PlaceId, Range> {
-    let mut ranges = HashMap::new();
+fn arenas(recording: &mut Recording, lowered: &Lowered, packing: &Packing) -> HashMap<PlaceId, Spot> {
     for (k, &bytes) in packing.packed.arenas.iter().enumerate() {
         recording.buffers.push(BufferSpec { label: format!("arena {k}"), bytes });
     }
-    for temporary in &packing.temporaries {
+    recording.arenas = recording.buffers.len();
+    let spot = |temporary: &Temporary| {
         let (buffer, offset) = packing.packed.at[&temporary.id];
-        let bytes = lowered.places[temporary.id].bytes;
-        ranges.insert(temporary.id, Range { buffer, offset, bytes });
-        if packing.guard > 0 {
-            let offset = offset + bytes.next_multiple_of(ALIGNMENT);
-            recording.guards.push(Range { buffer, offset, bytes: packing.guard });
-        }
-    }
-    ranges
+        (temporary.id, Spot::new(buffer, offset, lowered.places[temporary.id].bytes, packing.guarded))
+    };
+    packing.temporaries.iter().map(spot).collect()
 }
 
-/// A buffer for each of the other places; the bytes of those that a run reads.
-fn constants(recording: &mut Recording, lowered: &Lowered, ranges: &mut HashMap<PlaceId, Range>) -> u64 {
+/// A buffer for each of the other places; the bytes of those that a run reads. A gap follows those that the program makes and
+/// keeps.
+fn constants(recording: &mut Recording, lowered: &Lowered, guarded: bool, spots: &mut HashMap<PlaceId, Spot>) -> u64 {
     let read = lowered.run.iter().flat_map(|step| &step.reads);
     let of_run: HashSet<_> = read.chain(&lowered.outputs).copied().collect();
     let mut weight_bytes = 0;
     for (id, place) in lowered.places.iter().enumerate().filter(|(_, place)| !place.is_temporary()) {
         let buffer = recording.buffers.len();
-        recording.buffers.push(BufferSpec { label: place.label.clone(), bytes: place.bytes });
-        let range = Range { buffer, offset: 0, bytes: place.bytes };
-        ranges.insert(id, range);
+        let guarded = guarded && of_run.contains(&id) && !matches!(place.kind, Kind::Resident);
+        let spot = Spot::new(buffer, 0, place.bytes, guarded);
+        recording.buffers.push(BufferSpec { label: place.label.clone(), bytes: spot.bound.bytes });
         match &place.kind {
-            Kind::Constant(contents) => recording.constants.push((range, contents.clone())),
+            Kind::Constant(contents) => recording.constants.push((spot.range, contents.clone())),
             Kind::Resident => recording.resident.push(buffer),
             Kind::Prepared | Kind::Temporary => {}
         }
@@ -106,12 +133,13 @@ fn constants(recording: &mut Recording, lowered: &Lowered, ranges: &mut HashMap<
         } else {
             recording.transient.push(buffer);
         }
+        spots.insert(id, spot);
     }
     weight_bytes
 }
 
-fn dispatch(step: &Step, ranges: &HashMap<PlaceId, Range>) -> Dispatch {
-    let of = |places: &[PlaceId]| places.iter().map(|place| ranges[place]).collect();
+fn dispatch(step: &Step, spots: &HashMap<PlaceId, Spot>) -> Dispatch {
+    let of = |places: &[PlaceId]| places.iter().map(|place| spots[place].bound).collect();
     let (reads, writes) = (of(&step.reads), of(&step.writes));
     Dispatch::of(&step.launch, step.node.clone(), reads, writes, step.checked)
 }

@@ -67,21 +67,11 @@ pub struct Comparison {
 /// # Ok::<(), convgpu::Error>(())
 /// ```
 pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison {
-    let mut out = Comparison {
-        elements: expected.numel(),
-        wrong: 0,
-        worst: 0.0,
-        difference: 0.0,
-        judged: true,
-        nonfinite: 0,
-        first: vec![],
-        mismatch: None,
-    };
     if actual.desc() != expected.desc() || bounds.len() != expected.numel() {
-        out.mismatch = Some(format!("is {}, expected {}", actual.desc(), expected.desc()));
-        out.worst = f64::INFINITY;
-        return out;
+        let text = format!("is {}, expected {}", actual.desc(), expected.desc());
+        return Comparison::mismatched(expected.numel(), text);
     }
+    let mut out = Comparison::of(expected.numel());
     for (i, ((a, e), &b)) in actual.iter_f64s().zip(expected.iter_f64s()).zip(bounds).enumerate() {
         let bound = f64::from(b) + if b > 0.0 { UNIT * e.abs() } else { 0.0 };
         let error = (a - e).abs();
@@ -125,6 +115,23 @@ pub(crate) fn worst(comparisons: &[Comparison]) -> f64 {
 }
 
 impl Comparison {
+    /// Nothing compared yet.
+    fn of(elements: usize) -> Comparison {
+        Comparison {
+            elements,
+            wrong: 0,
+            worst: 0.0,
+            difference: 0.0,
+            judged: true,
+            nonfinite: 0,
+            first: vec![],
+            mismatch: None,
+        }
+    }
+    /// Of results that are wrong as a whole.
+    pub(crate) fn mismatched(elements: usize, why: String) -> Comparison {
+        Comparison { mismatch: Some(why), worst: f64::INFINITY, ..Comparison::of(elements) }
+    }
     /// Whether every element is within its bound; if it is not known ([`Comparison::judged`]), within any bound.
     pub fn ok(&self) -> bool {
         self.wrong == 0 && self.mismatch.is_none()

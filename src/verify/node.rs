@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::compare::{Comparison, compare, show, worst};
 use crate::bound;
 use crate::device::Device;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, Node};
 use crate::ops::{Algorithm, Bounds, Variant};
 use crate::plan::{Plan, PlanOptions, PlannedNode};
@@ -184,8 +184,7 @@ async fn check(
     direct: Option<&Expected>,
     setup: &Setup,
 ) -> Result<Checked> {
-    let trial = Trial::new(device, single, inputs, setup).await?;
-    trial.judge(trial.run().await?, direct)
+    Trial::new(device, single, inputs, setup).await?.check(direct).await
 }
 
 /// One variant of a node, compiled for guarded memory, with its inputs.
@@ -236,12 +235,46 @@ impl Trial {
         bound::probable(node.op.roundings_by(algorithm, &self.inputs), elements)
     }
 
+    /// One run, compared with the reference ([`Trial::judge`]). Kernels that wrote past a tensor are wrong, whatever they gave.
+    ///
+    /// # Errors
+    /// Those of the run and of the reference.
+    pub async fn check(&self, direct: Option<&Expected>) -> Result<Checked> {
+        match self.run().await {
+            Ok(outputs) => self.judge(outputs, direct),
+            Err(e) if e.kind() == ErrorKind::Check => {
+                let mut checked = self.expect(direct)?;
+                let wrong = |y: &Tensor| Comparison::mismatched(y.numel(), e.to_string());
+                checked.comparisons = checked.outputs.iter().map(wrong).collect();
+                Ok(checked)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Whether another run gives the same bits as one that gave `first`.
+    ///
+    /// # Errors
+    /// Those of the run.
+    pub async fn repeats(&self, first: &[Tensor]) -> Result<bool> {
+        match self.run().await {
+            Ok(outputs) => Ok(are_same(&outputs, first)),
+            Err(e) if e.kind() == ErrorKind::Check => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Compares outputs with the reference. `direct` is what is expected of kernels that store f32 and whose algorithm is
     /// [`Algorithm::Direct`], if it is known.
     ///
     /// # Errors
     /// Those of the reference.
     pub fn judge(&self, outputs: Vec<Tensor>, direct: Option<&Expected>) -> Result<Checked> {
+        Ok(Checked { outputs, ..self.expect(direct)? }.compared())
+    }
+
+    /// What is expected, not yet compared.
+    fn expect(&self, direct: Option<&Expected>) -> Result<Checked> {
         let planned = self.session.plan().and_then(|p| p.nodes.first());
         let (algorithm, precision) =
             planned.map_or((Algorithm::Direct, Precision::F32), |n| (n.chosen.algorithm, n.chosen.precision));
@@ -253,8 +286,8 @@ impl Trial {
         };
         let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
         let probable = self.probable(algorithm, precision);
-        let checked = Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision, probable };
-        Ok(checked.compared())
+        let outputs = expected.outputs.clone();
+        Ok(Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision, probable })
     }
 }
 
