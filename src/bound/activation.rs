@@ -13,7 +13,9 @@ impl Activation {
         }
         let ends = || (self.eval(x - dx), self.eval(x + dx));
         match self {
-            Identity | Relu | Clamp { .. } | Abs | Neg | Sigmoid | Tanh | HardSigmoid { .. } | Erf | Softsign => dx,
+            Identity | Relu | Clamp { .. } | Abs | Neg | Sigmoid | Tanh | Softsign => dx,
+            HardSigmoid { alpha, .. } => dx * f64::from(alpha.abs()),
+            Erf => dx * std::f64::consts::FRAC_2_SQRT_PI,
             LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),
             Elu { alpha } => dx * f64::from(alpha.abs()).max(1.0),
             Selu { alpha, gamma } => dx * f64::from(gamma.abs()) * f64::from(alpha.abs()).max(1.0),
@@ -26,6 +28,8 @@ impl Activation {
             // |f'| stays below 1.13 (gelu), 1.1 (silu, mish), 1.5 (hardswish); swish scales with beta alone.
             Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
             Swish { beta } => dx * (1.5 + f64::from(beta.abs()) * 0.25 * dx),
+            Log | Sqrt if x - dx < 0.0 => f64::INFINITY,
+            Reciprocal if x.abs() <= dx => f64::INFINITY,
             Exp | Log | Sqrt | Reciprocal => {
                 let (lo, hi) = ends();
                 (hi - lo).abs()
@@ -90,23 +94,42 @@ impl Activation {
             Log => (8.0 * y_abs).max(if (0.5..=2.0).contains(&x) { 8.0 } else { 0.0 }),
             Sqrt => 12.0 * y_abs,
             Reciprocal => 6.0 * y_abs,
-            // Abramowitz and Stegun 7.1.26: 1.5e-7 absolute = 2.6 units, and 8 roundings of terms up to 1.
-            Erf => 16.0 * y_abs,
+            // Abramowitz and Stegun 7.1.26 from 1/2 on: 1.5e-7 absolute = 2.6 units, and 8 roundings of terms up to 1, where y is
+            // 0.52 at least.
+            Erf => 21.0 * y_abs,
             Gelu => {
                 16.0 * y_abs
                     + 8.0 * x_abs.min(8.0) * (-0.25 * x * x).exp()
                     + if x < 0.0 { 3.0 * x_abs.min(8.0) } else { 0.0 }
             }
         };
-        // Values that a device may flush to zero; softplus divides them by beta.
-        let tiny = match self {
+        error * UNIT + self.flushed(x, y, error > 0.0)
+    }
+
+    /// The error of a device that flushes subnormal numbers to zero: the argument, the result, and what is computed in between if
+    /// the result is `inexact`.
+    fn flushed(self, x: f64, y: f64, inexact: bool) -> f64 {
+        let is_subnormal = |v: f64| v != 0.0 && v.abs() < TINY;
+        match self {
+            // Softplus divides by beta.
             Softplus { beta, .. } => TINY / f64::from(beta.abs()).min(1.0),
-            _ => TINY,
-        };
-        error * UNIT + if error == 0.0 { 0.0 } else { tiny }
+            // These have a jump, or a slope without bound, at 0.
+            Floor | Ceil | Sign if is_subnormal(x) => 1.0,
+            Sqrt if is_subnormal(x) => y.abs(),
+            Reciprocal if !(TINY..=1.0 / TINY).contains(&x.abs()) => f64::INFINITY,
+            Threshold { threshold: t, value } if is_subnormal(x) && t.abs() < f32::MIN_POSITIVE => {
+                f64::from(value.abs()) + TINY
+            }
+            Celu { alpha } | Elu { alpha } => TINY * f64::from(alpha.abs()).max(1.0),
+            Selu { alpha, gamma } => TINY * f64::from(gamma.abs()) * f64::from(alpha.abs()).max(1.0),
+            Swish { beta } => TINY * (1.0 + f64::from(beta.abs()) * x.abs()) * (1.0 + x.abs()),
+            _ => {
+                let argument = if is_subnormal(x) { self.spread(x, x.abs()) } else { 0.0 };
+                argument + if inexact || is_subnormal(y) { TINY } else { 0.0 }
+            }
+        }
     }
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,8 @@ impl BinaryKind {
         let flushed = |x: f64| if x.abs() < TINY { x.abs() } else { 0.0 };
         match self {
             Add | Sub => UNIT * y.abs() + flushed(a) + flushed(b) + flushed(y),
-            Prelu if a > 0.0 => 0.0,
+            Prelu if a >= TINY => 0.0,
+            Prelu if a > 0.0 => a * f64::max(1.0, b.abs()),
             Mul | Prelu => UNIT * y.abs() + flushed(a) * b.abs() + flushed(b) * a.abs() + flushed(y),
             Div if !(TINY..=1.0 / TINY).contains(&b.abs()) => f64::INFINITY,
             Div => DIVISION * y.abs() + flushed(a) / b.abs() + flushed(y),

@@ -18,7 +18,8 @@ impl Formula {
             let exponent = (self.beta * log).abs();
             let error = self.beta.abs() * log_error + UNIT * (exponent + self.beta.abs() * log_error);
             let factor = error.exp2() * (1.0 + exp(exponent + error)) * (1.0 + UNIT) - 1.0;
-            (x * base.powf(-self.beta)).abs() * factor + (x.abs() + 1.0) * TINY
+            let power = base.powf(-self.beta);
+            (x * power).abs() * factor + (x.abs() + power + 1.0) * TINY
         })
     }
 }

@@ -60,6 +60,20 @@ pub fn copies(values: &[f32]) -> Vec<f32> {
     values.iter().map(|v| if v.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 }).collect()
 }
 
+/// The bounds of indices of values of `x`: a device that flushes subnormals to zero may take any of them for another one.
+pub fn indices(of: impl IntoIterator<Item = f64>, x: &Tensor) -> Vec<f32> {
+    let is_tiny = |v: f64| v.abs() < TINY;
+    let flushes = x.dtype().is_float() && x.iter_f64s().any(|v| v != 0.0 && is_tiny(v));
+    of.into_iter().map(|v| if flushes && is_tiny(v) { x.numel() as f32 } else { 0.0 }).collect()
+}
+
+/// What a sum of `n` products loses at most on a device that flushes subnormals to zero: of each term a factor, the product, and
+/// the sum so far.
+pub fn flushed_products(n: usize, a: &Tensor, b: &Tensor) -> f64 {
+    let largest = |t: &Tensor| t.f32s().iter().filter(|v| v.is_finite()).fold(0.0f32, |most, v| most.max(v.abs()));
+    (n + 1) as f64 * (2.0 + f64::from(largest(a)) + f64::from(largest(b))) * TINY
+}
+
 /// With this probability some element of a correct result is beyond [`probable`] times its bound.
 pub const FAILURE: f64 = 1e-6;
 

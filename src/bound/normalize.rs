@@ -19,7 +19,9 @@ pub fn bounds(x: &[f32], slices: &Slices, scales: &[Bounded], affine: &Affine) -
         let ideal = distance * s.scale * weight.abs();
         let most = (distance + difference) * s.scale * weight.abs() * (1.0 + scale_error) * (1.0 + UNIT) * (1.0 + UNIT);
         let product = most - ideal;
-        product + UNIT * (ideal + bias.abs() + product) + TINY
+        // What a device flushes: the value, the difference, the scaled difference, the weight, the result.
+        let flushed = TINY * (2.0 + weight.abs() + 2.0 * s.scale * weight.abs() + distance * s.scale);
+        product + UNIT * (ideal + bias.abs() + product) + flushed
     };
     x.par_iter().enumerate().map(one).collect()
 }
@@ -33,5 +35,5 @@ pub fn lp_bounds(x: f64, norm: f64, n: usize, p: usize, depth: usize) -> f64 {
     }
     let relative = gamma(depth + 1) + n as f64 * TINY / norm.powi(p as i32);
     let inverse = (1.0 - relative).max(0.0).powf(-1.0 / p as f64) * (1.0 + SQRT + UNIT) * (1.0 + DIVISION);
-    (x / norm).abs() * (inverse - 1.0) + TINY
+    (x / norm).abs() * (inverse - 1.0) + TINY * (1.0 + 1.0 / norm)
 }

@@ -19,10 +19,14 @@ impl ReduceKind {
         let y = self.reduce(x);
         let linear = gamma(depth) * sum_of(x, f64::abs);
         match self {
+            // A copy, which a device may flush.
+            ReduceKind::Max | ReduceKind::Min if y.abs() < TINY => TINY,
             ReduceKind::Max | ReduceKind::Min => 0.0,
             _ if x.is_empty() => 0.0,
             ReduceKind::Sum | ReduceKind::L1 => linear + n * TINY,
-            ReduceKind::Mean => linear / n * (1.0 + 2.0 * UNIT + DIVISION) + (2.0 * UNIT + DIVISION) * y.abs() + TINY,
+            ReduceKind::Mean => {
+                linear / n * (1.0 + 2.0 * UNIT + DIVISION) + (2.0 * UNIT + DIVISION) * y.abs() + 2.0 * TINY
+            }
             ReduceKind::Prod => gamma(x.len()) * y.abs() + TINY,
             ReduceKind::SumSquare => gamma(depth + 1) * y + n * TINY,
             ReduceKind::L2 => {

@@ -15,7 +15,7 @@ use self::case::Case;
 use super::geometry::Geometry;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::attr::{Pads, Window};
-use crate::bound::{TINY, gamma};
+use crate::bound::{flushed_products, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::Kernel;
 use crate::reference::conv2d::{Convolution, conv2d};
@@ -131,7 +131,8 @@ impl Op for Conv2d {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let scale = gamma(roundings(inputs));
-        Ok(Some(vec![self.evaluate(&abs, |sum| (sum * scale + TINY) as f32)]))
+        let flushed = flushed_products(roundings(inputs), &inputs[0], &inputs[1]);
+        Ok(Some(vec![self.evaluate(&abs, |sum| (sum * scale + flushed) as f32)]))
     }
 
     fn bounds_of(&self, _: Seal, algorithm: Algorithm, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {

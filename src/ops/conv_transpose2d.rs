@@ -6,7 +6,7 @@ use super::rows8::Rows8;
 use super::window::MAX_EXTENT;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::attr::{Pads, Window};
-use crate::bound::{TINY, gamma};
+use crate::bound::{flushed_products, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, FLAT_WORKGROUP, Launch, nested};
@@ -163,7 +163,8 @@ impl Op for ConvTranspose2d {
         let abs: Vec<_> = inputs.iter().map(|t| t.map(f64::abs)).collect();
         let scale = gamma(self.roundings(inputs));
         let sums = self.evaluate(&abs[0], &abs[1], abs.get(2));
-        Ok(Some(vec![sums.into_iter().map(|s| (s * scale + TINY) as f32).collect()]))
+        let flushed = flushed_products(self.roundings(inputs), &inputs[0], &inputs[1]);
+        Ok(Some(vec![sums.into_iter().map(|s| (s * scale + flushed) as f32).collect()]))
     }
 
     fn roundings_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor]) -> usize {

@@ -7,7 +7,7 @@ use super::strided::Walk;
 use super::tiled::SIZES;
 use super::tiled::{self, Choice, Product};
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
-use crate::bound::{TINY, gamma};
+use crate::bound::{flushed_products, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
@@ -132,7 +132,8 @@ impl Op for MatMul {
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
         let (a, b, scale) = (inputs[0].map(f64::abs), inputs[1].map(f64::abs), gamma(s.k));
-        Ok(Some(vec![s.evaluate(a.f32s(), b.f32s(), |sum| (sum * scale + TINY) as f32)]))
+        let flushed = flushed_products(s.k, &inputs[0], &inputs[1]);
+        Ok(Some(vec![s.evaluate(a.f32s(), b.f32s(), |sum| (sum * scale + flushed) as f32)]))
     }
     fn roundings_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor]) -> usize {
         inputs[0].shape().last().copied().unwrap_or(1)

@@ -252,9 +252,10 @@ impl Op for MaxPool2d {
         Ok(vec![values, Tensor::of(pooling.shape(), maxima.iter().enumerate().map(index).collect::<Vec<_>>())])
     }
     /// A maximum is a copy; only a subnormal value may be flushed.
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         let values = bound::copies(outputs[0].f32s());
-        Ok(Some([values].into_iter().chain(outputs.get(1).map(|t| vec![0.0; t.numel()])).collect()))
+        let indices = outputs.get(1).map(|_| bound::indices(outputs[0].iter_f64s(), &inputs[0]));
+        Ok(Some([values].into_iter().chain(indices).collect()))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;

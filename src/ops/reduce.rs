@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::tree::Tree;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Coded, Extreme, ReduceKind};
+use crate::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Launch, folded, nested, params};
@@ -331,9 +332,12 @@ impl Op for ArgReduce {
         Ok(vec![Tensor::of(reduce.shape(x.shape()), indices)])
     }
 
-    /// Indices are exact.
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(vec![vec![0.0; outputs[0].numel()]]))
+    /// Indices are exact, but for those of subnormal values.
+    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+        let (x, smallest) = (&inputs[0], self.kind == Extreme::Min);
+        let extreme = |set: &[f64]| set[arg_reduce(set, smallest, self.select_last)];
+        let extremes = self.as_reduce().sets(x.shape(), &x.to_f64s(), extreme);
+        Ok(Some(vec![bound::indices(extremes, x)]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

@@ -84,9 +84,15 @@ impl Op for TopK {
         Ok(vec![values.to_dtype(x.dtype()), Tensor::of(shape, indices)])
     }
 
-    /// Copies and indices.
-    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        Ok(Some(bound::exact(outputs)))
+    /// Copies and indices: only those of subnormal values are not exact.
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        let values = &outputs[0];
+        let copies = if values.dtype().is_float() {
+            bound::copies(&values.iter_f64s().map(|v| v as f32).collect::<Vec<_>>())
+        } else {
+            vec![0.0; values.numel()]
+        };
+        Ok(Some(vec![copies, bound::indices(values.iter_f64s(), &inputs[0])]))
     }
 
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

@@ -32,7 +32,8 @@ impl Activation {
             Mish => x * softplus(x).tanh(),
             Softplus { beta, threshold } => {
                 let z = f64::from(beta) * x;
-                if z > f64::from(threshold) { x } else { softplus(z) / f64::from(beta) }
+                // PyTorch compares numbers of the tensor's type.
+                if z as f32 > threshold { x } else { softplus(z) / f64::from(beta) }
             }
             Softsign => x / (1.0 + x.abs()),
             Threshold { threshold: t, .. } | ThresholdedRelu { alpha: t } if x > f64::from(t) => x,

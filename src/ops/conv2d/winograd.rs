@@ -3,7 +3,7 @@
 use super::Case;
 use super::subgroup::BATCH_SUBGROUP8;
 use crate::bound::winograd::{ROUNDINGS, depth};
-use crate::bound::{TINY, gamma};
+use crate::bound::{flushed_products, gamma};
 use crate::gpu::caps::Caps;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
@@ -120,7 +120,14 @@ pub(super) fn bounds(s: &Geometry, inputs: &[Tensor]) -> Vec<f32> {
     let sums = winograd(&Transform::new().abs(), image, weight, pad, [s.oh, s.ow]);
     let scale = gamma(depth(ROUNDINGS, s.ic));
     let bias = |i: usize| abs.get(2).map_or(0.0, |b| f64::from(b.f32s()[i / (s.oh * s.ow) % s.oc]));
-    sums.into_iter().enumerate().map(|(i, sum)| ((sum + bias(i)) * scale + TINY) as f32).collect()
+    // The transforms multiply what a device flushes by at most what they make of ones.
+    let tile = [SIZE; 2];
+    let ones = vec![1.0; tile[0] * tile[1]];
+    let of_ones =
+        winograd(&Transform::new().abs(), (&ones, [1, 1, tile[0], tile[1]]), (&[1.0; 9], 1), [0, 0], [TILE; 2]);
+    let largest = of_ones.into_iter().fold(1.0, f64::max);
+    let flushed = largest * flushed_products(s.ic, &inputs[0], &inputs[1]);
+    sums.into_iter().enumerate().map(|(i, sum)| ((sum + bias(i)) * scale + flushed) as f32).collect()
 }
 
 fn direct_cost(caps: &Caps, s: &Geometry) -> f64 {
@@ -234,7 +241,7 @@ mod tests {
         let geometry = Geometry { n: 1, ic: 3, ih: 4, iw: 4, oc: 2, oh: 2, ow: 2, window, groups: 1 };
         let bound = bounds(&geometry, &[x, w])[0];
         let sums = winograd(&Transform::new().abs(), (&[1.0; 48], [1, 3, 4, 4]), (&[1.0; 54], 2), [0, 0], [2, 2]);
-        let by = |roundings| (sums[0] * gamma(depth(roundings, 3)) + TINY) as f32;
+        let by = |roundings| (sums[0] * gamma(depth(roundings, 3))) as f32;
         assert_eq!(bound, by(ROUNDINGS));
         assert!((0..3).all(|k| {
             let mut more = ROUNDINGS;
