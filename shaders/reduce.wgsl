@@ -19,8 +19,10 @@ fn mean_i32(o: u32) -> u32 {
     var r = 0;
     for (var k = 0u; k < p.count; k++) {
         let v = bitcast<i32>(x[origin + offset(k)]);
-        q += v / n;
-        r += v % n;
+        // GLSL leaves v % n open where v is negative.
+        let whole = v / n;
+        q += whole;
+        r += v - whole * n;
         let over = i32(r >= n) - i32(r <= -n);
         q += over;
         r -= over * n;

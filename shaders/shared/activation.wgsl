@@ -12,7 +12,7 @@ fn nan_passes(x: f32, y: f32) -> f32 {
 // e^x - 1: the Taylor series near 0, where the difference would cancel.
 fn expm1(x: f32) -> f32 {
     let series = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0))))));
-    return select(exp(x) - 1.0, series, abs(x) < 0.3);
+    return nan_passes(x, select(exp(x) - 1.0, series, abs(x) < 0.3));
 }
 
 // log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)), whose series converges fast: its argument is at most 1/3.
@@ -114,8 +114,8 @@ fn activate(x: f32, a: f32, b: f32) -> f32 {
         }
         case ACT_SOFTSIGN: { return x / (1.0 + abs(x)); }
         case ACT_THRESHOLD: { return nan_passes(x, select(b, x, x > a)); }
-        case ACT_EXP: { return exp(x); }
-        case ACT_LOG: { return log(x); }
+        case ACT_EXP: { return nan_passes(x, exp(x)); }
+        case ACT_LOG: { return logarithm(x); }
         case ACT_SQRT: { return sqrt(x); }
         case ACT_RECIPROCAL: { return 1.0 / x; }
         case ACT_ABS: { return abs(x); }

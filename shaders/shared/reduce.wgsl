@@ -81,7 +81,7 @@ fn finish_f32(a: f32, shift: f32) -> f32 {
     switch KIND {
         case REDUCE_MEAN: { return a / f32(p.count); }
         case REDUCE_L2: { return sqrt(a); }
-        case REDUCE_LOG_SUM: { return log(a); }
+        case REDUCE_LOG_SUM: { return logarithm(a); }
         case REDUCE_LOG_SUM_EXP: {
             let is_finite = (bitcast<u32>(shift) & 0x7f800000u) != 0x7f800000u;
             return select(shift, shift + log(a), is_finite);

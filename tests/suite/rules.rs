@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use naga::{AddressSpace, Expression, Function, Handle, Module, Span, Statement, TypeInner};
+use naga::{
+    AddressSpace, BinaryOperator, Expression, Function, Handle, Module, ScalarKind, Span, Statement, TypeInner,
+};
 
 use crate::inlined::{Program, Value, statements};
 
 /// What of a kernel breaks a rule, with its line.
 pub fn breaches(module: &Module, text: &str) -> Vec<String> {
-    let rules = [workgroups(module), stores(module), selected_loads(module)];
+    let rules = [workgroups(module), stores(module), selected_loads(module), remainders(module)];
     let at = |(span, what): (Span, String)| match span.is_defined() {
         true => format!("line {}: {what}", span.location(text).line_number),
         false => what,
@@ -97,13 +99,32 @@ fn selected_loads(module: &Module) -> Vec<Breach> {
     out
 }
 
+/// No remainder of signed integers: GLSL leaves it open where one is negative, and Mesa's GL driver gives one that is not WGSL's.
+fn remainders(module: &Module) -> Vec<Breach> {
+    let mut out = vec![];
+    for function in functions(module) {
+        for (at, expression) in function.expressions.iter() {
+            let signed = |of| type_of(module, function, of, |ty| ty.scalar_kind() == Some(ScalarKind::Sint));
+            if matches!(*expression, Expression::Binary { op: BinaryOperator::Modulo, left, .. } if signed(left)) {
+                out.push((function.expressions.get_span(at), "a remainder of signed integers".to_owned()));
+            }
+        }
+    }
+    out
+}
+
 /// Whether a condition is a vector, and no scalar for all components.
 fn is_vector(module: &Module, function: &Function, condition: Handle<Expression>) -> bool {
+    let is_splat = matches!(function.expressions[condition], Expression::Splat { .. });
+    !is_splat && type_of(module, function, condition, |ty| matches!(ty, TypeInner::Vector { .. }))
+}
+
+/// What `is` says of the type of an expression.
+fn type_of(module: &Module, function: &Function, of: Handle<Expression>, is: impl Fn(&TypeInner) -> bool) -> bool {
     let mut types = naga::front::Typifier::new();
     let context = naga::proc::ResolveContext::with_locals(module, &function.local_variables, &function.arguments);
-    types.grow(condition, &function.expressions, &context).expect("the module is valid");
-    let is_splat = matches!(function.expressions[condition], Expression::Splat { .. });
-    !is_splat && matches!(types.get(condition, &module.types), TypeInner::Vector { .. })
+    types.grow(of, &function.expressions, &context).expect("the module is valid");
+    is(types.get(of, &module.types))
 }
 
 fn functions(module: &Module) -> impl Iterator<Item = &Function> {
@@ -147,6 +168,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {{ let i = id.x; {body} }}
             @compute @workgroup_size(64) fn main() { var v = vec4<f32>(); put(&v, 2u); }";
         assert_eq!(found(by_pointer).len(), 1);
         assert_eq!(of("64", "var v = vec4<f32>(); v[2] = 1.0; v.y = v[i]; x[i] = v; x[i][n] = 1.0;").len(), 0);
+    }
+
+    #[test]
+    fn remainders_of_signed_integers() {
+        let line = ["line 7: a remainder of signed integers"];
+        assert_eq!(of("64", "x[i].x = f32((i32(i) - 7) % 5);"), line);
+        assert_eq!(of("64", "x[i].x = f32((vec2<i32>(-7) % vec2<i32>(i32(i), 3)).y);"), line);
+        assert_eq!(of("64", "x[i].x = f32(i % 5u) + (f32(i) - 7.0) % 5.0;"), [] as [&str; 0]);
     }
 
     #[test]
