@@ -1,5 +1,6 @@
 //! `convgpu conformance`: every operator with every kernel of an adapter, on cases whose right outputs are known.
 
+mod planted;
 mod report;
 mod repro;
 
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use convgpu::conformance::{CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, Row, conformance};
+use convgpu::conformance::{CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, Row, conformance, faults};
 use convgpu::internals::conformance::fail_at;
 use serde_json::{Value, json};
 
@@ -52,6 +53,10 @@ pub struct Args {
     /// Corrupt the results of kernels whose name contains this, to test that it is detected
     #[arg(long, value_name = "KERNEL", hide = true)]
     fail_at: Option<String>,
+    /// Plant faults in the commands of every operator (6 cases each, or as --cases says), and print which of them this command
+    /// and `verify` find
+    #[arg(long, conflicts_with_all = ["kernel", "replays", "case", "report", "repro", "fail_at", "quick", "strict"])]
+    faults: bool,
     /// A sixth of the cases
     #[arg(long)]
     quick: bool,
@@ -91,7 +96,35 @@ impl Args {
     }
 }
 
+/// Cases per operator in which faults are planted.
+const PLANTED: usize = 6;
+
+/// Checks the checks.
+fn plant(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
+    let mut tables = vec![];
+    for device in devices::open_all(choices)?.into_iter().filter(|device| !device.is_reference()) {
+        let bar = Arc::new(Bar::steps());
+        let options = args.options().cases(args.cases.unwrap_or(PLANTED));
+        let options = options.progress(move |done, all, case| bar.at(done, all, &case.to_string()));
+        tables.push((device.to_string(), faults(&device, &options)?));
+    }
+    match args.json {
+        true => console::print_json(&planted::as_json(&tables))?,
+        false => console::print(&tables.iter().map(|(device, t)| planted::as_text(device, t)).collect::<String>())?,
+    }
+    match tables.iter().map(|(_, found)| planted::missed(found)).sum::<usize>() {
+        0 if tables.is_empty() => {
+            Err(Failure::check("faults are planted in dispatches, and there is no adapter".to_owned()))
+        }
+        0 => Ok(()),
+        n => Err(Failure::check(format!("{n} faults made results wrong and were not found"))),
+    }
+}
+
 pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
+    if args.faults {
+        return plant(args, choices);
+    }
     let report = args.report.as_deref().map(Target::new).transpose()?;
     let mut ledgers = vec![];
     let mut files = vec![];
@@ -139,7 +172,7 @@ fn as_text(ledgers: &[Ledger]) -> String {
 
 fn of_device(ledger: &Ledger) -> String {
     let mut rows = vec![
-        ["operator", "kernels", "cases", "integers", "pytorch", "worst", "unlikely", "replays", "verdict"]
+        ["operator", "kernels", "cases", "integers", "edges", "pytorch", "worst", "unlikely", "replays", "verdict"]
             .map(str::to_owned)
             .to_vec(),
     ];
@@ -150,6 +183,7 @@ fn of_device(ledger: &Ledger) -> String {
             row.kernels.clone(),
             row.checks().to_string(),
             cases(Oracle::Integers),
+            cases(Oracle::Edges),
             cases(Oracle::PyTorch),
             format!("{:.3}", row.worst),
             row.unlikely.to_string(),

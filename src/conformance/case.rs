@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::draw::Draws;
+use super::draw::{Draws, Values};
 use super::families::Family;
 use super::pytorch::Kind;
 use crate::error::{Error, Result};
@@ -23,19 +23,22 @@ pub enum Oracle {
     Reference,
     /// The reference for values that are small integers: results must be equal.
     Integers,
+    /// The reference for values among which are NaNs, infinities, both zeros and subnormal numbers.
+    Edges,
     /// PyTorch in float64, within the operator's derived bound.
     PyTorch,
 }
 
 impl Oracle {
     /// All of them.
-    pub const ALL: [Oracle; 3] = [Oracle::Reference, Oracle::Integers, Oracle::PyTorch];
+    pub const ALL: [Oracle; 4] = [Oracle::Reference, Oracle::Integers, Oracle::Edges, Oracle::PyTorch];
 
     /// Its name in tables and in names of cases.
     pub fn name(self) -> &'static str {
         match self {
             Oracle::Reference => "reference",
             Oracle::Integers => "integers",
+            Oracle::Edges => "edges",
             Oracle::PyTorch => "pytorch",
         }
     }
@@ -127,13 +130,15 @@ impl Case {
     /// The random case of this name; `None` if the operator has no cases of this kind, or nothing that its shape rule accepts
     /// was drawn.
     pub fn random(family: &Family, id: &CaseId, seed: u64) -> Option<Case> {
-        let integers = id.oracle == Oracle::Integers;
-        if integers && !family.exact {
-            return None;
-        }
+        let values = match id.oracle {
+            Oracle::Integers if family.exact => Values::Integers,
+            Oracle::Edges if family.edges => Values::Edges,
+            Oracle::Reference => Values::Numbers,
+            _ => return None,
+        };
         let mut seeds = Rng(xxh3_64_with_seed(id.to_string().as_bytes(), seed));
         (0..ATTEMPTS).find_map(|_| {
-            let mut draws = Draws { rng: Rng(seeds.next()), wild: false, integers };
+            let mut draws = Draws { rng: Rng(seeds.next()), wild: false, values };
             let drawn = (family.draw)(&mut draws);
             let fits = drawn.graph().is_some_and(|graph| LIMITS.hold(&graph) && !is_empty(&graph));
             let (graph, inputs) = fits.then(|| drawn.valued(&mut draws))??;

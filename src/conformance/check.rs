@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 use crate::verify::compare::{Comparison, Mismatch, worst};
-use crate::verify::node::{Checked, Expected, Setup, Trial, are_same, isolate, setups};
+use crate::verify::node::{Checked, Expected, Setup, Trial, isolate, setups};
 use crate::verify::report::Evidence;
 
 /// What one variant made of an operator of a case.
@@ -30,7 +30,7 @@ pub struct Outcome {
     pub worst: f64,
     /// How often the case ran again.
     pub replays: usize,
-    /// How long its first run took.
+    /// How long its last replay took.
     pub time: Duration,
     /// Whether the error is within the bound, but larger than independent rounding errors explain.
     pub unlikely: bool,
@@ -104,8 +104,7 @@ impl Runner<'_> {
         for part in &case.parts {
             let trials = Trials::new(self, case.id.oracle, part)?;
             visit(&trials, None).await?;
-            let precisions = if part.fits_half() { self.precisions } else { &[Precision::F32] };
-            for (setup, kernels) in setups(self.device, &trials.single, precisions)? {
+            for (setup, kernels) in trials.setups()? {
                 if !self.device.is_reference() && (self.wanted)(part.op(), &kernels) {
                     visit(&trials, Some((&setup, &kernels))).await?;
                 }
@@ -116,11 +115,11 @@ impl Runner<'_> {
 }
 
 /// An operator of a case, and what is right.
-struct Trials<'a> {
-    runner: &'a Runner<'a>,
-    part: &'a Part,
-    what: String,
-    single: Graph,
+pub(super) struct Trials<'a> {
+    pub runner: &'a Runner<'a>,
+    pub part: &'a Part,
+    pub what: String,
+    pub single: Graph,
     oracle: Oracle,
     /// By the reference.
     computed: Expected,
@@ -129,7 +128,7 @@ struct Trials<'a> {
 }
 
 impl<'a> Trials<'a> {
-    fn new(runner: &'a Runner<'a>, oracle: Oracle, part: &'a Part) -> Result<Trials<'a>> {
+    pub fn new(runner: &'a Runner<'a>, oracle: Oracle, part: &'a Part) -> Result<Trials<'a>> {
         let single = isolate(&part.graph, 0)?;
         let computed = Expected::of(&part.graph.nodes[0], &part.inputs)?;
         let (oracle, outputs) = match &part.right {
@@ -140,6 +139,19 @@ impl<'a> Trials<'a> {
         };
         let right = Expected { outputs, bounds: computed.bounds.clone() };
         Ok(Trials { runner, part, what: part.describe(), single, oracle, computed, right })
+    }
+
+    /// Every variant, with its kernels.
+    pub fn setups(&self) -> Result<Vec<(Setup, String)>> {
+        let precisions = if self.part.fits_half() { self.runner.precisions } else { &[Precision::F32] };
+        setups(self.runner.device, &self.single, precisions)
+    }
+
+    /// What a run of a variant gives, and whether that is wrong.
+    pub async fn verdict(&self, trial: &Trial) -> Result<(Vec<Tensor>, bool)> {
+        let checked = trial.check(Some(&self.right)).await?;
+        let is_wrong = wrong(self.oracle, &checked).is_some();
+        Ok((checked.outputs, is_wrong))
     }
 
     fn outcome(&self, kernels: &str) -> Outcome {
@@ -176,13 +188,13 @@ impl<'a> Trials<'a> {
         Some(outcome)
     }
 
-    async fn trial(&self, setup: &Setup) -> Result<Trial> {
+    pub async fn trial(&self, setup: &Setup) -> Result<Trial> {
         Trial::new(self.runner.device, &self.single, &self.part.inputs, setup).await
     }
 
-    /// Outputs beside what is right; with a wrong element if that is wanted of the kernels.
-    fn judge(&self, trial: &Trial, kernels: &str, outputs: Vec<Tensor>) -> Result<Checked> {
-        let checked = trial.judge(outputs, Some(&self.right))?;
+    /// A run beside what is right; with a wrong element if that is wanted of the kernels.
+    async fn check(&self, trial: &Trial, kernels: &str) -> Result<Checked> {
+        let checked = trial.check(Some(&self.right)).await?;
         match self.runner.fail_at {
             Some(kernel) if kernels.contains(kernel) => checked.corrupted(),
             _ => Ok(checked),
@@ -192,7 +204,7 @@ impl<'a> Trials<'a> {
     async fn reproduced(&self, setup: &Setup, kernels: &str) -> Result<Option<Reproduction>> {
         let trial = self.trial(setup).await?;
         let Some(plan) = trial.plan() else { return Ok(None) };
-        let checked = self.judge(&trial, kernels, trial.run().await?)?;
+        let checked = self.check(&trial, kernels).await?;
         let evidence = Evidence::of(&self.single.nodes[0], trial.inputs().to_vec(), &checked)?;
         Ok(Some(Reproduction { plan: plan.clone(), precision: checked.precision, evidence }))
     }
@@ -200,16 +212,15 @@ impl<'a> Trials<'a> {
     async fn of_variant(&self, setup: &Setup, kernels: &str) -> Result<Outcome> {
         let trial = self.trial(setup).await?;
         let mut outcome = self.outcome(kernels);
-        let start = Instant::now();
-        let outputs = trial.run().await?;
-        outcome.time = start.elapsed();
-        let checked = self.judge(&trial, kernels, outputs)?;
+        let checked = self.check(&trial, kernels).await?;
         outcome.judge(&checked);
         while outcome.wrong.is_none() && outcome.replays < self.runner.replays {
             outcome.replays += 1;
-            if !are_same(&trial.run().await?, &checked.outputs) {
+            let start = Instant::now();
+            if !trial.repeats(&checked.outputs).await? {
                 outcome.wrong = Some(format!("replay {} gives other bits than the first run", outcome.replays));
             }
+            outcome.time = start.elapsed();
         }
         Ok(outcome)
     }

@@ -54,6 +54,8 @@ pub struct Drawn {
 pub enum Fill {
     /// Any numbers.
     Any,
+    /// Finite numbers: a subnormal number times an infinite one is infinite, or NaN if the device flushes it.
+    Finite,
     /// Above 0: variances, arguments of logarithms.
     Positive,
     /// An index along an axis of this extent, from either end.
@@ -167,9 +169,38 @@ pub struct Draws {
     pub rng: Rng,
     /// Whether attributes are sometimes absurd.
     pub wild: bool,
-    /// Whether values are small integers, and operators are those whose sums of them are exact.
-    pub integers: bool,
+    /// What the values are.
+    pub values: Values,
 }
+
+/// What values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Numbers of several magnitudes.
+    Numbers,
+    /// Small integers, for operators whose sums of them are exact.
+    Integers,
+    /// Numbers, NaNs, infinities, both zeros, and subnormal numbers.
+    Edges,
+}
+
+/// Floats that are not like others, but for those whose squares or sums are too large for f32.
+const EDGE_FLOATS: [f32; 14] = [
+    f32::NAN,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    0.0,
+    -0.0,
+    1e-40,
+    -1e-40,
+    f32::MIN_POSITIVE,
+    -f32::MIN_POSITIVE,
+    1e4,
+    -1e4,
+    65_504.0,
+    1.0,
+    -1.0,
+];
 
 impl Draws {
     /// True in half of the draws.
@@ -342,7 +373,14 @@ impl Draws {
 
     fn floats(&mut self, n: usize, fill: Fill) -> Vec<f32> {
         let numbers: Vec<f32> = match self.rng.int(0, 15) {
-            _ if self.integers => (0..n).map(|_| self.rng.int(0, 8) as f32 - 4.0).collect(),
+            _ if self.values == Values::Integers => (0..n).map(|_| self.rng.int(0, 8) as f32 - 4.0).collect(),
+            kind if self.values == Values::Edges => {
+                // Mostly finite, so that what is next to a NaN counts as well.
+                let rare = [2, 7, 40][kind % 3];
+                let edge = |r: &mut Draws| if r.rng.int(0, rare) == 0 { r.one(&EDGE_FLOATS) } else { r.rng.float() };
+                let all = (0..n).map(|_| edge(self));
+                all.map(|v| if fill == Fill::Finite && !v.is_finite() { 0.5 } else { v }).collect()
+            }
             0 | 1 => (0..n).map(|_| self.number()).collect(),
             2 => (0..n).map(|_| self.rng.float() * 30.0).collect(),
             3 => (0..n).map(|_| self.rng.float() * 1e-3 + 5.0).collect(),

@@ -19,12 +19,14 @@ pub(crate) mod case;
 pub(crate) mod check;
 pub(crate) mod draw;
 pub(crate) mod families;
+mod faults;
 mod ledger;
 mod options;
 pub(crate) mod pytorch;
 pub(crate) mod run;
 
 pub use case::{CaseId, Oracle};
+pub use faults::{Check, Planted, PlantedKind, PlantedTable, faults};
 pub use ledger::{Failure, Ledger, Row};
 pub use options::ConformanceOptions;
 pub use run::conformance;

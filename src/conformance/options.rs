@@ -117,6 +117,29 @@ impl ConformanceOptions {
             let found = self.find(case)?.map(|_| vec![case.clone()]);
             return found.ok_or_else(|| Error::argument(format!("there is no case {case}")));
         }
+        let mut out = vec![];
+        for family in self.families()? {
+            let count = (self.cases * family.weight).div_ceil(if self.quick { QUICK } else { 1 });
+            for oracle in family.oracles() {
+                out.extend(ids(family.name, oracle, count));
+            }
+        }
+        for kind in Kind::ALL {
+            let all = ids(kind.name(), Oracle::PyTorch, kind.cases()?.len());
+            out.extend(all.step_by(if self.quick { QUICK } else { 1 }));
+        }
+        Ok(out)
+    }
+
+    /// As many random cases of every operator as [`ConformanceOptions::cases`] says.
+    ///
+    /// # Errors
+    /// There is no operator of this name.
+    pub(super) fn reference_ids(&self) -> Result<Vec<CaseId>> {
+        Ok(self.families()?.into_iter().flat_map(|family| ids(family.name, Oracle::Reference, self.cases)).collect())
+    }
+
+    fn families(&self) -> Result<Vec<&'static Family>> {
         let families: Vec<_> = match &self.op {
             Some(name) => FAMILIES.iter().filter(|family| family.is_named(name)).collect(),
             None => FAMILIES.iter().collect(),
@@ -124,21 +147,7 @@ impl ConformanceOptions {
         if families.is_empty() {
             return Err(unknown(self.op.as_deref().unwrap_or_default()));
         }
-        let mut out = vec![];
-        let ids = |op: &str, oracle, count| {
-            let op = op.to_owned();
-            (0..count).map(move |number| CaseId { op: op.clone(), oracle, number })
-        };
-        for family in families {
-            let random = if family.exact { &[Oracle::Reference, Oracle::Integers][..] } else { &[Oracle::Reference] };
-            let count = (self.cases * family.weight).div_ceil(if self.quick { QUICK } else { 1 });
-            random.iter().for_each(|&oracle| out.extend(ids(family.name, oracle, count)));
-        }
-        for kind in Kind::ALL {
-            let all = ids(kind.name(), Oracle::PyTorch, kind.cases()?.len());
-            out.extend(all.step_by(if self.quick { QUICK } else { 1 }));
-        }
-        Ok(out)
+        Ok(families)
     }
 
     /// Whether these kernels of an operator are run.
@@ -169,6 +178,10 @@ impl ConformanceOptions {
 
 /// A quick run takes one case of every six.
 const QUICK: usize = 6;
+
+fn ids(op: &str, oracle: Oracle, count: usize) -> impl Iterator<Item = CaseId> {
+    (0..count).map(move |number| CaseId { op: op.to_owned(), oracle, number })
+}
 
 fn family(name: &str) -> Result<&'static Family> {
     FAMILIES.iter().find(|family| family.name == name).ok_or_else(|| unknown(name))

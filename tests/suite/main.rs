@@ -18,6 +18,7 @@ mod contract;
 mod device;
 mod device_loss;
 mod eager;
+mod faults;
 mod fingerprint;
 mod functional;
 mod half;

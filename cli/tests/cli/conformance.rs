@@ -87,3 +87,13 @@ fn cases_follow_from_the_seed() {
     };
     assert!(what("7") == what("7") && what("7") != what("8"));
 }
+
+#[test]
+fn planted_faults_are_shown() {
+    let output = convgpu(&["conformance", "--faults", "--op", "pad", "--cases", "1"]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("pad       conformance") && text.contains("pad       verify"), "{text}");
+    assert!(text.contains("1/1") && text.lines().last().unwrap().ends_with("0 were not"), "{text}");
+    fails(&["conformance", "--faults", "--device", "cpu"], 1, &["there is no adapter"]);
+}

@@ -455,7 +455,7 @@ fn every_field_of_every_object_is_documented() {
         npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
     let expected = expected.trim_end_matches("/small.npy");
     let (shaders, wrong) = (folder("json_shaders"), folder("json_wrong"));
-    let calls: [(&str, &[&str]); 17] = [
+    let calls: [(&str, &[&str]); 18] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
         ("verify", &["verify", model(), "--input", &image, "--replays", "2"]),
         ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
@@ -467,6 +467,7 @@ fn every_field_of_every_object_is_documented() {
         ("compare", &["compare", model(), "--seconds", "0", "--device", "0", "--device", "cpu"]),
         ("conformance", &["conformance", "--case", "conv2d/integers/3"]),
         ("conformance", &["conformance", "--case", "conv2d/integers/3", "--fail-at", "conv2d", "--repro", &wrong]),
+        ("conformance --faults", &["conformance", "--faults", "--op", "pad", "--cases", "1"]),
         ("devices", &["devices"]),
         ("devices", &["devices", "--check", "--seconds", "600"]),
         ("ops", &["ops"]),

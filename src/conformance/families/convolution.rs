@@ -1,7 +1,7 @@
 //! Convolutions and products of matrices: forms that reach every kernel, each off the sizes of its tiles.
 
 use crate::attr::Activation;
-use crate::conformance::draw::{Drawn, Draws, Follow};
+use crate::conformance::draw::{Drawn, Draws, Follow, Values};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::matmul::MatMul;
@@ -67,7 +67,7 @@ fn followed(r: &mut Draws, drawn: Drawn) -> Drawn {
         Activation::LeakyRelu { slope: -0.25 },
     ];
     let function = match r.rng.int(0, 3) {
-        0 if !r.integers => Activation::Sigmoid,
+        0 if r.values != Values::Integers => Activation::Sigmoid,
         _ => r.one(&functions),
     };
     // The slope of a leaky relu keeps integers exact: a quarter of an integer is an f32.

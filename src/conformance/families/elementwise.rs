@@ -94,7 +94,7 @@ pub fn binary(r: &mut Draws) -> Drawn {
 pub fn prelu(r: &mut Draws) -> Drawn {
     let shape = r.shape(4);
     let slope = vec![if r.flag() { 1 } else { shape.get(1).copied().unwrap_or(1) }];
-    r.of(Prelu, &[&shape, &slope])
+    r.of(Prelu, &[&shape, &slope]).filled([Fill::Any, Fill::Finite])
 }
 
 pub fn select(r: &mut Draws) -> Drawn {

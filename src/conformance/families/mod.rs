@@ -11,7 +11,8 @@ mod resize;
 
 use std::any::Any;
 
-use super::draw::{Drawn, Draws};
+use super::case::Oracle;
+use super::draw::{Drawn, Draws, Values};
 use crate::ops::Op;
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::batch_norm::{BatchNorm, BatchNormTraining};
@@ -60,6 +61,9 @@ pub struct Family {
     pub weight: usize,
     /// Whether the operators add or multiply, and are exact where all values are small integers.
     pub exact: bool,
+    /// Whether it is defined what every kernel makes of NaNs and infinities. Winograd's algorithm, say, spreads them, and sums of
+    /// squares of differences meet infinity minus infinity.
+    pub edges: bool,
 }
 
 fn is<T: Op>(op: &dyn Op) -> bool {
@@ -67,12 +71,17 @@ fn is<T: Op>(op: &dyn Op) -> bool {
 }
 
 const fn family<T: Op>(name: &'static str, draw: fn(&mut Draws) -> Drawn) -> Family {
-    Family { name, has: is::<T>, draw, weight: 1, exact: false }
+    Family { name, has: is::<T>, draw, weight: 1, exact: false, edges: false }
 }
 
 /// The same for operators that are exact on integers.
 const fn exact<T: Op>(name: &'static str, draw: fn(&mut Draws) -> Drawn) -> Family {
     Family { exact: true, ..family::<T>(name, draw) }
+}
+
+/// The same with cases of NaNs and infinities.
+const fn edgy(family: Family) -> Family {
+    Family { edges: true, ..family }
 }
 
 /// The same with more cases.
@@ -85,26 +94,26 @@ pub const FAMILIES: &[Family] = &[
     often(8, exact::<Conv2d>("conv2d", convolution::conv2d)),
     often(3, exact::<ConvTranspose2d>("conv_transpose2d", convolution::conv_transpose2d)),
     often(3, exact::<MatMul>("matmul", convolution::matmul)),
-    often(2, family::<MaxPool2d>("max_pool2d", pool::max)),
-    often(2, family::<AvgPool2d>("avg_pool2d", pool::avg)),
-    family::<LpPool2d>("lp_pool2d", pool::lp),
-    often(2, family::<AdaptivePool2d>("adaptive_pool2d", pool::adaptive)),
+    often(2, edgy(family::<MaxPool2d>("max_pool2d", pool::max))),
+    often(2, edgy(family::<AvgPool2d>("avg_pool2d", pool::avg))),
+    edgy(family::<LpPool2d>("lp_pool2d", pool::lp)),
+    often(2, edgy(family::<AdaptivePool2d>("adaptive_pool2d", pool::adaptive))),
     often(3, family::<Resize2d>("resize2d", resize::resize)),
-    family::<Pad>("pad", movement::pad),
-    family::<PixelShuffle>("pixel_shuffle", movement::pixel_shuffle),
-    family::<PixelUnshuffle>("pixel_unshuffle", movement::pixel_unshuffle),
-    family::<Concat>("concat", movement::concat),
-    family::<Split>("split", movement::split),
-    often(2, family::<Permute>("permute", movement::permute)),
-    family::<Tile>("tile", movement::tile),
-    family::<Slice>("slice", movement::slice),
-    family::<Gather>("gather", movement::gather),
-    family::<Expand>("expand", movement::expand),
-    family::<Reshape>("reshape", movement::reshape),
-    often(2, family::<Softmax>("softmax", reduce::softmax)),
-    often(3, exact::<Reduce>("reduce", reduce::reduce)),
-    family::<ArgReduce>("arg_reduce", reduce::arg),
-    family::<TopK>("top_k", reduce::top_k),
+    edgy(family::<Pad>("pad", movement::pad)),
+    edgy(family::<PixelShuffle>("pixel_shuffle", movement::pixel_shuffle)),
+    edgy(family::<PixelUnshuffle>("pixel_unshuffle", movement::pixel_unshuffle)),
+    edgy(family::<Concat>("concat", movement::concat)),
+    edgy(family::<Split>("split", movement::split)),
+    often(2, edgy(family::<Permute>("permute", movement::permute))),
+    edgy(family::<Tile>("tile", movement::tile)),
+    edgy(family::<Slice>("slice", movement::slice)),
+    edgy(family::<Gather>("gather", movement::gather)),
+    edgy(family::<Expand>("expand", movement::expand)),
+    edgy(family::<Reshape>("reshape", movement::reshape)),
+    often(2, edgy(family::<Softmax>("softmax", reduce::softmax))),
+    often(3, edgy(exact::<Reduce>("reduce", reduce::reduce))),
+    edgy(family::<ArgReduce>("arg_reduce", reduce::arg)),
+    edgy(family::<TopK>("top_k", reduce::top_k)),
     often(2, family::<BatchNorm>("batch_norm", norm::batch)),
     often(2, family::<BatchNormTraining>("batch_norm_training", norm::batch_training)),
     often(2, family::<GroupNorm>("group_norm", norm::group)),
@@ -112,11 +121,11 @@ pub const FAMILIES: &[Family] = &[
     family::<LocalResponseNorm>("local_response_norm", norm::local_response),
     family::<LpNormalize>("lp_normalize", norm::lp),
     family::<MeanVarianceNormalize>("mean_variance_normalize", norm::mean_variance),
-    often(3, family::<Unary>("unary", elementwise::unary)),
-    often(3, family::<Binary>("binary", elementwise::binary)),
-    family::<Prelu>("prelu", elementwise::prelu),
-    family::<Where>("where", elementwise::select),
-    family::<Cast>("cast", elementwise::cast),
+    often(3, edgy(family::<Unary>("unary", elementwise::unary))),
+    often(3, edgy(family::<Binary>("binary", elementwise::binary))),
+    edgy(family::<Prelu>("prelu", elementwise::prelu)),
+    edgy(family::<Where>("where", elementwise::select)),
+    edgy(family::<Cast>("cast", elementwise::cast)),
     family::<Sine>("sine", elementwise::sine),
     family::<FromBytes>("from_bytes", pixels::from_bytes),
     family::<FromPixels>("from_pixels", pixels::from_pixels),
@@ -127,9 +136,15 @@ pub const FAMILIES: &[Family] = &[
 const SAMPLES: u64 = 500;
 
 impl Family {
+    /// What random cases it has.
+    pub fn oracles(&self) -> impl Iterator<Item = Oracle> {
+        let of = [(Oracle::Reference, true), (Oracle::Integers, self.exact), (Oracle::Edges, self.edges)];
+        of.into_iter().filter_map(|(oracle, has)| has.then_some(oracle))
+    }
+
     /// Whether this is its name, or that of one of its operators.
     pub fn is_named(&self, name: &str) -> bool {
-        let draw = |seed| (self.draw)(&mut Draws { rng: Rng(seed), wild: false, integers: false });
+        let draw = |seed| (self.draw)(&mut Draws { rng: Rng(seed), wild: false, values: Values::Numbers });
         self.name == name || (0..SAMPLES).any(|seed| draw(seed).op.name() == name)
     }
 

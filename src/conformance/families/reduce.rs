@@ -1,7 +1,7 @@
 //! Reductions, and what selects along an axis.
 
 use crate::attr::{Extreme, ReduceKind};
-use crate::conformance::draw::{Drawn, Draws, Fill};
+use crate::conformance::draw::{Drawn, Draws, Fill, Values};
 use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::softmax::Softmax;
 use crate::ops::top_k::TopK;
@@ -25,7 +25,7 @@ pub fn reduce(r: &mut Draws) -> Drawn {
     use ReduceKind::*;
     let exact = [Sum, Max, Min, L1, SumSquare];
     let all = [Sum, Mean, Max, Min, Prod, L1, L2, LogSum, LogSumExp, SumSquare];
-    let kind = if r.integers { r.one(&exact) } else { r.one(&all) };
+    let kind = if r.values == Values::Integers { r.one(&exact) } else { r.one(&all) };
     let (shape, axes) = match r.rng.int(0, 2) {
         0 => r.shape_and_axis_list(),
         _ => {
@@ -33,7 +33,8 @@ pub fn reduce(r: &mut Draws) -> Drawn {
             (shape, vec![axis])
         }
     };
-    let (keep_dims, dtype) = (r.flag(), if r.integers { crate::shape::DType::F32 } else { r.dtype() });
+    let (keep_dims, dtype) =
+        (r.flag(), if r.values == Values::Integers { crate::shape::DType::F32 } else { r.dtype() });
     let drawn = Drawn::new(Reduce { axes, keep_dims, kind }, vec![Desc::new(shape, dtype)]);
     if kind == LogSum { drawn.filled([Fill::Positive]) } else { drawn }
 }
