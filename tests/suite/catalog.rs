@@ -1,4 +1,4 @@
-//! The table of operators is complete: every operator of `src/ops` has a row.
+//! The table of operators is complete: every operator of `src/ops` has a row, and an item in docs/bounds.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,40 @@ fn the_page_of_operators_shows_the_table() {
     let page = include_str!("../../docs/operators.md");
     let shown = page.split("<!-- ops -->").nth(1).unwrap().split("<!-- /ops -->").next().unwrap();
     assert_eq!(shown.trim(), markdown().trim(), "put the output of `convgpu ops --markdown` between the ops marks");
+}
+
+/// The names of the functions of one number and of two, as `src/attr` declares them.
+fn functions() -> Vec<&'static str> {
+    let texts = [include_str!("../../src/attr/activation.rs"), include_str!("../../src/attr/binary.rs")];
+    texts.into_iter().flat_map(|text| text.split(" = \"").skip(1)).filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// The names that begin the items of docs/bounds.md.
+fn bounded(page: &str) -> Vec<&str> {
+    let items = page.lines().filter_map(|line| line.strip_prefix("- `")?.split_once("`: "));
+    items.flat_map(|(names, _)| names.split("`, `")).collect()
+}
+
+#[test]
+fn every_operator_has_an_item_in_the_page_of_bounds() {
+    let rows = rows().into_iter().filter(|name| !name.ends_with(" functions"));
+    let mut known: Vec<_> = rows.chain(functions()).collect();
+    known.sort_unstable();
+    known.dedup();
+    let mut listed = bounded(include_str!("../../docs/bounds.md"));
+    listed.sort_unstable();
+    for name in &known {
+        assert!(listed.contains(name), "docs/bounds.md has no item for {name}");
+    }
+    assert_eq!(listed, known, "docs/bounds.md has an operator twice, or one that does not exist");
+}
+
+#[test]
+fn items_begin_with_names() {
+    assert_eq!(bounded("- `a`, `b`: c `d`: e\n- f `g`: h\n  `i`: j\n- `k`"), ["a", "b"]);
+    let functions = functions();
+    assert!(["relu", "erf", "add", "prelu"].iter().all(|name| functions.contains(name)), "{functions:?}");
+    assert!(functions.len() > 40 && functions.iter().all(|name| !name.contains(' ')), "{functions:?}");
 }
 
 /// The tests that docs/hardware.md names exist.
