@@ -71,13 +71,13 @@ fn pool_root(sum: vec4<f32>) -> vec4<f32> {
         case 1u: { return sum; }
         case 2u: { return sqrt(sum); }
         default: {
-            let root = pow(sum, vec4<f32>(1.0 / f32(max(POWER, 1u))));
+            let root = pow(abs(sum), vec4<f32>(1.0 / f32(max(POWER, 1u))));
             let zero_too = select(root, vec4<f32>(0.0), sum == vec4<f32>(0.0));
-            // A NaN by its bits: WGSL guarantees nothing for a negative base, nor for a NaN.
+            // By its bits, since WGSL guarantees nothing here: NaN for a NaN and below 0, but infinity for its negative.
             let bits = bitcast<vec4<u32>>(sum);
             let nan = bitcast<vec4<f32>>(bits | vec4<u32>(0x7fc00000u));
             let is_nan = (bits & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
-            return select(zero_too, nan, is_nan | (sum < vec4<f32>(0.0)));
+            return select(zero_too, nan, is_nan | ((sum < vec4<f32>(0.0)) & (bits != vec4<u32>(0xff800000u))));
         }
     }
 }
