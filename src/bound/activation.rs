@@ -14,7 +14,7 @@ impl Activation {
         let ends = || (self.eval(x - dx), self.eval(x + dx));
         match self {
             Identity | Relu | Clamp { .. } | Abs | Neg | Sigmoid | Tanh | Softsign => dx,
-            HardSigmoid { alpha, .. } => dx * f64::from(alpha.abs()),
+            HardSigmoid { alpha, .. } => dx * alpha.abs(),
             Erf => dx * std::f64::consts::FRAC_2_SQRT_PI,
             LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),
             Elu { alpha } => dx * f64::from(alpha.abs()).max(1.0),

@@ -118,7 +118,7 @@ pub fn faults(device: &Device, options: &ConformanceOptions) -> Result<PlantedTa
     for (k, id) in ids.iter().enumerate() {
         // A fault is planted in every program of a device.
         let device = block_on(device.reopened_async())?;
-        block_on(Cases { options, device: &device }.plant(id, &mut table)).map_err(|e| e.within(&id.to_string()))?;
+        block_on(Cases { options, device: &device }.plant(id, &mut table)).map_err(|e| e.within(id.to_string()))?;
         if let Some(progress) = &options.progress {
             progress(k + 1, ids.len(), id);
         }
