@@ -29,12 +29,15 @@ pub fn as_text(device: &str, found: &PlantedTable) -> String {
     let mut totals = String::new();
     for check in Check::ALL {
         let all = || found.iter().filter(|((_, _, c), _)| *c == check).map(|(_, planted)| planted);
-        let [planted, without, seen] = [
-            all().map(|p| p.planted).sum::<usize>(),
-            all().map(|p| p.without_effect).sum(),
-            all().map(|p| p.found).sum(),
-        ];
-        totals += &format!("{check}: {planted} planted, {without} of them changed no result, {seen} found\n");
+        let sum = |of: fn(&Planted) -> usize| all().map(of).sum::<usize>();
+        totals += &format!(
+            "{check}: {} planted; {} changed no result, {} changed one within its bound, {} were found, {} were not\n",
+            sum(|p| p.planted),
+            sum(|p| p.without_effect),
+            sum(|p| p.within_bound.len()),
+            sum(|p| p.found),
+            sum(|p| p.missed.len()),
+        );
     }
     for op in operators(found) {
         for check in Check::ALL {
