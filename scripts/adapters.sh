@@ -50,8 +50,9 @@ environment() {
         [ ! -f $icd ] || echo "VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd"
         ;;
     validation)
+        # Without its own validation wgpu leaves the messages to the layer, which prints them.
         [ -z "$lavapipe" ] || [ ! -f $chromium/libVkLayer_khronos_validation.so ] ||
-            echo "$vulkan VK_LAYER_PATH=$work VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation"
+            echo "$vulkan VK_LAYER_PATH=$work VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation WGPU_VALIDATION=0 WGPU_DEBUG=0"
         ;;
     *)
         echo "there is no $1; there are ${names[*]}" >&2
