@@ -1,7 +1,7 @@
 //! Functions of one, two and three elements.
 
 use crate::attr::{Activation, BinaryKind, HARD_SIGMOID, RELU6, SELU};
-use crate::conformance::draw::{Drawn, Draws, Fill};
+use crate::conformance::draw::{Drawn, Draws, Fill, Values};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::prelu::Prelu;
@@ -87,6 +87,8 @@ pub fn binary(r: &mut Draws) -> Drawn {
     match kind {
         Pow => drawn.filled([Fill::Positive, Fill::Any]),
         Div => drawn.filled([Fill::Any, Fill::Positive]),
+        // A quotient that overflows has no remainder.
+        Mod | Fmod if r.values == Values::Edges => drawn.filled([Fill::Any, Fill::Positive]),
         _ => drawn,
     }
 }
@@ -107,7 +109,8 @@ pub fn select(r: &mut Draws) -> Drawn {
 pub fn cast(r: &mut Draws) -> Drawn {
     let to = r.dtype();
     let desc = vec![r.any_desc(7)];
-    Drawn::new(Cast { to }, desc)
+    // ONNX leaves open what integer an infinity is.
+    Drawn::new(Cast { to }, desc).filled([Fill::Finite])
 }
 
 pub fn sine(r: &mut Draws) -> Drawn {

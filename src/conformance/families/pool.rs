@@ -1,7 +1,7 @@
 //! Pooling.
 
 use crate::attr::{PoolKind, Window};
-use crate::conformance::draw::{Drawn, Draws};
+use crate::conformance::draw::{Drawn, Draws, Values};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 
@@ -28,6 +28,8 @@ pub fn avg(r: &mut Draws) -> Drawn {
 pub fn lp(r: &mut Draws) -> Drawn {
     let (window, ceil_mode) = (r.window(), r.flag());
     let (p, signed, rescale) = (r.count() as u32, r.flag(), r.flag());
+    // Of a negative sum the root is NaN, and what is negative here may be 0 where powers underflow.
+    let signed = signed && r.values != Values::Edges;
     r.of_image(LpPool2d { window, ceil_mode, p, signed, rescale })
 }
 
