@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks every operator on every software adapter of this machine (`convgpu conformance --quick --cases 18`): lavapipe with 8, 4 and 16 lanes,
-# the GL back end on llvmpipe, SwiftShader; then lavapipe once more below the Vulkan validation layer, both of Debian's
-# chromium-common. Prints a row per adapter. No time decides anything.
+# Checks every operator on every software adapter of this machine (`convgpu conformance --quick --cases 18`): lavapipe with 4, 8 and
+# 16 lanes, the GL back end on llvmpipe, SwiftShader; then lavapipe once more below the Vulkan validation layer. Debian's
+# chromium-common has the last two. Prints a row per adapter. No time decides anything.
 #
 #   scripts/adapters.sh              all
 #   scripts/adapters.sh NAME..       of: lanes4 lanes8 lanes16 gl swiftshader validation
@@ -24,7 +24,8 @@ LIST
 # offsets such a variable may not have by a rule of 2025. Offsets mean nothing there.
 allowed_messages='VUID-StandaloneSpirv-None-10684'
 
-names=(lanes4 lanes8 lanes16 gl swiftshader validation)
+all=(lanes4 lanes8 lanes16 gl swiftshader validation)
+names=("${all[@]}")
 if [ $# -gt 0 ]; then names=("$@"); fi
 
 if [ -z "${CONVGPU:-}" ]; then
@@ -55,7 +56,7 @@ environment() {
             echo "$vulkan VK_LAYER_PATH=$work VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation WGPU_VALIDATION=0 WGPU_DEBUG=0"
         ;;
     *)
-        echo "there is no $1; there are ${names[*]}" >&2
+        echo "there is no $1; there are ${all[*]}" >&2
         exit 2
         ;;
     esac

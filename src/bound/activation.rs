@@ -28,7 +28,8 @@ impl Activation {
             // |f'| stays below 1.13 (gelu), 1.1 (silu, mish), 1.5 (hardswish); swish scales with beta alone.
             Gelu | GeluTanh | Mish | HardSwish => 1.5 * dx,
             Swish { beta } => dx * (1.5 + f64::from(beta.abs()) * 0.25 * dx),
-            Log | Sqrt if x - dx < 0.0 => f64::INFINITY,
+            Log if x - dx < 0.0 => f64::INFINITY,
+            Sqrt if x - dx < 0.0 => self.eval(x + dx),
             Reciprocal if x.abs() <= dx => f64::INFINITY,
             Exp | Log | Sqrt | Reciprocal => {
                 let (lo, hi) = ends();
@@ -113,16 +114,22 @@ impl Activation {
         match self {
             // Softplus divides by beta.
             Softplus { beta, .. } => TINY / f64::from(beta.abs()).min(1.0),
-            // These have a jump, or a slope without bound, at 0.
+            // These have a jump, or a slope without bound, at 0. For the reciprocal nothing can be allowed: of 0 it is infinite.
             Floor | Ceil | Sign if is_subnormal(x) => 1.0,
             Sqrt if is_subnormal(x) => y.abs(),
-            Reciprocal if !(TINY..=1.0 / TINY).contains(&x.abs()) => f64::INFINITY,
+            // Of 2^-126, or what a device makes of it, instead: llvmpipe and SwiftShader have log 2^-127.
+            Log if is_subnormal(x) => y.abs() - 87.0,
+            Reciprocal | ThresholdedRelu { .. } => TINY,
             Threshold { threshold: t, value } if is_subnormal(x) && t.abs() < f32::MIN_POSITIVE => {
                 f64::from(value.abs()) + TINY
             }
             Celu { alpha } | Elu { alpha } => TINY * f64::from(alpha.abs()).max(1.0),
             Selu { alpha, gamma } => TINY * f64::from(gamma.abs()) * f64::from(alpha.abs()).max(1.0),
-            Swish { beta } => TINY * (1.0 + f64::from(beta.abs()) * x.abs()) * (1.0 + x.abs()),
+            // z = beta x may be flushed; the exponential is, where it is 2^123 times as large as what x is multiplied by.
+            Swish { beta } => {
+                let z = f64::from(beta) * x;
+                TINY * (2.0 + x.abs() * 2f64.powi(-123)) + if is_subnormal(z) { x.abs() * z.abs() } else { 0.0 }
+            }
             _ => {
                 let argument = if is_subnormal(x) { self.spread(x, x.abs()) } else { 0.0 };
                 argument + if inexact || is_subnormal(y) { TINY } else { 0.0 }
@@ -133,6 +140,43 @@ impl Activation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where a device may take x for 0, the bound reaches to the other answer, and not farther than it must.
+    #[test]
+    fn flushed_arguments_have_both_answers() {
+        let reaches = |f: Activation, x: f64, other: f64, most: f64| {
+            let y = f.eval(x);
+            let bound = f.bound(x, y);
+            assert!((y - other).abs() <= bound && bound <= most, "{f:?} of {x}: {y} or {other}, bound {bound}");
+        };
+        for f in [Abs, Neg, Relu, Erf, Tanh, Exp, LeakyRelu { slope: 0.5 }, ThresholdedRelu { alpha: 0.0 }] {
+            reaches(f, 1e-39, f.eval(0.0), 3.0 * TINY + f.eval(0.0) * 1e-6);
+            reaches(f, -1e-39, f.eval(0.0), 3.0 * TINY + f.eval(0.0) * 1e-6);
+        }
+        reaches(Ceil, 1e-40, 0.0, 1.0);
+        reaches(Floor, -1e-40, 0.0, 1.0);
+        reaches(Sign, 1e-40, 0.0, 1.0);
+        reaches(Sqrt, 1e-40, 0.0, 2e-20);
+        // What llvmpipe gives: log 2^-127.
+        reaches(Log, 1e-45, -127.0 * std::f64::consts::LN_2, 17.0);
+        let threshold = Threshold { threshold: 0.0, value: 7.0 };
+        reaches(threshold, 1e-40, 7.0, 7.1);
+        // x e^z with an exponential that is subnormal even 2^123 times as large.
+        reaches(Swish { beta: 175.0 / 3.4e38 }, -3.4e38, 0.0, 40.0 * TINY);
+        for f in [Floor, Ceil, Sign, Relu, Abs, threshold] {
+            assert_eq!(f.bound(1.5, f.eval(1.5)), 0.0, "{f:?}");
+        }
+    }
+
+    /// An epilogue's sum that may be negative, or 0: the effect on its function is a number or infinite, and no NaN.
+    #[test]
+    fn errors_of_arguments_around_zero() {
+        assert_eq!(Sqrt.spread(1e-8, 3e-8), 2e-4);
+        assert_eq!(Log.spread(1e-8, 3e-8), f64::INFINITY);
+        assert_eq!(Reciprocal.spread(1e-9, 1e-8), f64::INFINITY);
+        assert_eq!(HardSigmoid { alpha: 20.0, beta: 0.5 }.spread(0.0, UNIT), 20.0 * UNIT);
+        assert!(Erf.spread(0.0, UNIT) > Erf.eval(UNIT));
+    }
 
     /// Far below 0 softplus is e^z: its bound is little more than WGSL's accuracy of exp, 3 + 2|z| ulp.
     #[test]

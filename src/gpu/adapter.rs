@@ -12,7 +12,6 @@ use super::pipeline_cache::PipelineCache;
 #[cfg(not(target_arch = "wasm32"))]
 use super::poller::Poller;
 use super::pool::Pool;
-use super::recording::Recording;
 use super::refused::{Refused, loss};
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
@@ -244,12 +243,11 @@ impl Gpu {
         self.hooks().planted = fault;
     }
     /// Plants the fault of a test.
-    pub(super) fn plant_if_hooked(&self, recording: &mut Recording) {
-        #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    pub(super) fn plant_if_hooked(&self, recording: &mut super::recording::Recording) {
         if let Some(fault) = &self.hooks().planted {
             fault.plant(recording);
         }
-        let _ = recording;
     }
     /// Does what wgpu does where a driver fails to compile a kernel, if that is the kernel of a test.
     pub(super) fn fail_if_hooked(&self, kernel: &str) {

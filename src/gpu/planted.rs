@@ -1,9 +1,8 @@
 //! Faults that are planted in a recording: negative controls of all that checks results.
 
 use super::kernel::Kernel;
-use super::launch::{Params, Scalar};
+use super::launch::{Launch, Params, Scalar};
 use super::recording::{BufferSpec, Command, Dispatch, Range, Recording};
-use crate::shape::Precision;
 
 /// What is wrong with the commands of a node.
 #[derive(Clone, Debug)]
@@ -71,6 +70,9 @@ impl Fault {
     pub(super) fn plant(&self, recording: &mut Recording) {
         let is_of_node = |command: &Command| command.as_dispatch().is_some_and(|d| d.node == self.node);
         let places: Vec<usize> = (0..recording.run.len()).filter(|&k| is_of_node(&recording.run[k])).collect();
+        if places.is_empty() {
+            return;
+        }
         match self.kind {
             FaultKind::Skipped(dispatch) => {
                 places.get(dispatch).map(|&k| recording.run.remove(k));
@@ -88,10 +90,7 @@ impl Fault {
                     all.skip(field).take(1).for_each(|(_, value)| *value = changed(*value));
                 }
             }
-            FaultKind::Written { output, words, every } if !places.is_empty() => {
-                self.write(recording, output, words, every);
-            }
-            FaultKind::Written { .. } => {}
+            FaultKind::Written { output, words, every } => self.write(recording, output, words, every),
         }
     }
 
@@ -99,21 +98,9 @@ impl Fault {
         let runs = recording.buffers.len();
         recording.buffers.push(BufferSpec { label: "runs".to_owned(), bytes: 16 });
         let params = Params::new().with("first", words.first).with("count", words.count).with("every", every);
-        let dispatch = Dispatch {
-            node: self.node.clone(),
-            kernel: &WRITE,
-            overrides: vec![],
-            consts: vec![],
-            precision: Precision::F32,
-            sums: false,
-            params,
-            epilogue: None,
-            reads: vec![],
-            writes: vec![recording.downloads()[output], Range { buffer: runs, offset: 0, bytes: 16 }],
-            workgroups: [1, 1, 1],
-            first_group: None,
-            checked: true,
-        };
+        let launch = Launch::grid(&WRITE, [1, 1, 1], params);
+        let writes = vec![recording.downloads()[output], Range { buffer: runs, offset: 0, bytes: 16 }];
+        let dispatch = Dispatch::of(&launch, self.node.clone(), vec![], writes, true);
         let last = recording.run.iter().rposition(|command| command.as_dispatch().is_some());
         recording.run.insert(last.map_or(0, |k| k + 1), Command::Dispatch(Box::new(dispatch)));
     }

@@ -74,16 +74,17 @@ impl Program {
         progress: Option<&Progress>,
     ) -> Result<Program> {
         gpu.alive().await?;
+        #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
         gpu.plant_if_hooked(recording);
         let transient: HashSet<usize> = recording.transient.iter().copied().collect();
-        // A guarded program shares nothing: its buffers have gaps.
-        let guarded = !recording.guards.is_empty();
-        let shares = |i: usize| !guarded && !transient.contains(&i);
-        let find = |(i, identity): (usize, &Option<Identity>)| {
-            identity.filter(|_| shares(i)).and_then(|identity| gpu.weights().find(identity))
+        // A buffer with a gap is larger than what others have of the same contents.
+        let with_gap: HashSet<usize> = recording.guards.iter().map(|gap| gap.buffer).collect();
+        let shared = |i: usize| {
+            let identity = identities.get(i).copied().flatten();
+            identity.filter(|_| !transient.contains(&i) && !with_gap.contains(&i))
         };
-        let mut buffers: Vec<_> = identities.iter().enumerate().map(find).collect();
-        buffers.resize(recording.buffers.len(), None);
+        let find = |i: usize| shared(i).and_then(|identity| gpu.weights().find(identity));
+        let mut buffers: Vec<_> = (0..recording.buffers.len()).map(find).collect();
         for (&i, tensor) in recording.resident.iter().zip(resident) {
             buffers[i] = Some(Arc::new(tensor.place().0.clone()));
         }
@@ -115,9 +116,7 @@ impl Program {
         transient.iter().for_each(|&i| program.buffers[i] = None);
         program.run = program.steps(&run, &pipelines).await?;
         for i in made {
-            if let (true, Some(identity), Some(buffer)) =
-                (shares(i), identities.get(i).copied().flatten(), &program.buffers[i])
-            {
+            if let (Some(identity), Some(buffer)) = (shared(i), &program.buffers[i]) {
                 gpu.weights().share(identity, buffer);
             }
         }

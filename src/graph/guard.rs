@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::reduce::Reduce;
+use crate::ops::select::Where;
 use crate::ops::unary::Unary;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -99,6 +100,10 @@ fn measure(graph: &mut Graph, node: &str, id: ValueId) -> Result<usize> {
     };
     if graph.desc(id).dtype.is_float() {
         let size = graph.apply(format!("{node}/magnitude"), Unary(Activation::Abs), &[id])?;
+        // A NaN, which becomes 0, would be the maximum.
+        let is_number = graph.apply(format!("{node}/is number"), Binary(BinaryKind::Equal), &[id, id])?;
+        let zero = graph.constant(format!("{node}/zero"), Tensor::full([], 0.0))?;
+        let size = graph.apply(format!("{node}/number"), Where, &[is_number, size, zero])?;
         add(graph, size, ReduceKind::Max)?;
         return Ok(1);
     }

@@ -43,7 +43,8 @@ impl Op for Cast {
         if !self.to.is_float() || inputs[0].dtype().is_float() {
             return Ok(Some(crate::bound::exact(outputs)));
         }
-        let unit = if self.to == DType::F16 || self.to == DType::BF16 { 1.0 / 128.0 } else { UNIT };
+        // Integers of more than 24 bits are infinite in f16.
+        let unit = if self.to == DType::BF16 { 1.0 / 128.0 } else { UNIT };
         let rounding = |y: &f64| if y.abs() < 1.0 / UNIT { 0.0 } else { (unit * y.abs()) as f32 };
         Ok(Some(vec![outputs[0].to_f64s().iter().map(rounding).collect()]))
     }

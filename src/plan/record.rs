@@ -11,6 +11,9 @@ use crate::gpu::recording::{BufferSpec, Command, Dispatch, Range, Recording};
 /// Tensors start at multiples of this.
 const ALIGNMENT: u64 = 256;
 
+/// Constants of more bytes get no gap: programs of a device share them, and one with a gap is a copy.
+const LARGEST_WITH_GAP: u64 = 4 << 20;
+
 /// Where the temporaries lie.
 pub(super) struct Packing {
     pub temporaries: Vec<Temporary>,
@@ -113,14 +116,15 @@ fn arenas(recording: &mut Recording, lowered: &Lowered, packing: &Packing) -> Ha
 }
 
 /// A buffer for each of the other places; the bytes of those that a run reads. A gap follows those that the program makes and
-/// keeps.
+/// keeps, if they are small.
 fn constants(recording: &mut Recording, lowered: &Lowered, guarded: bool, spots: &mut HashMap<PlaceId, Spot>) -> u64 {
     let read = lowered.run.iter().flat_map(|step| &step.reads);
     let of_run: HashSet<_> = read.chain(&lowered.outputs).copied().collect();
     let mut weight_bytes = 0;
     for (id, place) in lowered.places.iter().enumerate().filter(|(_, place)| !place.is_temporary()) {
         let buffer = recording.buffers.len();
-        let guarded = guarded && of_run.contains(&id) && !matches!(place.kind, Kind::Resident);
+        let is_kept = of_run.contains(&id) && !matches!(place.kind, Kind::Resident);
+        let guarded = guarded && is_kept && place.bytes <= LARGEST_WITH_GAP;
         let spot = Spot::new(buffer, 0, place.bytes, guarded);
         recording.buffers.push(BufferSpec { label: place.label.clone(), bytes: spot.bound.bytes });
         match &place.kind {

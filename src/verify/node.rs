@@ -243,10 +243,11 @@ impl Trial {
         match self.run().await {
             Ok(outputs) => self.judge(outputs, direct),
             Err(e) if e.kind() == ErrorKind::Check => {
-                let mut checked = self.expect(direct)?;
+                let checked = self.uncompared(vec![], direct)?;
                 let wrong = |y: &Tensor| Comparison::mismatched(y.numel(), e.to_string());
-                checked.comparisons = checked.outputs.iter().map(wrong).collect();
-                Ok(checked)
+                let comparisons = checked.expected.outputs.iter().map(wrong).collect();
+                // A network goes on with what is right.
+                Ok(Checked { comparisons, outputs: checked.expected.outputs.clone(), ..checked })
             }
             Err(e) => Err(e),
         }
@@ -270,11 +271,11 @@ impl Trial {
     /// # Errors
     /// Those of the reference.
     pub fn judge(&self, outputs: Vec<Tensor>, direct: Option<&Expected>) -> Result<Checked> {
-        Ok(Checked { outputs, ..self.expect(direct)? }.compared())
+        Ok(self.uncompared(outputs, direct)?.compared())
     }
 
-    /// What is expected, not yet compared.
-    fn expect(&self, direct: Option<&Expected>) -> Result<Checked> {
+    /// Outputs beside what is expected.
+    fn uncompared(&self, outputs: Vec<Tensor>, direct: Option<&Expected>) -> Result<Checked> {
         let planned = self.session.plan().and_then(|p| p.nodes.first());
         let (algorithm, precision) =
             planned.map_or((Algorithm::Direct, Precision::F32), |n| (n.chosen.algorithm, n.chosen.precision));
@@ -286,7 +287,6 @@ impl Trial {
         };
         let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
         let probable = self.probable(algorithm, precision);
-        let outputs = expected.outputs.clone();
         Ok(Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision, probable })
     }
 }
@@ -340,10 +340,15 @@ async fn compile_single(device: &Device, single: &Graph, plan: PlanOptions) -> R
     Compiled::new_async(device, single.clone(), &options).await
 }
 
-/// Runs a graph of one node, whose open inputs are named by their numbers.
-async fn run_single(compiled: &Compiled, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+/// The open inputs of a graph of one node by their names, which are their numbers.
+pub(crate) fn given<'a>(single: &'a Graph, inputs: &'a [Tensor]) -> Vec<(&'a str, &'a Tensor)> {
     let given = |(name, _)| (name, &inputs[str::parse::<usize>(name).expect("inputs are named by number")]);
-    let given: Vec<_> = compiled.graph().inputs().map(given).collect();
+    single.inputs().map(given).collect()
+}
+
+/// Runs a graph of one node.
+async fn run_single(compiled: &Compiled, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    let given = given(compiled.graph(), inputs);
     Ok(compiled.run_async(&given).await?.0.into_iter().map(|(_, t)| t).collect())
 }
 

@@ -1,5 +1,6 @@
 use Activation::*;
 use convgpu::Tensor;
+use convgpu::custom::Op;
 use convgpu::internals::attr::Activation;
 use convgpu::internals::attr::{HARD_SIGMOID, RELU6, SELU, SILU};
 use convgpu::internals::ops::unary::Unary;
@@ -101,4 +102,15 @@ pub fn pytorch(case: &Case) {
         x = vec![Tensor::new(x[0].shape(), values).unwrap()];
     }
     check_golden(case, Unary(function), &x, &case.out());
+}
+
+/// At the threshold the type of the tensor decides: 0.1 as f32, times 10, is above 1, but rounded to f32 it is 1.
+#[test]
+fn softplus_compares_with_its_threshold_in_f32() {
+    let softplus = Unary(Softplus { beta: 0.1, threshold: 1.0 });
+    let x = Tensor::from([10.0f32, 10.1]);
+    let y = Op::reference(&softplus, std::slice::from_ref(&x)).unwrap().remove(0);
+    let y = y.as_f32().unwrap();
+    assert!((y[0] - 13.132_617).abs() < 1e-4 && y[1] == 10.1, "{y:?}");
+    check(softplus, &[x], false);
 }

@@ -21,6 +21,7 @@ mod eager;
 mod faults;
 mod fingerprint;
 mod functional;
+mod guarded;
 mod half;
 mod imports;
 mod in_flight;

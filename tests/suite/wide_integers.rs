@@ -107,6 +107,22 @@ fn what_does_not_fit_in_the_middle_is_an_error() {
     }
 }
 
+/// A NaN, which becomes 0, does not hide what is beyond 32 bits.
+#[test]
+fn a_nan_hides_nothing() {
+    let g = graph(Desc::f32([2, 16]), |g, x| {
+        let x = layer(g, x);
+        let index = g.apply("index", Cast { to: DType::I64 }, &[x]).unwrap();
+        let float = g.apply("float", Cast { to: DType::F32 }, &[index]).unwrap();
+        layer(g, float)
+    });
+    assert_eq!(run(&g, &rows(&[f32::NAN, 5.0])).unwrap(), rows(&[0.0, 5.0]));
+    for x in [3e9, f32::INFINITY, f32::NEG_INFINITY] {
+        let e = run(&g, &rows(&[f32::NAN, x])).unwrap_err();
+        assert_eq!((e.kind(), e.node()), (ErrorKind::Unsupported, Some("index")), "{x}: {e}");
+    }
+}
+
 /// Nothing is measured where shapes and types say that the results fit.
 #[test]
 fn no_dispatch_where_the_range_is_known() {

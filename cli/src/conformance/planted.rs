@@ -43,7 +43,7 @@ pub fn as_text(device: &str, found: &PlantedTable) -> String {
         for check in Check::ALL {
             let cell = |kind| {
                 let planted = found.get(&(op.to_owned(), kind, check));
-                planted.map_or(String::new(), |p| format!("{}/{}", p.found, p.planted - p.without_effect))
+                planted.map_or(String::new(), |p| format!("{}/{}", p.found, p.found + p.missed.len()))
             };
             let sum =
                 |of_one: fn(&Planted) -> usize| of(found, op, check).map(|(_, p)| of_one(p)).sum::<usize>().to_string();

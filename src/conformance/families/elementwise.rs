@@ -109,8 +109,7 @@ pub fn select(r: &mut Draws) -> Drawn {
 pub fn cast(r: &mut Draws) -> Drawn {
     let to = r.dtype();
     let desc = vec![r.any_desc(7)];
-    // ONNX leaves open what integer an infinity is.
-    Drawn::new(Cast { to }, desc).filled([Fill::Finite])
+    Drawn::new(Cast { to }, desc)
 }
 
 pub fn sine(r: &mut Draws) -> Drawn {

@@ -116,7 +116,7 @@ pub fn faults(device: &Device, options: &ConformanceOptions) -> Result<PlantedTa
     let mut table = PlantedTable::new();
     let ids = options.reference_ids()?;
     for (k, id) in ids.iter().enumerate() {
-        // A fault is planted in every program of a device.
+        // A fault is planted in every program of a device, which keeps the pipelines of all of them.
         let device = block_on(device.reopened_async())?;
         block_on(Cases { options, device: &device }.plant(id, &mut table)).map_err(|e| e.within(id.to_string()))?;
         if let Some(progress) = &options.progress {

@@ -9,7 +9,7 @@ use crate::gpu::recording::Dispatch;
 use crate::plan::Plan;
 use crate::session::CompileOptions;
 use crate::tensor::Tensor;
-use crate::verify::node::{Setup, Trial, are_same};
+use crate::verify::node::{Setup, Trial, are_same, given};
 use crate::verify::{NodeReport, VerifyOptions, verify_async};
 
 /// A rare fault shows itself in one of this number of runs.
@@ -129,11 +129,7 @@ impl<'a> Target<'a> {
     /// Whether `verify` names the node.
     async fn by_verify(&self, runs: usize) -> Result<Effect> {
         let single = &self.trials.single;
-        let inputs = single.inputs().map(|(name, _)| {
-            let k: usize = name.parse().expect("inputs are named by number");
-            (name, &self.trials.part.inputs[k])
-        });
-        let inputs: Vec<_> = inputs.collect();
+        let inputs = given(single, &self.trials.part.inputs);
         let options = VerifyOptions::new().compile(CompileOptions { rewrite: false, ..CompileOptions::default() });
         let options = options.replays(if runs > 1 { runs } else { 0 });
         let report = verify_async(self.trials.runner.device, single, &inputs, &options).await?;
