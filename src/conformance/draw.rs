@@ -246,8 +246,13 @@ impl Draws {
         }
     }
 
-    /// Any type, mostly one of those that networks have.
+    /// The type of an input: any, or floats where others have no [`Values::Edges`].
     pub fn dtype(&mut self) -> DType {
+        if self.values == Values::Edges { self.one(&[DType::F32, DType::F32, DType::F64]) } else { self.any_dtype() }
+    }
+
+    /// Any type, mostly one of those that networks have.
+    pub fn any_dtype(&mut self) -> DType {
         use DType::*;
         self.one(&[F32, F32, F32, I64, I64, I32, I32, Bool, F64, I8, U8, I16, U16, U32])
     }

@@ -75,8 +75,8 @@ pub struct OutputReport {
     pub comparison: Comparison,
     /// Elements that are NaN.
     pub nan: usize,
-    /// In [`Precision::F16`](crate::Precision::F16), the error of this network on this device from storing 16 bits: the largest distance from
-    /// the reference when the nodes, each of which is checked separately, run one after another. Otherwise 0.
+    /// In [`Precision::F16`](crate::Precision::F16), the error of this network on this device from storing 16 bits: the largest
+    /// distance from the reference when the nodes, each of which is checked separately, run one after another. Otherwise 0.
     pub rounding: f64,
     /// Whether it has the same bits in every run ([`VerifyOptions::replays`](crate::verify::VerifyOptions::replays)).
     pub replays: Replays,
@@ -102,8 +102,8 @@ pub struct Report {
     pub outputs: Vec<OutputReport>,
     /// What the first wrong node was given, what it gave, and what is right.
     pub evidence: Option<Evidence>,
-    /// The values that [`VerifyOptions::keep_values`](crate::verify::VerifyOptions::keep_values) selects, in the order in which they are computed, as far as the network
-    /// as it is compiled has them. Each is computed on the device, node by node.
+    /// The values that [`VerifyOptions::keep_values`](crate::verify::VerifyOptions::keep_values) selects, in the order in which
+    /// they are computed, as far as the network as it is compiled has them. Each is computed on the device, node by node.
     pub values: Vec<NodeValue>,
 }
 

@@ -73,7 +73,10 @@ pub fn as_json(tables: &[(String, PlantedTable)]) -> Value {
             "missed": planted.missed,
         })
     };
-    let of_device = |(device, found): &(String, PlantedTable)| json!({ "device": device, "rows": found.iter().map(row).collect::<Vec<_>>() });
+    let of_device = |(device, found): &(String, PlantedTable)| {
+        let rows: Vec<_> = found.iter().map(row).collect();
+        json!({ "device": device, "rows": rows })
+    };
     let ok = tables.iter().all(|(_, found)| missed(found) == 0) && !tables.is_empty();
     json!({ "ok": ok, "faults": tables.iter().map(of_device).collect::<Vec<_>>() })
 }

@@ -107,7 +107,7 @@ pub fn select(r: &mut Draws) -> Drawn {
 }
 
 pub fn cast(r: &mut Draws) -> Drawn {
-    let to = r.dtype();
+    let to = r.any_dtype();
     let desc = vec![r.any_desc(7)];
     Drawn::new(Cast { to }, desc)
 }
