@@ -8,6 +8,10 @@ override TYPE: u32 = TYPE_F32;
 const NAN_BITS = 0x7fc00000u;
 const INFINITY_BITS = 0x7f800000u;
 
+fn is_infinite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) == INFINITY_BITS;
+}
+
 // a^b = 2^(b log2 |a|), negated where a is negative and b odd; the cases that the logarithm does not cover are handled first.
 fn power(a: f32, b: f32) -> u32 {
     if b == 0.0 || a == 1.0 { return bitcast<u32>(1.0); }
@@ -17,14 +21,14 @@ fn power(a: f32, b: f32) -> u32 {
     let sign_bit = select(0u, bitcast<u32>(a) & 0x80000000u, odd);
     if a == 0.0 { return sign_bit | select(INFINITY_BITS, 0u, b > 0.0); }
     if a == -1.0 && whole { return sign_bit | bitcast<u32>(1.0); }
-    if a < 0.0 && !whole && (bitcast<u32>(a) & 0x7fffffffu) != INFINITY_BITS { return NAN_BITS; }
+    if a < 0.0 && !whole && !is_infinite(a) { return NAN_BITS; }
     return sign_bit | bitcast<u32>(pow(abs(a), b));
 }
 
-// The remainder of a after the nearest multiple of b towards 0; for an infinite b the multiple is 0.
+// The remainder of a after the nearest multiple of b towards 0; for an infinite b the multiple is 0, an infinite a has none.
 fn fraction(a: f32, b: f32) -> f32 {
-    let infinite = (bitcast<u32>(b) & 0x7fffffffu) == INFINITY_BITS;
-    return select(a - b * trunc(a / b), a, infinite);
+    if is_infinite(a) { return of_bits(NAN_BITS); }
+    return select(a - b * trunc(a / b), a, is_infinite(b));
 }
 
 fn floor_fraction(a: f32, b: f32) -> f32 {

@@ -246,9 +246,9 @@ impl Draws {
         }
     }
 
-    /// The type of an input: any, or floats where others have no [`Values::Edges`].
+    /// The type of an input: any, or f32 where others have no [`Values::Edges`]. (On a device f64 has the range of f32.)
     pub fn dtype(&mut self) -> DType {
-        if self.values == Values::Edges { self.one(&[DType::F32, DType::F32, DType::F64]) } else { self.any_dtype() }
+        if self.values == Values::Edges { DType::F32 } else { self.any_dtype() }
     }
 
     /// Any type, mostly one of those that networks have.

@@ -25,7 +25,13 @@ pub fn reduce(r: &mut Draws) -> Drawn {
     use ReduceKind::*;
     let exact = [Sum, Max, Min, L1, SumSquare];
     let all = [Sum, Mean, Max, Min, Prod, L1, L2, LogSum, LogSumExp, SumSquare];
-    let kind = if r.values == Values::Integers { r.one(&exact) } else { r.one(&all) };
+    // A product of subnormal numbers that underflows, times an infinity, is NaN.
+    let edges = [Sum, Mean, Max, Min, L1, L2, LogSum, LogSumExp, SumSquare];
+    let kind = match r.values {
+        Values::Integers => r.one(&exact),
+        Values::Edges => r.one(&edges),
+        Values::Numbers => r.one(&all),
+    };
     let (shape, axes) = match r.rng.int(0, 2) {
         0 => r.shape_and_axis_list(),
         _ => {
