@@ -248,7 +248,7 @@ pub mod conformance {
     pub use crate::conformance::case::Limits;
     pub use crate::conformance::check::Reproduction;
     pub use crate::conformance::check::{is_exact, only_overflows};
-    pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill, Values};
+    pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill, Source, Values};
     pub use crate::conformance::families::{FAMILIES, Family};
     pub use crate::conformance::pytorch::{Golden, Kind, Params};
     pub use crate::conformance::run::{fail_at, reproduce};
