@@ -67,7 +67,7 @@ async function replay({ only, failAt }) {
   await say({ adapter: [vendor, architecture, description].filter(Boolean).join(' ') });
 
   const manifest = await (await fetched('manifest.json')).json();
-  let edited = 0;
+  const edited = new Set();
   const pipelines = new Map();
   const KEPT = 200; // they take memory
   function pipeline(at) {
@@ -86,7 +86,7 @@ async function replay({ only, failAt }) {
     let code = await (await fetched(file)).text();
     if (failAt !== null && kernel.includes(failAt)) {
       const broken = code.replace('const first_group = 0u;', 'const first_group = 1u;');
-      edited += broken !== code;
+      if (broken !== code) edited.add(file);
       code = broken;
     }
     const type = { uniform: 'uniform', read: 'read-only-storage', read_write: 'storage' };
@@ -187,7 +187,7 @@ async function replay({ only, failAt }) {
     }
   }
   await Promise.all([worker(), worker(), worker()]);
-  await say({ done: true, edited });
+  await say({ done: true, edited: edited.size });
 }
 
 // What Node runs. ---------------------------------------------------------------------------------------------------------------
