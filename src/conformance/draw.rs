@@ -177,7 +177,7 @@ impl From<Rng> for Source {
 
 impl From<&[u8]> for Source {
     fn from(bytes: &[u8]) -> Source {
-        Source { bytes: bytes.to_vec().into_iter(), rng: Rng(0) }
+        Source { bytes: Vec::from(bytes).into_iter(), rng: Rng(0) }
     }
 }
 

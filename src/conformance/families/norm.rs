@@ -84,13 +84,13 @@ pub fn mean_variance(r: &mut Draws) -> Drawn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::draw::Source;
+    use crate::conformance::draw::{Source, Values};
 
     #[test]
     fn a_group_norm_of_too_many_channels_is_drawn() {
         // usize::MAX channels, of which no larger number is a multiple of two groups.
         let bytes = [3, 0, 0, 2, 1, 0, 1, 0, 1, 3, 1, 0];
-        let drawn = group(&mut Draws { rng: Source::from(&bytes[..]), wild: true, integers: false });
+        let drawn = group(&mut Draws { rng: Source::from(&bytes[..]), wild: true, values: Values::Numbers });
         assert_eq!(drawn.inputs[0].shape[1], usize::MAX);
     }
 }
