@@ -131,7 +131,7 @@ pub mod plan {
 pub mod gpu {
     #[cfg(not(target_arch = "wasm32"))]
     pub use crate::gpu::profile;
-    pub use crate::gpu::{caps, recording};
+    pub use crate::gpu::{caps, recording, script};
     pub mod adapter {
         pub use crate::gpu::choice::list;
         pub use crate::gpu::info::{AdapterInfo, AdapterKind};
@@ -246,12 +246,12 @@ pub mod bench {
 #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
 pub mod conformance {
     pub use crate::conformance::case::Limits;
-    pub use crate::conformance::check::Reproduction;
-    pub use crate::conformance::check::{is_exact, only_overflows};
-    pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill, Values};
+    pub use crate::conformance::check::{Exercise, Reproduction};
+    pub use crate::conformance::check::{is_exact, is_refusal, only_overflows};
+    pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill, Source, Values};
     pub use crate::conformance::families::{FAMILIES, Family};
     pub use crate::conformance::pytorch::{Golden, Kind, Params};
-    pub use crate::conformance::run::{fail_at, reproduce};
+    pub use crate::conformance::run::{exercises, fail_at, reproduce};
     pub use crate::rng::Rng;
 }
 

@@ -33,10 +33,10 @@ pub use input::Input;
 pub use run::Run;
 
 pub(crate) use host::{Planned, Ready};
-pub(crate) use planned::Memory;
 pub use planned::plan;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use planned::together;
+pub(crate) use planned::{Memory, PlannedGraph};
 use plans::{Key, Plans};
 use run::Flights;
 pub use values::evaluate_with_bounds;

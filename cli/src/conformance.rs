@@ -1,10 +1,11 @@
 //! `convgpu conformance`: every operator with every kernel of an adapter, on cases whose right outputs are known.
 
+mod export;
 mod planted;
 mod report;
 mod repro;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
@@ -24,7 +25,10 @@ use crate::table::table;
 #[derive(ClapArgs)]
 #[command(after_help = "Several adapters, side by side:\n  \
                         convgpu conformance --device 0 --device swiftshader\n  \
-                        convgpu conformance --device all")]
+                        convgpu conformance --device all\n\n\
+                        The same kernels through a browser's compiler:\n  \
+                        convgpu conformance --device cpu --quick --export DIR\n  \
+                        node scripts/tint.mjs DIR")]
 pub struct Args {
     /// Only this operator, by its name in the ledger
     #[arg(long, value_name = "NAME")]
@@ -50,6 +54,10 @@ pub struct Args {
     /// Write everything about the first wrong case into this folder: arrays as .npy files, shaders in every language, the adapter
     #[arg(long, value_name = "DIR")]
     repro: Option<PathBuf>,
+    /// Run nothing: write the cases into this folder as data, with the kernels of the device, or with --device cpu those of
+    /// hardware with WebGPU's default limits. scripts/tint.mjs runs them in a browser
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["report", "repro", "fail_at", "replays", "strict"])]
+    export: Option<PathBuf>,
     /// Corrupt the results of kernels whose name contains this, to test that it is detected
     #[arg(long, value_name = "KERNEL", hide = true)]
     fail_at: Option<String>,
@@ -125,6 +133,9 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     if args.faults {
         return plant(args, choices);
     }
+    if let Some(folder) = &args.export {
+        return write(folder, args, choices);
+    }
     let report = args.report.as_deref().map(Target::new).transpose()?;
     let mut ledgers = vec![];
     let mut files = vec![];
@@ -149,6 +160,16 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
         false => console::print(&as_text(&ledgers))?,
     }
     verdict(&ledgers, args.strict)
+}
+
+/// Writes the cases instead of running them.
+fn write(folder: &Path, args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
+    let device = devices::open(devices::single(choices)?)?;
+    let written = export::write(folder, &device, &args.options(), args.seed)?;
+    match args.json {
+        true => console::print_json(&written.as_json(folder)),
+        false => console::print(&written.as_text(folder)),
+    }
 }
 
 fn verdict(ledgers: &[Ledger], strict: bool) -> Outcome<()> {

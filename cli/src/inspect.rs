@@ -1,6 +1,6 @@
 //! `convgpu inspect`: shows a network and its plan for a device.
 
-mod interface;
+pub mod interface;
 pub mod shaders;
 mod translate;
 

@@ -34,11 +34,11 @@ pub fn read(from: &mut impl Read) -> Outcome<Tensor> {
     header.tensor(&rest)
 }
 
-/// Byte order, kind and size of a type such as `<f4`.
+/// Byte order, kind and size of a type such as `<f4`. Of elements of 0 bytes any number would fit a file.
 fn element(descr: &str) -> Option<(char, char, usize)> {
     let mut chars = descr.chars();
     let (order, kind) = (chars.next()?, chars.next()?);
-    let size = chars.as_str().parse().ok()?;
+    let size = chars.as_str().parse().ok().filter(|&bytes| bytes > 0)?;
     "<>|=".contains(order).then_some((order, kind, size))
 }
 
@@ -51,6 +51,9 @@ struct Header {
 
 /// The most bytes of a header: NumPy refuses much shorter ones.
 const LONGEST: u32 = 1 << 20;
+
+/// The most axes of an array: NumPy has no more. The time of a reordering grows with elements times axes.
+const MOST_AXES: usize = 64;
 
 impl Header {
     /// Reads the beginning of a file: magic number, version, length, and the dict.
@@ -167,6 +170,9 @@ impl<'a> Tokens<'a> {
             let rest = self.0.trim_start();
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             out.push(rest[..digits].parse().map_err(|_| "an extent is no number, or too large")?);
+            if out.len() > MOST_AXES {
+                return Err(format!("it has more than {MOST_AXES} axes"));
+            }
             self.0 = &rest[digits..];
             // As Python 2 wrote them.
             self.skip("L");
@@ -181,7 +187,7 @@ impl<'a> Tokens<'a> {
 
 fn elements(bytes: &[u8], kind: char, size: usize, big: bool) -> Option<Data> {
     // Every element as eight little-endian bytes, the unused ones zero.
-    let raw = bytes.chunks_exact(size.max(1)).map(|chunk| {
+    let raw = bytes.chunks_exact(size).map(|chunk| {
         let mut wide = [0u8; 8];
         for (to, from) in wide.iter_mut().zip(0..chunk.len()) {
             *to = chunk[if big { chunk.len() - 1 - from } else { from }];
@@ -345,6 +351,16 @@ mod tests {
         {
             assert!(parse(&file(wrong, &[])).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_small_file_takes_long() {
+        // No bytes are enough for any number of these elements.
+        let e = parsed("<f0", "True", "(1099511627776, 3)", &[]).unwrap_err().to_string();
+        assert!(e.contains("not supported"), "{e}");
+        let e = parsed("|u1", "True", &format!("({}300)", "1,".repeat(20_000)), &[0; 300]).unwrap_err().to_string();
+        assert!(e.contains("more than 64 axes"), "{e}");
+        assert!(parsed("|u1", "True", &format!("({})", "1,".repeat(64)), &[7]).is_ok());
     }
 
     #[test]

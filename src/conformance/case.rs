@@ -138,7 +138,7 @@ impl Case {
         };
         let mut seeds = Rng(xxh3_64_with_seed(id.to_string().as_bytes(), seed));
         (0..ATTEMPTS).find_map(|_| {
-            let mut draws = Draws { rng: Rng(seeds.next()), wild: false, values };
+            let mut draws = Draws { rng: Rng(seeds.next()).into(), wild: false, values };
             let drawn = (family.draw)(&mut draws);
             let fits = drawn.graph().is_some_and(|graph| LIMITS.hold(&graph) && !is_empty(&graph));
             let (graph, inputs) = fits.then(|| drawn.valued(&mut draws))??;

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::case::{Case, LARGEST_HALF, Oracle, Part};
+use super::case::{Case, CaseId, LARGEST_HALF, Oracle, Part};
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::caps::Caps;
+use crate::gpu::script::Script;
 use crate::graph::Graph;
 use crate::ops::{Algorithm, Op};
 use crate::plan::Plan;
 use crate::shape::Precision;
 use crate::tensor::Tensor;
 use crate::verify::compare::{Comparison, Mismatch, worst};
-use crate::verify::node::{Checked, Expected, Setup, Trial, isolate, setups};
+use crate::verify::node::{Checked, Expected, Setup, Trial, isolate, scripted, setups_within};
 use crate::verify::report::Evidence;
 
 /// What one variant made of an operator of a case.
@@ -41,6 +43,8 @@ pub struct Outcome {
 /// How cases are run.
 pub(super) struct Runner<'a> {
     pub device: &'a Device,
+    /// Whose kernels are run: the device's, which the reference does not have.
+    pub caps: Option<&'a Caps>,
     pub precisions: &'a [Precision],
     /// Whether the kernels of an operator are run.
     pub wanted: &'a (dyn Fn(&dyn Op, &str) -> bool + Sync),
@@ -59,6 +63,31 @@ pub struct Reproduction {
     pub precision: Precision,
     /// What the variant was given, what it gave, and what is right.
     pub evidence: Evidence,
+}
+
+/// One variant of one operator of a case: what runs, and what is right.
+#[derive(Clone, Debug)]
+pub struct Exercise {
+    /// The case.
+    pub case: CaseId,
+    /// The operator.
+    pub op: &'static str,
+    /// The operator with its attributes and the shapes of its inputs.
+    pub what: String,
+    /// What says what is right.
+    pub oracle: Oracle,
+    /// The kernels of the variant.
+    pub kernels: String,
+    /// How they store floats.
+    pub precision: Precision,
+    /// The work, in guarded memory. Its first results are the outputs of the operator; others are for the host.
+    pub script: Script,
+    /// The right outputs, with the bounds of the variant's algorithm.
+    pub expected: Expected,
+    /// Whether results must be equal, whatever the bounds.
+    pub exact: bool,
+    /// The share of the bounds within which rounding errors stay that are independent; 1 where that is not known.
+    pub probable: f64,
 }
 
 impl Runner<'_> {
@@ -95,6 +124,22 @@ impl Runner<'_> {
         Ok(out)
     }
 
+    /// Every variant of each operator of the case as data. Nothing runs on a device.
+    ///
+    /// # Errors
+    /// As [`Runner::run`], but for what only the device can refuse.
+    pub async fn exercises(&self, case: &Case) -> Result<Vec<Exercise>> {
+        let mut out = vec![];
+        self.each(case, async |trials, setup| {
+            if let (Some(caps), Some((setup, kernels))) = (self.caps, setup) {
+                out.push(trials.exercise(&case.id, caps, setup, kernels)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(out)
+    }
+
     /// Visits the reference, and then every variant, of each operator of the case.
     async fn each(
         &self,
@@ -105,7 +150,7 @@ impl Runner<'_> {
             let trials = Trials::new(self, case.id.oracle, part)?;
             visit(&trials, None).await?;
             for (setup, kernels) in trials.setups()? {
-                if !self.device.is_reference() && (self.wanted)(part.op(), &kernels) {
+                if (self.wanted)(part.op(), &kernels) {
                     visit(&trials, Some((&setup, &kernels))).await?;
                 }
             }
@@ -141,10 +186,11 @@ impl<'a> Trials<'a> {
         Ok(Trials { runner, part, what: part.describe(), single, oracle, computed, right })
     }
 
-    /// Every variant, with its kernels.
+    /// Every variant, with its kernels; none for the reference.
     pub fn setups(&self) -> Result<Vec<(Setup, String)>> {
+        let Some(caps) = self.runner.caps else { return Ok(vec![]) };
         let precisions = if self.part.fits_half() { self.runner.precisions } else { &[Precision::F32] };
-        setups(self.runner.device, &self.single, precisions)
+        setups_within(caps, &self.single, precisions)
     }
 
     /// What a run of a variant gives, and whether that is wrong.
@@ -209,6 +255,22 @@ impl<'a> Trials<'a> {
         Ok(Some(Reproduction { plan: plan.clone(), precision: checked.precision, evidence }))
     }
 
+    fn exercise(&self, case: &CaseId, caps: &Caps, setup: &Setup, kernels: &str) -> Result<Exercise> {
+        let (subject, script) = scripted(caps, &self.single, &self.part.inputs, setup)?;
+        Ok(Exercise {
+            case: case.clone(),
+            op: self.part.op().name(),
+            what: self.what.clone(),
+            oracle: self.oracle,
+            kernels: kernels.to_owned(),
+            precision: subject.precision(),
+            script,
+            expected: subject.expected(Some(&self.right))?,
+            exact: is_held_to_equality(self.oracle, subject.algorithm()),
+            probable: subject.probable(),
+        })
+    }
+
     async fn of_variant(&self, setup: &Setup, kernels: &str) -> Result<Outcome> {
         let trial = self.trial(setup).await?;
         let mut outcome = self.outcome(kernels);
@@ -243,8 +305,13 @@ fn wrong(oracle: Oracle, checked: &Checked) -> Option<String> {
             return Some(format!("output {k}: {}", comparison.summary()));
         }
     }
-    let exact = oracle == Oracle::Integers && checked.algorithm == Algorithm::Direct;
+    let exact = is_held_to_equality(oracle, checked.algorithm);
     (exact && !is_exact(checked)).then(|| "sums of integers must be exact".to_owned())
+}
+
+/// Whether results must be equal: sums of integers, but where an algorithm has constants that are not.
+fn is_held_to_equality(oracle: Oracle, algorithm: Algorithm) -> bool {
+    oracle == Oracle::Integers && algorithm == Algorithm::Direct
 }
 
 /// Integers up to this are f16 numbers.
@@ -270,6 +337,6 @@ pub fn only_overflows(x: &Comparison, expected: &Tensor) -> bool {
 }
 
 /// Whether an error says that a device cannot compute the case, which is no fault.
-pub(super) fn is_refusal(error: &Error) -> bool {
+pub fn is_refusal(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Argument)
 }

@@ -162,11 +162,56 @@ impl Follow {
     }
 }
 
+/// The numbers of draws: those of a generator, after a byte each that a coverage-guided fuzzer chose.
+#[derive(Clone, Debug)]
+pub struct Source {
+    bytes: std::vec::IntoIter<u8>,
+    rng: Rng,
+}
+
+impl From<Rng> for Source {
+    fn from(rng: Rng) -> Source {
+        Source { bytes: vec![].into_iter(), rng }
+    }
+}
+
+impl From<&[u8]> for Source {
+    fn from(bytes: &[u8]) -> Source {
+        Source { bytes: Vec::from(bytes).into_iter(), rng: Rng(0) }
+    }
+}
+
+impl Source {
+    /// Uniform in [lo, hi], of a generator; up to `lo + 255` of a byte.
+    pub fn int(&mut self, lo: usize, hi: usize) -> usize {
+        match self.bytes.next() {
+            Some(byte) => lo + usize::from(byte) % (hi - lo + 1),
+            None => self.rng.int(lo, hi),
+        }
+    }
+
+    /// The next 64 bits, always of the generator.
+    #[allow(clippy::should_implement_trait, reason = "it never ends")]
+    pub fn next(&mut self) -> u64 {
+        self.rng.next()
+    }
+
+    /// Uniform in [-1, 1), always of the generator.
+    pub fn float(&mut self) -> f32 {
+        self.rng.float()
+    }
+
+    /// Numbers in [-2, 2), always of the generator.
+    pub fn tensor(&mut self, shape: &[usize]) -> Tensor {
+        self.rng.tensor(shape)
+    }
+}
+
 /// Random attributes, shapes and values.
 #[derive(Debug)]
 pub struct Draws {
     /// The source of all of them.
-    pub rng: Rng,
+    pub rng: Source,
     /// Whether attributes are sometimes absurd.
     pub wild: bool,
     /// What the values are.
@@ -210,7 +255,7 @@ impl Draws {
 
     /// One of these.
     pub fn one<T: Clone>(&mut self, list: &[T]) -> T {
-        self.rng.pick(list).expect("not empty").clone()
+        list[self.rng.int(0, list.len() - 1)].clone()
     }
 
     /// An edge case of integer arithmetic.
@@ -419,5 +464,18 @@ impl Rng {
     pub fn integers(&mut self, shape: &[usize]) -> Tensor {
         let n = shape.iter().product();
         Tensor::new(shape, (0..n).map(|_| self.int(0, 8) as f32 - 4.0).collect::<Vec<_>>()).expect("counted")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_are_of_the_bytes_and_then_of_the_generator() {
+        let draws = |mut source: Source| [(); 4].map(|()| source.int(10, 14));
+        let [a, b, c, d] = draws(Rng(0).into());
+        assert_eq!(draws(Source::from(&[0, 4, 255][..])), [10, 14, 10, a]);
+        assert_eq!(draws(Source::from(&[][..])), [a, b, c, d]);
     }
 }

@@ -9,8 +9,10 @@ use super::families::{FAMILIES, Family};
 use super::pytorch::Kind;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::gpu::caps::Caps;
 use crate::ops::Op;
 use crate::shape::Precision;
+use crate::verify::node::caps_of;
 
 /// What is told of a run: cases done, cases in all, and the name of the last one.
 type Progress = Arc<dyn Fn(usize, usize, &CaseId) + Send + Sync>;
@@ -162,9 +164,20 @@ impl ConformanceOptions {
         wanted: &'a (dyn Fn(&dyn Op, &str) -> bool + Sync),
         replays: usize,
     ) -> Runner<'a> {
-        let half = device.adapter().is_some_and(|a| a.caps.f16);
+        self.runner_within(device, caps_of(device), wanted, replays)
+    }
+
+    /// A runner for the kernels of these capabilities.
+    pub(super) fn runner_within<'a>(
+        &'a self,
+        device: &'a Device,
+        caps: Option<&'a Caps>,
+        wanted: &'a (dyn Fn(&dyn Op, &str) -> bool + Sync),
+        replays: usize,
+    ) -> Runner<'a> {
+        let half = caps.is_some_and(|caps| caps.f16);
         let precisions = if half { &[Precision::F32, Precision::F16][..] } else { &[Precision::F32] };
-        Runner { device, precisions, wanted, replays, fail_at: self.fail_at.as_deref() }
+        Runner { device, caps, precisions, wanted, replays, fail_at: self.fail_at.as_deref() }
     }
 
     /// The case of this name; `None` if there is none.

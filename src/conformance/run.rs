@@ -6,13 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::case::CaseId;
-use super::check::{Outcome, Reproduction};
+use super::check::{Exercise, Outcome, Reproduction};
 use super::ledger::{Failure, Ledger, Row};
 use super::options::ConformanceOptions;
 use crate::device::Device;
 use crate::error::{ErrorKind, Result};
+use crate::gpu::caps::Caps;
 use crate::ops::Op;
 use crate::threads::block_on;
+use crate::verify::node::caps_of;
 
 /// How often a case runs again: each, and one per kernel.
 const REPLAYS: usize = 3;
@@ -68,6 +70,27 @@ pub fn reproduce(device: &Device, options: &ConformanceOptions, failure: &Failur
         Some(case) => block_on(options.runner(device, &wanted, 0).reproduce(&case)),
         None => Ok(None),
     }
+}
+
+/// The cases that the options name, each with all its variants, in order; nothing runs. The variants are those of the device. The
+/// reference has none: for it they are those of hardware with WebGPU's default limits, which browsers have.
+///
+/// # Errors
+/// An option names no operator or no case. An error of a case says that no variant can compute it, or that the reference has no
+/// answer.
+pub fn exercises<'a>(
+    device: &'a Device,
+    options: &'a ConformanceOptions,
+) -> Result<impl ExactSizeIterator<Item = (CaseId, Result<Vec<Exercise>>)> + 'a> {
+    let caps = caps_of(device).cloned().unwrap_or_else(Caps::webgpu_default);
+    Ok(options.ids()?.into_iter().map(move |id| {
+        let wanted = |op: &dyn Op, kernels: &str| options.wants(op, kernels);
+        let made = options.find(&id).and_then(|case| match case {
+            Some(case) => block_on(options.runner_within(device, Some(&caps), &wanted, 0).exercises(&case)),
+            None => Ok(vec![]),
+        });
+        (id, made)
+    }))
 }
 
 /// A negative control: the results of these kernels get a wrong element.

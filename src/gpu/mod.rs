@@ -36,6 +36,7 @@ pub mod program;
 pub mod recording;
 pub(crate) mod refused;
 pub mod roofline;
+pub mod script;
 mod signal;
 #[cfg(not(target_arch = "wasm32"))]
 mod specialise;

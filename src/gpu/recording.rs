@@ -23,12 +23,12 @@ pub struct BufferSpec {
 /// Part of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
-    /// Index into [`Recording::buffers`].
-    pub(crate) buffer: usize,
+    /// Which of the recording's buffers.
+    pub buffer: usize,
     /// First byte, a multiple of 256.
-    pub(crate) offset: u64,
+    pub offset: u64,
     /// Length, a multiple of 16.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 /// What is uploaded into a buffer of constants.

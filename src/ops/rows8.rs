@@ -25,7 +25,8 @@ impl Rows8 {
     /// For an implicit product of `rows` pixels by `blocks` blocks of 4 channels in `groups`: the blocks of a subgroup
     /// must belong to one group.
     pub fn implicit(caps: &Caps, rows: usize, blocks: usize, groups: usize) -> Option<Rows8> {
-        if groups > 1 && !blocks.is_multiple_of(8 * groups) {
+        // Empty groups may be so many that 8 times their number overflows.
+        if groups > 1 && !(blocks.is_multiple_of(groups) && (blocks / groups).is_multiple_of(8)) {
             return None;
         }
         Rows8::fitting(caps, [rows, blocks], if rows > 16 { 32 } else { 16 })
@@ -42,5 +43,18 @@ impl Rows8 {
     pub fn launch(&self, kernel: &'static Kernel, batch: usize, params: Params) -> Launch {
         let launch = Launch::grid(kernel, folded(batch * self.subgroups), params);
         launch.set("ROWS", self.rows as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_groups_is_refused_or_fits() {
+        let caps = Caps { subgroup_size: Some(8), software: true, ..Caps::webgpu_default() };
+        let fits = |blocks, groups| Rows8::implicit(&caps, 64, blocks, groups).is_some();
+        assert!(fits(16, 1) && fits(16, 2) && fits(3, 1));
+        assert!(!fits(16, 4) && !fits(16, 3) && !fits(16, usize::MAX) && !fits(0, 1 << 62));
     }
 }

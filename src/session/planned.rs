@@ -6,6 +6,9 @@ use std::fmt;
 use super::CompileOptions;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::gpu::adapter::Gpu;
+use crate::gpu::caps::Caps;
+use crate::gpu::script::Script;
 use crate::gpu::weights::identities;
 use crate::graph::guard::Guards;
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
@@ -32,7 +35,7 @@ pub struct PlannedGraph {
     pub(super) single: Option<String>,
     pub(super) fired: Vec<Firing>,
     /// `None` on the reference, which needs none.
-    pub(super) plan: Option<Plan>,
+    pub(crate) plan: Option<Plan>,
     /// What each buffer of the plan holds, if it holds constants.
     pub(super) identities: Vec<Option<Identity>>,
 }
@@ -43,35 +46,56 @@ impl PlannedGraph {
     /// # Errors
     /// An operator has no kernel for its case, the host has too little memory, or the device has no f16, which is wanted; the
     /// graph has no outputs, or two of one name.
-    pub fn new(device: &Device, mut graph: Graph, options: &CompileOptions) -> Result<PlannedGraph> {
+    pub fn new(device: &Device, graph: Graph, options: &CompileOptions) -> Result<PlannedGraph> {
+        PlannedGraph::within(device, device.gpu().map(Gpu::caps), graph, options)
+    }
+
+    /// As [`PlannedGraph::new`], for these capabilities. If they are not the device's, it is not to be compiled there.
+    pub(crate) fn within(
+        device: &Device,
+        caps: Option<&Caps>,
+        mut graph: Graph,
+        options: &CompileOptions,
+    ) -> Result<PlannedGraph> {
         graph.check()?;
         let inputs = graph.inputs().map(|(_, desc)| desc.clone()).collect();
         let outputs = graph.outputs().map(|(_, desc)| desc.dtype).collect();
         let (mut guards, mut single) = (Guards::default(), None);
-        if device.gpu().is_some() {
+        if caps.is_some() {
             single = to_single(&mut graph)?;
             guards = Guards::add(&mut graph)?;
         }
         let mut fired = if options.rewrite { rewrite(&mut graph) } else { vec![] };
-        if let Some(gpu) = device.gpu() {
-            fired.extend(split_large_weights(&mut graph, gpu.caps().max_binding_bytes)?);
+        if let Some(caps) = caps {
+            fired.extend(split_large_weights(&mut graph, caps.max_binding_bytes)?);
         }
-        let plan = match device.gpu() {
+        let plan = match caps {
             None if options.plan.precision == Precision::F16 => {
                 return Err(Error::argument("precision f16: the CPU reference stores f32 only; choose a GPU adapter"));
             }
             None => None,
-            Some(gpu) => {
-                let plan = Plan::new(&graph, gpu.caps(), &options.plan)?;
-                afford(&plan, gpu.caps().software)?;
+            Some(caps) => {
+                let plan = Plan::new(&graph, caps, &options.plan)?;
+                afford(&plan, caps.software)?;
                 Some(plan)
             }
         };
         let resident = graph.resident.iter().map(|(_, number)| *number);
         let identities = plan.as_ref().map_or(vec![], |plan| identities(&plan.recording, resident));
-        let indices = if device.gpu().is_some() { Indices::of(&graph) } else { vec![] };
+        let indices = if caps.is_some() { Indices::of(&graph) } else { vec![] };
         let device = device.clone();
         Ok(PlannedGraph { device, graph, inputs, outputs, guards, indices, single, fired, plan, identities })
+    }
+
+    /// One run as data, given the inputs in the order of the graph's; `None` on the reference.
+    ///
+    /// # Errors
+    /// An integer does not fit 32 bits, or an index its axis.
+    pub(crate) fn script(&self, inputs: &[&Tensor]) -> Result<Option<Script>> {
+        let Some(plan) = &self.plan else { return Ok(None) };
+        self.indices.iter().try_for_each(|i| i.check(inputs))?;
+        let bytes = inputs.iter().map(|tensor| Ok(tensor.to_device_bytes()?.into_owned()));
+        Ok(Some(Script::of(&plan.recording, &bytes.collect::<Result<Vec<_>>>()?)))
     }
 
     /// What it takes on the device.

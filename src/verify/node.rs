@@ -6,11 +6,14 @@ use super::compare::{Comparison, compare, show, worst};
 use crate::bound;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::adapter::Gpu;
+use crate::gpu::caps::Caps;
+use crate::gpu::script::Script;
 use crate::graph::{Graph, Node};
 use crate::ops::{Algorithm, Bounds, Variant};
 use crate::plan::{Plan, PlanOptions, PlannedNode};
 use crate::reference::half;
-use crate::session::{CompileOptions, Compiled, evaluate_with_bounds};
+use crate::session::{CompileOptions, Compiled, PlannedGraph, evaluate_with_bounds};
 use crate::shape::{DType, Layout, Precision};
 use crate::tensor::Tensor;
 
@@ -187,11 +190,87 @@ async fn check(
     Trial::new(device, single, inputs, setup).await?.check(direct).await
 }
 
+/// One variant of a node, planned for guarded memory, with its inputs: what can be said of it before it runs.
+#[derive(Debug)]
+pub struct Subject {
+    single: Graph,
+    inputs: Vec<Tensor>,
+    /// `None` on the reference.
+    planned: Option<PlannedNode>,
+}
+
+impl Subject {
+    /// Plans a graph of one node (see [`isolate`]) for these capabilities, or for the reference. Inputs that the variant reads in
+    /// f16 are rounded.
+    ///
+    /// # Errors
+    /// No device of these capabilities has such a variant.
+    fn new(
+        device: &Device,
+        caps: Option<&Caps>,
+        single: &Graph,
+        inputs: &[Tensor],
+        setup: &Setup,
+    ) -> Result<(Subject, PlannedGraph, CompileOptions)> {
+        let plan = PlanOptions { guarded: true, ..setup.plan(single) };
+        let (single, inputs) = rounded(caps, single, inputs, &plan)?;
+        let options = as_planned(plan);
+        let graph = PlannedGraph::within(device, caps, single.clone(), &options)?;
+        let planned = graph.plan.as_ref().and_then(|p| p.nodes.first().cloned());
+        Ok((Subject { single, inputs, planned }, graph, options))
+    }
+
+    /// The algorithm of its kernels.
+    pub fn algorithm(&self) -> Algorithm {
+        self.planned.as_ref().map_or(Algorithm::Direct, |n| n.chosen.algorithm)
+    }
+
+    /// How they store floats.
+    pub fn precision(&self) -> Precision {
+        self.planned.as_ref().map_or(Precision::F32, |n| n.chosen.precision)
+    }
+
+    /// What is expected of it. `direct` is that of kernels that store f32 and whose algorithm is [`Algorithm::Direct`], if it is
+    /// known.
+    ///
+    /// # Errors
+    /// Those of the reference.
+    pub fn expected(&self, direct: Option<&Expected>) -> Result<Expected> {
+        let algorithm = self.algorithm();
+        let by = || Expected::by(algorithm, &self.single.nodes[0], &self.inputs);
+        match (&self.planned, direct) {
+            (Some(n), _) if n.chosen.precision == Precision::F16 => Ok(by()?.stored_by(&n.chosen)),
+            (_, Some(expected)) if algorithm == Algorithm::Direct => Ok(expected.clone()),
+            _ => by(),
+        }
+    }
+
+    /// [`Checked::probable`]: sums alone, since what follows them in the kernel has errors of its own.
+    pub fn probable(&self) -> f64 {
+        let node = &self.single.nodes[0];
+        if self.precision() != Precision::F32 || !node.epilogue.is_none() {
+            return 1.0;
+        }
+        let elements = self.single.outputs().map(|(_, desc)| desc.numel()).sum();
+        bound::probable(node.op.roundings_by(self.algorithm(), &self.inputs), elements)
+    }
+}
+
+/// A variant of a graph of one node (see [`isolate`]), as a device of these capabilities would run it in guarded memory.
+///
+/// # Errors
+/// No such device has the variant; an input does not fit.
+pub fn scripted(caps: &Caps, single: &Graph, inputs: &[Tensor], setup: &Setup) -> Result<(Subject, Script)> {
+    let (subject, graph, _) = Subject::new(&Device::cpu(), Some(caps), single, inputs, setup)?;
+    let given: Vec<_> = given(&subject.single, &subject.inputs).into_iter().map(|(_, tensor)| tensor).collect();
+    let script = graph.script(&given)?.expect("it is planned for a device");
+    Ok((subject, script))
+}
+
 /// One variant of a node, compiled for guarded memory, with its inputs.
 #[derive(Debug)]
 pub struct Trial {
-    single: Graph,
-    inputs: Vec<Tensor>,
+    subject: Subject,
     session: Compiled,
 }
 
@@ -201,10 +280,8 @@ impl Trial {
     /// # Errors
     /// The device has no such variant, or cannot compile it.
     pub async fn new(device: &Device, single: &Graph, inputs: &[Tensor], setup: &Setup) -> Result<Trial> {
-        let plan = PlanOptions { guarded: true, ..setup.plan(single) };
-        let (single, inputs) = rounded(device, single, inputs, &plan)?;
-        let session = compile_single(device, &single, plan).await?;
-        Ok(Trial { single, inputs, session })
+        let (subject, graph, options) = Subject::new(device, caps_of(device), single, inputs, setup)?;
+        Ok(Trial { subject, session: graph.compile(&options, &[]).await? })
     }
 
     /// The outputs of one run.
@@ -212,7 +289,7 @@ impl Trial {
     /// # Errors
     /// Those of the run.
     pub async fn run(&self) -> Result<Vec<Tensor>> {
-        run_single(&self.session, &self.inputs).await
+        run_single(&self.session, &self.subject.inputs).await
     }
 
     /// The kernels and what they are given.
@@ -222,17 +299,7 @@ impl Trial {
 
     /// The inputs, as the kernels read them.
     pub fn inputs(&self) -> &[Tensor] {
-        &self.inputs
-    }
-
-    /// [`Checked::probable`]: sums alone, since what follows them in the kernel has errors of its own.
-    fn probable(&self, algorithm: Algorithm, precision: Precision) -> f64 {
-        let node = &self.single.nodes[0];
-        if precision != Precision::F32 || !node.epilogue.is_none() {
-            return 1.0;
-        }
-        let elements = self.single.outputs().map(|(_, desc)| desc.numel()).sum();
-        bound::probable(node.op.roundings_by(algorithm, &self.inputs), elements)
+        &self.subject.inputs
     }
 
     /// One run, compared with the reference ([`Trial::judge`]). Kernels that wrote past a tensor are wrong, whatever they gave.
@@ -265,8 +332,7 @@ impl Trial {
         }
     }
 
-    /// Compares outputs with the reference. `direct` is what is expected of kernels that store f32 and whose algorithm is
-    /// [`Algorithm::Direct`], if it is known.
+    /// Compares outputs with the reference; `direct` as in [`Subject::expected`].
     ///
     /// # Errors
     /// Those of the reference.
@@ -276,18 +342,16 @@ impl Trial {
 
     /// Outputs beside what is expected.
     fn uncompared(&self, outputs: Vec<Tensor>, direct: Option<&Expected>) -> Result<Checked> {
-        let planned = self.session.plan().and_then(|p| p.nodes.first());
-        let (algorithm, precision) =
-            planned.map_or((Algorithm::Direct, Precision::F32), |n| (n.chosen.algorithm, n.chosen.precision));
-        let by = |algorithm| Expected::by(algorithm, &self.single.nodes[0], &self.inputs);
-        let expected = match (planned, direct) {
-            (Some(n), _) if precision == Precision::F16 => by(algorithm)?.stored_by(&n.chosen),
-            (_, Some(expected)) if algorithm == Algorithm::Direct => expected.clone(),
-            _ => by(algorithm)?,
-        };
-        let kernels = planned.map_or("reference".to_owned(), |n| n.kernels.clone());
-        let probable = self.probable(algorithm, precision);
-        Ok(Checked { kernels, comparisons: vec![], outputs, expected, algorithm, precision, probable })
+        let subject = &self.subject;
+        Ok(Checked {
+            kernels: subject.planned.as_ref().map_or("reference".to_owned(), |n| n.kernels.clone()),
+            comparisons: vec![],
+            outputs,
+            expected: subject.expected(direct)?,
+            algorithm: subject.algorithm(),
+            precision: subject.precision(),
+            probable: subject.probable(),
+        })
     }
 }
 
@@ -302,8 +366,18 @@ pub(crate) fn are_same(a: &[Tensor], b: &[Tensor]) -> bool {
 /// # Errors
 /// The device has no variant of the node.
 pub fn setups(device: &Device, single: &Graph, precisions: &[Precision]) -> Result<Vec<(Setup, String)>> {
-    let Some(gpu) = device.gpu() else { return Ok(vec![(Setup::default(), "reference".to_owned())]) };
-    let planned = |setup: &Setup| Ok(Plan::new(single, gpu.caps(), &setup.plan(single))?.nodes.remove(0));
+    match caps_of(device) {
+        Some(caps) => setups_within(caps, single, precisions),
+        None => Ok(vec![(Setup::default(), "reference".to_owned())]),
+    }
+}
+
+/// [`setups`] of a device of these capabilities.
+///
+/// # Errors
+/// No such device has a variant of the node.
+pub fn setups_within(caps: &Caps, single: &Graph, precisions: &[Precision]) -> Result<Vec<(Setup, String)>> {
+    let planned = |setup: &Setup| Ok(Plan::new(single, caps, &setup.plan(single))?.nodes.remove(0));
     let descs: Vec<_> = single.nodes[0].inputs.iter().map(|&id| single.desc(id)).collect();
     let last = descs.iter().map(|d| if d.rank() < 2 { Layout::RowMajor } else { Layout::ChannelsLast }).collect();
     let (mut out, mut seen) = (vec![], HashSet::new());
@@ -331,13 +405,18 @@ pub(crate) async fn run_node(
 ) -> Result<Vec<Tensor>> {
     let single = isolate(graph, position)?;
     let plan = setup.plan(&single);
-    run_single(&compile_single(device, &single, plan).await?, inputs).await
+    let compiled = Compiled::new_async(device, single, &as_planned(plan)).await?;
+    run_single(&compiled, inputs).await
 }
 
-/// Compiles a graph of one node.
-async fn compile_single(device: &Device, single: &Graph, plan: PlanOptions) -> Result<Compiled> {
-    let options = CompileOptions { rewrite: false, plan, ..CompileOptions::default() };
-    Compiled::new_async(device, single.clone(), &options).await
+/// A graph as it is, planned like this.
+fn as_planned(plan: PlanOptions) -> CompileOptions {
+    CompileOptions { rewrite: false, plan, ..CompileOptions::default() }
+}
+
+/// The capabilities of a device; the reference has none.
+pub(crate) fn caps_of(device: &Device) -> Option<&Caps> {
+    device.gpu().map(Gpu::caps)
 }
 
 /// The open inputs of a graph of one node by their names, which are their numbers.
@@ -387,10 +466,10 @@ impl Checked {
 }
 
 /// A graph of one node and its inputs; those that the planned variant reads in f16 are rounded.
-fn rounded(device: &Device, single: &Graph, inputs: &[Tensor], plan: &PlanOptions) -> Result<(Graph, Vec<Tensor>)> {
+fn rounded(caps: Option<&Caps>, single: &Graph, inputs: &[Tensor], plan: &PlanOptions) -> Result<(Graph, Vec<Tensor>)> {
     let (mut graph, mut values) = (single.clone(), inputs.to_vec());
-    let Some(gpu) = device.gpu().filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
-    let setup = Plan::new(single, gpu.caps(), plan)?.nodes.remove(0).chosen;
+    let Some(caps) = caps.filter(|_| plan.precision == Precision::F16) else { return Ok((graph, values)) };
+    let setup = Plan::new(single, caps, plan)?.nodes.remove(0).chosen;
     for (k, _) in setup.rounds(inputs.len()).iter().enumerate().filter(|(_, rounds)| **rounds) {
         if values[k].dtype().is_float() {
             values[k] = values[k].map(|v| half::nearest(v as f32).into());

@@ -65,7 +65,7 @@ fn models_with_changed_parts() {
 
 #[test]
 fn operators_of_any_attributes() {
-    Fuzzer::new("operators", 0.2).run(|_| vec![], |seed, _| operators::survives(seed));
+    Fuzzer::new("operators", 0.2).run(|_| vec![], |seed, _| operators::survives(Rng(seed)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Every operator with random attributes on random shapes: mostly plausible, sometimes absurd.
 
 use convgpu::custom::Layout;
-use convgpu::internals::conformance::{Drawn, Draws, FAMILIES, Fill, Limits, Rng, Values, only_overflows};
+use convgpu::internals::conformance::{Drawn, Draws, FAMILIES, Fill, Limits, Rng, Source, Values, only_overflows};
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::ops::Algorithm;
 use convgpu::internals::plan::{Plan, PlanOptions};
@@ -18,8 +18,8 @@ fn draw(r: &mut Draws) -> Drawn {
 }
 
 /// Runs an operator's shape rule, plans it, and evaluates it if it is small; returns whether it could be planned.
-pub fn survives(seed: u64) -> bool {
-    let r = &mut Draws { rng: Rng(seed), wild: true, values: Values::Numbers };
+pub fn survives(numbers: impl Into<Source>) -> bool {
+    let r = &mut Draws { rng: numbers.into(), wild: true, values: Values::Numbers };
     let Some(graph) = draw(r).graph() else { return false };
     let _ = graph.to_string();
     let inputs: Vec<Desc> = graph.inputs().map(|(_, d)| d.clone()).collect();
@@ -38,7 +38,7 @@ pub fn survives(seed: u64) -> bool {
 /// An operator with plausible attributes gives the same on the device and on the reference, with every variant and from
 /// both layouts. Returns whether there was anything to compare.
 pub fn agrees(seed: u64, device: &Device) -> bool {
-    let r = &mut Draws { rng: Rng(seed), wild: false, values: Values::Numbers };
+    let r = &mut Draws { rng: Rng(seed).into(), wild: false, values: Values::Numbers };
     let drawn = draw(r);
     if !drawn.graph().is_some_and(|graph| LIMITS.hold(&graph)) {
         return false;

@@ -40,11 +40,7 @@ impl Declared {
                 "binding": binding.binding,
                 "name": declared.and_then(|v| v.name.as_deref()),
                 "type": declared.map(|v| self.type_name(v.ty)),
-                "access": match access {
-                    Access::Uniform => "uniform",
-                    Access::Read => "read",
-                    Access::ReadWrite => "read_write",
-                },
+                "access": access_name(access),
                 "used": used,
             })
         };
@@ -57,6 +53,15 @@ impl Declared {
 
     fn type_name(&self, ty: naga::Handle<naga::Type>) -> String {
         self.0.to_ctx().type_to_string(ty)
+    }
+}
+
+/// How a kernel uses a binding, in a word.
+pub fn access_name(access: Access) -> &'static str {
+    match access {
+        Access::Uniform => "uniform",
+        Access::Read => "read",
+        Access::ReadWrite => "read_write",
     }
 }
 

@@ -80,14 +80,13 @@ impl Dump {
         }
         let (text, overrides) = d.shader();
         let declared = interface::Declared::of(&text).map_err(wrong)?;
-        let as_map = |values: Vec<(&str, Value)>| values.into_iter().map(|(n, v)| (n.to_owned(), v)).collect::<Value>();
         Ok(json!({
             "name": name,
             "kernel": d.kernel(),
             "sources": d.files().iter().map(|file| format!("shaders/{file}.wgsl")).collect::<Vec<_>>(),
             "precision": d.precision().to_string(),
-            "overrides": as_map(overrides.iter().map(|&(n, v)| (n, json!(v))).collect()),
-            "consts": as_map(d.consts().iter().map(|&(n, v)| (n, json!(v))).collect()),
+            "overrides": as_map(overrides),
+            "consts": as_map(d.consts()),
             "checked": source.checked,
             "params": declared.params(),
             "bindings": declared.bindings(&layout, &module),
@@ -164,8 +163,13 @@ fn targets() -> Value {
     TARGETS.iter().map(|&(kind, of)| (kind.to_owned(), json!(of))).collect()
 }
 
+/// Names and their values.
+pub fn as_map(values: &[(&str, impl Copy + Into<Value>)]) -> Value {
+    values.iter().map(|&(name, value)| (name.to_owned(), value.into())).collect()
+}
+
 /// The bindings of a pipeline's layout.
-fn layout(d: &Dispatch) -> Vec<(ResourceBinding, Access)> {
+pub fn layout(d: &Dispatch) -> Vec<(ResourceBinding, Access)> {
     let of = |(group, bindings): (u32, Vec<(u32, Access)>)| {
         bindings.into_iter().map(move |(binding, access)| (ResourceBinding { group, binding }, access))
     };
@@ -180,7 +184,7 @@ fn name(d: &Dispatch) -> String {
 }
 
 /// The hash FNV-1a of 64 bits.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 

@@ -62,6 +62,91 @@ fn a_wrong_kernel_is_found_named_and_written() {
     assert!(page.contains("<svg") && page.contains(">wrong<") && !page.contains("http"), "{page}");
 }
 
+/// The elements of a list of the manifest.
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().unwrap_or_else(|| panic!("{name}: {value}"))
+}
+
+fn number(value: &Value, name: &str) -> usize {
+    value[name].as_u64().unwrap_or_else(|| panic!("{name}: {value}")) as usize
+}
+
+/// Asserts that a part lies in its buffer.
+fn lies_inside(part: &Value, buffers: &[Value]) {
+    let end = number(part, "offset") + number(part, "bytes");
+    assert!(end as u64 <= buffers[number(part, "buffer")].as_u64().unwrap(), "{part}");
+}
+
+/// What `scripts/tint.mjs` relies on: every file is there, and every place that the manifest names lies inside of it.
+#[test]
+fn exported_cases_are_whole() {
+    let dir = folder("conformance_export");
+    let call =
+        ["conformance", "--quick", "--op", "conv2d", "--cases", "2", "--device", "cpu", "--export", &dir, "--json"];
+    let (status, object) = called(&call.map(str::to_owned));
+    assert_eq!((status, &object["ok"]), (Some(0), &Value::Bool(true)), "{object}");
+    let file = |name: &Value| {
+        let name = name.as_str().unwrap();
+        std::fs::read(format!("{dir}/{name}")).unwrap_or_else(|e| panic!("{name}: {e}"))
+    };
+    let manifest: Value = serde_json::from_slice(&file(&"manifest.json".into())).unwrap();
+    let pipelines = list(&manifest, "pipelines");
+    for pipeline in pipelines {
+        let text = String::from_utf8(file(&pipeline["file"])).unwrap();
+        assert!(text.contains("fn main(") && !text.contains("enable "), "{pipeline}");
+    }
+    assert!(pipelines.iter().any(|p| number(p, "workgroup_bytes") > 0), "hardware has workgroup memory: {pipelines:?}");
+    let checks = list(&manifest, "list");
+    assert!(checks.len() == number(&object, "checks") && checks.len() > 20, "{object}");
+    for check in checks {
+        let (data, buffers) = (file(&check["file"]), list(check, "buffers"));
+        for to in list(check, "writes") {
+            lies_inside(to, buffers);
+            assert!(number(to, "at") + number(to, "bytes") <= data.len(), "{to}");
+        }
+        for dispatch in list(check, "dispatches") {
+            let (bindings, resources) =
+                (list(&pipelines[number(dispatch, "pipeline")], "bindings"), list(dispatch, "resources"));
+            assert_eq!(bindings.len(), resources.len(), "{dispatch}");
+            for (binding, resource) in bindings.iter().zip(resources) {
+                match binding["access"] == "uniform" {
+                    true => assert!(number(resource, "at") + number(resource, "bytes") <= data.len(), "{resource}"),
+                    false => lies_inside(resource, buffers),
+                }
+            }
+        }
+        assert!(!list(check, "guards").is_empty() && !list(check, "dispatches").is_empty(), "{check}");
+        list(check, "guards").iter().for_each(|guard| lies_inside(guard, buffers));
+        for output in list(check, "outputs") {
+            lies_inside(output, buffers);
+            let elements: usize = list(output, "shape").iter().map(|n| n.as_u64().unwrap() as usize).product();
+            let right = &data[number(output, "right")..][..8 * elements];
+            let finite = right.chunks_exact(8).all(|e| f64::from_le_bytes(e.try_into().unwrap()).is_finite());
+            assert!(finite || check["oracle"] != "integers", "{check}");
+            assert!(number(output, "bounds") + 4 * elements <= data.len(), "{output}");
+        }
+    }
+}
+
+/// What browsers do not run is counted: what an export has and what it skips is what a run has.
+#[test]
+fn an_export_counts_what_it_skips() {
+    let case = ["conformance", "--case", "conv2d/reference/1", "--replays", "0", "--json"];
+    let (_, run) = called(&case.map(str::to_owned));
+    let rows = run["ledgers"][0]["rows"].as_array().unwrap();
+    let ran = rows.iter().filter(|row| row["kernels"] != "reference").count();
+    let dir = folder("conformance_export_skips");
+    let (status, object) =
+        called(&["conformance", "--case", "conv2d/reference/1", "--export", &dir, "--json"].map(str::to_owned));
+    let skipped: u64 = object["skipped"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!((status, number(&object, "checks") + skipped as usize), (Some(0), ran), "{object}");
+    let none =
+        ["conformance", "--case", "conv2d/reference/1", "--kernel", "no such", "--device", "cpu", "--export", &dir];
+    fails(&none, 1, &["no case was exported"]);
+    fails(&["conformance", "--export", &dir, "--device", "all"], 2, &["takes one --device"]);
+    fails(&["conformance", "--export", &dir, "--repro", &dir], 2, &["--repro"]);
+}
+
 #[test]
 fn the_call_is_checked() {
     fails(&["conformance", "--op", "convolute"], 2, &["there is no operator convolute", "conv2d"]);

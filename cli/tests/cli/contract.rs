@@ -454,8 +454,8 @@ fn every_field_of_every_object_is_documented() {
     let expected =
         npy(&format!("{}/json_expected/small.npy", env!("CARGO_TARGET_TMPDIR")), &[1, 4, 14, 14], &[0.0; 784]);
     let expected = expected.trim_end_matches("/small.npy");
-    let (shaders, wrong) = (folder("json_shaders"), folder("json_wrong"));
-    let calls: [(&str, &[&str]); 18] = [
+    let (shaders, wrong, export) = (folder("json_shaders"), folder("json_wrong"), folder("json_export"));
+    let calls: [(&str, &[&str]); 19] = [
         ("run", &["run", model(), "--input", &image, "--top", "2"]),
         ("verify", &["verify", model(), "--input", &image, "--replays", "2"]),
         ("verify", &["verify", model(), "--input", &image, "--expect", expected]),
@@ -468,6 +468,10 @@ fn every_field_of_every_object_is_documented() {
         ("conformance", &["conformance", "--case", "conv2d/integers/3"]),
         ("conformance", &["conformance", "--case", "conv2d/integers/3", "--fail-at", "conv2d", "--repro", &wrong]),
         ("conformance --faults", &["conformance", "--faults", "--op", "pad", "--cases", "1"]),
+        (
+            "conformance --export",
+            &["conformance", "--case", "conv2d/integers/3", "--device", "cpu", "--export", &export],
+        ),
         ("devices", &["devices"]),
         ("devices", &["devices", "--check", "--seconds", "600"]),
         ("ops", &["ops"]),
@@ -487,4 +491,6 @@ fn every_field_of_every_object_is_documented() {
     is_documented("case.json", &serde_json::from_slice(&case).unwrap());
     let manifest = std::fs::read(format!("{shaders}/manifest.json")).unwrap();
     is_documented("manifest.json", &serde_json::from_slice(&manifest).unwrap());
+    let manifest = std::fs::read(format!("{export}/manifest.json")).unwrap();
+    is_documented("exported manifest.json", &serde_json::from_slice(&manifest).unwrap());
 }

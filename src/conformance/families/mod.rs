@@ -144,7 +144,7 @@ impl Family {
 
     /// Whether this is its name, or that of one of its operators.
     pub fn is_named(&self, name: &str) -> bool {
-        let draw = |seed| (self.draw)(&mut Draws { rng: Rng(seed), wild: false, values: Values::Numbers });
+        let draw = |seed| (self.draw)(&mut Draws { rng: Rng(seed).into(), wild: false, values: Values::Numbers });
         self.name == name || (0..SAMPLES).any(|seed| draw(seed).op.name() == name)
     }
 

@@ -41,6 +41,7 @@ pub fn group(r: &mut Draws) -> Drawn {
     let mut shape = r.image();
     let groups = if r.flag() { shape[1] } else { r.count() };
     if r.flag() && groups > 0 {
+        // An edge case may be too large.
         shape[1] = shape[1].checked_next_multiple_of(groups.min(64)).unwrap_or(shape[1]);
     }
     let (c, eps) = (shape[1], eps(r));
@@ -78,4 +79,18 @@ pub fn mean_variance(r: &mut Draws) -> Drawn {
     let shape = r.shape(7);
     let (axes, eps) = (r.some_axes(shape.len()), eps(r));
     r.of(MeanVarianceNormalize { axes, eps }, &[&shape])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::draw::{Source, Values};
+
+    #[test]
+    fn a_group_norm_of_too_many_channels_is_drawn() {
+        // usize::MAX channels, of which no larger number is a multiple of two groups.
+        let bytes = [3, 0, 0, 2, 1, 0, 1, 0, 1, 3, 1, 0];
+        let drawn = group(&mut Draws { rng: Source::from(&bytes[..]), wild: true, values: Values::Numbers });
+        assert_eq!(drawn.inputs[0].shape[1], usize::MAX);
+    }
 }

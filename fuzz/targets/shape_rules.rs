@@ -1,0 +1,12 @@
+//! Operators with any attributes on any shapes, a byte for each draw: `tests/fuzz/operators.rs`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code, reason = "no device")]
+#[path = "../../tests/fuzz/operators.rs"]
+mod operators;
+
+fuzz_target!(|draws: &[u8]| {
+    operators::survives(draws);
+});
