@@ -29,7 +29,8 @@ names=("${all[@]}")
 if [ $# -gt 0 ]; then names=("$@"); fi
 
 if [ -z "${CONVGPU:-}" ]; then
-    cargo build -p convgpu-cli
+    # What the tests are built of: with other features every dependency would be compiled once more.
+    cargo build --workspace --all-features --bins --examples
     CONVGPU=${CARGO_TARGET_DIR:-target}/debug/convgpu
 fi
 work=$(mktemp -d)
@@ -101,21 +102,18 @@ known_rows() {
     differences | awk -F ' *; *' -v adapter="$1" '$1 == adapter { print $2 "|" $3 }' | sort -u
 }
 
-failed=
-table=
-for name in "${names[@]}"; do
+# Checks an adapter; its row of the table goes to NAME.row, what is behind it to NAME.log. One case runs at a time, on one core.
+check() {
+    local name=$1
+    local settings start=$SECONDS status=0 verdict=ok messages new summary
+    local ledger=$work/$name.txt
     settings=$(environment "$name")
     if [ -z "$settings" ]; then
-        table+="$(printf '%-12s not run: it is not installed (Debian, Ubuntu: %s)' "$name" "$(package "$name")")"$'\n'
-        continue
+        printf '%-12s not run: it is not installed (Debian, Ubuntu: %s)\n' "$name" "$(package "$name")" >"$work/$name.row"
+        return
     fi
-    printf '\n== %s\n' "$name"
-    start=$SECONDS
-    ledger=$work/$name.txt
-    status=0
     # shellcheck disable=SC2086 # a list of settings
     env $settings "$CONVGPU" conformance --quick --cases 18 --device 0 >"$ledger" 2>"$work/$name.err" || status=$?
-    verdict=ok
     if ! grep -q "$(identity "$name")" "$ledger"; then
         verdict="another adapter: $(head -n 1 "$ledger")$(tail -n 1 "$work/$name.err")"
     elif ! diff <(known_rows "$name") <(wrong_rows "$ledger"); then
@@ -133,10 +131,19 @@ for name in "${names[@]}"; do
         fi
     fi
     summary=$(grep -E '^[0-9]+ cases, ' "$ledger" || true)
-    echo "$summary"
-    [ "$verdict" = ok ] || failed=yes
-    table+="$(printf '%-12s %4d s  %s: %s' "$name" $((SECONDS - start)) "${summary%%, 0 refused*}" "$verdict")"$'\n'
-done
+    printf '%-12s %4d s  %s: %s\n' "$name" $((SECONDS - start)) "${summary%%, 0 refused*}" "$verdict" >"$work/$name.row"
+    [ "$verdict" = ok ] || touch "$work/failed"
+}
 
-printf '\n%s' "$table"
-[ -z "$failed" ]
+# As many at a time as there are cores.
+for name in "${names[@]}"; do
+    environment "$name" >/dev/null
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+    echo "== $name"
+    check "$name" >"$work/$name.log" &
+done
+wait
+for name in "${names[@]}"; do
+    cat "$work/$name.log" "$work/$name.row"
+done
+[ ! -e "$work/failed" ]

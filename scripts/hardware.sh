@@ -21,7 +21,8 @@ mesa=$(dpkg-query -W -f '${Version}' mesa-vulkan-drivers 2>/dev/null | grep -o '
 if [ "$mesa" -ge 24 ]; then families+=(navi31); fi
 if [ $# -gt 0 ]; then families=("$@"); fi
 
-cargo build -p convgpu-hardware
+# What the tests are built of: with other features every dependency would be compiled once more.
+cargo build --workspace --all-features --bins --examples
 program=${CARGO_TARGET_DIR:-target}/debug/convgpu-hardware
 status=0
 for family in "${families[@]}"; do

@@ -111,7 +111,7 @@ packages() {
     tar -xzf "$target"/package/convgpu-cli-[0-9]*.crate --strip-components=1 -C "$unpacked/cli"
     cp Cargo.lock "$unpacked"
     printf '\n[workspace]\nmembers = ["cli"]\n[patch.crates-io]\nconvgpu = { path = "." }\n' >>"$unpacked/Cargo.toml"
-    cargo check --workspace --offline --manifest-path "$unpacked/Cargo.toml" --target-dir "$target"
+    cargo check --workspace --all-features --lib --bins --examples --offline --manifest-path "$unpacked/Cargo.toml" --target-dir "$target"
 }
 
 # Runs the command and keeps a copy of what it prints.

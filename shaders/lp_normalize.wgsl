@@ -18,7 +18,7 @@ fn term(i: u32) -> f32 {
 
 fn share(i: u32, total: f32, norm: f32) {
     var v = 0.0;
-    if total > 0.0 { v = x[i] / norm; }
+    if total > 0.0 { v = quotient(x[i], norm); }
     y[i] = v;
 }
 

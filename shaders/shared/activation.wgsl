@@ -15,11 +15,12 @@ fn expm1(x: f32) -> f32 {
     return nan_passes(x, select(exp(x) - 1.0, series, abs(x) < 0.3));
 }
 
-// log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)), whose series converges fast: its argument is at most 1/3.
+// log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)), whose series converges fast: its argument is at most 1/3. `s` is twice that, so
+// that it is no subnormal number where e is none.
 fn log1p01(e: f32) -> f32 {
-    let s = e / (2.0 + e);
-    let q = s * s;
-    return 2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q / 15.0)))))));
+    let s = e / (1.0 + 0.5 * e);
+    let q = 0.25 * s * s;
+    return s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q / 15.0)))))));
 }
 
 fn sigmoid(x: f32) -> f32 {
@@ -112,12 +113,12 @@ fn activate(x: f32, a: f32, b: f32) -> f32 {
             let z = a * x;
             return select((max(z, 0.0) + log1p01(exp(-abs(z)))) / a, x, z > b);
         }
-        case ACT_SOFTSIGN: { return x / (1.0 + abs(x)); }
+        case ACT_SOFTSIGN: { return quotient(x, 1.0 + abs(x)); }
         case ACT_THRESHOLD: { return nan_passes(x, select(b, x, x > a)); }
         case ACT_EXP: { return nan_passes(x, exp(x)); }
         case ACT_LOG: { return logarithm(x); }
-        case ACT_SQRT: { return sqrt(x); }
-        case ACT_RECIPROCAL: { return 1.0 / x; }
+        case ACT_SQRT: { return root(x); }
+        case ACT_RECIPROCAL: { return quotient(1.0, x); }
         case ACT_ABS: { return abs(x); }
         case ACT_NEG: { return -x; }
         case ACT_FLOOR: { return floor(x); }

@@ -19,16 +19,16 @@ fn power(a: f32, b: f32) -> u32 {
     let whole = trunc(b) == b;
     let odd = whole && abs(b) < 16777216.0 && (i32(clamp(b, -16777216.0, 16777216.0)) & 1) != 0;
     let sign_bit = select(0u, bitcast<u32>(a) & 0x80000000u, odd);
-    if a == 0.0 { return sign_bit | select(INFINITY_BITS, 0u, b > 0.0); }
+    if (bitcast<u32>(a) & 0x7fffffffu) == 0u { return sign_bit | select(INFINITY_BITS, 0u, b > 0.0); }
     if a == -1.0 && whole { return sign_bit | bitcast<u32>(1.0); }
     if a < 0.0 && !whole && !is_infinite(a) { return NAN_BITS; }
-    return sign_bit | bitcast<u32>(pow(abs(a), b));
+    return sign_bit | bitcast<u32>(exp2(b * logarithm2(abs(a))));
 }
 
 // The remainder of a after the nearest multiple of b towards 0; for an infinite b the multiple is 0, an infinite a has none.
 fn fraction(a: f32, b: f32) -> f32 {
     if is_infinite(a) { return of_bits(NAN_BITS); }
-    return select(a - b * trunc(a / b), a, is_infinite(b));
+    return select(a - b * trunc(quotient(a, b)), a, is_infinite(b));
 }
 
 fn floor_fraction(a: f32, b: f32) -> f32 {
@@ -42,7 +42,7 @@ fn combine_f32(a: f32, b: f32) -> u32 {
         case OP_ADD: { return bitcast<u32>(a + b); }
         case OP_SUB: { return bitcast<u32>(a - b); }
         case OP_MUL: { return bitcast<u32>(a * b); }
-        case OP_DIV: { return bitcast<u32>(a / b); }
+        case OP_DIV: { return bitcast<u32>(quotient(a, b)); }
         case OP_MAXIMUM: { return select(NAN_BITS, bitcast<u32>(max(a, b)), ordered); }
         case OP_MINIMUM: { return select(NAN_BITS, bitcast<u32>(min(a, b)), ordered); }
         case OP_POW: { return power(a, b); }
@@ -53,7 +53,8 @@ fn combine_f32(a: f32, b: f32) -> u32 {
         case OP_GREATER: { return u32(ordered && a > b); }
         case OP_LESS_OR_EQUAL: { return u32(ordered && a <= b); }
         case OP_GREATER_OR_EQUAL: { return u32(ordered && a >= b); }
-        case OP_PRELU: { return bitcast<u32>(select(a * b, a, a > 0.0)); }
+        // By its bits: a device may take a subnormal number for 0.
+        case OP_PRELU: { return bitcast<u32>(select(a * b, a, bitcast<i32>(a) > 0)); }
         default: { return 0u; }
     }
 }

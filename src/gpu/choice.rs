@@ -1,6 +1,8 @@
 //! Which adapter: what there is, best first, and what is asked for.
 
 use std::fmt;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::OnceLock;
 
 use super::info::{AdapterInfo, describe};
 use crate::error::{Error, Result};
@@ -44,6 +46,50 @@ impl Backend {
             Backend::Gl => wgpu::Backends::GL,
             Backend::WebGpu => wgpu::Backends::BROWSER_WEBGPU,
         }
+    }
+
+    fn started(self) -> wgpu::Instance {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+        descriptor.backends = self.flag();
+        wgpu::Instance::new(descriptor)
+    }
+}
+
+/// Backends are started once per process and never closed: where one thread closes GL while another one works with Vulkan, NVIDIA's
+/// driver waits for ever (580.159.04).
+#[cfg(not(target_arch = "wasm32"))]
+impl Backend {
+    /// The adapters there are.
+    async fn adapters(self) -> Vec<wgpu::Adapter> {
+        static STARTED: [OnceLock<wgpu::Instance>; Backend::ALL.len()] =
+            [const { OnceLock::new() }; Backend::ALL.len()];
+        static GL: OnceLock<Vec<wgpu::Adapter>> = OnceLock::new();
+        if self == Backend::Gl {
+            return GL.get_or_init(|| pollster::block_on(self.started().enumerate_adapters(self.flag()))).clone();
+        }
+        STARTED[self as usize].get_or_init(|| self.started()).enumerate_adapters(self.flag()).await
+    }
+
+    /// An adapter as it is to be opened. wgpu has one context for all of a GL instance, which one thread at a time may use, so that a
+    /// device needs its own.
+    async fn own(adapter: wgpu::Adapter) -> wgpu::Adapter {
+        if adapter.get_info().backend != wgpu::Backend::Gl {
+            return adapter;
+        }
+        let again = Backend::Gl.started().enumerate_adapters(wgpu::Backends::GL).await;
+        again.into_iter().find(|a| a.get_info().name == adapter.get_info().name).unwrap_or(adapter)
+    }
+}
+
+/// A browser has nothing to start.
+#[cfg(target_arch = "wasm32")]
+impl Backend {
+    async fn adapters(self) -> Vec<wgpu::Adapter> {
+        self.started().enumerate_adapters(self.flag()).await
+    }
+
+    async fn own(adapter: wgpu::Adapter) -> wgpu::Adapter {
+        adapter
     }
 }
 
@@ -115,11 +161,12 @@ impl Environment {
 
     /// The adapters of these backends that can compute and that the environment admits, in the order of [`rank`].
     async fn adapters(&self, of: wgpu::Backends) -> Vec<wgpu::Adapter> {
-        let backends = self.backends & of;
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-        descriptor.backends = backends;
-        let all = wgpu::Instance::new(descriptor).enumerate_adapters(backends).await;
-        let mut found: Vec<_> = all.into_iter().filter(|a| computes(a) && self.admits(a)).collect();
+        let wanted = self.backends & of & wgpu::Instance::enabled_backend_features();
+        let mut found = vec![];
+        for backend in Backend::ALL.into_iter().filter(|b| wanted.contains(b.flag())) {
+            found.extend(backend.adapters().await);
+        }
+        found.retain(|a| computes(a) && self.admits(a));
         found.sort_by_cached_key(|a| rank(&described(a)));
         found
     }
@@ -224,7 +271,7 @@ pub async fn candidates(choice: &Choice) -> Result<Vec<wgpu::Adapter>> {
         if found.is_empty() {
             environment.blame().await?;
         }
-        return Ok(found);
+        return Ok(own(found).await);
     }
     let backends = if let Choice::Name(_, Some(backend)) = choice { backend.flag() } else { wgpu::Backends::all() };
     let mut found = environment.adapters(backends).await;
@@ -237,11 +284,19 @@ pub async fn candidates(choice: &Choice) -> Result<Vec<wgpu::Adapter>> {
         Choice::Best => unreachable!("handled above"),
     };
     if let Some(position) = position {
-        return Ok(vec![found.swap_remove(position)]);
+        return Ok(own(vec![found.swap_remove(position)]).await);
     }
     environment.blame().await.or_else(|e| if found.is_empty() { Err(e) } else { Ok(()) })?;
     let all = environment.adapters(wgpu::Backends::all()).await;
     Err(Error::argument(format!("no adapter matches {choice}; adapters: {}", names(&all))))
+}
+
+async fn own(adapters: Vec<wgpu::Adapter>) -> Vec<wgpu::Adapter> {
+    let mut out = vec![];
+    for adapter in adapters {
+        out.push(Backend::own(adapter).await);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -48,14 +48,16 @@ pub const WINOGRAD: Piece = piece!("shared/winograd");
 
 /// `is_nan`.
 pub const NAN: Piece = piece!("shared/nan");
+/// `quotient`, `root`, `logarithm`, `logarithm2` of all numbers, subnormal ones among them.
+pub const SCALED: Piece = piece!("shared/scaled", NAN);
 /// `activate`: every unary function, chosen by the override `ACT`.
-pub const ACTIVATION: Piece = piece!("shared/activation", NAN; Activation);
+pub const ACTIVATION: Piece = piece!("shared/activation", NAN, SCALED; Activation);
 
 /// `narrow`: the bits that an integer type keeps.
 pub const INTEGER: Piece = piece!("shared/integer"; DType);
 
 /// `combine`: every function of two elements, chosen by the override `OP`.
-pub const BINARY: Piece = piece!("shared/binary", NAN, INTEGER; BinaryKind);
+pub const BINARY: Piece = piece!("shared/binary", NAN, SCALED, INTEGER; BinaryKind);
 /// The params of products of row-major matrices; `pair_of`: which matrices of two broadcast batches are multiplied.
 pub const MATMUL: Piece = piece!("shared/matmul");
 /// Their tensors; `along_a`, `block_b`, `store4`: four consecutive elements of a row-major matrix at a time.
@@ -140,7 +142,7 @@ pub const SOFTMAX: Piece = piece!("shared/softmax", NAN, APART);
 pub const SOFTMAX_TREE: Piece = piece!("shared/softmax_tree", SOFTMAX, TREE_SUM);
 
 /// `start`, `map`, `join`, `finish`: the steps of a reduction, chosen by the override `KIND`.
-pub const REDUCE: Piece = piece!("shared/reduce", NAN, INTEGER; ReduceKind);
+pub const REDUCE: Piece = piece!("shared/reduce", NAN, SCALED, INTEGER; ReduceKind);
 
 /// `precedes`: which of two values arg-max or arg-min selects.
 pub const ARG_REDUCE: Piece = piece!("shared/arg_reduce", NAN, INTEGER);

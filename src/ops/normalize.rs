@@ -11,13 +11,13 @@ use crate::bound::normalize::lp_bounds;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
-use crate::gpu::pieces::{TEAM, TREE_SUM};
+use crate::gpu::pieces::{SCALED, TEAM, TREE_SUM};
 use crate::reference::moments::{Scale, Slices, moments};
 use crate::reference::normalize::{self, Affine, lp_norms};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
-static LP_NORMALIZE: Kernel = kernel!("lp_normalize", TREE_SUM, TEAM).sizes(&[("WORKGROUP", 64)]);
+static LP_NORMALIZE: Kernel = kernel!("lp_normalize", SCALED, TREE_SUM, TEAM).sizes(&[("WORKGROUP", 64)]);
 
 pub(super) const KERNELS: &[&Kernel] = &[&LP_NORMALIZE];
 

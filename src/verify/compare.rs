@@ -73,7 +73,7 @@ pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison
     }
     let mut out = Comparison::of(expected.numel());
     for (i, ((a, e), &b)) in actual.iter_f64s().zip(expected.iter_f64s()).zip(bounds).enumerate() {
-        let bound = f64::from(b) + if b > 0.0 { UNIT * e.abs() } else { 0.0 };
+        let bound = around(e, b);
         let error = (a - e).abs();
         if a == e || (a.is_nan() && e.is_nan()) {
             out.nonfinite += usize::from(!e.is_finite());
@@ -94,6 +94,17 @@ pub fn compare(actual: &Tensor, expected: &Tensor, bounds: &[f32]) -> Comparison
         }
     }
     out
+}
+
+/// The bound of an expected value that was rounded to f32.
+fn around(expected: f64, bound: f32) -> f64 {
+    f64::from(bound) + if bound > 0.0 { UNIT * expected.abs() } else { 0.0 }
+}
+
+/// Whether [`compare`] takes an element for right.
+pub(crate) fn is_right(actual: f64, expected: f64, bound: f32) -> bool {
+    let equal = actual == expected || (actual.is_nan() && expected.is_nan());
+    equal || ((actual - expected).abs() <= around(expected, bound) && actual.is_finite() && expected.is_finite())
 }
 
 /// Compares where the bounds are not known: differences of numbers are not judged. An element that is finite in one of the

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::compare::{Comparison, compare, show, worst};
+use super::compare::{Comparison, compare, is_right, show, worst};
 use crate::bound;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
@@ -454,6 +454,26 @@ impl Checked {
         Ok(self.compared())
     }
 
+    /// Compares again, with floats of a second expectation where they are right by it and not by the first.
+    ///
+    /// # Errors
+    /// Those of [`Tensor::new`].
+    pub fn or(mut self, second: &Expected) -> Result<Checked> {
+        let (Some(bounds), Some(others)) = (&mut self.expected.bounds, &second.bounds) else { return Ok(self) };
+        for (k, actual) in self.outputs.iter().enumerate().filter(|(_, y)| y.dtype() == DType::F32) {
+            let mut values = self.expected.outputs[k].f32s().to_vec();
+            let (own, others) = (&mut bounds[k], &others[k]);
+            for (i, (&a, &other)) in actual.f32s().iter().zip(second.outputs[k].f32s()).enumerate() {
+                let is = |e: f32, bound: f32| is_right(a.into(), e.into(), bound);
+                if !is(values[i], own[i]) && is(other, others[i]) {
+                    (values[i], own[i]) = (other, others[i]);
+                }
+            }
+            self.expected.outputs[k] = Tensor::new(actual.shape(), values)?;
+        }
+        Ok(self.compared())
+    }
+
     /// Repeats the comparisons.
     pub(crate) fn compared(mut self) -> Checked {
         let pairs = self.outputs.iter().zip(&self.expected.outputs);
@@ -486,4 +506,35 @@ pub fn alternatives(device: &Device, graph: &Graph, position: usize, precision: 
     let Some(gpu) = device.gpu() else { return Ok(1) };
     let options = PlanOptions { precision, ..PlanOptions::default() };
     Ok(Plan::new(&isolate(graph, position)?, gpu.caps(), &options)?.nodes[0].alternatives)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(values: [f32; 3], bounds: [f32; 3]) -> Expected {
+        Expected { outputs: vec![Tensor::new([3], values.to_vec()).unwrap()], bounds: Some(vec![bounds.to_vec()]) }
+    }
+
+    /// An element is right by one of two expectations, or wrong.
+    #[test]
+    fn one_of_two_expectations_holds() {
+        let first = expected([1.0, f32::INFINITY, f32::INFINITY], [0.5; 3]);
+        let second = expected([9.0, f32::NAN, f32::NAN], [0.5; 3]);
+        let wrong = |values: [f32; 3]| {
+            let checked = Checked {
+                kernels: String::new(),
+                comparisons: vec![],
+                outputs: expected(values, [0.0; 3]).outputs,
+                expected: first.clone(),
+                algorithm: Algorithm::Direct,
+                precision: Precision::F32,
+                probable: 1.0,
+            };
+            checked.or(&second).unwrap().comparisons[0].wrong
+        };
+        assert_eq!(wrong([1.25, f32::INFINITY, f32::NAN]), 0);
+        assert_eq!(wrong([9.0, f32::NAN, 5.0]), 1);
+        assert_eq!(wrong([2.0, 0.0, f32::NEG_INFINITY]), 3);
+    }
 }
