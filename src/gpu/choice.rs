@@ -76,7 +76,9 @@ impl Backend {
         if adapter.get_info().backend != wgpu::Backend::Gl {
             return adapter;
         }
-        let again = Backend::Gl.started().enumerate_adapters(wgpu::Backends::GL).await;
+        let instance = Backend::Gl.started();
+        let again = instance.enumerate_adapters(wgpu::Backends::GL).await;
+        std::mem::forget(instance);
         again.into_iter().find(|a| a.get_info().name == adapter.get_info().name).unwrap_or(adapter)
     }
 }

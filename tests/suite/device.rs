@@ -24,7 +24,7 @@ fn run(device: &Device) -> Tensor {
 
 #[test]
 fn a_program_can_share_its_device() {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let instance = crate::shared::instance();
     let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
     let (wgpu_device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
     let shared = Device::from_wgpu(wgpu_device, queue);

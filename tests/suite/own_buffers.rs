@@ -44,7 +44,7 @@ impl Program {
 
     /// Two with devices of one instance.
     fn two() -> [Program; 2] {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let instance = crate::shared::instance();
         [(), ()].map(|()| {
             let (wgpu, queue, device) = shared_device_of(&instance);
             Program { wgpu, queue, device }

@@ -6,9 +6,18 @@ use std::time::Duration;
 
 use convgpu::{Device, wgpu};
 
+/// A program's own wgpu instance. It has no GL where there is another backend: NVIDIA's driver hangs where one thread closes GL while
+/// others work.
+pub fn instance() -> wgpu::Instance {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let others = descriptor.backends - wgpu::Backends::GL;
+    descriptor.backends = if others.is_empty() { wgpu::Backends::GL } else { others };
+    wgpu::Instance::new(descriptor)
+}
+
 /// A wgpu device of the program's own, its queue, and the device that shares them. No other test uses it.
 pub fn shared_device() -> (wgpu::Device, wgpu::Queue, Device) {
-    shared_device_of(&wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env()))
+    shared_device_of(&instance())
 }
 
 /// The same of this instance.

@@ -33,7 +33,7 @@ impl Program {
 
     /// Two devices of one instance.
     fn pair() -> (Program, Program) {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let instance = crate::shared::instance();
         let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("there is an adapter");
         let open = || {
             let (required_features, required_limits) = Device::wanted(&adapter);
