@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::case::CaseId;
+use super::case::{Case, CaseId};
 use super::check::{Exercise, Outcome, Reproduction};
 use super::ledger::{Failure, Ledger, Row};
 use super::options::ConformanceOptions;
@@ -91,6 +91,16 @@ pub fn exercises<'a>(
         });
         (id, made)
     }))
+}
+
+/// The cases that the options name, each with the names of its operators, in order; nothing runs.
+///
+/// # Errors
+/// An option names no operator or no case.
+pub fn operators(options: &ConformanceOptions) -> Result<Vec<(CaseId, Vec<&'static str>)>> {
+    let names = |case: Case| case.parts.iter().map(|part| part.op().name()).collect();
+    let one = |id: CaseId| Ok(options.find(&id)?.map(|case| (id, names(case))));
+    options.ids()?.into_iter().filter_map(|id| one(id).transpose()).collect()
 }
 
 /// A negative control: the results of these kernels get a wrong element.

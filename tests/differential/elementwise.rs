@@ -330,7 +330,13 @@ pub fn casts(net: &mut Net) -> Drawn {
         let wide = matches!(x.dtype(), DType::F32 | DType::F64);
         let was_negative = matches!(from, DType::I32 | DType::I64);
         let to = if wide && was_negative { net.one(&[DType::I32, DType::I64, DType::Bool]) } else { net.one(&TYPES) };
-        x = net.add("Cast", &[&x], vec![int("to", code(to).into())])?;
+        x = if net.rng.int(0, 3) == 0 {
+            net.at_least(15);
+            let like = net.constant(&Tensor::scalar(1.0f32).to_dtype(to));
+            net.add("CastLike", &[&x, &like], vec![])?
+        } else {
+            net.add("Cast", &[&x], vec![int("to", code(to).into())])?
+        };
     }
     Ok(vec![x])
 }

@@ -1,6 +1,6 @@
 //! Compares the answers of the engines to one model, and counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use convgpu::{Device, Tensor};
 
@@ -49,6 +49,8 @@ pub struct Counts {
     refusals: BTreeMap<(&'static str, &'static str, String), usize>,
     /// Models per kind, and how many of them convgpu runs.
     pub kinds: BTreeMap<&'static str, [usize; 2]>,
+    /// Operators of a file that models had which convgpu and rten ran.
+    pub compared: BTreeSet<String>,
     /// How often each entry of the table explained a disagreement, and the first seed.
     known: BTreeMap<&'static str, (usize, u64)>,
     pub findings: Vec<String>,
@@ -77,6 +79,7 @@ impl Counts {
             Err(why) => self.refused("rten", case, why),
             Ok(rten) => {
                 self.with_rten += 1;
+                self.compared.extend(case.operators());
                 if let Err(what) = compare(rten, reference) {
                     match known::find(case) {
                         Some(entry) => self.known.entry(entry.reason).or_insert((0, case.seed)).0 += 1,

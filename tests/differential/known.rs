@@ -102,6 +102,11 @@ impl Case {
         self.graph().node.iter().any(|n| n.op_type() == op)
     }
 
+    /// The operators of the file.
+    pub fn operators(&self) -> impl Iterator<Item = String> {
+        self.graph().node.iter().map(|n| n.op_type().to_owned())
+    }
+
     fn attribute(&self, name: &str) -> impl Iterator<Item = &AttributeProto> {
         self.graph().node.iter().flat_map(|n| &n.attribute).filter(move |a| a.name() == name)
     }

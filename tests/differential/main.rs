@@ -20,6 +20,8 @@ mod onnx_build;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/uncompared.rs"]
+mod uncompared;
 
 mod chains;
 mod elementwise;

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use std::collections::BTreeSet;
+
 use convgpu::Tensor;
+use convgpu::internals::ops::catalog::CATALOG;
 
 use crate::files;
 use crate::judge::{Answers, Counts};
@@ -10,6 +13,7 @@ use crate::kinds::{self, KINDS};
 use crate::known::RTEN;
 use crate::seeds::{all_fixed, alone, seeds};
 use crate::support::device;
+use crate::uncompared::UNCOMPARED;
 
 /// Seeds that run in any case: eight of each kind.
 const FIXED: u64 = 8 * KINDS.len() as u64;
@@ -42,6 +46,13 @@ fn engines_agree() {
     assert!(refused.is_empty(), "convgpu refuses most of {refused:?}");
     assert!(counts.with_rten * 2 > counts.models, "too few models are compared with rten");
     assert_eq!(counts.count_refused("the device"), 0, "the device refuses what the reference runs");
+    let all = CATALOG.iter().flat_map(|entry| entry.onnx.split(", ")).filter(|name| !name.is_empty());
+    let missing: BTreeSet<_> = all.filter(|&name| !counts.compared.contains(name)).collect();
+    assert_eq!(
+        missing,
+        NOT_COMPARED.iter().map(|(name, _)| *name).collect(),
+        "operators which are not compared with rten"
+    );
 }
 
 /// A wrong element, a missing output, another shape and another type are each reported, whichever engine gives them.

@@ -13,6 +13,9 @@ const COORDINATES: [&str; 5] =
     ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"];
 
 pub fn resize(net: &mut Net) -> Drawn {
+    if net.rng.int(0, 7) == 0 {
+        return upsample(net);
+    }
     // Version 11 wants a region.
     net.at_least(13);
     let mode = net.one(&["nearest", "linear", "cubic"]);
@@ -62,6 +65,18 @@ pub fn resize(net: &mut Net) -> Drawn {
     }
     let sizes = net.ints(sizes);
     Ok(vec![net.add("Resize", &[&x, &Net::none(), &Net::none(), &sizes], attributes)?])
+}
+
+/// The older operator, of whole scales.
+fn upsample(net: &mut Net) -> Drawn {
+    net.opset = 9;
+    let shape = net.image();
+    let x = net.floats(&shape);
+    let x = net.input(x);
+    let scales = [1.0, 1.0, net.rng.int(1, 3) as f32, net.rng.int(1, 3) as f32];
+    let scales = net.constant(&Tensor::from(scales));
+    let mode = net.one(&["nearest", "linear"]);
+    Ok(vec![net.add("Upsample", &[&x, &scales], vec![string("mode", mode)])?])
 }
 
 /// From n + 1 to 2 n + 1, so that the steps are halves.

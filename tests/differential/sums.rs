@@ -194,7 +194,7 @@ pub fn norm(net: &mut Net) -> Drawn {
         let (scale, shift) = (net.floats(shape), net.floats(shape));
         [net.either(scale), net.either(shift)]
     };
-    match net.rng.int(0, 2) {
+    match net.rng.int(0, 3) {
         0 => {
             let [scale, shift] = affine(net, &shape[1..2]);
             Ok(vec![net.add("InstanceNormalization", &[&x, &scale, &shift], attributes)?])
@@ -208,6 +208,14 @@ pub fn norm(net: &mut Net) -> Drawn {
             let inputs = [&x, &scale, &shift];
             let given = net.rng.int(2, 3);
             Ok(vec![net.add("LayerNormalization", &inputs[..given], attributes)?])
+        }
+        2 => {
+            net.opset = 23;
+            let axis = net.axis(4);
+            let scale = net.floats(&shape[axis.rem_euclid(4) as usize..]);
+            let scale = net.either(scale);
+            attributes.push(int("axis", axis));
+            Ok(vec![net.add("RMSNormalization", &[&x, &scale], attributes)?])
         }
         _ => {
             net.opset = 21;

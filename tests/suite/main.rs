@@ -7,6 +7,8 @@ mod samples;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/uncompared.rs"]
+mod uncompared;
 
 mod architecture;
 mod asynchronous;
@@ -48,6 +50,7 @@ mod onnx_microsoft;
 mod onnx_registry;
 mod onnx_resize;
 mod onnx_suite;
+mod oracles;
 mod own_buffers;
 mod parts;
 mod refused;
