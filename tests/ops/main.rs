@@ -16,6 +16,7 @@ mod epilogue;
 mod gather;
 mod goldens;
 mod group_norm;
+mod hard_numbers;
 mod in_place;
 mod layer_norm;
 mod local_response_norm;
