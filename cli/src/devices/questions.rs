@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use convgpu::internals::attr::BinaryKind;
 use convgpu::internals::device::{computes, usable_binding};
 use convgpu::internals::gpu::profile::Clock;
+use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::plan::Plan;
 use convgpu::internals::session::Compiled;
@@ -16,7 +18,7 @@ use crate::console;
 use crate::failure::Outcome;
 
 /// The questions, in their order. Without the first two the others have no answers.
-pub const ALL: [&str; 7] = ["opens", "computes", "kernels", "times", "f16", "subgroups", "binding"];
+pub const ALL: [&str; 8] = ["opens", "computes", "kernels", "times", "f16", "subgroups", "binding", "numbers"];
 
 /// What is said to a question.
 enum Answer {
@@ -44,6 +46,7 @@ pub fn ask(index: usize) -> Outcome<()> {
     tell("f16", f16(&device, adapter))?;
     tell("subgroups", subgroups)?;
     tell("binding", binding(&device, adapter))?;
+    tell("numbers", numbers(&device))?;
     Ok(())
 }
 
@@ -158,6 +161,38 @@ fn subgroups(adapter: &AdapterInfo, kernels: Option<&BTreeSet<String>>) -> Resul
 fn binding(device: &Device, adapter: &AdapterInfo) -> Result<Answer> {
     let (usable, limit) = (usable_binding(device)?, adapter.caps.max_binding_bytes);
     yes(format!("{} MiB of {} MiB", usable >> 20, limit >> 20))
+}
+
+/// What the device makes of numbers at the ends of f32's range: WGSL leaves that open.
+fn numbers(device: &Device) -> Result<Answer> {
+    const HALF: f32 = f32::MIN_POSITIVE / 2.0;
+    let a = Tensor::new([4], vec![HALF, f32::MIN_POSITIVE, f32::INFINITY, -0.0])?;
+    let b = Tensor::new([4], vec![2.0f32, 0.5, 0.0, 1.0])?;
+    let c = Tensor::new([4], vec![0.0f32, -1.5 * f32::MIN_POSITIVE, -f32::INFINITY, -0.0])?;
+    let mut graph = Graph::new();
+    let [x, y, z] = [("a", &a), ("b", &b), ("c", &c)].map(|(name, tensor)| graph.input(name, tensor.desc()));
+    let (x, y, z) = (x?, y?, z?);
+    let products = graph.apply("products", Binary(BinaryKind::Mul), &[x, y])?;
+    let sums = graph.apply("sums", Binary(BinaryKind::Add), &[x, z])?;
+    graph.output("products", products);
+    graph.output("sums", sums);
+    let outputs = Compiled::new(device, graph, &CompileOptions::new())?.run(&[("a", &a), ("b", &b), ("c", &c)])?;
+    let values = |name: &str| outputs.get(name).map_or(vec![], Tensor::to_f64s);
+    let (products, sums) = (values("products"), values("sums"));
+    let kept = |of: [f64; 2]| match of.map(|v| v != 0.0) {
+        [true, true] => "kept",
+        [false, false] => "taken for 0",
+        [true, false] => "kept by products, taken for 0 by sums",
+        [false, true] => "taken for 0 by products, kept by sums",
+    };
+    yes(format!(
+        "subnormal arguments {}, subnormal results {}; 0 * inf is {}, inf - inf {}; -0 {}",
+        kept([products[0], sums[0]]),
+        kept([products[1], sums[1]]),
+        products[2],
+        sums[2],
+        if products[3].is_sign_negative() && sums[3].is_sign_negative() { "is kept" } else { "loses its sign" },
+    ))
 }
 
 #[cfg(test)]

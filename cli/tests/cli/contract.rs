@@ -59,7 +59,7 @@ fn every_adapter_here_can_be_trusted() {
     for adapter in adapters {
         let answers = adapter["check"]["answers"].as_array().unwrap();
         let questions: Vec<_> = answers.iter().map(|a| a["question"].as_str().unwrap()).collect();
-        assert_eq!(questions, ["opens", "computes", "kernels", "times", "f16", "subgroups", "binding"]);
+        assert_eq!(questions, ["opens", "computes", "kernels", "times", "f16", "subgroups", "binding", "numbers"]);
         assert!(answers[2]["says"].as_str().unwrap().contains("conv2d"), "{adapter:#}");
         assert!(adapter["check"]["failure"].is_null(), "{adapter:#}");
     }

@@ -51,7 +51,12 @@ impl Programs {
             .arg(format!("ulimit -c 0 -v {MOST_MEMORY_KIB}; exec \"$0\" \"$@\""))
             .arg(&self.paths[program]);
         command.args(arguments).current_dir(&self.root).env("LP_NUM_THREADS", "0").env("RUST_BACKTRACE", "0");
-        command.env("XDG_RUNTIME_DIR", &self.runtime).stdin(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        command
+            .env("CARGO_MANIFEST_DIR", &self.root)
+            .env("XDG_RUNTIME_DIR", &self.runtime)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
         command
     }
 
