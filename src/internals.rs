@@ -247,7 +247,7 @@ pub mod bench {
 pub mod conformance {
     pub use crate::conformance::case::Limits;
     pub use crate::conformance::check::{Exercise, Reproduction};
-    pub use crate::conformance::check::{is_exact, is_refusal, only_overflows};
+    pub use crate::conformance::check::{is_exact, is_refusal};
     pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill, Source, Values};
     pub use crate::conformance::families::{FAMILIES, Family};
     pub use crate::conformance::pytorch::{Golden, Kind, Params};

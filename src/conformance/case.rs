@@ -11,6 +11,7 @@ use super::pytorch::Kind;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ops::Op;
+use crate::reference::half;
 use crate::rng::Rng;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -157,14 +158,11 @@ impl Case {
     }
 }
 
-/// The largest f16.
-pub(super) const LARGEST_HALF: f64 = 65_504.0;
-
 impl Part {
     /// Whether f16 has numbers for all inputs, as far as they are finite: a kernel that reads f16 gets infinities of others.
     pub fn fits_half(&self) -> bool {
         let values = self.inputs.iter().filter(|t| t.dtype().is_float()).flat_map(Tensor::iter_f64s);
-        values.into_iter().all(|v| !v.is_finite() || v.abs() <= LARGEST_HALF)
+        values.into_iter().all(|v| !v.is_finite() || v.abs() <= half::LARGEST.into())
     }
 
     /// The operator.

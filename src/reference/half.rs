@@ -7,6 +7,9 @@ pub const UNIT16: f64 = 1.0 / 1024.0;
 /// The smallest normal f16. A device may flush what is smaller to zero when it stores it.
 pub const SMALLEST: f64 = 1.0 / 16384.0;
 
+/// The largest f16.
+pub const LARGEST: f32 = 65_504.0;
+
 /// The spacing of f16 numbers below [`SMALLEST`].
 const SPACING: f64 = SMALLEST / 1024.0;
 

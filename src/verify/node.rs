@@ -152,6 +152,26 @@ impl Expected {
         Ok(Expected { outputs, bounds })
     }
 
+    /// What is right as well of results that are stored in f16: infinities, of elements that may be beyond its numbers.
+    ///
+    /// # Errors
+    /// Those of [`Tensor::new`].
+    pub fn overflowed(&self) -> Result<Expected> {
+        let mut out = self.clone();
+        for (k, bounds) in out.bounds.iter_mut().flatten().enumerate() {
+            if self.outputs[k].dtype() == DType::F32 {
+                let mut values = self.outputs[k].f32s().to_vec();
+                for (v, b) in values.iter_mut().zip(bounds) {
+                    if v.abs() + *b > half::LARGEST {
+                        (*v, *b) = (f32::INFINITY.copysign(*v), 0.0);
+                    }
+                }
+                out.outputs[k] = Tensor::new(self.outputs[k].shape(), values)?;
+            }
+        }
+        Ok(out)
+    }
+
     /// Widens the bounds of the outputs that a variant stores in f16 ([`half::stored`]).
     fn stored_by(mut self, setup: &Variant) -> Expected {
         for ((y, bounds), layout) in self.outputs.iter().zip(self.bounds.iter_mut().flatten()).zip(&setup.outputs) {
@@ -454,6 +474,15 @@ impl Checked {
         Ok(self.compared())
     }
 
+    /// [`Checked::or`] with infinities where f16 has no number.
+    ///
+    /// # Errors
+    /// Those of [`Tensor::new`].
+    pub fn or_overflowed(self) -> Result<Checked> {
+        let second = self.expected.overflowed()?;
+        self.or(&second)
+    }
+
     /// Compares again, with floats of a second expectation where they are right by it and not by the first.
     ///
     /// # Errors
@@ -536,5 +565,13 @@ mod tests {
         assert_eq!(wrong([1.25, f32::INFINITY, f32::NAN]), 0);
         assert_eq!(wrong([9.0, f32::NAN, 5.0]), 1);
         assert_eq!(wrong([2.0, 0.0, f32::NEG_INFINITY]), 3);
+    }
+
+    /// 65 504 may become infinite, with its sign; a smaller number may not.
+    #[test]
+    fn f16_may_overflow() {
+        let second = expected([65_000.0, -65_504.0, 7e4], [1.0, 1.0, 0.0]).overflowed().unwrap();
+        assert_eq!(second.outputs[0].f32s(), [65_000.0, f32::NEG_INFINITY, f32::INFINITY]);
+        assert_eq!(second.bounds.unwrap()[0], [1.0, 0.0, 0.0]);
     }
 }
