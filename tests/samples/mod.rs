@@ -115,7 +115,7 @@ fn plans_of(name: &str, graph: &Graph, visit: &mut dyn FnMut(&'static str, &Plan
 pub const WITHOUT_WORKGROUP_MEMORY: &str = "hardware without workgroup memory";
 
 /// Names and capabilities of every class of device that the choice of kernels distinguishes.
-fn classes() -> Vec<(&'static str, Caps)> {
+pub fn classes() -> Vec<(&'static str, Caps)> {
     let class = |subgroup_size: Option<u32>, f16: bool, software: bool| {
         let mut caps = Caps::webgpu_default();
         (caps.subgroup_size, caps.f16, caps.software) = (subgroup_size, f16, software);

@@ -17,6 +17,7 @@ mod catalog;
 mod concurrency;
 mod conformance;
 mod contract;
+mod decisions;
 mod device;
 mod device_loss;
 mod eager;
