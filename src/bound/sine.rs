@@ -12,3 +12,16 @@ pub fn bound(x: f64) -> f64 {
     let far = if x.abs() < 8192.0 { 0.0 } else { 8.0 * UNIT * x.abs() };
     (9.0 * UNIT + far).min(2.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From 8192 on the products with the parts of pi / 2 round.
+    #[test]
+    fn the_promise_ends_at_8192() {
+        assert_eq!(bound(8191.9), bound(0.5));
+        assert!(bound(8192.0) > 8.0 * UNIT * 8192.0 && bound(-8192.0) == bound(8192.0));
+        assert_eq!(bound(1e30), 2.0);
+    }
+}

@@ -10,7 +10,7 @@ use convgpu::internals::conformance::{Draws, FAMILIES, Family, Limits, Rng, Valu
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::graph::Graph;
-use convgpu::internals::ops::Algorithm;
+use convgpu::internals::ops::{Algorithm, evaluate};
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::{DType, Desc, Precision, Tensor};
@@ -18,18 +18,18 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::samples::classes;
 
-/// Operators per family and kind of values.
+/// Operators per family, by its weight up to 4, and kind of values.
 const CASES: usize = 12;
 const LIMITS: Limits = Limits { elements: 1 << 13, flops: 1 << 19 };
 
 /// The operators of a family, with their inputs.
 fn drawn(family: &Family, values: Values) -> Vec<(Graph, Vec<Tensor>)> {
     let seeds = (1..).map(|seed| Draws { rng: Rng(seed).into(), wild: false, values });
-    let accepted = seeds.take(200).filter_map(|mut r| {
+    let accepted = seeds.take(1000).filter_map(|mut r| {
         let drawn = (family.draw)(&mut r);
         drawn.graph().filter(|graph| LIMITS.hold(graph)).and_then(|_| drawn.valued(&mut r))
     });
-    accepted.take(CASES).collect()
+    accepted.take(CASES * family.weight.min(4)).collect()
 }
 
 /// Four hexadecimal digits of a text.
@@ -54,6 +54,23 @@ fn rules(op: &dyn Op, inputs: &[Desc]) -> String {
     }
     let answers: Vec<_> = tried.iter().map(|descs| format!("{:?}", op.outputs(descs))).collect();
     digest(&answers.join("\n"))
+}
+
+/// What the reference makes of inputs of which one axis is empty, where the shape rule accepts that: the outputs.
+fn empty(op: &dyn Op, inputs: &[Desc]) -> String {
+    let mut text = String::new();
+    for k in 0..inputs.len() {
+        for axis in 0..inputs[k].rank() {
+            let mut others = inputs.to_vec();
+            others[k].shape[axis] = 0;
+            if op.outputs(&others).is_ok_and(|y| y.iter().all(|desc| desc.numel() <= LIMITS.elements)) {
+                let zeros: Vec<_> = others.iter().map(|d| Tensor::zeros(d.shape.clone()).to_dtype(d.dtype)).collect();
+                let descs = evaluate(op, &zeros).map(|y| y.iter().map(Tensor::desc).collect::<Vec<_>>());
+                writeln!(text, "{descs:?}").unwrap();
+            }
+        }
+    }
+    digest(&text)
 }
 
 /// The sum and the largest of the finite bounds of all outputs, by each of these algorithms.
@@ -115,7 +132,8 @@ fn plans(graph: &Graph, caps: &Caps, algorithms: &mut Vec<Algorithm>) -> String 
 
 fn lines() -> String {
     let mut out =
-        "# operator: flops; rules; bounds (sum, largest, infinite); variants per class of device\n".to_owned();
+        "# operator: flops; rules, empty inputs; bounds (sum, largest, infinite); variants per class of device\n"
+            .to_owned();
     let classes = classes();
     for family in FAMILIES {
         for values in [Values::Numbers, Values::Edges] {
@@ -133,7 +151,8 @@ fn lines() -> String {
                     _ => classes.iter().map(|(_, caps)| plans(&graph, caps, &mut algorithms)).collect(),
                 };
                 let bounds = bounds(&graph, &inputs, &algorithms);
-                writeln!(out, "{}; {bounds}; {}", rules(&*node.op, &descs), plans.join(", ")).unwrap();
+                let (rules, empty) = (rules(&*node.op, &descs), empty(&*node.op, &descs));
+                writeln!(out, "{rules} {empty}; {bounds}; {}", plans.join(", ")).unwrap();
             }
         }
     }
