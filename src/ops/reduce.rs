@@ -237,9 +237,10 @@ impl Op for Reduce {
             )));
         };
         let (outputs, count) = (extent(&kept), extent(&reduced));
-        // By its bits, as the kernel has all values.
+        // By its bits, as the kernel has all values. Which NaN 0 / 0 is depends on who compiled it.
+        let of_none = self.kind.reduce(&[]) as f32;
         let empty = match x.dtype.is_float() {
-            true => (self.kind.reduce(&[]) as f32).to_bits(),
+            true => if of_none.is_nan() { f32::NAN } else { of_none }.to_bits(),
             false => self.of_none(x.dtype).unwrap_or(0) as u32,
         };
         let params = params!(
