@@ -6,7 +6,7 @@ use crate::attr::BinaryKind::{self, *};
 impl BinaryKind {
     /// The largest absolute error of a correct f32 evaluation of `y = f(a, b)`.
     ///
-    /// One rounding for sums and products, 2.5 ulp for a quotient, whose operands `shaders/shared/quotient.wgsl` brings into the
+    /// One rounding for sums and products, 2.5 ulp for a quotient, whose operands `shaders/shared/scaled.wgsl` brings into the
     /// range for which WGSL promises that. An argument flushed to 0 counts as an error of its own size, carried through by the
     /// derivative.
     pub fn bound(self, a: f64, b: f64, y: f64) -> f64 {

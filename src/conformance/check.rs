@@ -172,7 +172,7 @@ pub(super) struct Trials<'a> {
     computed: Expected,
     /// By the oracle, with the bounds of the operator.
     right: Expected,
-    /// What is right as well on a device that takes subnormal inputs for zeros, where they have a special meaning: a zero times an
+    /// What is right as well on a device that takes subnormal inputs for zeros, where they have a special meaning: zero times
     /// infinity is NaN.
     flushed: Option<Expected>,
 }
@@ -188,8 +188,11 @@ impl<'a> Trials<'a> {
             None => (oracle, computed.outputs.clone()),
         };
         let right = Expected { outputs, bounds: computed.bounds.clone() };
+        let has_subnormal = |t: &Tensor| t.dtype() == DType::F32 && t.f32s().iter().any(|v| v.is_subnormal());
         let flushed = match oracle {
-            Oracle::Edges => Some(Expected::of(&part.graph.nodes[0], &flushed(&part.inputs)?)?),
+            Oracle::Edges if part.inputs.iter().any(has_subnormal) => {
+                Some(Expected::of(&part.graph.nodes[0], &flushed(&part.inputs)?)?)
+            }
             _ => None,
         };
         Ok(Trials { runner, part, what: part.describe(), single, oracle, computed, right, flushed })

@@ -55,8 +55,8 @@ impl Backend {
     }
 }
 
-/// Backends are started once per process and never closed: where one thread closes GL while another one works with Vulkan, NVIDIA's
-/// driver waits for ever (580.159.04).
+/// Backends are started once per process and never closed: where one thread closes GL while another one works with Vulkan,
+/// NVIDIA's driver waits for ever (580.159.04).
 #[cfg(not(target_arch = "wasm32"))]
 impl Backend {
     /// The adapters there are.
@@ -70,8 +70,8 @@ impl Backend {
         STARTED[self as usize].get_or_init(|| self.started()).enumerate_adapters(self.flag()).await
     }
 
-    /// An adapter as it is to be opened. wgpu has one context for all of a GL instance, which one thread at a time may use, so that a
-    /// device needs its own.
+    /// An adapter as it is to be opened. wgpu has one context for all of a GL instance, which one thread at a time may use, so that
+    /// a device needs its own.
     async fn own(adapter: wgpu::Adapter) -> wgpu::Adapter {
         if adapter.get_info().backend != wgpu::Backend::Gl {
             return adapter;

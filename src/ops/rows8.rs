@@ -25,7 +25,7 @@ impl Rows8 {
     /// For an implicit product of `rows` pixels by `blocks` blocks of 4 channels in `groups`: the blocks of a subgroup
     /// must belong to one group.
     pub fn implicit(caps: &Caps, rows: usize, blocks: usize, groups: usize) -> Option<Rows8> {
-        // Empty groups may be so many that 8 times their number overflows.
+        // In two steps, since 8 times the number of groups may overflow.
         if groups > 1 && !(blocks.is_multiple_of(groups) && (blocks / groups).is_multiple_of(8)) {
             return None;
         }

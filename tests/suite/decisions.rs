@@ -1,6 +1,6 @@
-//! What no wrong result shows: which kernels a plan takes, and with what params; estimates of work; how wide bounds are; what shape
-//! rules refuse. tests/decisions.txt has them for operators that are drawn from fixed seeds, a line each, so that a change is seen
-//! where it is reviewed. `CONVGPU_GENERATE=1` writes it.
+//! What no wrong result shows: which kernels a plan takes, and with what params; estimates of work; how wide bounds are; what
+//! shape rules refuse. tests/decisions.txt has them for operators that are drawn from fixed seeds, a line each, so that a
+//! change is seen where it is reviewed. `CONVGPU_GENERATE=1` writes it.
 
 use std::fmt::Write;
 use std::fs;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use convgpu::{Device, wgpu};
 
-/// A program's own wgpu instance. It has no GL where there is another backend: NVIDIA's driver hangs where one thread closes GL while
-/// others work.
+/// A program's own wgpu instance. It has no GL where there is another backend: NVIDIA's driver hangs where one thread closes GL
+/// while others work.
 pub fn instance() -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     let others = descriptor.backends - wgpu::Backends::GL;
