@@ -1,7 +1,7 @@
 //! Index arithmetic of kernels on tensors near the limits, by intervals: no sum and no product of 32 bits wraps around.
 //!
-//! The range of a value follows from the params of a launch, its grid, and the operations. What a loop counts, and what is loaded,
-//! has no range here; nothing is asserted of what is made of it. Differences may be negative: kernels compute with rows above the
+//! The range of a value follows from the params of a launch, its grid, the limits of its loops, and the operations. What is loaded,
+//! and what a loop sums up, has no range here; nothing is asserted of what is made of it. Differences may be negative: kernels compute with rows above the
 //! image, and do not use them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,7 +139,7 @@ impl<'a> Launched<'a> {
                 let returned = self.program.returned(value);
                 self.union(&returned, path)
             }
-            Expression::Load { pointer } => self.loaded(at(pointer), path),
+            Expression::Load { pointer } => self.counted(value).or_else(|| self.loaded(at(pointer), path)),
             Expression::Select { accept, reject, .. } => self.union(&[at(accept), at(reject)], path),
             Expression::As { expr, kind, convert: Some(_) } => {
                 let range = self.range(at(expr), path)?;
@@ -181,6 +181,17 @@ impl<'a> Launched<'a> {
     fn union(&mut self, values: &[Value], path: &[u32]) -> Option<Range> {
         let ranges: Option<Vec<_>> = values.iter().map(|&value| self.range(value, path)).collect();
         ranges?.into_iter().reduce(Range::union)
+    }
+
+    /// The range of a variable that a loop counts.
+    fn counted(&mut self, value: Value) -> Option<Range> {
+        let (counter, inside) = self.program.counter(value)?;
+        let (first, limit, step) = (counter.first.clone(), counter.limit, counter.step);
+        let first = self.union(&first, &[])?;
+        let (limit, step) = (self.range(limit, &[])?, self.range(step, &[])?);
+        // Behind the loop it is the first number that is not below the limit.
+        let most = if inside { limit.most - 1 } else { first.most.max(limit.most - 1 + step.most) };
+        (step.least > 0 && most >= first.least).then_some(Range { most, ..first })
     }
 
     fn loaded(&mut self, pointer: Value, path: &[u32]) -> Option<Range> {
@@ -336,9 +347,22 @@ static WRAPPING: Kernel = Kernel::new(
     }",
 );
 
-/// It launches [`WRAPPING`] for rows of this many elements.
+/// The same in the last turns of a loop.
+static COUNTING: Kernel = Kernel::new(
+    "counting",
+    "struct Params { rows: u32, pitch: u32 }
+    @group(0) @binding(0) var<uniform> p: Params;
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    fn at(row: u32) -> u32 { return row * p.pitch; }
+    @compute @workgroup_size(1)
+    fn main() {
+        for (var row = 9u; row < p.rows; row += 10u) { y[at(row) + 1u] = 0.0; }
+    }",
+);
+
+/// It launches a kernel for 64 000 rows of this many elements.
 #[derive(Debug)]
-struct Rows(usize);
+struct Rows(&'static Kernel, usize);
 
 impl Op for Rows {
     fn name(&self) -> &'static str {
@@ -351,8 +375,8 @@ impl Op for Rows {
         Ok(inputs.to_vec())
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let params = Params::new().with("rows", 64usize * 1000).with("pitch", self.0);
-        Ok(vec![Variant::row_major(site, vec![Launch::grid(&WRAPPING, [1000, 1, 1], params).writes([Arg::Output(0)])])])
+        let params = Params::new().with("rows", 64usize * 1000).with("pitch", self.1);
+        Ok(vec![Variant::row_major(site, vec![Launch::grid(self.0, [1000, 1, 1], params).writes([Arg::Output(0)])])])
     }
     fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
         0
@@ -361,16 +385,20 @@ impl Op for Rows {
 
 #[test]
 fn the_check_sees_an_index_that_wraps_around() {
-    let found = |pitch| {
-        let mut graph = Graph::new();
-        let x = graph.input("x", Desc::f32([64])).unwrap();
-        let y = graph.apply("y", Rows(pitch), &[x]).unwrap();
-        graph.output("y", y);
-        let plan = Plan::new(&graph, &classes()[0], &PlanOptions::default()).unwrap();
-        plan.recording.dispatches().flat_map(wraps).collect::<Vec<_>>()
-    };
-    // 63 999 rows before the last.
-    assert_eq!(found(67_109), [] as [&str; 0]);
-    let wrong = found(67_110);
-    assert!(matches!(&wrong[..], [one] if one.starts_with("wrapping line 4: row * p.pitch")), "{wrong:?}");
+    for (kernel, place) in
+        [(&WRAPPING, "wrapping line 4: row * p.pitch"), (&COUNTING, "counting line 4: row * p.pitch")]
+    {
+        let found = |pitch| {
+            let mut graph = Graph::new();
+            let x = graph.input("x", Desc::f32([64])).unwrap();
+            let y = graph.apply("y", Rows(kernel, pitch), &[x]).unwrap();
+            graph.output("y", y);
+            let plan = Plan::new(&graph, &classes()[0], &PlanOptions::default()).unwrap();
+            plan.recording.dispatches().flat_map(wraps).collect::<Vec<_>>()
+        };
+        // 63 999 rows before the last.
+        assert_eq!(found(67_109), [] as [&str; 0]);
+        let wrong = found(67_110);
+        assert!(matches!(&wrong[..], [one] if one.starts_with(place)), "{wrong:?}");
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use naga::{
-    AddressSpace, Block, Expression, Function, Handle, LocalVariable, MathFunction, Module, Span, Statement, Type,
-    TypeInner,
+    AddressSpace, BinaryOperator, Block, Expression, Function, Handle, LocalVariable, MathFunction, Module, Span,
+    Statement, Type, TypeInner,
 };
 
 /// Visits all statements of a block, also inner ones.
@@ -25,12 +25,27 @@ pub fn statements<'a>(block: &'a Block, visit: &mut dyn FnMut(&'a Statement, Spa
     }
 }
 
+/// The expressions that are computed at a statement.
+fn emitted(statement: &Statement) -> impl Iterator<Item = Handle<Expression>> {
+    if let Statement::Emit(range) = statement { Some(range.clone()) } else { None }.into_iter().flatten()
+}
+
 /// A frame per place of a call; the first is that of `main`.
 pub struct Program<'a> {
     pub module: &'a Module,
     pub frames: Vec<Frame<'a>>,
     /// What is stored to a variable of a frame, or to parts of it, anywhere.
     stored: BTreeMap<(usize, Handle<LocalVariable>), Vec<Part>>,
+    counters: BTreeMap<(usize, Handle<LocalVariable>), Counter>,
+}
+
+/// A variable that a loop counts: `for (var i = first; i < limit; i += step)`.
+pub struct Counter {
+    pub first: Vec<Value>,
+    pub limit: Value,
+    pub step: Value,
+    /// What is computed in the loop's body, where it is below the limit.
+    inside: BTreeSet<Handle<Expression>>,
 }
 
 pub struct Frame<'a> {
@@ -50,8 +65,8 @@ pub struct Value {
 
 impl<'a> Program<'a> {
     pub fn of(module: &'a Module) -> Program<'a> {
-        let mut program = Program { module, frames: vec![], stored: BTreeMap::new() };
-        program.cwithin(&module.entry_points[0].function, vec![]);
+        let mut program = Program { module, frames: vec![], stored: BTreeMap::new(), counters: BTreeMap::new() };
+        program.add_frame(&module.entry_points[0].function, vec![]);
         for frame in 0..program.frames.len() {
             let function = program.frames[frame].function;
             let value = |expression| Value { frame, expression };
@@ -69,12 +84,67 @@ impl<'a> Program<'a> {
                     program.stored.entry((frame, variable)).or_default().push(Part { value, path });
                 }
             }
+            statements(&function.body, &mut |statement, _| {
+                if let Some((variable, counter)) = program.counted(frame, statement) {
+                    program.counters.insert((frame, variable), counter);
+                }
+            });
         }
         program
     }
 
+    /// The variable that a loop counts, if the statement is one that leaves at once where `variable < limit` does not hold, and
+    /// stores `variable + step` behind its body only.
+    fn counted(&self, frame: usize, statement: &Statement) -> Option<(Handle<LocalVariable>, Counter)> {
+        let Statement::Loop { body, continuing, break_if: None } = statement else { return None };
+        let value = |expression| Value { frame, expression };
+        let leave = body.iter().position(|s| matches!(s, Statement::If { .. }))?;
+        let Statement::If { condition, accept, reject } = &body[leave] else { return None };
+        let leaves = accept.is_empty() && matches!(reject[..], [Statement::Break]);
+        let Expression::Binary { op: BinaryOperator::Less, left, right } = *self.expression(value(*condition)) else {
+            return None;
+        };
+        let variable = self.variable(value(left)).filter(|_| leaves)?;
+        let mut steps = vec![];
+        statements(continuing, &mut |statement, _| {
+            if let Statement::Store { value: to, .. } = statement {
+                steps.push(value(*to));
+            }
+        });
+        let (steps, first): (Vec<_>, Vec<_>) =
+            self.stored(frame, variable)?.into_iter().partition(|stored| steps.contains(stored));
+        let [step] = steps[..] else { return None };
+        let Expression::Binary { op: BinaryOperator::Add, left, right: step } = *self.expression(step) else {
+            return None;
+        };
+        if self.variable(value(left)) != Some(variable) {
+            return None;
+        }
+        let mut inside = BTreeSet::new();
+        for block in [body, continuing] {
+            statements(block, &mut |statement, _| inside.extend(emitted(statement)));
+        }
+        body[..leave].iter().flat_map(emitted).for_each(|before| _ = inside.remove(&before));
+        Some((variable, Counter { first, limit: value(right), step: value(step), inside }))
+    }
+
+    /// The variable of its frame that a value is loaded from.
+    fn variable(&self, value: Value) -> Option<Handle<LocalVariable>> {
+        let Expression::Load { pointer } = *self.expression(value) else { return None };
+        let Expression::LocalVariable(variable) = *self.expression(Value { expression: pointer, ..value }) else {
+            return None;
+        };
+        Some(variable)
+    }
+
+    /// The counter that a value is loaded from, and whether it is below the limit there.
+    pub fn counter(&self, value: Value) -> Option<(&Counter, bool)> {
+        let counter = self.counters.get(&(value.frame, self.variable(value)?))?;
+        Some((counter, counter.inside.contains(&value.expression)))
+    }
+
     /// Adds the frame of a call, and those of its calls; WGSL has no recursion.
-    fn cwithin(&mut self, function: &'a Function, arguments: Vec<Value>) -> usize {
+    fn add_frame(&mut self, function: &'a Function, arguments: Vec<Value>) -> usize {
         let frame = self.frames.len();
         self.frames.push(Frame { function, arguments, results: BTreeMap::new(), returned: vec![] });
         let mut calls = vec![];
@@ -87,7 +157,7 @@ impl<'a> Program<'a> {
         self.frames[frame].returned = returned;
         for (function, arguments, result) in calls {
             let arguments = arguments.iter().map(|&expression| Value { frame, expression }).collect();
-            let called = self.cwithin(&self.module.functions[function], arguments);
+            let called = self.add_frame(&self.module.functions[function], arguments);
             if let Some(result) = result {
                 self.frames[frame].results.insert(result, called);
             }
