@@ -64,8 +64,13 @@ fn plans_and_sessions_share_weights() {
     }
     let second = network.clone().compile(&device).unwrap();
     assert!(close(&run(&second, 3), &expected[0]));
-    // Images, results and what belongs to a plan are small.
-    assert!(bytes(&own) < one + WEIGHTS / 2, "{} bytes, {one} with one plan", bytes(&own));
+    // The plans of the other sizes and of the other session have their own images and sums: megabytes on a GPU that splits sums.
+    let more: u64 = [4, 5, 6, 7, 8, 3]
+        .map(|n| session.plan_for(&shape(n)).unwrap())
+        .map(|plan| plan.peak_bytes() - plan.weight_bytes())
+        .iter()
+        .sum();
+    assert!(bytes(&own) < one + more + WEIGHTS / 2, "{} bytes, {one} with one plan, {more} of others", bytes(&own));
     // Other weights are others.
     let other = open_model(6).compile(&device).unwrap();
     assert!(!close(&run(&other, 3), &expected[0]));
