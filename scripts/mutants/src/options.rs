@@ -9,6 +9,7 @@ pub enum Action {
     List,
     Prepare,
     Run,
+    Retry,
     Report,
 }
 
@@ -24,17 +25,18 @@ pub struct Options {
     pub seed: u64,
 }
 
-const USAGE: &str = "usage: convgpu-mutants [list | prepare | run | report] [--work DIR] [--jobs N] [--shaders N] [--host N] [--seed N]";
+const USAGE: &str = "usage: convgpu-mutants [list | prepare | run | retry | report] [--work DIR] [--jobs N] [--shaders N] [--host N] [--seed N]";
 
 impl Options {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
         let work = PathBuf::from("target/mutants");
-        let mut options = Options { action: Action::Run, work, jobs: 2, shaders: 640, host: 560, seed: 1 };
+        let mut options = Options { action: Action::Run, work, jobs: 2, shaders: 610, host: 500, seed: 1 };
         while let Some(argument) = arguments.next() {
             match &*argument {
                 "list" => options.action = Action::List,
                 "prepare" => options.action = Action::Prepare,
                 "run" => options.action = Action::Run,
+                "retry" => options.action = Action::Retry,
                 "report" => options.action = Action::Report,
                 _ => {
                     let value = arguments.next().ok_or(USAGE)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::programs::{End, Programs};
 use crate::table::BINARIES;
-use crate::{Result, injected, jsonl, parallel};
+use crate::{Result, injected, jsonl, parallel, show};
 
 /// A test and what it reaches.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,9 +33,16 @@ impl Test {
     }
 }
 
+const TESTS: &str = "tests.jsonl";
+
+/// Forgets what was measured of other tests.
+pub fn forget(work: &Path) -> Result<()> {
+    fs::write(work.join(TESTS), "").map_err(show)
+}
+
 /// Runs every test that is not in the file yet. Each has a process of its own.
 pub fn measure(programs: &Programs, work: &Path, jobs: usize) -> Result<Vec<Test>> {
-    let path = work.join("tests.jsonl");
+    let path = work.join(TESTS);
     let known: BTreeMap<String, Test> = jsonl::read::<Test>(&path).into_iter().map(|t| (t.path(), t)).collect();
     let mut open = vec![];
     for (program, binary) in BINARIES.iter().enumerate() {

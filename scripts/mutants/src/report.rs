@@ -30,6 +30,7 @@ struct Count {
     late: usize,
     equivalent: usize,
     survived: usize,
+    open: usize,
 }
 
 impl Count {
@@ -38,6 +39,7 @@ impl Count {
             Verdict::Invalid => self.invalid += 1,
             Verdict::Killed => self.killed += 1,
             Verdict::Timeout => self.late += 1,
+            Verdict::Open => self.open += 1,
             Verdict::Survived if equivalents.reason(&outcome.mutant).is_some() => self.equivalent += 1,
             Verdict::Survived => self.survived += 1,
         }
@@ -45,13 +47,14 @@ impl Count {
 
     fn row(&self, name: &str) -> String {
         let dead = self.killed + self.late;
-        let valid = dead + self.equivalent + self.survived;
+        let valid = dead + self.equivalent + self.survived + self.open;
         let percent =
             |of: usize| if of == 0 { "-".to_owned() } else { format!("{:.1} %", 100.0 * dead as f64 / of as f64) };
         format!(
-            "| {name} | {valid} | {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {name} | {valid} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
             self.killed,
             self.late,
+            self.open,
             self.survived,
             self.equivalent,
             percent(valid),
@@ -70,7 +73,8 @@ pub fn page(outcomes: &[Outcome], equivalents: &Equivalents, open: usize) -> Str
     out += &table("mutants", outcomes, equivalents, |m| kind(m).to_owned());
     out += &table("area", outcomes, equivalents, |m| area(&m.file).to_owned());
     out += &table("operator", outcomes, equivalents, |m| format!("{}: {}", kind(m), m.operator));
-    let mut survivors: Vec<&Outcome> = outcomes.iter().filter(|o| o.verdict == Verdict::Survived).collect();
+    let mut survivors: Vec<&Outcome> =
+        outcomes.iter().filter(|o| matches!(o.verdict, Verdict::Survived | Verdict::Open)).collect();
     survivors.sort_by_key(|o| (!o.mutant.is_shader(), &o.mutant.file, o.mutant.line));
     let list = |title: &str, is_known: bool| {
         let mut text = format!("## {title}\n");
@@ -102,8 +106,8 @@ fn table(title: &str, outcomes: &[Outcome], equivalents: &Equivalents, key: impl
         rows.entry(key(&outcome.mutant)).or_default().add(outcome, equivalents);
     }
     let head = format!(
-        "| {title} | valid | killed | timeout | survived | equivalent | dead | dead of the others | invalid |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+        "| {title} | valid | killed | timeout | open | survived | equivalent | dead | dead of the others | invalid |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     );
     head + &rows.iter().map(|(name, count)| count.row(name)).collect::<String>() + "\n"
 }
@@ -131,7 +135,7 @@ mod tests {
         let outcomes =
             [outcome(Verdict::Survived, &sum), outcome(Verdict::Survived, &product), outcome(Verdict::Killed, &sum)];
         let page = page(&outcomes, &known, 0);
-        assert!(page.contains("| shader | 3 | 1 | 0 | 1 | 1 | 33.3 % | 50.0 % | 0 |"), "{page}");
+        assert!(page.contains("| shader | 3 | 1 | 0 | 0 | 1 | 1 | 33.3 % | 50.0 % | 0 |"), "{page}");
         assert!(page.contains("- sign: `let a = b + c;` → `let a = b - c;` (3 tests passed)"), "{page}");
         assert!(page.contains("(equivalent: c is 1)"), "{page}");
     }

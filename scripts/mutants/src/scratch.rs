@@ -23,10 +23,11 @@ impl Scratch {
         Scratch { root: work.join("copy"), target: work.join("target") }
     }
 
-    /// Copies the files that git does not ignore.
-    pub fn copy(&self, repository: &Path) -> Result<()> {
+    /// Copies the files that git does not ignore: of these folders, or all.
+    pub fn copy(&self, repository: &Path, folders: &[&str]) -> Result<()> {
         let list = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"])
+            .args(folders)
             .current_dir(repository)
             .output()
             .map_err(show)?;

@@ -19,6 +19,8 @@ pub enum Verdict {
     Killed,
     Timeout,
     Survived,
+    /// It survived the likeliest tests; the others were not run yet.
+    Open,
     /// It does not compile.
     Invalid,
 }
@@ -35,26 +37,59 @@ pub struct Outcome {
 }
 
 const LARGE_PRIME: usize = 7919;
+/// The file of outcomes, a line each; the last of a mutant counts.
+pub const RESULTS: &str = "results.jsonl";
+/// Seconds of tests that nearly every mutant dies of which dies at all.
+const LIKELIEST: f64 = 60.0;
 
 /// Which tests killed mutants of a file, and how many.
 type History = Mutex<BTreeMap<(String, String), usize>>;
 
-/// Tries every mutant that has no outcome yet.
+/// What has become of mutants so far, by their numbers.
+pub fn outcomes(work: &Path) -> BTreeMap<usize, Outcome> {
+    jsonl::read::<Outcome>(&work.join(RESULTS)).into_iter().map(|outcome| (outcome.id, outcome)).collect()
+}
+
+/// Makes survivors open again: tests may have joined.
+pub fn reopen(work: &Path) -> Result<()> {
+    let survived = |outcome: &Outcome| outcome.verdict == Verdict::Survived;
+    let open = |outcome: Outcome| Outcome { verdict: Verdict::Open, ..outcome };
+    let path = work.join(RESULTS);
+    outcomes(work).into_values().filter(survived).map(open).try_for_each(|outcome| jsonl::append(&path, &outcome))
+}
+
+/// Tries every mutant that has no outcome yet: all with the likeliest tests, then those that survived them with all tests.
 pub fn all(programs: &Programs, tests: &[Test], mutants: &[Mutant], work: &Path, jobs: usize) -> Result<()> {
-    let path = work.join("results.jsonl");
-    let known: BTreeMap<usize, Outcome> = jsonl::read::<Outcome>(&path).into_iter().map(|o| (o.id, o)).collect();
+    let is_new = |known: Option<&Outcome>| known.is_none();
+    let is_open = |known: Option<&Outcome>| known.is_none_or(|outcome| outcome.verdict == Verdict::Open);
+    pass(programs, tests, mutants, work, jobs, LIKELIEST, &is_new)?;
+    pass(programs, tests, mutants, work, jobs, f64::INFINITY, &is_open)
+}
+
+/// Tries the mutants for which `is_wanted` holds, each with tests of at most about so many seconds.
+fn pass(
+    programs: &Programs,
+    tests: &[Test],
+    mutants: &[Mutant],
+    work: &Path,
+    jobs: usize,
+    seconds: f64,
+    is_wanted: &dyn Fn(Option<&Outcome>) -> bool,
+) -> Result<()> {
+    let path = work.join(RESULTS);
+    let known = outcomes(work);
     let history = History::default();
     for outcome in known.values() {
         remember(&history, &outcome.mutant.file, &outcome.by);
     }
-    let mut open: Vec<usize> = (0..mutants.len()).filter(|id| !known.contains_key(id)).collect();
+    let mut wanted: Vec<usize> = (0..mutants.len()).filter(|id| is_wanted(known.get(id))).collect();
     // Mixed, so that a part of the results tells of all files.
-    open.sort_by_key(|id| id * LARGE_PRIME % mutants.len());
-    let lock = Mutex::new(known.len());
-    parallel(jobs, &open, |_, &id| {
+    wanted.sort_by_key(|id| id * LARGE_PRIME % mutants.len());
+    let lock = Mutex::new(mutants.len() - wanted.len());
+    parallel(jobs, &wanted, |_, &id| {
         let start = Instant::now();
         let mutant = &mutants[id];
-        let (verdict, by) = one(programs, tests, id, mutant, &history)?;
+        let (verdict, by) = one(programs, tests, id, mutant, &history, seconds)?;
         remember(&history, &mutant.file, &by);
         let seconds = start.elapsed().as_secs_f64();
         let mut done = lock.lock().expect("no thread panics");
@@ -74,15 +109,21 @@ fn one(
     id: usize,
     mutant: &Mutant,
     history: &History,
+    seconds: f64,
 ) -> Result<(Verdict, String)> {
     let reaches = |test: &&Test| test.mutants.contains(&id) || mutant.is_shader() && test.files.contains(&mutant.file);
     let mut left: Vec<&Test> = tests.iter().filter(reaches).collect();
     let count = left.len();
     order(&mut left, &mutant.file, history);
     let active = id.to_string();
-    let mut budget = 1.5;
+    let mut budget: f64 = 1.5;
+    let start = Instant::now();
     while !left.is_empty() {
-        let batch = batch(&mut left, budget);
+        let spent = start.elapsed().as_secs_f64();
+        if spent >= seconds {
+            return Ok((Verdict::Open, format!("{} of {count} tests", count - left.len())));
+        }
+        let batch = batch(&mut left, budget.min(seconds - spent));
         budget *= 3.0;
         let program = batch[0].program;
         let longest = batch.iter().map(|test| test.seconds).fold(0.0, f64::max);
@@ -169,5 +210,24 @@ mod tests {
         assert_eq!(names(&batch(&mut left, 1.0)), ["pool::a", "c"]);
         assert_eq!(names(&batch(&mut left, 1.0)), ["b"]);
         assert!(left.is_empty());
+    }
+
+    #[test]
+    fn the_last_outcome_of_a_mutant_counts_and_survivors_open_again() {
+        let work = std::env::temp_dir().join(format!("convgpu-mutants-{}", std::process::id()));
+        std::fs::create_dir_all(&work).unwrap();
+        let mutant = Mutant::new("f", "a + b", "sign", crate::mutant::Place::Shader, [2, 3], "-".into());
+        let write = |id, verdict| {
+            let outcome = Outcome { id, verdict, by: String::new(), seconds: 0.0, mutant: mutant.clone() };
+            jsonl::append(&work.join(RESULTS), &outcome).unwrap();
+        };
+        for (id, verdict) in [(1, Verdict::Open), (1, Verdict::Survived), (2, Verdict::Open), (2, Verdict::Killed)] {
+            write(id, verdict);
+        }
+        let verdicts = || outcomes(&work).values().map(|outcome| (outcome.id, outcome.verdict)).collect::<Vec<_>>();
+        assert_eq!(verdicts(), [(1, Verdict::Survived), (2, Verdict::Killed)]);
+        reopen(&work).unwrap();
+        assert_eq!(verdicts(), [(1, Verdict::Open), (2, Verdict::Killed)]);
+        std::fs::remove_dir_all(&work).unwrap();
     }
 }

@@ -1,6 +1,5 @@
 //! The work folder, step by step.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -27,6 +26,14 @@ struct Prepared {
     programs: Vec<PathBuf>,
 }
 
+impl Prepared {
+    fn save(&self, work: &Path) -> Result<()> {
+        fs::write(work.join(PREPARED), serde_json::to_string(self).map_err(show)?).map_err(show)
+    }
+}
+
+const PREPARED: &str = "mutants.json";
+
 /// Does what the options say.
 pub fn run(options: &Options) -> Result<()> {
     let repository = std::env::current_dir().map_err(show)?;
@@ -39,10 +46,18 @@ pub fn run(options: &Options) -> Result<()> {
     }
     fs::create_dir_all(&options.work).map_err(show)?;
     let work = options.work.canonicalize().map_err(show)?;
-    let prepared = prepared(&repository, &work, options)?;
-    let programs = Programs::new(&Scratch::new(&work).root, &runtime(&work)?, prepared.programs);
+    let mut prepared = prepared(&repository, &work, options)?;
+    let scratch = Scratch::new(&work);
+    if options.action == Action::Retry {
+        scratch.copy(&repository, &["tests"])?;
+        prepared.programs = scratch.build()?;
+        prepared.save(&work)?;
+        reach::forget(&work)?;
+        trial::reopen(&work)?;
+    }
+    let programs = Programs::new(&scratch.root, &runtime(&work)?, prepared.programs);
     let tests = reach::measure(&programs, &work, options.jobs)?;
-    if options.action == Action::Run {
+    if options.action != Action::Prepare {
         trial::all(&programs, &tests, &prepared.mutants, &work, options.jobs)?;
         report(&repository, &work)?;
     }
@@ -59,7 +74,7 @@ fn runtime(work: &Path) -> Result<PathBuf> {
 }
 
 fn prepared(repository: &Path, work: &Path, options: &Options) -> Result<Prepared> {
-    let path = work.join("mutants.json");
+    let path = work.join(PREPARED);
     let sources = sources(repository)?;
     let state = state(&sources, options);
     if let Ok(text) = fs::read_to_string(&path) {
@@ -75,7 +90,7 @@ fn prepared(repository: &Path, work: &Path, options: &Options) -> Result<Prepare
     }
     let mutants = drawn(&sources, options)?;
     let scratch = Scratch::new(work);
-    scratch.copy(repository)?;
+    scratch.copy(repository, &[])?;
     let invalid = scratch.write(repository, &mutants)?;
     let programs = scratch.build()?;
     let outcome = |&id: &usize| Outcome {
@@ -85,9 +100,9 @@ fn prepared(repository: &Path, work: &Path, options: &Options) -> Result<Prepare
         seconds: 0.0,
         mutant: mutants[id].clone(),
     };
-    invalid.iter().map(outcome).try_for_each(|outcome| jsonl::append(&work.join("results.jsonl"), &outcome))?;
+    invalid.iter().map(outcome).try_for_each(|outcome| jsonl::append(&work.join(trial::RESULTS), &outcome))?;
     let prepared = Prepared { state, mutants, programs };
-    fs::write(&path, serde_json::to_string(&prepared).map_err(show)?).map_err(show)?;
+    prepared.save(work)?;
     Ok(prepared)
 }
 
@@ -133,11 +148,10 @@ fn drawn(sources: &[(String, String)], options: &Options) -> Result<Vec<Mutant>>
 }
 
 fn report(repository: &Path, work: &Path) -> Result<()> {
-    let text = fs::read_to_string(work.join("mutants.json")).map_err(|e| format!("{}: {e}", work.display()))?;
+    let text = fs::read_to_string(work.join(PREPARED)).map_err(|e| format!("{}: {e}", work.display()))?;
     let prepared: Prepared = serde_json::from_str(&text).map_err(show)?;
-    let outcomes: Vec<Outcome> = jsonl::read(&work.join("results.jsonl"));
-    let done: BTreeSet<usize> = outcomes.iter().map(|outcome| outcome.id).collect();
+    let outcomes: Vec<Outcome> = trial::outcomes(work).into_values().collect();
     let known = fs::read_to_string(repository.join("scripts/mutants/equivalent.txt")).unwrap_or_default();
-    print!("{}", page(&outcomes, &Equivalents::parse(&known), prepared.mutants.len() - done.len()));
+    print!("{}", page(&outcomes, &Equivalents::parse(&known), prepared.mutants.len() - outcomes.len()));
     Ok(())
 }
