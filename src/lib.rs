@@ -75,6 +75,7 @@ pub mod nn;
 pub mod onnx;
 mod ops;
 mod options;
+mod parallel;
 mod plan;
 mod reference;
 mod rng;

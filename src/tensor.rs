@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use half::{bf16, f16};
-use rayon::prelude::*;
-
 use crate::error::{Error, Result};
 use crate::identity::Identity;
+use crate::parallel;
 use crate::shape::{DType, Desc, numel};
+use half::{bf16, f16};
 
 #[cfg(feature = "ndarray")]
 mod arrays;
@@ -268,8 +267,11 @@ impl Tensor {
     /// Applies `f` to every element of a tensor of f32 or f64.
     pub(crate) fn map(&self, f: impl Fn(f64) -> f64 + Sync) -> Tensor {
         let data: Data = match &self.data {
-            Data::F64(v) => Data::F64(Arc::new(v.par_iter().map(|&x| f(x)).collect())),
-            _ => self.f32s().par_iter().map(|&x| f(x.into()) as f32).collect::<Vec<_>>().into(),
+            Data::F64(v) => Data::F64(Arc::new(parallel::collect(v.len(), |i| f(v[i])))),
+            _ => {
+                let v = self.f32s();
+                parallel::collect(v.len(), |i| f(v[i].into()) as f32).into()
+            }
         };
         Tensor::of(self.shape.clone(), data)
     }

@@ -1,9 +1,8 @@
 //! `y = (x - mean) scale weight + bias`, the second half of every normalisation.
 
-use rayon::prelude::*;
-
 use super::moments::Bounded;
 use super::{DIVISION, SQRT, TINY, UNIT, gamma};
+use crate::parallel;
 use crate::reference::moments::Slices;
 use crate::reference::normalize::Affine;
 
@@ -11,10 +10,10 @@ use crate::reference::normalize::Affine;
 /// the difference errs by E = mean_error + u (|d| + mean_error); the product of difference, scale and weight is at most
 /// (|d| + E) s (1 + scale_error) |w| (1 + u)^2 instead of |d| s |w|; the sum with the bias is rounded.
 pub fn bounds(x: &[f32], slices: &Slices, scales: &[Bounded], affine: &Affine) -> Vec<f64> {
-    let one = |(i, &v): (usize, &f32)| {
+    let one = |i: usize| {
         let Bounded { scale: s, mean_error, scale_error } = scales[slices.of(i)];
         let (weight, bias) = affine.at(i);
-        let distance = (f64::from(v) - s.mean).abs();
+        let distance = (f64::from(x[i]) - s.mean).abs();
         let difference = mean_error + UNIT * (distance + mean_error);
         let ideal = distance * s.scale * weight.abs();
         let most = (distance + difference) * s.scale * weight.abs() * (1.0 + scale_error) * (1.0 + UNIT) * (1.0 + UNIT);
@@ -23,7 +22,7 @@ pub fn bounds(x: &[f32], slices: &Slices, scales: &[Bounded], affine: &Affine) -
         let flushed = TINY * (2.0 + weight.abs() + 2.0 * s.scale * weight.abs() + distance * s.scale);
         product + UNIT * (ideal + bias.abs() + product) + flushed
     };
-    x.par_iter().enumerate().map(one).collect()
+    parallel::collect(x.len(), one)
 }
 
 /// The error bound of x / norm, the norm of n values whose powers are summed with at most `depth` successive additions.

@@ -89,9 +89,9 @@ fn with_bias(
     x: &DeviceTensor,
     weight: &DeviceTensor,
     bias: Option<&DeviceTensor>,
-    build: impl FnOnce(&mut Graph, [ValueId; 2], Option<ValueId>) -> Result<ValueId>,
+    build: impl Fn(&mut Graph, [ValueId; 2], Option<ValueId>) -> Result<ValueId>,
 ) -> Result<DeviceTensor> {
     let given = Given::new(&[Some(x), Some(weight), bias]);
-    let build = |g: &mut Graph, ids: &[ValueId]| Ok(vec![build(g, [ids[0], ids[1]], given.values(ids)[2])?]);
-    Ok(run_with(&given.tensors, 1..given.tensors.len(), build)?.remove(0))
+    let mut build = |g: &mut Graph, ids: &[ValueId]| Ok(vec![build(g, [ids[0], ids[1]], given.values(ids)[2])?]);
+    Ok(run_with(&given.tensors, 1..given.tensors.len(), &mut build)?.remove(0))
 }

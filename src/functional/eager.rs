@@ -123,7 +123,8 @@ pub(super) fn run_all(
     inputs: &[&DeviceTensor],
     build: impl FnOnce(&mut Graph, &[ValueId]) -> Result<Vec<ValueId>>,
 ) -> Result<Vec<DeviceTensor>> {
-    run_with(inputs, 0..0, build)
+    let mut build = Some(build);
+    run_with(inputs, 0..0, &mut |g, ids| build.take().expect("a graph is built once")(g, ids))
 }
 
 /// As [`run_all`], of one output.
@@ -134,12 +135,15 @@ pub(super) fn run(
     Ok(run_all(inputs, |g, ids| Ok(vec![build(g, ids)?]))?.remove(0))
 }
 
+/// Makes a graph of inputs, and tells its outputs.
+pub(super) type Build<'a> = dyn FnMut(&mut Graph, &[ValueId]) -> Result<Vec<ValueId>> + 'a;
+
 /// As [`run_all`], where some inputs are `parameters`, which are often the same from call to call. A call whose parameters were
 /// there before compiles them into the graph, so that it finds them packed from then on.
 pub(super) fn run_with(
     inputs: &[&DeviceTensor],
     parameters: Range<usize>,
-    build: impl FnOnce(&mut Graph, &[ValueId]) -> Result<Vec<ValueId>>,
+    build: &mut Build<'_>,
 ) -> Result<Vec<DeviceTensor>> {
     let Some(first) = inputs.first() else { return Err(Error::argument("there is no input tensor")) };
     let device = first.device();

@@ -71,13 +71,16 @@ pub(super) struct Built {
     pub notes: Notes,
 }
 
+/// What [`Module::build`] does for a module.
+pub(super) type Build<'a> = dyn Fn(&mut Builder<'_>, ValueId) -> Result<ValueId> + 'a;
+
 /// The graph of a module for an input `x` of this description, with or without a training step. Without one it is an
 /// error if a layer would make one.
-pub(super) fn build<M: Module + ?Sized>(module: &M, x: Desc, training_step: bool) -> Result<Built> {
+pub(super) fn build(module: &Build<'_>, x: Desc, training_step: bool) -> Result<Built> {
     let mut graph = Graph::new();
     let input = graph.input("x", x)?;
     let mut b = Builder { graph: &mut graph, prefix: String::new(), training_step, notes: Notes::default() };
-    let y = module.build(&mut b, input)?;
+    let y = module(&mut b, input)?;
     let notes = b.notes;
     match notes.updates.first() {
         Some((path, _)) if !training_step => {
@@ -89,7 +92,7 @@ pub(super) fn build<M: Module + ?Sized>(module: &M, x: Desc, training_step: bool
 }
 
 /// The graph of a module with the results of modules inside it as outputs, without the nodes that they do not need.
-pub(super) fn build_with_outputs<M: Module + ?Sized>(module: &M, x: Desc, outputs: &[&str]) -> Result<Built> {
+pub(super) fn build_with_outputs(module: &Build<'_>, x: Desc, outputs: &[&str]) -> Result<Built> {
     let mut built = build(module, x, false)?;
     for &name in outputs {
         let results = &built.notes.results;

@@ -53,6 +53,8 @@ mod state;
 mod weights;
 pub mod zoo;
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
@@ -277,9 +279,9 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     /// is lost.
     #[cfg(not(target_arch = "wasm32"))]
     fn forward(&self, x: &DeviceTensor) -> Result<DeviceTensor> {
-        let mut built = builder::build(self, x.desc().clone(), false)?;
+        let mut built = builder::build(&|b, x| self.build(b, x), x.desc().clone(), false)?;
         built.graph.output("out", built.y);
-        Ok(run(self, built, x)?.into_first())
+        Ok(run(self.slots(), built, x)?.into_first())
     }
 
     /// The results of modules inside this one, computed from a tensor on a device, as
@@ -302,7 +304,8 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     /// There is no module of a name, a name is given twice, or none is given. Otherwise as [`Module::forward`].
     #[cfg(not(target_arch = "wasm32"))]
     fn forward_with_outputs(&self, x: &DeviceTensor, outputs: &[&str]) -> Result<Outputs<DeviceTensor>> {
-        run(self, builder::build_with_outputs(self, x.desc().clone(), outputs)?, x)
+        let built = builder::build_with_outputs(&|b, x| self.build(b, x), x.desc().clone(), outputs)?;
+        run(self.slots(), built, x)
     }
 
     /// Computes the module from a tensor on a device, each layer in its own mode: norm layers in training mode use the
@@ -313,15 +316,7 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     /// left or is lost.
     #[cfg(not(target_arch = "wasm32"))]
     fn forward_train(&mut self, x: &DeviceTensor) -> Result<DeviceTensor> {
-        let mut built = builder::build(self, x.desc().clone(), true)?;
-        built.graph.output("out", built.y);
-        built.notes.updates.iter().for_each(|(path, value)| built.graph.output(path, *value));
-        let mut results = run(self, built, x)?.into_iter();
-        let (_, y) = results.next().expect("a network has an output");
-        let mut new = std::collections::HashMap::new();
-        for (path, value) in results {
-            new.insert(path, value.to_host()?);
-        }
+        let (y, mut new) = train(&|b, x| self.build(b, x), self.slots(), x)?;
         for (path, slot) in self.slots_mut() {
             if let Some(tensor) = new.remove(&path) {
                 slot.set(tensor);
@@ -336,7 +331,7 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     /// Of kind [`Argument`](crate::ErrorKind::Argument) if a layer is in training mode and would update statistics or
     /// draw random numbers; the error names the layer. The shape does not fit.
     fn graph(&self, x: Desc) -> Result<Graph> {
-        let mut built = builder::build(self, x, false)?;
+        let mut built = builder::build(&|b, x| self.build(b, x), x, false)?;
         built.graph.output("out", built.y);
         Ok(built.graph)
     }
@@ -364,7 +359,7 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     /// # Errors
     /// There is no module of a name: the error lists those with similar names. Otherwise as [`Module::graph`].
     fn graph_with_outputs(&self, x: Desc, outputs: &[&str]) -> Result<Graph> {
-        Ok(builder::build_with_outputs(self, x, outputs)?.graph)
+        Ok(builder::build_with_outputs(&|b, x| self.build(b, x), x, outputs)?.graph)
     }
 
     /// A session of [`Module::graph`].
@@ -377,13 +372,29 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     }
 }
 
-/// Runs a module's graph and compiles it first if it is not in the cache.
+/// The result of a training step of a module with these parameters, and their new values.
 #[cfg(not(target_arch = "wasm32"))]
-fn run<M: Module + ?Sized>(module: &M, built: builder::Built, x: &DeviceTensor) -> Result<Outputs<DeviceTensor>> {
+fn train(
+    module: &builder::Build<'_>,
+    slots: Vec<(String, &Slot)>,
+    x: &DeviceTensor,
+) -> Result<(DeviceTensor, HashMap<String, Tensor>)> {
+    let mut built = builder::build(module, x.desc().clone(), true)?;
+    built.graph.output("out", built.y);
+    built.notes.updates.iter().for_each(|(path, value)| built.graph.output(path, *value));
+    let mut results = run(slots, built, x)?.into_iter();
+    let (_, y) = results.next().expect("a network has an output");
+    let new = results.map(|(path, value)| Ok((path, value.to_host()?)));
+    Ok((y, new.collect::<Result<_>>()?))
+}
+
+/// Runs the graph of a module with these parameters, and compiles it first if it is not in the cache.
+#[cfg(not(target_arch = "wasm32"))]
+fn run(slots: Vec<(String, &Slot)>, built: builder::Built, x: &DeviceTensor) -> Result<Outputs<DeviceTensor>> {
     let builder::Built { graph, notes, .. } = built;
     let names: Vec<String> = graph.outputs().map(|(name, _)| name.to_owned()).collect();
     let mut given = vec![("x".to_owned(), x.clone())];
-    for (path, slot) in module.slots() {
+    for (path, slot) in slots {
         if graph.inputs().any(|(name, _)| name == path) {
             given.push((path, slot.tensor().to_device(x.device())?));
         }

@@ -1,7 +1,5 @@
 //! Element-wise functions of two tensors under NumPy's broadcasting rule ([`BinaryKind`] lists them).
 
-use rayon::prelude::*;
-
 use super::broadcast::{Access, Operand};
 use super::strided::Walk;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
@@ -10,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::{self, BINARY, FLAT, STREAM};
+use crate::parallel;
 use crate::reference::elements;
 use crate::shape::{DType, Desc, Layout, broadcast};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
@@ -67,8 +66,8 @@ impl Op for Binary {
         }
         let y = &outputs[0];
         let (a, b) = (elements::broadcast(&inputs[0], y.shape()), elements::broadcast(&inputs[1], y.shape()));
-        let pairs = a.to_f64s().into_par_iter().zip(b.to_f64s()).zip(y.to_f64s());
-        Ok(Some(vec![pairs.map(|((a, b), y)| self.0.bound(a, b, y) as f32).collect()]))
+        let (a, b, y) = (a.to_f64s(), b.to_f64s(), y.to_f64s());
+        Ok(Some(vec![parallel::collect(y.len(), |i| self.0.bound(a[i], b[i], y[i]) as f32)]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         launches(site, self.0, &site.inputs[1].shape)
@@ -81,16 +80,15 @@ impl Op for Binary {
 /// The function of two tensors of one shape.
 fn evaluate(kind: BinaryKind, a: &Tensor, b: &Tensor) -> Data {
     fn values<T: Elements>(kind: BinaryKind, a: &[T], b: &Tensor) -> Data {
-        let pairs = a.par_iter().zip(T::shared(b.data()).expect("the shape rule checked the types").par_iter());
+        let b = T::shared(b.data()).expect("the shape rule checked the types");
         if kind.is_comparison() {
-            return pairs.map(|(a, b)| kind.compare(a.partial_cmp(b))).collect::<Vec<_>>().into();
+            return parallel::collect(a.len(), |i| kind.compare(a[i].partial_cmp(&b[i]))).into();
         }
-        let one = |(a, b): (&T, &T)| match T::TYPE {
-            DType::Bool => T::of_integer(kind.logical(a.integer() != 0, b.integer() != 0).into()),
-            dtype if dtype.is_float() => T::of_number(kind.float(a.number(), b.number())),
-            _ => T::of_integer(kind.integer(a.integer(), b.integer())),
-        };
-        T::wrap(pairs.map(one).collect())
+        T::wrap(parallel::collect(a.len(), |i| match T::TYPE {
+            DType::Bool => T::of_integer(kind.logical(a[i].integer() != 0, b[i].integer() != 0).into()),
+            dtype if dtype.is_float() => T::of_number(kind.float(a[i].number(), b[i].number())),
+            _ => T::of_integer(kind.integer(a[i].integer(), b[i].integer())),
+        }))
     }
     for_each_type!(a.data(), v => values(kind, v, b))
 }

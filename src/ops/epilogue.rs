@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use rayon::prelude::*;
-
 use crate::attr::{Activation, Coded, attribute};
 use crate::bound::UNIT;
 use crate::gpu::launch::{Arg, EpilogueBindings, Launch, params};
+use crate::parallel;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
 
@@ -45,7 +44,9 @@ impl Epilogue {
         let residual = self.residual.map(|i| inputs[i].f32s());
         let slope = self.slope.map(|i| inputs[i].f32s());
         let (channels, plane) = (y.shape()[1], y.shape()[2..].iter().product::<usize>());
-        let one = |(i, (&v, &b)): (usize, (&f32, &f32))| {
+        let y_data = y.f32s();
+        let one = |i: usize| {
+            let (v, b) = (y_data[i], bound[i]);
             let added = f64::from(v) + residual.map_or(0.0, |r| f64::from(r[i]));
             let own = f64::from(b) + UNIT * (f64::from(v).abs() + added.abs());
             let f = match slope {
@@ -55,7 +56,7 @@ impl Epilogue {
             let out = f.eval(added);
             (out as f32, (f.spread(added, own) + f.bound(added, out)) as f32)
         };
-        let (values, bounds): (Vec<f32>, Vec<f32>) = y.f32s().par_iter().zip(bound).enumerate().map(one).unzip();
+        let (values, bounds): (Vec<f32>, Vec<f32>) = parallel::collect(y_data.len(), one).into_iter().unzip();
         (Tensor::of(y.shape(), values), bounds)
     }
 

@@ -1,7 +1,5 @@
 //! `matmul`: matrix products, both matrices known only at run time. A linear layer with constant weights is a convolution.
 
-use rayon::prelude::*;
-
 use super::rows8::Rows8;
 use super::strided::Walk;
 use super::tiled::SIZES;
@@ -12,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
 use crate::gpu::pieces::{self, FLAT, MATMUL, MATMUL4, ONE_RUN, ONE_TAP, REGISTERS, WORKGROUP};
+use crate::parallel;
 use crate::reference;
 use crate::shape::{Desc, broadcast, broadcast_strides, numel, unravel};
 use crate::tensor::Tensor;
@@ -70,7 +69,7 @@ impl Sizes {
         let (m, k, n) = (self.m, self.k, self.n);
         let mut y = vec![0.0; numel(&self.shape)];
         let (sa, sb) = (broadcast_strides(&self.a_batch, &self.batch), broadcast_strides(&self.b_batch, &self.batch));
-        y.par_chunks_mut((m * n).max(1)).enumerate().for_each(|(z, y)| {
+        parallel::chunks(&mut y, m * n, |z, y| {
             let index = unravel(z, &self.batch);
             let matrix = |strides: &[usize]| index.iter().zip(strides).map(|(i, s)| i * s).sum::<usize>();
             reference::matmul::matmul(&a[matrix(&sa) * m * k..], &b[matrix(&sb) * k * n..], k, n, y, &round);

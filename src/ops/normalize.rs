@@ -1,7 +1,5 @@
 //! ONNX's normalisations without weights: `lp_normalize` to norm 1, `mean_variance_normalize` to mean 0 and deviation 1.
 
-use rayon::prelude::*;
-
 use super::normalization::{Normalization, Spread, merging};
 use super::tree::Tree;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
@@ -12,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
 use crate::gpu::pieces::{SCALED, TEAM, TREE_SUM};
+use crate::parallel;
 use crate::reference::moments::{Scale, Slices, moments};
 use crate::reference::normalize::{self, Affine, lp_norms};
 use crate::shape::{Desc, Layout};
@@ -68,8 +67,8 @@ impl LpNormalize {
         let extents = self.extents(x.shape());
         let [_, n, inner] = extents;
         let norms = lp_norms(x.f32s(), extents, self.p);
-        let one = |(i, &v): (usize, &f32)| f(v.into(), norms[i / (n * inner) * inner + i % inner]) as f32;
-        x.f32s().par_iter().enumerate().map(one).collect()
+        let x = x.f32s();
+        parallel::collect(x.len(), |i| f(x[i].into(), norms[i / (n * inner) * inner + i % inner]) as f32)
     }
 }
 

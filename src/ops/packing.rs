@@ -1,11 +1,10 @@
 //! Weights of convolutions as 4x4 blocks.
 
-use rayon::prelude::*;
-
 use super::geometry::Geometry;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Launch, Params, params};
 use crate::gpu::pieces::FLAT;
+use crate::parallel;
 
 static PACK: Kernel = kernel!("conv2d_pack", FLAT).floats();
 
@@ -38,7 +37,8 @@ fn packed(params: &Params, w: &[f32], out: &mut Vec<f32>) {
     // For every block of inputs its rows, one per tap.
     let mut blocks: Vec<Vec<&mut [f32]>> = (0..icg4).map(|_| vec![]).collect();
     out.chunks_mut(row.max(1)).enumerate().for_each(|(i, row)| blocks[i % icg4].push(row));
-    blocks.par_iter_mut().enumerate().for_each(|(block, rows)| {
+    parallel::chunks(&mut blocks, 1, |block, rows| {
+        let rows = &mut rows[0];
         let first = block * 4;
         let inputs = icg.min(first + 4) - first;
         for (o, filters) in w.chunks(4 * icg * taps).enumerate() {

@@ -1,7 +1,5 @@
 //! `reduce`: sums, means, extremes, norms over any axes; `arg_reduce`: the index of an extreme.
 
-use rayon::prelude::*;
-
 use super::tree::Tree;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Coded, Extreme, ReduceKind};
@@ -10,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Launch, folded, nested, params};
 use crate::gpu::pieces::{ARG_SET, FLAT, REDUCE, TEAM};
+use crate::parallel;
 use crate::reference::reduce::{arg_reduce, reduce_integers};
 use crate::shape::{DType, Desc, strides};
 use crate::tensor::{Data, Tensor};
@@ -140,11 +139,15 @@ impl Reduce {
     }
 
     /// Applies `f` to the values of every output.
-    fn sets<T: Copy + Sync, R: Send>(&self, shape: &[usize], x: &[T], f: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+    fn sets<T: Copy + Sync, R: Clone + Default + Send>(
+        &self,
+        shape: &[usize],
+        x: &[T],
+        f: impl Fn(&[T]) -> R + Sync,
+    ) -> Vec<R> {
         let Collapsed { kept, reduced } = self.collapse(shape);
-        let inside = offsets(&reduced);
-        let one = |from: usize| f(&inside.iter().map(|at| x[from + at]).collect::<Vec<_>>());
-        offsets(&kept).into_par_iter().map(one).collect()
+        let (from, inside) = (offsets(&kept), offsets(&reduced));
+        parallel::collect(from.len(), |i| f(&inside.iter().map(|at| x[from[i] + at]).collect::<Vec<_>>()))
     }
 }
 

@@ -1,7 +1,5 @@
 //! `softmax`, `log_softmax` along an axis.
 
-use rayon::prelude::*;
-
 use super::tree::Tree;
 use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
 use crate::bound;
@@ -9,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{FLAT_WORKGROUP, Launch, Params, folded, nested, params};
 use crate::gpu::pieces::{FLAT, SOFTMAX, SOFTMAX_TREE, TEAM};
+use crate::parallel;
 use crate::reference::softmax;
 use crate::shape::Desc;
 use crate::tensor::Tensor;
@@ -102,7 +101,7 @@ impl Softmax {
             let at = |k| f64::from(data[(s / inner * n + k) * inner + s % inner]);
             f(&(0..n).map(at).collect::<Vec<_>>())
         };
-        let sets: Vec<_> = (0..outer * inner).into_par_iter().map(set).collect();
+        let sets = parallel::collect(outer * inner, set);
         let mut out = vec![0.0; data.len()];
         for (s, values) in sets.iter().enumerate() {
             for (k, &v) in values.iter().enumerate() {

@@ -1,13 +1,12 @@
 //! Element-wise functions of one tensor: relu, gelu, exp, ... ([`Activation`] lists them).
 
-use rayon::prelude::*;
-
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Activation, Coded};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
 use crate::gpu::pieces::{ACTIVATION, STREAM};
+use crate::parallel;
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
@@ -35,8 +34,8 @@ impl Op for Unary {
         Ok(vec![inputs[0].map(|x| self.0.eval(x))])
     }
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        let pairs = inputs[0].to_f64s().into_par_iter().zip(outputs[0].to_f64s());
-        Ok(Some(vec![pairs.map(|(x, y)| self.0.bound(x, y) as f32).collect()]))
+        let (x, y) = (inputs[0].to_f64s(), outputs[0].to_f64s());
+        Ok(Some(vec![parallel::collect(y.len(), |i| self.0.bound(x[i], y[i]) as f32)]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let desc = &site.inputs[0];

@@ -1,8 +1,7 @@
 //! Pooling into a given number of bins, as `torch.nn.functional.adaptive_avg_pool2d` and `adaptive_max_pool2d`.
 
+use crate::parallel;
 use std::ops::Range;
-
-use rayon::prelude::*;
 
 /// The part of an axis that bin `o` of `bins` covers: from floor(o extent / bins) to ceil((o + 1) extent / bins).
 pub fn bin(o: usize, bins: usize, extent: usize) -> Range<usize> {
@@ -10,7 +9,7 @@ pub fn bin(o: usize, bins: usize, extent: usize) -> Range<usize> {
 }
 
 /// Applies `fold` to the rows of every bin of `x` `[planes, ih, iw]`; the result is row-major `[planes, oh, ow]`.
-fn bins<T: Send>(
+fn bins<T: Clone + Default + Send>(
     (x, [planes, ih, iw]): (&[f32], [usize; 3]),
     [oh, ow]: [usize; 2],
     fold: impl Fn(&[&[f32]]) -> T + Sync,
@@ -20,7 +19,7 @@ fn bins<T: Send>(
         let row = |iy| &x[(plane * ih + iy) * iw..][bin(ox, ow, iw)];
         fold(&bin(oy, oh, ih).map(row).collect::<Vec<_>>())
     };
-    (0..planes * oh * ow).into_par_iter().map(one).collect()
+    parallel::collect(planes * oh * ow, one)
 }
 
 /// The mean of every bin, in f64.

@@ -1,9 +1,8 @@
 //! Two-dimensional cross-correlation, as `torch.nn.functional.conv2d`.
 
-use rayon::prelude::*;
-
 use super::products::{Blocks, LANES, Lanes, add};
 use crate::attr::Window;
+use crate::parallel;
 
 /// The tensors of a convolution: `x` is `[n, ic, ih, iw]`, `w` is `[oc, ic / groups, kh, kw]`, `bias` `[oc]`, the result
 /// row-major `[n, oc, oh, ow]`.
@@ -47,7 +46,7 @@ fn by_planes(c: &Convolution<'_>, out: &mut [f32], round: impl Fn(f64) -> f32 + 
     let (x, [_, ic, ih, iw]) = c.x;
     let ((w, oc), [oh, ow], window, [kh, kw]) = (c.w, c.size, &c.window, c.window.kernel);
     let (icg, ocg) = (ic / c.groups, oc / c.groups);
-    out.par_chunks_mut(oh * ow).enumerate().for_each(|(plane, out)| {
+    parallel::chunks(out, oh * ow, |plane, out| {
         let (n, oc) = (plane / oc, plane % oc);
         let mut sums = vec![c.bias.map_or(0.0, |b| f64::from(b[oc])); oh * ow];
         for c in 0..icg {
@@ -109,7 +108,7 @@ fn by_filters(c: &Convolution<'_>, out: &mut [f32], round: impl Fn(f64) -> f32 +
         sums
     };
     let blocks = Blocks::new([n * oh * ow, c.groups * columns], filters, sum, round);
-    out.par_chunks_mut(oh * ow).enumerate().for_each(|(plane, out)| {
+    parallel::chunks(out, oh * ow, |plane, out| {
         let (n, oc) = (plane / oc, plane % oc);
         let (row, column) = (n * oh * ow, oc / ocg * columns + oc % ocg);
         out.iter_mut().enumerate().for_each(|(i, out)| *out = blocks.at(row + i, column));
@@ -119,8 +118,7 @@ fn by_filters(c: &Convolution<'_>, out: &mut [f32], round: impl Fn(f64) -> f32 +
 /// An image `[n, c, h, w]` as `[n, h, w, c]`.
 fn channels_last((x, [_, c, h, w]): (&[f32], [usize; 4])) -> Vec<f32> {
     let mut out = vec![0f32; x.len()];
-    let rows = out.par_chunks_mut((w * c).max(1)).enumerate();
-    rows.for_each(|(row, out)| {
+    parallel::chunks(&mut out, w * c, |row, out| {
         let (n, y) = (row / h, row % h);
         for (i, pixel) in out.chunks_exact_mut(c).enumerate() {
             pixel.iter_mut().enumerate().for_each(|(c_, v)| *v = x[((n * c + c_) * h + y) * w + i]);

@@ -1,8 +1,7 @@
 //! Two-dimensional transposed convolution, as `torch.nn.functional.conv_transpose2d`.
 
-use rayon::prelude::*;
-
 use crate::attr::Window;
+use crate::parallel;
 
 /// `out[n, oc, iy sy - py + ky dy, ix sx - px + kx dx] += x[n, g ic.., iy, ix] w[ic, oc, ky, kx]`, plus `bias[oc]`, in f64:
 /// every input element scatters its window; what falls outside the output is dropped.
@@ -19,7 +18,7 @@ pub fn conv_transpose2d(
     let [kh, kw] = window.kernel;
     let (icg, ocg) = (ic / groups, oc / groups);
     let mut out = vec![0f64; n * oc * oh * ow];
-    out.par_chunks_mut((oh * ow).max(1)).enumerate().for_each(|(plane, out)| {
+    parallel::chunks(&mut out, oh * ow, |plane, out| {
         let (n, oc) = (plane / oc, plane % oc);
         out.fill(bias.map_or(0.0, |b| b[oc].into()));
         for c in oc / ocg * icg..(oc / ocg + 1) * icg {

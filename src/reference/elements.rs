@@ -1,7 +1,6 @@
 //! Reordering the elements of a tensor of any type.
 
-use rayon::prelude::*;
-
+use crate::parallel;
 use crate::shape::{broadcast_strides, merge_axes, numel};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
@@ -12,8 +11,7 @@ const ROWS: usize = 64;
 pub fn pick(x: &Tensor, shape: &[usize], run: usize, source: impl Fn(usize) -> usize + Sync) -> Tensor {
     fn take<T: Elements>(x: &[T], count: usize, run: usize, source: impl Fn(usize) -> usize + Sync) -> Data {
         let mut out = vec![T::default(); count];
-        let runs = out.par_chunks_mut(run.max(1)).enumerate();
-        runs.for_each(|(i, out)| out.copy_from_slice(&x[source(i)..][..run]));
+        parallel::chunks(&mut out, run, |i, out| out.copy_from_slice(&x[source(i)..][..run]));
         T::wrap(out)
     }
     Tensor::of(shape, for_each_type!(x.data(), v => take(v, numel(shape), run, source)))
@@ -34,7 +32,7 @@ pub fn strided(x: &Tensor, shape: &[usize], strides: &[isize], first: usize) -> 
             }
             at
         };
-        out.par_chunks_mut((ROWS * n).max(1)).enumerate().for_each(|(block, out)| {
+        parallel::chunks(&mut out, ROWS * n, |block, out| {
             let starts = (block * ROWS..).take(out.len() / n).map(start);
             if step == 1 {
                 out.chunks_exact_mut(n).zip(starts).for_each(|(row, at)| row.copy_from_slice(&x[at as usize..][..n]));

@@ -1,7 +1,6 @@
 //! Local response normalisation, as `torch.nn.functional.local_response_norm`.
 
-use rayon::prelude::*;
-
+use crate::parallel;
 /// The formula's constants: `y = x (k + alpha / size sum x^2)^-beta`, the sum over the channels from `before` below.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
@@ -24,7 +23,7 @@ impl Formula {
             let sum: f64 = window.map(|j| f64::from(x[image + j * area]).powi(2)).sum();
             f(x[i].into(), self.k + self.alpha / self.size as f64 * sum)
         };
-        (0..x.len()).into_par_iter().map(one).collect()
+        parallel::collect(x.len(), one)
     }
 
     /// The normalised values.

@@ -1,8 +1,7 @@
 //! Matrix product, in f64.
 
-use rayon::prelude::*;
-
 use super::products::{Blocks, LANES, Lanes, add};
+use crate::parallel;
 
 /// A matrix: element `[i, j]` is `data[i * strides[0] + j * strides[1]]`.
 #[derive(Clone, Copy)]
@@ -31,7 +30,7 @@ pub fn matmul(a: &[f32], b: &[f32], k: usize, n: usize, y: &mut [f32], round: im
     let wide = n >= LANES || n >= m;
     let blocks =
         if wide { blocks(a, b, [m, k, n], round) } else { blocks(b.transposed(), a.transposed(), [n, k, m], round) };
-    y.par_chunks_mut(n).enumerate().for_each(|(i, row)| {
+    parallel::chunks(y, n, |i, row| {
         row.iter_mut().enumerate().for_each(|(j, y)| *y = if wide { blocks.at(i, j) } else { blocks.at(j, i) });
     });
 }

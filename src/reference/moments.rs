@@ -1,7 +1,6 @@
 //! Means and variances of the slices of a tensor.
 
-use rayon::prelude::*;
-
+use crate::parallel;
 /// A tensor seen as `[outer, slices, inner]`: slice `s` is every element whose middle index is `s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -28,7 +27,7 @@ impl Slices {
 }
 
 /// The moments of one slice, and the values that their accuracy in f32 depends on (`bound::moments`).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Moments {
     /// Values of the slice.
     pub count: usize,
@@ -74,5 +73,5 @@ pub fn moments(x: &[f32], slices: &Slices) -> Vec<Moments> {
         let spread = average(values.map(|v| (v - first).powi(2)).sum()).sqrt();
         Moments { count, mean, var, distance, spread }
     };
-    (0..slices.slices).into_par_iter().map(one).collect()
+    parallel::collect(slices.slices, one)
 }

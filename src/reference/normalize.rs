@@ -1,8 +1,7 @@
 //! `y = (x - mean) scale weight + bias`, the second half of every normalisation.
 
-use rayon::prelude::*;
-
 use super::moments::{Scale, Slices};
+use crate::parallel;
 
 /// Weights and biases: element `i` has entry `i / step % entries`.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +23,11 @@ impl Affine<'_> {
 
 /// The normalised values; `scales` has one entry per slice.
 pub fn normalize(x: &[f32], slices: &Slices, scales: &[Scale], affine: &Affine) -> Vec<f64> {
-    let one = |(i, &v): (usize, &f32)| {
+    parallel::collect(x.len(), |i| {
         let s = &scales[slices.of(i)];
         let (weight, bias) = affine.at(i);
-        (f64::from(v) - s.mean) * s.scale * weight + bias
-    };
-    x.par_iter().enumerate().map(one).collect()
+        (f64::from(x[i]) - s.mean) * s.scale * weight + bias
+    })
 }
 
 /// The norms of order p, 1 or 2, along the middle axis of `[outer, n, inner]`, row-major over the others.
@@ -38,5 +36,5 @@ pub fn lp_norms(x: &[f32], [outer, n, inner]: [usize; 3], p: usize) -> Vec<f64> 
         let values = (0..n).map(|k| f64::from(x[(i / inner * n + k) * inner + i % inner]));
         if p == 1 { values.map(f64::abs).sum() } else { values.map(|v| v * v).sum::<f64>().sqrt() }
     };
-    (0..outer * inner).into_par_iter().map(one).collect()
+    parallel::collect(outer * inner, one)
 }

@@ -1,9 +1,8 @@
 //! Pixels of textures as values of a network, and back: `value = (pixel * scale - mean) / std`.
 
-use crate::attr::attribute;
-use rayon::prelude::*;
-
 use super::resize::{Axis, Tap};
+use crate::attr::attribute;
+use crate::parallel;
 
 /// The luma of ITU-R BT.601 from red, green and blue, with Pillow's constants.
 pub const LUMA: [f32; 3] = [19_595.0 / 65_536.0, 38_470.0 / 65_536.0, 7_471.0 / 65_536.0];
@@ -67,7 +66,7 @@ pub fn resample(axes: &[Axis; 2], pixel: impl Fn(usize, usize) -> [f64; 4] + Syn
         }
         sum
     };
-    (0..axes[0].outputs * axes[1].outputs).into_par_iter().map(one).collect()
+    parallel::collect(axes[0].outputs * axes[1].outputs, one)
 }
 
 /// The byte of a number: the nearest integer, halves up, in 0 to 255; 0 for NaN.

@@ -2,9 +2,8 @@
 //!
 //! Images are `[planes, ih, iw]`, a plane being one channel of one image; results are row-major `[planes, oh, ow]`.
 
-use rayon::prelude::*;
-
 use crate::attr::Window;
+use crate::parallel;
 
 impl Window {
     /// The number of windows along an axis; with `ceil_mode` one more may exceed the padded image if it starts inside
@@ -38,7 +37,7 @@ impl Window {
 }
 
 /// Calls `fold` with the output (plane, oy, ox) and the taps (iy, ix, value) of its window, row by row.
-fn windows<T: Send>(
+fn windows<T: Clone + Default + Send>(
     (x, [planes, ih, iw]): (&[f32], [usize; 3]),
     window: &Window,
     [oh, ow]: [usize; 2],
@@ -54,7 +53,7 @@ fn windows<T: Send>(
         });
         fold([oy, ox], &mut taps)
     };
-    (0..planes * oh * ow).into_par_iter().map(one).collect()
+    parallel::collect(planes * oh * ow, one)
 }
 
 /// The largest value of every window and its position (iy, ix): the first of equal values, or the last NaN if there is

@@ -1,7 +1,6 @@
 //! Sums of products in f64, several at a time. Each sum adds its terms in their order, so that its bits are those of a plain
 //! loop.
-
-use rayon::prelude::*;
+use crate::parallel;
 
 /// The sums that are computed together.
 pub const LANES: usize = 16;
@@ -44,9 +43,9 @@ impl Blocks {
         T: Sync,
     {
         let mut blocks = vec![[0f32; LANES]; rows * columns.div_ceil(LANES)];
-        blocks.par_chunks_mut(rows.max(1)).enumerate().for_each(|(block, out)| {
+        parallel::chunks(&mut blocks, rows, |block, out| {
             let factors = factors(block * LANES);
-            out.par_iter_mut().enumerate().for_each(|(row, out)| *out = sum(row, &factors).map(&round));
+            parallel::chunks(out, 1, |row, out| out[0] = sum(row, &factors).map(&round));
         });
         Blocks { rows, blocks }
     }

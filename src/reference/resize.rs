@@ -1,9 +1,8 @@
 //! Resampling of images, as `torch.nn.functional.interpolate` and ONNX's `Resize`: along each axis an output is a
 //! weighted sum of a few inputs, its taps. [`Axis::taps`] lists them with their weights; kernels get the same list.
 
-use rayon::prelude::*;
-
 use crate::attr::{Coordinates, ResizeMode, Rounding};
+use crate::parallel;
 
 /// The largest sum of output height and width for which PyTorch's kernel for small images runs.
 pub const TORCH_SMALL: usize = 128;
@@ -186,5 +185,5 @@ pub fn resize(
         };
         round(rows.iter().map(row).sum())
     };
-    (0..planes * oh * ow).into_par_iter().map(one).collect()
+    parallel::collect(planes * oh * ow, one)
 }

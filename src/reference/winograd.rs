@@ -1,7 +1,6 @@
 //! Winograd's algorithm F(4x4, 3x3): what its kernels compute.
 
-use rayon::prelude::*;
-
+use crate::parallel;
 /// Outputs of a tile along an axis.
 pub const TILE: usize = 4;
 /// Inputs of a tile along an axis; also the number of points.
@@ -99,11 +98,9 @@ pub fn winograd(
     let window = |plane: usize, ty: usize, tx: usize| {
         std::array::from_fn(|i| std::array::from_fn(|j| pixel(plane, ty * TILE + i, tx * TILE + j)))
     };
-    let inputs: Vec<_> = (0..n * ic * th * tw)
-        .into_par_iter()
-        .map(|i| both_sides(&t.bt, &window(i / (th * tw), i / tw % th, i % tw)))
-        .collect();
-    out.par_chunks_mut(oh * ow).enumerate().for_each(|(plane, out)| {
+    let transformed = |i: usize| both_sides(&t.bt, &window(i / (th * tw), i / tw % th, i % tw));
+    let inputs = parallel::collect(n * ic * th * tw, transformed);
+    parallel::chunks(&mut out, oh * ow, |plane, out| {
         let filter = |c: usize, i: usize, j: usize| f64::from(w[((plane % oc * ic + c) * 3 + i) * 3 + j]);
         let filters: Vec<_> = (0..ic)
             .map(|c| both_sides(&t.g, &std::array::from_fn(|i| std::array::from_fn(|j| filter(c, i, j)))))

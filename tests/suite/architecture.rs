@@ -9,7 +9,10 @@ use crate::imports::File;
 
 /// Lowest first. A file's layer is that of the first entry its path starts with.
 const LAYERS: &[&[&str]] = &[
-    &["error", "memory", "names", "threads", "shape", "tensor", "options", "attr", "identity", "rng", "sync"],
+    &[
+        "error", "memory", "names", "threads", "shape", "tensor", "options", "attr", "identity", "rng", "sync",
+        "parallel",
+    ],
     &["reference", "gpu"],
     &["bound"],
     &["ops"],
