@@ -6,6 +6,7 @@
 // SHIFTS inputs for 8 outputs, and a row of inputs serves 4 rows of outputs, each with its own row of taps; those rows of taps
 // advance by one with every row of inputs.
 // SHIFTS: the most taps of a row that are step_x apart.
+// Inputs beside the window of an output are added times 0: an infinite one makes NaN of it, and then it is computed alone.
 // Compared with conv2d_depthwise: no conversion of row-major tensors.
 
 struct Params {
@@ -91,6 +92,20 @@ fn tile(image: u32, weights: u32, oy: u32, ox: u32) -> Tile {
     return sums;
 }
 
+// One output, of the inputs in its window only.
+fn alone(image: u32, weights: u32, oy: u32, ox: u32) -> f32 {
+    var sum = 0.0;
+    for (var ky = 0u; ky < p.kh; ky++) {
+        let iy = oy * p.sy + ky * p.dy - p.py;
+        if iy >= p.ih { continue; }
+        for (var kx = 0u; kx < p.kw; kx++) {
+            let ix = ox * p.sx + kx * p.dx - p.px;
+            if ix < p.iw { sum += x[image + iy * p.iw + ix] * w[weights + ky * p.kw + kx]; }
+        }
+    }
+    return sum;
+}
+
 fn compute(i: u32) {
     let strips = (p.ow + 7u) / 8u;
     let bands = (p.oh + 3u) / 4u;
@@ -99,12 +114,16 @@ fn compute(i: u32) {
     let plane = i / strips / bands;
     if plane >= p.planes { return; }
     let oc = plane % p.oc;
-    var sums = tile(plane / p.multiplier * p.ih * p.iw, oc * p.kh * p.kw, oy, ox);
+    let image = plane / p.multiplier * p.ih * p.iw;
+    let weights = oc * p.kh * p.kw;
+    var sums = tile(image, weights, oy, ox);
     // Loops, since every store in the text costs compile time.
     for (var row = oy; row < min(oy + 4u, p.oh); row++) {
         for (var column = ox; column < min(ox + 8u, p.ow); column++) {
             let at = (plane * p.oh + row) * p.ow + column;
-            y[at] = finish(sums.a.a, oc, at);
+            var sum = sums.a.a;
+            if is_nan(sum) { sum = alone(image, weights, row, column); }
+            y[at] = finish(sum, oc, at);
             sums.a = slide(sums.a, 0.0);
         }
         sums = Tile(sums.b, sums.c, sums.d, sums.d);

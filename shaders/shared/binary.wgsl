@@ -12,16 +12,21 @@ fn is_infinite(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) == INFINITY_BITS;
 }
 
-// a^b = 2^(b log2 |a|), negated where a is negative and b odd; the cases that the logarithm does not cover are handled first.
+// a^b = 2^(b log2 |a|), negated where a is negative and b odd; the cases that the logarithm does not cover are handled first. Signs
+// and zeros by bits: a device may take a subnormal number for 0.
 fn power(a: f32, b: f32) -> u32 {
-    if b == 0.0 || a == 1.0 { return bitcast<u32>(1.0); }
+    let magnitude = bitcast<u32>(b) & 0x7fffffffu;
+    if magnitude == 0u || a == 1.0 { return bitcast<u32>(1.0); }
     if is_nan(a) || is_nan(b) { return NAN_BITS; }
-    let whole = trunc(b) == b;
+    let whole = trunc(b) == b && magnitude >= 0x00800000u;
     let odd = whole && abs(b) < 16777216.0 && (i32(clamp(b, -16777216.0, 16777216.0)) & 1) != 0;
     let sign_bit = select(0u, bitcast<u32>(a) & 0x80000000u, odd);
-    if (bitcast<u32>(a) & 0x7fffffffu) == 0u { return sign_bit | select(INFINITY_BITS, 0u, b > 0.0); }
+    let is_zero = (bitcast<u32>(a) & 0x7fffffffu) == 0u;
+    if is_zero || is_infinite(a) {
+        return sign_bit | select(0u, INFINITY_BITS, is_zero != (bitcast<i32>(b) > 0));
+    }
     if a == -1.0 && whole { return sign_bit | bitcast<u32>(1.0); }
-    if a < 0.0 && !whole && !is_infinite(a) { return NAN_BITS; }
+    if bitcast<i32>(a) < 0 && !whole { return NAN_BITS; }
     return sign_bit | bitcast<u32>(exp2(b * logarithm2(abs(a))));
 }
 

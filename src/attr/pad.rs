@@ -7,8 +7,8 @@ attribute! {
     #[derive(Clone, Copy, Debug, PartialEq)]
     #[non_exhaustive]
     pub enum PadMode, "PAD" {
-        /// This value, cast to the tensor's type.
-        Constant(value: f32),
+        /// This value, cast to the tensor's type. Integers up to 2^53 are what they are.
+        Constant(value: f64),
         /// The tensor mirrored without its border.
         Reflect,
         /// The border repeated.

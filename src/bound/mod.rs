@@ -55,9 +55,15 @@ pub fn exact(outputs: &[Tensor]) -> Vec<Vec<f32>> {
     outputs.iter().map(|t| vec![0.0; t.numel()]).collect()
 }
 
-/// The bounds of values that are copied through arithmetic: a subnormal one may be flushed.
-pub fn copies(values: &[f32]) -> Vec<f32> {
-    values.iter().map(|v| if v.abs() < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { 0.0 }).collect()
+/// The bound of the largest or the smallest of some values: a device that flushes subnormal numbers may take any of them for
+/// another, which is up to twice `TINY` away.
+pub fn extreme(value: f64) -> f64 {
+    if value.abs() < TINY { 2.0 * TINY } else { 0.0 }
+}
+
+/// The bounds of such values.
+pub fn extremes(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|&v| extreme(v.into()) as f32).collect()
 }
 
 /// The bounds of indices of values of `x`: a device that flushes subnormals to zero may take any of them for another one.

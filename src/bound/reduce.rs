@@ -19,9 +19,7 @@ impl ReduceKind {
         let y = self.reduce(x);
         let linear = gamma(depth) * sum_of(x, f64::abs);
         match self {
-            // A copy, which a device may flush.
-            ReduceKind::Max | ReduceKind::Min if y.abs() < TINY => TINY,
-            ReduceKind::Max | ReduceKind::Min => 0.0,
+            ReduceKind::Max | ReduceKind::Min => super::extreme(y),
             _ if x.is_empty() => 0.0,
             ReduceKind::Sum | ReduceKind::L1 => linear + n * TINY,
             ReduceKind::Mean => {

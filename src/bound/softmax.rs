@@ -13,9 +13,13 @@ pub struct ExpSum {
     pub error: f64,
 }
 
-/// With t = x - m, rounded: e^t errs by u |t| from the rounding and 3 + 2 |t| ulp from exp.
+/// Below this e^t is subnormal by far, however t is rounded.
+const LEAST: f64 = -128.0;
+
+/// The relative error of e^t, with t = x - m, rounded: u |t| from the rounding and 3 + 2 |t| ulp from exp; 0 below [`LEAST`], where
+/// `TINY` covers it.
 fn term_error(t: f64) -> f64 {
-    (UNIT * t.abs()).exp_m1() + exp(t)
+    if t < LEAST { 0.0 } else { (UNIT * t.abs()).exp_m1() + exp(t) }
 }
 
 impl ExpSum {

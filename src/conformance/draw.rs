@@ -58,6 +58,10 @@ pub enum Fill {
     Finite,
     /// Above 0: variances, arguments of logarithms.
     Positive,
+    /// Any numbers, some of them as negative as what masks an attention.
+    Masked,
+    /// Near 1 and -1, so that products of thousands stay in the range of f32.
+    Factors,
     /// An index along an axis of this extent, from either end.
     Index(usize),
     /// Integers of any bits; any numbers of another type.
@@ -438,6 +442,11 @@ impl Draws {
         };
         match fill {
             Fill::Positive => numbers.into_iter().map(|v| v.abs() + 0.0625).collect(),
+            Fill::Factors => numbers.into_iter().map(|v| (0.5 * v.sin()).exp2().copysign(v)).collect(),
+            Fill::Masked if self.values != Values::Integers && self.rng.int(0, 3) == 0 => {
+                let mask = self.one(&[f32::MIN, -1e30, -65_504.0, -1e4]);
+                numbers.into_iter().map(|v| if self.rng.int(0, 2) == 0 { mask } else { v }).collect()
+            }
             _ => numbers,
         }
     }

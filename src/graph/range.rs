@@ -90,7 +90,7 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
         };
     }
     if let Some(pad) = node.op.downcast::<Pad>() {
-        let added = if let PadMode::Constant(v) = pad.mode { f64::from(v).abs() } else { 0.0 };
+        let added = if let PadMode::Constant(v) = pad.mode { v.abs() } else { 0.0 };
         return input(0).max(added);
     }
     if node.op.downcast::<ArgReduce>().is_some() || node.op.downcast::<MaxPool2d>().is_some() {

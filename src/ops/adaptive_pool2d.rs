@@ -130,7 +130,7 @@ impl Op for AdaptivePool2d {
                 let scale = gamma(self.largest_taps(inputs[0].shape()) + 6);
                 self.mean(&inputs[0].map(f64::abs)).into_iter().map(|m| (m * scale + TINY) as f32).collect()
             }
-            PoolKind::Max => bound::copies(outputs[0].f32s()),
+            PoolKind::Max => bound::extremes(outputs[0].f32s()),
         }]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {

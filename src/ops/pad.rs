@@ -1,7 +1,8 @@
 //! `pad`: pads or crops a tensor.
 
-use super::{Op, Site, Variant, built_in, expect_inputs, moves_elements};
+use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Coded, PadMode};
+use crate::bound::{TINY, UNIT};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, params};
@@ -80,34 +81,44 @@ impl Pad {
         Some(out)
     }
 
+    /// The constant; 0 where nothing constant is added.
+    fn constant(&self) -> f64 {
+        if let PadMode::Constant(value) = self.mode { value } else { 0.0 }
+    }
+
     /// Bits of the constant in the type of the tensor.
-    fn value(&self, dtype: DType) -> u32 {
-        let PadMode::Constant(value) = self.mode else { return 0 };
+    fn value(&self, dtype: DType) -> Result<u32> {
+        let value = self.constant();
         if dtype.is_float() {
-            return value.to_bits();
+            return Ok((value as f32).to_bits());
         }
-        for_dtype!(dtype, T => convert::<f32, T>(value).integer() as u32)
+        let integer = for_dtype!(dtype, T => convert::<f64, T>(value).integer());
+        match i32::try_from(integer) {
+            Err(_) if dtype == DType::I64 => Err(Error::unsupported(format!(
+                "padding with {integer}, which does not fit the 32 bits that a device has"
+            ))),
+            _ => Ok(integer as u32),
+        }
     }
 
     fn with_mode(&self, launch: Launch) -> Launch {
         launch.set("MODE", self.mode.code()).reads([Arg::Input(0)]).writes([Arg::Output(0)])
     }
 
-    fn row_major(&self, site: &Site<'_>) -> Option<Variant> {
+    fn row_major(&self, site: &Site<'_>, value: u32) -> Option<Variant> {
         let axes = self.axes(&site.inputs[0].shape, &site.outputs[0].shape)?;
         let [i0, i1, i2, i3, i4, i5] = axes.map(|a| a.input);
         let [o0, o1, o2, o3, o4, o5] = axes.map(|a| a.output);
         let [before0, before1, before2, before3, before4, before5] = axes.map(|a| a.before);
         let params = params!(
-            i0, i1, i2, i3, i4, i5, o0, o1, o2, o3, o4, o5, before0, before1, before2, before3, before4, before5,
-            value: self.value(site.inputs[0].dtype)
+            i0, i1, i2, i3, i4, i5, o0, o1, o2, o3, o4, o5, before0, before1, before2, before3, before4, before5, value
         );
         let launch = Launch::flat(&PAD, axes.iter().map(|a| a.output).product(), params);
         Some(Variant::row_major(site, vec![self.with_mode(launch)]))
     }
 
     /// Images of which only height and width are padded.
-    fn channels_last(&self, site: &Site<'_>) -> Option<Variant> {
+    fn channels_last(&self, site: &Site<'_>, value: u32) -> Option<Variant> {
         let (&[n, c, ih, iw], &[_, _, oh, ow]) = (&site.inputs[0].shape[..], &site.outputs[0].shape[..]) else {
             return None;
         };
@@ -116,7 +127,7 @@ impl Pad {
         }
         let c4 = c.div_ceil(4);
         let [top, left] = [2, 3].map(|axis: usize| self.pads[axis][0] as i32);
-        let params = params!(n, ih, iw, oh, ow, c, c4, top, left, value: self.value(site.inputs[0].dtype));
+        let params = params!(n, ih, iw, oh, ow, c, c4, top, left, value);
         let launch = Launch::flat(&PAD_C4, n * oh * ow * c4, params);
         Some(Variant::in_layout(site, Layout::ChannelsLast, vec![self.with_mode(launch)]))
     }
@@ -124,7 +135,16 @@ impl Pad {
 
 impl Op for Pad {
     built_in!("pad": pads, mode);
-    moves_elements!();
+    /// On a device a constant of f64 is rounded.
+    fn bounds(&self, _: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        let constant = self.constant();
+        let rounded = f64::from(constant as f32) != constant && outputs[0].dtype() == DType::F64;
+        let bound = |v: f64| if rounded && v == constant { (UNIT * v.abs() + TINY) as f32 } else { 0.0 };
+        Ok(Some(vec![outputs[0].iter_f64s().map(bound).collect()]))
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         expect_inputs(self, inputs, 1..=1)?;
         let x = &inputs[0];
@@ -139,11 +159,12 @@ impl Op for Pad {
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let x = &inputs[0];
-        let fill = if let PadMode::Constant(value) = self.mode { value } else { 0.0 };
-        Ok(vec![pad(x, &self.pads, &self.shape(x.shape())?, self.mode, fill)])
+        Ok(vec![pad(x, &self.pads, &self.shape(x.shape())?, self.mode, self.constant())])
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
-        let mut variants: Vec<_> = self.row_major(site).into_iter().chain(self.channels_last(site)).collect();
+        let value = self.value(site.inputs[0].dtype)?;
+        let mut variants: Vec<_> =
+            self.row_major(site, value).into_iter().chain(self.channels_last(site, value)).collect();
         if site.is_channels_last(0) {
             variants.reverse();
         }

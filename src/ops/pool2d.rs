@@ -253,7 +253,7 @@ impl Op for MaxPool2d {
     }
     /// A maximum is a copy; only a subnormal value may be flushed.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        let values = bound::copies(outputs[0].f32s());
+        let values = bound::extremes(outputs[0].f32s());
         let indices = outputs.get(1).map(|_| bound::indices(outputs[0].iter_f64s(), &inputs[0]));
         Ok(Some([values].into_iter().chain(indices).collect()))
     }

@@ -88,7 +88,7 @@ impl Op for TopK {
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         let values = &outputs[0];
         let copies = if values.dtype().is_float() {
-            bound::copies(&values.iter_f64s().map(|v| v as f32).collect::<Vec<_>>())
+            bound::extremes(&values.iter_f64s().map(|v| v as f32).collect::<Vec<_>>())
         } else {
             vec![0.0; values.numel()]
         };

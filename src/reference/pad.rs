@@ -1,8 +1,7 @@
 //! Padding and cropping, as `torch.nn.functional.pad`.
 
-use rayon::prelude::*;
-
 use crate::attr::PadMode;
+use crate::parallel;
 use crate::shape::{numel, strides};
 use crate::tensor::{Data, Elements, Tensor, convert, for_each_type};
 
@@ -25,16 +24,16 @@ impl PadMode {
 }
 
 /// `x` with `pads` (before, after) around every axis, negative ones crop; `shape` is that of the result, `fill` the constant.
-pub fn pad(x: &Tensor, pads: &[[i64; 2]], shape: &[usize], mode: PadMode, fill: f32) -> Tensor {
+pub fn pad(x: &Tensor, pads: &[[i64; 2]], shape: &[usize], mode: PadMode, fill: f64) -> Tensor {
     fn take<T: Elements>(
         x: &[T],
         shape: &[usize],
-        fill: f32,
+        fill: f64,
         at: impl Fn(usize, usize) -> Option<usize> + Sync,
     ) -> Data {
         let mut out = vec![convert(fill); numel(shape)];
         let last = shape.len() - 1;
-        out.par_chunks_mut(shape[last].max(1)).enumerate().for_each(|(row, out)| {
+        parallel::chunks(&mut out, shape[last], |row, out| {
             let axes = shape[..last].iter().enumerate().rev();
             let start = axes.scan(row, |row, (axis, n)| Some(at(axis, std::mem::replace(row, *row / n) % n)));
             let Some(start) = start.sum::<Option<usize>>() else { return };

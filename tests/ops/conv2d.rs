@@ -173,6 +173,35 @@ fn depthwise_within_bounds() {
     (0..10).for_each(|_| depthwise(&mut rng, false));
 }
 
+/// Infinities and NaNs reach the outputs whose windows they are in, and no others: also with kernels that multiply by zeros
+/// beside the window. (Winograd's algorithm, which no case has here, spreads them over a tile of outputs.)
+#[test]
+fn special_values_stay_in_their_windows() {
+    let cases = [
+        ([2, 6, 9, 21], [6, 1, 3, 3], 6, [1, 1], [1, 1]),
+        ([1, 3, 12, 17], [6, 1, 3, 3], 3, [2, 2], [1, 1]),
+        ([1, 4, 13, 19], [4, 1, 5, 5], 4, [1, 1], [1, 2]),
+        ([1, 4, 13, 19], [4, 1, 2, 7], 4, [1, 3], [2, 1]),
+        ([1, 8, 9, 11], [8, 4, 3, 3], 2, [1, 1], [1, 1]),
+        ([2, 6, 9, 11], [37, 6, 3, 3], 1, [2, 1], [1, 1]),
+        ([1, 6, 9, 35], [5, 6, 1, 5], 1, [1, 1], [1, 1]),
+        ([1, 40, 5, 7], [70, 40, 1, 1], 1, [1, 1], [1, 1]),
+        ([1, 70, 6, 7], [66, 70, 2, 3], 1, [1, 1], [1, 1]),
+    ];
+    for (k, (x, w, groups, stride, dilation)) in cases.into_iter().enumerate() {
+        let mut rng = Rng(k as u64);
+        let op = Conv2d { stride, padding: [[1, 0], [1, 2]], dilation, groups };
+        let [weight, bias] = [rng.tensor(&w), rng.tensor(&w[..1])];
+        for special in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            let mut values = rng.tensor(&x).to_vec::<f32>().unwrap();
+            let first = rng.int(0, values.len() - 1);
+            let second = rng.int(0, values.len() - 1);
+            (values[first], values[second]) = (special, special);
+            check(op.clone(), &[Tensor::new(x, values).unwrap(), weight.clone(), bias.clone()], false);
+        }
+    }
+}
+
 /// The padding of an axis, before and after: both numbers, one for both, or 'same' or 'valid' as in PyTorch.
 pub fn sides(padding: &serde_json::Value, dilation: usize, taps: usize) -> [usize; 2] {
     match padding.as_str() {

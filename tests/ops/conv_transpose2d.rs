@@ -1,6 +1,6 @@
-use convgpu::Desc;
 use convgpu::custom::Op;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
+use convgpu::{Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_golden};
 
@@ -51,6 +51,23 @@ fn wide_tiles_are_exact() {
         };
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[ic, oc / groups, 3, 2]));
         check(op, &[x, w, rng.integers(&[oc])], true);
+    }
+}
+
+/// As for `conv2d`.
+#[test]
+fn special_values_stay_in_their_windows() {
+    for (k, (stride, dilation, groups)) in
+        [([1, 1], [1, 1], 1), ([2, 3], [1, 1], 1), ([2, 1], [1, 2], 2)].into_iter().enumerate()
+    {
+        let mut rng = Rng(k as u64);
+        let op = ConvTranspose2d { stride, dilation, groups, padding: [[1, 1], [0, 1]], ..ConvTranspose2d::default() };
+        let weight = rng.tensor(&[6, 5, 3, 3]);
+        for special in [f32::INFINITY, f32::NAN] {
+            let mut values = rng.tensor(&[2, 6, 7, 5]).to_vec::<f32>().unwrap();
+            values[70 + 9 * k] = special;
+            check(op.clone(), &[Tensor::new([2, 6, 7, 5], values).unwrap(), weight.clone()], false);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::attr::PadMode;
 use convgpu::internals::ops::pad::Pad;
+use convgpu::{DType, Tensor};
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
@@ -31,13 +31,34 @@ fn seven_axes_fold_to_six() {
 fn infinities_and_other_types() {
     let mut rng = Rng(3);
     let pads = vec![[0, 0], [0, 0], [1, 0], [0, 2]];
-    for value in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+    for value in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
         check(Pad { pads: pads.clone(), mode: PadMode::Constant(value) }, &[rng.tensor(&[1, 3, 2, 5])], true);
     }
     let op = Pad { pads: vec![[1, 0], [-1, 2]], mode: PadMode::Constant(-7.0) };
     check(op.clone(), &[Tensor::new([2, 3], vec![1i32, 2, 3, 4, 5, 6]).unwrap()], true);
     check(op.clone(), &[Tensor::new([2, 3], vec![1i64, 2, 3, 4, 5, 6]).unwrap()], true);
     check(op, &[Tensor::new([2, 3], vec![true, false, false, true, true, false]).unwrap()], true);
+}
+
+/// f32 has none of these numbers.
+#[test]
+fn constants_beyond_f32() {
+    let op = |value| Pad { pads: vec![[1, 0]], mode: PadMode::Constant(value) };
+    let first = |value, x: &[Tensor]| op(value).reference(x).unwrap().remove(0).to_f64s()[0];
+    for value in [16_777_217.0, 123_456_789.0, 2_147_483_647.0, -2_147_483_647.0] {
+        for x in [Tensor::from([1i32, 2]), Tensor::from([1i64, 2])] {
+            assert_eq!(first(value, std::slice::from_ref(&x)), value);
+            check(op(value), &[x], true);
+        }
+    }
+    let unsigned = [Tensor::from([1u32, 2])];
+    assert_eq!(first(2_147_483_649.0, &unsigned), 2_147_483_649.0);
+    check(op(2_147_483_649.0), &unsigned, true);
+    let wide = [Tensor::from([1i64, 2])];
+    assert_eq!(first(1_099_511_627_777.0, &wide), 1_099_511_627_777.0);
+    let double = [Tensor::from([1.0f32, 2.0]).to_dtype(DType::F64)];
+    assert_eq!(first(0.1, &double), 0.1);
+    check(op(0.1), &double, false);
 }
 
 #[test]
@@ -50,7 +71,7 @@ fn empty_tensors() {
 
 #[test]
 fn padding_lanes_stay_zero() {
-    for mode in [PadMode::Constant(f32::INFINITY), PadMode::Reflect] {
+    for mode in [PadMode::Constant(f64::INFINITY), PadMode::Reflect] {
         check_channels_last(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 3]], mode }, [2, 5, 4, 6]);
     }
 }
@@ -77,7 +98,7 @@ fn what_does_not_fit_is_an_error() {
 pub fn pytorch(case: &Case) {
     let sides = case.signed_list("pad");
     let mode = match case.str("mode") {
-        "constant" => PadMode::Constant(case.f32_or_null("value").unwrap_or(0.0)),
+        "constant" => PadMode::Constant(case.f32_or_null("value").unwrap_or(0.0).into()),
         "reflect" => PadMode::Reflect,
         "replicate" => PadMode::Replicate,
         "circular" => PadMode::Circular,

@@ -1,5 +1,7 @@
 use convgpu::Tensor;
 use convgpu::custom::Op;
+use convgpu::internals::attr::ReduceKind;
+use convgpu::internals::ops::reduce::Reduce;
 use convgpu::internals::ops::softmax::Softmax;
 
 use crate::support::{Case, Rng, check, check_golden};
@@ -28,6 +30,23 @@ fn random_cases_within_bounds() {
         for log in [false, true] {
             check(Softmax { axis, log }, std::slice::from_ref(&x), false);
             check(Softmax { axis, log }, std::slice::from_ref(&wide), false);
+        }
+    }
+}
+
+/// What masks an attention: very negative, and finite.
+#[test]
+fn masked_values() {
+    for mask in [f32::MIN, -1e30, -2e10, -1e4] {
+        for n in [4, 70, 300] {
+            let numbers = Rng(n as u64).tensor(&[6, n]).to_vec::<f32>().unwrap();
+            // Row 5 is masked as a whole.
+            let masked = |(i, v)| if i % n > i / n && i / n < 5 { v } else { v + mask };
+            let x = Tensor::new([6, n], numbers.into_iter().enumerate().map(masked).collect::<Vec<f32>>()).unwrap();
+            for log in [false, true] {
+                check(Softmax { axis: 1, log }, std::slice::from_ref(&x), false);
+            }
+            check(Reduce { axes: vec![1], keep_dims: false, kind: ReduceKind::LogSumExp }, &[x], false);
         }
     }
 }

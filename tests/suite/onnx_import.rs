@@ -48,6 +48,39 @@ fn a_cropped_tensor_wraps_around_itself() {
     assert_eq!(outputs[0].1.as_f32().unwrap(), [2.0, 3.0, 4.0, 2.0, 3.0]);
 }
 
+/// f32 has neither the constant nor the result.
+#[test]
+fn integers_are_padded_with_the_constant_itself() {
+    let pad = |constant| {
+        let nodes = vec![node("Pad", &["x", "pads", "constant"], &["y"], vec![])];
+        let mut graph = graph(nodes, vec![integers("pads", &[2], &[1, 0]), integers("constant", &[1], &[constant])]);
+        graph.input = vec![value("x", data_type::INT64, &[2])];
+        let x = Tensor::from([3i64, 4]);
+        let outputs = read(&model(graph)).and_then(|model| run(&model, &[("x", &x)]));
+        outputs.map(|outputs| outputs[0].1.to_vec::<i64>().unwrap())
+    };
+    for constant in [16_777_217, 2_147_483_647, -123_456_789] {
+        assert_eq!(pad(constant).unwrap(), [constant, 3, 4]);
+    }
+    let e = pad((1 << 53) + 1).unwrap_err().to_string();
+    assert!(e.contains("Pad_0") && e.contains("9007199254740993"), "{e}");
+}
+
+/// ONNX has none, and f32 has not all of them.
+#[test]
+fn wide_integers_are_not_pooled() {
+    for (kind, dtype) in
+        [(data_type::INT32, DType::I32), (data_type::UINT32, DType::U32), (data_type::INT64, DType::I64)]
+    {
+        let nodes = vec![node("MaxPool", &["x"], &["y"], vec![ints("kernel_shape", &[2, 2])])];
+        let mut graph = graph(nodes, vec![]);
+        graph.input = vec![value("x", kind, &[1, 1, 3, 3])];
+        let given = [Given { name: "x", desc: Desc::new([1, 1, 3, 3], dtype), value: None }];
+        let e = read(&model(graph)).unwrap().bind(&given).unwrap_err().to_string();
+        assert!(e.contains("MaxPool_0") && e.contains("floats, and integers of 8 and 16 bits"), "{e}");
+    }
+}
+
 /// Below 0 an unsigned number is large, and as i64 stays so: a device's 32 bits do not suffice.
 #[test]
 fn unsigned_numbers_that_wrap_are_large_as_i64() {

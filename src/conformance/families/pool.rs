@@ -27,7 +27,10 @@ pub fn avg(r: &mut Draws) -> Drawn {
 
 pub fn lp(r: &mut Draws) -> Drawn {
     let (window, ceil_mode) = (r.window(), r.flag());
-    let (p, signed, rescale) = (r.count() as u32, r.flag(), r.flag());
+    // The largest number's power is far below that of f32.
+    let most = if r.values == Values::Edges { 7 } else { 20 };
+    let p = if r.wild { r.count() } else { r.count().min(most) };
+    let (p, signed, rescale) = (p as u32, r.flag(), r.flag());
     // Of a negative sum the root is NaN, and what is negative here may be 0 where powers underflow.
     let signed = signed && r.values != Values::Edges;
     r.of_image(LpPool2d { window, ceil_mode, p, signed, rescale })

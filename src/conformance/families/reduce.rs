@@ -18,7 +18,7 @@ fn rows(r: &mut Draws) -> (Vec<usize>, usize) {
 
 pub fn softmax(r: &mut Draws) -> Drawn {
     let ((shape, axis), log) = (rows(r), r.flag());
-    r.of(Softmax { axis, log }, &[&shape])
+    r.of(Softmax { axis, log }, &[&shape]).filled([Fill::Masked])
 }
 
 pub fn reduce(r: &mut Draws) -> Drawn {
@@ -42,7 +42,12 @@ pub fn reduce(r: &mut Draws) -> Drawn {
     let (keep_dims, dtype) =
         (r.flag(), if r.values == Values::Integers { crate::shape::DType::F32 } else { r.dtype() });
     let drawn = Drawn::new(Reduce { axes, keep_dims, kind }, vec![Desc::new(shape, dtype)]);
-    if kind == LogSum { drawn.filled([Fill::Positive]) } else { drawn }
+    match kind {
+        LogSum => drawn.filled([Fill::Positive]),
+        LogSumExp => drawn.filled([Fill::Masked]),
+        Prod => drawn.filled([Fill::Factors]),
+        _ => drawn,
+    }
 }
 
 impl Draws {

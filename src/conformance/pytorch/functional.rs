@@ -52,7 +52,7 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
         "interpolate" => interpolate(&t("x")?, p.interpolate()?),
         "pad" => {
             let mode = match p.str("mode")? {
-                "constant" => PadMode::Constant(p.f32_or_none("value")?.unwrap_or(0.0)),
+                "constant" => PadMode::Constant(p.f32_or_none("value")?.unwrap_or(0.0).into()),
                 "reflect" => PadMode::Reflect,
                 "replicate" => PadMode::Replicate,
                 "circular" => PadMode::Circular,

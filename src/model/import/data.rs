@@ -210,10 +210,9 @@ fn pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     if list.len() != 2 * axes.len() {
         return Err(Error::shape(format!("pads {list:?} do not fit {} axes", axes.len())));
     }
-    let value = match node.host(2).map(Tensor::to_f64s).as_deref() {
-        None => node.float("value", 0.0)?,
-        Some(&[value]) => value as f32,
-        Some(values) => return Err(Error::shape(format!("Pad takes one value, not {}", values.len()))),
+    let value = match node.host(2) {
+        None => node.float("value", 0.0)?.into(),
+        Some(values) => constant(values)?,
     };
     let mode = match node.string("mode", "constant")? {
         "constant" => PadMode::Constant(value),
@@ -235,6 +234,19 @@ fn pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         return Ok(vec![import.apply(Pad { pads, mode }, &[&x])?]);
     }
     Ok(vec![import.apply(Pad { pads, mode }, &[x])?])
+}
+
+/// The value that is added.
+fn constant(values: &Tensor) -> Result<f64> {
+    let &[value] = &values.to_f64s()[..] else {
+        return Err(Error::shape(format!("Pad takes one value, not {}", values.numel())));
+    };
+    match values.data() {
+        Data::I64(v) if i128::from(v[0]) != value as i128 => {
+            Err(Error::unsupported(format!("Pad with the value {} (integers up to 2^53)", v[0])))
+        }
+        _ => Ok(value),
+    }
 }
 
 /// What negative pads leave. What wraps around afterwards is this, as in ONNX Runtime.

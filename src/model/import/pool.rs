@@ -28,9 +28,17 @@ fn ceil_mode(node: &NodeView) -> Result<bool> {
     Ok(node.flag("ceil_mode", false)? && AutoPad::of(node)? == AutoPad::NotSet)
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__MaxPool.html>. Integers, which have 8 bits, are pooled as f32.
+/// <https://onnx.ai/onnx/operators/onnx__MaxPool.html>. Integers, which have 8 bits, are pooled as f32, which has not
+/// all of those of 32 bits.
 fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
+    if matches!(x.dtype(), DType::I32 | DType::U32 | DType::I64) {
+        return Err(Error::unsupported(format!(
+            "{} of {} (floats, and integers of 8 and 16 bits)",
+            node.op(),
+            x.desc()
+        )));
+    }
     let pooling = Pooling::of(node, x.shape())?;
     let indices = match (node.gives(1), node.flag("storage_order", false)?) {
         (false, _) => Indices::None,

@@ -3,7 +3,7 @@
 use super::Case;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{CONV, EPILOGUE1, EPILOGUE4, FILTERS, FLAT};
+use crate::gpu::pieces::{CONV, EPILOGUE1, EPILOGUE4, FILTERS, FLAT, NAN};
 use crate::ops::geometry::Geometry;
 use crate::ops::{Variant, relayout};
 use crate::shape::{Desc, Layout, Precision};
@@ -11,7 +11,7 @@ use crate::shape::{Desc, Layout, Precision};
 pub(super) static BLOCKS: Kernel = kernel!("conv2d_depthwise", "conv2d_slide", CONV, FILTERS, EPILOGUE4, FLAT)
     .floats()
     .declares("const DEPTHWISE = true; ");
-pub(super) static PLANE: Kernel = kernel!("conv2d_depthwise_plane", EPILOGUE1, FLAT).sizes(&[("SHIFTS", 3)]);
+pub(super) static PLANE: Kernel = kernel!("conv2d_depthwise_plane", NAN, EPILOGUE1, FLAT).sizes(&[("SHIFTS", 3)]);
 
 /// The most taps of a row that `conv2d_depthwise_plane` slides over.
 const MOST_SHIFTS: usize = 8;
