@@ -150,6 +150,10 @@ fn verdict(report: &Report, args: &Args) -> Outcome<()> {
             Failure::check(format!("{} ({}, kernels {}) {text}", node.name, node.op, node.kernels)).at(&node.name)
         );
     }
+    if let Some(OutputReport { name, comparison, .. }) = report.outputs.iter().find(|o| args.strict && o.sensitive) {
+        let text = "the bounds of the nodes allow it, but output";
+        return Err(Failure::check(format!("{text} {name} is beyond the tolerance: {}", comparison.summary())));
+    }
     if report.checkable() || args.allow_nonfinite {
         return Ok(());
     }
@@ -169,6 +173,7 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
             "name": o.name,
             "ok": o.ok(),
             "worst": numbers::json(o.comparison.worst),
+            "sensitive": o.sensitive,
             "rounding": numbers::json(o.rounding),
             "nan": o.nan,
             "replays": replays_json(o.replays),

@@ -57,6 +57,7 @@ mod parts;
 mod refused;
 mod rewrite;
 mod rules;
+mod sensitive;
 mod shared;
 mod sibling;
 mod soak;
