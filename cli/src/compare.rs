@@ -90,10 +90,10 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     }
     let network = network::bind(&args.model, &args.inputs, Some(&args.invent))?;
     let mut others = devices::open_all(choices)?;
-    let last = others.pop().expect("every choice gives a device");
+    let (_, last) = others.pop().expect("every choice gives a device");
     let right = Run::of(last, args, &network)?;
     let mut runs = vec![];
-    for device in others {
+    for (_, device) in others {
         let mut run = Run::of(device, args, &network)?;
         run.answers = Some(Answers::of(&run, &right));
         runs.push(run);

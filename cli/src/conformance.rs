@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use convgpu::DeviceChoice;
 use convgpu::conformance::{CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, Row, conformance, faults};
 use convgpu::internals::conformance::fail_at;
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ pub struct Args {
     fail_at: Option<String>,
     /// Plant faults in the commands of every operator (6 cases each, or as --cases says), and print which of them this command
     /// and `verify` find
-    #[arg(long, conflicts_with_all = ["kernel", "replays", "case", "report", "repro", "fail_at", "quick", "strict"])]
+    #[arg(long, conflicts_with_all = ["kernel", "replays", "case", "report", "repro", "export", "fail_at", "quick", "strict"])]
     faults: bool,
     /// A sixth of the cases
     #[arg(long)]
@@ -110,7 +111,7 @@ const PLANTED: usize = 6;
 /// Checks the checks.
 fn plant(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     let mut tables = vec![];
-    for device in devices::open_all(choices)?.into_iter().filter(|device| !device.is_reference()) {
+    for (_, device) in devices::open_all(choices)?.into_iter().filter(|(_, device)| !device.is_reference()) {
         let bar = Arc::new(Bar::steps());
         let options = args.options().cases(args.cases.unwrap_or(PLANTED));
         let options = options.progress(move |done, all, case| bar.at(done, all, &case.to_string()));
@@ -123,6 +124,9 @@ fn plant(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     match tables.iter().map(|(_, found)| planted::missed(found)).sum::<usize>() {
         0 if tables.is_empty() => {
             Err(Failure::check("faults are planted in dispatches, and there is no adapter".to_owned()))
+        }
+        0 if tables.iter().any(|(_, found)| planted::all(found) == 0) => {
+            Err(Failure::check("no fault was planted".to_owned()))
         }
         0 => Ok(()),
         n => Err(Failure::check(format!("{n} faults made results wrong and were not found"))),
@@ -139,7 +143,7 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     let report = args.report.as_deref().map(Target::new).transpose()?;
     let mut ledgers = vec![];
     let mut files = vec![];
-    for device in devices::open_all(choices)? {
+    for (choice, device) in devices::open_all(choices)? {
         let bar = Arc::new(Bar::steps());
         let shown = bar.clone();
         let options = args.options().progress(move |done, all, case| shown.at(done, all, &case.to_string()));
@@ -147,19 +151,20 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
         if let (Some(folder), Some(wrong), true) = (&args.repro, ledger.failures.first(), files.is_empty()) {
             files = repro::write(folder, &device, &args.options(), wrong)?;
         }
-        ledgers.push(ledger);
+        ledgers.push((choice, ledger));
     }
     if args.repro.is_some() && files.is_empty() {
         console::hint("--repro: no case is wrong".to_owned());
     }
+    let all: Vec<&Ledger> = ledgers.iter().map(|(_, ledger)| ledger).collect();
     if let Some(report) = &report {
-        report.write(|out| out.write_all(report::page(&ledgers).as_bytes()))?;
+        report.write(|out| out.write_all(report::page(&all).as_bytes()))?;
     }
     match args.json {
         true => console::print_json(&as_json(&ledgers, &files))?,
         false => console::print(&as_text(&ledgers))?,
     }
-    verdict(&ledgers, args.strict)
+    verdict(&all, args.strict)
 }
 
 /// Writes the cases instead of running them.
@@ -172,7 +177,7 @@ fn write(folder: &Path, args: &Args, choices: &[devices::Choice]) -> Outcome<()>
     }
 }
 
-fn verdict(ledgers: &[Ledger], strict: bool) -> Outcome<()> {
+fn verdict(ledgers: &[&Ledger], strict: bool) -> Outcome<()> {
     if let Some((ledger, wrong)) = ledgers.iter().find_map(|l| Some((l, l.failures.first()?))) {
         let count = ledger.failures.len();
         return Err(Failure::check(format!("{count} wrong on {}; the first: {wrong}", ledger.device)));
@@ -187,11 +192,11 @@ fn verdict(ledgers: &[Ledger], strict: bool) -> Outcome<()> {
     }
 }
 
-fn as_text(ledgers: &[Ledger]) -> String {
-    ledgers.iter().map(of_device).collect::<Vec<_>>().join("\n")
+fn as_text(ledgers: &[(DeviceChoice, Ledger)]) -> String {
+    ledgers.iter().map(|(choice, ledger)| of_device(choice, ledger)).collect::<Vec<_>>().join("\n")
 }
 
-fn of_device(ledger: &Ledger) -> String {
+fn of_device(choice: &DeviceChoice, ledger: &Ledger) -> String {
     let mut rows = vec![
         ["operator", "kernels", "cases", "integers", "edges", "pytorch", "worst", "unlikely", "replays", "verdict"]
             .map(str::to_owned)
@@ -212,7 +217,7 @@ fn of_device(ledger: &Ledger) -> String {
             row.verdict().to_owned(),
         ]
     }));
-    let failures: String = ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(ledger, f))).collect();
+    let failures: String = ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(choice, ledger, f))).collect();
     let refused: usize = ledger.refused.values().sum();
     let reasons: String = ledger.refused.iter().map(|(why, n)| format!("no kernel for {n}: {why}\n")).collect();
     format!(
@@ -231,16 +236,20 @@ fn of_device(ledger: &Ledger) -> String {
 }
 
 /// The call that runs one case again.
-fn again(ledger: &Ledger, wrong: &Wrong) -> String {
-    format!("convgpu conformance --case {} --seed {}", wrong.case, ledger.seed)
+fn again(choice: &DeviceChoice, ledger: &Ledger, wrong: &Wrong) -> String {
+    let name = choice.to_string();
+    let name = if name.contains(' ') { format!("'{name}'") } else { name };
+    let device = if *choice == DeviceChoice::Auto { String::new() } else { format!(" --device {name}") };
+    format!("convgpu conformance{device} --case {} --seed {}", wrong.case, ledger.seed)
 }
 
-fn as_json(ledgers: &[Ledger], files: &[String]) -> Value {
-    let ok = ledgers.iter().all(Ledger::ok);
-    json!({ "ok": ok, "ledgers": ledgers.iter().map(ledger_json).collect::<Vec<_>>(), "repro": files })
+fn as_json(ledgers: &[(DeviceChoice, Ledger)], files: &[String]) -> Value {
+    let ok = ledgers.iter().all(|(_, ledger)| ledger.ok());
+    let all: Vec<_> = ledgers.iter().map(|(choice, ledger)| ledger_json(choice, ledger)).collect();
+    json!({ "ok": ok, "ledgers": all, "repro": files })
 }
 
-fn ledger_json(ledger: &Ledger) -> Value {
+fn ledger_json(choice: &DeviceChoice, ledger: &Ledger) -> Value {
     json!({
         "device": ledger.device,
         "ok": ledger.ok(),
@@ -251,7 +260,7 @@ fn ledger_json(ledger: &Ledger) -> Value {
         "seconds": ledger.time.as_secs_f64(),
         "refused": ledger.refused,
         "rows": ledger.rows.iter().map(row_json).collect::<Vec<_>>(),
-        "failures": ledger.failures.iter().map(|f| failure_json(ledger, f)).collect::<Vec<_>>(),
+        "failures": ledger.failures.iter().map(|f| failure_json(choice, ledger, f)).collect::<Vec<_>>(),
     })
 }
 
@@ -271,12 +280,12 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-fn failure_json(ledger: &Ledger, wrong: &Wrong) -> Value {
+fn failure_json(choice: &DeviceChoice, ledger: &Ledger, wrong: &Wrong) -> Value {
     json!({
         "case": wrong.case.to_string(),
         "what": wrong.what,
         "kernels": wrong.kernels,
         "wrong": wrong.wrong,
-        "again": again(ledger, wrong),
+        "again": again(choice, ledger, wrong),
     })
 }

@@ -115,21 +115,22 @@ impl FromStr for Choice {
     }
 }
 
-/// The devices that `--device` names for a command that takes several. Of all adapters, one that does not open is left out with a
-/// note.
-pub fn open_all(choices: &[Choice]) -> Outcome<Vec<Device>> {
+/// The devices that `--device` names for a command that takes several, each with what names it alone. Of all adapters, one that
+/// does not open is left out with a note.
+pub fn open_all(choices: &[Choice]) -> Outcome<Vec<(DeviceChoice, Device)>> {
     let mut devices = vec![];
     for choice in choices {
         match choice {
-            Choice::One(choice) => devices.push(open(choice)?),
+            Choice::One(choice) => devices.push((choice.clone(), open(choice)?)),
             Choice::All => {
                 for index in 0..pollster::block_on(list())?.len() {
-                    match Device::open(DeviceChoice::Index(index)) {
-                        Ok(device) => devices.push(device),
+                    let choice = DeviceChoice::Index(index);
+                    match Device::open(choice.clone()) {
+                        Ok(device) => devices.push((choice, device)),
                         Err(e) => console::note(&format!("left out: {e}")),
                     }
                 }
-                devices.push(Device::cpu());
+                devices.push((DeviceChoice::Cpu, Device::cpu()));
             }
         }
     }
@@ -140,7 +141,9 @@ pub fn open_all(choices: &[Choice]) -> Outcome<Vec<Device>> {
 pub fn single(choices: &[Choice]) -> Outcome<&DeviceChoice> {
     match choices {
         [Choice::One(device)] => Ok(device),
-        _ => Err(Failure::call("this command takes one --device; compare takes several, and --device all")),
+        _ => Err(Failure::call(
+            "only one --device here: compare, conformance and devices --check take several, and --device all",
+        )),
     }
 }
 

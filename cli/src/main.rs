@@ -53,9 +53,12 @@ struct Cli {
     /// Use no kernel with workgroup memory: slower, for drivers that synchronise it wrongly
     #[arg(long, global = true, env = "CONVGPU_AVOID_WORKGROUP_MEMORY", value_parser = clap::builder::FalseyValueParser::new())]
     avoid_workgroup_memory: bool,
-    /// Whether the call says so, and not the environment.
+    /// Whether the call names the device.
     #[arg(skip)]
     device_given: bool,
+    /// Whether the call or the environment does.
+    #[arg(skip)]
+    device_named: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -136,8 +139,24 @@ fn report(failure: &Failure) {
     }
 }
 
+/// Variables of the environment that the library reads, with what they may be: another text would be ignored without a word.
+const VARIABLES: [(&str, &[&str]); 2] = [("CONVGPU_CHECKED", &["", "0", "1"]), ("CONVGPU_LIMITS", &["", "default"])];
+
+fn check_environment() -> Outcome<()> {
+    for (name, texts) in VARIABLES {
+        if let Ok(text) = std::env::var(name)
+            && !texts.contains(&&*text)
+        {
+            let known = texts.iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join(" or ");
+            return Err(Failure::call(format!("{name} is {text:?}: it may be {known}, or nothing")));
+        }
+    }
+    Ok(())
+}
+
 fn run(cli: Option<Cli>) -> Outcome<()> {
     let Some(cli) = cli else { return Ok(()) };
+    check_environment()?;
     if cli.avoid_workgroup_memory {
         convgpu::internals::device::avoid_workgroup_memory();
     }
@@ -158,7 +177,7 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args, device),
-        Command::Devices(args) => devices::run(&args, cli.device_given.then_some(&cli.device[..])),
+        Command::Devices(args) => devices::run(&args, cli.device_named.then_some(&cli.device[..])),
         Command::Inspect(args) => inspect::run(&args, device),
         Command::Run(args) => run::run(&args, device),
         Command::Verify(args) => verify::run(&args, device),
@@ -179,8 +198,10 @@ fn named() -> String {
 
 fn matched() -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches()?;
-    let device_given = matches.value_source("device") == Some(ValueSource::CommandLine);
-    Ok(Cli { device_given, ..Cli::from_arg_matches(&matches)? })
+    let source = matches.value_source("device");
+    let device_given = source == Some(ValueSource::CommandLine);
+    let device_named = source != Some(ValueSource::DefaultValue);
+    Ok(Cli { device_given, device_named, ..Cli::from_arg_matches(&matches)? })
 }
 
 /// Parses the call; `None` if it asked for help or the version, which are then printed.

@@ -40,6 +40,9 @@ pub struct Outcome {
     pub wrong: Option<String>,
 }
 
+/// What stands for the kernels of the reference.
+pub(super) const REFERENCE: &str = "reference";
+
 /// How cases are run.
 pub(super) struct Runner<'a> {
     pub device: &'a Device,
@@ -228,12 +231,11 @@ impl<'a> Trials<'a> {
 
     /// The reference itself, where something else says what is right.
     fn of_the_reference(&self) -> Option<Outcome> {
-        const KERNELS: &str = "reference";
-        if self.oracle != Oracle::PyTorch || !(self.runner.wanted)(self.part.op(), KERNELS) {
+        if self.oracle != Oracle::PyTorch || !(self.runner.wanted)(self.part.op(), REFERENCE) {
             return None;
         }
         let checked = Checked {
-            kernels: KERNELS.to_owned(),
+            kernels: REFERENCE.to_owned(),
             comparisons: vec![],
             outputs: self.computed.outputs.clone(),
             expected: self.right.clone(),
@@ -241,7 +243,7 @@ impl<'a> Trials<'a> {
             precision: Precision::F32,
             probable: 1.0,
         };
-        let mut outcome = self.outcome(KERNELS);
+        let mut outcome = self.outcome(REFERENCE);
         outcome.judge(&checked.compared());
         Some(outcome)
     }

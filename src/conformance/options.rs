@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::case::{Case, CaseId, Oracle};
-use super::check::Runner;
+use super::check::{REFERENCE, Runner};
 use super::families::{FAMILIES, Family};
 use super::pytorch::Kind;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
-use crate::ops::Op;
+use crate::ops::{Op, kernels};
 use crate::shape::Precision;
 use crate::verify::node::caps_of;
 
@@ -113,17 +113,22 @@ impl ConformanceOptions {
     /// The names of the cases, operator by operator.
     ///
     /// # Errors
-    /// There is no operator, or no case, of this name.
+    /// There is no operator, no kernel or no case of this name; there are too many cases.
     pub(super) fn ids(&self) -> Result<Vec<CaseId>> {
         if let Some(case) = &self.case {
             let found = self.find(case)?.map(|_| vec![case.clone()]);
             return found.ok_or_else(|| Error::argument(format!("there is no case {case}")));
         }
+        if let Some(kernel) = self.kernel.as_ref().filter(|kernel| !is_in_a_kernel(kernel)) {
+            return Err(Error::argument(format!(
+                "no kernel has {kernel:?} in its name; `convgpu ops` lists the kernels"
+            )));
+        }
         let mut out = vec![];
         for family in self.families()? {
-            let count = (self.cases * family.weight).div_ceil(if self.quick { QUICK } else { 1 });
+            let count = self.cases.saturating_mul(family.weight).div_ceil(if self.quick { QUICK } else { 1 });
             for oracle in family.oracles() {
-                out.extend(ids(family.name, oracle, count));
+                extend(&mut out, family, oracle, count)?;
             }
         }
         for kind in Kind::ALL {
@@ -136,9 +141,13 @@ impl ConformanceOptions {
     /// As many random cases of every operator as [`ConformanceOptions::cases`] says.
     ///
     /// # Errors
-    /// There is no operator of this name.
+    /// There is no operator of this name; there are too many cases.
     pub(super) fn reference_ids(&self) -> Result<Vec<CaseId>> {
-        Ok(self.families()?.into_iter().flat_map(|family| ids(family.name, Oracle::Reference, self.cases)).collect())
+        let mut out = vec![];
+        for family in self.families()? {
+            extend(&mut out, family, Oracle::Reference, self.cases)?;
+        }
+        Ok(out)
     }
 
     fn families(&self) -> Result<Vec<&'static Family>> {
@@ -191,6 +200,24 @@ impl ConformanceOptions {
 
 /// A quick run takes one case of every six.
 const QUICK: usize = 6;
+
+/// The most cases of a run: their names alone take hundreds of megabytes.
+const MOST: usize = 4_000_000;
+
+/// Adds cases to a list.
+fn extend(out: &mut Vec<CaseId>, family: &Family, oracle: Oracle, count: usize) -> Result<()> {
+    if out.len().saturating_add(count) > MOST {
+        return Err(Error::argument(format!(
+            "more than {MOST} cases at once: take fewer, or another seed for more of them"
+        )));
+    }
+    out.extend(ids(family.name, oracle, count));
+    Ok(())
+}
+
+fn is_in_a_kernel(name: &str) -> bool {
+    name == REFERENCE || kernels().iter().any(|kernel| kernel.name().contains(name))
+}
 
 fn ids(op: &str, oracle: Oracle, count: usize) -> impl Iterator<Item = CaseId> {
     (0..count).map(move |number| CaseId { op: op.to_owned(), oracle, number })

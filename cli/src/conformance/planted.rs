@@ -17,6 +17,11 @@ fn operators(found: &PlantedTable) -> Vec<&str> {
     all
 }
 
+/// How many faults were planted.
+pub fn all(found: &PlantedTable) -> usize {
+    found.values().map(|planted| planted.planted).sum()
+}
+
 /// How many faults were not found.
 pub fn missed(found: &PlantedTable) -> usize {
     found.values().map(|planted| planted.missed.len()).sum()

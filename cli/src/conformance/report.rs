@@ -14,7 +14,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 .wrong{color:#b00020;font-weight:600}svg text{font:12px system-ui,sans-serif}";
 
 /// The page.
-pub fn page(ledgers: &[Ledger]) -> String {
+pub fn page(ledgers: &[&Ledger]) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
@@ -37,7 +37,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn adapters(ledgers: &[Ledger]) -> String {
+fn adapters(ledgers: &[&Ledger]) -> String {
     let mut out = "<table><tr><th>adapter<th class=n>cases<th class=n>checks<th class=n>replays<th class=n>unlikely\
                    <th class=n>wrong<th class=n>seconds"
         .to_owned();
@@ -74,7 +74,7 @@ fn place(ratio: f64) -> f64 {
 }
 
 /// A line per operator, a dot per set of kernels.
-fn plot(ledgers: &[Ledger]) -> String {
+fn plot(ledgers: &[&Ledger]) -> String {
     let mut lines: BTreeMap<&str, Vec<(&Row, &str)>> = BTreeMap::new();
     for (ledger, colour) in ledgers.iter().zip(COLOURS.iter().cycle()) {
         ledger.rows.iter().for_each(|row| lines.entry(&row.op).or_default().push((row, colour)));
