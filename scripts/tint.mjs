@@ -110,6 +110,12 @@ async function replay({ only, failAt }) {
     }
   }
 
+  // What a word of a buffer is filled with.
+  function poison(buffer, word) {
+    const payload = Math.imul(word + 40503 * buffer, 0x9e3779b1) >>> 17;
+    return (manifest.poison | (payload >>> 9) << 16 | (payload & 0x1ff)) >>> 0;
+  }
+
   async function check({ file, buffers: sizes, poisoned, writes, dispatches, guards, outputs, exact, probable }) {
     const used = await Promise.all(dispatches.map(({ pipeline: at }) => pipeline(at)));
     const unfit = used.find(({ skipped, failure }) => skipped || failure);
@@ -120,7 +126,7 @@ async function replay({ only, failAt }) {
     const scopes = ['validation', 'out-of-memory', 'internal'];
     scopes.forEach(scope => device.pushErrorScope(scope));
     const buffers = sizes.map(size => device.createBuffer({ size, usage: STORAGE | COPY_SRC | COPY_DST }));
-    for (const k of poisoned) device.queue.writeBuffer(buffers[k], 0, new Uint32Array(sizes[k] / 4).fill(manifest.poison));
+    for (const k of poisoned) device.queue.writeBuffer(buffers[k], 0, Uint32Array.from({ length: sizes[k] / 4 }, (_, word) => poison(k, word)));
     for (const { buffer, offset, at, bytes } of writes) device.queue.writeBuffer(buffers[buffer], offset, data, at, bytes);
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -174,7 +180,7 @@ async function replay({ only, failAt }) {
     });
     guards.forEach(({ buffer, offset, bytes }, k) => {
       const words = new Uint32Array(read, places[outputs.length + k], bytes / 4);
-      if (words.some(word => word !== manifest.poison)) failure ??= `a kernel wrote past a tensor, into #${buffer}[${offset}..]`;
+      if (words.some((word, at) => word !== poison(buffer, offset / 4 + at))) failure ??= `a kernel wrote past a tensor, into #${buffer}[${offset}..]`;
     });
     return { worst: Number.isFinite(worst) ? worst : String(worst), unlikely: worst > probable && worst <= 1, failure };
   }

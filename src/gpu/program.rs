@@ -363,8 +363,8 @@ impl Program {
     async fn poison(&self, count: usize) -> Result<()> {
         let with_gaps = self.guards.iter().map(|g| g.buffer).filter(|i| *i < count).collect::<BTreeSet<_>>();
         let fill = || {
-            for buffer in with_gaps.into_iter().filter_map(|i| self.buffers[i].as_ref()) {
-                let words = vec![POISON; buffer.size() as usize / 4];
+            for (i, buffer) in with_gaps.into_iter().filter_map(|i| Some((i, self.buffers[i].as_ref()?))) {
+                let words: Vec<u32> = (0..buffer.size() / 4).map(|word| poison(i, word)).collect();
                 self.gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&words));
             }
         };
@@ -381,7 +381,10 @@ impl Program {
             Step::Download { slot, buffer, offset, bytes }
         };
         let steps: Vec<_> = self.guards.iter().enumerate().map(download).collect();
-        let intact = |_: usize, bytes: &[u8]| bytes.chunks_exact(4).all(|w| w == POISON.to_le_bytes());
+        let intact = |slot: usize, bytes: &[u8]| {
+            let Range { buffer, offset, .. } = self.guards[slot];
+            (offset / 4..).zip(bytes.chunks_exact(4)).all(|(word, found)| found == poison(buffer, word).to_le_bytes())
+        };
         let found = self.read_after(&steps, &self.guards, intact).await?;
         match found.iter().position(|intact| !intact) {
             Some(i) => {
@@ -419,6 +422,12 @@ fn part(buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> wgpu::BindingResource
     wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
 }
 
-/// The value that a guarded program fills its arenas with: a NaN as f32 and as two f16, with a payload that no
-/// computation produces.
-pub const POISON: u32 = 0x7fff_7ead;
+/// What [`poison`] makes other payloads of: a NaN as f32 and as two f16.
+pub const POISON: u32 = 0x7fc0_7e00;
+
+/// What a guarded program fills a word of a buffer with: a NaN as f32 and as two f16, with a payload that no computation produces.
+/// Another word has another one, so that a kernel is seen which reads behind one tensor and writes that behind another.
+pub fn poison(buffer: usize, word: u64) -> u32 {
+    let payload = (word as u32).wrapping_add((buffer as u32).wrapping_mul(40_503)).wrapping_mul(0x9e37_79b1) >> 17;
+    POISON | (payload >> 9) << 16 | (payload & 0x1ff)
+}

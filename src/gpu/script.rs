@@ -8,13 +8,13 @@ use super::recording::{Access, Command, Dispatch, Range, Recording};
 pub struct Script {
     /// The bytes of each buffer.
     pub buffers: Vec<u64>,
-    /// Buffers that are filled with [`POISON`] first.
+    /// Buffers whose words are [`poison`](super::program::poison) first.
     pub poisoned: Vec<usize>,
     /// Constants and inputs.
     pub writes: Vec<(Range, Vec<u8>)>,
     /// The dispatches, in order.
     pub steps: Vec<Step>,
-    /// What no kernel may write: it is [`POISON`] at the end.
+    /// What no kernel may write: it is as it was at the end.
     pub guards: Vec<Range>,
     /// Where the results are, in order; their last bytes may be padding.
     pub results: Vec<Range>,

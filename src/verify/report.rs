@@ -241,7 +241,7 @@ impl fmt::Display for Report {
         }
         for output @ OutputReport { name, comparison, sensitive, nan, rounding, replays } in &self.outputs {
             let result = match replays.different {
-                0 if *sensitive => "ok by the bounds of the nodes: the network multiplies small errors".to_owned(),
+                0 if *sensitive => "ok by the bounds of the nodes, which allow more".to_owned(),
                 0 if output.ok() => "ok".to_owned(),
                 0 => "WRONG".to_owned(),
                 _ => format!("WRONG: {replays}"),
