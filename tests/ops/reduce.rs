@@ -120,6 +120,27 @@ fn integers_and_booleans_are_exact() {
     }
 }
 
+/// What a reduction starts from is no larger, and no smaller, than any number of the type: short rows and long ones.
+#[test]
+fn extremes_of_the_ends_of_the_type() {
+    for n in [3, 70, 600, 3000] {
+        let check_all = |least: Tensor, most: Tensor| {
+            for keep_dims in [false, true] {
+                check(Reduce { axes: vec![1], keep_dims, kind: ReduceKind::Max }, &[least.clone()], true);
+                check(Reduce { axes: vec![1], keep_dims, kind: ReduceKind::Min }, &[most.clone()], true);
+            }
+        };
+        let shape = [2, n];
+        let of = |v: i64, dtype| Tensor::new(shape, vec![v; 2 * n]).unwrap().to_dtype(dtype);
+        check_all(of(0, DType::U32), of(u32::MAX.into(), DType::U32));
+        check_all(of(i32::MIN.into(), DType::I32), of(i32::MAX.into(), DType::I32));
+        check_all(of(0, DType::U8), of(255, DType::U8));
+        check_all(of(-128, DType::I8), of(127, DType::I8));
+        check_all(Tensor::full(shape, f32::NEG_INFINITY), Tensor::full(shape, f32::INFINITY));
+        check_all(Tensor::full(shape, f32::MIN), Tensor::full(shape, f32::MAX));
+    }
+}
+
 #[test]
 fn extremes_of_nothing_are_the_ends_of_the_type() {
     let ends = [

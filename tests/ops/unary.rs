@@ -15,11 +15,10 @@ fn relu_of_odd_sizes() {
     check(Unary(Activation::Relu), &[Tensor::zeros([0, 3])], true);
 }
 
-/// In every layout and precision; PyTorch's results cover the edge cases.
-#[test]
-fn every_function_is_within_its_bound() {
+/// Functions of every kind, with thresholds that are numbers of f32.
+fn functions() -> Vec<Activation> {
     let (alpha, beta) = (0.75, 1.25);
-    let functions = [
+    vec![
         Identity,
         Relu,
         Clamp { min: -0.5, max: 1.5 },
@@ -51,13 +50,32 @@ fn every_function_is_within_its_bound() {
         Round,
         Sign,
         Erf,
-    ];
+    ]
+}
+
+/// In every layout and precision; PyTorch's results cover the edge cases.
+#[test]
+fn every_function_is_within_its_bound() {
     let x = Rng(2).tensor(&[2, 5, 3, 7]);
     let positive =
         Tensor::new(x.shape(), x.as_f32().unwrap().iter().map(|v| v.abs() + 0.01).collect::<Vec<_>>()).unwrap();
-    for function in functions {
+    for function in functions() {
         let x = if matches!(function, Log | Sqrt | Reciprocal) { &positive } else { &x };
         check(Unary(function), std::slice::from_ref(x), false);
+    }
+}
+
+/// Where the formulas of a function meet.
+#[test]
+fn borders_of_formulas() {
+    let borders = [
+        -88.0f32, -30.0, -5.0, -3.0, -2.0, -1.5, -1.0, -0.5, -0.375, -0.3, -0.25, -0.125, 0.0, 0.125, 0.25, 0.3, 0.375,
+        0.5, 0.75, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 6.0, 20.0, 30.0, 88.0,
+    ];
+    let positive: Vec<f32> = borders.iter().map(|v| v.abs().max(0.125)).collect();
+    for function in functions() {
+        let is_positive = matches!(function, Log | Sqrt | Reciprocal);
+        check(Unary(function), &[Tensor::from(if is_positive { &positive[..] } else { &borders[..] })], false);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What no wrong result shows: which kernels a plan takes, and with what params; estimates of work; how wide bounds are; what
-//! shape rules refuse. tests/decisions.txt has them for operators that are drawn from fixed seeds, a line each, so that a
-//! change is seen where it is reviewed. `CONVGPU_GENERATE=1` writes it.
+//! shape rules refuse. tests/decisions.txt has them for operators that are drawn from fixed seeds and for layers of networks, a line
+//! each, so that a change is seen where it is reviewed. `CONVGPU_GENERATE=1` writes it.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,6 +10,7 @@ use convgpu::internals::conformance::{Draws, FAMILIES, Family, Limits, Rng, Valu
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::recording::Dispatch;
 use convgpu::internals::graph::Graph;
+use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::{Algorithm, evaluate};
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::session::evaluate_with_bounds;
@@ -159,10 +160,73 @@ fn lines() -> String {
     out
 }
 
+/// Convolutions and products as networks have them: images, channels in and out, extent, kernel, stride, groups.
+const LAYERS: [[usize; 7]; 28] = [
+    [1, 3, 64, 224, 7, 2, 1],
+    [1, 3, 32, 224, 3, 2, 1],
+    [1, 3, 16, 32, 3, 1, 1],
+    [1, 64, 64, 56, 3, 1, 1],
+    [8, 64, 64, 56, 3, 1, 1],
+    [1, 128, 128, 28, 3, 1, 1],
+    [1, 256, 256, 14, 3, 1, 1],
+    [1, 512, 512, 7, 3, 1, 1],
+    [4, 512, 512, 7, 3, 1, 1],
+    [1, 128, 256, 28, 3, 2, 1],
+    [1, 64, 256, 56, 1, 1, 1],
+    [1, 256, 64, 56, 1, 1, 1],
+    [1, 512, 2048, 7, 1, 1, 1],
+    [4, 2048, 512, 7, 1, 1, 1],
+    [1, 256, 512, 56, 1, 2, 1],
+    [1, 16, 6, 1, 1, 1, 1],
+    [1, 512, 1000, 1, 1, 1, 1],
+    [1, 4096, 4096, 1, 1, 1, 1],
+    [32, 784, 256, 1, 1, 1, 1],
+    [256, 1024, 1024, 1, 1, 1, 1],
+    [1, 32, 32, 112, 3, 1, 32],
+    [1, 96, 96, 56, 5, 2, 96],
+    [1, 960, 960, 7, 3, 1, 960],
+    [1, 128, 128, 28, 3, 1, 32],
+    [1, 32, 3, 256, 9, 1, 1],
+    [1, 64, 64, 64, 5, 1, 1],
+    [1, 6, 16, 14, 5, 1, 1],
+    [1, 48, 48, 320, 3, 1, 1],
+];
+
+/// The kernels that every class of device takes first for [`LAYERS`], a line each.
+fn chosen() -> String {
+    let mut out =
+        "# layer: the kernels that every class of device takes first, in f32 and, where it has that, in f16\n"
+            .to_owned();
+    for [n, ic, oc, extent, kernel, stride, groups] in LAYERS {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([n, ic, extent, extent])).unwrap();
+        let w = graph.constant("w", Tensor::zeros([oc, ic / groups, kernel, kernel])).unwrap();
+        let conv = Conv2d { stride: [stride; 2], padding: [[kernel / 2; 2]; 2], dilation: [1, 1], groups };
+        let y = graph.apply("y", conv, &[x, w]).unwrap();
+        graph.output("y", y);
+        let of = |caps: &Caps, precision| {
+            let options = PlanOptions { precision, ..PlanOptions::default() };
+            let plan = Plan::new(&graph, caps, &options).unwrap();
+            let count = plan.recording.preparations().count();
+            format!("{} ({count} before)", plan.nodes[0].kernels)
+        };
+        let precisions =
+            |caps: &Caps| if caps.f16 { vec![Precision::F32, Precision::F16] } else { vec![Precision::F32] };
+        let class = |(name, caps): &(&str, Caps)| {
+            let all: Vec<_> = precisions(caps).into_iter().map(|precision| of(caps, precision)).collect();
+            format!("{name}: {}", all.join(" | "))
+        };
+        let all: Vec<_> = classes().iter().map(class).collect();
+        writeln!(out, "{n}x{ic}x{extent} to {oc}, {kernel}x{kernel} / {stride}, {groups} groups; {}", all.join("; "))
+            .unwrap();
+    }
+    out
+}
+
 #[test]
 fn decisions_are_those_on_record() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decisions.txt");
-    let now = lines();
+    let now = lines() + &chosen();
     if std::env::var("CONVGPU_GENERATE").is_ok_and(|v| v == "1") {
         return fs::write(path, now).unwrap();
     }

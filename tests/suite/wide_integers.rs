@@ -181,6 +181,50 @@ fn integers_pass_through_doubles() {
     assert_eq!(y, Tensor::full([4, 16], 1.0f32));
 }
 
+/// What 32 bits hold is computed, and what they may not hold is an error: each of these by the numbers themselves, of which the
+/// device finds the largest.
+#[test]
+fn results_of_a_device_fit_or_are_refused() {
+    use convgpu::internals::attr::ReduceKind::{Prod, Sum, SumSquare};
+    use convgpu::internals::ops::reduce::Reduce;
+    let integers = |first: &[f32], last: &dyn Fn(&mut Graph, convgpu::ValueId) -> convgpu::ValueId| {
+        let g = graph(Desc::f32([4, 16]), |g, x| {
+            let whole = g.apply("whole", Cast { to: DType::I64 }, &[x]).unwrap();
+            last(g, whole)
+        });
+        // Nothing of it on the host.
+        let compiled = Compiled::new(device(), g, &CompileOptions::new())?;
+        compiled.run(&[("x", &rows(first))]).map(|y| y.into_first().to_vec::<i64>().unwrap())
+    };
+    let refused = |result: Result<Vec<i64>>| {
+        let e = result.unwrap_err();
+        assert!(e.kind() == ErrorKind::Unsupported && e.to_string().contains("may exceed the 32 bits"), "{e}");
+    };
+    let reduce = |kind| {
+        move |g: &mut Graph, x| g.apply("reduced", Reduce { axes: vec![0], keep_dims: true, kind }, &[x]).unwrap()
+    };
+    let first = |result: Result<Vec<i64>>| result.unwrap()[0];
+    // Four numbers are added, not all 64.
+    assert_eq!(first(integers(&[1e8, 2e8, 3e8, 4e8], &reduce(Sum))), 1_000_000_000);
+    refused(integers(&[6e8; 4], &reduce(Sum)));
+    assert_eq!(first(integers(&[100.0, -200.0, 50.0, 7.0], &reduce(Prod))), -7_000_000);
+    refused(integers(&[300.0; 4], &reduce(Prod)));
+    assert_eq!(first(integers(&[2e4, -1e4, 0.0, 0.0], &reduce(SumSquare))), 500_000_000);
+    refused(integers(&[3e4; 4], &reduce(SumSquare)));
+    let binary = |kind, other: i64| {
+        move |g: &mut Graph, x| {
+            let other = g.constant("other", Tensor::from([other])).unwrap();
+            g.apply("of both", Binary(kind), &[x, other]).unwrap()
+        }
+    };
+    assert_eq!(first(integers(&[1e9; 4], &binary(BinaryKind::Add, 1_000_000_000))), 2_000_000_000);
+    refused(integers(&[1.5e9; 4], &binary(BinaryKind::Add, 1_000_000_000)));
+    assert_eq!(first(integers(&[-4e4; 4], &binary(BinaryKind::Mul, 50_000))), -2_000_000_000);
+    refused(integers(&[-4e4; 4], &binary(BinaryKind::Mul, 60_000)));
+    assert_eq!(first(integers(&[1e3; 4], &binary(BinaryKind::Pow, 3))), 1_000_000_000);
+    refused(integers(&[1.5e3; 4], &binary(BinaryKind::Pow, 3)));
+}
+
 /// `verify` checks what runs on the device, and the results of the whole.
 #[test]
 fn verification_agrees_where_part_runs_on_the_host() {

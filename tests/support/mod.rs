@@ -295,10 +295,11 @@ fn positive(rng: &mut Rng, shape: &[usize]) -> Tensor {
 
 /// Runs the operator between two 1x1 convolutions, which keep it channels-last and read its padding lanes, in guarded
 /// memory prefilled with NaNs. All values are integers, compared with `==`. The second convolution's weights are
-/// positive, so that an infinity in a channel stays infinite and an infinity in a padding lane becomes NaN.
+/// positive, so that an infinity in a channel stays infinite and an infinity in a padding lane becomes NaN. Also with one and two
+/// channels more: other numbers of padding lanes.
 #[allow(dead_code)]
-pub fn check_channels_last(op: impl Op + Clone + 'static, shape: [usize; 4]) {
-    check_channels_last_with(op, shape, &[]);
+pub fn check_channels_last(op: impl Op + Clone + 'static, [n, c, h, w]: [usize; 4]) {
+    (c..c + 3).for_each(|c| check_channels_last_with(op.clone(), [n, c, h, w], &[]));
 }
 
 /// The same for an operator with these constants as further inputs.
