@@ -154,10 +154,11 @@ step "tests, with 25 s of damaged input and 20 s of other engines" \
     logged env CONVGPU_FUZZ_SECONDS=25 CONVGPU_DIFF_SECONDS=20 cargo test --workspace --all-features --no-fail-fast
 step "examples" examples
 step "packages" packages
-# WebGPU's default limits only, as in a browser.
-step "operators at WebGPU's default limits" \
-    logged env CONVGPU_LIMITS=default cargo test --workspace --all-features --test ops
-# With the shader translator's bounds checks an index out of range gives a wrong result and not a crash.
-step "operators with checked shaders" \
-    logged env CONVGPU_CHECKED=1 cargo test --workspace --all-features --test ops
+# As in a browser: WebGPU's default limits only, and the shader translator's bounds checks, with which an index out of range gives a
+# wrong result and not a crash.
+step "operators at WebGPU's default limits, with checked shaders" \
+    logged env CONVGPU_LIMITS=default CONVGPU_CHECKED=1 cargo test --workspace --all-features --test ops
+# Kernels that those limits do not allow.
+step "sums of products with checked shaders" \
+    logged env CONVGPU_CHECKED=1 cargo test --workspace --all-features --test ops -- conv matmul half linear
 current=
