@@ -74,7 +74,7 @@ fn empty(op: &dyn Op, inputs: &[Desc]) -> String {
     digest(&text)
 }
 
-/// The sum and the largest of the finite bounds of all outputs, by each of these algorithms.
+/// The sum and the largest of the finite bounds of all outputs, and a digest of every one to four digits, by each of these algorithms.
 fn bounds(graph: &Graph, inputs: &[Tensor], algorithms: &[Algorithm]) -> String {
     let of = |algorithm| {
         let Ok((_, Some(bounds))) = evaluate_with_bounds(&graph.nodes()[0], inputs, algorithm) else {
@@ -82,7 +82,8 @@ fn bounds(graph: &Graph, inputs: &[Tensor], algorithms: &[Algorithm]) -> String 
         };
         let finite = || bounds.iter().flatten().map(|b| f64::from(*b)).filter(|b| b.is_finite());
         let infinite = bounds.iter().flatten().count() - finite().count();
-        format!("{:.3e} {:.3e} {infinite}", finite().sum::<f64>(), finite().fold(0.0, f64::max))
+        let all: String = bounds.iter().flatten().map(|b| format!("{b:.3e} ")).collect();
+        format!("{:.3e} {:.3e} {infinite} {}", finite().sum::<f64>(), finite().fold(0.0, f64::max), digest(&all))
     };
     algorithms.iter().map(|&algorithm| of(algorithm)).collect::<Vec<_>>().join(", ")
 }
@@ -133,7 +134,7 @@ fn plans(graph: &Graph, caps: &Caps, algorithms: &mut Vec<Algorithm>) -> String 
 
 fn lines() -> String {
     let mut out =
-        "# operator: flops; rules, empty inputs; bounds (sum, largest, infinite); variants per class of device\n"
+        "# operator: flops; rules, empty inputs; bounds (sum, largest, infinite, digest); variants per class of device\n"
             .to_owned();
     let classes = classes();
     for family in FAMILIES {
