@@ -126,8 +126,8 @@ fn extremes_of_the_ends_of_the_type() {
     for n in [3, 70, 600, 3000] {
         let check_all = |least: Tensor, most: Tensor| {
             for keep_dims in [false, true] {
-                check(Reduce { axes: vec![1], keep_dims, kind: ReduceKind::Max }, &[least.clone()], true);
-                check(Reduce { axes: vec![1], keep_dims, kind: ReduceKind::Min }, &[most.clone()], true);
+                check(Reduce { axes: vec![1], keep_dims, kind: ReduceKind::Max }, std::slice::from_ref(&least), true);
+                check(Reduce { axes: vec![1], keep_dims, kind: ReduceKind::Min }, std::slice::from_ref(&most), true);
             }
         };
         let shape = [2, n];

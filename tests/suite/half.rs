@@ -26,6 +26,24 @@ const HALF: PlanOptions = PlanOptions {
     submit_limit: None,
 };
 
+/// No stage of a plan stores 16 bits where the shaders of a device have none.
+#[test]
+fn stages_refuse_what_a_device_does_not_have() {
+    use convgpu::internals::plan::stages::{Stage, text};
+    let mut graph = Graph::new();
+    let x = graph.input("x", Desc::f32([1, 4, 5, 5])).unwrap();
+    let y = graph.apply("y", Unary(Activation::Exp), &[x]).unwrap();
+    graph.output("y", y);
+    let without = Caps::webgpu_default();
+    let mut with = without.clone();
+    with.f16 = true;
+    for stage in [Stage::Choose, Stage::Lower, Stage::Elide, Stage::Lifetime, Stage::Pack, Stage::Record] {
+        let e = text(&graph, &without, &HALF, stage).unwrap_err();
+        assert!(e.kind() == ErrorKind::Unsupported && e.to_string().contains("16-bit floats"), "{e}");
+        assert!(text(&graph, &with, &HALF, stage).is_ok());
+    }
+}
+
 fn options() -> CompileOptions {
     CompileOptions::new().precision(Precision::F16)
 }

@@ -351,6 +351,32 @@ fn near_misses_stay() {
     let y = n.bin(n.x, gate, Mul);
     let y = n.bin(y, six, Div);
     assert_eq!(n.finish(y).0, ["add", "clamp", "mul", "div"]);
+
+    // Half and twice of hardswish.
+    for divisor in [12.0, 3.0] {
+        let mut n = Net::new();
+        let (three, divisor) = (n.number(3.0), n.number(divisor));
+        let gate = n.bin(n.x, three, Add);
+        let gate = n.act(gate, RELU6);
+        let y = n.bin(n.x, gate, Mul);
+        let y = n.bin(y, divisor, Div);
+        assert_eq!(n.finish(y).0, ["add", "clamp", "mul", "div"]);
+    }
+
+    // The means of other axes, and of more of them.
+    for axes in [vec![1, 2], vec![3], vec![1, 2, 3]] {
+        let mut n = Net::new();
+        let y = n.g.layer(Reduce { axes, keep_dims: true, kind: ReduceKind::Mean }, &[n.x]).unwrap();
+        assert_eq!(n.finish(y).0, ["reduce_mean"]);
+    }
+
+    // A transposition between reshapes that shuffles no pixels: the first image is of another rank, and the channels stay.
+    let mut n = Net::new();
+    let y = n.g.reshape(n.x, [2, 5, 42]).unwrap();
+    let y = n.g.permute(y, &[0, 2, 1]).unwrap();
+    let y = n.g.reshape(y, [2, 7, 6, 5]).unwrap();
+    let ops = n.finish(y).0;
+    assert!(!ops.iter().any(|op| op.contains("shuffle")), "{ops:?}");
 }
 
 #[test]

@@ -494,3 +494,29 @@ fn a_pad_beyond_the_limit_is_not_fused() {
     let report = convgpu::verify::verify(device(), &g, &[("x", &x)], &options).unwrap();
     assert!(report.ok() && report.nodes.len() == 2, "{report}");
 }
+
+/// Also where a method looks at a value before it makes a node of it.
+#[test]
+fn values_of_another_graph_are_refused() {
+    use convgpu::functional::{BinaryKind, LpPool2dOptions};
+    let mut other = Graph::new();
+    let foreign = other.input("x", Desc::f32([1, 2, 6, 6])).unwrap();
+    let mut g = Graph::new();
+    let own = g.input("x", Desc::f32([1, 2, 6, 6])).unwrap();
+    let answers = [
+        g.logical(own, foreign, BinaryKind::And),
+        g.logical(foreign, own, BinaryKind::Or),
+        g.mean(foreign, &[2], false),
+        g.cat(&[own, foreign], 1),
+        g.cat(&[foreign], 1),
+        g.lp_pool2d(foreign, 2.5, 2, LpPool2dOptions::new()),
+        g.lp_pool2d(foreign, 2.0, 2, LpPool2dOptions::new()),
+        g.binary(own, foreign, BinaryKind::Add),
+        g.linear(own, foreign, None),
+    ];
+    for answer in answers {
+        let e = answer.unwrap_err();
+        assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("another graph"), "{e}");
+    }
+    assert!(g.lp_pool2d(own, 2.5, 2, LpPool2dOptions::new()).is_ok());
+}

@@ -223,6 +223,18 @@ fn results_of_a_device_fit_or_are_refused() {
     refused(integers(&[-4e4; 4], &binary(BinaryKind::Mul, 60_000)));
     assert_eq!(first(integers(&[1e3; 4], &binary(BinaryKind::Pow, 3))), 1_000_000_000);
     refused(integers(&[1.5e3; 4], &binary(BinaryKind::Pow, 3)));
+    // Two inputs: only the constant 1 counts.
+    let sum = |b: i64| {
+        let mut g = Graph::new();
+        let [x, y] = ["x", "y"].map(|name| g.input(name, Desc::new([2], DType::I64)).unwrap());
+        let sum = g.apply("sum", Binary(BinaryKind::Add), &[x, y]).unwrap();
+        g.output("sum", sum);
+        let compiled = Compiled::new(device(), g, &CompileOptions::new()).unwrap();
+        let [x, y] = [Tensor::from([1_500_000_000i64, -1]), Tensor::from([b, 1])];
+        compiled.run(&[("x", &x), ("y", &y)]).map(|y| y.into_first().to_vec::<i64>().unwrap())
+    };
+    assert_eq!(sum(500_000_000).unwrap(), [2_000_000_000, 0]);
+    refused(sum(1_500_000_000));
 }
 
 /// `verify` checks what runs on the device, and the results of the whole.
