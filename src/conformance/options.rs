@@ -121,7 +121,7 @@ impl ConformanceOptions {
         }
         if let Some(kernel) = self.kernel.as_ref().filter(|kernel| !is_in_a_kernel(kernel)) {
             return Err(Error::argument(format!(
-                "no kernel has {kernel:?} in its name; `convgpu ops` lists the kernels"
+                "no kernel has {kernel:?} in its name; the ledger of a run without --kernel has all"
             )));
         }
         let mut out = vec![];

@@ -1,6 +1,6 @@
 //! A recording with what it reads, as data: enough for any implementation of WebGPU to run it.
 
-pub use super::program::POISON;
+pub use super::program::{POISON, poison};
 use super::recording::{Access, Command, Dispatch, Range, Recording};
 
 /// The work of one run. Buffers are zero but for those in `poisoned`; what `writes` says comes before the dispatches.
@@ -8,7 +8,7 @@ use super::recording::{Access, Command, Dispatch, Range, Recording};
 pub struct Script {
     /// The bytes of each buffer.
     pub buffers: Vec<u64>,
-    /// Buffers whose words are [`poison`](super::program::poison) first.
+    /// Buffers whose words are [`poison`] first.
     pub poisoned: Vec<usize>,
     /// Constants and inputs.
     pub writes: Vec<(Range, Vec<u8>)>,
