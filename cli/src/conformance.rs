@@ -169,7 +169,8 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
 
 /// Writes the cases instead of running them.
 fn write(folder: &Path, args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
-    let device = devices::open(devices::single(choices)?)?;
+    let [devices::Choice::One(choice)] = choices else { return Err(Failure::call("--export takes one --device")) };
+    let device = devices::open(choice)?;
     let written = export::write(folder, &device, &args.options(), args.seed)?;
     match args.json {
         true => console::print_json(&written.as_json(folder)),

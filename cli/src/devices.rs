@@ -142,7 +142,7 @@ pub fn single(choices: &[Choice]) -> Outcome<&DeviceChoice> {
     match choices {
         [Choice::One(device)] => Ok(device),
         _ => Err(Failure::call(
-            "only one --device here: compare, conformance and devices --check take several, and --device all",
+            "this command takes one --device; compare, conformance and devices --check take several, and --device all",
         )),
     }
 }

@@ -308,6 +308,10 @@ impl<'a> Trials<'a> {
         let trial = self.trial(setup).await?;
         let mut outcome = self.outcome(kernels);
         let checked = self.check(&trial, kernels).await?;
+        if checked.precision == Precision::F16 && self.oracle == Oracle::PyTorch {
+            // The inputs are rounded to 16 bits: PyTorch has no answer to those.
+            outcome.oracle = Oracle::Reference;
+        }
         outcome.judge(&checked);
         while outcome.wrong.is_none() && outcome.replays < self.runner.replays {
             outcome.replays += 1;
@@ -350,7 +354,7 @@ fn wrong(oracle: Oracle, checked: &Checked) -> Option<String> {
 
 /// Whether results must be equal: sums of integers, but where an algorithm has constants that are not.
 fn is_held_to_equality(oracle: Oracle, algorithm: Algorithm) -> bool {
-    oracle == Oracle::Integers && algorithm == Algorithm::Direct
+    oracle == Oracle::Integers && algorithm != Algorithm::Winograd
 }
 
 /// Integers up to this are f16 numbers.

@@ -124,6 +124,15 @@ impl Ledger {
         }
     }
 
+    /// Takes the cases in which the device was lost, and which ran again on another: each way to lose it counts once.
+    pub(super) fn add_losses(&mut self, losses: Vec<(CaseId, String)>) {
+        for (case, how) in losses {
+            if self.failures.iter().all(|failure| failure.wrong != how) {
+                self.fail(&case, &case.op, "", "", how);
+            }
+        }
+    }
+
     /// Its replays, and what is wrong.
     fn count(&mut self, case: &CaseId, Outcome { op, what, kernels, replays, wrong, .. }: Outcome) {
         let row = self.row(op, &kernels);

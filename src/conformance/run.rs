@@ -23,6 +23,9 @@ const MANY_REPLAYS: usize = 100;
 /// The case that runs most often has as many workgroups as this time allows: a race needs several.
 pub(super) const REPLAYED: Duration = Duration::from_millis(2);
 
+/// How often a case runs again on a new device: a kernel that the driver failed to compile is not chosen there.
+const ATTEMPTS: usize = 3;
+
 /// The device is opened anew after this number of cases: it keeps every pipeline that it has compiled, and most cases have others.
 const KEPT: usize = 512;
 
@@ -43,7 +46,7 @@ pub fn conformance(device: &Device, options: &ConformanceOptions) -> Result<Ledg
         time: Duration::ZERO,
     };
     let (done, all) = (AtomicUsize::new(0), AtomicUsize::new(ids.len()));
-    let run = Run { device: Mutex::new(device.clone()), options, done, all };
+    let run = Run { device: Mutex::new(device.clone()), losses: Mutex::default(), options, done, all };
     let replays = options.replays.unwrap_or(REPLAYS);
     let each = run.each(&ids, |id| run.one(id, &|op, kernels| options.wants(op, kernels), replays));
     ids.iter().zip(each).for_each(|(id, outcomes)| ledger.add(id, outcomes));
@@ -56,6 +59,7 @@ pub fn conformance(device: &Device, options: &ConformanceOptions) -> Result<Ledg
         });
         again.iter().zip(each).for_each(|((id, ..), outcomes)| ledger.add_replays(id, outcomes));
     }
+    ledger.add_losses(run.losses.into_inner().unwrap_or_else(PoisonError::into_inner));
     ledger.time = start.elapsed();
     Ok(ledger)
 }
@@ -113,6 +117,8 @@ pub fn fail_at(mut options: ConformanceOptions, kernel: impl Into<String>) -> Co
 struct Run<'a> {
     /// Opened again where a case loses it.
     device: Mutex<Device>,
+    /// The cases that were at work when it was lost, and how: one lost it, the others ran beside it.
+    losses: Mutex<Vec<(CaseId, String)>>,
     options: &'a ConformanceOptions,
     /// For the progress: steps done, and all steps.
     done: AtomicUsize,
@@ -145,13 +151,25 @@ impl Run<'_> {
         wanted: &(dyn Fn(&dyn Op, &str) -> bool + Sync),
         replays: usize,
     ) -> Result<Vec<Outcome>> {
-        let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let outcomes = self.options.find(id).and_then(|case| match case {
-            Some(case) => block_on(self.options.runner(&device, wanted, replays).run(&case)),
-            None => Ok(vec![]),
-        });
+        let mut attempts = 0;
+        let outcomes = loop {
+            let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let outcomes = self.options.find(id).and_then(|case| match case {
+                Some(case) => block_on(self.options.runner(&device, wanted, replays).run(&case)),
+                None => Ok(vec![]),
+            });
+            match &outcomes {
+                Err(e) if e.kind() == ErrorKind::DeviceLost && attempts < ATTEMPTS => {
+                    attempts += 1;
+                    self.losses.lock().unwrap_or_else(PoisonError::into_inner).push((id.clone(), e.to_string()));
+                    self.reopen(&device);
+                }
+                _ => break outcomes,
+            }
+        };
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        if done.is_multiple_of(KEPT) || outcomes.as_ref().is_err_and(|e| e.kind() == ErrorKind::DeviceLost) {
+        if done.is_multiple_of(KEPT) {
+            let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).clone();
             self.reopen(&device);
         }
         if let Some(progress) = &self.options.progress {

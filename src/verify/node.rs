@@ -251,7 +251,7 @@ impl Subject {
     }
 
     /// What is expected of it. `direct` is that of kernels that store f32 and whose algorithm is [`Algorithm::Direct`], if it is
-    /// known.
+    /// known: other algorithms have its outputs and other bounds; kernels that store f16 get other inputs.
     ///
     /// # Errors
     /// Those of the reference.
@@ -261,6 +261,7 @@ impl Subject {
         match (&self.planned, direct) {
             (Some(n), _) if n.chosen.precision == Precision::F16 => Ok(by()?.stored_by(&n.chosen)),
             (_, Some(expected)) if algorithm == Algorithm::Direct => Ok(expected.clone()),
+            (_, Some(expected)) => Ok(Expected { outputs: expected.outputs.clone(), bounds: by()?.bounds }),
             _ => by(),
         }
     }

@@ -4,12 +4,13 @@ use convgpu::conformance::{ConformanceOptions, Ledger, conformance};
 use convgpu::custom::Op;
 use convgpu::internals::attr::ReduceKind;
 use convgpu::internals::conformance::{FAMILIES, Rng, fail_at};
+use convgpu::internals::device::destroy;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::reduce::Reduce;
 use convgpu::internals::verify::{Checked, Setup, Trial};
 use convgpu::{Device, Graph, Tensor};
 
-use crate::support::device;
+use crate::support::{choice, device};
 
 /// What is made of outputs that are this share of the bound above the right ones.
 fn off_by(share: f64, op: impl Op + 'static, inputs: &[Tensor]) -> Checked {
@@ -68,4 +69,25 @@ fn a_wrong_element_is_found() {
     let wrong = ledger.rows.iter().filter(|row| row.wrong > 0);
     assert!(!ledger.ok() && wrong.clone().count() > 0);
     assert!(wrong.into_iter().all(|row| row.kernels.contains("matmul_register")), "{:?}", ledger.failures);
+}
+
+/// What is lost with the device runs again on a new one: one failure says so, and nothing else is missing.
+#[test]
+fn a_lost_device_costs_no_case() {
+    let options = || ConformanceOptions::new().op("softmax").cases(8).replays(0);
+    let complete = conformance(device(), &options()).unwrap();
+    let own = Device::open(choice()).unwrap();
+    let lost = own.clone();
+    let losing = options().progress(move |done, _, _| {
+        if done == 5 {
+            destroy(&lost);
+        }
+    });
+    let ledger = conformance(&own, &losing).unwrap();
+    assert_eq!((ledger.cases, ledger.checks()), (complete.cases, complete.checks()));
+    assert!(
+        complete.ok() && ledger.failures.len() == 1 && ledger.failures[0].wrong.contains("destroyed"),
+        "{:?}",
+        ledger.failures
+    );
 }

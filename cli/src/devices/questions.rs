@@ -29,25 +29,36 @@ enum Answer {
 
 /// Asks the adapter at this position. A bad answer is no failure of the process.
 pub fn ask(index: usize) -> Outcome<()> {
-    let device = match Device::open(DeviceChoice::Index(index)) {
+    let mut device = match Device::open(DeviceChoice::Index(index)) {
         Ok(device) => device,
         Err(e) => return tell("opens", Err(e)).map(drop),
     };
-    let Some(adapter) = device.adapter() else { return Ok(()) };
+    let Some(adapter) = device.adapter().cloned() else { return Ok(()) };
     tell("opens", yes(device.to_string()))?;
     let proof = computes(&device).map(|()| Answer::Yes("a small dispatch has the right result".to_owned()));
     if !tell("computes", proof)? {
         return Ok(());
     }
-    let kernels = kernels(&device, adapter, Precision::F32);
-    let subgroups = subgroups(adapter, kernels.as_ref().ok());
-    tell("kernels", kernels.map(|names| Answer::Yes(list(names))))?;
-    tell("times", times(&device))?;
-    tell("f16", f16(&device, adapter))?;
+    let found = kernels(&mut device, &adapter, Precision::F32);
+    let subgroups = subgroups(&adapter, found.as_ref().ok());
+    tell("kernels", found.map(|names| Answer::Yes(list(names))))?;
+    tell("times", asked(&mut device, times))?;
+    tell("f16", f16(&mut device, &adapter))?;
     tell("subgroups", subgroups)?;
-    tell("binding", binding(&device, adapter))?;
-    tell("numbers", numbers(&device))?;
+    tell("binding", asked(&mut device, |device| binding(device, &adapter)))?;
+    tell("numbers", asked(&mut device, numbers))?;
     Ok(())
+}
+
+/// What a question makes of a device, which is opened again if that loses it: the next one is asked of one that works.
+fn asked<T>(device: &mut Device, question: impl FnOnce(&Device) -> Result<T>) -> Result<T> {
+    let answer = question(device);
+    if answer.as_ref().is_err_and(|e| e.kind() == ErrorKind::DeviceLost)
+        && let Ok(new) = device.reopened()
+    {
+        *device = new;
+    }
+    answer
 }
 
 fn yes(text: String) -> Result<Answer> {
@@ -87,7 +98,7 @@ fn convolution() -> Result<(Graph, [Tensor; 2])> {
 ///
 /// # Errors
 /// Those that are not.
-fn kernels(device: &Device, adapter: &AdapterInfo, precision: Precision) -> Result<BTreeSet<String>> {
+fn kernels(device: &mut Device, adapter: &AdapterInfo, precision: Precision) -> Result<BTreeSet<String>> {
     let (graph, values) = convolution()?;
     let (mut right, mut wrong) = (BTreeSet::new(), vec![]);
     for k in 0.. {
@@ -99,12 +110,12 @@ fn kernels(device: &Device, adapter: &AdapterInfo, precision: Precision) -> Resu
         if plan.chosen.precision() != precision || !right.insert(family(&plan.kernels)) {
             continue;
         }
-        let checked = pollster::block_on(check_node(device, &graph, 0, &values, &setup));
-        let judged = checked.and_then(|c| c.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop)));
-        match judged {
-            Err(e) if e.kind() == ErrorKind::DeviceLost => return Err(e),
-            Err(e) => wrong.push(format!("{}: {e}", plan.kernels)),
-            Ok(()) => {}
+        let judged = asked(device, |device| {
+            let checked = pollster::block_on(check_node(device, &graph, 0, &values, &setup))?;
+            checked.comparisons.into_iter().try_for_each(|c| c.into_result().map(drop))
+        });
+        if let Err(e) = judged {
+            wrong.push(format!("{}: {e}", plan.kernels));
         }
     }
     match wrong.is_empty() {
@@ -138,7 +149,7 @@ fn times(device: &Device) -> Result<Answer> {
     }
 }
 
-fn f16(device: &Device, adapter: &AdapterInfo) -> Result<Answer> {
+fn f16(device: &mut Device, adapter: &AdapterInfo) -> Result<Answer> {
     match adapter.caps.f16 {
         true => yes(list(kernels(device, adapter, Precision::F16)?)),
         false => Ok(Answer::Without("shaders have no f16".to_owned())),
@@ -198,6 +209,19 @@ fn numbers(device: &Device) -> Result<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The first kernel is not blamed on the others, nor are the questions after it.
+    #[test]
+    fn a_lost_device_costs_one_answer() {
+        let mut device = Device::new().unwrap();
+        let adapter = device.adapter().unwrap().clone();
+        convgpu::internals::device::destroy(&device);
+        let e = kernels(&mut device, &adapter, Precision::F32).unwrap_err().to_string();
+        assert!(e.contains("destroyed") && !e.contains("; "), "{e}");
+        assert!(kernels(&mut device, &adapter, Precision::F32).is_ok());
+        convgpu::internals::device::destroy(&device);
+        assert!(asked(&mut device, numbers).is_err() && asked(&mut device, numbers).is_ok());
+    }
 
     #[test]
     fn sizes_are_no_part_of_a_family() {
