@@ -202,7 +202,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
     ]
 }
 
-/// Convolutions with enough work for every tile.
+/// Convolutions and products with enough work for every tile.
 fn layers() -> Vec<(String, Graph)> {
     vec![
         node(Conv2d::default(), &[&[1, 64, 56, 56], &[256, 64, 1, 1], &[256]]),
@@ -210,5 +210,9 @@ fn layers() -> Vec<(String, Graph)> {
         node(Conv2d::default(), &[&[1, 1024, 14, 14], &[256, 1024, 1, 1], &[256]]),
         node(Conv2d::default(), &[&[1, 2048, 1, 1], &[1000, 2048, 1, 1], &[1000]]),
         node(Conv2d::default(), &[&[4, 2048, 1, 1], &[1000, 2048, 1, 1], &[1000]]),
+        node(MatMul, &[&[512, 512], &[512, 512]]),
+        node(MatMul, &[&[2, 259, 131], &[131, 517]]),
+        node(MatMul, &[&[40, 1030], &[1030, 600]]),
+        node(MatMul, &[&[600, 1030], &[1030, 40]]),
     ]
 }

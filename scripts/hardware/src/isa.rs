@@ -30,7 +30,8 @@ pub fn summary(assembly: &str) -> Summary {
     let loops = loops(&code, &labels);
     let all = (0, code.len());
     let fmas = |&(first, end): &(usize, usize)| code[first..end].iter().map(Instruction::multiply_adds).sum::<usize>();
-    let is_inner = |l: &&(usize, usize)| !loops.iter().any(|m| m != *l && l.0 <= m.0 && m.1 <= l.1);
+    // A loop without products inside, which only advances addresses, say, does not count.
+    let is_inner = |l: &&(usize, usize)| !loops.iter().any(|m| m != *l && l.0 <= m.0 && m.1 <= l.1 && fmas(m) > 0);
     let inner = loops.iter().filter(is_inner).max_by_key(|l| fmas(l)).unwrap_or(&all);
     // The smallest loop around it that loads.
     let loads = |l: &&(usize, usize)| code[l.0..l.1].iter().any(|i| i.is_load() || i.is_scalar_load());
@@ -174,6 +175,13 @@ BB2:
             PREFETCH.replace("\tv_fma_f32", "\ts_load_dword s3, s[0:1], 0x0\n\ts_waitcnt lgkmcnt(0)\n\tv_fma_f32");
         let found = summary(&text);
         assert_eq!((found.memory, found.scalar), (1, 1));
+    }
+
+    #[test]
+    fn a_loop_without_products_is_not_the_main_one() {
+        let addresses = "\ts_waitcnt vmcnt(1)\nBB3:\n\tv_add_u32 v8, 1, v8\n\ts_cbranch_scc0 BB3\n";
+        let found = summary(&PREFETCH.replace("\ts_waitcnt vmcnt(1)\n", addresses));
+        assert_eq!((found.instructions, found.multiply_adds), (11, 2));
     }
 
     #[test]

@@ -7,8 +7,15 @@ use crate::isa::{self, Summary};
 use crate::pipelines::Pipeline;
 use crate::vulkan::Compiled;
 
-/// Kernels whose loads of an iteration all begin before its products.
-const PREFETCH: [&str; 3] = ["conv2d_tiled", "gemm_tiled", "matmul_tiled"];
+/// Kernels whose loads of an iteration all begin before its products, with the most waits for scalars.
+const PREFETCH: [(&str, usize); 6] = [
+    ("conv2d_tiled", usize::MAX),
+    ("gemm_tiled", usize::MAX),
+    ("matmul_tiled", usize::MAX),
+    ("gemv", 2),
+    ("conv2d_gemm", 2),
+    ("conv2d_winograd_input", 2),
+];
 
 /// Rows by kernels, and what is wrong.
 #[derive(Debug)]
@@ -51,8 +58,13 @@ impl Table {
             self.complaints.push(format!("{kernel}: {} bytes of scratch memory", of("Scratch size")));
         }
         let found = isa::summary(&compiled.assembly);
-        if found.memory > 1 && PREFETCH.iter().any(|name| kernel.starts_with(name)) {
-            self.complaints.push(format!("{kernel}: {} waits for memory in a row", found.memory));
+        for (_, scalars) in PREFETCH.iter().filter(|(name, _)| kernel.starts_with(name)) {
+            if found.memory > 1 {
+                self.complaints.push(format!("{kernel}: {} waits for memory in a row", found.memory));
+            }
+            if found.scalar > *scalars {
+                self.complaints.push(format!("{kernel}: {} waits for scalars in a row", found.scalar));
+            }
         }
         let row = self.rows.entry(kernel.clone()).or_default();
         row.pipelines += 1;
@@ -104,5 +116,30 @@ impl fmt::Display for Table {
         writeln!(f)?;
         self.complaints.iter().try_for_each(|line| writeln!(f, "WRONG: {line}"))?;
         writeln!(f, "{} wrong", self.complaints.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(kernel: &str, scratch: u64, loads: usize) -> Vec<String> {
+        let load = "\tbuffer_load_dword v0, v1, s[0:3], 0\n\ts_waitcnt vmcnt(0)\n\tv_add_u32 v1, v0, v1\n";
+        let assembly = format!("BB1:\n{}\tv_fma_f32 v2, v0, v0, v2\n\ts_cbranch_scc1 BB1\n", load.repeat(loads));
+        let statistics = BTreeMap::from([("Scratch size".to_owned(), scratch)]);
+        let mut table = Table::new("device");
+        let pipeline = Pipeline { kernel: kernel.to_owned(), spirv: vec![], groups: vec![] };
+        table.add(&pipeline, Ok(Compiled { statistics, assembly }));
+        table.complaints().to_vec()
+    }
+
+    #[test]
+    fn scratch_and_waits_are_complaints() {
+        assert_eq!(complaints("gemm_tiled(8,8,4,1)", 0, 1), [] as [&str; 0]);
+        assert_eq!(complaints("gemm_tiled(8,8,4,1)", 0, 3), ["gemm_tiled(8,8,4,1): 3 waits for memory in a row"]);
+        assert_eq!(complaints("gemv", 0, 2), ["gemv: 2 waits for memory in a row"]);
+        // Others may wait.
+        assert_eq!(complaints("unary", 0, 3), [] as [&str; 0]);
+        assert_eq!(complaints("unary", 16, 0), ["unary: 16 bytes of scratch memory"]);
     }
 }
