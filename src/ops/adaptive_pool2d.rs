@@ -123,12 +123,13 @@ impl Op for AdaptivePool2d {
         Ok(vec![Tensor::of([x.shape()[0], x.shape()[1], self.output[0], self.output[1]], y)])
     }
     /// The mean: gamma_(K + 6) mean |x|, for K additions in any order, the rounding of the divisor and a division of
-    /// 2.5 ulp, which is 5 roundings. The maximum is a copy; only a subnormal value may be flushed.
+    /// 2.5 ulp, which is 5 roundings; arguments and the result may be flushed. The maximum is a copy; only subnormal values may be
+    /// flushed.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         Ok(Some(vec![match self.kind {
             PoolKind::Avg => {
                 let scale = gamma(self.largest_taps(inputs[0].shape()) + 6);
-                self.mean(&inputs[0].map(f64::abs)).into_iter().map(|m| (m * scale + TINY) as f32).collect()
+                self.mean(&inputs[0].map(f64::abs)).into_iter().map(|m| (m * scale + 2.0 * TINY) as f32).collect()
             }
             PoolKind::Max => bound::extremes(outputs[0].f32s()),
         }]))

@@ -306,11 +306,13 @@ impl Op for AvgPool2d {
         Ok(vec![Tensor::of(pooling.shape(), mean.into_iter().map(|v| v as f32).collect::<Vec<_>>())])
     }
     /// |error| <= gamma_(K + 6) mean |x|: K additions in any order, the rounding of the divisor, and a division of
-    /// 2.5 ulp, which is 5 roundings.
+    /// 2.5 ulp, which is 5 roundings. What is flushed: the result, and every argument, divided.
     fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
         let (pooling, mean) = self.evaluate(&inputs[0].map(f64::abs))?;
-        let scale = gamma(pooling.window.taps() + 6);
-        Ok(Some(vec![mean.into_iter().map(|m| (m * scale + TINY) as f32).collect()]))
+        let taps = pooling.window.taps();
+        let arguments = self.divisor_override.map_or(1.0, |divisor| taps as f64 / divisor as f64);
+        let (scale, flushed) = (gamma(taps + 6), TINY * (1.0 + arguments));
+        Ok(Some(vec![mean.into_iter().map(|m| (m * scale + flushed) as f32).collect()]))
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let pooling = self.pooling(&site.inputs[0])?;
