@@ -6,7 +6,8 @@
 // SHIFTS inputs for 8 outputs, and a row of inputs serves 4 rows of outputs, each with its own row of taps; those rows of taps
 // advance by one with every row of inputs.
 // SHIFTS: the most taps of a row that are step_x apart.
-// Inputs beside the window of an output are added times 0: an infinite one makes NaN of it, and then it is computed alone.
+// Inputs beside the window of an output are added times 0, which makes NaN of an infinite one: then the outputs are computed one by
+// one. All are tested at once, since a software adapter runs through what a branch skips.
 // Compared with conv2d_depthwise: no conversion of row-major tensors.
 
 struct Params {
@@ -106,6 +107,21 @@ fn alone(image: u32, weights: u32, oy: u32, ox: u32) -> f32 {
     return sum;
 }
 
+fn one_by_one(image: u32, weights: u32, oy: u32, ox: u32) -> Tile {
+    var sums: Tile;
+    for (var row = oy; row < oy + 4u; row++) {
+        var v: Eight;
+        for (var column = ox; column < ox + 8u; column++) { v = slide(v, alone(image, weights, row, column)); }
+        sums = Tile(sums.b, sums.c, sums.d, v);
+    }
+    return sums;
+}
+
+// NaN if a value is, or if infinities of both signs are among them.
+fn total(v: Eight) -> f32 {
+    return v.a + v.b + v.c + v.d + v.e + v.f + v.g + v.h;
+}
+
 fn compute(i: u32) {
     let strips = (p.ow + 7u) / 8u;
     let bands = (p.oh + 3u) / 4u;
@@ -117,13 +133,12 @@ fn compute(i: u32) {
     let image = plane / p.multiplier * p.ih * p.iw;
     let weights = oc * p.kh * p.kw;
     var sums = tile(image, weights, oy, ox);
+    if is_nan(total(sums.a) + total(sums.b) + total(sums.c) + total(sums.d)) { sums = one_by_one(image, weights, oy, ox); }
     // Loops, since every store in the text costs compile time.
     for (var row = oy; row < min(oy + 4u, p.oh); row++) {
         for (var column = ox; column < min(ox + 8u, p.ow); column++) {
             let at = (plane * p.oh + row) * p.ow + column;
-            var sum = sums.a.a;
-            if is_nan(sum) { sum = alone(image, weights, row, column); }
-            y[at] = finish(sum, oc, at);
+            y[at] = finish(sums.a.a, oc, at);
             sums.a = slide(sums.a, 0.0);
         }
         sums = Tile(sums.b, sums.c, sums.d, sums.d);

@@ -47,18 +47,15 @@ use failure::{Failure, Outcome};
 #[command(name = "convgpu", version, max_term_width = 100, after_help = STATUSES)]
 struct Cli {
     /// auto, cpu (the reference), an index of `convgpu devices`, a backend (vulkan, metal, dx12, gl), part of an adapter's name,
-    /// or that with a backend: NAME@gl; for compare also all
+    /// or that with a backend: NAME@gl; for compare, conformance and devices --check also all
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
     device: Vec<devices::Choice>,
     /// Use no kernel with workgroup memory: slower, for drivers that synchronise it wrongly
     #[arg(long, global = true, env = "CONVGPU_AVOID_WORKGROUP_MEMORY", value_parser = clap::builder::FalseyValueParser::new())]
     avoid_workgroup_memory: bool,
-    /// Whether the call names the device.
+    /// Who names the device.
     #[arg(skip)]
-    device_given: bool,
-    /// Whether the call or the environment does.
-    #[arg(skip)]
-    device_named: bool,
+    device_source: Option<ValueSource>,
     #[command(subcommand)]
     command: Command,
 }
@@ -139,7 +136,7 @@ fn report(failure: &Failure) {
     }
 }
 
-/// Variables of the environment that the library reads, with what they may be: another text would be ignored without a word.
+/// Variables of the environment that the library reads, with what they may be: it ignores another text without a word.
 const VARIABLES: [(&str, &[&str]); 2] = [("CONVGPU_CHECKED", &["", "0", "1"]), ("CONVGPU_LIMITS", &["", "default"])];
 
 fn check_environment() -> Outcome<()> {
@@ -172,12 +169,15 @@ fn run(cli: Option<Cli>) -> Outcome<()> {
         false => &none,
     };
     let checks = matches!(&cli.command, Command::Devices(args) if args.check);
-    if !cli.command.has_device() && cli.device_given && !checks {
+    if !cli.command.has_device() && cli.device_source == Some(ValueSource::CommandLine) && !checks {
         console::hint("--device: this command uses no device".to_owned());
     }
     match cli.command {
         Command::Demo(args) => demo::run(&args, device),
-        Command::Devices(args) => devices::run(&args, cli.device_named.then_some(&cli.device[..])),
+        Command::Devices(args) => {
+            let is_named = cli.device_source != Some(ValueSource::DefaultValue);
+            devices::run(&args, is_named.then_some(&cli.device[..]))
+        }
         Command::Inspect(args) => inspect::run(&args, device),
         Command::Run(args) => run::run(&args, device),
         Command::Verify(args) => verify::run(&args, device),
@@ -198,10 +198,7 @@ fn named() -> String {
 
 fn matched() -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches()?;
-    let source = matches.value_source("device");
-    let device_given = source == Some(ValueSource::CommandLine);
-    let device_named = source != Some(ValueSource::DefaultValue);
-    Ok(Cli { device_given, device_named, ..Cli::from_arg_matches(&matches)? })
+    Ok(Cli { device_source: matches.value_source("device"), ..Cli::from_arg_matches(&matches)? })
 }
 
 /// Parses the call; `None` if it asked for help or the version, which are then printed.

@@ -146,8 +146,8 @@ fn verdict(report: &Report, args: &Args) -> Outcome<()> {
         let text = match sensitive {
             false => format!("every node is right, but the whole plan gives a wrong output {name}: {wrong}"),
             true => format!(
-                "every node is right, and so is the plan, but output {name} is beyond the tolerance by what the bounds of the nodes \
-                 allow: the network multiplies small errors: {wrong}"
+                "every node is right, and so is the plan, but output {name} is beyond the tolerance by what the bounds of the \
+                 nodes allow: the network multiplies small errors: {wrong}"
             ),
         };
         return Err(Failure::check(text));

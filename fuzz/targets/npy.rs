@@ -3,11 +3,11 @@
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
-#[allow(dead_code, reason = "a part of it is for commands that this target does not call")]
+#[expect(dead_code, reason = "a part of it is for commands that this target does not call")]
 #[path = "../../cli/src/failure.rs"]
 mod failure;
 mod header;
-#[allow(dead_code, reason = "a part of it writes files, which this target does not")]
+#[expect(dead_code, reason = "a part of it writes files, which this target does not")]
 #[path = "../../cli/src/npy.rs"]
 mod npy;
 

@@ -7,7 +7,7 @@ use prost::Message;
 
 #[path = "../../tests/fuzz/models.rs"]
 mod models;
-#[allow(dead_code, reason = "a part of it changes bytes, which libFuzzer does here")]
+#[expect(dead_code, reason = "a part of it changes bytes, which libFuzzer does here")]
 #[path = "../../tests/fuzz/mutate.rs"]
 mod mutate;
 mod support {

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[allow(dead_code, reason = "a part of it compares with a device, which this target has not")]
+#[expect(dead_code, reason = "a part of it compares with a device, which this target has not")]
 #[path = "../../tests/fuzz/operators.rs"]
 mod operators;
 

@@ -16,8 +16,8 @@ pub struct ExpSum {
 /// Below this e^t is subnormal by far, however t is rounded.
 const LEAST: f64 = -128.0;
 
-/// The relative error of e^t, with t = x - m, rounded: u |t| from the rounding and 3 + 2 |t| ulp from exp; 0 below [`LEAST`], where
-/// `TINY` covers it.
+/// The relative error of e^t, with t = x - m, rounded: u |t| from the rounding and 3 + 2 |t| ulp from exp; 0 below [`LEAST`],
+/// where `TINY` covers it.
 fn term_error(t: f64) -> f64 {
     if t < LEAST { 0.0 } else { (UNIT * t.abs()).exp_m1() + exp(t) }
 }

@@ -23,8 +23,9 @@ const MANY_REPLAYS: usize = 100;
 /// The case that runs most often has as many workgroups as this time allows: a race needs several.
 pub(super) const REPLAYED: Duration = Duration::from_millis(2);
 
-/// How often a case runs again on a new device: a kernel that the driver failed to compile is not chosen there.
-const ATTEMPTS: usize = 3;
+/// How often a case runs that loses its device, each time on a new one: a kernel that the driver failed to compile is not chosen
+/// there.
+const ATTEMPTS: usize = 4;
 
 /// The device is opened anew after this number of cases: it keeps every pipeline that it has compiled, and most cases have others.
 const KEPT: usize = 512;
@@ -151,31 +152,35 @@ impl Run<'_> {
         wanted: &(dyn Fn(&dyn Op, &str) -> bool + Sync),
         replays: usize,
     ) -> Result<Vec<Outcome>> {
-        let mut attempts = 0;
+        let mut attempts = 1;
         let outcomes = loop {
-            let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let device = self.device();
             let outcomes = self.options.find(id).and_then(|case| match case {
                 Some(case) => block_on(self.options.runner(&device, wanted, replays).run(&case)),
                 None => Ok(vec![]),
             });
-            match &outcomes {
-                Err(e) if e.kind() == ErrorKind::DeviceLost && attempts < ATTEMPTS => {
-                    attempts += 1;
-                    self.losses.lock().unwrap_or_else(PoisonError::into_inner).push((id.clone(), e.to_string()));
-                    self.reopen(&device);
-                }
-                _ => break outcomes,
+            let Some(lost) = outcomes.as_ref().err().filter(|e| e.kind() == ErrorKind::DeviceLost) else {
+                break outcomes;
+            };
+            self.losses.lock().unwrap_or_else(PoisonError::into_inner).push((id.clone(), lost.to_string()));
+            self.reopen(&device);
+            if attempts == ATTEMPTS {
+                break outcomes;
             }
+            attempts += 1;
         };
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(KEPT) {
-            let device = self.device.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.reopen(&device);
+            self.reopen(&self.device());
         }
         if let Some(progress) = &self.options.progress {
             progress(done, self.all.load(Ordering::Relaxed), id);
         }
         outcomes
+    }
+
+    fn device(&self) -> Device {
+        self.device.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Another device in place of this one, unless another thread was faster.

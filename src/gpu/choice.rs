@@ -70,8 +70,8 @@ impl Backend {
         STARTED[self as usize].get_or_init(|| self.started()).enumerate_adapters(self.flag()).await
     }
 
-    /// An adapter as it is to be opened. wgpu has one context for all of a GL instance, which one thread at a time may use, so that
-    /// a device needs its own.
+    /// An adapter as it is to be opened. wgpu has one context for all of a GL instance, which one thread at a time may use, so
+    /// that a device needs its own.
     async fn own(adapter: wgpu::Adapter) -> wgpu::Adapter {
         if adapter.get_info().backend != wgpu::Backend::Gl {
             return adapter;

@@ -425,8 +425,8 @@ fn part(buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> wgpu::BindingResource
 /// What [`poison`] makes other payloads of: a NaN as f32 and as two f16.
 pub const POISON: u32 = 0x7fc0_7e00;
 
-/// What a guarded program fills a word of a buffer with: a NaN as f32 and as two f16, with a payload that no computation produces.
-/// Another word has another one, so that a kernel is seen which reads behind one tensor and writes that behind another.
+/// What a guarded program fills a word of a buffer with: a NaN as f32 and as two f16, with a payload that no computation
+/// produces. Another word has another one, so that a kernel is seen which reads behind one tensor and writes that behind another.
 pub fn poison(buffer: usize, word: u64) -> u32 {
     let payload = (word as u32).wrapping_add((buffer as u32).wrapping_mul(40_503)).wrapping_mul(0x9e37_79b1) >> 17;
     POISON | (payload >> 9) << 16 | (payload & 0x1ff)

@@ -123,8 +123,8 @@ impl Op for AdaptivePool2d {
         Ok(vec![Tensor::of([x.shape()[0], x.shape()[1], self.output[0], self.output[1]], y)])
     }
     /// The mean: gamma_(K + 6) mean |x|, for K additions in any order, the rounding of the divisor and a division of
-    /// 2.5 ulp, which is 5 roundings; arguments and the result may be flushed. The maximum is a copy; only subnormal values may be
-    /// flushed.
+    /// 2.5 ulp, which is 5 roundings; arguments and the result may be flushed. The maximum is a copy; only subnormal values may
+    /// be flushed.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         Ok(Some(vec![match self.kind {
             PoolKind::Avg => {

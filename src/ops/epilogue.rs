@@ -36,28 +36,41 @@ impl Epilogue {
         *self == Epilogue::NONE
     }
 
-    /// The reference meaning and the bound, from those of the operator alone.
-    pub fn apply(&self, inputs: &[Tensor], y: &Tensor, bound: &[f32]) -> (Tensor, Vec<f32>) {
-        if self.is_none() {
-            return (y.clone(), bound.to_vec());
-        }
+    /// The reference meaning, from the operator's own output `y`.
+    pub fn reference(&self, inputs: &[Tensor], y: &Tensor) -> Tensor {
+        let sums = self.sums(inputs, y);
+        Tensor::of(
+            y.shape(),
+            parallel::collect(y.numel(), |i| {
+                let (f, sum) = sums(i);
+                f.eval(sum) as f32
+            }),
+        )
+    }
+
+    /// The bound, from the operator's own output `y` and its `bound`.
+    pub fn bounds(&self, inputs: &[Tensor], y: &Tensor, bound: &[f32]) -> Vec<f32> {
+        let (sums, y) = (self.sums(inputs, y), y.f32s());
+        parallel::collect(y.len(), |i| {
+            let (f, sum) = sums(i);
+            let error = f64::from(bound[i]) + UNIT * (f64::from(y[i]).abs() + sum.abs());
+            (f.spread(sum, error) + f.bound(sum, f.eval(sum))) as f32
+        })
+    }
+
+    /// Of every element the activation, and what it is applied to.
+    fn sums<'a>(&self, inputs: &'a [Tensor], y: &'a Tensor) -> impl Fn(usize) -> (Activation, f64) + Sync + 'a {
         let residual = self.residual.map(|i| inputs[i].f32s());
         let slope = self.slope.map(|i| inputs[i].f32s());
         let (channels, plane) = (y.shape()[1], y.shape()[2..].iter().product::<usize>());
-        let y_data = y.f32s();
-        let one = |i: usize| {
-            let (v, b) = (y_data[i], bound[i]);
-            let added = f64::from(v) + residual.map_or(0.0, |r| f64::from(r[i]));
-            let own = f64::from(b) + UNIT * (f64::from(v).abs() + added.abs());
+        let (y, activation) = (y.f32s(), self.activation);
+        move |i| {
             let f = match slope {
                 Some(s) => Activation::LeakyRelu { slope: s[if s.len() == 1 { 0 } else { i / plane % channels }] },
-                None => self.activation,
+                None => activation,
             };
-            let out = f.eval(added);
-            (out as f32, (f.spread(added, own) + f.bound(added, out)) as f32)
-        };
-        let (values, bounds): (Vec<f32>, Vec<f32>) = parallel::collect(y_data.len(), one).into_iter().unzip();
-        (Tensor::of(y.shape(), values), bounds)
+            (f, f64::from(y[i]) + residual.map_or(0.0, |r| f64::from(r[i])))
+        }
     }
 
     /// Completes a launch of a kernel with an epilogue whose output has these `channels`: its overrides, and the bindings

@@ -37,8 +37,7 @@ fn packed(params: &Params, w: &[f32], out: &mut Vec<f32>) {
     // For every block of inputs its rows, one per tap.
     let mut blocks: Vec<Vec<&mut [f32]>> = (0..icg4).map(|_| vec![]).collect();
     out.chunks_mut(row.max(1)).enumerate().for_each(|(i, row)| blocks[i % icg4].push(row));
-    parallel::chunks(&mut blocks, 1, |block, rows| {
-        let rows = &mut rows[0];
+    parallel::each(&mut blocks, |block, rows| {
         let first = block * 4;
         let inputs = icg.min(first + 4) - first;
         for (o, filters) in w.chunks(4 * icg * taps).enumerate() {

@@ -88,7 +88,7 @@ impl Op for TopK {
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
         let values = &outputs[0];
         let copies = if values.dtype().is_float() {
-            bound::extremes(&values.iter_f64s().map(|v| v as f32).collect::<Vec<_>>())
+            values.iter_f64s().map(|v| bound::extreme(v) as f32).collect()
         } else {
             vec![0.0; values.numel()]
         };

@@ -45,7 +45,7 @@ impl Blocks {
         let mut blocks = vec![[0f32; LANES]; rows * columns.div_ceil(LANES)];
         parallel::chunks(&mut blocks, rows, |block, out| {
             let factors = factors(block * LANES);
-            parallel::chunks(out, 1, |row, out| out[0] = sum(row, &factors).map(&round));
+            parallel::each(out, |row, out| *out = sum(row, &factors).map(&round));
         });
         Blocks { rows, blocks }
     }

@@ -48,7 +48,7 @@ fn evaluate(node: &Node, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let own = &inputs[..node.own_inputs()];
     let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
     if !node.epilogue.is_none() {
-        outputs[0] = node.epilogue.apply(inputs, &outputs[0], &vec![0.0; outputs[0].numel()]).0;
+        outputs[0] = node.epilogue.reference(inputs, &outputs[0]);
     }
     Ok(outputs)
 }
@@ -59,12 +59,11 @@ pub fn evaluate_with_bounds(node: &Node, inputs: &[Tensor], algorithm: Algorithm
     let own = &inputs[..node.own_inputs()];
     let mut outputs = ops::evaluate(&*node.op, own).map_err(|e| e.at(node.name.clone()))?;
     let mut bounds = ops::bounds(&*node.op, algorithm, own, &outputs).map_err(|e| e.at(node.name.clone()))?;
-    let exact = vec![0.0; outputs[0].numel()];
-    let first = bounds.as_ref().map_or(&exact, |b| &b[0]);
-    let (output, bound) = node.epilogue.apply(inputs, &outputs[0], first);
-    outputs[0] = output;
-    if let Some(bounds) = &mut bounds {
-        bounds[0] = bound;
+    if !node.epilogue.is_none() {
+        if let Some(bounds) = &mut bounds {
+            bounds[0] = node.epilogue.bounds(inputs, &outputs[0], &bounds[0]);
+        }
+        outputs[0] = node.epilogue.reference(inputs, &outputs[0]);
     }
     Ok((outputs, bounds))
 }

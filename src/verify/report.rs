@@ -73,9 +73,9 @@ pub struct OutputReport {
     pub name: String,
     /// The comparison within [`RTOL`] |y| + [`ATOL`] max |y| + 2 `rounding`.
     pub comparison: Comparison,
-    /// Whether it is beyond the tolerance by no more than the bounds of the nodes allow: every node is right by its bound, the nodes one
-    /// by one give the same bits, and rewriting the graph changes nothing on the reference. Then the plan is right, and the network
-    /// multiplies small errors, such as a norm of nearly equal values.
+    /// Whether it is beyond the tolerance by no more than the bounds of the nodes allow: every node is right by its bound, the
+    /// nodes one by one give the same bits, and rewriting the graph changes nothing on the reference. Then the plan is right, and
+    /// the network multiplies small errors, such as a norm of nearly equal values.
     pub sensitive: bool,
     /// Elements that are NaN.
     pub nan: usize,

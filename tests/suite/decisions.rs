@@ -1,6 +1,6 @@
 //! What no wrong result shows: which kernels a plan takes, and with what params; estimates of work; how wide bounds are; what
-//! shape rules refuse. tests/decisions.txt has them for operators that are drawn from fixed seeds and for layers of networks, a line
-//! each, so that a change is seen where it is reviewed. `CONVGPU_GENERATE=1` writes it.
+//! shape rules refuse. tests/decisions.txt has them for operators that are drawn from fixed seeds and for layers of networks, a
+//! line each, so that a change is seen where it is reviewed. `CONVGPU_GENERATE=1` writes it.
 
 use std::fmt::Write;
 use std::fs;
@@ -74,7 +74,8 @@ fn empty(op: &dyn Op, inputs: &[Desc]) -> String {
     digest(&text)
 }
 
-/// The sum and the largest of the finite bounds of all outputs, and a digest of every one to four digits, by each of these algorithms.
+/// The sum and the largest of the finite bounds of all outputs, and a digest of every one to four digits, by each of these
+/// algorithms.
 fn bounds(graph: &Graph, inputs: &[Tensor], algorithms: &[Algorithm]) -> String {
     let of = |algorithm| {
         let Ok((_, Some(bounds))) = evaluate_with_bounds(&graph.nodes()[0], inputs, algorithm) else {

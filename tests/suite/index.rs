@@ -1,8 +1,8 @@
 //! Index arithmetic of kernels on tensors near the limits, by intervals: no sum and no product of 32 bits wraps around.
 //!
-//! The range of a value follows from the params of a launch, its grid, the limits of its loops, and the operations. What is loaded,
-//! and what a loop sums up, has no range here; nothing is asserted of what is made of it. Differences may be negative: kernels compute with rows above the
-//! image, and do not use them.
+//! The range of a value follows from the params of a launch, its grid, the limits of its loops, and the operations. What is
+//! loaded, and what a loop sums up, has no range here; nothing is asserted of what is made of it. Differences may be negative:
+//! kernels compute with rows above the image, and do not use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -334,31 +334,32 @@ fn no_index_wraps_around() {
     assert!(found.is_empty(), "{}", found.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
-/// A kernel whose index wraps around in its last workgroups.
-static WRAPPING: Kernel = Kernel::new(
+/// A kernel that writes rows which lie `pitch` apart.
+macro_rules! rows {
+    ($name:literal, $main:literal) => {
+        Kernel::new(
+            $name,
+            concat!(
+                "struct Params { rows: u32, pitch: u32 }
+                @group(0) @binding(0) var<uniform> p: Params;
+                @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+                fn at(row: u32) -> u32 { return row * p.pitch; }
+                @compute @workgroup_size(64) ",
+                $main
+            ),
+        )
+    };
+}
+
+/// Its index wraps around in its last workgroups.
+static WRAPPING: Kernel = rows!(
     "wrapping",
-    "struct Params { rows: u32, pitch: u32 }
-    @group(0) @binding(0) var<uniform> p: Params;
-    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-    fn at(row: u32) -> u32 { return row * p.pitch; }
-    @compute @workgroup_size(64)
-    fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-        if id.x < p.rows { y[at(id.x) + 1u] = 0.0; }
-    }",
+    "fn main(@builtin(global_invocation_id) id: vec3<u32>) { if id.x < p.rows { y[at(id.x) + 1u] = 0.0; } }"
 );
 
-/// The same in the last turns of a loop.
-static COUNTING: Kernel = Kernel::new(
-    "counting",
-    "struct Params { rows: u32, pitch: u32 }
-    @group(0) @binding(0) var<uniform> p: Params;
-    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-    fn at(row: u32) -> u32 { return row * p.pitch; }
-    @compute @workgroup_size(1)
-    fn main() {
-        for (var row = 9u; row < p.rows; row += 10u) { y[at(row) + 1u] = 0.0; }
-    }",
-);
+/// Its index wraps around in the last turns of a loop.
+static COUNTING: Kernel =
+    rows!("counting", "fn main() { for (var row = 9u; row < p.rows; row += 10u) { y[at(row) + 1u] = 0.0; } }");
 
 /// It launches a kernel for 64 000 rows of this many elements.
 #[derive(Debug)]

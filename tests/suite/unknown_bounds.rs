@@ -22,9 +22,9 @@ static SCALE: Kernel = Kernel::new(
 
 /// 2 x on the reference, `factor` x on a device.
 #[derive(Clone, Debug)]
-struct Twice {
-    factor: f32,
-    bound: Option<f32>,
+pub struct Twice {
+    pub factor: f32,
+    pub bound: Option<f32>,
 }
 
 impl Op for Twice {

@@ -49,6 +49,11 @@ fn a_wrong_kernel_is_found_named_and_written() {
     let (status, alone) = called(&[&again[..], &fault.map(str::to_owned)].concat());
     assert_eq!((status, &alone["ledgers"][0]["cases"]), (Some(1), &Value::from(1)), "{alone}");
     assert_eq!(alone["ledgers"][0]["failures"][0], *first);
+    // On a device that the call names it runs again there.
+    let named = [&fault[..], &["--device", "0"]].concat();
+    let (_, object) = called(&small(&named));
+    let again = object["ledgers"][0]["failures"][0]["again"].as_str().unwrap();
+    assert!(again.starts_with("convgpu conformance --device 0 --case "), "{again}");
 
     let written = |name: &str| std::fs::read(format!("{dir}/{name}")).unwrap_or_else(|e| panic!("{name}: {e}"));
     let case: Value = serde_json::from_slice(&written("case.json")).unwrap();
@@ -154,6 +159,17 @@ fn the_call_is_checked() {
     fails(&["conformance", "--case", "functional/pytorch/99999"], 2, &["there is no case functional/pytorch/99999"]);
     fails(&["conformance", "--case", "softmax/integers/1"], 2, &["there is no case softmax/integers/1"]);
     fails(&["conformance", "--case", "conv2d/17"], 2, &["conv2d/17 names no case", "conv2d/integers/17"]);
+    fails(&["conformance", "--kernel", "no such"], 2, &["no kernel has \"no such\" in its name"]);
+    for cases in ["18446744073709551615", "4000001"] {
+        fails(&["conformance", "--op", "conv2d", "--cases", cases], 2, &["cases at once"]);
+        fails(&["conformance", "--op", "conv2d", "--faults", "--cases", cases], 2, &["cases at once"]);
+    }
+    fails(&["conformance", "--faults", "--export", "folder"], 2, &["--export"]);
+    let none = convgpu(&["conformance", "--faults", "--op", "softmax", "--cases", "0"]);
+    assert!(
+        none.status.code() == Some(1) && String::from_utf8_lossy(&none.stderr).contains("no fault was planted"),
+        "{none:?}"
+    );
     let output = convgpu(&["conformance", "--case", "conv2d/integers/1", "--kernel", "no such"]);
     assert!(
         output.status.code() == Some(1) && String::from_utf8_lossy(&output.stderr).contains("no case ran"),

@@ -313,6 +313,26 @@ fn a_variable_that_matches_nothing_is_named() {
 }
 
 #[test]
+fn variables_of_the_environment_are_checked() {
+    let call = |args: &[&str], variable, text| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_convgpu"));
+        command.args(args).env_remove("CONVGPU_DEVICE").env(variable, text).output().unwrap()
+    };
+    for (variable, wrong, right) in [("CONVGPU_CHECKED", "yes", "1"), ("CONVGPU_LIMITS", "webgpu", "default")] {
+        let refused = call(&["devices"], variable, wrong);
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && text.contains(&format!("{variable} is {wrong:?}")), "{refused:?}");
+        assert!(call(&["devices"], variable, right).status.success());
+    }
+    // A check of the devices takes the one that the environment names, as every other command.
+    let checked = call(&["devices", "--check", "--json"], "CONVGPU_DEVICE", "0");
+    let listed: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let reports = listed["devices"].as_array().unwrap().iter().filter(|device| device["check"].is_object()).count();
+    assert!(checked.status.success() && reports == 1, "{listed}");
+    assert_eq!(call(&["devices", "--check"], "CONVGPU_DEVICE", "no such adapter").status.code(), Some(1));
+}
+
+#[test]
 fn two_devices_are_compared() {
     let image = digit("compare");
     let args = ["compare", model(), "--input", &image, "--seconds", "0", "--device", "0", "--device", "cpu"];

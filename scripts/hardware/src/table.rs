@@ -123,9 +123,12 @@ impl fmt::Display for Table {
 mod tests {
     use super::*;
 
-    fn complaints(kernel: &str, scratch: u64, loads: usize) -> Vec<String> {
-        let load = "\tbuffer_load_dword v0, v1, s[0:3], 0\n\ts_waitcnt vmcnt(0)\n\tv_add_u32 v1, v0, v1\n";
-        let assembly = format!("BB1:\n{}\tv_fma_f32 v2, v0, v0, v2\n\ts_cbranch_scc1 BB1\n", load.repeat(loads));
+    /// Of a kernel whose loop waits for loads, and for scalars, so often.
+    fn complaints(kernel: &str, scratch: u64, [loads, scalars]: [usize; 2]) -> Vec<String> {
+        let load =
+            "\tbuffer_load_dword v0, v1, s[0:3], 0\n\ts_waitcnt vmcnt(0)\n\tv_add_u32 v1, v0, v1\n".repeat(loads);
+        let scalar = "\ts_load_dword s3, s[0:1], 0x0\n\ts_waitcnt lgkmcnt(0)\n".repeat(scalars);
+        let assembly = format!("BB1:\n{load}{scalar}\tv_fma_f32 v2, v0, v0, v2\n\ts_cbranch_scc1 BB1\n");
         let statistics = BTreeMap::from([("Scratch size".to_owned(), scratch)]);
         let mut table = Table::new("device");
         let pipeline = Pipeline { kernel: kernel.to_owned(), spirv: vec![], groups: vec![] };
@@ -135,11 +138,14 @@ mod tests {
 
     #[test]
     fn scratch_and_waits_are_complaints() {
-        assert_eq!(complaints("gemm_tiled(8,8,4,1)", 0, 1), [] as [&str; 0]);
-        assert_eq!(complaints("gemm_tiled(8,8,4,1)", 0, 3), ["gemm_tiled(8,8,4,1): 3 waits for memory in a row"]);
-        assert_eq!(complaints("gemv", 0, 2), ["gemv: 2 waits for memory in a row"]);
+        let tile = "gemm_tiled(8,8,4,1)";
+        assert_eq!(complaints(tile, 0, [1, 3]), [] as [&str; 0]);
+        assert_eq!(complaints(tile, 0, [3, 0]), ["gemm_tiled(8,8,4,1): 3 waits for memory in a row"]);
+        assert_eq!(complaints("gemv", 0, [1, 2]), [] as [&str; 0]);
+        assert_eq!(complaints("gemv", 0, [2, 0]), ["gemv: 2 waits for memory in a row"]);
+        assert_eq!(complaints("gemv", 0, [0, 3]), ["gemv: 3 waits for scalars in a row"]);
         // Others may wait.
-        assert_eq!(complaints("unary", 0, 3), [] as [&str; 0]);
-        assert_eq!(complaints("unary", 16, 0), ["unary: 16 bytes of scratch memory"]);
+        assert_eq!(complaints("unary", 0, [3, 3]), [] as [&str; 0]);
+        assert_eq!(complaints("unary", 16, [0, 0]), ["unary: 16 bytes of scratch memory"]);
     }
 }

@@ -25,7 +25,8 @@ pub struct Options {
     pub seed: u64,
 }
 
-const USAGE: &str = "usage: convgpu-mutants [list | prepare | run | retry | report] [--work DIR] [--jobs N] [--shaders N] [--host N] [--seed N]";
+const USAGE: &str = "usage: convgpu-mutants [list | prepare | run | retry | report] [--work DIR] [--jobs N] [--shaders N] \
+                     [--host N] [--seed N]";
 
 impl Options {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options> {

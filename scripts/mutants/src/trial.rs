@@ -39,7 +39,7 @@ pub struct Outcome {
 const LARGE_PRIME: usize = 7919;
 /// The file of outcomes, a line each; the last of a mutant counts.
 pub const RESULTS: &str = "results.jsonl";
-/// Seconds of tests that nearly every mutant dies of which dies at all.
+/// Seconds within which the tests that are tried first kill nearly every mutant that any test kills.
 const LIKELIEST: f64 = 60.0;
 
 /// Which tests killed mutants of a file, and how many.
@@ -60,36 +60,27 @@ pub fn reopen(work: &Path) -> Result<()> {
 
 /// Tries every mutant that has no outcome yet: all with the likeliest tests, then those that survived them with all tests.
 pub fn all(programs: &Programs, tests: &[Test], mutants: &[Mutant], work: &Path, jobs: usize) -> Result<()> {
-    let is_new = |known: Option<&Outcome>| known.is_none();
-    let is_open = |known: Option<&Outcome>| known.is_none_or(|outcome| outcome.verdict == Verdict::Open);
-    pass(programs, tests, mutants, work, jobs, LIKELIEST, &is_new)?;
-    pass(programs, tests, mutants, work, jobs, f64::INFINITY, &is_open)
+    pass(programs, tests, mutants, work, jobs, LIKELIEST)?;
+    pass(programs, tests, mutants, work, jobs, f64::INFINITY)
 }
 
-/// Tries the mutants for which `is_wanted` holds, each with tests of at most about so many seconds.
-fn pass(
-    programs: &Programs,
-    tests: &[Test],
-    mutants: &[Mutant],
-    work: &Path,
-    jobs: usize,
-    seconds: f64,
-    is_wanted: &dyn Fn(Option<&Outcome>) -> bool,
-) -> Result<()> {
+/// Tries the mutants that were never tried, each until its tests have taken `most` seconds; if that is no limit, the open ones, too.
+fn pass(programs: &Programs, tests: &[Test], mutants: &[Mutant], work: &Path, jobs: usize, most: f64) -> Result<()> {
     let path = work.join(RESULTS);
     let known = outcomes(work);
     let history = History::default();
     for outcome in known.values() {
         remember(&history, &outcome.mutant.file, &outcome.by);
     }
-    let mut wanted: Vec<usize> = (0..mutants.len()).filter(|id| is_wanted(known.get(id))).collect();
+    let is_open = |outcome: &Outcome| outcome.verdict == Verdict::Open && most.is_infinite();
+    let mut wanted: Vec<usize> = (0..mutants.len()).filter(|id| known.get(id).is_none_or(is_open)).collect();
     // Mixed, so that a part of the results tells of all files.
     wanted.sort_by_key(|id| id * LARGE_PRIME % mutants.len());
     let lock = Mutex::new(mutants.len() - wanted.len());
     parallel(jobs, &wanted, |_, &id| {
         let start = Instant::now();
         let mutant = &mutants[id];
-        let (verdict, by) = one(programs, tests, id, mutant, &history, seconds)?;
+        let (verdict, by) = one(programs, tests, id, mutant, &history, most)?;
         remember(&history, &mutant.file, &by);
         let seconds = start.elapsed().as_secs_f64();
         let mut done = lock.lock().expect("no thread panics");
@@ -109,7 +100,7 @@ fn one(
     id: usize,
     mutant: &Mutant,
     history: &History,
-    seconds: f64,
+    most: f64,
 ) -> Result<(Verdict, String)> {
     let reaches = |test: &&Test| test.mutants.contains(&id) || mutant.is_shader() && test.files.contains(&mutant.file);
     let mut left: Vec<&Test> = tests.iter().filter(reaches).collect();
@@ -120,10 +111,10 @@ fn one(
     let start = Instant::now();
     while !left.is_empty() {
         let spent = start.elapsed().as_secs_f64();
-        if spent >= seconds {
+        if spent >= most {
             return Ok((Verdict::Open, format!("{} of {count} tests", count - left.len())));
         }
-        let batch = batch(&mut left, budget.min(seconds - spent));
+        let batch = batch(&mut left, budget.min(most - spent));
         budget *= 3.0;
         let program = batch[0].program;
         let longest = batch.iter().map(|test| test.seconds).fold(0.0, f64::max);

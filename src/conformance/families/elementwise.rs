@@ -85,7 +85,7 @@ pub fn binary(r: &mut Draws) -> Drawn {
     };
     let drawn = Drawn::new(Binary(kind), vec![Desc::new(a, dtype), Desc::new(b, dtype)]);
     match kind {
-        Pow => drawn.filled([Fill::Positive, Fill::Any]),
+        Pow if r.values != Values::Edges => drawn.filled([Fill::Positive, Fill::Any]),
         Div => drawn.filled([Fill::Any, Fill::Positive]),
         // A quotient that overflows has no remainder.
         Mod | Fmod if r.values == Values::Edges => drawn.filled([Fill::Any, Fill::Positive]),
