@@ -251,7 +251,7 @@ pub mod conformance {
     pub use crate::conformance::draw::{Drawn, Draws, EDGES, Fill, Source, Values};
     pub use crate::conformance::families::{FAMILIES, Family};
     pub use crate::conformance::pytorch::{Golden, Kind, Params};
-    pub use crate::conformance::run::{exercises, fail_at, operators, reproduce};
+    pub use crate::conformance::run::{drift_at, exercises, fail_at, operators, reproduce};
     pub use crate::rng::Rng;
 }
 

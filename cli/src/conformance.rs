@@ -5,13 +5,14 @@ mod planted;
 mod report;
 mod repro;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use convgpu::DeviceChoice;
 use convgpu::conformance::{CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, Row, conformance, faults};
-use convgpu::internals::conformance::fail_at;
+use convgpu::internals::conformance::{drift_at, fail_at};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -57,14 +58,17 @@ pub struct Args {
     repro: Option<PathBuf>,
     /// Run nothing: write the cases into this folder as data, with the kernels of the device, or with --device cpu those of
     /// hardware with WebGPU's default limits. scripts/tint.mjs runs them in a browser
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["report", "repro", "fail_at", "replays", "strict"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["report", "repro", "fail_at", "drift_at", "replays", "strict"])]
     export: Option<PathBuf>,
     /// Corrupt the results of kernels whose name contains this, to test that it is detected
     #[arg(long, value_name = "KERNEL", hide = true)]
     fail_at: Option<String>,
+    /// Move results of kernels whose name contains this within their bounds, to test --strict
+    #[arg(long, value_name = "KERNEL", hide = true, conflicts_with = "fail_at")]
+    drift_at: Option<String>,
     /// Plant faults in the commands of every operator (6 cases each, or as --cases says), and print which of them this command
     /// and `verify` find
-    #[arg(long, conflicts_with_all = ["kernel", "replays", "case", "report", "repro", "export", "fail_at", "quick", "strict"])]
+    #[arg(long, conflicts_with_all = ["kernel", "replays", "case", "report", "repro", "export", "fail_at", "drift_at", "quick", "strict"])]
     faults: bool,
     /// A sixth of the cases
     #[arg(long)]
@@ -100,6 +104,9 @@ impl Args {
         }
         if let Some(kernel) = &self.fail_at {
             options = fail_at(options, kernel);
+        }
+        if let Some(kernel) = &self.drift_at {
+            options = drift_at(options, kernel);
         }
         options
     }
@@ -149,22 +156,23 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
         let options = args.options().progress(move |done, all, case| shown.at(done, all, &case.to_string()));
         let ledger = conformance(&device, &options)?;
         if let (Some(folder), Some(wrong), true) = (&args.repro, ledger.failures.first(), files.is_empty()) {
-            files = repro::write(folder, &device, &args.options(), wrong)?;
+            let again = again(&choice, &ledger, wrong);
+            files = repro::write(folder, &device, &args.options(), wrong, args.seed, &again)?;
         }
         ledgers.push((choice, ledger));
     }
     if args.repro.is_some() && files.is_empty() {
         console::hint("--repro: no case is wrong".to_owned());
     }
-    let all: Vec<&Ledger> = ledgers.iter().map(|(_, ledger)| ledger).collect();
     if let Some(report) = &report {
-        report.write(|out| out.write_all(report::page(&all).as_bytes()))?;
+        report.write(|out| out.write_all(report::page(&ledgers).as_bytes()))?;
     }
+    let verdict = verdict(&ledgers, args.strict);
     match args.json {
-        true => console::print_json(&as_json(&ledgers, &files))?,
+        true => console::print_json(&as_json(&ledgers, &files, verdict.is_ok()))?,
         false => console::print(&as_text(&ledgers))?,
     }
-    verdict(&all, args.strict)
+    verdict
 }
 
 /// Writes the cases instead of running them.
@@ -178,30 +186,52 @@ fn write(folder: &Path, args: &Args, choices: &[devices::Choice]) -> Outcome<()>
     }
 }
 
-fn verdict(ledgers: &[&Ledger], strict: bool) -> Outcome<()> {
-    if let Some((ledger, wrong)) = ledgers.iter().find_map(|l| Some((l, l.failures.first()?))) {
+fn verdict(ledgers: &[(DeviceChoice, Ledger)], strict: bool) -> Outcome<()> {
+    let ledgers = || ledgers.iter().map(|(_, ledger)| ledger);
+    if let Some((ledger, wrong)) = ledgers().find_map(|l| Some((l, l.failures.first()?))) {
         let count = ledger.failures.len();
         return Err(Failure::check(format!("{count} wrong on {}; the first: {wrong}", ledger.device)));
     }
-    if let Some(ledger) = ledgers.iter().find(|l| strict && l.unlikely() > 0) {
+    if let Some(ledger) = ledgers().find(|l| strict && l.unlikely() > 0) {
         let text = "results are within their bounds, but not what rounding looks like";
         return Err(Failure::check(format!("{} {text}, on {}", ledger.unlikely(), ledger.device)));
     }
-    match ledgers.iter().find(|l| !l.ok()) {
-        Some(ledger) => Err(Failure::check(format!("no case ran on {}", ledger.device))),
-        None => Ok(()),
+    // An adapter, or the reference, may have none of the kernels that the call wants; not all of them.
+    if ledgers().all(|ledger| !ledger.ok()) {
+        let devices: Vec<_> = ledgers().map(|ledger| &ledger.device[..]).collect();
+        return Err(Failure::check(format!("no case ran on {}", devices.join(", "))));
     }
+    for ledger in ledgers().filter(|ledger| !ledger.ok()) {
+        console::hint(format!("no case ran on {}: it has none of these kernels", ledger.device));
+    }
+    Ok(())
 }
 
 fn as_text(ledgers: &[(DeviceChoice, Ledger)]) -> String {
-    ledgers.iter().map(|(choice, ledger)| of_device(choice, ledger)).collect::<Vec<_>>().join("\n")
+    let mut all: Vec<_> = ledgers.iter().map(|(choice, ledger)| of_device(choice, ledger)).collect();
+    if ledgers.len() > 1 {
+        all.push(side_by_side(ledgers));
+    }
+    all.join("\n")
 }
 
 fn of_device(choice: &DeviceChoice, ledger: &Ledger) -> String {
     let mut rows = vec![
-        ["operator", "kernels", "cases", "integers", "edges", "pytorch", "worst", "unlikely", "replays", "verdict"]
-            .map(str::to_owned)
-            .to_vec(),
+        [
+            "operator",
+            "kernels",
+            "cases",
+            "integers",
+            "edges",
+            "pytorch",
+            "worst",
+            "unlikely",
+            "replays",
+            "verdict",
+            "worst case",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
     ];
     rows.extend(ledger.rows.iter().map(|row| {
         let cases = |oracle| row.cases.get(&oracle).map_or(String::new(), usize::to_string);
@@ -216,14 +246,16 @@ fn of_device(choice: &DeviceChoice, ledger: &Ledger) -> String {
             row.unlikely.to_string(),
             row.replays.to_string(),
             row.verdict().to_owned(),
+            worst_case(row),
         ]
     }));
     let failures: String = ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(choice, ledger, f))).collect();
     let refused: usize = ledger.refused.values().sum();
     let reasons: String = ledger.refused.iter().map(|(why, n)| format!("no kernel for {n}: {why}\n")).collect();
+    let doubtful: String = ledger.doubtful().map(|(op, share)| format!("{}\n", doubt(op, share))).collect();
     format!(
-        "{}\n{}\n{failures}{reasons}{} cases, {} checks, {} replays, {refused} refused, {} unlikely, {} wrong, {:.0} s \
-         (seed {})\n",
+        "{}\n{}\n{failures}{reasons}{doubtful}{} cases, {} checks, {} replays, {refused} refused, {} unlikely, {} wrong, \
+         {:.0} s (seed {})\n",
         ledger.device,
         table(&rows),
         ledger.cases,
@@ -236,6 +268,46 @@ fn of_device(choice: &DeviceChoice, ledger: &Ledger) -> String {
     )
 }
 
+/// The case with the largest error, and the shapes of its inputs.
+fn worst_case(row: &Row) -> String {
+    let shapes = |what: &str| what.rsplit_once(" of ").map_or(String::new(), |(_, shapes)| format!(": {shapes}"));
+    row.worst_case
+        .as_ref()
+        .filter(|_| row.worst > 0.0)
+        .map_or(String::new(), |(id, what)| format!("{id}{}", shapes(what)))
+}
+
+/// What it means that so many results of an operator are unlikely.
+fn doubt(op: &str, share: f64) -> String {
+    format!(
+        "{op}: {:.1} % of the checks are unlikely; of kernels that are right, more than 1 % would mean that the model of \
+         likely errors is wrong there",
+        100.0 * share
+    )
+}
+
+/// The worst error of every set of kernels on each of the adapters, and how many cases were wrong.
+fn side_by_side(ledgers: &[(DeviceChoice, Ledger)]) -> String {
+    let mut cells: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for (at, (_, ledger)) in ledgers.iter().enumerate() {
+        for row in &ledger.rows {
+            let wrong = if row.wrong > 0 { format!(", {} wrong", row.wrong) } else { String::new() };
+            let cells = cells.entry((&row.op, &row.kernels)).or_insert_with(|| vec![String::new(); ledgers.len()]);
+            cells[at] = format!("{:.3}{wrong}", row.worst);
+        }
+    }
+    let heads = (1..=ledgers.len()).map(|number| format!("adapter {number}"));
+    let mut rows = vec![["operator", "kernels"].map(str::to_owned).into_iter().chain(heads).collect::<Vec<_>>()];
+    rows.extend(
+        cells
+            .into_iter()
+            .map(|((op, kernels), cells)| [op.to_owned(), kernels.to_owned()].into_iter().chain(cells).collect()),
+    );
+    let names: String =
+        ledgers.iter().enumerate().map(|(k, (_, l))| format!("adapter {}: {}\n", k + 1, l.device)).collect();
+    format!("worst error, relative to its bound, side by side\n{}\n{names}", table(&rows))
+}
+
 /// The call that runs one case again.
 fn again(choice: &DeviceChoice, ledger: &Ledger, wrong: &Wrong) -> String {
     let name = choice.to_string();
@@ -244,8 +316,7 @@ fn again(choice: &DeviceChoice, ledger: &Ledger, wrong: &Wrong) -> String {
     format!("convgpu conformance{device} --case {} --seed {}", wrong.case, ledger.seed)
 }
 
-fn as_json(ledgers: &[(DeviceChoice, Ledger)], files: &[String]) -> Value {
-    let ok = ledgers.iter().all(|(_, ledger)| ledger.ok());
+fn as_json(ledgers: &[(DeviceChoice, Ledger)], files: &[String], ok: bool) -> Value {
     let all: Vec<_> = ledgers.iter().map(|(choice, ledger)| ledger_json(choice, ledger)).collect();
     json!({ "ok": ok, "ledgers": all, "repro": files })
 }
@@ -260,6 +331,7 @@ fn ledger_json(choice: &DeviceChoice, ledger: &Ledger) -> Value {
         "replays": ledger.replays(),
         "seconds": ledger.time.as_secs_f64(),
         "refused": ledger.refused,
+        "doubtful": ledger.doubtful().map(|(op, share)| json!({ "op": op, "unlikely": share })).collect::<Vec<_>>(),
         "rows": ledger.rows.iter().map(row_json).collect::<Vec<_>>(),
         "failures": ledger.failures.iter().map(|f| failure_json(choice, ledger, f)).collect::<Vec<_>>(),
     })

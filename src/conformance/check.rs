@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::case::{Case, CaseId, Oracle, Part};
+use super::options::Moved;
 use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::caps::Caps;
@@ -53,8 +54,8 @@ pub(super) struct Runner<'a> {
     pub wanted: &'a (dyn Fn(&dyn Op, &str) -> bool + Sync),
     /// How often a case runs again.
     pub replays: usize,
-    /// A negative control: these kernels give a wrong element.
-    pub fail_at: Option<&'a str>,
+    /// What is planted, to test that it is found.
+    pub moved: Option<&'a Moved>,
 }
 
 /// Everything about one variant of one operator of a case: enough to run it elsewhere.
@@ -152,7 +153,7 @@ impl Runner<'_> {
         mut visit: impl AsyncFnMut(&Trials<'_>, Option<(&Setup, &str)>) -> Result<()>,
     ) -> Result<()> {
         for part in &case.parts {
-            let trials = Trials::new(self, case.id.oracle, part)?;
+            let trials = Trials::new(self, part.oracle(&case.id), part)?;
             visit(&trials, None).await?;
             for (setup, kernels) in trials.setups()? {
                 if (self.wanted)(part.op(), &kernels) {
@@ -184,12 +185,7 @@ impl<'a> Trials<'a> {
     pub fn new(runner: &'a Runner<'a>, oracle: Oracle, part: &'a Part) -> Result<Trials<'a>> {
         let single = isolate(&part.graph, 0)?;
         let computed = Expected::of(&part.graph.nodes[0], &part.inputs)?;
-        let (oracle, outputs) = match &part.right {
-            Some(right) => (oracle, right.clone()),
-            // One operator of several.
-            None if oracle == Oracle::PyTorch => (Oracle::Reference, computed.outputs.clone()),
-            None => (oracle, computed.outputs.clone()),
-        };
+        let outputs = part.right.as_ref().unwrap_or(&computed.outputs).clone();
         let right = Expected { outputs, bounds: computed.bounds.clone() };
         let has_subnormal = |t: &Tensor| t.dtype() == DType::F32 && t.f32s().iter().any(|v| v.is_subnormal());
         let flushed = match oracle {
@@ -270,11 +266,14 @@ impl<'a> Trials<'a> {
         self.flushed.as_ref().filter(|_| precision == Precision::F32 && algorithm == Algorithm::Direct)
     }
 
-    /// The same, with a wrong element if that is wanted of the kernels.
+    /// The same, with what is planted in these kernels.
     async fn check(&self, trial: &Trial, kernels: &str) -> Result<Checked> {
         let checked = self.compared(trial).await?;
-        match self.runner.fail_at {
-            Some(kernel) if kernels.contains(kernel) => checked.corrupted(),
+        match self.runner.moved {
+            Some(Moved { kernel, to }) if kernels.contains(kernel) => match to {
+                Some(to) => checked.moved(to),
+                None => checked.corrupted(),
+            },
             _ => Ok(checked),
         }
     }

@@ -69,6 +69,9 @@ pub struct Ledger {
     pub time: Duration,
 }
 
+/// The share of unlikely results of an operator beyond which chance does not explain them.
+const DOUBTFUL: f64 = 0.01;
+
 impl Ledger {
     /// Whether no case was wrong, and at least one ran.
     pub fn ok(&self) -> bool {
@@ -83,6 +86,19 @@ impl Ledger {
     /// How many results are within their bounds, but not what rounding looks like.
     pub fn unlikely(&self) -> usize {
         self.rows.iter().map(|row| row.unlikely).sum()
+    }
+
+    /// The operators of which more than one check of a hundred is [unlikely](Ledger::unlikely), with the share. If their kernels are
+    /// right, the model of likely errors is wrong there.
+    pub fn doubtful(&self) -> impl Iterator<Item = (&str, f64)> {
+        let mut of: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for row in &self.rows {
+            let (unlikely, checks) = of.entry(&row.op).or_default();
+            *unlikely += row.unlikely;
+            *checks += row.checks();
+        }
+        let share = |(op, (unlikely, checks))| (op, unlikely as f64 / checks as f64);
+        of.into_iter().map(share).filter(|(_, share)| *share > DOUBTFUL)
     }
 
     /// How many runs were repeated and compared bit by bit.

@@ -1,8 +1,8 @@
 //! Whether an adapter computes what it should: every operator, with every kernel that the adapter has for it, on cases whose
 //! right outputs are known. The result is a [`Ledger`].
 //!
-//! Cases have three sources: PyTorch's answers in float64 and random values against the reference, both within derived bounds,
-//! and small integers, of which every sum is exact, with `==`. Each case runs in guarded memory that is filled with NaNs, with
+//! Cases have four sources: PyTorch's answers in float64; random values, and special ones such as NaN and infinities, against the
+//! reference, all within derived bounds; and small integers, of which every sum is exact, with `==`. Each case runs in guarded memory that is filled with NaNs, with
 //! every variant of its operator, in f32 and, where the adapter has it, f16. Then it runs again, and all bits must be the same.
 //!
 //! ```

@@ -17,6 +17,15 @@ use crate::verify::node::caps_of;
 /// What is told of a run: cases done, cases in all, and the name of the last one.
 type Progress = Arc<dyn Fn(usize, usize, &CaseId) + Send + Sync>;
 
+/// A negative control: these kernels give an element that was moved.
+#[derive(Clone)]
+pub(super) struct Moved {
+    /// Part of a kernel's name.
+    pub kernel: String,
+    /// What becomes of the element, from it and its bound; `None`: what is certainly wrong.
+    pub to: Option<fn(f32, f32) -> f32>,
+}
+
 /// What is run.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -28,7 +37,7 @@ pub struct ConformanceOptions {
     kernel: Option<String>,
     case: Option<CaseId>,
     quick: bool,
-    pub(super) fail_at: Option<String>,
+    pub(super) moved: Option<Moved>,
     pub(super) progress: Option<Progress>,
 }
 
@@ -42,7 +51,7 @@ impl Default for ConformanceOptions {
             kernel: None,
             case: None,
             quick: false,
-            fail_at: None,
+            moved: None,
             progress: None,
         }
     }
@@ -186,7 +195,7 @@ impl ConformanceOptions {
     ) -> Runner<'a> {
         let half = caps.is_some_and(|caps| caps.f16);
         let precisions = if half { &[Precision::F32, Precision::F16][..] } else { &[Precision::F32] };
-        Runner { device, caps, precisions, wanted, replays, fail_at: self.fail_at.as_deref() }
+        Runner { device, caps, precisions, wanted, replays, moved: self.moved.as_ref() }
     }
 
     /// The case of this name; `None` if there is none.

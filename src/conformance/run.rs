@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::case::{Case, CaseId};
+use super::case::{Case, CaseId, Oracle};
 use super::check::{Exercise, Outcome, Reproduction};
 use super::ledger::{Failure, Ledger, Row};
-use super::options::ConformanceOptions;
+use super::options::{ConformanceOptions, Moved};
 use crate::device::Device;
 use crate::error::{ErrorKind, Result};
 use crate::gpu::caps::Caps;
@@ -98,19 +98,25 @@ pub fn exercises<'a>(
     }))
 }
 
-/// The cases that the options name, each with the names of its operators, in order; nothing runs.
+/// The operators of every case that the options name, in order, each with what says what is right of it; nothing runs.
 ///
 /// # Errors
 /// An option names no operator or no case.
-pub fn operators(options: &ConformanceOptions) -> Result<Vec<(CaseId, Vec<&'static str>)>> {
-    let names = |case: Case| case.parts.iter().map(|part| part.op().name()).collect();
-    let one = |id: CaseId| Ok(options.find(&id)?.map(|case| (id, names(case))));
+pub fn operators(options: &ConformanceOptions) -> Result<Vec<Vec<(&'static str, Oracle)>>> {
+    let of = |case: Case| case.parts.iter().map(|part| (part.op().name(), part.oracle(&case.id))).collect();
+    let one = |id: CaseId| Ok(options.find(&id)?.map(of));
     options.ids()?.into_iter().filter_map(|id| one(id).transpose()).collect()
 }
 
 /// A negative control: the results of these kernels get a wrong element.
 pub fn fail_at(mut options: ConformanceOptions, kernel: impl Into<String>) -> ConformanceOptions {
-    options.fail_at = Some(kernel.into());
+    options.moved = Some(Moved { kernel: kernel.into(), to: None });
+    options
+}
+
+/// A negative control: the results of these kernels get an element that is within its bound, as rounding hardly ever makes it.
+pub fn drift_at(mut options: ConformanceOptions, kernel: impl Into<String>) -> ConformanceOptions {
+    options.moved = Some(Moved { kernel: kernel.into(), to: Some(|v, bound| v + 0.6 * bound) });
     options
 }
 

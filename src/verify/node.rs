@@ -463,13 +463,22 @@ impl Checked {
     ///
     /// # Errors
     /// Those of [`Tensor::new`].
-    pub fn corrupted(mut self) -> Result<Checked> {
+    pub fn corrupted(self) -> Result<Checked> {
+        self.moved(|v, bound| v + 10.0 * (1.0 + v.abs() + bound))
+    }
+
+    /// A negative control: the same with the middle element of the first output as `to` makes it of the element and its bound; a
+    /// Bool turns into the other one.
+    ///
+    /// # Errors
+    /// Those of [`Tensor::new`].
+    pub fn moved(mut self, to: impl Fn(f32, f32) -> f32) -> Result<Checked> {
         let output = &mut self.outputs[0];
         let mut values: Vec<f32> = output.iter_f64s().map(|v| v as f32).collect();
         let middle = values.len() / 2;
         if let Some(v) = values.get_mut(middle) {
             let bound = self.expected.bounds.as_ref().map_or(0.0, |b| b[0][middle]);
-            *v = if output.dtype() == DType::Bool { 1.0 - *v } else { *v + 10.0 * (1.0 + v.abs() + bound) };
+            *v = if output.dtype() == DType::Bool { 1.0 - *v } else { to(*v, bound) };
         }
         *output = Tensor::new(output.shape(), values)?.to_dtype(output.dtype());
         Ok(self.compared())

@@ -60,7 +60,9 @@ fn every_operator_has_cases() {
         );
     }
     let unlikely: Vec<_> = ledger.rows.iter().filter(|row| row.unlikely > 0).collect();
-    assert!(unlikely.is_empty(), "{unlikely:?}");
+    assert!(unlikely.is_empty() && ledger.doubtful().next().is_none(), "{unlikely:?}");
+    // Some cases have more axes than kernels take, or i64 beyond the 32 bits of a device.
+    assert!(ledger.refused.values().sum::<usize>() * 100 < ledger.cases, "{:?}", ledger.refused);
 }
 
 #[test]

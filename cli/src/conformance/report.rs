@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use convgpu::DeviceChoice;
 use convgpu::conformance::{Ledger, Oracle, Row};
+
+use super::{again, doubt};
 
 /// Colours of the adapters, in their order.
 const COLOURS: [&str; 6] = ["#1b6ca8", "#d1495b", "#3a7d44", "#8d5a97", "#c98a1b", "#444444"];
@@ -14,7 +17,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 .wrong{color:#b00020;font-weight:600}svg text{font:12px system-ui,sans-serif}";
 
 /// The page.
-pub fn page(ledgers: &[&Ledger]) -> String {
+pub fn page(ledgers: &[(DeviceChoice, Ledger)]) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
@@ -26,8 +29,8 @@ pub fn page(ledgers: &[&Ledger]) -> String {
         "<h2>Error relative to its bound</h2><p>The worst element of each set of kernels. Beyond 1 a result is wrong.</p>"
     );
     let _ = write!(out, "{}", plot(ledgers));
-    for ledger in ledgers {
-        let _ = write!(out, "<h2>{}</h2>{}", escaped(&ledger.device), table(ledger));
+    for (choice, ledger) in ledgers {
+        let _ = write!(out, "<h2>{}</h2>{}", escaped(&ledger.device), table(choice, ledger));
     }
     out.push_str("</html>\n");
     out
@@ -37,15 +40,15 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn adapters(ledgers: &[&Ledger]) -> String {
+fn adapters(ledgers: &[(DeviceChoice, Ledger)]) -> String {
     let mut out = "<table><tr><th>adapter<th class=n>cases<th class=n>checks<th class=n>replays<th class=n>unlikely\
-                   <th class=n>wrong<th class=n>seconds"
+                   <th class=n>wrong<th class=n>seconds<th class=n>seed"
         .to_owned();
-    for (ledger, colour) in ledgers.iter().zip(COLOURS.iter().cycle()) {
+    for ((_, ledger), colour) in ledgers.iter().zip(COLOURS.iter().cycle()) {
         let _ = write!(
             out,
             "<tr><td><span style=\"color:{colour}\">&#9679;</span> {}<td class=n>{}<td class=n>{}<td class=n>{}<td class=n>{}\
-             <td class=\"n{}\">{}<td class=n>{:.0}",
+             <td class=\"n{}\">{}<td class=n>{:.0}<td class=n>{}",
             escaped(&ledger.device),
             ledger.cases,
             ledger.checks(),
@@ -53,7 +56,8 @@ fn adapters(ledgers: &[&Ledger]) -> String {
             ledger.unlikely(),
             if ledger.failures.is_empty() { "" } else { " wrong" },
             ledger.failures.len(),
-            ledger.time.as_secs_f64()
+            ledger.time.as_secs_f64(),
+            ledger.seed
         );
     }
     out + "</table>"
@@ -74,9 +78,9 @@ fn place(ratio: f64) -> f64 {
 }
 
 /// A line per operator, a dot per set of kernels.
-fn plot(ledgers: &[&Ledger]) -> String {
+fn plot(ledgers: &[(DeviceChoice, Ledger)]) -> String {
     let mut lines: BTreeMap<&str, Vec<(&Row, &str)>> = BTreeMap::new();
-    for (ledger, colour) in ledgers.iter().zip(COLOURS.iter().cycle()) {
+    for ((_, ledger), colour) in ledgers.iter().zip(COLOURS.iter().cycle()) {
         ledger.rows.iter().for_each(|row| lines.entry(&row.op).or_default().push((row, colour)));
     }
     let height = LINE * (lines.len() as f64 + 2.0);
@@ -103,7 +107,7 @@ fn plot(ledgers: &[&Ledger]) -> String {
     out + "</svg>"
 }
 
-fn table(ledger: &Ledger) -> String {
+fn table(choice: &DeviceChoice, ledger: &Ledger) -> String {
     let mut out = "<table><tr><th>operator<th>kernels".to_owned();
     for oracle in Oracle::ALL {
         let _ = write!(out, "<th class=n>{oracle}");
@@ -130,7 +134,11 @@ fn table(ledger: &Ledger) -> String {
     }
     out.push_str("</table>");
     for failure in &ledger.failures {
-        let _ = write!(out, "<p class=wrong>{}</p>", escaped(&failure.to_string()));
+        let again = escaped(&again(choice, ledger, failure));
+        let _ = write!(out, "<p class=wrong>{}<br><code>{again}</code></p>", escaped(&failure.to_string()));
+    }
+    for (op, share) in ledger.doubtful() {
+        let _ = write!(out, "<p>{}</p>", escaped(&doubt(op, share)));
     }
     let refused: usize = ledger.refused.values().sum();
     if refused > 0 {

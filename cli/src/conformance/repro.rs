@@ -4,16 +4,26 @@ use std::path::Path;
 
 use convgpu::Device;
 use convgpu::conformance::{ConformanceOptions, Failure as Wrong};
+use convgpu::custom::{Params, Scalar};
 use convgpu::internals::conformance::{Reproduction, reproduce};
+use convgpu::internals::gpu::recording::Dispatch;
 use serde_json::{Value, json};
 
 use crate::failure::Outcome;
 use crate::files::Target;
-use crate::inspect::shaders;
+use crate::inspect::shaders::{self, as_map};
+use crate::numbers;
 use crate::verify::dump;
 
 /// Writes the arrays, the shaders with their manifest, and `case.json`; gives the paths of the arrays and of `case.json`.
-pub fn write(folder: &Path, device: &Device, options: &ConformanceOptions, wrong: &Wrong) -> Outcome<Vec<String>> {
+pub fn write(
+    folder: &Path,
+    device: &Device,
+    options: &ConformanceOptions,
+    wrong: &Wrong,
+    seed: u64,
+    again: &str,
+) -> Outcome<Vec<String>> {
     let (arrays, shaders) = (dump::Dump::new(folder)?, shaders::Dump::new(folder)?);
     let reproduction = reproduce(device, options, wrong)?;
     let mut files = vec![];
@@ -24,20 +34,46 @@ pub fn write(folder: &Path, device: &Device, options: &ConformanceOptions, wrong
         }
     }
     let case = Target::new(&folder.join("case.json"))?;
-    case.write(|out| writeln!(out, "{:#}", describe(device, wrong, reproduction.as_ref())))?;
+    case.write(|out| writeln!(out, "{:#}", describe(device, wrong, reproduction.as_ref(), seed, again)))?;
     files.push(case.path().display().to_string());
     Ok(files)
 }
 
-/// The case, and each dispatch with its params and its grid.
-fn describe(device: &Device, wrong: &Wrong, reproduction: Option<&Reproduction>) -> Value {
-    let commands = reproduction.map(|r| r.plan.recording.to_string().lines().map(str::to_owned).collect::<Vec<_>>());
+/// The case with the call that runs it again, and each dispatch with its params and its grid.
+fn describe(device: &Device, wrong: &Wrong, reproduction: Option<&Reproduction>, seed: u64, again: &str) -> Value {
+    let recording = reproduction.map(|r| &r.plan.recording);
+    let commands = recording.map(|r| r.to_string().lines().map(str::to_owned).collect::<Vec<_>>());
+    let dispatches = recording.map(|r| r.dispatches().map(dispatch).collect::<Vec<_>>());
     json!({
         "device": device.to_string(),
         "case": wrong.case.to_string(),
+        "seed": seed,
+        "again": again,
         "what": wrong.what,
         "kernels": wrong.kernels,
         "wrong": wrong.wrong,
         "commands": commands,
+        "dispatches": dispatches,
     })
+}
+
+fn dispatch(d: &Dispatch) -> Value {
+    json!({
+        "kernel": d.kernel(),
+        "params": params(d.params()),
+        "epilogue": d.epilogue_params().map(params),
+        "overrides": as_map(d.shader().1),
+        "workgroups": d.workgroups(),
+    })
+}
+
+/// Names and values.
+fn params(params: &Params) -> Value {
+    let value = |value: &Scalar| match *value {
+        Scalar::U32(v) => json!(v),
+        Scalar::I32(v) => json!(v),
+        Scalar::F32(v) => numbers::json(v.into()),
+        _ => json!(format!("{value:?}")),
+    };
+    params.fields().iter().map(|(name, v)| ((*name).to_owned(), value(v))).collect()
 }

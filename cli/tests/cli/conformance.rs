@@ -58,6 +58,9 @@ fn a_wrong_kernel_is_found_named_and_written() {
     let written = |name: &str| std::fs::read(format!("{dir}/{name}")).unwrap_or_else(|e| panic!("{name}: {e}"));
     let case: Value = serde_json::from_slice(&written("case.json")).unwrap();
     assert!(case["case"] == first["case"] && case["commands"].as_array().unwrap().len() > 2, "{case}");
+    assert!(case["again"] == first["again"] && case["seed"] == 1, "{case}");
+    let dispatch = &case["dispatches"][0];
+    assert!(dispatch["kernel"] == "softmax" && dispatch["params"]["n"].as_u64() > Some(0), "{case}");
     for name in ["input_0.npy", "output_0.npy", "expected_0.npy", "bound_0.npy"] {
         assert!(!written(name).is_empty(), "{name}");
     }
@@ -65,6 +68,7 @@ fn a_wrong_kernel_is_found_named_and_written() {
     assert!(!manifest["pipelines"].as_array().unwrap().is_empty(), "{manifest}");
     let page = std::fs::read_to_string(&page).unwrap();
     assert!(page.contains("<svg") && page.contains(">wrong<") && !page.contains("http"), "{page}");
+    assert!(page.contains(first["again"].as_str().unwrap()) && page.contains(">seed<"), "{page}");
 }
 
 /// The elements of a list of the manifest.
@@ -197,4 +201,43 @@ fn planted_faults_are_shown() {
     assert!(text.contains("pad       conformance") && text.contains("pad       verify"), "{text}");
     assert!(text.contains("1/1") && text.lines().last().unwrap().ends_with("0 were not"), "{text}");
     fails(&["conformance", "--faults", "--device", "cpu"], 1, &["there is no adapter"]);
+}
+
+/// The second level: within the bound, and not what rounding looks like.
+#[test]
+fn unlikely_results_fail_where_that_is_wanted() {
+    // Sums of hundreds of products, of which an element is moved by 0.6 of its bound.
+    let call = ["conformance", "--case", "matmul/reference/6", "--replays", "0", "--drift-at", "matmul", "--json"];
+    let called = |args: &[&str]| called(&args.iter().map(|&s| s.to_owned()).collect::<Vec<_>>());
+    let (status, object) = called(&call);
+    let ledger = &object["ledgers"][0];
+    assert!(status == Some(0) && object["ok"] == true && ledger["rows"][0]["unlikely"] == 1, "{object}");
+    assert!(ledger["doubtful"][0]["op"] == "matmul" && ledger["doubtful"][0]["unlikely"] == 1.0, "{object}");
+    let (status, object) = called(&[&call[..], &["--strict"]].concat());
+    assert!(status == Some(1) && object["ok"] == false, "{object}");
+    let text = convgpu(&call[..7]);
+    let text = String::from_utf8_lossy(&text.stdout);
+    assert!(text.contains("matmul: 100.0 % of the checks are unlikely"), "{text}");
+    let (status, object) = called(&[&call[..5], &["--strict", "--json"]].concat());
+    assert!(status == Some(0) && object["ledgers"][0]["doubtful"] == serde_json::json!([]), "{object}");
+}
+
+/// Adapters side by side, of which one has none of the kernels.
+#[test]
+fn adapters_are_shown_side_by_side() {
+    let call = ["conformance", "--device", "0", "--device", "cpu", "--op", "softmax", "--cases", "2", "--replays", "0"];
+    let both = convgpu(&call);
+    let text = String::from_utf8_lossy(&both.stdout).into_owned();
+    let (_, table) = text.split_once("side by side").unwrap();
+    let cells = |kernels: &str| {
+        let line = table.lines().find(|line| line.split_whitespace().take(2).eq(["softmax", kernels]));
+        line.unwrap_or_else(|| panic!("no {kernels}: {text}")).split_whitespace().count() - 2
+    };
+    assert!(both.status.success() && cells("softmax") == 1 && cells("reference") == 2, "{text}");
+    assert!(table.contains("adapter 2: CPU reference"), "{text}");
+    let one = convgpu(&[&call[..], &["--kernel", "softmax_tree"]].concat());
+    let errors = String::from_utf8_lossy(&one.stderr).into_owned();
+    assert!(one.status.success() && errors.contains("no case ran on CPU reference"), "{one:?}");
+    let none = convgpu(&["conformance", "--device", "cpu", "--op", "softmax", "--kernel", "softmax_tree"]);
+    assert_eq!(none.status.code(), Some(1), "{none:?}");
 }
