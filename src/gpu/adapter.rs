@@ -70,9 +70,10 @@ fn default_limits_only() -> bool {
 /// Whether devices that are opened from now on get no kernel that uses workgroup memory: for drivers that synchronise it wrongly.
 pub(crate) static AVOID_WORKGROUP_MEMORY: AtomicBool = AtomicBool::new(false);
 
-/// The same by `CONVGPU_AVOID_WORKGROUP_MEMORY`, which anything but an empty text, 0 and false sets.
+/// The same by `CONVGPU_AVOID_WORKGROUP_MEMORY`, which an empty text and what the command line takes for "no" do not set.
 fn told_to_avoid() -> bool {
-    std::env::var("CONVGPU_AVOID_WORKGROUP_MEMORY").is_ok_and(|v| !["", "0", "false"].contains(&&v[..]))
+    const NO: [&str; 7] = ["", "0", "n", "no", "f", "false", "off"];
+    std::env::var("CONVGPU_AVOID_WORKGROUP_MEMORY").is_ok_and(|v| !NO.contains(&&v.to_lowercase()[..]))
 }
 
 pub(crate) fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {

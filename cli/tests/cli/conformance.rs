@@ -241,3 +241,28 @@ fn adapters_are_shown_side_by_side() {
     let none = convgpu(&["conformance", "--device", "cpu", "--op", "softmax", "--kernel", "softmax_tree"]);
     assert_eq!(none.status.code(), Some(1), "{none:?}");
 }
+
+/// `--avoid-workgroup-memory` and its variable leave kernels without it.
+#[test]
+fn workgroup_memory_can_be_avoided() {
+    let kernels = |more: &[&str], variable: Option<&str>| -> Vec<String> {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_convgpu"));
+        command.args(["conformance", "--op", "softmax", "--cases", "8", "--replays", "0", "--json"]).args(more);
+        command.env_remove("CONVGPU_DEVICE").env_remove("CONVGPU_AVOID_WORKGROUP_MEMORY");
+        command.envs(variable.map(|value| ("CONVGPU_AVOID_WORKGROUP_MEMORY", value)));
+        let output = command.output().unwrap();
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+        assert_eq!(object["ok"], true, "{object}");
+        list(&object["ledgers"][0], "rows").iter().map(|row| row["kernels"].as_str().unwrap().to_owned()).collect()
+    };
+    let has_trees = |kernels: Vec<String>| kernels.iter().any(|names| names.contains("softmax_tree"));
+    for (more, variable, avoided) in [
+        (&[][..], None, false),
+        (&["--avoid-workgroup-memory"], None, true),
+        (&[], Some("1"), true),
+        (&[], Some("No"), false),
+        (&[], Some(""), false),
+    ] {
+        assert_eq!(has_trees(kernels(more, variable)), !avoided, "{more:?} {variable:?}");
+    }
+}
