@@ -129,3 +129,18 @@ pub fn pytorch(case: &Case) {
     expected.extend(["new_running_mean", "new_running_var"].iter().filter_map(|role| case.get(role).cloned()));
     check_golden(case, op, &inputs, &expected);
 }
+
+/// As PyTorch's, a momentum may be negative: the bounds of the running statistics are not.
+#[test]
+fn a_negative_momentum_has_bounds() {
+    let op = BatchNormTraining { eps: 1e-5, momentum: -0.5, unbiased: true };
+    let mut rng = Rng(7);
+    let x = rng.tensor(&[4, 3, 5, 5]);
+    let zeros = Tensor::zeros([3]);
+    let ones = Tensor::full([3], 1.0f32);
+    let inputs = [x, ones.clone(), zeros.clone(), zeros.clone(), zeros];
+    let outputs = op.reference(&inputs).unwrap();
+    let bounds = op.bounds(&inputs, &outputs).unwrap().unwrap();
+    assert!(bounds.iter().flatten().all(|bound| *bound > 0.0), "{bounds:?}");
+    check(op, &inputs, false);
+}

@@ -179,3 +179,38 @@ fn what_does_not_fit_is_an_error() {
     refuses(&to, Desc::f32([2, 3, 5, 6]), "an image is f32[1, 3, h, w], not f32[2, 3, 5, 6]");
     check(ToPixels { pitch: 64, channels: RGB }, &[Tensor::zeros([1, 3, 0, 7])], true);
 }
+
+/// A factor or a quotient that f32 does not have, or only as a subnormal number.
+#[test]
+fn norms_that_f32_cannot_compute_are_refused() {
+    let of = |norm: Norm| {
+        let op = FromPixels { width: 2, size: None, channels: Channels { norm, ..RGB } };
+        op.outputs(&[Desc::new([2, 2], DType::U32)]).map(drop)
+    };
+    assert!(of(IMAGENET).is_ok());
+    // 1 / 3e38 is subnormal, 1 / 1e-39 is infinite.
+    for v in [3e38, 1e-39, 0.0, f32::NAN, f32::INFINITY] {
+        let mut std = [1.0; 4];
+        std[2] = v;
+        assert!(of(Norm { std, ..PLAIN }).is_err(), "std {v}");
+        assert!(of(Norm { scale: v.into(), ..PLAIN }).is_err(), "scale {v}");
+    }
+    for (mean, scale) in [(f32::NAN, SCALE), (f32::INFINITY, SCALE), (3e38, 1e-3)] {
+        assert!(of(Norm { mean: [0.0, mean, 0.0, 0.0], scale, ..PLAIN }).is_err(), "mean {mean}");
+    }
+}
+
+/// Adding the mean rounds by its size: a number so near to the middle of two integers may become either.
+#[test]
+fn a_large_mean_widens_the_bound() {
+    let mut norm = PLAIN;
+    norm.mean[0] = 0.5;
+    let op = ToPixels { pitch: 1, channels: Channels { count: 1, norm, ..RGB } };
+    // 2^-24 (100 + 2 127.5 + 1) 5 is 1.06e-4; without the mean it would be 3.0e-5.
+    for (off, may_differ) in [(6e-5, true), (2e-4, false)] {
+        let x = Tensor::new([1, 1, 1, 1], vec![((100.5 + off) / 255.0 - 0.5) as f32]).unwrap();
+        let y = op.reference(std::slice::from_ref(&x)).unwrap();
+        let bound = op.bounds(std::slice::from_ref(&x), &y).unwrap().unwrap()[0][0];
+        assert_eq!(bound > 0.0, may_differ, "{off}: {bound}");
+    }
+}

@@ -74,6 +74,13 @@ fn infinities_and_nans() {
     }
 }
 
+/// More workgroups than fit along one axis of a grid: its last row has one that has nothing to do, and may not write.
+#[test]
+fn more_sets_than_an_axis_of_a_grid() {
+    let x = Rng(3).tensor(&[65_537, 67]);
+    check(Softmax { axis: 1, log: false }, &[x], false);
+}
+
 #[test]
 fn empty_tensors_and_wrong_axes() {
     for shape in [[0, 3], [3, 0]] {

@@ -1,6 +1,8 @@
 use convgpu::custom::Op;
+use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::ops::top_k::TopK;
-use convgpu::{DType, Desc, Tensor};
+use convgpu::internals::plan::{Plan, PlanOptions};
+use convgpu::{DType, Desc, ErrorKind, Graph, Tensor};
 
 use crate::support::{Case, Rng, check, check_golden};
 
@@ -87,4 +89,20 @@ pub fn pytorch(case: &Case) {
     let axis = case.axis("dim", case.tensor("x").shape().len());
     let op = TopK { axis, k: case.usize("k"), smallest: !case.bool("largest") };
     check_golden(case, op, &case.input_tensors(), &[case.tensor("values").clone(), case.indices("indices")]);
+}
+
+/// An invocation compares a value with all others: that has an end on a device.
+#[test]
+fn a_set_that_is_too_long_is_refused() {
+    let caps = Caps::webgpu_default();
+    let planned = |n: usize| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([n])).unwrap();
+        let y = graph.add("y", TopK { axis: 0, k: 1, smallest: false }, &[x]).unwrap()[0];
+        graph.output("y", y);
+        Plan::new(&graph, &caps, &PlanOptions::default()).map(drop)
+    };
+    assert!(planned(1 << 16).is_ok());
+    let refused = planned((1 << 16) + 1).unwrap_err();
+    assert!(refused.kind() == ErrorKind::Unsupported && refused.to_string().contains("at most 65536"), "{refused}");
 }

@@ -6,13 +6,17 @@ use std::fmt::Write;
 use std::fs;
 
 use convgpu::custom::{Layout, Op};
+use convgpu::internals::attr::BinaryKind;
 use convgpu::internals::conformance::{Draws, FAMILIES, Family, Limits, Rng, Values};
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::recording::Dispatch;
-use convgpu::internals::graph::Graph;
+use convgpu::internals::graph::{Graph, ValueId};
+use convgpu::internals::ops::binary::Binary;
+use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::{Algorithm, evaluate};
-use convgpu::internals::plan::{Plan, PlanOptions};
+use convgpu::internals::plan::{Plan, PlanOptions, stages};
 use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::{DType, Desc, Precision, Tensor};
 use xxhash_rust::xxh3::xxh3_64;
@@ -225,10 +229,82 @@ fn chosen() -> String {
     out
 }
 
+/// A convolution whose weights are constants.
+fn conv(g: &mut Graph, name: &str, x: ValueId, op: Conv2d, [oc, kernel]: [usize; 2]) -> ValueId {
+    let icg = g.shape(x)[1] / op.groups;
+    let w = g.constant(format!("{name} w"), Tensor::zeros([oc, icg, kernel, kernel])).unwrap();
+    g.apply(name, op, &[x, w]).unwrap()
+}
+
+/// The fewest channels, and fewest terms of a product, for which every class of device takes Winograd's algorithm, tiles, or a
+/// split sum: a line per algorithm and extent.
+fn thresholds() -> String {
+    let mut out =
+        "# the kernels of an extent, with the fewest channels (or for a product: terms) that they are taken for\n"
+            .to_owned();
+    let mut classes = classes();
+    for units in [8, 128] {
+        let mut caps = Caps::webgpu_default();
+        caps.compute_units = units;
+        classes.push((if units == 8 { "8 units" } else { "128 units" }, caps));
+    }
+    let first = |caps: &Caps, x: &[usize], kernel: usize, oc: usize| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32(x)).unwrap();
+        let y = conv(&mut graph, "y", x, Conv2d { padding: [[kernel / 2; 2]; 2], ..Conv2d::default() }, [oc, kernel]);
+        graph.output("y", y);
+        Plan::new(&graph, caps, &PlanOptions::default()).unwrap().nodes[0].kernels.clone()
+    };
+    let changes = |of: &dyn Fn(usize) -> String, most: usize| {
+        let (mut last, mut text) = (String::new(), String::new());
+        for n in (1..=most).map(|k| 8 * k) {
+            let kernels = of(n);
+            if kernels != last {
+                write!(text, " {n}: {kernels};").unwrap();
+                last = kernels;
+            }
+        }
+        text
+    };
+    for (name, caps) in &classes {
+        for extent in [4, 7, 14, 32, 56] {
+            let channels = |c: usize| first(caps, &[1, c, extent, extent], 3, c);
+            writeln!(out, "{name}, 3x3 of {extent}x{extent}:{}", changes(&channels, 24)).unwrap();
+        }
+        for rows in [1, 4, 64, 400] {
+            let terms = |k: usize| first(caps, &[rows, 16 * k, 1, 1], 1, 64);
+            writeln!(out, "{name}, {rows} rows by 64 columns, terms / 16:{}", changes(&terms, 24)).unwrap();
+        }
+    }
+    out
+}
+
+/// What every stage of a plan prints of a network with a branch, for two classes of device.
+fn printed() -> String {
+    let mut out = "# the stages of a plan\n".to_owned();
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 3, 8, 8])).unwrap();
+    let padded = || Conv2d { padding: [[1; 2]; 2], ..Conv2d::default() };
+    let a = conv(&mut g, "a", x, padded(), [8, 3]);
+    let b = conv(&mut g, "b", a, Conv2d { groups: 8, ..padded() }, [8, 3]);
+    let c = g.apply("c", Concat { axis: 1 }, &[a, b]).unwrap();
+    let d = g.apply("d", Softmax { axis: 1, log: false }, &[c]).unwrap();
+    let e = g.apply("e", Binary(BinaryKind::Add), &[d, c]).unwrap();
+    g.output("d", d);
+    g.output("e", e);
+    for (class, caps) in classes().iter().filter(|(class, _)| ["hardware", "lavapipe"].contains(class)) {
+        for (name, stage) in stages::NAMES {
+            writeln!(out, "## {class}, {name}").unwrap();
+            out += &stages::text(&g, caps, &PlanOptions::default(), stage).unwrap();
+        }
+    }
+    out
+}
+
 #[test]
 fn decisions_are_those_on_record() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decisions.txt");
-    let now = lines() + &chosen();
+    let now = lines() + &chosen() + &thresholds() + &printed();
     if std::env::var("CONVGPU_GENERATE").is_ok_and(|v| v == "1") {
         return fs::write(path, now).unwrap();
     }

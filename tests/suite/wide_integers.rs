@@ -107,6 +107,22 @@ fn what_does_not_fit_in_the_middle_is_an_error() {
     }
 }
 
+/// 2^31 is the first integer that does not fit.
+#[test]
+fn the_border_of_32_bits_is_known() {
+    let g = graph(Desc::f32([2, 16]), |g, x| {
+        let x = layer(g, x);
+        let index = g.apply("index", Cast { to: DType::I64 }, &[x]).unwrap();
+        let wide = g.apply("wide", Binary(BinaryKind::Add), &[index, index]).unwrap();
+        let float = g.apply("float", Cast { to: DType::F32 }, &[wide]).unwrap();
+        layer(g, float)
+    });
+    let half = 2f32.powi(30);
+    assert_eq!(run(&g, &rows(&[-3.0, half - 64.0])).unwrap(), rows(&[-6.0, 2.0 * (half - 64.0)]));
+    let e = run(&g, &rows(&[-3.0, half])).unwrap_err();
+    assert_eq!((e.kind(), e.node()), (ErrorKind::Unsupported, Some("wide")), "{e}");
+}
+
 /// A NaN, which becomes 0, does not hide what is beyond 32 bits.
 #[test]
 fn a_nan_hides_nothing() {
