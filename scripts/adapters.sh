@@ -95,7 +95,7 @@ JSON
 
 # The rows of a ledger that are wrong, and those of the list, as operator|kernels.
 wrong_rows() {
-    awk -F '  +' '$NF == "wrong" { print $1 "|" $2 }' "$1" | sort -u
+    awk -F '  +' '$NF == "wrong" || $(NF - 1) == "wrong" { print $1 "|" $2 }' "$1" | sort -u
 }
 
 known_rows() {
@@ -121,7 +121,8 @@ check() {
     elif [ $status -ne 0 ] && [ -z "$(known_rows "$name")" ]; then
         verdict="exit status $status: $(tail -n 1 "$work/$name.err")"
     elif [ "$name" = validation ]; then
-        messages=$(grep -h -o 'VUID-[A-Za-z0-9-]*' "$ledger" "$work/$name.err" | sort -u || true)
+        # Of every kind, errors and warnings: "Validation Error: [ NAME ] | ...".
+        messages=$(sed -n 's/^Validation [A-Za-z ]*: \[ \([^ ]*\) \].*/\1/p' "$ledger" "$work/$name.err" | sort -u)
         new=$(grep -v -x -F "$allowed_messages" <<<"$messages" || true)
         if [ -z "$messages" ]; then
             verdict='the layer said nothing: it was not there, or its list is too long'

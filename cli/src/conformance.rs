@@ -349,6 +349,7 @@ fn row_json(row: &Row) -> Value {
         "replays": row.replays,
         "unlikely": row.unlikely,
         "wrong": row.wrong,
+        "bits": format!("{:016x}", row.bits),
         "verdict": row.verdict(),
     })
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::case::{Case, CaseId, Oracle, Part};
 use super::options::Moved;
 use crate::device::Device;
@@ -37,6 +39,8 @@ pub struct Outcome {
     pub time: Duration,
     /// Whether the error is within the bound, but larger than independent rounding errors explain.
     pub unlikely: bool,
+    /// A hash of the outputs: of their bits, but that all NaNs are one.
+    pub bits: u64,
     /// What is wrong; `None` if nothing is.
     pub wrong: Option<String>,
 }
@@ -221,6 +225,7 @@ impl<'a> Trials<'a> {
             replays: 0,
             time: Duration::ZERO,
             unlikely: false,
+            bits: 0,
             wrong: None,
         }
     }
@@ -328,8 +333,15 @@ impl Outcome {
     fn judge(&mut self, checked: &Checked) {
         self.worst = worst(&checked.comparisons);
         self.unlikely = checked.is_unlikely();
+        self.bits = checked.outputs.iter().fold(0, |seed, output| hash(output, seed));
         self.wrong = wrong(self.oracle, checked);
     }
+}
+
+/// A hash of the elements. Which NaN is computed, with which sign, is nobody's promise.
+fn hash(tensor: &Tensor, seed: u64) -> u64 {
+    let bytes: Vec<u8> = tensor.iter_f64s().flat_map(|v| if v.is_nan() { f64::NAN } else { v }.to_le_bytes()).collect();
+    xxh3_64_with_seed(&bytes, seed)
 }
 
 /// The tensors with zeros for subnormal numbers.

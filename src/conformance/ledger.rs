@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::case::{CaseId, Oracle};
 use super::check::{Outcome, is_refusal};
 use super::run::REPLAYED;
@@ -29,6 +31,8 @@ pub struct Row {
     pub unlikely: usize,
     /// How many cases were wrong.
     pub wrong: usize,
+    /// A hash of all outputs: equal if another run of the same cases gave the same bits, on any device; all NaNs count as one.
+    pub bits: u64,
     /// The case that runs most often, and how long it takes.
     replayed: Option<(CaseId, Duration)>,
 }
@@ -119,6 +123,7 @@ impl Ledger {
             let row = self.row(outcome.op, &outcome.kernels);
             *row.cases.entry(outcome.oracle).or_default() += 1;
             row.unlikely += usize::from(outcome.unlikely);
+            row.bits = xxh3_64_with_seed(case.to_string().as_bytes(), row.bits ^ outcome.bits);
             if row.worst_case.is_none() || outcome.worst > row.worst {
                 row.worst = outcome.worst;
                 row.worst_case = Some((case.clone(), outcome.what.clone()));
@@ -176,6 +181,7 @@ impl Ledger {
                 replays: 0,
                 unlikely: 0,
                 wrong: 0,
+                bits: 0,
                 replayed: None,
             });
             self.rows.len() - 1

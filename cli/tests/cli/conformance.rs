@@ -266,3 +266,22 @@ fn workgroup_memory_can_be_avoided() {
         assert_eq!(has_trees(kernels(more, variable)), !avoided, "{more:?} {variable:?}");
     }
 }
+
+/// No index is out of range: the translator's bounds checks change no bit. (A planted index out of range does: guarded.rs.)
+#[test]
+fn checked_shaders_give_the_same_bits() {
+    let bits = |checked: &str| -> Vec<[String; 3]> {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_convgpu"));
+        command.args(["conformance", "--quick", "--cases", "6", "--replays", "0", "--json"]);
+        let output = command.env("CONVGPU_CHECKED", checked).output().unwrap();
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+        assert_eq!(object["ok"], true, "{object}");
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+        let row = |row: &Value| ["op", "kernels", "bits"].map(|name| text(row, name));
+        list(&object["ledgers"][0], "rows").iter().map(row).collect()
+    };
+    let (unchecked, checked) = (bits("0"), bits("1"));
+    assert!(unchecked.len() > 100 && unchecked.len() == checked.len(), "{} {}", unchecked.len(), checked.len());
+    let other: Vec<_> = unchecked.iter().zip(&checked).filter(|(a, b)| a != b).collect();
+    assert!(other.is_empty(), "{other:?}");
+}
