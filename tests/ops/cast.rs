@@ -29,3 +29,18 @@ fn beyond_the_range_is_the_nearest_integer() {
     let y = Cast { to: DType::I32 }.reference(&[x]).unwrap().remove(0);
     assert_eq!(y.to_i64s().unwrap(), [0, i32::MAX, i32::MIN, i32::MAX, i32::MIN].map(i64::from));
 }
+
+/// Of an integer with more than 24 bits a device may take either neighbour among the floats; all other casts are exact.
+#[test]
+fn bounds_of_long_integers() {
+    let bound = |x: Tensor, to: DType| {
+        let op = Cast { to };
+        let y = op.reference(std::slice::from_ref(&x)).unwrap();
+        op.bounds(std::slice::from_ref(&x), &y).unwrap().unwrap().remove(0)
+    };
+    assert_eq!(bound(Tensor::from([1i64 << 24, 1 << 25, 77]), DType::F32), [1.0, 2.0, 0.0]);
+    assert_eq!(bound(Tensor::from([1i64 << 24, 77]), DType::BF16), [(1 << 17) as f32, 0.0]);
+    assert_eq!(bound(Tensor::from([3e9f32, 1.5]), DType::I64), [0.0; 2]);
+    assert_eq!(bound(Tensor::from([3e9f32, 1.5]), DType::F32), [0.0; 2]);
+    assert_eq!(bound(Tensor::from([1i64 << 40]), DType::I32), [0.0]);
+}

@@ -219,3 +219,15 @@ pub fn pytorch_lp(case: &Case) {
     };
     check_golden(case, op, &case.input_tensors(), &case.out());
 }
+
+/// A kernel has 32 bits for the divisor.
+#[test]
+fn divisors_have_ends() {
+    let outputs = |divisor: usize| {
+        let window = Window { kernel: [2, 2], stride: [2, 2], padding: [[0; 2]; 2], dilation: [1, 1] };
+        let op = AvgPool2d { window, ceil_mode: false, count_include_pad: true, divisor_override: Some(divisor) };
+        op.outputs(&[Tensor::zeros([1, 1, 4, 4]).desc()])
+    };
+    assert!(outputs(1).is_ok() && outputs(u32::MAX as usize).is_ok());
+    assert!(outputs(0).is_err() && outputs(u32::MAX as usize + 1).is_err());
+}

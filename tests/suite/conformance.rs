@@ -6,6 +6,7 @@ use convgpu::internals::attr::ReduceKind;
 use convgpu::internals::conformance::{FAMILIES, Rng, fail_at};
 use convgpu::internals::device::destroy;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::reduce::Reduce;
 use convgpu::internals::verify::{Checked, Setup, Trial};
 use convgpu::{Device, Graph, Tensor};
@@ -37,6 +38,12 @@ fn a_result_may_be_within_its_bound_and_not_what_rounding_looks_like() {
     assert_eq!(judged(0.1, &mut rng), (true, false));
     assert_eq!(judged(0.6, &mut rng), (true, true));
     assert_eq!(judged(1.5, &mut rng), (false, false));
+    // As many terms as the inner dimension has, wherever it stands.
+    let product = |m, n, rng: &mut Rng| {
+        let inputs = [rng.tensor(&[m, 1000]), rng.tensor(&[1000, n])];
+        off_by(0.6, MatMul, &inputs).is_unlikely()
+    };
+    assert!(product(2, 3, &mut rng) && product(3, 2, &mut rng));
     let sum = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::Sum };
     assert!(!off_by(0.9, sum, &[rng.tensor(&[2_000])]).is_unlikely());
 }

@@ -1,10 +1,12 @@
 //! Every rewrite: the result for its pattern, that the computed values stay the same, and what prevents it from firing.
 
+use std::collections::BTreeSet;
+
 use crate::support::{Rng, device};
 use convgpu::functional::{Conv2dOptions, ConvTranspose2dOptions};
 use convgpu::internals::attr::{Activation, BinaryKind, PadMode, ReduceKind};
 use convgpu::internals::attr::{HARD_SIGMOID, RELU6};
-use convgpu::internals::graph::rewrite::{Firing, rewrite, split_large_weights};
+use convgpu::internals::graph::rewrite::{Firing, rewrite, rewrite_by, rules, split_large_weights};
 use convgpu::internals::graph::{Graph, ValueId};
 use convgpu::internals::ops::batch_norm::BatchNorm;
 use convgpu::internals::ops::conv2d::Conv2d;
@@ -404,4 +406,22 @@ fn large_weights_are_split() {
         };
         assert_eq!(run(&parts), run(&g));
     }
+}
+
+/// A rule alone fires where it can, and no other does.
+#[test]
+fn one_rule_alone() {
+    let of = |rule: &str| {
+        let mut n = Net::new();
+        let y = n.conv(n.x, 9, 1);
+        let y = n.norm(y);
+        let y = n.act(y, Activation::Relu);
+        n.g.output("y", y);
+        let fired: Vec<_> = rewrite_by(&mut n.g, rule).into_iter().filter(|f| f.declined.is_none()).collect();
+        let names: Vec<_> = n.g.nodes().iter().map(|n| format!("{}{}", n.op.name(), n.epilogue)).collect();
+        (fired.len(), names.join(", "))
+    };
+    let results: BTreeSet<_> = rules().map(of).filter(|(fired, _)| *fired > 0).collect();
+    assert_eq!(results, BTreeSet::from([(1, "conv2d, relu".to_owned())]));
+    assert_eq!(of("no rule"), (0, "conv2d, batch_norm, relu".to_owned()));
 }

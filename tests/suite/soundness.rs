@@ -500,7 +500,11 @@ fn a_pad_beyond_the_limit_is_not_fused() {
 fn values_of_another_graph_are_refused() {
     use convgpu::functional::{BinaryKind, LpPool2dOptions};
     let mut other = Graph::new();
-    let foreign = other.input("x", Desc::f32([1, 2, 6, 6])).unwrap();
+    // Behind all values of the other graph, and of another shape.
+    let mut foreign = other.input("x", Desc::f32([1, 2, 5, 5])).unwrap();
+    for _ in 0..9 {
+        foreign = other.softmax(foreign, 1).unwrap();
+    }
     let mut g = Graph::new();
     let own = g.input("x", Desc::f32([1, 2, 6, 6])).unwrap();
     let answers = [

@@ -6,8 +6,8 @@
 //! All mutants are in one build: in a copy of the repository an expression asks which of its mutants is active (`schema`), and the
 //! texts of shaders pass through a function that changes them (`injected`). An environment variable of the copy names the mutant;
 //! the product has no such path. `list` prints what is drawn. `prepare` makes and builds the copy, runs every test without a
-//! mutant, and notes which places each reaches. `run` (that is all of it) goes on where it was stopped. `retry` takes the tests as
-//! they are now, and tries those again that survived. `report` prints tables and the survivors.
+//! mutant, and notes which places each reaches. `run` (that is all of it) goes on where it was stopped. `retry` takes the tests and
+//! all else that has no mutants as they are now, and tries those again that survived. `report` prints tables and the survivors.
 
 mod draw;
 mod injected;

@@ -23,15 +23,14 @@ impl Scratch {
         Scratch { root: work.join("copy"), target: work.join("target") }
     }
 
-    /// Copies the files that git does not ignore: of these folders, or all.
-    pub fn copy(&self, repository: &Path, folders: &[&str]) -> Result<()> {
+    /// Copies the files that git does not ignore and that are wanted.
+    pub fn copy(&self, repository: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
         let list = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"])
-            .args(folders)
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
             .current_dir(repository)
             .output()
             .map_err(show)?;
-        for name in String::from_utf8_lossy(&list.stdout).split('\0').filter(|name| !name.is_empty()) {
+        for name in String::from_utf8_lossy(&list.stdout).split('\0').filter(|name| !name.is_empty() && wanted(name)) {
             let (from, to) = (repository.join(name), self.root.join(name));
             if from.is_file() {
                 fs::create_dir_all(to.parent().expect("files have folders")).map_err(show)?;

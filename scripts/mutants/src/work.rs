@@ -49,7 +49,8 @@ pub fn run(options: &Options) -> Result<()> {
     let mut prepared = prepared(&repository, &work, options)?;
     let scratch = Scratch::new(&work);
     if options.action == Action::Retry {
-        scratch.copy(&repository, &["tests"])?;
+        // All but what has mutants in the copy, and the module of the library that has them.
+        scratch.copy(&repository, |name| !may_have_mutants(name) && name != "src/lib.rs")?;
         prepared.programs = scratch.build()?;
         prepared.save(&work)?;
         reach::forget(&work)?;
@@ -90,7 +91,7 @@ fn prepared(repository: &Path, work: &Path, options: &Options) -> Result<Prepare
     }
     let mutants = drawn(&sources, options)?;
     let scratch = Scratch::new(work);
-    scratch.copy(repository, &[])?;
+    scratch.copy(repository, |_| true)?;
     let invalid = scratch.write(repository, &mutants)?;
     let programs = scratch.build()?;
     let outcome = |&id: &usize| Outcome {
@@ -111,15 +112,20 @@ fn sources(repository: &Path) -> Result<Vec<(String, String)>> {
     let list =
         std::process::Command::new("git").args(["ls-files", "-z", "shaders", "src"]).current_dir(repository).output();
     let list = list.map_err(show)?;
-    let is_host = |name: &str| HOST.iter().any(|h| name.starts_with(h)) && !TESTS.contains(&name);
     let names = String::from_utf8_lossy(&list.stdout).into_owned();
-    let names = names.split('\0').filter(|name| name.ends_with(".wgsl") || name.ends_with(".rs") && is_host(name));
     names
+        .split('\0')
+        .filter(|name| may_have_mutants(name))
         .map(|name| {
             let text = fs::read_to_string(repository.join(name)).map_err(|e| format!("{name}: {e}"))?;
             Ok((name.to_owned(), text))
         })
         .collect()
+}
+
+fn may_have_mutants(name: &str) -> bool {
+    let is_host = || HOST.iter().any(|h| name.starts_with(h)) && !TESTS.contains(&name);
+    name.ends_with(".wgsl") || name.ends_with(".rs") && is_host()
 }
 
 fn state(sources: &[(String, String)], options: &Options) -> u64 {
