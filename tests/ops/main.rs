@@ -12,6 +12,7 @@ mod concat;
 mod conv1d;
 mod conv2d;
 mod conv_transpose2d;
+mod engines;
 mod epilogue;
 mod gather;
 mod goldens;

@@ -1,7 +1,7 @@
 use convgpu::custom::Op;
 use convgpu::internals::attr::PadMode;
 use convgpu::internals::ops::pad::Pad;
-use convgpu::{DType, Tensor};
+use convgpu::{DType, Data, Tensor};
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
@@ -107,4 +107,15 @@ pub fn pytorch(case: &Case) {
     let mut pads = vec![[0, 0]; case.tensor("x").shape().len()];
     pads.iter_mut().rev().zip(sides.chunks(2)).for_each(|(pad, sides)| *pad = [sides[0], sides[1]]);
     check_golden(case, Pad { pads, mode }, &case.input_tensors(), &case.out());
+}
+
+/// A constant that f32 lacks is rounded on a device: once, relative to its size.
+#[test]
+fn a_rounded_constant_has_a_bound() {
+    let op = Pad { pads: vec![[1, 1]], mode: PadMode::Constant(1000.1) };
+    let x = Tensor::new([1], Data::F64(vec![0.5].into())).unwrap();
+    let y = op.reference(std::slice::from_ref(&x)).unwrap();
+    let bounds = op.bounds(std::slice::from_ref(&x), &y).unwrap().unwrap().remove(0);
+    let half_a_unit = 2f32.powi(-24);
+    assert!(bounds[1] == 0.0 && (bounds[0] / (1000.1 * half_a_unit) - 1.0).abs() < 1e-3, "{bounds:?}");
 }

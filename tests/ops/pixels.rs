@@ -214,3 +214,18 @@ fn a_large_mean_widens_the_bound() {
         assert_eq!(bound > 0.0, may_differ, "{off}: {bound}");
     }
 }
+
+/// A negative scale and a negative deviation.
+#[test]
+fn negative_norms() {
+    let mut norm = IMAGENET;
+    norm.std[1] = -0.25;
+    let channels = Channels { norm, ..RGB };
+    let rng = &mut Rng(8);
+    check(FromPixels { width: 9, size: None, channels }, &[random_words(rng, [7, 9])], false);
+    let op = FromPixels { width: 2, size: None, channels };
+    let words = random_words(rng, [2, 2]);
+    let y = op.reference(std::slice::from_ref(&words)).unwrap();
+    let bounds = op.bounds(std::slice::from_ref(&words), &y).unwrap().unwrap();
+    assert!(bounds[0].iter().all(|bound| *bound >= 0.0), "{bounds:?}");
+}

@@ -132,3 +132,30 @@ fn softplus_compares_with_its_threshold_in_f32() {
     assert!((y[0] - 13.132_617).abs() < 1e-4 && y[1] == 10.1, "{y:?}");
     check(softplus, &[x], false);
 }
+
+/// The bounds of every function at these points, to three digits, as they were derived: from far below 0 to far above.
+#[test]
+fn bounds_are_those_on_record() {
+    let x: Vec<f32> =
+        [0.0, 1e-3, 0.1, 0.2, 0.3, 0.5, 1.0, 1.7, 3.0, 8.0, 40.0, 200.0].iter().flat_map(|&v| [-v, v]).collect();
+    let x = Tensor::from(x);
+    let mut now = String::new();
+    for f in functions() {
+        let op = Unary(f);
+        let y = op.reference(std::slice::from_ref(&x)).unwrap();
+        let bounds = op.bounds(std::slice::from_ref(&x), &y).unwrap().unwrap();
+        let bounds: Vec<_> = bounds[0].iter().map(|b| format!("{b:.2e}")).collect();
+        // An argument that may be off by a hundredth.
+        let spread: Vec<_> = x.to_f64s().iter().map(|x| format!("{:.2e}", f.spread(*x, 0.01))).collect();
+        now += &format!("{f:?}\n  {}\n  {}\n", bounds.join(" "), spread.join(" "));
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ops/unary_bounds.txt");
+    if std::env::var("CONVGPU_GENERATE").is_ok_and(|v| v == "1") {
+        return std::fs::write(path, now).unwrap();
+    }
+    let record = std::fs::read_to_string(path).unwrap();
+    for (now, then) in now.lines().zip(record.lines()) {
+        assert_eq!(now, then, "if that is meant: CONVGPU_GENERATE=1 cargo test --all-features --test ops bounds_are");
+    }
+    assert_eq!(now.lines().count(), record.lines().count());
+}

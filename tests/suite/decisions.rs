@@ -248,14 +248,17 @@ fn thresholds() -> String {
         caps.compute_units = units;
         classes.push((if units == 8 { "8 units" } else { "128 units" }, caps));
     }
-    let first = |caps: &Caps, x: &[usize], kernel: usize, oc: usize| {
+    let mut launches = String::new();
+    let mut first = |caps: &Caps, x: &[usize], kernel: usize, oc: usize| {
         let mut graph = Graph::new();
         let x = graph.input("x", Desc::f32(x)).unwrap();
         let y = conv(&mut graph, "y", x, Conv2d { padding: [[kernel / 2; 2]; 2], ..Conv2d::default() }, [oc, kernel]);
         graph.output("y", y);
-        Plan::new(&graph, caps, &PlanOptions::default()).unwrap().nodes[0].kernels.clone()
+        let plan = Plan::new(&graph, caps, &PlanOptions::default()).unwrap();
+        launches.extend(plan.recording.dispatches().map(launched));
+        plan.nodes[0].kernels.clone()
     };
-    let changes = |of: &dyn Fn(usize) -> String, most: usize| {
+    let changes = |of: &mut dyn FnMut(usize) -> String, most: usize| {
         let (mut last, mut text) = (String::new(), String::new());
         for n in (1..=most).map(|k| 8 * k) {
             let kernels = of(n);
@@ -267,15 +270,21 @@ fn thresholds() -> String {
         text
     };
     for (name, caps) in &classes {
-        for extent in [4, 7, 14, 32, 56] {
-            let channels = |c: usize| first(caps, &[1, c, extent, extent], 3, c);
-            writeln!(out, "{name}, 3x3 of {extent}x{extent}:{}", changes(&channels, 24)).unwrap();
+        for extent in [3, 4, 7, 14, 32, 56] {
+            let mut channels = |c: usize| first(caps, &[1, c, extent, extent], 3, c);
+            writeln!(out, "{name}, 3x3 of {extent}x{extent}:{}", changes(&mut channels, 24)).unwrap();
         }
         for rows in [1, 4, 64, 400] {
-            let terms = |k: usize| first(caps, &[rows, 16 * k, 1, 1], 1, 64);
-            writeln!(out, "{name}, {rows} rows by 64 columns, terms / 16:{}", changes(&terms, 24)).unwrap();
+            let mut terms = |k: usize| first(caps, &[rows, 16 * k, 1, 1], 1, 64);
+            writeln!(out, "{name}, {rows} rows by 64 columns, terms / 16:{}", changes(&mut terms, 24)).unwrap();
+        }
+        for (columns, rows) in [1, 4, 20, 40].into_iter().flat_map(|columns| (1..=34).map(move |rows| (columns, rows)))
+        {
+            first(caps, &[rows, 64, 1, 1], 1, columns);
+            first(caps, &[1, 8, 1, rows], 1, columns);
         }
     }
+    writeln!(out, "all their launches, and those of 1 to 34 rows: {}", digest(&launches)).unwrap();
     out
 }
 

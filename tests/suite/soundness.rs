@@ -524,3 +524,59 @@ fn values_of_another_graph_are_refused() {
     }
     assert!(g.lp_pool2d(own, 2.5, 2, LpPool2dOptions::new()).is_ok());
 }
+
+static SEVEN: Kernel = Kernel::new(
+    "seven_of_ones_own",
+    "struct Params { count: u32 }
+    @group(0) @binding(0) var<uniform> p: Params;
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(64)
+    fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+        if id.x < p.count { y[id.x] = 7.0; }
+    }",
+);
+
+/// It reads nothing.
+#[derive(Debug)]
+struct Seven;
+
+impl Op for Seven {
+    fn name(&self) -> &'static str {
+        "seven"
+    }
+    fn outputs(&self, _: &[Desc]) -> Result<Vec<Desc>> {
+        Ok(vec![Desc::f32([1, 3])])
+    }
+    fn reference(&self, _: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(vec![Tensor::full([1, 3], 7.0f32)])
+    }
+    fn bounds(&self, _: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+        Ok(Some(vec![vec![0.0; 3]]))
+    }
+    fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
+        let launch = Launch::grid(&SEVEN, [1, 1, 1], Params::new().with("count", 3usize));
+        Ok(vec![Variant::row_major(site, vec![launch.writes([Arg::Output(0)])])])
+    }
+    fn flops(&self, _: &[Desc], _: &[Desc]) -> u64 {
+        0
+    }
+}
+
+/// An operator without inputs runs, and is not taken for a constant.
+#[test]
+fn an_operator_without_inputs_runs() {
+    let mut graph = Graph::new();
+    let seven = graph.apply("seven", Seven, &[]).unwrap();
+    let x = graph.input("x", Desc::f32([1, 3])).unwrap();
+    let y = graph.binary(seven, x, convgpu::functional::BinaryKind::Mul).unwrap();
+    graph.output("seven", seven);
+    graph.output("y", y);
+    let x = Tensor::new([1, 3], vec![1.0f32, 2.0, 3.0]).unwrap();
+    let compiled = Compiled::new(device(), graph.clone(), &CompileOptions::default()).unwrap();
+    let outputs = compiled.run(&[("x", &x)]).unwrap();
+    assert_eq!(outputs.first().as_f32().unwrap(), [7.0; 3]);
+    assert_eq!(outputs.get("y").unwrap().as_f32().unwrap(), [7.0, 14.0, 21.0]);
+    let report =
+        convgpu::verify::verify(device(), &graph, &[("x", &x)], &convgpu::verify::VerifyOptions::new()).unwrap();
+    assert!(report.ok() && report.nodes.len() == 2, "{report}");
+}

@@ -123,6 +123,24 @@ fn the_border_of_32_bits_is_known() {
     assert_eq!((e.kind(), e.node()), (ErrorKind::Unsupported, Some("wide")), "{e}");
 }
 
+/// The same where the types alone bound the result: twice 2^30 times a Bool is at most 2^31.
+#[test]
+fn the_border_of_32_bits_is_known_before_the_run() {
+    let g = graph(Desc::f32([2, 16]), |g, x| {
+        let x = layer(g, x);
+        let is = g.apply("is", Cast { to: DType::Bool }, &[x]).unwrap();
+        let one = g.apply("one", Cast { to: DType::I64 }, &[is]).unwrap();
+        let large = g.constant("large", Tensor::from([1i64 << 30])).unwrap();
+        let wide = g.apply("wide", Binary(BinaryKind::Mul), &[one, large]).unwrap();
+        let twice = g.apply("twice", Binary(BinaryKind::Add), &[wide, wide]).unwrap();
+        let float = g.apply("float", Cast { to: DType::F32 }, &[twice]).unwrap();
+        layer(g, float)
+    });
+    assert_eq!(run(&g, &rows(&[0.0, 0.0])).unwrap(), rows(&[0.0, 0.0]));
+    let e = run(&g, &rows(&[0.0, 1.0])).unwrap_err();
+    assert_eq!((e.kind(), e.node()), (ErrorKind::Unsupported, Some("twice")), "{e}");
+}
+
 /// A NaN, which becomes 0, does not hide what is beyond 32 bits.
 #[test]
 fn a_nan_hides_nothing() {

@@ -56,10 +56,11 @@ pub(super) fn remove_identity(e: &Editor, at: Place) -> Answer {
 /// reshape(reshape(x)) is the last one alone.
 pub(super) fn collapse_reshapes(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
-    let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Err(NoMatch) };
-    if node.op.downcast::<Reshape>().is_none() || before.op.downcast::<Reshape>().is_none() {
+    if node.op.downcast::<Reshape>().is_none() {
         return Err(NoMatch);
     }
+    let before = e.maker(node.inputs[0]).map(|p| e.node(p)).filter(|before| before.op.downcast::<Reshape>().is_some());
+    let Some(before) = before else { return Err(NoMatch) };
     let node = Node { inputs: before.inputs.clone(), ..node.clone() };
     Ok(e.edit().put(at, node))
 }

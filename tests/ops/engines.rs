@@ -1,0 +1,24 @@
+//! What the frames of kernels in `shaders/engine` do at their ends: grids of more workgroups than fit along one axis, and the
+//! last workgroup of a tensor.
+
+use convgpu::internals::attr::{Activation, BinaryKind};
+use convgpu::internals::ops::binary::Binary;
+use convgpu::internals::ops::unary::Unary;
+
+use crate::support::{Rng, check};
+
+/// An invocation per element in 65 536 workgroups and one element.
+#[test]
+fn flat_grids_of_two_rows() {
+    let n = 65_536 * 64 + 1;
+    let x = Rng(1).integers(&[n]);
+    check(Binary(BinaryKind::Add), &[x, Rng(2).integers(&[1])], true);
+}
+
+/// Blocks of 1 024 words of four elements, and what is left.
+#[test]
+fn stream_blocks_and_their_ends() {
+    for n in [4 * 1024 - 3, 4 * 1024, 4 * 1024 + 1, 12 * 1024 + 7] {
+        check(Unary(Activation::Relu), &[Rng(3).tensor(&[n])], true);
+    }
+}
