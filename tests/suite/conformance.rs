@@ -100,3 +100,15 @@ fn a_lost_device_costs_no_case() {
         ledger.failures
     );
 }
+
+/// As many random cases as `CONVGPU_CASES` of the operator that `CONVGPU_OP` names: scripts/mutants.sh runs them with mutants.
+#[test]
+#[ignore = "it does what two variables say"]
+fn random_cases_of_an_operator() {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let (op, cases): (_, usize) = (variable("CONVGPU_OP"), variable("CONVGPU_CASES").parse().unwrap());
+    let family = FAMILIES.iter().find(|family| family.name == op).unwrap();
+    let options = ConformanceOptions::new().op(op).cases(cases.div_ceil(family.weight)).seed(2).replays(0);
+    let ledger = conformance(device(), &options).unwrap();
+    assert!(ledger.ok() && ledger.cases >= cases, "{} cases; {:?}", ledger.cases, ledger.failures.first());
+}

@@ -1,15 +1,18 @@
 //! Mutation testing: makes small changes of shaders and host code at random places, one at a time, and runs the tests that reach
 //! them. A change that no test finds shows what the tests do not check.
 //!
-//!     convgpu-mutants [list | prepare | run | retry | report] [--work DIR] [--jobs N] [--shaders N] [--host N] [--seed N]
+//!     convgpu-mutants [list | prepare | run | retry | equivalent | report] [--work DIR] [--jobs N] [--shaders N] [--host N]
+//!                     [--seed N]
 //!
 //! All mutants are in one build: in a copy of the repository an expression asks which of its mutants is active (`schema`), and the
 //! texts of shaders pass through a function that changes them (`injected`). An environment variable of the copy names the mutant;
 //! the product has no such path. `list` prints what is drawn. `prepare` makes and builds the copy, runs every test without a
 //! mutant, and notes which places each reaches. `run` (that is all of it) goes on where it was stopped. `retry` takes the tests and
-//! all else that has no mutants as they are now, and tries those again that survived. `report` prints tables and the survivors.
+//! all else that has no mutants as they are now, and tries those again that survived. `equivalent` runs
+//! random cases of those that are said to change nothing. `report` prints tables and the survivors.
 
 mod draw;
+mod equivalent;
 mod injected;
 mod jsonl;
 mod mutant;

@@ -10,6 +10,7 @@ pub enum Action {
     Prepare,
     Run,
     Retry,
+    Equivalent,
     Report,
 }
 
@@ -25,7 +26,7 @@ pub struct Options {
     pub seed: u64,
 }
 
-const USAGE: &str = "usage: convgpu-mutants [list | prepare | run | retry | report] [--work DIR] [--jobs N] [--shaders N] \
+const USAGE: &str = "usage: convgpu-mutants [list | prepare | run | retry | equivalent | report] [--work DIR] [--jobs N] [--shaders N] \
                      [--host N] [--seed N]";
 
 impl Options {
@@ -38,6 +39,7 @@ impl Options {
                 "prepare" => options.action = Action::Prepare,
                 "run" => options.action = Action::Run,
                 "retry" => options.action = Action::Retry,
+                "equivalent" => options.action = Action::Equivalent,
                 "report" => options.action = Action::Report,
                 _ => {
                     let value = arguments.next().ok_or(USAGE)?;

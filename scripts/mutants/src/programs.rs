@@ -60,12 +60,12 @@ impl Programs {
         command
     }
 
-    /// Runs tests of one program one after another until one fails, or prints nothing within the time limit.
-    pub fn run(&self, program: usize, tests: &[&str], variable: (&str, &str), limit: Duration) -> Result<End> {
+    /// Runs tests of one program one after another, with these variables, until one fails, or prints nothing within the time limit.
+    pub fn run(&self, program: usize, tests: &[&str], variables: &[(&str, &str)], limit: Duration) -> Result<End> {
         let mut arguments = vec!["--test-threads=1", "--exact"];
         arguments.extend(tests);
         let mut command = self.command(program, &arguments);
-        let mut child = command.env(variable.0, variable.1).stdout(Stdio::piped()).spawn().map_err(show)?;
+        let mut child = command.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().map_err(show)?;
         let lines = lines(&mut child);
         let ended = end(&lines, limit);
         // Also its own children.
@@ -84,7 +84,7 @@ impl Programs {
     /// As [`Programs::run`], with the seconds that it takes.
     pub fn timed(&self, program: usize, test: &str, variable: (&str, &str)) -> Result<(End, f64)> {
         let start = Instant::now();
-        let end = self.run(program, &[test], variable, Duration::from_secs(600))?;
+        let end = self.run(program, &[test], &[variable], Duration::from_secs(600))?;
         Ok((end, start.elapsed().as_secs_f64()))
     }
 }

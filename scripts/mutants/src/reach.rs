@@ -55,7 +55,7 @@ pub fn measure(programs: &Programs, work: &Path, jobs: usize) -> Result<Vec<Test
         let record = work.join(format!("reached-{worker}"));
         let _ = fs::remove_file(&record);
         let (end, seconds) = programs.timed(*program, name, (injected::RECORD, &record.to_string_lossy()))?;
-        let (mutants, files) = reached(&fs::read_to_string(&record).unwrap_or_default());
+        let (mutants, files) = recorded(&record);
         let test = Test { program: *program, name: name.clone(), seconds, passes: end == End::Passed, mutants, files };
         let mut done = done.lock().expect("no thread panics");
         *done += 1;
@@ -65,6 +65,11 @@ pub fn measure(programs: &Programs, work: &Path, jobs: usize) -> Result<Vec<Test
     let all: Vec<Test> = jsonl::read(&path);
     let failed: Vec<_> = all.iter().filter(|test| !test.passes).map(Test::path).collect();
     if failed.is_empty() { Ok(all) } else { Err(format!("these tests fail without a mutant: {}", failed.join(", "))) }
+}
+
+/// What a test noted in this file: mutants of the host, and shaders.
+pub fn recorded(path: &Path) -> (BTreeSet<usize>, BTreeSet<String>) {
+    reached(&fs::read_to_string(path).unwrap_or_default())
 }
 
 /// The lines that `injected::module` writes.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::equivalent::Checked;
 use crate::mutant::Mutant;
 use crate::table::area;
 use crate::trial::{Outcome, Verdict};
@@ -15,6 +16,11 @@ impl Equivalents {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let pairs = lines.filter_map(|line| line.rsplit_once(" => "));
         Equivalents(pairs.map(|(name, reason)| (name.trim().to_owned(), reason.trim().to_owned())).collect())
+    }
+
+    /// Whether a mutant is in the list.
+    pub fn has(&self, mutant: &Mutant) -> bool {
+        self.reason(mutant).is_some()
     }
 
     fn reason(&self, mutant: &Mutant) -> Option<&String> {
@@ -65,7 +71,7 @@ impl Count {
 }
 
 /// All of it as a page.
-pub fn page(outcomes: &[Outcome], equivalents: &Equivalents, open: usize) -> String {
+pub fn page(outcomes: &[Outcome], equivalents: &Equivalents, cases: &BTreeMap<usize, Checked>, open: usize) -> String {
     let mut out = String::new();
     if open > 0 {
         writeln!(out, "{open} mutants were not tried yet.\n").expect("strings grow");
@@ -88,7 +94,9 @@ pub fn page(outcomes: &[Outcome], equivalents: &Equivalents, open: usize) -> Str
                 file = &mutant.file;
                 text += &format!("\n### {file}\n\n");
             }
-            let reason = reason.map_or(format!("{} passed", outcome.by), |reason| format!("equivalent: {reason}"));
+            let cases = cases.get(&outcome.id).map_or(String::new(), Checked::to_string);
+            let reason =
+                reason.map_or(format!("{} passed", outcome.by), |reason| format!("equivalent: {reason}{cases}"));
             text += &format!("- {}: `{}` → `{}` ({reason})\n", mutant.operator, mutant.before, mutant.after);
         }
         text + "\n"
@@ -134,9 +142,10 @@ mod tests {
         let known = Equivalents::parse("# comment\nf | product | let a = b * c; | let a = b / c; => c is 1\n");
         let outcomes =
             [outcome(Verdict::Survived, &sum), outcome(Verdict::Survived, &product), outcome(Verdict::Killed, &sum)];
-        let page = page(&outcomes, &known, 0);
+        let cases = [(0, Checked { id: 0, ops: vec!["conv2d".into()], cases: 10_000, differs: None })];
+        let page = page(&outcomes, &known, &cases.into(), 0);
         assert!(page.contains("| shader | 3 | 1 | 0 | 0 | 1 | 1 | 33.3 % | 50.0 % | 0 |"), "{page}");
         assert!(page.contains("- sign: `let a = b + c;` → `let a = b - c;` (3 tests passed)"), "{page}");
-        assert!(page.contains("(equivalent: c is 1)"), "{page}");
+        assert!(page.contains("(equivalent: c is 1; 10000 cases of conv2d do not differ)"), "{page}");
     }
 }

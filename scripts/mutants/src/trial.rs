@@ -121,13 +121,14 @@ fn one(
         let limit = Duration::from_secs_f64(10.0 + 5.0 * longest);
         let mut names: Vec<&str> = batch.iter().map(|test| &*test.name).collect();
         while !names.is_empty() {
-            match programs.run(program, &names, (injected::ACTIVE, &active), limit)? {
+            match programs.run(program, &names, &[(injected::ACTIVE, &active)], limit)? {
                 End::Passed => break,
                 End::Late => return Ok((Verdict::Timeout, by_of(&batch))),
                 End::Failed(by) => match names.iter().position(|name| by.split(" - ").next() == Some(name)) {
                     // What depends on time may fail by itself, but not twice.
                     Some(k)
-                        if programs.run(program, &[names[k]], (injected::ACTIVE, &active), limit)? == End::Passed =>
+                        if programs.run(program, &[names[k]], &[(injected::ACTIVE, &active)], limit)?
+                            == End::Passed =>
                     {
                         names.remove(k);
                     }

@@ -15,7 +15,7 @@ use crate::scratch::Scratch;
 use crate::shaders::Texts;
 use crate::table::{HOST, TESTS};
 use crate::trial::{Outcome, Verdict};
-use crate::{Result, jsonl, reach, rust, show, trial, wgsl};
+use crate::{Result, equivalent, jsonl, reach, rust, show, trial, wgsl};
 
 /// What was drawn, and built.
 #[derive(Serialize, Deserialize)]
@@ -58,6 +58,14 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let programs = Programs::new(&scratch.root, &runtime(&work)?, prepared.programs);
     let tests = reach::measure(&programs, &work, options.jobs)?;
+    if options.action == Action::Equivalent {
+        let known = equivalents(&repository);
+        let survived: Vec<_> =
+            trial::outcomes(&work).into_values().filter(|o| o.verdict == Verdict::Survived).collect();
+        let said: Vec<_> = survived.iter().map(|o| (o.id, &o.mutant)).filter(|(_, m)| known.has(m)).collect();
+        equivalent::check(&programs, &said, &work, options.jobs)?;
+        return report(&repository, &work);
+    }
     if options.action != Action::Prepare {
         trial::all(&programs, &tests, &prepared.mutants, &work, options.jobs)?;
         report(&repository, &work)?;
@@ -157,7 +165,12 @@ fn report(repository: &Path, work: &Path) -> Result<()> {
     let text = fs::read_to_string(work.join(PREPARED)).map_err(|e| format!("{}: {e}", work.display()))?;
     let prepared: Prepared = serde_json::from_str(&text).map_err(show)?;
     let outcomes: Vec<Outcome> = trial::outcomes(work).into_values().collect();
-    let known = fs::read_to_string(repository.join("scripts/mutants/equivalent.txt")).unwrap_or_default();
-    print!("{}", page(&outcomes, &Equivalents::parse(&known), prepared.mutants.len() - outcomes.len()));
+    let cases = equivalent::checked(work);
+    print!("{}", page(&outcomes, &equivalents(repository), &cases, prepared.mutants.len() - outcomes.len()));
     Ok(())
+}
+
+fn equivalents(repository: &Path) -> Equivalents {
+    let known = fs::read_to_string(repository.join("scripts/mutants/equivalent.txt")).unwrap_or_default();
+    Equivalents::parse(&known)
 }
