@@ -1,7 +1,7 @@
 use convgpu::custom::Op;
 use convgpu::internals::attr::PadMode;
 use convgpu::internals::ops::pad::Pad;
-use convgpu::{DType, Data, Tensor};
+use convgpu::{DType, Data, Desc, Tensor};
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
@@ -118,4 +118,24 @@ fn a_rounded_constant_has_a_bound() {
     let bounds = op.bounds(std::slice::from_ref(&x), &y).unwrap().unwrap().remove(0);
     let half_a_unit = 2f32.powi(-24);
     assert!(bounds[1] == 0.0 && (bounds[0] / (1000.1 * half_a_unit) - 1.0).abs() < 1e-3, "{bounds:?}");
+}
+
+/// A quarter of the most elements may be added or cut off on each side; all of them are the end of an axis.
+#[test]
+fn pads_have_ends() {
+    let outputs = |extent: usize, before: i64, after: i64| {
+        let op = Pad { pads: vec![[before, after]], mode: PadMode::Constant(0.0) };
+        op.outputs(&[Desc::f32([extent])]).map(|y| y[0].shape[0])
+    };
+    let most = 1i64 << 29;
+    assert_eq!(outputs(3, most, 1).unwrap(), 4 + most as usize);
+    assert_eq!(outputs(3, 1, most).unwrap(), 4 + most as usize);
+    assert_eq!(outputs(3, most, most).unwrap(), 3 + 2 * most as usize);
+    for (extent, before, after) in [(3, most + 1, 0), (3, 0, most + 1), (1 << 30, most, most), (3, -2, -2)] {
+        assert!(outputs(extent, before, after).is_err(), "{extent}: {before}, {after}");
+    }
+    assert_eq!(outputs(1 << 30, -most, 2).unwrap(), (1 << 29) + 2);
+    for (before, after) in [(-most - 1, 5), (5, -most - 1)] {
+        assert!(outputs(1 << 30, before, after).is_err(), "{before}, {after}");
+    }
 }

@@ -11,7 +11,7 @@ use convgpu::internals::graph::Graph;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::plan::{Plan, PlanOptions};
-use convgpu::internals::reference::half::stored;
+use convgpu::internals::reference::half::{self, stored};
 use convgpu::internals::session::Compiled;
 use convgpu::internals::verify::{Setup, check_node, fail_at};
 use convgpu::verify::{VerifyOptions, verify};
@@ -216,4 +216,15 @@ fn resnet20_accuracy() {
     println!("resnet20 in f16: {right} of {} images right", records.len() / 3073);
     // Up to two images may be so close to a tie that another device's rounding changes the class.
     assert!(records.len() / 3073 == 500 && right.abs_diff(455) <= 2, "{right}");
+}
+
+/// What is exact, and a normal number of f16, is stored as it is; the smallest of them as well.
+#[test]
+fn exact_numbers_are_stored_exactly() {
+    let smallest = 2f64.powi(-14);
+    for y in [0.0, smallest, -smallest, 1.0, -65_504.0] {
+        assert_eq!(half::stored(y, 0.0), 0.0, "{y}");
+    }
+    // Below it a device may give 0.
+    assert!(half::stored(smallest / 2.0, 0.0) >= smallest / 2.0);
 }

@@ -2,11 +2,14 @@
 //! own operator declares is validated before it is used.
 
 use convgpu::custom::{Arg, Bounds, Kernel, Launch, Layout, Op, Params, Site, Variant};
+use convgpu::internals::conformance::{Draws, FAMILIES, Limits, Rng as ConformanceRng, Values};
 use convgpu::internals::gpu::caps::Caps;
+use convgpu::internals::ops::Algorithm;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::plan::{Plan, PlanOptions};
+use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::internals::session::{CompileOptions, Compiled};
 use convgpu::{Desc, ErrorKind, Graph, Result, Tensor};
 
@@ -579,4 +582,42 @@ fn an_operator_without_inputs_runs() {
     let report =
         convgpu::verify::verify(device(), &graph, &[("x", &x)], &convgpu::verify::VerifyOptions::new()).unwrap();
     assert!(report.ok() && report.nodes.len() == 2, "{report}");
+}
+
+/// Zeros: what may be flushed on the way widens a bound, and never narrows it.
+#[test]
+fn bounds_of_zeros_are_not_negative() {
+    for family in FAMILIES {
+        for seed in 1..=12 {
+            let mut draws = Draws { rng: ConformanceRng(seed).into(), wild: false, values: Values::Numbers };
+            let drawn = (family.draw)(&mut draws);
+            let limits = Limits { elements: 1 << 12, flops: 1 << 18 };
+            let Some((graph, inputs)) = drawn.graph().filter(|g| limits.hold(g)).and_then(|_| drawn.valued(&mut draws))
+            else {
+                continue;
+            };
+            let zeros: Vec<_> = inputs.iter().map(|t| Tensor::zeros(t.shape()).to_dtype(t.dtype())).collect();
+            let node = &graph.nodes()[0];
+            // Some have no answer to zeros.
+            let Ok((outputs, Some(bounds))) = evaluate_with_bounds(node, &zeros, Algorithm::Direct) else { continue };
+            for (k, (output, bounds)) in outputs.iter().zip(&bounds).enumerate() {
+                let is_wrong = |(y, b): (f64, &f32)| b.is_nan() && !y.is_nan() || *b < 0.0;
+                let wrong = output.to_f64s().into_iter().zip(bounds).position(is_wrong);
+                assert!(wrong.is_none(), "{:?}: output {k}, {wrong:?}: {bounds:?}", node.op);
+            }
+        }
+    }
+}
+
+/// A slope of two axes is broadcast; one of a single axis has a number per channel.
+#[test]
+fn slopes_of_one_and_of_more_axes() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([2, 5, 7, 6])).unwrap();
+    let mut fits = |shape: &[usize]| {
+        let slope = g.input(format!("{shape:?}"), Desc::f32(shape.to_vec())).unwrap();
+        g.prelu(x, slope).is_ok()
+    };
+    assert!(fits(&[]) && fits(&[1]) && fits(&[5]) && fits(&[7, 6]) && fits(&[5, 1, 1]));
+    assert!(!fits(&[6]) && !fits(&[5, 6]));
 }
