@@ -99,6 +99,12 @@ a difference: the pixels are scaled in another way, so the first layer gives som
 seen. Every node runs alone: a concatenation copies, whose parts are written into it in the network.""", [
         "convgpu verify squeezenet1.1.onnx --input pelican.jpeg --preprocess caffe --fail-at {node} --dump evidence",
     ]),
+    ("See whether an adapter computes what it should", """The first call asks a few questions of every adapter. The second runs cases whose right
+answers are known through every kernel that the adapter has: of all operators in some minutes, with `--quick` in one, here of one
+operator. A wrong case is printed with the call that runs it again, and `--repro DIR` writes it whole.""", [
+        "convgpu devices --check",
+        "convgpu conformance --op softmax",
+    ]),
     ("Compare two devices", "", ["convgpu compare squeezenet1.1.onnx --input pelican.jpeg --preprocess caffe --device {device} --device cpu"]),
     ("See where the time goes", "", ["convgpu bench squeezenet1.1.onnx --profile --iterations 7 --trace trace.json"]),
     ("Let a program read it", """Every command has `--json`; docs/json.md lists the fields. Numbers that JSON lacks are the strings NaN,
