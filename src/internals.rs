@@ -176,6 +176,13 @@ pub mod device {
             gpu.fail(kernel);
         }
     }
+    /// Networks that are compiled from now on run their workgroups one by one, the last one first.
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    pub fn reverse_workgroups(device: &crate::Device) {
+        if let Some(gpu) = device.gpu() {
+            gpu.reverse_workgroups();
+        }
+    }
     /// Runs a small dispatch whose result is known.
     ///
     /// # Errors

@@ -55,6 +55,9 @@ struct Hooks {
     /// What is made wrong in every recording.
     #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
     planted: Option<super::planted::Fault>,
+    /// Whether workgroups run one by one, the last one first.
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    reversed: bool,
 }
 
 pub(crate) fn wanted_features(adapter: &wgpu::Adapter) -> wgpu::Features {
@@ -243,11 +246,20 @@ impl Gpu {
     pub fn plant(&self, fault: Option<super::planted::Fault>) {
         self.hooks().planted = fault;
     }
-    /// Plants the fault of a test.
+    /// For tests: programs that are made from now on run their workgroups one by one, the last one first.
+    #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
+    pub fn reverse_workgroups(&self) {
+        self.hooks().reversed = true;
+    }
+    /// Plants the fault of a test, and takes its order of workgroups.
     #[cfg(all(feature = "conformance", not(target_arch = "wasm32")))]
     pub(super) fn plant_if_hooked(&self, recording: &mut super::recording::Recording) {
-        if let Some(fault) = &self.hooks().planted {
+        let hooks = self.hooks();
+        if let Some(fault) = &hooks.planted {
             fault.plant(recording);
+        }
+        if hooks.reversed {
+            super::planted::reverse(recording);
         }
     }
     /// Does what wgpu does where a driver fails to compile a kernel, if that is the kernel of a test.

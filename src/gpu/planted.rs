@@ -106,6 +106,18 @@ impl Fault {
     }
 }
 
+/// The workgroups of every dispatch one by one, the last one first. That is no fault: a GPU runs them in any order.
+pub(super) fn reverse(recording: &mut Recording) {
+    let backwards = |command: Command| match command {
+        Command::Dispatch(d) => {
+            let parts = d.split(u32::MAX);
+            parts.into_iter().rev().map(|part| Command::Dispatch(Box::new(part))).collect()
+        }
+        other => vec![other],
+    };
+    recording.run = std::mem::take(&mut recording.run).into_iter().flat_map(backwards).collect();
+}
+
 fn dispatch_at<'a>(recording: &'a mut Recording, at: Option<&usize>) -> Option<&'a mut Dispatch> {
     match recording.run.get_mut(*at?)? {
         Command::Dispatch(d) => Some(d),

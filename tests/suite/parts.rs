@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use convgpu::custom::Layout;
+use convgpu::internals::device::reverse_workgroups;
 use convgpu::internals::gpu::kernel::{FIRST_GROUP, Grid};
 use convgpu::internals::ops::kernels;
 use convgpu::internals::plan::PlanOptions;
 use convgpu::internals::session::{Compiled, latest, with_plan};
-use convgpu::{CompileOptions, Desc, Outputs, Precision, Session};
+use convgpu::{CompileOptions, Desc, Device, Outputs, Precision, Session};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 use crate::asynchronous::network;
 use crate::onnx_extents::random;
 use crate::samples;
-use crate::support::{Rng, device};
+use crate::support::{Rng, choice, device};
 
 /// A long run is submitted in parts, here more than it has convolutions.
 #[test]
@@ -36,6 +37,10 @@ fn parts_give_the_bits_of_the_whole() {
     // The options of a plan replace the others.
     let planned = with_plan(CompileOptions::new().submit_limit(Duration::ZERO), PlanOptions::default());
     assert_eq!(run(planned).0.0, 1);
+}
+
+fn bits(found: &Outputs, output: &str) -> Vec<u64> {
+    found.get(output).unwrap().to_f64s().into_iter().map(f64::to_bits).collect()
 }
 
 /// Every workgroup of every variant of every sample in a dispatch of its own: the bits of the whole grid.
@@ -68,15 +73,40 @@ fn every_kernel_may_be_split() {
             split.extend(in_parts);
             let [whole, parts] = [whole, parts].map(|c| c.run(&inputs).unwrap());
             for (output, _) in graph.outputs() {
-                let bits = |found: &Outputs| {
-                    found.get(output).unwrap().to_f64s().into_iter().map(f64::to_bits).collect::<Vec<_>>()
-                };
-                let [whole, parts] = [&whole, &parts].map(bits);
+                let [whole, parts] = [&whole, &parts].map(|found| bits(found, output));
                 assert!(whole == parts, "{name}: {output} of variant {alternative}");
             }
         }
     }
     assert!(split.len() > 30, "of all kernels only {split:?}");
+}
+
+/// A GPU runs workgroups in any order, software the first one first, which hides one that writes into the part of a later one. Every
+/// variant of every sample with its workgroups in the opposite order: the same bits.
+#[test]
+fn workgroups_may_run_in_any_order() {
+    let (mut seen, mut rng) = (BTreeSet::new(), Rng(6));
+    let backwards = Device::open(choice()).unwrap();
+    reverse_workgroups(&backwards);
+    for (name, graph) in samples::graphs() {
+        let descs: Vec<_> = graph.inputs().map(|(name, desc)| (name.to_owned(), desc.clone())).collect();
+        let inputs: Vec<_> = descs.iter().map(|(name, desc)| (name.as_str(), random(&mut rng, desc))).collect();
+        let inputs: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, tensor)).collect();
+        for alternative in 0..16 {
+            let plan = PlanOptions { alternative: Some(alternative), guarded: true, ..Default::default() };
+            let options = with_plan(CompileOptions::new().fusion(false), plan);
+            let [forwards, backwards] =
+                [device(), &backwards].map(|device| Compiled::new(device, graph.clone(), &options).unwrap());
+            if !seen.insert(forwards.plan().unwrap().recording.to_string()) {
+                continue;
+            }
+            let [forwards, backwards] = [forwards, backwards].map(|c| c.run(&inputs).unwrap());
+            for (output, _) in graph.outputs() {
+                let [forwards, backwards] = [&forwards, &backwards].map(|found| bits(found, output));
+                assert!(forwards == backwards, "{name}: {output} of variant {alternative}");
+            }
+        }
+    }
 }
 
 /// The number of its first workgroup reaches the kernel in every text.
