@@ -251,3 +251,16 @@ pub fn pytorch_arg(case: &Case) {
     let out = if flat { out.reshape([1]).unwrap() } else { out };
     check_golden(case, op, &[x], &[out]);
 }
+
+/// Where squares exceed f32 their sum is infinite on a device, although its root is not: no bound holds.
+#[test]
+fn squares_beyond_f32_have_no_bound() {
+    let bound = |v: f32| {
+        let op = Reduce { axes: vec![0], keep_dims: false, kind: ReduceKind::L2 };
+        let x = Tensor::from([v, v, v, v]);
+        let y = op.reference(std::slice::from_ref(&x)).unwrap();
+        op.bounds(std::slice::from_ref(&x), &y).unwrap().unwrap()[0][0]
+    };
+    assert!(bound(1e19) == f32::INFINITY && bound(1e30) == f32::INFINITY);
+    assert!(bound(9e18) < 1e14);
+}

@@ -621,3 +621,31 @@ fn slopes_of_one_and_of_more_axes() {
     assert!(fits(&[]) && fits(&[1]) && fits(&[5]) && fits(&[7, 6]) && fits(&[5, 1, 1]));
     assert!(!fits(&[6]) && !fits(&[5, 6]));
 }
+
+/// Entries of an axis: the error names the axis and what was asked for.
+#[test]
+fn entries_beyond_an_axis_are_named() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([2, 5])).unwrap();
+    assert!(g.narrow(x, 1, 2, 3).is_ok() && g.narrow(x, 1, 5, 0).is_ok());
+    for (start, length) in [(3, 3), (6, 0), (-6, 1), (0, 6)] {
+        let e = g.narrow(x, 1, start, length).unwrap_err();
+        assert!(e.to_string().contains("exceed axis 1 of [2, 5]"), "{start} {length}: {e}");
+    }
+}
+
+/// A session whose work is all the host's takes no tensor of another device either.
+#[test]
+fn work_of_the_host_refuses_tensors_of_other_devices() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::new([3], convgpu::DType::I64)).unwrap();
+    let y = g.binary(x, x, convgpu::functional::BinaryKind::Add).unwrap();
+    g.output("y", y);
+    let session = convgpu::Session::new(device(), g, convgpu::CompileOptions::new()).unwrap();
+    let x = Tensor::from([1i64, 2, 3]);
+    let own = x.to_device(device()).unwrap();
+    assert_eq!(session.run_device(&[("x", &own)]).unwrap().first().to_host().unwrap(), Tensor::from([2i64, 4, 6]));
+    let other = x.to_device(&convgpu::Device::open(crate::support::choice()).unwrap()).unwrap();
+    let e = session.run_device(&[("x", &other)]).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Argument, "{e}");
+}
