@@ -2,13 +2,15 @@
 //! kernels in this way (fast math), so where the order matters a text must not let it: docs/design.md has the list.
 
 use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
+use convgpu::internals::gpu::kernel::Grid;
 use convgpu::internals::graph::Graph;
+use convgpu::internals::ops::kernels;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::verify::{Setup, check_node};
-use convgpu::{Desc, Result, Tensor};
+use convgpu::{Desc, Precision, Result, Tensor};
 
 use crate::support::{Rng, device};
 
@@ -120,4 +122,20 @@ fn the_shift_is_not_taken_out_of_the_moments() {
     assert!(!norm(&[]).fails(&x), "the kernels as they are");
     let apart = ("bitcast<Value>(bitcast<Word>(x - shift) ^ Word(zero))", "x");
     assert!(norm(&[apart, ("sums[i] = m.sum;", "sums[i] = m.sum - m.n * shift;")]).fails(&x));
+}
+
+/// A shift is taken off by `apart`, in which no compiler can reorder: only one that does would show that it is missing.
+#[test]
+fn shifts_are_taken_off_by_apart() {
+    let mut count = 0;
+    for kernel in kernels().into_iter().filter(|kernel| ["moments", "moments_channels_last"].contains(&kernel.name())) {
+        let text = kernel.text(&[], Precision::F32, false, Grid::Whole);
+        let text: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+        let own = "bitcast<Value>(bitcast<Word>(x - shift) ^ Word(zero))";
+        let others = text.replacen(own, "", 1);
+        assert!(others.len() < text.len(), "{text}");
+        assert!(!others.contains("- shift") && !others.contains("- (shift)"), "{others}");
+        count += others.matches("shift, p.zero)").count();
+    }
+    assert_eq!(count, 8, "four values at a time in each kernel");
 }
