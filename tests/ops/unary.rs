@@ -5,7 +5,7 @@ use convgpu::internals::attr::Activation;
 use convgpu::internals::attr::{HARD_SIGMOID, RELU6, SELU, SILU};
 use convgpu::internals::ops::unary::Unary;
 
-use crate::support::{Case, Rng, check, check_golden};
+use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
 #[test]
 fn relu_of_odd_sizes() {
@@ -51,6 +51,14 @@ fn functions() -> Vec<Activation> {
         Sign,
         Erf,
     ]
+}
+
+/// Of functions that are not 0 at 0, where padding lanes are.
+#[test]
+fn padding_lanes_stay_zero() {
+    for f in [Threshold { threshold: -4.0, value: f32::INFINITY }, Threshold { threshold: 0.5, value: f32::INFINITY }] {
+        check_channels_last(Unary(f), [2, 5, 4, 6]);
+    }
 }
 
 /// In every layout and precision; PyTorch's results cover the edge cases.
