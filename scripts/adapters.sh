@@ -95,7 +95,7 @@ JSON
 
 # The rows of a ledger that are wrong, and those of the list, as operator|kernels.
 wrong_rows() {
-    awk -F '  +' '$NF == "wrong" || $(NF - 1) == "wrong" { print $1 "|" $2 }' "$1" | sort -u
+    awk -F '  +' 'NF > 1 && ($NF == "wrong" || $(NF - 1) == "wrong") { print $1 "|" $2 }' "$1" | sort -u
 }
 
 known_rows() {
