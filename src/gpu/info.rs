@@ -178,4 +178,16 @@ mod tests {
         }
         assert!(of(DeviceType::Other).least_units <= of(DeviceType::IntegratedGpu).least_units);
     }
+
+    /// Tiles for hardware of which the driver does not say more are between those of a processor's GPU and of a card.
+    #[test]
+    fn compute_units_are_guessed_by_the_kind() {
+        use wgpu::{Backend, DeviceType};
+        let units = |kind| {
+            let info = wgpu::AdapterInfo::new(kind, Backend::BrowserWebGpu);
+            describe(info, &wgpu::Limits::default(), wgpu::Features::empty()).caps.compute_units
+        };
+        let kinds = [DeviceType::IntegratedGpu, DeviceType::Other, DeviceType::DiscreteGpu, DeviceType::VirtualGpu];
+        assert_eq!(kinds.map(units), [16, 48, 128, 128]);
+    }
 }

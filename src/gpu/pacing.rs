@@ -90,7 +90,8 @@ impl Pace {
         }
     }
 
-    fn rate(&self) -> Option<f64> {
+    /// Measured by estimated seconds, at the slowest part of the last run.
+    pub fn rate(&self) -> Option<f64> {
         *self.lock()
     }
 

@@ -196,6 +196,10 @@ impl Program {
         &self.gpu
     }
 
+    /// Measured by estimated seconds of the last run's slowest part, if it was one in parts.
+    pub fn rate(&self) -> Option<f64> {
+        self.pace.rate()
+    }
     /// The number of distinct pipelines that the recording uses.
     pub fn pipelines(&self) -> usize {
         self.pipelines

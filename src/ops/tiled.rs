@@ -253,12 +253,25 @@ mod tests {
     #[test]
     fn a_class_that_would_spill_gets_small_tiles_first_and_keeps_the_others() {
         let product = Product { matrices: 1, rows: 100_352, blocks: 128, steps: 288 };
-        for class in [Class::Nvidia, Class::Rdna2, Class::Gcn, Class::Intel, Class::Arm, Class::Unknown] {
+        // The most sums first, and whether tiles come first at all.
+        let classes = [
+            (Class::Nvidia, 16, true),
+            (Class::Rdna2, 16, true),
+            (Class::Rdna3, 16, true),
+            (Class::Gcn, 8, true),
+            (Class::Intel, 8, true),
+            (Class::Apple, 8, true),
+            (Class::Qualcomm, 8, true),
+            (Class::Unknown, 8, true),
+            (Class::Arm, 0, false),
+            (Class::Broadcom, 0, false),
+        ];
+        for (class, sums, tiles) in classes {
             let choices = product.choices(&Caps { class, ..discrete() });
             let large: Vec<_> = choices.iter().map(|c| c.tile.own == [8, 2]).collect();
             assert_eq!(choices.len(), TILES.len(), "{class}");
-            assert_eq!(large.is_sorted(), most_sums(class) < 16, "{class}: {large:?}");
-            assert_eq!(come_first(&Caps { class, ..discrete() }, 100, 64), class != Class::Arm, "{class}");
+            assert_eq!(large.is_sorted(), sums < 16, "{class}: {large:?}");
+            assert_eq!(come_first(&Caps { class, ..discrete() }, 100, 64), tiles, "{class}");
         }
     }
 

@@ -6,7 +6,8 @@ use convgpu::internals::ops::pad::Pad;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use crate::support::{Case, Rng, check, check_golden};
+use crate::engines::TILES;
+use crate::support::{Case, Rng, check, check_golden, kernels};
 
 /// A convolution by its shapes: never square, different padding on every side, channels off the tile sizes.
 #[derive(Clone, Debug)]
@@ -103,43 +104,75 @@ fn wide_tiles_are_exact() {
     }
 }
 
-/// More than one tile of every shape, with partial tiles; groups of more than a tile; an inner dimension that is split.
+/// Images, channels and groups: more than one tile of every shape, with partial tiles; groups of more than a tile; an inner dimension
+/// that is split.
+const IMAGES: [[usize; 6]; 5] = [
+    [1, 10, 139, 14, 11, 1],
+    [2, 24, 72, 7, 9, 2],
+    [1, 260, 6, 5, 4, 1],
+    [3, 128, 40, 4, 3, 2],
+    // Few tiles, of any shape: all are split.
+    [1, 150, 70, 10, 9, 1],
+];
+
+fn uneven(groups: usize) -> Conv2d {
+    Conv2d { stride: [1, 1], padding: [[1, 0], [1, 2]], dilation: [1, 2], groups }
+}
+
 #[test]
 fn workgroup_tiles_are_exact() {
     let mut rng = Rng(5);
-    for (n, ic, oc, ih, iw, groups) in
-        [(1, 10, 139, 14, 11, 1), (2, 24, 72, 7, 9, 2), (1, 260, 6, 5, 4, 1), (3, 128, 40, 4, 3, 2)]
-    {
-        let op = Conv2d { stride: [1, 1], padding: [[1, 0], [1, 2]], dilation: [1, 2], groups };
+    for [n, ic, oc, ih, iw, groups] in IMAGES {
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic / groups, 3, 2]));
-        check(op, &[x, w, rng.integers(&[oc])], true);
+        check(uneven(groups), &[x, w, rng.integers(&[oc])], true);
     }
 }
 
 /// Plain matrix products: many rows, one row, an inner dimension that is split.
+const PRODUCTS: [[usize; 5]; 13] = [
+    [2, 22, 139, 9, 8],
+    [1, 22, 60, 7, 9],
+    [1, 700, 35, 1, 1],
+    [3, 130, 9, 1, 2],
+    // Whole vec4s: every band of channels.
+    [2, 20, 5, 6, 10],
+    [1, 4, 13, 5, 4],
+    [3, 36, 70, 14, 14],
+    // Numbers of pixels that are not a multiple of 4: rows that begin 1, 2 and 3 elements after a vec4.
+    [2, 12, 21, 3, 7],
+    [1, 8, 35, 5, 6],
+    [3, 20, 9, 7, 5],
+    [1, 160, 45, 7, 7],
+    // Few tiles, of any shape: all are split.
+    [1, 700, 70, 9, 9],
+    // Several tiles along both axes.
+    [1, 260, 262, 33, 32],
+];
+
 #[test]
 fn one_tap_is_exact() {
     let mut rng = Rng(6);
-    let cases = [
-        (2, 22, 139, 9, 8),
-        (1, 22, 60, 7, 9),
-        (1, 700, 35, 1, 1),
-        (3, 130, 9, 1, 2),
-        // Whole vec4s: every band of channels.
-        (2, 20, 5, 6, 10),
-        (1, 4, 13, 5, 4),
-        (3, 36, 70, 14, 14),
-        // Numbers of pixels that are not a multiple of 4: rows that begin 1, 2 and 3 elements after a vec4.
-        (2, 12, 21, 3, 7),
-        (1, 8, 35, 5, 6),
-        (3, 20, 9, 7, 5),
-        (1, 160, 45, 7, 7),
-        // Several tiles along both axes.
-        (1, 260, 262, 33, 32),
-    ];
-    for (n, ic, oc, ih, iw) in cases {
+    for [n, ic, oc, ih, iw] in PRODUCTS {
         let (x, w) = (rng.integers(&[n, ic, ih, iw]), rng.integers(&[oc, ic, 1, 1]));
         check(Conv2d::default(), &[x, w, rng.integers(&[oc])], true);
+    }
+}
+
+/// The cases above together use every tile, with splits and without.
+#[test]
+fn every_tile_is_among_the_cases() {
+    let of_images = |[n, ic, oc, ih, iw, groups]: [usize; 6]| {
+        kernels(uneven(groups), &[&[n, ic, ih, iw], &[oc, ic / groups, 3, 2], &[oc]])
+    };
+    let of_products =
+        |[n, ic, oc, ih, iw]: [usize; 5]| kernels(Conv2d::default(), &[&[n, ic, ih, iw], &[oc, ic, 1, 1], &[oc]]);
+    let run: Vec<_> =
+        IMAGES.into_iter().flat_map(of_images).chain(PRODUCTS.into_iter().flat_map(of_products)).collect();
+    for tile in TILES {
+        for kernel in [format!("conv2d_tiled({tile})"), format!("gemm_tiled({tile})")] {
+            let split = format!("{kernel} + split_k_sum");
+            assert!(run.contains(&kernel) && run.contains(&split), "{kernel} is not among {run:?}");
+        }
     }
 }
 

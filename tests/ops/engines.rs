@@ -7,6 +7,10 @@ use convgpu::internals::ops::unary::Unary;
 
 use crate::support::{Rng, check};
 
+/// The tiles in workgroup memory, as the names of kernels have them.
+pub const TILES: [&str; 8] =
+    ["16,16,8,2", "16,16,8,1", "8,16,8,1", "8,8,8,2", "16,8,8,1", "8,16,4,2", "8,8,8,1", "8,8,4,1"];
+
 /// An invocation per element in 65 536 workgroups and one element.
 #[test]
 fn flat_grids_of_two_rows() {

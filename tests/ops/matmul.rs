@@ -3,6 +3,7 @@ use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::matmul::MatMul;
 use convgpu::{Desc, Tensor};
 
+use crate::engines::TILES;
 use crate::support::{Case, Rng, check, check_golden, device, kernels};
 
 const SHAPES: &[(&[usize], &[usize])] = &[
@@ -57,7 +58,7 @@ fn every_kernel_is_among_the_cases() {
     for name in names.filter(|name| subgroups || !name.contains("subgroup8")) {
         assert!(run.iter().any(|variant| variant.contains(name)), "{name} is not among {run:?}");
     }
-    for tile in ["16,16,8,2", "16,16,8,1", "8,16,8,1", "8,8,8,2", "16,8,8,1", "8,16,4,2", "8,8,8,1", "8,8,4,1"] {
+    for tile in TILES {
         let (whole, split) = (format!("matmul_tiled({tile})"), format!("matmul_tiled({tile}) + matmul_split_sum"));
         assert!(run.contains(&whole) && run.contains(&split), "{tile} is not among {run:?}");
     }

@@ -128,9 +128,10 @@ fn compiling_and_the_reference_give_their_thread_back() {
     }
 }
 
-/// The output of a future that waits. The thread that does its work may be done before the future looks, but not always.
+/// The output of a future that waits. The thread that does its work may be done before the future looks, but not always; on a machine
+/// that has other work, nearly always.
 fn pending<F: Future>(make: impl Fn() -> F) -> F::Output {
-    for _ in 0..50 {
+    for _ in 0..2_000 {
         let mut future = pin!(make());
         if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             return pollster::block_on(future);

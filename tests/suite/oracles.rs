@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use convgpu::conformance::{ConformanceOptions, Oracle};
-use convgpu::internals::conformance::operators;
+use convgpu::internals::conformance::{Kind, operators};
 use convgpu::internals::model::proto::ModelProto;
 use convgpu::internals::ops::catalog::{CATALOG, Entry};
 use prost::Message;
@@ -83,4 +83,48 @@ fn the_page_of_verification_counts_the_oracles() {
         let of_others = cells[4] != "0" || cells[5] != "0" || !cells[6].starts_with([' ', '0']);
         assert!(of_others || ["| from_bytes", "| from_pixels, to_pixels"].contains(&cells[0]), "{line}");
     }
+}
+
+/// The name that a line of `src/functional` gives a public function: its own, or an entry of a macro that makes functions.
+fn function(line: &str) -> Option<&str> {
+    let own = || line.strip_prefix("pub fn ");
+    let entry = || line.strip_prefix("    ").filter(|rest| rest.ends_with("\";") || rest.contains(" = \""));
+    let rest = own().or_else(entry)?;
+    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty() && *name != "let")
+}
+
+/// The name that a line of `src/nn/mod.rs` or of its activations gives a layer.
+fn layers(line: &str) -> impl Iterator<Item = &str> {
+    let words = line.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+/// PyTorch says what is right of every function and of every layer that has its name.
+#[test]
+fn pytorch_answers_for_every_function_and_layer() {
+    let answered = |kind: Kind| kind.cases().unwrap().iter().map(|golden| golden.op.as_str()).collect::<BTreeSet<_>>();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = fs::read_dir(root.join("src/functional")).unwrap().map(|entry| entry.unwrap().path());
+    let text: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let functions: BTreeSet<_> = text.lines().filter_map(function).collect();
+    let known = answered(Kind::Functional);
+    // Not PyTorch's; the cases of max_pool2d have the indices.
+    let own = ["activate", "clear_cache", "set_cache_limit", "traced", "max_pool2d_with_indices"];
+    let missing: Vec<_> = functions.iter().filter(|name| !known.contains(name.trim_end_matches('_'))).collect();
+    assert!(missing.iter().all(|name| own.contains(name)) && functions.len() > 90, "{missing:?} of {functions:?}");
+
+    let exported = include_str!("../../src/nn/mod.rs").split("pub use ");
+    let exported = exported.filter(|text| {
+        ["conv", "linear", "norm", "pool", "resample", "sequential"].iter().any(|m| text.starts_with(&format!("{m}::")))
+    });
+    let exported = exported.filter_map(|text| text.split(';').next()).flat_map(layers);
+    let activations = include_str!("../../src/nn/activation.rs").lines();
+    let activations = activations.filter(|line| line.starts_with("    ") && !line.starts_with("     "));
+    let activations = activations.filter(|line| line.contains(" = ") || line.ends_with(" {"));
+    let activations =
+        activations.filter_map(|line| line.trim().split(' ').next()).filter(|word| layers(word).next() == Some(word));
+    let named: BTreeSet<_> = exported.chain(activations).chain(["PReLU"]).collect();
+    let known = answered(Kind::Module);
+    let missing: Vec<_> = named.iter().filter(|name| !known.contains(*name)).collect();
+    assert!(missing.is_empty() && named.len() == known.len(), "{missing:?} of {named:?}, PyTorch's {known:?}");
 }

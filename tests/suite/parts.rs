@@ -39,6 +39,20 @@ fn parts_give_the_bits_of_the_whole() {
     assert_eq!(run(planned).0.0, 1);
 }
 
+/// The parts of a run are measured as they run.
+#[test]
+fn a_run_in_parts_is_measured() {
+    let x = Rng(4).tensor(&[1, 8, 20, 20]);
+    let rate = |options: CompileOptions| {
+        let session = Session::new(device(), network(), options).unwrap();
+        session.run(&[("x", &x)]).unwrap();
+        latest(&session).unwrap().rate()
+    };
+    assert_eq!(rate(CompileOptions::new()), None, "a whole run is not measured");
+    let rate = rate(CompileOptions::new().submit_limit(Duration::from_nanos(1)));
+    assert!(rate.is_some_and(|rate| rate > 0.0), "{rate:?}");
+}
+
 fn bits(found: &Outputs, output: &str) -> Vec<u64> {
     found.get(output).unwrap().to_f64s().into_iter().map(f64::to_bits).collect()
 }

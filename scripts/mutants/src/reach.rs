@@ -40,14 +40,14 @@ pub fn forget(work: &Path) -> Result<()> {
     fs::write(work.join(TESTS), "").map_err(show)
 }
 
-/// Runs every test that is not in the file yet. Each has a process of its own.
+/// Runs every test that has not passed yet. Each has a process of its own.
 pub fn measure(programs: &Programs, work: &Path, jobs: usize) -> Result<Vec<Test>> {
     let path = work.join(TESTS);
-    let known: BTreeMap<String, Test> = jsonl::read::<Test>(&path).into_iter().map(|t| (t.path(), t)).collect();
+    let known = tests(&path);
     let mut open = vec![];
     for (program, binary) in BINARIES.iter().enumerate() {
         let names = programs.tests(program)?;
-        let is_open = |name: &String| !known.contains_key(&format!("{} {name}", binary.name));
+        let is_open = |name: &String| known.get(&format!("{} {name}", binary.name)).is_none_or(|test| !test.passes);
         open.extend(names.into_iter().filter(is_open).map(|name| (program, name)));
     }
     let done = Mutex::new(0);
@@ -62,9 +62,14 @@ pub fn measure(programs: &Programs, work: &Path, jobs: usize) -> Result<Vec<Test
         eprint!("\r{done} of {} tests without a mutant ", open.len());
         jsonl::append(&path, &test)
     })?;
-    let all: Vec<Test> = jsonl::read(&path);
+    let all: Vec<Test> = tests(&path).into_values().collect();
     let failed: Vec<_> = all.iter().filter(|test| !test.passes).map(Test::path).collect();
     if failed.is_empty() { Ok(all) } else { Err(format!("these tests fail without a mutant: {}", failed.join(", "))) }
+}
+
+/// What is known of tests, by their paths; the last line of one counts.
+fn tests(path: &Path) -> BTreeMap<String, Test> {
+    jsonl::read::<Test>(path).into_iter().map(|test| (test.path(), test)).collect()
 }
 
 /// What a test noted in this file: mutants of the host, and shaders.
