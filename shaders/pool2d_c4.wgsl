@@ -14,7 +14,6 @@ fn compute(i: u32) {
     let rows = p.n * p.oh;
     let band = i / length;
     let first = band * 4u;
-    if first >= rows { return; }
     let at = i - band * length;
     let ox = at / c4;
     let cb = at - ox * c4;

@@ -115,6 +115,19 @@ fn plans_are_described_forgotten_and_limited() {
     assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("the input \"times\" decides shapes"), "{e}");
 }
 
+/// Eight values of an input that decides shapes; of more, the first eight.
+#[test]
+fn a_plan_shows_some_of_the_values_that_it_is_for() {
+    for (count, more) in [(8, ""), (9, ", ..")] {
+        let network = Open { shaping: true, ..Open::default() };
+        let session = Session::new(&Device::cpu(), network, CompileOptions::new()).unwrap();
+        let times = Tensor::new([count], vec![7i64; count]).unwrap();
+        session.run(&[("x", &Tensor::zeros([3])), ("times", &times)]).unwrap();
+        let values = [["7"; 8].join(", "), more.to_owned()].concat();
+        assert_eq!(keys(&session), [format!("times: i64[{count}] = [{values}], x: f32[3]")]);
+    }
+}
+
 /// A network of fixed shapes has one plan; without the weights on the host it cannot be made again.
 #[test]
 fn the_only_plan_stays_unless_the_host_keeps_the_weights() {

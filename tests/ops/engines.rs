@@ -3,6 +3,7 @@
 
 use convgpu::internals::attr::{Activation, BinaryKind};
 use convgpu::internals::ops::binary::Binary;
+use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::unary::Unary;
 
 use crate::support::{Rng, check};
@@ -25,4 +26,11 @@ fn stream_blocks_and_their_ends() {
     for n in [4 * 1024 - 3, 4 * 1024, 4 * 1024 + 1, 12 * 1024 + 7] {
         check(Unary(Activation::Relu), &[Rng(3).tensor(&[n])], true);
     }
+}
+
+/// A product per workgroup at least, in grids of two rows.
+#[test]
+fn grids_of_matrix_products_of_two_rows() {
+    let n = 65_536 + 3;
+    check(MatMul, &[Rng(1).integers(&[n, 1, 2]), Rng(2).integers(&[n, 2, 3])], true);
 }

@@ -1,7 +1,11 @@
-use convgpu::Tensor;
+use convgpu::internals::graph::Graph;
+use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::group_norm::GroupNorm;
+use convgpu::internals::plan::PlanOptions;
+use convgpu::internals::session::{Compiled, with_plan};
+use convgpu::{CompileOptions, Desc, Device, Tensor};
 
-use crate::support::{Case, Rng, check, check_golden};
+use crate::support::{Case, Rng, check, check_golden, device};
 
 #[test]
 fn random_cases_within_bounds() {
@@ -32,6 +36,36 @@ fn many_parts_of_many_channels_and_empty_tensors() {
     check(GroupNorm { groups: 1, eps: 1e-5 }, &[rng.tensor(&[1, 1030, 3])], false);
     for shape in [[0, 4, 3], [2, 0, 3], [2, 4, 0]] {
         check(GroupNorm { groups: 2, eps: 1e-5 }, &[Tensor::zeros(shape)], true);
+    }
+}
+
+/// Between convolutions, which keep it channels-last: a padding lane has no statistics, and what lies behind those of the others is NaN.
+#[test]
+fn padding_lanes_stay_zero() {
+    for c in [5, 6, 7] {
+        let rng = &mut Rng(c as u64);
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([2, c, 6, 5])).unwrap();
+        let w = graph.constant("w", rng.tensor(&[c, c, 1, 1])).unwrap();
+        let y = graph.apply("before", Conv2d::default(), &[x, w]).unwrap();
+        let y = graph.apply("norm", GroupNorm { groups: c, eps: 1e-5 }, &[y]).unwrap();
+        let w = graph.constant("v", rng.tensor(&[3, c, 1, 1])).unwrap();
+        let y = graph.apply("after", Conv2d::default(), &[y, w]).unwrap();
+        graph.output("y", y);
+        let x = rng.tensor(&[2, c, 6, 5]);
+        let plan = PlanOptions { guarded: true, ..Default::default() };
+        let run = |device: &Device| {
+            let options = with_plan(CompileOptions::new().fusion(false), plan.clone());
+            let compiled = Compiled::new(device, graph.clone(), &options).unwrap();
+            (
+                compiled.plan().map_or(0, |plan| plan.nodes[2].dispatches),
+                compiled.run(&[("x", &x)]).unwrap().into_first(),
+            )
+        };
+        let ((dispatches, actual), (_, expected)) = (run(device()), run(&Device::cpu()));
+        assert_eq!(dispatches, 1, "without a conversion");
+        let near = |(a, e): (f64, f64)| (a - e).abs() < 1e-3;
+        assert!(actual.to_f64s().into_iter().zip(expected.to_f64s()).all(near), "{actual:?} {expected:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 use convgpu::custom::Op;
 use convgpu::internals::attr::{Extreme, ReduceKind};
 use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
-use convgpu::{DType, Desc, Tensor};
+use convgpu::{DType, Desc, ErrorKind, Tensor};
 
 use crate::support::{Case, Rng, check, check_golden};
 
@@ -263,4 +263,14 @@ fn squares_beyond_f32_have_no_bound() {
     };
     assert!(bound(1e19) == f32::INFINITY && bound(1e30) == f32::INFINITY);
     assert!(bound(9e18) < 1e14);
+}
+
+/// The shape rule refuses them, before anything is asked for their order.
+#[test]
+fn floats_of_16_bits_have_no_extremes() {
+    for dtype in [DType::F16, DType::BF16] {
+        let op = ArgReduce { axis: 0, keep_dims: false, select_last: false, kind: Extreme::Max };
+        let e = op.outputs(&[Desc::new([3], dtype)]).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Unsupported, "{e}");
+    }
 }

@@ -168,3 +168,16 @@ pub fn pytorch(case: &Case) {
     let op = Resize2d { scale, ..Resize2d::new([out.shape()[2], out.shape()[3]], mode, coordinates) };
     check_golden(case, op, &case.input_tensors(), &[out]);
 }
+
+/// Every pixel twice, but for those beyond the region, which have a value of their own.
+#[test]
+fn a_repeated_image_with_pixels_outside() {
+    // Positions 0, 0.45, 0.9 and 1.35, of which the last one is behind the image.
+    let crop = Coordinates::TfCropAndResize { roi: [0.0, 0.0, 1.35, 1.35], extrapolation_value: 7.0 };
+    let op = Resize2d::new([4, 4], ResizeMode::Nearest(Rounding::RoundPreferFloor), crop);
+    let x = Tensor::new([1, 1, 2, 2], vec![1.0f32, 2.0, 3.0, 4.0]).unwrap();
+    let y = op.reference(std::slice::from_ref(&x)).unwrap().remove(0);
+    let rows = [[1.0, 1.0, 2.0, 7.0], [1.0, 1.0, 2.0, 7.0], [3.0, 3.0, 4.0, 7.0], [7.0; 4]];
+    assert_eq!(y.as_f32().unwrap(), rows.concat());
+    check(op, &[x], true);
+}

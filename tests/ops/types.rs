@@ -6,9 +6,9 @@ use convgpu::internals::attr::{BinaryKind, ReduceKind};
 use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::reduce::Reduce;
-use convgpu::{DType, Data, Tensor};
+use convgpu::{CompileOptions, DType, Data, Desc, Device, Graph, Session, Tensor};
 
-use crate::support::check;
+use crate::support::{check, device};
 
 use DType::*;
 
@@ -198,4 +198,25 @@ fn doubles() {
     check(Binary(BinaryKind::Mul), &[x.clone(), x.clone()], true);
     check(Cast { to: F64 }, &[Tensor::from([1.5f32, -2.0])], true);
     check(Reduce { axes: vec![0], keep_dims: true, kind: ReduceKind::Sum }, &[x], true);
+}
+
+/// A device holds 32 bits of every element: the next kernel must see what the type keeps.
+#[test]
+fn sums_wrap_before_the_next_operator() {
+    for (dtype, bits, signed) in NARROW {
+        let top = if signed { (1i64 << (bits - 1)) - 1 } else { (1i64 << bits) - 1 };
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::new([3], dtype)).unwrap();
+        let one = graph.constant("one", Tensor::from([1i64]).to_dtype(dtype)).unwrap();
+        let sum = graph.apply("sum", Binary(BinaryKind::Add), &[x, one]).unwrap();
+        let less = graph.apply("less", Binary(BinaryKind::Less), &[sum, x]).unwrap();
+        graph.output("y", less);
+        let x = Tensor::from([top, 5, top - 1]).to_dtype(dtype);
+        let run = |device: &Device| {
+            let session = Session::new(device, graph.clone(), CompileOptions::new()).unwrap();
+            session.run(&[("x", &x)]).unwrap().into_first()
+        };
+        assert_eq!(run(device()).to_i64s().unwrap(), [1, 0, 0], "{dtype}");
+        assert!(run(device()) == run(&Device::cpu()), "{dtype}");
+    }
 }

@@ -61,6 +61,16 @@ fn padding_lanes_stay_zero() {
     }
 }
 
+/// 0 is no number above 0: an infinite slope makes a NaN of it, as in PyTorch.
+#[test]
+fn leaky_relu_of_zero_is_a_product() {
+    let x = Tensor::from([0.0f32, -0.0, 1.0, -1.0, 2.0]);
+    let op = Unary(LeakyRelu { slope: f32::INFINITY });
+    let y = op.reference(std::slice::from_ref(&x)).unwrap()[0].to_vec::<f32>().unwrap();
+    assert!(y[0].is_nan() && y[1].is_nan() && y[2..] == [1.0, f32::NEG_INFINITY, 2.0], "{y:?}");
+    check(op, &[x], false);
+}
+
 /// In every layout and precision; PyTorch's results cover the edge cases.
 #[test]
 fn every_function_is_within_its_bound() {

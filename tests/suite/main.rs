@@ -28,6 +28,7 @@ mod guarded;
 mod half;
 mod imports;
 mod in_flight;
+mod in_range;
 mod index;
 mod inlined;
 mod large;

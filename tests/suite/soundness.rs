@@ -234,6 +234,12 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
         @group(0) @binding(2) var<storage, read_write> y: array<f32>;
         @compute @workgroup_size(1) fn main() { y[0] = x[0]; }",
     );
+    static RESULT: Kernel = Kernel::new(
+        "result_of_ones_own",
+        "@group(0) @binding(1) var<storage, read> x: array<f32>;
+        @group(0) @binding(2) var<storage, read_write> y: array<f32, 1024>;
+        @compute @workgroup_size(1) fn main() { y[0] = x[0]; }",
+    );
     static STRUCT: Kernel = Kernel::new(
         "struct_of_ones_own",
         "struct Table { head: array<vec4<f32>, 32>, rest: array<f32> }
@@ -265,7 +271,14 @@ fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
         let launch = Launch::grid(kernel, [1, 1, 1], Params::new()).reads([Arg::Input(0)]).writes([Arg::Output(0)]);
         Variant::row_major(site, vec![launch])
     }
-    let mistakes: [(Mistake, &str); 16] = [
+    let mistakes: [(Mistake, &str); 17] = [
+        (
+            |s, l| {
+                let into = Launch::grid(&RESULT, [1, 1, 1], Params::new()).reads([Arg::Input(0)]);
+                Variant::row_major(s, vec![into.writes([Arg::Scratch(0)]), l]).with_scratch(40)
+            },
+            "4096 bytes at binding 2 (y), the launch binds 48",
+        ),
         (|s, _| with(s, Params::new()), "declares the params {count: u32}, the launch gives {}"),
         (|s, _| with(s, Params::new().with("n", 9usize)), "the launch gives {n: u32}"),
         (|s, _| with(s, Params::new().with("count", 9.0f32)), "the launch gives {count: f32}"),
@@ -517,6 +530,7 @@ fn values_of_another_graph_are_refused() {
         g.cat(&[own, foreign], 1),
         g.cat(&[foreign], 1),
         g.lp_pool2d(foreign, 2.5, 2, LpPool2dOptions::new()),
+        g.lp_pool2d(foreign, 2.5, 2, LpPool2dOptions::new().ceil_mode(true)),
         g.lp_pool2d(foreign, 2.0, 2, LpPool2dOptions::new()),
         g.binary(own, foreign, BinaryKind::Add),
         g.linear(own, foreign, None),

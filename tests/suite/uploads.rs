@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use convgpu::functional::Activation;
+use convgpu::functional::{Activation, BinaryKind};
+use convgpu::internals::ops::binary::Binary;
+use convgpu::internals::ops::top_k::TopK;
 use convgpu::{CompileOptions, DType, Desc, Device, DeviceTensor, Graph, Input, Result, Run, Session, Tensor};
 
 use crate::shared::shared_device;
@@ -99,4 +101,21 @@ fn runs_in_flight_have_their_own_bytes() {
             }
         }
     }
+}
+
+/// An input is uploaded before the first step, also one that a later step reads: what earlier steps write lies elsewhere, a result
+/// that nothing reads included.
+#[test]
+fn an_input_is_there_until_it_is_read() {
+    let mut graph = Graph::new();
+    let [x, b] = ["x", "b"].map(|name| graph.input(name, Desc::f32([40, 30])).unwrap());
+    let outputs = graph.add("top", TopK { axis: 1, k: 30, smallest: false }, &[x]).unwrap();
+    let y = graph.apply("sum", Binary(BinaryKind::Add), &[outputs[0], b]).unwrap();
+    graph.output("y", y);
+    let [x, b] = [1, 2].map(|seed| Rng(seed).tensor(&[40, 30]));
+    let run = |device: &Device| {
+        let session = Session::new(device, graph.clone(), CompileOptions::new()).unwrap();
+        session.run(&[("x", &x), ("b", &b)]).unwrap().into_first()
+    };
+    assert!(run(device()) == run(&Device::cpu()));
 }

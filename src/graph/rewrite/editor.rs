@@ -351,3 +351,58 @@ impl Editor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attr::Activation;
+    use crate::ops::unary::Unary;
+
+    /// `a = relu(x)`; `b` and `c`, the outputs, both read `a`.
+    fn shared() -> (Editor, [ValueId; 4]) {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([3])).unwrap();
+        let mut relu = |name: &str, of| graph.apply(name, Unary(Activation::Relu), &[of]).unwrap();
+        let a = relu("a", x);
+        let [b, c] = ["b", "c"].map(|name| relu(name, a));
+        for (name, id) in [("b", b), ("c", c)] {
+            graph.output(name, id);
+        }
+        (Editor::new(graph, 0), [x, a, b, c])
+    }
+
+    /// The node of `made`, reading `read` instead.
+    fn reading(e: &Editor, made: ValueId, read: ValueId) -> (Place, Node) {
+        let place = e.maker(made).unwrap();
+        (place, Node { inputs: vec![read], ..e.node(place).clone() })
+    }
+
+    /// A node that makes a new value in the place of `a`, and readers of `a` that go elsewhere: all of them must.
+    #[test]
+    fn a_value_with_a_reader_left_keeps_its_node() {
+        let propose = |readers: &[usize]| {
+            let (mut e, ids) = shared();
+            let [x, a, ..] = ids;
+            let mut edit = e.edit();
+            let place = e.maker(a).unwrap();
+            edit.insert(&e, place, "new".to_owned(), Arc::new(Unary(Activation::Relu)), vec![x]).unwrap();
+            let edit = readers.iter().fold(edit, |edit, &k| {
+                let (place, node) = reading(&e, ids[k], x);
+                edit.put(place, node)
+            });
+            e.apply(edit)
+        };
+        let lost = Err("a value would have no node that makes it");
+        assert_eq!([propose(&[]), propose(&[2]), propose(&[3])], [lost; 3]);
+        assert_eq!(propose(&[2, 3]), Ok(()));
+    }
+
+    /// A node must not read what it makes.
+    #[test]
+    fn a_value_does_not_take_the_place_of_what_it_is_made_of() {
+        let (mut e, [x, a, b, c]) = shared();
+        let late = Err("a node would come before what it reads");
+        assert_eq!([e.apply(e.edit().redirect(a, b)), e.apply(e.edit().redirect(x, a))], [late; 2]);
+        assert_eq!(e.apply(e.edit().redirect(c, b)), Ok(()));
+    }
+}

@@ -84,7 +84,7 @@ impl Case<'_> {
         let wide = site.precision == Precision::F32;
         let pays = || match site.caps.software {
             true => products >= 1 << 22,
-            false => products >= 1 << 20 && winograd_cost(site.caps, g) < direct_cost(site.caps, g),
+            false => winograd_cost(site.caps, g) < direct_cost(site.caps, g),
         };
         wide && site.constant[1] && deep && pays()
     }
