@@ -1,7 +1,7 @@
-use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::attr::PoolKind;
 use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
+use convgpu::{Desc, ErrorKind, Tensor};
 
 use crate::support::{Case, Rng, check, check_channels_last, check_golden};
 
@@ -70,4 +70,15 @@ pub fn pytorch(case: &Case) {
     let kind = if case.op == "adaptive_avg_pool2d" { PoolKind::Avg } else { PoolKind::Max };
     let op = AdaptivePool2d { output: case.pair(case.named(&["output", "output_size"])), kind };
     check_golden(case, op, &case.input_tensors(), &case.out());
+}
+
+/// The ends of bins are products of both sizes of an axis.
+#[test]
+fn products_beyond_31_bits_are_refused() {
+    let outputs =
+        |output, image: [usize; 4]| AdaptivePool2d { output, kind: PoolKind::Avg }.outputs(&[Desc::f32(image)]);
+    assert!(outputs([40_000, 1], [1, 1, 50_000, 1]).is_ok() && outputs([1, 40_000], [1, 1, 1, 50_000]).is_ok());
+    for (output, image) in [([40_000, 1], [1, 1, 60_000, 1]), ([1, 40_000], [1, 1, 1, 60_000])] {
+        assert_eq!(outputs(output, image).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
 }

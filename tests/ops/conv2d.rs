@@ -1,8 +1,8 @@
-use convgpu::Tensor;
 use convgpu::custom::Op;
 use convgpu::internals::attr::PadMode;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::pad::Pad;
+use convgpu::{Desc, ErrorKind, Tensor};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -275,4 +275,14 @@ pub fn pytorch(case: &Case) {
     inputs[0] = x;
     let op = Conv2d { stride: case.pair("stride"), padding, dilation, groups: case.usize("groups") };
     check_golden(case, op, &inputs, &case.out());
+}
+
+/// Positions in the padded image have 31 bits, along either axis.
+#[test]
+fn images_beyond_31_bits_are_refused() {
+    let outputs = |image: [usize; 4]| Conv2d::default().outputs(&[Desc::f32(image), Desc::f32([1, 1, 1, 1])]);
+    for image in [[1, 1, (1 << 30) + 1, 1], [1, 1, 1, (1 << 30) + 1]] {
+        assert_eq!(outputs(image).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+    assert!(outputs([1, 1, 1 << 30, 1]).is_ok() && outputs([1, 1, 1, 1 << 30]).is_ok());
 }

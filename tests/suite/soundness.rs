@@ -206,6 +206,23 @@ fn every_mistake_of_an_operator_is_one_error_that_names_it() {
     }
 }
 
+/// A temporary may be as large as what a device binds.
+#[test]
+fn a_temporary_fits_a_binding() {
+    let plan = |mistake| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([9])).unwrap();
+        let y = graph.apply("mine", Mistaken(mistake), &[x]).unwrap();
+        graph.output("y", y);
+        let mut caps = Caps::webgpu_default();
+        caps.max_binding_bytes = 4096;
+        Plan::new(&graph, &caps, &PlanOptions::default()).map(drop)
+    };
+    plan(|s, l| Variant::row_major(s, vec![l]).with_scratch(4096)).unwrap();
+    let e = plan(|s, l| Variant::row_major(s, vec![l]).with_scratch(4097)).unwrap_err();
+    assert!(e.to_string().contains("a temporary takes 4097 bytes, the device binds at most 4096"), "{e}");
+}
+
 /// The params and bindings of a launch are those that the text of its kernel declares.
 #[test]
 fn a_launch_that_does_not_fit_its_kernel_is_one_error() {
