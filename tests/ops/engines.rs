@@ -1,7 +1,8 @@
 //! What the frames of kernels in `shaders/engine` do at their ends: grids of more workgroups than fit along one axis, and the
 //! last workgroup of a tensor.
 
-use convgpu::internals::attr::{Activation, BinaryKind};
+use convgpu::internals::attr::{Activation, BinaryKind, PoolKind};
+use convgpu::internals::ops::adaptive_pool2d::AdaptivePool2d;
 use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::unary::Unary;
@@ -33,4 +34,11 @@ fn stream_blocks_and_their_ends() {
 fn grids_of_matrix_products_of_two_rows() {
     let n = 65_536 + 3;
     check(MatMul, &[Rng(1).integers(&[n, 1, 2]), Rng(2).integers(&[n, 2, 3])], true);
+}
+
+/// A set per workgroup, in a grid of two rows.
+#[test]
+fn grids_of_trees_of_two_rows() {
+    let x = Rng(1).integers(&[1, 65_536 + 3, 12, 12]);
+    check(AdaptivePool2d { output: [1, 1], kind: PoolKind::Max }, &[x], true);
 }

@@ -32,6 +32,8 @@ const SHAPES: &[(&[usize], &[usize])] = &[
     (&[3, 1, 5, 8], &[4, 8, 12]),
     (&[5, 8], &[2, 3, 8, 11]),
     (&[2, 1, 3, 5, 6], &[4, 1, 6, 2]),
+    // Four axes of batches that cannot be merged.
+    (&[2, 1, 3, 1, 5, 6], &[1, 2, 1, 2, 6, 3]),
     (&[7], &[2, 3, 7, 4]),
     (&[0, 4], &[4, 3]),
     (&[2, 4], &[4, 0]),
@@ -45,6 +47,23 @@ fn integers_are_exact() {
     let mut rng = Rng(1);
     for (a, b) in SHAPES {
         check(MatMul, &[rng.integers(a), rng.integers(b)], true);
+    }
+}
+
+/// Infinities of the last row of b and of one row of a reach the elements that they are terms of, and no others: what fills a block of
+/// four is 0, and 0 times infinity would be seen.
+#[test]
+fn infinities_reach_their_row_and_column() {
+    let mut rng = Rng(2);
+    for (a, b) in [([9, 7], [7, 12]), ([9, 8], [8, 10]), ([33, 22], [22, 40]), ([70, 21], [21, 68])] {
+        let spoilt = |t: Tensor, place: usize| {
+            let mut values: Vec<f32> = t.as_f32().unwrap().iter().map(|v| v.abs() + 1.0).collect();
+            values[place] = f32::INFINITY;
+            Tensor::new(t.shape(), values).unwrap()
+        };
+        let (x, y) = (rng.integers(&a), rng.integers(&b));
+        check(MatMul, &[spoilt(x.clone(), a[1]), y.clone()], true);
+        check(MatMul, &[spoilt(x, a[1]), spoilt(y, (b[0] - 1) * b[1] + 1)], true);
     }
 }
 
