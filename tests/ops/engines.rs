@@ -33,7 +33,7 @@ fn stream_blocks_and_their_ends() {
 #[test]
 fn grids_of_matrix_products_of_two_rows() {
     let n = 65_536 + 3;
-    check(MatMul, &[Rng(1).integers(&[n, 1, 2]), Rng(2).integers(&[n, 2, 3])], true);
+    check(MatMul, &[Rng(1).integers(&[n, 8, 2]), Rng(2).integers(&[n, 2, 9])], true);
 }
 
 /// A set per workgroup, in a grid of two rows.

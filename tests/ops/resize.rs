@@ -101,6 +101,7 @@ fn padding_lanes_stay_zero() {
     let roi = [-0.25, 0.1, 0.75, 1.2];
     let crop = Coordinates::TfCropAndResize { roi, extrapolation_value: f32::INFINITY };
     check_channels_last(Resize2d::new([5, 17], nearest, crop), [2, 5, 9, 11]);
+    check_channels_last(Resize2d::new([5, 17], nearest, crop), [1, 13, 9, 11]);
     check_channels_last(Resize2d::new([14, 22], ResizeMode::Linear, Coordinates::HalfPixel), [2, 5, 7, 11]);
 }
 

@@ -68,6 +68,8 @@ fn compiling_tells_how_far_it_is() {
     let pipelines = compiled.pipelines();
     assert!(pipelines > 1);
     assert_eq!(told, (1..=pipelines).map(|k| (k, pipelines)).collect::<Vec<_>>());
+    let reference = Session::new(&Device::cpu(), network(), CompileOptions::new()).unwrap();
+    assert_eq!(latest(&reference).unwrap().pipelines(), 0);
 }
 
 #[test]

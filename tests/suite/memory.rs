@@ -131,23 +131,31 @@ fn weights_are_packed_alike_by_host_and_kernel() {
 /// Weights are packed into one piece of memory after others: what is left there does not reach the padding of the next.
 #[test]
 fn weights_are_padded_with_zeros_after_others() {
-    let x = Rng(4).tensor(&[1, 3, 6, 5]);
-    for sizes in [[8, 5], [5, 8]] {
+    let (x, z) = (Rng(4).tensor(&[1, 3, 6, 5]), Rng(6).tensor(&[1, 4, 6, 5]));
+    // The others have no padding.
+    let (weights, others) = (Rng(5).tensor(&[5, 3, 3, 3]), Tensor::full([8, 4, 3, 3], f32::INFINITY));
+    for others_first in [true, false] {
         let mut g = Graph::new();
-        let id = g.input("x", Desc::f32(x.shape())).unwrap();
-        for (k, oc) in sizes.into_iter().enumerate() {
-            let w = if oc == 8 { Tensor::full([8, 3, 3, 3], f32::INFINITY) } else { Rng(5).tensor(&[5, 3, 3, 3]) };
-            let w = g.constant(format!("w{k}"), w).unwrap();
+        let [id, beside] = [("x", &x), ("z", &z)].map(|(name, t)| g.input(name, t.desc()).unwrap());
+        let mut branches = [("y", id, &weights), ("others", beside, &others)];
+        if others_first {
+            branches.reverse();
+        }
+        for (name, id, w) in branches {
+            let (oc, w) = (w.shape()[0], g.constant(format!("{name} w"), w.clone()).unwrap());
             let y = g.conv2d(id, w, None, Conv2dOptions::new()).unwrap();
             // It reads padding lanes.
-            let w = g.constant(format!("v{k}"), Tensor::full([2, oc, 1, 1], 1.0)).unwrap();
+            let w = g.constant(format!("{name} v"), Tensor::full([2, oc, 1, 1], 1.0)).unwrap();
             let y = g.conv2d(y, w, None, Conv2dOptions::new()).unwrap();
-            g.output(format!("y{oc}"), y);
+            g.output(name, y);
         }
-        let run = |g: Graph, device: &Device| g.compile(device).unwrap().run(&[("x", &x)]).unwrap()["y5"].to_f64s();
+        let run = |g: Graph, device: &Device| {
+            let outputs = g.compile(device).unwrap().run(&[("x", &x), ("z", &z)]).unwrap();
+            outputs["y"].to_f64s()
+        };
         let near = |(a, e): (f64, f64)| (a - e).abs() < 1e-4;
         let expected = run(g.clone(), &Device::cpu());
-        assert!(run(g, device()).into_iter().zip(expected).all(near), "{sizes:?}");
+        assert!(run(g, device()).into_iter().zip(expected).all(near), "{others_first}");
     }
 }
 

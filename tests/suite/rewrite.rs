@@ -383,28 +383,31 @@ fn near_misses_stay() {
 
 #[test]
 fn large_weights_are_split() {
-    let mut g = Graph::new();
-    let mut rng = Rng(7);
-    let x = g.input("x", convgpu::Desc::f32([3, 10, 1, 1])).unwrap();
-    let w = g.constant("w", rng.integers(&[21, 10, 1, 1])).unwrap();
-    let b = g.constant("b", rng.integers(&[21])).unwrap();
-    let y = g.apply("fc", Conv2d::default(), &[x, w, b]).unwrap();
-    let y = g.activation(y, Activation::Relu).unwrap();
-    g.output("y", y);
-    rewrite(&mut g);
-    let mut parts = g.clone();
-    // 12 input channels of 4 bytes times 8 output channels.
-    let fired = split_large_weights(&mut parts, 12 * 4 * 8).unwrap();
-    assert_eq!(fired.len(), 1);
-    let names: Vec<_> = parts.nodes().iter().map(|n| format!("{}{}", n.op.name(), n.epilogue)).collect();
-    assert_eq!(names, ["conv2d + relu", "conv2d + relu", "conv2d + relu", "concat"]);
-    let x = rng.integers(&[3, 10, 1, 1]);
-    for device in [&Device::cpu(), device()] {
-        let run = |g: &Graph| {
-            let c = Compiled::new(device, g.clone(), &CompileOptions::default()).unwrap();
-            c.run(&[("x", &x)]).unwrap().first().clone()
-        };
-        assert_eq!(run(&parts), run(&g));
+    for kernel in [[1, 1], [1, 3], [2, 1]] {
+        let mut g = Graph::new();
+        let mut rng = Rng(7);
+        let x = g.input("x", convgpu::Desc::f32([3, 10, 2, 3])).unwrap();
+        let w = g.constant("w", rng.integers(&[21, 10, kernel[0], kernel[1]])).unwrap();
+        let b = g.constant("b", rng.integers(&[21])).unwrap();
+        let y = g.apply("fc", Conv2d::default(), &[x, w, b]).unwrap();
+        let y = g.activation(y, Activation::Relu).unwrap();
+        g.output("y", y);
+        rewrite(&mut g);
+        let mut parts = g.clone();
+        // 12 input channels of 4 bytes times 8 output channels.
+        let limit = 12 * 4 * 8 * kernel[0] * kernel[1];
+        let fired = split_large_weights(&mut parts, limit as u64).unwrap();
+        assert_eq!(fired.len(), 1);
+        let names: Vec<_> = parts.nodes().iter().map(|n| format!("{}{}", n.op.name(), n.epilogue)).collect();
+        assert_eq!(names, ["conv2d + relu", "conv2d + relu", "conv2d + relu", "concat"]);
+        let x = rng.integers(&[3, 10, 2, 3]);
+        for device in [&Device::cpu(), device()] {
+            let run = |g: &Graph| {
+                let c = Compiled::new(device, g.clone(), &CompileOptions::default()).unwrap();
+                c.run(&[("x", &x)]).unwrap().first().clone()
+            };
+            assert_eq!(run(&parts), run(&g));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::table::area;
 use crate::trial::{Outcome, Verdict};
 
 /// The mutants that change nothing that a test could see, with the reason: lines `NAME => REASON`.
+#[derive(Default)]
 pub struct Equivalents(BTreeMap<String, String>);
 
 impl Equivalents {
@@ -24,7 +25,7 @@ impl Equivalents {
     }
 
     fn reason(&self, mutant: &Mutant) -> Option<&String> {
-        self.0.get(&mutant.name())
+        self.0.get(mutant.name().trim())
     }
 }
 

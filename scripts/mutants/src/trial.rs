@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::mutant::Mutant;
 use crate::programs::{End, Programs};
 use crate::reach::Test;
+use crate::report::Equivalents;
 use crate::table::is_close;
 use crate::{Result, injected, jsonl, parallel};
 
@@ -50,9 +51,9 @@ pub fn outcomes(work: &Path) -> BTreeMap<usize, Outcome> {
     jsonl::read::<Outcome>(&work.join(RESULTS)).into_iter().map(|outcome| (outcome.id, outcome)).collect()
 }
 
-/// Makes survivors open again: tests may have joined.
-pub fn reopen(work: &Path) -> Result<()> {
-    let survived = |outcome: &Outcome| outcome.verdict == Verdict::Survived;
+/// Makes survivors open again, but for those that change nothing: tests may have joined.
+pub fn reopen(work: &Path, known: &Equivalents) -> Result<()> {
+    let survived = |outcome: &Outcome| outcome.verdict == Verdict::Survived && !known.has(&outcome.mutant);
     let open = |outcome: Outcome| Outcome { verdict: Verdict::Open, ..outcome };
     let path = work.join(RESULTS);
     outcomes(work).into_values().filter(survived).map(open).try_for_each(|outcome| jsonl::append(&path, &outcome))
@@ -218,7 +219,9 @@ mod tests {
         }
         let verdicts = || outcomes(&work).values().map(|outcome| (outcome.id, outcome.verdict)).collect::<Vec<_>>();
         assert_eq!(verdicts(), [(1, Verdict::Survived), (2, Verdict::Killed)]);
-        reopen(&work).unwrap();
+        reopen(&work, &Equivalents::parse("f | sign | a + b | a - b => it is known")).unwrap();
+        assert_eq!(verdicts(), [(1, Verdict::Survived), (2, Verdict::Killed)]);
+        reopen(&work, &Equivalents::default()).unwrap();
         assert_eq!(verdicts(), [(1, Verdict::Open), (2, Verdict::Killed)]);
         std::fs::remove_dir_all(&work).unwrap();
     }

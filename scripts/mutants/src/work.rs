@@ -54,7 +54,7 @@ pub fn run(options: &Options) -> Result<()> {
         prepared.programs = scratch.build()?;
         prepared.save(&work)?;
         reach::forget(&work)?;
-        trial::reopen(&work)?;
+        trial::reopen(&work, &equivalents(&repository))?;
     }
     let programs = Programs::new(&scratch.root, &runtime(&work)?, prepared.programs);
     let tests = reach::measure(&programs, &work, options.jobs)?;
