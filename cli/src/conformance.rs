@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use convgpu::DeviceChoice;
-use convgpu::conformance::{CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, Row, conformance, faults};
+use convgpu::conformance::{
+    CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, PlantedTable, Row, conformance, faults,
+};
 use convgpu::internals::conformance::{drift_at, fail_at};
 use serde_json::{Value, json};
 
@@ -124,10 +126,15 @@ fn plant(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
         let options = options.progress(move |done, all, case| bar.at(done, all, &case.to_string()));
         tables.push((device.to_string(), faults(&device, &options)?));
     }
+    let verdict = planted_verdict(&tables);
     match args.json {
-        true => console::print_json(&planted::as_json(&tables))?,
+        true => console::print_json(&planted::as_json(&tables, verdict.is_ok()))?,
         false => console::print(&tables.iter().map(|(device, t)| planted::as_text(device, t)).collect::<String>())?,
     }
+    verdict
+}
+
+fn planted_verdict(tables: &[(String, PlantedTable)]) -> Outcome<()> {
     match tables.iter().map(|(_, found)| planted::missed(found)).sum::<usize>() {
         0 if tables.is_empty() => {
             Err(Failure::check("faults are planted in dispatches, and there is no adapter".to_owned()))
@@ -148,31 +155,62 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
         return write(folder, args, choices);
     }
     let report = args.report.as_deref().map(Target::new).transpose()?;
+    if report.as_ref().is_some_and(Target::is_stdout) {
+        return Err(Failure::call("--report: stdout has the ledger; name a file"));
+    }
+    let place = args.repro.as_deref().map(repro::Place::new).transpose()?;
     let mut ledgers = vec![];
-    let mut files = vec![];
+    let mut written = Ok(vec![]);
     for (choice, device) in devices::open_all(choices)? {
         let bar = Arc::new(Bar::steps());
         let shown = bar.clone();
         let options = args.options().progress(move |done, all, case| shown.at(done, all, &case.to_string()));
         let ledger = conformance(&device, &options)?;
-        if let (Some(folder), Some(wrong), true) = (&args.repro, ledger.failures.first(), files.is_empty()) {
-            let again = again(&choice, &ledger, wrong);
-            files = repro::write(folder, &device, &args.options(), wrong, args.seed, &again)?;
+        let is_first = written.as_ref().is_ok_and(Vec::is_empty);
+        if let (Some(place), Some(wrong), true) = (&place, ledger.failures.first(), is_first) {
+            let again = again(&choice, &ledger, &wrong.case);
+            written = place.write(&device, &args.options(), wrong, args.seed, &again);
         }
         ledgers.push((choice, ledger));
     }
-    if args.repro.is_some() && files.is_empty() {
+    check_call(args, &ledgers)?;
+    if place.is_some() && written.as_ref().is_ok_and(Vec::is_empty) {
         console::hint("--repro: no case is wrong".to_owned());
     }
     if let Some(report) = &report {
-        report.write(|out| out.write_all(report::page(&ledgers).as_bytes()))?;
+        let page = report.write(|out| out.write_all(report::page(&ledgers).as_bytes()));
+        written = written.and_then(|files| page.map(|()| files));
     }
-    let verdict = verdict(&ledgers, args.strict);
+    let verdict = verdict(args, &ledgers);
+    // A file that cannot be written hides no result.
+    let verdict = match (verdict, &written) {
+        (Err(wrong), Err(lost)) => Err(wrong.and(lost)),
+        (verdict, _) => verdict,
+    };
+    let files = written.as_ref().map_or(&[][..], Vec::as_slice);
     match args.json {
-        true => console::print_json(&as_json(&ledgers, &files, verdict.is_ok()))?,
+        true => console::print_json(&as_json(&ledgers, files, verdict.is_ok() && written.is_ok()))?,
         false => console::print(&as_text(&ledgers))?,
     }
-    verdict
+    verdict.and(written.map(drop).map_err(Failure::and_reported))
+}
+
+/// What only a run can tell of a call: that its options exclude each other, or that its fault hits no kernel, and so shows nothing.
+fn check_call(args: &Args, ledgers: &[(DeviceChoice, Ledger)]) -> Outcome<()> {
+    let rows = || ledgers.iter().flat_map(|(_, ledger)| &ledger.rows);
+    let is_wrong = || ledgers.iter().any(|(_, ledger)| !ledger.failures.is_empty());
+    if let (Some(case), Some(op)) = (&args.case, &args.op)
+        && rows().next().is_none()
+        && !is_wrong()
+    {
+        return Err(Failure::call(format!("the case {case} runs no {op}")));
+    }
+    match args.fail_at.as_ref().or(args.drift_at.as_ref()) {
+        Some(kernel) if !rows().any(|row| row.kernels.contains(kernel)) => {
+            Err(Failure::call(format!("no kernel {kernel} ran")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes the cases instead of running them.
@@ -186,16 +224,23 @@ fn write(folder: &Path, args: &Args, choices: &[devices::Choice]) -> Outcome<()>
     }
 }
 
-fn verdict(ledgers: &[(DeviceChoice, Ledger)], strict: bool) -> Outcome<()> {
-    let ledgers = || ledgers.iter().map(|(_, ledger)| ledger);
-    if let Some((ledger, wrong)) = ledgers().find_map(|l| Some((l, l.failures.first()?))) {
+fn verdict(args: &Args, ledgers: &[(DeviceChoice, Ledger)]) -> Outcome<()> {
+    if let Some((ledger, wrong)) = ledgers.iter().find_map(|(_, l)| Some((l, l.failures.first()?))) {
         let count = ledger.failures.len();
         return Err(Failure::check(format!("{count} wrong on {}; the first: {wrong}", ledger.device)));
     }
-    if let Some(ledger) = ledgers().find(|l| strict && l.unlikely() > 0) {
+    if args.strict
+        && let Some((choice, ledger)) = ledgers.iter().find(|(_, l)| l.unlikely() > 0)
+    {
         let text = "results are within their bounds, but not what rounding looks like";
-        return Err(Failure::check(format!("{} {text}, on {}", ledger.unlikely(), ledger.device)));
+        let first = ledger.rows.iter().find_map(|row| Some((row, row.unlikely_case.as_ref()?)));
+        let first = first.map_or(String::new(), |(row, (case, what))| {
+            let again = again(choice, ledger, case);
+            format!("; the first: {case}: {what}, {}: {again} --strict", row.kernels)
+        });
+        return Err(Failure::check(format!("{} {text}, on {}{first}", ledger.unlikely(), ledger.device)));
     }
+    let ledgers = || ledgers.iter().map(|(_, ledger)| ledger);
     // An adapter, or the reference, may have none of the kernels that the call wants; not all of them.
     if ledgers().all(|ledger| !ledger.ok()) {
         let devices: Vec<_> = ledgers().map(|ledger| &ledger.device[..]).collect();
@@ -242,14 +287,15 @@ fn of_device(choice: &DeviceChoice, ledger: &Ledger) -> String {
             cases(Oracle::Integers),
             cases(Oracle::Edges),
             cases(Oracle::PyTorch),
-            format!("{:.3}", row.worst),
+            share_of_bound(row.worst),
             row.unlikely.to_string(),
             row.replays.to_string(),
             row.verdict().to_owned(),
             worst_case(row),
         ]
     }));
-    let failures: String = ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(choice, ledger, f))).collect();
+    let failures: String =
+        ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(choice, ledger, &f.case))).collect();
     let refused: usize = ledger.refused.values().sum();
     let reasons: String = ledger.refused.iter().map(|(why, n)| format!("no kernel for {n}: {why}\n")).collect();
     let doubtful: String = ledger.doubtful().map(|(op, share)| format!("{}\n", doubt(op, share))).collect();
@@ -293,7 +339,7 @@ fn side_by_side(ledgers: &[(DeviceChoice, Ledger)]) -> String {
         for row in &ledger.rows {
             let wrong = if row.wrong > 0 { format!(", {} wrong", row.wrong) } else { String::new() };
             let cells = cells.entry((&row.op, &row.kernels)).or_insert_with(|| vec![String::new(); ledgers.len()]);
-            cells[at] = format!("{:.3}{wrong}", row.worst);
+            cells[at] = share_of_bound(row.worst) + &wrong;
         }
     }
     let heads = (1..=ledgers.len()).map(|number| format!("adapter {number}"));
@@ -308,12 +354,18 @@ fn side_by_side(ledgers: &[(DeviceChoice, Ledger)]) -> String {
     format!("worst error, relative to its bound, side by side\n{}\n{names}", table(&rows))
 }
 
+/// An error relative to its bound: with three digits, also far beyond it.
+fn share_of_bound(worst: f64) -> String {
+    if worst < 1e4 || !worst.is_finite() { format!("{worst:.3}") } else { format!("{worst:.2e}") }
+}
+
 /// The call that runs one case again.
-fn again(choice: &DeviceChoice, ledger: &Ledger, wrong: &Wrong) -> String {
+fn again(choice: &DeviceChoice, ledger: &Ledger, case: &CaseId) -> String {
     let name = choice.to_string();
-    let name = if name.contains(' ') { format!("'{name}'") } else { name };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    let name = if name.chars().all(is_plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) };
     let device = if *choice == DeviceChoice::Auto { String::new() } else { format!(" --device {name}") };
-    format!("convgpu conformance{device} --case {} --seed {}", wrong.case, ledger.seed)
+    format!("convgpu conformance{device} --case {case} --seed {}", ledger.seed)
 }
 
 fn as_json(ledgers: &[(DeviceChoice, Ledger)], files: &[String], ok: bool) -> Value {
@@ -360,6 +412,6 @@ fn failure_json(choice: &DeviceChoice, ledger: &Ledger, wrong: &Wrong) -> Value 
         "what": wrong.what,
         "kernels": wrong.kernels,
         "wrong": wrong.wrong,
-        "again": again(choice, ledger, wrong),
+        "again": again(choice, ledger, &wrong.case),
     })
 }

@@ -51,6 +51,14 @@ impl Failure {
     pub fn of(self, what: impl fmt::Display) -> Failure {
         Failure { message: format!("{what}: {}", self.message), ..self }
     }
+    /// The same failure, and another one after it.
+    pub fn and(self, other: &Failure) -> Failure {
+        Failure { message: format!("{}; {other}", self.message), ..self }
+    }
+    /// The same failure, after the results were printed.
+    pub fn and_reported(self) -> Failure {
+        Failure { reported: true, ..self }
+    }
     /// The same failure, of this node.
     pub fn at(self, node: &str) -> Failure {
         Failure { node: Some(node.to_owned()), ..self }

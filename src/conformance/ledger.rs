@@ -29,6 +29,8 @@ pub struct Row {
     pub replays: usize,
     /// How many cases were within the bound, and not within the probable one: what computed them may do more than round.
     pub unlikely: usize,
+    /// The first of these, and its shapes.
+    pub unlikely_case: Option<(CaseId, String)>,
     /// How many cases were wrong.
     pub wrong: usize,
     /// A hash of all outputs: equal if another run of the same cases gave the same bits, on any device; all NaNs count as one.
@@ -123,6 +125,9 @@ impl Ledger {
             let row = self.row(outcome.op, &outcome.kernels);
             *row.cases.entry(outcome.oracle).or_default() += 1;
             row.unlikely += usize::from(outcome.unlikely);
+            if outcome.unlikely && row.unlikely_case.is_none() {
+                row.unlikely_case = Some((case.clone(), outcome.what.clone()));
+            }
             row.bits = xxh3_64_with_seed(case.to_string().as_bytes(), row.bits ^ outcome.bits);
             if row.worst_case.is_none() || outcome.worst > row.worst {
                 row.worst = outcome.worst;
@@ -141,7 +146,14 @@ impl Ledger {
     pub(super) fn add_replays(&mut self, case: &CaseId, outcomes: Result<Vec<Outcome>>) {
         match outcomes {
             Err(error) => self.fail(case, &case.op, "", "", error.to_string()),
-            Ok(outcomes) => outcomes.into_iter().for_each(|outcome| self.count(case, outcome)),
+            Ok(outcomes) => outcomes.into_iter().for_each(|mut outcome| {
+                let is_this = |f: &Failure| (&f.case, &f.op[..], &f.kernels) == (case, outcome.op, &outcome.kernels);
+                if self.failures.iter().any(is_this) {
+                    // It counts already.
+                    outcome.wrong = None;
+                }
+                self.count(case, outcome);
+            }),
         }
     }
 
@@ -180,6 +192,7 @@ impl Ledger {
                 worst_case: None,
                 replays: 0,
                 unlikely: 0,
+                unlikely_case: None,
                 wrong: 0,
                 bits: 0,
                 replayed: None,

@@ -95,7 +95,7 @@ fn plot(ledgers: &[(DeviceChoice, Ledger)]) -> String {
         let y = LINE * (k as f64 + 0.5);
         let _ = write!(out, "<text x=\"0\" y=\"{}\">{}</text>", y + 4.0, escaped(op));
         for (row, colour) in rows {
-            let title = format!("{}: {:.3}", row.kernels, row.worst);
+            let title = format!("{}: {}", row.kernels, super::share_of_bound(row.worst));
             let _ = write!(
                 out,
                 "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"4\" fill=\"{colour}\" fill-opacity=\".6\"><title>{}</title></circle>",
@@ -123,8 +123,8 @@ fn table(choice: &DeviceChoice, ledger: &Ledger) -> String {
         let class = if row.wrong > 0 { " class=wrong" } else { "" };
         let _ = write!(
             out,
-            "<td class=n>{:.3}<td title=\"{}\">{}<td class=n>{}<td class=n>{}<td{class}>{}",
-            row.worst,
+            "<td class=n>{}<td title=\"{}\">{}<td class=n>{}<td class=n>{}<td{class}>{}",
+            super::share_of_bound(row.worst),
             escaped(&what),
             escaped(&case),
             row.replays,
@@ -134,7 +134,7 @@ fn table(choice: &DeviceChoice, ledger: &Ledger) -> String {
     }
     out.push_str("</table>");
     for failure in &ledger.failures {
-        let again = escaped(&again(choice, ledger, failure));
+        let again = escaped(&again(choice, ledger, &failure.case));
         let _ = write!(out, "<p class=wrong>{}<br><code>{again}</code></p>", escaped(&failure.to_string()));
     }
     for (op, share) in ledger.doubtful() {

@@ -1,5 +1,6 @@
 //! `--repro DIR`: everything about one wrong case, so that others can run it without this program.
 
+use std::fs;
 use std::path::Path;
 
 use convgpu::Device;
@@ -9,34 +10,50 @@ use convgpu::internals::conformance::{Reproduction, reproduce};
 use convgpu::internals::gpu::recording::Dispatch;
 use serde_json::{Value, json};
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::files::Target;
 use crate::inspect::shaders::{self, as_map};
 use crate::numbers;
 use crate::verify::dump;
 
-/// Writes the arrays, the shaders with their manifest, and `case.json`; gives the paths of the arrays and of `case.json`.
-pub fn write(
-    folder: &Path,
-    device: &Device,
-    options: &ConformanceOptions,
-    wrong: &Wrong,
-    seed: u64,
-    again: &str,
-) -> Outcome<Vec<String>> {
-    let (arrays, shaders) = (dump::Dump::new(folder)?, shaders::Dump::new(folder)?);
-    let reproduction = reproduce(device, options, wrong)?;
-    let mut files = vec![];
-    if let Some(Reproduction { plan, precision, evidence }) = &reproduction {
-        files = arrays.write(evidence)?;
-        if let Some(adapter) = device.adapter() {
-            shaders.write(plan, adapter, *precision)?;
+/// A folder without files, made before the run.
+pub struct Place<'a> {
+    folder: &'a Path,
+    arrays: dump::Dump,
+    shaders: shaders::Dump,
+}
+
+impl Place<'_> {
+    /// Makes the folder. What it holds of another case would seem to be of this one.
+    pub fn new(folder: &Path) -> Outcome<Place<'_>> {
+        if fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()) {
+            return Err(Failure::file("is not empty: name a new folder for --repro").of(folder.display()));
         }
+        Ok(Place { folder, arrays: dump::Dump::new(folder)?, shaders: shaders::Dump::new(folder)? })
     }
-    let case = Target::new(&folder.join("case.json"))?;
-    case.write(|out| writeln!(out, "{:#}", describe(device, wrong, reproduction.as_ref(), seed, again)))?;
-    files.push(case.path().display().to_string());
-    Ok(files)
+
+    /// Writes the arrays, the shaders with their manifest, and `case.json`; gives the paths of the arrays and of `case.json`.
+    pub fn write(
+        &self,
+        device: &Device,
+        options: &ConformanceOptions,
+        wrong: &Wrong,
+        seed: u64,
+        again: &str,
+    ) -> Outcome<Vec<String>> {
+        let reproduction = reproduce(device, options, wrong)?;
+        let mut files = vec![];
+        if let Some(Reproduction { plan, precision, evidence }) = &reproduction {
+            files = self.arrays.write(evidence)?;
+            if let Some(adapter) = device.adapter() {
+                self.shaders.write(plan, adapter, *precision)?;
+            }
+        }
+        let case = Target::new(&self.folder.join("case.json"))?;
+        case.write(|out| writeln!(out, "{:#}", describe(device, wrong, reproduction.as_ref(), seed, again)))?;
+        files.push(case.path().display().to_string());
+        Ok(files)
+    }
 }
 
 /// The case with the call that runs it again, and each dispatch with its params and its grid.

@@ -285,3 +285,37 @@ fn checked_shaders_give_the_same_bits() {
     let other: Vec<_> = unchecked.iter().zip(&checked).filter(|(a, b)| a != b).collect();
     assert!(other.is_empty(), "{other:?}");
 }
+
+/// A case counts once, however many replays differ.
+#[test]
+fn a_case_is_wrong_once() {
+    let call = ["conformance", "--case", "matmul/reference/6", "--drift-at", "matmul", "--json"];
+    let (status, object) = called(&call.map(str::to_owned));
+    let ledger = &object["ledgers"][0];
+    assert_eq!(status, Some(1), "{object}");
+    let rows = ledger["rows"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["wrong"] == 1), "{ledger}");
+    assert_eq!(ledger["failures"].as_array().unwrap().len(), rows.len(), "{ledger}");
+}
+
+/// What cannot be written hides no result, and a wrong place is found before the run.
+#[test]
+fn files_that_cannot_be_written_hide_nothing() {
+    let dir = folder("conformance_places");
+    std::fs::write(format!("{dir}/old"), "old").unwrap();
+    let case = ["conformance", "--case", "softmax/reference/3", "--replays", "0"];
+    fails(&[&case[..], &["--repro", &dir]].concat(), 2, &["is not empty"]);
+    fails(&[&case[..], &["--report", "-"]].concat(), 2, &["stdout has the ledger"]);
+    fails(&[&case[..], &["--op", "conv2d"]].concat(), 2, &["softmax/reference/3 runs no conv2d"]);
+    fails(&[&case[..], &["--fail-at", "nobody"]].concat(), 2, &["no kernel nobody ran"]);
+    if cfg!(target_os = "linux") {
+        let full = convgpu(&[&case[..], &["--fail-at", "softmax", "--report", "/dev/full"]].concat());
+        let (text, message) = (String::from_utf8_lossy(&full.stdout), String::from_utf8_lossy(&full.stderr));
+        assert!(full.status.code() == Some(1) && text.contains("elements wrong"), "{text}{message}");
+        assert!(message.contains("elements wrong") && message.contains("/dev/full: No space left"), "{message}");
+    }
+    let strict = ["conformance", "--case", "matmul/reference/6", "--replays", "0", "--drift-at", "matmul", "--strict"];
+    let message = String::from_utf8_lossy(&convgpu(&strict).stderr).into_owned();
+    assert!(message.contains("the first: matmul/reference/6: "), "{message}");
+    assert!(message.contains("convgpu conformance --case matmul/reference/6 --seed 1 --strict"), "{message}");
+}
