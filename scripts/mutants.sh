@@ -5,7 +5,7 @@
 #   scripts/mutants.sh list      prints the mutants that are drawn
 #   scripts/mutants.sh prepare   only draws and builds them, and runs all tests without a mutant
 #   scripts/mutants.sh retry     takes the tests as they are now, and tries those again that survived
-#   scripts/mutants.sh equivalent    runs 10 000 random cases of each that is listed as equivalent
+#   scripts/mutants.sh equivalent    runs 10 000 random cases of each that is drawn and listed as equivalent
 #   scripts/mutants.sh report    prints tables and survivors of what was tried
 #
 # Options: --work DIR (target/mutants), --jobs N (2), --shaders N, --host N, --seed N. About 1100 mutants take hours: first all of

@@ -52,7 +52,7 @@ pub fn checked(work: &Path) -> BTreeMap<usize, Checked> {
     jsonl::read::<Checked>(&work.join(FILE)).into_iter().map(|one| (one.id, one)).collect()
 }
 
-/// Runs the cases of the mutants that have no result yet.
+/// Runs the cases of the mutants that have no result yet; an error if a case of one differs.
 pub fn check(programs: &Programs, mutants: &[(usize, &Mutant)], work: &Path, jobs: usize) -> Result<()> {
     let reached = reached(programs, work, jobs)?;
     let known = checked(work);
@@ -69,9 +69,11 @@ pub fn check(programs: &Programs, mutants: &[(usize, &Mutant)], work: &Path, job
             }
             one.cases += share;
         }
-        println!("{}: {one:?}", mutant.name());
+        println!("{}{one}", mutant.name());
         jsonl::append(&work.join(FILE), &one)
-    })
+    })?;
+    let differ: Vec<_> = checked(work).into_values().filter(|one| one.differs.is_some()).map(|one| one.id).collect();
+    if differ.is_empty() { Ok(()) } else { Err(format!("not equivalent: {differ:?}")) }
 }
 
 type Reached = (BTreeSet<usize>, BTreeSet<String>);

@@ -57,15 +57,12 @@ pub fn run(options: &Options) -> Result<()> {
         trial::reopen(&work, &equivalents(&repository))?;
     }
     let programs = Programs::new(&scratch.root, &runtime(&work)?, prepared.programs);
-    let tests = reach::measure(&programs, &work, options.jobs)?;
     if options.action == Action::Equivalent {
         let known = equivalents(&repository);
-        let survived: Vec<_> =
-            trial::outcomes(&work).into_values().filter(|o| o.verdict == Verdict::Survived).collect();
-        let said: Vec<_> = survived.iter().map(|o| (o.id, &o.mutant)).filter(|(_, m)| known.has(m)).collect();
-        equivalent::check(&programs, &said, &work, options.jobs)?;
-        return report(&repository, &work);
+        let said: Vec<_> = prepared.mutants.iter().enumerate().filter(|(_, mutant)| known.has(mutant)).collect();
+        return equivalent::check(&programs, &said, &work, options.jobs);
     }
+    let tests = reach::measure(&programs, &work, options.jobs)?;
     if options.action != Action::Prepare {
         trial::all(&programs, &tests, &prepared.mutants, &work, options.jobs)?;
         report(&repository, &work)?;
