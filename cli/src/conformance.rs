@@ -195,7 +195,8 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     verdict.and(written.map(drop).map_err(Failure::and_reported))
 }
 
-/// What only a run can tell of a call: that its options exclude each other, or that its fault hits no kernel, and so shows nothing.
+/// What only a run can tell of a call: that its options exclude each other, or that its fault hits no kernel, which
+/// shows nothing.
 fn check_call(args: &Args, ledgers: &[(DeviceChoice, Ledger)]) -> Outcome<()> {
     let rows = || ledgers.iter().flat_map(|(_, ledger)| &ledger.rows);
     let is_wrong = || ledgers.iter().any(|(_, ledger)| !ledger.failures.is_empty());

@@ -272,7 +272,8 @@ impl Compiled {
     pub fn plan(&self) -> Option<&Plan> {
         self.planned.plan.as_ref()
     }
-    /// Measured by estimated seconds of the last run's slowest part, if it was one in parts: runs after it are submitted accordingly.
+    /// Measured by estimated seconds of the last run's slowest part, if it was one in parts: later runs are submitted
+    /// accordingly.
     pub fn rate(&self) -> Option<f64> {
         self.program.as_ref().and_then(Program::rate)
     }

@@ -356,30 +356,3 @@ fn a_double_that_only_passes_is_not_rounded() {
     let outputs = session.run(&[("x", &rows(&[1.0, 2.0]))]).unwrap();
     assert_eq!((&outputs["known"], &outputs["y"]), (&known, &rows(&[1.0, 2.0])));
 }
-
-/// An input plus 1 counts batches, and never comes to its end; an input plus another number may.
-#[test]
-fn only_steps_of_one_count() {
-    let plus = |number: i64| {
-        graph(Desc::new([20_000], DType::I64), |g, x| {
-            let number = g.constant("number", Tensor::from([number])).unwrap();
-            g.apply("plus", Binary(BinaryKind::Add), &[x, number]).unwrap()
-        })
-    };
-    let x = |last: i64| {
-        Tensor::new([20_000], (0..20_000).map(|k| if k < 9 { k } else { last }).collect::<Vec<i64>>()).unwrap()
-    };
-    let top = i64::from(i32::MAX);
-    for number in [1, 5] {
-        let found = run(&plus(number), &x(top - 5)).unwrap();
-        assert!(found == plus_by_host(&x(top - 5), number), "{number}");
-    }
-    match run(&plus(5), &x(top)) {
-        Ok(found) => assert!(found == plus_by_host(&x(top), 5)),
-        Err(e) => assert_eq!(e.kind(), ErrorKind::Unsupported, "{e}"),
-    }
-}
-
-fn plus_by_host(x: &Tensor, number: i64) -> Tensor {
-    Tensor::new(x.shape(), x.to_i64s().unwrap().iter().map(|v| v + number).collect::<Vec<_>>()).unwrap()
-}
