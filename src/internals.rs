@@ -170,6 +170,10 @@ pub mod device {
     pub fn avoid_workgroup_memory() {
         crate::gpu::adapter::AVOID_WORKGROUP_MEMORY.store(true, std::sync::atomic::Ordering::Relaxed);
     }
+    /// Whether they get none.
+    pub fn avoids_workgroup_memory() -> bool {
+        crate::gpu::adapter::avoids_workgroup_memory()
+    }
     /// Compiling this kernel loses the device, as a driver's failure does.
     pub fn fail(device: &crate::Device, kernel: &'static str) {
         if let Some(gpu) = device.gpu() {

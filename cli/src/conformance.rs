@@ -15,6 +15,7 @@ use convgpu::conformance::{
     CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, PlantedTable, Row, conformance, faults,
 };
 use convgpu::internals::conformance::{drift_at, fail_at};
+use convgpu::internals::device::avoids_workgroup_memory;
 use serde_json::{Value, json};
 
 use crate::console;
@@ -360,13 +361,16 @@ fn share_of_bound(worst: f64) -> String {
     if worst < 1e4 || !worst.is_finite() { format!("{worst:.3}") } else { format!("{worst:.2e}") }
 }
 
-/// The call that runs one case again.
+/// The call that runs one case again, with the variables and options that change what runs.
 fn again(choice: &DeviceChoice, ledger: &Ledger, case: &CaseId) -> String {
+    let variable = |name: &str| Some(format!("{name}={} ", std::env::var(name).ok().filter(|v| !v.is_empty())?));
+    let variables: String = crate::VARIABLES.iter().filter_map(|(name, _)| variable(name)).collect();
     let name = choice.to_string();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     let name = if name.chars().all(is_plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) };
     let device = if *choice == DeviceChoice::Auto { String::new() } else { format!(" --device {name}") };
-    format!("convgpu conformance{device} --case {case} --seed {}", ledger.seed)
+    let avoid = if avoids_workgroup_memory() { " --avoid-workgroup-memory" } else { "" };
+    format!("{variables}convgpu conformance{device}{avoid} --case {case} --seed {}", ledger.seed)
 }
 
 fn as_json(ledgers: &[(DeviceChoice, Ledger)], files: &[String], ok: bool) -> Value {

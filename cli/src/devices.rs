@@ -58,7 +58,14 @@ pub fn run(args: &Args, named: Option<&[Choice]>) -> Outcome<()> {
 }
 
 /// Checks all adapters, or those that are named.
+///
+/// # Errors
+/// One that is named is none, where there are others.
 fn checked(adapters: &[AdapterInfo], named: Option<&[Choice]>, limit: Duration) -> Outcome<Vec<(usize, Report)>> {
+    let is_none = |choice: &&Choice| !adapters.iter().enumerate().any(|(index, adapter)| choice.is(index, adapter));
+    if let (Some(Choice::One(choice)), false) = (named.and_then(|all| all.iter().find(is_none)), adapters.is_empty()) {
+        return Err(Failure::call(format!("--check: no adapter matches {choice}; convgpu devices lists them")));
+    }
     let mut reports = vec![];
     for (index, adapter) in adapters.iter().enumerate() {
         if named.is_none_or(|choices| choices.iter().any(|choice| choice.is(index, adapter))) {

@@ -86,6 +86,14 @@ impl Folder {
         fs::create_dir_all(path).map_err(|e| Failure::file(e.to_string()).of(path.display()))?;
         Ok(folder)
     }
+
+    /// A folder without files: those of an earlier call would seem to be of this one.
+    pub fn empty(path: &Path, option: &str) -> Outcome<Folder> {
+        if fs::read_dir(path).is_ok_and(|mut files| files.next().is_some()) {
+            return Err(Failure::file(format!("is not empty: name a new folder for {option}")).of(path.display()));
+        }
+        Folder::new(path)
+    }
 }
 
 impl Drop for Folder {

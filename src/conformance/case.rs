@@ -80,7 +80,7 @@ impl FromStr for CaseId {
             let oracle = Oracle::ALL.into_iter().find(|o| o.name() == oracle)?;
             Some(CaseId { op: op.to_owned(), oracle, number: number.parse().ok()? })
         };
-        parsed().ok_or_else(|| Error::argument(format!("{text} names no case; a name is like conv2d/integers/17")))
+        parsed().ok_or_else(|| Error::argument(format!("{text:?} names no case; a name is like conv2d/integers/17")))
     }
 }
 

@@ -238,5 +238,5 @@ fn family(name: &str) -> Result<&'static Family> {
 
 fn unknown(name: &str) -> Error {
     let all: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
-    Error::argument(format!("there is no operator {name}; there are {}", all.join(", ")))
+    Error::argument(format!("there is no operator {name:?}; there are {}", all.join(", ")))
 }

@@ -70,13 +70,15 @@ fn default_limits_only() -> bool {
     std::env::var("CONVGPU_LIMITS").is_ok_and(|v| v == "default")
 }
 
-/// Whether devices that are opened from now on get no kernel that uses workgroup memory: for drivers that synchronise it wrongly.
+/// Set where devices that are opened from now on get no kernel that uses workgroup memory: for drivers that synchronise it wrongly.
 pub(crate) static AVOID_WORKGROUP_MEMORY: AtomicBool = AtomicBool::new(false);
 
-/// The same by `CONVGPU_AVOID_WORKGROUP_MEMORY`, which an empty text and what the command line takes for "no" do not set.
-fn told_to_avoid() -> bool {
+/// Whether that is set, there or by `CONVGPU_AVOID_WORKGROUP_MEMORY`, which an empty text and what the command line takes for
+/// "no" do not set.
+pub(crate) fn avoids_workgroup_memory() -> bool {
     const NO: [&str; 7] = ["", "0", "n", "no", "f", "false", "off"];
-    std::env::var("CONVGPU_AVOID_WORKGROUP_MEMORY").is_ok_and(|v| !NO.contains(&&v.to_lowercase()[..]))
+    AVOID_WORKGROUP_MEMORY.load(Ordering::Relaxed)
+        || std::env::var("CONVGPU_AVOID_WORKGROUP_MEMORY").is_ok_and(|v| !NO.contains(&&v.to_lowercase()[..]))
 }
 
 pub(crate) fn wanted_limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
@@ -157,7 +159,7 @@ impl Gpu {
     fn of(device: wgpu::Device, queue: wgpu::Queue, adapter: Option<wgpu::Adapter>) -> Gpu {
         let mut info = describe(device.adapter_info(), &device.limits(), device.features());
         info.caps.refused = Refused::by(&info.to_string());
-        if AVOID_WORKGROUP_MEMORY.load(Ordering::Relaxed) || told_to_avoid() {
+        if avoids_workgroup_memory() {
             info.caps.max_workgroup_bytes = 0;
         }
         Gpu(Arc::new(Inner {

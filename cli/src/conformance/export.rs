@@ -69,7 +69,7 @@ impl Written {
             all.map(|(why, count)| format!("{name} {count}: {why}\n")).collect()
         };
         format!(
-            "{}{}{} cases, {} checks of {} sets of kernels, {} pipelines, {} bytes in {} (seed {}, {})\n",
+            "{}{}{} cases, {} checks of {} sets of kernels, {} pipelines, {} bytes of kernels and data in {} (seed {}, {})\n",
             reasons("refused"),
             reasons("skipped"),
             h("cases"),
@@ -119,12 +119,8 @@ enum Pipeline {
 
 impl Export {
     fn new(folder: &Path) -> Outcome<Export> {
-        let made = Folder::new(folder)?;
+        let made = Folder::empty(folder, "--export")?;
         let manifest = Target::new(&folder.join("manifest.json"))?;
-        // A manifest of an earlier call does not describe these files.
-        if manifest.path().is_file() {
-            fs::remove_file(manifest.path()).map_err(|e| failed(manifest.path(), &e))?;
-        }
         Ok(Export {
             folder: folder.to_owned(),
             manifest,

@@ -1,6 +1,5 @@
 //! `--repro DIR`: everything about one wrong case, so that others can run it without this program.
 
-use std::fs;
 use std::path::Path;
 
 use convgpu::Device;
@@ -10,8 +9,8 @@ use convgpu::internals::conformance::{Reproduction, reproduce};
 use convgpu::internals::gpu::recording::Dispatch;
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, Outcome};
-use crate::files::Target;
+use crate::failure::Outcome;
+use crate::files::{Folder, Target};
 use crate::inspect::shaders::{self, as_map};
 use crate::numbers;
 use crate::verify::dump;
@@ -19,17 +18,17 @@ use crate::verify::dump;
 /// A folder without files, made before the run.
 pub struct Place<'a> {
     folder: &'a Path,
+    /// It is removed if nothing is written.
+    _made: Folder,
     arrays: dump::Dump,
     shaders: shaders::Dump,
 }
 
 impl Place<'_> {
-    /// Makes the folder. What it holds of another case would seem to be of this one.
+    /// Makes the folder.
     pub fn new(folder: &Path) -> Outcome<Place<'_>> {
-        if fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()) {
-            return Err(Failure::file("is not empty: name a new folder for --repro").of(folder.display()));
-        }
-        Ok(Place { folder, arrays: dump::Dump::new(folder)?, shaders: shaders::Dump::new(folder)? })
+        let made = Folder::empty(folder, "--repro")?;
+        Ok(Place { folder, _made: made, arrays: dump::Dump::new(folder)?, shaders: shaders::Dump::new(folder)? })
     }
 
     /// Writes the arrays, the shaders with their manifest, and `case.json`; gives the paths of the arrays and of `case.json`.

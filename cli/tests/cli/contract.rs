@@ -329,7 +329,8 @@ fn variables_of_the_environment_are_checked() {
     let listed: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     let reports = listed["devices"].as_array().unwrap().iter().filter(|device| device["check"].is_object()).count();
     assert!(checked.status.success() && reports == 1, "{listed}");
-    assert_eq!(call(&["devices", "--check"], "CONVGPU_DEVICE", "no such adapter").status.code(), Some(1));
+    assert_eq!(call(&["devices", "--check"], "CONVGPU_DEVICE", "no such adapter").status.code(), Some(2));
+    fails(&["devices", "--check", "--device", "no such adapter"], 2, &["no adapter matches", "no such adapter"]);
 }
 
 #[test]
