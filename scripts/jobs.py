@@ -96,12 +96,15 @@ a difference: the pixels are scaled in another way, so the first layer gives som
         "convgpu verify squeezenet1.1.onnx --input pelican.jpeg --preprocess imagenet --expect values.npz --no-fuse",
     ]),
     ("Find the kernel that is wrong", """No kernel is wrong here: a hidden option corrupts one element, to show what would be
-seen. Every node runs alone: a concatenation copies, whose parts are written into it in the network.""", [
+seen. Every node runs alone: a concatenation copies, whose parts are written into it in the network.
+
+A driver may synchronise workgroup memory wrongly. So where the kernels of a wrong node use it, the node is computed without it
+as well, and the report says whether that is right: then `--avoid-workgroup-memory` is a way around.""", [
         "convgpu verify squeezenet1.1.onnx --input pelican.jpeg --preprocess caffe --fail-at {node} --dump evidence",
     ]),
-    ("See whether an adapter computes what it should", """The first call asks a few questions of every adapter. The second runs cases whose right
-answers are known through every kernel that the adapter has: of all operators in some minutes, with `--quick` in one, here of one
-operator. A wrong case is printed with the call that runs it again, and `--repro DIR` writes it whole.""", [
+    ("See whether an adapter computes what it should", """The first call asks a few questions of every adapter. The second runs
+cases whose right answers are known through every kernel that the adapter has: of all operators in some minutes, with `--quick` in
+one, here of one operator. A wrong case is printed with the call that runs it again, and `--repro DIR` writes it whole.""", [
         "convgpu devices --check",
         "convgpu conformance --op softmax",
     ]),
