@@ -3,11 +3,13 @@
 use convgpu::conformance::{ConformanceOptions, Ledger, conformance};
 use convgpu::custom::Op;
 use convgpu::internals::attr::ReduceKind;
-use convgpu::internals::conformance::{FAMILIES, Rng, fail_at};
+use convgpu::internals::conformance::{Draws, FAMILIES, Limits, Rng, Values, fail_at};
 use convgpu::internals::device::destroy;
+use convgpu::internals::ops::Algorithm;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::reduce::Reduce;
+use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::internals::verify::{Checked, Setup, Trial};
 use convgpu::{Device, Graph, Tensor};
 
@@ -114,4 +116,29 @@ fn random_cases_of_an_operator() {
     let options = ConformanceOptions::new().op(op).cases(cases.div_ceil(family.weight)).seed(2).replays(0);
     let ledger = conformance(device(), &options).unwrap();
     assert!(ledger.ok() && ledger.cases >= cases, "{} cases; {:?}", ledger.cases, ledger.failures.first());
+}
+
+/// Zeros: what may be flushed on the way widens a bound, and never narrows it.
+#[test]
+fn bounds_of_zeros_are_not_negative() {
+    for family in FAMILIES {
+        for seed in 1..=12 {
+            let mut draws = Draws { rng: Rng(seed).into(), wild: false, values: Values::Numbers };
+            let drawn = (family.draw)(&mut draws);
+            let limits = Limits { elements: 1 << 12, flops: 1 << 18 };
+            let Some((graph, inputs)) = drawn.graph().filter(|g| limits.hold(g)).and_then(|_| drawn.valued(&mut draws))
+            else {
+                continue;
+            };
+            let zeros: Vec<_> = inputs.iter().map(|t| Tensor::zeros(t.shape()).to_dtype(t.dtype())).collect();
+            let node = &graph.nodes()[0];
+            // Some have no answer to zeros.
+            let Ok((outputs, Some(bounds))) = evaluate_with_bounds(node, &zeros, Algorithm::Direct) else { continue };
+            for (k, (output, bounds)) in outputs.iter().zip(&bounds).enumerate() {
+                let is_wrong = |(y, b): (f64, &f32)| b.is_nan() && !y.is_nan() || *b < 0.0;
+                let wrong = output.to_f64s().into_iter().zip(bounds).position(is_wrong);
+                assert!(wrong.is_none(), "{:?}: output {k}, {wrong:?}: {bounds:?}", node.op);
+            }
+        }
+    }
 }

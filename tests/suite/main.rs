@@ -24,6 +24,7 @@ mod eager;
 mod faults;
 mod fingerprint;
 mod functional;
+mod graph;
 mod guarded;
 mod half;
 mod imports;

@@ -14,7 +14,8 @@ use convgpu::internals::ops::pad::Pad;
 use convgpu::internals::ops::reduce::Reduce;
 use convgpu::internals::session::Compiled;
 use convgpu::internals::verify::{compare, values};
-use convgpu::{CompileOptions, Device, Tensor};
+use convgpu::verify::{VerifyOptions, verify};
+use convgpu::{CompileOptions, Desc, Device, Tensor};
 use pollster::block_on;
 
 /// A graph under construction with one input `x` of shape [2, 5, 7, 6] and seeded constants.
@@ -427,4 +428,20 @@ fn one_rule_alone() {
     let results: BTreeSet<_> = rules().map(of).filter(|(fired, _)| *fired > 0).collect();
     assert_eq!(results, BTreeSet::from([(1, "conv2d, relu".to_owned())]));
     assert_eq!(of("no rule"), (0, "conv2d, batch_norm, relu".to_owned()));
+}
+
+/// The limit of a convolution's padding also holds for a fused pad.
+#[test]
+fn a_pad_beyond_the_limit_is_not_fused() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 1, 1, 1])).unwrap();
+    let pad = Pad { pads: vec![[0, 0], [0, 0], [0, 0], [70_000, 0]], mode: PadMode::Constant(0.0) };
+    let y = g.apply("pad", pad, &[x]).unwrap();
+    let w = g.constant("w", Tensor::full([1, 1, 1, 1], 2.0f32)).unwrap();
+    let y = g.apply("conv", Conv2d::default(), &[y, w]).unwrap();
+    g.output("y", y);
+    let x = Tensor::full([1, 1, 1, 1], 3.0f32);
+    let options = VerifyOptions::new();
+    let report = verify(device(), &g, &[("x", &x)], &options).unwrap();
+    assert!(report.ok() && report.nodes.len() == 2, "{report}");
 }

@@ -2,14 +2,11 @@
 //! own operator declares is validated before it is used.
 
 use convgpu::custom::{Arg, Bounds, Kernel, Launch, Layout, Op, Params, Site, Variant};
-use convgpu::internals::conformance::{Draws, FAMILIES, Limits, Rng as ConformanceRng, Values};
 use convgpu::internals::gpu::caps::Caps;
-use convgpu::internals::ops::Algorithm;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::plan::{Plan, PlanOptions};
-use convgpu::internals::session::evaluate_with_bounds;
 use convgpu::internals::session::{CompileOptions, Compiled};
 use convgpu::{Desc, ErrorKind, Graph, Result, Tensor};
 
@@ -510,55 +507,6 @@ fn an_operator_without_outputs_is_an_error() {
     assert!(e.node() == Some("n") && e.to_string().contains("no outputs"), "{e}");
 }
 
-/// The limit of a convolution's padding also holds for a fused pad.
-#[test]
-fn a_pad_beyond_the_limit_is_not_fused() {
-    use convgpu::internals::attr::PadMode;
-    use convgpu::internals::ops::pad::Pad;
-    let mut g = Graph::new();
-    let x = g.input("x", Desc::f32([1, 1, 1, 1])).unwrap();
-    let pad = Pad { pads: vec![[0, 0], [0, 0], [0, 0], [70_000, 0]], mode: PadMode::Constant(0.0) };
-    let y = g.apply("pad", pad, &[x]).unwrap();
-    let w = g.constant("w", Tensor::full([1, 1, 1, 1], 2.0f32)).unwrap();
-    let y = g.apply("conv", Conv2d::default(), &[y, w]).unwrap();
-    g.output("y", y);
-    let x = Tensor::full([1, 1, 1, 1], 3.0f32);
-    let options = convgpu::verify::VerifyOptions::new();
-    let report = convgpu::verify::verify(device(), &g, &[("x", &x)], &options).unwrap();
-    assert!(report.ok() && report.nodes.len() == 2, "{report}");
-}
-
-/// Also where a method looks at a value before it makes a node of it.
-#[test]
-fn values_of_another_graph_are_refused() {
-    use convgpu::functional::{BinaryKind, LpPool2dOptions};
-    let mut other = Graph::new();
-    // Behind all values of the other graph, and of another shape.
-    let mut foreign = other.input("x", Desc::f32([1, 2, 5, 5])).unwrap();
-    for _ in 0..9 {
-        foreign = other.softmax(foreign, 1).unwrap();
-    }
-    let mut g = Graph::new();
-    let own = g.input("x", Desc::f32([1, 2, 6, 6])).unwrap();
-    let answers = [
-        g.logical(own, foreign, BinaryKind::And),
-        g.logical(foreign, own, BinaryKind::Or),
-        g.mean(foreign, &[2], false),
-        g.cat(&[own, foreign], 1),
-        g.cat(&[foreign], 1),
-        g.lp_pool2d(foreign, 2.5, 2, LpPool2dOptions::new()),
-        g.lp_pool2d(foreign, 2.5, 2, LpPool2dOptions::new().ceil_mode(true)),
-        g.lp_pool2d(foreign, 2.0, 2, LpPool2dOptions::new()),
-        g.binary(own, foreign, BinaryKind::Add),
-        g.linear(own, foreign, None),
-    ];
-    for answer in answers {
-        let e = answer.unwrap_err();
-        assert!(e.kind() == ErrorKind::Argument && e.to_string().contains("another graph"), "{e}");
-    }
-    assert!(g.lp_pool2d(own, 2.5, 2, LpPool2dOptions::new()).is_ok());
-}
-
 static SEVEN: Kernel = Kernel::new(
     "seven_of_ones_own",
     "struct Params { count: u32 }
@@ -613,70 +561,4 @@ fn an_operator_without_inputs_runs() {
     let report =
         convgpu::verify::verify(device(), &graph, &[("x", &x)], &convgpu::verify::VerifyOptions::new()).unwrap();
     assert!(report.ok() && report.nodes.len() == 2, "{report}");
-}
-
-/// Zeros: what may be flushed on the way widens a bound, and never narrows it.
-#[test]
-fn bounds_of_zeros_are_not_negative() {
-    for family in FAMILIES {
-        for seed in 1..=12 {
-            let mut draws = Draws { rng: ConformanceRng(seed).into(), wild: false, values: Values::Numbers };
-            let drawn = (family.draw)(&mut draws);
-            let limits = Limits { elements: 1 << 12, flops: 1 << 18 };
-            let Some((graph, inputs)) = drawn.graph().filter(|g| limits.hold(g)).and_then(|_| drawn.valued(&mut draws))
-            else {
-                continue;
-            };
-            let zeros: Vec<_> = inputs.iter().map(|t| Tensor::zeros(t.shape()).to_dtype(t.dtype())).collect();
-            let node = &graph.nodes()[0];
-            // Some have no answer to zeros.
-            let Ok((outputs, Some(bounds))) = evaluate_with_bounds(node, &zeros, Algorithm::Direct) else { continue };
-            for (k, (output, bounds)) in outputs.iter().zip(&bounds).enumerate() {
-                let is_wrong = |(y, b): (f64, &f32)| b.is_nan() && !y.is_nan() || *b < 0.0;
-                let wrong = output.to_f64s().into_iter().zip(bounds).position(is_wrong);
-                assert!(wrong.is_none(), "{:?}: output {k}, {wrong:?}: {bounds:?}", node.op);
-            }
-        }
-    }
-}
-
-/// A slope of two axes is broadcast; one of a single axis has a number per channel.
-#[test]
-fn slopes_of_one_and_of_more_axes() {
-    let mut g = Graph::new();
-    let x = g.input("x", Desc::f32([2, 5, 7, 6])).unwrap();
-    let mut fits = |shape: &[usize]| {
-        let slope = g.input(format!("{shape:?}"), Desc::f32(shape.to_vec())).unwrap();
-        g.prelu(x, slope).is_ok()
-    };
-    assert!(fits(&[]) && fits(&[1]) && fits(&[5]) && fits(&[7, 6]) && fits(&[5, 1, 1]));
-    assert!(!fits(&[6]) && !fits(&[5, 6]));
-}
-
-/// Entries of an axis: the error names the axis and what was asked for.
-#[test]
-fn entries_beyond_an_axis_are_named() {
-    let mut g = Graph::new();
-    let x = g.input("x", Desc::f32([2, 5])).unwrap();
-    assert!(g.narrow(x, 1, 2, 3).is_ok() && g.narrow(x, 1, 5, 0).is_ok());
-    for (start, length) in [(3, 3), (6, 0), (-6, 1), (0, 6)] {
-        let e = g.narrow(x, 1, start, length).unwrap_err();
-        assert!(e.to_string().contains("exceed axis 1 of [2, 5]"), "{start} {length}: {e}");
-    }
-}
-
-/// A session whose work is all the host's takes no tensor of another device either.
-#[test]
-fn work_of_the_host_refuses_tensors_of_other_devices() {
-    let mut g = Graph::new();
-    let x = g.input("x", Desc::new([3], convgpu::DType::I64)).unwrap();
-    let y = g.binary(x, x, convgpu::functional::BinaryKind::Add).unwrap();
-    g.output("y", y);
-    let session = convgpu::Session::new(device(), g, convgpu::CompileOptions::new()).unwrap();
-    let x = Tensor::from([1i64, 2, 3]);
-    let own = x.to_device(device()).unwrap();
-    assert_eq!(session.run_device(&[("x", &own)]).unwrap().first().to_host().unwrap(), Tensor::from([2i64, 4, 6]));
-    let other = x.to_device(&convgpu::Device::open(crate::support::choice()).unwrap()).unwrap();
-    let e = session.run_device(&[("x", &other)]).unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::Argument, "{e}");
 }

@@ -79,9 +79,12 @@ fn place(ratio: f64) -> f64 {
 
 /// A line per operator, a dot per set of kernels.
 fn plot(ledgers: &[(DeviceChoice, Ledger)]) -> String {
-    let mut lines: BTreeMap<&str, Vec<(&Row, &str)>> = BTreeMap::new();
-    for ((_, ledger), colour) in ledgers.iter().zip(COLOURS.iter().cycle()) {
-        ledger.rows.iter().for_each(|row| lines.entry(&row.op).or_default().push((row, colour)));
+    let mut lines: BTreeMap<&str, Vec<(&Row, &str, f64)>> = BTreeMap::new();
+    // Adapters lie one above the other: equal errors would hide each other.
+    let middle = (ledgers.len() - 1) as f64 / 2.0;
+    for (k, ((_, ledger), colour)) in ledgers.iter().zip(COLOURS.iter().cycle()).enumerate() {
+        let lower = 0.4 * LINE * (k as f64 - middle) / ledgers.len() as f64;
+        ledger.rows.iter().for_each(|row| lines.entry(&row.op).or_default().push((row, colour, lower)));
     }
     let height = LINE * (lines.len() as f64 + 2.0);
     let mut out = format!("<svg viewBox=\"0 0 {} {height}\" width=\"100%\">", NAMES + WIDTH + 20.0);
@@ -94,12 +97,13 @@ fn plot(ledgers: &[(DeviceChoice, Ledger)]) -> String {
     for (k, (op, rows)) in lines.iter().enumerate() {
         let y = LINE * (k as f64 + 0.5);
         let _ = write!(out, "<text x=\"0\" y=\"{}\">{}</text>", y + 4.0, escaped(op));
-        for (row, colour) in rows {
+        for (row, colour, lower) in rows {
             let title = format!("{}: {}", row.kernels, super::share_of_bound(row.worst));
             let _ = write!(
                 out,
-                "<circle cx=\"{:.1}\" cy=\"{y}\" r=\"4\" fill=\"{colour}\" fill-opacity=\".6\"><title>{}</title></circle>",
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\" fill=\"{colour}\" fill-opacity=\".6\"><title>{}</title></circle>",
                 place(row.worst),
+                y + lower,
                 escaped(&title)
             );
         }
