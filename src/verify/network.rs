@@ -326,9 +326,46 @@ pub fn tolerances(expected: &Tensor, rounding: f64) -> Vec<f32> {
 mod tests {
     use std::cell::Cell;
 
-    use super::Replays;
+    use super::{Replays, Stepwise};
+    use crate::attr::BinaryKind;
+    use crate::graph::Graph;
+    use crate::shape::Desc;
     use crate::tensor::Tensor;
     use crate::verify::node::are_same;
+
+    /// y = factor * x.
+    fn scaled(factor: f32) -> Graph {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([2])).unwrap();
+        let factor = graph.constant("factor", Tensor::from([factor])).unwrap();
+        let y = graph.binary(x, factor, BinaryKind::Mul).unwrap();
+        graph.output("y", y);
+        graph
+    }
+
+    /// A plan whose nodes are right is wrong if the graph that it computes is another one, as a wrong rewrite makes it; if
+    /// another bit differs; or if a replay does.
+    #[test]
+    fn what_excuses_an_output() {
+        let x = Tensor::from([1.0f32, 2.0]);
+        // Device and reference differ by more than the tolerance, by what the bounds of the nodes allow.
+        let [expected, actual, other] = [[1.0f32, 2.0], [1.02, 2.04], [1.02, 2.05]].map(Tensor::from);
+        let judged = |graph: &Graph, stepwise: &Tensor, all_right: bool, different: usize| {
+            let mut values = vec![None; graph.values.len()];
+            values[graph.outputs[0].1.0] = Some(stepwise.clone());
+            let whole = vec![("y".to_owned(), actual.clone(), expected.clone(), Replays { runs: 3, different })];
+            let stepwise = Stepwise { graph, values, all_right, is_half: false };
+            let report = pollster::block_on(stepwise.judge(whole, &[("x", &x)])).unwrap().remove(0);
+            assert!(!report.comparison.ok());
+            report.sensitive
+        };
+        let (right, wrong) = (scaled(1.0), scaled(1.02));
+        assert!(judged(&right, &actual, true, 0));
+        assert!(!judged(&wrong, &actual, true, 0), "the rewritten graph computes something else");
+        assert!(!judged(&right, &other, true, 0), "the plan computes something else than its nodes");
+        assert!(!judged(&right, &actual, false, 0), "a node is wrong");
+        assert!(!judged(&right, &actual, true, 1), "runs differ");
+    }
 
     /// Every third run gives another number; a NaN is like itself, and the zeros differ.
     #[test]
