@@ -1,6 +1,7 @@
 //! Disagreements that are the other engine's. Each names the narrowest pattern, and what else says so.
 
-use convgpu::internals::model::proto::{AttributeProto, GraphProto};
+use convgpu::internals::model::proto::data_type::BOOL;
+use convgpu::internals::model::proto::{AttributeProto, GraphProto, TensorProto};
 
 use crate::net::Case;
 
@@ -41,7 +42,10 @@ pub const RTEN: &[Known] = &[
         kinds: &["elementwise casts"],
         oracle: ORT,
         reason: "a conversion to bool keeps the number",
-        matches: |c| c.attribute("to").any(|a| a.i() == 9),
+        matches: |c| {
+            c.attribute("to").any(|a| a.i() == i64::from(BOOL))
+                || c.has("CastLike") && c.constants().any(|t| t.data_type() == BOOL)
+        },
     },
     Known {
         kinds: &["elementwise arithmetic", "elementwise power"],
@@ -114,8 +118,12 @@ impl Case {
     /// The shapes of inputs and constants.
     fn operands(&self) -> impl Iterator<Item = Vec<i64>> {
         let inputs = self.inputs.iter().map(|(_, t)| t.shape().iter().map(|&n| n as i64).collect());
-        let constants = self.attribute("value").filter_map(|a| a.t.as_ref());
-        inputs.chain(self.graph().initializer.iter().chain(constants).map(|t| t.dims.clone()))
+        inputs.chain(self.constants().map(|t| t.dims.clone()))
+    }
+
+    fn constants(&self) -> impl Iterator<Item = &TensorProto> {
+        let values = self.attribute("value").filter_map(|a| a.t.as_ref());
+        self.graph().initializer.iter().chain(values)
     }
 
     /// Whether an input has such an element.
