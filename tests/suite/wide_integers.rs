@@ -171,6 +171,23 @@ fn no_dispatch_where_the_range_is_known() {
     assert_eq!(compiled.plan().unwrap().dispatches(), 2);
 }
 
+/// An input plus 1 is a counter of batches, which never has 2^31: it is not measured. Any other sum is.
+#[test]
+fn only_a_counter_is_trusted() {
+    let plus = |number: i64| {
+        let g = graph(Desc::new([1], DType::I64), |g, x| {
+            let number = g.constant("number", Tensor::from([number])).unwrap();
+            g.apply("sum", Binary(BinaryKind::Add), &[x, number]).unwrap()
+        });
+        Compiled::new(device(), g, &CompileOptions::new()).unwrap()
+    };
+    let [counter, sum] = [1, 1 << 30].map(plus);
+    assert_eq!((counter.plan().unwrap().dispatches(), sum.plan().unwrap().dispatches()), (1, 3));
+    let of = |x: i64| sum.run_device(&[("x", &Tensor::from([x]).to_device(device()).unwrap())]);
+    assert_eq!(of((1 << 30) - 1).unwrap().first().unwrap().to_host().unwrap(), Tensor::from([i64::from(i32::MAX)]));
+    assert_eq!(of(1 << 30).unwrap_err().node(), Some("sum"));
+}
+
 #[test]
 fn doubles_are_doubles_on_the_host_and_said_to_be_floats_on_a_device() {
     let doubles = |v: &[f64]| Tensor::new([v.len()], Data::F64(v.to_vec().into())).unwrap();
