@@ -442,7 +442,11 @@ impl Draws {
         };
         match fill {
             Fill::Positive => numbers.into_iter().map(|v| v.abs() + 0.0625).collect(),
-            Fill::Factors => numbers.into_iter().map(|v| (0.5 * v.sin()).exp2().copysign(v)).collect(),
+            Fill::Factors => {
+                // As many above 1 as below, whatever the numbers are.
+                let exponent = |v: f32, up: bool| if up { 0.5 * v.sin() } else { -0.5 * v.sin() };
+                numbers.into_iter().map(|v| exponent(v, self.flag()).exp2().copysign(v)).collect()
+            }
             Fill::Masked if self.rng.int(0, 3) == 0 => {
                 let mask = self.one(&[f32::MIN, -1e30, -65_504.0, -1e4]);
                 numbers.into_iter().map(|v| if self.rng.int(0, 2) == 0 { mask } else { v }).collect()
