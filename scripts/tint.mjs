@@ -300,7 +300,11 @@ async function main() {
   const version = spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout?.trim().replace(/ built on.*/, '') ?? program;
   const manifest = JSON.parse(readFileSync(join(call.folder, 'manifest.json'), 'utf8'));
   const ledgers = call.beside === null ? [] : JSON.parse(readFileSync(call.beside, 'utf8')).ledgers;
-  const native = new Set(ledgers.flatMap(({ failures }) => failures.map(({ case: id, what }) => `${id}: ${what}`)));
+  if (!ledgers?.every(({ seed }) => seed === manifest.seed)) {
+    throw new Error(`${call.beside} is no ledger of the cases of seed ${manifest.seed}`);
+  }
+  const check = ({ case: id, what, kernels }) => `${id}: ${what}, ${kernels}`;
+  const native = new Set(ledgers.flatMap(({ failures }) => failures.map(check)));
   const rows = new Map();
   const [skipped, failures, both, cases] = [new Map(), [], [], new Set()];
   let [adapter, edited, done, all, unlikely] = ['', 0, 0, null, 0];
@@ -323,8 +327,8 @@ async function main() {
     row.wrong += said.failure ? 1 : 0;
     unlikely += said.unlikely ? 1 : 0;
     if (!said.failure) return;
-    const name = `${one.case}: ${one.what}`;
-    (native.has(name) ? both : failures).push(`${name}, ${one.kernels}: ${said.failure}`);
+    const name = check(one);
+    (native.has(name) ? both : failures).push(`${name}: ${said.failure}`);
   };
   await browse(call, program, heard);
   if (process.stderr.isTTY) process.stderr.write('\r');
@@ -345,7 +349,9 @@ async function main() {
     `${there}, ${seconds} s (seed ${manifest.seed}, kernels of ${manifest.device})`);
   console.log(`${version}, ${adapter}`);
   if (checks === 0 || done !== all) console.error(`error: ${done} of ${all ?? 'no'} checks came back, ${checks} ran`);
-  process.exit(failures.length === 0 && checks > 0 && done === all ? 0 : 1);
+  const hitsNothing = call.failAt !== null && edited === 0;
+  if (hitsNothing) console.error(`error: no kernel ${call.failAt} was edited`);
+  process.exit(failures.length === 0 && checks > 0 && done === all && !hitsNothing ? 0 : 1);
 }
 
 main().catch(error => {

@@ -64,7 +64,10 @@ pub fn run(args: &Args, named: Option<&[Choice]>) -> Outcome<()> {
 fn checked(adapters: &[AdapterInfo], named: Option<&[Choice]>, limit: Duration) -> Outcome<Vec<(usize, Report)>> {
     let is_none = |choice: &&Choice| !adapters.iter().enumerate().any(|(index, adapter)| choice.is(index, adapter));
     if let (Some(Choice::One(choice)), false) = (named.and_then(|all| all.iter().find(is_none)), adapters.is_empty()) {
-        return Err(Failure::call(format!("--check: no adapter matches {choice}; convgpu devices lists them")));
+        return Err(Failure::call(match choice {
+            DeviceChoice::Cpu => "--check asks adapters, and the CPU reference is none".to_owned(),
+            _ => format!("--check: no adapter matches {choice}; convgpu devices lists them"),
+        }));
     }
     let mut reports = vec![];
     for (index, adapter) in adapters.iter().enumerate() {

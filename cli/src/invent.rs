@@ -48,7 +48,7 @@ impl FromStr for Range {
         let ends = s.split_once("..").and_then(|(a, b)| Some((number(a)?, number(b)?)));
         ends.filter(|(a, b)| a <= b)
             .map(|(a, b)| Range(a, b))
-            .ok_or_else(|| "expected A..B, two finite numbers".to_owned())
+            .ok_or_else(|| "expected A..B, two finite numbers, the smaller one first".to_owned())
     }
 }
 

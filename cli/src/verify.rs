@@ -94,33 +94,38 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
     let report = verify(&device, &network.graph, &network.inputs(), &options);
     drop((options, bar));
     let report = report?;
-    let files = match (&dump, &report.evidence) {
-        (Some(dump), Some(evidence)) => dump.write(evidence)?,
+    let written = match (&dump, &report.evidence) {
+        (Some(dump), Some(evidence)) => dump.write(evidence),
         (Some(_), None) => {
             console::hint("--dump: no node is wrong".to_owned());
-            vec![]
+            Ok(vec![])
         }
-        (None, _) => vec![],
+        (None, _) => Ok(vec![]),
     };
+    let files = written.as_ref().map_or(&[][..], Vec::as_slice);
     if let Some(expected) = &mut expected {
         let reference = if args.precision == Precision::F16 { reference(args, &network)? } else { vec![] };
         expected.compare(&report, &reference);
     }
     let expected_verdict = expected.as_ref().map_or(Ok(()), |e| e.verdict(!args.no_fuse));
-    let verdict = verdict(&report, args).and(expected_verdict);
+    // A file that cannot be written hides no result.
+    let verdict = match (verdict(&report, args).and(expected_verdict), &written) {
+        (Err(wrong), Err(lost)) => Err(wrong.and(lost)),
+        (verdict, _) => verdict,
+    };
     if args.json {
-        console::print_json(&as_json(&report, verdict.is_ok(), expected.as_ref(), &files))?;
+        console::print_json(&as_json(&report, verdict.is_ok() && written.is_ok(), expected.as_ref(), files))?;
     } else {
         let expected = expected.as_ref().map_or(String::new(), |e| e.as_text(!args.no_fuse));
         let dumped = match (&report.evidence, &args.dump) {
-            (Some(evidence), Some(dir)) => {
+            (Some(evidence), Some(dir)) if written.is_ok() => {
                 format!("{} files about {} in {}\n", files.len(), console::name(&evidence.node), dir.display())
             }
             _ => String::new(),
         };
         console::print(&format!("{report}{expected}{dumped}"))?;
     }
-    verdict
+    verdict.and(written.map(drop).map_err(Failure::and_reported))
 }
 
 /// Every value of the network on the reference, in f32.
@@ -147,7 +152,7 @@ fn verdict(report: &Report, args: &Args) -> Outcome<()> {
             false => format!("every node is right, but the whole plan gives a wrong output {name}: {wrong}"),
             true => format!(
                 "every node is right, and so is the plan, but output {name} is beyond the tolerance by what the bounds of the \
-                 nodes allow: the network multiplies small errors: {wrong}"
+                 nodes allow, which rounding alone may reach: {wrong}"
             ),
         };
         return Err(Failure::check(text));

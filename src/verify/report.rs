@@ -75,7 +75,7 @@ pub struct OutputReport {
     pub comparison: Comparison,
     /// Whether it is beyond the tolerance by no more than the bounds of the nodes allow: every node is right by its bound, the
     /// nodes one by one give the same bits, and rewriting the graph changes nothing on the reference. Then the plan is right, and
-    /// the network multiplies small errors, such as a norm of nearly equal values.
+    /// the network makes small errors large, such as a norm of nearly equal values or a comparison of equal ones.
     pub sensitive: bool,
     /// Elements that are NaN.
     pub nan: usize,

@@ -201,6 +201,14 @@ fn a_file_beyond_the_limit_of_the_process_is_one_line_and_status_1() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(stderr.starts_with("convgpu: ") && stderr.contains("logits.npy: File too large"), "{stderr}");
     assert!(!std::path::Path::new(&format!("{dir}/out")).exists());
+    // Nor does it hide that a node is wrong.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -f 4; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_convgpu")]);
+    shell.args(["verify", &net, "--input", &x, "--fail-at", "the light", "--dump", &format!("{dir}/dump")]);
+    let output = shell.output().unwrap();
+    let (text, message) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.code() == Some(1) && text.contains("WRONG"), "{text}{message}");
+    assert!(message.contains("is wrong") && message.contains("File too large"), "{message}");
 }
 
 #[test]
@@ -402,7 +410,10 @@ fn evidence_and_expectations_are_files() {
     let args = ["verify", model(), "--input", &image, "--expect", &dir];
     let output = convgpu(&args);
     assert!(output.status.success() && stdout(&output).contains("1 of 1 expected values compared"), "{output:?}");
-    let dump = format!("{dir}-dump");
+    // Of an earlier call, about a node with more inputs.
+    let dump = folder("evidence-dump");
+    std::fs::write(format!("{dump}/input_7.npy"), "another").unwrap();
+    (0..7).for_each(|k| std::fs::write(format!("{dump}/input_{k}.npy"), "another").unwrap());
     let wrong =
         convgpu(&[&args[..], &["--fail-at", "the logits", "--dump", &dump, "--from", "the logits", "--json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&stdout(&wrong)).unwrap();
@@ -415,6 +426,7 @@ fn evidence_and_expectations_are_files() {
         "{json}"
     );
     assert!(files.iter().all(|f| std::fs::read(f).unwrap().starts_with(b"\x93NUMPY")));
+    assert_eq!(std::fs::read_dir(&dump).unwrap().count(), files.len(), "{json}");
     assert_eq!(json["expect"]["first_different"], "logits");
 }
 
