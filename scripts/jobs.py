@@ -102,10 +102,11 @@ A driver may synchronise workgroup memory wrongly. So where the kernels of a wro
 as well, and the report says whether that is right: then `--avoid-workgroup-memory` is a way around.""", [
         "convgpu verify squeezenet1.1.onnx --input pelican.jpeg --preprocess caffe --fail-at {node} --dump evidence",
     ]),
-    ("See whether an adapter computes what it should", """The first call asks a few questions of every adapter. The second runs
-cases whose right answers are known through every kernel that the adapter has: of all operators in some minutes, with `--quick` in
-one, here of one operator. A wrong case is printed with the call that runs it again, and `--repro DIR` writes it whole.""", [
-        "convgpu devices --check",
+    ("See whether an adapter computes what it should", """The first call asks a few questions of an adapter, without `--device` of
+every one. The second runs cases whose right answers are known through every kernel that the adapter has: of all operators in some
+minutes, with `--quick` in one, here of one operator. A wrong case is printed with the call that runs it again, and `--repro DIR`
+writes it whole.""", [
+        "convgpu devices --check --device {device}",
         "convgpu conformance --op softmax",
     ]),
     ("Compare two devices", "", ["convgpu compare squeezenet1.1.onnx --input pelican.jpeg --preprocess caffe --device {device} --device cpu"]),
