@@ -50,7 +50,7 @@ Resizing gives the bits of Pillow 11, torchvision and timm (Pillow 13 may resize
 up to 15). `--interpolation` chooses the filter: `bilinear` (the default), `bicubic` (the default of clip, and what many models
 of timm were trained with: see `interpolation` in their configuration), or `nearest`. The first two are antialiased: as wide as
 the step between new pixels. `nearest` takes the pixel in which the new one's middle lies. The long side is rounded down. A cut
-begins at half of what is left over, and half a pixel is rounded to the even number. All this is done on the host, with the same
+begins at half of what is left over; if that is half a pixel, at the even pixel beside it. All this is done on the host, with the same
 bits for every device. `DeviceTensor::from_texture` of the library resizes on the device, in floats, and does not round as
 Pillow does after the rows and after the columns: its pixels are within 1 of these, and within 1.5 of the luma (of 0 to 255).
 
@@ -96,7 +96,8 @@ a difference: the pixels are scaled in another way, so the first layer gives som
         "convgpu verify squeezenet1.1.onnx --input pelican.jpeg --preprocess imagenet --expect values.npz --no-fuse",
     ]),
     ("Find the kernel that is wrong", """No kernel is wrong here: a hidden option corrupts one element, to show what would be
-seen. Every node runs alone: a concatenation copies, whose parts are written into it in the network.
+seen. Every node runs alone. So a concatenation copies its parts here; in the network its
+parts are written into it where they are computed.
 
 A driver may synchronise workgroup memory wrongly. So where the kernels of a wrong node use it, the node is computed without it
 as well, and the report says whether that is right: then `--avoid-workgroup-memory` is a way around.""", [
