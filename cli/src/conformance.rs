@@ -182,18 +182,13 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
         let page = report.write(|out| out.write_all(report::page(&ledgers).as_bytes()));
         written = written.and_then(|files| page.map(|()| files));
     }
-    let verdict = verdict(args, &ledgers);
-    // A file that cannot be written hides no result.
-    let verdict = match (verdict, &written) {
-        (Err(wrong), Err(lost)) => Err(wrong.and(lost)),
-        (verdict, _) => verdict,
-    };
-    let files = written.as_ref().map_or(&[][..], Vec::as_slice);
+    let (files, lost) = written.map_or_else(|lost| (vec![], Some(lost)), |files| (files, None));
+    let verdict = Failure::beside(verdict(args, &ledgers), lost);
     match args.json {
-        true => console::print_json(&as_json(&ledgers, files, verdict.is_ok() && written.is_ok()))?,
+        true => console::print_json(&as_json(&ledgers, &files, verdict.is_ok()))?,
         false => console::print(&as_text(&ledgers))?,
     }
-    verdict.and(written.map(drop).map_err(Failure::and_reported))
+    verdict
 }
 
 /// What only a run can tell of a call: that its options exclude each other, or that its fault hits no kernel, which

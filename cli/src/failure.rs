@@ -55,6 +55,14 @@ impl Failure {
     pub fn and(self, other: &Failure) -> Failure {
         Failure { message: format!("{}; {other}", self.message), ..self }
     }
+    /// How a command ends that printed its results: a file that cannot be written hides none of them.
+    pub fn beside(verdict: Outcome<()>, lost: Option<Failure>) -> Outcome<()> {
+        match (verdict, lost) {
+            (Err(wrong), Some(lost)) => Err(wrong.and(&lost)),
+            (Ok(()), Some(lost)) => Err(lost.and_reported()),
+            (verdict, None) => verdict,
+        }
+    }
     /// The same failure, after the results were printed.
     pub fn and_reported(self) -> Failure {
         Failure { reported: true, ..self }

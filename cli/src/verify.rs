@@ -102,30 +102,26 @@ pub fn run(args: &Args, device: &DeviceChoice) -> Outcome<()> {
         }
         (None, _) => Ok(vec![]),
     };
-    let files = written.as_ref().map_or(&[][..], Vec::as_slice);
+    let (files, lost) = written.map_or_else(|lost| (vec![], Some(lost)), |files| (files, None));
     if let Some(expected) = &mut expected {
         let reference = if args.precision == Precision::F16 { reference(args, &network)? } else { vec![] };
         expected.compare(&report, &reference);
     }
     let expected_verdict = expected.as_ref().map_or(Ok(()), |e| e.verdict(!args.no_fuse));
-    // A file that cannot be written hides no result.
-    let verdict = match (verdict(&report, args).and(expected_verdict), &written) {
-        (Err(wrong), Err(lost)) => Err(wrong.and(lost)),
-        (verdict, _) => verdict,
-    };
+    let verdict = Failure::beside(verdict(&report, args).and(expected_verdict), lost);
     if args.json {
-        console::print_json(&as_json(&report, verdict.is_ok() && written.is_ok(), expected.as_ref(), files))?;
+        console::print_json(&as_json(&report, verdict.is_ok(), expected.as_ref(), &files))?;
     } else {
         let expected = expected.as_ref().map_or(String::new(), |e| e.as_text(!args.no_fuse));
         let dumped = match (&report.evidence, &args.dump) {
-            (Some(evidence), Some(dir)) if written.is_ok() => {
+            (Some(evidence), Some(dir)) if !files.is_empty() => {
                 format!("{} files about {} in {}\n", files.len(), console::name(&evidence.node), dir.display())
             }
             _ => String::new(),
         };
         console::print(&format!("{report}{expected}{dumped}"))?;
     }
-    verdict.and(written.map(drop).map_err(Failure::and_reported))
+    verdict
 }
 
 /// Every value of the network on the reference, in f32.

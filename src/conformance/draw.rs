@@ -444,8 +444,8 @@ impl Draws {
             Fill::Positive => numbers.into_iter().map(|v| v.abs() + 0.0625).collect(),
             Fill::Factors => {
                 // As many above 1 as below, whatever the numbers are.
-                let exponent = |v: f32, up: bool| if up { 0.5 * v.sin() } else { -0.5 * v.sin() };
-                numbers.into_iter().map(|v| exponent(v, self.flag()).exp2().copysign(v)).collect()
+                let mut half = || if self.flag() { 0.5f32 } else { -0.5 };
+                numbers.into_iter().map(|v| (half() * v.sin()).exp2().copysign(v)).collect()
             }
             Fill::Masked if self.rng.int(0, 3) == 0 => {
                 let mask = self.one(&[f32::MIN, -1e30, -65_504.0, -1e4]);

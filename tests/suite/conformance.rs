@@ -142,3 +142,11 @@ fn bounds_of_zeros_are_not_negative() {
         }
     }
 }
+
+/// Products of thousands of doubles stay in the range of the floats that a device has: this one of 2 838 was 1e281.
+#[test]
+fn products_of_doubles_stay_in_range() {
+    let options = ConformanceOptions::new().seed(2).case("reduce/reference/5016".parse().unwrap()).replays(0);
+    let ledger = conformance(device(), &options).unwrap();
+    assert!(ledger.ok() && ledger.cases == 1, "{:?}", ledger.failures);
+}
