@@ -82,7 +82,7 @@ JOBS = [
         "convgpu run realesr_animevideov3_x4.onnx --input chelsea.png --crop 96 --output-image large.png",
     ]),
     ("Find the layer where another engine differs", """The other engine gets what the network got (`--save-input`), and writes all values of the
-model under their names. For ONNX Runtime `values.py` does so:
+model under their names. For ONNX Runtime `values.py` does so (`pip install onnx onnxruntime`):
 
 ```python
 """ + VALUES + """```

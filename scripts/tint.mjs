@@ -12,7 +12,8 @@
 //                      next one, so that the first one's part of the result is missing
 //
 // It needs Node 18 and Chromium (Debian: nodejs, chromium; CHROMIUM names another program), and no package. The page fetches the
-// files from this script and sends back what it found. It fails if a result is wrong, or if nothing was checked.
+// files from this script and sends back what it found. Exit status: 0 right; 1 a result is wrong, or nothing was
+// checked; 2 the call or a file of it is wrong.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -217,6 +218,23 @@ function trust() {
   if (!known.every(Boolean)) throw new Error(`the comparison is wrong: ${known}`);
 }
 
+/// The call or a file of it is wrong.
+function refuse(what) {
+  console.error(`error: ${what}`);
+  process.exit(2);
+}
+
+/// An object that `convgpu conformance` wrote.
+function read(file, isOne) {
+  try {
+    const object = JSON.parse(readFileSync(file, 'utf8'));
+    if (isOne(object)) return object;
+  } catch (error) {
+    refuse(`${file}: ${error.message}`);
+  }
+  return refuse(`${file} is nothing that convgpu conformance wrote`);
+}
+
 function options([...args]) {
   const taken = (name, has) => {
     const at = args.indexOf(name);
@@ -225,8 +243,7 @@ function options([...args]) {
   const values = { only: taken('--only', true), beside: taken('--beside', true), failAt: taken('--fail-at', true) };
   const out = { gpu: taken('--gpu', false) !== null, ...values, folder: args[0] };
   if (args.length !== 1 || args[0].startsWith('-') || Object.values(values).includes(undefined)) {
-    console.error('usage: node scripts/tint.mjs DIR [--gpu] [--only NAME] [--beside LEDGER.json] [--fail-at KERNEL]');
-    process.exit(2);
+    refuse('usage: node scripts/tint.mjs DIR [--gpu] [--only NAME] [--beside LEDGER.json] [--fail-at KERNEL]');
   }
   return out;
 }
@@ -298,10 +315,10 @@ async function main() {
   const call = options(process.argv.slice(2));
   const program = process.env.CHROMIUM ?? 'chromium';
   const version = spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout?.trim().replace(/ built on.*/, '') ?? program;
-  const manifest = JSON.parse(readFileSync(join(call.folder, 'manifest.json'), 'utf8'));
-  const ledgers = call.beside === null ? [] : JSON.parse(readFileSync(call.beside, 'utf8')).ledgers;
-  if (!ledgers?.every(({ seed }) => seed === manifest.seed)) {
-    throw new Error(`${call.beside} is no ledger of the cases of seed ${manifest.seed}`);
+  const manifest = read(join(call.folder, 'manifest.json'), ({ list, pipelines }) => list && pipelines);
+  const ledgers = call.beside === null ? [] : read(call.beside, ({ ledgers }) => ledgers?.length > 0).ledgers;
+  if (!ledgers.every(({ seed }) => seed === manifest.seed)) {
+    refuse(`${call.beside} is no ledger of the cases of seed ${manifest.seed}`);
   }
   const check = ({ case: id, what, kernels }) => `${id}: ${what}, ${kernels}`;
   const native = new Set(ledgers.flatMap(({ failures }) => failures.map(check)));

@@ -1,5 +1,6 @@
 //! `convgpu conformance`: every operator with every kernel of an adapter, on cases whose right outputs are known.
 
+mod call;
 mod export;
 mod planted;
 mod report;
@@ -10,12 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use convgpu::DeviceChoice;
 use convgpu::conformance::{
     CaseId, ConformanceOptions, Failure as Wrong, Ledger, Oracle, PlantedTable, Row, conformance, faults,
 };
 use convgpu::internals::conformance::{drift_at, fail_at};
-use convgpu::internals::device::avoids_workgroup_memory;
+use convgpu::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -25,6 +25,7 @@ use crate::files::Target;
 use crate::numbers;
 use crate::progress::Bar;
 use crate::table::table;
+use call::Call;
 
 /// Checks every operator with every kernel of an adapter, and prints a ledger
 #[derive(ClapArgs)]
@@ -66,7 +67,7 @@ pub struct Args {
     /// Corrupt the results of kernels whose name contains this, to test that it is detected
     #[arg(long, value_name = "KERNEL", hide = true)]
     fail_at: Option<String>,
-    /// Move results of kernels whose name contains this within their bounds, to test --strict
+    /// Move an f32 result of kernels whose name contains this to 0.6 of its bound, to test --strict; replays then differ
     #[arg(long, value_name = "KERNEL", hide = true, conflicts_with = "fail_at")]
     drift_at: Option<String>,
     /// Plant faults in the commands of every operator (6 cases each, or as --cases says), and print which of them this command
@@ -166,13 +167,13 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
         let bar = Arc::new(Bar::steps());
         let shown = bar.clone();
         let options = args.options().progress(move |done, all, case| shown.at(done, all, &case.to_string()));
-        let ledger = conformance(&device, &options)?;
+        let (call, ledger) = (Call::new(&choice, args), conformance(&device, &options)?);
         let is_first = written.as_ref().is_ok_and(Vec::is_empty);
         if let (Some(place), Some(wrong), true) = (&place, ledger.failures.first(), is_first) {
-            let again = again(&choice, &ledger, &wrong.case);
+            let again = call.again(&wrong.case);
             written = place.write(&device, &args.options(), wrong, args.seed, &again);
         }
-        ledgers.push((choice, ledger));
+        ledgers.push((call, ledger));
     }
     check_call(args, &ledgers)?;
     if place.is_some() && written.as_ref().is_ok_and(Vec::is_empty) {
@@ -193,14 +194,11 @@ pub fn run(args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
 
 /// What only a run can tell of a call: that its options exclude each other, or that its fault hits no kernel, which
 /// shows nothing.
-fn check_call(args: &Args, ledgers: &[(DeviceChoice, Ledger)]) -> Outcome<()> {
+fn check_call(args: &Args, ledgers: &[(Call, Ledger)]) -> Outcome<()> {
     let rows = || ledgers.iter().flat_map(|(_, ledger)| &ledger.rows);
     let is_wrong = || ledgers.iter().any(|(_, ledger)| !ledger.failures.is_empty());
-    if let (Some(case), Some(op)) = (&args.case, &args.op)
-        && rows().next().is_none()
-        && !is_wrong()
-    {
-        return Err(Failure::call(format!("the case {case} runs no {op}")));
+    if rows().next().is_none() && !is_wrong() {
+        check_case(args)?;
     }
     match args.fail_at.as_ref().or(args.drift_at.as_ref()) {
         Some(kernel) if !rows().any(|row| row.kernels.contains(kernel)) => {
@@ -210,29 +208,45 @@ fn check_call(args: &Args, ledgers: &[(DeviceChoice, Ledger)]) -> Outcome<()> {
     }
 }
 
+/// An error if no case was found by a call that names one case and an operator: they exclude each other.
+fn check_case(args: &Args) -> Outcome<()> {
+    match (&args.case, &args.op) {
+        (Some(case), Some(op)) => Err(Failure::call(format!("the case {case} runs no {op}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Nothing was exported.
+fn nothing(why: &str) -> Failure {
+    Failure::from(Error::new(ErrorKind::Check, format!("nothing was exported: {why}")))
+}
+
 /// Writes the cases instead of running them.
 fn write(folder: &Path, args: &Args, choices: &[devices::Choice]) -> Outcome<()> {
     let [devices::Choice::One(choice)] = choices else { return Err(Failure::call("--export takes one --device")) };
     let device = devices::open(choice)?;
-    let written = export::write(folder, &device, &args.options(), args.seed)?;
+    let Some(written) = export::write(folder, &device, &args.options(), args.seed)? else {
+        check_case(args)?;
+        return Err(nothing("no case was found"));
+    };
     match args.json {
         true => console::print_json(&written.as_json(folder)),
         false => console::print(&written.as_text(folder)),
     }
 }
 
-fn verdict(args: &Args, ledgers: &[(DeviceChoice, Ledger)]) -> Outcome<()> {
+fn verdict(args: &Args, ledgers: &[(Call, Ledger)]) -> Outcome<()> {
     if let Some((ledger, wrong)) = ledgers.iter().find_map(|(_, l)| Some((l, l.failures.first()?))) {
         let count = ledger.failures.len();
         return Err(Failure::check(format!("{count} wrong on {}; the first: {wrong}", ledger.device)));
     }
     if args.strict
-        && let Some((choice, ledger)) = ledgers.iter().find(|(_, l)| l.unlikely() > 0)
+        && let Some((call, ledger)) = ledgers.iter().find(|(_, l)| l.unlikely() > 0)
     {
         let text = "results are within their bounds, but not what rounding looks like";
         let first = ledger.rows.iter().find_map(|row| Some((row, row.unlikely_case.as_ref()?)));
         let first = first.map_or(String::new(), |(row, (case, what))| {
-            let again = again(choice, ledger, case);
+            let again = call.again(case);
             format!("; the first: {case}: {what}, {}: {again} --strict", row.kernels)
         });
         return Err(Failure::check(format!("{} {text}, on {}{first}", ledger.unlikely(), ledger.device)));
@@ -249,15 +263,15 @@ fn verdict(args: &Args, ledgers: &[(DeviceChoice, Ledger)]) -> Outcome<()> {
     Ok(())
 }
 
-fn as_text(ledgers: &[(DeviceChoice, Ledger)]) -> String {
-    let mut all: Vec<_> = ledgers.iter().map(|(choice, ledger)| of_device(choice, ledger)).collect();
+fn as_text(ledgers: &[(Call, Ledger)]) -> String {
+    let mut all: Vec<_> = ledgers.iter().map(|(call, ledger)| of_device(call, ledger)).collect();
     if ledgers.len() > 1 {
         all.push(side_by_side(ledgers));
     }
     all.join("\n")
 }
 
-fn of_device(choice: &DeviceChoice, ledger: &Ledger) -> String {
+fn of_device(call: &Call, ledger: &Ledger) -> String {
     let mut rows = vec![
         [
             "operator",
@@ -291,8 +305,7 @@ fn of_device(choice: &DeviceChoice, ledger: &Ledger) -> String {
             worst_case(row),
         ]
     }));
-    let failures: String =
-        ledger.failures.iter().map(|f| format!("{f}\n  {}\n", again(choice, ledger, &f.case))).collect();
+    let failures: String = ledger.failures.iter().map(|f| format!("{f}\n  {}\n", call.again(&f.case))).collect();
     let refused: usize = ledger.refused.values().sum();
     let reasons: String = ledger.refused.iter().map(|(why, n)| format!("no kernel for {n}: {why}\n")).collect();
     let doubtful: String = ledger.doubtful().map(|(op, share)| format!("{}\n", doubt(op, share))).collect();
@@ -330,7 +343,7 @@ fn doubt(op: &str, share: f64) -> String {
 }
 
 /// The worst error of every set of kernels on each of the adapters, and how many cases were wrong.
-fn side_by_side(ledgers: &[(DeviceChoice, Ledger)]) -> String {
+fn side_by_side(ledgers: &[(Call, Ledger)]) -> String {
     let mut cells: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for (at, (_, ledger)) in ledgers.iter().enumerate() {
         for row in &ledger.rows {
@@ -356,24 +369,12 @@ fn share_of_bound(worst: f64) -> String {
     if worst < 1e4 || !worst.is_finite() { format!("{worst:.3}") } else { format!("{worst:.2e}") }
 }
 
-/// The call that runs one case again, with the variables and options that change what runs.
-fn again(choice: &DeviceChoice, ledger: &Ledger, case: &CaseId) -> String {
-    let variable = |name: &str| Some(format!("{name}={} ", std::env::var(name).ok().filter(|v| !v.is_empty())?));
-    let variables: String = crate::VARIABLES.iter().filter_map(|(name, _)| variable(name)).collect();
-    let name = choice.to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-    let name = if name.chars().all(is_plain) { name } else { format!("'{}'", name.replace('\'', "'\\''")) };
-    let device = if *choice == DeviceChoice::Auto { String::new() } else { format!(" --device {name}") };
-    let avoid = if avoids_workgroup_memory() { " --avoid-workgroup-memory" } else { "" };
-    format!("{variables}convgpu conformance{device}{avoid} --case {case} --seed {}", ledger.seed)
-}
-
-fn as_json(ledgers: &[(DeviceChoice, Ledger)], files: &[String], ok: bool) -> Value {
-    let all: Vec<_> = ledgers.iter().map(|(choice, ledger)| ledger_json(choice, ledger)).collect();
+fn as_json(ledgers: &[(Call, Ledger)], files: &[String], ok: bool) -> Value {
+    let all: Vec<_> = ledgers.iter().map(|(call, ledger)| ledger_json(call, ledger)).collect();
     json!({ "ok": ok, "ledgers": all, "repro": files })
 }
 
-fn ledger_json(choice: &DeviceChoice, ledger: &Ledger) -> Value {
+fn ledger_json(call: &Call, ledger: &Ledger) -> Value {
     json!({
         "device": ledger.device,
         "ok": ledger.ok(),
@@ -385,7 +386,7 @@ fn ledger_json(choice: &DeviceChoice, ledger: &Ledger) -> Value {
         "refused": ledger.refused,
         "doubtful": ledger.doubtful().map(|(op, share)| json!({ "op": op, "unlikely": share })).collect::<Vec<_>>(),
         "rows": ledger.rows.iter().map(row_json).collect::<Vec<_>>(),
-        "failures": ledger.failures.iter().map(|f| failure_json(choice, ledger, f)).collect::<Vec<_>>(),
+        "failures": ledger.failures.iter().map(|f| failure_json(call, f)).collect::<Vec<_>>(),
     })
 }
 
@@ -406,12 +407,12 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-fn failure_json(choice: &DeviceChoice, ledger: &Ledger, wrong: &Wrong) -> Value {
+fn failure_json(call: &Call, wrong: &Wrong) -> Value {
     json!({
         "case": wrong.case.to_string(),
         "what": wrong.what,
         "kernels": wrong.kernels,
         "wrong": wrong.wrong,
-        "again": again(choice, ledger, &wrong.case),
+        "again": call.again(&wrong.case),
     })
 }

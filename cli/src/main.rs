@@ -51,7 +51,7 @@ struct Cli {
     #[arg(long, global = true, env = "CONVGPU_DEVICE", default_value = "auto")]
     device: Vec<devices::Choice>,
     /// Use no kernel with workgroup memory: slower, for drivers that synchronise it wrongly
-    #[arg(long, global = true, env = "CONVGPU_AVOID_WORKGROUP_MEMORY", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "CONVGPU_AVOID_WORKGROUP_MEMORY", value_parser = yes_or_no)]
     avoid_workgroup_memory: bool,
     /// Who names the device.
     #[arg(skip)]
@@ -133,6 +133,15 @@ fn report(failure: &Failure) {
     if json && !failure.reported {
         // What cannot be written cannot be reported either.
         let _ = console::print_json(&failure.as_json());
+    }
+}
+
+/// A word of CONVGPU_AVOID_WORKGROUP_MEMORY; nothing is no.
+fn yes_or_no(word: &str) -> Result<bool, String> {
+    match &word.to_lowercase()[..] {
+        "1" | "y" | "yes" | "t" | "true" | "on" => Ok(true),
+        "" | "0" | "n" | "no" | "f" | "false" | "off" => Ok(false),
+        _ => Err("CONVGPU_AVOID_WORKGROUP_MEMORY may be 1 or 0".to_owned()),
     }
 }
 

@@ -1,26 +1,39 @@
-//! Progress bars on stderr if it is a terminal; they are removed at the end.
+//! Progress on stderr: bars that are removed at the end if it is a terminal, else a line from time to time.
 
+use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use convgpu::CompileOptions;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::console;
+
+/// How often a line is written where there is no terminal: short work writes none.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A bar for one stage; it is cleared when it is dropped.
-pub struct Bar(ProgressBar);
+pub struct Bar {
+    bar: ProgressBar,
+    /// When the last line was written, or the stage began; `None` on a terminal.
+    told: Option<Mutex<Instant>>,
+}
 
 impl Bar {
     fn new(bar: ProgressBar, template: &str) -> Bar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Bar(bar)
+        let told = (!std::io::stderr().is_terminal()).then(|| Mutex::new(Instant::now()));
+        Bar { bar, told }
     }
 
     /// A bar for a stage without steps.
     pub fn loading(file: &Path) -> Bar {
         let bar = Bar::new(ProgressBar::new_spinner(), "{msg}");
-        bar.0.set_message(format!("loading {}", file.display()));
-        bar.0.tick();
+        bar.bar.set_message(format!("loading {}", file.display()));
+        bar.bar.tick();
         bar
     }
 
@@ -31,15 +44,22 @@ impl Bar {
 
     /// Shows the current step.
     pub fn at(&self, step: usize, of: usize, name: &str) {
-        self.0.set_message(name.to_owned());
-        self.0.set_length(of as u64);
-        self.0.set_position(step as u64);
+        self.bar.set_message(name.to_owned());
+        self.bar.set_length(of as u64);
+        self.bar.set_position(step as u64);
+        if let Some(told) = self.told.as_ref()
+            && let Ok(mut told) = told.lock()
+            && told.elapsed() >= PATIENCE
+        {
+            *told = Instant::now();
+            console::note(&format!("{step} of {of}: {name}"));
+        }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
@@ -49,7 +69,7 @@ pub fn compiling(options: CompileOptions) -> CompileOptions {
     let tell = move |done: usize, all: usize| {
         bar.at(done, all, "pipelines compiled");
         if done == all {
-            bar.0.finish_and_clear();
+            bar.bar.finish_and_clear();
         }
     };
     options.progress(tell)

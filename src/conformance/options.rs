@@ -10,6 +10,7 @@ use super::pytorch::Kind;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::gpu::caps::Caps;
+use crate::names::existing;
 use crate::ops::{Op, kernels};
 use crate::shape::Precision;
 use crate::verify::node::caps_of;
@@ -237,6 +238,6 @@ fn family(name: &str) -> Result<&'static Family> {
 }
 
 fn unknown(name: &str) -> Error {
-    let all: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
-    Error::argument(format!("there is no operator {name:?}; there are {}", all.join(", ")))
+    let known = existing("operators", name, FAMILIES.iter().map(|family| family.name));
+    Error::argument(format!("there is no operator {name:?}; {known}"))
 }

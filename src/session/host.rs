@@ -81,6 +81,11 @@ impl Ready {
         Planned::new(device, graph, options)?.compile(options).await
     }
 
+    /// The device it was compiled for, also if all of it runs on the host.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Runs the network on host tensors, each named as the graph names its input.
     ///
     /// # Errors

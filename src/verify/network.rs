@@ -139,7 +139,8 @@ async fn verify_graph(
     let whole = if options.unchecked { vec![] } else { end_to_end(&ready, graph, inputs, options.replays).await? };
     let rewritten = compiled.graph();
     let planned = compiled.plan().map_or(&[][..], |plan| &plan.nodes);
-    let precision = options.compile.plan.precision;
+    // The reference, which computes all of a network that runs on the host, stores f32.
+    let precision = if device.is_reference() { Precision::F32 } else { options.compile.plan.precision };
     let find = |name: &String| {
         let found = rewritten.nodes.iter().position(|n| n.name == *name);
         found.ok_or_else(|| Error::argument(format!("there is no node {name} after rewriting")))
@@ -191,7 +192,7 @@ async fn verify_graph(
     let all_right = nodes.len() == rewritten.nodes.len() && nodes.iter().all(|node| node.ok() && node.judged());
     let stepwise = Stepwise { graph: rewritten, values, all_right, is_half: precision == Precision::F16 };
     let outputs = stepwise.judge(whole, inputs).await?;
-    Ok(Report { device: device.to_string(), nodes, outputs, evidence, values: kept })
+    Ok(Report { device: ready.device().to_string(), nodes, outputs, evidence, values: kept })
 }
 
 /// What the device made of the rewritten graph, node by node.

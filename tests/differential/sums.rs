@@ -29,7 +29,7 @@ pub fn gemm(net: &mut Net) -> Drawn {
     let mut attributes = vec![int("transA", ta.into()), int("transB", tb.into())];
     for name in ["alpha", "beta"] {
         if net.flag() {
-            attributes.push(float(name, net.rng.int(1, 8) as f32 / 4.0));
+            attributes.push(float(name, net.rng.int(0, 8) as f32 / 4.0));
         }
     }
     let shapes: [&[usize]; 5] = [&[], &[n], &[m, 1], &[1, n], &[m, n]];

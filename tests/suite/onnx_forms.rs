@@ -406,6 +406,21 @@ fn integers_are_multiplied_as_matrices() {
     assert_eq!(transposed, (vec![2, 2], vec![4.0, -2.0, -1.0, 7.0]));
 }
 
+/// As in BLAS, and as ONNX Runtime does it: C is not read.
+#[test]
+fn a_gemm_whose_beta_is_0_has_no_addend() {
+    for b in [2, 3] {
+        let nodes = vec![node("Gemm", &["x", "b", "c"], &["y"], vec![float("beta", 0.0), float("alpha", 2.0)])];
+        let constants =
+            vec![floats("b", &[2, b], &vec![1.5; 2 * b as usize]), floats("c", &[b], &[f32::NAN; 3][..b as usize])];
+        let mut proto = model(line(nodes, constants));
+        proto.graph.as_mut().unwrap().input = vec![value("x", data_type::FLOAT, &[1, 2])];
+        let x = Tensor::new([1, 2], vec![1.0f32, 2.0]).unwrap();
+        let outputs = run(&read(&proto).unwrap(), &[("x", &x)]).unwrap();
+        assert_eq!(outputs[0].1.as_f32().unwrap(), &vec![9.0; b as usize][..]);
+    }
+}
+
 /// As ONNX Runtime: interpolated in f32, then truncated.
 #[test]
 fn integers_are_interpolated() {

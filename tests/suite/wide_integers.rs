@@ -9,7 +9,8 @@ use convgpu::internals::ops::reduce::ArgReduce;
 use convgpu::internals::ops::reshape::Reshape;
 use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::session::{Compiled, latest};
-use convgpu::{CompileOptions, DType, Data, Desc, Device, ErrorKind, Result, Session, Tensor};
+use convgpu::verify::{VerifyOptions, verify};
+use convgpu::{CompileOptions, DType, Data, Desc, Device, ErrorKind, Precision, Result, Session, Tensor};
 
 use crate::support::device;
 
@@ -40,6 +41,18 @@ fn graph(x: Desc, build: impl FnOnce(&mut Graph, convgpu::ValueId) -> convgpu::V
     let y = build(&mut graph, input);
     graph.output("y", y);
     graph
+}
+
+/// A network that runs on the host is the device's all the same, and has no f16.
+#[test]
+fn what_runs_on_the_host_is_verified_in_every_precision() {
+    let g = graph(Desc::new([3], DType::F64), |g, x| g.activation(x, Activation::Exp).unwrap());
+    let x = Tensor::from([-1.0f32, 0.0, 40.0]).to_dtype(DType::F64);
+    for precision in [Precision::F32, Precision::F16] {
+        let options = VerifyOptions::new().compile(CompileOptions::new().precision(precision));
+        let report = verify(device(), &g, &[("x", &x)], &options).unwrap();
+        assert!(report.ok() && report.device == device().to_string() && report.nodes.len() == 1, "{report}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use convgpu::internals::verify::Expected;
 use convgpu::{DType, Device, Precision, Tensor};
 use serde_json::{Value, json};
 
+use super::nothing;
 use crate::failure::{Failure, Outcome};
 use crate::files::{Folder, Target};
 use crate::inspect::interface::{access_name, needs, workgroup_bytes};
@@ -26,7 +27,8 @@ pub struct Written {
 }
 
 /// Writes every case that the options name with every kernel of the device; those of WebGPU's default limits for the reference.
-pub fn write(folder: &Path, device: &Device, options: &ConformanceOptions, seed: u64) -> Outcome<Written> {
+/// `None` if there is no case.
+pub fn write(folder: &Path, device: &Device, options: &ConformanceOptions, seed: u64) -> Outcome<Option<Written>> {
     let mut export = Export::new(folder)?;
     let mut refused: BTreeMap<String, usize> = BTreeMap::new();
     let bar = Bar::steps();
@@ -41,7 +43,8 @@ pub fn write(folder: &Path, device: &Device, options: &ConformanceOptions, seed:
         bar.at(k + 1, all, &id.to_string());
     }
     if export.checks.is_empty() {
-        return Err(Failure::check("no case was exported"));
+        let reasons: Vec<&str> = refused.keys().chain(export.skipped.keys()).map(String::as_str).collect();
+        return if reasons.is_empty() { Ok(None) } else { Err(nothing(&reasons.join("; "))) };
     }
     let of =
         if device.is_reference() { "hardware with WebGPU's default limits".to_owned() } else { device.to_string() };
@@ -57,7 +60,7 @@ pub fn write(folder: &Path, device: &Device, options: &ConformanceOptions, seed:
         "refused": refused,
     });
     export.finish(&head)?;
-    Ok(Written { head, pipelines: export.pipelines.len() })
+    Ok(Some(Written { head, pipelines: export.pipelines.len() }))
 }
 
 impl Written {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use convgpu::DeviceChoice;
 use convgpu::conformance::{Ledger, Oracle, Row};
 
-use super::{again, doubt};
+use super::call::Call;
+use super::doubt;
 
 /// Colours of the adapters, in their order.
 const COLOURS: [&str; 6] = ["#1b6ca8", "#d1495b", "#3a7d44", "#8d5a97", "#c98a1b", "#444444"];
@@ -17,7 +17,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 .wrong{color:#b00020;font-weight:600}svg text{font:12px system-ui,sans-serif}";
 
 /// The page.
-pub fn page(ledgers: &[(DeviceChoice, Ledger)]) -> String {
+pub fn page(ledgers: &[(Call, Ledger)]) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
@@ -29,8 +29,8 @@ pub fn page(ledgers: &[(DeviceChoice, Ledger)]) -> String {
         "<h2>Error relative to its bound</h2><p>The worst element of each set of kernels. Beyond 1 a result is wrong.</p>"
     );
     let _ = write!(out, "{}", plot(ledgers));
-    for (choice, ledger) in ledgers {
-        let _ = write!(out, "<h2>{}</h2>{}", escaped(&ledger.device), table(choice, ledger));
+    for (call, ledger) in ledgers {
+        let _ = write!(out, "<h2>{}</h2>{}", escaped(&ledger.device), table(call, ledger));
     }
     out.push_str("</html>\n");
     out
@@ -40,7 +40,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn adapters(ledgers: &[(DeviceChoice, Ledger)]) -> String {
+fn adapters(ledgers: &[(Call, Ledger)]) -> String {
     let mut out = "<table><tr><th>adapter<th class=n>cases<th class=n>checks<th class=n>replays<th class=n>unlikely\
                    <th class=n>wrong<th class=n>seconds<th class=n>seed"
         .to_owned();
@@ -78,7 +78,7 @@ fn place(ratio: f64) -> f64 {
 }
 
 /// A line per operator, a dot per set of kernels.
-fn plot(ledgers: &[(DeviceChoice, Ledger)]) -> String {
+fn plot(ledgers: &[(Call, Ledger)]) -> String {
     let mut lines: BTreeMap<&str, Vec<(&Row, &str, f64)>> = BTreeMap::new();
     // Adapters lie one above the other: equal errors would hide each other.
     let middle = (ledgers.len() - 1) as f64 / 2.0;
@@ -111,7 +111,7 @@ fn plot(ledgers: &[(DeviceChoice, Ledger)]) -> String {
     out + "</svg>"
 }
 
-fn table(choice: &DeviceChoice, ledger: &Ledger) -> String {
+fn table(call: &Call, ledger: &Ledger) -> String {
     let mut out = "<table><tr><th>operator<th>kernels".to_owned();
     for oracle in Oracle::ALL {
         let _ = write!(out, "<th class=n>{oracle}");
@@ -138,7 +138,7 @@ fn table(choice: &DeviceChoice, ledger: &Ledger) -> String {
     }
     out.push_str("</table>");
     for failure in &ledger.failures {
-        let again = escaped(&again(choice, ledger, &failure.case));
+        let again = escaped(&call.again(&failure.case));
         let _ = write!(out, "<p class=wrong>{}<br><code>{again}</code></p>", escaped(&failure.to_string()));
     }
     for (op, share) in ledger.doubtful() {

@@ -44,7 +44,11 @@ impl Expected {
         if path.is_dir() {
             found.read_folder(path, "")?;
         } else {
-            found.read_npz(source::read(path)?).map_err(|e| e.of(path.display()))?;
+            let bytes = source::read(path)?;
+            if !Npz::is(&bytes) {
+                return Err(Failure::file("no .npz file, and no folder of .npy files").of(path.display()));
+            }
+            found.read_npz(bytes).map_err(|e| e.of(path.display()))?;
         }
         let Found { values, mut unknown, .. } = found;
         if values.is_empty() && unknown.is_empty() {

@@ -46,7 +46,8 @@ fn a_wrong_kernel_is_found_named_and_written() {
     assert!(first["wrong"].as_str().unwrap().contains("elements wrong; at ["), "{first}");
     let again: Vec<String> = first["again"].as_str().unwrap().split(' ').skip(1).map(str::to_owned).collect();
     assert_eq!(called(&[&again[..], &["--json".to_owned()]].concat()).0, Some(0), "the kernel is right: {again:?}");
-    let (status, alone) = called(&[&again[..], &fault.map(str::to_owned)].concat());
+    assert!(again.ends_with(&["--replays".to_owned(), "0".to_owned()]), "{again:?}");
+    let (status, alone) = called(&[&again[..], &fault[..3].iter().map(|&s| s.to_owned()).collect::<Vec<_>>()].concat());
     assert_eq!((status, &alone["ledgers"][0]["cases"]), (Some(1), &Value::from(1)), "{alone}");
     assert_eq!(alone["ledgers"][0]["failures"][0], *first);
     // On a device that the call names it runs again there, with what else changes the kernels.
@@ -153,7 +154,7 @@ fn an_export_counts_what_it_skips() {
     let empty = folder("conformance_export_nothing");
     let none =
         ["conformance", "--case", "conv2d/reference/1", "--kernel", "no such", "--device", "cpu", "--export", &empty];
-    fails(&none, 1, &["no case was exported"]);
+    fails(&none, 1, &["nothing was exported: no case"]);
     fails(&["conformance", "--export", &dir, "--device", "all"], 2, &["takes one --device"]);
     fails(&["conformance", "--export", &dir, "--repro", &dir], 2, &["--repro"]);
 }
@@ -244,6 +245,16 @@ fn adapters_are_shown_side_by_side() {
     assert_eq!(none.status.code(), Some(1), "{none:?}");
 }
 
+/// What an export does not find is what a run does not find.
+#[test]
+fn an_export_of_nothing_fails_as_a_run() {
+    let dir = folder("conformance_nothing");
+    let call = ["conformance", "--export", &dir];
+    fails(&[&call[..], &["--case", "softmax/reference/3", "--op", "conv2d"]].concat(), 2, &["runs no conv2d"]);
+    let call = [&call[..], &["--op", "conv2d", "--cases", "1", "--kernel", "softmax_tree"]].concat();
+    fails(&call, 1, &["nothing was exported: no case"]);
+}
+
 /// `--avoid-workgroup-memory` and its variable leave kernels without it.
 #[test]
 fn workgroup_memory_can_be_avoided() {
@@ -267,6 +278,10 @@ fn workgroup_memory_can_be_avoided() {
     ] {
         assert_eq!(has_trees(kernels(more, variable)), !avoided, "{more:?} {variable:?}");
     }
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_convgpu"));
+    let output = command.arg("ops").env("CONVGPU_AVOID_WORKGROUP_MEMORY", "maybe").output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && message.contains("CONVGPU_AVOID_WORKGROUP_MEMORY may be"), "{message}");
 }
 
 /// No index is out of range: the translator's bounds checks change no bit. (A planted index out of range does: guarded.rs.)
@@ -319,5 +334,8 @@ fn files_that_cannot_be_written_hide_nothing() {
     let strict = ["conformance", "--case", "matmul/reference/6", "--replays", "0", "--drift-at", "matmul", "--strict"];
     let message = String::from_utf8_lossy(&convgpu(&strict).stderr).into_owned();
     assert!(message.contains("the first: matmul/reference/6: "), "{message}");
-    assert!(message.contains("convgpu conformance --case matmul/reference/6 --seed 1 --strict"), "{message}");
+    assert!(
+        message.contains("convgpu conformance --case matmul/reference/6 --seed 1 --replays 0 --strict"),
+        "{message}"
+    );
 }

@@ -17,6 +17,8 @@ use crate::{Result, injected, jsonl, parallel, reach};
 
 /// Random cases of a mutant.
 const CASES: usize = 10_000;
+/// Random cases of an operator that tell what it reaches.
+const REACHING: usize = 2_000;
 /// The test of the copy that runs cases of the operator that variables name.
 const TEST: &str = "conformance::random_cases_of_an_operator";
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -85,7 +87,7 @@ fn reached(programs: &Programs, work: &Path, jobs: usize) -> Result<BTreeMap<Str
     parallel(jobs, &ops, |worker, op| {
         let record = work.join(format!("reached-{worker}"));
         let _ = std::fs::remove_file(&record);
-        let end = run(programs, op, 50, (injected::RECORD, &record.to_string_lossy()))?;
+        let end = run(programs, op, REACHING, (injected::RECORD, &record.to_string_lossy()))?;
         if end != End::Passed {
             return Err(format!("{op} without a mutant: {end:?}"));
         }

@@ -29,10 +29,9 @@ pub(super) fn gemm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let a = if node.flag("transA", false)? { import.permute(a, &[1, 0])? } else { a.clone() };
     let b = import.scale(b, node.float("alpha", 1.0)?)?;
     let transposed = node.flag("transB", false)?;
-    let c = match node.optional(2) {
-        Some(c) => Some(import.scale(c, node.float("beta", 1.0)?)?),
-        None => None,
-    };
+    // As in BLAS, a beta of 0 does not read C, which may hold NaNs.
+    let beta = node.float("beta", 1.0)?;
+    let c = node.optional(2).filter(|_| beta != 0.0).map(|c| import.scale(c, beta)).transpose()?;
     if !is_layer(&a, &b, transposed) || !a.dtype().is_float() {
         let b = if transposed { import.permute(&b, &[1, 0])? } else { b };
         let y = if a.dtype().is_float() { import.apply(MatMul, &[&a, &b])? } else { import.product(&a, &b)? };
