@@ -134,9 +134,14 @@ impl Run {
             let wrong = outputs.iter().find(|c| !c.ok()).map(Comparison::summary).unwrap_or_default();
             return Some(Failure::check(format!("{name} ({op}) of {} is wrong: {wrong}", self.device)).at(name));
         }
-        let Answer { name, comparison, .. } = self.answers.as_ref()?.outputs.iter().find(|a| !a.comparison.ok())?;
-        let text = format!("the output {name} of {} differs: {}", self.device, comparison.summary());
-        Some(Failure::check(text))
+        let outputs = &self.answers.as_ref()?.outputs;
+        if let Some(Answer { name, comparison, .. }) = outputs.iter().find(|a| !a.comparison.ok()) {
+            let text = format!("the output {name} of {} differs: {}", self.device, comparison.summary());
+            return Some(Failure::check(text));
+        }
+        let says_nothing = |a: &Answer| a.statistics.is_nowhere_finite();
+        let first = outputs.iter().find(|a| says_nothing(a)).filter(|_| outputs.iter().all(says_nothing))?;
+        Some(Failure::check(format!("not comparable: no output has a finite element; the first is {}", first.name)))
     }
 
     /// How much storing f16 changes an output; 0 in f32.

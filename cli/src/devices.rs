@@ -133,7 +133,11 @@ pub fn open_all(choices: &[Choice]) -> Outcome<Vec<(DeviceChoice, Device)>> {
         match choice {
             Choice::One(choice) => devices.push((choice.clone(), open(choice)?)),
             Choice::All => {
-                for index in 0..pollster::block_on(list())?.len() {
+                let adapters = pollster::block_on(list())?.len();
+                if adapters == 0 {
+                    console::note("no GPU adapter found: there is the CPU reference alone");
+                }
+                for index in 0..adapters {
                     let choice = DeviceChoice::Index(index);
                     match Device::open(choice.clone()) {
                         Ok(device) => devices.push((choice, device)),

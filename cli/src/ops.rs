@@ -20,7 +20,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Outcome<()> {
     if args.markdown {
-        return console::print(&markdown());
+        return console::print_source(&markdown());
     }
     if args.json {
         let entry = |e: &Entry| json!({ "name": e.name, "pytorch": e.torch, "onnx": e.onnx, "supported": e.notes });
@@ -29,5 +29,5 @@ pub fn run(args: &Args) -> Outcome<()> {
     let entry = |e: &Entry| {
         format!("{}\n  PyTorch    {}\n  ONNX       {}\n  supported  {}\n", e.name, e.torch, e.onnx, e.notes)
     };
-    console::print(&CATALOG.iter().map(entry).collect::<Vec<_>>().join("\n"))
+    console::print_source(&CATALOG.iter().map(entry).collect::<Vec<_>>().join("\n"))
 }

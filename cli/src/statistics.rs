@@ -28,6 +28,11 @@ impl Statistics {
         }
     }
 
+    /// Whether there are elements, and none is finite.
+    pub fn is_nowhere_finite(&self) -> bool {
+        self.finite.is_none() && self.nan + self.infinite > 0
+    }
+
     fn over(values: impl Iterator<Item = f64>) -> Statistics {
         let (mut low, mut high, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
         let (mut count, mut nan, mut infinite) = (0usize, 0, 0);

@@ -1,9 +1,10 @@
-//! Checks during a run that i64 results fit the 32 bits of a device. Where [`unbounded`] cannot tell before the run, the network
-//! gets further outputs: the largest magnitudes of what such a node reads. They bound its results.
+//! Checks during a run that i64 results fit the 32 bits of a device, and that indices are inside their axis. Where
+//! [`unbounded`] and [`outside`] cannot tell before the run, the network gets further outputs: the extremes of what such a node
+//! reads. They bound its results, or are the indices themselves.
 
 use std::fmt;
 
-use super::range::{LIMIT, unbounded};
+use super::range::{LIMIT, outside, unbounded};
 use super::{Graph, Node, ValueId};
 use crate::attr::{Activation, BinaryKind, ReduceKind};
 use crate::error::{Error, Result};
@@ -18,13 +19,42 @@ use crate::tensor::Tensor;
 /// Bounds the results of a node by the largest magnitudes of its inputs.
 type Bound = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 
-/// One node whose results may not fit.
+/// One node that may be wrong on a device.
 struct Guard {
     node: String,
     what: String,
-    /// For every input, the positions of its extremes among the outputs that were added.
+    /// For every input that is measured, the positions of its extremes among the outputs that were added: the largest, the smallest.
     at: Vec<[usize; 2]>,
-    bound: Bound,
+    check: Check,
+}
+
+/// What must hold.
+enum Check {
+    /// The results fit 32 bits.
+    Fits(Bound),
+    /// The indices are inside an axis of this extent.
+    Inside(usize),
+}
+
+/// Outputs that are added to a graph: the extremes of values, each once.
+#[derive(Default)]
+struct Measured {
+    values: Vec<(ValueId, [usize; 2])>,
+    count: usize,
+}
+
+impl Measured {
+    /// Where the extremes of a value are.
+    fn of(&mut self, graph: &mut Graph, node: &str, id: ValueId) -> Result<[usize; 2]> {
+        if let Some((_, at)) = self.values.iter().find(|(known, _)| *known == id) {
+            return Ok(*at);
+        }
+        let count = measure(graph, node, id)?;
+        let at = [self.count, self.count + count - 1];
+        self.count += count;
+        self.values.push((id, at));
+        Ok(at)
+    }
 }
 
 /// The nodes of a graph whose results are checked in every run.
@@ -44,45 +74,48 @@ impl Guards {
     /// None that a valid graph gives.
     pub fn add(graph: &mut Graph) -> Result<Guards> {
         let mut guards = Guards::default();
-        let mut measured: Vec<(ValueId, [usize; 2])> = vec![];
-        let mut added = 0;
-        let doubtful = unbounded(graph);
-        if !doubtful.contains(&true) {
+        let mut measured = Measured::default();
+        let (unbounded, outside) = (unbounded(graph), outside(graph));
+        if !unbounded.contains(&true) && outside.iter().all(Option::is_none) {
             return Ok(guards);
         }
-        for (node, _) in graph.nodes.clone().iter().zip(doubtful).filter(|(_, doubtful)| *doubtful) {
-            let exempt = is_counter(graph, node) || graph.descs(&node.inputs).iter().any(Desc::is_empty);
-            let Some(bound) = bound(graph, node).filter(|_| !exempt) else { continue };
-            let mut at = vec![];
-            for id in &node.inputs {
-                let known = measured.iter().find(|(m, _)| m == id);
-                at.push(match known {
-                    Some((_, at)) => *at,
-                    None => {
-                        let count = measure(graph, &node.name, *id)?;
-                        let at = [added, added + count - 1];
-                        added += count;
-                        measured.push((*id, at));
-                        at
-                    }
-                });
-            }
+        for (k, node) in graph.nodes.clone().iter().enumerate() {
+            let (read, check) = match outside[k] {
+                Some(extent) => (&node.inputs[1..2], Check::Inside(extent)),
+                None if !unbounded[k] || is_counter(graph, node) => continue,
+                None if graph.descs(&node.inputs).iter().any(Desc::is_empty) => continue,
+                None => match bound(graph, node) {
+                    Some(bound) => (&node.inputs[..], Check::Fits(bound)),
+                    None => continue,
+                },
+            };
+            let at = read.iter().map(|id| measured.of(graph, &node.name, *id)).collect::<Result<_>>()?;
             let what = node.op.call(&graph.descs(&node.inputs));
-            guards.0.push(Guard { node: node.name.clone(), what, at, bound });
+            guards.0.push(Guard { node: node.name.clone(), what, at, check });
         }
         Ok(guards)
     }
 
-    /// An error if a result may not fit, by what the added outputs give.
-    pub fn check(&self, magnitudes: &[Tensor]) -> Result<()> {
-        let one = |k: usize| magnitudes[k].to_f64s().first().map_or(0.0, |v| v.abs());
-        let of = |&[a, b]: &[usize; 2]| one(a).max(one(b));
-        for guard in &self.0 {
-            let bound = (guard.bound)(&guard.at.iter().map(of).collect::<Vec<_>>());
-            if bound >= LIMIT {
-                let text =
-                    "a result may exceed the 32 bits that a GPU has for an i64: run the network on the CPU reference";
-                return Err(Error::unsupported(format!("{}: {text}", guard.what)).at(guard.node.clone()));
+    /// An error if a result may not fit, or an index is outside its axis, by what the added outputs give.
+    pub fn check(&self, extremes: &[Tensor]) -> Result<()> {
+        let one = |k: usize| extremes[k].to_f64s().first().copied().unwrap_or(0.0);
+        for Guard { node, what, at, check } in &self.0 {
+            match check {
+                Check::Fits(bound) => {
+                    let magnitude = |&[a, b]: &[usize; 2]| one(a).abs().max(one(b).abs());
+                    if bound(&at.iter().map(magnitude).collect::<Vec<_>>()) >= LIMIT {
+                        let text = "a result may exceed the 32 bits that a GPU has for an i64: run the network on the CPU \
+                                    reference";
+                        return Err(Error::unsupported(format!("{what}: {text}")).at(node.clone()));
+                    }
+                }
+                Check::Inside(extent) => {
+                    let inside = -(*extent as f64)..*extent as f64;
+                    if let Some(index) = at[0].map(one).into_iter().find(|index| !inside.contains(index)) {
+                        let text = format!("index {index} is outside an axis of {extent}");
+                        return Err(Error::argument(text).at(node.clone()));
+                    }
+                }
             }
         }
         Ok(())

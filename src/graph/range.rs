@@ -24,6 +24,25 @@ pub const LIMIT: f64 = (1u64 << 31) as f64;
 
 /// The nodes, by index, whose i64 results may not fit 32 bits, or for which nothing tells.
 pub fn unbounded(graph: &Graph) -> Vec<bool> {
+    survey(graph).0
+}
+
+/// The nodes, by index, that may read outside an axis: gathers by indices which the network computes and nothing bounds, with the
+/// extent of the axis.
+pub fn outside(graph: &Graph) -> Vec<Option<usize>> {
+    let (_, magnitudes) = survey(graph);
+    let one = |node: &Node| {
+        let gather: &Gather = node.op.downcast()?;
+        let (x, indices) = (node.inputs[0], node.inputs[1]);
+        let extent = graph.shape(x)[gather.axis];
+        let is_safe = graph.inputs.contains(&indices) || magnitudes[indices.0] < extent as f64;
+        (!is_safe && !graph.desc(indices).is_empty()).then_some(extent)
+    };
+    graph.nodes.iter().map(one).collect()
+}
+
+/// Which nodes are unbounded, and the largest magnitude of every value.
+fn survey(graph: &Graph) -> (Vec<bool>, Vec<f64>) {
     let mut magnitudes: Vec<f64> = graph.values.iter().map(start).collect();
     let mut out = vec![];
     for node in &graph.nodes {
@@ -33,8 +52,17 @@ pub fn unbounded(graph: &Graph) -> Vec<bool> {
         for id in &node.outputs {
             magnitudes[id.0] = bound.min(most(graph.desc(*id).dtype));
         }
+        // The places of the values, which are not bounded by them.
+        if let (Some(top), Some(places)) = (node.op.downcast::<TopK>(), node.outputs.get(1)) {
+            magnitudes[places.0] = last(graph, node, top.axis);
+        }
     }
-    out
+    (out, magnitudes)
+}
+
+/// The last place along an axis of a node's first input.
+fn last(graph: &Graph, node: &Node, axis: usize) -> f64 {
+    graph.shape(node.inputs[0])[axis].saturating_sub(1) as f64
 }
 
 /// The largest magnitude of a constant, or of any value of the type.
@@ -93,7 +121,10 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
         let added = if let PadMode::Constant(v) = pad.mode { v.abs() } else { 0.0 };
         return input(0).max(added);
     }
-    if node.op.downcast::<ArgReduce>().is_some() || node.op.downcast::<MaxPool2d>().is_some() {
+    if let Some(arg) = node.op.downcast::<ArgReduce>() {
+        return last(graph, node, arg.axis);
+    }
+    if node.op.downcast::<MaxPool2d>().is_some() {
         return extent();
     }
     if node.op.downcast::<Cast>().is_some() && unsigned(graph, node) {

@@ -16,7 +16,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&GATHER];
 /// <https://onnx.ai/onnx/operators/onnx__Gather.html> (PyTorch's `index_select`, with indices of any shape).
 ///
 /// Inputs: x of any type, indices (i64 or i32, negative ones count from the end). The axes of the indices replace the
-/// axis. An index outside the axis is an error on the reference; a device cannot report it and clamps it.
+/// axis. An index outside the axis is an error on the reference; a device cannot report it and clamps it: sessions check what
+/// reaches it (`graph::guard`).
 #[derive(Clone, Debug)]
 pub struct Gather {
     /// The axis along which entries are chosen.

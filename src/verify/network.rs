@@ -145,8 +145,14 @@ async fn verify_graph(
         let found = rewritten.nodes.iter().position(|n| n.name == *name);
         found.ok_or_else(|| Error::argument(format!("there is no node {name} after rewriting")))
     };
-    options.fail_at.as_ref().map(find).transpose()?;
+    let fail_at = options.fail_at.as_ref().map(find).transpose()?;
     let from = options.from.as_ref().map(find).transpose()?.unwrap_or(0);
+    if let Some(unchecked) = fail_at.filter(|at| *at < from) {
+        return Err(Error::argument(format!(
+            "{} comes before the first node that is checked",
+            rewritten.nodes[unchecked].name
+        )));
+    }
     let mut values: Vec<Option<Tensor>> = rewritten.values.iter().map(|v| v.constant.clone()).collect();
     for (id, tensor) in rewritten.inputs.iter().zip(ready.given(inputs)?) {
         values[id.0] = Some(tensor.to_dtype(rewritten.desc(*id).dtype));

@@ -6,7 +6,7 @@ use convgpu::Device;
 use convgpu::conformance::{ConformanceOptions, Failure as Wrong};
 use convgpu::custom::{Params, Scalar};
 use convgpu::internals::conformance::{Reproduction, reproduce};
-use convgpu::internals::gpu::recording::Dispatch;
+use convgpu::internals::gpu::recording::{Dispatch, Recording};
 use serde_json::{Value, json};
 
 use crate::failure::Outcome;
@@ -59,7 +59,8 @@ impl Place<'_> {
 fn describe(device: &Device, wrong: &Wrong, reproduction: Option<&Reproduction>, seed: u64, again: &str) -> Value {
     let recording = reproduction.map(|r| &r.plan.recording);
     let commands = recording.map(|r| r.to_string().lines().map(str::to_owned).collect::<Vec<_>>());
-    let dispatches = recording.map(|r| r.dispatches().map(dispatch).collect::<Vec<_>>());
+    let all = |r: &Recording| r.preparations().chain(r.dispatches()).map(dispatch).collect::<Vec<_>>();
+    let dispatches = recording.map(all);
     json!({
         "device": device.to_string(),
         "case": wrong.case.to_string(),

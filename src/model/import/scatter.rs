@@ -33,7 +33,7 @@ struct Term {
 }
 
 /// The numbers of rows, `offset + sum indices stride`, as many as `shape` has elements; negative indices count from the
-/// end.
+/// end. Computed indices choose from a list of the rows of their axis, which finds those that are outside.
 fn rows(import: &mut Import, terms: Vec<Term>, mut offset: Vec<i64>, shape: &[usize]) -> Result<Val> {
     let mut computed = vec![];
     for Term { indices, extent, stride } in terms {
@@ -45,9 +45,10 @@ fn rows(import: &mut Import, terms: Vec<Term>, mut offset: Vec<i64>, shape: &[us
             }
             continue;
         }
-        let indices = import.counted_from_start(&indices, extent, shape)?;
-        let stride = Val::from(Tensor::of([], vec![stride as i64]));
-        computed.push(import.binary(BinaryKind::Mul, &indices, &stride)?);
+        affordable(import, extent)?;
+        let list = (0..extent).map(|k| (k * stride) as i64).collect::<Vec<_>>();
+        let indices = import.reshape(&indices, shape)?;
+        computed.push(import.apply(Gather { axis: 0 }, &[&Tensor::from(list).into(), &indices])?);
     }
     let mut sum = Val::from(Tensor::of(shape, offset));
     for steps in computed {

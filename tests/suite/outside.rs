@@ -1,0 +1,75 @@
+//! Indices that a run computes, or is given: inside their axis, or an error on every device, never another element in silence.
+
+use convgpu::internals::attr::Extreme;
+use convgpu::internals::graph::Graph;
+use convgpu::internals::model::proto::data_type;
+use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::reduce::ArgReduce;
+use convgpu::internals::session::Compiled;
+use convgpu::{CompileOptions, Desc, Device, ErrorKind, Model, Tensor};
+
+use crate::onnx_build::{int, integers, line, model, node, read, run, value};
+use crate::support::device;
+
+/// x: f32[2, 3, 4] of 0 to 23.
+fn x() -> Tensor {
+    Tensor::new([2, 3, 4], (0..24u8).map(f32::from).collect::<Vec<_>>()).unwrap()
+}
+
+/// An operator that takes x and indices i64 of this shape, which are an input, or the sum of an input and 0.
+fn gather(op: &str, axis: Option<i64>, shape: &[i64], computed: bool) -> Model {
+    let attributes = axis.map(|axis| int("axis", axis)).into_iter().collect();
+    let mut nodes = vec![node(op, &["x", if computed { "j" } else { "i" }], &["y"], attributes)];
+    if computed {
+        nodes.insert(0, node("Add", &["i", "zero"], &["j"], vec![]));
+    }
+    let mut proto = model(line(nodes, vec![integers("zero", &[1], &[0])]));
+    proto.graph.as_mut().unwrap().input =
+        vec![value("x", data_type::FLOAT, &[2, 3, 4]), value("i", data_type::INT64, shape)];
+    read(&proto).unwrap()
+}
+
+/// Indices on each side of every end.
+#[test]
+fn indices_outside_an_axis_are_errors() {
+    for computed in [false, true] {
+        let check = |op: &str, axis: Option<i64>, shape: &[usize], inside: &[(&[i64], f32)], outside: &[&[i64]]| {
+            let dims: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
+            let made = gather(op, axis, &dims, computed);
+            let indices = |list: &[i64]| Tensor::new(shape, list.to_vec()).unwrap();
+            for (list, first) in inside {
+                let outputs = run(&made, &[("x", &x()), ("i", &indices(list))]).unwrap();
+                assert_eq!(outputs[0].1.as_f32().unwrap()[0], *first, "{op} of {list:?}");
+            }
+            for list in outside {
+                for device in [&Device::cpu(), device()] {
+                    let session = made.clone().compile(device).unwrap();
+                    let e = session.run(&[("x", &x()), ("i", &indices(list))]).expect_err(&format!("{op} of {list:?}"));
+                    assert!(e.to_string().contains("is outside an axis of "), "{op} of {list:?} on {device}: {e}");
+                    assert_eq!(e.kind(), ErrorKind::Argument, "{e}");
+                }
+            }
+        };
+        check("Gather", Some(1), &[1], &[(&[2], 8.0), (&[-3], 0.0)], &[&[3], &[-4]]);
+        let elements: &[&[i64]] = &[&[4], &[5], &[-5], &[23], &[24], &[-24], &[-25]];
+        check("GatherElements", Some(2), &[1, 1, 1], &[(&[3], 3.0), (&[-4], 0.0)], elements);
+        let tuples: &[&[i64]] = &[&[0, 3], &[0, 4], &[-3, 0], &[1, -4], &[2, 0]];
+        check("GatherND", None, &[1, 2], &[(&[1, 2], 20.0), (&[-1, -3], 12.0)], tuples);
+    }
+}
+
+/// What the network itself bounds is not measured: the place of the largest of 4 numbers in an axis of 4, and not in one of 3.
+#[test]
+fn no_dispatch_where_the_axis_is_long_enough() {
+    let dispatches = |extent: usize| {
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([2, 4])).unwrap();
+        let most = ArgReduce { axis: 1, keep_dims: false, select_last: false, kind: Extreme::Max };
+        let places = g.apply("most", most, &[x]).unwrap();
+        let table = g.constant("table", Tensor::full([extent], 1.0)).unwrap();
+        let y = g.apply("chosen", Gather { axis: 0 }, &[table, places]).unwrap();
+        g.output("y", y);
+        Compiled::new(device(), g, &CompileOptions::new()).unwrap().plan().unwrap().dispatches()
+    };
+    assert_eq!([4, 3].map(dispatches), [2, 4]);
+}
