@@ -1,6 +1,6 @@
 
 // --- shared/activation.wgsl ---
-// activate(x, a, b): the unary function ACT (attr::Activation) with its parameters. The formulas are chosen so that no intermediate
+// activate(x, a, b, c): the unary function ACT (attr::Activation) with its parameters. The formulas are chosen so that no intermediate
 // overflows and small results keep their relative accuracy; NaN gives NaN.
 
 override ACT: u32 = ACT_IDENTITY;
@@ -94,7 +94,7 @@ fn mish(x: f32) -> f32 {
     return select(positive, small(negative, a), x < 0.0);
 }
 
-fn activate(x: f32, a: f32, b: f32) -> f32 {
+fn activate(x: f32, a: f32, b: f32, c: f32) -> f32 {
     switch ACT {
         case ACT_RELU: { return nan_passes(x, max(x, 0.0)); }
         case ACT_CLAMP: { return nan_passes(x, min(max(x, a), b)); }
@@ -127,10 +127,11 @@ fn activate(x: f32, a: f32, b: f32) -> f32 {
         case ACT_SIGN: { return nan_passes(x, sign(x)); }
         case ACT_ERF: { return nan_passes(x, erf_accurate(x)); }
         case ACT_THRESHOLDED_RELU: { return select(0.0, x, x > a && !is_nan(x)); }
+        case ACT_FAKE_QUANTIZE: { return nan_passes(x, a * min(max(round(quotient(x, a)), b), c)); }
         default: { return x; }
     }
 }
 
-fn activate4(v: vec4<f32>, a: f32, b: f32) -> vec4<f32> {
-    return vec4<f32>(activate(v.x, a, b), activate(v.y, a, b), activate(v.z, a, b), activate(v.w, a, b));
+fn activate4(v: vec4<f32>, a: f32, b: f32, c: f32) -> vec4<f32> {
+    return vec4<f32>(activate(v.x, a, b, c), activate(v.y, a, b, c), activate(v.z, a, b, c), activate(v.w, a, b, c));
 }

@@ -2,7 +2,7 @@
 // --- shared/epilogue.wgsl ---
 // What every kernel with an epilogue is told of it (ops::epilogue), in a group of bindings of its own.
 
-struct Epilogue { channels: u32, slopes: u32, act_a: f32, act_b: f32, y_pitch: u32, y_first: u32 }
+struct Epilogue { channels: u32, slopes: u32, act_a: f32, act_b: f32, act_c: f32, y_pitch: u32, y_first: u32 }
 
 @group(1) @binding(0) var<uniform> epilogue: Epilogue;
 @group(1) @binding(1) var<storage, read> bias: array<f32>;

@@ -13,5 +13,5 @@ fn finish(acc: f32, oc: u32, i: u32) -> f32 {
         let s = slope[min(oc, epilogue.slopes - 1u)];
         return select(v * s, v, v > 0.0);
     }
-    return activate(v, epilogue.act_a, epilogue.act_b);
+    return activate(v, epilogue.act_a, epilogue.act_b, epilogue.act_c);
 }

@@ -21,7 +21,7 @@ fn finish4(acc: vec4<f32>, ob: u32, i: u32) -> vec4<f32> {
         let s = min(at, last);
         v = select(v * vec4<f32>(slope[s.x], slope[s.y], slope[s.z], slope[s.w]), v, v > vec4<f32>(0.0));
     } else {
-        v = activate4(v, epilogue.act_a, epilogue.act_b);
+        v = activate4(v, epilogue.act_a, epilogue.act_b, epilogue.act_c);
     }
     return select(vec4<f32>(0.0), v, lanes < vec4<u32>(epilogue.channels));
 }

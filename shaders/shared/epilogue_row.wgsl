@@ -9,5 +9,5 @@ fn finish_row(acc: vec4<f32>, oc: u32, i: u32) -> vec4<f32> {
     if HAS_BIAS { v += bias[oc]; }
     if HAS_RESIDUAL { v += residual4(i); }
     if HAS_SLOPE { return select(v * slope[min(oc, epilogue.slopes - 1u)], v, v > vec4<f32>(0.0)); }
-    return activate4(v, epilogue.act_a, epilogue.act_b);
+    return activate4(v, epilogue.act_a, epilogue.act_b, epilogue.act_c);
 }

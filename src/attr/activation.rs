@@ -76,6 +76,10 @@ attribute! {
         Sign = "sign",
         /// the error function
         Erf = "erf",
+        /// scale min(max(round(x / scale), low), high): quantised and dequantised again. The quotient is rounded to f32 first, halves of
+        /// an integer to even; scale is above 0, low and high are integers
+        #[allow(missing_docs)]
+        FakeQuantize { scale: f32, low: f32, high: f32 } = "fake_quantize",
     }
 }
 
@@ -93,19 +97,20 @@ pub const SILU: Activation = Swish { beta: 1.0 };
 pub const SOFTPLUS: Activation = Softplus { beta: 1.0, threshold: 20.0 };
 
 impl Activation {
-    /// The numbers of the form, as kernels take them: `a` and `b` of `shaders/shared/activation.wgsl`.
-    pub fn params(self) -> [f32; 2] {
+    /// The numbers of the form, as kernels take them: `a`, `b` and `c` of `shaders/shared/activation.wgsl`.
+    pub fn params(self) -> [f32; 3] {
         match self {
-            Clamp { min, max } => [min, max],
-            LeakyRelu { slope } => [slope, 0.0],
-            Elu { alpha } => [alpha, 1.0],
-            Selu { alpha, gamma } => [alpha, gamma],
-            Celu { alpha } | ThresholdedRelu { alpha } => [alpha, 0.0],
-            HardSigmoid { alpha, beta } => [alpha as f32, beta as f32],
-            Swish { beta } => [beta, 0.0],
-            Softplus { beta, threshold } => [beta, threshold],
-            Threshold { threshold, value } => [threshold, value],
-            _ => [0.0, 0.0],
+            Clamp { min, max } => [min, max, 0.0],
+            LeakyRelu { slope } => [slope, 0.0, 0.0],
+            Elu { alpha } => [alpha, 1.0, 0.0],
+            Selu { alpha, gamma } => [alpha, gamma, 0.0],
+            Celu { alpha } | ThresholdedRelu { alpha } => [alpha, 0.0, 0.0],
+            HardSigmoid { alpha, beta } => [alpha as f32, beta as f32, 0.0],
+            Swish { beta } => [beta, 0.0, 0.0],
+            Softplus { beta, threshold } => [beta, threshold, 0.0],
+            Threshold { threshold, value } => [threshold, value, 0.0],
+            FakeQuantize { scale, low, high } => [scale, low, high],
+            _ => [0.0; 3],
         }
     }
 }

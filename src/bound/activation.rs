@@ -3,6 +3,9 @@
 use super::{TINY, UNIT};
 use crate::attr::Activation::{self, *};
 
+/// 2.5 ulp of a quotient and half an ulp of its rounding, in units of 2^-24.
+const QUOTIENT: f64 = 6.0;
+
 impl Activation {
     /// The largest |f(a) - f(b)| for |a - b| <= `dx` with a, b around `x`: the effect of an error of the argument.
     /// Discontinuous functions (floor, round, sign, a threshold) have no such bound: the result is infinite near a
@@ -36,6 +39,11 @@ impl Activation {
                 (hi - lo).abs()
             }
             Threshold { threshold: t, .. } | ThresholdedRelu { alpha: t } if x - dx > f64::from(t) => dx,
+            // Whole steps, of the quotients that the argument may have.
+            FakeQuantize { .. } => {
+                let (dx, y) = (dx + QUOTIENT * UNIT * (x.abs() + dx), self.eval(x));
+                f64::max(self.eval(x + dx) - y, y - self.eval(x - dx))
+            }
             Floor | Ceil | Round | Sign | Threshold { .. } | ThresholdedRelu { .. } => {
                 let (lo, hi) = ends();
                 if hi == lo { 0.0 } else { f64::INFINITY }
@@ -62,6 +70,8 @@ impl Activation {
             | Round
             | Sign => 0.0,
             LeakyRelu { .. } => y_abs,
+            // One step where the quotient is so near a half that it may be rounded either way, and the rounding of the product.
+            FakeQuantize { .. } => y_abs + self.spread(x, TINY) / UNIT,
             Exp => exp(x) * y_abs,
             // With e^z, z = x / alpha above 0: the exponential's error, and that of z, 2.5 ulp, which it makes relative.
             Celu { alpha } if alpha < 0.0 && x < 0.0 => {

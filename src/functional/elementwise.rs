@@ -3,7 +3,7 @@
 use super::eager::run;
 use crate::attr::{self, Activation, BinaryKind};
 use crate::device::DeviceTensor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::Approximate;
 
 /// Any function of every element that [`Activation`] lists.
@@ -126,6 +126,42 @@ pub fn clamp(x: &DeviceTensor, min: impl Into<Option<f32>>, max: impl Into<Optio
 /// The tensor is not f32.
 pub fn threshold(x: &DeviceTensor, threshold: f32, value: f32) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.threshold(ids[0], threshold, value))
+}
+
+/// x in steps of `scale`, as integers from `quant_min` to `quant_max` have them whose `zero_point` stands for 0:
+/// `scale (min(max(round(x / scale) + zero_point, quant_min), quant_max) - zero_point)`, halves to even.
+///
+/// x has any shape, the result has the same. PyTorch multiplies by the reciprocal of `scale`: near the middle of two steps it may take
+/// the other one.
+/// [torch.fake_quantize_per_tensor_affine](https://docs.pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html)
+///
+/// ```
+/// use convgpu::functional::fake_quantize_per_tensor_affine;
+/// use convgpu::{Device, Tensor};
+///
+/// let x = Tensor::from([-9.0f32, 0.24, 0.26, 9.0]).to_device(&Device::cpu())?;
+/// let y = fake_quantize_per_tensor_affine(&x, 0.5, 2, 0, 15)?;
+/// assert_eq!(y.to_host()?.as_f32()?, [-1.0, 0.0, 0.5, 6.5]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+///
+/// # Errors
+/// The tensor is not f32; `scale` is not a number above 0; `quant_min` is above `zero_point`, or `quant_max` below it.
+pub fn fake_quantize_per_tensor_affine(
+    x: &DeviceTensor,
+    scale: f32,
+    zero_point: i32,
+    quant_min: i32,
+    quant_max: i32,
+) -> Result<DeviceTensor> {
+    if !(scale > 0.0 && scale.is_finite()) {
+        return Err(Error::argument(format!("the scale {scale}: it must be above 0")));
+    }
+    if !(quant_min..=quant_max).contains(&zero_point) {
+        return Err(Error::argument(format!("the zero point {zero_point} is outside {quant_min} to {quant_max}")));
+    }
+    let [low, high] = [quant_min, quant_max].map(|limit| (i64::from(limit) - i64::from(zero_point)) as f32);
+    activate(x, Activation::FakeQuantize { scale, low, high })
 }
 
 /// The sine of x in radians; NaN for infinities. Up to |x| = 8192 the error bound is absolute; beyond, it grows with |x|.

@@ -1,6 +1,6 @@
 //! A network from a file, and what it says about itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use super::functions::Definitions;
@@ -55,6 +55,8 @@ pub struct Model {
     pub(super) shape_inputs: Vec<String>,
     /// Values that the file declares as floats of 16 bits.
     pub(super) halves: HashMap<String, DType>,
+    /// Initialisers of integers of 4 bits, which are held in 8.
+    pub(super) nibbles: HashSet<String>,
 }
 
 /// Inputs and outputs as the file describes them: a program may have replaced the descriptions.

@@ -95,6 +95,8 @@ impl Model {
         let mut nodes = nodes::ready(nodes, &outputs, &definitions, &given, &mut left)?;
         nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, folder))?;
         let halves = halves(&graph, &nodes);
+        let nibbles =
+            graph.initializer.iter().filter(|t| tensor_proto::is_nibbles(t)).map(|t| t.name().to_owned()).collect();
         let read = reads::read(&nodes, &outputs);
         let mut constants = initialisers(held_tensors, &graph, &read, folder)?;
         let (optional, inputs) = inputs(&graph, &read)?;
@@ -123,6 +125,7 @@ impl Model {
             declared,
             shape_inputs,
             halves,
+            nibbles,
         };
         model.check_outputs()?;
         model.shape_inputs = import::trace::shape_inputs(&model);

@@ -13,7 +13,7 @@ use prost::Message;
 use super::proto::{EXTERNAL, NodeProto, TensorProto, data_type as ty};
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::shape::DType;
+use crate::shape::{self, DType};
 use crate::tensor::{Data, Tensor};
 
 /// The type here of elements of an ONNX type.
@@ -89,8 +89,27 @@ pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
 
 /// An initialiser's elements, of the type in which they are computed; the error names it.
 pub(crate) fn initialiser(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tensor> {
-    let tensor = read(proto, folder).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
+    let tensor = if is_nibbles(proto) { read_nibbles(proto, folder) } else { read(proto, folder) };
+    let tensor = tensor.map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
     Ok(tensor.to_dtype(tensor.dtype().computed()))
+}
+
+/// Whether the elements are integers of 4 bits.
+pub(crate) fn is_nibbles(proto: &TensorProto) -> bool {
+    matches!(proto.data_type(), ty::INT4 | ty::UINT4)
+}
+
+/// Integers of 4 bits, as of 8: two in each byte, the low half first.
+fn read_nibbles(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tensor> {
+    let shape = shape(&proto.dims)?;
+    let count = shape::checked_numel(&shape).ok_or_else(|| Error::file(format!("a tensor of shape {shape:?}")))?;
+    let bytes = TensorProto { dims: vec![count.div_ceil(2) as i64], data_type: Some(ty::UINT8), ..proto.clone() };
+    let bytes = read(&bytes, folder)?.to_vec::<u8>()?;
+    let halves = bytes.iter().flat_map(|byte| [byte & 15, byte >> 4]).take(count);
+    match proto.data_type() {
+        ty::INT4 => Tensor::new(shape, halves.map(|half| ((half << 4) as i8) >> 4).collect::<Vec<_>>()),
+        _ => Tensor::new(shape, halves.collect::<Vec<_>>()),
+    }
 }
 
 /// Reads the external data of the tensors in a node's attributes, those of its branches included, so that the node needs no

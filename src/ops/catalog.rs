@@ -22,7 +22,7 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "conv2d",
         "conv1d, conv2d, linear",
-        "Conv, Gemm, MatMul",
+        "Conv, Gemm, MatMul, QLinearConv, ConvInteger",
         "stride, padding per side or same/valid, dilation, groups (depthwise included), bias; padding modes zeros, reflect, replicate, circular; activation and residual fused",
     ),
     entry(
@@ -34,7 +34,7 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "matmul",
         "matmul",
-        "MatMul, Gemm, Einsum",
+        "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger",
         "batched, broadcast; both operands may be known only at run time",
     ),
     entry(
@@ -117,8 +117,8 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry(
         "unary functions",
-        "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
-        "Relu, LeakyRelu, Elu, Selu, Celu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Swish, Mish, Softplus, Softsign, ThresholdedRelu, Clip, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf",
+        "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, fake_quantize_per_tensor_affine, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
+        "Relu, LeakyRelu, Elu, Selu, Celu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Swish, Mish, Softplus, Softsign, ThresholdedRelu, Clip, QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf",
         "any shape; fused into the operator before if that has an epilogue",
     ),
     entry("sin, cos", "sin, cos", "Sin, Cos", "any angle; absolute error bound up to 8192"),

@@ -77,9 +77,9 @@ impl Epilogue {
     /// of group 1 (`shaders/shared/epilogue.wgsl`). `inputs` are the node's. The output is the whole tensor: `y_pitch` is
     /// its blocks of four channels per pixel.
     pub fn attach(&self, mut launch: Launch, channels: usize, inputs: &[Desc], bias: Option<Arg>) -> Launch {
-        let [act_a, act_b] = self.activation.params();
+        let [act_a, act_b, act_c] = self.activation.params();
         let slopes = self.slope.map_or(1, |i| inputs[i].numel());
-        let params = params!(channels, slopes, act_a, act_b, y_pitch: channels.div_ceil(4), y_first: 0u32);
+        let params = params!(channels, slopes, act_a, act_b, act_c, y_pitch: channels.div_ceil(4), y_first: 0u32);
         let tensors = [bias, self.residual.map(Arg::Input), self.slope.map(Arg::Input)];
         for (name, arg) in ["HAS_BIAS", "HAS_RESIDUAL", "HAS_SLOPE"].into_iter().zip(tensors) {
             launch = launch.set(name, u8::from(arg.is_some()));

@@ -45,8 +45,8 @@ impl Op for Unary {
             Layout::ChannelsLast => (desc.shape[1], desc.shape[1].div_ceil(4)),
         };
         let count4 = desc.bytes(layout) / 16;
-        let (act, [act_a, act_b]) = (self.0.code(), self.0.params());
-        let launch = Launch::stream(&UNARY, count4, params!(count4, c, c4, act_a, act_b))
+        let (act, [act_a, act_b, act_c]) = (self.0.code(), self.0.params());
+        let launch = Launch::stream(&UNARY, count4, params!(count4, c, c4, act_a, act_b, act_c))
             .set("ACT", act)
             .set("PADDED", u8::from(!c.is_multiple_of(4)))
             .reads([Arg::Input(0)])

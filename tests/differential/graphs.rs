@@ -71,6 +71,7 @@ const STEPS: &[fn(&mut Net, ValueId) -> Step] = &[
     activation,
     sum,
     swish,
+    quantise,
     hard_swish,
     gelu,
     gelu,
@@ -330,6 +331,14 @@ fn activation(net: &mut Net, x: ValueId) -> Step {
 fn sum(net: &mut Net, x: ValueId) -> Step {
     let other = net.pick();
     net.binary(x, other, Add)
+}
+
+/// After a function that may become its limits. The steps are so small that it does not matter which one is taken.
+fn quantise(net: &mut Net, x: ValueId) -> Step {
+    let f = net.one(&[Activation::Relu, RELU6, Activation::Clamp { min: -1.5, max: 0.75 }]);
+    let x = net.function(x, f)?;
+    let high = net.one(&[1 << 20, 3 << 20]) as f32;
+    net.function(x, Activation::FakeQuantize { scale: 1.0 / (1 << 20) as f32, low: -high, high })
 }
 
 fn swish(net: &mut Net, x: ValueId) -> Step {

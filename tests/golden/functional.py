@@ -141,6 +141,7 @@ FUNCTIONS = dict(
 )
 ACTIVATIONS = "relu relu6 leaky_relu elu selu celu hardsigmoid hardswish silu mish softplus softsign".split()
 UNARY = "threshold sigmoid tanh clamp exp log sqrt reciprocal abs neg floor ceil round sign erf sin cos".split()
+UNARY.append("fake_quantize_per_tensor_affine")
 ARITHMETIC = "add sub mul div maximum minimum pow remainder fmod".split()
 COMPARISONS = "eq lt gt le ge".split()
 LOGIC = "logical_and logical_or logical_xor".split()
@@ -394,6 +395,10 @@ def unary(f):
     f.case("gelu", edges(), approximate="tanh")
     cases("softplus", dict(beta=1.0, threshold=20.0), dict(beta=2.0, threshold=5.0), dict(beta=0.5, threshold=1.0))
     cases("threshold", *(dict(threshold=t, value=v) for t, v in ((0.5, 20.0), (-1.5, -3.0), (1.0, 0.0))))
+    steps = [(0.25, 0, -128, 127), (0.1, 128, 0, 255), (0.5, -3, -8, 7), (0.0123, 30000, 0, 65535), (1.7, 127, -128, 127),
+             (0.03, 7, 0, 15), (3.0, 0, -2, 1), (0.007, -100, -128, 127)]
+    names = ("scale", "zero_point", "quant_min", "quant_max")
+    cases("fake_quantize_per_tensor_affine", *(dict(zip(names, s)) for s in steps), nan=False)
     limits = [dict(min=-0.75, max=2.5), dict(min=-1.0, max=1.5), dict(min=None, max=0.5), dict(min=-0.25, max=None)]
     # The maximum wins over a larger minimum.
     cases("clamp", *limits, dict(min=1.0, max=-1.0))

@@ -39,6 +39,8 @@ fn functions() -> Vec<Activation> {
         Threshold { threshold: -0.5, value: 2.0 },
         ThresholdedRelu { alpha: 0.25 },
         ThresholdedRelu { alpha: -0.5 },
+        FakeQuantize { scale: 0.1, low: -20.0, high: 235.0 },
+        FakeQuantize { scale: 0.5, low: -8.0, high: 7.0 },
         Exp,
         Log,
         Sqrt,
@@ -118,6 +120,10 @@ pub fn pytorch(case: &Case) {
         "softsign" => Softsign,
         "threshold" => Threshold { threshold: case.f32("threshold"), value: case.f32("value") },
         "clamp" => Clamp { min: or("min", f32::NEG_INFINITY), max: or("max", f32::INFINITY) },
+        "fake_quantize_per_tensor_affine" => {
+            let limit = |name: &str| case.f32(name) - case.f32("zero_point");
+            FakeQuantize { scale: case.f32("scale"), low: limit("quant_min"), high: limit("quant_max") }
+        }
         "exp" => Exp,
         "log" => Log,
         "sqrt" => Sqrt,

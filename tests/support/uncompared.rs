@@ -1,16 +1,24 @@
 //! What the differential tests cannot compare.
 
-/// Operators of ONNX that convgpu has and rten has not.
+/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks, which are compared with ONNX Runtime
+/// (`tests/onnx/quantised`, `comparison/quantised.py`).
 pub const UNCOMPARED: &[&str] = &[
     "Celu",
     "Compress",
+    "ConvInteger",
+    "DequantizeLinear",
+    "DynamicQuantizeLinear",
     "GlobalLpPool",
     "GroupNormalization",
     "Hardmax",
     "LRN",
     "LpPool",
+    "MatMulInteger",
     "MeanVarianceNormalization",
     "Mish",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
     "Selu",
     "Shrink",
     "SpaceToDepth",

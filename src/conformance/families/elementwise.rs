@@ -23,6 +23,8 @@ pub fn unary(r: &mut Draws) -> Drawn {
         Softplus { beta: a, threshold: b },
         Threshold { threshold: a - 1.0, value: b },
         ThresholdedRelu { alpha: a },
+        FakeQuantize { scale: 0.25 * a.abs().max(0.01), low: -128.0, high: 127.0 },
+        FakeQuantize { scale: 0.5, low: -3.0, high: 12.0 },
     ];
     let plain = [
         Identity,

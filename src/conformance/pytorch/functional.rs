@@ -99,6 +99,11 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
         "softsign" => softsign(&t("x")?),
         "threshold" => threshold(&t("x")?, p.f32("threshold")?, p.f32("value")?),
         "clamp" => clamp(&t("x")?, p.f32_or_none("min")?, p.f32_or_none("max")?),
+        "fake_quantize_per_tensor_affine" => {
+            let integer = |name: &str| p.i64(name).map(|v| v as i32);
+            let (low, high) = (integer("quant_min")?, integer("quant_max")?);
+            fake_quantize_per_tensor_affine(&t("x")?, p.f32("scale")?, integer("zero_point")?, low, high)
+        }
         "exp" => exp(&t("x")?),
         "log" => log(&t("x")?),
         "sqrt" => sqrt(&t("x")?),

@@ -13,6 +13,7 @@ use crate::ops::pad::Pad;
 use crate::ops::prelu::Prelu;
 use crate::ops::reshape::Reshape;
 use crate::ops::unary::Unary;
+use crate::reference::activation::steps;
 use crate::tensor::Tensor;
 
 /// A pad of zeros around height and width that only a convolution reads becomes its padding.
@@ -148,17 +149,43 @@ pub(super) fn residual(e: &Editor, at: Place) -> Answer {
     Ok(e.edit().put(at, conv))
 }
 
-/// f(conv).
+/// One function that does what `first` and then `next` do, if there is one.
+fn composed(first: Activation, next: Activation) -> Option<Activation> {
+    use Activation::*;
+    match (first, next) {
+        (Identity, f) => Some(f),
+        // Rounding keeps the order: the limits are rounded instead.
+        (Relu, FakeQuantize { scale, low, high }) => Some(FakeQuantize { scale, low: low.max(0.0), high }),
+        (Clamp { min, max }, FakeQuantize { scale, low, high }) if min <= max => {
+            let limit = |v: f32| steps(v.into(), scale, low, high) as f32;
+            Some(FakeQuantize { scale, low: limit(min), high: limit(max) })
+        }
+        (FakeQuantize { .. }, again) if first == again => Some(first),
+        _ => None,
+    }
+}
+
+/// f(conv), and f(g(conv)) where one function does the work of both.
 pub(super) fn activation(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     let Some(&Unary(f)) = node.op.downcast::<Unary>() else { return Err(NoMatch) };
     let before = target(e, node.inputs[0])?;
     let mut conv = e.node(before).clone();
-    if conv.epilogue.activation != Activation::Identity || conv.epilogue.slope.is_some() {
-        return Err(Declined("the node before it already has an activation"));
+    match composed(conv.epilogue.activation, f) {
+        Some(both) if conv.epilogue.slope.is_none() => conv.epilogue.activation = both,
+        _ => return Err(Declined("the node before it already has an activation")),
     }
-    conv.epilogue.activation = f;
     Ok(e.edit().put(before, conv).redirect(node.outputs[0], node.inputs[0]))
+}
+
+/// f(g(x)) where one function does the work of both.
+pub(super) fn activations(e: &Editor, at: Place) -> Answer {
+    let node = e.node(at);
+    let Some(&Unary(f)) = node.op.downcast::<Unary>() else { return Err(NoMatch) };
+    let Some(before) = e.maker(node.inputs[0]).map(|p| e.node(p)) else { return Err(NoMatch) };
+    let Some(&Unary(g)) = before.op.downcast::<Unary>() else { return Err(NoMatch) };
+    let Some(both) = composed(g, f) else { return Err(NoMatch) };
+    Ok(e.edit().put(at, Node { op: Arc::new(Unary(both)), inputs: before.inputs.clone(), ..node.clone() }))
 }
 
 /// prelu(conv) with one constant slope, or one per channel.

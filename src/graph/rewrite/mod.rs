@@ -34,6 +34,7 @@ const RULES: &[(&str, Rule)] = &[
     ("batch norm into the convolution after it", batch_norm::into_convolution_after),
     ("pad into convolution", epilogue::pad_into_convolution),
     ("bias into convolution", epilogue::bias),
+    ("activations into one", epilogue::activations),
     ("activation moved before reshape", epilogue::activation_before_view),
     ("residual into epilogue", epilogue::residual),
     ("activation into epilogue", epilogue::activation),

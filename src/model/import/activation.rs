@@ -34,7 +34,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Round", &[], |i, n| unary(i, n, Activation::Round)),
     Operator::new("Selu", &["alpha", "gamma"], selu),
     Operator::new("Shrink", &["bias", "lambd"], shrink),
-    Operator::new("Sigmoid", &[], |i, n| unary(i, n, Activation::Sigmoid)),
+    Operator::new("Sigmoid", &[], sigmoid),
     Operator::new("Sign", &[], sign),
     Operator::new("Sin", &[], |i, n| sine(i, n, false)),
     Operator::new("Softplus", &[], softplus),
@@ -116,8 +116,12 @@ fn hard_sigmoid(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     unary(import, node, f)
 }
 
-fn leaky_relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+pub(super) fn leaky_relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     unary(import, node, Activation::LeakyRelu { slope: node.float("alpha", 0.01)? })
+}
+
+pub(super) fn sigmoid(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    unary(import, node, Activation::Sigmoid)
 }
 
 fn selu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {

@@ -1,9 +1,9 @@
 //! What handlers build with: operators are applied to values, on the host where all are known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::val::Val;
+use super::val::{Steps, Val};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::memory;
@@ -39,14 +39,24 @@ pub(crate) struct Import<'m> {
     work: usize,
     /// Values that the file declares as floats of 16 bits.
     halves: &'m HashMap<String, DType>,
+    /// Known values whose elements have 4 bits in the file.
+    pub(super) nibbles: &'m HashSet<String>,
+    /// What quantised integers in the graph stand for.
+    pub(super) steps: HashMap<ValueId, Steps>,
 }
 
 impl<'m> Import<'m> {
     /// An empty graph. `names` are those of the constants by the address of their elements, `held` is how many elements the
     /// file has.
-    pub(super) fn new(names: HashMap<usize, String>, held: usize, halves: &'m HashMap<String, DType>) -> Import<'m> {
+    pub(super) fn new(
+        names: HashMap<usize, String>,
+        held: usize,
+        halves: &'m HashMap<String, DType>,
+        nibbles: &'m HashSet<String>,
+    ) -> Import<'m> {
         let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
-        Import { graph: Graph::new(), node: String::new(), names, constants: HashMap::new(), room, work, halves }
+        let (node, constants, steps) = (String::new(), HashMap::new(), HashMap::new());
+        Import { graph: Graph::new(), node, names, constants, room, work, halves, nibbles, steps }
     }
 }
 
@@ -58,6 +68,15 @@ impl Import<'_> {
         let several = added.iter().filter(|n| n.name == name && !n.op.is_view()).count() > 1;
         for node in added.iter_mut().filter(|n| n.name == name && (several || n.op.is_view())) {
             node.name = format!("{}/{}", node.name, node.op.name());
+        }
+    }
+
+    /// Names the values that these nodes give by node and operator: the file has names for some of them, which come after.
+    pub(super) fn name_values(&mut self, first: usize) {
+        let Graph { nodes, values, .. } = &mut self.graph;
+        for (node, id) in nodes[first..].iter().flat_map(|node| node.outputs.iter().map(move |id| (node, id))) {
+            let (name, op) = (&node.name, format!("/{}", node.op.name()));
+            values[id.0].name = if name.ends_with(&op) { name.clone() } else { format!("{name}{op}") };
         }
     }
 

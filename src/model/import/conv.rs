@@ -23,12 +23,20 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 /// <https://onnx.ai/onnx/operators/onnx__Conv.html>
 fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    Ok(vec![import.conv(node, node.input(0)?, node.input(1)?)?])
+    Ok(vec![import.conv(node, node.input(0)?, node.input(1)?, node.optional(2))?])
 }
 
 impl Import<'_> {
-    /// The convolution that a node's attributes say, of its first two inputs, perhaps in another order of axes, and its bias.
-    pub fn conv(&mut self, node: &NodeView, x: &Val, weight: &Val) -> Result<Val> {
+    /// The convolution that a node's attributes say.
+    pub fn conv(&mut self, node: &NodeView, x: &Val, weight: &Val, bias: Option<&Val>) -> Result<Val> {
+        let (op, image, weight) = self.convolution(node, x, weight)?;
+        let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(bias).collect();
+        let y = self.apply(op, &inputs)?;
+        self.as_rank(&y, x.rank())
+    }
+
+    /// The operator, and its inputs as images.
+    pub fn convolution(&mut self, node: &NodeView, x: &Val, weight: &Val) -> Result<(Conv2d, Val, Val)> {
         let (window, crop) = Sliding::of(node, x.shape(), weight.shape().get(2..))?.split();
         let Window { stride, padding, dilation, .. } = window;
         let mut image = self.as_image(x)?;
@@ -37,10 +45,7 @@ impl Import<'_> {
             image = self.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[&image])?;
         }
         let weight = self.as_image(weight)?;
-        let op = Conv2d { stride, padding, dilation, groups: node.count("group", 1)? };
-        let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
-        let y = self.apply(op, &inputs)?;
-        self.as_rank(&y, x.rank())
+        Ok((Conv2d { stride, padding, dilation, groups: node.count("group", 1)? }, image, weight))
     }
 }
 

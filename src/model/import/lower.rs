@@ -35,7 +35,7 @@ struct Lowering<'m> {
 /// The graph of `model` for these inputs, and its nodes with the shapes of what they read and give.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<(Graph, Vec<Step>)> {
     let names = model.constants.iter().map(|(name, t)| (t.data().address(), name.clone())).collect();
-    let import = Import::new(names, model.num_parameters(), &model.halves);
+    let import = Import::new(names, model.num_parameters(), &model.halves, &model.nibbles);
     let mut lowering = Lowering { model, import, nodes: MOST_NODES, depth: 0, steps: vec![] };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
@@ -75,8 +75,10 @@ impl Lowering<'_> {
                 continue; // what it reads comes from a node with a problem
             }
             let first = self.import.graph.values.len();
+            let first_node = self.import.graph.nodes.len();
             match self.lower_node(node, values) {
                 Ok(outputs) => {
+                    self.import.name_values(first_node);
                     self.steps.push(Step::new(node, &view(node, values), &outputs));
                     for (name, value) in node.output.iter().zip(outputs).filter(|(name, _)| !name.is_empty()) {
                         match &value {
@@ -124,9 +126,13 @@ impl Lowering<'_> {
         }
         self.import.node = node.name().to_owned();
         let first = self.import.graph.nodes.len();
-        let outputs = match operator.lower {
-            Some(lower) => lower(&mut self.import, &view)?,
-            None => self.branch(&view)?,
+        let outputs = match (operator.lower, self.import.behind(&view)) {
+            (Some(lower), Some(behind)) => {
+                let outputs = lower(&mut self.import, &NodeView::new(node, behind.inputs.clone()))?;
+                self.import.in_front(outputs, &behind)?
+            }
+            (Some(lower), None) => lower(&mut self.import, &view)?,
+            (None, _) => self.branch(&view)?,
         };
         self.import.name_nodes(first, node.name());
         all_given(node, outputs)

@@ -3,32 +3,31 @@
 
 use super::linear::gemm;
 use super::norm::{layer_norm, rms_norm};
-use super::operator::Operator;
+use super::operator::{MICROSOFT, Operator};
 use super::{Import, NodeView, Val};
 use crate::attr::{Activation, BinaryKind};
 use crate::error::{Error, Result};
 use crate::ops::unary::Unary;
 
-const DOMAIN: &str = "com.microsoft";
-
 /// What ONNX Runtime writes at level ORT_ENABLE_ALL, in layouts of one kind of processor.
 pub(super) const NCHWC: &str = "com.microsoft.nchwc";
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new("BiasGelu", &[], |i, n| biased(i, n, Activation::Gelu)).of(DOMAIN),
-    Operator::new("FastGelu", &[], |i, n| biased(i, n, Activation::GeluTanh)).of(DOMAIN),
-    Operator::new("FusedConv", FUSED_CONV, fused_conv).of(DOMAIN),
-    Operator::new("FusedGemm", FUSED_GEMM, fused_gemm).of(DOMAIN),
-    Operator::new("FusedMatMul", &["alpha", "transA", "transB", "transBatchA", "transBatchB"], fused_matmul).of(DOMAIN),
+    Operator::new("BiasGelu", &[], |i, n| biased(i, n, Activation::Gelu)).of(MICROSOFT),
+    Operator::new("FastGelu", &[], |i, n| biased(i, n, Activation::GeluTanh)).of(MICROSOFT),
+    Operator::new("FusedConv", FUSED_CONV, fused_conv).of(MICROSOFT),
+    Operator::new("FusedGemm", FUSED_GEMM, fused_gemm).of(MICROSOFT),
+    Operator::new("FusedMatMul", &["alpha", "transA", "transB", "transBatchA", "transBatchB"], fused_matmul)
+        .of(MICROSOFT),
     // As releases before FusedMatMul called it.
-    Operator::new("TransposeMatMul", &["alpha", "transA", "transB"], fused_matmul).of(DOMAIN),
-    Operator::new("Gelu", &[], |i, n| biased(i, n, Activation::Gelu)).of(DOMAIN),
-    Operator::new("LayerNormalization", &["axis", "epsilon", "stash_type"], layer_norm).of(DOMAIN),
-    Operator::new("NhwcConv", super::conv::ATTRIBUTES, nhwc_conv).of(DOMAIN),
-    Operator::new("QuickGelu", &["alpha"], quick_gelu).of(DOMAIN),
-    Operator::new("SimplifiedLayerNormalization", &["axis", "epsilon", "stash_type"], rms_norm).of(DOMAIN),
-    Operator::new("SkipLayerNormalization", &["epsilon"], skip_layer_norm).of(DOMAIN),
-    Operator::new("SkipSimplifiedLayerNormalization", &["epsilon"], skip_rms_norm).of(DOMAIN),
+    Operator::new("TransposeMatMul", &["alpha", "transA", "transB"], fused_matmul).of(MICROSOFT),
+    Operator::new("Gelu", &[], |i, n| biased(i, n, Activation::Gelu)).of(MICROSOFT),
+    Operator::new("LayerNormalization", &["axis", "epsilon", "stash_type"], layer_norm).of(MICROSOFT),
+    Operator::new("NhwcConv", super::conv::ATTRIBUTES, nhwc_conv).of(MICROSOFT),
+    Operator::new("QuickGelu", &["alpha"], quick_gelu).of(MICROSOFT),
+    Operator::new("SimplifiedLayerNormalization", &["axis", "epsilon", "stash_type"], rms_norm).of(MICROSOFT),
+    Operator::new("SkipLayerNormalization", &["epsilon"], skip_layer_norm).of(MICROSOFT),
+    Operator::new("SkipSimplifiedLayerNormalization", &["epsilon"], skip_rms_norm).of(MICROSOFT),
 ];
 
 const FUSED_CONV: &[&str] =
@@ -42,7 +41,7 @@ const SKIP_EPSILON: f32 = 1e-12;
 
 /// Convolution, plus the fourth input if there is one, through an activation.
 fn fused_conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let mut y = import.conv(node, node.input(0)?, node.input(1)?)?;
+    let mut y = import.conv(node, node.input(0)?, node.input(1)?, node.optional(2))?;
     if let Some(residual) = node.optional(3) {
         y = import.binary(BinaryKind::Add, &y, residual)?;
     }
@@ -172,6 +171,6 @@ fn nhwc_conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     }
     let x = import.permute(x, &[0, 3, 1, 2])?;
     let weight = import.permute(weight, &[0, 3, 1, 2])?;
-    let y = import.conv(node, &x, &weight)?;
+    let y = import.conv(node, &x, &weight, node.optional(2))?;
     Ok(vec![import.permute(&y, &[0, 2, 3, 1])?])
 }

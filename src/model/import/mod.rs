@@ -20,6 +20,8 @@ mod norm;
 mod operator;
 pub(super) mod operators;
 mod pool;
+mod qlinear;
+mod quantize;
 mod reduce;
 mod reshape;
 mod resize;

@@ -21,6 +21,10 @@ impl<'a> NodeView<'a> {
     pub fn new(node: &'a Node, inputs: Vec<Option<Val>>) -> NodeView<'a> {
         NodeView { proto: &node.proto, opset: node.opset, inputs }
     }
+    /// The same node with other values, and the meaning of another operator set.
+    pub fn with(&self, inputs: Vec<Option<Val>>, opset: i64) -> NodeView<'a> {
+        NodeView { proto: self.proto, opset, inputs }
+    }
     /// The node's name.
     pub fn name(&self) -> &str {
         self.proto.name()
@@ -53,6 +57,10 @@ impl<'a> NodeView<'a> {
     /// All inputs of an operator that takes any number of them, at least one.
     pub fn inputs(&self) -> Result<Vec<&Val>> {
         (0..self.inputs.len().max(1)).map(|k| self.input(k)).collect()
+    }
+    /// The inputs, those that are absent as well.
+    pub fn all(&self) -> &[Option<Val>] {
+        &self.inputs
     }
     /// The inputs that are there, in order.
     pub fn present(&self) -> Vec<&Val> {

@@ -5,6 +5,9 @@ use super::node_view::NodeView;
 use super::val::Val;
 use crate::error::Result;
 
+/// The domain of ONNX Runtime's own operators.
+pub(super) const MICROSOFT: &str = "com.microsoft";
+
 /// Lowers one node: its outputs, in order.
 pub(super) type Handler = fn(&mut Import, &NodeView) -> Result<Vec<Val>>;
 

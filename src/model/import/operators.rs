@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::operator::Operator;
 use super::{
-    activation, arithmetic, constant, conv, data, einsum, linear, masks, microsoft, norm, pool, reduce, reshape,
-    resize, scatter,
+    activation, arithmetic, constant, conv, data, einsum, linear, masks, microsoft, norm, pool, qlinear, quantize,
+    reduce, reshape, resize, scatter,
 };
 use crate::error::{Error, Result};
 use crate::model::node::{Node, is_default};
@@ -32,6 +32,8 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
             microsoft::OPERATORS,
             norm::OPERATORS,
             pool::OPERATORS,
+            qlinear::OPERATORS,
+            quantize::OPERATORS,
             reduce::OPERATORS,
             reshape::OPERATORS,
             resize::OPERATORS,

@@ -9,14 +9,14 @@ use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::shape::DType;
 
-const AVERAGE: &[&str] =
+pub(super) const AVERAGE: &[&str] =
     &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
 const MAX: &[&str] = &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"];
 const LP: &[&str] = &["auto_pad", "ceil_mode", "dilations", "kernel_shape", "p", "pads", "strides"];
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("AveragePool", AVERAGE, average_pool),
-    Operator::new("GlobalAveragePool", &[], |i, n| global_pool(i, n, PoolKind::Avg)),
+    Operator::new("GlobalAveragePool", &[], global_average_pool),
     Operator::new("GlobalLpPool", &["p"], global_lp_pool),
     Operator::new("GlobalMaxPool", &[], |i, n| global_pool(i, n, PoolKind::Max)),
     Operator::new("LpPool", LP, lp_pool),
@@ -61,7 +61,7 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__AveragePool.html>
-fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+pub(super) fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let pooling = Pooling::of(node, x.shape())?;
     let op = AvgPool2d {
@@ -106,6 +106,10 @@ fn global_lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 fn order(node: &NodeView) -> Result<u32> {
     let p = node.count("p", 2)?;
     u32::try_from(p).map_err(|_| Error::argument(format!("{} with p = {p}", node.op())))
+}
+
+pub(super) fn global_average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    global_pool(import, node, PoolKind::Avg)
 }
 
 fn global_pool(import: &mut Import, node: &NodeView, kind: PoolKind) -> Result<Vec<Val>> {

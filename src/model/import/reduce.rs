@@ -34,9 +34,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("ReduceProd", REDUCE, |i, n| reduce(i, n, ReduceKind::Prod)).host(&[1]),
     Operator::new("ReduceSum", REDUCE, |i, n| reduce(i, n, ReduceKind::Sum)).host(&[1]),
     Operator::new("ReduceSumSquare", REDUCE, |i, n| reduce(i, n, ReduceKind::SumSquare)).host(&[1]),
-    Operator::new("Softmax", &["axis"], |i, n| {
-        along_axis(i, n, |i, x, axis| i.apply(Softmax { axis, log: false }, &[x]))
-    }),
+    Operator::new("Softmax", &["axis"], softmax),
     Operator::new("TopK", &["axis", "k", "largest", "sorted"], top_k).host(&[1]),
 ];
 
@@ -75,6 +73,10 @@ fn top_k(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let k = usize::try_from(k).map_err(|_| Error::argument(format!("TopK with k = {k}")))?;
     let op = TopK { axis: node.axis(-1, x.rank())?, k, smallest: !node.flag("largest", true)? };
     import.apply_all(op, &[x])
+}
+
+pub(super) fn softmax(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    along_axis(import, node, |import, x, axis| import.apply(Softmax { axis, log: false }, &[x]))
 }
 
 /// A function along one axis; before version 13 along that axis and all after it, flattened.

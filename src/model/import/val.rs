@@ -1,4 +1,4 @@
-//! A value during lowering.
+//! A value during lowering, and what quantised ones stand for.
 
 use crate::graph::ValueId;
 use crate::shape::{DType, Desc};
@@ -52,4 +52,20 @@ impl From<Tensor> for Val {
     fn from(t: Tensor) -> Val {
         Val::Known(t)
     }
+}
+
+/// What the integers of a graph stand for: the value, which has whole steps, and the one scale and zero.
+#[derive(Clone, Debug)]
+pub(super) struct Steps {
+    pub value: Val,
+    pub by: Scalar,
+}
+
+/// One scale and one zero for a whole tensor, both known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Scalar {
+    pub scale: f32,
+    pub zero: f32,
+    /// The integers' type.
+    pub dtype: DType,
 }

@@ -1,0 +1,348 @@
+//! Quantised networks: QuantizeLinear, DequantizeLinear, and operators between quantised tensors, of ONNX and of `com.microsoft`.
+//!
+//! A quantised tensor is integers q of 4 to 16 bits that stand for `scale (q - zero)`. Networks are computed in these values, in f32:
+//! an operator between quantised tensors is the operator between their values, whose results are rounded to whole steps. That is one
+//! activation ([`Activation::FakeQuantize`]), which fuses into the kernel before it. The integers themselves are computed only where
+//! something reads them ([`Import::steps`]).
+
+use super::operator::{MICROSOFT, Operator};
+use super::val::{Scalar, Steps};
+use super::{Import, NodeView, Val};
+use crate::attr::{Activation, BinaryKind, ReduceKind};
+use crate::error::{Error, Result};
+use crate::model::proto::data_type as ty;
+use crate::ops::gather::Gather;
+use crate::ops::reduce::Reduce;
+use crate::ops::unary::Unary;
+use crate::shape::DType;
+use crate::tensor::Tensor;
+
+/// Operators that move or compare the elements of their first input: of quantised ones they are the same as of their values.
+const MOVES: [&str; 16] = [
+    "DepthToSpace",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "GlobalMaxPool",
+    "Identity",
+    "MaxPool",
+    "ReduceMax",
+    "Reshape",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+];
+
+const QUANTIZE: &[&str] = &["axis", "block_size", "output_dtype", "precision", "saturate"];
+const DEQUANTIZE: &[&str] = &["axis", "block_size", "output_dtype"];
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("DequantizeLinear", DEQUANTIZE, dequantize_linear),
+    Operator::new("DequantizeLinear", DEQUANTIZE, dequantize_linear).of(MICROSOFT),
+    Operator::new("DynamicQuantizeLinear", &[], dynamic_quantize_linear),
+    Operator::new("QuantizeLinear", QUANTIZE, quantize_linear),
+    Operator::new("QuantizeLinear", QUANTIZE, quantize_linear).of(MICROSOFT),
+];
+
+/// How integers stand for values.
+#[derive(Clone, Debug)]
+pub(super) struct Quantization {
+    scale: Val,
+    /// 0 if it is absent.
+    zero: Option<Val>,
+    /// The integers' type, and the least and the largest of them.
+    dtype: DType,
+    range: [f32; 2],
+    /// The axis along which scales differ, and how many neighbours share one.
+    axis: usize,
+    block: usize,
+}
+
+/// The least and the largest integer of a type.
+fn range(dtype: DType) -> Result<[f32; 2]> {
+    Ok(match dtype {
+        DType::I8 => [-128.0, 127.0],
+        DType::U8 => [0.0, 255.0],
+        DType::I16 => [-32768.0, 32767.0],
+        DType::U16 => [0.0, 65535.0],
+        // What is only dequantised: the bias of a convolution.
+        DType::I32 => [i32::MIN as f32, i32::MAX as f32],
+        other => return Err(Error::unsupported(format!("quantised elements of type {other}"))),
+    })
+}
+
+impl Quantization {
+    /// That of a node's inputs `scale` and `scale + 1`, for a tensor with one scale, or one for each extent of `axis`. `otherwise` is
+    /// the type of the integers if there is no zero.
+    ///
+    /// # Errors
+    /// The scale is no float; a known one is not a positive number; the zero has another shape or a type that is not quantised.
+    pub fn of(import: &Import, node: &NodeView, scale: usize, axis: usize, otherwise: DType) -> Result<Quantization> {
+        let zero = node.optional(scale + 1);
+        let dtype = zero.map_or(otherwise, Val::dtype);
+        let range = match import.is_of_four_bits(node.input_name(scale + 1)) {
+            true if dtype == DType::I8 => [-8.0, 7.0],
+            true => [0.0, 15.0],
+            false => range(dtype)?,
+        };
+        Quantization::new(node, node.input(scale)?, zero.cloned(), dtype, range, axis)
+    }
+
+    fn new(
+        node: &NodeView,
+        scale: &Val,
+        zero: Option<Val>,
+        dtype: DType,
+        range: [f32; 2],
+        axis: usize,
+    ) -> Result<Quantization> {
+        if !scale.dtype().is_float() {
+            return Err(Error::argument(format!(
+                "{} with the scale {}: it must be of floats",
+                node.op(),
+                scale.desc()
+            )));
+        }
+        if let Some(wrong) = scale.known().and_then(|t| t.iter_f64s().find(|v| !(*v > 0.0 && v.is_finite()))) {
+            return Err(Error::argument(format!("{} with the scale {wrong}: it must be above 0", node.op())));
+        }
+        if let Some(zero) = &zero
+            && zero.shape().iter().product::<usize>() != scale.shape().iter().product::<usize>()
+        {
+            let text = format!("{} with the scale {} and the zero point {}", node.op(), scale.desc(), zero.desc());
+            return Err(Error::shape(text));
+        }
+        Ok(Quantization { scale: scale.clone(), zero, dtype, range, axis, block: 1 })
+    }
+
+    /// One known scale and zero.
+    fn scalar(&self) -> Option<Scalar> {
+        let number = |v: &Val| v.known().filter(|t| t.numel() == 1).map(|t| t.to_f64s()[0] as f32);
+        let zero = self.zero.as_ref().map_or(Some(0.0), number)?;
+        Some(Scalar { scale: number(&self.scale)?, zero, dtype: self.dtype })
+    }
+
+    /// Scale and zero as f32, of shapes that broadcast to that of a tensor.
+    fn spread(&self, import: &mut Import, shape: &[usize]) -> Result<(Val, Option<Val>)> {
+        let scale = self.broadcast(import, &self.scale, shape)?;
+        let zero = self.zero.as_ref().filter(|zero| !zero.known().is_some_and(is_zero));
+        Ok((scale, zero.map(|zero| self.broadcast(import, zero, shape)).transpose()?))
+    }
+
+    fn broadcast(&self, import: &mut Import, x: &Val, shape: &[usize]) -> Result<Val> {
+        let x = import.cast(x, DType::F32)?;
+        let wrong = || Error::shape(format!("the scale {} of a tensor {shape:?}, axis {}", x.desc(), self.axis));
+        if x.shape().iter().product::<usize>() == 1 {
+            return import.reshape(&x, &[]);
+        }
+        if x.rank() == 1 {
+            let &extent = shape.get(self.axis).ok_or_else(wrong)?;
+            if x.shape()[0] != extent {
+                return Err(wrong());
+            }
+            let mut along = vec![1; shape.len() - self.axis];
+            along[0] = extent;
+            return import.reshape(&x, &along);
+        }
+        if self.block < 2 {
+            return Ok(x);
+        }
+        // A scale for each block along the axis.
+        let blocks = shape.get(self.axis).ok_or_else(wrong)?.div_ceil(self.block);
+        let fits = |k: usize| x.shape().get(k) == Some(if k == self.axis { &blocks } else { &shape[k] });
+        if x.rank() != shape.len() || !(0..shape.len()).all(fits) {
+            return Err(wrong());
+        }
+        let places: Vec<i64> = (0..shape[self.axis]).map(|k| (k / self.block) as i64).collect();
+        import.apply(Gather { axis: self.axis }, &[&x, &Tensor::from(&places[..]).into()])
+    }
+}
+
+fn is_zero(t: &Tensor) -> bool {
+    t.iter_f64s().all(|v| v == 0.0)
+}
+
+impl Import<'_> {
+    /// The values of quantised integers: `scale (q - zero)`.
+    pub(super) fn dequantized(&mut self, q: &Val, by: &Quantization) -> Result<Val> {
+        if let Some(steps) = self.steps_of(q)
+            && by.scalar() == Some(steps.by)
+        {
+            return Ok(steps.value.clone());
+        }
+        let (scale, zero) = by.spread(self, q.shape())?;
+        let mut x = self.cast(q, DType::F32)?;
+        if let Some(zero) = zero {
+            x = self.binary(BinaryKind::Sub, &x, &zero)?;
+        }
+        let y = self.binary(BinaryKind::Mul, &x, &scale)?;
+        if y.shape() != q.shape() {
+            return Err(Error::shape(format!("the scale {} of a tensor {}", scale.desc(), q.desc())));
+        }
+        Ok(y)
+    }
+
+    /// Integers that stand for values.
+    pub(super) fn quantized(&mut self, x: &Val, by: &Quantization) -> Result<Val> {
+        let x = &self.cast(x, DType::F32)?;
+        if let Some(scalar) = by.scalar().filter(|_| x.known().is_none()) {
+            let [low, high] = by.range.map(|limit| limit - scalar.zero);
+            let f = Activation::FakeQuantize { scale: scalar.scale, low, high };
+            let value = self.apply(Unary(f), &[x])?;
+            return self.with_steps(Steps { value, by: scalar });
+        }
+        let (scale, zero) = by.spread(self, x.shape())?;
+        let quotient = self.binary(BinaryKind::Div, x, &scale)?;
+        if quotient.shape() != x.shape() {
+            return Err(Error::shape(format!("the scale {} of a tensor {}", scale.desc(), x.desc())));
+        }
+        let mut q = self.apply(Unary(Activation::Round), &[&quotient])?;
+        if let Some(zero) = zero {
+            q = self.binary(BinaryKind::Add, &q, &zero)?;
+        }
+        let [min, max] = by.range;
+        let q = self.apply(Unary(Activation::Clamp { min, max }), &[&q])?;
+        self.cast(&q, by.dtype)
+    }
+
+    /// The integers of a value that has whole steps; they are computed if something reads them.
+    fn with_steps(&mut self, steps: Steps) -> Result<Val> {
+        let Scalar { scale, zero, dtype } = steps.by;
+        let quotient = self.binary(BinaryKind::Div, &steps.value, &Tensor::scalar(scale).into())?;
+        let mut q = self.apply(Unary(Activation::Round), &[&quotient])?;
+        if zero != 0.0 {
+            q = self.binary(BinaryKind::Add, &q, &Tensor::scalar(zero).into())?;
+        }
+        let q = self.cast(&q, dtype)?;
+        if let Val::Computed(id, _) = &q {
+            self.steps.insert(*id, steps);
+        }
+        Ok(q)
+    }
+
+    /// What integers stand for, if a node quantised them.
+    fn steps_of(&self, q: &Val) -> Option<&Steps> {
+        match q {
+            Val::Computed(id, _) => self.steps.get(id),
+            Val::Known(_) => None,
+        }
+    }
+
+    /// The inputs of a node with the values for which its integers stand, if it only moves or compares elements, and all that it moves
+    /// are quantised alike: then so are its outputs.
+    pub(super) fn behind(&self, node: &NodeView) -> Option<Behind> {
+        let mut inputs = node.all().to_vec();
+        let moved = match node.op() {
+            "Concat" => inputs.len(),
+            name if MOVES.contains(&name) => 1,
+            "Resize" if node.string("mode", "nearest").is_ok_and(|mode| mode == "nearest") => 1,
+            _ => return None,
+        };
+        let by = self.steps_of(inputs.first()?.as_ref()?)?.by;
+        for input in &mut inputs[..moved] {
+            let steps = self.steps_of(input.as_ref()?).filter(|steps| steps.by == by)?;
+            *input = Some(steps.value.clone());
+        }
+        Some(Behind { inputs, by })
+    }
+
+    /// The integers of the outputs of a node that was given values in place of integers.
+    pub(super) fn in_front(&mut self, outputs: Vec<Val>, behind: &Behind) -> Result<Vec<Val>> {
+        let one = |value: Val| match value.dtype() {
+            DType::F32 if value.known().is_none() => self.with_steps(Steps { value, by: behind.by }),
+            _ => Ok(value),
+        };
+        outputs.into_iter().map(one).collect()
+    }
+}
+
+/// The values for which the inputs of a node stand.
+pub(super) struct Behind {
+    pub inputs: Vec<Option<Val>>,
+    by: Scalar,
+}
+
+/// Axis and block of a node's scales for a tensor of this rank.
+fn along(node: &NodeView, by: Quantization, rank: usize) -> Result<Quantization> {
+    if by.scale.shape().iter().product::<usize>() == 1 {
+        return Ok(by);
+    }
+    Ok(Quantization { axis: node.axis(1, rank)?, block: node.count("block_size", 0)?.max(1), ..by })
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html>
+fn quantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let mut by = Quantization::of(import, node, 1, 0, DType::U8)?;
+    if by.zero.is_none() {
+        (by.dtype, by.range) = match i32::try_from(node.int("output_dtype", 0)?).unwrap_or(-1) {
+            0 | ty::UINT8 => (DType::U8, range(DType::U8)?),
+            ty::INT8 => (DType::I8, range(DType::I8)?),
+            ty::UINT16 => (DType::U16, range(DType::U16)?),
+            ty::INT16 => (DType::I16, range(DType::I16)?),
+            ty::UINT4 => (DType::U8, [0.0, 15.0]),
+            ty::INT4 => (DType::I8, [-8.0, 7.0]),
+            other => return Err(Error::unsupported(format!("QuantizeLinear to output_dtype = {other}"))),
+        };
+    }
+    if by.dtype == DType::I32 {
+        return Err(Error::unsupported("QuantizeLinear to i32"));
+    }
+    let by = along(node, by, x.rank())?;
+    Ok(vec![import.quantized(x, &by)?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html>
+fn dequantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let q = node.input(0)?;
+    if let Some(zero) = node.optional(2)
+        && zero.dtype() != q.dtype()
+    {
+        let text = format!("DequantizeLinear of {} with the zero point {}: the types differ", q.desc(), zero.desc());
+        return Err(Error::argument(text));
+    }
+    let zero = node.optional(2).cloned();
+    let by = Quantization::new(node, node.input(1)?, zero, q.dtype(), range(q.dtype())?, 0)?;
+    Ok(vec![import.dequantized(q, &along(node, by, q.rank())?)?])
+}
+
+impl Import<'_> {
+    /// Whether a known tensor of the model has 4 bits per element.
+    fn is_of_four_bits(&self, name: &str) -> bool {
+        self.nibbles.contains(name)
+    }
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__DynamicQuantizeLinear.html>: to u8, with the range of the input and 0.
+fn dynamic_quantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let zero = Val::from(Tensor::scalar(0.0));
+    let mut extreme = |kind: ReduceKind, with: BinaryKind| -> Result<Val> {
+        let all = Reduce { axes: (0..x.rank()).collect(), keep_dims: false, kind };
+        let y = import.apply(all, &[x])?;
+        import.binary(with, &y, &zero)
+    };
+    let max = extreme(ReduceKind::Max, BinaryKind::Maximum)?;
+    let min = extreme(ReduceKind::Min, BinaryKind::Minimum)?;
+    let span = import.binary(BinaryKind::Sub, &max, &min)?;
+    let scale = import.binary(BinaryKind::Div, &span, &Tensor::scalar(255.0).into())?;
+    let minus = import.apply(Unary(Activation::Neg), &[&min])?;
+    let quotient = import.binary(BinaryKind::Div, &minus, &scale)?;
+    let limits = Unary(Activation::Clamp { min: 0.0, max: 255.0 });
+    let limited = import.apply(limits, &[&quotient])?;
+    let point = import.apply(Unary(Activation::Round), &[&limited])?;
+    let point = import.cast(&point, DType::U8)?;
+    let by = Quantization {
+        scale: scale.clone(),
+        zero: Some(point.clone()),
+        dtype: DType::U8,
+        range: range(DType::U8)?,
+        axis: 0,
+        block: 1,
+    };
+    Ok(vec![import.quantized(x, &by)?, scale, point])
+}

@@ -1,0 +1,1 @@
+ByJ(DgkjWn„J}w´·q³K­v

@@ -1,0 +1,1 @@
+ByJðG0^„[Ntmk™±~‰›VY‚paxrk_gdxsdJgp…¬ŠWj²zl‘VF}O6ttX”h`N*>Œ£f:OD‡¥SR”|x]QMi€dLevDGJhad}z:‚tJ\jtƒY6S1WYK‹‡AeZSgVjƒLIi|zE8]g?UNFsxc•T=~hU˜šnqqRw}…rW:t}š”˜œDj–“´¦x„‰š™ypc\3N}vH&?K:9BSEC"4p`I}nq‘k0$?B¥¯NNu«™aflp†€c}uLY‚W)=Vq{@<V^l’©ƒhSbž¨

@@ -1,0 +1,1 @@
+ByJÄ¼ƒt¶a ŠËtÚ¯\q²h¨y¤ŽžŸ‹v¹Z~ÒwmTœF½ˆ²6¦Ÿ{µ‚u‹u}„„~€„†ˆ|sacvgyž¢—–aŽ†”m~“„tusm™‚p…‡’un„ƒŽŠ˜}~‡zt~Ž‡†v‹‘™’q‹yhs“”„z}”‘Šrxslf}‹y‡…Ž™‘‡u€u[b‚™_‘w—`“«K{Žmp…\Æj}j‰dz™J¥|^jnt|{~G©CÉZwl£x§l

@@ -1,0 +1,68 @@
+//! Quantised networks: what they become, and what is refused. Their answers are ONNX Runtime's: `tests/onnx/quantised`.
+
+use convgpu::Desc;
+use convgpu::internals::attr::Activation;
+use convgpu::internals::graph::rewrite::rewrite;
+use convgpu::internals::model::proto::{NodeProto, TensorProto, data_type};
+use convgpu::internals::session::{Bind, Given};
+
+use crate::onnx_build::{floats, graph, ints, line, model, node, read};
+
+/// Integers of one byte.
+fn bytes(name: &str, kind: i32, dims: &[i64], data: &[u8]) -> TensorProto {
+    let empty = floats(name, dims, &[]);
+    TensorProto { data_type: Some(kind), raw_data: Some(data.to_vec().into()), ..empty }
+}
+
+fn quantise(x: &str, y: &str) -> [NodeProto; 2] {
+    let q = format!("{y} q");
+    [
+        node("QuantizeLinear", &[x, "scale", "zero"], &[&q], vec![]),
+        node("DequantizeLinear", &[&q, "scale", "zero"], &[y], vec![]),
+    ]
+}
+
+/// Rounding to steps is part of the convolution, with the ReLU between them as its limit; the integers are never computed.
+#[test]
+fn steps_are_part_of_the_kernel() {
+    let conv = node("Conv", &["a", "w"], &["c"], vec![ints("pads", &[1, 1, 1, 1])]);
+    let relu = node("Relu", &["c"], &["r"], vec![]);
+    let nodes = [&quantise("x", "a")[..], &[conv, relu], &quantise("r", "y")].concat();
+    let constants = vec![
+        floats("scale", &[], &[0.25]),
+        bytes("zero", data_type::INT8, &[], &[10]),
+        floats("w", &[4, 2, 3, 3], &[0.125; 72]),
+    ];
+    let model = read(&model(graph(nodes, constants))).unwrap();
+    let mut graph = model.bind(&[Given { name: "x", desc: Desc::f32([1, 2, 5, 3]), value: None }]).unwrap();
+    rewrite(&mut graph);
+    let [steps, conv] = graph.nodes() else { panic!("{:?}", graph.nodes()) };
+    assert_eq!((steps.op.name(), conv.op.name()), ("fake_quantize", "conv2d"));
+    let limited = Activation::FakeQuantize { scale: 0.25, low: 0.0, high: 117.0 };
+    assert_eq!(conv.epilogue.activation, limited);
+}
+
+/// A scale is above 0; there are no steps of 32 bits, and no floats of 8.
+#[test]
+fn what_is_no_quantisation_is_refused() {
+    let with = |scale: f32, zero: TensorProto| {
+        let proto = model(line(quantise("x", "y").to_vec(), vec![floats("scale", &[], &[scale]), zero]));
+        match read(&proto) {
+            Ok(model) => {
+                model.bind(&[Given { name: "x", desc: Desc::f32([4]), value: None }]).expect_err("refused").to_string()
+            }
+            Err(e) => e.to_string(),
+        }
+    };
+    let zero = || bytes("zero", data_type::INT8, &[], &[10]);
+    for scale in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let e = with(scale, zero());
+        assert!(e.contains("QuantizeLinear with the scale") && e.contains("it must be above 0"), "{e}");
+    }
+    let e = with(0.5, bytes("zero", data_type::INT32, &[], &[1, 0, 0, 0]));
+    assert!(e.contains("QuantizeLinear to i32"), "{e}");
+    let e = with(0.5, bytes("zero", data_type::FLOAT8E4M3FN, &[], &[0]));
+    assert!(e.contains("float8e4m3fn"), "{e}");
+    let e = with(0.5, bytes("zero", data_type::INT8, &[2], &[0, 0]));
+    assert!(e.contains("the zero point i8[2]"), "{e}");
+}
