@@ -61,8 +61,10 @@ def draw(model, rng):
 
 def quantised(path, form, folder, rng):
     model = onnx.load(path)
-    for opset in model.opset_import:
-        opset.domain = "" if opset.domain == "ai.onnx" else opset.domain
+    # A file may name the default domain twice.
+    versions = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in versions.items())
     if next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")) < 13:
         model = version_converter.convert_version(model, 13)
         model.ir_version = max(model.ir_version, 8)
