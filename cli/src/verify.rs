@@ -179,6 +179,7 @@ fn as_json(report: &Report, ok: bool, expected: Option<&Expected>, files: &[Stri
             "ok": o.ok(),
             "worst": numbers::json(o.comparison.worst),
             "sensitive": o.sensitive,
+            "stepped": o.stepped,
             "rounding": numbers::json(o.rounding),
             "nan": o.nan,
             "replays": replays_json(o.replays),

@@ -6,7 +6,7 @@ use convgpu::internals::graph::rewrite::rewrite;
 use convgpu::internals::model::proto::{NodeProto, TensorProto, data_type};
 use convgpu::internals::session::{Bind, Given};
 
-use crate::onnx_build::{floats, graph, ints, line, model, node, read};
+use crate::onnx_build::{float, floats, graph, integers, ints, line, model, node, read, string};
 
 /// Integers of one byte.
 fn bytes(name: &str, kind: i32, dims: &[i64], data: &[u8]) -> TensorProto {
@@ -65,4 +65,28 @@ fn what_is_no_quantisation_is_refused() {
     assert!(e.contains("float8e4m3fn"), "{e}");
     let e = with(0.5, bytes("zero", data_type::INT8, &[2], &[0, 0]));
     assert!(e.contains("the zero point i8[2]"), "{e}");
+}
+
+/// What a Resize fills in beyond the borders is no value, but an integer: such a node does not take the values.
+#[test]
+fn what_is_filled_in_is_an_integer() {
+    let attributes = vec![
+        string("mode", "nearest"),
+        string("coordinate_transformation_mode", "tf_crop_and_resize"),
+        float("extrapolation_value", 5.0),
+    ];
+    let nodes = vec![
+        node("QuantizeLinear", &["x", "scale", "zero"], &["q"], vec![]),
+        node("Resize", &["q", "roi", "", "sizes"], &["r"], attributes),
+        node("DequantizeLinear", &["r", "scale", "zero"], &["y"], vec![]),
+    ];
+    let constants = vec![
+        floats("scale", &[], &[0.5]),
+        bytes("zero", data_type::INT8, &[], &[10]),
+        floats("roi", &[8], &[0.0, 0.0, -0.5, -0.5, 1.0, 1.0, 1.5, 1.5]),
+        integers("sizes", &[4], &[1, 2, 4, 4]),
+    ];
+    let model = read(&model(graph(nodes, constants))).unwrap();
+    let e = model.bind(&[Given { name: "x", desc: Desc::f32([1, 2, 5, 3]), value: None }]).unwrap_err().to_string();
+    assert!(e.contains("Resize of i8"), "{e}");
 }

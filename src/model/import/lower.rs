@@ -153,6 +153,9 @@ impl Lowering<'_> {
         let inside = nodes::ready(inside, &outputs, &self.model.definitions, &outside, &mut self.nodes)?;
         let read = read(&inside, &outputs);
         for tensor in graph.initializer.iter().filter(|t| read.contains(t.name())) {
+            if tensor_proto::is_nibbles(tensor) {
+                return Err(Error::unsupported(format!("{}: integers of 4 bits in a branch", tensor.name())));
+            }
             let value = tensor_proto::initialiser(tensor, None)?;
             values.insert(tensor.name(), value.into());
         }

@@ -43,13 +43,28 @@ const AVERAGE_LAYOUT: &[&str] =
 /// The value of quantised input `k`, whose scale and zero follow it, or stand at `scale`.
 fn value(import: &mut Import, node: &NodeView, k: usize, scale: usize, axis: usize) -> Result<Val> {
     let q = node.input(k)?;
+    check_type(node, q, node.optional(scale + 1))?;
     let by = Quantization::of(import, node, scale, axis, q.dtype())?;
     import.dequantized(q, &by)
+}
+
+/// An error unless a tensor has quantised integers, and its zero point the same type.
+fn check_type(node: &NodeView, q: &Val, zero: Option<&Val>) -> Result<()> {
+    let is_narrow = matches!(q.dtype(), DType::I8 | DType::U8 | DType::I16 | DType::U16);
+    match zero.filter(|zero| zero.dtype() != q.dtype()) {
+        _ if !is_narrow => Err(Error::argument(format!("{} of {}", node.op(), q.desc()))),
+        Some(zero) => {
+            let text = format!("{} of {} with the zero point {}: the types differ", node.op(), q.desc(), zero.desc());
+            Err(Error::argument(text))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A result that is quantised by the scale at input `scale`; without a zero, to the type of the first input.
 fn result(import: &mut Import, node: &NodeView, y: &Val, scale: usize, first: usize) -> Result<Vec<Val>> {
     let by = Quantization::of(import, node, scale, 0, node.input(first)?.dtype())?;
+    by.check_narrow(node)?;
     Ok(vec![import.quantized(y, &by)?])
 }
 
@@ -67,6 +82,9 @@ fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 
 /// A bias of integers, whose scale is that of the products.
 fn bias_value(import: &mut Import, bias: &Val, scale: &Val) -> Result<Val> {
+    if bias.dtype() != DType::I32 {
+        return Err(Error::argument(format!("a quantised bias {}: it must be i32", bias.desc())));
+    }
     let bias = import.cast(bias, DType::F32)?;
     let shape = bias.shape().to_vec();
     let y = import.binary(BinaryKind::Mul, &bias, scale)?;
@@ -139,7 +157,9 @@ fn image(import: &mut Import, node: &NodeView, f: Handler) -> Result<Vec<Val>> {
 /// Its attribute says which operator set's Softmax is meant.
 fn softmax(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = value(import, node, 0, 1, 0)?;
-    let y = reduce::softmax(import, &node.with(vec![Some(x)], node.int("opset", 1)?))?;
+    // The default axis is the last one in every operator set.
+    let opset = if node.has("axis") { node.int("opset", 1)? } else { 13 };
+    let y = reduce::softmax(import, &node.with(vec![Some(x)], opset))?;
     result(import, node, &y[0], 3, 0)
 }
 
@@ -162,7 +182,12 @@ fn matmul_integer(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 
 /// Integers less their zero point, as f32. It may have an element per extent of an axis.
 fn centred(import: &mut Import, node: &NodeView, k: usize, zero: usize, axis: usize) -> Result<Val> {
-    let q = import.cast(node.input(k)?, DType::F32)?;
+    let q = node.input(k)?;
+    check_type(node, q, node.optional(zero))?;
+    if !matches!(q.dtype(), DType::I8 | DType::U8) {
+        return Err(Error::unsupported(format!("{} of {}", node.op(), q.desc())));
+    }
+    let q = import.cast(q, DType::F32)?;
     let Some(zero) = node.optional(zero) else { return Ok(q) };
     let mut zero = import.cast(zero, DType::F32)?;
     if zero.rank() == 1 && zero.shape()[0] != 1 {

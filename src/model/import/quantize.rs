@@ -13,12 +13,13 @@ use crate::error::{Error, Result};
 use crate::model::proto::data_type as ty;
 use crate::ops::gather::Gather;
 use crate::ops::reduce::Reduce;
+use crate::ops::select::Where;
 use crate::ops::unary::Unary;
 use crate::shape::DType;
 use crate::tensor::Tensor;
 
 /// Operators that move or compare the elements of their first input: of quantised ones they are the same as of their values.
-const MOVES: [&str; 16] = [
+const MOVES: [&str; 15] = [
     "DepthToSpace",
     "Expand",
     "Flatten",
@@ -26,7 +27,6 @@ const MOVES: [&str; 16] = [
     "GlobalMaxPool",
     "Identity",
     "MaxPool",
-    "ReduceMax",
     "Reshape",
     "Slice",
     "SpaceToDepth",
@@ -57,9 +57,20 @@ pub(super) struct Quantization {
     /// The integers' type, and the least and the largest of them.
     dtype: DType,
     range: [f32; 2],
-    /// The axis along which scales differ, and how many neighbours share one.
+    /// The axis along which scales differ.
     axis: usize,
-    block: usize,
+    sharing: Sharing,
+}
+
+/// Which elements share a scale, where there are several.
+#[derive(Clone, Copy, Debug)]
+enum Sharing {
+    /// A list has one for each extent of the axis; a tensor of more axes broadcasts.
+    Broadcast,
+    /// There is one for each extent of the axis.
+    Axis,
+    /// So many neighbours along the axis.
+    Block(usize),
 }
 
 /// The least and the largest integer of a type.
@@ -84,7 +95,7 @@ impl Quantization {
     pub fn of(import: &Import, node: &NodeView, scale: usize, axis: usize, otherwise: DType) -> Result<Quantization> {
         let zero = node.optional(scale + 1);
         let dtype = zero.map_or(otherwise, Val::dtype);
-        let range = match import.is_of_four_bits(node.input_name(scale + 1)) {
+        let range = match zero.is_some_and(|zero| import.is_of_four_bits(zero)) {
             true if dtype == DType::I8 => [-8.0, 7.0],
             true => [0.0, 15.0],
             false => range(dtype)?,
@@ -100,23 +111,28 @@ impl Quantization {
         range: [f32; 2],
         axis: usize,
     ) -> Result<Quantization> {
-        if !scale.dtype().is_float() {
-            return Err(Error::argument(format!(
-                "{} with the scale {}: it must be of floats",
-                node.op(),
-                scale.desc()
-            )));
+        if scale.dtype() != DType::F32 {
+            return Err(Error::argument(format!("{} with the scale {}: it must be f32", node.op(), scale.desc())));
         }
         if let Some(wrong) = scale.known().and_then(|t| t.iter_f64s().find(|v| !(*v > 0.0 && v.is_finite()))) {
             return Err(Error::argument(format!("{} with the scale {wrong}: it must be above 0", node.op())));
         }
         if let Some(zero) = &zero
-            && zero.shape().iter().product::<usize>() != scale.shape().iter().product::<usize>()
+            && zero.shape() != scale.shape()
+            && [zero, scale].iter().any(|v| v.shape().iter().product::<usize>() != 1)
         {
             let text = format!("{} with the scale {} and the zero point {}", node.op(), scale.desc(), zero.desc());
             return Err(Error::shape(text));
         }
-        Ok(Quantization { scale: scale.clone(), zero, dtype, range, axis, block: 1 })
+        Ok(Quantization { scale: scale.clone(), zero, dtype, range, axis, sharing: Sharing::Broadcast })
+    }
+
+    /// An error unless the integers have 4 to 16 bits.
+    pub fn check_narrow(&self, node: &NodeView) -> Result<()> {
+        match self.dtype {
+            DType::I32 => Err(Error::unsupported(format!("{} to i32", node.op()))),
+            _ => Ok(()),
+        }
     }
 
     /// One known scale and zero.
@@ -139,6 +155,9 @@ impl Quantization {
         if x.shape().iter().product::<usize>() == 1 {
             return import.reshape(&x, &[]);
         }
+        if let Sharing::Block(block) = self.sharing {
+            return self.of_blocks(import, &x, shape, block);
+        }
         if x.rank() == 1 {
             let &extent = shape.get(self.axis).ok_or_else(wrong)?;
             if x.shape()[0] != extent {
@@ -148,17 +167,24 @@ impl Quantization {
             along[0] = extent;
             return import.reshape(&x, &along);
         }
-        if self.block < 2 {
-            return Ok(x);
+        match self.sharing {
+            Sharing::Broadcast => Ok(x),
+            _ => Err(wrong()),
         }
-        // A scale for each block along the axis.
-        let blocks = shape.get(self.axis).ok_or_else(wrong)?.div_ceil(self.block);
+    }
+
+    /// Each element's own, of one for each block along the axis.
+    fn of_blocks(&self, import: &mut Import, x: &Val, shape: &[usize], block: usize) -> Result<Val> {
+        let axis = self.axis;
+        let wrong =
+            || Error::shape(format!("the scale {} of a tensor {shape:?}, axis {axis}, blocks of {block}", x.desc()));
+        let blocks = shape.get(axis).ok_or_else(wrong)?.div_ceil(block);
         let fits = |k: usize| x.shape().get(k) == Some(if k == self.axis { &blocks } else { &shape[k] });
         if x.rank() != shape.len() || !(0..shape.len()).all(fits) {
             return Err(wrong());
         }
-        let places: Vec<i64> = (0..shape[self.axis]).map(|k| (k / self.block) as i64).collect();
-        import.apply(Gather { axis: self.axis }, &[&x, &Tensor::from(&places[..]).into()])
+        let places: Vec<i64> = (0..shape[self.axis]).map(|k| (k / block) as i64).collect();
+        import.apply(Gather { axis: self.axis }, &[x, &Tensor::from(&places[..]).into()])
     }
 }
 
@@ -239,7 +265,7 @@ impl Import<'_> {
         let moved = match node.op() {
             "Concat" => inputs.len(),
             name if MOVES.contains(&name) => 1,
-            "Resize" if node.string("mode", "nearest").is_ok_and(|mode| mode == "nearest") => 1,
+            "Resize" if is_plain_resize(node) => 1,
             _ => return None,
         };
         let by = self.steps_of(inputs.first()?.as_ref()?)?.by;
@@ -271,7 +297,18 @@ fn along(node: &NodeView, by: Quantization, rank: usize) -> Result<Quantization>
     if by.scale.shape().iter().product::<usize>() == 1 {
         return Ok(by);
     }
-    Ok(Quantization { axis: node.axis(1, rank)?, block: node.count("block_size", 0)?.max(1), ..by })
+    let sharing = match node.count("block_size", 0)? {
+        0 => Sharing::Axis,
+        block => Sharing::Block(block),
+    };
+    Ok(Quantization { axis: node.axis(1, rank)?, sharing, ..by })
+}
+
+/// Whether a Resize only moves elements: nothing is interpolated, and nothing beyond the borders is filled in.
+fn is_plain_resize(node: &NodeView) -> bool {
+    let is =
+        |name: &str, otherwise: &str, wanted: &str| node.string(name, otherwise).is_ok_and(|value| value == wanted);
+    is("mode", "nearest", "nearest") && !is("coordinate_transformation_mode", "half_pixel", "tf_crop_and_resize")
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html>
@@ -289,9 +326,10 @@ fn quantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
             other => return Err(Error::unsupported(format!("QuantizeLinear to output_dtype = {other}"))),
         };
     }
-    if by.dtype == DType::I32 {
-        return Err(Error::unsupported("QuantizeLinear to i32"));
+    if !matches!(x.dtype(), DType::F32 | DType::I32) {
+        return Err(Error::argument(format!("QuantizeLinear of {}", x.desc())));
     }
+    by.check_narrow(node)?;
     let by = along(node, by, x.rank())?;
     Ok(vec![import.quantized(x, &by)?])
 }
@@ -311,9 +349,10 @@ fn dequantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 }
 
 impl Import<'_> {
-    /// Whether a known tensor of the model has 4 bits per element.
-    fn is_of_four_bits(&self, name: &str) -> bool {
-        self.nibbles.contains(name)
+    /// Whether a known tensor has 4 bits per element in the file.
+    fn is_of_four_bits(&self, x: &Val) -> bool {
+        let name = x.known().and_then(|t| self.names.get(&t.data().address()));
+        name.is_some_and(|name| self.nibbles.contains(name))
     }
 }
 
@@ -330,6 +369,9 @@ fn dynamic_quantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<V
     let min = extreme(ReduceKind::Min, BinaryKind::Minimum)?;
     let span = import.binary(BinaryKind::Sub, &max, &min)?;
     let scale = import.binary(BinaryKind::Div, &span, &Tensor::scalar(255.0).into())?;
+    // Of zeros alone it is 1, as in ONNX Runtime.
+    let is_flat = import.binary(BinaryKind::Equal, &scale, &zero)?;
+    let scale = import.apply(Where, &[&is_flat, &Tensor::scalar(1.0).into(), &scale])?;
     let minus = import.apply(Unary(Activation::Neg), &[&min])?;
     let quotient = import.binary(BinaryKind::Div, &minus, &scale)?;
     let limits = Unary(Activation::Clamp { min: 0.0, max: 255.0 });
@@ -342,7 +384,7 @@ fn dynamic_quantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<V
         dtype: DType::U8,
         range: range(DType::U8)?,
         axis: 0,
-        block: 1,
+        sharing: Sharing::Broadcast,
     };
     Ok(vec![import.quantized(x, &by)?, scale, point])
 }
