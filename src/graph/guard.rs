@@ -23,7 +23,8 @@ type Bound = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
 struct Guard {
     node: String,
     what: String,
-    /// For every input that is measured, the positions of its extremes among the outputs that were added: the largest, the smallest.
+    /// For every input that is measured, the positions of its extremes among the outputs that were added: the largest, the
+    /// smallest.
     at: Vec<[usize; 2]>,
     check: Check,
 }

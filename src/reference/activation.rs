@@ -56,8 +56,8 @@ impl Activation {
     }
 }
 
-/// The integer of a quantised number: `min(max(round(x / scale), low), high)`. The quotient is rounded to f32 first, as kernels and
-/// ONNX have it.
+/// The integer of a quantised number: `min(max(round(x / scale), low), high)`. The quotient is rounded to f32 first, as kernels
+/// and ONNX have it.
 pub fn steps(x: f64, scale: f32, low: f32, high: f32) -> f64 {
     let quotient = f64::from((x / f64::from(scale)) as f32);
     quotient.round_ties_even().max(low.into()).min(high.into())

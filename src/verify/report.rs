@@ -77,8 +77,8 @@ pub struct OutputReport {
     /// nodes one by one give the same bits, and rewriting the graph changes nothing on the reference. Then the plan is right, and
     /// the network makes small errors large, such as a norm of nearly equal values or a comparison of equal ones.
     pub sensitive: bool,
-    /// The same of a network that rounds to whole steps (a quantised one), whose results differ by steps where a sum is near the middle
-    /// of two: such an output is right.
+    /// The same of a network that rounds to whole steps (a quantised one), whose results differ by steps where a sum is near the
+    /// middle of two: such an output is right.
     pub stepped: bool,
     /// Elements that are NaN.
     pub nan: usize,
@@ -90,8 +90,8 @@ pub struct OutputReport {
 }
 
 impl OutputReport {
-    /// Whether every element is within its tolerance, or differs by steps that every node's bound allows, and every run gave the same
-    /// bits.
+    /// Whether every element is within its tolerance, or differs by steps that every node's bound allows, and every run gave the
+    /// same bits.
     pub fn ok(&self) -> bool {
         (self.comparison.ok() || self.stepped) && self.replays.different == 0
     }

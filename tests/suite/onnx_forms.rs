@@ -8,7 +8,8 @@ use convgpu::internals::model::proto::{
     TypeProto, ValueInfoProto, data_type,
 };
 use convgpu::internals::session::{Bind, Given};
-use convgpu::{DType, Desc, Dim, Model, Tensor};
+use convgpu::internals::verify;
+use convgpu::{CompileOptions, DType, Desc, Dim, Model, Tensor};
 use prost::Message;
 
 use crate::onnx_build::{
@@ -404,6 +405,20 @@ fn integers_are_multiplied_as_matrices() {
     assert_eq!(of(&[2, 1, 2], &[2, 1]), (vec![2, 1, 1], vec![1.0, -1.0]));
     let transposed = product("Gemm", &[3, 2], &[2, 3], vec![int("transA", 1), int("transB", 1)]);
     assert_eq!(transposed, (vec![2, 2], vec![4.0, -2.0, -1.0, 7.0]));
+}
+
+/// A node may have the name of its output: what is inside it has another one.
+#[test]
+fn only_one_value_has_the_name_of_an_output() {
+    let gemm = NodeProto { name: text("y"), ..node("Gemm", &["x", "b"], &["y"], vec![]) };
+    let mut proto = model(line(vec![gemm], vec![floats("b", &[2, 3], &[1.5; 6])]));
+    proto.graph.as_mut().unwrap().input = vec![value("x", data_type::FLOAT, &[1, 2])];
+    let graph = read(&proto).unwrap().bind(&[Given { name: "x", desc: Desc::f32([1, 2]), value: None }]).unwrap();
+    let x = Tensor::new([1, 2], vec![1.0f32, 2.0]).unwrap();
+    let (cpu, plain, inputs) = (convgpu::Device::cpu(), CompileOptions::new().fusion(false), [("x", &x)]);
+    let values = pollster::block_on(verify::values(&cpu, &graph, &inputs, &plain)).unwrap();
+    let named: Vec<_> = values.iter().filter(|v| v.name == "y").map(|v| v.tensor.shape().to_vec()).collect();
+    assert!(values.len() > 1 && named == [[1, 3]], "{named:?}");
 }
 
 /// As in BLAS, and as ONNX Runtime does it: C is not read.

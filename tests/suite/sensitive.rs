@@ -1,6 +1,7 @@
 //! Networks that multiply small errors: what their nodes are allowed takes an output beyond the tolerance, which is no fault of
 //! the plan, and said to be none.
 
+use convgpu::internals::attr::Activation;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::verify::{Report, VerifyOptions, verify};
 use convgpu::{Desc, Graph, Tensor};
@@ -43,5 +44,27 @@ fn only_bounds_excuse_an_output() {
     for bound in [Some(0.05), None] {
         let report = report(bound);
         assert!(!report.ok() && !report.outputs[0].sensitive, "{report}");
+    }
+}
+
+/// Behind steps an output that bounds excuse is right; one that they do not excuse is wrong as ever.
+#[test]
+fn whole_steps_are_right_where_every_node_is() {
+    let report = |bound| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([3])).unwrap();
+        let twice = graph.apply("own", Twice { factor: 2.1, bound }, &[x]).unwrap();
+        let steps = Activation::FakeQuantize { scale: 0.1, low: -128.0, high: 127.0 };
+        let y = graph.activation(twice, steps).unwrap();
+        graph.output("y", y);
+        verified(&graph, &Tensor::from([1.0f32, 2.0, 3.0]))
+    };
+    let allowed = report(Some(1.0));
+    let output = &allowed.outputs[0];
+    assert!(allowed.ok() && output.stepped && !output.sensitive && !output.comparison.ok(), "{allowed}");
+    assert!(allowed.to_string().contains("by whole steps"), "{allowed}");
+    for bound in [Some(0.05), None] {
+        let report = report(bound);
+        assert!(!report.ok() && !report.outputs[0].stepped, "{report}");
     }
 }

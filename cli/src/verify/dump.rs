@@ -21,8 +21,8 @@ impl Dump {
         Ok(Dump(folder.to_owned(), made))
     }
 
-    /// Writes `input_K.npy`, `output_K.npy`, `expected_K.npy` and `bound_K.npy`; gives their paths. Those of an earlier call, which
-    /// may be of a node with more of them, are removed.
+    /// Writes `input_K.npy`, `output_K.npy`, `expected_K.npy` and `bound_K.npy`; gives their paths. Those of an earlier call,
+    /// which may be of a node with more of them, are removed.
     pub fn write(&self, evidence: &Evidence) -> Outcome<Vec<String>> {
         let kinds: [(&str, &[Tensor]); 4] = [
             ("input", &evidence.inputs),

@@ -293,6 +293,7 @@ fn a_wrong_network_or_input_is_one_line_and_status_2() {
     fails(&["run", model(), "--input", &image, "--crop", "20"], &["20x20", "28x28"]);
     fails(&["run", model(), "--input", &image, "--labels", "missing.txt"], &["missing.txt"]);
     fails(&["verify", model(), "--fail-at", "nobody"], &["no node nobody"]);
+    fails(&["verify", model(), "--fail-at", "conv1", "--from", "conv2"], &["conv1 comes before the first node"]);
     fails(&["inspect"], &["--shader"]);
     fails(&["inspect", "--shader", "nope"], &["no kernel nope", "unary"]);
     fails(&["bench"], &["--ops"]);
@@ -354,6 +355,9 @@ fn two_devices_are_compared() {
     assert!(answer["ok"] == true && answer["difference"].as_f64().unwrap() < 1e-3, "{json}");
     assert!(stdout(&convgpu(&args)).contains("no value differs"));
     fails(&["compare", model(), "--device", "cpu"], 2, &["--device twice or more"]);
+    let nan = npy(&format!("{}/nan.npy", folder("compare_nan")), &[1, 1, 28, 28], &[f32::NAN; 784]);
+    let args = ["compare", model(), "--input", &nan, "--seconds", "0", "--device", "0", "--device", "cpu"];
+    fails(&args, 1, &["not comparable: no output has a finite element"]);
     fails(&["run", model(), "--device", "cpu", "--device", "0"], 2, &["takes one --device"]);
     fails(&["run", model(), "--device", "all"], 2, &["takes one --device"]);
 }

@@ -153,7 +153,6 @@ pub(super) fn residual(e: &Editor, at: Place) -> Answer {
 fn composed(first: Activation, next: Activation) -> Option<Activation> {
     use Activation::*;
     match (first, next) {
-        (Identity, f) => Some(f),
         // Rounding keeps the order: the limits are rounded instead.
         (Relu, FakeQuantize { scale, low, high }) => Some(FakeQuantize { scale, low: low.max(0.0), high }),
         (Clamp { min, max }, FakeQuantize { scale, low, high }) if min <= max => {
@@ -165,16 +164,16 @@ fn composed(first: Activation, next: Activation) -> Option<Activation> {
     }
 }
 
-/// f(conv), and f(g(conv)) where one function does the work of both.
+/// f(conv).
 pub(super) fn activation(e: &Editor, at: Place) -> Answer {
     let node = e.node(at);
     let Some(&Unary(f)) = node.op.downcast::<Unary>() else { return Err(NoMatch) };
     let before = target(e, node.inputs[0])?;
     let mut conv = e.node(before).clone();
-    match composed(conv.epilogue.activation, f) {
-        Some(both) if conv.epilogue.slope.is_none() => conv.epilogue.activation = both,
-        _ => return Err(Declined("the node before it already has an activation")),
+    if conv.epilogue.activation != Activation::Identity || conv.epilogue.slope.is_some() {
+        return Err(Declined("the node before it already has an activation"));
     }
+    conv.epilogue.activation = f;
     Ok(e.edit().put(before, conv).redirect(node.outputs[0], node.inputs[0]))
 }
 

@@ -127,9 +127,9 @@ impl Lowering<'_> {
         self.import.node = node.name().to_owned();
         let first = self.import.graph.nodes.len();
         let outputs = match (operator.lower, self.import.behind(&view)) {
-            (Some(lower), Some(behind)) => {
-                let outputs = lower(&mut self.import, &NodeView::new(node, behind.inputs.clone()))?;
-                self.import.in_front(outputs, &behind)?
+            (Some(lower), Some((behind, by))) => {
+                let outputs = lower(&mut self.import, &behind)?;
+                self.import.in_front(outputs, by)?
             }
             (Some(lower), None) => lower(&mut self.import, &view)?,
             (None, _) => self.branch(&view)?,

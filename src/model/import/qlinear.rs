@@ -1,15 +1,14 @@
-//! Operators between quantised tensors: QLinearConv, QLinearMatMul and those of `com.microsoft`; and products of integers, ConvInteger
-//! and MatMulInteger, which are exact.
+//! Operators between quantised tensors: QLinearConv, QLinearMatMul and those of `com.microsoft`; and products of integers,
+//! ConvInteger and MatMulInteger, which are exact.
 
 use super::conv::ATTRIBUTES as CONV;
 use super::operator::{Handler, MICROSOFT, Operator};
 use super::pool::{average_pool, global_average_pool};
-use super::quantize::Quantization;
+use super::quantize::{Quantization, Sharing, broadcast, check_zero, is_zero};
 use super::{Import, NodeView, Val, activation, reduce};
 use crate::attr::{Activation, BinaryKind, PadMode};
 use crate::error::{Error, Result};
 use crate::ops::concat::Concat;
-use crate::ops::conv2d::Conv2d;
 use crate::ops::pad::Pad;
 use crate::ops::unary::Unary;
 use crate::shape::DType;
@@ -51,14 +50,10 @@ fn value(import: &mut Import, node: &NodeView, k: usize, scale: usize, axis: usi
 /// An error unless a tensor has quantised integers, and its zero point the same type.
 fn check_type(node: &NodeView, q: &Val, zero: Option<&Val>) -> Result<()> {
     let is_narrow = matches!(q.dtype(), DType::I8 | DType::U8 | DType::I16 | DType::U16);
-    match zero.filter(|zero| zero.dtype() != q.dtype()) {
-        _ if !is_narrow => Err(Error::argument(format!("{} of {}", node.op(), q.desc()))),
-        Some(zero) => {
-            let text = format!("{} of {} with the zero point {}: the types differ", node.op(), q.desc(), zero.desc());
-            Err(Error::argument(text))
-        }
-        None => Ok(()),
+    if !is_narrow {
+        return Err(Error::argument(format!("{} of {}", node.op(), q.desc())));
     }
+    check_zero(node, q, zero)
 }
 
 /// A result that is quantised by the scale at input `scale`; without a zero, to the type of the first input.
@@ -91,7 +86,8 @@ fn bias_value(import: &mut Import, bias: &Val, scale: &Val) -> Result<Val> {
     import.reshape(&y, &shape)
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__QLinearMatMul.html>. The first matrix may have a scale per row, the second one per column.
+/// <https://onnx.ai/onnx/operators/onnx__QLinearMatMul.html>. The first matrix may have a scale per row, the second one per
+/// column.
 fn matmul(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let rank = |k: usize| node.input(k).map(Val::rank);
     let a = value(import, node, 0, 1, rank(0)?.saturating_sub(2))?;
@@ -167,7 +163,7 @@ fn softmax(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 fn conv_integer(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (x, weight) = (centred(import, node, 0, 2, 1)?, centred(import, node, 1, 3, 0)?);
     let terms = weight.shape().iter().skip(1).product();
-    let largest = weight.known().map(|w| largest_sum(w, terms));
+    let largest = weight.known().map(|w| largest_sum(w, terms, 1));
     digits(import, &weight, terms, largest, |import, digits| import.exact_conv(node, &x, digits)).map(|y| vec![y])
 }
 
@@ -177,7 +173,9 @@ fn matmul_integer(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let a = centred(import, node, 0, 2, rank(0)?.saturating_sub(2))?;
     let b = centred(import, node, 1, 3, rank(1)?.saturating_sub(1))?;
     let terms = a.shape().last().copied().unwrap_or(1);
-    digits(import, &b, terms, None, |import, digits| import.product(&a, digits)).map(|y| vec![y])
+    let columns = if b.rank() > 1 { b.shape()[b.rank() - 1] } else { 1 };
+    let largest = b.known().map(|b| largest_sum(b, terms, columns));
+    digits(import, &b, terms, largest, |import, digits| import.product(&a, digits)).map(|y| vec![y])
 }
 
 /// Integers less their zero point, as f32. It may have an element per extent of an axis.
@@ -189,12 +187,7 @@ fn centred(import: &mut Import, node: &NodeView, k: usize, zero: usize, axis: us
     }
     let q = import.cast(q, DType::F32)?;
     let Some(zero) = node.optional(zero) else { return Ok(q) };
-    let mut zero = import.cast(zero, DType::F32)?;
-    if zero.rank() == 1 && zero.shape()[0] != 1 {
-        let mut along = vec![1; q.rank().saturating_sub(axis).max(1)];
-        along[0] = zero.shape()[0];
-        zero = import.reshape(&zero, &along)?;
-    }
+    let zero = broadcast(import, zero, q.shape(), axis, Sharing::Broadcast)?;
     let centred = import.binary(BinaryKind::Sub, &q, &zero)?;
     match centred.shape() == q.shape() {
         true => Ok(centred),
@@ -202,15 +195,17 @@ fn centred(import: &mut Import, node: &NodeView, k: usize, zero: usize, axis: us
     }
 }
 
-/// The largest sum of absolute values of `terms` neighbours.
-fn largest_sum(weight: &Tensor, terms: usize) -> f64 {
+/// The largest sum of absolute values of `terms` elements that are `step` apart.
+fn largest_sum(weight: &Tensor, terms: usize, step: usize) -> f64 {
     let values = weight.to_f64s();
-    values.chunks(terms.max(1)).map(|row| row.iter().map(|v| v.abs()).sum()).fold(0.0, f64::max)
+    let sum = |part: &[f64], first: usize| part[first..].iter().step_by(step).map(|v| v.abs()).sum::<f64>();
+    let parts = values.chunks((terms * step).max(1));
+    parts.flat_map(|part| (0..step.min(part.len())).map(move |first| sum(part, first))).fold(0.0, f64::max)
 }
 
-/// Sums of `terms` products of integers of 9 bits, as i32. Sums in f32 are exact below 2^24, so where they may be larger the second
-/// factor is taken digit by digit: `product` gives the sums for a digit. `largest` is the largest sum of absolute values of the second
-/// factor.
+/// Sums of `terms` products of integers of 9 bits, as i32. Sums in f32 are exact below 2^24, so where they may be larger the
+/// second factor is taken digit by digit: `product` gives the sums for a digit. `largest` is the largest sum of absolute values of
+/// the second factor, where that is known.
 fn digits(
     import: &mut Import,
     factor: &Val,
@@ -235,13 +230,16 @@ fn digits(
             true => import.binary(BinaryKind::Mod, &rest, &base)?,
             false => rest.clone(),
         };
-        let part = product(import, &digit)?;
-        let part = import.cast(&part, DType::I32)?;
-        let weighted = import.binary(BinaryKind::Mul, &part, &Tensor::from([1i32 << shift]).reshape([])?.into())?;
-        sum = Some(match sum {
-            None => weighted,
-            Some(sum) => import.binary(BinaryKind::Add, &sum, &weighted)?,
-        });
+        if sum.is_none() || !is_zero(&digit) {
+            let part = product(import, &digit)?;
+            let part = import.cast(&part, DType::I32)?;
+            let place = Val::from(Tensor::from([1i32 << shift]).reshape([])?);
+            let weighted = import.binary(BinaryKind::Mul, &part, &place)?;
+            sum = Some(match sum {
+                None => weighted,
+                Some(sum) => import.binary(BinaryKind::Add, &sum, &weighted)?,
+            });
+        }
         if shift < 8 {
             let quotient = import.binary(BinaryKind::Div, &rest, &base)?;
             rest = import.apply(Unary(Activation::Floor), &[&quotient])?;
@@ -260,7 +258,7 @@ impl Import<'_> {
             weight = self.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[&weight])?;
             op.padding[1][1] += op.dilation[1];
         }
-        let y = self.apply(Conv2d { ..op }, &[&image, &weight])?;
+        let y = self.apply(op, &[&image, &weight])?;
         self.as_rank(&y, x.rank())
     }
 }

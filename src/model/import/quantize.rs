@@ -1,9 +1,9 @@
 //! Quantised networks: QuantizeLinear, DequantizeLinear, and operators between quantised tensors, of ONNX and of `com.microsoft`.
 //!
-//! A quantised tensor is integers q of 4 to 16 bits that stand for `scale (q - zero)`. Networks are computed in these values, in f32:
-//! an operator between quantised tensors is the operator between their values, whose results are rounded to whole steps. That is one
-//! activation ([`Activation::FakeQuantize`]), which fuses into the kernel before it. The integers themselves are computed only where
-//! something reads them ([`Import::steps`]).
+//! A quantised tensor is integers q of 4 to 16 bits that stand for `scale (q - zero)`. Networks are computed in these values, in
+//! f32: an operator between quantised tensors is the operator between their values, whose results are rounded to whole steps. That
+//! is one activation ([`Activation::FakeQuantize`]), which fuses into the kernel before it. The integers themselves are computed
+//! only where something reads them ([`Import::steps`]).
 
 use super::operator::{MICROSOFT, Operator};
 use super::val::{Scalar, Steps};
@@ -64,7 +64,7 @@ pub(super) struct Quantization {
 
 /// Which elements share a scale, where there are several.
 #[derive(Clone, Copy, Debug)]
-enum Sharing {
+pub(super) enum Sharing {
     /// A list has one for each extent of the axis; a tensor of more axes broadcasts.
     Broadcast,
     /// There is one for each extent of the axis.
@@ -87,8 +87,8 @@ fn range(dtype: DType) -> Result<[f32; 2]> {
 }
 
 impl Quantization {
-    /// That of a node's inputs `scale` and `scale + 1`, for a tensor with one scale, or one for each extent of `axis`. `otherwise` is
-    /// the type of the integers if there is no zero.
+    /// That of a node's inputs `scale` and `scale + 1`, for a tensor with one scale, or one for each extent of `axis`.
+    /// `otherwise` is the type of the integers if there is no zero.
     ///
     /// # Errors
     /// The scale is no float; a known one is not a positive number; the zero has another shape or a type that is not quantised.
@@ -144,52 +144,54 @@ impl Quantization {
 
     /// Scale and zero as f32, of shapes that broadcast to that of a tensor.
     fn spread(&self, import: &mut Import, shape: &[usize]) -> Result<(Val, Option<Val>)> {
-        let scale = self.broadcast(import, &self.scale, shape)?;
-        let zero = self.zero.as_ref().filter(|zero| !zero.known().is_some_and(is_zero));
-        Ok((scale, zero.map(|zero| self.broadcast(import, zero, shape)).transpose()?))
-    }
-
-    fn broadcast(&self, import: &mut Import, x: &Val, shape: &[usize]) -> Result<Val> {
-        let x = import.cast(x, DType::F32)?;
-        let wrong = || Error::shape(format!("the scale {} of a tensor {shape:?}, axis {}", x.desc(), self.axis));
-        if x.shape().iter().product::<usize>() == 1 {
-            return import.reshape(&x, &[]);
-        }
-        if let Sharing::Block(block) = self.sharing {
-            return self.of_blocks(import, &x, shape, block);
-        }
-        if x.rank() == 1 {
-            let &extent = shape.get(self.axis).ok_or_else(wrong)?;
-            if x.shape()[0] != extent {
-                return Err(wrong());
-            }
-            let mut along = vec![1; shape.len() - self.axis];
-            along[0] = extent;
-            return import.reshape(&x, &along);
-        }
-        match self.sharing {
-            Sharing::Broadcast => Ok(x),
-            _ => Err(wrong()),
-        }
-    }
-
-    /// Each element's own, of one for each block along the axis.
-    fn of_blocks(&self, import: &mut Import, x: &Val, shape: &[usize], block: usize) -> Result<Val> {
-        let axis = self.axis;
-        let wrong =
-            || Error::shape(format!("the scale {} of a tensor {shape:?}, axis {axis}, blocks of {block}", x.desc()));
-        let blocks = shape.get(axis).ok_or_else(wrong)?.div_ceil(block);
-        let fits = |k: usize| x.shape().get(k) == Some(if k == self.axis { &blocks } else { &shape[k] });
-        if x.rank() != shape.len() || !(0..shape.len()).all(fits) {
-            return Err(wrong());
-        }
-        let places: Vec<i64> = (0..shape[self.axis]).map(|k| (k / block) as i64).collect();
-        import.apply(Gather { axis: self.axis }, &[x, &Tensor::from(&places[..]).into()])
+        let mut broadcast = |x: &Val| broadcast(import, x, shape, self.axis, self.sharing);
+        let scale = broadcast(&self.scale)?;
+        let zero = self.zero.as_ref().filter(|zero| !is_zero(zero));
+        Ok((scale, zero.map(broadcast).transpose()?))
     }
 }
 
-fn is_zero(t: &Tensor) -> bool {
-    t.iter_f64s().all(|v| v == 0.0)
+/// Scales or zeros as f32, of a shape that broadcasts to that of a tensor.
+pub(super) fn broadcast(import: &mut Import, x: &Val, shape: &[usize], axis: usize, sharing: Sharing) -> Result<Val> {
+    let x = import.cast(x, DType::F32)?;
+    let wrong = || Error::shape(format!("scales or zero points {} of a tensor {shape:?}, axis {axis}", x.desc()));
+    if x.shape().iter().product::<usize>() == 1 {
+        return import.reshape(&x, &[]);
+    }
+    match sharing {
+        Sharing::Block(block) => {
+            let blocks = shape.get(axis).ok_or_else(wrong)?.div_ceil(block);
+            let fits = |k: usize| x.shape()[k] == if k == axis { blocks } else { shape[k] };
+            if x.rank() != shape.len() || !(0..shape.len()).all(fits) {
+                return Err(wrong());
+            }
+            let places: Vec<i64> = (0..shape[axis]).map(|k| (k / block) as i64).collect();
+            import.apply(Gather { axis }, &[&x, &Tensor::from(places).into()])
+        }
+        _ if x.rank() == 1 && shape.get(axis) == Some(&x.shape()[0]) => {
+            let mut along = vec![1; shape.len() - axis];
+            along[0] = shape[axis];
+            import.reshape(&x, &along)
+        }
+        Sharing::Broadcast if x.rank() > 1 => Ok(x),
+        _ => Err(wrong()),
+    }
+}
+
+/// Whether all elements are known to be 0.
+pub(super) fn is_zero(x: &Val) -> bool {
+    x.known().is_some_and(|t| t.iter_f64s().all(|v| v == 0.0))
+}
+
+/// An error if the zero point of integers is of another type.
+pub(super) fn check_zero(node: &NodeView, q: &Val, zero: Option<&Val>) -> Result<()> {
+    match zero.filter(|zero| zero.dtype() != q.dtype()) {
+        Some(zero) => {
+            let text = format!("{} of {} with the zero point {}: the types differ", node.op(), q.desc(), zero.desc());
+            Err(Error::argument(text))
+        }
+        None => Ok(()),
+    }
 }
 
 impl Import<'_> {
@@ -258,38 +260,32 @@ impl Import<'_> {
         }
     }
 
-    /// The inputs of a node with the values for which its integers stand, if it only moves or compares elements, and all that it moves
-    /// are quantised alike: then so are its outputs.
-    pub(super) fn behind(&self, node: &NodeView) -> Option<Behind> {
-        let mut inputs = node.all().to_vec();
+    /// The node with the values for which its integers stand, if it only moves or compares elements, and all that it moves are
+    /// quantised alike: then so are its outputs, which [`Import::in_front`] quantises.
+    pub(super) fn behind<'n>(&self, node: &NodeView<'n>) -> Option<(NodeView<'n>, Scalar)> {
+        let by = self.steps_of(node.optional(0)?)?.by;
         let moved = match node.op() {
-            "Concat" => inputs.len(),
+            "Concat" => node.num_inputs(),
             name if MOVES.contains(&name) => 1,
             "Resize" if is_plain_resize(node) => 1,
             _ => return None,
         };
-        let by = self.steps_of(inputs.first()?.as_ref()?)?.by;
+        let mut inputs = node.all().to_vec();
         for input in &mut inputs[..moved] {
             let steps = self.steps_of(input.as_ref()?).filter(|steps| steps.by == by)?;
             *input = Some(steps.value.clone());
         }
-        Some(Behind { inputs, by })
+        Some((node.with(inputs, node.opset), by))
     }
 
     /// The integers of the outputs of a node that was given values in place of integers.
-    pub(super) fn in_front(&mut self, outputs: Vec<Val>, behind: &Behind) -> Result<Vec<Val>> {
+    pub(super) fn in_front(&mut self, outputs: Vec<Val>, by: Scalar) -> Result<Vec<Val>> {
         let one = |value: Val| match value.dtype() {
-            DType::F32 if value.known().is_none() => self.with_steps(Steps { value, by: behind.by }),
+            DType::F32 if value.known().is_none() => self.with_steps(Steps { value, by }),
             _ => Ok(value),
         };
         outputs.into_iter().map(one).collect()
     }
-}
-
-/// The values for which the inputs of a node stand.
-pub(super) struct Behind {
-    pub inputs: Vec<Option<Val>>,
-    by: Scalar,
 }
 
 /// Axis and block of a node's scales for a tensor of this rank.
@@ -337,12 +333,7 @@ fn quantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 /// <https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html>
 fn dequantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let q = node.input(0)?;
-    if let Some(zero) = node.optional(2)
-        && zero.dtype() != q.dtype()
-    {
-        let text = format!("DequantizeLinear of {} with the zero point {}: the types differ", q.desc(), zero.desc());
-        return Err(Error::argument(text));
-    }
+    check_zero(node, q, node.optional(2))?;
     let zero = node.optional(2).cloned();
     let by = Quantization::new(node, node.input(1)?, zero, q.dtype(), range(q.dtype())?, 0)?;
     Ok(vec![import.dequantized(q, &along(node, by, q.rank())?)?])
