@@ -1,8 +1,9 @@
 //! Indices that a run computes, or is given: inside their axis, or an error on every device, never another element in silence.
 
-use convgpu::internals::attr::Extreme;
+use convgpu::internals::attr::{BinaryKind, Extreme};
 use convgpu::internals::graph::Graph;
 use convgpu::internals::model::proto::data_type;
+use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::gather::Gather;
 use convgpu::internals::ops::reduce::ArgReduce;
 use convgpu::internals::session::Compiled;
@@ -72,4 +73,30 @@ fn no_dispatch_where_the_axis_is_long_enough() {
         Compiled::new(device(), g, &CompileOptions::new()).unwrap().plan().unwrap().dispatches()
     };
     assert_eq!([4, 3].map(dispatches), [2, 4]);
+}
+
+/// Indices that exist on the device alone: the place of the largest of 4 numbers, plus 1, in an axis of 3.
+#[test]
+fn an_index_that_a_device_computes_is_measured() {
+    let mut g = Graph::new();
+    let x = g.input("x", Desc::f32([1, 4])).unwrap();
+    let most = ArgReduce { axis: 1, keep_dims: false, select_last: false, kind: Extreme::Max };
+    let places = g.apply("most", most, &[x]).unwrap();
+    let one = g.constant("one", Tensor::from([1i64])).unwrap();
+    let next = g.apply("next", Binary(BinaryKind::Add), &[places, one]).unwrap();
+    let table = g.constant("table", Tensor::from([10.0f32, 11.0, 12.0])).unwrap();
+    let y = g.apply("chosen", Gather { axis: 0 }, &[table, next]).unwrap();
+    g.output("y", y);
+    let session = g.compile(device()).unwrap();
+    let of = |largest: usize| {
+        let mut numbers = vec![0.0f32; 4];
+        numbers[largest] = 1.0;
+        session.run(&[("x", &Tensor::new([1, 4], numbers).unwrap())])
+    };
+    assert_eq!(of(1).unwrap().into_first().as_f32().unwrap(), [12.0]);
+    for largest in [2, 3] {
+        let e = of(largest).unwrap_err();
+        let text = format!("chosen: index {} is outside an axis of 3", largest + 1);
+        assert!(e.kind() == ErrorKind::Argument && e.to_string() == text, "{e}");
+    }
 }

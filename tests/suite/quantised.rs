@@ -1,12 +1,12 @@
 //! Quantised networks: what they become, and what is refused. Their answers are ONNX Runtime's: `tests/onnx/quantised`.
 
-use convgpu::Desc;
 use convgpu::internals::attr::Activation;
 use convgpu::internals::graph::rewrite::rewrite;
 use convgpu::internals::model::proto::{NodeProto, TensorProto, data_type};
 use convgpu::internals::session::{Bind, Given};
+use convgpu::{Desc, Device, Tensor};
 
-use crate::onnx_build::{float, floats, graph, integers, ints, line, model, node, read, string};
+use crate::onnx_build::{float, floats, graph, integers, ints, line, model, node, read, string, value};
 
 /// Integers of one byte.
 fn bytes(name: &str, kind: i32, dims: &[i64], data: &[u8]) -> TensorProto {
@@ -89,4 +89,28 @@ fn what_is_filled_in_is_an_integer() {
     let model = read(&model(graph(nodes, constants))).unwrap();
     let e = model.bind(&[Given { name: "x", desc: Desc::f32([1, 2, 5, 3]), value: None }]).unwrap_err().to_string();
     assert!(e.contains("Resize of i8"), "{e}");
+}
+
+/// Sums of integers are exact where the device would take Winograd's algorithm, whose constants are fractions.
+#[test]
+fn integers_are_convolved_exactly() {
+    let mut state = 1u32;
+    let mut draw = |count: usize| -> Vec<u8> {
+        let next = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..count).map(next).collect()
+    };
+    let weight = bytes("w", data_type::INT8, &[64, 64, 3, 3], &draw(64 * 64 * 9));
+    let x = Tensor::new([1, 64, 32, 32], draw(64 * 32 * 32)).unwrap();
+    let nodes = vec![node("ConvInteger", &["x", "w"], &["y"], vec![ints("pads", &[1, 1, 1, 1])])];
+    let mut proto = model(graph(nodes, vec![weight]));
+    let part = proto.graph.as_mut().unwrap();
+    part.input = vec![value("x", data_type::UINT8, &[1, 64, 32, 32])];
+    part.output = vec![value("y", data_type::INT32, &[1, 64, 32, 32])];
+    let model = read(&proto).unwrap();
+    let [right, ours] = [&Device::cpu(), crate::support::device()]
+        .map(|d| model.clone().compile(d).unwrap().run(&[("x", &x)]).unwrap());
+    assert_eq!(right.first(), ours.first());
 }
