@@ -204,8 +204,8 @@ fn largest_sum(weight: &Tensor, terms: usize, step: usize) -> f64 {
 }
 
 /// Sums of `terms` products of integers of 9 bits, as i32. Sums in f32 are exact below 2^24, so where they may be larger the
-/// second factor is taken digit by digit: `product` gives the sums for a digit. `largest` is the largest sum of absolute values of
-/// the second factor, where that is known.
+/// second factor is taken digit by digit: `product` gives the sums for a digit. `largest` is the largest sum of absolute values
+/// of the second factor, where that is known.
 fn digits(
     import: &mut Import,
     factor: &Val,
