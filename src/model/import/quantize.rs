@@ -2,8 +2,8 @@
 //!
 //! A quantised tensor is integers q of 4 to 16 bits that stand for `scale (q - zero)`. Networks are computed in these values, in
 //! f32: an operator between quantised tensors is the operator between their values, whose results are rounded to whole steps.
-//! That is one activation ([`Activation::FakeQuantize`]), which fuses into the kernel before it. The integers themselves are computed
-//! only where something reads them ([`Import::steps`]).
+//! That is one activation ([`Activation::FakeQuantize`]), which fuses into the kernel before it. The integers themselves are
+//! computed only where something reads them ([`Import::steps`]).
 
 use super::operator::{MICROSOFT, Operator};
 use super::val::{Scalar, Steps};
