@@ -131,7 +131,10 @@ pub fn open_all(choices: &[Choice]) -> Outcome<Vec<(DeviceChoice, Device)>> {
     let mut devices = vec![];
     for choice in choices {
         match choice {
-            Choice::One(choice) => devices.push((choice.clone(), open(choice)?)),
+            Choice::One(choice) => {
+                let device = open(choice)?;
+                devices.push((lasting(choice, &device)?, device));
+            }
             Choice::All => {
                 let adapters = pollster::block_on(list())?.len();
                 if adapters == 0 {
@@ -149,6 +152,15 @@ pub fn open_all(choices: &[Choice]) -> Outcome<Vec<(DeviceChoice, Device)>> {
         }
     }
     Ok(devices)
+}
+
+/// The choice, or the name of the adapter which `auto` took: what it takes depends on the adapters that there are.
+fn lasting(choice: &DeviceChoice, device: &Device) -> Outcome<DeviceChoice> {
+    match (choice, device.adapter()) {
+        (DeviceChoice::Auto, Some(adapter)) => Ok(format!("{}@{}", adapter.name, adapter.backend).parse()?),
+        (DeviceChoice::Auto, None) => Ok(DeviceChoice::Cpu),
+        (named, _) => Ok(named.clone()),
+    }
 }
 
 /// The device that `--device` names for a command that takes one.

@@ -64,9 +64,8 @@ fn block_b(first: u32, k: u32, n: u32) -> mat4x4<f32> {
     return mat4x4<f32>(load_b(first, k, n), load_b(first, k + 1u, n), load_b(first, k + 2u, n), load_b(first, k + 3u, n));
 }
 
-// y[m, n .. n + 4], as far as they exist.
+// y[m, n .. n + 4], as far as its columns exist.
 fn store4(first: u32, m: u32, n: u32, v: vec4<f32>) {
-    if m >= p.m { return; }
     let i = first + m * p.n + n;
     for (var j = 0u; j < min(max(p.n, n) - n, 4u); j++) { y[i + j] = v[j]; }
 }

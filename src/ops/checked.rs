@@ -61,7 +61,7 @@ fn without_workgroup_memory(op: &dyn Op, site: &Site<'_>, variants: Vec<Variant>
     if site.caps.max_workgroup_bytes > 0 {
         return Ok(variants);
     }
-    let kernels = variants.first().map_or_else(String::new, Variant::kernels);
+    let kernels = variants.iter().map(Variant::kernels).collect::<Vec<_>>().join(", ");
     let kept: Vec<_> = variants.into_iter().filter(|variant| !variant.has_workgroup_memory()).collect();
     match kept.is_empty() {
         true => Err(Error::unsupported(format!("{} has no kernel without workgroup memory ({kernels})", op.name()))),
@@ -165,6 +165,7 @@ mod tests {
     use crate::error::ErrorKind;
     use crate::ops::conv2d::Conv2d;
     use crate::ops::matmul::MatMul;
+    use crate::ops::softmax::Softmax;
     use crate::ops::top_k::TopK;
 
     /// The kernels of the variants on a device with this limit of iterations, at this precision.
@@ -231,6 +232,31 @@ mod tests {
         let text = e.to_string();
         assert!(text.starts_with("conv2d: the device's driver failed to compile every kernel for it: "), "{text}");
         assert!(text.contains(first.kernel.name), "{text}");
+    }
+
+    #[test]
+    fn without_workgroup_memory_an_error_names_the_kernels_which_need_it() {
+        let inputs = [Desc::f32([1, 5, 9, 900])];
+        let op = Softmax { axis: 3, log: false };
+        let site = Site {
+            inputs: &inputs,
+            outputs: &inputs,
+            layouts: &[Layout::RowMajor],
+            constant: &[false],
+            epilogue: &Epilogue::NONE,
+            precision: Precision::F32,
+            caps: &Caps::webgpu_default(),
+        };
+        let all = op.launches(&site).unwrap();
+        let site = Site { caps: &Caps { max_workgroup_bytes: 0, ..Caps::webgpu_default() }, ..site };
+        let (with, without): (Vec<_>, Vec<_>) = all.iter().cloned().partition(Variant::has_workgroup_memory);
+        let kept = without_workgroup_memory(&op, &site, all.clone()).unwrap();
+        let names = |variants: &[Variant]| variants.iter().map(Variant::kernels).collect::<Vec<_>>();
+        assert_eq!(names(&kept), names(&without));
+        assert!(!with.is_empty() && !kept.is_empty(), "{:?}", names(&all));
+        let e = without_workgroup_memory(&op, &site, with.clone()).unwrap_err();
+        let text = format!("softmax has no kernel without workgroup memory ({})", names(&with).join(", "));
+        assert_eq!((e.kind(), e.to_string()), (ErrorKind::Unsupported, text));
     }
 
     #[test]

@@ -67,3 +67,36 @@ fn agreed(launch: &Launch, tensor: impl Fn(&Arg) -> Option<Precision>) -> Option
     let fits = |p: &Precision| bindings(launch, *p).all(|(arg, seen)| tensor(arg).is_none_or(|t| t == seen));
     [F16, F32].into_iter().filter(|p| stored || *p == F32).find(fits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::caps::Caps;
+    use crate::ops::conv2d::Conv2d;
+    use crate::ops::{Epilogue, Op};
+    use crate::shape::Desc;
+
+    #[test]
+    fn inputs_are_rounded_which_a_preparation_packs_whatever_the_others_do() {
+        let inputs = [Desc::f32([1, 8, 9, 9]), Desc::f32([8, 8, 3, 3])];
+        let op = Conv2d::default();
+        let site = Site {
+            inputs: &inputs,
+            outputs: &op.outputs(&inputs).unwrap(),
+            layouts: &[Layout::ChannelsLast; 2],
+            constant: &[false, true],
+            epilogue: &Epilogue::NONE,
+            precision: F16,
+            caps: &Caps::webgpu_default(),
+        };
+        let packs = |v: &Variant| !v.prepare.is_empty() && v.inputs == [Layout::ChannelsLast, Layout::RowMajor];
+        let halves = op.launches(&site).unwrap();
+        let mut half = halves.iter().filter_map(|v| v.in_half(&site)).find(packs).unwrap();
+        assert_eq!(half.rounds(2), [true, true]);
+        let other = Launch { precision: F32, reads: vec![Arg::Input(0)], ..half.prepare[0].clone() };
+        half.prepare.push(other);
+        assert_eq!(half.rounds(2), [true, true]);
+        half.prepare.remove(0);
+        assert_eq!(half.rounds(2), [true, false]);
+    }
+}

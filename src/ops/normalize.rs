@@ -223,6 +223,15 @@ mod tests {
     use crate::ops::tree::tests::{constant, variants};
 
     #[test]
+    fn teams_come_before_what_a_single_invocation_does() {
+        let op = MeanVarianceNormalize { axes: vec![0, 2, 3], eps: 1e-9 };
+        let variants = variants(&op, &[&[2, 5, 400, 400]]);
+        let teams = variants.iter().filter(|v| v.algorithm == Algorithm::Direct);
+        assert_eq!(teams.map(|v| v.has_workgroup_memory()).collect::<Vec<_>>(), [true; 2]);
+        assert!(variants.iter().any(|v| v.algorithm == Algorithm::Serial && !v.has_workgroup_memory()));
+    }
+
+    #[test]
     fn text_launch_and_bound_have_one_tree() {
         assert_eq!(constant(&LP_NORMALIZE, "WORKGROUP"), TREE.lanes);
         let (n, other) = (5000, Tree { lanes: 256, ..TREE });

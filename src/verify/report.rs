@@ -270,6 +270,9 @@ impl Report {
             n => format!("; {} not judged: the bounds of their operators are not known", count(n, "node")),
         };
         if self.ok() {
+            if !self.nodes.is_empty() && self.nodes.iter().all(|n| n.elements() == 0) {
+                return format!("{checked}: nothing to check, no node has elements");
+            }
             let but = match self.uncheckable() {
                 0 => String::new(),
                 n => format!(", but {} without a finite element", count(n, "node")),

@@ -112,3 +112,16 @@ fn an_operator_without_bounds_runs_on_the_reference() {
     let report = report(&Device::cpu(), 2.0, None, 0.5);
     assert!(report.ok() && report.unjudged() == 1 && report.nodes[0].difference() == 0.0, "{report}");
 }
+
+/// An empty batch is no proof of anything, and not said to be one.
+#[test]
+fn without_elements_nothing_is_said_to_be_within_a_bound() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", Desc::f32([0, 3])).unwrap();
+    let y = graph.activation(x, Activation::Tanh).unwrap();
+    graph.output("y", y);
+    let x = Tensor::full([0, 3], 0.0f32);
+    let report = verify(device(), &graph, &[("x", &x)], &VerifyOptions::new()).unwrap();
+    let last = "1 node and 1 output checked: nothing to check, no node has elements";
+    assert!(report.ok() && report.to_string().ends_with(&format!("{last}\n")), "{report}");
+}

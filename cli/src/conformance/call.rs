@@ -17,10 +17,7 @@ impl Call {
     pub fn new(choice: &DeviceChoice, args: &Args) -> Call {
         let variable = |name: &str| Some(format!("{name}={} ", std::env::var(name).ok().filter(|v| !v.is_empty())?));
         let variables: String = crate::VARIABLES.iter().filter_map(|(name, _)| variable(name)).collect();
-        let device = match choice {
-            DeviceChoice::Auto => String::new(),
-            named => format!(" --device {}", quoted(&named.to_string())),
-        };
+        let device = format!(" --device {}", quoted(&choice.to_string()));
         let avoid = if avoids_workgroup_memory() { " --avoid-workgroup-memory" } else { "" };
         let replays = args.replays.map_or(String::new(), |replays| format!(" --replays {replays}"));
         Call {
