@@ -15,6 +15,7 @@ mod conv_transpose2d;
 mod engines;
 mod epilogue;
 mod gather;
+mod grid_sample;
 mod goldens;
 mod group_norm;
 mod hard_numbers;
