@@ -16,18 +16,30 @@ struct Reach {
 }
 
 impl Axis {
-    /// The error of the coordinate `(g + 1) scale - 1/2`: seven roundings, whatever their order, of the sum, of the extent, which
+    /// The error of the coordinate `(g + 1) scale - 1/2`: six roundings, whatever their order, of the sum, of the extent, which
     /// counts two, of the product, the difference, and the part behind a pixel, which counts for a pixel before the first.
     fn coordinate_error(&self, g: f64) -> f64 {
-        if g.is_finite() { gamma(6) * ((g.abs() + 1.0) * self.scale() + 1.0) + TINY * (self.scale() + 2.0) } else { 0.0 }
+        if self.is_exact(g) {
+            return 0.0;
+        }
+        gamma(6) * ((g.abs() + 1.0) * self.scale() + 1.0) + TINY * (self.scale() + 2.0)
     }
 
-    /// What a mirrored coordinate loses more: the distance from the mirror, a product, two differences and a sum.
-    fn mirror_error(&self, x: f64) -> f64 {
+    /// What a mirrored coordinate x loses more: the distance from the mirror, a product, two differences and a sum round. A quotient
+    /// within 6 units of a whole number may become the one below, which is twice as far from the right coordinate.
+    fn mirror_error(&self, g: f64, x: f64) -> f64 {
         match self.padding {
-            GridSamplePadding::Reflection => gamma(6) * (x.abs() + self.period() + 1.0),
-            GridSamplePadding::Zeros | GridSamplePadding::Border => 0.0,
+            GridSamplePadding::Reflection if !self.is_exact(g) => gamma(18) * (x.abs() + self.period() + 1.0),
+            _ => 0.0,
         }
+    }
+
+    /// Whether nothing rounds, in any order: every number in between is a multiple of a power of two that 20 bits hold. So no
+    /// quotient is as near a whole number as its error, unless it is one.
+    fn is_exact(&self, g: f64) -> bool {
+        let unit = (0..20).map(|k| 0.5f64.powi(k)).find(|unit| g % unit == 0.0);
+        let largest = (g.abs() + 1.0) * self.scale() + self.period() + 1.0;
+        !g.is_finite() || unit.is_some_and(|unit| largest < unit / 2.0 * (1u64 << 20) as f64)
     }
 
     /// What the coordinates of a value of the grid reach; `None` where they have no digit.
@@ -35,24 +47,23 @@ impl Axis {
         let (x, error) = (self.coordinate(g), self.coordinate_error(g));
         match self.mode {
             GridSampleMode::Bicubic => self.cubic_reach(x, error),
-            GridSampleMode::Bilinear | GridSampleMode::Nearest => self.linear_reach(x, error),
+            GridSampleMode::Bilinear | GridSampleMode::Nearest => self.linear_reach(x, error + self.mirror_error(g, x)),
         }
     }
 
     fn linear_reach(&self, x: f64, error: f64) -> Option<Reach> {
-        let error = error + self.mirror_error(x);
         // Farther out nothing changes.
-        let (low, high) = match self.padding {
-            GridSamplePadding::Zeros => (-2.0, self.last() + 2.0),
-            GridSamplePadding::Border | GridSamplePadding::Reflection => (0.0, self.last()),
+        let (x, low, high) = match self.padding {
+            GridSamplePadding::Zeros => (x, -2.0, self.last() + 2.0),
+            GridSamplePadding::Border => (x, 0.0, self.last()),
+            GridSamplePadding::Reflection => (self.padded(x), 0.0, self.last()),
         };
-        let x = self.padded(x);
         let [from, to] = [x - error, x + error].map(|end| end.clamp(low, high));
         let (first, last) = match self.mode {
             GridSampleMode::Nearest => (from.round_ties_even(), to.round_ties_even()),
             _ => (from.floor(), to.floor() + 1.0),
         };
-        Some(Reach { pixels: self.pixels(first, last, |i| i)?, error })
+        Some(Reach { pixels: self.pixels(first, last, |i| i)?, error: error.min(to - from) })
     }
 
     /// Four pixels about each coordinate, each mirrored or clamped. Mirrored integers are exact as far as the coordinate has
@@ -64,7 +75,8 @@ impl Axis {
             GridSamplePadding::Zeros | GridSamplePadding::Border => (-4.0, self.last() + 4.0),
         };
         let [from, to] = [x - error, x + error].map(|end| end.clamp(low, high));
-        Some(Reach { pixels: self.pixels(from.floor() - 1.0, to.floor() + 2.0, |i| self.padded(i))?, error })
+        let pixels = self.pixels(from.floor() - 1.0, to.floor() + 2.0, |i| self.padded(i))?;
+        Some(Reach { pixels, error: error.min(to - from) })
     }
 
     fn pixels(&self, first: f64, last: f64, padded: impl Fn(f64) -> f64) -> Option<Vec<Option<usize>>> {

@@ -12,9 +12,8 @@ use crate::reference::grid_sample::{Axis, Sampled, centres, grid_sample, loses};
 use crate::shape::{Desc, Layout, MAX_ELEMENTS, numel};
 use crate::tensor::Tensor;
 
-static SAMPLE: Kernel = kernel!("grid_sample", CHANNELS, NAN, FLAT)
-    .by_values()
-    .codes(&[GridSampleMode::CODES, GridSamplePadding::CODES]);
+static SAMPLE: Kernel =
+    kernel!("grid_sample", CHANNELS, NAN, FLAT).by_values().codes(&[GridSampleMode::CODES, GridSamplePadding::CODES]);
 static SAMPLE_C4: Kernel = kernel!("grid_sample_c4", "grid_sample", CHANNELS, NAN, FLAT)
     .by_blocks()
     .codes(&[GridSampleMode::CODES, GridSamplePadding::CODES]);

@@ -12,9 +12,9 @@ use convgpu::internals::ops::top_k::TopK;
 
 use crate::support::{Case, check_golden, golden, golden_folder, packed_folder};
 use crate::{
-    adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, grid_sample, group_norm, layer_norm,
-    local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize, select, sine,
-    softmax, top_k, unary,
+    adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, grid_sample, group_norm,
+    layer_norm, local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize,
+    select, sine, softmax, top_k, unary,
 };
 
 /// The function that compares the cases of this name with an operator.

@@ -73,12 +73,12 @@ fn integers_between_pixels_are_exact() {
     }
 }
 
-/// A quarter of a pixel from a tie one pixel alone is right, so the bound is 0.
+/// Where one pixel alone is right the bound is 0: a quarter of a pixel from a tie, and at ties whose coordinates are exact.
 #[test]
 fn nearest_pixels_are_copies() {
     let mut rng = Rng(4);
     let quarters = (0..60).map(|_| {
-        let place = |rng: &mut Rng, n: usize| rng.int(0, n + 4) as f32 - 2.0 + [-0.25, 0.0, 0.25][rng.int(0, 2)];
+        let place = |rng: &mut Rng, n: usize| rng.int(0, n + 4) as f32 - 2.0 + [-0.25, 0.0, 0.25, 0.5][rng.int(0, 3)];
         [place(&mut rng, 8), place(&mut rng, 4)]
     });
     let points = at(&quarters.collect::<Vec<_>>());
@@ -96,14 +96,19 @@ fn nearest_pixels_are_copies() {
 #[test]
 fn a_tie_allows_both_pixels() {
     let op = GridSample { mode: Nearest, padding_mode: Zeros, align_corners: false };
-    // Between columns 1 and 2; between the last row and the zeros below it; just outside the error.
-    let inputs = [image(), at(&[[3.0, 1.5], [7.5, 1.0], [3.0, 1.5001]])];
+    // 1.1 * 10 - 1/2 and 1.3 * 10 - 1/2 are ties but for the rounding of 0.1 and 0.3; the others are farther from one than the error.
+    let x = Tensor::new([1, 1, 1, 20], (0..20).map(|i| (3 * i + 5) as f32).collect::<Vec<_>>()).unwrap();
+    let columns = [0.1f32, 0.3, 0.10001, -1.10001];
+    let points = columns.iter().flat_map(|&g| [g, 0.0]).collect::<Vec<_>>();
+    let inputs = [x, Tensor::new([1, 1, 4, 2], points).unwrap()];
     let y = op.reference(&inputs).unwrap();
-    assert_eq!(y[0].as_f32().unwrap(), [32.0, 0.0, 32.0]);
+    assert_eq!(y[0].as_f32().unwrap(), [38.0, 44.0, 38.0, 0.0]);
     let bounds = op.bounds(&inputs, &y).unwrap().unwrap().remove(0);
-    assert!(bounds[0] >= 1.0 && bounds[0] < 1.001, "{bounds:?}");
-    assert!(bounds[1] >= 71.0 && bounds[1] < 71.001, "{bounds:?}");
-    assert_eq!(bounds[2], 0.0);
+    assert_eq!(bounds[2..], [0.0, 0.0]);
+    for (bound, difference) in bounds.iter().zip([3.0, 3.0]) {
+        assert!(*bound >= difference && *bound < difference + 0.001, "{bounds:?}");
+    }
+    check(op, &inputs, false);
 }
 
 /// The error of a coordinate counts by the difference of the pixels: of a constant image only the weights round.
@@ -123,7 +128,8 @@ fn a_constant_image_stays_constant() {
 /// Far coordinates, those that are not finite, and an axis of one pixel: numbers come from the image alone.
 #[test]
 fn no_coordinate_leaves_the_image() {
-    let values = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 1e20, -1e12, 3e9, -5e4, 1e-40, -1.0, 0.3];
+    let values =
+        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 1e20, -1e12, 3e9, -5e4, 1e-40, -1.0, 0.3];
     let pairs: Vec<f32> = values.iter().flat_map(|&a| values.iter().flat_map(move |&b| [a, b])).collect();
     let triples: Vec<f32> = pairs.chunks(2).flat_map(|pair| [pair[0], pair[1], pair[0]]).collect();
     let (pairs, triples) =

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::functional::{
-    Approximate, AvgPool2dOptions, GridSampleMode, GridSampleOptions, GridSamplePadding, InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding,
-    PaddingMode,
+    Approximate, AvgPool2dOptions, GridSampleMode, GridSampleOptions, GridSamplePadding, InterpolateMode,
+    InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode,
 };
 
 /// The options of a case. Each is an error if it is not there or of another type.
