@@ -1,7 +1,7 @@
 // y[n, o, c] = sum over the taps of point o of wz wy wx x[n, iz, iy, ix, c]; the taps are those of reference::grid_sample
 //   x: [n, id, ih, iw, c] of Element   grid: row-major [n, points, AXES], the coordinates x, y and, of volumes, z
-//   y: [n, points, c] of Element, padding lanes 0; row-major the channels come before the pixels and the points, and an Element is
-//     one value
+//   y: [n, points, c] of Element, padding lanes 0; row-major the channels come before the pixels and the points, and an Element
+//     is one value
 // One invocation: BLOCKS Elements of a point, of as many blocks of channels, for which it computes the taps once; past the last
 // block that one is repeated. Neighbouring invocations take neighbouring channels, or points, so that stores coalesce.
 
@@ -61,8 +61,8 @@ fn padded(x: f32, extent: u32) -> f32 {
     return x;
 }
 
-// How far a coordinate is behind the pixel before it, by its bits: a compiler might else compute x anew where it is subtracted from
-// 1, its product fused with a sum or in another order (Metal's fast math), and the weights would not add up to 1.
+// How far a coordinate is behind the pixel before it, by its bits: a compiler might else compute x anew where it is subtracted
+// from 1, its product fused with a sum or in another order (Metal's fast math), and the weights would not add up to 1.
 fn behind(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x - floor(x)) ^ p.zero);
 }

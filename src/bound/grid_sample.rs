@@ -2,7 +2,7 @@
 
 use super::{TINY, UNIT, gamma};
 use crate::attr::{GridSampleMode, GridSamplePadding};
-use crate::reference::grid_sample::{Axis, Sampled, blend};
+use crate::reference::grid_sample::{Axis, FAR, Sampled, blend};
 
 /// An axis of which a coordinate reaches more pixels than this has a coordinate without digits.
 const MOST: f64 = 64.0;
@@ -22,11 +22,11 @@ impl Axis {
         if self.is_exact(g) {
             return 0.0;
         }
-        gamma(6) * ((g.abs() + 1.0) * self.scale() + 1.0) + TINY * (self.scale() + 2.0)
+        gamma(6) * ((g.abs().min(FAR) + 1.0) * self.scale() + 1.0) + TINY * (self.scale() + 2.0)
     }
 
-    /// What a mirrored coordinate x loses more: the distance from the mirror, a product, two differences and a sum round. A quotient
-    /// within 6 units of a whole number may become the one below, which is twice as far from the right coordinate.
+    /// What a mirrored coordinate x loses more: the distance from the mirror, a product, two differences and a sum round. A
+    /// quotient within 6 units of a whole number may become the one below, which is twice as far from the right coordinate.
     fn mirror_error(&self, g: f64, x: f64) -> f64 {
         match self.padding {
             GridSamplePadding::Reflection if !self.is_exact(g) => gamma(18) * (x.abs() + self.period() + 1.0),
@@ -120,8 +120,8 @@ fn filter(mode: GridSampleMode) -> Filter {
 
 /// The error bounds: what the errors of the coordinates change, and gamma_k of the weighted pixels.
 ///
-/// A nearest pixel is a copy: 0, or the range of those within the error of the coordinate. Else the result is a continuous function
-/// of the coordinates, with slopes along every axis that are bounded by the range of the pixels within reach.
+/// A nearest pixel is a copy: 0, or the range of those within the error of the coordinate. Else the result is a continuous
+/// function of the coordinates, with slopes along every axis that are bounded by the range of the pixels within reach.
 pub fn bounds(sampled: &Sampled<'_>) -> Vec<f32> {
     let axes = sampled.axes;
     let Filter { slope, weights, roundings } = filter(axes[0].mode);

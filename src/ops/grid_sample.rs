@@ -125,8 +125,8 @@ impl Op for GridSample {
     }
 }
 
-/// The centres of the pixels of an image or volume of this size `[n, c, ..]`, with a 1 behind each: a matrix `[points, axes + 1]`,
-/// whose product with transposed maps `theta` `[n, axes, axes + 1]` is a grid.
+/// The centres of the pixels of an image or volume of this size `[n, c, ..]`, with a 1 behind each: a matrix
+/// `[points, axes + 1]`, whose product with transposed maps `theta` `[n, axes, axes + 1]` is a grid.
 ///
 /// # Errors
 /// The size is not that of an image or a volume, or has no pixel, or too many; theta does not fit it.

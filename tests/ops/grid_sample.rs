@@ -96,7 +96,7 @@ fn nearest_pixels_are_copies() {
 #[test]
 fn a_tie_allows_both_pixels() {
     let op = GridSample { mode: Nearest, padding_mode: Zeros, align_corners: false };
-    // 1.1 * 10 - 1/2 and 1.3 * 10 - 1/2 are ties but for the rounding of 0.1 and 0.3; the others are farther from one than the error.
+    // 1.1 * 10 - 1/2 and 1.3 * 10 - 1/2 are ties but for the rounding of 0.1 and 0.3; the others are farther from one.
     let x = Tensor::new([1, 1, 1, 20], (0..20).map(|i| (3 * i + 5) as f32).collect::<Vec<_>>()).unwrap();
     let columns = [0.1f32, 0.3, 0.10001, -1.10001];
     let points = columns.iter().flat_map(|&g| [g, 0.0]).collect::<Vec<_>>();

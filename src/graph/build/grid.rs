@@ -7,7 +7,8 @@ use crate::ops::matmul::MatMul;
 use crate::options::GridSampleOptions;
 
 impl Graph {
-    /// `[n, c, ih, iw]` sampled at the points of a grid `[n, oh, ow, 2]`, or `[n, c, id, ih, iw]` at those of `[n, od, oh, ow, 3]`.
+    /// `[n, c, ih, iw]` sampled at the points of a grid `[n, oh, ow, 2]`, or `[n, c, id, ih, iw]` at those of a grid
+    /// `[n, od, oh, ow, 3]`.
     ///
     /// # Errors
     /// The input is no image or volume, or has no pixel; the grid does not fit it; a volume is to be sampled bicubically.
