@@ -134,31 +134,43 @@ fn lost(block: u32) -> Value {
     return select(Value(0.0), Value(p.nan), LANE + Word(block * 4u) < Word(p.c));
 }
 
+// Which image, point and group of blocks an invocation has.
+struct Place { n: u32, o: u32, group: u32 }
+
+fn place_of(i: u32, groups: u32) -> Place {
+    if CHANNELS_LAST {
+        let point = i / groups;
+        return Place(point / p.points, point % p.points, i % groups);
+    }
+    let row = i / p.points;
+    return Place(row / groups, i % p.points, row % groups);
+}
+
+// Where pixel or point `at` of `size` is, of one of `count` blocks of image n.
+fn element(n: u32, block: u32, count: u32, at: u32, size: u32) -> u32 {
+    if CHANNELS_LAST { return (n * size + at) * count + block; }
+    return (n * count + block) * size + at;
+}
+
 fn compute(i: u32) {
     let count = select(p.c, blocks_of(p.c), CHANNELS_LAST);
-    let step = (count + BLOCKS - 1u) / BLOCKS;
-    if i >= p.n * p.points * step { return; }
-    let q = i / select(p.points, step, CHANNELS_LAST);
-    let n = select(q / step, q / p.points, CHANNELS_LAST);
-    let o = select(i % p.points, q % p.points, CHANNELS_LAST);
-    let group = select(q % step, i % step, CHANNELS_LAST);
-
-    let at = (n * p.points + o) * AXES;
+    let groups = (count + BLOCKS - 1u) / BLOCKS;
+    if i >= p.n * p.points * groups { return; }
+    let place = place_of(i, groups);
+    let at = (place.n * p.points + place.o) * AXES;
     let g = vec2<f32>(grid[at], grid[at + 1u]);
     let tx = taps_of(g.x, p.iw);
     let ty = taps_of(g.y, p.ih);
     var is_lost = false;
     if LOSES { is_lost = !(is_finite(g.x) & is_finite(g.y)); }
-    let pitch = select(1u, count, CHANNELS_LAST);
-    let area = p.id * p.ih * p.iw;
     for (var k = 0u; k < BLOCKS; k++) {
-        let block = min(group + k * step, count - 1u);
-        let source = Block(select((n * count + block) * area, n * area * count + block, CHANNELS_LAST), pitch);
+        let block = min(place.group + k * groups, count - 1u);
+        let first = element(place.n, block, count, 0u, p.id * p.ih * p.iw);
+        let source = Block(first, select(1u, count, CHANNELS_LAST));
         var sum: Value;
         if AXES == 2u { sum = plane(source, 0u, true, ty, tx); }
         if AXES == 3u { sum = volume(source, taps_of(grid[at + 2u], p.id), ty, tx); }
         if is_lost { sum = lost(block); }
-        let to = select((n * count + block) * p.points + o, (n * p.points + o) * count + block, CHANNELS_LAST);
-        y[to] = Element(sum);
+        y[element(place.n, block, count, place.o, p.points)] = Element(sum);
     }
 }
