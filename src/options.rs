@@ -2,7 +2,7 @@
 //!
 //! [`options`] writes an options struct with its setters, and a macro that writes the same setters for a layer of `nn`.
 
-use crate::attr::{Pads, span};
+use crate::attr::{GridSampleMode, GridSamplePadding, Pads, span};
 use crate::error::{Error, Result};
 
 /// A vertical and a horizontal number. A single number is used for both: `3`, `[3, 3]` and `(3, 3)` are the same pair.
@@ -206,12 +206,12 @@ impl SplitSizes {
     }
 }
 
-/// An options struct: its defaults, a setter for every field, and a macro that writes these setters for a layer.
+/// An options struct: its defaults, a setter for every field, and if there is a layer a macro that writes these setters for it.
 ///
 /// A field is `name: type = default, set(given) value;`, where `value` computes the field from the setter's argument.
 /// The macro for layers needs a field `options` and a method `changed`, which every setter calls last.
 macro_rules! options {
-    ($(#[$about:meta])* $name:ident, $setters:ident {
+    ($(#[$about:meta])* $name:ident {
         $($(#[$doc:meta])* $field:ident: $kept:ty = $default:expr, set($given:ty) $value:expr;)+
     }) => {
         $(#[$about])*
@@ -239,6 +239,16 @@ macro_rules! options {
         impl Default for $name {
             fn default() -> $name {
                 $name::new()
+            }
+        }
+    };
+    ($(#[$about:meta])* $name:ident, $setters:ident {
+        $($(#[$doc:meta])* $field:ident: $kept:ty = $default:expr, set($given:ty) $value:expr;)+
+    }) => {
+        options! {
+            $(#[$about])*
+            $name {
+                $($(#[$doc])* $field: $kept = $default, set($given) $value;)+
             }
         }
 
@@ -391,6 +401,26 @@ options! {
         /// Whether the ratio of the sizes stands for the scale factor, once it has given the output's size. They differ
         /// where the size was rounded down; false by default.
         recompute_scale_factor: bool = false, set(bool) recompute_scale_factor;
+    }
+}
+
+options! {
+    /// Options of [`grid_sample`](crate::functional::grid_sample): bilinear, zeros beyond the image, and edges at -1 and 1
+    /// unless they are set.
+    ///
+    /// ```
+    /// use convgpu::functional::{GridSampleMode, GridSampleOptions, GridSamplePadding};
+    ///
+    /// let options = GridSampleOptions::new().padding_mode(GridSamplePadding::Border);
+    /// assert_ne!(options, options.mode(GridSampleMode::Nearest).align_corners(true));
+    /// ```
+    GridSampleOptions {
+        /// How values between pixels are computed; `Bilinear` by default.
+        mode: GridSampleMode = GridSampleMode::Bilinear, set(GridSampleMode) mode;
+        /// What lies beyond the image; `Zeros` by default.
+        padding_mode: GridSamplePadding = GridSamplePadding::Zeros, set(GridSamplePadding) padding_mode;
+        /// Whether -1 and 1 are the centres of the border pixels, instead of their edges; false by default.
+        align_corners: bool = false, set(bool) align_corners;
     }
 }
 

@@ -3,6 +3,7 @@
 mod activation;
 mod binary;
 mod codes;
+mod grid_sample;
 mod pad;
 mod pool;
 mod reduce;
@@ -13,6 +14,7 @@ mod window;
 pub use activation::{Activation, HARD_SIGMOID, RELU6, SELU, SILU, SOFTPLUS};
 pub use binary::BinaryKind;
 pub(crate) use codes::{Coded, Codes};
+pub use grid_sample::{GridSampleMode, GridSamplePadding};
 pub use pad::PadMode;
 pub use pool::PoolKind;
 pub use reduce::{Extreme, ReduceKind};

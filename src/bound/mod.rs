@@ -6,6 +6,7 @@
 
 pub mod activation;
 mod binary;
+pub mod grid_sample;
 pub mod local_response_norm;
 pub mod moments;
 pub mod normalize;

@@ -64,6 +64,8 @@ pub enum Fill {
     Factors,
     /// An index along an axis of this extent, from either end.
     Index(usize),
+    /// Coordinates of a grid over an image, whose borders are -1 and 1: in it and about it, at its corners, far from it.
+    Grid,
     /// Integers of any bits; any numbers of another type.
     Bits,
 }
@@ -417,12 +419,23 @@ impl Draws {
                 let index = |r: &mut Draws| r.rng.int(0, 2 * extent - 1) as i64 - extent as i64;
                 (0..n).map(|_| index(self)).collect::<Vec<_>>().into()
             }
+            (DType::F32, Fill::Grid) => (0..n).map(|_| self.grid_value()).collect::<Vec<_>>().into(),
             (DType::U32, Fill::Bits) => (0..n).map(|_| self.rng.next() as u32).collect::<Vec<_>>().into(),
             (dtype, _) if dtype.is_float() => self.floats(n, fill).into(),
             (DType::Bool, _) => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
             _ => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),
         };
         Tensor::new(desc.shape.clone(), data).expect("counted").to_dtype(desc.dtype)
+    }
+
+    fn grid_value(&mut self) -> f32 {
+        match self.rng.int(0, 15) {
+            0 => self.one(&[-1.0, 1.0, 0.0]),
+            1 => self.rng.int(0, 32) as f32 / 8.0 - 2.0,
+            2 => self.rng.float() * 20.0,
+            3 => self.one(&[1e4, -1e7, 3e9, -1e20, f32::MAX, f32::NAN, f32::INFINITY, f32::NEG_INFINITY]),
+            _ => self.rng.float() * 1.3,
+        }
     }
 
     fn floats(&mut self, n: usize, fill: Fill) -> Vec<f32> {

@@ -41,6 +41,8 @@ pub(crate) mod eager;
 #[cfg(not(target_arch = "wasm32"))]
 mod elementwise;
 #[cfg(not(target_arch = "wasm32"))]
+mod grid;
+#[cfg(not(target_arch = "wasm32"))]
 mod norm;
 #[cfg(not(target_arch = "wasm32"))]
 mod pool;
@@ -51,10 +53,11 @@ mod resample;
 #[cfg(not(target_arch = "wasm32"))]
 mod shape;
 
-pub use crate::attr::{Activation, BinaryKind, PadMode};
+pub use crate::attr::{Activation, BinaryKind, GridSampleMode, GridSamplePadding, PadMode};
 pub use crate::options::{
-    Approximate, AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, InterpolateMode,
-    InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides, SplitSizes,
+    Approximate, AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, GridSampleOptions,
+    InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor,
+    Sides, SplitSizes,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -65,6 +68,7 @@ mod functions {
     pub use super::cache::{clear_cache, set_cache_limit};
     pub use super::conv::*;
     pub use super::elementwise::*;
+    pub use super::grid::*;
     pub use super::norm::*;
     pub use super::pool::*;
     pub use super::reduce::*;

@@ -51,6 +51,8 @@ pub const BINDINGS: &[(&str, &[Element])] = &[
     ("gemm_subgroup8", &[Stored, Stored, Written, Other, Stored, Other]),
     ("gemm_tiled", &[Stored, Stored, Written, Other, Stored, Other]),
     ("gemv", &[Stored, Stored, Written, Other, Stored, Other]),
+    ("grid_sample", &[Other, Other, Other]),
+    ("grid_sample_c4", &[Stored, Other, Stored]),
     ("local_response_norm", &[Other, Other]),
     ("lp_normalize", &[Other, Other]),
     ("matmul", &[Other, Other, Other]),

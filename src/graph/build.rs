@@ -5,6 +5,7 @@
 
 mod conv;
 mod elementwise;
+mod grid;
 mod norm;
 mod pool;
 mod reduce;

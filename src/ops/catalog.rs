@@ -33,8 +33,8 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry(
         "matmul",
-        "matmul",
-        "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger",
+        "matmul, affine_grid",
+        "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger, AffineGrid",
         "batched, broadcast; both operands may be known only at run time",
     ),
     entry(
@@ -66,6 +66,12 @@ pub const CATALOG: &[Entry] = &[
         "interpolate, Upsample",
         "Resize, Upsample",
         "nearest (all roundings), linear, cubic; by size or scale; every coordinate transformation of ONNX; antialias",
+    ),
+    entry(
+        "grid_sample",
+        "grid_sample",
+        "GridSample",
+        "images and volumes; bilinear, nearest, of images bicubic; zeros, border or reflection beyond; align_corners",
     ),
     entry("from_bytes", "", "", "uploads of 8-bit integers and booleans as bytes"),
     entry(

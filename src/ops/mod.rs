@@ -18,6 +18,7 @@ pub mod epilogue;
 pub mod expand;
 pub mod gather;
 mod geometry;
+pub mod grid_sample;
 pub mod group_norm;
 mod half;
 pub mod layer_norm;

@@ -19,6 +19,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         conv2d,
         conv_transpose2d,
         gather,
+        grid_sample,
         local_response_norm,
         matmul,
         normalization,

@@ -7,6 +7,7 @@ pub mod concat;
 pub mod conv2d;
 pub mod conv_transpose2d;
 pub mod elements;
+pub mod grid_sample;
 pub mod half;
 pub mod local_response_norm;
 pub mod matmul;

@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from family import rounded
-from tables import KINDS, NORMAL, away, extent, fill, least, picture, span, table
+from tables import KINDS, NORMAL, away, extent, fill, least, picture, points, span, table
 
 INF = float("inf")
 PAIR = [[1, 1], [1, 1], [2, 1], [1, 3], [3, 2]]
@@ -222,6 +222,26 @@ def resampling(f):
             r, (h, w) = o.factor, o.size
             shape = (o.n, o.channels * r * r, h, w) if op == "pixel_shuffle" else (o.n, o.channels, h * r, w * r)
             f.case(op, fill(f.numbers(op), shape, o.kind), **{name: r})
+
+    beyond = dict(padding_mode=["zeros", "border", "reflection"], align_corners=[False, True])
+    for o in table("grid_sample", 60, **image, out=sizes, mode=["bilinear", "nearest", "bicubic"], **beyond):
+        draw = f.numbers("grid_sample")
+        x, grid = fill(draw, (o.n, o.channels, *o.size), o.kind), points(draw, (o.n, *o.out, 2))
+        names = dict(mode=o.mode, padding_mode=o.padding_mode, align_corners=o.align_corners)
+        f.case("grid_sample", dict(x=x, grid=grid), **names)
+    depths = dict(depth=[1, 2, 3, 5], out_depth=[1, 2, 4])
+    for o in table("grid_sample/volumes", 24, **image, **depths, out=sizes, mode=["bilinear", "nearest"], **beyond):
+        draw = f.numbers("grid_sample")
+        x = fill(draw, (o.n, o.channels, o.depth, *o.size), o.kind)
+        grid = points(draw, (o.n, o.out_depth, *o.out, 3))
+        names = dict(mode=o.mode, padding_mode=o.padding_mode, align_corners=o.align_corners)
+        f.case("grid_sample", dict(x=x, grid=grid), **names)
+
+    extents = [(1, 1), (3, 1), (2, 5), (4, 3), (1, 2, 3), (3, 4, 2), (2, 1, 5)]
+    for o in table("affine_grid", 20, n=[1, 2, 3], extents=extents, align_corners=[False, True], kind=KINDS):
+        axes = len(o.extents)
+        theta = fill(f.numbers("affine_grid"), (o.n, axes, axes + 1), o.kind)
+        f.case("affine_grid", dict(theta=theta), size=[o.n, 3, *o.extents], align_corners=o.align_corners)
 
 
 def norms(f):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 import drawn_functional
 import hard
 from family import DOUBLE, EDGES, Family, edges, gelu, given, rounded_params
-from tables import span
+from tables import points, span
 
 INF = float("inf")
 
@@ -103,6 +103,8 @@ FUNCTIONS = dict(
     adaptive_avg_pool2d=F.adaptive_avg_pool2d,
     adaptive_max_pool2d=F.adaptive_max_pool2d,
     interpolate=interpolate,
+    grid_sample=F.grid_sample,
+    affine_grid=F.affine_grid,
     pad=F.pad,
     pixel_shuffle=F.pixel_shuffle,
     pixel_unshuffle=F.pixel_unshuffle,
@@ -304,6 +306,26 @@ def resampling(f):
     f.case("pixel_unshuffle", (2, 3, 6, 4), downscale_factor=2)
     f.case("pixel_unshuffle", (2, 1, 6, 9), downscale_factor=3)
     f.case("pixel_unshuffle", (3, 3, 4, 3), downscale_factor=1)
+
+    for mode in ("bilinear", "nearest", "bicubic"):
+        for padding_mode in ("zeros", "border", "reflection"):
+            for align_corners in (False, True):
+                options = dict(mode=mode, padding_mode=padding_mode, align_corners=align_corners)
+                grid = points(f.numbers("grid_sample"), (2, 3, 5, 2))
+                f.case("grid_sample", dict(x=(2, 3, 4, 6), grid=grid), **options)
+                if mode != "bicubic":
+                    grid = points(f.numbers("grid_sample"), (2, 2, 3, 4, 3))
+                    f.case("grid_sample", dict(x=(2, 3, 3, 4, 5), grid=grid), **options)
+
+    for theta, size in [
+        ((2, 2, 3), [2, 3, 4, 5]),
+        ((3, 2, 3), [3, 1, 1, 7]),
+        ((1, 2, 3), [1, 5, 3, 1]),
+        ((2, 3, 4), [2, 1, 2, 3, 4]),
+        ((1, 3, 4), [1, 2, 5, 1, 3]),
+    ]:
+        for align_corners in (False, True):
+            f.case("affine_grid", dict(theta=theta), size=size, align_corners=align_corners)
 
 
 def norms(f):

@@ -341,8 +341,37 @@ def copies(f):
         f.case(op, y, **names)
 
 
+def grids(f):
+    """Coordinates that are not finite, far ones, those of ties and of pixels, and one pixel along an axis."""
+    modes = ("bilinear", "nearest", "bicubic")
+    far = [NAN, INF, -INF, 1e30, -1e30, LARGEST, -LARGEST, 3e9, 1e6, -1e6, 1.0, -1.0, 0.25]
+    # A mirrored image has no digits of the far ones, and of some of these PyTorch has others in float64 and in float32.
+    mirrored = [NAN, INF, -INF, 1e3, -1e3, 65.5, -65.5, 1.0, -1.0, 0.25]
+    sixteenths = [k / 16 for k in range(-40, 41)]
+    for mode in modes:
+        for padding_mode in ("zeros", "border", "reflection"):
+            values = mirrored if padding_mode == "reflection" else far
+            pairs = [(v, 0.25) for v in values] + [(0.125, v) for v in values] + [(v, v) for v in values]
+            # Halves between pixels of even and odd extents, on both axes, and pixels.
+            ties = [(v, -0.5) for v in sixteenths] + [(0.25, v) for v in sixteenths]
+            for align_corners in (False, True):
+                options = dict(mode=mode, padding_mode=padding_mode, align_corners=align_corners)
+                for shape, places in (((1, 2, 3, 4), pairs), ((1, 1, 5, 8), ties), ((1, 2, 1, 4), ties), ((1, 1, 1, 1), pairs)):
+                    grid = row(*[v for pair in places for v in pair]).reshape(1, 1, -1, 2)
+                    f.case("grid_sample", dict(x=f.numbers("grid_sample").normal(*shape), grid=grid), **options)
+    # Beyond zeros a volume has zeros for what is not finite.
+    for mode in modes[:2]:
+        grid = row(*[w for v in far for w in (0.25, v, -0.5)]).reshape(1, 1, 1, -1, 3)
+        x = f.numbers("grid_sample").normal(1, 2, 2, 3, 4)
+        f.case("grid_sample", dict(x=x, grid=grid), mode=mode, padding_mode="zeros", align_corners=False)
+    # The nearest pixel is a copy, whatever it is.
+    x = row(*signed([*SUBNORMAL, LARGEST, INF]), rows=2).reshape(1, 1, 2, 8)
+    grid = row(*[w for k in range(8) for w in ((2 * k + 1) / 8 - 1, 0.5 - k % 2)]).reshape(1, 2, 4, 2)
+    f.case("grid_sample", dict(x=x, grid=grid), mode="nearest", padding_mode="zeros", align_corners=False)
+
+
 def functional(f):
-    for cases in (normalizations, windows, sums, elementwise, copies):
+    for cases in (normalizations, windows, sums, elementwise, copies, grids):
         cases(f)
 
 

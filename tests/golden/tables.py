@@ -39,6 +39,15 @@ def fill(draw, shape, kind="normal"):
     return draw.integers(*shape, low=-9, high=9).to(torch.int32)
 
 
+def points(draw, shape):
+    """Points of a grid: some within an image and some about it, some at its corners, some far from it."""
+    near = draw.uniform(*shape, low=-1.3, high=1.3)
+    corners = draw.integers(*shape, low=-1, high=1)
+    far = draw.uniform(*shape, low=-9.0, high=9.0)
+    kind = draw.integers(*shape, low=0, high=9)
+    return torch.where(kind == 0, corners, torch.where(kind == 1, far, near))
+
+
 def away(x, by=0.0625):
     """Positive numbers, none of them near 0."""
     return rounded(x.abs() + by)

@@ -12,9 +12,9 @@ use convgpu::internals::ops::top_k::TopK;
 
 use crate::support::{Case, check_golden, golden, golden_folder, packed_folder};
 use crate::{
-    adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, group_norm, layer_norm,
-    local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize, select, sine,
-    softmax, top_k, unary,
+    adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, grid_sample, group_norm,
+    layer_norm, local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize,
+    select, sine, softmax, top_k, unary,
 };
 
 /// The function that compares the cases of this name with an operator.
@@ -30,6 +30,7 @@ fn check_of(op: &str) -> Option<fn(&Case)> {
         "lp_pool2d" => pool2d::pytorch_lp,
         "adaptive_avg_pool2d" | "adaptive_max_pool2d" => adaptive_pool2d::pytorch,
         "interpolate" => resize::pytorch,
+        "grid_sample" => grid_sample::pytorch,
         "pixel_shuffle" | "pixel_unshuffle" => pixel_shuffle::pytorch,
         "pad2d" | "pad" => pad::pytorch,
         "batch_norm" | "batch_norm_training" => batch_norm::pytorch,
@@ -143,6 +144,7 @@ fn is_composed(case: &Case) -> bool {
         // x / max(norm, eps); the operator is x / norm.
         "normalize" => !order("p", &[1, 2]) || case.f32("eps") > 1e-6 || largest(case.tensor("x")) < 1e-6,
         "norm" => !order("p", &[1, 2]),
+        "affine_grid" => true,
         "lp_pool2d" => !order("norm_type", &[1, 2, 3, 4]),
         _ => false,
     }
@@ -151,8 +153,8 @@ fn is_composed(case: &Case) -> bool {
 #[test]
 fn functional() {
     let (composed, cases): (Vec<_>, Vec<_>) = golden("functional").into_iter().partition(is_composed);
-    check_all("functional", &cases, 2576);
-    assert_eq!(composed.len(), 103);
+    check_all("functional", &cases, 2765);
+    assert_eq!(composed.len(), 133);
 }
 
 /// Files for other tests: networks, the grids of resampling, and pixels.

@@ -16,6 +16,7 @@ mod engines;
 mod epilogue;
 mod gather;
 mod goldens;
+mod grid_sample;
 mod group_norm;
 mod hard_numbers;
 mod in_place;

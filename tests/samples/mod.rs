@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Coordinates, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Coordinates, Extreme, GridSampleMode, GridSamplePadding, PadMode, PoolKind, ReduceKind,
+    ResizeMode, Rounding, Window,
 };
 use convgpu::internals::bench::{Copy, FmaChain};
 use convgpu::internals::gpu::caps::Caps;
@@ -18,6 +19,7 @@ use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::grid_sample::GridSample;
 use convgpu::internals::ops::group_norm::GroupNorm;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
@@ -79,6 +81,10 @@ fn lp_pool() -> LpPool2d {
 
 fn arg_reduce() -> ArgReduce {
     ArgReduce { axis: 1, keep_dims: true, select_last: false, kind: Extreme::Max }
+}
+
+fn grid_sample(mode: GridSampleMode, padding_mode: GridSamplePadding) -> GridSample {
+    GridSample { mode, padding_mode, align_corners: false }
 }
 
 /// A node that stores f16 before one that does not.
@@ -163,6 +169,9 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Pad { pads: vec![[0, 0], [0, 0], [1, 2], [-1, 0]], mode: PadMode::Reflect }, &[&[2, 5, 7, 6]]),
         node(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel), &[&[2, 5, 7, 6]]),
         node(Resize2d::new([14, 16], ResizeMode::Nearest(Rounding::Floor), Coordinates::Asymmetric), &[&[2, 5, 7, 8]]),
+        node(grid_sample(GridSampleMode::Bilinear, GridSamplePadding::Reflection), &[&[2, 5, 7, 6], &[2, 3, 4, 2]]),
+        node(grid_sample(GridSampleMode::Bicubic, GridSamplePadding::Zeros), &[&[2, 5, 7, 6], &[2, 3, 4, 2]]),
+        node(grid_sample(GridSampleMode::Nearest, GridSamplePadding::Border), &[&[2, 5, 2, 7, 6], &[2, 1, 3, 4, 3]]),
         node_of(FromBytes { desc: Desc::new([3, 5], DType::I8) }, vec![Desc::new([4], DType::U32)]),
         node_of(FromPixels { width: 7, size: Some([3, 4]), channels: rgb() }, vec![Desc::new([5, 64], DType::U32)]),
         node(ToPixels { pitch: 64, channels: rgb() }, &[&[1, 3, 5, 7]]),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use convgpu::custom::{AttributeValue, Attributes, Bounds, Op, Site, Variant};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Coordinates, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Coordinates, Extreme, GridSampleMode, GridSamplePadding, PadMode, PoolKind, ReduceKind,
+    ResizeMode, Rounding, Window,
 };
 use convgpu::internals::bench::FmaChain;
 use convgpu::internals::graph::{are_one, are_one_operator};
@@ -19,6 +20,7 @@ use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::expand::Expand;
 use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::grid_sample::GridSample;
 use convgpu::internals::ops::group_norm::GroupNorm;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
@@ -98,6 +100,8 @@ fn all() -> Vec<Changes> {
             stride: [2, 1], padding: [[1, 0], [0, 0]], output_padding: [0, 1], dilation: [1, 2], groups: 3),
         changes!(Expand { shape: vec![2, 3] } => shape: vec![2, 3, 1]),
         changes!(Gather { axis: 0 } => axis: 1),
+        changes!(GridSample { mode: GridSampleMode::Bilinear, padding_mode: GridSamplePadding::Zeros, align_corners: true } =>
+            mode: GridSampleMode::Nearest, padding_mode: GridSamplePadding::Border, align_corners: false),
         changes!(GroupNorm { groups: 2, eps: 1e-5 } => groups: 3, eps: 1e-6),
         changes!(LayerNorm { axes: 2, eps: 1e-5, stats: true } => axes: 1, eps: 1e-6, stats: false),
         changes!(LocalResponseNorm { size: 3, before: 1, alpha: 1e-4, beta: 0.75, k: 1.0 } =>

@@ -15,7 +15,7 @@ use crate::traced::{check, check_all, in_order};
 fn every_case_against_pytorch() {
     let cases = Kind::Functional.cases().unwrap();
     let functions: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), functions.len()), (2679, 93));
+    assert_eq!((cases.len(), functions.len()), (2898, 95));
     check_all(cases, |golden, device| {
         let call = || Ok(golden.call(Kind::Functional, device)?.into_iter().map(|(_, t)| t).collect());
         check(call, &in_order(golden.expected()))
@@ -90,6 +90,11 @@ fn arguments_that_cannot_be() {
     let w = tensor(&[2, 2, 3, 3], &[0.5; 36]);
     let whole = Tensor::new([6], vec![1i32; 6]).unwrap().to_device(device()).unwrap();
     let conv = |o: Conv2dOptions| conv2d(&x, &w, None, o).err();
+    let maps = tensor(&[1, 2, 3], &[0.5; 6]);
+    let sampled = |shape: [usize; 4]| {
+        let grid = Tensor::zeros(shape).to_device(device()).unwrap();
+        grid_sample(&x, &grid, GridSampleOptions::new()).err()
+    };
     let resized = |o: InterpolateOptions| interpolate(&x, o).err();
     for (what, error, kind) in [
         ("a kernel larger than the image", conv(Conv2dOptions::new().dilation(2)), Shape),
@@ -131,6 +136,13 @@ fn arguments_that_cannot_be() {
         ("another count", reshape(&flat, &[4, -1]).err(), Shape),
         ("the end before the start", flatten(&x, 2, 1).err(), Argument),
         ("no tensors", cat(&[], 0).err(), Argument),
+        ("a grid of other images", sampled([2, 1, 1, 2]), Shape),
+        ("a grid of volumes", sampled([1, 1, 1, 3]), Shape),
+        ("no size of an image", affine_grid(&maps, &[1, 1, 2], false).err(), Shape),
+        ("no pixel", affine_grid(&maps, &[1, 1, 0, 2], false).err(), Shape),
+        ("maps of other images", affine_grid(&maps, &[2, 1, 3, 2], false).err(), Shape),
+        ("maps of images", affine_grid(&maps, &[1, 1, 3, 2, 4], false).err(), Shape),
+        ("too many points", affine_grid(&maps, &[1, 1, usize::MAX, 2], false).err(), Unsupported),
     ] {
         let e = error.unwrap_or_else(|| panic!("{what} is not an error"));
         assert_eq!(e.kind(), kind, "{what}: {e}");

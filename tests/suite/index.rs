@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Coordinates, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Coordinates, Extreme, GridSampleMode, GridSamplePadding, PadMode, PoolKind, ReduceKind,
+    ResizeMode, Rounding, Window,
 };
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::kernel::Scalar;
@@ -24,6 +25,7 @@ use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::expand::Expand;
 use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::grid_sample::GridSample;
 use convgpu::internals::ops::group_norm::GroupNorm;
 use convgpu::internals::ops::kernels;
 use convgpu::internals::ops::layer_norm::LayerNorm;
@@ -323,6 +325,10 @@ fn resized(g: &mut Graph, x: ValueId, size: [usize; 2], mode: ResizeMode) -> Val
     one(g, Resize2d { size, mode, coordinates, scale: None, exclude_outside: false, antialias: false }, x)
 }
 
+fn sampled(g: &mut Graph, x: ValueId, grid: &[usize], mode: GridSampleMode) -> ValueId {
+    with(g, GridSample { mode, padding_mode: GridSamplePadding::Reflection, align_corners: true }, x, &[grid])
+}
+
 /// Shapes and operators whose tensors have nearly 2^29 elements: with four bytes each they fill the largest binding that wgpu allows,
 /// of 2^31 - 1 bytes.
 fn networks() -> Vec<(Vec<usize>, Network)> {
@@ -390,6 +396,9 @@ fn networks() -> Vec<(Vec<usize>, Network)> {
             let coordinates = Coordinates::Asymmetric;
             one(g, Resize2d { size, mode, coordinates, scale: None, exclude_outside: false, antialias: false }, x)
         }),
+        (image(), |g, x| sampled(g, x, &[1, 8100, 8200, 2], GridSampleMode::Bilinear)),
+        (image(), |g, x| sampled(g, x, &[1, 8000, 8300, 2], GridSampleMode::Bicubic)),
+        (vec![7, 4, 50, 600, 620], |g, x| sampled(g, x, &[7, 40, 600, 620, 3], GridSampleMode::Nearest)),
         (vec![1, 4, 11_000, 11_000], |g, x| one(g, ToPixels { pitch: 11_003, channels: four_channels() }, x)),
         (vec![11_000, 11_000, 4], |g, x| {
             one(g, FromPixels { width: 11_000, size: None, channels: four_channels() }, x)

@@ -450,6 +450,60 @@ fn integers_are_interpolated() {
     assert_eq!(outputs[0].1.as_f32().unwrap(), [-7.0, -4.0, 1.0, 28.0, 76.0, 100.0]);
 }
 
+/// The names of version 16, and those of version 20.
+#[test]
+fn modes_of_a_grid_have_two_names() {
+    let sampled = |mode: &str, grid: &[f32]| {
+        let nodes = vec![
+            node("Reshape", &["x", "shape"], &["image"], vec![]),
+            node("GridSample", &["image", "grid"], &["s"], vec![string("mode", mode)]),
+            node("Flatten", &["s"], &["y"], vec![int("axis", 0)]),
+        ];
+        let grid = floats("grid", &[1, 1, 1, grid.len() as i64], grid);
+        model(line(nodes, vec![integers("shape", &[4], &[1, 1, 1, 4]), grid]))
+    };
+    // Half-way between the second and the third pixel.
+    for (mode, wanted) in
+        [("bilinear", 0.25), ("linear", 0.25), ("bicubic", 0.203125), ("cubic", 0.203125), ("nearest", 1.0)]
+    {
+        assert_eq!(y_of(&sampled(mode, &[0.0, 0.0])), [wanted], "{mode}");
+    }
+    let fails = |mode, grid: &[f32]| {
+        let session = read(&sampled(mode, grid)).unwrap().compile(&convgpu::Device::cpu());
+        session.and_then(|s| s.run(&[("x", &x())])).unwrap_err().to_string()
+    };
+    assert!(fails("area", &[0.0, 0.0]).contains("GridSample with mode = area"));
+    assert!(fails("nearest", &[0.0; 3]).contains("the grid must be [1, h, w, 2], not [1, 1, 1, 3]"));
+}
+
+/// A map that flips the columns; the size is known, and of as many images as there are maps.
+#[test]
+fn grids_of_affine_maps() {
+    let grid = |size: &[i64]| {
+        let nodes = vec![
+            node("Concat", &["x", "row"], &["all"], vec![int("axis", 0)]),
+            node("Reshape", &["all", "shape"], &["theta"], vec![]),
+            node("AffineGrid", &["theta", "size"], &["g"], vec![int("align_corners", 1)]),
+            node("Flatten", &["g"], &["y"], vec![int("axis", 0)]),
+        ];
+        let known = vec![
+            floats("row", &[2], &[2.0, 0.5]),
+            integers("shape", &[3], &[1, 2, 3]),
+            integers("size", &[size.len() as i64], size),
+        ];
+        model(line(nodes, known))
+    };
+    // x = -2 cx - cy / 2 + 1, y = 3 cx + 2 cy + 1/2.
+    assert_eq!(y_of(&grid(&[1, 5, 1, 2])), [3.0, -2.5, -1.0, 3.5]);
+    let fails = |size: &[i64]| {
+        let session = read(&grid(size)).unwrap().compile(&convgpu::Device::cpu());
+        session.and_then(|s| s.run(&[("x", &x())])).unwrap_err().to_string()
+    };
+    assert!(fails(&[2, 5, 1, 2]).contains("theta must be [2, 2, 3], not [1, 2, 3]"));
+    assert!(fails(&[1, 5, 2]).contains("the size must be [n, c, h, w] or [n, c, d, h, w], not [1, 5, 2]"));
+    assert!(fails(&[1, 5, -1, 2]).contains("negative"));
+}
+
 /// A result of halves is rounded to halves, also where the output is declared by its name alone.
 #[test]
 fn an_output_of_halves_without_a_type_is_of_halves() {

@@ -2,6 +2,7 @@
 
 mod convolution;
 mod elementwise;
+mod grid;
 mod movement;
 mod norm;
 mod pixels;
@@ -24,6 +25,7 @@ use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::expand::Expand;
 use crate::ops::gather::Gather;
+use crate::ops::grid_sample::GridSample;
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::local_response_norm::LocalResponseNorm;
@@ -99,6 +101,7 @@ pub const FAMILIES: &[Family] = &[
     edgy(family::<LpPool2d>("lp_pool2d", pool::lp)),
     often(2, edgy(family::<AdaptivePool2d>("adaptive_pool2d", pool::adaptive))),
     often(3, family::<Resize2d>("resize2d", resize::resize)),
+    often(3, family::<GridSample>("grid_sample", grid::grid_sample)),
     edgy(family::<Pad>("pad", movement::pad)),
     edgy(family::<PixelShuffle>("pixel_shuffle", movement::pixel_shuffle)),
     edgy(family::<PixelUnshuffle>("pixel_unshuffle", movement::pixel_unshuffle)),

@@ -50,6 +50,8 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
         "adaptive_avg_pool2d" => adaptive_avg_pool2d(&t("x")?, p.pair("output_size")?),
         "adaptive_max_pool2d" => adaptive_max_pool2d(&t("x")?, p.pair("output_size")?),
         "interpolate" => interpolate(&t("x")?, p.interpolate()?),
+        "grid_sample" => grid_sample(&t("x")?, &t("grid")?, p.grid_sample()?),
+        "affine_grid" => affine_grid(&t("theta")?, &p.sizes("size")?, p.bool("align_corners")?),
         "pad" => {
             let mode = match p.str("mode")? {
                 "constant" => PadMode::Constant(p.f32_or_none("value")?.unwrap_or(0.0).into()),

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::functional::{
-    Approximate, AvgPool2dOptions, InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding,
-    PaddingMode,
+    Approximate, AvgPool2dOptions, GridSampleMode, GridSampleOptions, GridSamplePadding, InterpolateMode,
+    InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode,
 };
 
 /// The options of a case. Each is an error if it is not there or of another type.
@@ -191,6 +191,30 @@ impl Params {
             o = o.recompute_scale_factor(recompute);
         }
         Ok(o)
+    }
+
+    pub fn grid_sample_mode(&self, name: &str) -> Result<GridSampleMode> {
+        Ok(match self.str(name)? {
+            "bilinear" => GridSampleMode::Bilinear,
+            "nearest" => GridSampleMode::Nearest,
+            "bicubic" => GridSampleMode::Bicubic,
+            _ => return Err(self.wrong(name)),
+        })
+    }
+
+    pub fn grid_sample_padding(&self, name: &str) -> Result<GridSamplePadding> {
+        Ok(match self.str(name)? {
+            "zeros" => GridSamplePadding::Zeros,
+            "border" => GridSamplePadding::Border,
+            "reflection" => GridSamplePadding::Reflection,
+            _ => return Err(self.wrong(name)),
+        })
+    }
+
+    pub fn grid_sample(&self) -> Result<GridSampleOptions> {
+        let o = GridSampleOptions::new().mode(self.grid_sample_mode("mode")?);
+        let o = o.padding_mode(self.grid_sample_padding("padding_mode")?);
+        Ok(o.align_corners(self.bool("align_corners")?))
     }
 
     /// The layers of a Sequential: name, constructor, options.

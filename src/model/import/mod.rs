@@ -11,6 +11,7 @@ mod conv;
 mod data;
 mod einsum;
 pub(super) mod extents;
+mod grid;
 mod linear;
 mod lower;
 mod masks;

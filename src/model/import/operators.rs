@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::operator::Operator;
 use super::{
-    activation, arithmetic, constant, conv, data, einsum, linear, masks, microsoft, norm, pool, qlinear, quantize,
-    reduce, reshape, resize, scatter,
+    activation, arithmetic, constant, conv, data, einsum, grid, linear, masks, microsoft, norm, pool, qlinear,
+    quantize, reduce, reshape, resize, scatter,
 };
 use crate::error::{Error, Result};
 use crate::model::node::{Node, is_default};
@@ -27,6 +27,7 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
             conv::OPERATORS,
             data::OPERATORS,
             einsum::OPERATORS,
+            grid::OPERATORS,
             linear::OPERATORS,
             masks::OPERATORS,
             microsoft::OPERATORS,
