@@ -43,25 +43,16 @@ fn compute(i: u32) {
             let i4 = start(r4, t, block); let i5 = start(r5, t, block); let i6 = start(r6, t, block); let i7 = start(r7, t, block);
             let first = weights(matrix, t);
             for (var c = 0u; c < count; c++) {
+                let x0 = row4(i0, c); let x1 = row4(i1, c); let x2 = row4(i2, c); let x3 = row4(i3, c);
+                let x4 = row4(i4, c); let x5 = row4(i5, c); let x6 = row4(i6, c); let x7 = row4(i7, c);
                 let wa = block4(first, c, block);
-                var wb = wa;
-                if PAIR { wb = block4(first, c, second); }
-                let x0 = row4(i0, c); a0 += wa * x0;
-                if PAIR { b0 += wb * x0; }
-                let x1 = row4(i1, c); a1 += wa * x1;
-                if PAIR { b1 += wb * x1; }
-                let x2 = row4(i2, c); a2 += wa * x2;
-                if PAIR { b2 += wb * x2; }
-                let x3 = row4(i3, c); a3 += wa * x3;
-                if PAIR { b3 += wb * x3; }
-                let x4 = row4(i4, c); a4 += wa * x4;
-                if PAIR { b4 += wb * x4; }
-                let x5 = row4(i5, c); a5 += wa * x5;
-                if PAIR { b5 += wb * x5; }
-                let x6 = row4(i6, c); a6 += wa * x6;
-                if PAIR { b6 += wb * x6; }
-                let x7 = row4(i7, c); a7 += wa * x7;
-                if PAIR { b7 += wb * x7; }
+                a0 += wa * x0; a1 += wa * x1; a2 += wa * x2; a3 += wa * x3;
+                a4 += wa * x4; a5 += wa * x5; a6 += wa * x6; a7 += wa * x7;
+                if PAIR {
+                    let wb = block4(first, c, second);
+                    b0 += wb * x0; b1 += wb * x1; b2 += wb * x2; b3 += wb * x3;
+                    b4 += wb * x4; b5 += wb * x5; b6 += wb * x6; b7 += wb * x7;
+                }
             }
             if !HAS_TAPS { break; }
         }
