@@ -67,6 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let r = at.row + lane;
     let r0 = row_at(at.matrix, r); let r1 = row_at(at.matrix, r + 8u);
     let r2 = row_at(at.matrix, r + 16u); let r3 = row_at(at.matrix, r + 24u);
+    let column = min(at.column, blocks() - 1u); // lanes beyond the last block repeat it
     let count = steps();
     var sums = Tile();
     var line = no_line(at.matrix);
@@ -82,7 +83,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 if !is_tap(t) { break; }
             }
             let rows = vec4<u32>(start(r0, t, block), start(r1, t, block), start(r2, t, block), start(r3, t, block));
-            multiply(&sums, weights(at.matrix, t), rows, count, at.column);
+            multiply(&sums, weights(at.matrix, t), rows, count, column);
             if !HAS_TAPS { break; }
         }
         if !HAS_TAPS { break; }

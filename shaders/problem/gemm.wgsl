@@ -10,9 +10,8 @@ fn row4(at: u32, c: u32) -> vec4<f32> {
     return vec4<f32>(a[at + c]);
 }
 
-// Blocks beyond the last repeat it.
 fn block4(first: u32, c: u32, block: u32) -> mat4x4<f32> {
-    return weights_at(first + c * p.oc4 + min(block, p.oc4 - 1u));
+    return weights_at(first + c * p.oc4 + block);
 }
 
 fn store(matrix: u32, r: u32, block: u32, v: vec4<f32>) {

@@ -66,7 +66,7 @@ fn row4(at: u32, c: u32) -> vec4<f32> {
 
 // Column j: pixels 4 q to 4 q + 3 of channel 4 c + j of image n; undefined beyond the last pixel.
 fn block4(n: u32, c: u32, q: u32) -> mat4x4<f32> {
-    let i = (n * p.ic4 + c) * 4u * p.hw + min(q, blocks() - 1u) * 4u;
+    let i = (n * p.ic4 + c) * 4u * p.hw + q * 4u;
     return mat4x4<f32>(x4(i), x4(i + p.hw), x4(i + 2u * p.hw), x4(i + 3u * p.hw));
 }
 

@@ -34,9 +34,8 @@ fn row4(at: u32, c: u32) -> vec4<f32> {
     return select(vec4<f32>(0.0), vec4<f32>(x[select(at + c, 0u, at == NOWHERE)]), at != NOWHERE);
 }
 
-// Blocks beyond the last repeat it.
 fn block4(first: u32, c: u32, block: u32) -> mat4x4<f32> {
-    return weights_at(first + c * p.oc4 + min(block, p.oc4 - 1u));
+    return weights_at(first + c * p.oc4 + block);
 }
 
 // The index of the block's group in x at a place of image n, whose rows and columns before the first have wrapped.
