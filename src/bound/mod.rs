@@ -9,6 +9,7 @@ mod binary;
 pub mod local_response_norm;
 pub mod moments;
 pub mod normalize;
+pub mod recurrent;
 mod reduce;
 pub mod sine;
 pub mod softmax;

@@ -50,8 +50,12 @@ pub const WINOGRAD: Piece = piece!("shared/winograd");
 pub const NAN: Piece = piece!("shared/nan");
 /// `quotient`, `root`, `logarithm`, `logarithm2` of all numbers, subnormal ones among them.
 pub const SCALED: Piece = piece!("shared/scaled", NAN);
+/// `sigmoid`, `tanh_accurate`, `expm1` and others: functions of one number.
+pub const FUNCTIONS: Piece = piece!("shared/functions");
 /// `activate`: every unary function, chosen by the override `ACT`.
-pub const ACTIVATION: Piece = piece!("shared/activation", NAN, SCALED; Activation);
+pub const ACTIVATION: Piece = piece!("shared/activation", FUNCTIONS, NAN, SCALED; Activation);
+/// `gate_function`: the functions of the gates of a recurrent layer.
+pub const GATES: Piece = piece!("shared/gates", FUNCTIONS, NAN, SCALED; Activation);
 
 /// `narrow`: the bits that an integer type keeps.
 pub const INTEGER: Piece = piece!("shared/integer"; DType);

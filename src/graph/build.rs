@@ -7,6 +7,7 @@ mod conv;
 mod elementwise;
 mod norm;
 mod pool;
+mod recurrent;
 mod reduce;
 mod resample;
 mod shape;
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::tensor::Tensor;
 
+pub(crate) use recurrent::RecurrentWeights;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use shape::flattened;
 

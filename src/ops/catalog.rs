@@ -131,6 +131,12 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry("where", "where_", "Where, Trilu, OneHot, EyeLike, Shrink", "NumPy's broadcasting"),
     entry("cast", "", "Cast, CastLike", "every type; integers wrap, f16 and bf16 round"),
+    entry(
+        "lstm, gru, rnn",
+        "LSTM, GRU, RNN",
+        "LSTM, GRU, RNN",
+        "both directions, several layers, states given and returned; ONNX's sequence_lens, peepholes, clip, input_forget, layout, linear_before_reset, activations other than Affine and ScaledTanh, the same in both directions",
+    ),
     entry("concat", "cat", "Concat", "any axis"),
     entry("split", "split", "Split", "any axis"),
     entry("slice", "narrow", "Slice", "any axes, steps, negative ones included"),
