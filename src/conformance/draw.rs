@@ -64,6 +64,8 @@ pub enum Fill {
     Factors,
     /// An index along an axis of this extent, from either end.
     Index(usize),
+    /// A count, up to this one.
+    UpTo(usize),
     /// Integers of any bits; any numbers of another type.
     Bits,
 }
@@ -417,6 +419,7 @@ impl Draws {
                 let index = |r: &mut Draws| r.rng.int(0, 2 * extent - 1) as i64 - extent as i64;
                 (0..n).map(|_| index(self)).collect::<Vec<_>>().into()
             }
+            (_, Fill::UpTo(most)) => (0..n).map(|_| self.rng.int(0, most) as i64).collect::<Vec<_>>().into(),
             (DType::U32, Fill::Bits) => (0..n).map(|_| self.rng.next() as u32).collect::<Vec<_>>().into(),
             (dtype, _) if dtype.is_float() => self.floats(n, fill).into(),
             (DType::Bool, _) => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),

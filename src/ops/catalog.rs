@@ -143,7 +143,7 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "gather",
         "index_select",
-        "Gather, GatherElements, GatherND, ScatterElements, ScatterND, Compress",
+        "Gather, GatherElements, GatherND, ScatterElements, ScatterND, Compress, ReverseSequence",
         "any axis; indices known or computed, for scatter and Compress known",
     ),
     entry("expand", "expand", "Expand", "NumPy's broadcasting"),
