@@ -103,12 +103,12 @@ fn lstm(i: u32, d: u32, j: u32, given: vec4<f32>) -> f32 {
     if !COUPLED {
         kept = f(a.y);
     }
-    let new = kept * c + entered * g(a.z);
+    let c_next = kept * c + entered * g(a.z);
     if PEEPHOLES {
-        a.w += extra[e + p.hidden] * new;
+        a.w += extra[e + p.hidden] * c_next;
     }
-    cell[i] = new;
-    return f(a.w) * h(new);
+    cell[i] = c_next;
+    return f(a.w) * h(c_next);
 }
 
 fn compute(i: u32) {

@@ -169,7 +169,7 @@ fn what_does_not_fit_is_refused() {
     refused(&lstm, &good, Some(Desc::new([3], DType::I32)), "must be i32[2], is i32[3]");
     for k in 0..good.len() {
         let mut shapes = good.clone();
-        shapes[k][0] += 1;
+        *shapes[k].last_mut().unwrap() += 1;
         refused(&lstm, &shapes, None, "of lstm must be f32[");
         shapes[k].push(1);
         refused(&lstm, &shapes, None, "lstm");
