@@ -8,6 +8,7 @@
 //   lengths: the steps of every sequence, if LENGTHS
 //   y: as x, [.., directions, hidden]; 0 beyond the end of a sequence
 //   last, cell: [directions, batch, hidden], h and c after the last step; state: two of these, h before and after the step in turns
+// If LIMITED, f and g take their arguments clipped to -limit .. limit; h does not, as in ONNX Runtime.
 // The gates have PyTorch's order: i v g o, r z n. A GRU whose reset gate comes before the product takes a dispatch more per step (RESET),
 // which writes r h into cell. No invocation reads what another one writes in the same dispatch.
 // One invocation: one hidden unit. Neighbours read neighbouring weights, since those of one state are consecutive.
@@ -56,7 +57,7 @@ fn g(a: f32) -> f32 {
 }
 
 fn h(c: f32) -> f32 {
-    return gate_function(H, limited(c), p.h_a, p.h_b);
+    return gate_function(H, c, p.h_a, p.h_b);
 }
 
 // R h of unit j, gate by gate: h is state from `old` on, and for the third gate of RESET_BEFORE, cell from `reset` on.

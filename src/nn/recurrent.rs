@@ -27,8 +27,7 @@ impl Stack {
         let options = (1, true, false, false);
         let (num_layers, bias, batch_first, bidirectional) = options;
         let (seed, slots) = (Seed::draw(), vec![]);
-        let stack =
-            Stack { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, seed, slots };
+        let stack = Stack { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, seed, slots };
         stack.drawn()
     }
 

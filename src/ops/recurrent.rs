@@ -37,7 +37,8 @@ pub struct Recurrent {
     pub cell: Cell,
     /// The order of the steps.
     pub direction: Direction,
-    /// The largest magnitude of what a function is applied to; larger ones are clipped.
+    /// The largest magnitude of what f and g are applied to; larger ones are clipped. The argument of h is not, as in ONNX Runtime,
+    /// although ONNX's text says so of all functions.
     pub clip: Option<f32>,
     /// Whether x and y are `[batch, steps, ..]`.
     pub batch_first: bool,
@@ -97,7 +98,8 @@ impl Recurrent {
     fn wanted(&self, s: Sizes) -> Vec<Vec<usize>> {
         let Sizes { steps, batch, hidden, directions, gates } = s;
         let lead = if self.batch_first { [batch, steps] } else { [steps, batch] };
-        let mut shapes = vec![[&lead[..], &[directions * gates * hidden]].concat(), vec![directions, gates * hidden, hidden]];
+        let mut shapes =
+            vec![[&lead[..], &[directions * gates * hidden]].concat(), vec![directions, gates * hidden, hidden]];
         shapes.extend(vec![s.state(); self.cell.states()]);
         shapes.extend(self.extra().map(|_| vec![directions, self.cell.extra() * hidden]));
         shapes.push(vec![batch]);
@@ -180,7 +182,10 @@ impl Recurrent {
                 .writes([Arg::Output(0), Arg::Output(1), cell, Arg::Scratch(0)])
         };
         let passes: &[bool] = if reset_before { &[true, false] } else { &[false] };
-        (0..steps).flat_map(|step| passes.iter().map(move |&reset| (step, reset))).map(|(t, reset)| launch(t, reset)).collect()
+        (0..steps)
+            .flat_map(|step| passes.iter().map(move |&reset| (step, reset)))
+            .map(|(t, reset)| launch(t, reset))
+            .collect()
     }
 
     /// Whether the reset gate multiplies the state before the product.
@@ -205,7 +210,8 @@ impl Op for Recurrent {
         expect_inputs(self, inputs, least..=least + 1)?;
         let s = self.sizes(inputs)?;
         if s.steps == 0 || s.hidden == 0 {
-            let text = format!("{} of {} steps with {} hidden units: it needs one of each", self.name(), s.steps, s.hidden);
+            let text =
+                format!("{} of {} steps with {} hidden units: it needs one of each", self.name(), s.steps, s.hidden);
             return Err(Error::shape(text));
         }
         for (k, (desc, shape)) in inputs.iter().zip(self.wanted(s)).enumerate() {
@@ -253,7 +259,8 @@ impl Op for Recurrent {
         let cell = if self.resets_before() { units } else { usize::from(self.cell.states() == 1) };
         let scratch = vec![2 * units * 4, cell * 4];
         let variant = |packing: Variant| {
-            let packing = packing.run.into_iter().map(|launch| launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]));
+            let packing =
+                packing.run.into_iter().map(|launch| launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]));
             let variant = Variant { scratch: scratch.clone(), ..Variant::row_major(site, run.clone()) };
             packing.fold(variant, |variant, launch| variant.with_prepared(s.directions * rows * s.hidden * 4, launch))
         };

@@ -49,7 +49,7 @@ impl Number for f64 {
 pub struct Recurrence<'a> {
     pub cell: Cell,
     pub direction: Direction,
-    /// The largest magnitude of what a function is applied to.
+    /// The largest magnitude of what f and g are applied to.
     pub clip: Option<f32>,
     /// Whether the axes of x and y begin with the batch, not with the steps.
     pub batch_first: bool,
@@ -120,7 +120,13 @@ impl Recurrence<'_> {
     }
 
     /// What a gate of unit `j` sums up: weights and states.
-    fn products<'a, N: Number>(&'a self, d: usize, gate: usize, j: usize, h: &'a [N]) -> impl Iterator<Item = (f32, N)> + 'a {
+    fn products<'a, N: Number>(
+        &'a self,
+        d: usize,
+        gate: usize,
+        j: usize,
+        h: &'a [N],
+    ) -> impl Iterator<Item = (f32, N)> + 'a {
         let first = ((d * self.cell.gates() + gate) * self.hidden + j) * self.hidden;
         self.weight[first..][..self.hidden].iter().copied().zip(h.iter().copied())
     }
@@ -159,7 +165,7 @@ impl Recurrence<'_> {
                     let forget = if coupled { i.complement() } else { gate(1, j, h, seen(2, j, c[j]), f) };
                     let new = forget.times(c[j]).plus(i.times(gate(2, j, h, None, g)));
                     let o = gate(3, j, h, seen(1, j, new), f);
-                    (o.times(limited(new).activated(out)), new)
+                    (o.times(new.activated(out)), new)
                 };
                 (0..n).map(next).unzip()
             }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding,
+    Window,
 };
 use convgpu::internals::bench::{Copy, FmaChain};
 use convgpu::internals::gpu::caps::Caps;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use convgpu::custom::{AttributeValue, Attributes, Bounds, Op, Site, Variant};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding,
+    Window,
 };
 use convgpu::internals::bench::FmaChain;
 use convgpu::internals::graph::{are_one, are_one_operator};

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, PadMode, PoolKind, ReduceKind, ResizeMode, Rounding,
+    Window,
 };
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::kernel::Scalar;

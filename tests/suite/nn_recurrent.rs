@@ -79,7 +79,8 @@ fn replaced_parameters_count() {
 #[test]
 fn names_and_shapes() {
     let rnn = RNN::new(2, 3).num_layers(2).bidirectional(true);
-    let names: Vec<_> = rnn.slots().into_iter().map(|(name, slot)| format!("{name} {:?}", slot.tensor().shape())).collect();
+    let names: Vec<_> =
+        rnn.slots().into_iter().map(|(name, slot)| format!("{name} {:?}", slot.tensor().shape())).collect();
     let layer = |k: usize, inputs: usize| {
         ["", "_reverse"].into_iter().flat_map(move |d| {
             [

@@ -1,17 +1,19 @@
 //! What the differential tests cannot compare.
 
-/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks, which are compared with ONNX Runtime
-/// (`tests/onnx/quantised`, `comparison/quantised.py`).
+/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks and of sequences, which are compared with ONNX
+/// Runtime (`tests/onnx/quantised`, `comparison/quantised.py`, `tests/onnx/recurrent`).
 pub const UNCOMPARED: &[&str] = &[
     "Celu",
     "Compress",
     "ConvInteger",
     "DequantizeLinear",
     "DynamicQuantizeLinear",
+    "GRU",
     "GlobalLpPool",
     "GroupNormalization",
     "Hardmax",
     "LRN",
+    "LSTM",
     "LpPool",
     "MatMulInteger",
     "MeanVarianceNormalization",
@@ -19,6 +21,8 @@ pub const UNCOMPARED: &[&str] = &[
     "QLinearConv",
     "QLinearMatMul",
     "QuantizeLinear",
+    "RNN",
+    "ReverseSequence",
     "Selu",
     "Shrink",
     "SpaceToDepth",

@@ -34,7 +34,10 @@ impl Graph {
         batch_first: bool,
     ) -> Result<Vec<ValueId>> {
         let (&[a, b, _], &[_, hidden]) = (self.dims(x)?, self.dims(weights[0].weight_hh)?) else {
-            return Err(Error::shape(format!("a recurrent layer takes [steps, batch, inputs], not {:?}", self.shape(x))));
+            return Err(Error::shape(format!(
+                "a recurrent layer takes [steps, batch, inputs], not {:?}",
+                self.shape(x)
+            )));
         };
         let batch = if batch_first { a } else { b };
         let (mut products, mut extras) = (vec![], vec![]);

@@ -12,15 +12,36 @@ use crate::shape::DType;
 use crate::tensor::Tensor;
 
 const LSTM: &[&str] = &[
-    "activation_alpha", "activation_beta", "activations", "clip", "direction", "hidden_size", "input_forget", "layout",
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "input_forget",
+    "layout",
     "output_sequence",
 ];
 const GRU: &[&str] = &[
-    "activation_alpha", "activation_beta", "activations", "clip", "direction", "hidden_size", "layout",
-    "linear_before_reset", "output_sequence",
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "layout",
+    "linear_before_reset",
+    "output_sequence",
 ];
 const RNN: &[&str] = &[
-    "activation_alpha", "activation_beta", "activations", "clip", "direction", "hidden_size", "layout", "output_sequence",
+    "activation_alpha",
+    "activation_beta",
+    "activations",
+    "clip",
+    "direction",
+    "hidden_size",
+    "layout",
+    "output_sequence",
 ];
 
 pub(super) const OPERATORS: &[Operator] =
