@@ -7,15 +7,20 @@ use crate::attr::{Activation, Cell, Coded, Direction};
 use crate::bound::recurrent::Erring;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
-use crate::gpu::launch::{Arg, Launch, nested, params};
-use crate::gpu::pieces::{FLAT, GATES};
+use crate::gpu::launch::{Arg, Launch, folded, nested, params};
+use crate::gpu::pieces::{FLAT, RECURRENT, TEAM};
 use crate::reference::recurrent::Recurrence;
 use crate::shape::{DType, Desc, Layout};
 use crate::tensor::{Data, Tensor};
 
-static RECURRENT: Kernel = kernel!("recurrent", GATES, FLAT).codes(&[Cell::CODES]);
+static ALONE: Kernel = kernel!("recurrent", RECURRENT, FLAT);
+static TEAMS: Kernel = kernel!("recurrent_team", RECURRENT, TEAM);
 
-pub(super) const KERNELS: &[&Kernel] = &[&RECURRENT];
+pub(super) const KERNELS: &[&Kernel] = &[&ALONE, &TEAMS];
+
+/// Invocations per hidden unit, and hidden units per workgroup, of `recurrent_team`.
+const LANES: usize = 8;
+const UNITS: usize = 32;
 
 /// The steps of `torch.nn.LSTM`, `GRU` and `RNN`, and of ONNX's operators of these names, after the product of the input, which a
 /// matrix product computes for all steps at once.
@@ -138,8 +143,18 @@ impl Recurrent {
         }))
     }
 
-    /// The launches of all steps.
-    fn steps_of(&self, site: &Site<'_>, s: Sizes) -> Vec<Launch> {
+    /// The launches that copy the states before the first step.
+    fn start(&self, units: usize) -> Vec<Launch> {
+        let [state, both] = [1, 2].map(|n| Desc::f32([n, units]));
+        let copied = |from, to, whole| {
+            copies(Piece { whole, part: &state, axis: 0, first: 0 }, Layout::RowMajor, Arg::Input(from), to, true)
+        };
+        let given = (1..=self.cell.states()).map(|k| copied(1 + k, Arg::Output(k), &state));
+        [copied(2, Arg::Scratch(0), &both)].into_iter().chain(given).flatten().collect()
+    }
+
+    /// The launches of all steps, by a team of invocations per hidden unit or by one.
+    fn steps_of(&self, site: &Site<'_>, s: Sizes, teams: bool) -> Vec<Launch> {
         let Sizes { steps, batch, hidden, directions, gates } = s;
         let (step_rows, batch_rows) = if self.batch_first { (1, steps) } else { (batch, 1) };
         let lengths = self.lengths(site.inputs.len());
@@ -158,8 +173,12 @@ impl Recurrent {
                 step, reversed: u32::from(self.direction == Direction::Reverse), step_rows, batch_rows,
                 f_a, f_b, g_a, g_b, h_a, h_b, limit: self.clip.unwrap_or(f32::INFINITY)
             );
-            Launch::flat(&RECURRENT, s.units(), params)
-                .iterations(nested(&[hidden]))
+            let launch = match teams {
+                true => Launch::grid(&TEAMS, folded(s.units().div_ceil(UNITS)), params),
+                false => Launch::flat(&ALONE, s.units(), params),
+            };
+            launch
+                .iterations(nested(&[if teams { hidden.div_ceil(LANES) } else { hidden }]))
                 .set("CELL", self.cell.code())
                 .set("GATES", gates as u32)
                 .set("PRODUCTS", if reset { 1 } else { gates as u32 })
@@ -245,27 +264,31 @@ impl Op for Recurrent {
         Ok(Some([states.y, states.h, states.c].into_iter().take(outputs.len()).map(errors).collect()))
     }
 
-    /// The states before the first step are copied to where the steps find them; then a dispatch per step, or two.
+    /// The states before the first step are copied to where the steps find them; then a dispatch per step, or two. Teams come first
+    /// on hardware, where a layer alone has too few invocations; their workgroup memory costs more than it gains in software.
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = self.sizes(site.inputs)?;
         let (units, rows) = (s.units(), s.gates * s.hidden);
-        let [state, both] = [1, 2].map(|n| Desc::f32([n, units]));
-        let copied = |from, to, whole| {
-            copies(Piece { whole, part: &state, axis: 0, first: 0 }, Layout::RowMajor, Arg::Input(from), to, true)
-        };
-        let mut run: Vec<Launch> = copied(2, Arg::Scratch(0), &both).into_iter().collect();
-        run.extend((1..=self.cell.states()).filter_map(|k| copied(1 + k, Arg::Output(k), &state)));
-        run.extend(self.steps_of(site, s));
-        let cell = if self.resets_before() { units } else { usize::from(self.cell.states() == 1) };
-        let scratch = vec![2 * units * 4, cell * 4];
-        let variant = |packing: Variant| {
-            let packing =
-                packing.run.into_iter().map(|launch| launch.reads([Arg::Input(1)]).writes([Arg::Prepared(0)]));
-            let variant = Variant { scratch: scratch.clone(), ..Variant::row_major(site, run.clone()) };
-            packing.fold(variant, |variant, launch| variant.with_prepared(s.directions * rows * s.hidden * 4, launch))
-        };
         let strides = vec![(rows * s.hidden) as isize, 1, s.hidden as isize];
-        Ok(copy(site, &[s.directions, s.hidden, rows], strides, 0)?.into_iter().map(variant).collect())
+        let packings = copy(site, &[s.directions, s.hidden, rows], strides, 0)?;
+        let forms: &[bool] = match (s.hidden >= UNITS, site.caps.software) {
+            (false, _) => &[false],
+            (true, true) => &[false, true],
+            (true, false) => &[true, false],
+        };
+        let start = self.start(units);
+        let cell = if self.resets_before() { units } else { usize::from(self.cell.states() == 1) };
+        let variant = |packing: &Variant, teams: bool| {
+            let run = [start.clone(), self.steps_of(site, s, teams)].concat();
+            let variant = Variant { scratch: vec![2 * units * 4, cell * 4], ..Variant::row_major(site, run) };
+            let packing = packing.run[0].clone().reads([Arg::Input(1)]).writes([Arg::Prepared(0)]);
+            variant.with_prepared(s.directions * rows * s.hidden * 4, packing)
+        };
+        Ok(forms
+            .iter()
+            .flat_map(|&teams| packings.iter().map(move |packing| (packing, teams)))
+            .map(|(p, t)| variant(p, t))
+            .collect())
     }
 
     /// Two per weight and step; about ten per unit for its functions.
@@ -283,5 +306,17 @@ fn is_gate_function(f: Activation) -> bool {
         ThresholdedRelu { .. } => true,
         Softplus { beta, threshold } => beta == 1.0 && threshold == f32::INFINITY,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::tree::tests::constant;
+
+    #[test]
+    fn text_and_host_have_one_team() {
+        assert_eq!(constant(&TEAMS, "LANES"), LANES);
+        assert_eq!(constant(&TEAMS, "WORKGROUP"), LANES * UNITS);
     }
 }
