@@ -1,7 +1,7 @@
 // One step of a recurrent layer (shared/recurrent).
-// LANES invocations: one hidden unit, h' = cell(x + R h). Each sums every LANES-th product; the first adds up the sums, in order, and
-// computes the unit. The lanes of a unit are UNITS apart, so that neighbours read neighbouring weights.
-// Compared with recurrent: a step takes an eighth of the products one after another, and a small layer has eight times the invocations.
+// LANES invocations: one hidden unit, h' = cell(x + R h). Each sums every LANES-th product; the first adds up the sums, in order,
+// and computes the unit. The lanes of a unit are UNITS apart, so that neighbours read neighbouring weights. Compared with
+// recurrent: a step takes an eighth of the products one after another, and a small layer has eight times the invocations.
 
 const WORKGROUP = 256u;
 const LANES = 8u;

@@ -1,7 +1,7 @@
 
 // --- shared/functions.wgsl ---
-// Functions of one number. The formulas are chosen so that no intermediate overflows and small results keep their relative accuracy; NaN
-// gives NaN.
+// Functions of one number. The formulas are chosen so that no intermediate overflows and small results keep their relative
+// accuracy; NaN gives NaN.
 
 fn nan_passes(x: f32, y: f32) -> f32 {
     return select(y, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);

@@ -1,7 +1,8 @@
 
 // --- shared/gates.wgsl ---
-// gate_function(act, x, a, b): the unary function `act` (attr::Activation) with its parameters, of those that ONNX allows in a recurrent
-// layer. Such a layer has up to three, so `act` is no override itself: the caller passes one, and the driver resolves the switch.
+// gate_function(act, x, a, b): the unary function `act` (attr::Activation) with its parameters, of those that ONNX allows in a
+// recurrent layer. Such a layer has up to three, so `act` is no override itself: the caller passes one, and the driver resolves
+// the switch.
 
 fn gate_function(act: u32, x: f32, a: f32, b: f32) -> f32 {
     switch act {

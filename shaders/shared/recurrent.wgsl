@@ -9,10 +9,11 @@
 //   weight: row-major [directions, hidden (of h), GATES, hidden]     extra: [directions, 1 or 3 (i o v), hidden]
 //   lengths: the steps of every sequence, if LENGTHS
 //   y: as x, [.., directions, hidden]; 0 beyond the end of a sequence
-//   last, cell: [directions, batch, hidden], h and c after the last step; state: two of these, h before and after the step in turns
+//   last, cell: [directions, batch, hidden], h and c after the last step
+//   state: two of these, h before and after the step in turns
 // If LIMITED, f and g take their arguments clipped to -limit .. limit; h does not, as in ONNX Runtime.
-// The gates have PyTorch's order: i v g o, r z n. A GRU whose reset gate comes before the product takes a dispatch more per step (RESET),
-// which writes r h into cell. No invocation reads what another one writes in the same dispatch.
+// The gates have PyTorch's order: i v g o, r z n. A GRU whose reset gate comes before the product takes a dispatch more per step
+// (RESET), which writes r h into cell. No invocation reads what another one writes in the same dispatch.
 
 struct Params {
     units: u32, steps: u32, batch: u32, directions: u32, hidden: u32,
@@ -61,7 +62,8 @@ fn h(c: f32) -> f32 {
     return gate_function(H, c, p.h_a, p.h_b);
 }
 
-// Unit i: number j of its sequence and direction d. The products of its input are in `row`; `is_over`: its sequence has ended before.
+// Unit i: number j of its sequence and direction d. The products of its input are in `row`; `is_over`: its sequence has ended
+// before.
 struct Place { i: u32, j: u32, d: u32, row: u32, is_over: bool }
 
 fn place(i: u32) -> Place {

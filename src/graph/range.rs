@@ -66,7 +66,8 @@ impl Bounded {
     }
 }
 
-/// The nodes, by index, that take integers which the network computes and of which nothing tells that they are within their range.
+/// The nodes, by index, that take integers which the network computes and of which nothing tells that they are within their
+/// range.
 pub fn outside(graph: &Graph) -> Vec<Option<Bounded>> {
     let (_, magnitudes) = survey(graph);
     let one = |node: &Node| {

@@ -29,21 +29,22 @@ const UNITS: usize = 32;
 /// - x `[steps, batch, directions * gates * hidden]`: the products of the input plus all biases that are only added;
 /// - the weight of the states `[directions, gates * hidden, hidden]`;
 /// - h, and of an LSTM c, before the first step `[directions, batch, hidden]`;
-/// - of an LSTM with peepholes these, `[directions, 3 * hidden]`: those of i, of o, of the forget gate; of a GRU with `reset_after` the
-///   bias of the product that the reset gate multiplies, `[directions, hidden]`;
-/// - if there is one more input, the number of steps of every sequence, i32 `[batch]`. The others are beyond its end: y is 0 there,
-///   and the reverse direction begins at the end. A length that is negative or exceeds the steps is an error on the reference; a
-///   device clamps it: sessions check what reaches it (`graph::guard`).
+/// - of an LSTM with peepholes these, `[directions, 3 * hidden]`: those of i, of o, of the forget gate; of a GRU with
+///   `reset_after` the bias of the product that the reset gate multiplies, `[directions, hidden]`;
+/// - if there is one more input, the number of steps of every sequence, i32 `[batch]`. The others are beyond its end: y is 0
+///   there, and the reverse direction begins at the end. A length that is negative or exceeds the steps is an error on the
+///   reference; a device clamps it: sessions check what reaches it (`graph::guard`).
 ///
-/// Outputs: y `[steps, batch, directions * hidden]`, which is h after every step, and h and c after the last one, as before the first.
+/// Outputs: y `[steps, batch, directions * hidden]`, which is h after every step, and h and c after the last one, as before the
+/// first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recurrent {
     /// What a step computes.
     pub cell: Cell,
     /// The order of the steps.
     pub direction: Direction,
-    /// The largest magnitude of what f and g are applied to; larger ones are clipped. The argument of h is not, as in ONNX Runtime,
-    /// although ONNX's text says so of all functions.
+    /// The largest magnitude of what f and g are applied to; larger ones are clipped. The argument of h is not, as in ONNX
+    /// Runtime, although ONNX's text says so of all functions.
     pub clip: Option<f32>,
     /// Whether x and y are `[batch, steps, ..]`.
     pub batch_first: bool,
@@ -155,56 +156,57 @@ impl Recurrent {
 
     /// The launches of all steps, by a team of invocations per hidden unit or by one.
     fn steps_of(&self, site: &Site<'_>, s: Sizes, teams: bool) -> Vec<Launch> {
-        let Sizes { steps, batch, hidden, directions, gates } = s;
+        let passes: &[bool] = if self.resets_before() { &[true, false] } else { &[false] };
+        let all = (0..s.steps).flat_map(|step| passes.iter().map(move |&reset| (step, reset)));
+        all.map(|(step, reset)| self.step(site, s, teams, step, reset)).collect()
+    }
+
+    /// One step, or its pass that only computes the reset gate.
+    fn step(&self, site: &Site<'_>, s: Sizes, teams: bool, step: usize, reset: bool) -> Launch {
+        let Sizes { steps, batch, hidden, directions, .. } = s;
         let (step_rows, batch_rows) = if self.batch_first { (1, steps) } else { (batch, 1) };
+        let reversed = u32::from(self.direction == Direction::Reverse);
+        let [[f_a, f_b, _], [g_a, g_b, _], [h_a, h_b, _]] = self.cell.functions().map(|f| f.params());
+        let limit = self.clip.unwrap_or(f32::INFINITY);
+        let params = params!(
+            units: s.units(), steps, batch, directions, hidden, step, reversed, step_rows, batch_rows,
+            f_a, f_b, g_a, g_b, h_a, h_b, limit
+        );
+        let launch = match teams {
+            true => Launch::grid(&TEAMS, folded(s.units().div_ceil(UNITS)), params),
+            false => Launch::flat(&ALONE, s.units(), params),
+        };
+        let launch = launch.iterations(nested(&[if teams { hidden.div_ceil(LANES) } else { hidden }]));
         let lengths = self.lengths(site.inputs.len());
-        let [f, g, h] = self.cell.functions();
-        let [[f_a, f_b, _], [g_a, g_b, _], [h_a, h_b, _]] = [f, g, h].map(|f| f.params());
+        let given = [self.extra(), lengths].map(|input| Arg::Input(input.unwrap_or(0)));
+        let cell = if self.cell.states() == 2 { Arg::Output(2) } else { Arg::Scratch(1) };
+        self.specialised(launch, reset, lengths.is_some())
+            .reads([Arg::Input(0), Arg::Prepared(0), given[0], given[1]])
+            .writes([Arg::Output(0), Arg::Output(1), cell, Arg::Scratch(0)])
+    }
+
+    /// The launch for this cell.
+    fn specialised(&self, launch: Launch, reset: bool, lengths: bool) -> Launch {
+        let gates = self.cell.gates() as u32;
+        let [f, g, h] = self.cell.functions().map(|f| f.code());
         let (peepholes, coupled) = match self.cell {
             Cell::Lstm { peepholes, coupled, .. } => (peepholes, coupled),
             _ => (false, false),
         };
-        let cell = if self.cell.states() == 2 { Arg::Output(2) } else { Arg::Scratch(1) };
         let reset_after = matches!(self.cell, Cell::Gru { reset_after: true, .. });
-        let reset_before = self.resets_before();
-        let launch = |step: usize, reset: bool| {
-            let params = params!(
-                units: s.units(), steps, batch, directions, hidden,
-                step, reversed: u32::from(self.direction == Direction::Reverse), step_rows, batch_rows,
-                f_a, f_b, g_a, g_b, h_a, h_b, limit: self.clip.unwrap_or(f32::INFINITY)
-            );
-            let launch = match teams {
-                true => Launch::grid(&TEAMS, folded(s.units().div_ceil(UNITS)), params),
-                false => Launch::flat(&ALONE, s.units(), params),
-            };
-            launch
-                .iterations(nested(&[if teams { hidden.div_ceil(LANES) } else { hidden }]))
-                .set("CELL", self.cell.code())
-                .set("GATES", gates as u32)
-                .set("PRODUCTS", if reset { 1 } else { gates as u32 })
-                .set("RESET", u8::from(reset))
-                .set("RESET_AFTER", u8::from(reset_after))
-                .set("RESET_BEFORE", u8::from(reset_before))
-                .set("PEEPHOLES", u8::from(peepholes))
-                .set("COUPLED", u8::from(coupled))
-                .set("LENGTHS", u8::from(lengths.is_some()))
-                .set("LIMITED", u8::from(self.clip.is_some()))
-                .set("F", f.code())
-                .set("G", g.code())
-                .set("H", h.code())
-                .reads([
-                    Arg::Input(0),
-                    Arg::Prepared(0),
-                    Arg::Input(self.extra().unwrap_or(0)),
-                    Arg::Input(lengths.unwrap_or(0)),
-                ])
-                .writes([Arg::Output(0), Arg::Output(1), cell, Arg::Scratch(0)])
-        };
-        let passes: &[bool] = if reset_before { &[true, false] } else { &[false] };
-        (0..steps)
-            .flat_map(|step| passes.iter().map(move |&reset| (step, reset)))
-            .map(|(t, reset)| launch(t, reset))
-            .collect()
+        let counts = [("CELL", self.cell.code()), ("GATES", gates), ("PRODUCTS", if reset { 1 } else { gates })];
+        let flags = [
+            ("RESET", reset),
+            ("RESET_AFTER", reset_after),
+            ("RESET_BEFORE", self.resets_before()),
+            ("PEEPHOLES", peepholes),
+            ("COUPLED", coupled),
+            ("LENGTHS", lengths),
+            ("LIMITED", self.clip.is_some()),
+        ];
+        let flags = flags.map(|(name, yes)| (name, u32::from(yes)));
+        let all = counts.into_iter().chain(flags).chain([("F", f), ("G", g), ("H", h)]);
+        all.fold(launch, |launch, (name, value)| launch.set(name, value))
     }
 
     /// Whether the reset gate multiplies the state before the product.
@@ -264,8 +266,9 @@ impl Op for Recurrent {
         Ok(Some([states.y, states.h, states.c].into_iter().take(outputs.len()).map(errors).collect()))
     }
 
-    /// The states before the first step are copied to where the steps find them; then a dispatch per step, or two. Teams come first
-    /// on hardware, where a layer alone has too few invocations; their workgroup memory costs more than it gains in software.
+    /// The states before the first step are copied to where the steps find them; then a dispatch per step, or two. Teams come
+    /// first on hardware, where a layer alone has too few invocations; their workgroup memory costs more than it gains in
+    /// software.
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let s = self.sizes(site.inputs)?;
         let (units, rows) = (s.units(), s.gates * s.hidden);

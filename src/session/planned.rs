@@ -158,7 +158,8 @@ impl fmt::Display for Memory {
     }
 }
 
-/// An input whose elements choose among those of an axis, or are lengths. A device does not say that one is outside; the host can.
+/// An input whose elements choose among those of an axis, or are lengths. A device does not say that one is outside; the host
+/// can.
 #[derive(Debug)]
 pub(super) struct Indices {
     /// The position among the inputs.

@@ -67,9 +67,10 @@ fn steps_by_hand() {
     assert_eq!(run(Direction::Reverse, Some(0)), [0.0, 0.0, 0.0, 1.0]);
 }
 
-/// One step with the identity for every function. LSTM with x = i f g o = 1 2 3 4, R = 1 1 1 1, h = 1 and c = 10: i = 2, f = 3, g = 4,
-/// o = 5, c' = 30 + 8, h' = 5 38. With peepholes i o f = 1 2 3: i = 12, f = 33, c' = 330 + 48, o = 5 + 756. GRU with x = r z n = 1 2 3,
-/// R = 1 2 3 and h = 2: r = 3, z = 6; n = 3 + 3 3 2 = 21, or with the bias 1 inside 3 + 3 7 = 24; h' = -5 n + 12.
+/// One step with the identity for every function. LSTM with x = i f g o = 1 2 3 4, R = 1 1 1 1, h = 1 and c = 10: i = 2, f = 3,
+/// g = 4, o = 5, c' = 30 + 8, h' = 5 38. With peepholes i o f = 1 2 3: i = 12, f = 33, c' = 330 + 48, o = 5 + 756. GRU with
+/// x = r z n = 1 2 3, R = 1 2 3 and h = 2: r = 3, z = 6; n = 3 + 3 3 2 = 21, or with the bias 1 inside 3 + 3 7 = 24;
+/// h' = -5 n + 12.
 #[test]
 fn gates_by_hand() {
     let f = Activation::Identity;

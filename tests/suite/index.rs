@@ -329,8 +329,8 @@ fn resized(g: &mut Graph, x: ValueId, size: [usize; 2], mode: ResizeMode) -> Val
     one(g, Resize2d { size, mode, coordinates, scale: None, exclude_outside: false, antialias: false }, x)
 }
 
-/// Shapes and operators whose tensors have nearly 2^29 elements: with four bytes each they fill the largest binding that wgpu allows,
-/// of 2^31 - 1 bytes.
+/// Shapes and operators whose tensors have nearly 2^29 elements: with four bytes each they fill the largest binding that wgpu
+/// allows, of 2^31 - 1 bytes.
 fn networks() -> Vec<(Vec<usize>, Network)> {
     let image = || vec![1, 8, 8100, 8200];
     let rows = || vec![500_000, 1030];

@@ -6,7 +6,8 @@ use convgpu::{ErrorKind, Result, Tensor, ValueId};
 use crate::nn::{assert_close, devices};
 use crate::support::Rng;
 
-/// The states of an LSTM after the last step as the result: h, then c. The first half of the steps gives the states before the others.
+/// The states of an LSTM after the last step as the result: h, then c. The first half of the steps gives the states before the
+/// others.
 #[derive(Clone, Debug)]
 struct Continued {
     lstm: LSTM,
@@ -38,7 +39,8 @@ impl Module for Continued {
     }
 }
 
-/// A sequence in two halves, the states of the first before the second, ends as the whole; h of the last layer is the last result.
+/// A sequence in two halves, the states of the first before the second, ends as the whole; h of the last layer is the last
+/// result.
 #[test]
 fn states_continue_a_sequence() {
     manual_seed(3);

@@ -1,7 +1,7 @@
 //! What the differential tests cannot compare.
 
-/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks and of sequences, which are compared with ONNX
-/// Runtime (`tests/onnx/quantised`, `comparison/quantised.py`, `tests/onnx/recurrent`).
+/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks and of sequences, which are compared with
+/// ONNX Runtime (`tests/onnx/quantised`, `comparison/quantised.py`, `tests/onnx/recurrent`).
 pub const UNCOMPARED: &[&str] = &[
     "Celu",
     "Compress",

@@ -22,8 +22,8 @@ pub(crate) struct RecurrentWeights {
 }
 
 impl Graph {
-    /// A recurrent layer of one direction, or of two: x `[steps, batch, inputs]` to `[steps, batch, directions * hidden]`, and the
-    /// states after the last step, `[directions, batch, hidden]` each. The states before the first step are 0 unless given.
+    /// A recurrent layer of one direction, or of two: x `[steps, batch, inputs]` to `[steps, batch, directions * hidden]`, and
+    /// the states after the last step, `[directions, batch, hidden]` each. The states before the first step are 0 unless given.
     /// With `batch_first` the first two axes of x and of the result are exchanged.
     pub(crate) fn recurrent(
         &mut self,

@@ -136,8 +136,8 @@ fn compress(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![import.apply(Gather { axis }, &[&x, &Tensor::of([kept.len()], kept).into()])?])
 }
 
-/// <https://onnx.ai/onnx/operators/onnx__ReverseSequence.html>: step t of a sequence of n is step n - 1 - t where t < n. The first
-/// two axes are one, of which rows are gathered.
+/// <https://onnx.ai/onnx/operators/onnx__ReverseSequence.html>: step t of a sequence of n is step n - 1 - t where t < n. The
+/// first two axes are one, of which rows are gathered.
 fn reverse_sequence(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (x, lengths) = (node.input(0)?, node.input(1)?);
     let axes @ [batch, time] = [node.count("batch_axis", 1)?, node.count("time_axis", 0)?];
