@@ -67,7 +67,7 @@ fn replaced_parameters_count() {
     for device in devices() {
         let mut gru = GRU::new(2, 3).bidirectional(true);
         let x = Tensor::full([2, 1, 2], 0.5).to_device(&device).unwrap();
-        let mut run = |gru: &GRU| gru.forward(&x).unwrap().to_host().unwrap();
+        let run = |gru: &GRU| gru.forward(&x).unwrap().to_host().unwrap();
         for name in ["bias_ih_l0", "bias_hh_l0_reverse", "weight_hh_l0_reverse", "weight_ih_l0"] {
             let before = run(&gru);
             let shape = gru.get_parameter(name).unwrap().shape().to_vec();
