@@ -35,9 +35,8 @@
 //! # What it does not do
 //!
 //! It does not train: there are forward passes, batch norm's training step included, but no gradients. It has no
-//! convolution over three axes, no recurrent layers, no quantised types, and no control flow that depends on computed
-//! values. A device holds integers in 32 bits and floats in 32 or 16. It is not expected to be as fast as a vendor's
-//! own library on the vendor's GPU.
+//! convolution over three axes, no quantised types, and no control flow that depends on computed values. A device holds integers
+//! in 32 bits and floats in 32 or 16. It is not expected to be as fast as a vendor's own library on the vendor's GPU.
 //!
 //! # Features
 //!

@@ -15,8 +15,12 @@ impl Activation {
             return 0.0;
         }
         let ends = || (self.eval(x - dx), self.eval(x + dx));
+        let nearest = || (x.abs() - dx).max(0.0);
         match self {
-            Identity | Relu | Clamp { .. } | Abs | Neg | Sigmoid | Tanh | Softsign => dx,
+            Identity | Relu | Clamp { .. } | Abs | Neg | Softsign => dx,
+            // The slope s (1 - s) or 1 - t^2 is largest where the argument is nearest to 0; two results are at most 1 or 2 apart.
+            Sigmoid => (dx * Sigmoid.eval(nearest()) * Sigmoid.eval(-nearest())).min(1.0),
+            Tanh => (dx * (1.0 - nearest().tanh().powi(2))).min(2.0),
             HardSigmoid { alpha, .. } => dx * alpha.abs(),
             Erf => dx * std::f64::consts::FRAC_2_SQRT_PI,
             LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),

@@ -10,6 +10,7 @@ pub mod grid_sample;
 pub mod local_response_norm;
 pub mod moments;
 pub mod normalize;
+pub mod recurrent;
 mod reduce;
 pub mod sine;
 pub mod softmax;

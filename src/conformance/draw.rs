@@ -66,6 +66,8 @@ pub enum Fill {
     Index(usize),
     /// Coordinates of a grid over an image, whose borders are -1 and 1: in it and about it, at its corners, far from it.
     Grid,
+    /// A count, up to this one.
+    UpTo(usize),
     /// Integers of any bits; any numbers of another type.
     Bits,
 }
@@ -420,6 +422,7 @@ impl Draws {
                 (0..n).map(|_| index(self)).collect::<Vec<_>>().into()
             }
             (DType::F32, Fill::Grid) => (0..n).map(|_| self.grid_value()).collect::<Vec<_>>().into(),
+            (_, Fill::UpTo(most)) => (0..n).map(|_| self.rng.int(0, most) as i64).collect::<Vec<_>>().into(),
             (DType::U32, Fill::Bits) => (0..n).map(|_| self.rng.next() as u32).collect::<Vec<_>>().into(),
             (dtype, _) if dtype.is_float() => self.floats(n, fill).into(),
             (DType::Bool, _) => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),

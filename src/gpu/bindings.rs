@@ -73,6 +73,8 @@ pub const BINDINGS: &[(&str, &[Element])] = &[
     ("pool2d", &[Other, Other]),
     ("pool2d_c4", &[Stored, Stored]),
     ("pool2d_max_indices", &[Other, Other, Other]),
+    ("recurrent", &[Other, Other, Other, Other, Other, Other, Other, Other]),
+    ("recurrent_team", &[Other, Other, Other, Other, Other, Other, Other, Other]),
     ("reduce", &[Other, Other]),
     ("reduce_tree", &[Other, Other]),
     ("resize", &[Other, Other, Other, Other]),

@@ -1,7 +1,7 @@
 //! The pieces that shaders share: the files of `shaders/shared/` and `shaders/engine/`. A kernel that is a problem and an
 //! engine is a file of `shaders/problem/`, which says where values are, and an engine, which has the loops and `main`.
 
-use crate::attr::{Activation, BinaryKind, Coded, Codes, PadMode, ReduceKind};
+use crate::attr::{Activation, BinaryKind, Cell, Coded, Codes, PadMode, ReduceKind};
 use crate::shape::DType;
 
 /// WGSL that several kernels share.
@@ -50,8 +50,14 @@ pub const WINOGRAD: Piece = piece!("shared/winograd");
 pub const NAN: Piece = piece!("shared/nan");
 /// `quotient`, `root`, `logarithm`, `logarithm2` of all numbers, subnormal ones among them.
 pub const SCALED: Piece = piece!("shared/scaled", NAN);
+/// `sigmoid`, `tanh_accurate`, `expm1` and others: functions of one number.
+pub const FUNCTIONS: Piece = piece!("shared/functions");
 /// `activate`: every unary function, chosen by the override `ACT`.
-pub const ACTIVATION: Piece = piece!("shared/activation", NAN, SCALED; Activation);
+pub const ACTIVATION: Piece = piece!("shared/activation", FUNCTIONS, NAN, SCALED; Activation);
+/// `gate_function`: the functions of the gates of a recurrent layer.
+pub const GATES: Piece = piece!("shared/gates", FUNCTIONS, NAN, SCALED; Activation);
+/// The params and tensors of a step of a recurrent layer; `place`, `products`, `finish`: what a hidden unit needs.
+pub const RECURRENT: Piece = piece!("shared/recurrent", GATES; Cell);
 
 /// `narrow`: the bits that an integer type keeps.
 pub const INTEGER: Piece = piece!("shared/integer"; DType);

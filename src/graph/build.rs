@@ -8,6 +8,7 @@ mod elementwise;
 mod grid;
 mod norm;
 mod pool;
+mod recurrent;
 mod reduce;
 mod resample;
 mod shape;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::ops::Op;
 use crate::tensor::Tensor;
 
+pub(crate) use recurrent::RecurrentWeights;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use shape::flattened;
 

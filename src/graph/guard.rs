@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::range::{LIMIT, outside, unbounded};
+use super::range::{Bounded, LIMIT, outside, unbounded};
 use super::{Graph, Node, ValueId};
 use crate::attr::{Activation, BinaryKind, ReduceKind};
 use crate::error::{Error, Result};
@@ -33,8 +33,8 @@ struct Guard {
 enum Check {
     /// The results fit 32 bits.
     Fits(Bound),
-    /// The indices are inside an axis of this extent.
-    Inside(usize),
+    /// The indices, or lengths, are within their range.
+    Inside(Bounded),
 }
 
 /// Outputs that are added to a graph: the extremes of values, each once.
@@ -81,8 +81,8 @@ impl Guards {
             return Ok(guards);
         }
         for (k, node) in graph.nodes.clone().iter().enumerate() {
-            let (read, check) = match outside[k] {
-                Some(extent) => (&node.inputs[1..2], Check::Inside(extent)),
+            let (read, check) = match &outside[k] {
+                Some(bounded) => (std::slice::from_ref(&bounded.value), Check::Inside(bounded.clone())),
                 None if !unbounded[k] || is_counter(graph, node) => continue,
                 None if graph.descs(&node.inputs).iter().any(Desc::is_empty) => continue,
                 None => match bound(graph, node) {
@@ -110,13 +110,7 @@ impl Guards {
                         return Err(Error::unsupported(format!("{what}: {text}")).at(node.clone()));
                     }
                 }
-                Check::Inside(extent) => {
-                    let inside = -(*extent as f64)..*extent as f64;
-                    if let Some(index) = at[0].map(one).into_iter().find(|index| !inside.contains(index)) {
-                        let text = format!("index {index} is outside an axis of {extent}");
-                        return Err(Error::argument(text).at(node.clone()));
-                    }
-                }
+                Check::Inside(bounded) => bounded.check(at[0].map(|k| one(k) as i64), node)?,
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ pub mod rewrite;
 pub(crate) mod single;
 mod values;
 
+pub(crate) use build::RecurrentWeights;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use build::flattened;
 #[cfg(not(target_arch = "wasm32"))]

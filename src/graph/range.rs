@@ -1,7 +1,10 @@
 //! How large integers can become: which results may leave the 32 bits that a device has for an i64.
 
+use std::ops::Range;
+
 use super::{Graph, Node, ValueId};
 use crate::attr::{BinaryKind, PadMode, ReduceKind};
+use crate::error::{Error, Result};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::concat::Concat;
@@ -10,6 +13,7 @@ use crate::ops::gather::Gather;
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
 use crate::ops::pool2d::MaxPool2d;
+use crate::ops::recurrent::Recurrent;
 use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::reshape::Reshape;
 use crate::ops::select::Where;
@@ -27,16 +31,56 @@ pub fn unbounded(graph: &Graph) -> Vec<bool> {
     survey(graph).0
 }
 
-/// The nodes, by index, that may read outside an axis: gathers by indices which the network computes and nothing bounds, with the
-/// extent of the axis.
-pub fn outside(graph: &Graph) -> Vec<Option<usize>> {
+/// Integers that a node takes and that must be within a range: a device clamps others, and says nothing.
+#[derive(Clone, Debug)]
+pub struct Bounded {
+    /// The integers.
+    pub value: ValueId,
+    /// Those that may occur.
+    pub range: Range<i64>,
+    /// What they are: indices, or lengths.
+    indices: bool,
+}
+
+impl Bounded {
+    /// The indices of a gather, or the lengths of the sequences of a recurrent layer.
+    pub fn of(graph: &Graph, node: &Node) -> Option<Bounded> {
+        if let Some(gather) = node.op.downcast::<Gather>() {
+            let extent = graph.shape(node.inputs[0])[gather.axis] as i64;
+            return Some(Bounded { value: node.inputs[1], range: -extent..extent, indices: true });
+        }
+        let layer: &Recurrent = node.op.downcast()?;
+        let value = node.inputs[layer.lengths(node.inputs.len())?];
+        let steps = layer.steps(graph.desc(node.inputs[0])) as i64;
+        Some(Bounded { value, range: 0..steps + 1, indices: false })
+    }
+
+    /// An error unless all of these are in the range.
+    pub fn check(&self, values: impl IntoIterator<Item = i64>, node: &str) -> Result<()> {
+        let Some(v) = values.into_iter().find(|v| !self.range.contains(v)) else { return Ok(()) };
+        let text = match self.indices {
+            true => format!("index {v} is outside an axis of {}", self.range.end),
+            false => format!("a sequence of length {v} among {} steps", self.range.end - 1),
+        };
+        Err(Error::argument(text).at(node))
+    }
+}
+
+/// The nodes, by index, that take integers which the network computes and of which nothing tells that they are within their
+/// range.
+pub fn outside(graph: &Graph) -> Vec<Option<Bounded>> {
     let (_, magnitudes) = survey(graph);
     let one = |node: &Node| {
-        let gather: &Gather = node.op.downcast()?;
-        let (x, indices) = (node.inputs[0], node.inputs[1]);
-        let extent = graph.shape(x)[gather.axis];
-        let is_safe = graph.inputs.contains(&indices) || magnitudes[indices.0] < extent as f64;
-        (!is_safe && !graph.desc(indices).is_empty()).then_some(extent)
+        let bounded = Bounded::of(graph, node)?;
+        let value = bounded.value;
+        let most = magnitudes[value.0];
+        let fits = |v: f64| bounded.range.start as f64 <= v && v < bounded.range.end as f64;
+        let is_within = match graph.constant_of(value) {
+            Some(constant) => constant.iter_f64s().all(fits),
+            None => fits(most) && fits(-most),
+        };
+        let is_safe = graph.inputs.contains(&value) || is_within;
+        (!is_safe && !graph.desc(value).is_empty()).then_some(bounded)
     };
     graph.nodes.iter().map(one).collect()
 }

@@ -47,6 +47,7 @@ mod layers;
 mod linear;
 mod norm;
 mod pool;
+mod recurrent;
 mod resample;
 mod sequential;
 mod state;
@@ -83,6 +84,7 @@ pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
 pub use linear::{Dropout, Flatten, Identity, Linear};
 pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, LocalResponseNorm};
 pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, LPPool2d, MaxPool2d};
+pub use recurrent::{GRU, LSTM, RNN};
 pub use resample::{
     CircularPad2d, PixelShuffle, PixelUnshuffle, ReflectionPad2d, ReplicationPad2d, Upsample, ZeroPad2d,
 };

@@ -34,6 +34,7 @@ pub mod pixel_shuffle;
 pub mod pixels;
 pub mod pool2d;
 pub mod prelu;
+pub mod recurrent;
 pub mod reduce;
 mod registry;
 pub mod relayout;

@@ -29,6 +29,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         pixel_shuffle,
         pixels,
         pool2d,
+        recurrent,
         reduce,
         relayout,
         resize,

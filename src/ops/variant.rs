@@ -138,12 +138,25 @@ impl Variant {
     pub(super) fn longest(&self) -> Option<&Launch> {
         self.launches().max_by_key(|launch| launch.iterations)
     }
-    /// The kernels of a run, for tables.
+    /// The kernels of a run, for tables: `a + b x 3` where b is launched three times in a row.
     pub fn kernels(&self) -> String {
-        let names = self.run.iter().map(Launch::title).collect::<Vec<_>>().join(" + ");
+        let names = joined(self.run.iter().map(Launch::title));
         match self.precision {
             Precision::F32 => names,
             Precision::F16 => format!("{names} in f16"),
         }
     }
+}
+
+/// Names joined, each once per run of equal ones.
+fn joined(names: impl Iterator<Item = String>) -> String {
+    let mut runs: Vec<(String, usize)> = vec![];
+    for name in names {
+        match runs.last_mut() {
+            Some((last, count)) if *last == name => *count += 1,
+            _ => runs.push((name, 1)),
+        }
+    }
+    let run = |(name, count): (String, usize)| if count == 1 { name } else { format!("{name} x {count}") };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(" + ")
 }

@@ -18,6 +18,7 @@ pub mod pixel_shuffle;
 pub mod pixels;
 pub mod pool2d;
 mod products;
+pub mod recurrent;
 pub mod reduce;
 pub mod resize;
 pub mod softmax;

@@ -11,12 +11,12 @@ use crate::gpu::caps::Caps;
 use crate::gpu::script::Script;
 use crate::gpu::weights::identities;
 use crate::graph::guard::Guards;
+use crate::graph::range::Bounded;
 use crate::graph::rewrite::{Firing, rewrite, split_large_weights};
 use crate::graph::single::to_single;
 use crate::graph::{Graph, Node};
 use crate::identity::Identity;
 use crate::memory;
-use crate::ops::gather::Gather;
 use crate::plan::Plan;
 use crate::shape::{DType, Desc, Precision};
 use crate::tensor::Tensor;
@@ -158,35 +158,29 @@ impl fmt::Display for Memory {
     }
 }
 
-/// An input whose elements choose among those of an axis. A device does not say that an index is outside; the host can.
+/// An input whose elements choose among those of an axis, or are lengths. A device does not say that one is outside; the host
+/// can.
 #[derive(Debug)]
 pub(super) struct Indices {
     /// The position among the inputs.
     input: usize,
-    extent: usize,
+    bounded: Bounded,
     node: String,
 }
 
 impl Indices {
-    /// The inputs that a gather reads as they are given.
+    /// The inputs that a node reads as they are given.
     pub fn of(graph: &Graph) -> Vec<Indices> {
         let one = |node: &Node| {
-            let gather: &Gather = node.op.downcast()?;
-            let input = graph.inputs.iter().position(|id| *id == node.inputs[1])?;
-            Some(Indices { input, extent: graph.shape(node.inputs[0])[gather.axis], node: node.name.clone() })
+            let bounded = Bounded::of(graph, node)?;
+            let input = graph.inputs.iter().position(|id| *id == bounded.value)?;
+            Some(Indices { input, bounded, node: node.name.clone() })
         };
         graph.nodes.iter().filter_map(one).collect()
     }
 
     pub fn check(&self, inputs: &[&Tensor]) -> Result<()> {
-        let range = -(self.extent as i64)..self.extent as i64;
-        match inputs[self.input].to_i64s()?.into_iter().find(|i| !range.contains(i)) {
-            Some(i) => {
-                let text = format!("the index {i} is outside an axis of {}", self.extent);
-                Err(Error::argument(text).at(self.node.clone()))
-            }
-            None => Ok(()),
-        }
+        self.bounded.check(inputs[self.input].to_i64s()?, &self.node)
     }
 }
 

@@ -32,7 +32,9 @@ def run_module(module, x, training):
     """The inputs and the outputs of a case: `x` and the state, `out` and what training changed."""
     module.train(training)
     inputs = dict(x=x, **{f"state.{k}": v.clone() for k, v in module.state_dict().items()})
-    outputs = dict(out=module(x))
+    out = module(x)
+    # A recurrent layer also returns its last states.
+    outputs = dict(out=out[0] if isinstance(out, tuple) else out)
     if training:
         buffers = [k for k, _ in module.named_buffers()]
         outputs.update({f"new_state.{k}": module.state_dict()[k].clone() for k in buffers})
@@ -282,6 +284,25 @@ def sequences(f):
     f.case("Sequential", (4, 7), True, layers=vector)
 
 
+def recurrent(f):
+    def layer(op, x, hidden, layers=1, bias=True, batch_first=False, both=False, **more):
+        names = dict(input_size=x[-1], hidden_size=hidden, num_layers=layers, bias=bias, batch_first=batch_first)
+        f.case(op, x, **names, bidirectional=both, **more)
+
+    for op in ("LSTM", "GRU", "RNN"):
+        layer(op, (5, 3, 4), 6)
+        layer(op, (1, 1, 1), 1, bias=False)
+        layer(op, (3, 4, 2), 5, layers=2, both=True)
+        layer(op, (2, 5, 3), 7, layers=3, batch_first=True, bias=False)
+        layer(op, (2, 3, 5), 4, batch_first=True, both=True)
+        layer(op, (4, 3), 5, both=True)
+        layer(op, (6, 2), 3, layers=2, batch_first=True)
+        layer(op, (2, 2, 9), 33)
+        layer(op, (12, 2, 3), 4)
+    for both in (False, True):
+        layer("RNN", (4, 2, 3), 5, layers=2, both=both, nonlinearity="relu")
+
+
 def module():
     f = Modules("module")
     for cases in (convolutions, norms, pools, resampling, shapes, activations, sequences):
@@ -290,6 +311,9 @@ def module():
     drawn_modules.cases(f)
     f.part = "/hard"
     hard.modules(f)
+    # Last, so that the ids of the others stay.
+    f.part = ""
+    recurrent(f)
     return f
 
 

@@ -32,6 +32,7 @@ mod pixels;
 mod pool2d;
 mod prelu;
 mod reassociated;
+mod recurrent;
 mod reduce;
 mod resize;
 mod roofline;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Coordinates, Extreme, GridSampleMode, GridSamplePadding, PadMode, PoolKind, ReduceKind,
-    ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, GridSampleMode, GridSamplePadding, PadMode,
+    PoolKind, ReduceKind, ResizeMode, Rounding, Window,
 };
 use convgpu::internals::bench::{Copy, FmaChain};
 use convgpu::internals::gpu::caps::Caps;
@@ -31,6 +31,7 @@ use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle
 use convgpu::internals::ops::pixels::{Channels, FromPixels, Norm, ToPixels};
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use convgpu::internals::ops::prelu::Prelu;
+use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::resize::Resize2d;
 use convgpu::internals::ops::select::Where;
@@ -85,6 +86,26 @@ fn arg_reduce() -> ArgReduce {
 
 fn grid_sample(mode: GridSampleMode, padding_mode: GridSamplePadding) -> GridSample {
     GridSample { mode, padding_mode, align_corners: false }
+}
+
+/// With peepholes and lengths.
+fn lstm() -> (String, Graph) {
+    let (f, g) = (Activation::Sigmoid, Activation::Tanh);
+    let cell = Cell::Lstm { f, g, h: g, peepholes: true, coupled: false };
+    let op = Recurrent { cell, direction: Direction::Both, clip: Some(3.0), batch_first: false };
+    let shapes: [&[usize]; 5] = [&[3, 2, 40], &[2, 20, 5], &[2, 2, 5], &[2, 2, 5], &[2, 15]];
+    let lengths = Desc::new([2], DType::I32);
+    node_of(op, shapes.iter().map(|shape| Desc::f32(shape.to_vec())).chain([lengths]).collect())
+}
+
+fn gru(reset_after: bool) -> Recurrent {
+    let cell = Cell::Gru { f: Activation::Sigmoid, g: Activation::Tanh, reset_after };
+    Recurrent { cell, direction: Direction::Both, clip: None, batch_first: false }
+}
+
+fn rnn() -> Recurrent {
+    let cell = Cell::Rnn { f: Activation::Relu };
+    Recurrent { cell, direction: Direction::Reverse, clip: None, batch_first: true }
 }
 
 /// A node that stores f16 before one that does not.
@@ -198,6 +219,10 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Softmax { axis: 1, log: false }, &[&[2, 5, 7, 6]]),
         node(Softmax { axis: 1, log: true }, &[&[2, 500]]),
         node(Softmax { axis: 1, log: true }, &[&[20, 36]]),
+        lstm(),
+        node(gru(true), &[&[3, 2, 30], &[2, 15, 5], &[2, 2, 5], &[2, 5]]),
+        node(gru(false), &[&[3, 2, 30], &[2, 15, 5], &[2, 2, 5]]),
+        node(rnn(), &[&[2, 3, 40], &[1, 40, 40], &[1, 2, 40]]),
         node(Reduce { axes: vec![1], keep_dims: true, kind: ReduceKind::Sum }, &[&[2, 5, 7]]),
         node(Reduce { axes: vec![1, 2], keep_dims: true, kind: ReduceKind::L2 }, &[&[2, 50, 70]]),
         node(TopK { axis: 1, k: 3, smallest: false }, &[&[2, 5, 7]]),

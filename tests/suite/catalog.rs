@@ -66,7 +66,7 @@ macro_rules! exist {
 fn the_pytorch_column_names_what_exists() {
     let exist = exist! {
         functional: abs adaptive_avg_pool2d adaptive_max_pool2d add affine_grid amax amin argmax argmin avg_pool2d batch_norm batch_norm_training cat ceil celu clamp conv1d conv2d conv_transpose2d cos div elu eq erf exp expand fake_quantize_per_tensor_affine flatten floor fmod ge gelu grid_sample group_norm gt hardsigmoid hardswish index_select instance_norm interpolate layer_norm le leaky_relu linear local_response_norm log log_softmax logical_and logical_or logical_xor logsumexp lp_pool2d lt matmul max_pool2d max_pool2d_with_indices maximum mean minimum mish mul narrow neg norm normalize pad permute pixel_shuffle pixel_unshuffle pow prelu prod reciprocal relu relu6 remainder reshape round selu sigmoid sign silu sin softmax softplus softsign split sqrt sub sum tanh threshold tile topk transpose where_;
-        nn: Upsample;
+        nn: GRU LSTM RNN Upsample;
     };
     let named: Vec<_> = CATALOG.iter().flat_map(|e| e.torch.split(", ")).filter(|name| !name.is_empty()).collect();
     for name in &named {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use convgpu::custom::{AttributeValue, Attributes, Bounds, Op, Site, Variant};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Coordinates, Extreme, GridSampleMode, GridSamplePadding, PadMode, PoolKind, ReduceKind,
-    ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, GridSampleMode, GridSamplePadding, PadMode,
+    PoolKind, ReduceKind, ResizeMode, Rounding, Window,
 };
 use convgpu::internals::bench::FmaChain;
 use convgpu::internals::graph::{are_one, are_one_operator};
@@ -30,6 +30,7 @@ use convgpu::internals::ops::permute::Permute;
 use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle, PixelUnshuffle};
 use convgpu::internals::ops::pixels::{Channels, FromPixels, Norm, ToPixels};
 use convgpu::internals::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
+use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::reshape::Reshape;
 use convgpu::internals::ops::resize::Resize2d;
@@ -79,6 +80,18 @@ fn avg_pool() -> AvgPool2d {
 
 fn lp_pool() -> LpPool2d {
     LpPool2d { window: WINDOW, ceil_mode: false, p: 2, signed: false, rescale: false }
+}
+
+fn rnn(cell: Cell) -> Recurrent {
+    Recurrent { cell, direction: Direction::Forward, clip: None, batch_first: false }
+}
+
+fn lstm(peepholes: bool, coupled: bool) -> Cell {
+    Cell::Lstm { f: Activation::Sigmoid, g: Activation::Tanh, h: Activation::Tanh, peepholes, coupled }
+}
+
+fn gru(reset_after: bool) -> Cell {
+    Cell::Gru { f: Activation::Sigmoid, g: Activation::Tanh, reset_after }
 }
 
 /// Every operator that has attributes.
@@ -133,6 +146,13 @@ fn all() -> Vec<Changes> {
             axes: vec![1, 1], keep_dims: false, kind: ReduceKind::SumSquare),
         changes!(ArgReduce { axis: 1, keep_dims: true, select_last: false, kind: Extreme::Max } =>
             axis: 0, keep_dims: false, select_last: true, kind: Extreme::Min),
+        changes!(rnn(Cell::Rnn { f: Activation::Tanh }) => cell: Cell::Rnn { f: Activation::Relu }, direction: Direction::Both,
+            clip: Some(0.0), batch_first: true),
+        changes!(rnn(lstm(false, false)) => cell: lstm(true, false), direction: Direction::Reverse, clip: Some(1.0),
+            batch_first: true),
+        changes!(rnn(lstm(true, false)) => cell: lstm(true, true), direction: Direction::Reverse, clip: Some(2.0),
+            batch_first: true),
+        changes!(rnn(gru(true)) => cell: gru(false), direction: Direction::Reverse, clip: Some(2.0), batch_first: true),
         changes!(Reshape { shape: vec![2, 3] } => shape: vec![23]),
         changes!(Resize2d::new([5, 9], ResizeMode::Linear, Coordinates::HalfPixel) => size: [59, 0],
             mode: ResizeMode::Cubic(-0.75), coordinates: Coordinates::AlignCorners, scale: Some([1.0, 2.0]),

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::internals::attr::{
-    Activation, BinaryKind, Coordinates, Extreme, GridSampleMode, GridSamplePadding, PadMode, PoolKind, ReduceKind,
-    ResizeMode, Rounding, Window,
+    Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, GridSampleMode, GridSamplePadding, PadMode,
+    PoolKind, ReduceKind, ResizeMode, Rounding, Window,
 };
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::kernel::Scalar;
@@ -38,6 +38,7 @@ use convgpu::internals::ops::pixel_shuffle::{Order, PixelShuffle};
 use convgpu::internals::ops::pixels::{Channels, FromPixels, Norm, ToPixels};
 use convgpu::internals::ops::pool2d::{Indices, MaxPool2d};
 use convgpu::internals::ops::prelu::Prelu;
+use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::resize::Resize2d;
 use convgpu::internals::ops::select::Where;
@@ -320,6 +321,10 @@ fn four_channels() -> Channels {
     Channels { count: 4, swapped: false, last: false, norm }
 }
 
+fn rnn(direction: Direction) -> Recurrent {
+    Recurrent { cell: Cell::Rnn { f: Activation::Tanh }, direction, clip: None, batch_first: false }
+}
+
 fn resized(g: &mut Graph, x: ValueId, size: [usize; 2], mode: ResizeMode) -> ValueId {
     let coordinates = Coordinates::HalfPixel;
     one(g, Resize2d { size, mode, coordinates, scale: None, exclude_outside: false, antialias: false }, x)
@@ -329,8 +334,8 @@ fn sampled(g: &mut Graph, x: ValueId, grid: &[usize], mode: GridSampleMode) -> V
     with(g, GridSample { mode, padding_mode: GridSamplePadding::Reflection, align_corners: true }, x, &[grid])
 }
 
-/// Shapes and operators whose tensors have nearly 2^29 elements: with four bytes each they fill the largest binding that wgpu allows,
-/// of 2^31 - 1 bytes.
+/// Shapes and operators whose tensors have nearly 2^29 elements: with four bytes each they fill the largest binding that wgpu
+/// allows, of 2^31 - 1 bytes.
 fn networks() -> Vec<(Vec<usize>, Network)> {
     let image = || vec![1, 8, 8100, 8200];
     let rows = || vec![500_000, 1030];
@@ -376,6 +381,9 @@ fn networks() -> Vec<(Vec<usize>, Network)> {
         (rows(), |g, x| one(g, ArgReduce { axis: 1, keep_dims: false, select_last: false, kind: Extreme::Max }, x)),
         (rows(), |g, x| one(g, ArgReduce { axis: 0, keep_dims: false, select_last: false, kind: Extreme::Max }, x)),
         (rows(), |g, x| one(g, TopK { axis: 1, k: 3, smallest: false }, x)),
+        // Two steps of a long row of gates, of many sequences, and with a large weight.
+        (vec![2, 8_000_000, 32], |g, x| with(g, rnn(Direction::Both), x, &[&[2, 16, 16], &[2, 8_000_000, 16]])),
+        (vec![2, 3, 23_000], |g, x| with(g, rnn(Direction::Forward), x, &[&[1, 23_000, 23_000], &[1, 3, 23_000]])),
         (rows(), |g, x| one(g, Permute { order: vec![1, 0] }, x)),
         (vec![30, 60, 500, 590], |g, x| one(g, Permute { order: vec![3, 1, 2, 0] }, x)),
         (image(), |g, x| one(g, AdaptivePool2d { output: [7, 7], kind: PoolKind::Avg }, x)),

@@ -40,6 +40,7 @@ mod nn;
 mod nn_clones;
 mod nn_layers;
 mod nn_names;
+mod nn_recurrent;
 mod nn_state;
 mod nn_training;
 mod null_hardware;

@@ -115,7 +115,9 @@ fn pytorch_answers_for_every_function_and_layer() {
 
     let exported = include_str!("../../src/nn/mod.rs").split("pub use ");
     let exported = exported.filter(|text| {
-        ["conv", "linear", "norm", "pool", "resample", "sequential"].iter().any(|m| text.starts_with(&format!("{m}::")))
+        ["conv", "linear", "norm", "pool", "recurrent", "resample", "sequential"]
+            .iter()
+            .any(|m| text.starts_with(&format!("{m}::")))
     });
     let exported = exported.filter_map(|text| text.split(';').next()).flat_map(layers);
     let activations = include_str!("../../src/nn/activation.rs").lines();

@@ -1,10 +1,11 @@
 //! Indices that a run computes, or is given: inside their axis, or an error on every device, never another element in silence.
 
-use convgpu::internals::attr::{BinaryKind, Extreme};
+use convgpu::internals::attr::{Activation, BinaryKind, Cell, Direction, Extreme};
 use convgpu::internals::graph::Graph;
 use convgpu::internals::model::proto::data_type;
 use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::ArgReduce;
 use convgpu::internals::session::Compiled;
 use convgpu::{CompileOptions, Desc, Device, ErrorKind, Model, Tensor};
@@ -98,5 +99,39 @@ fn an_index_that_a_device_computes_is_measured() {
         let e = of(largest).unwrap_err();
         let text = format!("chosen: index {} is outside an axis of 3", largest + 1);
         assert!(e.kind() == ErrorKind::Argument && e.to_string() == text, "{e}");
+    }
+}
+
+/// Lengths of sequences of 3 steps: given, computed, and constant.
+#[test]
+fn a_length_beyond_the_steps_is_an_error() {
+    let run = |lengths: [i32; 2], form: usize| {
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([3, 2, 1])).unwrap();
+        let weight = g.constant("weight", Tensor::zeros([1, 1, 1])).unwrap();
+        let h = g.constant("h", Tensor::zeros([1, 2, 1])).unwrap();
+        let (list, zero) = (Tensor::from(lengths), Tensor::from([0i32]));
+        let id = match form {
+            0 => g.constant("lengths", list.clone()).unwrap(),
+            _ => g.input("lengths", list.desc()).unwrap(),
+        };
+        let zero = g.constant("zero", zero).unwrap();
+        let id = if form == 2 { g.apply("sum", Binary(BinaryKind::Add), &[id, zero]).unwrap() } else { id };
+        let cell = Cell::Rnn { f: Activation::Relu };
+        let op = Recurrent { cell, direction: Direction::Forward, clip: None, batch_first: false };
+        let y = g.apply("rnn", op, &[x, weight, h, id]).unwrap();
+        g.output("y", y);
+        let x = Tensor::full([3, 2, 1], 1.0);
+        let all = [("x", &x), ("lengths", &list)];
+        g.compile(device())?.run(if form == 0 { &all[..1] } else { &all })
+    };
+    for form in 0..3 {
+        let y = run([1, 3], form).unwrap().into_first();
+        assert_eq!(y.as_f32().unwrap(), [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+        for length in [-1, 4] {
+            let e = run([2, length], form).unwrap_err();
+            let text = format!("rnn: a sequence of length {length} among 3 steps");
+            assert!(e.kind() == ErrorKind::Argument && e.to_string() == text, "{e}");
+        }
     }
 }

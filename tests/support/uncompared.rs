@@ -1,7 +1,7 @@
 //! What the differential tests cannot compare.
 
-/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks, which are compared with ONNX Runtime
-/// (`tests/onnx/quantised`, `comparison/quantised.py`).
+/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks and of sequences, which are compared with
+/// ONNX Runtime (`tests/onnx/quantised`, `comparison/quantised.py`, `tests/onnx/recurrent`).
 pub const UNCOMPARED: &[&str] = &[
     "AffineGrid",
     "Celu",
@@ -9,11 +9,13 @@ pub const UNCOMPARED: &[&str] = &[
     "ConvInteger",
     "DequantizeLinear",
     "DynamicQuantizeLinear",
+    "GRU",
     "GlobalLpPool",
     "GridSample",
     "GroupNormalization",
     "Hardmax",
     "LRN",
+    "LSTM",
     "LpPool",
     "MatMulInteger",
     "MeanVarianceNormalization",
@@ -21,6 +23,8 @@ pub const UNCOMPARED: &[&str] = &[
     "QLinearConv",
     "QLinearMatMul",
     "QuantizeLinear",
+    "RNN",
+    "ReverseSequence",
     "Selu",
     "Shrink",
     "SpaceToDepth",

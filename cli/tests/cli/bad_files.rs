@@ -139,7 +139,7 @@ fn files_of_another_kind_are_named() {
 /// Both kinds of message name file and node: of nodes that no code understands, and of those whose shapes are not supported.
 #[test]
 fn what_is_not_supported_has_its_file_and_its_node() {
-    let gru = model(vec![node("cell", "GRU", &["x"], "z"), node("b", "Loop", &["z"], "y")], vec![], &[2, 3]);
+    let scan = model(vec![node("cell", "Scan", &["x"], "z"), node("b", "Loop", &["z"], "y")], vec![], &[2, 3]);
     let pool = AttributeProto {
         name: Some("kernel_shape".to_owned()),
         ints: vec![2, 2, 2],
@@ -150,7 +150,7 @@ fn what_is_not_supported_has_its_file_and_its_node() {
     let cube = model(vec![cube], vec![], &[1, 1, 4, 4, 4]);
     let x = file("cube.npy", &npy_of("(1, 1, 4, 4, 4)", 64));
     for (name, bytes, first, text) in [
-        ("gru.onnx", gru, "cell", "gru.onnx: not supported: cell: operator GRU; b: operator Loop"),
+        ("scan.onnx", scan, "cell", "scan.onnx: not supported: cell: operator Scan; b: operator Loop"),
         ("cube.onnx", cube, "cube", "cube.onnx: not supported: cube: 3-D LpPool"),
     ] {
         let output = convgpu(&["run", &file(name, &bytes), "--input", &x, "--json"]);

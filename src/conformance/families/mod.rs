@@ -7,6 +7,7 @@ mod movement;
 mod norm;
 mod pixels;
 mod pool;
+mod recurrent;
 mod reduce;
 mod resize;
 
@@ -37,6 +38,7 @@ use crate::ops::pixel_shuffle::{PixelShuffle, PixelUnshuffle};
 use crate::ops::pixels::{FromPixels, ToPixels};
 use crate::ops::pool2d::{AvgPool2d, LpPool2d, MaxPool2d};
 use crate::ops::prelu::Prelu;
+use crate::ops::recurrent::Recurrent;
 use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::reshape::Reshape;
 use crate::ops::resize::Resize2d;
@@ -117,6 +119,7 @@ pub const FAMILIES: &[Family] = &[
     often(3, edgy(exact::<Reduce>("reduce", reduce::reduce))),
     edgy(family::<ArgReduce>("arg_reduce", reduce::arg)),
     edgy(family::<TopK>("top_k", reduce::top_k)),
+    often(3, family::<Recurrent>("recurrent", recurrent::recurrent)),
     often(2, family::<BatchNorm>("batch_norm", norm::batch)),
     often(2, family::<BatchNormTraining>("batch_norm_training", norm::batch_training)),
     often(2, family::<GroupNorm>("group_norm", norm::group)),

@@ -25,6 +25,14 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<(String, DeviceTenso
     Ok(outputs)
 }
 
+/// A recurrent layer with the options that all of them have.
+macro_rules! recurrent {
+    ($p:ident, $layer:expr) => {{
+        let layer = $layer.num_layers($p.usize("num_layers")?).bias($p.bool("bias")?);
+        Box::new(layer.batch_first($p.bool("batch_first")?).bidirectional($p.bool("bidirectional")?))
+    }};
+}
+
 /// The layer of a name in `torch.nn` with the arguments of its constructor.
 fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
     Ok(match op {
@@ -119,6 +127,12 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
         "Softplus" => Box::new(Softplus::new().beta(p.f32("beta")?).threshold(p.f32("threshold")?)),
         "Threshold" => Box::new(Threshold::new(p.f32("threshold")?, p.f32("value")?)),
         "PReLU" => Box::new(PReLU::new().num_parameters(p.usize("num_parameters")?)),
+        "LSTM" => recurrent!(p, LSTM::new(p.usize("input_size")?, p.usize("hidden_size")?)),
+        "GRU" => recurrent!(p, GRU::new(p.usize("input_size")?, p.usize("hidden_size")?)),
+        "RNN" => {
+            let rnn = RNN::new(p.usize("input_size")?, p.usize("hidden_size")?);
+            recurrent!(p, if p.value("nonlinearity") == "relu" { rnn.relu() } else { rnn })
+        }
         "Sequential" => {
             let add = |net: Sequential, (name, op, p): (String, String, Params)| Ok(net.named(name, make(&op, &p)?));
             Box::new(p.layers()?.into_iter().try_fold(Sequential::new(), add)?)

@@ -100,6 +100,16 @@ impl Import<'_> {
         self.reshape(&sum, &shape)
     }
 
+    /// `[.., k]` by a weight `[n, k]` plus a bias `[n]`.
+    pub fn layer(&mut self, x: &Val, weight: &Val, bias: Option<&Val>) -> Result<Val> {
+        if is_layer(x, weight, true) && x.dtype().is_float() {
+            return self.linear(x, weight, bias);
+        }
+        let columns = self.permute(weight, &[1, 0])?;
+        let y = self.product(x, &columns)?;
+        self.add_c(y, bias)
+    }
+
     /// `[.., k]` by a weight `[n, k]` plus a bias `[n]`: a convolution of 1x1 images.
     fn linear(&mut self, x: &Val, weight: &Val, bias: Option<&Val>) -> Result<Val> {
         let (&[n, k], [lead @ .., _]) = (weight.shape(), x.shape()) else { unreachable!("it is a linear layer") };

@@ -1,4 +1,4 @@
-//! Operators that depend on positions: OneHot, Trilu, EyeLike, Compress, NonZero.
+//! Operators that depend on positions: OneHot, Trilu, EyeLike, Compress, NonZero, ReverseSequence.
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val, checked_numel};
@@ -16,6 +16,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("EyeLike", &["dtype", "k"], eye_like),
     Operator::new("NonZero", &[], non_zero).host(&[0]),
     Operator::new("OneHot", &["axis"], one_hot).host(&[1]),
+    Operator::new("ReverseSequence", &["batch_axis", "time_axis"], reverse_sequence),
     Operator::new("Trilu", &["upper"], trilu).host(&[1]),
 ];
 
@@ -133,4 +134,40 @@ fn compress(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let kept = positions(condition).into_iter().filter(|&k| k < x.shape()[axis]);
     let kept: Vec<i64> = kept.map(|k| k as i64).collect();
     Ok(vec![import.apply(Gather { axis }, &[&x, &Tensor::of([kept.len()], kept).into()])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__ReverseSequence.html>: step t of a sequence of n is step n - 1 - t where t < n. The
+/// first two axes are one, of which rows are gathered.
+fn reverse_sequence(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (x, lengths) = (node.input(0)?, node.input(1)?);
+    let axes @ [batch, time] = [node.count("batch_axis", 1)?, node.count("time_axis", 0)?];
+    let &[a, b, ref inner @ ..] = x.shape() else {
+        return Err(Error::shape(format!("ReverseSequence of {}: it takes two axes", x.desc())));
+    };
+    if ![[0, 1], [1, 0]].contains(&axes) || lengths.shape() != [x.shape()[batch]] {
+        let text = format!("ReverseSequence of {} along {time}, batch {batch}, lengths {}", x.desc(), lengths.desc());
+        return Err(Error::shape(text));
+    }
+    let steps = x.shape()[time];
+    if let Some(n) = node.host_ints(1)?.into_iter().flatten().find(|n| !(0..=steps as i64).contains(n)) {
+        return Err(Error::argument(format!("ReverseSequence of a sequence of length {n} among {steps} steps")));
+    }
+    let along = |axis: usize| if axis == 0 { [a, 1] } else { [1, b] };
+    let counted = |axis: usize, step: usize| {
+        let steps = (0..x.shape()[axis]).map(|k| (k * step) as i32).collect::<Vec<_>>();
+        Val::from(Tensor::of(along(axis), steps))
+    };
+    let number = |n: i32| Val::from(Tensor::of([], vec![n]));
+    let lengths = import.cast(lengths, DType::I32)?;
+    let lengths = import.reshape(&lengths, &along(batch))?;
+    let t = counted(time, 1);
+    let inside = import.binary(BinaryKind::Less, &t, &lengths)?;
+    let last = import.binary(BinaryKind::Sub, &lengths, &number(1))?;
+    let mirrored = import.binary(BinaryKind::Sub, &last, &t)?;
+    let from = import.apply(Where, &[&inside, &mirrored, &t])?;
+    let pitch = |axis: usize| if axis == 0 { b } else { 1 };
+    let rows = import.binary(BinaryKind::Mul, &from, &number(pitch(time) as i32))?;
+    let rows = import.binary(BinaryKind::Add, &rows, &counted(batch, pitch(batch)))?;
+    let flat = import.reshape(x, &[&[a * b], inner].concat())?;
+    Ok(vec![import.apply(Gather { axis: 0 }, &[&flat, &rows])?])
 }

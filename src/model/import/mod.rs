@@ -23,6 +23,7 @@ pub(super) mod operators;
 mod pool;
 mod qlinear;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;

@@ -162,6 +162,12 @@ impl<'a> NodeView<'a> {
                 .map_err(|_| Error::file(format!("attribute {name} of {} is not text", self.op()))),
         }
     }
+    /// A list of strings.
+    pub fn strings(&self, name: &str) -> Result<Option<Vec<&str>>> {
+        let Some(found) = self.attribute(name, ty::STRINGS)? else { return Ok(None) };
+        let no_text = || Error::file(format!("attribute {name} of {} is not text", self.op()));
+        found.strings.iter().map(|s| std::str::from_utf8(s).map_err(|_| no_text())).collect::<Result<_>>().map(Some)
+    }
     /// A tensor.
     pub fn tensor(&self, name: &str) -> Result<Option<Tensor>> {
         let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
@@ -190,6 +196,7 @@ fn attribute_type_name(r#type: i32) -> &'static str {
         ty::GRAPH => "a graph",
         ty::FLOATS => "a list of floats",
         ty::INTS => "a list of integers",
+        ty::STRINGS => "a list of strings",
         _ => "of a type that is not known here",
     }
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::operator::Operator;
 use super::{
     activation, arithmetic, constant, conv, data, einsum, grid, linear, masks, microsoft, norm, pool, qlinear,
-    quantize, reduce, reshape, resize, scatter,
+    quantize, recurrent, reduce, reshape, resize, scatter,
 };
 use crate::error::{Error, Result};
 use crate::model::node::{Node, is_default};
@@ -35,6 +35,7 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
             pool::OPERATORS,
             qlinear::OPERATORS,
             quantize::OPERATORS,
+            recurrent::OPERATORS,
             reduce::OPERATORS,
             reshape::OPERATORS,
             resize::OPERATORS,

@@ -60,6 +60,8 @@ fn mixed(node: &NodeView, outputs: &[Val]) -> Result<Vec<usize>> {
         "Concat" if node.num_inputs() > 1 => Ok(vec![node.axis(1, rank)?]),
         "Gather" => Ok(vec![node.axis(0, rank)?]),
         "Slice" => reversed(node, rank),
+        "ReverseSequence" => Ok(vec![node.count("time_axis", 0)?]),
+        "LSTM" | "GRU" | "RNN" => Ok(vec![usize::from(node.flag("layout", false)?), 2]),
         "Resize" | "Upsample" | "Tile" => {
             Ok((0..rank).filter(|&k| outputs.iter().any(|y| y.shape().get(k) != x.shape().get(k))).collect())
         }
