@@ -34,7 +34,7 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "matmul",
         "matmul, affine_grid",
-        "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger, AffineGrid",
+        "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger, AffineGrid, Attention",
         "batched, broadcast; both operands may be known only at run time",
     ),
     entry(
@@ -132,7 +132,7 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "binary functions",
         "add, sub, mul, div, maximum, minimum, pow, remainder, fmod, eq, lt, gt, le, ge, logical_and, logical_or, logical_xor",
-        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor, Not, IsNaN, IsInf",
+        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor, Not, IsNaN, IsInf, RotaryEmbedding",
         "NumPy's broadcasting",
     ),
     entry("where", "where_", "Where, Trilu, OneHot, EyeLike, Shrink", "NumPy's broadcasting"),

@@ -44,6 +44,7 @@ mod nn_recurrent;
 mod nn_state;
 mod nn_training;
 mod null_hardware;
+mod onnx_attention;
 mod onnx_build;
 mod onnx_extents;
 mod onnx_forms;

@@ -5,6 +5,7 @@
 
 mod activation;
 mod arithmetic;
+mod attention;
 pub(super) mod constant;
 mod context;
 mod conv;

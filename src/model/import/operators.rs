@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::operator::Operator;
 use super::{
-    activation, arithmetic, constant, conv, data, einsum, grid, linear, masks, microsoft, norm, pool, qlinear,
-    quantize, recurrent, reduce, reshape, resize, scatter,
+    activation, arithmetic, attention, constant, conv, data, einsum, grid, linear, masks, microsoft, norm, pool,
+    qlinear, quantize, recurrent, reduce, reshape, resize, scatter,
 };
 use crate::error::{Error, Result};
 use crate::model::node::{Node, is_default};
@@ -22,6 +22,7 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
         let families = [
             activation::OPERATORS,
             arithmetic::OPERATORS,
+            attention::OPERATORS,
             BRANCH,
             constant::OPERATORS,
             conv::OPERATORS,

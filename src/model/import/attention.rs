@@ -1,0 +1,326 @@
+//! Attention and RotaryEmbedding: products of matrices, masks, a softmax.
+
+use super::operator::Operator;
+use super::{Import, NodeView, Val, checked_numel};
+use crate::attr::{Activation, BinaryKind, PadMode, ReduceKind};
+use crate::error::{Error, Result};
+use crate::ops::concat::Concat;
+use crate::ops::gather::Gather;
+use crate::ops::pad::Pad;
+use crate::ops::reduce::Reduce;
+use crate::ops::select::Where;
+use crate::ops::softmax::Softmax;
+use crate::ops::split::Split;
+use crate::ops::unary::Unary;
+use crate::shape::DType;
+use crate::tensor::Tensor;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Attention", ATTENTION, attention),
+    Operator::new("RotaryEmbedding", &["interleaved", "num_heads", "rotary_embedding_dim"], rotary_embedding),
+];
+
+const ATTENTION: &[&str] = &[
+    "is_causal",
+    "kv_num_heads",
+    "left_window_size",
+    "q_num_heads",
+    "qk_matmul_output_mode",
+    "right_window_size",
+    "scale",
+    "softcap",
+    "softmax_precision",
+];
+
+/// Where a score is left out.
+const NEVER: f32 = f32::NEG_INFINITY;
+
+/// <https://onnx.ai/onnx/operators/onnx__Attention.html>: `softmax(softcap(scale q k') + mask) v`, a head at a time. A query that
+/// no key is allowed for gives 0.
+fn attention(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let inputs = Inputs::of(import, node)?;
+    let Inputs { q, k, v, .. } = &inputs;
+    let scores = inputs.scores(import, node)?;
+    let cap = node.float("softcap", 0.0)?;
+    let capped = if cap > 0.0 { softcap(import, &scores, cap)? } else { scores.clone() };
+    let bias = inputs.bias(import, node)?;
+    let biased = match &bias {
+        Some(bias) => import.binary(BinaryKind::Add, &capped, bias)?,
+        None => capped.clone(),
+    };
+    if biased.shape() != scores.shape() {
+        let bias = bias.map_or(String::new(), |bias| bias.desc().to_string());
+        return Err(Error::shape(format!("Attention with a mask {bias} for the scores {}", scores.desc())));
+    }
+    let mut weights = import.apply(Softmax { axis: 3, log: false }, &[&biased])?;
+    if let Some(never) = bias.map(|bias| without_keys(import, &bias)).transpose()?.flatten() {
+        weights = import.apply(Where, &[&never, &Tensor::scalar(0.0).into(), &weights])?;
+    }
+    let y = inputs.grouped(import, &weights)?;
+    let y = import.product(&y, v)?;
+    let mut y = import.reshape(&y, &[q.shape()[0], q.shape()[1], q.shape()[2], v.shape()[3]])?;
+    if node.input(0)?.rank() == 3 {
+        y = joined(import, &y)?;
+    }
+    let shown = match node.int("qk_matmul_output_mode", 0)? {
+        0 => scores,
+        1 => capped,
+        2 => biased,
+        3 => weights,
+        mode => return Err(Error::file(format!("Attention with qk_matmul_output_mode = {mode}"))),
+    };
+    Ok(vec![y, k.clone(), v.clone(), shown])
+}
+
+/// The inputs, each `[batch, heads, steps, size]`; keys and values with those of the past before them.
+struct Inputs {
+    q: Val,
+    k: Val,
+    v: Val,
+    mask: Option<Val>,
+    /// How many keys are of the past.
+    past: usize,
+    /// How many keys of every image of the batch are no padding.
+    lengths: Option<Val>,
+}
+
+impl Inputs {
+    fn of(import: &mut Import, node: &NodeView) -> Result<Inputs> {
+        let q = heads(import, node, 0, "q_num_heads")?;
+        let k = heads(import, node, 1, "kv_num_heads")?;
+        let v = heads(import, node, 2, "kv_num_heads")?;
+        let (past, lengths) = (node.optional(4), node.optional(6));
+        if past.is_some() != node.optional(5).is_some() || past.is_some() && lengths.is_some() {
+            let text = "Attention takes past_key and past_value together, and not with nonpad_kv_seqlen";
+            return Err(Error::file(text));
+        }
+        let k = after(import, past, k)?;
+        let v = after(import, node.optional(5), v)?;
+        let past = past.map_or(0, |past| past.shape()[2]);
+        let inputs = Inputs { q, k, v, mask: node.optional(3).cloned(), past, lengths: lengths.cloned() };
+        inputs.check().then_some(()).ok_or_else(|| {
+            let Inputs { q, k, v, .. } = &inputs;
+            Error::shape(format!("Attention of q {}, k {}, v {}: they do not fit", q.desc(), k.desc(), v.desc()))
+        })?;
+        Ok(inputs)
+    }
+
+    fn check(&self) -> bool {
+        let (&[b, heads, _, size], &[kb, kv, steps, ksize]) = (self.q.shape(), self.k.shape()) else { return false };
+        let lengths = self.lengths.as_ref().is_none_or(|lengths| lengths.shape() == [b]);
+        let groups = kv > 0 && heads % kv == 0;
+        kb == b && ksize == size && groups && self.v.shape()[..3] == [b, kv, steps] && lengths
+    }
+
+    /// Queries, or their weights, with the heads of one head of the keys behind each other.
+    fn grouped(&self, import: &mut Import, x: &Val) -> Result<Val> {
+        let (&[b, heads, steps, last], kv) = (x.shape(), self.k.shape()[1]) else { unreachable!("it has four axes") };
+        import.reshape(x, &[b, kv, heads / kv * steps, last])
+    }
+
+    /// `scale q k'`.
+    fn scores(&self, import: &mut Import, node: &NodeView) -> Result<Val> {
+        let &[b, heads, steps, size] = self.q.shape() else { unreachable!("it has four axes") };
+        let scale = node.float("scale", 1.0 / (size as f32).sqrt())?;
+        let q = import.scale(&self.q, scale)?;
+        let q = self.grouped(import, &q)?;
+        let columns = import.permute(&self.k, &[0, 1, 3, 2])?;
+        let scores = import.product(&q, &columns)?;
+        import.reshape(&scores, &[b, heads, steps, self.k.shape()[2]])
+    }
+
+    /// What is added to the scores: the mask of numbers, and minus infinity where a key is not allowed.
+    fn bias(&self, import: &mut Import, node: &NodeView) -> Result<Option<Val>> {
+        let mask = self.mask.as_ref().map(|mask| self.as_long_as_keys(import, mask)).transpose()?;
+        let (allowed, numbers) = match mask {
+            Some(mask) if mask.dtype() == DType::Bool => (Some(mask), None),
+            mask => (None, mask),
+        };
+        let near = self.near(import, node)?;
+        let there = self.lengths.as_ref().map(|lengths| self.there(import, lengths)).transpose()?;
+        let mut all: Option<Val> = None;
+        for one in [allowed, there].into_iter().flatten().chain(near) {
+            all = Some(match all {
+                Some(all) => import.binary(BinaryKind::And, &all, &one)?,
+                None => one,
+            });
+        }
+        let Some(all) = all else { return Ok(numbers) };
+        let bias = import.apply(Where, &[&all, &Tensor::scalar(0.0).into(), &Tensor::scalar(NEVER).into()])?;
+        numbers.map_or(Ok(bias.clone()), |numbers| import.binary(BinaryKind::Add, &numbers, &bias)).map(Some)
+    }
+
+    /// The mask, which may leave out the last keys: they are not allowed.
+    fn as_long_as_keys(&self, import: &mut Import, mask: &Val) -> Result<Val> {
+        let (Some(&given), steps) = (mask.shape().last(), self.k.shape()[2]) else {
+            return Err(Error::shape(format!("Attention with a mask {}", mask.desc())));
+        };
+        if given == 1 || given >= steps {
+            return Ok(mask.clone());
+        }
+        if mask.dtype() == DType::Bool {
+            let rest = [&mask.shape()[..mask.rank() - 1], &[steps - given]].concat();
+            let rest = Tensor::of(&rest[..], vec![false; checked_numel(&rest)?]);
+            return import.apply(Concat { axis: mask.rank() - 1 }, &[mask, &rest.into()]);
+        }
+        let mut pads = vec![[0, 0]; mask.rank()];
+        pads[mask.rank() - 1][1] = (steps - given) as i64;
+        import.apply(Pad { pads, mode: PadMode::Constant(NEVER.into()) }, &[mask])
+    }
+
+    /// Whether a key is near enough to the query: not after one that may only look back, and within the window on either side.
+    /// The position of query i among the keys is `i + offset`, the number of keys before the first query.
+    fn near(&self, import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+        let [left, right] = ["left_window_size", "right_window_size"].map(|name| window(node, name));
+        let right = if node.flag("is_causal", false)? { Some(0) } else { right? };
+        let [queries, keys] = [&self.q, &self.k].map(|x| x.shape()[2]);
+        let mut position: Val = counted(&[queries, 1], self.past as i64).into();
+        if let Some(lengths) = &self.lengths {
+            let lengths = self.per_image(import, lengths)?;
+            let offset = import.binary(BinaryKind::Sub, &lengths, &Tensor::of([], vec![queries as i64]).into())?;
+            position = import.binary(BinaryKind::Add, &position, &offset)?;
+        }
+        let mut all = vec![];
+        if let Some(right) = right {
+            all.push(import.binary(BinaryKind::LessOrEqual, &counted(&[1, keys], -right).into(), &position)?);
+        }
+        if let Some(left) = left? {
+            all.push(import.binary(BinaryKind::GreaterOrEqual, &counted(&[1, keys], left).into(), &position)?);
+        }
+        Ok(all)
+    }
+
+    /// Whether a key is no padding.
+    fn there(&self, import: &mut Import, lengths: &Val) -> Result<Val> {
+        let lengths = self.per_image(import, lengths)?;
+        import.binary(BinaryKind::Less, &counted(&[1, self.k.shape()[2]], 0).into(), &lengths)
+    }
+
+    /// A number per image as i64, broadcast over heads, queries and keys.
+    fn per_image(&self, import: &mut Import, lengths: &Val) -> Result<Val> {
+        let lengths = import.cast(lengths, DType::I64)?;
+        import.reshape(&lengths, &[self.q.shape()[0], 1, 1, 1])
+    }
+}
+
+/// The numbers from `first` on.
+fn counted(shape: &[usize; 2], first: i64) -> Tensor {
+    Tensor::of(&shape[..], (first..).take(shape[0] * shape[1]).collect::<Vec<_>>())
+}
+
+/// How many keys on a side of the query are allowed; `None`: all.
+fn window(node: &NodeView, name: &str) -> Result<Option<i64>> {
+    match node.int(name, -1)? {
+        -1 => Ok(None),
+        size @ 0..0x7fff_ffff => Ok(Some(size)),
+        size => Err(Error::file(format!("Attention with {name} = {size}"))),
+    }
+}
+
+/// Input k as `[batch, heads, steps, size]`; with three axes the last one has all heads, as many as the attribute says.
+fn heads(import: &mut Import, node: &NodeView, k: usize, attribute: &str) -> Result<Val> {
+    let x = node.input(k)?;
+    match *x.shape() {
+        [_, _, _, _] => Ok(x.clone()),
+        [_, _, _] => split_heads(import, node, x, node.count(attribute, 0)?),
+        _ => Err(Error::shape(format!("{} of {}: it takes three axes or four", node.op(), x.desc()))),
+    }
+}
+
+/// `[batch, steps, heads * size]` as `[batch, heads, steps, size]`.
+fn split_heads(import: &mut Import, node: &NodeView, x: &Val, heads: usize) -> Result<Val> {
+    let &[b, steps, width] = x.shape() else { unreachable!("it has three axes") };
+    if heads == 0 || width % heads != 0 {
+        return Err(Error::shape(format!("{} of {} with {heads} heads", node.op(), x.desc())));
+    }
+    let x = import.reshape(x, &[b, steps, heads, width / heads])?;
+    import.permute(&x, &[0, 2, 1, 3])
+}
+
+/// `[batch, heads, steps, size]` as `[batch, steps, heads * size]`.
+fn joined(import: &mut Import, x: &Val) -> Result<Val> {
+    let &[b, heads, steps, size] = x.shape() else { unreachable!("it has four axes") };
+    let x = import.permute(x, &[0, 2, 1, 3])?;
+    import.reshape(&x, &[b, steps, heads * size])
+}
+
+/// `new` behind the past, if there is one.
+fn after(import: &mut Import, past: Option<&Val>, new: Val) -> Result<Val> {
+    match past {
+        Some(past) if past.rank() == 4 => import.apply(Concat { axis: 2 }, &[past, &new]),
+        Some(past) => Err(Error::shape(format!("Attention with a past of {}: it takes four axes", past.desc()))),
+        None => Ok(new),
+    }
+}
+
+/// `cap tanh(x / cap)`.
+fn softcap(import: &mut Import, x: &Val, cap: f32) -> Result<Val> {
+    let x = import.binary(BinaryKind::Div, x, &Tensor::scalar(cap).into())?;
+    let x = import.apply(Unary(Activation::Tanh), &[&x])?;
+    import.scale(&x, cap)
+}
+
+/// Which queries are allowed no key; `None` if that is known to be none.
+fn without_keys(import: &mut Import, bias: &Val) -> Result<Option<Val>> {
+    let axes = vec![bias.rank() - 1];
+    let largest = import.apply(Reduce { axes, keep_dims: true, kind: ReduceKind::Max }, &[bias])?;
+    let never = import.binary(BinaryKind::Equal, &largest, &Tensor::scalar(NEVER).into())?;
+    let is_none = never.known().is_some_and(|t| t.to_f64s().iter().all(|&v| v == 0.0));
+    Ok((!is_none).then_some(never))
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html>: pairs of the first elements of every head are turned by the angle
+/// of their position, whose cosine and sine are given.
+fn rotary_embedding(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let given = node.input(0)?;
+    let x = heads(import, node, 0, "num_heads")?;
+    let &[b, count, steps, size] = x.shape() else { unreachable!("it has four axes") };
+    let turned = match node.count("rotary_embedding_dim", 0)? {
+        0 => size,
+        turned => turned,
+    };
+    if turned > size || turned % 2 != 0 {
+        return Err(Error::shape(format!("RotaryEmbedding of {turned} elements of {}", x.desc())));
+    }
+    let half = turned / 2;
+    let [cos, sin] = [1, 2].map(|k| angles(import, node, k, [b, steps, half]));
+    let (cos, sin) = (cos?, sin?);
+    let parts = import.apply_all(Split { axis: 3, sizes: vec![turned, size - turned] }, &[&x])?;
+    // The pairs: neighbours, or an element of the first half and one of the second.
+    let interleaved = node.flag("interleaved", false)?;
+    let (shape, axis) = if interleaved { ([b, count, steps, half, 2], 4) } else { ([b, count, steps, 2, half], 3) };
+    let pairs = import.reshape(&parts[0], &shape)?;
+    let mut ends = vec![];
+    for end in import.apply_all(Split { axis, sizes: vec![1, 1] }, &[&pairs])? {
+        ends.push(import.reshape(&end, &[b, count, steps, half])?);
+    }
+    let real = difference(import, BinaryKind::Sub, [&ends[0], &cos], [&ends[1], &sin])?;
+    let imaginary = difference(import, BinaryKind::Add, [&ends[0], &sin], [&ends[1], &cos])?;
+    let mut single = shape;
+    single[axis] = 1;
+    let [real, imaginary] = [import.reshape(&real, &single)?, import.reshape(&imaginary, &single)?];
+    let y = import.apply(Concat { axis }, &[&real, &imaginary])?;
+    let y = import.reshape(&y, &[b, count, steps, turned])?;
+    let y = if turned < size { import.apply(Concat { axis: 3 }, &[&y, &parts[1]])? } else { y };
+    Ok(vec![if given.rank() == 3 { joined(import, &y)? } else { y }])
+}
+
+/// `a b`, plus or minus `c d`.
+fn difference(import: &mut Import, f: BinaryKind, [a, b]: [&Val; 2], [c, d]: [&Val; 2]) -> Result<Val> {
+    let (left, right) = (import.binary(BinaryKind::Mul, a, b)?, import.binary(BinaryKind::Mul, c, d)?);
+    import.binary(f, &left, &right)
+}
+
+/// The cosines or sines of every position, `[batch, 1, steps, half]`: rows of a table, or given per image.
+fn angles(import: &mut Import, node: &NodeView, k: usize, [b, steps, half]: [usize; 3]) -> Result<Val> {
+    let cache = node.input(k)?;
+    let rows = match node.optional(3) {
+        Some(positions) if cache.rank() == 2 => import.apply(Gather { axis: 0 }, &[cache, positions])?,
+        _ => cache.clone(),
+    };
+    if rows.shape() != [b, steps, half] {
+        let text = format!("RotaryEmbedding with angles {}: they must give [{b}, {steps}, {half}]", cache.desc());
+        return Err(Error::shape(text));
+    }
+    import.reshape(&rows, &[b, 1, steps, half])
+}

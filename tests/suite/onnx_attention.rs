@@ -1,0 +1,55 @@
+//! What Attention and RotaryEmbedding refuse. The suite's cases say what they give.
+
+use convgpu::internals::model::proto::{AttributeProto, ModelProto, TensorProto};
+
+use crate::onnx_build::{floats, graph, int, integers, model, node, run_error};
+
+/// Attention of x, two heads of five steps, to itself, with more inputs.
+fn attention(more: &[&str], given: Vec<TensorProto>, attributes: Vec<AttributeProto>) -> ModelProto {
+    model(graph(vec![node("Attention", &[&["x", "x", "x"], more].concat(), &["y"], attributes)], given))
+}
+
+fn rotary(shapes: [&[i64]; 2], attributes: Vec<AttributeProto>) -> ModelProto {
+    let given = |name, shape: &[i64]| floats(name, shape, &vec![1.0; shape.iter().product::<i64>() as usize]);
+    let tables = vec![given("cos", shapes[0]), given("sin", shapes[1])];
+    model(graph(vec![node("RotaryEmbedding", &["x", "cos", "sin"], &["y"], attributes)], tables))
+}
+
+#[test]
+fn attention_says_what_does_not_fit() {
+    let fails = |model: &ModelProto, what: &str| {
+        let e = run_error(model);
+        assert!(e.contains(what), "{e}");
+    };
+    let mask = |shape: &[i64]| floats("m", shape, &vec![0.0; shape.iter().product::<i64>() as usize]);
+    fails(&attention(&["m"], vec![mask(&[5, 7])], vec![]), "add(f32[1, 2, 5, 5], f32[5, 7])");
+    let more = mask(&[3, 1, 1, 5, 5]);
+    fails(&attention(&["m"], vec![more], vec![]), "a mask f32[3, 1, 1, 5, 5] for the scores f32[1, 2, 5, 5]");
+    fails(&attention(&["m"], vec![mask(&[])], vec![]), "Attention with a mask f32[]");
+    fails(&attention(&[], vec![], vec![int("left_window_size", -2)]), "Attention with left_window_size = -2");
+    fails(&attention(&[], vec![], vec![int("qk_matmul_output_mode", 4)]), "qk_matmul_output_mode = 4");
+    let past = floats("m", &[1, 2, 1, 3], &[0.0; 6]);
+    fails(&attention(&["", "m"], vec![past], vec![]), "Attention takes past_key and past_value together");
+    let past = floats("m", &[2, 1, 3], &[0.0; 6]);
+    fails(&attention(&["", "m", "m"], vec![past], vec![]), "Attention with a past of f32[2, 1, 3]: it takes four axes");
+    let lengths = integers("m", &[2], &[1, 2]);
+    fails(&attention(&["", "", "", "m"], vec![lengths], vec![]), "they do not fit");
+    let rows = node("Reshape", &["x", "rows"], &["r"], vec![]);
+    let flat = |heads: i64| {
+        let own = node("Attention", &["r", "r", "r"], &["y"], vec![int("q_num_heads", heads), int("kv_num_heads", 1)]);
+        model(graph(vec![rows.clone(), own], vec![integers("rows", &[3], &[1, 5, 6])]))
+    };
+    fails(&flat(4), "Attention of f32[1, 5, 6] with 4 heads");
+    fails(&flat(0), "Attention of f32[1, 5, 6] with 0 heads");
+    fails(&flat(2), "Attention of q f32[1, 2, 5, 3], k f32[1, 1, 5, 6], v f32[1, 1, 5, 6]: they do not fit");
+}
+
+#[test]
+fn rotary_embeddings_say_what_does_not_fit() {
+    let e = run_error(&rotary([&[1, 5, 1], &[1, 4, 1]], vec![int("rotary_embedding_dim", 2)]));
+    assert!(e.contains("RotaryEmbedding with angles f32[1, 4, 1]: they must give [1, 5, 1]"), "{e}");
+    for turned in [0, 4] {
+        let e = run_error(&rotary([&[1, 5, 1], &[1, 5, 1]], vec![int("rotary_embedding_dim", turned)]));
+        assert!(e.contains("RotaryEmbedding of"), "{e}");
+    }
+}
