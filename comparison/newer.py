@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Networks of newer operators: grids, recurrent layers, three axes, attention. Prints docs/newer.md.
+
+  python3 comparison/newer.py [--convgpu PROGRAM] [--device D] [NAME ..]
+
+Each network is exported by PyTorch with random weights and run by ONNX Runtime and by convgpu on the same random input. An OCR
+network of the PyPI package ddddocr, which has weights, reads drawn words of the package captcha. Packages: torch, torchvision, timm,
+onnx, onnxruntime, onnxscript, ddddocr, opencv-python-headless, captcha, pillow.
+"""
+import argparse
+import contextlib
+import io
+import os
+import subprocess
+import tempfile
+import time
+import warnings
+
+import numpy as np
+import onnxruntime
+import torch
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+IMAGE = (1, 3, 224, 224)
+VIDEO = (1, 3, 16, 112, 112)
+# What is new in the network, the operator set it is exported with, and its inputs.
+NETWORKS = {
+    "torchvision/raft_small": ("GridSample", 17, [(1, 3, 128, 160)] * 2),
+    "timm/sequencer2d_s": ("LSTM of two directions", 17, [IMAGE]),
+    "timm/vit_tiny_patch16_224": ("Attention", 23, [IMAGE]),
+    "timm/lambda_resnet26t": ("Conv over three axes", 17, [(1, 3, 256, 256)]),
+    "torchvision/r3d_18": ("Conv over three axes", 17, [VIDEO]),
+    "torchvision/mc3_18": ("Conv over three axes", 17, [VIDEO]),
+    "torchvision/r2plus1d_18": ("Conv over three axes", 17, [VIDEO]),
+    "torchvision/s3d": ("Conv and MaxPool over three axes", 17, [(1, 3, 16, 224, 224)]),
+}
+WORDS = 40
+PAGE = """\
+# Networks of newer operators
+
+Networks that need grids, recurrent layers, three axes or attention, with random weights, exported to ONNX by PyTorch {torch}, and run
+by ONNX Runtime {ort} (CPU) and by convgpu on the same random input. *Difference* is the largest difference of convgpu's outputs
+from ONNX Runtime's, over the largest output. Seconds are those of the whole command, loading and compilation included, on a shared
+machine. Device: {device}. `comparison/newer.py` makes the results and this page.
+
+| network | what is new in it | nodes of the file | difference | seconds |
+|---|---|---|---|---|
+{rows}
+"""
+OCR = """
+An OCR network with weights: `common.onnx` of the package ddddocr 1.6.1, a convolutional network and an LSTM, reads {words} words of
+four letters and digits that the package captcha draws, 160 to 316 pixels wide. All {words} scores are within {worst:.0e} of ONNX
+Runtime's, over the largest, and convgpu reads the same text as ONNX Runtime from {same} of {words}.
+"""
+
+
+class LastFlow(torch.nn.Module):
+    def __init__(self, raft):
+        super().__init__()
+        self.raft = raft
+
+    def forward(self, a, b):
+        return self.raft(a, b, num_flow_updates=4)[-1]
+
+
+def network(name):
+    """The network with random weights, whose outputs depend on its input."""
+    library, name = name.split("/")
+    if library == "timm":
+        import timm
+
+        module = timm.create_model(name, pretrained=False)
+    else:
+        import torchvision.models as models
+
+        module = LastFlow(models.optical_flow.raft_small()) if name == "raft_small" else getattr(models.video, name)()
+    for part in module.modules():
+        if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+            part.running_mean.normal_(0, 0.1)
+            part.running_var.uniform_(0.5, 2)
+        if isinstance(part, torch.nn.Linear) and not part.weight.any():
+            torch.nn.init.normal_(part.weight, std=0.05)
+    return module.eval()
+
+
+def exported(name, path):
+    """Writes the file and returns its inputs."""
+    _, version, shapes = NETWORKS[name]
+    torch.manual_seed(0)
+    inputs = [torch.randn(shape).clamp(-1, 1) for shape in shapes]
+    names = [f"x{k}" for k in range(len(inputs))]
+    module = network(name)
+    with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        if version < 20:
+            torch.onnx.export(module, tuple(inputs), path, opset_version=version, dynamo=False, input_names=names)
+        else:
+            torch.onnx.export(module, tuple(inputs), dynamo=True, opset_version=version, input_names=names).save(path)
+    return {n: x.numpy() for n, x in zip(names, inputs)}
+
+
+def ours(args, model, feed, folder):
+    """The first output of convgpu, and the seconds of the call."""
+    call = [args.convgpu, "run", model, "--device", args.device, "--output-dir", folder]
+    for k, (name, x) in enumerate(feed.items()):
+        path = os.path.join(folder, f"input{k}.npy")
+        np.save(path, x)
+        call += ["--input", f"{name}={path}"]
+    start = time.monotonic()
+    done = subprocess.run(call, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{model}: {done.stderr}")
+    return time.monotonic() - start
+
+
+def compared(args, model, feed, folder):
+    """The answers of ONNX Runtime and of convgpu, and the seconds."""
+    session = onnxruntime.InferenceSession(model)
+    right = session.run(None, feed)[0]
+    seconds = ours(args, model, feed, folder)
+    name = session.get_outputs()[0].name.replace("/", "_").replace(":", "_")
+    return right, np.load(os.path.join(folder, f"{name}.npy")), seconds
+
+
+def row(args, name, folder):
+    import onnx
+
+    path = os.path.join(folder, "model.onnx")
+    feed = exported(name, path)
+    right, got, seconds = compared(args, path, feed, folder)
+    nodes = len(onnx.load(path, load_external_data=False).graph.node)
+    difference = np.abs(right - got).max() / np.abs(right).max()
+    return f"| {name} | {NETWORKS[name][0]} | {nodes} | {difference:.0e} | {seconds:.1f} |"
+
+
+def text(scores, letters):
+    """The letters of the best scores: repeated ones are one, and the first is none."""
+    best = scores.reshape(-1, scores.shape[-1]).argmax(1)
+    changes = [i for k, i in enumerate(best) if k == 0 or i != best[k - 1]]
+    return "".join(letters[i] for i in changes if i > 0)
+
+
+def read_words(args, folder):
+    import ddddocr.charsets
+    from captcha.image import ImageCaptcha
+    from PIL import Image  # noqa: F401
+
+    model = os.path.join(os.path.dirname(ddddocr.charsets.__file__), "common.onnx")
+    random, same, worst = np.random.default_rng(3), 0, 0.0
+    for k in range(WORDS):
+        word = "".join(random.choice(list("abcdefghkmnpqrstuvwxyz23456789"), 4))
+        image = ImageCaptcha(width=160 + 4 * k, height=64).generate_image(word).convert("L")
+        x = (np.asarray(image, np.float32)[None, None] / 255 - 0.5) / 0.5
+        right, got, _ = compared(args, model, {"input1": x}, folder)
+        worst = max(worst, np.abs(right - got).max() / np.abs(right).max())
+        same += text(right, ddddocr.charsets.CHARSET_BETA) == text(got, ddddocr.charsets.CHARSET_BETA)
+    return OCR.format(words=WORDS, worst=worst, same=same)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("names", nargs="*", default=[*NETWORKS, "ocr"])
+    p.add_argument("--convgpu", default=os.path.join(ROOT, "target", "release", "convgpu"))
+    p.add_argument("--device", default="llvmpipe")
+    args = p.parse_args()
+    onnxruntime.set_default_logger_severity(3)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row(args, name, folder) for name in args.names if name in NETWORKS]
+        words = read_words(args, folder) if "ocr" in args.names else ""
+    versions = {"torch": torch.__version__.split("+")[0], "ort": onnxruntime.__version__}
+    print(PAGE.format(rows="\n".join(rows), device=args.device, **versions) + words, end="")
+
+
+if __name__ == "__main__":
+    main()
