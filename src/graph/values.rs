@@ -357,7 +357,7 @@ mod tests {
     /// Layers that read a shape first give the same error as layers that only add a node.
     #[test]
     fn layers_refuse_a_value_of_another_graph() {
-        use crate::options::{Conv1dOptions, Conv2dOptions};
+        use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, MaxPool3dOptions};
         let mut other = Graph::new();
         let far = other.input("far", Desc::f32([1, 4, 3, 3])).unwrap();
         let mut g = Graph::new();
@@ -368,6 +368,9 @@ mod tests {
             g.conv2d(x, far, None, Conv2dOptions::new()),
             g.conv2d(x, w, Some(far), Conv2dOptions::new()),
             g.conv1d(far, w, None, Conv1dOptions::new()),
+            g.conv3d(far, w, None, Conv3dOptions::new()),
+            g.conv3d(x, far, None, Conv3dOptions::new()),
+            g.max_pool3d(far, 1, MaxPool3dOptions::new()),
             g.linear(far, w, None),
             g.linear(x, far, None),
             g.cat(&[x, far], 0),
