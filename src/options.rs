@@ -524,8 +524,10 @@ mod tests {
     fn padding_same_puts_the_odd_one_last() {
         let pads = |p: Padding| p.pads([4, 3], [1, 1], [1, 2]).unwrap();
         assert_eq!(pads(Padding::Same), [[1, 2], [2, 2]]);
+        assert_eq!(Padding::<6>::Same.pads([4, 3, 1], [1; 3], [1, 2, 5]).unwrap(), [[1, 2], [2, 2], [0, 0]]);
+        assert_eq!(Padding::<6>::from([1, 2, 3]).pads([1; 3], [2; 3], [1; 3]).unwrap(), [[1, 1], [2, 2], [3, 3]]);
         assert_eq!(pads(Padding::<2>::Same.of_one_row()), [[1, 2], [2, 2]]);
         assert_eq!(pads(Padding::<2>::from([1, 2]).of_one_row()), [[0, 0], [1, 2]]);
-        assert!(Padding::Same.pads([3, 3], [2, 1], [1, 1]).is_err());
+        assert!(Padding::<4>::Same.pads([3, 3], [2, 1], [1, 1]).is_err());
     }
 }

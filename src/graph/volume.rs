@@ -202,3 +202,37 @@ fn pool<A: Assemble, O: Op + 'static>(
     let depth = if is_flat { d } else { to.extents(&y)?[2] };
     to.see_as(&y, &[n, c, depth, h, w])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Graph;
+    use crate::shape::Desc;
+
+    /// The operators that are no views, in order, of a convolution of `[2, 3, 5, 6, 7]` by this kernel.
+    fn operators(kernel: [usize; 3], stride: [usize; 3], padding: [usize; 3]) -> Vec<&'static str> {
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::f32([2, 3, 5, 6, 7])).unwrap();
+        let w = graph.constant("w", Tensor::zeros([&[4, 3], &kernel[..]].concat())).unwrap();
+        let conv = Conv3d { stride, padding: padding.map(|n| [n; 2]), dilation: [1; 3], groups: 1 };
+        conv.apply(&mut graph, &x, &w, None).unwrap();
+        graph.nodes.iter().filter(|node| !node.op.is_view()).map(|node| node.op.name()).collect()
+    }
+
+    #[test]
+    fn a_convolution_copies_no_more_than_its_kernel_asks_for() {
+        let (one, none) = ([1; 3], [0; 3]);
+        assert_eq!(operators([1, 1, 1], one, none), ["conv2d"]);
+        assert_eq!(operators([3, 1, 1], [2, 1, 1], [1, 0, 0]), ["conv2d"]);
+        assert_eq!(operators([1, 1, 3], [1, 1, 2], [0, 0, 1]), ["conv2d"]);
+        let slices = ["permute", "conv2d", "permute"];
+        assert_eq!(operators([1, 3, 3], one, [0, 1, 1]), slices);
+        assert_eq!(operators([3, 1, 3], [2, 1, 1], [1, 0, 1]), slices);
+        assert_eq!(operators([3, 3, 1], one, [1, 1, 0]), slices);
+        assert_eq!(operators([1, 3, 1], one, none), slices);
+        assert_eq!(operators([3, 3, 3], one, none), ["gather", "permute", "conv2d", "permute"]);
+        assert_eq!(operators([3, 3, 3], one, [1; 3]), ["pad", "gather", "permute", "conv2d", "permute"]);
+        // A stride or a border is a window, too.
+        assert_eq!(operators([1, 1, 1], [2, 2, 2], none)[0], "gather");
+    }
+}
