@@ -39,7 +39,7 @@ REASONS = {
     "floats of 8 or 4 bits, integers of 4 or 2 bits": r"elements of type (float|u?int|number)",
     "quantised operators": r"operator (\w*[Qq]uantize\w*|QLinear\w*|\w+Integer)\b",
     "random operators": r"operator (Bernoulli|Random\w*|Multinomial)|which is random",
-    "convolution and pooling over three axes": r"3-D \w+ \(1-D and 2-D are supported\)",
+    "convolution and pooling over three axes": r"\d-D \w+ \(1-D (and 2|to 3)-D are supported\)",
     "recurrent layers and loops": r"operator (LSTM|GRU|RNN|Loop|Scan)\b",
     "losses and optimisers": r"operator (\w+Loss|Ada\w+|Momentum)\b",
     "operator sets before 6": r"operator set \d+ \(",

@@ -2,6 +2,8 @@
 //!
 //! [`options`] writes an options struct with its setters, and a macro that writes the same setters for a layer of `nn`.
 
+use std::array::from_fn;
+
 use crate::attr::{GridSampleMode, GridSamplePadding, Pads, span};
 use crate::error::{Error, Result};
 
@@ -25,6 +27,26 @@ impl From<(usize, usize)> for Pair {
     }
 }
 
+/// A depth, a vertical and a horizontal number. A single number is used for all: `3`, `[3, 3, 3]` and `(3, 3, 3)` are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Triple(pub [usize; 3]);
+
+impl From<usize> for Triple {
+    fn from(n: usize) -> Triple {
+        Triple([n, n, n])
+    }
+}
+impl From<[usize; 3]> for Triple {
+    fn from(t: [usize; 3]) -> Triple {
+        Triple(t)
+    }
+}
+impl From<(usize, usize, usize)> for Triple {
+    fn from((z, y, x): (usize, usize, usize)) -> Triple {
+        Triple([z, y, x])
+    }
+}
+
 /// The factors of `interpolate`: outputs per input, vertical and horizontal. A single number is used for both.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScaleFactor(pub [f64; 2]);
@@ -45,15 +67,15 @@ impl From<(f64, f64)> for ScaleFactor {
     }
 }
 
-/// How a convolution pads its input. `SIDES` is 4 for images and 2 for signals.
+/// How a convolution pads its input. `SIDES` is 4 for images, 2 for signals and 6 for volumes.
 ///
 /// Numbers convert. For images, `1` is a row or column on every side, `[1, 2]` one row above and below and two columns
 /// left and right, `[0, 1, 2, 3]` the four sides in the order of [`Padding::Sides`]. For signals, `1` is one element on
-/// both sides.
+/// both sides. For volumes, `[1, 2, 3]` is one slice in front and behind, and rows and columns as for images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Padding<const SIDES: usize = 4> {
-    /// Rows and columns added: top, bottom, left, right; for signals left, right.
+    /// Rows and columns added: top, bottom, left, right; for signals left, right; for volumes front and back come first.
     Sides([usize; SIDES]),
     /// The padding that keeps the size; needs stride 1. If it is odd, the larger half goes to the bottom and the right.
     Same,
@@ -76,6 +98,16 @@ impl From<(usize, usize)> for Padding {
         [y, x].into()
     }
 }
+impl From<[usize; 3]> for Padding<6> {
+    fn from([z, y, x]: [usize; 3]) -> Padding<6> {
+        Padding::Sides([z, z, y, y, x, x])
+    }
+}
+impl From<(usize, usize, usize)> for Padding<6> {
+    fn from((z, y, x): (usize, usize, usize)) -> Padding<6> {
+        [z, y, x].into()
+    }
+}
 impl<const SIDES: usize> From<[usize; SIDES]> for Padding<SIDES> {
     fn from(sides: [usize; SIDES]) -> Padding<SIDES> {
         Padding::Sides(sides)
@@ -93,20 +125,23 @@ impl Padding<2> {
     }
 }
 
-impl Padding {
-    /// What is added, for a kernel of this size.
-    pub(crate) fn pads(self, kernel: [usize; 2], stride: [usize; 2], dilation: [usize; 2]) -> Result<Pads> {
+impl<const SIDES: usize> Padding<SIDES> {
+    /// What is added, for a kernel of this size. There are two sides per axis.
+    pub(crate) fn pads<const AXES: usize>(
+        self,
+        kernel: [usize; AXES],
+        stride: [usize; AXES],
+        dilation: [usize; AXES],
+    ) -> Result<Pads<usize, AXES>> {
+        const { assert!(SIDES == 2 * AXES) };
         match self {
-            Padding::Sides([top, bottom, left, right]) => Ok([[top, bottom], [left, right]]),
-            Padding::Valid => Ok([[0; 2]; 2]),
-            Padding::Same if stride != [1, 1] => Err(Error::argument("padding 'same' needs stride 1")),
-            Padding::Same => {
-                let halves = |axis: usize| {
-                    let total = span(kernel[axis], dilation[axis]) - 1;
-                    [total / 2, total.div_ceil(2)]
-                };
-                Ok([halves(0), halves(1)])
-            }
+            Padding::Sides(sides) => Ok(from_fn(|axis| [sides[2 * axis], sides[2 * axis + 1]])),
+            Padding::Valid => Ok([[0; 2]; AXES]),
+            Padding::Same if stride != [1; AXES] => Err(Error::argument("padding 'same' needs stride 1")),
+            Padding::Same => Ok(from_fn(|axis| {
+                let total = span(kernel[axis], dilation[axis]) - 1;
+                [total / 2, total.div_ceil(2)]
+            })),
         }
     }
 }
@@ -317,6 +352,23 @@ options! {
 }
 
 options! {
+    /// Options of [`conv3d`](crate::functional::conv3d) and [`nn::Conv3d`](crate::nn::Conv3d): stride 1, no padding,
+    /// dilation 1, one group, padding of zeros unless they are set.
+    Conv3dOptions, conv3d_setters {
+        /// Steps between outputs; 1 by default.
+        stride: Triple = Triple([1; 3]), set(impl Into<Triple>) stride.into();
+        /// Slices, rows and columns added around the input; none by default.
+        padding: Padding<6> = Padding::Sides([0; 6]), set(impl Into<Padding<6>>) padding.into();
+        /// Steps between taps; 1 by default.
+        dilation: Triple = Triple([1; 3]), set(impl Into<Triple>) dilation.into();
+        /// The number of independent groups of channels; 1 by default.
+        groups: usize = 1, set(usize) groups;
+        /// The values of the padding; zeros by default.
+        padding_mode: PaddingMode = PaddingMode::Zeros, set(PaddingMode) padding_mode;
+    }
+}
+
+options! {
     /// Options of [`conv_transpose2d`](crate::functional::conv_transpose2d) and
     /// [`nn::ConvTranspose2d`](crate::nn::ConvTranspose2d): stride 1, no padding, dilation 1, one group unless they are set.
     ConvTranspose2dOptions, conv_transpose2d_setters {
@@ -357,6 +409,38 @@ options! {
         stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
         /// Rows and columns of zeros on every side, at most half the kernel; 0 by default.
         padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
+        /// Whether the output's size is rounded up, as long as the last window starts inside; false by default.
+        ceil_mode: bool = false, set(bool) ceil_mode;
+        /// Whether the padding counts in the divisor; true by default.
+        count_include_pad: bool = true, set(bool) count_include_pad;
+        /// The divisor of sums, instead of the size of the window.
+        divisor_override: Option<usize> = None, set(impl Into<Option<usize>>) divisor_override.into();
+    }
+}
+
+options! {
+    /// Options of [`max_pool3d`](crate::functional::max_pool3d) and [`nn::MaxPool3d`](crate::nn::MaxPool3d): stride
+    /// equal to the kernel, no padding, dilation 1 unless they are set.
+    MaxPool3dOptions, max_pool3d_setters {
+        /// Steps between windows; by default the kernel size.
+        stride: Option<Triple> = None, set(impl Into<Triple>) Some(stride.into());
+        /// Slices, rows and columns of minus infinity on every side, at most half the kernel; 0 by default.
+        padding: Triple = Triple([0; 3]), set(impl Into<Triple>) padding.into();
+        /// Steps between taps; 1 by default.
+        dilation: Triple = Triple([1; 3]), set(impl Into<Triple>) dilation.into();
+        /// Whether the output's size is rounded up, as long as the last window starts inside; false by default.
+        ceil_mode: bool = false, set(bool) ceil_mode;
+    }
+}
+
+options! {
+    /// Options of [`avg_pool3d`](crate::functional::avg_pool3d) and [`nn::AvgPool3d`](crate::nn::AvgPool3d): stride
+    /// equal to the kernel, no padding, the padding counted unless they are set.
+    AvgPool3dOptions, avg_pool3d_setters {
+        /// Steps between windows; by default the kernel size.
+        stride: Option<Triple> = None, set(impl Into<Triple>) Some(stride.into());
+        /// Slices, rows and columns of zeros on every side, at most half the kernel; 0 by default.
+        padding: Triple = Triple([0; 3]), set(impl Into<Triple>) padding.into();
         /// Whether the output's size is rounded up, as long as the last window starts inside; false by default.
         ceil_mode: bool = false, set(bool) ceil_mode;
         /// Whether the padding counts in the divisor; true by default.
@@ -440,8 +524,10 @@ mod tests {
     fn padding_same_puts_the_odd_one_last() {
         let pads = |p: Padding| p.pads([4, 3], [1, 1], [1, 2]).unwrap();
         assert_eq!(pads(Padding::Same), [[1, 2], [2, 2]]);
+        assert_eq!(Padding::<6>::Same.pads([4, 3, 1], [1; 3], [1, 2, 5]).unwrap(), [[1, 2], [2, 2], [0, 0]]);
+        assert_eq!(Padding::<6>::from([1, 2, 3]).pads([1; 3], [2; 3], [1; 3]).unwrap(), [[1, 1], [2, 2], [3, 3]]);
         assert_eq!(pads(Padding::<2>::Same.of_one_row()), [[1, 2], [2, 2]]);
         assert_eq!(pads(Padding::<2>::from([1, 2]).of_one_row()), [[0, 0], [1, 2]]);
-        assert!(Padding::Same.pads([3, 3], [2, 1], [1, 1]).is_err());
+        assert!(Padding::<4>::Same.pads([3, 3], [2, 1], [1, 1]).is_err());
     }
 }

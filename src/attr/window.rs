@@ -1,21 +1,21 @@
-//! Windows that move over images.
+//! Windows that move over images and volumes.
 
 use super::Attributes;
 
-/// What is added around an image: per axis (vertical, horizontal) before and after it.
-pub type Pads<T = usize> = [[T; 2]; 2];
+/// What is added around an image: per axis (vertical, horizontal) before and after it. Of a volume the depth comes first.
+pub type Pads<T = usize, const AXES: usize = 2> = [[T; 2]; AXES];
 
-/// How a window moves over an image; pairs are (vertical, horizontal).
+/// How a window moves over an image; pairs are (vertical, horizontal). Of a volume the depth comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Window {
+pub struct Window<const AXES: usize = 2> {
     /// Extents of the kernel.
-    pub kernel: [usize; 2],
+    pub kernel: [usize; AXES],
     /// Steps between outputs.
-    pub stride: [usize; 2],
+    pub stride: [usize; AXES],
     /// Rows and columns added around the image.
-    pub padding: Pads,
+    pub padding: Pads<usize, AXES>,
     /// Steps between taps.
-    pub dilation: [usize; 2],
+    pub dilation: [usize; AXES],
 }
 
 /// From the first tap to the last: `dilation (kernel - 1) + 1`.
@@ -24,15 +24,31 @@ pub fn span(kernel: usize, dilation: usize) -> usize {
 }
 
 impl Window {
-    /// Windows of this kernel side by side.
-    pub fn new(kernel: [usize; 2]) -> Window {
-        Window { kernel, stride: kernel, padding: [[0; 2]; 2], dilation: [1; 2] }
-    }
     /// Its fields as attributes of an operator.
     pub fn attributes(&self) -> Attributes {
         let Window { kernel, stride, padding, dilation } = self;
         let attributes = Attributes::new().with("kernel", kernel).with("stride", stride);
         attributes.with("padding", padding).with("dilation", dilation)
+    }
+}
+
+impl<const AXES: usize> Window<AXES> {
+    /// Windows of this kernel side by side.
+    pub fn new(kernel: [usize; AXES]) -> Window<AXES> {
+        Window { kernel, stride: kernel, padding: [[0; 2]; AXES], dilation: [1; AXES] }
+    }
+    /// The window of an image whose axes are these of its own; one of no number is an axis along which it does not move.
+    pub fn along(&self, axes: [Option<usize>; 2]) -> Window {
+        Window {
+            kernel: axes.map(|axis| axis.map_or(1, |axis| self.kernel[axis])),
+            stride: axes.map(|axis| axis.map_or(1, |axis| self.stride[axis])),
+            padding: axes.map(|axis| axis.map_or([0; 2], |axis| self.padding[axis])),
+            dilation: axes.map(|axis| axis.map_or(1, |axis| self.dilation[axis])),
+        }
+    }
+    /// Whether it sees every element of an axis alone.
+    pub fn is_idle(&self, axis: usize) -> bool {
+        [self.kernel[axis], self.stride[axis]] == [1, 1] && self.padding[axis] == [0, 0]
     }
     /// The number of taps.
     pub fn taps(&self) -> usize {

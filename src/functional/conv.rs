@@ -4,7 +4,7 @@ use super::eager::{Given, run, run_with};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::graph::{Graph, ValueId};
-use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions};
+use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions};
 
 /// Cross-correlation of images: `y[n, o, i, j] = bias[o] + sum over c, u, v of weight[o, c, u, v] x[n, c, sy i + dy u - py,
 /// sx j + dx v - px]`, zeros (or what `padding_mode` says) outside the image.
@@ -42,6 +42,25 @@ pub fn conv1d(
     options: Conv1dOptions,
 ) -> Result<DeviceTensor> {
     with_bias(x, weight, bias, |g, [x, w], bias| g.conv1d(x, w, bias, options))
+}
+
+/// Cross-correlation of volumes: [`conv2d`] with a third axis, the depth, before the others.
+///
+/// x is `[n, ic, d, h, w]`, the weight `[oc, ic / groups, kd, kh, kw]`, the bias `[oc]`, the result `[n, oc, od, oh, ow]` with
+/// `od = (d + front + back - dz (kd - 1) - 1) / sz + 1` rounded down, `oh` and `ow` likewise. A kernel that covers all three
+/// axes takes two copies of x for each of its slices.
+/// [torch.nn.functional.conv3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html)
+///
+/// # Errors
+/// The shapes do not fit each other or the options; the padded volume is smaller than the kernel; padding `Same` with a
+/// stride.
+pub fn conv3d(
+    x: &DeviceTensor,
+    weight: &DeviceTensor,
+    bias: Option<&DeviceTensor>,
+    options: Conv3dOptions,
+) -> Result<DeviceTensor> {
+    with_bias(x, weight, bias, |g, [x, w], bias| g.conv3d(x, w, bias, options))
 }
 
 /// Transposed convolution of images, the gradient of [`conv2d`] with respect to its input: every x is multiplied by the

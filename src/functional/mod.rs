@@ -55,9 +55,9 @@ mod shape;
 
 pub use crate::attr::{Activation, BinaryKind, GridSampleMode, GridSamplePadding, PadMode};
 pub use crate::options::{
-    Approximate, AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, GridSampleOptions,
-    InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor,
-    Sides, SplitSizes,
+    Approximate, AvgPool2dOptions, AvgPool3dOptions, Conv1dOptions, Conv2dOptions, Conv3dOptions,
+    ConvTranspose2dOptions, GridSampleOptions, InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions,
+    MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides, SplitSizes, Triple,
 };
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,7 +3,9 @@
 use super::eager::{run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::Result;
-use crate::options::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, Pair};
+use crate::options::{
+    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair, Triple,
+};
 
 /// The maximum of every window of an image; NaN if the window has one.
 ///
@@ -45,6 +47,28 @@ pub fn max_pool2d_with_indices(
 /// x is not an image; the padded image is smaller than the kernel; the padding exceeds half the kernel.
 pub fn avg_pool2d(x: &DeviceTensor, kernel_size: impl Into<Pair>, options: AvgPool2dOptions) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.avg_pool2d(ids[0], kernel_size, options))
+}
+
+/// The maximum of every window of a volume; NaN if the window has one.
+///
+/// x is `[n, c, d, h, w]`, the result `[n, c, od, oh, ow]`, each extent as in [`max_pool2d`]. The padding counts as -inf.
+/// [torch.nn.functional.max_pool3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html)
+///
+/// # Errors
+/// x is not a volume; the padded volume is smaller than the kernel; the padding exceeds half the kernel.
+pub fn max_pool3d(x: &DeviceTensor, kernel_size: impl Into<Triple>, options: MaxPool3dOptions) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.max_pool3d(ids[0], kernel_size, options))
+}
+
+/// The mean of every window of a volume.
+///
+/// x is `[n, c, d, h, w]`, the result `[n, c, od, oh, ow]`, each extent and the divisor as in [`avg_pool2d`].
+/// [torch.nn.functional.avg_pool3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool3d.html)
+///
+/// # Errors
+/// x is not a volume; the padded volume is smaller than the kernel; the padding exceeds half the kernel.
+pub fn avg_pool3d(x: &DeviceTensor, kernel_size: impl Into<Triple>, options: AvgPool3dOptions) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.avg_pool3d(ids[0], kernel_size, options))
 }
 
 /// `(sum of x^p)^(1/p)` of every window of an image, with p = `norm_type`.

@@ -1,5 +1,6 @@
 //! A network as values and nodes; every shape is known.
 
+pub(crate) mod assemble;
 mod build;
 mod fingerprint;
 pub(crate) mod guard;
@@ -7,6 +8,7 @@ pub(crate) mod range;
 pub mod rewrite;
 pub(crate) mod single;
 mod values;
+pub(crate) mod volume;
 
 pub(crate) use build::RecurrentWeights;
 #[cfg(not(target_arch = "wasm32"))]

@@ -357,17 +357,21 @@ mod tests {
     /// Layers that read a shape first give the same error as layers that only add a node.
     #[test]
     fn layers_refuse_a_value_of_another_graph() {
-        use crate::options::{Conv1dOptions, Conv2dOptions};
+        use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, MaxPool3dOptions};
         let mut other = Graph::new();
         let far = other.input("far", Desc::f32([1, 4, 3, 3])).unwrap();
         let mut g = Graph::new();
         let x = g.input("x", Desc::f32([1, 4, 3, 3])).unwrap();
         let w = g.constant("w", Tensor::zeros([4, 4, 1, 1])).unwrap();
+        let deep = g.constant("deep", Tensor::zeros([4, 4, 1, 1, 1])).unwrap();
         let results = [
             g.conv2d(far, w, None, Conv2dOptions::new()),
             g.conv2d(x, far, None, Conv2dOptions::new()),
             g.conv2d(x, w, Some(far), Conv2dOptions::new()),
             g.conv1d(far, w, None, Conv1dOptions::new()),
+            g.conv3d(far, deep, None, Conv3dOptions::new()),
+            g.conv3d(x, far, None, Conv3dOptions::new()),
+            g.max_pool3d(far, 1, MaxPool3dOptions::new()),
             g.linear(far, w, None),
             g.linear(x, far, None),
             g.cat(&[x, far], 0),

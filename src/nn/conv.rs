@@ -6,8 +6,8 @@ use super::{Builder, Module};
 use crate::error::Result;
 use crate::graph::ValueId;
 use crate::options::{
-    Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Padding, PaddingMode, Pair, conv_transpose2d_setters,
-    conv1d_setters, conv2d_setters,
+    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, Padding, PaddingMode, Pair, Triple,
+    conv_transpose2d_setters, conv1d_setters, conv2d_setters, conv3d_setters,
 };
 
 macro_rules! convolution {
@@ -94,6 +94,16 @@ convolution! {
     /// `[out, in / groups, k]` and `bias` `[out]`, drawn uniformly from +-1 / sqrt(in / groups k).
     Conv1d(usize, usize), Conv1dOptions, conv1d_setters, conv1d,
     |inputs, outputs, groups, k| [outputs, inputs / groups, k]
+}
+
+convolution! {
+    /// Cross-correlation of volumes with a learned kernel and bias: `[n, in, d, h, w]` to `[n, out, od, oh, ow]`, as
+    /// [`functional::conv3d`](crate::functional::conv3d) computes it.
+    ///
+    /// It is [torch.nn.Conv3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv3d.html). The state is `weight`
+    /// `[out, in / groups, kd, kh, kw]` and `bias` `[out]`, drawn uniformly from +-1 / sqrt(in / groups kd kh kw).
+    Conv3d(Triple, impl Into<Triple>), Conv3dOptions, conv3d_setters, conv3d,
+    |inputs, outputs, groups, Triple([kd, kh, kw])| [outputs, inputs / groups, kd, kh, kw]
 }
 
 convolution! {

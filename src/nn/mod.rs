@@ -72,18 +72,18 @@ use crate::tensor::Tensor;
 pub use crate::__children as children;
 #[doc(no_inline)]
 pub use crate::functional::{
-    Activation, Approximate, AvgPool2dOptions, BinaryKind, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions,
-    InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode, Pair, ScaleFactor,
-    Sides,
+    Activation, Approximate, AvgPool2dOptions, AvgPool3dOptions, BinaryKind, Conv1dOptions, Conv2dOptions,
+    Conv3dOptions, ConvTranspose2dOptions, InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions,
+    MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides, Triple,
 };
 pub use activation::*;
 pub use builder::Builder;
 #[doc(hidden)]
 pub use children::{CloneModule, below};
-pub use conv::{Conv1d, Conv2d, ConvTranspose2d};
+pub use conv::{Conv1d, Conv2d, Conv3d, ConvTranspose2d};
 pub use linear::{Dropout, Flatten, Identity, Linear};
-pub use norm::{BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, LocalResponseNorm};
-pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, LPPool2d, MaxPool2d};
+pub use norm::{BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm2d, LayerNorm, LocalResponseNorm};
+pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, AvgPool3d, LPPool2d, MaxPool2d, MaxPool3d};
 pub use recurrent::{GRU, LSTM, RNN};
 pub use resample::{
     CircularPad2d, PixelShuffle, PixelUnshuffle, ReflectionPad2d, ReplicationPad2d, Upsample, ZeroPad2d,

@@ -276,6 +276,16 @@ tracking! {
 }
 
 tracking! {
+    /// Normalises each channel to mean 0 and standard deviation 1 over the batch, then scales and shifts it:
+    /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, d, h, w]` to the same.
+    ///
+    /// In training mode, mean and (biased) variance are those of the batch, and the running statistics are updated
+    /// (with the unbiased variance); in evaluation mode they are the running statistics. The state is `weight`, `bias`,
+    /// `running_mean`, `running_var`, each `[c]`, and `num_batches_tracked`.
+    BatchNorm3d, true, true, [5], batch_norm, "With `None` they are the mean over all batches."
+}
+
+tracking! {
     /// Normalises each channel of each image to mean 0 and standard deviation 1, then scales and shifts it:
     /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, h, w]` to the same.
     ///

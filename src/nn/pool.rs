@@ -4,23 +4,23 @@ use super::{Builder, Module};
 use crate::error::Result;
 use crate::graph::ValueId;
 use crate::options::{
-    AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, Pair, avg_pool2d_setters, lp_pool2d_setters,
-    max_pool2d_setters,
+    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair, Triple,
+    avg_pool2d_setters, avg_pool3d_setters, lp_pool2d_setters, max_pool2d_setters, max_pool3d_setters,
 };
 
 macro_rules! pool {
-    ($(#[$doc:meta])* $layer:ident, $options:ident, $setters:ident, $function:ident) => {
+    ($(#[$doc:meta])* $layer:ident($size:ident), $options:ident, $setters:ident, $function:ident) => {
         $(#[$doc])*
         #[doc = concat!("It is [torch.nn.", stringify!($layer), "](https://docs.pytorch.org/docs/stable/generated/torch.nn.", stringify!($layer), ".html).")]
         #[derive(Clone, Copy, Debug)]
         pub struct $layer {
-            kernel_size: Pair,
+            kernel_size: $size,
             options: $options,
         }
 
         impl $layer {
             #[doc = concat!("Windows of this size, and the defaults of [`", stringify!($options), "`].")]
-            pub fn new(kernel_size: impl Into<Pair>) -> $layer {
+            pub fn new(kernel_size: impl Into<$size>) -> $layer {
                 $layer { kernel_size: kernel_size.into(), options: $options::new() }
             }
             $setters!();
@@ -43,14 +43,28 @@ pool! {
     /// [`functional::max_pool2d`](crate::functional::max_pool2d) computes it.
     ///
     /// [`functional::max_pool2d_with_indices`](crate::functional::max_pool2d_with_indices) also gives the indices of the maxima.
-    MaxPool2d, MaxPool2dOptions, max_pool2d_setters, max_pool2d
+    MaxPool2d(Pair), MaxPool2dOptions, max_pool2d_setters, max_pool2d
 }
 
 pool! {
     /// The mean of every window: `[n, c, h, w]` to `[n, c, oh, ow]`, as
     /// [`functional::avg_pool2d`](crate::functional::avg_pool2d) computes it.
     ///
-    AvgPool2d, AvgPool2dOptions, avg_pool2d_setters, avg_pool2d
+    AvgPool2d(Pair), AvgPool2dOptions, avg_pool2d_setters, avg_pool2d
+}
+
+pool! {
+    /// The maximum of every window: `[n, c, d, h, w]` to `[n, c, od, oh, ow]`, as
+    /// [`functional::max_pool3d`](crate::functional::max_pool3d) computes it.
+    ///
+    MaxPool3d(Triple), MaxPool3dOptions, max_pool3d_setters, max_pool3d
+}
+
+pool! {
+    /// The mean of every window: `[n, c, d, h, w]` to `[n, c, od, oh, ow]`, as
+    /// [`functional::avg_pool3d`](crate::functional::avg_pool3d) computes it.
+    ///
+    AvgPool3d(Triple), AvgPool3dOptions, avg_pool3d_setters, avg_pool3d
 }
 
 /// `(sum of x^p)^(1/p)` of every window: `[n, c, h, w]` to `[n, c, oh, ow]`, as

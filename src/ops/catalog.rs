@@ -21,9 +21,9 @@ const fn entry(name: &'static str, torch: &'static str, onnx: &'static str, note
 pub const CATALOG: &[Entry] = &[
     entry(
         "conv2d",
-        "conv1d, conv2d, linear",
+        "conv1d, conv2d, conv3d, linear",
         "Conv, Gemm, MatMul, QLinearConv, ConvInteger",
-        "stride, padding per side or same/valid, dilation, groups (depthwise included), bias; padding modes zeros, reflect, replicate, circular; activation and residual fused",
+        "stride, padding per side or same/valid, dilation, groups (depthwise included), bias; one, two or three axes; padding modes zeros, reflect, replicate, circular; activation and residual fused",
     ),
     entry(
         "conv_transpose2d",
@@ -39,15 +39,15 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry(
         "max_pool2d",
-        "max_pool2d, max_pool2d_with_indices",
+        "max_pool2d, max_pool2d_with_indices, max_pool3d",
         "MaxPool, GlobalMaxPool",
-        "padding, dilation, ceil_mode, indices",
+        "padding, dilation, ceil_mode, indices (of images); one, two or three axes",
     ),
     entry(
         "avg_pool2d",
-        "avg_pool2d",
+        "avg_pool2d, avg_pool3d",
         "AveragePool, GlobalAveragePool",
-        "padding, dilation, ceil_mode, count_include_pad, divisor_override",
+        "padding, dilation, ceil_mode, count_include_pad, divisor_override; one, two or three axes",
     ),
     entry(
         "lp_pool2d",

@@ -94,11 +94,14 @@ def split(x, sizes, dim):
 FUNCTIONS = dict(
     conv1d=convolution(F.conv1d),
     conv2d=convolution(F.conv2d),
+    conv3d=convolution(F.conv3d),
     conv_transpose2d=F.conv_transpose2d,
     linear=F.linear,
     matmul=torch.matmul,
     max_pool2d=max_pool2d,
+    max_pool3d=F.max_pool3d,
     avg_pool2d=F.avg_pool2d,
+    avg_pool3d=F.avg_pool3d,
     lp_pool2d=F.lp_pool2d,
     adaptive_avg_pool2d=F.adaptive_avg_pool2d,
     adaptive_max_pool2d=F.adaptive_max_pool2d,
@@ -197,6 +200,24 @@ def convolutions(f):
     conv("conv2d", (2, 3, 5, 6), (3, 1, 4, 3), [1, 2], [3, 0], [1, 2], 3, False, padding_mode="replicate")
     conv("conv2d", (2, 3, 4, 6), (2, 3, 3, 2), [1, 1], [1, 3], [2, 1], 1, padding_mode="circular")
 
+    # All three axes, two of them, and one: each is another composition.
+    one, none = [1, 1, 1], [0, 0, 0]
+    conv("conv3d", (2, 3, 5, 4, 6), (5, 3, 3, 2, 3), one, [1, 0, 2], one, 1, **zeros)
+    conv("conv3d", (1, 4, 7, 6, 5), (6, 2, 2, 3, 2), [2, 1, 2], [1, 2, 0], [2, 1, 3], 2, **zeros)
+    conv("conv3d", (2, 3, 4, 5, 3), (6, 1, 3, 3, 1), [1, 2, 1], [2, 1, 0], one, 3, False, **zeros)
+    conv("conv3d", (2, 3, 4, 5, 7), (4, 3, 1, 3, 2), [1, 2, 1], [0, 1, 1], one, 1, **zeros)
+    conv("conv3d", (2, 4, 4, 5, 6), (4, 2, 2, 1, 3), [1, 1, 2], [1, 0, 1], [2, 1, 1], 2, **zeros)
+    conv("conv3d", (2, 3, 6, 4, 5), (4, 3, 3, 1, 1), [2, 1, 1], [1, 0, 0], one, 1, **zeros)
+    conv("conv3d", (2, 3, 3, 4, 7), (2, 3, 1, 1, 4), [1, 1, 3], [0, 0, 2], one, 1, False, **zeros)
+    conv("conv3d", (2, 3, 3, 6, 2), (3, 1, 1, 3, 1), one, [0, 2, 0], [1, 2, 1], 3, **zeros)
+    conv("conv3d", (2, 5, 3, 4, 2), (3, 5, 1, 1, 1), one, none, one, 1, **zeros)
+    conv("conv3d", (2, 3, 5, 4, 3), (2, 3, 1, 1, 1), [2, 3, 2], none, one, 1, **zeros)
+    conv("conv3d", (1, 3, 4, 5, 6), (2, 3, 4, 3, 2), one, "same", [1, 1, 2], 1, **zeros)
+    conv("conv3d", (2, 3, 5, 6, 4), (3, 1, 2, 3, 2), [2, 1, 1], "valid", one, 3, False, **zeros)
+    conv("conv3d", (1, 3, 4, 3, 5), (2, 3, 2, 3, 2), [1, 2, 1], [3, 0, 1, 2, 0, 1], one, 1, **zeros)
+    for mode in ("reflect", "replicate", "circular"):
+        conv("conv3d", (2, 3, 4, 5, 3), (2, 3, 3, 2, 2), [2, 1, 1], [2, 0, 1], one, 1, padding_mode=mode)
+
     def transposed(x, weight, stride, padding, output_padding, dilation, groups, bias=True):
         inputs = dict(x=x, weight=weight, bias=(weight[1] * groups,) if bias else None)
         names = dict(stride=stride, padding=padding, output_padding=output_padding, dilation=dilation, groups=groups)
@@ -230,7 +251,7 @@ def convolutions(f):
 def pools(f):
     def maximum(x, kernel, stride, padding, dilation, ceil_mode):
         names = dict(kernel_size=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
-        f.case("max_pool2d", x, **names)
+        f.case(f"max_pool{len(kernel)}d", x, **names)
 
     maximum((2, 3, 7, 8), [3, 2], None, [0, 0], [1, 1], False)
     maximum((3, 3, 8, 9), [2, 3], [3, 2], [1, 0], [1, 1], True)
@@ -238,9 +259,19 @@ def pools(f):
     maximum((2, 3, 6, 9), [2, 3], [1, 2], [0, 1], [3, 1], True)
     maximum((2, 3, 5, 7), [2, 2], None, [0, 1], [1, 2], True)
 
+    one, none = [1, 1, 1], [0, 0, 0]
+    maximum((2, 3, 5, 7, 6), [2, 3, 2], None, none, one, False)
+    maximum((2, 3, 7, 6, 8), [3, 2, 3], [2, 3, 1], [1, 0, 1], one, True)
+    maximum((1, 4, 8, 7, 9), [2, 3, 2], [1, 2, 2], [1, 1, 0], [3, 1, 2], False)
+    maximum((2, 3, 7, 5, 6), [3, 2, 2], [2, 2, 3], [1, 1, 1], [2, 1, 3], True)
+    maximum((2, 3, 7, 4, 3), [3, 1, 1], [2, 1, 1], [1, 0, 0], one, True)
+    maximum((2, 3, 4, 7, 6), [1, 3, 2], [1, 2, 3], [0, 1, 1], one, True)
+    maximum((2, 3, 4, 5, 3), one, [1, 2, 1], none, one, False)
+    maximum((2, 3, 2, 4, 3), one, None, none, one, False)
+
     def mean(x, kernel, stride, padding, ceil_mode, count, divisor):
         names = dict(kernel_size=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode)
-        f.case("avg_pool2d", x, **names, count_include_pad=count, divisor_override=divisor)
+        f.case(f"avg_pool{len(kernel)}d", x, **names, count_include_pad=count, divisor_override=divisor)
 
     mean((2, 3, 7, 8), [3, 2], None, [0, 0], False, True, None)
     mean((3, 3, 8, 6), [2, 3], [3, 2], [1, 1], True, True, None)
@@ -248,6 +279,15 @@ def pools(f):
     mean((2, 3, 5, 8), [2, 3], [1, 2], [1, 0], False, False, 5)
     mean((2, 3, 6, 8), [4, 3], [3, 2], [2, 1], True, True, 7)
     mean((2, 3, 6, 5), [3, 2], [1, 2], [1, 1], False, False, None)
+
+    mean((2, 3, 5, 7, 6), [2, 3, 2], None, none, False, True, None)
+    mean((2, 3, 6, 8, 6), [3, 2, 3], [2, 3, 2], [1, 1, 1], True, True, None)
+    mean((1, 4, 5, 6, 7), [2, 3, 4], [2, 2, 3], [1, 1, 2], True, False, None)
+    mean((2, 3, 6, 5, 8), [3, 2, 3], [2, 1, 2], [1, 1, 0], False, False, 5)
+    mean((2, 3, 5, 6, 8), [2, 4, 3], [2, 3, 2], [1, 2, 1], True, True, 7)
+    mean((2, 3, 7, 3, 4), [3, 1, 1], [2, 1, 1], [1, 0, 0], True, True, 4)
+    mean((2, 3, 3, 7, 4), [1, 3, 2], [1, 2, 1], [0, 1, 1], True, False, 3)
+    mean((2, 3, 5, 4, 3), one, [2, 1, 1], none, False, True, None)
 
     def power(x, norm_type, kernel, stride, ceil_mode):
         f.case("lp_pool2d", x, norm_type=norm_type, kernel_size=kernel, stride=stride, ceil_mode=ceil_mode)

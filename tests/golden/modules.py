@@ -88,6 +88,14 @@ def convolutions(f):
         conv("Conv2d", (2, 3, 6, 7), (3, 3), [3, 4], [2, 1], [2, 1], [1, 1], mode=mode)
         conv("Conv2d", (2, 3, 5, 7), (3, 3), [4, 3], [1, 1], "same", [1, 2], groups=3, mode=mode)
 
+    conv("Conv3d", (2, 3, 5, 4, 6), (3, 5), [3, 2, 3], [1, 1, 1], [0, 1, 2], [1, 1, 1])
+    conv("Conv3d", (2, 4, 6, 7, 5), (4, 6), [2, 3, 2], [2, 1, 2], [1, 2, 0], [2, 1, 3], groups=2)
+    conv("Conv3d", (2, 3, 4, 5, 7), (3, 4), [1, 3, 2], [1, 2, 1], [0, 1, 1], [1, 1, 1], bias=False)
+    conv("Conv3d", (2, 3, 6, 4, 5), (3, 4), [3, 1, 1], [2, 1, 1], [1, 0, 0], [1, 1, 1])
+    conv("Conv3d", (1, 3, 4, 5, 6), (3, 2), [4, 3, 2], [1, 1, 1], "same", [1, 1, 2])
+    for mode in ("reflect", "replicate", "circular"):
+        conv("Conv3d", (2, 3, 4, 5, 3), (3, 3), [3, 2, 2], [2, 1, 1], [2, 0, 1], [1, 1, 1], groups=3, mode=mode)
+
     def transposed(x, channels, kernel, stride, padding, output_padding, groups, bias, dilation):
         names = dict(in_channels=channels[0], out_channels=channels[1], kernel_size=kernel, stride=stride)
         names.update(padding=padding, output_padding=output_padding, groups=groups, bias=bias, dilation=dilation)
@@ -120,6 +128,12 @@ def norms(f):
         batch("BatchNorm2d", (2, 3, 3, 4), training, track=False)
     batch("BatchNorm2d", (3, 3, 2, 4), True, eps=1e-3, affine=False, track=False)
 
+    for training in (False, True):
+        batch("BatchNorm3d", (2, 3, 4, 2, 5), training)
+        batch("BatchNorm3d", (3, 5, 2, 3, 2), training, eps=0.25, momentum=0.375, affine=False)
+    batch("BatchNorm3d", (2, 3, 2, 4, 3), True, momentum=None)
+    batch("BatchNorm3d", (2, 3, 3, 2, 4), False, track=False)
+
     def layer(x, shape, eps, affine):
         f.case("LayerNorm", x, normalized_shape=shape, eps=eps, elementwise_affine=affine)
 
@@ -151,21 +165,29 @@ def norms(f):
 def pools(f):
     def maximum(x, kernel, stride, padding, dilation, ceil_mode):
         names = dict(kernel_size=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
-        f.case("MaxPool2d", x, **names)
+        f.case(f"MaxPool{len(kernel)}d", x, **names)
 
     maximum((2, 3, 7, 8), [3, 2], None, [0, 0], [1, 1], False)
     maximum((3, 3, 8, 9), [2, 3], [3, 2], [1, 0], [1, 1], True)
     maximum((2, 5, 9, 7), [3, 2], [2, 1], [1, 1], [2, 3], False)
     maximum((2, 3, 6, 9), [2, 3], [1, 2], [0, 1], [3, 1], True)
 
+    maximum((2, 3, 5, 7, 6), [2, 3, 2], None, [0, 0, 0], [1, 1, 1], False)
+    maximum((2, 3, 7, 6, 8), [3, 2, 3], [2, 3, 1], [1, 0, 1], [1, 1, 1], True)
+    maximum((1, 4, 8, 7, 9), [2, 3, 2], [1, 2, 2], [1, 1, 0], [3, 1, 2], False)
+
     def mean(x, kernel, stride, padding, ceil_mode, count, divisor):
         names = dict(kernel_size=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode)
-        f.case("AvgPool2d", x, **names, count_include_pad=count, divisor_override=divisor)
+        f.case(f"AvgPool{len(kernel)}d", x, **names, count_include_pad=count, divisor_override=divisor)
 
     mean((2, 3, 7, 8), [3, 2], None, [0, 0], False, True, None)
     mean((3, 3, 8, 6), [2, 3], [3, 2], [1, 1], True, True, None)
     mean((2, 5, 6, 7), [3, 4], [2, 2], [1, 2], True, False, None)
     mean((2, 3, 5, 8), [2, 3], [1, 2], [1, 0], False, False, 5)
+
+    mean((2, 3, 5, 7, 6), [2, 3, 2], None, [0, 0, 0], False, True, None)
+    mean((1, 4, 5, 6, 7), [2, 3, 4], [2, 2, 3], [1, 1, 2], True, False, None)
+    mean((2, 3, 5, 6, 8), [2, 4, 3], [2, 3, 2], [1, 2, 1], True, True, 7)
 
     def power(x, norm_type, kernel, stride, ceil_mode):
         f.case("LPPool2d", x, norm_type=norm_type, kernel_size=kernel, stride=stride, ceil_mode=ceil_mode)

@@ -15,7 +15,7 @@ use crate::traced::{check, check_all, in_order};
 fn every_case_against_pytorch() {
     let cases = Kind::Functional.cases().unwrap();
     let functions: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), functions.len()), (2898, 95));
+    assert_eq!((cases.len(), functions.len()), (2930, 98));
     check_all(cases, |golden, device| {
         let call = || Ok(golden.call(Kind::Functional, device)?.into_iter().map(|(_, t)| t).collect());
         check(call, &in_order(golden.expected()))
@@ -90,6 +90,10 @@ fn arguments_that_cannot_be() {
     let w = tensor(&[2, 2, 3, 3], &[0.5; 36]);
     let whole = Tensor::new([6], vec![1i32; 6]).unwrap().to_device(device()).unwrap();
     let conv = |o: Conv2dOptions| conv2d(&x, &w, None, o).err();
+    let (v, k) = (tensor(&[1, 2, 2, 2, 4], &[0.5; 32]), tensor(&[2, 2, 3, 3, 3], &[0.5; 108]));
+    let deep = |o: Conv3dOptions| conv3d(&v, &k, None, o).err();
+    let padded = Conv3dOptions::new().padding(1);
+    let largest = |kernel: usize, o: MaxPool3dOptions| max_pool3d(&v, kernel, o).err();
     let maps = tensor(&[1, 2, 3], &[0.5; 6]);
     let sampled = |shape: [usize; 4]| {
         let grid = Tensor::zeros(shape).to_device(device()).unwrap();
@@ -100,6 +104,21 @@ fn arguments_that_cannot_be() {
         ("a kernel larger than the image", conv(Conv2dOptions::new().dilation(2)), Shape),
         ("'same' with a stride", conv(Conv2dOptions::new().stride(2).padding(Padding::Same)), Argument),
         ("groups that do not fit", conv(Conv2dOptions::new().groups(2)), Shape),
+        ("a kernel deeper than the volume", deep(Conv3dOptions::new().padding([0, 1, 1])), Shape),
+        ("a kernel higher than the volume", deep(Conv3dOptions::new().padding([1, 0, 1])), Shape),
+        ("no step along the depth", deep(padded.stride([0, 1, 1])), Argument),
+        ("no step to the right", deep(padded.stride([1, 1, 0])), Argument),
+        ("no step between taps", deep(padded.dilation([0, 1, 1])), Argument),
+        ("'same' with a stride in volumes", deep(padded.padding(Padding::Same).stride(2)), Argument),
+        ("groups of a volume that do not fit", deep(padded.groups(2)), Shape),
+        ("no groups", deep(padded.groups(0)), Shape),
+        ("a volume with a kernel of images", conv3d(&v, &w, None, Conv3dOptions::new()).err(), Shape),
+        ("an image with a kernel of volumes", conv3d(&x, &k, None, Conv3dOptions::new()).err(), Shape),
+        ("taps without end", deep(padded.padding([usize::MAX, 1, 1])), Unsupported),
+        ("windows of volumes over an image", max_pool3d(&x, 2, MaxPool3dOptions::new()).err(), Shape),
+        ("a window deeper than the volume", largest(3, MaxPool3dOptions::new()), Shape),
+        ("padding over half the volume's window", largest(2, MaxPool3dOptions::new().padding(2)), Argument),
+        ("no step of a window", largest(2, MaxPool3dOptions::new().stride([0, 1, 1])), Argument),
         ("padding over half the window", max_pool2d(&x, 2, MaxPool2dOptions::new().padding(2)).err(), Argument),
         ("no order", lp_pool2d(&x, 0.0, 2, LpPool2dOptions::new()).err(), Argument),
         ("neither size nor factor", resized(InterpolateOptions::new()), Argument),

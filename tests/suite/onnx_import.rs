@@ -234,17 +234,18 @@ fn everything_unsupported_is_in_one_message() {
     for part in ["Loop_0", "operator Loop", "Relu_1", "attribute strange", "Magic_2", "com.example"] {
         assert!(e.contains(part), "{part}: {e}");
     }
-    let pool = |to: &str| node("MaxPool", &["v"], &[to], vec![ints("kernel_shape", &[2, 2, 2])]);
+    let pool = |to: &str, rest: &str| node("MaxPool", &["v"], &[to, rest], vec![ints("kernel_shape", &[2, 2, 2])]);
     let nodes = vec![
         node("Unsqueeze", &["x", "zero"], &["v"], vec![]),
-        pool("p"),
-        pool("q"),
+        pool("p", "i"),
+        pool("q", "j"),
         node("Add", &["p", "q"], &["y"], vec![]),
     ];
     let model = read(&model(graph(nodes, vec![integers("zero", &[1], &[0])]))).unwrap();
     let e = bind(&model, [1, 2, 5, 3]).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Unsupported);
-    assert!(e.to_string().contains("MaxPool_1: 3-D") && e.to_string().contains("MaxPool_2: 3-D"), "{e}");
+    let of = |node: &str| format!("{node}: MaxPool of f32[1, 1, 2, 5, 3] with Indices over three axes");
+    assert!(e.to_string().contains(&of("MaxPool_1")) && e.to_string().contains(&of("MaxPool_2")), "{e}");
 }
 
 /// `y = x + 1` if x has `rows` rows, else `y = -x`: a branch in a branch reads x from outside both.

@@ -4,6 +4,7 @@
 /// ONNX Runtime (`tests/onnx/quantised`, `comparison/quantised.py`, `tests/onnx/recurrent`).
 pub const UNCOMPARED: &[&str] = &[
     "AffineGrid",
+    "Attention",
     "Celu",
     "Compress",
     "ConvInteger",
@@ -25,6 +26,7 @@ pub const UNCOMPARED: &[&str] = &[
     "QuantizeLinear",
     "RNN",
     "ReverseSequence",
+    "RotaryEmbedding",
     "Selu",
     "Shrink",
     "SpaceToDepth",

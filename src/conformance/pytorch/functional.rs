@@ -31,6 +31,11 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
             let o = o.padding(p.image_padding()?).groups(p.usize("groups")?);
             conv2d(&t("x")?, &t("weight")?, bias, o.padding_mode(p.padding_mode("padding_mode")?))
         }
+        "conv3d" => {
+            let o = Conv3dOptions::new().stride(p.triple("stride")?).dilation(p.triple("dilation")?);
+            let o = o.padding(p.volume_padding()?).groups(p.usize("groups")?);
+            conv3d(&t("x")?, &t("weight")?, bias, o.padding_mode(p.padding_mode("padding_mode")?))
+        }
         "conv_transpose2d" => {
             let o = ConvTranspose2dOptions::new().stride(p.pair("stride")?).padding(p.pair("padding")?);
             let o = o.output_padding(p.pair("output_padding")?).dilation(p.pair("dilation")?);
@@ -43,6 +48,8 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
             return Ok(vec![values, indices]);
         }
         "avg_pool2d" => avg_pool2d(&t("x")?, p.pair("kernel_size")?, p.avg_pool()?),
+        "max_pool3d" => max_pool3d(&t("x")?, p.triple("kernel_size")?, p.max_pool3d()?),
+        "avg_pool3d" => avg_pool3d(&t("x")?, p.triple("kernel_size")?, p.avg_pool3d()?),
         "lp_pool2d" => {
             let kernel = p.pair("kernel_size")?;
             lp_pool2d(&t("x")?, p.f32("norm_type")?, kernel, p.lp_pool()?)

@@ -54,6 +54,15 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
                 .dilation(p.pair("dilation")?);
             Box::new(conv.groups(p.usize("groups")?).bias(p.bool("bias")?))
         }
+        "Conv3d" => {
+            let conv = Conv3d::new(p.usize("in_channels")?, p.usize("out_channels")?, p.triple("kernel_size")?)
+                .stride(p.triple("stride")?);
+            let conv = conv
+                .padding(p.volume_padding()?)
+                .padding_mode(p.padding_mode("padding_mode")?)
+                .dilation(p.triple("dilation")?);
+            Box::new(conv.groups(p.usize("groups")?).bias(p.bool("bias")?))
+        }
         "ConvTranspose2d" => {
             let conv = ConvTranspose2d::new(p.usize("in_channels")?, p.usize("out_channels")?, p.pair("kernel_size")?);
             let conv =
@@ -69,6 +78,11 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
         "BatchNorm2d" => {
             let norm =
                 BatchNorm2d::new(p.usize("num_features")?).eps(p.f32("eps")?).momentum(p.f32_or_none("momentum")?);
+            Box::new(norm.affine(p.bool("affine")?).track_running_stats(p.bool("track_running_stats")?))
+        }
+        "BatchNorm3d" => {
+            let norm =
+                BatchNorm3d::new(p.usize("num_features")?).eps(p.f32("eps")?).momentum(p.f32_or_none("momentum")?);
             Box::new(norm.affine(p.bool("affine")?).track_running_stats(p.bool("track_running_stats")?))
         }
         "InstanceNorm2d" => {
@@ -95,6 +109,8 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
         ),
         "MaxPool2d" => Box::new(MaxPool2d::new(p.pair("kernel_size")?).options(p.max_pool()?)),
         "AvgPool2d" => Box::new(AvgPool2d::new(p.pair("kernel_size")?).options(p.avg_pool()?)),
+        "MaxPool3d" => Box::new(MaxPool3d::new(p.triple("kernel_size")?).options(p.max_pool3d()?)),
+        "AvgPool3d" => Box::new(AvgPool3d::new(p.triple("kernel_size")?).options(p.avg_pool3d()?)),
         "LPPool2d" => Box::new(LPPool2d::new(p.f32("norm_type")?, p.pair("kernel_size")?).options(p.lp_pool()?)),
         "AdaptiveAvgPool2d" => Box::new(AdaptiveAvgPool2d::new(p.pair("output_size")?)),
         "AdaptiveMaxPool2d" => Box::new(AdaptiveMaxPool2d::new(p.pair("output_size")?)),

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::functional::{
-    Approximate, AvgPool2dOptions, GridSampleMode, GridSampleOptions, GridSamplePadding, InterpolateMode,
-    InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, Padding, PaddingMode,
+    Approximate, AvgPool2dOptions, AvgPool3dOptions, GridSampleMode, GridSampleOptions, GridSamplePadding,
+    InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding, PaddingMode,
 };
 
 /// The options of a case. Each is an error if it is not there or of another type.
@@ -91,6 +91,10 @@ impl Params {
         self.sizes(name)?.try_into().map_err(|_| self.wrong(name))
     }
 
+    pub fn triple(&self, name: &str) -> Result<[usize; 3]> {
+        self.sizes(name)?.try_into().map_err(|_| self.wrong(name))
+    }
+
     pub fn sides(&self, name: &str) -> Result<[i64; 4]> {
         self.integers(name)?.try_into().map_err(|_| self.wrong(name))
     }
@@ -115,6 +119,15 @@ impl Params {
         self.padding(|| match self.sizes("padding")?[..] {
             [y, x] => Ok([y, x].into()),
             [top, bottom, left, right] => Ok([top, bottom, left, right].into()),
+            _ => Err(self.wrong("padding")),
+        })
+    }
+
+    /// Of a volume: one number per axis, or one per side.
+    pub fn volume_padding(&self) -> Result<Padding<6>> {
+        self.padding(|| match self.sizes("padding")?[..] {
+            [z, y, x] => Ok([z, y, x].into()),
+            [front, back, top, bottom, left, right] => Ok([front, back, top, bottom, left, right].into()),
             _ => Err(self.wrong("padding")),
         })
     }
@@ -167,6 +180,20 @@ impl Params {
         let divisor = self.some("divisor_override").map(|_| self.usize("divisor_override")).transpose()?;
         let o = o.divisor_override(divisor);
         Ok(if self.some("stride").is_none() { o } else { o.stride(self.pair("stride")?) })
+    }
+
+    pub fn max_pool3d(&self) -> Result<MaxPool3dOptions> {
+        let o = MaxPool3dOptions::new().padding(self.triple("padding")?).dilation(self.triple("dilation")?);
+        let o = o.ceil_mode(self.bool("ceil_mode")?);
+        Ok(if self.some("stride").is_none() { o } else { o.stride(self.triple("stride")?) })
+    }
+
+    pub fn avg_pool3d(&self) -> Result<AvgPool3dOptions> {
+        let o = AvgPool3dOptions::new().padding(self.triple("padding")?).ceil_mode(self.bool("ceil_mode")?);
+        let o = o.count_include_pad(self.bool("count_include_pad")?);
+        let divisor = self.some("divisor_override").map(|_| self.usize("divisor_override")).transpose()?;
+        let o = o.divisor_override(divisor);
+        Ok(if self.some("stride").is_none() { o } else { o.stride(self.triple("stride")?) })
     }
 
     pub fn lp_pool(&self) -> Result<LpPool2dOptions> {

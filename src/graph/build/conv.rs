@@ -1,12 +1,13 @@
 //! Convolutions and matrix products.
 
-use super::{Graph, ValueId};
-use crate::attr::PadMode;
+use crate::attr::{PadMode, Pads};
 use crate::error::{Error, Result};
+use crate::graph::volume::Conv3d;
+use crate::graph::{Graph, ValueId};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::matmul::MatMul;
-use crate::options::{Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, PaddingMode, Pair};
+use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, PaddingMode, Pair, Triple};
 
 /// The limit of a convolution's own padding.
 const MOST_PADDING: usize = 65_535;
@@ -21,16 +22,7 @@ impl Graph {
             return Err(Error::shape(format!("the weight {:?} of conv2d must have rank 4", self.shape(w))));
         };
         let pads = o.padding.pads([kh, kw], o.stride.0, o.dilation.0)?;
-        let (x, padding) = match border(o.padding_mode) {
-            None => (x, pads),
-            Some(mode) => {
-                if pads.as_flattened().iter().any(|&n| n > MOST_PADDING) {
-                    return Err(Error::argument(format!("padding {pads:?} must be at most {MOST_PADDING}")));
-                }
-                let [[top, bottom], [left, right]] = pads.map(|axis| axis.map(|n| n as i64));
-                (self.pad(x, &[left, right, top, bottom], mode)?, [[0; 2]; 2])
-            }
-        };
+        let (x, padding) = self.bordered(x, pads, o.padding_mode)?;
         let op = Conv2d { stride: o.stride.0, padding, dilation: o.dilation.0, groups: o.groups };
         self.layer(op, &[&[x, w], bias.as_slice()].concat())
     }
@@ -58,6 +50,36 @@ impl Graph {
         let y = self.conv2d(x, w, bias, options)?;
         let [n, c, _, l] = self.shape(y)[..] else { unreachable!("conv2d gives rank 4") };
         self.reshape(y, [n, c, l])
+    }
+
+    /// `[n, ic, d, h, w]` with a weight `[oc, ic / groups, kd, kh, kw]` to `[n, oc, od, oh, ow]`; the bias is `[oc]`. It is
+    /// one [`Graph::conv2d`]: of slices, to whose channels a kernel of several slices adds the taps along the depth.
+    ///
+    /// # Errors
+    /// The shapes do not fit each other or the options.
+    pub fn conv3d(&mut self, x: ValueId, w: ValueId, bias: Option<ValueId>, o: Conv3dOptions) -> Result<ValueId> {
+        let [_, _, kd, kh, kw] = self.dims(w)?[..] else {
+            return Err(Error::shape(format!("the weight {:?} of conv3d must have rank 5", self.shape(w))));
+        };
+        let (Triple(stride), Triple(dilation)) = (o.stride, o.dilation);
+        let pads = o.padding.pads([kd, kh, kw], stride, dilation)?;
+        let (x, padding) = self.bordered(x, pads, o.padding_mode)?;
+        Conv3d { stride, padding, dilation, groups: o.groups }.apply(self, &x, &w, bias.as_ref())
+    }
+
+    /// The input of a convolution with a border that the convolution itself cannot make, and what that still pads.
+    fn bordered<const AXES: usize>(
+        &mut self,
+        x: ValueId,
+        pads: Pads<usize, AXES>,
+        mode: PaddingMode,
+    ) -> Result<(ValueId, Pads<usize, AXES>)> {
+        let Some(mode) = border(mode) else { return Ok((x, pads)) };
+        if pads.as_flattened().iter().any(|&n| n > MOST_PADDING) {
+            return Err(Error::argument(format!("padding {pads:?} must be at most {MOST_PADDING}")));
+        }
+        let sides: Vec<_> = pads.iter().rev().flatten().map(|&n| n as i64).collect();
+        Ok((self.pad(x, &sides, mode)?, [[0; 2]; AXES]))
     }
 
     /// `[n, ic, h, w]` with a weight `[ic, oc / groups, kh, kw]` to `[n, oc, oh, ow]`; the bias is `[oc]`.

@@ -1,11 +1,14 @@
 //! Pooling.
 
-use super::{Graph, ValueId};
 use crate::attr::{Activation, BinaryKind, PoolKind, Window};
 use crate::error::{Error, Result};
+use crate::graph::volume::{self, Mean};
+use crate::graph::{Graph, ValueId};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
-use crate::options::{AvgPool2dOptions, LpPool2dOptions, MaxPool2dOptions, Pair};
+use crate::options::{
+    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair, Triple,
+};
 
 impl Graph {
     /// The maximum of every window of `[n, c, h, w]`: `[n, c, oh, ow]`.
@@ -37,12 +40,31 @@ impl Graph {
     pub fn avg_pool2d(&mut self, x: ValueId, kernel_size: impl Into<Pair>, o: AvgPool2dOptions) -> Result<ValueId> {
         let kernel = kernel_size.into();
         let op = AvgPool2d {
-            window: window(kernel, o.stride, o.padding)?,
+            window: window(kernel.0, o.stride.map(|s| s.0), o.padding.0)?,
             ceil_mode: o.ceil_mode,
             count_include_pad: o.count_include_pad,
             divisor_override: o.divisor_override,
         };
         self.layer(op, &[x])
+    }
+
+    /// The maximum of every window of `[n, c, d, h, w]`: `[n, c, od, oh, ow]`.
+    ///
+    /// # Errors
+    /// The window does not fit the volume; the padding exceeds half the kernel.
+    pub fn max_pool3d(&mut self, x: ValueId, kernel_size: impl Into<Triple>, o: MaxPool3dOptions) -> Result<ValueId> {
+        let window = window(kernel_size.into().0, o.stride.map(|s| s.0), o.padding.0)?;
+        volume::max_pool(self, &x, Window { dilation: o.dilation.0, ..window }, o.ceil_mode)
+    }
+
+    /// The mean of every window of `[n, c, d, h, w]`: `[n, c, od, oh, ow]`.
+    ///
+    /// # Errors
+    /// The window does not fit the volume; the padding exceeds half the kernel.
+    pub fn avg_pool3d(&mut self, x: ValueId, kernel_size: impl Into<Triple>, o: AvgPool3dOptions) -> Result<ValueId> {
+        let window = window(kernel_size.into().0, o.stride.map(|s| s.0), o.padding.0)?;
+        let AvgPool3dOptions { ceil_mode, count_include_pad, divisor_override, .. } = o;
+        volume::avg_pool(self, &x, window, Mean { ceil_mode, count_include_pad, divisor_override })
     }
 
     /// `(sum of x^p)^(1/p)` of every window of `[n, c, h, w]`: `[n, c, oh, ow]`. As in PyTorch, the sum is of x and not
@@ -124,17 +146,21 @@ impl Graph {
 
 fn max_pool2d(kernel: Pair, o: MaxPool2dOptions, indices: Indices) -> Result<MaxPool2d> {
     Ok(MaxPool2d {
-        window: Window { dilation: o.dilation.0, ..window(kernel, o.stride, o.padding)? },
+        window: Window { dilation: o.dilation.0, ..window(kernel.0, o.stride.map(|s| s.0), o.padding.0)? },
         ceil_mode: o.ceil_mode,
         indices,
     })
 }
 
 /// PyTorch limits the padding of a pooling to half the window.
-fn window(Pair(kernel): Pair, stride: Option<Pair>, Pair([y, x]): Pair) -> Result<Window> {
-    if y > kernel[0] / 2 || x > kernel[1] / 2 {
-        return Err(Error::argument(format!("padding {:?} exceeds half the window {kernel:?}", [y, x])));
+fn window<const AXES: usize>(
+    kernel: [usize; AXES],
+    stride: Option<[usize; AXES]>,
+    padding: [usize; AXES],
+) -> Result<Window<AXES>> {
+    if kernel.iter().zip(padding).any(|(k, n)| n > k / 2) {
+        return Err(Error::argument(format!("padding {padding:?} exceeds half the window {kernel:?}")));
     }
-    let Pair(stride) = stride.unwrap_or(Pair(kernel));
-    Ok(Window { stride, padding: [[y; 2], [x; 2]], ..Window::new(kernel) })
+    let stride = stride.unwrap_or(kernel);
+    Ok(Window { stride, padding: padding.map(|n| [n; 2]), ..Window::new(kernel) })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::val::{Steps, Val};
 use crate::error::{Error, Result};
+use crate::graph::assemble::Assemble;
 use crate::graph::{Graph, ValueId};
 use crate::memory;
 use crate::ops::cast::Cast;
@@ -171,6 +172,26 @@ impl Import<'_> {
         }
         checked_numel(shape)?;
         self.apply(Reshape { shape: shape.to_vec() }, &[x])
+    }
+}
+
+impl Assemble for Import<'_> {
+    type Value = Val;
+
+    fn extents(&self, x: &Val) -> Result<Vec<usize>> {
+        Ok(x.shape().to_vec())
+    }
+
+    fn add_op(&mut self, op: impl Op + 'static, inputs: &[&Val]) -> Result<Val> {
+        self.apply(op, inputs)
+    }
+
+    fn see_as(&mut self, x: &Val, shape: &[usize]) -> Result<Val> {
+        self.reshape(x, shape)
+    }
+
+    fn fixed(&mut self, _: &str, tensor: Tensor) -> Result<Val> {
+        Ok(tensor.into())
     }
 }
 

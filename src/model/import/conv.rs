@@ -1,10 +1,11 @@
 //! Conv and ConvTranspose.
 
 use super::operator::Operator;
-use super::window::{AutoPad, Sliding, pads, pair, spatial};
+use super::window::{AutoPad, Sliding, spatial};
 use super::{Import, NodeView, Val};
 use crate::attr::{PadMode, Window};
 use crate::error::{Error, Result};
+use crate::graph::volume::Conv3d;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::pad::Pad;
@@ -29,6 +30,9 @@ fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 impl Import<'_> {
     /// The convolution that a node's attributes say.
     pub fn conv(&mut self, node: &NodeView, x: &Val, weight: &Val, bias: Option<&Val>) -> Result<Val> {
+        if x.rank() > 4 {
+            return self.conv3d(node, x, weight, bias);
+        }
         let (op, image, weight) = self.convolution(node, x, weight)?;
         let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(bias).collect();
         let y = self.apply(op, &inputs)?;
@@ -39,13 +43,27 @@ impl Import<'_> {
     pub fn convolution(&mut self, node: &NodeView, x: &Val, weight: &Val) -> Result<(Conv2d, Val, Val)> {
         let (window, crop) = Sliding::of(node, x.shape(), weight.shape().get(2..))?.split();
         let Window { stride, padding, dilation, .. } = window;
-        let mut image = self.as_image(x)?;
-        if crop != [[0; 2]; 2] {
-            let pads = [[[0; 2]; 2], crop].concat();
-            image = self.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[&image])?;
-        }
+        let image = self.as_image(x)?;
+        let image = self.cropped(&image, &crop)?;
         let weight = self.as_image(weight)?;
         Ok((Conv2d { stride, padding, dilation, groups: node.count("group", 1)? }, image, weight))
+    }
+
+    /// Of volumes.
+    fn conv3d(&mut self, node: &NodeView, x: &Val, weight: &Val, bias: Option<&Val>) -> Result<Val> {
+        let (window, crop) = Sliding::of(node, x.shape(), weight.shape().get(2..))?.split();
+        let Window { stride, padding, dilation, .. } = window;
+        let x = self.cropped(x, &crop)?;
+        Conv3d { stride, padding, dilation, groups: node.count("group", 1)? }.apply(self, &x, weight, bias)
+    }
+
+    /// Less what negative pads cut off.
+    fn cropped(&mut self, x: &Val, crop: &[[i64; 2]]) -> Result<Val> {
+        if crop.as_flattened().iter().all(|&n| n == 0) {
+            return Ok(x.clone());
+        }
+        let pads = [&[[0; 2]; 2], crop].concat();
+        self.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[x])
     }
 }
 
@@ -53,7 +71,7 @@ impl Import<'_> {
 fn conv_transpose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (x, weight) = (node.input(0)?, node.input(1)?);
     let window = Sliding::of(node, x.shape(), weight.shape().get(2..))?;
-    let axes = spatial(node, x.shape())?;
+    let axes = spatial(node, x.shape(), 2)?;
     let extra = node.counts("output_padding")?.unwrap_or(vec![0; axes.len()]);
     let mut op = ConvTranspose2d {
         stride: window.stride,
@@ -69,7 +87,7 @@ fn conv_transpose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     match output_shape(node, axes)? {
         Some(output) => fit(&mut op, &window, AutoPad::of(node)?, pair("the input", axes, axes)?, output)?,
         None if AutoPad::of(node)? == AutoPad::NotSet => {
-            let pads = pads(node, axes.len())?;
+            let pads = window.padding;
             op.padding = pads.map(|axis| axis.map(|p| p.max(0) as usize));
             if pads.as_flattened().iter().any(|&p| p < 0) {
                 return Err(Error::unsupported(format!("ConvTranspose with negative pads {pads:?}")));
@@ -96,6 +114,15 @@ fn output_shape(node: &NodeView, axes: &[usize]) -> Result<Option<[usize; 2]>> {
     let strides = node.counts("strides")?.unwrap_or(vec![1; axes.len()]);
     let extents: Vec<_> = axes.iter().zip(&strides).map(|(&n, &s)| n.saturating_mul(s)).collect();
     pair("the output", axes, &extents).map(Some)
+}
+
+/// A value for each of two axes; an image of one axis is one row.
+fn pair(what: &str, spatial: &[usize], list: &[usize]) -> Result<[usize; 2]> {
+    match (spatial.len(), list) {
+        (1, &[a]) => Ok([1, a]),
+        (2, &[a, b]) => Ok([a, b]),
+        _ => Err(Error::shape(format!("{what} {list:?} does not fit {} spatial axes", spatial.len()))),
+    }
 }
 
 /// Sets padding and output padding so that the output has these extents.

@@ -1,10 +1,11 @@
 //! MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool.
 
 use super::operator::Operator;
-use super::window::{AutoPad, Pooling};
+use super::window::{AutoPad, Pooled, Pooling};
 use super::{Import, NodeView, Val};
 use crate::attr::{PoolKind, Window};
 use crate::error::{Error, Result};
+use crate::graph::volume::{self, Mean};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::shape::DType;
@@ -45,7 +46,7 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         (true, false) => Indices::Tensor,
         (true, true) => Indices::TensorColumnMajor,
     };
-    let op = MaxPool2d { window: pooling.window.uncropped()?, ceil_mode: ceil_mode(node)?, indices };
+    let (window, ceil_mode) = (pooling.window()?, ceil_mode(node)?);
     if indices == Indices::TensorColumnMajor && x.rank() > 4 {
         return Err(Error::unsupported(format!(
             "{} of {}: storage_order = 1 is supported for images only",
@@ -55,7 +56,15 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     }
     let image = pooling.image(import, x)?;
     let image = if x.dtype().is_integer() { import.cast(&image, DType::F32)? } else { image };
-    let mut outputs = import.apply_all(op, &[&image])?;
+    let mut outputs = match window {
+        Pooled::Image(window) => import.apply_all(MaxPool2d { window, ceil_mode, indices }, &[&image])?,
+        Pooled::Volume(window) if indices == Indices::None => {
+            vec![volume::max_pool(import, &image, window, ceil_mode)?]
+        }
+        Pooled::Volume(_) => {
+            return Err(Error::unsupported(format!("{} of {} with Indices over three axes", node.op(), x.desc())));
+        }
+    };
     outputs[0] = import.cast(&outputs[0], x.dtype())?;
     outputs.iter().map(|y| pooling.back(import, y, x)).collect()
 }
@@ -64,14 +73,17 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 pub(super) fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let pooling = Pooling::of(node, x.shape())?;
-    let op = AvgPool2d {
-        window: pooling.window.uncropped()?,
-        ceil_mode: ceil_mode(node)?,
-        count_include_pad: node.flag("count_include_pad", false)?,
-        divisor_override: None,
+    let (ceil_mode, count_include_pad) = (ceil_mode(node)?, node.flag("count_include_pad", false)?);
+    let divisor_override = None;
+    let (window, image) = (pooling.window()?, pooling.image(import, x)?);
+    let y = match window {
+        Pooled::Image(window) => {
+            import.apply(AvgPool2d { window, ceil_mode, count_include_pad, divisor_override }, &[&image])?
+        }
+        Pooled::Volume(window) => {
+            volume::avg_pool(import, &image, window, Mean { ceil_mode, count_include_pad, divisor_override })?
+        }
     };
-    let image = pooling.image(import, x)?;
-    let y = import.apply(op, &[&image])?;
     Ok(vec![pooling.back(import, &y, x)?])
 }
 
@@ -79,15 +91,14 @@ pub(super) fn average_pool(import: &mut Import, node: &NodeView) -> Result<Vec<V
 fn lp_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let pooling = Pooling::of(node, x.shape())?;
-    let op = LpPool2d {
-        window: pooling.window.uncropped()?,
-        ceil_mode: ceil_mode(node)?,
-        p: order(node)?,
-        signed: false,
-        rescale: false,
+    let (ceil_mode, p) = (ceil_mode(node)?, order(node)?);
+    let (window, image) = (pooling.window()?, pooling.image(import, x)?);
+    let y = match window {
+        Pooled::Image(window) => {
+            import.apply(LpPool2d { window, ceil_mode, p, signed: false, rescale: false }, &[&image])?
+        }
+        Pooled::Volume(window) => volume::lp_pool(import, &image, window, ceil_mode, p)?,
     };
-    let image = pooling.image(import, x)?;
-    let y = import.apply(op, &[&image])?;
     Ok(vec![pooling.back(import, &y, x)?])
 }
 

@@ -8,13 +8,25 @@ use crate::error::{Error, Result};
 /// Attributes from which [`Sliding::of`] is read.
 pub(super) const STRIDES: &str = "strides";
 
+/// How a window moves along one axis, as a node gives it: negative pads crop.
+#[derive(Clone, Copy, Debug)]
+struct Along {
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: [i64; 2],
+}
+
+/// How it does not move.
+const IDLE: Along = Along { kernel: 1, stride: 1, dilation: 1, padding: [0, 0] };
+
 /// A window as a node gives it: negative pads crop.
 #[derive(Clone, Debug)]
-pub(super) struct Sliding {
-    pub kernel: [usize; 2],
-    pub stride: [usize; 2],
-    pub dilation: [usize; 2],
-    pub padding: Pads<i64>,
+pub(super) struct Sliding<const AXES: usize = 2> {
+    pub kernel: [usize; AXES],
+    pub stride: [usize; AXES],
+    pub dilation: [usize; AXES],
+    pub padding: Pads<i64, AXES>,
 }
 
 /// How the total padding is divided, if the pads follow from the input's size.
@@ -44,13 +56,10 @@ impl AutoPad {
     }
 }
 
-impl Sliding {
-    /// The node's window over an image of `x`'s shape `[n, c, spatial..]`. `kernel` is the weight's, where there is one.
-    ///
-    /// # Errors
-    /// Three or more spatial axes (unsupported), lists of the wrong length, a zero stride.
-    pub fn of(node: &NodeView, x: &[usize], kernel: Option<&[usize]>) -> Result<Sliding> {
-        let spatial = spatial(node, x)?;
+impl Along {
+    /// Along each of these axes. `kernel` is the weight's, where there is one.
+    fn all(node: &NodeView, spatial: &[usize], kernel: Option<&[usize]>) -> Result<Vec<Along>> {
+        let count = spatial.len();
         let given = node.counts("kernel_shape")?;
         let kernel = match (given, kernel) {
             (Some(given), Some(kernel)) if given != kernel => {
@@ -60,29 +69,66 @@ impl Sliding {
             (Some(given), None) => given,
             (None, None) => return Err(Error::file("the attribute kernel_shape is missing")),
         };
-        let kernel = pair("kernel_shape", spatial, &kernel)?;
-        let stride = pair("strides", spatial, &node.counts(STRIDES)?.unwrap_or(vec![1; spatial.len()]))?;
-        let dilation = pair("dilations", spatial, &node.counts("dilations")?.unwrap_or(vec![1; spatial.len()]))?;
-        if [kernel, stride, dilation].as_flattened().contains(&0) {
-            return Err(Error::argument("kernel_shape, strides and dilations must be at least 1"));
+        let stride = node.counts(STRIDES)?.unwrap_or(vec![1; count]);
+        let dilation = node.counts("dilations")?.unwrap_or(vec![1; count]);
+        for (what, list) in [("kernel_shape", &kernel), (STRIDES, &stride), ("dilations", &dilation)] {
+            if list.len() != count {
+                return Err(Error::shape(format!("{what} {list:?} does not fit {count} spatial axes")));
+            }
+            if list.contains(&0) {
+                return Err(Error::argument("kernel_shape, strides and dilations must be at least 1"));
+            }
         }
-        let mut window = Sliding { kernel, stride, dilation, padding: [[0; 2]; 2] };
-        window.padding = match AutoPad::of(node)? {
-            AutoPad::NotSet => pads(node, spatial.len())?,
-            AutoPad::Valid => [[0; 2]; 2],
-            auto => window.same(auto, pair("spatial", spatial, spatial)?),
+        let pads = node.ints("pads")?.unwrap_or(vec![0; 2 * count]);
+        let auto = AutoPad::of(node)?;
+        if auto == AutoPad::NotSet && pads.len() != 2 * count {
+            return Err(Error::shape(format!("pads {pads:?} do not fit {count} spatial axes")));
+        }
+        let along = |k: usize| {
+            let along = Along { kernel: kernel[k], stride: stride[k], dilation: dilation[k], ..IDLE };
+            let padding = match auto {
+                // ONNX lists all begins, then all ends.
+                AutoPad::NotSet => [pads[k], pads[count + k]],
+                AutoPad::Valid => [0, 0],
+                auto => along.same(auto, spatial[k]),
+            };
+            Along { padding, ..along }
         };
-        Ok(window)
+        Ok((0..count).map(along).collect())
     }
 
     /// Pads that make the output `ceil(input / stride)` long.
-    fn same(&self, auto: AutoPad, input: [usize; 2]) -> Pads<i64> {
-        let along = |k: usize| {
-            let last = input[k].div_ceil(self.stride[k]).saturating_sub(1).saturating_mul(self.stride[k]);
-            let needed = last.saturating_add(self.span(k));
-            auto.halves(needed.saturating_sub(input[k]).min(i64::MAX as usize) as i64)
-        };
-        [along(0), along(1)]
+    fn same(&self, auto: AutoPad, input: usize) -> [i64; 2] {
+        let last = input.div_ceil(self.stride).saturating_sub(1).saturating_mul(self.stride);
+        let needed = last.saturating_add(span(self.kernel, self.dilation));
+        auto.halves(needed.saturating_sub(input).min(i64::MAX as usize) as i64)
+    }
+
+    fn is_idle(&self) -> bool {
+        [self.kernel, self.stride] == [1, 1] && self.padding == [0, 0]
+    }
+}
+
+impl<const AXES: usize> Sliding<AXES> {
+    /// The node's window over an image of `x`'s shape `[n, c, spatial..]`. `kernel` is the weight's, where there is one. It
+    /// does not move along the first axes if the image has fewer.
+    ///
+    /// # Errors
+    /// More spatial axes than the window has (unsupported), lists of the wrong length, a zero stride.
+    pub fn of(node: &NodeView, x: &[usize], kernel: Option<&[usize]>) -> Result<Sliding<AXES>> {
+        Ok(Sliding::over(&Along::all(node, spatial(node, x, AXES)?, kernel)?))
+    }
+
+    /// The last axes move like this.
+    fn over(axes: &[Along]) -> Sliding<AXES> {
+        let mut all = [IDLE; AXES];
+        all[AXES - axes.len()..].copy_from_slice(axes);
+        Sliding {
+            kernel: all.map(|along| along.kernel),
+            stride: all.map(|along| along.stride),
+            dilation: all.map(|along| along.dilation),
+            padding: all.map(|along| along.padding),
+        }
     }
 
     /// The extent of the image that one window spans.
@@ -91,34 +137,40 @@ impl Sliding {
     }
 
     /// The window without crops, and what to crop from the image first.
-    pub fn split(&self) -> (Window, Pads<i64>) {
+    pub fn split(&self) -> (Window<AXES>, Pads<i64, AXES>) {
         let Sliding { kernel, stride, dilation, padding } = *self;
         let added = padding.map(|axis| axis.map(|p| p.max(0) as usize));
         (Window { kernel, stride, padding: added, dilation }, padding.map(|axis| axis.map(|p| p.min(0))))
     }
 
     /// The window for operators that do not support crops.
-    pub fn uncropped(&self) -> Result<Window> {
+    fn uncropped(&self) -> Result<Window<AXES>> {
         match self.split() {
-            (window, [[0, 0], [0, 0]]) => Ok(window),
+            (window, crop) if crop == [[0; 2]; AXES] => Ok(window),
             _ => Err(Error::unsupported(format!("negative pads {:?}", self.padding))),
         }
     }
 }
 
-/// A pooling window over an image of any number of axes, reduced to two: axes on which the window has extent 1 are
+/// A pooling window over an image of any number of axes, reduced to two or three: axes along which it does not move are
 /// merged with the channels or with each other. PyTorch exports local response norm as such a window over channels.
 pub(super) struct Pooling {
-    pub window: Sliding,
-    /// The input as `[n, c, h, w]`.
+    window: Sliding<3>,
+    /// The input as `[n, c, h, w]`, or if it is a volume as `[n, c, d, h, w]`.
     image: Vec<usize>,
     /// The image axis for each spatial axis that is pooled.
     axes: Vec<Option<usize>>,
 }
 
+/// What a pooling window moves over.
+pub(super) enum Pooled {
+    Image(Window),
+    Volume(Window<3>),
+}
+
 impl Pooling {
     /// # Errors
-    /// As for [`Sliding::of`]; the window covers more than two axes, or two that are not adjacent.
+    /// As for [`Sliding::of`]; the window covers more than three axes that cannot be merged.
     pub fn of(node: &NodeView, x: &[usize]) -> Result<Pooling> {
         if x.len() <= 4 {
             let window = Sliding::of(node, x, None)?;
@@ -128,40 +180,45 @@ impl Pooling {
             });
         }
         let spatial = &x[2..];
+        let moves = Along::all(node, spatial, None)?;
         let count = spatial.len();
-        let list = |name: &str| Ok::<_, Error>(node.counts(name)?.unwrap_or(vec![1; count]));
-        let [kernel, stride, dilation] = [list("kernel_shape")?, list(STRIDES)?, list("dilations")?];
-        let pads = node.ints("pads")?.unwrap_or(vec![0; 2 * count]);
-        if [&kernel, &stride, &dilation].iter().any(|l| l.len() != count || l.contains(&0)) || pads.len() != 2 * count {
-            return Err(Error::shape(format!("the window of {} does not fit {x:?}", node.op())));
-        }
-        let explicit = [AutoPad::NotSet, AutoPad::Valid].contains(&AutoPad::of(node)?);
-        let idle = |&k: &usize| explicit && [kernel[k], stride[k]] == [1, 1] && [pads[k], pads[count + k]] == [0, 0];
-        let first = (0..count).take_while(idle).count().min(count - 1);
+        let first = moves.iter().take_while(|along| along.is_idle()).count().min(count - 1);
         let channels = spatial[..first].iter().product::<usize>() * x[1];
         // Extents, and the spatial axis if it is pooled.
         let mut planes: Vec<(usize, Option<usize>)> = vec![];
         for (k, &n) in spatial.iter().enumerate().skip(first) {
             match planes.last_mut() {
-                Some((extent, None)) if idle(&k) => *extent *= n,
-                _ => planes.push((n, Some(k).filter(|k| !idle(k)))),
+                Some((extent, None)) if moves[k].is_idle() => *extent *= n,
+                _ => planes.push((n, Some(k).filter(|&k| !moves[k].is_idle()))),
             }
         }
         if planes.len() == 1 {
             planes.insert(0, (1, None));
         }
-        let &[(h, row), (w, column)] = &planes[..] else { return Err(too_many(node, x)) };
-        let mut window = Sliding { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], padding: [[0; 2]; 2] };
-        let mut axes = vec![None; count];
-        for (i, k) in [row, column].into_iter().enumerate().filter_map(|(i, k)| Some((i, k?))) {
-            (window.kernel[i], window.stride[i], window.dilation[i]) = (kernel[k], stride[k], dilation[k]);
-            window.padding[i] = [pads[k], pads[count + k]];
-            axes[k] = Some(2 + i);
+        if planes.len() > 3 {
+            return Err(too_many(node, x, 3));
         }
-        Ok(Pooling { window, image: vec![x[0], channels, h, w], axes })
+        let mut axes = vec![None; count];
+        for (i, (_, k)) in planes.iter().enumerate() {
+            k.iter().for_each(|&k| axes[k] = Some(2 + i));
+        }
+        let of_planes: Vec<_> = planes.iter().map(|(_, k)| k.map_or(IDLE, |k| moves[k])).collect();
+        let extents = planes.into_iter().map(|(extent, _)| extent);
+        let image = [x[0], channels].into_iter().chain(extents).collect();
+        Ok(Pooling { window: Sliding::over(&of_planes), image, axes })
     }
 
-    /// `x` as an image of two axes.
+    /// How it moves over [`Pooling::image`].
+    ///
+    /// # Errors
+    /// It crops.
+    pub fn window(&self) -> Result<Pooled> {
+        let window = self.window.uncropped()?;
+        let is_image = self.image.len() == 4;
+        Ok(if is_image { Pooled::Image(window.along([Some(1), Some(2)])) } else { Pooled::Volume(window) })
+    }
+
+    /// `x` as an image of two axes or three.
     pub fn image(&self, import: &mut Import, x: &Val) -> Result<Val> {
         import.reshape(x, &self.image)
     }
@@ -174,35 +231,17 @@ impl Pooling {
     }
 }
 
-fn too_many(node: &NodeView, x: &[usize]) -> Error {
-    Error::unsupported(format!("{}-D {} (1-D and 2-D are supported)", x.len() - 2, node.op()))
+fn too_many(node: &NodeView, x: &[usize], most: usize) -> Error {
+    let known = if most == 2 { "1-D and 2-D" } else { "1-D to 3-D" };
+    Error::unsupported(format!("{}-D {} ({known} are supported)", x.len() - 2, node.op()))
 }
 
-/// The extents after `[n, c]`: one or two.
-pub(super) fn spatial<'s>(node: &NodeView, x: &'s [usize]) -> Result<&'s [usize]> {
+/// The extents after `[n, c]`: one, up to `most`.
+pub(super) fn spatial<'s>(node: &NodeView, x: &'s [usize], most: usize) -> Result<&'s [usize]> {
     match x.len() {
-        3 | 4 => Ok(&x[2..]),
         0..=2 => Err(Error::shape(format!("{} of {x:?}: the input must be [n, c] with spatial axes", node.op()))),
-        _ => Err(too_many(node, x)),
-    }
-}
-
-/// The pads; ONNX lists all begins, then all ends.
-pub(super) fn pads(node: &NodeView, axes: usize) -> Result<Pads<i64>> {
-    let pads = node.ints("pads")?.unwrap_or(vec![0; 2 * axes]);
-    match (axes, &pads[..]) {
-        (1, &[left, right]) => Ok([[0, 0], [left, right]]),
-        (2, &[top, left, bottom, right]) => Ok([[top, bottom], [left, right]]),
-        _ => Err(Error::shape(format!("pads {pads:?} do not fit {axes} spatial axes"))),
-    }
-}
-
-/// A value for each of two axes; an image of one axis is one row.
-pub(super) fn pair(what: &str, spatial: &[usize], list: &[usize]) -> Result<[usize; 2]> {
-    match (spatial.len(), list) {
-        (1, &[a]) => Ok([1, a]),
-        (2, &[a, b]) => Ok([a, b]),
-        _ => Err(Error::shape(format!("{what} {list:?} does not fit {} spatial axes", spatial.len()))),
+        rank if rank - 2 > most => Err(too_many(node, x, most)),
+        _ => Ok(&x[2..]),
     }
 }
 
