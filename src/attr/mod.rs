@@ -9,6 +9,7 @@ mod pool;
 mod recurrent;
 mod reduce;
 mod resample;
+mod trigonometric;
 mod value;
 mod window;
 
@@ -21,6 +22,7 @@ pub use pool::PoolKind;
 pub use recurrent::{Cell, Direction, GRU, LSTM};
 pub use reduce::{Extreme, ReduceKind};
 pub use resample::{Coordinates, ResizeMode, Rounding};
+pub use trigonometric::Trigonometric;
 pub(crate) use value::attribute;
 pub use value::{Attribute, AttributeValue, Attributes};
 pub use window::{Pads, Window, span};

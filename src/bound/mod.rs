@@ -14,6 +14,7 @@ pub mod recurrent;
 mod reduce;
 pub mod sine;
 pub mod softmax;
+mod trigonometry;
 pub mod winograd;
 
 use crate::tensor::Tensor;

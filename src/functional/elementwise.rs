@@ -1,7 +1,7 @@
 //! Element-wise functions.
 
 use super::eager::run;
-use crate::attr::{self, Activation, BinaryKind};
+use crate::attr::{self, Activation, BinaryKind, Trigonometric};
 use crate::device::DeviceTensor;
 use crate::error::{Error, Result};
 use crate::options::Approximate;
@@ -184,6 +184,43 @@ pub fn sin(x: &DeviceTensor) -> Result<DeviceTensor> {
 /// The tensor is not f32.
 pub fn cos(x: &DeviceTensor) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.cos(ids[0]))
+}
+
+macro_rules! trigonometric {
+    ($($(#[$doc:meta])* $name:ident = $page:literal $function:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// x has any shape, the result has the same.
+        #[doc = concat!("[torch.", $page, "](https://docs.pytorch.org/docs/stable/generated/torch.", $page, ".html)")]
+        ///
+        /// # Errors
+        /// The tensor is not f32.
+        pub fn $name(x: &DeviceTensor) -> Result<DeviceTensor> {
+            run(&[x], |g, ids| g.trigonometric(ids[0], Trigonometric::$function))
+        }
+    )*};
+}
+
+trigonometric! {
+    /// The tangent of x in radians; NaN for infinities. Up to |x| = 8192 only the neighbours of a pole lose digits; beyond, more
+    /// do.
+    tan = "tan" Tan;
+    /// The angle in radians whose sine is x; NaN for |x| above 1.
+    asin = "asin" Asin;
+    /// The angle in radians whose cosine is x, from 0 to pi; NaN for |x| above 1.
+    acos = "acos" Acos;
+    /// The angle in radians whose tangent is x.
+    atan = "atan" Atan;
+    /// The hyperbolic sine of x.
+    sinh = "sinh" Sinh;
+    /// The hyperbolic cosine of x.
+    cosh = "cosh" Cosh;
+    /// The number whose hyperbolic sine is x.
+    asinh = "asinh" Asinh;
+    /// The number of at least 0 whose hyperbolic cosine is x; NaN for x below 1.
+    acosh = "acosh" Acosh;
+    /// The number whose hyperbolic tangent is x; infinite for |x| = 1, NaN beyond.
+    atanh = "atanh" Atanh;
 }
 
 /// x, or `weight x` below 0.

@@ -53,7 +53,7 @@ mod resample;
 #[cfg(not(target_arch = "wasm32"))]
 mod shape;
 
-pub use crate::attr::{Activation, BinaryKind, GridSampleMode, GridSamplePadding, PadMode};
+pub use crate::attr::{Activation, BinaryKind, GridSampleMode, GridSamplePadding, PadMode, Trigonometric};
 pub use crate::options::{
     Approximate, AvgPool2dOptions, AvgPool3dOptions, Conv1dOptions, Conv2dOptions, Conv3dOptions,
     ConvTranspose2dOptions, GridSampleOptions, InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions,

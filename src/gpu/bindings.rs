@@ -97,6 +97,7 @@ pub const BINDINGS: &[(&str, &[Element])] = &[
     ("to_row_major4", &[Stored, Other]),
     ("top_k", &[Other, Other, Other]),
     ("transpose", &[Other, Other]),
+    ("trigonometry", &[Other, Other]),
     ("unary", &[Stored, Stored]),
     ("widen", &[Other, Other]),
 ];

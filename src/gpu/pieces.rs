@@ -1,7 +1,7 @@
 //! The pieces that shaders share: the files of `shaders/shared/` and `shaders/engine/`. A kernel that is a problem and an
 //! engine is a file of `shaders/problem/`, which says where values are, and an engine, which has the loops and `main`.
 
-use crate::attr::{Activation, BinaryKind, Cell, Coded, Codes, PadMode, ReduceKind};
+use crate::attr::{Activation, BinaryKind, Cell, Coded, Codes, PadMode, ReduceKind, Trigonometric};
 use crate::shape::DType;
 
 /// WGSL that several kernels share.
@@ -54,6 +54,10 @@ pub const SCALED: Piece = piece!("shared/scaled", NAN);
 pub const FUNCTIONS: Piece = piece!("shared/functions");
 /// `activate`: every unary function, chosen by the override `ACT`.
 pub const ACTIVATION: Piece = piece!("shared/activation", FUNCTIONS, NAN, SCALED; Activation);
+/// `turned`: sine and cosine of an angle less whole quarter turns.
+pub const TURNS: Piece = piece!("shared/turns");
+/// `tangent`, `angle`, `sinh_positive`, `asinh_positive` and others, of magnitudes.
+pub const TRIGONOMETRY: Piece = piece!("shared/trigonometry", TURNS, FUNCTIONS, NAN; Trigonometric);
 /// `gate_function`: the functions of the gates of a recurrent layer.
 pub const GATES: Piece = piece!("shared/gates", FUNCTIONS, NAN, SCALED; Activation);
 /// The params and tensors of a step of a recurrent layer; `place`, `products`, `finish`: what a hidden unit needs.

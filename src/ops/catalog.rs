@@ -128,6 +128,12 @@ pub const CATALOG: &[Entry] = &[
         "any shape; fused into the operator before if that has an epilogue",
     ),
     entry("sin, cos", "sin, cos", "Sin, Cos", "any angle; absolute error bound up to 8192"),
+    entry(
+        "tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh",
+        "tan, asin, acos, atan, sinh, cosh, asinh, acosh, atanh",
+        "Tan, Asin, Acos, Atan, Sinh, Cosh, Asinh, Acosh, Atanh",
+        "any number; relative error bounds, of tan up to 8192 and but for poles",
+    ),
     entry("prelu", "prelu", "PRelu", "the slope broadcasts"),
     entry(
         "binary functions",
@@ -154,7 +160,12 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry("expand", "expand", "Expand", "NumPy's broadcasting"),
     entry("tile", "tile", "Tile", "any axes"),
-    entry("pad", "pad", "Pad", "constant, reflect, replicate, circular, over up to six axes; negative padding crops"),
+    entry(
+        "pad",
+        "pad",
+        "Pad, CenterCropPad",
+        "constant, reflect, replicate, circular, over up to six axes; negative padding crops",
+    ),
     entry("permute", "permute, transpose", "Transpose", "any rank"),
     entry("reshape", "reshape, flatten", "Reshape, Flatten, Squeeze, Unsqueeze", "a view: nothing is copied"),
 ];

@@ -53,6 +53,7 @@ pub mod tile;
 mod tiled;
 pub mod top_k;
 mod tree;
+pub mod trigonometry;
 pub mod unary;
 mod validate;
 mod variant;

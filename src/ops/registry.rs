@@ -40,6 +40,7 @@ pub fn kernels() -> Vec<&'static Kernel> {
         strided,
         tiled,
         top_k,
+        trigonometry,
         unary,
     ]
 }

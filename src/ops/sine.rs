@@ -5,11 +5,11 @@ use crate::bound::sine::bound;
 use crate::error::Result;
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Launch, params};
-use crate::gpu::pieces::FLAT;
+use crate::gpu::pieces::{FLAT, TURNS};
 use crate::shape::{Desc, Layout};
 use crate::tensor::Tensor;
 
-static SINE: Kernel = kernel!("sine", FLAT);
+static SINE: Kernel = kernel!("sine", TURNS, FLAT);
 
 pub(super) const KERNELS: &[&Kernel] = &[&SINE];
 

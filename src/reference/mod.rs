@@ -23,4 +23,5 @@ pub mod reduce;
 pub mod resize;
 pub mod softmax;
 pub mod top_k;
+mod trigonometry;
 pub mod winograd;

@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from family import rounded
-from tables import KINDS, NORMAL, away, extent, fill, least, picture, points, span, table
+from tables import KINDS, NORMAL, TRIGONOMETRY, away, extent, fill, least, picture, points, span, table
 
 INF = float("inf")
 PAIR = [[1, 1], [1, 1], [2, 1], [1, 3], [3, 2]]
@@ -315,6 +315,7 @@ OPTIONS = dict(
 def unary(f):
     ops = "relu relu6 leaky_relu elu selu celu gelu sigmoid tanh hardsigmoid hardswish silu mish softplus softsign".split()
     ops += "threshold clamp exp log sqrt reciprocal abs neg floor ceil round sign erf sin cos".split()
+    ops += TRIGONOMETRY
     for op in ops:
         options = OPTIONS.get(op, {})
         for o in table(op, 8 if options else 6, shape=SHAPES, kind=KINDS, scale=[0.125, 1, 1, 4, 16], **options):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 import drawn_functional
 import hard
 from family import DOUBLE, EDGES, Family, edges, gelu, given, rounded_params
-from tables import points, span
+from tables import TRIGONOMETRY, points, span
 
 INF = float("inf")
 
@@ -151,7 +151,7 @@ ARITHMETIC = "add sub mul div maximum minimum pow remainder fmod".split()
 COMPARISONS = "eq lt gt le ge".split()
 LOGIC = "logical_and logical_or logical_xor".split()
 FUNCTIONS.update({op: getattr(F, op) for op in ACTIVATIONS})
-FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + ARITHMETIC + COMPARISONS + LOGIC}, div=div)
+FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + TRIGONOMETRY + ARITHMETIC + COMPARISONS + LOGIC}, div=div)
 
 # Parameters that describe dtypes for the tests. PyTorch has no such options.
 NOTES = ("dtype", "input_dtype")
@@ -468,6 +468,8 @@ def unary(f):
         cases(op, {})
     for op in ("log", "sqrt"):
         cases(op, {}, positive=True)
+    for op in TRIGONOMETRY:
+        cases(op, {})
     # Halves, and the adjacent numbers.
     near = [0.49999997, 0.50000006, 0.99999994, 2.4999998, 3.5, 4.5, 1023.5, 4194304.5, 8388607.5, 16777216.0]
     ties = EDGES[:-1] + [-v for v in near] + near + [7.5, -7.5, 0.75, -0.25, EDGES[-1]]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from family import DOUBLE, rounded
-from tables import fill
+from tables import TRIGONOMETRY, fill
 
 INF, NAN = float("inf"), float("nan")
 # The smallest subnormal number, others, the largest, and the smallest normal one.
@@ -284,6 +284,18 @@ def elementwise(f):
         f.case(op, row(*signed(near), rows=2))
         f.case(op, row(*signed([8193.0, 1e4, 12345.678, 65536.0]), rows=2))
         f.case(op, f.numbers(op).uniform(4, 16, low=-8192.0, high=8192.0))
+
+    edges = neighbours([1e-20, 1e-4, 0.39, 0.41421356, 0.5, 0.70710677, 0.75, 1.0, 1.5, 2.4142135, 3.0, 20.0, 8192.0, 1e19, 1e30])
+    for op in TRIGONOMETRY:
+        f.case(op, row(*signed(edges), 1e38, LARGEST, rows=2))
+        f.case(op, row(*signed(SUBNORMAL), rows=2))
+        f.case(op, row(-INF, -LARGEST, -0.0, 0.0, INF, NAN))
+    f.case("tan", row(*signed(quarters), rows=2))
+    f.case("tan", f.numbers("tan").uniform(4, 16, low=-8190.0, high=8190.0))
+    for op in ("asin", "acos", "atanh"):
+        f.case(op, f.numbers(op).uniform(4, 16, low=-1.0, high=1.0))
+    for op in ("sinh", "cosh"):
+        f.case(op, f.numbers(op).uniform(4, 16, low=-89.0, high=89.0))
 
     numbers = [-INF, -LARGEST, -1.5, -1.0, -1e-30, -0.0, 0.0, 1e-30, 1.0, 2.0, LARGEST, INF, NAN]
     column, line = row(*numbers, rows=len(numbers)), row(*numbers)[0]

@@ -7,6 +7,8 @@ import torch
 
 from family import Draw, rounded
 
+TRIGONOMETRY = "tan asin acos atan sinh cosh asinh acosh atanh".split()
+
 # Multiples of 1/16 and small integers take few bytes in a compressed file.
 KINDS = ["normal", "sixteenths", "sixteenths", "integers"]
 # For functions that compute a difference in float64: of such numbers it may be 0 but for the rounding of PyTorch.

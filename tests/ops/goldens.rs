@@ -14,7 +14,7 @@ use crate::support::{Case, check_golden, golden, golden_folder, packed_folder};
 use crate::{
     adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, grid_sample, group_norm,
     layer_norm, local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize,
-    select, sine, softmax, top_k, unary,
+    select, sine, softmax, top_k, trigonometry, unary,
 };
 
 /// The function that compares the cases of this name with an operator.
@@ -70,6 +70,7 @@ fn check_of(op: &str) -> Option<fn(&Case)> {
         | "sign"
         | "erf" => unary::pytorch,
         "sin" | "cos" => sine::pytorch,
+        "tan" | "asin" | "acos" | "atan" | "sinh" | "cosh" | "asinh" | "acosh" | "atanh" => trigonometry::pytorch,
         "prelu" => prelu::pytorch,
         "add" | "sub" | "mul" | "div" | "maximum" | "minimum" | "pow" | "remainder" | "fmod" | "eq" | "lt" | "gt"
         | "le" | "ge" | "logical_and" | "logical_or" | "logical_xor" => binary::pytorch,
@@ -153,7 +154,7 @@ fn is_composed(case: &Case) -> bool {
 #[test]
 fn functional() {
     let (composed, cases): (Vec<_>, Vec<_>) = golden("functional").into_iter().partition(is_composed);
-    check_all("functional", &cases, 2765);
+    check_all("functional", &cases, 2880);
     assert_eq!(composed.len(), 165);
 }
 

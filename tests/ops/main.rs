@@ -41,5 +41,6 @@ mod select;
 mod sine;
 mod softmax;
 mod top_k;
+mod trigonometry;
 mod types;
 mod unary;

@@ -16,14 +16,14 @@ use crate::support::{Rng, device};
 
 /// An operator that launches what the first variant of another one does, with other texts.
 #[derive(Clone, Debug)]
-struct Mutant<O> {
+pub struct Mutant<O> {
     op: O,
     launches: Vec<Launch>,
 }
 
 impl<O: Op + Clone + 'static> Mutant<O> {
     /// `bindings` are those of every launch; `edits` are replaced in the texts, each somewhere.
-    fn new(op: O, x: &Desc, bindings: &[(&[Arg], &[Arg])], edits: &[(&str, &str)]) -> Mutant<O> {
+    pub fn new(op: O, x: &Desc, bindings: &[(&[Arg], &[Arg])], edits: &[(&str, &str)]) -> Mutant<O> {
         let mut graph = Graph::new();
         let id = graph.input("x", x.clone()).unwrap();
         graph.add("node", op.clone(), &[id]).unwrap();
@@ -46,7 +46,7 @@ impl<O: Op + Clone + 'static> Mutant<O> {
     }
 
     /// Whether a check of it on the device finds an element outside its bound.
-    fn fails(self, x: &Tensor) -> bool {
+    pub fn fails(self, x: &Tensor) -> bool {
         let mut graph = Graph::new();
         let id = graph.input("x", x.desc()).unwrap();
         graph.add("node", self, &[id]).unwrap();

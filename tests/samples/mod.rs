@@ -5,7 +5,7 @@ use std::time::Duration;
 use convgpu::custom::{Layout, Op};
 use convgpu::internals::attr::{
     Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, GridSampleMode, GridSamplePadding, PadMode,
-    PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    PoolKind, ReduceKind, ResizeMode, Rounding, Trigonometric, Window,
 };
 use convgpu::internals::bench::{Copy, FmaChain};
 use convgpu::internals::gpu::caps::Caps;
@@ -40,6 +40,7 @@ use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
+use convgpu::internals::ops::trigonometry::Trigonometry;
 use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::{DType, Desc, Precision};
@@ -227,6 +228,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Reduce { axes: vec![1, 2], keep_dims: true, kind: ReduceKind::L2 }, &[&[2, 50, 70]]),
         node(TopK { axis: 1, k: 3, smallest: false }, &[&[2, 5, 7]]),
         node(Sine { cosine: false }, &[&[2, 5, 7]]),
+        node(Trigonometry(Trigonometric::Acosh), &[&[2, 5, 7]]),
         node(LpNormalize { axis: 1, p: 2 }, &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5, 7]]),
         node(arg_reduce(), &[&[2, 5000]]),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use convgpu::custom::{AttributeValue, Attributes, Bounds, Op, Site, Variant};
 use convgpu::internals::attr::{
     Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, GridSampleMode, GridSamplePadding, PadMode,
-    PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    PoolKind, ReduceKind, ResizeMode, Rounding, Trigonometric, Window,
 };
 use convgpu::internals::bench::FmaChain;
 use convgpu::internals::graph::{are_one, are_one_operator};
@@ -40,6 +40,7 @@ use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
+use convgpu::internals::ops::trigonometry::Trigonometry;
 use convgpu::internals::ops::unary::Unary;
 use convgpu::{DType, Desc, Graph, Result, Tensor};
 
@@ -166,6 +167,7 @@ fn all() -> Vec<Changes> {
         changes!(Softmax { axis: 1, log: false } => axis: 2, log: true),
         changes!(Split { axis: 1, sizes: vec![1, 2] } => axis: 0, sizes: vec![2, 1]),
         changes!(Tile { repeats: vec![1, 2] } => repeats: vec![2, 1]),
+        trigonometry(Trigonometric::Asin, Trigonometric::Acos),
         changes!(TopK { axis: 1, k: 3, smallest: false } => axis: 0, k: 2, smallest: true),
         changes!(FmaChain { rounds: 1 } => rounds: 2),
         unary(Activation::Relu, Activation::Gelu),
@@ -180,6 +182,10 @@ fn all() -> Vec<Changes> {
 
 fn unary(from: Activation, to: Activation) -> Changes {
     Changes { base: Box::new(Unary(from)), changed: vec![("function", Box::new(Unary(to)))] }
+}
+
+fn trigonometry(from: Trigonometric, to: Trigonometric) -> Changes {
+    Changes { base: Box::new(Trigonometry(from)), changed: vec![("function", Box::new(Trigonometry(to)))] }
 }
 
 fn names(op: &dyn Op) -> Vec<&'static str> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use convgpu::custom::{Arg, Kernel, Launch, Op, Params, Site, Variant};
 use convgpu::internals::attr::{
     Activation, BinaryKind, Cell, Coordinates, Direction, Extreme, GridSampleMode, GridSamplePadding, PadMode,
-    PoolKind, ReduceKind, ResizeMode, Rounding, Window,
+    PoolKind, ReduceKind, ResizeMode, Rounding, Trigonometric, Window,
 };
 use convgpu::internals::gpu::caps::Caps;
 use convgpu::internals::gpu::kernel::Scalar;
@@ -48,6 +48,7 @@ use convgpu::internals::ops::softmax::Softmax;
 use convgpu::internals::ops::split::Split;
 use convgpu::internals::ops::tile::Tile;
 use convgpu::internals::ops::top_k::TopK;
+use convgpu::internals::ops::trigonometry::Trigonometry;
 use convgpu::internals::ops::unary::Unary;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::{DType, Desc, Precision, Result, Tensor};
@@ -417,6 +418,7 @@ fn networks() -> Vec<(Vec<usize>, Network)> {
         }),
         (rows(), |g, x| one(g, Unary(Activation::Relu), x)),
         (rows(), |g, x| one(g, Sine { cosine: false }, x)),
+        (rows(), |g, x| one(g, Trigonometry(Trigonometric::Tan), x)),
         (rows(), |g, x| with(g, Binary(BinaryKind::Add), x, &[&[500_000, 1030]])),
         (rows(), |g, x| with(g, Binary(BinaryKind::Add), x, &[&[500_000, 1]])),
         (image(), |g, x| with(g, Prelu, x, &[&[8, 1, 1]])),

@@ -1,12 +1,13 @@
 //! Functions of one, two and three elements.
 
-use crate::attr::{Activation, BinaryKind, HARD_SIGMOID, RELU6, SELU};
+use crate::attr::{Activation, BinaryKind, HARD_SIGMOID, RELU6, SELU, Trigonometric};
 use crate::conformance::draw::{Drawn, Draws, Fill, Values};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::prelu::Prelu;
 use crate::ops::select::Where;
 use crate::ops::sine::Sine;
+use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
 use crate::shape::{DType, Desc};
 
@@ -117,4 +118,10 @@ pub fn cast(r: &mut Draws) -> Drawn {
 pub fn sine(r: &mut Draws) -> Drawn {
     let cosine = r.flag();
     r.of_image(Sine { cosine })
+}
+
+pub fn trigonometry(r: &mut Draws) -> Drawn {
+    use Trigonometric::*;
+    let f = r.one(&[Tan, Asin, Acos, Atan, Sinh, Cosh, Asinh, Acosh, Atanh]);
+    r.of_image(Trigonometry(f))
 }

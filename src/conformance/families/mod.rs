@@ -49,6 +49,7 @@ use crate::ops::softmax::Softmax;
 use crate::ops::split::Split;
 use crate::ops::tile::Tile;
 use crate::ops::top_k::TopK;
+use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
 use crate::rng::Rng;
 
@@ -133,6 +134,7 @@ pub const FAMILIES: &[Family] = &[
     edgy(family::<Where>("where", elementwise::select)),
     edgy(family::<Cast>("cast", elementwise::cast)),
     family::<Sine>("sine", elementwise::sine),
+    edgy(family::<Trigonometry>("trigonometry", elementwise::trigonometry)),
     family::<FromBytes>("from_bytes", pixels::from_bytes),
     family::<FromPixels>("from_pixels", pixels::from_pixels),
     family::<ToPixels>("to_pixels", pixels::to_pixels),

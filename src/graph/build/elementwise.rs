@@ -1,13 +1,14 @@
 //! Element-wise functions.
 
 use super::{Graph, ValueId};
-use crate::attr::{Activation, BinaryKind};
+use crate::attr::{Activation, BinaryKind, Trigonometric};
 use crate::error::{Error, Result};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::prelu::Prelu;
 use crate::ops::select::Where;
 use crate::ops::sine::Sine;
+use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
 use crate::options::Approximate;
 use crate::shape::DType;
@@ -70,6 +71,14 @@ impl Graph {
     /// The tensor is not f32.
     pub fn cos(&mut self, x: ValueId) -> Result<ValueId> {
         self.layer(Sine { cosine: true }, &[x])
+    }
+
+    /// Any function of every element that [`Trigonometric`] lists.
+    ///
+    /// # Errors
+    /// The tensor is not f32.
+    pub fn trigonometric(&mut self, x: ValueId, f: Trigonometric) -> Result<ValueId> {
+        self.layer(Trigonometry(f), &[x])
     }
 
     /// x above `threshold`, elsewhere `value`.

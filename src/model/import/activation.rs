@@ -2,10 +2,11 @@
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
-use crate::attr::{Activation, BinaryKind};
+use crate::attr::{Activation, BinaryKind, Trigonometric};
 use crate::error::{Error, Result};
 use crate::ops::select::Where;
 use crate::ops::sine::Sine;
+use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
 use crate::shape::DType;
 use crate::tensor::Tensor;
@@ -15,9 +16,16 @@ const NO_THRESHOLD: f32 = f32::INFINITY;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Abs", &[], abs),
+    Operator::new("Acos", &[], |i, n| trigonometric(i, n, Trigonometric::Acos)),
+    Operator::new("Acosh", &[], |i, n| trigonometric(i, n, Trigonometric::Acosh)),
+    Operator::new("Asin", &[], |i, n| trigonometric(i, n, Trigonometric::Asin)),
+    Operator::new("Asinh", &[], |i, n| trigonometric(i, n, Trigonometric::Asinh)),
+    Operator::new("Atan", &[], |i, n| trigonometric(i, n, Trigonometric::Atan)),
+    Operator::new("Atanh", &[], |i, n| trigonometric(i, n, Trigonometric::Atanh)),
     Operator::new("Ceil", &[], |i, n| unary(i, n, Activation::Ceil)),
     Operator::new("Celu", &["alpha"], |i, n| unary(i, n, Activation::Celu { alpha: n.float("alpha", 1.0)? })),
     Operator::new("Cos", &[], |i, n| sine(i, n, true)),
+    Operator::new("Cosh", &[], |i, n| trigonometric(i, n, Trigonometric::Cosh)),
     Operator::new("Elu", &["alpha"], |i, n| unary(i, n, Activation::Elu { alpha: n.float("alpha", 1.0)? })),
     Operator::new("Erf", &[], |i, n| unary(i, n, Activation::Erf)),
     Operator::new("Exp", &[], |i, n| unary(i, n, Activation::Exp)),
@@ -37,10 +45,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Sigmoid", &[], sigmoid),
     Operator::new("Sign", &[], sign),
     Operator::new("Sin", &[], |i, n| sine(i, n, false)),
+    Operator::new("Sinh", &[], |i, n| trigonometric(i, n, Trigonometric::Sinh)),
     Operator::new("Softplus", &[], softplus),
     Operator::new("Softsign", &[], |i, n| unary(i, n, Activation::Softsign)),
     Operator::new("Sqrt", &[], |i, n| unary(i, n, Activation::Sqrt)),
     Operator::new("Swish", &["alpha"], |i, n| unary(i, n, Activation::Swish { beta: n.float("alpha", 1.0)? })),
+    Operator::new("Tan", &[], |i, n| trigonometric(i, n, Trigonometric::Tan)),
     Operator::new("Tanh", &[], |i, n| unary(i, n, Activation::Tanh)),
     Operator::new("ThresholdedRelu", &["alpha"], thresholded_relu),
 ];
@@ -51,6 +61,10 @@ fn unary(import: &mut Import, node: &NodeView, f: Activation) -> Result<Vec<Val>
 
 fn sine(import: &mut Import, node: &NodeView, cosine: bool) -> Result<Vec<Val>> {
     Ok(vec![import.apply(Sine { cosine }, &[node.input(0)?])?])
+}
+
+fn trigonometric(import: &mut Import, node: &NodeView, f: Trigonometric) -> Result<Vec<Val>> {
+    Ok(vec![import.apply(Trigonometry(f), &[node.input(0)?])?])
 }
 
 /// `0 - x` of integers.

@@ -22,6 +22,7 @@ use crate::shape::{DType, broadcast};
 use crate::tensor::{Data, Elements, Tensor, for_each_type};
 
 pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("CenterCropPad", &["axes"], center_crop_pad).host(&[1]),
     Operator::new("Concat", &["axis"], concat),
     Operator::new("ConstantOfShape", &["value"], constant_of_shape).host(&[0]),
     Operator::new("DepthToSpace", &["blocksize", "mode"], depth_to_space),
@@ -234,6 +235,29 @@ fn pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         return Ok(vec![import.apply(Pad { pads, mode }, &[&x])?]);
     }
     Ok(vec![import.apply(Pad { pads, mode }, &[x])?])
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__CenterCropPad.html>: cropped or padded to a shape, on both sides; of an odd
+/// number of elements one more at the end.
+fn center_crop_pad(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let x = node.input(0)?;
+    let shape = node.host_ints(1)?.ok_or_else(|| Error::file("CenterCropPad lacks its shape"))?;
+    let axes = match node.ints("axes")? {
+        Some(list) => axes(&list, x.rank())?,
+        None => (0..x.rank()).collect(),
+    };
+    if shape.len() != axes.len() || shape.iter().any(|extent| !(0..=i64::from(u32::MAX)).contains(extent)) {
+        return Err(Error::shape(format!("the shape {shape:?} does not fit {} axes of {}", axes.len(), x.desc())));
+    }
+    let mut pads = vec![[0, 0]; x.rank()];
+    for (axis, extent) in axes.into_iter().zip(shape) {
+        let more = extent - x.shape()[axis] as i64;
+        pads[axis] = [more / 2, more - more / 2];
+    }
+    if pads.iter().all(|p| *p == [0, 0]) {
+        return Ok(vec![x.clone()]);
+    }
+    Ok(vec![import.apply(Pad { pads, mode: PadMode::Constant(0.0) }, &[x])?])
 }
 
 /// The value that is added.
