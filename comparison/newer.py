@@ -13,7 +13,6 @@ import io
 import os
 import subprocess
 import tempfile
-import time
 import warnings
 
 import numpy as np
@@ -40,11 +39,10 @@ PAGE = """\
 
 Networks that need grids, recurrent layers, three axes or attention, with random weights, exported to ONNX by PyTorch {torch}, and run
 by ONNX Runtime {ort} (CPU) and by convgpu on the same random input. *Difference* is the largest difference of convgpu's outputs
-from ONNX Runtime's, over the largest output. Seconds are those of the whole command, loading and compilation included, on a shared
-machine. Device: {device}. `comparison/newer.py` makes the results and this page.
+from ONNX Runtime's, over the largest output. Device: {device}. `comparison/newer.py` makes the results and this page.
 
-| network | what is new in it | nodes of the file | difference | seconds |
-|---|---|---|---|---|
+| network | what is new in it | nodes of the file | difference |
+|---|---|---|---|
 {rows}
 """
 OCR = """
@@ -99,27 +97,25 @@ def exported(name, path):
     return {n: x.numpy() for n, x in zip(names, inputs)}
 
 
-def ours(args, model, feed, folder):
-    """The first output of convgpu, and the seconds of the call."""
+def run(args, model, feed, folder):
+    """Runs convgpu, which writes its outputs into the folder."""
     call = [args.convgpu, "run", model, "--device", args.device, "--output-dir", folder]
     for k, (name, x) in enumerate(feed.items()):
         path = os.path.join(folder, f"input{k}.npy")
         np.save(path, x)
         call += ["--input", f"{name}={path}"]
-    start = time.monotonic()
     done = subprocess.run(call, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{model}: {done.stderr}")
-    return time.monotonic() - start
 
 
 def compared(args, model, feed, folder):
-    """The answers of ONNX Runtime and of convgpu, and the seconds."""
+    """The first output of ONNX Runtime and of convgpu."""
     session = onnxruntime.InferenceSession(model)
     right = session.run(None, feed)[0]
-    seconds = ours(args, model, feed, folder)
+    run(args, model, feed, folder)
     name = session.get_outputs()[0].name.replace("/", "_").replace(":", "_")
-    return right, np.load(os.path.join(folder, f"{name}.npy")), seconds
+    return right, np.load(os.path.join(folder, f"{name}.npy"))
 
 
 def row(args, name, folder):
@@ -127,10 +123,10 @@ def row(args, name, folder):
 
     path = os.path.join(folder, "model.onnx")
     feed = exported(name, path)
-    right, got, seconds = compared(args, path, feed, folder)
+    right, got = compared(args, path, feed, folder)
     nodes = len(onnx.load(path, load_external_data=False).graph.node)
     difference = np.abs(right - got).max() / np.abs(right).max()
-    return f"| {name} | {NETWORKS[name][0]} | {nodes} | {difference:.0e} | {seconds:.1f} |"
+    return f"| {name} | {NETWORKS[name][0]} | {nodes} | {difference:.0e} |"
 
 
 def text(scores, letters):
@@ -143,7 +139,6 @@ def text(scores, letters):
 def read_words(args, folder):
     import ddddocr.charsets
     from captcha.image import ImageCaptcha
-    from PIL import Image  # noqa: F401
 
     model = os.path.join(os.path.dirname(ddddocr.charsets.__file__), "common.onnx")
     random, same, worst = np.random.default_rng(3), 0, 0.0
@@ -151,7 +146,7 @@ def read_words(args, folder):
         word = "".join(random.choice(list("abcdefghkmnpqrstuvwxyz23456789"), 4))
         image = ImageCaptcha(width=160 + 4 * k, height=64).generate_image(word).convert("L")
         x = (np.asarray(image, np.float32)[None, None] / 255 - 0.5) / 0.5
-        right, got, _ = compared(args, model, {"input1": x}, folder)
+        right, got = compared(args, model, {"input1": x}, folder)
         worst = max(worst, np.abs(right - got).max() / np.abs(right).max())
         same += text(right, ddddocr.charsets.CHARSET_BETA) == text(got, ddddocr.charsets.CHARSET_BETA)
     return OCR.format(words=WORDS, worst=worst, same=same)
