@@ -133,7 +133,8 @@ impl Model {
     }
 
     fn check_outputs(&self) -> Result<()> {
-        let made = self.nodes.iter().flat_map(|n| &n.output);
+        // An empty name is an output that a node leaves out.
+        let made = self.nodes.iter().flat_map(|n| &n.output).filter(|name| !name.is_empty());
         let given = self.inputs.iter().map(|v| &v.name);
         let defined: HashSet<&String> = self.constants.keys().chain(given).chain(made).collect();
         match self.outputs.iter().find(|v| !defined.contains(&v.name)) {

@@ -44,7 +44,7 @@ impl Net {
 
 /// Functions of any float without attributes.
 pub fn smooth(net: &mut Net) -> Drawn {
-    const ALL: [&str; 13] = [
+    const ALL: [&str; 21] = [
         "Abs",
         "Neg",
         "Relu",
@@ -56,6 +56,14 @@ pub fn smooth(net: &mut Net) -> Drawn {
         "Exp",
         "Sin",
         "Cos",
+        "Tan",
+        "Asin",
+        "Acos",
+        "Atan",
+        "Sinh",
+        "Cosh",
+        "Asinh",
+        "Atanh",
         "HardSwish",
         "Mish",
     ];
@@ -77,7 +85,7 @@ pub fn of_positive(net: &mut Net) -> Drawn {
     let shape = net.shape(3);
     let x = net.positive(&shape);
     let x = net.input(x);
-    let op = net.one(&["Sqrt", "Log", "Reciprocal"]);
+    let op = net.one(&["Sqrt", "Log", "Reciprocal", "Acosh"]);
     Ok(vec![net.add(op, &[&x], vec![])?])
 }
 

@@ -450,6 +450,14 @@ fn integers_are_interpolated() {
     assert_eq!(outputs[0].1.as_f32().unwrap(), [-7.0, -4.0, 1.0, 28.0, 76.0, 100.0]);
 }
 
+/// What a node leaves out has an empty name, which is no output of a model.
+#[test]
+fn an_output_without_a_name_is_an_error() {
+    let mut proto = model(line(vec![node("Dropout", &["x"], &["y", ""], vec![])], vec![]));
+    proto.graph.as_mut().unwrap().output[0].name = text("");
+    assert!(error(&proto).contains("nothing defines the output"), "{}", error(&proto));
+}
+
 /// The names of version 16, and those of version 20.
 #[test]
 fn modes_of_a_grid_have_two_names() {

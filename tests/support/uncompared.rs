@@ -6,6 +6,7 @@ pub const UNCOMPARED: &[&str] = &[
     "AffineGrid",
     "Attention",
     "Celu",
+    "CenterCropPad",
     "Compress",
     "ConvInteger",
     "DequantizeLinear",
