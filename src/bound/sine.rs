@@ -2,8 +2,8 @@
 
 use super::UNIT;
 
-/// The largest absolute error of sin x or cos x by `shaders/shared/turns.wgsl`: two roundings of the reduced argument, which is below
-/// 1 (u / 2 each), at most six of the polynomial, and its own error, below 2 u; beyond |q| = 2^13 quarter turns also the
+/// The largest absolute error of sin x or cos x by `shaders/shared/turns.wgsl`: two roundings of the reduced argument, which
+/// is below 1 (u / 2 each), at most six of the polynomial, and its own error, below 2 u; beyond |q| = 2^13 quarter turns also the
 /// roundings of the products with the parts of pi / 2, 2 u |x| each for two products and two differences.
 ///
 /// That counts a rounding for every product and every difference of the reduction, so it holds whether `fma` is fused or not. The

@@ -64,8 +64,8 @@ fn exponentials(a: f64, sign: f64) -> f64 {
 }
 
 /// The tangent: sine and cosine err by 2 u and 4.2 u, their quotient by 5 u. The reduced angle r has an error d: of its last
-/// rounding, and up to 2^13 quarter turns q of q times the third part of pi / 2, by its rounding and what the three parts lack, 6.3e-15 q;
-/// beyond, `bound::sine` has the error. By the addition theorem it changes y by tan d (1 + y^2) / (1 - |y| tan d).
+/// rounding, and up to 2^13 quarter turns q of q times the third part of pi / 2, by its rounding and what the three parts
+/// lack, 6.3e-15 q; beyond, `bound::sine` has the error. By the addition theorem it changes y by tan d (1 + y^2) / (1 - |y| tan d).
 fn tangent(x: f64) -> f64 {
     let y = x.tan().abs();
     let q = (x / FRAC_PI_2).round();

@@ -31,7 +31,8 @@ pub fn unbounded(graph: &Graph) -> Vec<bool> {
     survey(graph).0
 }
 
-/// Integers that a node takes and that must be within a range: a device clamps others, and says nothing.
+/// Integers that a node reads, and the range that they must be in. A device replaces one outside by the nearest inside, without
+/// an error.
 #[derive(Clone, Debug)]
 pub struct Bounded {
     /// The integers.

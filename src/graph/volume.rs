@@ -166,8 +166,8 @@ pub(crate) struct Mean {
     pub divisor_override: Option<usize>,
 }
 
-/// The mean of every window of a volume: that along the depth of those of slices, since the elements of a window that
-/// count are so many of each axis. With a divisor of its own the sum of sums, of which the last is divided.
+/// The mean of every window of a volume: the mean along the depth of the means of slices. Every slice of a window counts the same
+/// number of elements, so the mean of means is right. With `divisor_override` the steps add, and the last one divides.
 pub(crate) fn avg_pool<A: Assemble>(to: &mut A, x: &A::Value, window: Window<3>, mean: Mean) -> Result<A::Value> {
     let Mean { ceil_mode, count_include_pad, divisor_override } = mean;
     pool(to, x, window, |window, is_last| {

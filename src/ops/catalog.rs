@@ -23,7 +23,8 @@ pub const CATALOG: &[Entry] = &[
         "conv2d",
         "conv1d, conv2d, conv3d, linear",
         "Conv, Gemm, MatMul, QLinearConv, ConvInteger",
-        "stride, padding per side or same/valid, dilation, groups (depthwise included), bias; one, two or three axes; padding modes zeros, reflect, replicate, circular; activation and residual fused",
+        "stride, padding per side or same/valid, dilation, groups (depthwise included), bias; one, two or three axes; padding \
+         modes zeros, reflect, replicate, circular; activation and residual fused",
     ),
     entry(
         "conv_transpose2d",
@@ -138,7 +139,8 @@ pub const CATALOG: &[Entry] = &[
     entry(
         "binary functions",
         "add, sub, mul, div, maximum, minimum, pow, remainder, fmod, eq, lt, gt, le, ge, logical_and, logical_or, logical_xor",
-        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor, Not, IsNaN, IsInf, RotaryEmbedding",
+        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor, Not, IsNaN, \
+         IsInf, RotaryEmbedding",
         "NumPy's broadcasting",
     ),
     entry("where", "where_", "Where, Trilu, OneHot, EyeLike, Shrink", "NumPy's broadcasting"),
@@ -147,7 +149,8 @@ pub const CATALOG: &[Entry] = &[
         "lstm, gru, rnn",
         "LSTM, GRU, RNN",
         "LSTM, GRU, RNN",
-        "both directions, several layers, states given and returned; ONNX's sequence_lens, peepholes, clip, input_forget, layout, linear_before_reset, activations other than Affine and ScaledTanh, the same in both directions",
+        "both directions, several layers, states given and returned; ONNX's sequence_lens, peepholes, clip, input_forget, \
+         layout, linear_before_reset, activations other than Affine and ScaledTanh, the same in both directions",
     ),
     entry("concat", "cat", "Concat", "any axis"),
     entry("split", "split", "Split", "any axis"),

@@ -48,7 +48,7 @@ fn engines_agree() {
     assert_eq!(counts.count_refused("the device"), 0, "the device refuses what the reference runs");
 }
 
-/// Each operator of the table of operators is in a model that rten runs as well, but for those that rten has not.
+/// Each operator of the table of operators is in a model that rten runs as well, but for those of `UNCOMPARED`.
 #[test]
 fn every_operator_is_compared() {
     let all = CATALOG.iter().flat_map(|entry| entry.onnx.split(", ")).filter(|name| !name.is_empty());

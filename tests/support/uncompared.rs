@@ -1,7 +1,8 @@
 //! What the differential tests cannot compare.
 
-/// Operators of ONNX that convgpu has and rten has not; and those of quantised networks and of sequences, which are compared with
-/// ONNX Runtime (`tests/onnx/quantised`, `comparison/quantised.py`, `tests/onnx/recurrent`).
+/// Operators of ONNX of which the differential tests draw no model. Most of them rten has not. It has GridSample, Attention,
+/// RotaryEmbedding and Swish, which the ONNX suite covers, and those of quantised networks and of sequences, which are compared
+/// with ONNX Runtime (`tests/onnx/quantised`, `comparison/quantised.py`, `tests/onnx/recurrent`).
 pub const UNCOMPARED: &[&str] = &[
     "AffineGrid",
     "Attention",

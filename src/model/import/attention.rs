@@ -294,8 +294,8 @@ fn rotary_embedding(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     for end in import.apply_all(Split { axis, sizes: vec![1, 1] }, &[&pairs])? {
         ends.push(import.reshape(&end, &[b, count, steps, half])?);
     }
-    let real = difference(import, BinaryKind::Sub, [&ends[0], &cos], [&ends[1], &sin])?;
-    let imaginary = difference(import, BinaryKind::Add, [&ends[0], &sin], [&ends[1], &cos])?;
+    let real = combined(import, BinaryKind::Sub, [&ends[0], &cos], [&ends[1], &sin])?;
+    let imaginary = combined(import, BinaryKind::Add, [&ends[0], &sin], [&ends[1], &cos])?;
     let mut single = shape;
     single[axis] = 1;
     let [real, imaginary] = [import.reshape(&real, &single)?, import.reshape(&imaginary, &single)?];
@@ -305,8 +305,8 @@ fn rotary_embedding(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     Ok(vec![if given.rank() == 3 { joined(import, &y)? } else { y }])
 }
 
-/// `a b`, plus or minus `c d`.
-fn difference(import: &mut Import, f: BinaryKind, [a, b]: [&Val; 2], [c, d]: [&Val; 2]) -> Result<Val> {
+/// `f(a b, c d)`.
+fn combined(import: &mut Import, f: BinaryKind, [a, b]: [&Val; 2], [c, d]: [&Val; 2]) -> Result<Val> {
     let (left, right) = (import.binary(BinaryKind::Mul, a, b)?, import.binary(BinaryKind::Mul, c, d)?);
     import.binary(f, &left, &right)
 }
