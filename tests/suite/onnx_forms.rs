@@ -453,7 +453,8 @@ fn integers_are_interpolated() {
 /// What a node leaves out has an empty name, which is no output of a model.
 #[test]
 fn an_output_without_a_name_is_an_error() {
-    let mut proto = model(line(vec![node("Dropout", &["x"], &["y", ""], vec![])], vec![]));
+    let largest = node("TopK", &["x", "k"], &["", "y"], vec![]);
+    let mut proto = model(line(vec![largest], vec![integers("k", &[1], &[2])]));
     proto.graph.as_mut().unwrap().output[0].name = text("");
     assert!(error(&proto).contains("nothing defines the output"), "{}", error(&proto));
 }
