@@ -2,7 +2,7 @@
 // may assume that there are no NaNs and infinities. The functions themselves (shared/trigonometry) are of magnitudes.
 // One invocation: one vec4. Values are written by their bits.
 
-struct Params { count4: u32 }
+struct Params { count4: u32, zero: u32 }
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
@@ -23,7 +23,7 @@ fn value(bits: u32, negative: bool) -> u32 {
     switch FUNCTION {
         case TRIGONOMETRIC_TAN: {
             if bits == INFINITE { return NOT_A_NUMBER; }
-            return bitcast<u32>(tangent(a));
+            return bitcast<u32>(tangent(a, p.zero));
         }
         case TRIGONOMETRIC_ASIN: {
             if bits > ONE { return NOT_A_NUMBER; }

@@ -8,8 +8,8 @@ const LOG_2 = 0.6931472;
 const LARGE = 8192.0;
 
 // Sine by cosine, or after an odd number of quarter turns the negative inverse. Beyond 2^13 turns the divisor may be 0.
-fn tangent(a: f32) -> f32 {
-    let t = turned(min(a, 1e9));
+fn tangent(a: f32, zero: u32) -> f32 {
+    let t = turned(min(a, 1e9), zero);
     let is_odd = (t.quarters & 1) == 1;
     let divisor = select(t.even, -t.odd, is_odd);
     return select(t.odd, t.even, is_odd) / select(divisor, 1e-30, divisor == 0.0);

@@ -38,7 +38,7 @@ impl Op for Sine {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].bytes(Layout::RowMajor) / 16;
-        let launch = Launch::flat(&SINE, count4, params!(count4)).set("COSINE", u8::from(self.cosine));
+        let launch = Launch::flat(&SINE, count4, params!(count4, zero: 0u32)).set("COSINE", u8::from(self.cosine));
         Ok(vec![Variant::single(site, launch)])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

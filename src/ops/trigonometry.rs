@@ -34,7 +34,7 @@ impl Op for Trigonometry {
     }
     fn launches(&self, site: &Site<'_>) -> Result<Vec<Variant>> {
         let count4 = site.inputs[0].bytes(Layout::RowMajor) / 16;
-        let launch = Launch::flat(&KERNEL, count4, params!(count4)).set("FUNCTION", self.0.code());
+        let launch = Launch::flat(&KERNEL, count4, params!(count4, zero: 0u32)).set("FUNCTION", self.0.code());
         Ok(vec![Variant::single(site, launch)])
     }
     fn flops(&self, inputs: &[Desc], _: &[Desc]) -> u64 {

@@ -1,13 +1,17 @@
 //! Kernels as a compiler may change them that takes additions for associative: the checks find them wrong. Metal compiles all
 //! kernels in this way (fast math), so where the order matters a text must not let it: docs/design.md has the list.
 
+use std::f32::consts::PI;
+
 use convgpu::custom::{Arg, Bounds, Kernel, Launch, Op, Params, Site, Variant};
+use convgpu::internals::attr::Trigonometric;
 use convgpu::internals::gpu::kernel::Grid;
 use convgpu::internals::graph::Graph;
 use convgpu::internals::ops::kernels;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::softmax::Softmax;
+use convgpu::internals::ops::trigonometry::Trigonometry;
 use convgpu::internals::plan::{Plan, PlanOptions};
 use convgpu::internals::verify::{Setup, check_node};
 use convgpu::{Desc, Precision, Result, Tensor};
@@ -84,13 +88,19 @@ impl<O: Op + Clone> Op for Mutant<O> {
 fn the_parts_of_pi_are_not_added_up() {
     let mut rng = Rng(3);
     let x = Tensor::new([4000], (0..4000).map(|_| 8000.0 * rng.float()).collect::<Vec<_>>()).unwrap();
-    let nested = "fma(-q, 7.549789954891882e-8, fma(-q, 4.837512969970703e-4, fma(-q, 1.5703125, v)))";
+    let nested = "fma(-q, 7.549789954891882e-8, second)";
     let factored = "v - q * (1.5703125 + 4.837512969970703e-4 + 7.549789954891882e-8)";
     for cosine in [false, true] {
         let sine = |edits| Mutant::new(Sine { cosine }, &x.desc(), &[(&[Arg::Input(0)], &[Arg::Output(0)])], edits);
         assert!(!sine(&[]).fails(&x), "the kernel as it is");
         assert!(sine(&[(nested, factored)]).fails(&x));
     }
+    // Near a pole of the tangent two of the parts are enough.
+    let op = Trigonometry(Trigonometric::Tan);
+    let x = Tensor::new([4000], (0..4000).map(|k| (k as f32 + 0.51) * PI).collect::<Vec<_>>()).unwrap();
+    let tangent = |edits| Mutant::new(op.clone(), &x.desc(), &[(&[Arg::Input(0)], &[Arg::Output(0)])], edits);
+    assert!(!tangent(&[]).fails(&x), "the kernel as it is");
+    assert!(tangent(&[(nested, "first - q * (4.837512969970703e-4 + 7.549789954891882e-8)")]).fails(&x));
 }
 
 /// The logarithms of shares of sets whose values are large against their differences.

@@ -72,7 +72,9 @@ fn the_bound_holds_fused_and_not() {
     let text = kernel.wgsl(&[], Precision::F32);
     for line in [
         "let q = round(clamp(v * 0.63661977, -1e9, 1e9));",
-        "let r = fma(-q, 7.549789954891882e-8, fma(-q, 4.837512969970703e-4, fma(-q, 1.5703125, v)));",
+        "let first = bitcast<f32>(bitcast<u32>(fma(-q, 1.5703125, v)) ^ zero);",
+        "let second = bitcast<f32>(bitcast<u32>(fma(-q, 4.837512969970703e-4, first)) ^ zero);",
+        "let r = fma(-q, 7.549789954891882e-8, second);",
         "let odd = r + r * s * ((-1.9515295891e-4 * s + 8.3321608736e-3) * s - 1.6666654611e-1);",
         "let even = 1.0 - 0.5 * s + s * s * ((2.443315711809948e-5 * s - 1.388731625493765e-3) * s + 4.166664568298827e-2);",
     ] {
