@@ -7,8 +7,8 @@
 # CONVGPU  the binary, target/release/convgpu if not set        DEVICE   its --device, auto if not set, which prefers a discrete GPU
 # CASES    of conformance, per operator, 60 if not set
 # OUT      where the tables and their JSON go, target/gpu       SECONDS_EACH  of every kernel on every layer, 0.2
-# LAYERS   files of layers, comparison/layers*.json if not set     TESTS    the operator tests, built: run on the device first
-#          (cargo test --all-features --test ops --no-run names the file; strip it to take it along)
+# LAYERS   files of layers, comparison/layers*.json if not set     TESTS    files of built tests, run on the device first
+#          (cargo test --all-features --test ops --test suite --no-run names them; strip them to take them along)
 # WGPU_BACKEND and WGPU_ADAPTER_NAME narrow the choice of an adapter, VK_DRIVER_FILES says where a Vulkan driver is.
 # Every result is checked against the CPU reference before it is timed; the exit status is 1 if one was wrong.
 set -uo pipefail
@@ -53,9 +53,9 @@ half=$([ "$device" = auto ] && "$convgpu" devices --json 2>/dev/null | sed -n '/
 # First whether results are right: questions to the driver, then every kernel on cases with known answers, replays among them.
 step check "$convgpu" devices --check --device "$device"
 step conformance "$convgpu" conformance --device "$device" --cases "${CASES:-60}" --report "$out/conformance.html"
-if [ -n "${TESTS:-}" ]; then
-    step tests env CONVGPU_TEST_DEVICE="$device" CARGO_MANIFEST_DIR="$PWD" "$TESTS"
-fi
+for tests in ${TESTS:-}; do
+    step "tests-$(basename "$tests")" env CONVGPU_TEST_DEVICE="$device" CARGO_MANIFEST_DIR="$PWD" "$tests"
+done
 
 for model in tests/models/*.onnx "$@"; do
     name=$(basename "$model" .onnx)

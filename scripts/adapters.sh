@@ -4,7 +4,7 @@
 # chromium-common has the last two. Prints a row per adapter. No time decides anything.
 #
 #   scripts/adapters.sh              all
-#   scripts/adapters.sh NAME..       of: lanes4 lanes8 lanes16 gl swiftshader validation
+#   scripts/adapters.sh NAME..       of: validation swiftshader lanes8 lanes16 lanes4 gl
 #   CONVGPU=PROGRAM                  this program instead of a build
 #
 # It fails if a result is wrong that is not in the list below, if one that is in the list is right, if an adapter is another one than
@@ -24,7 +24,8 @@ LIST
 # offsets such a variable may not have by a rule of 2025. Offsets mean nothing there.
 allowed_messages='VUID-StandaloneSpirv-None-10684'
 
-all=(lanes4 lanes8 lanes16 gl swiftshader validation)
+# The slowest first.
+all=(validation swiftshader lanes8 lanes16 lanes4 gl)
 names=("${all[@]}")
 if [ $# -gt 0 ]; then names=("$@"); fi
 

@@ -24,12 +24,23 @@ if [ $# -gt 0 ]; then families=("$@"); fi
 # What the tests are built of: with other features every dependency would be compiled once more.
 cargo build --workspace --all-features --bins --examples
 program=${CARGO_TARGET_DIR:-target}/debug/convgpu-hardware
-status=0
-for family in "${families[@]}"; do
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+check() {
+    local family=$1 start=$SECONDS
     printf '\n== %s\n' "$family"
-    start=$SECONDS
-    VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd RADV_FORCE_FAMILY=$family MESA_SHADER_CACHE_DISABLE=true "$program" || status=1
+    VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd RADV_FORCE_FAMILY=$family MESA_SHADER_CACHE_DISABLE=true "$program" ||
+        touch "$work/failed"
     echo "$((SECONDS - start)) s"
+}
+
+# A family takes one core: as many at a time as there are.
+for family in "${families[@]}"; do
+    while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n || true; done
+    check "$family" >"$work/$family.log" 2>&1 &
 done
+wait
+for family in "${families[@]}"; do cat "$work/$family.log"; done
 if [ "$mesa" -lt 24 ] && [ $# -eq 0 ]; then echo "not run: navi31 (its compiler is good from Mesa 24 on)"; fi
-exit $status
+[ ! -e "$work/failed" ]

@@ -391,4 +391,15 @@ mod tests {
         note(&gpu.0.fault, Error::new(ErrorKind::DeviceLost, "another"));
         assert_eq!(gpu.check().unwrap_err().to_string(), "the device was destroyed");
     }
+
+    #[test]
+    fn small_buffers_take_no_large_block() {
+        let gpu = pollster::block_on(Gpu::open(&Choice::Best)).unwrap().expect("the tests have an adapter");
+        let usage = wgpu::BufferUsages::STORAGE;
+        let desc = wgpu::BufferDescriptor { label: None, size: 1 << 10, usage, mapped_at_creation: false };
+        let _buffer = gpu.device().create_buffer(&desc);
+        let report = gpu.device().generate_allocator_report().expect("this backend counts");
+        let reserved = report.total_reserved_bytes;
+        assert!((1 << 10..=64 << 20).contains(&reserved), "{reserved} bytes");
+    }
 }

@@ -1,6 +1,6 @@
 //! The module of a kernel with its calls written out: what a value is made of, through functions and variables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use naga::{
     AddressSpace, BinaryOperator, Block, Expression, Function, Handle, LocalVariable, MathFunction, Module, Span,
@@ -57,7 +57,7 @@ pub struct Frame<'a> {
 }
 
 /// An expression of a frame.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value {
     pub frame: usize,
     pub expression: Handle<Expression>,
@@ -260,12 +260,13 @@ impl<'a> Program<'a> {
     }
 
     /// The value and all that it is made of, up to loads from memory that is not a function's own.
-    pub fn reached(&self, from: Value) -> BTreeSet<Value> {
-        let mut seen = BTreeSet::new();
+    pub fn reached(&self, from: Value) -> HashSet<Value> {
+        let mut seen = HashSet::new();
         let mut left = vec![Part { value: from, path: vec![] }];
         while let Some(part) = left.pop() {
-            if seen.insert(part.clone()) {
+            if !seen.contains(&part) {
                 left.extend(self.parts(&part));
+                seen.insert(part);
             }
         }
         seen.into_iter().map(|part| part.value).collect()
@@ -323,7 +324,7 @@ impl<'a> Program<'a> {
 }
 
 /// A member of a value, a component of it, or all of it; or where such a value is stored.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Part {
     value: Value,
     path: Vec<u32>,
