@@ -455,7 +455,9 @@ fn integers_are_interpolated() {
 fn an_output_without_a_name_is_an_error() {
     let largest = node("TopK", &["x", "k"], &["", "y"], vec![]);
     let mut proto = model(line(vec![largest], vec![integers("k", &[1], &[2])]));
-    proto.graph.as_mut().unwrap().output[0].name = text("");
+    let outputs = &mut proto.graph.as_mut().unwrap().output;
+    outputs.push(outputs[0].clone());
+    outputs[0].name = text("");
     assert!(error(&proto).contains("nothing defines the output"), "{}", error(&proto));
 }
 
