@@ -116,6 +116,8 @@ fn combine_i32(a: i32, b: i32) -> u32 {
         case OP_AND: { return bitcast<u32>(a & b); }
         case OP_OR: { return bitcast<u32>(a | b); }
         case OP_XOR: { return bitcast<u32>(a ^ b); }
+        case OP_SHIFT_LEFT: { return select(bitcast<u32>(a) << (bitcast<u32>(b) & 31u), 0u, bitcast<u32>(b) > 31u); }
+        case OP_SHIFT_RIGHT: { return bitcast<u32>(a >> min(bitcast<u32>(b), 31u)); }
         default: { return 0u; }
     }
 }
@@ -136,6 +138,7 @@ fn combine_u32(a: u32, b: u32) -> u32 {
             return y;
         }
         case OP_MOD, OP_FMOD: { return select(a % max(b, 1u), 0u, b == 0u); }
+        case OP_SHIFT_RIGHT: { return select(a >> (b & 31u), 0u, b > 31u); }
         case OP_LESS: { return u32(a < b); }
         case OP_GREATER: { return u32(a > b); }
         case OP_LESS_OR_EQUAL: { return u32(a <= b); }

@@ -35,12 +35,17 @@ attribute! {
         LessOrEqual = "less_or_equal",
         /// a >= b
         GreaterOrEqual = "greater_or_equal",
-        /// Both
+        /// Both; of integers bit by bit
         And = "and",
-        /// At least one
+        /// At least one; of integers bit by bit
         Or = "or",
-        /// Exactly one
+        /// Exactly one; of integers bit by bit
         Xor = "xor",
+        /// a times 2 to the power b, of integers; 0 where b is negative or not less than the number of a's bits
+        ShiftLeft = "shift_left",
+        /// a divided by 2 to the power b and rounded down, of integers; where b is negative or not less than the number of a's
+        /// bits, what is left of a is its sign: 0, or -1 below 0
+        ShiftRight = "shift_right",
         /// a, or b a where a is not above 0: a parametric relu
         Prelu = "prelu",
     }
@@ -54,8 +59,13 @@ impl BinaryKind {
         matches!(self, Equal | Less | Greater | LessOrEqual | GreaterOrEqual)
     }
 
-    /// Whether it is a function of booleans.
+    /// Whether it is a function of booleans, and of the bits of integers.
     pub fn is_logical(self) -> bool {
         matches!(self, And | Or | Xor)
+    }
+
+    /// Whether it is a function of the bits of integers, and of no floats.
+    pub fn is_of_bits(self) -> bool {
+        self.is_logical() || matches!(self, ShiftLeft | ShiftRight)
     }
 }

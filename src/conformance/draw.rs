@@ -423,7 +423,10 @@ impl Draws {
             }
             (DType::F32, Fill::Grid) => (0..n).map(|_| self.grid_value()).collect::<Vec<_>>().into(),
             (_, Fill::UpTo(most)) => (0..n).map(|_| self.rng.int(0, most) as i64).collect::<Vec<_>>().into(),
-            (DType::U32, Fill::Bits) => (0..n).map(|_| self.rng.next() as u32).collect::<Vec<_>>().into(),
+            // 32 of them: a device has no more.
+            (dtype, Fill::Bits) if dtype.is_integer() => {
+                (0..n).map(|_| i64::from(self.rng.next() as i32)).collect::<Vec<_>>().into()
+            }
             (dtype, _) if dtype.is_float() => self.floats(n, fill).into(),
             (DType::Bool, _) => (0..n).map(|_| self.flag()).collect::<Vec<_>>().into(),
             _ => (0..n).map(|_| self.signed()).collect::<Vec<_>>().into(),

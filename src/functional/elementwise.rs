@@ -290,6 +290,30 @@ binary! { logical:
     logical_xor = Xor: "Booleans, or numbers, of which all but 0 are true; gives booleans.";
 }
 
+binary! { binary:
+    /// The bits that a and b have both.
+    bitwise_and = And: "Integers of one type, or booleans.";
+    /// The bits that at least one of a and b has.
+    bitwise_or = Or: "Integers of one type, or booleans.";
+    /// The bits that one of a and b has.
+    bitwise_xor = Xor: "Integers of one type, or booleans.";
+    /// `a 2^b` without the bits beyond the type; 0 where b is negative or not less than the number of bits.
+    bitwise_left_shift = ShiftLeft: "Integers of one type; an i64 that is shifted out of its bits is an error.";
+    /// `a / 2^b`, rounded down; where b is negative or not less than the number of bits, 0, or -1 for a below 0.
+    bitwise_right_shift = ShiftRight: "Integers of one type.";
+}
+
+/// The other bits: `-x - 1` of integers with a sign, the negation of booleans.
+///
+/// x has any shape, the result has the same.
+/// [torch.bitwise_not](https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html)
+///
+/// # Errors
+/// The tensor holds floats.
+pub fn bitwise_not(x: &DeviceTensor) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.bitwise_not(ids[0]))
+}
+
 /// The elements of `input` where the condition holds, elsewhere those of `other`.
 ///
 /// The condition is boolean, the others are of one type, any; all three are broadcast to a common shape.

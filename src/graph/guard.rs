@@ -157,6 +157,8 @@ fn bound(graph: &Graph, node: &Node) -> Option<Bound> {
         return Some(match kind {
             BinaryKind::Add | BinaryKind::Sub => Box::new(|m| m[0] + m[1]),
             BinaryKind::Pow => Box::new(|m| m[0].max(1.0).powf(m[1])),
+            BinaryKind::ShiftLeft => Box::new(|m| m[0] * m[1].exp2()),
+            kind if kind.is_logical() => Box::new(|m| m[0].max(m[1])),
             _ => Box::new(|m| m[0] * m[1]),
         });
     }

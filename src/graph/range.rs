@@ -136,6 +136,11 @@ fn unsigned(graph: &Graph, node: &Node) -> bool {
     matches!(graph.desc(node.outputs[0]).dtype, DType::U8 | DType::U16 | DType::U32)
 }
 
+/// The largest magnitude of what the bits of two numbers can make: 3 has two bits and a sign, with which -4 is written, too.
+fn of_bits(most: f64) -> f64 {
+    if most < LIMIT { (most + 1.0).log2().ceil().exp2().min(LIMIT - 1.0) } else { f64::INFINITY }
+}
+
 /// The largest magnitude that a result of the node can have, and a sum on the way to it.
 fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
     let input = |k: usize| node.inputs.get(k).map_or(0.0, |id| of[id.0]);
@@ -149,7 +154,9 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
             BinaryKind::Mul => a * b,
             BinaryKind::Pow => f64::INFINITY,
             BinaryKind::Mod | BinaryKind::Fmod => b,
-            BinaryKind::Div => a,
+            BinaryKind::Div | BinaryKind::ShiftRight => a,
+            BinaryKind::ShiftLeft => a * b.exp2(),
+            kind if kind.is_logical() => of_bits(a.max(b)),
             _ => a.max(b),
         };
     }

@@ -57,6 +57,8 @@ pub struct Model {
     pub(super) halves: HashMap<String, DType>,
     /// Initialisers of integers of 4 bits, which are held in 8.
     pub(super) nibbles: HashSet<String>,
+    /// Whether any tensor or conversion in the file is of u64, which is held as i64.
+    pub(super) has_u64: bool,
 }
 
 /// Inputs and outputs as the file describes them: a program may have replaced the descriptions.

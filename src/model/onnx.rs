@@ -13,7 +13,9 @@ use super::network::{Declared, Model};
 use super::node::{self, Node};
 use super::nodes;
 use super::order;
-use super::proto::{DimensionProto, GraphProto, ModelProto, StringStringEntryProto, TensorProto, ValueInfoProto};
+use super::proto::{
+    DimensionProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto, data_type,
+};
 use super::reader;
 use super::reads;
 use super::registry::Registry;
@@ -95,6 +97,7 @@ impl Model {
         let mut nodes = nodes::ready(nodes, &outputs, &definitions, &given, &mut left)?;
         nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, folder))?;
         let halves = halves(&graph, &nodes);
+        let has_u64 = has_u64(&graph) || nodes.iter().any(|node| names_u64(&node.proto));
         let nibbles =
             graph.initializer.iter().filter(|t| tensor_proto::is_nibbles(t)).map(|t| t.name().to_owned()).collect();
         let read = reads::read(&nodes, &outputs);
@@ -126,6 +129,7 @@ impl Model {
             shape_inputs,
             halves,
             nibbles,
+            has_u64,
         };
         model.check_outputs()?;
         model.shape_inputs = import::trace::shape_inputs(&model);
@@ -256,6 +260,24 @@ fn halves(graph: &GraphProto, nodes: &[Node]) -> HashMap<String, DType> {
     let mut found: HashMap<String, DType> = of_values.chain(of_constants).chain(of_casts).filter_map(half).collect();
     pass_on(&mut found, graph, nodes);
     found
+}
+
+/// Whether a graph declares or makes elements of u64.
+fn has_u64(graph: &GraphProto) -> bool {
+    let is = |number: i32| number == data_type::UINT64;
+    let typed = graph.input.iter().chain(&graph.value_info).chain(&graph.output);
+    let mut types = typed.filter_map(|v| Some(v.r#type.as_ref()?.tensor_type.as_ref()?.elem_type()));
+    types.any(is) || graph.initializer.iter().any(|t| is(t.data_type())) || graph.node.iter().any(names_u64)
+}
+
+/// Whether a node converts to u64, has a tensor of it, or a branch that does.
+fn names_u64(node: &NodeProto) -> bool {
+    let is = |number: i32| number == data_type::UINT64;
+    node.attribute.iter().any(|a| {
+        ["to", "dtype"].contains(&a.name()) && a.i() == i64::from(data_type::UINT64)
+            || a.t.as_ref().is_some_and(|t| is(t.data_type()))
+            || a.g.as_deref().is_some_and(has_u64)
+    })
 }
 
 /// Adds the outputs without a type that are computed from halves. The result of nearly every operator has the type of its

@@ -21,7 +21,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&BLOCKS, &STRIDED];
 /// `y = f(a, b)`, both of one type, broadcast as
 /// <https://docs.pytorch.org/docs/stable/notes/broadcasting.html>. Comparisons give booleans.
 ///
-/// Integers wrap in the bits of their type: an i64 in 64 on the reference, in 32 on a device, which reports it.
+/// Integers wrap in the bits of their type: an i64 in 64 on the reference, in 32 on a device, which reports it. An i64 shifted
+/// out of its bits is an error on both, as it may stand for an unsigned number of 64 bits.
 #[derive(Clone, Debug)]
 pub struct Binary(pub BinaryKind);
 
@@ -32,7 +33,8 @@ impl Binary {
             DType::Bool if kind.is_logical() || kind == BinaryKind::Equal => Some(DType::Bool),
             DType::Bool => None,
             DType::F16 | DType::BF16 => None,
-            _ if kind.is_logical() || (kind == BinaryKind::Prelu && !dtype.is_float()) => None,
+            _ if kind.is_of_bits() && dtype.is_float() => None,
+            _ if kind == BinaryKind::Prelu && !dtype.is_float() => None,
             _ if kind.is_comparison() => Some(DType::Bool),
             other => Some(other),
         }
@@ -58,6 +60,9 @@ impl Op for Binary {
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let shape = broadcast(inputs[0].shape(), inputs[1].shape())?;
         let (a, b) = (elements::broadcast(&inputs[0], &shape), elements::broadcast(&inputs[1], &shape));
+        if self.0 == BinaryKind::ShiftLeft {
+            keeps_all(&a, &b)?;
+        }
         Ok(vec![Tensor::of(shape, evaluate(self.0, &a, &b))])
     }
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
@@ -74,6 +79,21 @@ impl Op for Binary {
     }
     fn flops(&self, _: &[Desc], outputs: &[Desc]) -> u64 {
         outputs[0].numel() as u64
+    }
+}
+
+/// An error if an i64 that is shifted to the left does not fit its 64 bits.
+fn keeps_all(a: &Tensor, by: &Tensor) -> Result<()> {
+    let (Data::I64(a), Data::I64(by)) = (a.data(), by.data()) else { return Ok(()) };
+    let lost = |(&a, &by): (&i64, &i64)| {
+        let kept = BinaryKind::ShiftLeft.integer(a, by);
+        BinaryKind::ShiftRight.integer(kept, by) != a
+    };
+    match a.iter().zip(by.iter()).find(|&pair| lost(pair)) {
+        Some((a, by)) => {
+            Err(Error::unsupported(format!("{a} shifted to the left by {by} exceeds the 64 bits of an i64")))
+        }
+        None => Ok(()),
     }
 }
 

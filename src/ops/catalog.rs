@@ -138,9 +138,9 @@ pub const CATALOG: &[Entry] = &[
     entry("prelu", "prelu", "PRelu", "the slope broadcasts"),
     entry(
         "binary functions",
-        "add, sub, mul, div, maximum, minimum, pow, remainder, fmod, eq, lt, gt, le, ge, logical_and, logical_or, logical_xor",
-        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor, Not, IsNaN, \
-         IsInf, RotaryEmbedding",
+        "add, sub, mul, div, maximum, minimum, pow, remainder, fmod, eq, lt, gt, le, ge, logical_and, logical_or, logical_xor, bitwise_and, bitwise_or, bitwise_xor, bitwise_not, bitwise_left_shift, bitwise_right_shift",
+        "Add, Sub, Mul, Div, Max, Min, Pow, Mod, Equal, Less, Greater, LessOrEqual, GreaterOrEqual, And, Or, Xor, Not, BitwiseAnd, \
+         BitwiseOr, BitwiseXor, BitwiseNot, BitShift, IsNaN, IsInf, RotaryEmbedding",
         "NumPy's broadcasting",
     ),
     entry("where", "where_", "Where, Trilu, OneHot, EyeLike, Shrink", "NumPy's broadcasting"),

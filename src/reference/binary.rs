@@ -65,9 +65,19 @@ impl BinaryKind {
                 r => r,
             },
             Fmod => a.wrapping_rem(b),
+            And => a & b,
+            Or => a | b,
+            Xor => a ^ b,
+            ShiftLeft => shift(b).map_or(0, |b| a << b),
+            ShiftRight => a >> shift(b).unwrap_or(i64::BITS - 1),
             _ => unreachable!("{} is not defined for integers", self.name()),
         }
     }
+}
+
+/// By how many bits to shift, if that is less than all.
+fn shift(by: i64) -> Option<u32> {
+    u32::try_from(by).ok().filter(|&by| by < i64::BITS)
 }
 
 /// `a^b` by repeated squaring, wrapping; a negative power truncates toward 0.

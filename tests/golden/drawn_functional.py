@@ -362,6 +362,15 @@ def binary(f):
             of = draw.booleans if o.truths else lambda *shape: draw.integers(*shape, low=-1, high=1)
             inputs = dict(a=of(*o.shapes[0]), b=of(*o.shapes[1]))
             f.case(op, inputs, dtype="bool", input_dtype="bool" if o.truths else "float32")
+    for op in "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift".split():
+        for o in table(op, 10, shapes=BROADCASTS):
+            draw, (a, b) = f.numbers(op), o.shapes
+            low, high = (0, 8) if "shift" in op else (-100, 100)
+            whole = lambda shape, low, high: draw.integers(*shape, low=low, high=high).to(torch.int32)
+            f.case(op, dict(a=whole(a, -(2**31), 2**31 - 1), b=whole(b, low, high)))
+    for o in table("bitwise_not", 4, shapes=[(1,), (3, 5), (2, 1, 4), (2, 3, 4, 5)]):
+        x = f.numbers("bitwise_not").integers(*o.shapes, low=-(2**31), high=2**31 - 1)
+        f.case("bitwise_not", x.to(torch.int32))
     for o in table("where", 14, shapes=BROADCASTS, other=[(), (1,), None], kind=[*KINDS, "int32"]):
         draw, (condition, a) = f.numbers("where"), o.shapes
         a, b = part(o, draw, a, a if o.other is None else o.other)

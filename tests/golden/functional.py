@@ -150,8 +150,9 @@ UNARY.append("fake_quantize_per_tensor_affine")
 ARITHMETIC = "add sub mul div maximum minimum pow remainder fmod".split()
 COMPARISONS = "eq lt gt le ge".split()
 LOGIC = "logical_and logical_or logical_xor".split()
+BITS = "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift bitwise_not".split()
 FUNCTIONS.update({op: getattr(F, op) for op in ACTIVATIONS})
-FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + TRIGONOMETRY + ARITHMETIC + COMPARISONS + LOGIC}, div=div)
+FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + TRIGONOMETRY + ARITHMETIC + COMPARISONS + LOGIC + BITS}, div=div)
 
 # Parameters that describe dtypes for the tests. PyTorch has no such options.
 NOTES = ("dtype", "input_dtype")

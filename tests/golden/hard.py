@@ -318,6 +318,13 @@ def elementwise(f):
         f.case(op, dict(a=whole.reshape(9, 1), b=whole))
     for op in "eq lt gt le ge".split():
         f.case(op, dict(a=whole.reshape(9, 1), b=whole), dtype="bool")
+    for op in "bitwise_and bitwise_or bitwise_xor".split():
+        f.case(op, dict(a=whole.reshape(9, 1), b=whole))
+    # By nothing, by all bits but one, by all, by more, and by less than nothing.
+    by = torch.tensor([0, 1, 7, 31, 32, 33, 1000, -1, -32], dtype=torch.int32)
+    for op in ("bitwise_left_shift", "bitwise_right_shift"):
+        f.case(op, dict(a=whole.reshape(9, 1), b=by))
+    f.case("bitwise_not", whole)
     for op in ("sum", "prod", "amax", "amin"):
         f.case(op, whole.reshape(3, 3), dim=[1], keepdim=False)
 

@@ -145,7 +145,11 @@ fn what_does_not_fit_is_an_error() {
     let refused = |kind, a: Desc, b: Desc| assert!(Binary(kind).outputs(&[a, b]).is_err());
     refused(Add, Desc::f32([2, 3]), Desc::f32([2]));
     refused(Add, Desc::f32([2]), Desc::new([2], DType::I32));
-    refused(And, Desc::f32([2]), Desc::f32([2]));
+    for kind in [And, Or, Xor, ShiftLeft, ShiftRight] {
+        refused(kind, Desc::f32([2]), Desc::f32([2]));
+        refused(kind, Desc::new([2], DType::F64), Desc::new([2], DType::F64));
+    }
+    refused(ShiftLeft, Desc::new([2], DType::Bool), Desc::new([2], DType::Bool));
     refused(Add, Desc::new([2], DType::Bool), Desc::new([2], DType::Bool));
     refused(Mod, Desc::new([2], DType::Bool), Desc::new([2], DType::Bool));
 }
@@ -166,15 +170,87 @@ pub fn pytorch(case: &Case) {
         "gt" => Greater,
         "le" => LessOrEqual,
         "ge" => GreaterOrEqual,
-        "logical_and" => And,
-        "logical_or" => Or,
-        "logical_xor" => Xor,
+        "logical_and" | "bitwise_and" => And,
+        "logical_or" | "bitwise_or" => Or,
+        "logical_xor" | "bitwise_xor" => Xor,
+        "bitwise_left_shift" => ShiftLeft,
+        "bitwise_right_shift" => ShiftRight,
         other => panic!("{other}"),
     };
     let logical = case.params.get("input_dtype").is_some();
     let inputs = if logical { vec![case.truths("a"), case.truths("b")] } else { case.input_tensors() };
     let truths = case.params.get("dtype").is_some();
     check_golden(case, Binary(kind), &inputs, &if truths { [case.truths("out")] } else { case.out() });
+}
+
+pub fn pytorch_not(case: &Case) {
+    let [x, out] = [case.tensor("x").clone(), case.tensor("out").clone()];
+    let ones = Tensor::new([], vec![-1i32]).unwrap();
+    check_golden(case, Binary(Xor), &[x, ones], &[out]);
+}
+
+const INTEGERS: [DType; 7] = [DType::I8, DType::U8, DType::I16, DType::U16, DType::I32, DType::U32, DType::I64];
+
+/// The low bits of these as another type, of i64 as many as a device has.
+fn bits(shape: &[usize], dtype: DType, values: impl FnMut() -> i32) -> Tensor {
+    let n = shape.iter().product();
+    let all: Vec<i32> = std::iter::repeat_with(values).take(n).collect();
+    let all: Vec<i64> = all.into_iter().map(i64::from).collect();
+    Tensor::new(shape, all).unwrap().to_dtype(dtype)
+}
+
+#[test]
+fn bits_of_every_type() {
+    let mut rng = Rng(7);
+    for dtype in INTEGERS {
+        for kind in [And, Or, Xor, ShiftRight, ShiftLeft] {
+            let (a, b) = match kind {
+                ShiftLeft if dtype == DType::I64 => {
+                    let small = || rng.int(0, 14) as i32 - 7;
+                    (bits(&[3, 5, 7], dtype, small), bits(&[5, 1], dtype, || rng.int(0, 28) as i32))
+                }
+                ShiftLeft | ShiftRight => {
+                    let a = bits(&[3, 5, 7], dtype, || rng.next() as i32);
+                    (a, bits(&[5, 7], dtype, || rng.int(0, 44) as i32 - 5))
+                }
+                _ => {
+                    let a = bits(&[3, 5, 7], dtype, || rng.next() as i32);
+                    (a, bits(&[5, 1], dtype, || rng.next() as i32))
+                }
+            };
+            check(Binary(kind), &[a, b], true);
+        }
+    }
+}
+
+/// Expected values: NumPy's `<<`, `>>` and `~` of the same types; PyTorch's where the other one is negative, which NumPy leaves open.
+#[test]
+fn shifts_keep_the_bits_of_their_type() {
+    let of = |dtype, values: &[i64]| Tensor::new([values.len()], values.to_vec()).unwrap().to_dtype(dtype);
+    let expect = |kind, dtype, a: &[i64], b: &[i64], y: &[i64]| {
+        let inputs = [of(dtype, a), of(dtype, b)];
+        assert_eq!(Binary(kind).reference(&inputs).unwrap()[0], of(dtype, y), "{kind:?} of {dtype}");
+        check(Binary(kind), &inputs, true);
+    };
+    expect(ShiftLeft, DType::U8, &[129, 255, 1, 3], &[1, 4, 7, 8], &[2, 240, 128, 0]);
+    expect(ShiftLeft, DType::I8, &[64, -1, 1, -128], &[1, 7, -1, 1], &[-128, -128, 0, 0]);
+    expect(ShiftRight, DType::I8, &[-128, 127, -1, -128], &[7, 6, 100, -3], &[-1, 1, -1, -1]);
+    expect(ShiftRight, DType::U8, &[255, 128, 255], &[4, 7, 8], &[15, 1, 0]);
+    expect(ShiftLeft, DType::U32, &[0xffff_ffff, 1, 5], &[31, 31, 32], &[0x8000_0000, 0x8000_0000, 0]);
+    expect(ShiftRight, DType::U32, &[0xffff_ffff, 0x8000_0000, 5], &[31, 30, 32], &[1, 2, 0]);
+    expect(ShiftRight, DType::I64, &[-5, i32::MIN.into(), 7], &[1, 40, 63], &[-3, -1, 0]);
+    expect(Xor, DType::U16, &[0, 0xffff, 0xaaaa], &[-1, -1, -1], &[0xffff, 0, 0x5555]);
+}
+
+#[test]
+fn an_i64_that_is_shifted_out_of_its_bits_is_an_error() {
+    let shift = |a: i64, by: i64| Binary(ShiftLeft).reference(&[Tensor::from([a]), Tensor::from([by])]);
+    assert_eq!(shift(-1, 63).unwrap()[0], Tensor::from([i64::MIN]));
+    assert_eq!(shift(0, 64).unwrap()[0], Tensor::from([0i64]));
+    for (a, by) in [(1, 63), (2, 62), (1, 64), (5, -1), (-2, 63)] {
+        let e = shift(a, by).unwrap_err().to_string();
+        assert!(e.contains(&format!("{a} shifted to the left by {by}")), "{e}");
+    }
 }
 
 /// An infinite term detects a padding lane that is not 0: see [`check_channels_last_with`].

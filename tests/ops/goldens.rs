@@ -72,8 +72,29 @@ fn check_of(op: &str) -> Option<fn(&Case)> {
         "sin" | "cos" => sine::pytorch,
         "tan" | "asin" | "acos" | "atan" | "sinh" | "cosh" | "asinh" | "acosh" | "atanh" => trigonometry::pytorch,
         "prelu" => prelu::pytorch,
-        "add" | "sub" | "mul" | "div" | "maximum" | "minimum" | "pow" | "remainder" | "fmod" | "eq" | "lt" | "gt"
-        | "le" | "ge" | "logical_and" | "logical_or" | "logical_xor" => binary::pytorch,
+        "add"
+        | "sub"
+        | "mul"
+        | "div"
+        | "maximum"
+        | "minimum"
+        | "pow"
+        | "remainder"
+        | "fmod"
+        | "eq"
+        | "lt"
+        | "gt"
+        | "le"
+        | "ge"
+        | "logical_and"
+        | "logical_or"
+        | "logical_xor"
+        | "bitwise_and"
+        | "bitwise_or"
+        | "bitwise_xor"
+        | "bitwise_left_shift"
+        | "bitwise_right_shift" => binary::pytorch,
+        "bitwise_not" => binary::pytorch_not,
         "where" => select::pytorch,
         "sum" | "mean" | "amax" | "amin" | "prod" | "norm" | "logsumexp" => reduce::pytorch_reduce,
         "argmax" | "argmin" => reduce::pytorch_arg,
@@ -154,7 +175,7 @@ fn is_composed(case: &Case) -> bool {
 #[test]
 fn functional() {
     let (composed, cases): (Vec<_>, Vec<_>) = golden("functional").into_iter().partition(is_composed);
-    check_all("functional", &cases, 2880);
+    check_all("functional", &cases, 2940);
     assert_eq!(composed.len(), 165);
 }
 

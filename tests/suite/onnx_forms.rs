@@ -407,6 +407,40 @@ fn integers_are_multiplied_as_matrices() {
     assert_eq!(transposed, (vec![2, 2], vec![4.0, -2.0, -1.0, 7.0]));
 }
 
+/// A u64 is held as an i64, which has one bit less: what needs that bit is refused, never answered with another number.
+#[test]
+fn bits_of_u64_that_no_i64_has_are_refused() {
+    let of = |op: &str, dtype: i32, attributes: Vec<AttributeProto>, inputs: &[&str]| {
+        let constant = TensorProto { data_type: Some(dtype), ..integers("by", &[1], &[0]) };
+        let constant = match dtype {
+            data_type::UINT64 => TensorProto { int64_data: vec![], uint64_data: vec![40], ..constant },
+            _ => TensorProto { int64_data: vec![40], ..constant },
+        };
+        let mut proto = model(line(vec![node(op, inputs, &["y"], attributes)], vec![constant]));
+        let part = proto.graph.as_mut().unwrap();
+        part.input = vec![value("x", dtype, &[2])];
+        part.output = vec![value("y", dtype, &[2])];
+        proto
+    };
+    let shift = |to: &str| of("BitShift", data_type::UINT64, vec![string("direction", to)], &["x", "by"]);
+    let x = Tensor::from([1i64 << 20, 3]);
+    let y = |proto: &ModelProto, x: &Tensor| run(&read(proto).unwrap(), &[("x", x)]).map(|mut out| out.remove(0).1);
+    assert_eq!(y(&shift("LEFT"), &x).unwrap(), Tensor::from([1i64 << 60, 3 << 40]));
+    assert_eq!(y(&shift("RIGHT"), &x).unwrap(), Tensor::from([0i64, 0]));
+    let e = y(&shift("LEFT"), &Tensor::from([1i64 << 23, 3])).unwrap_err().to_string();
+    assert!(e.contains("8388608 shifted to the left by 40 exceeds the 64 bits of an i64"), "{e}");
+    let e = y(&shift("UP"), &x).unwrap_err().to_string();
+    assert!(e.contains("BitShift with direction = \"UP\""), "{e}");
+    let not = |dtype| of("BitwiseNot", dtype, vec![], &["x"]);
+    assert_eq!(y(&not(data_type::INT64), &x).unwrap(), Tensor::from([-(1i64 << 20) - 1, -4]));
+    let e = y(&not(data_type::UINT64), &x).unwrap_err().to_string();
+    assert!(e.contains("BitwiseNot of i64[2] in a file with u64, which is held as i64"), "{e}");
+    let e = y(&of("BitwiseAnd", data_type::BOOL, vec![], &["x", "x"]), &Tensor::from([true, false])).unwrap_err();
+    assert!(e.to_string().contains("BitwiseAnd of bool[2]: it takes integers"), "{e}");
+    let e = y(&of("Or", data_type::INT32, vec![], &["x", "x"]), &Tensor::from([1i32, 2])).unwrap_err();
+    assert!(e.to_string().contains("Or of i32[2]"), "{e}");
+}
+
 /// A node may have the name of its output: what is inside it has another one.
 #[test]
 fn only_one_value_has_the_name_of_an_output() {

@@ -6,6 +6,11 @@
 pub const UNCOMPARED: &[&str] = &[
     "AffineGrid",
     "Attention",
+    "BitShift",
+    "BitwiseAnd",
+    "BitwiseNot",
+    "BitwiseOr",
+    "BitwiseXor",
     "Celu",
     "CenterCropPad",
     "Compress",

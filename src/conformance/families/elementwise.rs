@@ -11,6 +11,8 @@ use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
 use crate::shape::{DType, Desc};
 
+const INTEGERS: [DType; 7] = [DType::I8, DType::U8, DType::I16, DType::U16, DType::I32, DType::U32, DType::I64];
+
 pub fn unary(r: &mut Draws) -> Drawn {
     use Activation::*;
     let (a, b) = (r.number(), r.number());
@@ -78,18 +80,25 @@ pub fn binary(r: &mut Draws) -> Drawn {
         And,
         Or,
         Xor,
+        ShiftLeft,
+        ShiftRight,
         Prelu,
     ];
     let kind = r.one(&kinds);
     let (a, b) = r.broadcast();
     let dtype = match kind {
-        And | Or | Xor => DType::Bool,
+        And | Or | Xor if r.flag() => DType::Bool,
+        kind if kind.is_of_bits() => r.one(&INTEGERS),
         _ => r.dtype(),
     };
     let drawn = Drawn::new(Binary(kind), vec![Desc::new(a, dtype), Desc::new(b, dtype)]);
     match kind {
         Pow if r.values != Values::Edges => drawn.filled([Fill::Positive, Fill::Any]),
         Div => drawn.filled([Fill::Any, Fill::Positive]),
+        And | Or | Xor => drawn.filled([Fill::Bits, Fill::Bits]),
+        // A device has 32 bits of an i64.
+        ShiftLeft if dtype == DType::I64 => drawn.filled([Fill::Any, Fill::UpTo(28)]),
+        ShiftLeft | ShiftRight => drawn.filled([Fill::Bits, r.one(&[Fill::UpTo(40), Fill::Any])]),
         // A quotient that overflows has no remainder.
         Mod | Fmod if r.values == Values::Edges => drawn.filled([Fill::Any, Fill::Positive]),
         _ => drawn,

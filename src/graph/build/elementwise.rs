@@ -12,6 +12,7 @@ use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
 use crate::options::Approximate;
 use crate::shape::DType;
+use crate::tensor::Tensor;
 
 impl Graph {
     /// A function of every element of an f32 tensor.
@@ -55,6 +56,17 @@ impl Graph {
         };
         let (a, b) = (truth(a)?, truth(b)?);
         self.binary(a, b, kind)
+    }
+
+    /// The other bits of integers, or the negation of booleans.
+    ///
+    /// # Errors
+    /// The tensor holds floats.
+    pub fn bitwise_not(&mut self, x: ValueId) -> Result<ValueId> {
+        self.own(&[x])?;
+        let ones = Tensor::scalar(-1i64).to_dtype(self.desc(x).dtype);
+        let ones = self.constant("ones", ones)?;
+        self.binary(x, ones, BinaryKind::Xor)
     }
 
     /// `sin x`, x in radians.

@@ -19,7 +19,12 @@ const BROADCAST: &[&str] = &["axis", "broadcast"];
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Add", BROADCAST, |i, n| two(i, n, BinaryKind::Add)),
-    Operator::new("And", BROADCAST, |i, n| two(i, n, BinaryKind::And)),
+    Operator::new("And", BROADCAST, |i, n| logical(i, n, BinaryKind::And)),
+    Operator::new("BitShift", &["direction"], shift),
+    Operator::new("BitwiseAnd", &[], |i, n| bitwise(i, n, BinaryKind::And)),
+    Operator::new("BitwiseNot", &[], bitwise_not),
+    Operator::new("BitwiseOr", &[], |i, n| bitwise(i, n, BinaryKind::Or)),
+    Operator::new("BitwiseXor", &[], |i, n| bitwise(i, n, BinaryKind::Xor)),
     Operator::new("Cast", &["round_mode", "saturate", "to"], cast),
     Operator::new("CastLike", &["round_mode", "saturate"], cast_like),
     Operator::new("Clip", &["max", "min"], clip),
@@ -37,13 +42,13 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Mod", &["fmod"], modulo),
     Operator::new("Mul", BROADCAST, |i, n| two(i, n, BinaryKind::Mul)),
     Operator::new("Not", &[], not),
-    Operator::new("Or", BROADCAST, |i, n| two(i, n, BinaryKind::Or)),
+    Operator::new("Or", BROADCAST, |i, n| logical(i, n, BinaryKind::Or)),
     Operator::new("Pow", BROADCAST, pow),
     Operator::new("PRelu", &[], prelu),
     Operator::new("Sub", BROADCAST, |i, n| two(i, n, BinaryKind::Sub)),
     Operator::new("Sum", &[], |i, n| fold(i, n, BinaryKind::Add)),
     Operator::new("Where", &[], choose),
-    Operator::new("Xor", BROADCAST, |i, n| two(i, n, BinaryKind::Xor)),
+    Operator::new("Xor", BROADCAST, |i, n| logical(i, n, BinaryKind::Xor)),
 ];
 
 impl Import<'_> {
@@ -72,6 +77,52 @@ impl Import<'_> {
 fn two(import: &mut Import, node: &NodeView, f: BinaryKind) -> Result<Vec<Val>> {
     let (a, b) = operands(import, node)?;
     Ok(vec![import.binary(f, &a, &b)?])
+}
+
+/// A function of booleans.
+fn logical(import: &mut Import, node: &NodeView, f: BinaryKind) -> Result<Vec<Val>> {
+    match node.inputs()?.iter().find(|x| x.dtype() != DType::Bool) {
+        Some(x) => Err(Error::unsupported(format!("{} of {}", node.op(), x.desc()))),
+        None => two(import, node, f),
+    }
+}
+
+/// A function of the bits of integers. A u64 is below 2^63 here, so that its highest bit is 0 as that of the i64 that holds it, and
+/// the same is true of the result. <https://onnx.ai/onnx/operators/onnx__BitwiseAnd.html>
+fn bitwise(import: &mut Import, node: &NodeView, f: BinaryKind) -> Result<Vec<Val>> {
+    integers(node)?;
+    two(import, node, f)
+}
+
+/// An error unless the node has integers.
+fn integers(node: &NodeView) -> Result<()> {
+    match node.inputs()?.iter().find(|x| !x.dtype().is_integer()) {
+        Some(x) => Err(Error::unsupported(format!("{} of {}: it takes integers", node.op(), x.desc()))),
+        None => Ok(()),
+    }
+}
+
+/// All bits are the other ones: exclusive or with -1. Of a u64 that is above 2^63, and no i64.
+/// <https://onnx.ai/onnx/operators/onnx__BitwiseNot.html>
+fn bitwise_not(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    integers(node)?;
+    let x = node.input(0)?;
+    if x.dtype() == DType::I64 && import.has_u64 {
+        let text = format!("BitwiseNot of {} in a file with u64, which is held as i64: it may be one", x.desc());
+        return Err(Error::unsupported(text));
+    }
+    let ones = Tensor::scalar(-1i64).to_dtype(x.dtype());
+    Ok(vec![import.binary(BinaryKind::Xor, x, &ones.into())?])
+}
+
+/// Bits beyond the type are lost, and zeros come in. <https://onnx.ai/onnx/operators/onnx__BitShift.html>
+fn shift(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    integers(node)?;
+    match node.string("direction", "")? {
+        "LEFT" => two(import, node, BinaryKind::ShiftLeft),
+        "RIGHT" => two(import, node, BinaryKind::ShiftRight),
+        other => Err(Error::unsupported(format!("BitShift with direction = {other:?}"))),
+    }
 }
 
 /// Both inputs. In version 6 the attribute `axis` aligns the second tensor with axes of the first.

@@ -42,6 +42,8 @@ pub(crate) struct Import<'m> {
     halves: &'m HashMap<String, DType>,
     /// Known values whose elements have 4 bits in the file.
     pub(super) nibbles: &'m HashSet<String>,
+    /// Whether the file has u64, which is i64 here.
+    pub(super) has_u64: bool,
     /// What quantised integers in the graph stand for.
     pub(super) steps: HashMap<ValueId, Steps>,
 }
@@ -54,10 +56,11 @@ impl<'m> Import<'m> {
         held: usize,
         halves: &'m HashMap<String, DType>,
         nibbles: &'m HashSet<String>,
+        has_u64: bool,
     ) -> Import<'m> {
         let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
         let (node, constants, steps) = (String::new(), HashMap::new(), HashMap::new());
-        Import { graph: Graph::new(), node, names, constants, room, work, halves, nibbles, steps }
+        Import { graph: Graph::new(), node, names, constants, room, work, halves, nibbles, has_u64, steps }
     }
 }
 

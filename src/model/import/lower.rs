@@ -35,7 +35,7 @@ struct Lowering<'m> {
 /// The graph of `model` for these inputs, and its nodes with the shapes of what they read and give.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<(Graph, Vec<Step>)> {
     let names = model.constants.iter().map(|(name, t)| (t.data().address(), name.clone())).collect();
-    let import = Import::new(names, model.num_parameters(), &model.halves, &model.nibbles);
+    let import = Import::new(names, model.num_parameters(), &model.halves, &model.nibbles, model.has_u64);
     let mut lowering = Lowering { model, import, nodes: MOST_NODES, depth: 0, steps: vec![] };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
