@@ -237,6 +237,9 @@ pub enum Values {
     Edges,
 }
 
+/// The types of integers.
+pub const INTEGERS: [DType; 7] = [DType::I8, DType::U8, DType::I16, DType::U16, DType::I32, DType::U32, DType::I64];
+
 /// Floats that are not like others, but for those whose squares or sums are too large for f32.
 const EDGE_FLOATS: [f32; 14] = [
     f32::NAN,

@@ -11,31 +11,27 @@ use crate::options::Approximate;
 /// x has any shape, the result has the same.
 ///
 /// # Errors
-/// The tensor is not f32.
+/// The tensor is not f32, or for what integers have as well (`Relu`, `Abs`, `Neg`, `Sign`, `Clamp`, rounding) of another type.
 pub fn activate(x: &DeviceTensor, f: Activation) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.activation(ids[0], f))
 }
 
 macro_rules! unary {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident),*) = $page:literal $function:expr;)*) => {$(
+    ($errors:literal: $($(#[$doc:meta])* $name:ident($($arg:ident),*) = $page:literal $function:expr;)*) => {$(
         $(#[$doc])*
         ///
         /// x has any shape, the result has the same.
         #[doc = concat!("[torch.", $page, "](https://docs.pytorch.org/docs/stable/generated/torch.", $page, ".html)")]
         ///
         /// # Errors
-        /// The tensor is not f32.
+        #[doc = $errors]
         pub fn $name(x: &DeviceTensor $(, $arg: f32)*) -> Result<DeviceTensor> {
             activate(x, $function)
         }
     )*};
 }
 
-unary! {
-    /// `max(x, 0)`
-    relu() = "nn.functional.relu" Activation::Relu;
-    /// `min(max(x, 0), 6)`
-    relu6() = "nn.functional.relu6" attr::RELU6;
+unary! { "The tensor is not f32.":
     /// x, or `negative_slope x` below 0. PyTorch's default is 0.01.
     leaky_relu(negative_slope) = "nn.functional.leaky_relu" Activation::LeakyRelu { slope: negative_slope };
     /// x, or `alpha (e^x - 1)` below 0. PyTorch's default is 1.
@@ -68,6 +64,15 @@ unary! {
     sqrt() = "sqrt" Activation::Sqrt;
     /// `1 / x`
     reciprocal() = "reciprocal" Activation::Reciprocal;
+    /// The error function: `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to x.
+    erf() = "erf" Activation::Erf;
+}
+
+unary! { "The tensor holds neither f32 nor integers, which wrap.":
+    /// `max(x, 0)`
+    relu() = "nn.functional.relu" Activation::Relu;
+    /// `min(max(x, 0), 6)`
+    relu6() = "nn.functional.relu6" attr::RELU6;
     /// `|x|`
     abs() = "abs" Activation::Abs;
     /// `-x`
@@ -80,8 +85,6 @@ unary! {
     round() = "round" Activation::Round;
     /// -1, 0 or 1. The sign of a NaN is NaN here, in PyTorch it is 0.
     sign() = "sign" Activation::Sign;
-    /// The error function: `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to x.
-    erf() = "erf" Activation::Erf;
 }
 
 /// `x P(X <= x)` for a normally distributed X: exactly, or by the formula with the hyperbolic tangent.
@@ -95,7 +98,8 @@ pub fn gelu(x: &DeviceTensor, approximate: Approximate) -> Result<DeviceTensor> 
     run(&[x], |g, ids| g.gelu(ids[0], approximate))
 }
 
-/// `min(max(x, min), max)`; either limit may be `None`. If `min` is above `max`, the result is `max`.
+/// `min(max(x, min), max)`; either limit may be `None`. If `min` is above `max`, the result is `max`. x is f32, or holds integers and
+/// the limits are numbers of their type.
 ///
 /// x has any shape, the result has the same.
 /// [torch.clamp](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)
@@ -111,7 +115,7 @@ pub fn gelu(x: &DeviceTensor, approximate: Approximate) -> Result<DeviceTensor> 
 /// ```
 ///
 /// # Errors
-/// The tensor is not f32.
+/// The tensor holds neither f32 nor integers; a limit of integers is no number of their type.
 pub fn clamp(x: &DeviceTensor, min: impl Into<Option<f32>>, max: impl Into<Option<f32>>) -> Result<DeviceTensor> {
     let (min, max) = (min.into().unwrap_or(f32::NEG_INFINITY), max.into().unwrap_or(f32::INFINITY));
     activate(x, Activation::Clamp { min, max })

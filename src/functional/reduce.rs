@@ -49,7 +49,7 @@ pub fn norm(x: &DeviceTensor, p: f32, dim: &[i64], keepdim: bool) -> Result<Devi
 /// The index (i64) of the largest value along an axis, or with `None` in the flattened tensor. Of equal values the
 /// first counts; NaN is larger than any number.
 ///
-/// x is f32. The axis is removed, or with `keepdim` keeps extent 1; with `None` this holds for all axes.
+/// x is of any type. The axis is removed, or with `keepdim` keeps extent 1; with `None` this holds for all axes.
 /// [torch.argmax](https://docs.pytorch.org/docs/stable/generated/torch.argmax.html)
 ///
 /// ```
@@ -71,7 +71,7 @@ pub fn argmax(x: &DeviceTensor, dim: impl Into<Option<i64>>, keepdim: bool) -> R
 /// The index (i64) of the smallest value along an axis, or with `None` in the flattened tensor. Of equal values the
 /// first counts; NaN is smaller than any number.
 ///
-/// x is f32. The axis is removed, or with `keepdim` keeps extent 1; with `None` this holds for all axes.
+/// x is of any type. The axis is removed, or with `keepdim` keeps extent 1; with `None` this holds for all axes.
 /// [torch.argmin](https://docs.pytorch.org/docs/stable/generated/torch.argmin.html)
 ///
 /// # Errors
@@ -83,7 +83,7 @@ pub fn argmin(x: &DeviceTensor, dim: impl Into<Option<i64>>, keepdim: bool) -> R
 /// The k largest values along an axis (or the smallest, if not `largest`) and their indices (i64), the most extreme
 /// first. Equal values keep their order; NaN is larger than any number.
 ///
-/// x is f32. The axis has extent k in both results.
+/// x is of any type. The axis has extent k in both results.
 /// [torch.topk](https://docs.pytorch.org/docs/stable/generated/torch.topk.html)
 ///
 /// # Errors

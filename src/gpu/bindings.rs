@@ -56,6 +56,7 @@ pub const BINDINGS: &[(&str, &[Element])] = &[
     ("local_response_norm", &[Other, Other]),
     ("lp_normalize", &[Other, Other]),
     ("matmul", &[Other, Other, Other]),
+    ("matmul_integer", &[Other, Other, Other]),
     ("matmul_register", &[Other, Other, Other]),
     ("matmul_split_sum", &[Other, Other]),
     ("matmul_subgroup8", &[Other, Other, Other]),

@@ -10,6 +10,7 @@ use crate::attr::{Activation, BinaryKind, ReduceKind};
 use crate::error::{Error, Result};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
+use crate::ops::matmul::MatMul;
 use crate::ops::reduce::Reduce;
 use crate::ops::select::Where;
 use crate::ops::unary::Unary;
@@ -161,6 +162,10 @@ fn bound(graph: &Graph, node: &Node) -> Option<Bound> {
             kind if kind.is_logical() => Box::new(|m| m[0].max(m[1])),
             _ => Box::new(|m| m[0] * m[1]),
         });
+    }
+    if node.op.downcast::<MatMul>().is_some() {
+        let k = graph.shape(node.inputs[0]).last().copied().unwrap_or(1) as f64;
+        return Some(Box::new(move |m| m[0] * m[1] * k));
     }
     let reduce: &Reduce = node.op.downcast()?;
     let count = graph.desc(node.inputs[0]).numel() as f64 / graph.desc(node.outputs[0]).numel().max(1) as f64;

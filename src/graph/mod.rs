@@ -4,6 +4,7 @@ pub(crate) mod assemble;
 mod build;
 mod fingerprint;
 pub(crate) mod guard;
+pub(crate) mod integers;
 pub(crate) mod range;
 pub mod rewrite;
 pub(crate) mod single;

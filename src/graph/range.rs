@@ -10,6 +10,7 @@ use crate::ops::cast::Cast;
 use crate::ops::concat::Concat;
 use crate::ops::expand::Expand;
 use crate::ops::gather::Gather;
+use crate::ops::matmul::MatMul;
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
 use crate::ops::pool2d::MaxPool2d;
@@ -168,6 +169,9 @@ fn magnitude(graph: &Graph, node: &Node, of: &[f64]) -> f64 {
             ReduceKind::SumSquare => input(0) * input(0) * count,
             _ => f64::INFINITY,
         };
+    }
+    if node.op.downcast::<MatMul>().is_some() {
+        return input(0) * input(1) * graph.shape(node.inputs[0]).last().copied().unwrap_or(1) as f64;
     }
     if let Some(pad) = node.op.downcast::<Pad>() {
         let added = if let PadMode::Constant(v) = pad.mode { v.abs() } else { 0.0 };

@@ -36,7 +36,7 @@ pub const CATALOG: &[Entry] = &[
         "matmul",
         "matmul, affine_grid",
         "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger, AffineGrid, Attention",
-        "batched, broadcast; both operands may be known only at run time",
+        "batched, broadcast; both operands may be known only at run time; of integers, which wrap, too",
     ),
     entry(
         "max_pool2d",
@@ -126,7 +126,7 @@ pub const CATALOG: &[Entry] = &[
         "unary functions",
         "relu, relu6, leaky_relu, elu, selu, celu, gelu, sigmoid, tanh, hardsigmoid, hardswish, silu, mish, softplus, softsign, threshold, clamp, fake_quantize_per_tensor_affine, exp, log, sqrt, reciprocal, abs, neg, floor, ceil, round, sign, erf",
         "Relu, LeakyRelu, Elu, Selu, Celu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish, Swish, Mish, Softplus, Softsign, ThresholdedRelu, Clip, QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear, Exp, Log, Sqrt, Reciprocal, Abs, Neg, Floor, Ceil, Round, Sign, Erf",
-        "any shape; fused into the operator before if that has an epilogue",
+        "any shape; fused into the operator before if that has an epilogue; relu, relu6, clamp, abs, neg, sign and rounding also of integers",
     ),
     entry("sin, cos", "sin, cos", "Sin, Cos", "any angle; absolute error bound up to 8192"),
     entry(

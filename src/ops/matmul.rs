@@ -4,12 +4,12 @@ use super::rows8::Rows8;
 use super::strided::Walk;
 use super::tiled::SIZES;
 use super::tiled::{self, Choice, Product};
-use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32};
+use super::{Algorithm, Bounds, Op, Seal, Site, Variant, built_in, expect_f32, expect_inputs};
 use crate::bound::{flushed_products, gamma};
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, Params, nested, params};
-use crate::gpu::pieces::{self, FLAT, MATMUL, MATMUL4, ONE_RUN, ONE_TAP, REGISTERS, WORKGROUP};
+use crate::gpu::pieces::{self, FLAT, INTEGER, MATMUL, MATMUL4, ONE_RUN, ONE_TAP, REGISTERS, WORKGROUP};
 use crate::parallel;
 use crate::reference;
 use crate::shape::{Desc, broadcast, broadcast_strides, numel, unravel};
@@ -20,12 +20,13 @@ static REGISTER: Kernel = kernel!("matmul_register", "problem/matmul", MATMUL4, 
 static SUBGROUP8: Kernel = kernel!("matmul_subgroup8", "problem/matmul", MATMUL4, ONE_TAP, pieces::SUBGROUP8);
 static TILES: Kernel = kernel!("matmul_tiled", "problem/matmul_tiled", MATMUL4, ONE_RUN, WORKGROUP).sizes(SIZES);
 static SPLIT_SUM: Kernel = kernel!("matmul_split_sum", FLAT);
+static INTEGERS: Kernel = kernel!("matmul_integer", MATMUL, INTEGER, FLAT);
 
-pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM];
+pub(super) const KERNELS: &[&Kernel] = &[&NAIVE, &REGISTER, &SUBGROUP8, &TILES, &SPLIT_SUM, &INTEGERS];
 
 /// <https://docs.pytorch.org/docs/stable/generated/torch.matmul.html>: `[.., m, k]` by `[.., k, n]`, leading axes
 /// broadcast. An input of one axis is a row vector on the left and a column vector on the right; that axis is not in
-/// the result.
+/// the result. Of floats, or of integers of one type, whose sums keep its low bits.
 #[derive(Clone, Debug)]
 pub struct MatMul;
 
@@ -65,16 +66,32 @@ impl Sizes {
         Ok(Sizes { a_batch, b_batch, batch, m, k, n, shape })
     }
 
-    fn evaluate(&self, a: &[f32], b: &[f32], round: impl Fn(f64) -> f32 + Sync) -> Vec<f32> {
+    /// The result, of which `product` makes one matrix of a pair of them.
+    fn evaluate<T: Copy + Default + Sync + Send>(
+        &self,
+        a: &[T],
+        b: &[T],
+        product: impl Fn(&[T], &[T], &mut [T]) + Sync,
+    ) -> Vec<T> {
         let (m, k, n) = (self.m, self.k, self.n);
-        let mut y = vec![0.0; numel(&self.shape)];
+        let mut y = vec![T::default(); numel(&self.shape)];
         let (sa, sb) = (broadcast_strides(&self.a_batch, &self.batch), broadcast_strides(&self.b_batch, &self.batch));
         parallel::chunks(&mut y, m * n, |z, y| {
             let index = unravel(z, &self.batch);
             let matrix = |strides: &[usize]| index.iter().zip(strides).map(|(i, s)| i * s).sum::<usize>();
-            reference::matmul::matmul(&a[matrix(&sa) * m * k..], &b[matrix(&sb) * k * n..], k, n, y, &round);
+            product(&a[matrix(&sa) * m * k..], &b[matrix(&sb) * k * n..], y);
         });
         y
+    }
+
+    /// The products of floats, each sum through `round`.
+    fn of_floats(&self, a: &[f32], b: &[f32], round: impl Fn(f64) -> f32 + Sync) -> Vec<f32> {
+        self.evaluate(a, b, |a, b, y| reference::matmul::matmul(a, b, self.k, self.n, y, &round))
+    }
+
+    /// The products of integers, which wrap.
+    fn of_integers(&self, a: &[i64], b: &[i64]) -> Vec<i64> {
+        self.evaluate(a, b, |a, b, y| reference::matmul::of_integers(a, b, self.k, self.n, y))
     }
 
     /// If one matrix b serves all of a, the batch of a is merged into its rows.
@@ -119,20 +136,33 @@ fn bound(launch: Launch) -> Launch {
 impl Op for MatMul {
     built_in!("matmul");
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
-        expect_f32(self, inputs, 2..=2)?;
-        Ok(vec![Desc::f32(Sizes::new(&inputs[0].shape, &inputs[1].shape)?.shape)])
+        expect_inputs(self, inputs, 2..=2)?;
+        let (a, b) = (&inputs[0], &inputs[1]);
+        if !a.dtype.is_integer() {
+            expect_f32(self, inputs, 2..=2)?;
+        } else if b.dtype != a.dtype {
+            return Err(Error::shape(format!("both matrices must be of one type, are {} and {}", a.dtype, b.dtype)));
+        }
+        Ok(vec![Desc::new(Sizes::new(&a.shape, &b.shape)?.shape, a.dtype)])
     }
     fn reference(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
-        let y = s.evaluate(inputs[0].f32s(), inputs[1].f32s(), |sum| sum as f32);
+        if inputs[0].dtype().is_integer() {
+            let y = s.of_integers(&inputs[0].to_i64s()?, &inputs[1].to_i64s()?);
+            return Ok(vec![Tensor::of(s.shape, y).to_dtype(inputs[0].dtype())]);
+        }
+        let y = s.of_floats(inputs[0].f32s(), inputs[1].f32s(), |sum| sum as f32);
         Ok(vec![Tensor::of(s.shape, y)])
     }
-    /// |error| <= gamma_k sum |a| |b| for any order of the k products (Higham 3.1).
-    fn bounds(&self, inputs: &[Tensor], _: &[Tensor]) -> Result<Bounds> {
+    /// |error| <= gamma_k sum |a| |b| for any order of the k products (Higham 3.1); 0 of integers.
+    fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
+        if inputs[0].dtype().is_integer() {
+            return Ok(Some(crate::bound::exact(outputs)));
+        }
         let s = Sizes::new(inputs[0].shape(), inputs[1].shape())?;
         let (a, b, scale) = (inputs[0].map(f64::abs), inputs[1].map(f64::abs), gamma(s.k));
         let flushed = flushed_products(s.k, &inputs[0], &inputs[1]);
-        Ok(Some(vec![s.evaluate(a.f32s(), b.f32s(), |sum| (sum * scale + flushed) as f32)]))
+        Ok(Some(vec![s.of_floats(a.f32s(), b.f32s(), |sum| (sum * scale + flushed) as f32)]))
     }
     fn roundings_of(&self, _: Seal, _: Algorithm, inputs: &[Tensor]) -> usize {
         inputs[0].shape().last().copied().unwrap_or(1)
@@ -148,6 +178,11 @@ impl Op for MatMul {
         )?;
         let params = Params([params.0, params!(share: 0u32, splits: 0u32).0].concat());
         let by_four = nested(&[k.div_ceil(4)]);
+        if site.inputs[0].dtype.is_integer() {
+            let launch = Launch::flat(&INTEGERS, batch * m * n, params).iterations(nested(&[k.div_ceil(4) + 3]));
+            let launch = bound(launch.set("TYPE", site.inputs[0].dtype.code()));
+            return Ok(vec![Variant::row_major(site, vec![launch.writes([Arg::Output(0)])])]);
+        }
         let subgroup = Rows8::new(site.caps, m, n.div_ceil(4))
             .map(|tile| s.by_vec4s(tile.launch(&SUBGROUP8, batch, params.clone())).iterations(by_four));
         let register =

@@ -35,6 +35,19 @@ pub fn matmul(a: &[f32], b: &[f32], k: usize, n: usize, y: &mut [f32], round: im
     });
 }
 
+/// The same of integers, whose products and sums wrap.
+pub fn of_integers(a: &[i64], b: &[i64], k: usize, n: usize, y: &mut [i64]) {
+    if y.is_empty() {
+        return;
+    }
+    parallel::chunks(y, n, |i, row| {
+        for (j, y) in row.iter_mut().enumerate() {
+            let product = |l: usize| a[i * k + l].wrapping_mul(b[l * n + j]);
+            *y = (0..k).map(product).fold(0, i64::wrapping_add);
+        }
+    });
+}
+
 fn blocks(a: Matrix, b: Matrix, [m, k, n]: [usize; 3], round: impl Fn(f64) -> f32 + Sync) -> Blocks {
     let factors = |first: usize| -> Vec<Lanes> {
         let lanes = LANES.min(n - first);

@@ -325,6 +325,17 @@ def elementwise(f):
     for op in ("bitwise_left_shift", "bitwise_right_shift"):
         f.case(op, dict(a=whole.reshape(9, 1), b=by))
     f.case("bitwise_not", whole)
+    for op in "relu relu6 abs neg floor ceil round sign".split():
+        f.case(op, whole)
+    f.case("clamp", whole, min=-65537, max=3)
+    f.case("clamp", whole, min=None, max=-1)
+    square = whole.reshape(3, 3)
+    f.case("matmul", dict(a=whole.reshape(9, 1), b=whole.reshape(1, 9)))
+    f.case("matmul", dict(a=square, b=square))
+    for op in ("argmax", "argmin"):
+        f.case(op, square, dim=0, keepdim=True)
+    for largest in (True, False):
+        f.case("topk", square, k=2, dim=1, largest=largest)
     for op in ("sum", "prod", "amax", "amin"):
         f.case(op, whole.reshape(3, 3), dim=[1], keepdim=False)
 

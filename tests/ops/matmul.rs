@@ -1,7 +1,7 @@
 use convgpu::custom::Op;
 use convgpu::internals::ops::conv2d::Conv2d;
 use convgpu::internals::ops::matmul::MatMul;
-use convgpu::{Desc, Tensor};
+use convgpu::{DType, Desc, Tensor};
 
 use crate::engines::TILES;
 use crate::support::{Case, Rng, check, check_golden, device, kernels};
@@ -74,6 +74,8 @@ fn every_kernel_is_among_the_cases() {
     let subgroups = device().adapter().is_some_and(|a| a.caps.software && a.caps.subgroup_size == Some(8));
     let names =
         convgpu::internals::ops::kernels().into_iter().map(|k| k.name()).filter(|name| name.starts_with("matmul"));
+    // Integers have one kernel, and a test of their own.
+    let names = names.filter(|name| *name != "matmul_integer");
     for name in names.filter(|name| subgroups || !name.contains("subgroup8")) {
         assert!(run.iter().any(|variant| variant.contains(name)), "{name} is not among {run:?}");
     }
@@ -90,6 +92,41 @@ fn large_products_are_exact() {
     check(MatMul, &[rng.integers(&[259, 262]), rng.integers(&[262, 1030])], true);
 }
 
+/// Sums of integers keep the low bits of their type, in any order.
+#[test]
+fn products_of_integers_wrap() {
+    let mut rng = Rng(5);
+    let mut bits = |shape: &[usize], dtype: DType, few: bool| {
+        let n: usize = shape.iter().product();
+        let one = |rng: &mut Rng| if few { rng.int(0, 200) as i64 - 100 } else { (rng.next() as i32).into() };
+        Tensor::new(shape, (0..n).map(|_| one(&mut rng)).collect::<Vec<_>>()).unwrap().to_dtype(dtype)
+    };
+    let shapes: [(&[usize], &[usize]); 9] = [
+        (&[3, 5], &[5, 7]),
+        (&[4, 8], &[8, 3]),
+        (&[5], &[5]),
+        (&[6], &[6, 2]),
+        (&[2, 3], &[3]),
+        (&[2, 1, 4, 9], &[3, 9, 2]),
+        (&[3, 1, 131], &[131, 1]),
+        (&[2, 0], &[0, 3]),
+        (&[0, 3], &[3, 2]),
+    ];
+    for dtype in [DType::I8, DType::U8, DType::I16, DType::U16, DType::I32, DType::U32, DType::I64] {
+        for (a, b) in shapes {
+            // Sums of an i64 fit 32 bits.
+            let few = dtype == DType::I64;
+            check(MatMul, &[bits(a, dtype, few), bits(b, dtype, few)], true);
+        }
+    }
+    // NumPy's matmul of the same types.
+    let product = |a: Tensor, b: Tensor| MatMul.reference(&[a, b]).unwrap().remove(0);
+    let (a, b) = (Tensor::from([[i32::MAX, 2], [-3, i32::MIN]]), Tensor::from([[5, -1], [i32::MAX, 2]]));
+    assert_eq!(product(a, b), Tensor::from([[i32::MAX - 6, -2147483643], [2147483633, 3]]));
+    let (a, b) = (Tensor::from([[200u8, 100]]), Tensor::from([[3u8], [3]]));
+    assert_eq!(product(a, b), Tensor::from([[132u8]]));
+}
+
 #[test]
 fn random_cases_within_bounds() {
     let mut rng = Rng(2);
@@ -103,6 +140,9 @@ fn what_does_not_fit_is_an_error() {
     assert!(MatMul.outputs(&[Desc::f32([2, 3]), Desc::f32([4, 2])]).is_err());
     assert!(MatMul.outputs(&[Desc::f32([]), Desc::f32([3])]).is_err());
     assert!(MatMul.outputs(&[Desc::f32([2, 4, 3]), Desc::f32([3, 3, 2])]).is_err());
+    let of = |a, b| MatMul.outputs(&[Desc::new([2, 3], a), Desc::new([3, 2], b)]);
+    assert!(of(DType::I32, DType::I32).is_ok() && of(DType::I32, DType::I64).is_err());
+    assert!(of(DType::Bool, DType::Bool).is_err() && of(DType::F32, DType::I32).is_err());
 }
 
 /// `[o, i]` to `[i, o]`.

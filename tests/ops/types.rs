@@ -220,3 +220,23 @@ fn sums_wrap_before_the_next_operator() {
         assert!(run(device()) == run(&Device::cpu()), "{dtype}");
     }
 }
+
+#[test]
+fn products_of_matrices_wrap_before_the_next_operator() {
+    for (dtype, bits, signed) in NARROW {
+        let top = if signed { (1i64 << (bits - 1)) - 1 } else { (1i64 << bits) - 1 };
+        let mut graph = Graph::new();
+        let x = graph.input("x", Desc::new([3, 1], dtype)).unwrap();
+        let two = graph.constant("two", Tensor::from([[2i64]]).to_dtype(dtype)).unwrap();
+        let twice = graph.matmul(x, two).unwrap();
+        let less = graph.apply("less", Binary(BinaryKind::Less), &[twice, x]).unwrap();
+        graph.output("y", less);
+        let x = Tensor::from([[top], [5], [top - 1]]).to_dtype(dtype);
+        let run = |device: &Device| {
+            let session = Session::new(device, graph.clone(), CompileOptions::new()).unwrap();
+            session.run(&[("x", &x)]).unwrap().into_first()
+        };
+        assert_eq!(run(device()).to_i64s().unwrap(), [1, 0, 1], "{dtype}");
+        assert!(run(device()) == run(&Device::cpu()), "{dtype}");
+    }
+}

@@ -211,6 +211,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node_of(Gather { axis: 1 }, vec![Desc::f32([3, 5, 2]), Desc::new([2, 4], DType::I64)]),
         node(MatMul, &[&[2, 5, 7], &[2, 7, 9]]),
         node(MatMul, &[&[3, 500], &[500, 9]]),
+        node_of(MatMul, vec![Desc::new([2, 5, 7], DType::U16), Desc::new([7, 9], DType::U16)]),
         node(ConvTranspose2d::default(), &[&[2, 5, 7, 6], &[5, 9, 3, 2], &[9]]),
         node(BatchNorm { eps: 1e-5 }, &[&[2, 5, 7, 6], &[5], &[5], &[5], &[5]]),
         node(BatchNormTraining { eps: 1e-5, momentum: 0.1, unbiased: true }, &[&[2, 5, 7, 6], &[5], &[5], &[5], &[5]]),

@@ -15,7 +15,7 @@ use crate::traced::{check, check_all, in_order};
 fn every_case_against_pytorch() {
     let cases = Kind::Functional.cases().unwrap();
     let functions: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), functions.len()), (3105, 113));
+    assert_eq!((cases.len(), functions.len()), (3121, 113));
     check_all(cases, |golden, device| {
         let call = || Ok(golden.call(Kind::Functional, device)?.into_iter().map(|(_, t)| t).collect());
         check(call, &in_order(golden.expected()))
@@ -141,6 +141,12 @@ fn arguments_that_cannot_be() {
         ("slopes of another axis", prelu(&x, &tensor(&[4], &[0.5; 4])).err(), Shape),
         ("a mean of integers", mean(&whole, &[], false).err(), Unsupported),
         ("two types", add(&flat, &whole).err(), Shape),
+        ("a limit that is no integer", clamp(&whole, 0.5, 2.0).err(), Argument),
+        ("a limit beyond the type", clamp(&whole, None, 3e9).err(), Argument),
+        ("an exponential of integers", exp(&whole).err(), Unsupported),
+        ("bits of floats", bitwise_and(&flat, &flat).err(), Unsupported),
+        ("no bits of floats", bitwise_not(&flat).err(), Unsupported),
+        ("products of two types", matmul(&flat, &whole).err(), Unsupported),
         ("an axis twice", sum(&x, &[1, -3], false).err(), Argument),
         ("an axis outside", softmax(&x, 4).err(), Argument),
         ("NaN as an order", norm(&x, f32::NAN, &[], false).err(), Argument),

@@ -361,6 +361,10 @@ fn networks() -> Vec<(Vec<usize>, Network)> {
             with(g, op, x, &[&[8, 1, 3, 3]])
         }),
         (vec![3, 13_000, 13_000], |g, x| g.apply("m", MatMul, &[x, x]).unwrap()),
+        (vec![3, 13_000, 13_000], |g, x| {
+            let whole = g.cast(x, DType::I32).unwrap();
+            g.apply("m", MatMul, &[whole, whole]).unwrap()
+        }),
         (vec![500_000, 1000], |g, x| with(g, MatMul, x, &[&[1000, 1]])),
         (vec![1, 20_000], |g, x| with(g, MatMul, x, &[&[20_000, 26_000]])),
         (vec![8, 8, 2800, 2900], |g, x| one(g, LayerNorm { axes: 3, eps: 1e-5, stats: false }, x)),

@@ -5,6 +5,7 @@ use convgpu::internals::graph::Graph;
 use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::matmul::MatMul;
 use convgpu::internals::ops::reduce::ArgReduce;
 use convgpu::internals::ops::reshape::Reshape;
 use convgpu::internals::ops::unary::Unary;
@@ -69,6 +70,30 @@ fn integers_beyond_32_bits_stay_on_the_host() {
     let small = Tensor::from([1i64, 2, -3]).to_device(device()).unwrap();
     let outputs = session.run_device(&[("x", &small)]).unwrap();
     assert_eq!(outputs.first().to_host().unwrap(), Tensor::from([2i64, 4, -6]));
+}
+
+#[test]
+fn products_of_matrices_beyond_32_bits_stay_on_the_host() {
+    let g = graph(Desc::new([2, 3], DType::I64), |g, x| {
+        let columns = g.constant("columns", Tensor::from([[1i64 << 20, 1], [-1, 2], [3, LARGE]])).unwrap();
+        g.matmul(x, columns).unwrap()
+    });
+    let y = run(&g, &Tensor::from([[1i64 << 20, 5, 0], [0, 0, 3]])).unwrap();
+    assert_eq!(y, Tensor::from([[LARGE - 5, (1 << 20) + 10], [9, 3 * LARGE]]));
+    // In the middle of a network they are an error of the run, and right below 2^31.
+    let g = graph(Desc::f32([2, 16]), |g, x| {
+        let x = layer(g, x);
+        let index = g.apply("index", Cast { to: DType::I64 }, &[x]).unwrap();
+        let ones = g.constant("ones", Tensor::full([16, 16], 1.0).to_dtype(DType::I64)).unwrap();
+        let squares = g.apply("squares", Binary(BinaryKind::Mul), &[index, index]).unwrap();
+        let sums = g.apply("sums", MatMul, &[squares, ones]).unwrap();
+        let float = g.apply("float", Cast { to: DType::F32 }, &[sums]).unwrap();
+        layer(g, float)
+    });
+    let y = run(&g, &rows(&[3.0, 2000.0])).unwrap();
+    assert_eq!(y.as_f32().unwrap(), [[9.0f32; 16], [4e6; 16]].concat());
+    let e = run(&g, &rows(&[3.0, 40_000.0])).unwrap_err();
+    assert_eq!((e.kind(), e.node()), (ErrorKind::Unsupported, Some("sums")), "{e}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Convolutions and products of matrices: forms that reach every kernel, each off the sizes of its tiles.
 
 use crate::attr::Activation;
-use crate::conformance::draw::{Drawn, Draws, Follow, Values};
+use crate::conformance::draw::{Drawn, Draws, Fill, Follow, INTEGERS, Values};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::matmul::MatMul;
-use crate::shape::Desc;
+use crate::shape::{DType, Desc};
 
 pub fn conv2d(r: &mut Draws) -> Drawn {
     match r.rng.int(0, 9) {
@@ -175,5 +175,11 @@ pub fn matmul(r: &mut Draws) -> Drawn {
     let batch = r.shape(3);
     let fewer = r.rng.int(0, batch.len());
     let (a, b) = ([&batch[..], &[m, k]].concat(), [&batch[fewer..], &[k, n]].concat());
+    if r.values != Values::Edges && r.rng.int(0, 5) == 0 {
+        let dtype = r.one(&INTEGERS);
+        let drawn = Drawn::new(MatMul, vec![Desc::new(a, dtype), Desc::new(b, dtype)]);
+        // A device has 32 bits of an i64.
+        return if dtype == DType::I64 { drawn } else { drawn.filled([Fill::Bits, Fill::Bits]) };
+    }
     r.of(MatMul, &[&a, &b])
 }

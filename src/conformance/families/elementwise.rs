@@ -1,7 +1,7 @@
 //! Functions of one, two and three elements.
 
 use crate::attr::{Activation, BinaryKind, HARD_SIGMOID, RELU6, SELU, Trigonometric};
-use crate::conformance::draw::{Drawn, Draws, Fill, Values};
+use crate::conformance::draw::{Drawn, Draws, Fill, INTEGERS, Values};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::prelu::Prelu;
@@ -10,8 +10,6 @@ use crate::ops::sine::Sine;
 use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
 use crate::shape::{DType, Desc};
-
-const INTEGERS: [DType; 7] = [DType::I8, DType::U8, DType::I16, DType::U16, DType::I32, DType::U32, DType::I64];
 
 pub fn unary(r: &mut Draws) -> Drawn {
     use Activation::*;

@@ -3,6 +3,7 @@
 use super::{Graph, ValueId};
 use crate::attr::{Activation, BinaryKind, Trigonometric};
 use crate::error::{Error, Result};
+use crate::graph::integers;
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::prelu::Prelu;
@@ -15,11 +16,19 @@ use crate::shape::DType;
 use crate::tensor::Tensor;
 
 impl Graph {
-    /// A function of every element of an f32 tensor.
+    /// A function of every element of an f32 tensor. [`Activation::Relu`], `Abs`, `Neg`, `Sign`, `Clamp`, and those that round,
+    /// also of integers, which wrap.
     ///
     /// # Errors
-    /// The tensor is not f32.
+    /// The tensor has another type; a limit of integers is no number of their type.
     pub fn activation(&mut self, x: ValueId, f: Activation) -> Result<ValueId> {
+        self.own(&[x])?;
+        let dtype = self.desc(x).dtype;
+        if dtype.is_integer()
+            && let Some(y) = integers::function(self, &x, dtype, f)?
+        {
+            return Ok(y);
+        }
         self.layer(Unary(f), &[x])
     }
 

@@ -4,18 +4,18 @@ use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::{Activation, BinaryKind, Trigonometric};
 use crate::error::{Error, Result};
+use crate::graph::integers;
 use crate::ops::select::Where;
 use crate::ops::sine::Sine;
 use crate::ops::trigonometry::Trigonometry;
 use crate::ops::unary::Unary;
-use crate::shape::DType;
 use crate::tensor::Tensor;
 
 /// A threshold of infinity: ONNX's softplus has none.
 const NO_THRESHOLD: f32 = f32::INFINITY;
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new("Abs", &[], abs),
+    Operator::new("Abs", &[], |i, n| of_any(i, n, Activation::Abs)),
     Operator::new("Acos", &[], |i, n| trigonometric(i, n, Trigonometric::Acos)),
     Operator::new("Acosh", &[], |i, n| trigonometric(i, n, Trigonometric::Acosh)),
     Operator::new("Asin", &[], |i, n| trigonometric(i, n, Trigonometric::Asin)),
@@ -36,14 +36,14 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("LeakyRelu", &["alpha"], leaky_relu),
     Operator::new("Log", &[], |i, n| unary(i, n, Activation::Log)),
     Operator::new("Mish", &[], |i, n| unary(i, n, Activation::Mish)),
-    Operator::new("Neg", &[], neg),
+    Operator::new("Neg", &[], |i, n| of_any(i, n, Activation::Neg)),
     Operator::new("Reciprocal", &[], |i, n| unary(i, n, Activation::Reciprocal)),
-    Operator::new("Relu", &[], relu),
+    Operator::new("Relu", &[], |i, n| of_any(i, n, Activation::Relu)),
     Operator::new("Round", &[], |i, n| unary(i, n, Activation::Round)),
     Operator::new("Selu", &["alpha", "gamma"], selu),
     Operator::new("Shrink", &["bias", "lambd"], shrink),
     Operator::new("Sigmoid", &[], sigmoid),
-    Operator::new("Sign", &[], sign),
+    Operator::new("Sign", &[], |i, n| of_any(i, n, Activation::Sign)),
     Operator::new("Sin", &[], |i, n| sine(i, n, false)),
     Operator::new("Sinh", &[], |i, n| trigonometric(i, n, Trigonometric::Sinh)),
     Operator::new("Softplus", &[], softplus),
@@ -67,53 +67,15 @@ fn trigonometric(import: &mut Import, node: &NodeView, f: Trigonometric) -> Resu
     Ok(vec![import.apply(Trigonometry(f), &[node.input(0)?])?])
 }
 
-/// `0 - x` of integers.
-fn neg(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+/// A function that integers have, too.
+fn of_any(import: &mut Import, node: &NodeView, f: Activation) -> Result<Vec<Val>> {
     let x = node.input(0)?;
-    if x.dtype() == DType::F32 {
-        return unary(import, node, Activation::Neg);
+    if x.dtype().is_integer()
+        && let Some(y) = integers::function(import, x, x.dtype(), f)?
+    {
+        return Ok(vec![y]);
     }
-    let zero = import.cast(&Tensor::scalar(0.0).into(), x.dtype())?;
-    Ok(vec![import.binary(BinaryKind::Sub, &zero, x)?])
-}
-
-/// `max(x, -x)` of signed integers; the others are what they are.
-fn abs(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let x = node.input(0)?;
-    if x.dtype() == DType::F32 {
-        return unary(import, node, Activation::Abs);
-    }
-    if is_unsigned(x.dtype()) {
-        return Ok(vec![x.clone()]);
-    }
-    let negative = neg(import, node)?.swap_remove(0);
-    Ok(vec![import.binary(BinaryKind::Maximum, x, &negative)?])
-}
-
-fn is_unsigned(dtype: DType) -> bool {
-    matches!(dtype, DType::U8 | DType::U16 | DType::U32)
-}
-
-/// `max(x, 0)` of integers.
-fn relu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let x = node.input(0)?;
-    if !x.dtype().is_integer() {
-        return unary(import, node, Activation::Relu);
-    }
-    Ok(vec![import.binary(BinaryKind::Maximum, x, &Tensor::scalar(0.0).into())?])
-}
-
-/// Integers between -1 and 1.
-fn sign(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let x = node.input(0)?;
-    if !x.dtype().is_integer() {
-        return unary(import, node, Activation::Sign);
-    }
-    let mut y = import.binary(BinaryKind::Minimum, x, &Tensor::scalar(1.0).into())?;
-    if !is_unsigned(x.dtype()) {
-        y = import.binary(BinaryKind::Maximum, &y, &Tensor::scalar(-1.0).into())?;
-    }
-    Ok(vec![y])
+    unary(import, node, f)
 }
 
 fn gelu(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {

@@ -2,17 +2,11 @@
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
-use crate::attr::{BinaryKind, ReduceKind};
+use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
-use crate::ops::Op;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::matmul::MatMul;
-use crate::ops::reduce::Reduce;
-use crate::shape::Desc;
 use crate::tensor::Tensor;
-
-/// The most products of integers that are held before they are summed.
-const MOST_PRODUCTS: usize = 1 << 24;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("Gemm", &["alpha", "beta", "broadcast", "transA", "transB"], gemm),
@@ -34,7 +28,7 @@ pub(super) fn gemm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let c = node.optional(2).filter(|_| beta != 0.0).map(|c| import.scale(c, beta)).transpose()?;
     if !is_layer(&a, &b, transposed) || !a.dtype().is_float() {
         let b = if transposed { import.permute(&b, &[1, 0])? } else { b };
-        let y = if a.dtype().is_float() { import.apply(MatMul, &[&a, &b])? } else { import.product(&a, &b)? };
+        let y = import.apply(MatMul, &[&a, &b])?;
         return Ok(vec![import.add_c(y, c.as_ref())?]);
     }
     let weight = if transposed { b } else { import.permute(&b, &[1, 0])? };
@@ -64,40 +58,11 @@ fn is_layer(a: &Val, b: &Val, transposed: bool) -> bool {
 impl Import<'_> {
     /// The product of matrices, or of batches of them.
     pub fn product(&mut self, a: &Val, b: &Val) -> Result<Val> {
-        if !a.dtype().is_float() {
-            return self.product_of_integers(a, b);
-        }
-        if !is_layer(a, b, false) {
+        if !a.dtype().is_float() || !is_layer(a, b, false) {
             return self.apply(MatMul, &[a, b]);
         }
         let weight = self.permute(b, &[1, 0])?;
         self.linear(a, &weight, None)
-    }
-
-    /// The product of matrices of integers, which keeps the low bits of their type: `[.., m, k, 1] * [.., 1, k, n]` summed over
-    /// k. Such products are of shapes and coordinates; the products before the sum must not be many.
-    fn product_of_integers(&mut self, a: &Val, b: &Val) -> Result<Val> {
-        // The shape rule checks, and gives the result's shape.
-        let (ranks, floats) = ([a.rank(), b.rank()], [a, b].map(|v| Desc::f32(v.shape().to_vec())));
-        let shape = MatMul.outputs(&floats)?.swap_remove(0).shape;
-        let a = if ranks[0] == 1 { self.reshape(a, &[1, a.shape()[0]])? } else { a.clone() };
-        let b = if ranks[1] == 1 { self.reshape(b, &[b.shape()[0], 1])? } else { b.clone() };
-        let products = shape.iter().product::<usize>().saturating_mul(a.shape()[a.rank() - 1]);
-        if products > MOST_PRODUCTS {
-            let text = format!(
-                "a product of {} and {}: integers only up to {MOST_PRODUCTS} multiplications",
-                a.desc(),
-                b.desc()
-            );
-            return Err(Error::unsupported(text));
-        }
-        let left = self.reshape(&a, &[a.shape(), &[1]].concat())?;
-        let (lead, last) = b.shape().split_at(b.rank() - 2);
-        let right = self.reshape(&b, &[lead, &[1], last].concat())?;
-        let all = self.binary(BinaryKind::Mul, &left, &right)?;
-        let axes = vec![all.rank() - 2];
-        let sum = self.apply(Reduce { axes, keep_dims: false, kind: ReduceKind::Sum }, &[&all])?;
-        self.reshape(&sum, &shape)
     }
 
     /// `[.., k]` by a weight `[n, k]` plus a bias `[n]`.
