@@ -47,6 +47,8 @@ mod norm;
 #[cfg(not(target_arch = "wasm32"))]
 mod pool;
 #[cfg(not(target_arch = "wasm32"))]
+mod random;
+#[cfg(not(target_arch = "wasm32"))]
 mod reduce;
 #[cfg(not(target_arch = "wasm32"))]
 mod resample;
@@ -71,6 +73,7 @@ mod functions {
     pub use super::grid::*;
     pub use super::norm::*;
     pub use super::pool::*;
+    pub use super::random::*;
     pub use super::reduce::*;
     pub use super::resample::*;
     pub use super::shape::*;

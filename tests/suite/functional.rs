@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use convgpu::functional::*;
 use convgpu::internals::conformance::{Kind, Params};
 use convgpu::nn::{Module, Upsample};
-use convgpu::{DeviceTensor, Tensor};
+use convgpu::{Device, DeviceTensor, Tensor};
 
 use crate::support::{Case, device, golden};
 use crate::traced::{check, check_all, in_order};
@@ -171,5 +171,29 @@ fn arguments_that_cannot_be() {
     ] {
         let e = error.unwrap_or_else(|| panic!("{what} is not an error"));
         assert_eq!(e.kind(), kind, "{what}: {e}");
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_numbers_on_every_device() {
+    let cpu = Device::cpu();
+    let host = |t: DeviceTensor| t.to_host().unwrap();
+    for draw in [rand, randn] {
+        let first = host(draw(&cpu, &[3, 50], 5).unwrap());
+        assert_eq!(host(draw(device(), &[3, 50], 5).unwrap()), first);
+        let other = host(draw(&cpu, &[3, 50], 6).unwrap());
+        assert!(first.as_f32().unwrap().iter().zip(other.as_f32().unwrap()).all(|(a, b)| a != b));
+        assert!(draw(&cpu, &[1 << 20, 1 << 20], 5).is_err());
+    }
+    // The mean of 1 with the probabilities k / 8, within five deviations.
+    let n = 40_000;
+    let p = Tensor::new([n, 9], (0..9 * n).map(|k| (k % 9) as f32 / 8.0).collect::<Vec<_>>()).unwrap();
+    let on = |device: &Device| host(bernoulli(&p.to_device(device).unwrap(), 11).unwrap());
+    let drawn = on(&cpu);
+    assert_eq!(on(device()), drawn);
+    for k in 0..9 {
+        let p = k as f64 / 8.0;
+        let mean = drawn.to_f64s().iter().skip(k).step_by(9).sum::<f64>() / n as f64;
+        assert!((mean - p).abs() <= 5.0 * (p * (1.0 - p) / n as f64).sqrt(), "{mean}, not {p}");
     }
 }

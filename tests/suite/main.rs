@@ -52,6 +52,7 @@ mod onnx_functions;
 mod onnx_import;
 mod onnx_inside;
 mod onnx_microsoft;
+mod onnx_random;
 mod onnx_registry;
 mod onnx_resize;
 mod onnx_suite;

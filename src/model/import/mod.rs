@@ -24,6 +24,7 @@ pub(super) mod operators;
 mod pool;
 mod qlinear;
 mod quantize;
+mod random;
 mod recurrent;
 mod reduce;
 mod reshape;

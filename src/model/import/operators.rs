@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::operator::Operator;
 use super::{
     activation, arithmetic, attention, constant, conv, data, einsum, grid, linear, masks, microsoft, norm, pool,
-    qlinear, quantize, recurrent, reduce, reshape, resize, scatter,
+    qlinear, quantize, random, recurrent, reduce, reshape, resize, scatter,
 };
 use crate::error::{Error, Result};
 use crate::model::node::{Node, is_default};
@@ -36,6 +36,7 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
             pool::OPERATORS,
             qlinear::OPERATORS,
             quantize::OPERATORS,
+            random::OPERATORS,
             recurrent::OPERATORS,
             reduce::OPERATORS,
             reshape::OPERATORS,
