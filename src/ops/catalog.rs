@@ -34,7 +34,7 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry(
         "matmul",
-        "matmul, affine_grid",
+        "matmul, affine_grid, scaled_dot_product_attention, MultiheadAttention",
         "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger, AffineGrid, Attention",
         "batched, broadcast; both operands may be known only at run time",
     ),

@@ -65,8 +65,8 @@ macro_rules! exist {
 #[test]
 fn the_pytorch_column_names_what_exists() {
     let exist = exist! {
-        functional: abs acos acosh adaptive_avg_pool2d adaptive_max_pool2d add affine_grid amax amin argmax argmin asin asinh atan atanh avg_pool2d avg_pool3d batch_norm batch_norm_training cat ceil celu clamp conv1d conv2d conv3d conv_transpose2d cos cosh div elu eq erf exp expand fake_quantize_per_tensor_affine flatten floor fmod ge gelu grid_sample group_norm gt hardsigmoid hardswish index_select instance_norm interpolate layer_norm le leaky_relu linear local_response_norm log log_softmax logical_and logical_or logical_xor logsumexp lp_pool2d lt matmul max_pool2d max_pool2d_with_indices max_pool3d maximum mean minimum mish mul narrow neg norm normalize pad permute pixel_shuffle pixel_unshuffle pow prelu prod reciprocal relu relu6 remainder reshape round selu sigmoid sign silu sin sinh softmax softplus softsign split sqrt sub sum tan tanh threshold tile topk transpose where_;
-        nn: GRU LSTM RNN Upsample;
+        functional: abs acos acosh adaptive_avg_pool2d adaptive_max_pool2d add affine_grid amax amin argmax argmin asin asinh atan atanh avg_pool2d avg_pool3d batch_norm batch_norm_training cat ceil celu clamp conv1d conv2d conv3d conv_transpose2d cos cosh div elu eq erf exp expand fake_quantize_per_tensor_affine flatten floor fmod ge gelu grid_sample group_norm gt hardsigmoid hardswish index_select instance_norm interpolate layer_norm le leaky_relu linear local_response_norm log log_softmax logical_and logical_or logical_xor logsumexp lp_pool2d lt matmul max_pool2d max_pool2d_with_indices max_pool3d maximum mean minimum mish mul narrow neg norm normalize pad permute pixel_shuffle pixel_unshuffle pow prelu prod reciprocal relu relu6 remainder reshape round scaled_dot_product_attention selu sigmoid sign silu sin sinh softmax softplus softsign split sqrt sub sum tan tanh threshold tile topk transpose where_;
+        nn: GRU LSTM MultiheadAttention RNN Upsample;
     };
     let named: Vec<_> = CATALOG.iter().flat_map(|e| e.torch.split(", ")).filter(|name| !name.is_empty()).collect();
     for name in &named {
