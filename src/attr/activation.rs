@@ -77,7 +77,7 @@ attribute! {
         /// the error function
         Erf = "erf",
         /// scale min(max(round(x / scale), low), high): quantised and dequantised again. The quotient is rounded to f32 first,
-        /// halves of an integer to even; scale is above 0, low and high are integers
+        /// halves of an integer to even; scale is above 0, low and high are integers. Of NaN it is scale low
         #[allow(missing_docs)]
         FakeQuantize { scale: f32, low: f32, high: f32 } = "fake_quantize",
     }

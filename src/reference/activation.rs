@@ -7,7 +7,11 @@ impl Activation {
     /// The value.
     pub fn eval(self, x: f64) -> f64 {
         if x.is_nan() {
-            return if let ThresholdedRelu { .. } = self { 0.0 } else { x };
+            return match self {
+                ThresholdedRelu { .. } => 0.0,
+                FakeQuantize { scale, low, .. } => f64::from(scale) * f64::from(low),
+                _ => x,
+            };
         }
         let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
