@@ -17,6 +17,8 @@ fn activate(x: f32, a: f32, b: f32, c: f32) -> f32 {
         case ACT_SIGMOID: { return sigmoid(x); }
         case ACT_TANH: { return nan_passes(x, tanh_accurate(x)); }
         case ACT_HARD_SIGMOID: { return nan_passes(x, clamp(a * x + b, 0.0, 1.0)); }
+        case ACT_AFFINE: { return a * x + b; }
+        case ACT_SCALED_TANH: { return nan_passes(x, a * tanh_accurate(b * x)); }
         case ACT_HARD_SWISH: { return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0); }
         case ACT_SWISH: { return x_sigmoid(x, a * x); }
         case ACT_MISH: { return mish(x); }

@@ -306,7 +306,7 @@ fn is_gate_function(f: Activation) -> bool {
     use Activation::*;
     match f {
         Identity | Relu | LeakyRelu { .. } | Elu { .. } | Sigmoid | Tanh | HardSigmoid { .. } | Softsign => true,
-        ThresholdedRelu { .. } => true,
+        ThresholdedRelu { .. } | Affine { .. } | ScaledTanh { .. } => true,
         Softplus { beta, threshold } => beta == 1.0 && threshold == f32::INFINITY,
         _ => false,
     }

@@ -31,6 +31,8 @@ impl Activation {
             Sigmoid => sigmoid(x),
             Tanh => x.tanh(),
             HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
+            Affine { alpha, beta } => f64::from(alpha) * x + f64::from(beta),
+            ScaledTanh { alpha, beta } => f64::from(alpha) * (f64::from(beta) * x).tanh(),
             HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Swish { beta } => x * sigmoid(f64::from(beta) * x),
             Mish => x * softplus(x).tanh(),
