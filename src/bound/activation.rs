@@ -59,6 +59,37 @@ impl Activation {
         }
     }
 
+    /// A slope s at x, and the largest |s - s'| of the slopes s' between x and any place within `dx`: there the function is its value
+    /// plus s times the distance, but for that difference times the distance. `None` of functions for which nothing is gained.
+    pub fn slope(self, x: f64, dx: f64) -> Option<(f64, f64)> {
+        // One piece of a function of two, or their mean.
+        let pieces = |below: f64, above: f64, kink: f64| match () {
+            () if x - dx >= kink => (above, 0.0),
+            () if x + dx <= kink => (below, 0.0),
+            () => ((below + above) / 2.0, (above - below).abs() / 2.0),
+        };
+        Some(match self {
+            Identity => (1.0, 0.0),
+            Affine { alpha, .. } => (alpha.into(), 0.0),
+            Relu => pieces(0.0, 1.0, 0.0),
+            LeakyRelu { slope } => pieces(slope.into(), 1.0, 0.0),
+            // The second derivatives are at most 0.0963 and 0.7699, at the arguments where s = (1 +- 1/sqrt 3) / 2 and t^2 = 1/3.
+            Sigmoid => {
+                let s = Sigmoid.eval(x);
+                (s * (1.0 - s), (0.0963 * dx).min(0.25))
+            }
+            Tanh => (1.0 - x.tanh().powi(2), (0.7699 * dx).min(1.0)),
+            ScaledTanh { alpha, beta } => {
+                let (alpha, beta) = (f64::from(alpha), f64::from(beta));
+                let (slope, wobble) = Tanh.slope(beta * x, beta.abs() * dx)?;
+                (alpha * beta * slope, (alpha * beta).abs() * wobble)
+            }
+            // 1 / (1 + |x|)^2, whose derivative is at most 2.
+            Softsign => ((1.0 + x.abs()).powi(-2), (2.0 * dx).min(1.0)),
+            _ => return None,
+        })
+    }
+
     /// The largest absolute error of an f32 evaluation of `y = f(x)` with the accuracies that WGSL promises:
     /// exp 3 + 2|x| ulp, division 2.5 ulp, log 3 ulp (2^-21 absolute in [0.5, 2]), inverseSqrt 2 ulp, the rest correctly rounded.
     pub fn bound(self, x: f64, y: f64) -> f64 {
