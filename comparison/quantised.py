@@ -2,11 +2,13 @@
 """Networks quantised by ONNX Runtime's own tools: convgpu against ONNX Runtime without optimisation.
 
   python3 comparison/quantised.py MODELS RESULTS.jsonl [--device llvmpipe] [--only NAME]    runs what the file lacks
+  python3 comparison/quantised.py MODELS RESULTS.jsonl --time [--keep FOLDER] [--rounds N]  adds the times
   python3 comparison/quantised.py MODELS RESULTS.jsonl --markdown                           prints docs/quantised.md
 
 MODELS is a folder of .onnx files. Each is converted to operator set 13 and quantised in four ways, calibrated on random inputs that
 are drawn here. Every node that gives quantised values is then run alone by convgpu, fed with what ONNX Runtime has before it, and
-compared integer by integer; and the whole network. Needs onnx and onnxruntime.
+compared integer by integer; and the whole network. Needs onnx and onnxruntime. `--time` measures networks before and after in turns,
+so that what else the machine does meets both; FOLDER keeps the quantised files, and `--rounds 0` only makes them.
 """
 import argparse
 import json
@@ -29,6 +31,9 @@ FORMS = {
     "QOperator, i8 per channel": (QuantFormat.QOperator, True, QuantType.QInt8, QuantType.QInt8),
 }
 CALIBRATION = 4
+# What is measured: per channel or not, the kernels are the same.
+TIMED = ["QDQ, u8", "QOperator, u8"]
+SECONDS = 0.2
 
 
 class Feeds(CalibrationDataReader):
@@ -59,8 +64,19 @@ def draw(model, rng):
     return feed
 
 
+def with_initialisers(model):
+    """Constant nodes as initialisers: ONNX Runtime's quantiser finds weights and biases only there."""
+    constants = [n for n in model.graph.node if n.op_type == "Constant" and n.attribute[0].name == "value"]
+    for node in constants:
+        tensor = node.attribute[0].t
+        tensor.name = node.output[0]
+        model.graph.initializer.append(tensor)
+        model.graph.node.remove(node)
+
+
 def quantised(path, form, folder, rng):
     model = onnx.load(path)
+    with_initialisers(model)
     # A file may name the default domain twice.
     versions = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
     del model.opset_import[:]
@@ -185,6 +201,56 @@ def run(args, path, form):
         return result
 
 
+def kept(args, path, folder):
+    """The network in operator set 13 and its quantised forms, as files."""
+    files = {}
+    for form in TIMED:
+        stem = os.path.join(folder, os.path.splitext(os.path.basename(path))[0])
+        files[form] = f"{stem}-{form.replace(', ', '-')}.onnx"
+        files["f32"] = f"{stem}-f32.onnx"
+        if os.path.exists(files[form]):
+            continue
+        try:
+            with tempfile.TemporaryDirectory() as scratch:
+                plain, model, _ = quantised(path, form, scratch, np.random.default_rng(1))
+        except Exception as e:  # the quantiser's own failures
+            print(f"{path}, {form}: {type(e).__name__}: {e}", file=sys.stderr)
+            del files[form]
+            continue
+        onnx.save(plain, files["f32"])
+        onnx.save(model, files[form])
+    return files
+
+
+def median_time(args, path):
+    """The median time of a run in milliseconds, as `convgpu bench` measures it."""
+    call = [args.convgpu, "bench", path, "--device", args.device, "--seconds", str(SECONDS), "--json"]
+    for value in session(onnx.load(path)).get_inputs():
+        if any(not isinstance(d, int) or d < 1 for d in value.shape):
+            shape = [d if isinstance(d, int) and d > 0 else 1 if k == 0 else 224 for k, d in enumerate(value.shape)]
+            call += ["--shape", f"{value.name}={'x'.join(map(str, shape))}"]
+    done = subprocess.run(call, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stdout.strip() or done.stderr.strip())
+    return json.loads(done.stdout)["median_ms"]
+
+
+def time_network(args, path, folder):
+    """Rounds of the network and its quantised forms in turns: the medians, and those of the ratios of a round."""
+    files = kept(args, path, folder)
+    if args.rounds == 0 or len(files) < 2:
+        return None
+    rounds = [{form: median_time(args, file) for form, file in files.items()} for _ in range(args.rounds)]
+    middle = lambda values: float(np.median(list(values)))
+    return dict(
+        name=os.path.splitext(os.path.basename(path))[0],
+        timed=args.device,
+        rounds=args.rounds,
+        ms={form: middle(r[form] for r in rounds) for form in files},
+        ratio={form: middle(r[form] / r["f32"] for r in rounds) for form in files if form != "f32"},
+    )
+
+
 HEAD = """\
 # Quantised networks
 
@@ -194,13 +260,39 @@ Networks quantised by ONNX Runtime's own tools (`quantize_static`, version {vers
 Each node that gives integers runs alone, fed with ONNX Runtime's integers (optimisations off), and is compared integer by integer:
 *equal*, or one step away, where a sum lies so near the middle of two steps that rounding decides; *worst* is the node with the fewest
 equal. *End to end* is the largest difference of the outputs, over the largest output: of convgpu; of ONNX Runtime with all
-optimisations; and of the network before it was quantised.
+optimisations; and of the network before it was quantised. Constant nodes are made initialisers first, where the quantiser looks for
+weights and biases.
 
 | network | form | nodes | equal | one step | farther | worst node | convgpu | ONNX Runtime optimised | not quantised |
 |---|---|---|---|---|---|---|---|---|---|"""
 
 
+TIME = """
+## Time
+
+The median time of a run in milliseconds on {device}, and the ratio to the network before it was quantised: the median of {rounds}
+rounds, in each of which all three were measured one after another ({seconds} s each). `comparison/quantised.py --time`. A quantised
+network is computed in f32 here, and rounds to steps besides, so it is no faster: what it saves is the size of its file.
+
+| network | f32 | {forms} | {ratios} |
+|---|{line}"""
+
+
+def times(results):
+    if not results:
+        return
+    first = results[0]
+    print(TIME.format(device=first["timed"], rounds=first["rounds"], seconds=SECONDS, forms=" | ".join(TIMED),
+                      ratios=" | ".join(f"{form}: ratio" for form in TIMED), line="---|" * (1 + 2 * len(TIMED))))
+    number = lambda of, form, digits: f"{of[form]:.{digits}f}" if form in of else "-"
+    for r in sorted(results, key=lambda r: r["name"]):
+        cells = [number(r["ms"], form, 1) for form in ["f32", *TIMED]] + [number(r["ratio"], form, 2) for form in TIMED]
+        print(f"| {r['name']} | {' | '.join(cells)} |")
+
+
 def markdown(results):
+    times_of = [r for r in results if "timed" in r]
+    results = [r for r in results if "timed" not in r]
     first = results[0]
     print(HEAD.format(version=first["onnxruntime"], device=first["device"], calibration=CALIBRATION))
     number = lambda x: "failed" if x is None else f"{x:.2g}"
@@ -208,6 +300,7 @@ def markdown(results):
         total = max(r["equal"] + r["one_step"] + r["farther"], 1)
         print(f"| {r['name']} | {r['form']} | {r['nodes']} | {100 * r['equal'] / total:.4f} % | {r['one_step']} | {r['farther']} "
               f"| {100 * r['worst'][0]:.2f} % | {number(r.get('end'))} | {number(r['optimised'])} | {number(r['float'])} |")
+    times(times_of)
 
 
 def main():
@@ -217,12 +310,27 @@ def main():
     parser.add_argument("--device", default="auto")
     parser.add_argument("--only", default="")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--time", action="store_true")
+    parser.add_argument("--keep", default=tempfile.gettempdir())
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--convgpu", default=os.path.join(ROOT, "target/release/convgpu"))
     args = parser.parse_args()
     results = [json.loads(line) for line in open(args.results)] if os.path.exists(args.results) else []
     if args.markdown:
         return markdown(results)
-    done = {(r["name"], r["form"]) for r in results}
+    if args.time:
+        timed = {r["name"] for r in results if "timed" in r}
+        os.makedirs(args.keep, exist_ok=True)
+        for file in sorted(f for f in os.listdir(args.models) if f.endswith(".onnx") and args.only in f):
+            if file.removesuffix(".onnx") in timed:
+                continue
+            result = time_network(args, os.path.join(args.models, file), args.keep)
+            if result:
+                print(json.dumps(result), flush=True)
+                with open(args.results, "a") as f:
+                    f.write(json.dumps(result) + "\n")
+        return
+    done = {(r["name"], r["form"]) for r in results if "form" in r}
     for file in sorted(f for f in os.listdir(args.models) if f.endswith(".onnx") and args.only in f):
         for form in FORMS:
             if (file.removesuffix(".onnx"), form) in done:

@@ -559,6 +559,19 @@ options! {
 }
 
 options! {
+    /// Options of [`scaled_dot_product_attention`](crate::functional::scaled_dot_product_attention): no causal mask, a scale of
+    /// 1 over the square root of the size, and as many heads of keys as of queries unless they are set.
+    AttentionOptions {
+        /// Whether query i sees the keys 0 to i only; false by default. Not together with a mask.
+        is_causal: bool = false, set(bool) is_causal;
+        /// What the products of queries and keys are multiplied by; by default 1 over the square root of the size of a query.
+        scale: Option<f32> = None, set(impl Into<Option<f32>>) scale.into();
+        /// Whether a head of the keys and values may serve several heads of the queries, which follow each other; false by default.
+        enable_gqa: bool = false, set(bool) enable_gqa;
+    }
+}
+
+options! {
     /// Options of [`grid_sample`](crate::functional::grid_sample): bilinear, zeros beyond the image, and edges at -1 and 1
     /// unless they are set.
     ///

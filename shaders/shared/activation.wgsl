@@ -1,6 +1,7 @@
 
 // --- shared/activation.wgsl ---
-// activate(x, a, b, c): the unary function ACT (attr::Activation) with its parameters; NaN gives NaN.
+// activate(x, a, b, c): the unary function ACT (attr::Activation) with its parameters. NaN gives NaN, but 0 of ACT_THRESHOLDED_RELU and the
+// lowest step of ACT_FAKE_QUANTIZE.
 
 override ACT: u32 = ACT_IDENTITY;
 
@@ -16,6 +17,8 @@ fn activate(x: f32, a: f32, b: f32, c: f32) -> f32 {
         case ACT_SIGMOID: { return sigmoid(x); }
         case ACT_TANH: { return nan_passes(x, tanh_accurate(x)); }
         case ACT_HARD_SIGMOID: { return nan_passes(x, clamp(a * x + b, 0.0, 1.0)); }
+        case ACT_AFFINE: { return a * x + b; }
+        case ACT_SCALED_TANH: { return nan_passes(x, a * tanh_accurate(b * x)); }
         case ACT_HARD_SWISH: { return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0); }
         case ACT_SWISH: { return x_sigmoid(x, a * x); }
         case ACT_MISH: { return mish(x); }
@@ -37,7 +40,7 @@ fn activate(x: f32, a: f32, b: f32, c: f32) -> f32 {
         case ACT_SIGN: { return nan_passes(x, sign(x)); }
         case ACT_ERF: { return nan_passes(x, erf_accurate(x)); }
         case ACT_THRESHOLDED_RELU: { return select(0.0, x, x > a && !is_nan(x)); }
-        case ACT_FAKE_QUANTIZE: { return nan_passes(x, a * min(max(round(quotient(x, a)), b), c)); }
+        case ACT_FAKE_QUANTIZE: { return a * min(select(max(round(quotient(x, a)), b), b, is_nan(x)), c); }
         default: { return x; }
     }
 }

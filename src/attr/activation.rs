@@ -36,6 +36,12 @@ attribute! {
         /// min(max(alpha x + beta, 0), 1); PyTorch has 1/6, which is not an f32, and 1/2
         #[allow(missing_docs)]
         HardSigmoid { alpha: f64, beta: f64 } = "hardsigmoid",
+        /// alpha x + beta
+        #[allow(missing_docs)]
+        Affine { alpha: f32, beta: f32 } = "affine",
+        /// alpha tanh(beta x)
+        #[allow(missing_docs)]
+        ScaledTanh { alpha: f32, beta: f32 } = "scaled_tanh",
         /// x min(max(x + 3, 0), 6) / 6
         HardSwish = "hardswish",
         /// x sigmoid(beta x); SiLU has beta 1
@@ -77,7 +83,7 @@ attribute! {
         /// the error function
         Erf = "erf",
         /// scale min(max(round(x / scale), low), high): quantised and dequantised again. The quotient is rounded to f32 first,
-        /// halves of an integer to even; scale is above 0, low and high are integers
+        /// halves of an integer to even; scale is above 0, low and high are integers. Of NaN it is scale low
         #[allow(missing_docs)]
         FakeQuantize { scale: f32, low: f32, high: f32 } = "fake_quantize",
     }
@@ -106,6 +112,7 @@ impl Activation {
             Selu { alpha, gamma } => [alpha, gamma, 0.0],
             Celu { alpha } | ThresholdedRelu { alpha } => [alpha, 0.0, 0.0],
             HardSigmoid { alpha, beta } => [alpha as f32, beta as f32, 0.0],
+            Affine { alpha, beta } | ScaledTanh { alpha, beta } => [alpha, beta, 0.0],
             Swish { beta } => [beta, 0.0, 0.0],
             Softplus { beta, threshold } => [beta, threshold, 0.0],
             Threshold { threshold, value } => [threshold, value, 0.0],

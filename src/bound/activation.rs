@@ -22,6 +22,10 @@ impl Activation {
             Sigmoid => (dx * Sigmoid.eval(nearest()) * Sigmoid.eval(-nearest())).min(1.0),
             Tanh => (dx * (1.0 - nearest().tanh().powi(2))).min(2.0),
             HardSigmoid { alpha, .. } => dx * alpha.abs(),
+            Affine { alpha, .. } => dx * f64::from(alpha.abs()),
+            ScaledTanh { alpha, beta } => {
+                f64::from(alpha.abs()) * Tanh.spread(f64::from(beta) * x, f64::from(beta.abs()) * dx)
+            }
             Erf => dx * std::f64::consts::FRAC_2_SQRT_PI,
             LeakyRelu { slope } => dx * f64::from(slope.abs()).max(1.0),
             Elu { alpha } => dx * f64::from(alpha.abs()).max(1.0),
@@ -53,6 +57,37 @@ impl Activation {
                 if hi == lo { 0.0 } else { f64::INFINITY }
             }
         }
+    }
+
+    /// A slope s at x, and the largest |s - s'| of the slopes s' between x and any place within `dx`: there the function is its value
+    /// plus s times the distance, but for that difference times the distance. `None` of functions for which nothing is gained.
+    pub fn slope(self, x: f64, dx: f64) -> Option<(f64, f64)> {
+        // One piece of a function of two, or their mean.
+        let pieces = |below: f64, above: f64, kink: f64| match () {
+            () if x - dx >= kink => (above, 0.0),
+            () if x + dx <= kink => (below, 0.0),
+            () => ((below + above) / 2.0, (above - below).abs() / 2.0),
+        };
+        Some(match self {
+            Identity => (1.0, 0.0),
+            Affine { alpha, .. } => (alpha.into(), 0.0),
+            Relu => pieces(0.0, 1.0, 0.0),
+            LeakyRelu { slope } => pieces(slope.into(), 1.0, 0.0),
+            // The second derivatives are at most 0.0963 and 0.7699, at the arguments where s = (1 +- 1/sqrt 3) / 2 and t^2 = 1/3.
+            Sigmoid => {
+                let s = Sigmoid.eval(x);
+                (s * (1.0 - s), (0.0963 * dx).min(0.25))
+            }
+            Tanh => (1.0 - x.tanh().powi(2), (0.7699 * dx).min(1.0)),
+            ScaledTanh { alpha, beta } => {
+                let (alpha, beta) = (f64::from(alpha), f64::from(beta));
+                let (slope, wobble) = Tanh.slope(beta * x, beta.abs() * dx)?;
+                (alpha * beta * slope, (alpha * beta).abs() * wobble)
+            }
+            // 1 / (1 + |x|)^2, whose derivative is at most 2.
+            Softsign => ((1.0 + x.abs()).powi(-2), (2.0 * dx).min(1.0)),
+            _ => return None,
+        })
     }
 
     /// The largest absolute error of an f32 evaluation of `y = f(x)` with the accuracies that WGSL promises:
@@ -90,6 +125,10 @@ impl Activation {
             Swish { beta } => (14.0 + 2.0 * exp(f64::from(beta) * x)) * y_abs,
             Mish => (16.0 + 2.0 * exp(x)) * y_abs,
             Tanh => 24.0 * y_abs,
+            // The argument's rounding makes no more than one of the result; and the product.
+            ScaledTanh { .. } => 27.0 * y_abs,
+            // The product and the sum.
+            Affine { alpha, .. } => 2.0 * (f64::from(alpha) * x).abs() + y_abs,
             // x sigmoid(2 z): the argument carries 8 roundings, which the exponential turns into relative error.
             GeluTanh => {
                 let z2 = (1.596 * (x + 0.044715 * x * x * x)).abs().min(104.0);
@@ -125,6 +164,7 @@ impl Activation {
     /// the result is `inexact`.
     fn flushed(self, x: f64, y: f64, inexact: bool) -> f64 {
         let is_subnormal = |v: f64| v != 0.0 && v.abs() < TINY;
+        let x_abs = x.abs();
         match self {
             // Softplus divides by beta.
             Softplus { beta, .. } => TINY / f64::from(beta.abs()).min(1.0),
@@ -136,6 +176,9 @@ impl Activation {
             Threshold { threshold: t, value } if is_subnormal(x) && t.abs() < f32::MIN_POSITIVE => {
                 f64::from(value.abs()) + TINY
             }
+            // The argument, the parameters, the product and the result.
+            Affine { alpha, .. } => TINY * (3.0 + x_abs + f64::from(alpha.abs())),
+            ScaledTanh { alpha, beta } => TINY * (3.0 + f64::from(alpha.abs()) * (2.0 + x_abs + f64::from(beta.abs()))),
             Celu { alpha } | Elu { alpha } => TINY * f64::from(alpha.abs()).max(1.0),
             Selu { alpha, gamma } => TINY * f64::from(gamma.abs()) * f64::from(alpha.abs()).max(1.0),
             // z = beta x may be flushed; the exponential is, where it is 2^123 times as large as what x is multiplied by.

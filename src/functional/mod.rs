@@ -33,6 +33,8 @@
 //! particular to them.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod attention;
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod cache;
 #[cfg(not(target_arch = "wasm32"))]
 mod conv;
@@ -57,7 +59,7 @@ mod shape;
 
 pub use crate::attr::{Activation, BinaryKind, GridSampleMode, GridSamplePadding, PadMode, Trigonometric};
 pub use crate::options::{
-    Approximate, AvgPool2dOptions, AvgPool3dOptions, Conv1dOptions, Conv2dOptions, Conv3dOptions,
+    Approximate, AttentionOptions, AvgPool2dOptions, AvgPool3dOptions, Conv1dOptions, Conv2dOptions, Conv3dOptions,
     ConvTranspose2dOptions, ConvTranspose3dOptions, Extents, GridSampleOptions, InterpolateMode, InterpolateOptions,
     LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor,
     Sides, SplitSizes, Triple,
@@ -68,6 +70,7 @@ pub use functions::*;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod functions {
+    pub use super::attention::*;
     pub use super::cache::{clear_cache, set_cache_limit};
     pub use super::conv::*;
     pub use super::elementwise::*;

@@ -3,6 +3,7 @@
 //! `nn` and `functional` call these methods; so does a program that builds a network by hand. A file here has the
 //! methods of the file of the same name in `functional`.
 
+mod attention;
 mod conv;
 mod elementwise;
 mod grid;
@@ -15,7 +16,7 @@ mod shape;
 
 use super::{Graph, ValueId};
 use crate::error::{Error, Result};
-use crate::ops::Op;
+use crate::ops::{self, Op};
 use crate::tensor::Tensor;
 
 pub(crate) use recurrent::RecurrentWeights;
@@ -45,6 +46,15 @@ impl Graph {
     fn layer_of_several(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let name = self.next_name(op.name());
         self.add(name, op, inputs)
+    }
+
+    /// The results of an operator: constants, where it is applied to constants.
+    pub(crate) fn folded(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
+        let known: Option<Vec<Tensor>> = inputs.iter().map(|id| self.constant_of(*id).cloned()).collect();
+        let Some(known) = known else { return self.layer_of_several(op, inputs) };
+        op.outputs(&self.descs(inputs))?;
+        let results = ops::evaluate(&op, &known)?;
+        results.into_iter().map(|t| self.constant(op.name(), t)).collect()
     }
 
     /// A number as a value that broadcasts to any shape.

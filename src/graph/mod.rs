@@ -1,6 +1,7 @@
 //! A network as values and nodes; every shape is known.
 
 pub(crate) mod assemble;
+pub(crate) mod attention;
 mod build;
 mod fingerprint;
 pub(crate) mod guard;

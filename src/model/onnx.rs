@@ -98,12 +98,12 @@ impl Model {
         nodes.iter_mut().try_for_each(|node| tensor_proto::embed(&mut node.proto, folder))?;
         let halves = halves(&graph, &nodes);
         let has_u64 = has_u64(&graph) || nodes.iter().any(|node| names_u64(&node.proto));
-        let nibbles =
+        let mut nibbles: HashSet<String> =
             graph.initializer.iter().filter(|t| tensor_proto::is_nibbles(t)).map(|t| t.name().to_owned()).collect();
         let read = reads::read(&nodes, &outputs);
         let mut constants = initialisers(held_tensors, &graph, &read, folder)?;
         let (optional, inputs) = inputs(&graph, &read)?;
-        let nodes = constant_nodes(nodes, registry, &mut constants)?;
+        let nodes = constant_nodes(nodes, registry, &mut constants, &mut nibbles)?;
         let given = inputs.iter().map(|v| v.name.as_str()).chain(constants.keys().map(String::as_str));
         let nodes = order::sort(nodes, given)?;
         let mut outputs = graph.output.iter().map(|v| value_info(typed(v, &graph))).collect::<Result<Vec<_>>>()?;
@@ -324,8 +324,14 @@ fn inputs(graph: &GraphProto, read: &HashSet<&str>) -> Result<(Vec<ValueInfo>, V
     Ok(inputs.into_iter().partition(|v| held.contains(v.name.as_str())))
 }
 
-/// Moves the values of Constant nodes to the constants, unless they are the registry's; the other nodes.
-fn constant_nodes(nodes: Vec<Node>, registry: &Registry, constants: &mut HashMap<String, Tensor>) -> Result<Vec<Node>> {
+/// Moves the values of Constant nodes to the constants, unless they are the registry's; the other nodes. `nibbles` get the names of
+/// those whose elements have 4 bits.
+fn constant_nodes(
+    nodes: Vec<Node>,
+    registry: &Registry,
+    constants: &mut HashMap<String, Tensor>,
+    nibbles: &mut HashSet<String>,
+) -> Result<Vec<Node>> {
     let mut rest = vec![];
     for node in nodes {
         if node.op_type() != "Constant" || registry.find(&node).is_some() {
@@ -333,12 +339,16 @@ fn constant_nodes(nodes: Vec<Node>, registry: &Registry, constants: &mut HashMap
             continue;
         }
         let at = |e: Error| e.at(node.name());
-        let value = import::constant::value(&NodeView::new(&node, vec![])).map_err(at)?;
+        let view = NodeView::new(&node, vec![]);
+        let value = import::constant::value(&view).map_err(at)?;
         let [name] = &node.output[..] else {
             return Err(at(Error::file("a Constant node has one output")));
         };
         if constants.insert(name.clone(), value).is_some() {
             return Err(at(Error::file(format!("the value {name} is defined twice"))));
+        }
+        if view.has_nibbles("value") {
+            nibbles.insert(name.clone());
         }
     }
     Ok(rest)

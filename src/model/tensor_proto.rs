@@ -89,9 +89,13 @@ pub fn tensor_from_bytes(bytes: &[u8]) -> Result<(String, Tensor)> {
 
 /// An initialiser's elements, of the type in which they are computed; the error names it.
 pub(crate) fn initialiser(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tensor> {
-    let tensor = if is_nibbles(proto) { read_nibbles(proto, folder) } else { read(proto, folder) };
-    let tensor = tensor.map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
+    let tensor = elements(proto, folder).map_err(|e| e.within(format_args!("initialiser {}", proto.name())))?;
     Ok(tensor.to_dtype(tensor.dtype().computed()))
+}
+
+/// The tensor's elements; those of 4 bits have 8 here.
+pub(crate) fn elements(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tensor> {
+    if is_nibbles(proto) { read_nibbles(proto, folder) } else { read(proto, folder) }
 }
 
 /// Whether the elements are integers of 4 bits.
@@ -162,8 +166,12 @@ pub(crate) fn read(proto: &TensorProto, folder: Option<&Folder>) -> Result<Tenso
 
 /// The bytes of the tensor's elements in `raw_data`.
 fn bytes(proto: &TensorProto) -> Result<usize> {
-    let width = dtype(proto.data_type.unwrap_or(0))?.width();
     let shape = shape(&proto.dims)?;
+    if is_nibbles(proto) {
+        let count = shape::checked_numel(&shape).ok_or_else(|| Error::file(format!("a tensor of shape {shape:?}")))?;
+        return Ok(count.div_ceil(2));
+    }
+    let width = dtype(proto.data_type.unwrap_or(0))?.width();
     if shape.iter().try_fold(width, |a, &b| a.checked_mul(b.max(1))).is_none() {
         return Err(Error::file(format!("a tensor of shape {shape:?} exceeds the address space")));
     }

@@ -64,10 +64,10 @@ pub(super) struct Notes {
     pub results: Vec<(String, ValueId)>,
 }
 
-/// A module's graph with one input.
-pub(super) struct Built {
+/// A module's graph, and its results in it.
+pub(super) struct Built<Y = ValueId> {
     pub graph: Graph,
-    pub y: ValueId,
+    pub y: Y,
     pub notes: Notes,
 }
 
@@ -77,10 +77,19 @@ pub(super) type Build<'a> = dyn Fn(&mut Builder<'_>, ValueId) -> Result<ValueId>
 /// The graph of a module for an input `x` of this description, with or without a training step. Without one it is an
 /// error if a layer would make one.
 pub(super) fn build(module: &Build<'_>, x: Desc, training_step: bool) -> Result<Built> {
+    build_of(&[("x", x)], training_step, |b, ids| module(b, ids[0]))
+}
+
+/// As [`build`], of a module with these inputs.
+pub(super) fn build_of<Y>(
+    inputs: &[(&str, Desc)],
+    training_step: bool,
+    module: impl FnOnce(&mut Builder<'_>, &[ValueId]) -> Result<Y>,
+) -> Result<Built<Y>> {
     let mut graph = Graph::new();
-    let input = graph.input("x", x)?;
+    let ids = inputs.iter().map(|(name, desc)| graph.input(*name, desc.clone())).collect::<Result<Vec<_>>>()?;
     let mut b = Builder { graph: &mut graph, prefix: String::new(), training_step, notes: Notes::default() };
-    let y = module(&mut b, input)?;
+    let y = module(&mut b, &ids)?;
     let notes = b.notes;
     match notes.updates.first() {
         Some((path, _)) if !training_step => {

@@ -40,6 +40,7 @@
 //! `safetensors.torch.save_file(model.state_dict(), path)`.
 
 mod activation;
+mod attention;
 mod builder;
 mod children;
 mod conv;
@@ -78,6 +79,7 @@ pub use crate::functional::{
     Sides, Triple,
 };
 pub use activation::*;
+pub use attention::{AttentionInputs, MultiheadAttention};
 pub use builder::Builder;
 #[doc(hidden)]
 pub use children::{CloneModule, below};
@@ -289,7 +291,7 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     fn forward(&self, x: &DeviceTensor) -> Result<DeviceTensor> {
         let mut built = builder::build(&|b, x| self.build(b, x), x.desc().clone(), false)?;
         built.graph.output("out", built.y);
-        Ok(run(self.slots(), built, x)?.into_first())
+        Ok(run(self.slots(), built, &[("x", x)])?.into_first())
     }
 
     /// The results of modules inside this one, computed from a tensor on a device, as
@@ -313,7 +315,7 @@ pub trait Module: fmt::Debug + CloneModule + Send + Sync {
     #[cfg(not(target_arch = "wasm32"))]
     fn forward_with_outputs(&self, x: &DeviceTensor, outputs: &[&str]) -> Result<Outputs<DeviceTensor>> {
         let built = builder::build_with_outputs(&|b, x| self.build(b, x), x.desc().clone(), outputs)?;
-        run(self.slots(), built, x)
+        run(self.slots(), built, &[("x", x)])
     }
 
     /// Computes the module from a tensor on a device, each layer in its own mode: norm layers in training mode use the
@@ -390,23 +392,41 @@ fn train(
     let mut built = builder::build(module, x.desc().clone(), true)?;
     built.graph.output("out", built.y);
     built.notes.updates.iter().for_each(|(path, value)| built.graph.output(path, *value));
-    let mut results = run(slots, built, x)?.into_iter();
+    let mut results = run(slots, built, &[("x", x)])?.into_iter();
     let (_, y) = results.next().expect("a network has an output");
     let new = results.map(|(path, value)| Ok((path, value.to_host()?)));
     Ok((y, new.collect::<Result<_>>()?))
 }
 
+/// The named results that `build` gives of the inputs, for a layer that has several.
+#[cfg(not(target_arch = "wasm32"))]
+fn forward_of(
+    slots: Vec<(String, &Slot)>,
+    inputs: &[(&str, &DeviceTensor)],
+    build: impl FnOnce(&mut Builder<'_>, &[ValueId]) -> Result<Vec<(&'static str, ValueId)>>,
+) -> Result<Vec<DeviceTensor>> {
+    let descs: Vec<_> = inputs.iter().map(|&(name, t)| (name, t.desc().clone())).collect();
+    let mut built = builder::build_of(&descs, false, build)?;
+    built.y.iter().for_each(|(name, value)| built.graph.output(*name, *value));
+    Ok(run(slots, built, inputs)?.into_iter().map(|(_, t)| t).collect())
+}
+
 /// Runs the graph of a module with these parameters, and compiles it first if it is not in the cache.
 #[cfg(not(target_arch = "wasm32"))]
-fn run(slots: Vec<(String, &Slot)>, built: builder::Built, x: &DeviceTensor) -> Result<Outputs<DeviceTensor>> {
+fn run<Y>(
+    slots: Vec<(String, &Slot)>,
+    built: builder::Built<Y>,
+    inputs: &[(&str, &DeviceTensor)],
+) -> Result<Outputs<DeviceTensor>> {
     let builder::Built { graph, notes, .. } = built;
     let names: Vec<String> = graph.outputs().map(|(name, _)| name.to_owned()).collect();
-    let mut given = vec![("x".to_owned(), x.clone())];
+    let device = inputs[0].1.device();
+    let mut given: Vec<_> = inputs.iter().map(|&(name, t)| (name.to_owned(), t.clone())).collect();
     for (path, slot) in slots {
         if graph.inputs().any(|(name, _)| name == path) {
-            given.push((path, slot.tensor().to_device(x.device())?));
+            given.push((path, slot.tensor().to_device(device)?));
         }
     }
-    let results = crate::functional::run_kept(x.device(), graph, &notes.numbers, given)?;
+    let results = crate::functional::run_kept(device, graph, &notes.numbers, given)?;
     Ok(Outputs(names.into_iter().zip(results).collect()))
 }

@@ -4,6 +4,8 @@ use super::layers::slots_of;
 use super::state::Seed;
 use super::{Builder, Module, Slot};
 use crate::attr::{self, Activation, Cell};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::device::DeviceTensor;
 use crate::error::{Error, Result};
 use crate::graph::{RecurrentWeights, ValueId};
 
@@ -172,6 +174,29 @@ macro_rules! recurrent {
             ) -> Result<(ValueId, [ValueId; $states])> {
                 let (y, states) = self.0.build(b, x, initial.as_ref().map(|states| &states[..]))?;
                 Ok((y, states.try_into().expect("there are as many states before and after")))
+            }
+        }
+
+        #[cfg(not(target_arch = "wasm32"))]
+        impl $name {
+            /// As [`Module::forward`], with the states before the first step (0 if there are none) and after the last one, which
+            /// have the shapes of [`build_with_states`](Self::build_with_states).
+            ///
+            /// # Errors
+            /// The shapes do not fit; the tensors are not on one device, which has no memory left or is lost.
+            pub fn forward_with_states(
+                &self,
+                x: &DeviceTensor,
+                initial: Option<[&DeviceTensor; $states]>,
+            ) -> Result<(DeviceTensor, [DeviceTensor; $states])> {
+                let states = ["h_0", "c_0"].into_iter().zip(initial.into_iter().flatten());
+                let given: Vec<_> = [("x", x)].into_iter().chain(states).collect();
+                let mut results = super::forward_of(self.slots(), &given, |b, ids| {
+                    let (y, states) = self.build_with_states(b, ids[0], ids[1..].try_into().ok())?;
+                    Ok([("out", y)].into_iter().chain(["h_n", "c_n"].into_iter().zip(states)).collect())
+                })?;
+                let states = results.split_off(1);
+                Ok((results.remove(0), states.try_into().expect("there are as many states before and after")))
             }
         }
 

@@ -158,6 +158,24 @@ impl Seed {
     pub fn fan_in_uniform(self, stream: u64, shape: &[usize], fan_in: usize) -> Slot {
         Slot::parameter(self.uniform(stream, shape, 1.0 / (fan_in.max(1) as f32).sqrt()))
     }
+
+    /// PyTorch's `xavier_uniform_` of a matrix: uniform in +-sqrt(6 / (rows + columns)).
+    pub fn xavier_uniform(self, stream: u64, [rows, columns]: [usize; 2]) -> Slot {
+        let bound = (6.0 / (rows + columns).max(1) as f32).sqrt();
+        Slot::parameter(self.uniform(stream, &[rows, columns], bound))
+    }
+
+    /// Normal with this deviation, by Box and Muller's formula.
+    pub fn normal(self, stream: u64, shape: &[usize], deviation: f32) -> Slot {
+        let (tensor, angles) = (self.uniform(stream, shape, 1.0), self.uniform(!stream, shape, std::f32::consts::PI));
+        let number = |(v, angle): (&f32, &f32)| {
+            // Uniform in (0, 1].
+            let share = 1.0 - v.abs().min(1.0 - f32::EPSILON);
+            deviation * (-2.0 * share.ln()).sqrt() * angle.cos()
+        };
+        let values = tensor.f32s().iter().zip(angles.f32s()).map(number).collect::<Vec<_>>();
+        Slot::parameter(Tensor::of(shape, values))
+    }
 }
 
 /// Makes or drops an optional parameter or buffer.

@@ -34,7 +34,7 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry(
         "matmul",
-        "matmul, affine_grid",
+        "matmul, affine_grid, scaled_dot_product_attention, MultiheadAttention",
         "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger, AffineGrid, Attention",
         "batched, broadcast; both operands may be known only at run time; of integers, which wrap, too",
     ),
@@ -150,7 +150,7 @@ pub const CATALOG: &[Entry] = &[
         "LSTM, GRU, RNN",
         "LSTM, GRU, RNN",
         "both directions, several layers, states given and returned; ONNX's sequence_lens, peepholes, clip, input_forget, \
-         layout, linear_before_reset, activations other than Affine and ScaledTanh, the same in both directions",
+         layout, linear_before_reset, all activations; weights quantised (DynamicQuantizeLSTM)",
     ),
     entry("concat", "cat", "Concat", "any axis"),
     entry("split", "split", "Split", "any axis"),

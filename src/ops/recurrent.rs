@@ -4,7 +4,7 @@ use super::rows::{Piece, copies};
 use super::strided::copy;
 use super::{Bounds, Op, Site, Variant, built_in, expect_inputs};
 use crate::attr::{Activation, Cell, Coded, Direction};
-use crate::bound::recurrent::Erring;
+use crate::bound;
 use crate::error::{Error, Result};
 use crate::gpu::kernel::{Kernel, kernel};
 use crate::gpu::launch::{Arg, Launch, folded, nested, params};
@@ -261,8 +261,8 @@ impl Op for Recurrent {
 
     /// The recurrence with numbers that carry their error.
     fn bounds(&self, inputs: &[Tensor], outputs: &[Tensor]) -> Result<Bounds> {
-        let states = self.with(inputs, |layer| layer.run::<Erring>())?;
-        let errors = |all: Vec<Erring>| all.into_iter().map(|v| v.error as f32).collect();
+        let states = self.with(inputs, bound::recurrent::errors)?;
+        let errors = |all: Vec<f64>| all.into_iter().map(|v| v as f32).collect();
         Ok(Some([states.y, states.h, states.c].into_iter().take(outputs.len()).map(errors).collect()))
     }
 
@@ -306,7 +306,7 @@ fn is_gate_function(f: Activation) -> bool {
     use Activation::*;
     match f {
         Identity | Relu | LeakyRelu { .. } | Elu { .. } | Sigmoid | Tanh | HardSigmoid { .. } | Softsign => true,
-        ThresholdedRelu { .. } => true,
+        ThresholdedRelu { .. } | Affine { .. } | ScaledTanh { .. } => true,
         Softplus { beta, threshold } => beta == 1.0 && threshold == f32::INFINITY,
         _ => false,
     }

@@ -7,7 +7,11 @@ impl Activation {
     /// The value.
     pub fn eval(self, x: f64) -> f64 {
         if x.is_nan() {
-            return if let ThresholdedRelu { .. } = self { 0.0 } else { x };
+            return match self {
+                ThresholdedRelu { .. } => 0.0,
+                FakeQuantize { scale, low, .. } => f64::from(scale) * f64::from(low),
+                _ => x,
+            };
         }
         let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -27,6 +31,8 @@ impl Activation {
             Sigmoid => sigmoid(x),
             Tanh => x.tanh(),
             HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
+            Affine { alpha, beta } => f64::from(alpha) * x + f64::from(beta),
+            ScaledTanh { alpha, beta } => f64::from(alpha) * (f64::from(beta) * x).tanh(),
             HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Swish { beta } => x * sigmoid(f64::from(beta) * x),
             Mish => x * softplus(x).tanh(),

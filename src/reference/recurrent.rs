@@ -4,7 +4,7 @@ use crate::attr::{Activation, Cell, Direction};
 use crate::parallel;
 
 /// A number of the recurrence: the reference computes with f64, the bound with numbers that know their errors.
-pub trait Number: Copy + Send + Sync {
+pub trait Number: Clone + Send + Sync {
     /// A number that is given.
     fn exact(value: f64) -> Self;
     /// The sum of weights times numbers.
@@ -89,17 +89,34 @@ struct Sequence<N> {
 impl Recurrence<'_> {
     /// All sequences.
     pub fn run<N: Number + Default>(&self) -> States<N> {
+        self.run_with(|_, _| move |d: usize, row: usize, (h, c): (Vec<N>, Vec<N>)| self.step(d, row, &h, &c))
+    }
+
+    /// All sequences, each by a step of its own, which makes the states of those before it: it is given the direction and the row
+    /// of the products.
+    pub fn run_with<N: Number + Default, S: FnMut(usize, usize, (Vec<N>, Vec<N>)) -> (Vec<N>, Vec<N>)>(
+        &self,
+        step: impl Fn(usize, usize) -> S + Sync,
+    ) -> States<N> {
         let (n, directions) = (self.hidden, self.direction.count());
-        let sequences = parallel::collect(directions * self.batch, |k| self.sequence(k / self.batch, k % self.batch));
+        let sequences = parallel::collect(directions * self.batch, |k| {
+            let (d, b) = (k / self.batch, k % self.batch);
+            self.sequence(d, b, step(d, b))
+        });
         let mut y = vec![N::exact(0.0); self.steps * self.batch * directions * n];
         for (row, h) in sequences.iter().flat_map(|sequence: &Sequence<N>| &sequence.steps) {
-            y[row * n..][..n].copy_from_slice(h);
+            y[row * n..][..n].clone_from_slice(h);
         }
-        let last = |of: fn(&Sequence<N>) -> &[N]| sequences.iter().flat_map(of).copied().collect();
+        let last = |of: fn(&Sequence<N>) -> &[N]| sequences.iter().flat_map(of).cloned().collect();
         States { y, h: last(|sequence| &sequence.h), c: last(|sequence| &sequence.c) }
     }
 
-    fn sequence<N: Number>(&self, d: usize, b: usize) -> Sequence<N> {
+    fn sequence<N: Number>(
+        &self,
+        d: usize,
+        b: usize,
+        mut step: impl FnMut(usize, usize, (Vec<N>, Vec<N>)) -> (Vec<N>, Vec<N>),
+    ) -> Sequence<N> {
         let first = (d * self.batch + b) * self.hidden;
         let state = |all: &[f32]| all.iter().skip(first).take(self.hidden).map(|&v| N::exact(v.into())).collect();
         let (mut h, mut c): (Vec<N>, Vec<N>) = (state(self.h), state(self.c));
@@ -108,7 +125,7 @@ impl Recurrence<'_> {
         for s in 0..length {
             let t = if self.direction.is_reversed(d) { length - 1 - s } else { s };
             let row = self.row(t, b) * self.direction.count() + d;
-            (h, c) = self.step(d, row, &h, &c);
+            (h, c) = step(d, row, (h, c));
             steps.push((row, h.clone()));
         }
         Sequence { steps, h, c }
@@ -128,15 +145,18 @@ impl Recurrence<'_> {
         h: &'a [N],
     ) -> impl Iterator<Item = (f32, N)> + 'a {
         let first = ((d * self.cell.gates() + gate) * self.hidden + j) * self.hidden;
-        self.weight[first..][..self.hidden].iter().copied().zip(h.iter().copied())
+        self.weight[first..][..self.hidden].iter().copied().zip(h.iter().cloned())
     }
 
     /// The states after a step of direction `d`, whose products are in `row`.
-    fn step<N: Number>(&self, d: usize, row: usize, h: &[N], c: &[N]) -> (Vec<N>, Vec<N>) {
+    pub fn step<N: Number>(&self, d: usize, row: usize, h: &[N], c: &[N]) -> (Vec<N>, Vec<N>) {
         let (n, gates) = (self.hidden, self.cell.gates());
         let x = |gate: usize, j: usize| (1.0, N::exact(self.x[(row * gates + gate) * n + j].into()));
         let extra = |k: usize, j: usize| self.extra[(d * self.cell.extra() + k) * n + j];
-        let limited = |a: N| self.clip.map_or(a, |limit| a.clipped(limit.into()));
+        let limited = |a: N| match self.clip {
+            Some(limit) => a.clipped(limit.into()),
+            None => a,
+        };
         let gate = |k: usize, j: usize, h: &[N], more: Option<(f32, N)>, f: Activation| {
             limited(N::sum(self.products(d, k, j, h).chain([x(k, j)]).chain(more))).activated(f)
         };
@@ -144,28 +164,29 @@ impl Recurrence<'_> {
             Cell::Rnn { f } => ((0..n).map(|j| gate(0, j, h, None, f)).collect(), vec![]),
             Cell::Gru { f, g, reset_after } => {
                 let reset: Vec<N> = (0..n).map(|j| gate(0, j, h, None, f)).collect();
-                let before: Vec<N> = reset.iter().zip(h).map(|(r, h)| r.times(*h)).collect();
+                let before: Vec<N> = reset.iter().zip(h).map(|(r, h)| r.clone().times(h.clone())).collect();
                 let candidate = |j: usize| match reset_after {
                     false => gate(2, j, &before, None, g),
                     true => {
                         let product = N::sum(self.products(d, 2, j, h).chain([(extra(0, j), N::exact(1.0))]));
-                        limited(N::sum([x(2, j), (1.0, reset[j].times(product))].into_iter())).activated(g)
+                        limited(N::sum([x(2, j), (1.0, reset[j].clone().times(product))].into_iter())).activated(g)
                     }
                 };
                 let next = |j: usize| {
                     let z = gate(1, j, h, None, f);
-                    z.complement().times(candidate(j)).plus(z.times(h[j]))
+                    z.clone().complement().times(candidate(j)).plus(z.times(h[j].clone()))
                 };
                 ((0..n).map(next).collect(), vec![])
             }
             Cell::Lstm { f, g, h: out, peepholes, coupled } => {
                 let seen = |k: usize, j: usize, c: N| peepholes.then(|| (extra(k, j), c));
                 let next = |j: usize| {
-                    let i = gate(0, j, h, seen(0, j, c[j]), f);
-                    let forget = if coupled { i.complement() } else { gate(1, j, h, seen(2, j, c[j]), f) };
-                    let new = forget.times(c[j]).plus(i.times(gate(2, j, h, None, g)));
-                    let o = gate(3, j, h, seen(1, j, new), f);
-                    (o.times(new.activated(out)), new)
+                    let old = || c[j].clone();
+                    let i = gate(0, j, h, seen(0, j, old()), f);
+                    let forget = if coupled { i.clone().complement() } else { gate(1, j, h, seen(2, j, old()), f) };
+                    let new = forget.times(old()).plus(i.times(gate(2, j, h, None, g)));
+                    let o = gate(3, j, h, seen(1, j, new.clone()), f);
+                    (o.times(new.clone().activated(out)), new)
                 };
                 (0..n).map(next).unzip()
             }

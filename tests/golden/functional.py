@@ -99,6 +99,7 @@ FUNCTIONS = dict(
     conv_transpose3d=F.conv_transpose3d,
     linear=F.linear,
     matmul=torch.matmul,
+    scaled_dot_product_attention=F.scaled_dot_product_attention,
     max_pool2d=max_pool2d,
     max_pool3d=F.max_pool3d,
     avg_pool2d=F.avg_pool2d,
@@ -159,7 +160,7 @@ FUNCTIONS.update({op: getattr(F, op) for op in ACTIVATIONS})
 FUNCTIONS.update({op: getattr(torch, op) for op in UNARY + TRIGONOMETRY + ARITHMETIC + COMPARISONS + LOGIC + BITS}, div=div)
 
 # Parameters that describe dtypes for the tests. PyTorch has no such options.
-NOTES = ("dtype", "input_dtype")
+NOTES = ("dtype", "input_dtype", "mask_dtype")
 
 
 def evaluate(op, inputs, params):
@@ -504,7 +505,7 @@ def unary(f):
     steps = [(0.25, 0, -128, 127), (0.1, 128, 0, 255), (0.5, -3, -8, 7), (0.0123, 30000, 0, 65535), (1.7, 127, -128, 127),
              (0.03, 7, 0, 15), (3.0, 0, -2, 1), (0.007, -100, -128, 127)]
     names = ("scale", "zero_point", "quant_min", "quant_max")
-    cases("fake_quantize_per_tensor_affine", *(dict(zip(names, s)) for s in steps), nan=False)
+    cases("fake_quantize_per_tensor_affine", *(dict(zip(names, s)) for s in steps))
     limits = [dict(min=-0.75, max=2.5), dict(min=-1.0, max=1.5), dict(min=None, max=0.5), dict(min=-0.25, max=None)]
     # The maximum wins over a larger minimum.
     cases("clamp", *limits, dict(min=1.0, max=-1.0))
@@ -648,6 +649,64 @@ def movement(f):
     f.case("reshape", (1, 1), shape=[])
 
 
+def attention(f):
+    op = "scaled_dot_product_attention"
+
+    def case(query, key=None, value=None, mask=None, is_causal=False, scale=None, gqa=False):
+        draw = f.numbers(op)
+        key = key or query
+        inputs = {"query": draw.normal(*query), "key": draw.normal(*key), "value": draw.normal(*(value or key))}
+        notes = {}
+        if mask is not None:
+            inputs["attn_mask"] = mask(draw) if callable(mask) else mask
+            if inputs["attn_mask"].dtype == torch.bool:
+                notes = dict(mask_dtype="bool")
+        f.case(op, inputs, is_causal=is_causal, scale=scale, enable_gqa=gqa, **notes)
+
+    def seen(*shape):
+        """Booleans by which every query sees its first key."""
+
+        def draw_mask(draw):
+            mask = draw.booleans(*shape)
+            mask[..., 0] = True
+            return mask
+
+        return draw_mask
+
+    def added(*shape, hidden=False):
+        def draw_mask(draw):
+            mask = draw.normal(*shape)
+            return torch.where(seen(*shape)(draw), mask, -INF) if hidden else mask
+
+        return draw_mask
+
+    case((2, 3, 5, 4))
+    case((2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 6))
+    case((3, 5, 4), (3, 2, 4), (3, 2, 1))
+    case((2, 3, 5, 4), scale=0.75)
+    case((2, 3, 5, 4), scale=-1.5)
+    case((2, 3, 5, 4), is_causal=True)
+    case((2, 3, 6, 4), (2, 3, 3, 4), is_causal=True)
+    case((3, 2, 4), (3, 7, 4), is_causal=True)
+    case((2, 6, 5, 4), (2, 2, 7, 4), gqa=True)
+    case((6, 5, 4), (3, 7, 4), is_causal=True, gqa=True)
+    case((2, 4, 5, 3), (2, 1, 6, 3), mask=seen(2, 4, 5, 6), gqa=True)
+    for shape in ((5, 7), (1, 7), (2, 1, 5, 7), (2, 3, 5, 7), (3, 1, 7), (1, 1, 5, 7)):
+        case((2, 3, 5, 4), (2, 3, 7, 4), mask=seen(*shape))
+        case((2, 3, 5, 4), (2, 3, 7, 4), mask=added(*shape, hidden=True), scale=0.5)
+    case((3, 5, 4), (3, 7, 4), mask=added(3, 5, 7))
+    case((3, 5, 4), (3, 7, 4), mask=added(5, 1))
+    # A query that sees no key gives 0.
+    none = torch.ones(5, 7).bool()
+    none[1], none[3] = False, False
+    case((2, 3, 5, 4), (2, 3, 7, 4), mask=none)
+    case((2, 3, 5, 4), (2, 3, 7, 4), mask=torch.where(none, 0.5, -INF).to(DOUBLE))
+    case((3, 5, 4), (3, 7, 4), mask=torch.zeros(3, 1, 7).bool())
+    # Softmaxes of many keys.
+    case((1, 3, 20, 24))
+    case((1, 4, 17, 8), (1, 2, 64, 8), mask=seen(1, 1, 1, 64), gqa=True)
+
+
 def functional():
     f = Functions("functional")
     for cases in (convolutions, pools, resampling, norms, unary, binary, reductions, movement):
@@ -656,6 +715,9 @@ def functional():
     drawn_functional.cases(f)
     f.part = "/hard"
     hard.functional(f)
+    # Last, so that the ids of the others stay.
+    f.part = ""
+    attention(f)
     return f
 
 

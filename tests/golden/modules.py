@@ -7,9 +7,12 @@ import torch
 
 import drawn_modules
 import hard
-from family import DOUBLE, Family, edges, gelu, rounded, rounded_params
+from family import DOUBLE, Family, edges, gelu, given, rounded, rounded_params
+from tables import table
 
 nn = torch.nn
+# The fast path gives NaN where the layer itself gives 0.
+torch.backends.mha.set_fastpath_enabled(False)
 
 
 def randomize(module, draw):
@@ -32,13 +35,24 @@ def run_module(module, x, training):
     """The inputs and the outputs of a case: `x` and the state, `out` and what training changed."""
     module.train(training)
     inputs = dict(x=x, **{f"state.{k}": v.clone() for k, v in module.state_dict().items()})
-    out = module(x)
-    # A recurrent layer also returns its last states.
-    outputs = dict(out=out[0] if isinstance(out, tuple) else out)
+    if isinstance(module, nn.MultiheadAttention):
+        out = module(x, x, x, need_weights=False)[0]
+    else:
+        out = module(x)
+    outputs = dict(out=out)
     if training:
         buffers = [k for k, _ in module.named_buffers()]
         outputs.update({f"new_state.{k}": module.state_dict()[k].clone() for k in buffers})
     return inputs, outputs
+
+
+def run_recurrent(module, x, initial):
+    """The inputs and the outputs of a case: `x`, the first states and the parameters; `out` and the last states."""
+    states = [tuple(initial) if len(initial) > 1 else initial[0]] if initial else []
+    inputs = dict(x=x, **dict(zip(("h_0", "c_0"), initial)))
+    inputs.update({f"state.{k}": v.clone() for k, v in module.state_dict().items()})
+    out, last = module(x, *states)
+    return inputs, dict(out=out, **dict(zip(("h_n", "c_n"), last if isinstance(last, tuple) else (last,))))
 
 
 class GELU(nn.GELU):
@@ -63,6 +77,67 @@ class Modules(Family):
         module = build(op, params)
         randomize(module, draw)
         self.add(op, dict(params, training=training), *run_module(module, x, training))
+
+    def recurrent(self, op, x, states=False, exact=False, **params):
+        """As `case`, with the last states as outputs. `states`: with random first ones. `exact`: products of the input have few
+        bits, so that f32 holds them."""
+        draw = self.numbers(op)
+        x = draw.integers(*x, low=-48, high=48) / 16 if exact else draw.normal(*x, scale=2.0)
+        module = build(op, params)
+        randomize(module, draw)
+        if exact:
+            few = {k: v for k, v in module.state_dict().items() if "_ih" in k or "bias" in k}
+            for name, v in few.items():
+                v.copy_(draw.integers(*v.shape, low=-16, high=16) / 16)
+        steps_first = x.dim() == 2 or not params["batch_first"]
+        batch = () if x.dim() == 2 else (x.shape[1 if steps_first else 0],)
+        shape = (params["num_layers"] * (2 if params["bidirectional"] else 1), *batch, params["hidden_size"])
+        initial = [draw.normal(*shape) for _ in range(2 if op == "LSTM" else 1)] if states else []
+        self.add(op, dict(params, training=False), *run_recurrent(module.eval(), x, initial))
+
+    def attention(self, query, heads, key=None, value=None, padding=None, mask=None, weights=True, average=True, **params):
+        """MultiheadAttention of random query, key and value of these shapes; the same one for all three if there is no key.
+        `padding` and `mask` draw masks: "bool", "float", or a tensor."""
+        op = "MultiheadAttention"
+        draw = self.numbers(op)
+        query = draw.normal(*query)
+        key = query if key is None else draw.normal(*key)
+        value = key if value is None else draw.normal(*value)
+        options = dict(bias=True, add_bias_kv=False, add_zero_attn=False, batch_first=False, dropout=0.0)
+        options.update(embed_dim=query.shape[-1], num_heads=heads, kdim=key.shape[-1], vdim=value.shape[-1])
+        options.update(params)
+        module = build(op, options)
+        randomize(module, draw)
+        batch_first = options["batch_first"] and query.dim() == 3
+
+        def lead(x):
+            return (1, x.shape[0]) if x.dim() == 2 else x.shape[:2] if batch_first else x.shape[1::-1]
+
+        (n, queries), (_, keys) = lead(query), lead(key)
+        masks = given(
+            key_padding_mask=hiding(draw, padding, (n, keys) if query.dim() == 3 else (keys,)),
+            attn_mask=hiding(draw, mask, (queries, keys), n * heads),
+        )
+        inputs = dict(query=query, key=key, value=value, **masks)
+        out, shown = module.eval()(query, key, value, need_weights=weights, average_attn_weights=average, **masks)
+        inputs.update({f"state.{k}": v.clone() for k, v in module.state_dict().items()})
+        names = dict(options, need_weights=weights, average_attn_weights=average, training=False)
+        if any(t.dtype == torch.bool for t in masks.values()):
+            names.update(mask_dtype="bool")
+        self.add(op, names, inputs, given(out=out, weights=shown))
+
+
+def hiding(draw, kind, shape, each=1):
+    """A mask of this kind in which every query sees its first key; with "each" one per head."""
+    if kind is None or isinstance(kind, torch.Tensor):
+        return kind
+    if kind.startswith("each"):
+        shape, kind = (each, *shape), kind.split()[1]
+    if kind == "float":
+        return draw.normal(*shape)
+    hidden = draw.booleans(*shape)
+    hidden[..., 0] = False
+    return hidden if kind == "bool" else torch.where(hidden, -float("inf"), draw.normal(*shape))
 
 
 def convolutions(f):
@@ -327,7 +402,7 @@ def sequences(f):
 def recurrent(f):
     def layer(op, x, hidden, layers=1, bias=True, batch_first=False, both=False, **more):
         names = dict(input_size=x[-1], hidden_size=hidden, num_layers=layers, bias=bias, batch_first=batch_first)
-        f.case(op, x, **names, bidirectional=both, **more)
+        f.recurrent(op, x, **names, bidirectional=both, **more)
 
     for op in ("LSTM", "GRU", "RNN"):
         layer(op, (5, 3, 4), 6)
@@ -343,6 +418,99 @@ def recurrent(f):
         layer("RNN", (4, 2, 3), 5, layers=2, both=both, nonlinearity="relu")
 
 
+def exact_recurrent(f):
+    """One layer whose products of the input are exact: PyTorch's answer is right for the recurrence alone."""
+    options = dict(
+        steps=[1, 2, 3, 5, 8],
+        n=[1, 2, 3],
+        inputs=[1, 2, 3, 5],
+        hidden=[1, 3, 4, 8, 17],
+        bias=[True, True, False],
+        batch_first=[False, True],
+        both=[False, True],
+        states=[False, True],
+        alone=[False, False, False, True],
+    )
+    for op, more in (("LSTM", {}), ("GRU", {}), ("RNN", {}), ("RNN", dict(nonlinearity="relu"))):
+        for o in table(f"{op}/exact/{len(more)}", 10, **options):
+            lead = (o.steps,) if o.alone else (o.n, o.steps) if o.batch_first else (o.steps, o.n)
+            names = dict(input_size=o.inputs, hidden_size=o.hidden, num_layers=1, bias=o.bias)
+            names.update(batch_first=o.batch_first, bidirectional=o.both, **more)
+            f.recurrent(op, (*lead, o.inputs), states=o.states, exact=True, **names)
+
+
+def attention(f):
+    f.case("MultiheadAttention", (5, 3, 8), **self_attention(8, 2))
+    f.case("MultiheadAttention", (3, 5, 6), **self_attention(6, 3, batch_first=True, bias=False))
+    f.case("MultiheadAttention", (7, 4), **self_attention(4, 4))
+    f.case("MultiheadAttention", (2, 4, 9), **self_attention(9, 1, add_bias_kv=True, add_zero_attn=True))
+    f.attention((5, 3, 8), 2)
+    f.attention((3, 5, 8), 4, batch_first=True, average=False)
+    f.attention((4, 2, 6), 3, key=(7, 2, 6))
+    f.attention((4, 2, 6), 2, key=(5, 2, 3), value=(5, 2, 4), bias=False)
+    f.attention((2, 4, 6), 2, key=(2, 5, 6), value=(2, 5, 10), batch_first=True, weights=False)
+    f.attention((4, 6), 3, key=(5, 6), padding="bool", mask="each bool", average=False)
+    f.attention((1, 4, 8), 2, batch_first=True, padding="float", mask="mixed")
+    f.attention((3, 2, 8), 2, key=(5, 2, 8), add_bias_kv=True, add_zero_attn=True, padding="bool", mask="bool")
+    f.attention((3, 2, 8), 2, key=(5, 2, 8), add_bias_kv=True, padding="bool", mask="each bool", weights=False)
+    # Queries that see no key: NaN with weights, 0 without.
+    none = torch.zeros(3, 5, dtype=torch.bool)
+    none[1] = True
+    all_padding = torch.zeros(2, 5, dtype=torch.bool)
+    all_padding[1] = True
+    for weights in (True, False):
+        f.attention((3, 2, 4), 2, key=(5, 2, 4), mask=none, weights=weights)
+        f.attention((3, 2, 4), 2, key=(5, 2, 4), padding=all_padding, weights=weights)
+    f.attention((3, 2, 4), 2, key=(5, 2, 4), padding=all_padding, weights=False, add_zero_attn=True)
+    # Softmaxes of many keys.
+    f.attention((2, 17, 32), 4, batch_first=True, padding="bool")
+    options = dict(
+        n=[1, 2, 3],
+        queries=[1, 3, 4, 6],
+        keys=[1, 2, 5, 9],
+        size=[1, 2, 4, 5],
+        heads=[1, 2, 3],
+        lengths=[None, None, (5, 5), (3, 7)],
+        bias=[True, True, False],
+        bias_kv=[False, False, True],
+        zero=[False, False, True],
+        batch_first=[False, True],
+        padding=[None, "bool", "mixed", "float"],
+        mask=[None, "bool", "each bool", "float", "each mixed"],
+        weights=["mean", "each", None],
+        alone=[False, False, False, True],
+    )
+    for o in table("MultiheadAttention", 36, **options):
+        e = o.size * o.heads
+
+        def shape(steps, length):
+            return (steps, length) if o.alone else (o.n, steps, length) if o.batch_first else (steps, o.n, length)
+
+        kdim, vdim = o.lengths or (e, e)
+        # Both masks have one type.
+        mask = o.mask if not (o.mask and o.padding) or ("bool" in o.mask) == ("bool" in o.padding) else None
+        f.attention(
+            shape(o.queries, e),
+            o.heads,
+            key=shape(o.keys, kdim),
+            value=shape(o.keys, vdim),
+            padding=o.padding,
+            mask=mask,
+            weights=o.weights is not None,
+            average=o.weights != "each",
+            bias=o.bias,
+            add_bias_kv=o.bias_kv,
+            add_zero_attn=o.zero,
+            batch_first=o.batch_first,
+        )
+
+
+def self_attention(embed_dim, num_heads, **options):
+    """All arguments of the constructor."""
+    names = dict(embed_dim=embed_dim, num_heads=num_heads, kdim=embed_dim, vdim=embed_dim, dropout=0.0)
+    return names | dict(bias=True, add_bias_kv=False, add_zero_attn=False, batch_first=False) | options
+
+
 def module():
     f = Modules("module")
     for cases in (convolutions, norms, pools, resampling, shapes, activations, sequences):
@@ -354,6 +522,10 @@ def module():
     # Last, so that the ids of the others stay.
     f.part = ""
     recurrent(f)
+    f.part = "/exact"
+    exact_recurrent(f)
+    f.part = ""
+    attention(f)
     return f
 
 

@@ -129,6 +129,8 @@ fn other_functions() {
         Activation::Elu { alpha: 0.5 },
         Activation::ThresholdedRelu { alpha: 0.5 },
         Activation::Softsign,
+        Activation::Affine { alpha: 0.25, beta: -0.5 },
+        Activation::ScaledTanh { alpha: 1.5, beta: -0.625 },
         softplus,
         hard,
     ];

@@ -30,6 +30,8 @@ fn functions() -> Vec<Activation> {
         GeluTanh,
         Sigmoid,
         Tanh,
+        Affine { alpha: -0.75, beta: 0.25 },
+        ScaledTanh { alpha: -1.75, beta: 0.625 },
         HARD_SIGMOID,
         HardSwish,
         Swish { beta },

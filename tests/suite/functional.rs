@@ -15,7 +15,7 @@ use crate::traced::{check, check_all, in_order};
 fn every_case_against_pytorch() {
     let cases = Kind::Functional.cases().unwrap();
     let functions: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), functions.len()), (3180, 117));
+    assert_eq!((cases.len(), functions.len()), (3210, 118));
     check_all(cases, |golden, device| {
         let call = || Ok(golden.call(Kind::Functional, device)?.into_iter().map(|(_, t)| t).collect());
         check(call, &in_order(golden.expected()))
@@ -89,6 +89,7 @@ fn arguments_that_cannot_be() {
     let flat = tensor(&[6], &[0.5; 6]);
     let w = tensor(&[2, 2, 3, 3], &[0.5; 36]);
     let whole = Tensor::new([6], vec![1i32; 6]).unwrap().to_device(device()).unwrap();
+    let square = Tensor::new([4, 4], vec![1i32; 16]).unwrap().to_device(device()).unwrap();
     let conv = |o: Conv2dOptions| conv2d(&x, &w, None, o).err();
     let (v, k) = (tensor(&[1, 2, 2, 2, 4], &[0.5; 32]), tensor(&[2, 2, 3, 3, 3], &[0.5; 108]));
     let deep = |o: Conv3dOptions| conv3d(&v, &k, None, o).err();
@@ -99,6 +100,12 @@ fn arguments_that_cannot_be() {
         let grid = Tensor::zeros(shape).to_device(device()).unwrap();
         grid_sample(&x, &grid, GridSampleOptions::new()).err()
     };
+    let attended = |query: [usize; 4], mask: Option<&[usize]>, o: AttentionOptions| {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape).to_device(device()).unwrap();
+        let (q, k, mask) = (zeros(&query), zeros(&[1, 2, 5, 3]), mask.map(zeros));
+        scaled_dot_product_attention(&q, &k, &k, mask.as_ref(), o).err()
+    };
+    let heads = AttentionOptions::new();
     let resized = |o: InterpolateOptions| interpolate(&x, o).err();
     // As for `v`, a transposed kernel whose rows are its channels.
     let wide = ConvTranspose3dOptions::new().stride(2);
@@ -195,6 +202,16 @@ fn arguments_that_cannot_be() {
         ("no pixel", affine_grid(&maps, &[1, 1, 0, 2], false).err(), Shape),
         ("maps of other images", affine_grid(&maps, &[2, 1, 3, 2], false).err(), Shape),
         ("maps of images", affine_grid(&maps, &[1, 1, 3, 2, 4], false).err(), Shape),
+        ("queries of another size", attended([1, 2, 4, 4], None, heads), Shape),
+        ("another batch", attended([2, 2, 4, 3], None, heads), Shape),
+        ("other heads", attended([1, 4, 4, 3], None, heads), Shape),
+        ("heads that do not divide", attended([1, 3, 4, 3], None, heads.enable_gqa(true)), Shape),
+        ("a mask of other keys", attended([1, 2, 4, 3], Some(&[4, 4]), heads), Shape),
+        ("a mask of more images", attended([1, 2, 4, 3], Some(&[2, 1, 4, 5]), heads), Shape),
+        ("a mask of one axis", attended([1, 2, 4, 3], Some(&[5]), heads), Shape),
+        ("a mask and a causal one", attended([1, 2, 4, 3], Some(&[4, 5]), heads.is_causal(true)), Argument),
+        ("attention to an image", scaled_dot_product_attention(&x, &flat, &flat, None, heads).err(), Shape),
+        ("a mask of integers", scaled_dot_product_attention(&x, &x, &x, Some(&square), heads).err(), Shape),
         ("too many points", affine_grid(&maps, &[1, 1, usize::MAX, 2], false).err(), Unsupported),
     ] {
         let e = error.unwrap_or_else(|| panic!("{what} is not an error"));

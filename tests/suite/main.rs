@@ -37,6 +37,7 @@ mod memory;
 mod modules;
 mod networks;
 mod nn;
+mod nn_attention;
 mod nn_clones;
 mod nn_layers;
 mod nn_names;

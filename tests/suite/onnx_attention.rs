@@ -24,7 +24,7 @@ fn attention_says_what_does_not_fit() {
     let mask = |shape: &[i64]| floats("m", shape, &vec![0.0; shape.iter().product::<i64>() as usize]);
     fails(&attention(&["m"], vec![mask(&[5, 7])], vec![]), "add(f32[1, 2, 5, 5], f32[5, 7])");
     let more = mask(&[3, 1, 1, 5, 5]);
-    fails(&attention(&["m"], vec![more], vec![]), "a mask f32[3, 1, 1, 5, 5] for the scores f32[1, 2, 5, 5]");
+    fails(&attention(&["m"], vec![more], vec![]), "a mask [3, 1, 1, 5, 5] for the scores [1, 2, 5, 5]");
     fails(&attention(&["m"], vec![mask(&[])], vec![]), "Attention with a mask f32[]");
     fails(&attention(&[], vec![], vec![int("left_window_size", -2)]), "Attention with left_window_size = -2");
     fails(&attention(&[], vec![], vec![int("qk_matmul_output_mode", 4)]), "qk_matmul_output_mode = 4");
@@ -39,9 +39,9 @@ fn attention_says_what_does_not_fit() {
         let own = node("Attention", &["r", "r", "r"], &["y"], vec![int("q_num_heads", heads), int("kv_num_heads", 1)]);
         model(graph(vec![rows.clone(), own], vec![integers("rows", &[3], &[1, 5, 6])]))
     };
-    fails(&flat(4), "Attention of f32[1, 5, 6] with 4 heads");
-    fails(&flat(0), "Attention of f32[1, 5, 6] with 0 heads");
-    fails(&flat(2), "Attention of q f32[1, 2, 5, 3], k f32[1, 1, 5, 6], v f32[1, 1, 5, 6]: they do not fit");
+    fails(&flat(4), "[1, 5, 6] in 4 heads: they must divide the last axis");
+    fails(&flat(0), "[1, 5, 6] in 0 heads: they must divide the last axis");
+    fails(&flat(2), "attention of q [1, 2, 5, 3], k [1, 1, 5, 6], v [1, 1, 5, 6]: they do not fit");
 }
 
 #[test]

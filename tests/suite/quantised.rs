@@ -42,7 +42,7 @@ fn steps_are_part_of_the_kernel() {
     assert_eq!(conv.epilogue.activation, limited);
 }
 
-/// A scale is above 0; there are no steps of 32 bits, and no floats of 8.
+/// A scale of steps is above 0; there are no steps of 32 bits, and no floats of 8.
 #[test]
 fn what_is_no_quantisation_is_refused() {
     let with = |scale: f32, zero: TensorProto| {

@@ -21,6 +21,8 @@ pub fn unary(r: &mut Draws) -> Drawn {
         Elu { alpha: a },
         Celu { alpha: a },
         Swish { beta: a },
+        Affine { alpha: a, beta: b },
+        ScaledTanh { alpha: a, beta: b },
         Softplus { beta: a, threshold: b },
         Threshold { threshold: a - 1.0, value: b },
         ThresholdedRelu { alpha: a },

@@ -14,6 +14,8 @@ fn function(r: &mut Draws, usual: Activation) -> Activation {
         Activation::HardSigmoid { alpha: 0.25, beta: 0.5 },
         Activation::Elu { alpha: 0.5 },
         Activation::Softsign,
+        Activation::Affine { alpha: 0.25, beta: -0.5 },
+        Activation::ScaledTanh { alpha: 1.5, beta: 0.625 },
         softplus,
     ];
     if r.rng.int(0, 5) == 0 { r.one(&others) } else { usual }

@@ -48,6 +48,11 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
         }
         "linear" => linear(&t("x")?, &t("weight")?, bias),
         "matmul" => ab(matmul),
+        "scaled_dot_product_attention" => {
+            let o = AttentionOptions::new().is_causal(p.bool("is_causal")?).scale(p.f32_or_none("scale")?);
+            let (mask, o) = (optional("attn_mask")?, o.enable_gqa(p.bool("enable_gqa")?));
+            scaled_dot_product_attention(&t("query")?, &t("key")?, &t("value")?, mask.as_ref(), o)
+        }
         "max_pool2d" => {
             let (values, indices) = max_pool2d_with_indices(&t("x")?, p.pair("kernel_size")?, p.max_pool()?)?;
             return Ok(vec![values, indices]);
@@ -204,8 +209,9 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
 }
 
 /// The tensor as PyTorch got it: the file has no booleans.
-fn as_given(golden: &Golden, role: &str, tensor: &Tensor) -> Result<Tensor> {
-    let boolean = role == "condition" || golden.params.value("input_dtype") == "bool";
+pub(super) fn as_given(golden: &Golden, role: &str, tensor: &Tensor) -> Result<Tensor> {
+    let masks = role.ends_with("mask") && golden.params.value("mask_dtype") == "bool";
+    let boolean = role == "condition" || masks || golden.params.value("input_dtype") == "bool";
     match boolean {
         true => Tensor::new(tensor.shape(), tensor.iter_f64s().map(|v| v != 0.0).collect::<Vec<_>>()),
         false => Ok(tensor.clone()),

@@ -1,5 +1,6 @@
 //! A case of a layer of `torch.nn`, as a call of the layer of its name.
 
+use super::functional::as_given;
 use super::{Golden, Params};
 use crate::device::{Device, DeviceTensor};
 use crate::error::{Error, Result};
@@ -7,10 +8,17 @@ use crate::nn::*;
 
 /// The output of the layer, and in training the buffers after the call, by name.
 pub fn call(golden: &Golden, device: &Device) -> Result<Vec<(String, DeviceTensor)>> {
+    let training = golden.params.bool("training")?;
+    match golden.op.as_str() {
+        "LSTM" => return states(golden, device, lstm(&golden.params)?, LSTM::forward_with_states),
+        "GRU" => return states(golden, device, gru(&golden.params)?, GRU::forward_with_states),
+        "RNN" => return states(golden, device, rnn(&golden.params)?, RNN::forward_with_states),
+        "MultiheadAttention" if golden.get("x").is_none() => return attention(golden, device),
+        _ => {}
+    }
     let mut module = make(&golden.op, &golden.params)?;
     // The state dict has the same entries as PyTorch's.
     module.load_state_dict(&golden.state())?;
-    let training = golden.params.bool("training")?;
     module.set_training(training);
     let x = golden.tensor("x")?.to_device(device)?;
     if !training {
@@ -25,12 +33,65 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<(String, DeviceTenso
     Ok(outputs)
 }
 
+/// The results of a recurrent layer: that of the steps, and the last states.
+fn states<M: Module, const N: usize>(
+    golden: &Golden,
+    device: &Device,
+    mut layer: M,
+    forward: impl Fn(&M, &DeviceTensor, Option<[&DeviceTensor; N]>) -> Result<(DeviceTensor, [DeviceTensor; N])>,
+) -> Result<Vec<(String, DeviceTensor)>> {
+    layer.load_state_dict(&golden.state())?;
+    let x = golden.tensor("x")?.to_device(device)?;
+    let given = ["h_0", "c_0"].into_iter().filter_map(|role| golden.get(role));
+    let given = given.map(|t| t.to_device(device)).collect::<Result<Vec<_>>>()?;
+    let (y, last) = forward(&layer, &x, given.iter().collect::<Vec<_>>().try_into().ok())?;
+    let named = [("out", y)].into_iter().chain(["h_n", "c_n"].into_iter().zip(last));
+    Ok(named.map(|(name, t)| (name.to_owned(), t)).collect())
+}
+
+/// The results of an attention: its own, and the weights if they are wanted.
+fn attention(golden: &Golden, device: &Device) -> Result<Vec<(String, DeviceTensor)>> {
+    let mut layer = multihead(&golden.params)?;
+    layer.load_state_dict(&golden.state())?;
+    layer.eval();
+    let tensor = |role: &str| golden.get(role).map(|t| as_given(golden, role, t)?.to_device(device)).transpose();
+    let needed = |role: &str| golden.tensor(role)?.to_device(device);
+    let (query, key, value) = (needed("query")?, needed("key")?, needed("value")?);
+    let (padding, mask) = (tensor("key_padding_mask")?, tensor("attn_mask")?);
+    let p = &golden.params;
+    let inputs = AttentionInputs::new(&query, &key, &value).need_weights(p.bool("need_weights")?);
+    let inputs = inputs.average_attn_weights(p.bool("average_attn_weights")?);
+    let (y, weights) = layer.forward_with(inputs.key_padding_mask(padding.as_ref()).attn_mask(mask.as_ref()))?;
+    let named = [("out", y)].into_iter().chain(weights.map(|weights| ("weights", weights)));
+    Ok(named.map(|(name, t)| (name.to_owned(), t)).collect())
+}
+
+fn multihead(p: &Params) -> Result<MultiheadAttention> {
+    let layer = MultiheadAttention::new(p.usize("embed_dim")?, p.usize("num_heads")?).bias(p.bool("bias")?);
+    let layer = layer.add_bias_kv(p.bool("add_bias_kv")?).add_zero_attn(p.bool("add_zero_attn")?);
+    let layer = layer.kdim(p.usize("kdim")?).vdim(p.usize("vdim")?);
+    Ok(layer.batch_first(p.bool("batch_first")?).dropout(p.f32("dropout")?))
+}
+
 /// A recurrent layer with the options that all of them have.
 macro_rules! recurrent {
     ($p:ident, $layer:expr) => {{
         let layer = $layer.num_layers($p.usize("num_layers")?).bias($p.bool("bias")?);
-        Box::new(layer.batch_first($p.bool("batch_first")?).bidirectional($p.bool("bidirectional")?))
+        Ok(layer.batch_first($p.bool("batch_first")?).bidirectional($p.bool("bidirectional")?))
     }};
+}
+
+fn lstm(p: &Params) -> Result<LSTM> {
+    recurrent!(p, LSTM::new(p.usize("input_size")?, p.usize("hidden_size")?))
+}
+
+fn gru(p: &Params) -> Result<GRU> {
+    recurrent!(p, GRU::new(p.usize("input_size")?, p.usize("hidden_size")?))
+}
+
+fn rnn(p: &Params) -> Result<RNN> {
+    let rnn = RNN::new(p.usize("input_size")?, p.usize("hidden_size")?);
+    recurrent!(p, if p.value("nonlinearity") == "relu" { rnn.relu() } else { rnn })
 }
 
 /// The layer of a name in `torch.nn` with the arguments of its constructor.
@@ -162,12 +223,10 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
         "Softplus" => Box::new(Softplus::new().beta(p.f32("beta")?).threshold(p.f32("threshold")?)),
         "Threshold" => Box::new(Threshold::new(p.f32("threshold")?, p.f32("value")?)),
         "PReLU" => Box::new(PReLU::new().num_parameters(p.usize("num_parameters")?)),
-        "LSTM" => recurrent!(p, LSTM::new(p.usize("input_size")?, p.usize("hidden_size")?)),
-        "GRU" => recurrent!(p, GRU::new(p.usize("input_size")?, p.usize("hidden_size")?)),
-        "RNN" => {
-            let rnn = RNN::new(p.usize("input_size")?, p.usize("hidden_size")?);
-            recurrent!(p, if p.value("nonlinearity") == "relu" { rnn.relu() } else { rnn })
-        }
+        "MultiheadAttention" => Box::new(multihead(p)?),
+        "LSTM" => Box::new(lstm(p)?),
+        "GRU" => Box::new(gru(p)?),
+        "RNN" => Box::new(rnn(p)?),
         "Sequential" => {
             let add = |net: Sequential, (name, op, p): (String, String, Params)| Ok(net.named(name, make(&op, &p)?));
             Box::new(p.layers()?.into_iter().try_fold(Sequential::new(), add)?)

@@ -7,7 +7,6 @@ use crate::ops::binary::Binary;
 use crate::ops::concat::Concat;
 use crate::ops::recurrent::Recurrent;
 use crate::ops::split::Split;
-use crate::ops::{self, Op};
 use crate::tensor::Tensor;
 
 /// The parameters of one direction, as PyTorch names them.
@@ -91,14 +90,5 @@ impl Graph {
     /// The only value, or several along an axis.
     fn joined(&mut self, values: &[ValueId], axis: usize) -> Result<ValueId> {
         if let [one] = values { Ok(*one) } else { Ok(self.folded(Concat { axis }, values)?[0]) }
-    }
-
-    /// The results of an operator: constants, where it is applied to constants.
-    fn folded(&mut self, op: impl Op + 'static, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
-        let known: Option<Vec<Tensor>> = inputs.iter().map(|id| self.constant_of(*id).cloned()).collect();
-        let Some(known) = known else { return self.layer_of_several(op, inputs) };
-        op.outputs(&self.descs(inputs))?;
-        let results = ops::evaluate(&op, &known)?;
-        results.into_iter().map(|t| self.constant(op.name(), t)).collect()
     }
 }

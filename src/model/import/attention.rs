@@ -2,14 +2,12 @@
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val, checked_numel};
-use crate::attr::{Activation, BinaryKind, PadMode, ReduceKind};
+use crate::attr::{Activation, BinaryKind, PadMode};
 use crate::error::{Error, Result};
+use crate::graph::attention::{self, Heads, NEVER, joined_heads, split_heads};
 use crate::ops::concat::Concat;
 use crate::ops::gather::Gather;
 use crate::ops::pad::Pad;
-use crate::ops::reduce::Reduce;
-use crate::ops::select::Where;
-use crate::ops::softmax::Softmax;
 use crate::ops::split::Split;
 use crate::ops::unary::Unary;
 use crate::shape::DType;
@@ -32,35 +30,27 @@ const ATTENTION: &[&str] = &[
     "softmax_precision",
 ];
 
-/// Where a score is left out.
-const NEVER: f32 = f32::NEG_INFINITY;
-
 /// <https://onnx.ai/onnx/operators/onnx__Attention.html>: `softmax(softcap(scale q k') + mask) v`, a head at a time. A query that
 /// no key is allowed for gives 0.
 fn attention(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let inputs = Inputs::of(import, node)?;
-    let Inputs { q, k, v, .. } = &inputs;
-    let scores = inputs.scores(import, node)?;
+    let Inputs { heads, .. } = &inputs;
+    let scale = node.has("scale").then(|| node.float("scale", 1.0)).transpose()?;
+    let scores = heads.scores(import, scale)?;
     let cap = node.float("softcap", 0.0)?;
     let capped = if cap > 0.0 { softcap(import, &scores, cap)? } else { scores.clone() };
     let bias = inputs.bias(import, node)?;
-    let biased = match &bias {
-        Some(bias) => import.binary(BinaryKind::Add, &capped, bias)?,
-        None => capped.clone(),
-    };
-    if biased.shape() != scores.shape() {
-        let bias = bias.map_or(String::new(), |bias| bias.desc().to_string());
-        return Err(Error::shape(format!("Attention with a mask {bias} for the scores {}", scores.desc())));
+    let (mut biased, mut without) = (capped.clone(), None);
+    if let Some(bias) = &bias {
+        biased = attention::biased(import, &capped, bias)?;
+        let never = attention::without_keys(import, bias)?;
+        let is_none = never.known().is_some_and(|t| t.to_f64s().iter().all(|&v| v == 0.0));
+        without = (!is_none).then_some(never);
     }
-    let mut weights = import.apply(Softmax { axis: 3, log: false }, &[&biased])?;
-    if let Some(never) = bias.map(|bias| without_keys(import, &bias)).transpose()?.flatten() {
-        weights = import.apply(Where, &[&never, &Tensor::scalar(0.0).into(), &weights])?;
-    }
-    let y = inputs.grouped(import, &weights)?;
-    let y = import.product(&y, v)?;
-    let mut y = import.reshape(&y, &[q.shape()[0], q.shape()[1], q.shape()[2], v.shape()[3]])?;
+    let weights = attention::weights(import, &biased, without.as_ref())?;
+    let mut y = heads.weighted(import, &weights)?;
     if node.input(0)?.rank() == 3 {
-        y = joined(import, &y)?;
+        y = joined_heads(import, &y, true)?;
     }
     let shown = match node.int("qk_matmul_output_mode", 0)? {
         0 => scores,
@@ -69,14 +59,12 @@ fn attention(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         3 => weights,
         mode => return Err(Error::file(format!("Attention with qk_matmul_output_mode = {mode}"))),
     };
-    Ok(vec![y, k.clone(), v.clone(), shown])
+    Ok(vec![y, heads.k.clone(), heads.v.clone(), shown])
 }
 
-/// The inputs, each `[batch, heads, steps, size]`; keys and values with those of the past before them.
+/// The inputs; keys and values with those of the past before them.
 struct Inputs {
-    q: Val,
-    k: Val,
-    v: Val,
+    heads: Heads<Val>,
     mask: Option<Val>,
     /// How many keys are of the past.
     past: usize,
@@ -97,62 +85,30 @@ impl Inputs {
         let k = after(import, past, k)?;
         let v = after(import, node.optional(5), v)?;
         let past = past.map_or(0, |past| past.shape()[2]);
-        let inputs = Inputs { q, k, v, mask: node.optional(3).cloned(), past, lengths: lengths.cloned() };
-        inputs.check().then_some(()).ok_or_else(|| {
-            let Inputs { q, k, v, .. } = &inputs;
-            Error::shape(format!("Attention of q {}, k {}, v {}: they do not fit", q.desc(), k.desc(), v.desc()))
-        })?;
-        Ok(inputs)
+        let heads = Heads::new(import, q, k, v)?;
+        if let Some(lengths) = lengths.filter(|lengths| lengths.shape() != [heads.q.shape()[0]]) {
+            let (q, lengths) = (heads.q.desc(), lengths.desc());
+            return Err(Error::shape(format!("Attention of q {q} and nonpad_kv_seqlen {lengths}: they do not fit")));
+        }
+        Ok(Inputs { heads, mask: node.optional(3).cloned(), past, lengths: lengths.cloned() })
     }
 
-    fn check(&self) -> bool {
-        let (&[b, heads, _, size], &[kb, kv, steps, ksize]) = (self.q.shape(), self.k.shape()) else { return false };
-        let lengths = self.lengths.as_ref().is_none_or(|lengths| lengths.shape() == [b]);
-        let groups = kv > 0 && heads % kv == 0;
-        kb == b && ksize == size && groups && self.v.shape()[..3] == [b, kv, steps] && lengths
-    }
-
-    /// Queries, or their weights, with the heads of one head of the keys behind each other.
-    fn grouped(&self, import: &mut Import, x: &Val) -> Result<Val> {
-        let (&[b, heads, steps, last], kv) = (x.shape(), self.k.shape()[1]) else { unreachable!("it has four axes") };
-        import.reshape(x, &[b, kv, heads / kv * steps, last])
-    }
-
-    /// `scale q k'`.
-    fn scores(&self, import: &mut Import, node: &NodeView) -> Result<Val> {
-        let &[b, heads, steps, size] = self.q.shape() else { unreachable!("it has four axes") };
-        let scale = node.float("scale", 1.0 / (size as f32).sqrt())?;
-        let q = import.scale(&self.q, scale)?;
-        let q = self.grouped(import, &q)?;
-        let columns = import.permute(&self.k, &[0, 1, 3, 2])?;
-        let scores = import.product(&q, &columns)?;
-        import.reshape(&scores, &[b, heads, steps, self.k.shape()[2]])
+    fn keys(&self) -> usize {
+        self.heads.k.shape()[2]
     }
 
     /// What is added to the scores: the mask of numbers, and minus infinity where a key is not allowed.
     fn bias(&self, import: &mut Import, node: &NodeView) -> Result<Option<Val>> {
         let mask = self.mask.as_ref().map(|mask| self.as_long_as_keys(import, mask)).transpose()?;
-        let (allowed, numbers) = match mask {
-            Some(mask) if mask.dtype() == DType::Bool => (Some(mask), None),
-            mask => (None, mask),
-        };
+        let (allowed, numbers): (Vec<_>, Vec<_>) = mask.into_iter().partition(|mask| mask.dtype() == DType::Bool);
         let near = self.near(import, node)?;
         let there = self.lengths.as_ref().map(|lengths| self.there(import, lengths)).transpose()?;
-        let mut all: Option<Val> = None;
-        for one in [allowed, there].into_iter().flatten().chain(near) {
-            all = Some(match all {
-                Some(all) => import.binary(BinaryKind::And, &all, &one)?,
-                None => one,
-            });
-        }
-        let Some(all) = all else { return Ok(numbers) };
-        let bias = import.apply(Where, &[&all, &Tensor::scalar(0.0).into(), &Tensor::scalar(NEVER).into()])?;
-        numbers.map_or(Ok(bias.clone()), |numbers| import.binary(BinaryKind::Add, &numbers, &bias)).map(Some)
+        attention::bias(import, allowed.into_iter().chain(there).chain(near).collect(), numbers)
     }
 
     /// The mask, which may leave out the last keys: they are not allowed.
     fn as_long_as_keys(&self, import: &mut Import, mask: &Val) -> Result<Val> {
-        let (Some(&given), steps) = (mask.shape().last(), self.k.shape()[2]) else {
+        let (Some(&given), steps) = (mask.shape().last(), self.keys()) else {
             return Err(Error::shape(format!("Attention with a mask {}", mask.desc())));
         };
         if given == 1 || given >= steps {
@@ -173,7 +129,7 @@ impl Inputs {
     fn near(&self, import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
         let [left, right] = ["left_window_size", "right_window_size"].map(|name| window(node, name));
         let right = if node.flag("is_causal", false)? { Some(0) } else { right? };
-        let [queries, keys] = [&self.q, &self.k].map(|x| x.shape()[2]);
+        let (queries, keys) = (self.heads.q.shape()[2], self.keys());
         let mut position: Val = counted(&[queries, 1], self.past as i64).into();
         if let Some(lengths) = &self.lengths {
             let lengths = self.per_image(import, lengths)?;
@@ -193,13 +149,13 @@ impl Inputs {
     /// Whether a key is no padding.
     fn there(&self, import: &mut Import, lengths: &Val) -> Result<Val> {
         let lengths = self.per_image(import, lengths)?;
-        import.binary(BinaryKind::Less, &counted(&[1, self.k.shape()[2]], 0).into(), &lengths)
+        import.binary(BinaryKind::Less, &counted(&[1, self.keys()], 0).into(), &lengths)
     }
 
     /// A number per image as i64, broadcast over heads, queries and keys.
     fn per_image(&self, import: &mut Import, lengths: &Val) -> Result<Val> {
         let lengths = import.cast(lengths, DType::I64)?;
-        import.reshape(&lengths, &[self.q.shape()[0], 1, 1, 1])
+        import.reshape(&lengths, &[self.heads.q.shape()[0], 1, 1, 1])
     }
 }
 
@@ -222,26 +178,9 @@ fn heads(import: &mut Import, node: &NodeView, k: usize, attribute: &str) -> Res
     let x = node.input(k)?;
     match *x.shape() {
         [_, _, _, _] => Ok(x.clone()),
-        [_, _, _] => split_heads(import, node, x, node.count(attribute, 0)?),
+        [_, _, _] => split_heads(import, x, node.count(attribute, 0)?, true),
         _ => Err(Error::shape(format!("{} of {}: it takes three axes or four", node.op(), x.desc()))),
     }
-}
-
-/// `[batch, steps, heads * size]` as `[batch, heads, steps, size]`.
-fn split_heads(import: &mut Import, node: &NodeView, x: &Val, heads: usize) -> Result<Val> {
-    let &[b, steps, width] = x.shape() else { unreachable!("it has three axes") };
-    if heads == 0 || width % heads != 0 {
-        return Err(Error::shape(format!("{} of {} with {heads} heads", node.op(), x.desc())));
-    }
-    let x = import.reshape(x, &[b, steps, heads, width / heads])?;
-    import.permute(&x, &[0, 2, 1, 3])
-}
-
-/// `[batch, heads, steps, size]` as `[batch, steps, heads * size]`.
-fn joined(import: &mut Import, x: &Val) -> Result<Val> {
-    let &[b, heads, steps, size] = x.shape() else { unreachable!("it has four axes") };
-    let x = import.permute(x, &[0, 2, 1, 3])?;
-    import.reshape(&x, &[b, steps, heads * size])
 }
 
 /// `new` behind the past, if there is one.
@@ -258,15 +197,6 @@ fn softcap(import: &mut Import, x: &Val, cap: f32) -> Result<Val> {
     let x = import.binary(BinaryKind::Div, x, &Tensor::scalar(cap).into())?;
     let x = import.apply(Unary(Activation::Tanh), &[&x])?;
     import.scale(&x, cap)
-}
-
-/// Which queries are allowed no key; `None` if that is known to be none.
-fn without_keys(import: &mut Import, bias: &Val) -> Result<Option<Val>> {
-    let axes = vec![bias.rank() - 1];
-    let largest = import.apply(Reduce { axes, keep_dims: true, kind: ReduceKind::Max }, &[bias])?;
-    let never = import.binary(BinaryKind::Equal, &largest, &Tensor::scalar(NEVER).into())?;
-    let is_none = never.known().is_some_and(|t| t.to_f64s().iter().all(|&v| v == 0.0));
-    Ok((!is_none).then_some(never))
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html>: pairs of the first elements of every head are turned by the angle
@@ -302,7 +232,7 @@ fn rotary_embedding(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let y = import.apply(Concat { axis }, &[&real, &imaginary])?;
     let y = import.reshape(&y, &[b, count, steps, turned])?;
     let y = if turned < size { import.apply(Concat { axis: 3 }, &[&y, &parts[1]])? } else { y };
-    Ok(vec![if given.rank() == 3 { joined(import, &y)? } else { y }])
+    Ok(vec![if given.rank() == 3 { joined_heads(import, &y, true)? } else { y }])
 }
 
 /// `f(a b, c d)`.

@@ -31,8 +31,12 @@ pub(crate) fn value(node: &NodeView) -> Result<Tensor> {
     }
 }
 
-fn constant(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    Ok(vec![value(node)?.into()])
+fn constant(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let value = value(node)?;
+    if node.has_nibbles("value") {
+        import.has_nibbles(&value);
+    }
+    Ok(vec![value.into()])
 }
 
 fn identity(_: &mut Import, node: &NodeView) -> Result<Vec<Val>> {

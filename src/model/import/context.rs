@@ -1,6 +1,6 @@
 //! What handlers build with: operators are applied to values, on the host where all are known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::val::{Steps, Val};
@@ -40,8 +40,8 @@ pub(crate) struct Import<'m> {
     work: usize,
     /// Values that the file declares as floats of 16 bits.
     halves: &'m HashMap<String, DType>,
-    /// Known values whose elements have 4 bits in the file.
-    pub(super) nibbles: &'m HashSet<String>,
+    /// Known values whose elements have 4 bits in the file, by the address of their elements, which they keep alive.
+    pub(super) nibbles: HashMap<usize, Tensor>,
     /// Whether the file has u64, which is i64 here.
     pub(super) has_u64: bool,
     /// What quantised integers in the graph stand for.
@@ -55,9 +55,9 @@ impl<'m> Import<'m> {
         names: HashMap<usize, String>,
         held: usize,
         halves: &'m HashMap<String, DType>,
-        nibbles: &'m HashSet<String>,
         has_u64: bool,
     ) -> Import<'m> {
+        let nibbles = HashMap::new();
         let (room, work) = (FOLDED_ELEMENTS + 4 * held, HANDLED_ELEMENTS + 8 * held);
         let (node, constants, steps) = (String::new(), HashMap::new(), HashMap::new());
         Import { graph: Graph::new(), node, names, constants, room, work, halves, nibbles, has_u64, steps }
@@ -119,6 +119,11 @@ impl Import<'_> {
         let single = inputs.iter().map(|v| retyped(self, v, DType::F64, DType::F32)).collect::<Result<Vec<_>>>()?;
         let outputs = self.apply_arc(op, &single.iter().collect::<Vec<_>>())?;
         outputs.iter().map(|v| retyped(self, v, DType::F32, DType::F64)).collect()
+    }
+
+    /// Notes that the elements of a known value have 4 bits in the file.
+    pub(super) fn has_nibbles(&mut self, tensor: &Tensor) {
+        self.nibbles.insert(tensor.data().address(), tensor.clone());
     }
 
     /// The type that the model declares for a value, where that is a float of 16 bits (which is f32 here).

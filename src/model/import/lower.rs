@@ -35,7 +35,8 @@ struct Lowering<'m> {
 /// The graph of `model` for these inputs, and its nodes with the shapes of what they read and give.
 pub(super) fn lower(model: &Model, inputs: &[Given<'_>]) -> Result<(Graph, Vec<Step>)> {
     let names = model.constants.iter().map(|(name, t)| (t.data().address(), name.clone())).collect();
-    let import = Import::new(names, model.num_parameters(), &model.halves, &model.nibbles, model.has_u64);
+    let mut import = Import::new(names, model.num_parameters(), &model.halves, model.has_u64);
+    model.nibbles.iter().filter_map(|name| model.constants.get(name)).for_each(|tensor| import.has_nibbles(tensor));
     let mut lowering = Lowering { model, import, nodes: MOST_NODES, depth: 0, steps: vec![] };
     let mut values: HashMap<&str, Val> = HashMap::new();
     values.extend(model.constants.iter().map(|(name, t)| (name.as_str(), t.clone().into())));
@@ -153,10 +154,10 @@ impl Lowering<'_> {
         let inside = nodes::ready(inside, &outputs, &self.model.definitions, &outside, &mut self.nodes)?;
         let read = read(&inside, &outputs);
         for tensor in graph.initializer.iter().filter(|t| read.contains(t.name())) {
-            if tensor_proto::is_nibbles(tensor) {
-                return Err(Error::unsupported(format!("{}: integers of 4 bits in a branch", tensor.name())));
-            }
             let value = tensor_proto::initialiser(tensor, None)?;
+            if tensor_proto::is_nibbles(tensor) {
+                self.import.has_nibbles(&value);
+            }
             values.insert(tensor.name(), value.into());
         }
         let inside = order::sort(inside, values.keys().copied())?;

@@ -173,7 +173,12 @@ impl<'a> NodeView<'a> {
         let Some(a) = self.attribute(name, ty::TENSOR)? else { return Ok(None) };
         let proto =
             a.t.as_ref().ok_or_else(|| Error::file(format!("attribute {name} of {} holds no tensor", self.op())))?;
-        tensor_proto::read(proto, None).map(|t| Some(t.to_dtype(t.dtype().computed())))
+        tensor_proto::elements(proto, None).map(|t| Some(t.to_dtype(t.dtype().computed())))
+    }
+    /// Whether an attribute is a tensor whose elements have 4 bits.
+    pub fn has_nibbles(&self, name: &str) -> bool {
+        let found = self.proto.attribute.iter().find(|a| a.name() == name);
+        found.and_then(|a| a.t.as_ref()).is_some_and(tensor_proto::is_nibbles)
     }
     /// A subgraph.
     pub fn graph(&self, name: &str) -> Result<&GraphProto> {

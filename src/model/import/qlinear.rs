@@ -59,7 +59,7 @@ fn check_type(node: &NodeView, q: &Val, zero: Option<&Val>) -> Result<()> {
 /// A result that is quantised by the scale at input `scale`; without a zero, to the type of the first input.
 fn result(import: &mut Import, node: &NodeView, y: &Val, scale: usize, first: usize) -> Result<Vec<Val>> {
     let by = Quantization::of(import, node, scale, 0, node.input(first)?.dtype())?;
-    by.check_narrow(node)?;
+    by.check_steps(node)?;
     Ok(vec![import.quantized(y, &by)?])
 }
 

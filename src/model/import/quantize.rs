@@ -91,7 +91,7 @@ impl Quantization {
     /// `otherwise` is the type of the integers if there is no zero.
     ///
     /// # Errors
-    /// The scale is no float; a known one is not a positive number; the zero has another shape or a type that is not quantised.
+    /// The scale is no float; the zero has another shape or a type that is not quantised.
     pub fn of(import: &Import, node: &NodeView, scale: usize, axis: usize, otherwise: DType) -> Result<Quantization> {
         let zero = node.optional(scale + 1);
         let dtype = zero.map_or(otherwise, Val::dtype);
@@ -114,9 +114,6 @@ impl Quantization {
         if scale.dtype() != DType::F32 {
             return Err(Error::argument(format!("{} with the scale {}: it must be f32", node.op(), scale.desc())));
         }
-        if let Some(wrong) = scale.known().and_then(|t| t.iter_f64s().find(|v| !(*v > 0.0 && v.is_finite()))) {
-            return Err(Error::argument(format!("{} with the scale {wrong}: it must be above 0", node.op())));
-        }
         if let Some(zero) = &zero
             && zero.shape() != scale.shape()
             && [zero, scale].iter().any(|v| v.shape().iter().product::<usize>() != 1)
@@ -127,11 +124,15 @@ impl Quantization {
         Ok(Quantization { scale: scale.clone(), zero, dtype, range, axis, sharing: Sharing::Broadcast })
     }
 
-    /// An error unless the integers have 4 to 16 bits.
-    pub fn check_narrow(&self, node: &NodeView) -> Result<()> {
-        match self.dtype {
-            DType::I32 => Err(Error::unsupported(format!("{} to i32", node.op()))),
-            _ => Ok(()),
+    /// An error unless values may be rounded to such steps: the integers have 4 to 16 bits, and a known scale is a number above
+    /// 0. (Integers that are read may have any scale: 0 is that of weights which are 0.)
+    pub fn check_steps(&self, node: &NodeView) -> Result<()> {
+        if self.dtype == DType::I32 {
+            return Err(Error::unsupported(format!("{} to i32", node.op())));
+        }
+        match self.scale.known().and_then(|t| t.iter_f64s().find(|v| !(*v > 0.0 && v.is_finite()))) {
+            Some(wrong) => Err(Error::argument(format!("{} with the scale {wrong}: it must be above 0", node.op()))),
+            None => Ok(()),
         }
     }
 
@@ -232,8 +233,9 @@ impl Import<'_> {
         if let Some(zero) = zero {
             q = self.binary(BinaryKind::Add, &q, &zero)?;
         }
-        let [min, max] = by.range;
-        let q = self.apply(Unary(Activation::Clamp { min, max }), &[&q])?;
+        // The lowest integer stands for NaN, which a clamp would pass on.
+        let [low, high] = by.range;
+        let q = self.apply(Unary(Activation::FakeQuantize { scale: 1.0, low, high }), &[&q])?;
         self.cast(&q, by.dtype)
     }
 
@@ -325,7 +327,7 @@ fn quantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     if !matches!(x.dtype(), DType::F32 | DType::I32) {
         return Err(Error::argument(format!("QuantizeLinear of {}", x.desc())));
     }
-    by.check_narrow(node)?;
+    by.check_steps(node)?;
     let by = along(node, by, x.rank())?;
     Ok(vec![import.quantized(x, &by)?])
 }
@@ -342,8 +344,7 @@ fn dequantize_linear(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 impl Import<'_> {
     /// Whether a known tensor has 4 bits per element in the file.
     fn is_of_four_bits(&self, x: &Val) -> bool {
-        let name = x.known().and_then(|t| self.names.get(&t.data().address()));
-        name.is_some_and(|name| self.nibbles.contains(name))
+        x.known().is_some_and(|t| self.nibbles.contains_key(&t.data().address()))
     }
 }
 

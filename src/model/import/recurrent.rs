@@ -1,6 +1,7 @@
 //! LSTM, GRU and RNN. The products of the input, of all steps and directions, are one matrix product.
 
-use super::operator::Operator;
+use super::operator::{MICROSOFT, Operator};
+use super::quantize::check_zero;
 use super::{Import, NodeView, Val};
 use crate::attr::{Activation, BinaryKind, Cell, Direction};
 use crate::error::{Error, Result};
@@ -44,30 +45,97 @@ const RNN: &[&str] = &[
     "output_sequence",
 ];
 
-pub(super) const OPERATORS: &[Operator] =
-    &[Operator::new("GRU", GRU, gru), Operator::new("LSTM", LSTM, lstm), Operator::new("RNN", RNN, rnn)];
+const DYNAMIC_LSTM: &[&str] =
+    &["activation_alpha", "activation_beta", "activations", "clip", "direction", "hidden_size", "input_forget"];
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("GRU", GRU, gru),
+    Operator::new("LSTM", LSTM, lstm),
+    Operator::new("RNN", RNN, rnn),
+    Operator::new("DynamicQuantizeLSTM", DYNAMIC_LSTM, dynamic_quantize_lstm).of(MICROSOFT),
+];
 
 /// <https://onnx.ai/onnx/operators/onnx__LSTM.html>
 fn lstm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let [f, g, h] = functions(node, ["Sigmoid", "Tanh", "Tanh"])?;
     let (peepholes, coupled) = (node.optional(7).is_some(), node.flag("input_forget", false)?);
-    let layer = Layer::new(node, Cell::Lstm { f, g, h, peepholes, coupled })?;
+    let cells = functions(node, ["Sigmoid", "Tanh", "Tanh"])?;
+    let cells = cells.into_iter().map(|[f, g, h]| Cell::Lstm { f, g, h, peepholes, coupled }).collect();
     // i o f c are i f g o here.
-    layer.lower(import, node, &[0, 2, 3, 1])
+    lower(import, node, cells, &[0, 2, 3, 1])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__GRU.html>
 fn gru(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let [f, g] = functions(node, ["Sigmoid", "Tanh"])?;
-    let layer = Layer::new(node, Cell::Gru { f, g, reset_after: node.flag("linear_before_reset", false)? })?;
+    let reset_after = node.flag("linear_before_reset", false)?;
+    let cells = functions(node, ["Sigmoid", "Tanh"])?;
+    let cells = cells.into_iter().map(|[f, g]| Cell::Gru { f, g, reset_after }).collect();
     // z r h are r z n here.
-    layer.lower(import, node, &[1, 0, 2])
+    lower(import, node, cells, &[1, 0, 2])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__RNN.html>
 fn rnn(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
-    let [f] = functions(node, ["Tanh"])?;
-    Layer::new(node, Cell::Rnn { f })?.lower(import, node, &[0])
+    let cells = functions(node, ["Tanh"])?.into_iter().map(|[f]| Cell::Rnn { f }).collect();
+    lower(import, node, cells, &[0])
+}
+
+/// <https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.DynamicQuantizeLSTM>: an LSTM whose
+/// weights `[directions, inputs, 4 hidden]` are quantised. That x and h are, too, is how ONNX Runtime computes it.
+fn dynamic_quantize_lstm(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let mut inputs: Vec<Option<Val>> = (0..8).map(|k| node.optional(k).cloned()).collect();
+    for (k, scale) in [(1, 8), (2, 10)] {
+        inputs[k] = Some(dequantised(import, node, k, scale)?);
+    }
+    lstm(import, &node.with(inputs, node.opset))
+}
+
+/// The values of quantised weights, whose scale and zero are `[directions]` or `[directions, 4 hidden]`, with the last two axes
+/// exchanged.
+fn dequantised(import: &mut Import, node: &NodeView, k: usize, scale: usize) -> Result<Val> {
+    let (q, scale, zero) = (node.input(k)?, node.input(scale)?, node.optional(scale + 1));
+    let (&[directions, _, rows], true) = (q.shape(), matches!(q.dtype(), DType::I8 | DType::U8)) else {
+        return Err(Error::argument(format!("{} with weights {}", node.op(), q.desc())));
+    };
+    check_zero(node, q, zero)?;
+    let spread = |import: &mut Import, x: &Val| match *x.shape() {
+        [n] if n == directions => import.reshape(x, &[n, 1, 1]),
+        [n, m] if [n, m] == [directions, rows] => import.reshape(x, &[n, 1, m]),
+        _ => Err(Error::shape(format!("{} with weights {} and their scale or zero {}", node.op(), q.desc(), x.desc()))),
+    };
+    let mut values = import.cast(q, DType::F32)?;
+    if let Some(zero) = zero {
+        let zero = spread(import, zero)?;
+        let zero = import.cast(&zero, DType::F32)?;
+        values = import.binary(BinaryKind::Sub, &values, &zero)?;
+    }
+    let scale = spread(import, scale)?;
+    let values = import.binary(BinaryKind::Mul, &values, &scale)?;
+    import.permute(&values, &[0, 2, 1])
+}
+
+/// A layer whose directions have these cells: two layers of a direction each, where they differ.
+fn lower(import: &mut Import, node: &NodeView, cells: Vec<Cell>, order: &[i64]) -> Result<Vec<Val>> {
+    let layer = Layer::new(node, cells[0])?;
+    if cells.iter().all(|cell| *cell == cells[0]) {
+        return layer.lower(import, node, order);
+    }
+    let batch_first = layer.op.batch_first;
+    let state = usize::from(batch_first);
+    let mut parts = vec![];
+    for (k, (cell, direction)) in cells.into_iter().zip([Direction::Forward, Direction::Reverse]).enumerate() {
+        let op = Recurrent { cell, direction, ..layer.op.clone() };
+        let mut inputs = node.all().to_vec();
+        for (input, axis) in [(1, 0), (2, 0), (3, 0), (5, state), (6, state), (7, 0)] {
+            if let Some(given) = inputs.get_mut(input).and_then(Option::as_mut) {
+                *given = import.apply_all(Split { axis, sizes: vec![1, 1] }, &[given])?.swap_remove(k);
+            }
+        }
+        let one = Layer { op, directions: 1, ..layer };
+        parts.push(one.lower(import, &node.with(inputs, node.opset), order)?);
+    }
+    let steps = if batch_first { 2 } else { 1 };
+    let axes = [steps].into_iter().chain([state; 2]);
+    axes.zip(parts[0].iter().zip(&parts[1])).map(|(axis, (a, b))| import.apply(Concat { axis }, &[a, b])).collect()
 }
 
 fn direction(node: &NodeView) -> Result<Direction> {
@@ -79,8 +147,8 @@ fn direction(node: &NodeView) -> Result<Direction> {
     }
 }
 
-/// The functions of a direction. Those that have parameters take them from the lists, in order.
-fn functions<const N: usize>(node: &NodeView, defaults: [&str; N]) -> Result<[Activation; N]> {
+/// The functions of every direction. Those that have parameters take them from the lists, in order.
+fn functions<const N: usize>(node: &NodeView, defaults: [&str; N]) -> Result<Vec<[Activation; N]>> {
     let count = N * direction(node)?.count();
     let names = node.strings("activations")?.unwrap_or_else(|| defaults.repeat(count / N));
     if names.len() != count {
@@ -89,6 +157,16 @@ fn functions<const N: usize>(node: &NodeView, defaults: [&str; N]) -> Result<[Ac
     let mut alphas = node.floats("activation_alpha")?.unwrap_or_default().into_iter();
     let mut betas = node.floats("activation_beta")?.unwrap_or_default().into_iter();
     let mut function = |name: &str| {
+        let mut both = || {
+            alphas.next().zip(betas.next()).ok_or_else(|| {
+                Error::file(format!("{} with the activation {name}: it needs an alpha and a beta", node.op()))
+            })
+        };
+        match name {
+            "Affine" => return both().map(|(alpha, beta)| Activation::Affine { alpha, beta }),
+            "ScaledTanh" => return both().map(|(alpha, beta)| Activation::ScaledTanh { alpha, beta }),
+            _ => {}
+        }
         let mut alpha = |default| alphas.next().unwrap_or(default);
         Ok(match name {
             "Sigmoid" => Activation::Sigmoid,
@@ -106,11 +184,7 @@ fn functions<const N: usize>(node: &NodeView, defaults: [&str; N]) -> Result<[Ac
         })
     };
     let all = names.iter().map(|name| function(name)).collect::<Result<Vec<_>>>()?;
-    let first = <[Activation; N]>::try_from(&all[..N]).expect("there are N");
-    match all[N..] == first || count == N {
-        true => Ok(first),
-        false => Err(Error::unsupported(format!("{} with other activations in reverse: {names:?}", node.op()))),
-    }
+    Ok(all.as_chunks::<N>().0.to_vec())
 }
 
 /// A layer, and the extents of its weights.

@@ -61,7 +61,7 @@ fn mixed(node: &NodeView, outputs: &[Val]) -> Result<Vec<usize>> {
         "Gather" => Ok(vec![node.axis(0, rank)?]),
         "Slice" => reversed(node, rank),
         "ReverseSequence" => Ok(vec![node.count("time_axis", 0)?]),
-        "LSTM" | "GRU" | "RNN" => Ok(vec![usize::from(node.flag("layout", false)?), 2]),
+        "LSTM" | "GRU" | "RNN" | "DynamicQuantizeLSTM" => Ok(vec![usize::from(node.flag("layout", false)?), 2]),
         "Resize" | "Upsample" | "Tile" => {
             Ok((0..rank).filter(|&k| outputs.iter().any(|y| y.shape().get(k) != x.shape().get(k))).collect())
         }
