@@ -5,10 +5,11 @@
   python3 comparison/quantised.py MODELS RESULTS.jsonl --time [--keep FOLDER] [--rounds N]  adds the times
   python3 comparison/quantised.py MODELS RESULTS.jsonl --markdown                           prints docs/quantised.md
 
-MODELS is a folder of .onnx files. Each is converted to operator set 13 and quantised in four ways, calibrated on random inputs that
-are drawn here. Every node that gives quantised values is then run alone by convgpu, fed with what ONNX Runtime has before it, and
-compared integer by integer; and the whole network. Needs onnx and onnxruntime. `--time` measures networks before and after in turns,
-so that what else the machine does meets both; FOLDER keeps the quantised files, and `--rounds 0` only makes them.
+MODELS is a folder of .onnx files. Each is converted to operator set 13 and quantised in four ways, calibrated on random inputs
+that are drawn here. Every node that gives quantised values is then run alone by convgpu, fed with what ONNX Runtime has before
+it, and compared integer by integer; and the whole network. Needs onnx and onnxruntime. `--time` measures networks before and
+after in turns, so that what else the machine does meets both; FOLDER keeps the quantised files, and `--rounds 0` only makes
+them.
 """
 import argparse
 import json
@@ -257,11 +258,11 @@ HEAD = """\
 Networks quantised by ONNX Runtime's own tools (`quantize_static`, version {version}, calibrated on {calibration} random images), on
 {device}. `comparison/quantised.py` makes the results and this page.
 
-Each node that gives integers runs alone, fed with ONNX Runtime's integers (optimisations off), and is compared integer by integer:
-*equal*, or one step away, where a sum lies so near the middle of two steps that rounding decides; *worst* is the node with the fewest
-equal. *End to end* is the largest difference of the outputs, over the largest output: of convgpu; of ONNX Runtime with all
-optimisations; and of the network before it was quantised. Constant nodes are made initialisers first, where the quantiser looks for
-weights and biases.
+Each node that gives integers runs alone, fed with ONNX Runtime's integers (optimisations off), and is compared integer by
+integer: *equal*, or one step away, where a sum lies so near the middle of two steps that rounding decides; *worst* is the node
+with the fewest equal. *End to end* is the largest difference of the outputs, over the largest output: of convgpu; of ONNX
+Runtime with all optimisations; and of the network before it was quantised. Constant nodes are made initialisers first, where the
+quantiser looks for weights and biases.
 
 | network | form | nodes | equal | one step | farther | worst node | convgpu | ONNX Runtime optimised | not quantised |
 |---|---|---|---|---|---|---|---|---|---|"""
@@ -270,9 +271,10 @@ weights and biases.
 TIME = """
 ## Time
 
-The median time of a run in milliseconds on {device}, and the ratio to the network before it was quantised: the median of {rounds}
-rounds, in each of which all three were measured one after another ({seconds} s each). `comparison/quantised.py --time`. A quantised
-network is computed in f32 here, and rounds to steps besides, so it is no faster: what it saves is the size of its file.
+The median time of a run in milliseconds on {device}, and the ratio to the network before it was quantised: the median of
+{rounds} rounds, in each of which all three were measured one after another ({seconds} s each). `comparison/quantised.py --time`.
+A quantised network is computed in f32 here, and rounds to steps besides, so it is no faster: what it saves is the size of its
+file.
 
 | network | f32 | {forms} | {ratios} |
 |---|{line}"""

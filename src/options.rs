@@ -566,7 +566,8 @@ options! {
         is_causal: bool = false, set(bool) is_causal;
         /// What the products of queries and keys are multiplied by; by default 1 over the square root of the size of a query.
         scale: Option<f32> = None, set(impl Into<Option<f32>>) scale.into();
-        /// Whether a head of the keys and values may serve several heads of the queries, which follow each other; false by default.
+        /// Whether a head of the keys and values may serve several heads of the queries, which follow each other; false by
+        /// default.
         enable_gqa: bool = false, set(bool) enable_gqa;
     }
 }

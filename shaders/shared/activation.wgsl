@@ -1,7 +1,7 @@
 
 // --- shared/activation.wgsl ---
-// activate(x, a, b, c): the unary function ACT (attr::Activation) with its parameters. NaN gives NaN, but 0 of ACT_THRESHOLDED_RELU and the
-// lowest step of ACT_FAKE_QUANTIZE.
+// activate(x, a, b, c): the unary function ACT (attr::Activation) with its parameters. NaN gives NaN, but 0 of
+// ACT_THRESHOLDED_RELU and the lowest step of ACT_FAKE_QUANTIZE.
 
 override ACT: u32 = ACT_IDENTITY;
 

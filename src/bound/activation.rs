@@ -59,8 +59,9 @@ impl Activation {
         }
     }
 
-    /// A slope s at x, and the largest |s - s'| of the slopes s' between x and any place within `dx`: there the function is its value
-    /// plus s times the distance, but for that difference times the distance. `None` of functions for which nothing is gained.
+    /// A slope s at x, and the largest |s - s'| of the slopes s' between x and any place within `dx`: there the function is its
+    /// value plus s times the distance, but for that difference times the distance. `None` of functions for which nothing is
+    /// gained.
     pub fn slope(self, x: f64, dx: f64) -> Option<(f64, f64)> {
         // One piece of a function of two, or their mean.
         let pieces = |below: f64, above: f64, kink: f64| match () {

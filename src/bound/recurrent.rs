@@ -82,10 +82,11 @@ fn own(f: Activation, value: f64, error: f64) -> f64 {
 
 /// The largest error of h and c on a device: of every step, and of the last ones.
 ///
-/// The errors of the states after a step are a linear function of those before it, with the derivatives at the reference's values,
-/// plus what [`Form::rest`] counts: the roundings of the step, and how far the functions are from linear within the errors. So the
-/// errors after many steps are sums of products of matrices, with their signs: where the steps forget, these become small,
-/// although the products of the magnitudes grow. The sums are kept as a matrix whose columns are independent sources ([`Sources`]).
+/// The errors of the states after a step are a linear function of those before it, with the derivatives at the reference's
+/// values, plus what [`Form::rest`] counts: the roundings of the step, and how far the functions are from linear within the
+/// errors. So the errors after many steps are sums of products of matrices, with their signs: where the steps forget, these
+/// become small, although the products of the magnitudes grow. The sums are kept as a matrix whose columns are independent
+/// sources ([`Sources`]).
 pub fn errors(layer: &Recurrence<'_>) -> States<f64> {
     let states = layer.hidden * layer.cell.states();
     let sequences = layer.batch * layer.direction.count();
@@ -179,8 +180,8 @@ impl Form {
         Erring { value: self.value, error: self.error }
     }
 
-    /// The number with the error of `whole`. `inherited` is the rest that comes from the operands and from what is not linear; what
-    /// `whole` has beyond `passed`, the error that the operands pass on, is of this operation.
+    /// The number with the error of `whole`. `inherited` is the rest that comes from the operands and from what is not linear;
+    /// what `whole` has beyond `passed`, the error that the operands pass on, is of this operation.
     fn of(whole: Erring, passed: f64, row: Row, inherited: f64) -> Form {
         let own = whole.error - passed;
         // Of infinite errors nothing is known.
@@ -247,8 +248,8 @@ impl Number for Form {
     }
 }
 
-/// The errors of the states as a matrix times a vector of unknown numbers from -1 to 1, the sources: one for every rounded state of
-/// every step. When there are too many, those that matter least become errors of single states (Girard 2005, "Reachability of
+/// The errors of the states as a matrix times a vector of unknown numbers from -1 to 1, the sources: one for every rounded state
+/// of every step. When there are too many, those that matter least become errors of single states (Girard 2005, "Reachability of
 /// uncertain linear systems using zonotopes").
 struct Sources {
     states: usize,
@@ -377,19 +378,19 @@ mod tests {
             }
         }
 
-        /// h of all steps, and the last c, where every state of every step is off by what `noise` draws of a share of the errors
-        /// that a step makes of exact states: a device that is as bad as it may be.
+        /// h of all steps, and the last c, where every state of every step is off by a share of the error that a step makes of
+        /// exact states, which `noise` draws: a device that is as bad as it may be.
         fn disturbed(&self, noise: &(dyn Fn(usize) -> f64 + Sync)) -> Vec<f64> {
             let layer = &self.layer();
             let states = layer.run_with(|_, _| {
                 let mut count = 0;
                 move |d: usize, row: usize, (h, c): (Vec<f64>, Vec<f64>)| {
-                    let exact = |all: &[f64]| all.iter().map(|&v| Erring::exact(v)).collect::<Vec<_>>();
+                    let exact = |all: &[f64]| all.iter().map(|&v| Form::exact(v)).collect::<Vec<_>>();
                     let (h, c) = layer.step(d, row, &exact(&h), &exact(&c));
-                    let mut off = |all: Vec<Erring>| {
-                        let mut one = |v: Erring| {
+                    let mut off = |all: Vec<Form>| {
+                        let mut one = |v: Form| {
                             count += 1;
-                            v.value + noise(count) * v.error
+                            v.value + noise(count) * v.error.min(v.rest)
                         };
                         all.into_iter().map(&mut one).collect::<Vec<_>>()
                     };
@@ -398,6 +399,83 @@ mod tests {
             });
             [states.y, states.c].concat()
         }
+    }
+
+    /// A number of a device: f32, with sums in an order of its own, and functions that are nearly as wrong as they may be, with
+    /// a sign that depends on the argument.
+    #[derive(Clone, Copy, Debug, Default)]
+    struct Single<const ORDER: u8>(f32);
+
+    impl<const ORDER: u8> Number for Single<ORDER> {
+        fn exact(value: f64) -> Self {
+            Single(value as f32)
+        }
+        fn sum(terms: impl Iterator<Item = (f32, Self)>) -> Self {
+            let mut terms: Vec<(f32, f32)> = terms.map(|(weight, v)| (weight, v.0)).collect();
+            match ORDER {
+                0 => Single(terms.iter().fold(0.0, |sum, (a, b)| sum + a * b)),
+                1 => Single(terms.iter().rev().fold(0.0, |sum, (a, b)| a.mul_add(*b, sum))),
+                _ => {
+                    terms.sort_by(|x, y| (x.0 * x.1).abs().total_cmp(&(y.0 * y.1).abs()).reverse());
+                    Single(terms.iter().map(|(a, b)| a * b).sum())
+                }
+            }
+        }
+        fn plus(self, other: Self) -> Self {
+            Single(self.0 + other.0)
+        }
+        fn times(self, other: Self) -> Self {
+            Single(self.0 * other.0)
+        }
+        fn complement(self) -> Self {
+            Single(1.0 - self.0)
+        }
+        fn clipped(self, limit: f64) -> Self {
+            Single(self.0.clamp(-limit as f32, limit as f32))
+        }
+        fn activated(self, f: Activation) -> Self {
+            let x = f64::from(self.0);
+            let y = f.eval(x);
+            let sign = match ORDER {
+                0 => 1.0,
+                1 => -1.0,
+                _ => f64::from(self.0.to_bits().count_ones() % 3) - 1.0,
+            };
+            // The last rounding is of f32.
+            let most = (f.bound(x, y) - UNIT * y.abs()).max(0.0);
+            Single((y + sign * most) as f32)
+        }
+    }
+
+    /// h of all steps and the last c on such a device.
+    fn single<const ORDER: u8>(layer: &Recurrence<'_>) -> Vec<f64> {
+        let states = layer.run::<Single<ORDER>>();
+        states.y.iter().chain(&states.c).map(|v| v.0.into()).collect()
+    }
+
+    /// Devices with f32, sums in several orders and the worst functions stay within the bound.
+    #[test]
+    fn roundings_stay_within_the_bound() {
+        let rng = &mut Rng(11);
+        let mut largest = 0.0f64;
+        for cell in cells() {
+            for (steps, hidden, scale) in [(1, 3, 1.0), (12, 7, 0.5), (60, 12, 0.35), (9, 5, 3.0), (150, 24, 0.2)] {
+                for clip in [None, Some(0.5)] {
+                    let random = Random { clip, ..Random::new(cell, steps, hidden, scale, rng) };
+                    let layer = random.layer();
+                    let (exact, found) = (layer.run::<f64>(), errors(&layer));
+                    let (exact, bound) = ([exact.y, exact.c].concat(), [found.y, found.c].concat());
+                    for device in [single::<0>(&layer), single::<1>(&layer), single::<2>(&layer)] {
+                        for ((a, e), bound) in device.iter().zip(&exact).zip(&bound) {
+                            assert!((a - e).abs() <= *bound, "{cell:?} {steps} {hidden}: {a} for {e}, bound {bound}");
+                            largest = largest.max((a - e).abs() / bound);
+                        }
+                    }
+                }
+            }
+        }
+        println!("at most {largest:.2} of the bound");
+        assert!(largest > 0.3, "the devices are not bad enough: {largest}");
     }
 
     /// The cells, with functions of every kind.

@@ -135,8 +135,8 @@ pub fn threshold(x: &DeviceTensor, threshold: f32, value: f32) -> Result<DeviceT
 /// x in steps of `scale`, as integers from `quant_min` to `quant_max` have them whose `zero_point` stands for 0:
 /// `scale (min(max(round(x / scale) + zero_point, quant_min), quant_max) - zero_point)`, halves to even.
 ///
-/// x has any shape, the result has the same. NaN gives the lowest step, as in PyTorch. PyTorch multiplies by the reciprocal of `scale`: near the middle of two steps it may
-/// take the other one.
+/// x has any shape, the result has the same. NaN gives the lowest step, as in PyTorch. PyTorch multiplies by the reciprocal of
+/// `scale`: near the middle of two steps it may take the other one.
 /// [torch.fake_quantize_per_tensor_affine](https://docs.pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html)
 ///
 /// ```

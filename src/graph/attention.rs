@@ -79,8 +79,8 @@ fn scaled<A: Assemble>(to: &mut A, x: &A::Value, factor: f32) -> Result<A::Value
     to.add_op(Binary(BinaryKind::Mul), &[x, &factor])
 }
 
-/// What is added to the scores: the sum of `numbers`, and minus infinity where one of `allowed` does not hold. `None` if there are
-/// neither.
+/// What is added to the scores: the sum of `numbers`, and minus infinity where one of `allowed` does not hold. `None` if there
+/// are neither.
 pub(crate) fn bias<A: Assemble>(
     to: &mut A,
     allowed: Vec<A::Value>,

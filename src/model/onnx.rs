@@ -324,8 +324,8 @@ fn inputs(graph: &GraphProto, read: &HashSet<&str>) -> Result<(Vec<ValueInfo>, V
     Ok(inputs.into_iter().partition(|v| held.contains(v.name.as_str())))
 }
 
-/// Moves the values of Constant nodes to the constants, unless they are the registry's; the other nodes. `nibbles` get the names of
-/// those whose elements have 4 bits.
+/// Moves the values of Constant nodes to the constants, unless they are the registry's; the other nodes. `nibbles` get the names
+/// of those whose elements have 4 bits.
 fn constant_nodes(
     nodes: Vec<Node>,
     registry: &Registry,

@@ -73,10 +73,10 @@ impl<T> AttentionInputs<T> {
 /// Attention of several heads: each of them computes `softmax(q k^T / sqrt(size)) v` of its own linear maps of query, key and
 /// value, and a last linear map joins the heads.
 ///
-/// [`MultiheadAttention::forward_with`] takes query `[queries, batch, embed_dim]`, key `[keys, batch, kdim]` and value `[keys, batch,
-/// vdim]`, or `[batch, queries, ..]` with `batch_first`, or all without a batch, and gives `[queries, batch, embed_dim]` and the
-/// weights `[batch, queries, keys]`, or `[batch, num_heads, queries, keys]`. As a [`Module`] it is self-attention: its input is
-/// query, key and value.
+/// [`MultiheadAttention::forward_with`] takes query `[queries, batch, embed_dim]`, key `[keys, batch, kdim]` and value `[keys,
+/// batch, vdim]`, or `[batch, queries, ..]` with `batch_first`, or all without a batch, and gives `[queries, batch, embed_dim]`
+/// and the weights `[batch, queries, keys]`, or `[batch, num_heads, queries, keys]`. As a [`Module`] it is self-attention: its
+/// input is query, key and value.
 ///
 /// It is [torch.nn.MultiheadAttention](https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html) without the
 /// hint `is_causal`: a causal mask is given as `attn_mask`. The state is `in_proj_weight` `[3 embed_dim, embed_dim]`, the maps of

@@ -1,5 +1,5 @@
-"""Quantised tensors of numbers that are none, scales that are 0 or negative, and integers of 4 bits outside of initialisers: the cases
-`test_edges_*` and `test_nibbles_*` of tests/onnx/quantised.
+"""Quantised tensors of numbers that are none, scales that are 0 or negative, and integers of 4 bits outside of initialisers: the
+cases `test_edges_*` and `test_nibbles_*` of tests/onnx/quantised.
 
   python3 tests/onnx/quantised_edges.py     writes the folders, with the answers of ONNX Runtime (CPU, no optimisation)
 

@@ -194,8 +194,8 @@ impl Golden {
         Ok(parts.into_iter().map(|(part, _)| part).collect())
     }
 
-    /// PyTorch's answers to all outputs of a node, in their types and shapes; `names` are those of PyTorch's outputs in the graph.
-    /// `None` if an output of the node is none of the graph, but for reshapes.
+    /// PyTorch's answers to all outputs of a node, in their types and shapes; `names` are those of PyTorch's outputs in the
+    /// graph. `None` if an output of the node is none of the graph, but for reshapes.
     fn right(&self, graph: &Graph, node: &Node, names: &[String]) -> Result<Option<Vec<Tensor>>> {
         let expected: HashMap<&str, &Tensor> = names.iter().map(String::as_str).zip(self.expected()).collect();
         let given = |id: ValueId| {
@@ -298,8 +298,8 @@ mod tests {
         parts_of(&runs[0]).unwrap()[0].1
     }
 
-    /// PyTorch's answers of a layer whose products are exact are those of the recurrence, all of its outputs; of other layers only
-    /// the last node of all would be compared, which is no recurrence.
+    /// PyTorch's answers of a layer whose products are exact are those of the recurrence, all of its outputs; of other layers
+    /// only the last node of all would be compared, which is no recurrence.
     #[test]
     fn all_outputs_of_a_recurrence_are_answered() {
         for (op, states) in [("LSTM", 2), ("GRU", 1), ("RNN", 1)] {
