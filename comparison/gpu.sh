@@ -8,7 +8,8 @@
 # CASES    of conformance, per operator, 60 if not set
 # OUT      where the tables and their JSON go, target/gpu       SECONDS_EACH  of every kernel on every layer, 0.2
 # LAYERS   files of layers, comparison/layers*.json if not set     TESTS    files of built tests, run on the device first
-#          (cargo test --all-features --test ops --test suite --no-run names them; strip them to take them along)
+#          (cargo test --all-features --test ops --test suite --no-run names them; strip them to take them along;
+#          suite reads files of the checkout where it lay when it was built)
 # WGPU_BACKEND and WGPU_ADAPTER_NAME narrow the choice of an adapter, VK_DRIVER_FILES says where a Vulkan driver is.
 # Every result is checked against the CPU reference before it is timed; the exit status is 1 if one was wrong.
 set -uo pipefail

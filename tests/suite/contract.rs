@@ -1,9 +1,8 @@
 //! The contract between every shader and its host side, checked without a GPU: naga parses and validates each kernel,
 //! and the launches (bindings, params, overrides, sizes) match the text.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::{Arc, LazyLock, Mutex};
 
 use convgpu::Precision;
 use convgpu::custom::Params;
@@ -24,24 +23,6 @@ fn parse(name: &str, text: &str) -> naga::Module {
     validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
     validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(text)));
     module
-}
-
-/// A text that is valid, and where it breaks a rule.
-struct Text {
-    module: naga::Module,
-    breaches: Vec<String>,
-}
-
-/// Launches have texts in common, of which each is read once.
-fn read(name: &str, text: &str) -> Arc<Text> {
-    static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Text>>>> = LazyLock::new(Mutex::default);
-    let mut known = KNOWN.lock().unwrap();
-    let new = || {
-        let module = parse(name, text);
-        let breaches = rules::breaches(&module, text);
-        Arc::new(Text { module, breaches })
-    };
-    known.entry(text.to_owned()).or_insert_with(new).clone()
 }
 
 /// The storage bindings in order, by group and number, with their types.
@@ -117,7 +98,7 @@ fn fields(params: &Params) -> Vec<(&'static str, &'static str)> {
 /// The differences between a dispatch and the text of its kernel.
 fn complaints(d: &Facts) -> Vec<String> {
     let name = d.kernel;
-    let Text { module, breaches } = &*read(name, &d.text);
+    let module = parse(name, &d.text);
     let mut out = vec![];
     let mut complain = |text: String| out.push(format!("{name}: {text}"));
 
@@ -140,7 +121,7 @@ fn complaints(d: &Facts) -> Vec<String> {
     if (uniforms.len() < count) != (d.grid == Grid::Part) {
         complain(format!("the host has a {:?} of the grid", d.grid));
     }
-    let storage = storage_bindings(module);
+    let storage = storage_bindings(&module);
 
     let groups: Vec<_> = std::iter::once(&d.params).chain(&d.epilogue).collect();
     let places: Vec<_> = uniforms.iter().map(|(place, _)| *place).collect();
@@ -191,7 +172,7 @@ fn complaints(d: &Facts) -> Vec<String> {
     }
 
     let stored = d.stored.clone();
-    let halves: Vec<bool> = storage.iter().map(|(.., ty)| is_half(module, *ty)).collect();
+    let halves: Vec<bool> = storage.iter().map(|(.., ty)| is_half(&module, *ty)).collect();
     let wanted = if d.precision == Precision::F16 { stored } else { vec![false; stored.len()] };
     if halves != wanted && !d.converts {
         complain(format!("bindings of f16 are {halves:?} in the text, {wanted:?} on the host"));
@@ -203,7 +184,7 @@ fn complaints(d: &Facts) -> Vec<String> {
         complain(format!("overrides are {declared:?} in the text, {set:?} on the host"));
     }
 
-    breaches.iter().cloned().for_each(&mut complain);
+    rules::breaches(&module, &d.text).into_iter().for_each(&mut complain);
 
     match &module.entry_points[..] {
         [entry] if entry.name == "main" => {
@@ -220,22 +201,21 @@ fn complaints(d: &Facts) -> Vec<String> {
     out
 }
 
-/// Those of all samples.
-static DISPATCHES: LazyLock<Vec<Dispatch>> = LazyLock::new(|| {
+fn dispatches() -> Vec<Dispatch> {
     let mut out = vec![];
     crate::samples::plans(&mut |_, plan| {
         out.extend(plan.recording.preparations().chain(plan.recording.dispatches()).cloned());
     });
     out
-});
+}
 
 #[test]
 fn every_kernel_keeps_the_contract() {
-    let all = &*DISPATCHES;
+    let all = dispatches();
     let mut seen = BTreeSet::new();
     let mut checked = BTreeSet::new();
     let mut wrong = BTreeSet::new();
-    for d in all {
+    for d in &all {
         assert!(!d.is_checked(), "{}: every kernel here is the crate's own", d.kernel());
         seen.insert(d.kernel());
         let fields = fields(d.params());
@@ -397,7 +377,8 @@ fn the_check_sees_a_hidden_f16() {
 
 #[test]
 fn the_check_sees_a_breach() {
-    let good = Facts::of(DISPATCHES.iter().find(|d| d.epilogue_params().is_some()).unwrap());
+    let all = dispatches();
+    let good = Facts::of(all.iter().find(|d| d.epilogue_params().is_some()).unwrap());
     assert!(complaints(&good).is_empty());
     let breaches: [fn(&mut Facts); 6] = [
         |d| {
