@@ -34,13 +34,12 @@
 //!
 //! # What it does not do
 //!
-//! It does not train: there are forward passes, batch norm's training step included, but no gradients. It has no
-//! convolution over three axes, no quantised types, and no control flow that depends on computed values. A device holds integers
-//! in 32 bits and floats in 32 or 16. It is not expected to be as fast as a vendor's own library on the vendor's GPU.
+//! It does not train: there are forward passes, batch norm's training step included, but no gradients. It has no control flow that
+//! depends on computed values, and quantised networks run in f32. A device holds integers in 32 bits and floats in 32 or 16. It is not expected to be as fast as a vendor's own library on the vendor's GPU.
 //!
 //! # Features
 //!
-//! None is on by default. `conformance`: the module of that name, with 1.5 MB of PyTorch's answers. `ndarray`: tensors from
+//! None is on by default. `conformance`: the module of that name, with 2.2 MB of PyTorch's answers. `ndarray`: tensors from
 //! arrays of the crate `ndarray`, and back. `image`: tensors from images of the crate `image`, and back; it reads PNG and JPEG,
 //! other formats are features of that crate. Both crates are re-exported, as `convgpu::ndarray` and `convgpu::image`.
 //! `static-dxc`, for Windows (MSVC, x86): Direct3D 12 has its shader compiler, DXC, in the program; otherwise wgpu looks for

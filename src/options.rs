@@ -47,24 +47,64 @@ impl From<(usize, usize, usize)> for Triple {
     }
 }
 
-/// The factors of `interpolate`: outputs per input, vertical and horizontal. A single number is used for both.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ScaleFactor(pub [f64; 2]);
+macro_rules! per_axis {
+    ($($(#[$doc:meta])* $name:ident($number:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum $name {
+            /// The same along every axis.
+            All($number),
+            /// Vertical and horizontal.
+            Image([$number; 2]),
+            /// Depth, vertical and horizontal.
+            Volume([$number; 3]),
+        }
 
-impl From<f64> for ScaleFactor {
-    fn from(f: f64) -> ScaleFactor {
-        ScaleFactor([f, f])
-    }
+        impl From<$number> for $name {
+            fn from(n: $number) -> $name {
+                $name::All(n)
+            }
+        }
+        impl From<[$number; 2]> for $name {
+            fn from(p: [$number; 2]) -> $name {
+                $name::Image(p)
+            }
+        }
+        impl From<($number, $number)> for $name {
+            fn from((y, x): ($number, $number)) -> $name {
+                $name::Image([y, x])
+            }
+        }
+        impl From<[$number; 3]> for $name {
+            fn from(t: [$number; 3]) -> $name {
+                $name::Volume(t)
+            }
+        }
+        impl From<($number, $number, $number)> for $name {
+            fn from((z, y, x): ($number, $number, $number)) -> $name {
+                $name::Volume([z, y, x])
+            }
+        }
+
+        impl $name {
+            /// One for each of so many axes, if it has as many.
+            pub(crate) fn of<const AXES: usize>(self) -> Option<[$number; AXES]> {
+                match self {
+                    $name::All(n) => Some([n; AXES]),
+                    $name::Image(p) => p[..].try_into().ok(),
+                    $name::Volume(t) => t[..].try_into().ok(),
+                }
+            }
+        }
+    )*};
 }
-impl From<[f64; 2]> for ScaleFactor {
-    fn from(f: [f64; 2]) -> ScaleFactor {
-        ScaleFactor(f)
-    }
-}
-impl From<(f64, f64)> for ScaleFactor {
-    fn from((y, x): (f64, f64)) -> ScaleFactor {
-        ScaleFactor([y, x])
-    }
+
+per_axis! {
+    /// The extents of the output of `interpolate`. A single number is used for all.
+    Extents(usize);
+    /// The factors of `interpolate`: outputs per input. A single number is used for all axes.
+    ScaleFactor(f64);
 }
 
 /// How a convolution pads its input. `SIDES` is 4 for images, 2 for signals and 6 for volumes.
@@ -197,9 +237,11 @@ pub enum InterpolateMode {
     Nearest,
     /// The pixel nearest to the output's centre: PyTorch's `nearest-exact`.
     NearestExact,
-    /// Linear between two by two pixels.
+    /// Linear between two by two pixels; of images.
     Bilinear,
-    /// Cubic over four by four pixels, with a = -0.75.
+    /// Linear between two by two by two pixels; of volumes.
+    Trilinear,
+    /// Cubic over four by four pixels, with a = -0.75; of images.
     Bicubic,
 }
 
@@ -387,6 +429,23 @@ options! {
 }
 
 options! {
+    /// Options of [`conv_transpose3d`](crate::functional::conv_transpose3d) and
+    /// [`nn::ConvTranspose3d`](crate::nn::ConvTranspose3d): stride 1, no padding, dilation 1, one group unless they are set.
+    ConvTranspose3dOptions, conv_transpose3d_setters {
+        /// Steps between the outputs of neighbouring inputs; 1 by default.
+        stride: Triple = Triple([1; 3]), set(impl Into<Triple>) stride.into();
+        /// Slices, rows and columns cut from every side of the full result; 0 by default.
+        padding: Triple = Triple([0; 3]), set(impl Into<Triple>) padding.into();
+        /// Slices, rows and columns added at the end of the result; 0 by default. Less than the stride or the dilation.
+        output_padding: Triple = Triple([0; 3]), set(impl Into<Triple>) output_padding.into();
+        /// The number of independent groups of channels; 1 by default.
+        groups: usize = 1, set(usize) groups;
+        /// Steps between taps; 1 by default.
+        dilation: Triple = Triple([1; 3]), set(impl Into<Triple>) dilation.into();
+    }
+}
+
+options! {
     /// Options of [`max_pool2d`](crate::functional::max_pool2d) and [`nn::MaxPool2d`](crate::nn::MaxPool2d): stride
     /// equal to the kernel, no padding, dilation 1 unless they are set.
     MaxPool2dOptions, max_pool2d_setters {
@@ -462,6 +521,17 @@ options! {
 }
 
 options! {
+    /// Options of [`lp_pool3d`](crate::functional::lp_pool3d) and [`nn::LPPool3d`](crate::nn::LPPool3d): stride equal
+    /// to the kernel unless it is set.
+    LpPool3dOptions, lp_pool3d_setters {
+        /// Steps between windows; by default the kernel size.
+        stride: Option<Triple> = None, set(impl Into<Triple>) Some(stride.into());
+        /// Whether the output's size is rounded up; false by default.
+        ceil_mode: bool = false, set(bool) ceil_mode;
+    }
+}
+
+options! {
     /// Options of [`interpolate`](crate::functional::interpolate) and [`nn::Upsample`](crate::nn::Upsample): either a size
     /// or a factor must be set; the mode is `Nearest` unless it is set.
     ///
@@ -473,14 +543,14 @@ options! {
     /// assert_ne!(by_two, to_size);
     /// ```
     InterpolateOptions, interpolate_setters {
-        /// The height and width of the output.
-        size: Option<Pair> = None, set(impl Into<Pair>) Some(size.into());
+        /// The height and width of the output, of volumes the depth before them.
+        size: Option<Extents> = None, set(impl Into<Extents>) Some(size.into());
         /// Outputs per input along each axis. The output's size is the input's times these, rounded down.
         scale_factor: Option<ScaleFactor> = None, set(impl Into<ScaleFactor>) Some(scale_factor.into());
         /// How values between pixels are computed; `Nearest` by default.
         mode: InterpolateMode = InterpolateMode::Nearest, set(InterpolateMode) mode;
         /// Whether the centres of the corner pixels of input and output coincide, instead of the corners of the images.
-        /// Only for the modes `Bilinear` and `Bicubic`; false by default.
+        /// Only for the modes `Bilinear`, `Trilinear` and `Bicubic`; false by default.
         align_corners: bool = false, set(bool) align_corners;
         /// Whether the ratio of the sizes stands for the scale factor, once it has given the output's size. They differ
         /// where the size was rounded down; false by default.

@@ -4,7 +4,7 @@ use super::eager::{Given, run, run_with};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::graph::{Graph, ValueId};
-use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions};
+use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions};
 
 /// Cross-correlation of images: `y[n, o, i, j] = bias[o] + sum over c, u, v of weight[o, c, u, v] x[n, c, sy i + dy u - py,
 /// sx j + dx v - px]`, zeros (or what `padding_mode` says) outside the image.
@@ -81,6 +81,24 @@ pub fn conv_transpose2d(
     with_bias(x, weight, bias, |g, [x, w], bias| g.conv_transpose2d(x, w, bias, options))
 }
 
+/// Transposed convolution of volumes: [`conv_transpose2d`] with a third axis, the depth, before the others.
+///
+/// x is `[n, ic, d, h, w]`, the weight `[ic, oc / groups, kd, kh, kw]`, the bias `[oc]`, the result `[n, oc, od, oh, ow]` with
+/// `od = (d - 1) sz - 2 pz + dz (kd - 1) + output_padding + 1`, `oh` and `ow` likewise. A kernel that covers all three axes takes
+/// two copies of as many slices of x as the result has, for each of its own.
+/// [torch.nn.functional.conv_transpose3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose3d.html)
+///
+/// # Errors
+/// The shapes do not fit each other or the options; the output padding is not smaller than the stride or the dilation.
+pub fn conv_transpose3d(
+    x: &DeviceTensor,
+    weight: &DeviceTensor,
+    bias: Option<&DeviceTensor>,
+    options: ConvTranspose3dOptions,
+) -> Result<DeviceTensor> {
+    with_bias(x, weight, bias, |g, [x, w], bias| g.conv_transpose3d(x, w, bias, options))
+}
+
 /// `y = x weight^T + bias` over the last axis.
 ///
 /// x is `[.., in]`, the weight `[out, in]`, the bias `[out]`, the result `[.., out]`.
@@ -95,11 +113,12 @@ pub fn linear(x: &DeviceTensor, weight: &DeviceTensor, bias: Option<&DeviceTenso
 /// The matrix product: `y[.., i, j] = sum over k of a[.., i, k] b[.., k, j]`.
 ///
 /// a is `[.., m, k]`, b is `[.., k, n]`, the result `[.., m, n]`, the leading axes broadcast. An operand of one axis is
-/// a row vector on the left and a column vector on the right; that axis is not in the result.
+/// a row vector on the left and a column vector on the right; that axis is not in the result. Both are f32, or integers of one
+/// type, whose sums keep its low bits.
 /// [torch.matmul](https://docs.pytorch.org/docs/stable/generated/torch.matmul.html)
 ///
 /// # Errors
-/// The shapes do not fit each other; an operand is a scalar.
+/// The shapes do not fit each other; an operand is a scalar; the types differ, or are other ones.
 pub fn matmul(a: &DeviceTensor, b: &DeviceTensor) -> Result<DeviceTensor> {
     run(&[a, b], |g, ids| g.matmul(ids[0], ids[1]))
 }

@@ -98,8 +98,8 @@ pub fn gelu(x: &DeviceTensor, approximate: Approximate) -> Result<DeviceTensor> 
     run(&[x], |g, ids| g.gelu(ids[0], approximate))
 }
 
-/// `min(max(x, min), max)`; either limit may be `None`. If `min` is above `max`, the result is `max`. x is f32, or holds integers and
-/// the limits are numbers of their type.
+/// `min(max(x, min), max)`; either limit may be `None`. If `min` is above `max`, the result is `max`. x is f32, or holds integers
+/// and the limits are numbers of their type.
 ///
 /// x has any shape, the result has the same.
 /// [torch.clamp](https://docs.pytorch.org/docs/stable/generated/torch.clamp.html)

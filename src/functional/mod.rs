@@ -58,8 +58,9 @@ mod shape;
 pub use crate::attr::{Activation, BinaryKind, GridSampleMode, GridSamplePadding, PadMode, Trigonometric};
 pub use crate::options::{
     Approximate, AvgPool2dOptions, AvgPool3dOptions, Conv1dOptions, Conv2dOptions, Conv3dOptions,
-    ConvTranspose2dOptions, GridSampleOptions, InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions,
-    MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides, SplitSizes, Triple,
+    ConvTranspose2dOptions, ConvTranspose3dOptions, Extents, GridSampleOptions, InterpolateMode, InterpolateOptions,
+    LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor,
+    Sides, SplitSizes, Triple,
 };
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -4,7 +4,8 @@ use super::eager::{run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::options::{
-    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair, Triple,
+    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair,
+    Triple,
 };
 
 /// The maximum of every window of an image; NaN if the window has one.
@@ -89,6 +90,22 @@ pub fn lp_pool2d(
     run(&[x], |g, ids| g.lp_pool2d(ids[0], norm_type, kernel_size, options))
 }
 
+/// `(sum of x^p)^(1/p)` of every window of a volume, with p = `norm_type`.
+///
+/// x is `[n, c, d, h, w]`, the result `[n, c, od, oh, ow]`, each extent and the sums as in [`lp_pool2d`].
+/// [torch.nn.functional.lp_pool3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool3d.html)
+///
+/// # Errors
+/// x is not a volume; it is smaller than the kernel; `norm_type` is 0 or not finite.
+pub fn lp_pool3d(
+    x: &DeviceTensor,
+    norm_type: f32,
+    kernel_size: impl Into<Triple>,
+    options: LpPool3dOptions,
+) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.lp_pool3d(ids[0], norm_type, kernel_size, options))
+}
+
 /// The means of `output_size` parts of an image: output row i covers the rows from `i h / oh` rounded down to
 /// `(i + 1) h / oh` rounded up, columns likewise.
 ///
@@ -111,4 +128,26 @@ pub fn adaptive_avg_pool2d(x: &DeviceTensor, output_size: impl Into<Pair>) -> Re
 /// x is not an image or has no pixels.
 pub fn adaptive_max_pool2d(x: &DeviceTensor, output_size: impl Into<Pair>) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.adaptive_max_pool2d(ids[0], output_size))
+}
+
+/// The means of `output_size` parts of a volume, along each axis as in [`adaptive_avg_pool2d`].
+///
+/// x is `[n, c, d, h, w]`, the result `[n, c, od, oh, ow]`.
+/// [torch.nn.functional.adaptive_avg_pool3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_avg_pool3d.html)
+///
+/// # Errors
+/// x is not a volume or has no pixels.
+pub fn adaptive_avg_pool3d(x: &DeviceTensor, output_size: impl Into<Triple>) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.adaptive_avg_pool3d(ids[0], output_size))
+}
+
+/// The maxima of `output_size` parts of a volume, along each axis as in [`adaptive_max_pool2d`].
+///
+/// x is `[n, c, d, h, w]`, the result `[n, c, od, oh, ow]`.
+/// [torch.nn.functional.adaptive_max_pool3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.adaptive_max_pool3d.html)
+///
+/// # Errors
+/// x is not a volume or has no pixels.
+pub fn adaptive_max_pool3d(x: &DeviceTensor, output_size: impl Into<Triple>) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.adaptive_max_pool3d(ids[0], output_size))
 }

@@ -6,9 +6,9 @@ use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::options::InterpolateOptions;
 
-/// Images resampled to another height and width: a size, or a factor of the input's.
+/// Images resampled to another height and width, volumes to another depth as well: a size, or a factor of the input's.
 ///
-/// x is `[n, c, h, w]`, the result `[n, c, oh, ow]`. Output i lies at `(i + 1/2) h / oh - 1/2` of the input's rows, with
+/// x is `[n, c, h, w]`, the result `[n, c, oh, ow]`, or `[n, c, d, h, w]` and `[n, c, od, oh, ow]`. Output i lies at `(i + 1/2) h / oh - 1/2` of the input's rows, with
 /// `align_corners` at `i (h - 1) / (oh - 1)`, in mode `Nearest` at `i h / oh`. Where a factor is given it stands for
 /// `oh / h`, unless `recompute_scale_factor` is set.
 /// [torch.nn.functional.interpolate](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html)
@@ -24,8 +24,9 @@ use crate::options::InterpolateOptions;
 /// ```
 ///
 /// # Errors
-/// x is not an image; not exactly one of size and factor is set; `recompute_scale_factor` without a factor; the result has no
-/// pixel; `align_corners` in a mode that does not have it.
+/// x is neither an image nor a volume; not exactly one of size and factor is set, or it is for other axes;
+/// `recompute_scale_factor` without a factor; the result has no pixel; the mode is one of other axes; `align_corners` in a mode
+/// that does not have it.
 pub fn interpolate(x: &DeviceTensor, options: InterpolateOptions) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.interpolate(ids[0], options))
 }

@@ -357,7 +357,10 @@ mod tests {
     /// Layers that read a shape first give the same error as layers that only add a node.
     #[test]
     fn layers_refuse_a_value_of_another_graph() {
-        use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, MaxPool3dOptions};
+        use crate::attr::Activation;
+        use crate::options::{
+            Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose3dOptions, InterpolateOptions, MaxPool3dOptions,
+        };
         let mut other = Graph::new();
         let far = other.input("far", Desc::f32([1, 4, 3, 3])).unwrap();
         let mut g = Graph::new();
@@ -371,6 +374,11 @@ mod tests {
             g.conv1d(far, w, None, Conv1dOptions::new()),
             g.conv3d(far, deep, None, Conv3dOptions::new()),
             g.conv3d(x, far, None, Conv3dOptions::new()),
+            g.conv_transpose3d(far, deep, None, ConvTranspose3dOptions::new()),
+            g.conv_transpose3d(x, far, None, ConvTranspose3dOptions::new()),
+            g.interpolate(far, InterpolateOptions::new().size(2)),
+            g.activation(far, Activation::Relu),
+            g.bitwise_not(far),
             g.max_pool3d(far, 1, MaxPool3dOptions::new()),
             g.linear(far, w, None),
             g.linear(x, far, None),

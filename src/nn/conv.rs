@@ -6,8 +6,8 @@ use super::{Builder, Module};
 use crate::error::Result;
 use crate::graph::ValueId;
 use crate::options::{
-    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, Padding, PaddingMode, Pair, Triple,
-    conv_transpose2d_setters, conv1d_setters, conv2d_setters, conv3d_setters,
+    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions, Padding, PaddingMode,
+    Pair, Triple, conv_transpose2d_setters, conv_transpose3d_setters, conv1d_setters, conv2d_setters, conv3d_setters,
 };
 
 macro_rules! convolution {
@@ -115,4 +115,15 @@ convolution! {
     /// +-1 / sqrt(out / groups kh kw).
     ConvTranspose2d(Pair, impl Into<Pair>), ConvTranspose2dOptions, conv_transpose2d_setters, conv_transpose2d,
     |inputs, outputs, groups, Pair([kh, kw])| [inputs, outputs / groups, kh, kw]
+}
+
+convolution! {
+    /// Transposed convolution of volumes with a learned kernel and bias: `[n, in, d, h, w]` to `[n, out, od, oh, ow]`, as
+    /// [`functional::conv_transpose3d`](crate::functional::conv_transpose3d) computes it.
+    ///
+    /// It is [torch.nn.ConvTranspose3d](https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html). The
+    /// state is `weight` `[in, out / groups, kd, kh, kw]` and `bias` `[out]`, drawn uniformly from
+    /// +-1 / sqrt(out / groups kd kh kw).
+    ConvTranspose3d(Triple, impl Into<Triple>), ConvTranspose3dOptions, conv_transpose3d_setters, conv_transpose3d,
+    |inputs, outputs, groups, Triple([kd, kh, kw])| [inputs, outputs / groups, kd, kh, kw]
 }

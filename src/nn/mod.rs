@@ -73,17 +73,23 @@ pub use crate::__children as children;
 #[doc(no_inline)]
 pub use crate::functional::{
     Activation, Approximate, AvgPool2dOptions, AvgPool3dOptions, BinaryKind, Conv1dOptions, Conv2dOptions,
-    Conv3dOptions, ConvTranspose2dOptions, InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions,
-    MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor, Sides, Triple,
+    Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions, Extents, InterpolateMode, InterpolateOptions,
+    LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor,
+    Sides, Triple,
 };
 pub use activation::*;
 pub use builder::Builder;
 #[doc(hidden)]
 pub use children::{CloneModule, below};
-pub use conv::{Conv1d, Conv2d, Conv3d, ConvTranspose2d};
+pub use conv::{Conv1d, Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d};
 pub use linear::{Dropout, Flatten, Identity, Linear};
-pub use norm::{BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm2d, LayerNorm, LocalResponseNorm};
-pub use pool::{AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, AvgPool3d, LPPool2d, MaxPool2d, MaxPool3d};
+pub use norm::{
+    BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm2d, InstanceNorm3d, LayerNorm, LocalResponseNorm,
+};
+pub use pool::{
+    AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, AvgPool2d, AvgPool3d, LPPool2d,
+    LPPool3d, MaxPool2d, MaxPool3d,
+};
 pub use recurrent::{GRU, LSTM, RNN};
 pub use resample::{
     CircularPad2d, PixelShuffle, PixelUnshuffle, ReflectionPad2d, ReplicationPad2d, Upsample, ZeroPad2d,

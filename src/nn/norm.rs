@@ -295,6 +295,16 @@ tracking! {
     InstanceNorm2d, false, false, [4], instance_norm, "With `None` they stay as they are."
 }
 
+tracking! {
+    /// Normalises each channel of each volume to mean 0 and standard deviation 1, then scales and shifts it:
+    /// `(x - mean) / sqrt(var + eps) weight + bias`. `[n, c, d, h, w]` to the same.
+    ///
+    /// With running statistics, evaluation normalises with them, and training updates them with the mean over the batch
+    /// of the volumes' means and unbiased variances. The state is `weight` and `bias`, and `running_mean`,
+    /// `running_var`, `num_batches_tracked` (which stays 0, as in PyTorch); by default there is no state.
+    InstanceNorm3d, false, false, [5], instance_norm, "With `None` they stay as they are."
+}
+
 /// Normalises each slice over the last axes to mean 0 and standard deviation 1, then scales and shifts each element:
 /// `(x - mean) / sqrt(var + eps) weight + bias`. `[.., normalized_shape..]` to the same.
 ///

@@ -5,7 +5,7 @@ use super::{Builder, Module};
 use crate::attr::PadMode;
 use crate::error::Result;
 use crate::graph::ValueId;
-use crate::options::{InterpolateMode, InterpolateOptions, Pair, ScaleFactor, Sides, interpolate_setters};
+use crate::options::{Extents, InterpolateMode, InterpolateOptions, ScaleFactor, Sides, interpolate_setters};
 
 /// Images resampled to a size or by a factor: `[n, c, h, w]` to `[n, c, oh, ow]`, as
 /// [`functional::interpolate`](crate::functional::interpolate) computes it.

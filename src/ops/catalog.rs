@@ -28,9 +28,9 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry(
         "conv_transpose2d",
-        "conv_transpose2d",
+        "conv_transpose2d, conv_transpose3d",
         "ConvTranspose",
-        "stride, padding, output_padding, dilation, groups, bias; activation and residual fused",
+        "stride, padding, output_padding, dilation, groups, bias; one, two or three axes; activation and residual fused",
     ),
     entry(
         "matmul",
@@ -52,21 +52,21 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry(
         "lp_pool2d",
-        "lp_pool2d",
+        "lp_pool2d, lp_pool3d",
         "LpPool, GlobalLpPool",
         "padding, dilation, ceil_mode; of absolute values (ONNX), or of signed values, with windows beyond the image scaled up (PyTorch)",
     ),
     entry(
         "adaptive_avg_pool2d, adaptive_max_pool2d",
-        "adaptive_avg_pool2d, adaptive_max_pool2d",
+        "adaptive_avg_pool2d, adaptive_max_pool2d, adaptive_avg_pool3d, adaptive_max_pool3d",
         "",
-        "any output size",
+        "any output size; of images and volumes",
     ),
     entry(
         "resize2d",
         "interpolate, Upsample",
         "Resize, Upsample",
-        "nearest (all roundings), linear, cubic; by size or scale; every coordinate transformation of ONNX; antialias",
+        "nearest (all roundings), linear, cubic; by size or scale; every coordinate transformation of ONNX; antialias; volumes (in PyTorch by nearest and trilinear)",
     ),
     entry(
         "grid_sample",

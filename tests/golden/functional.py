@@ -96,6 +96,7 @@ FUNCTIONS = dict(
     conv2d=convolution(F.conv2d),
     conv3d=convolution(F.conv3d),
     conv_transpose2d=F.conv_transpose2d,
+    conv_transpose3d=F.conv_transpose3d,
     linear=F.linear,
     matmul=torch.matmul,
     max_pool2d=max_pool2d,
@@ -103,8 +104,11 @@ FUNCTIONS = dict(
     avg_pool2d=F.avg_pool2d,
     avg_pool3d=F.avg_pool3d,
     lp_pool2d=F.lp_pool2d,
+    lp_pool3d=F.lp_pool3d,
     adaptive_avg_pool2d=F.adaptive_avg_pool2d,
     adaptive_max_pool2d=F.adaptive_max_pool2d,
+    adaptive_avg_pool3d=F.adaptive_avg_pool3d,
+    adaptive_max_pool3d=F.adaptive_max_pool3d,
     interpolate=interpolate,
     grid_sample=F.grid_sample,
     affine_grid=F.affine_grid,
@@ -222,13 +226,26 @@ def convolutions(f):
     def transposed(x, weight, stride, padding, output_padding, dilation, groups, bias=True):
         inputs = dict(x=x, weight=weight, bias=(weight[1] * groups,) if bias else None)
         names = dict(stride=stride, padding=padding, output_padding=output_padding, dilation=dilation, groups=groups)
-        f.case("conv_transpose2d", inputs, **names)
+        f.case(f"conv_transpose{len(stride)}d", inputs, **names)
 
     transposed((2, 3, 4, 5), (3, 5, 4, 2), [1, 1], [0, 0], [0, 0], [1, 1], 1)
     transposed((3, 3, 5, 3), (3, 2, 3, 4), [2, 3], [1, 2], [1, 0], [1, 1], 3)
     transposed((2, 5, 3, 4), (5, 3, 2, 3), [3, 1], [0, 1], [2, 0], [2, 1], 1, bias=False)
     transposed((2, 3, 3, 5), (3, 2, 3, 2), [2, 2], [2, 0], [0, 1], [3, 2], 1)
     transposed((2, 9, 2, 3), (9, 1, 1, 2), [3, 2], [0, 0], [0, 1], [1, 3], 3, bias=False)
+
+    transposed((2, 3, 3, 4, 2), (3, 4, 3, 2, 3), [1, 1, 1], none, none, one, 1)
+    transposed((2, 4, 3, 2, 4), (4, 3, 2, 3, 2), [2, 3, 2], [0, 1, 1], [1, 0, 1], one, 2)
+    transposed((1, 3, 4, 3, 2), (3, 2, 3, 3, 2), [2, 1, 3], [2, 1, 0], [1, 0, 2], [2, 1, 1], 1, False)
+    transposed((1, 3, 4, 2, 3), (3, 1, 4, 2, 3), [3, 2, 1], [3, 0, 1], [0, 1, 0], [2, 3, 2], 3)
+    transposed((2, 3, 3, 2, 4), (3, 2, 1, 2, 3), [1, 2, 2], [0, 0, 1], [0, 1, 1], one, 1)
+    transposed((2, 3, 3, 5, 2), (3, 2, 3, 1, 3), [2, 1, 1], [1, 0, 0], none, one, 1, False)
+    transposed((1, 4, 3, 2, 4), (4, 2, 2, 2, 1), [2, 3, 1], none, [1, 2, 0], one, 2)
+    transposed((2, 3, 3, 2, 4), (3, 4, 4, 1, 1), [2, 1, 1], [1, 0, 0], [1, 0, 0], one, 1)
+    transposed((2, 3, 3, 2, 4), (3, 4, 1, 1, 3), [1, 1, 2], [0, 0, 1], [0, 0, 1], one, 1)
+    transposed((2, 5, 3, 2, 4), (5, 3, 1, 1, 1), one, none, none, one, 1)
+    transposed((2, 3, 2, 3, 2), (3, 2, 1, 1, 1), [2, 1, 3], none, [1, 0, 2], one, 1)
+    transposed((2, 3, 3, 2, 4), (3, 2, 1, 2, 2), [1, 2, 2], none, [1, 1, 0], [2, 1, 1], 1)
 
     def linear(x, weight, bias=True):
         f.case("linear", dict(x=x, weight=weight, bias=weight[:1] if bias else None))
@@ -291,19 +308,31 @@ def pools(f):
     mean((2, 3, 5, 4, 3), one, [2, 1, 1], none, False, True, None)
 
     def power(x, norm_type, kernel, stride, ceil_mode):
-        f.case("lp_pool2d", x, norm_type=norm_type, kernel_size=kernel, stride=stride, ceil_mode=ceil_mode)
+        op = f"lp_pool{len(kernel)}d"
+        f.case(op, x, norm_type=norm_type, kernel_size=kernel, stride=stride, ceil_mode=ceil_mode)
 
     power((2, 3, 7, 8), 2, [3, 2], None, False)
     power((3, 3, 8, 7), 1, [2, 3], [2, 1], False)
     power((2, 5, 8, 7), 2, [3, 2], [2, 3], True)
     power((2, 3, 8, 7), 1, [3, 2], None, True)
     power((2, 3, 5, 6), 2, [2, 3], [1, 2], True)
+    power((2, 3, 5, 4, 6), 2, [3, 2, 2], None, False)
+    power((1, 3, 5, 6, 4), 1, [2, 3, 2], [2, 1, 1], False)
+    power((2, 2, 5, 4, 7), 2, [2, 3, 2], [2, 1, 3], True)
+    power((1, 3, 4, 5, 6), 3, [2, 2, 3], [2, 3, 2], True)
+    power((2, 2, 4, 3, 5), 4, [2, 3, 2], None, False)
 
     for op in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
         f.case(op, (2, 3, 7, 5), output_size=[3, 2])
         f.case(op, (3, 3, 5, 8), output_size=[1, 4])
         f.case(op, (2, 5, 4, 3), output_size=[6, 5])
         f.case(op, (2, 3, 5, 4), output_size=[5, 1])
+    for op in ("adaptive_avg_pool3d", "adaptive_max_pool3d"):
+        f.case(op, (2, 3, 7, 5, 4), output_size=[3, 2, 4])
+        f.case(op, (1, 3, 5, 3, 8), output_size=[1, 4, 5])
+        f.case(op, (2, 5, 2, 4, 3), output_size=[3, 6, 2])
+        f.case(op, (3, 2, 6, 5, 4), output_size=[6, 5, 1])
+        f.case(op, (1, 2, 40, 6, 5), output_size=[1, 1, 1])
 
 
 def resampling(f):
@@ -316,6 +345,20 @@ def resampling(f):
                 ((3, 1, 4, 7), None, [2.6, 0.7]),
             ]:
                 f.case("interpolate", x, size=size, scale_factor=factor, mode=mode, align_corners=align_corners)
+    for mode in ("nearest", "nearest-exact", "trilinear"):
+        for align_corners in (None,) if mode.startswith("nearest") else (False, True):
+            for x, size, factor, recompute in [
+                ((2, 3, 4, 5, 3), [7, 3, 5], None, None),
+                ((2, 3, 3, 4, 6), [2, 9, 4], None, None),
+                ((1, 3, 1, 5, 4), [4, 5, 1], None, None),
+                ((2, 1, 3, 2, 5), None, [2.0, 3.0, 2.0], None),
+                ((1, 3, 4, 7, 3), None, [2.6, 0.7, 1.0], None),
+                ((2, 3, 5, 4, 3), None, [1.0, 1.3, 2.2], False),
+                ((2, 3, 5, 4, 3), None, [1.1, 1.0, 0.4], True),
+                ((1, 2, 5, 2, 2), None, [1.3, 2.0, 1.0], False),
+            ]:
+                names = dict(size=size, scale_factor=factor, mode=mode, align_corners=align_corners)
+                f.case("interpolate", x, **names, recompute_scale_factor=recompute)
 
     def pad(x, sides, mode="constant", value=None):
         f.case("pad", x, pad=sides, mode=mode, value=value)

@@ -99,12 +99,16 @@ def convolutions(f):
     def transposed(x, channels, kernel, stride, padding, output_padding, groups, bias, dilation):
         names = dict(in_channels=channels[0], out_channels=channels[1], kernel_size=kernel, stride=stride)
         names.update(padding=padding, output_padding=output_padding, groups=groups, bias=bias, dilation=dilation)
-        f.case("ConvTranspose2d", x, **names)
+        f.case(f"ConvTranspose{len(stride)}d", x, **names)
 
     transposed((2, 3, 4, 5), (3, 5), [4, 2], [1, 1], [0, 0], [0, 0], 1, True, [1, 1])
     transposed((3, 3, 5, 3), (3, 6), [3, 4], [2, 3], [1, 2], [1, 0], 3, True, [1, 1])
     transposed((2, 5, 3, 4), (5, 3), [2, 3], [3, 1], [0, 1], [2, 0], 1, False, [2, 1])
     transposed((2, 3, 3, 5), (3, 2), [3, 2], [2, 2], [2, 0], [0, 1], 1, True, [3, 2])
+    transposed((2, 3, 3, 4, 2), (3, 4), [3, 2, 3], [1, 1, 1], [0, 0, 0], [0, 0, 0], 1, True, [1, 1, 1])
+    transposed((2, 4, 3, 2, 4), (4, 6), [2, 3, 2], [2, 3, 2], [0, 1, 1], [1, 0, 1], 2, False, [1, 1, 1])
+    transposed((1, 3, 4, 3, 2), (3, 2), [3, 3, 2], [2, 1, 3], [2, 1, 0], [1, 0, 2], 1, True, [2, 1, 1])
+    transposed((2, 3, 3, 2, 4), (3, 2), [1, 2, 3], [1, 2, 2], [0, 0, 1], [0, 1, 1], 1, True, [1, 1, 1])
 
     f.case("Linear", (3, 7), in_features=7, out_features=5, bias=True)
     f.case("Linear", (2, 3, 5), in_features=5, out_features=9, bias=False)
@@ -151,11 +155,14 @@ def norms(f):
     group((2, 3, 7), 1, 1e-5, True)
 
     def instance(x, eps, affine):
-        f.case("InstanceNorm2d", x, num_features=x[1], eps=eps, affine=affine)
+        f.case(f"InstanceNorm{len(x) - 2}d", x, num_features=x[1], eps=eps, affine=affine)
 
     instance((2, 3, 4, 5), 1e-5, False)
     instance((3, 5, 5, 3), 0.25, True)
     instance((2, 3, 7, 2), 1e-3, True)
+    instance((2, 3, 4, 5, 3), 1e-5, False)
+    instance((3, 5, 2, 3, 5), 0.25, True)
+    instance((1, 4, 7, 2, 3), 1e-3, True)
 
     f.case("LocalResponseNorm", (2, 7, 3, 4), size=2, alpha=0.5, beta=0.75, k=1.0)
     f.case("LocalResponseNorm", (3, 5, 4, 3), size=3, alpha=1e-4, beta=0.5, k=2.0)
@@ -190,13 +197,21 @@ def pools(f):
     mean((2, 3, 5, 6, 8), [2, 4, 3], [2, 3, 2], [1, 2, 1], True, True, 7)
 
     def power(x, norm_type, kernel, stride, ceil_mode):
-        f.case("LPPool2d", x, norm_type=norm_type, kernel_size=kernel, stride=stride, ceil_mode=ceil_mode)
+        op = f"LPPool{len(kernel)}d"
+        f.case(op, x, norm_type=norm_type, kernel_size=kernel, stride=stride, ceil_mode=ceil_mode)
 
     power((2, 3, 7, 8), 2, [3, 2], None, False)
     power((3, 3, 8, 7), 1, [2, 3], [2, 1], False)
     power((2, 5, 8, 7), 2, [3, 2], [2, 3], True)
     power((2, 3, 8, 7), 1, [3, 2], None, True)
+    power((2, 3, 5, 4, 6), 2, [3, 2, 2], None, False)
+    power((1, 3, 5, 6, 4), 1, [2, 3, 2], [2, 1, 3], True)
+    power((2, 2, 4, 3, 5), 2, [2, 3, 2], [1, 1, 2], True)
 
+    for op in ("AdaptiveAvgPool3d", "AdaptiveMaxPool3d"):
+        f.case(op, (2, 3, 7, 5, 4), output_size=[3, 2, 4])
+        f.case(op, (1, 3, 5, 3, 8), output_size=[1, 4, 5])
+        f.case(op, (2, 2, 2, 4, 3), output_size=[3, 6, 2])
     for op in ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d"):
         f.case(op, (2, 3, 7, 5), output_size=[3, 2])
         f.case(op, (3, 3, 5, 8), output_size=[1, 4])
@@ -212,6 +227,9 @@ def resampling(f):
                 ((3, 1, 4, 7), None, [2.6, 0.7]),
             ]:
                 f.case("Upsample", x, size=size, scale_factor=factor, mode=mode, align_corners=align_corners)
+    f.case("Upsample", (2, 3, 3, 4, 2), size=[5, 3, 7], scale_factor=None, mode="trilinear", align_corners=True)
+    f.case("Upsample", (1, 2, 3, 4, 5), size=None, scale_factor=[2.0, 1.5, 0.7], mode="trilinear", align_corners=False)
+    f.case("Upsample", (1, 2, 3, 4, 5), size=None, scale_factor=[2.0, 1.5, 0.7], mode="nearest", align_corners=None)
     f.case("PixelShuffle", (2, 12, 3, 2), upscale_factor=2)
     f.case("PixelShuffle", (2, 9, 2, 5), upscale_factor=3)
     f.case("PixelShuffle", (3, 3, 4, 3), upscale_factor=1)

@@ -1,4 +1,5 @@
-"""Convolution and pooling of volumes with the options that the backend suite leaves out: the cases of tests/onnx/volumes.
+"""Convolution, transposed convolution, pooling and resampling of volumes with the options that the backend suite leaves out: the
+cases of tests/onnx/volumes.
 
   python3 tests/onnx/volumes.py     writes the folders, with the answers of ONNX Runtime (CPU, no optimisation)
 
@@ -44,6 +45,16 @@ def pool(name, op, x, kernel, **attributes):
     case(name, [helper.make_node(op, ["x"], ["y"], kernel_shape=kernel, **attributes)], x)
 
 
+def transposed(name, x, w, bias=True, group=1, **attributes):
+    inputs = ["x", "w", "b"] if bias else ["x", "w"]
+    node = helper.make_node("ConvTranspose", inputs, ["y"], group=group, **attributes)
+    case(name, [node], x, w=w, **(dict(b=(w[1] * group,)) if bias else {}))
+
+
+def constant(name, value):
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value))
+
+
 def main():
     shutil.rmtree(HERE, ignore_errors=True)
     conv("conv_asymmetric", (2, 3, 4, 5, 6), (4, 3, 2, 3, 2), pads=[2, 0, 1, 0, 1, 3])
@@ -57,6 +68,30 @@ def main():
     conv("conv_slices", (2, 4, 3, 5, 6), (4, 2, 1, 3, 2), group=2, pads=[0, 1, 0, 0, 2, 1])
     conv("conv_columns", (2, 1, 5, 4, 3), (4, 1, 3, 3, 1), pads=[1, 1, 0, 1, 1, 0])
     conv("conv_point", (2, 5, 3, 2, 4), (3, 5, 1, 1, 1))
+    transposed("transposed_strided", (2, 3, 3, 4, 2), (3, 4, 3, 2, 3), strides=[2, 3, 2], pads=[1, 0, 1, 0, 1, 1])
+    transposed("transposed_extra", (1, 2, 4, 3, 3), (2, 3, 2, 3, 2), strides=[3, 2, 2], output_padding=[2, 1, 0], bias=False)
+    transposed("transposed_dilated", (1, 3, 4, 3, 5), (3, 2, 3, 2, 2), dilations=[2, 3, 1], strides=[3, 1, 2])
+    transposed("transposed_groups", (2, 4, 3, 2, 4), (4, 3, 2, 3, 2), group=2, strides=[2, 1, 2], pads=[0, 1, 1, 1, 1, 0])
+    transposed("transposed_shape", (1, 2, 3, 4, 3), (2, 2, 3, 3, 3), strides=[2, 2, 3], output_shape=[6, 8, 9])
+    transposed("transposed_same_upper", (1, 2, 3, 4, 3), (2, 2, 3, 4, 3), strides=[2, 2, 3], auto_pad="SAME_UPPER")
+    transposed("transposed_same_lower", (1, 2, 3, 2, 3), (2, 2, 4, 3, 3), strides=[1, 2, 2], auto_pad="SAME_LOWER")
+    transposed("transposed_slices", (2, 3, 3, 2, 4), (3, 2, 1, 2, 3), strides=[1, 2, 2])
+    transposed("transposed_columns", (1, 4, 3, 5, 2), (4, 2, 3, 1, 3), group=2, strides=[2, 1, 1])
+    transposed("transposed_depth", (1, 3, 3, 2, 4), (3, 2, 4, 1, 1), strides=[2, 1, 1], pads=[1, 0, 0, 1, 0, 0])
+    transposed("transposed_point", (2, 3, 3, 2, 4), (3, 5, 1, 1, 1))
+    sides = dict(nearest=[("half_pixel", "round_prefer_floor"), ("asymmetric", "floor"), ("align_corners", "ceil")],
+                 linear=[("half_pixel", None), ("align_corners", None), ("pytorch_half_pixel", None), ("asymmetric", None)])
+    for mode, ways in sides.items():
+        for coordinates, rounding in ways:
+            resize = dict(mode=mode, coordinate_transformation_mode=coordinates)
+            resize |= dict(nearest_mode=rounding) if rounding else {}
+            for size in ([5, 7, 4], [2, 3, 9]):
+                name = f"resize_{mode}_{coordinates}_{size[0]}"
+                inputs = [constant("sizes", np.array([2, 3, *size], np.int64))]
+                case(name, [*inputs, helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], **resize)], (2, 3, 4, 5, 6))
+        scales = [constant("scales", np.array([1, 1, 2, 1.5, 2.2], np.float32))]
+        upsample = helper.make_node("Upsample", ["x", "scales"], ["y"], mode=mode)
+        case(f"upsample_{mode}", [*scales, upsample], (2, 3, 3, 4, 5), opset=9)
     node = helper.make_node
     case(
         "conv_block",

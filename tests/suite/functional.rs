@@ -15,7 +15,7 @@ use crate::traced::{check, check_all, in_order};
 fn every_case_against_pytorch() {
     let cases = Kind::Functional.cases().unwrap();
     let functions: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), functions.len()), (3121, 113));
+    assert_eq!((cases.len(), functions.len()), (3180, 117));
     check_all(cases, |golden, device| {
         let call = || Ok(golden.call(Kind::Functional, device)?.into_iter().map(|(_, t)| t).collect());
         check(call, &in_order(golden.expected()))
@@ -100,6 +100,10 @@ fn arguments_that_cannot_be() {
         grid_sample(&x, &grid, GridSampleOptions::new()).err()
     };
     let resized = |o: InterpolateOptions| interpolate(&x, o).err();
+    // As for `v`, a transposed kernel whose rows are its channels.
+    let wide = ConvTranspose3dOptions::new().stride(2);
+    let back = |k: &DeviceTensor, o: ConvTranspose3dOptions| conv_transpose3d(&v, k, None, o).err();
+    let zoomed = |mode: InterpolateMode| interpolate(&v, InterpolateOptions::new().size(3).mode(mode)).err();
     for (what, error, kind) in [
         ("a kernel larger than the image", conv(Conv2dOptions::new().dilation(2)), Shape),
         ("'same' with a stride", conv(Conv2dOptions::new().stride(2).padding(Padding::Same)), Argument),
@@ -115,6 +119,30 @@ fn arguments_that_cannot_be() {
         ("a volume with a kernel of images", conv3d(&v, &w, None, Conv3dOptions::new()).err(), Shape),
         ("an image with a kernel of volumes", conv3d(&x, &k, None, Conv3dOptions::new()).err(), Shape),
         ("taps without end", deep(padded.padding([usize::MAX, 1, 1])), Unsupported),
+        ("a transposed kernel of images", conv_transpose3d(&v, &w, None, ConvTranspose3dOptions::new()).err(), Shape),
+        ("a transposed kernel of other channels", back(&k.reshape([1, 4, 3, 3, 3]).unwrap(), wide), Shape),
+        ("groups of a transposed volume that do not fit", back(&k, wide.groups(3)), Shape),
+        ("no groups of a transposed volume", back(&k, wide.groups(0)), Shape),
+        ("as much at the end as a step", back(&k, wide.output_padding([2, 0, 0])), Argument),
+        ("no step of a transposed volume", back(&k, wide.stride([0, 2, 2])), Argument),
+        ("no depth left", back(&k, wide.padding([3, 0, 0])), Shape),
+        ("no height left", back(&k, wide.padding([0, 3, 0])), Shape),
+        ("a depth without end", back(&k, wide.stride([usize::MAX, 2, 2])), Shape),
+        ("a volume by a mode of images", zoomed(InterpolateMode::Bilinear), Argument),
+        ("a volume by cubics", zoomed(InterpolateMode::Bicubic), Argument),
+        (
+            "an image by a mode of volumes",
+            resized(InterpolateOptions::new().size(3).mode(InterpolateMode::Trilinear)),
+            Argument,
+        ),
+        ("sizes of an image for a volume", interpolate(&v, InterpolateOptions::new().size([3, 4])).err(), Argument),
+        (
+            "factors of a volume for an image",
+            resized(InterpolateOptions::new().scale_factor([1.0, 2.0, 3.0])),
+            Argument,
+        ),
+        ("no factor", interpolate(&v, InterpolateOptions::new().scale_factor([1.0, -2.0, 3.0])).err(), Argument),
+        ("no depth", interpolate(&v, InterpolateOptions::new().scale_factor([0.1, 1.0, 1.0])).err(), Shape),
         ("windows of volumes over an image", max_pool3d(&x, 2, MaxPool3dOptions::new()).err(), Shape),
         ("a window deeper than the volume", largest(3, MaxPool3dOptions::new()), Shape),
         ("padding over half the volume's window", largest(2, MaxPool3dOptions::new().padding(2)), Argument),

@@ -11,7 +11,7 @@ use crate::traced::{check, check_all};
 fn every_case_against_pytorch() {
     let cases = Kind::Module.cases().unwrap();
     let modules: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), modules.len()), (915, 52));
+    assert_eq!((cases.len(), modules.len()), (934, 57));
     check_all(cases, |golden, device| {
         let names = golden.call(Kind::Module, device).map_err(|e| e.to_string())?.into_iter().map(|(name, _)| name);
         let expected: Vec<_> = names.zip(golden.expected()).collect();

@@ -13,7 +13,6 @@ use convgpu::{Error, Model, Tensor};
 
 /// Cases that fail, and why that is correct; a `*` matches all names with this prefix. If one passes, the table is wrong.
 const EXCLUDED: &[(&str, &str)] = &[
-    ("node/test_convtranspose_3d", THREE_AXES),
     ("node/test_resize_downsample_scales_cubic_align_corners", WHOLE_LENGTH),
     ("node/test_resize_downsample_scales_linear_align_corners", WHOLE_LENGTH),
     ("node/test_training_dropout", RANDOM),
@@ -21,7 +20,6 @@ const EXCLUDED: &[(&str, &str)] = &[
     ("node/test_training_dropout_default_mask", RANDOM),
     ("node/test_training_dropout_mask", RANDOM),
 ];
-const THREE_AXES: &str = "transposed convolution over three axes is outside the scope";
 const WHOLE_LENGTH: &str = "align_corners takes the output's whole length, as the operator's text, ONNX Runtime and PyTorch do; \
     the answer is that of input length x scale";
 const RANDOM: &str = "drops random elements: the expected output is that of one generator";

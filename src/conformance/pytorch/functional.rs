@@ -41,6 +41,11 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
             let o = o.output_padding(p.pair("output_padding")?).dilation(p.pair("dilation")?);
             conv_transpose2d(&t("x")?, &t("weight")?, bias, o.groups(p.usize("groups")?))
         }
+        "conv_transpose3d" => {
+            let o = ConvTranspose3dOptions::new().stride(p.triple("stride")?).padding(p.triple("padding")?);
+            let o = o.output_padding(p.triple("output_padding")?).dilation(p.triple("dilation")?);
+            conv_transpose3d(&t("x")?, &t("weight")?, bias, o.groups(p.usize("groups")?))
+        }
         "linear" => linear(&t("x")?, &t("weight")?, bias),
         "matmul" => ab(matmul),
         "max_pool2d" => {
@@ -54,6 +59,9 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
             let kernel = p.pair("kernel_size")?;
             lp_pool2d(&t("x")?, p.f32("norm_type")?, kernel, p.lp_pool()?)
         }
+        "lp_pool3d" => lp_pool3d(&t("x")?, p.f32("norm_type")?, p.triple("kernel_size")?, p.lp_pool3d()?),
+        "adaptive_avg_pool3d" => adaptive_avg_pool3d(&t("x")?, p.triple("output_size")?),
+        "adaptive_max_pool3d" => adaptive_max_pool3d(&t("x")?, p.triple("output_size")?),
         "adaptive_avg_pool2d" => adaptive_avg_pool2d(&t("x")?, p.pair("output_size")?),
         "adaptive_max_pool2d" => adaptive_max_pool2d(&t("x")?, p.pair("output_size")?),
         "interpolate" => interpolate(&t("x")?, p.interpolate()?),

@@ -69,6 +69,15 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
                 conv.stride(p.pair("stride")?).padding(p.pair("padding")?).output_padding(p.pair("output_padding")?);
             Box::new(conv.groups(p.usize("groups")?).bias(p.bool("bias")?).dilation(p.pair("dilation")?))
         }
+        "ConvTranspose3d" => {
+            let (inputs, outputs) = (p.usize("in_channels")?, p.usize("out_channels")?);
+            let conv = ConvTranspose3d::new(inputs, outputs, p.triple("kernel_size")?);
+            let conv = conv
+                .stride(p.triple("stride")?)
+                .padding(p.triple("padding")?)
+                .output_padding(p.triple("output_padding")?);
+            Box::new(conv.groups(p.usize("groups")?).bias(p.bool("bias")?).dilation(p.triple("dilation")?))
+        }
         "Linear" => Box::new(Linear::new(p.usize("in_features")?, p.usize("out_features")?).bias(p.bool("bias")?)),
         "BatchNorm1d" => {
             let norm =
@@ -93,6 +102,13 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
                 None => Box::new(norm),
             }
         }
+        "InstanceNorm3d" => {
+            let norm = InstanceNorm3d::new(p.usize("num_features")?).eps(p.f32("eps")?).affine(p.bool("affine")?);
+            match p.value("track_running_stats").as_bool() {
+                Some(track) => Box::new(norm.momentum(p.f32_or_none("momentum")?).track_running_stats(track)),
+                None => Box::new(norm),
+            }
+        }
         "GroupNorm" => Box::new(
             GroupNorm::new(p.usize("num_groups")?, p.usize("num_channels")?)
                 .eps(p.f32("eps")?)
@@ -112,6 +128,9 @@ fn make(op: &str, p: &Params) -> Result<Box<dyn Module>> {
         "MaxPool3d" => Box::new(MaxPool3d::new(p.triple("kernel_size")?).options(p.max_pool3d()?)),
         "AvgPool3d" => Box::new(AvgPool3d::new(p.triple("kernel_size")?).options(p.avg_pool3d()?)),
         "LPPool2d" => Box::new(LPPool2d::new(p.f32("norm_type")?, p.pair("kernel_size")?).options(p.lp_pool()?)),
+        "LPPool3d" => Box::new(LPPool3d::new(p.f32("norm_type")?, p.triple("kernel_size")?).options(p.lp_pool3d()?)),
+        "AdaptiveAvgPool3d" => Box::new(AdaptiveAvgPool3d::new(p.triple("output_size")?)),
+        "AdaptiveMaxPool3d" => Box::new(AdaptiveMaxPool3d::new(p.triple("output_size")?)),
         "AdaptiveAvgPool2d" => Box::new(AdaptiveAvgPool2d::new(p.pair("output_size")?)),
         "AdaptiveMaxPool2d" => Box::new(AdaptiveMaxPool2d::new(p.pair("output_size")?)),
         "Upsample" => Box::new(Upsample::new().options(p.interpolate()?)),

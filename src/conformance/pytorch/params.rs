@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::functional::{
     Approximate, AvgPool2dOptions, AvgPool3dOptions, GridSampleMode, GridSampleOptions, GridSamplePadding,
-    InterpolateMode, InterpolateOptions, LpPool2dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding, PaddingMode,
+    InterpolateMode, InterpolateOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding,
+    PaddingMode,
 };
 
 /// The options of a case. Each is an error if it is not there or of another type.
@@ -163,6 +164,7 @@ impl Params {
             "nearest" => InterpolateMode::Nearest,
             "nearest-exact" => InterpolateMode::NearestExact,
             "bilinear" => InterpolateMode::Bilinear,
+            "trilinear" => InterpolateMode::Trilinear,
             "bicubic" => InterpolateMode::Bicubic,
             _ => return Err(self.wrong(name)),
         })
@@ -201,15 +203,27 @@ impl Params {
         Ok(if self.some("stride").is_none() { o } else { o.stride(self.pair("stride")?) })
     }
 
+    pub fn lp_pool3d(&self) -> Result<LpPool3dOptions> {
+        let o = LpPool3dOptions::new().ceil_mode(self.bool("ceil_mode")?);
+        Ok(if self.some("stride").is_none() { o } else { o.stride(self.triple("stride")?) })
+    }
+
     pub fn interpolate(&self) -> Result<InterpolateOptions> {
         let mut o = InterpolateOptions::new().mode(self.interpolate_mode("mode")?);
         if self.some("size").is_some() {
-            o = o.size(self.pair("size")?);
+            o = match self.pair("size") {
+                Ok(size) => o.size(size),
+                Err(_) => o.size(self.triple("size")?),
+            };
         }
         if let Some(factors) = self.value("scale_factor").as_array() {
             let factors: Option<Vec<f64>> = factors.iter().map(Value::as_f64).collect();
-            let factors = factors.and_then(|f| <[f64; 2]>::try_from(f).ok());
-            o = o.scale_factor(factors.ok_or_else(|| self.wrong("scale_factor"))?);
+            let factors = factors.ok_or_else(|| self.wrong("scale_factor"))?;
+            o = match factors[..] {
+                [y, x] => o.scale_factor([y, x]),
+                [z, y, x] => o.scale_factor([z, y, x]),
+                _ => return Err(self.wrong("scale_factor")),
+            };
         }
         if let Some(align) = self.value("align_corners").as_bool() {
             o = o.align_corners(align);

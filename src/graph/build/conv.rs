@@ -2,12 +2,15 @@
 
 use crate::attr::{PadMode, Pads};
 use crate::error::{Error, Result};
-use crate::graph::volume::Conv3d;
+use crate::graph::volume::{Conv3d, ConvTranspose3d};
 use crate::graph::{Graph, ValueId};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::matmul::MatMul;
-use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, PaddingMode, Pair, Triple};
+use crate::options::{
+    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions, PaddingMode, Pair,
+    Triple,
+};
 
 /// The limit of a convolution's own padding.
 const MOST_PADDING: usize = 65_535;
@@ -95,10 +98,7 @@ impl Graph {
     ) -> Result<ValueId> {
         let Pair([py, px]) = o.padding;
         let Pair(extra) = o.output_padding;
-        if (0..2).any(|a| extra[a] >= o.stride.0[a].max(o.dilation.0[a])) {
-            let text = format!("output_padding {extra:?} must be smaller than the stride or the dilation");
-            return Err(Error::argument(text));
-        }
+        less_than_a_step(extra, o.stride.0, o.dilation.0)?;
         let op = ConvTranspose2d {
             stride: o.stride.0,
             padding: [[py; 2], [px; 2]],
@@ -107,6 +107,25 @@ impl Graph {
             groups: o.groups,
         };
         self.layer(op, &[&[x, w], bias.as_slice()].concat())
+    }
+
+    /// `[n, ic, d, h, w]` with a weight `[ic, oc / groups, kd, kh, kw]` to `[n, oc, od, oh, ow]`; the bias is `[oc]`. It is one
+    /// [`Graph::conv_transpose2d`]: of slices, to whose channels a kernel of several slices adds the taps along the depth.
+    ///
+    /// # Errors
+    /// The shapes do not fit each other or the options; the output padding is not smaller than stride or dilation.
+    pub fn conv_transpose3d(
+        &mut self,
+        x: ValueId,
+        w: ValueId,
+        bias: Option<ValueId>,
+        o: ConvTranspose3dOptions,
+    ) -> Result<ValueId> {
+        let (Triple(stride), Triple(dilation), Triple(output_padding)) = (o.stride, o.dilation, o.output_padding);
+        less_than_a_step(output_padding, stride, dilation)?;
+        let padding = o.padding.0.map(|n| [n; 2]);
+        let op = ConvTranspose3d { stride, padding, output_padding, dilation, groups: o.groups };
+        op.apply(self, &x, &w, bias.as_ref())
     }
 
     /// `[.., in]` with a weight `[out, in]` to `[.., out]`; the bias is `[out]`. It is a convolution of images of one
@@ -144,6 +163,20 @@ impl Graph {
     /// The shapes do not fit each other.
     pub fn matmul(&mut self, a: ValueId, b: ValueId) -> Result<ValueId> {
         self.layer(MatMul, &[a, b])
+    }
+}
+
+/// An error if what is added to the result of a transposed convolution is not less than the step along each axis.
+fn less_than_a_step<const AXES: usize>(
+    extra: [usize; AXES],
+    stride: [usize; AXES],
+    dilation: [usize; AXES],
+) -> Result<()> {
+    match (0..AXES).any(|a| extra[a] >= stride[a].max(dilation[a])) {
+        true => {
+            Err(Error::argument(format!("output_padding {extra:?} must be smaller than the stride or the dilation")))
+        }
+        false => Ok(()),
     }
 }
 

@@ -7,7 +7,8 @@ use crate::graph::{Graph, ValueId};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::options::{
-    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair, Triple,
+    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair,
+    Triple,
 };
 
 impl Graph {
@@ -82,32 +83,61 @@ impl Graph {
         let p = norm_type;
         let Pair(kernel) = kernel_size.into();
         let stride = o.stride.unwrap_or(Pair(kernel)).0;
-        if !p.is_finite() || p == 0.0 {
-            return Err(Error::argument(format!("the norm of lp_pool2d must be finite and not 0, is {p}")));
-        }
-        if let Some(axis) = (0..2).find(|&axis| kernel[axis] == 0 || stride[axis] == 0) {
-            let text = format!("kernel {} and stride {} of lp_pool2d must not be 0", kernel[axis], stride[axis]);
-            return Err(Error::argument(text));
-        }
+        lp_arguments("lp_pool2d", p, &kernel, &stride)?;
         if p.fract() == 0.0 && (1.0..=64.0).contains(&p) {
             let window = Window { stride, ..Window::new(kernel) };
             let op = LpPool2d { window, ceil_mode: o.ceil_mode, p: p as u32, signed: true, rescale: true };
             return self.layer(op, &[x]);
         }
-        // If no window exceeds the image, the power of a plain sum suffices.
+        self.root_of_sums(x, p, &kernel, &stride, o.ceil_mode, |graph, powers, divisor_override| {
+            let mean = AvgPool2dOptions { divisor_override, ceil_mode: o.ceil_mode, ..AvgPool2dOptions::new() };
+            graph.avg_pool2d(powers, kernel, AvgPool2dOptions { stride: Some(Pair(stride)), ..mean })
+        })
+    }
+
+    /// `(sum of x^p)^(1/p)` of every window of `[n, c, d, h, w]`: `[n, c, od, oh, ow]`, as [`Graph::lp_pool2d`].
+    ///
+    /// # Errors
+    /// The window does not fit the volume; p is 0 or not finite.
+    pub fn lp_pool3d(
+        &mut self,
+        x: ValueId,
+        norm_type: f32,
+        kernel_size: impl Into<Triple>,
+        o: LpPool3dOptions,
+    ) -> Result<ValueId> {
+        let Triple(kernel) = kernel_size.into();
+        let stride = o.stride.unwrap_or(Triple(kernel)).0;
+        lp_arguments("lp_pool3d", norm_type, &kernel, &stride)?;
+        // The root of a slice's sum may not exist where that of the volume's does: powers are summed over all axes.
+        self.root_of_sums(x, norm_type, &kernel, &stride, o.ceil_mode, |graph, powers, divisor_override| {
+            let mean = AvgPool3dOptions { divisor_override, ceil_mode: o.ceil_mode, ..AvgPool3dOptions::new() };
+            graph.avg_pool3d(powers, kernel, AvgPool3dOptions { stride: Some(Triple(stride)), ..mean })
+        })
+    }
+
+    /// The root of order p of the sums of powers over windows, of which `mean` gives the means, or if there is a divisor the sums
+    /// divided by that.
+    fn root_of_sums(
+        &mut self,
+        x: ValueId,
+        p: f32,
+        kernel: &[usize],
+        stride: &[usize],
+        ceil_mode: bool,
+        mean: impl FnOnce(&mut Graph, ValueId, Option<usize>) -> Result<ValueId>,
+    ) -> Result<ValueId> {
         self.own(&[x])?;
-        let rest = |axis: usize| match self.shape(x).get(2 + axis) {
-            Some(&extent) => (extent as i64 - kernel[axis] as i64).rem_euclid(stride[axis] as i64),
-            None => 0,
+        let fits = |axis: usize| match self.shape(x).get(2 + axis) {
+            Some(&extent) => (extent as i64 - kernel[axis] as i64).rem_euclid(stride[axis] as i64) == 0,
+            None => true,
         };
-        let whole = !o.ceil_mode || (rest(0) == 0 && rest(1) == 0);
+        // If no window exceeds the image, the power of a plain sum suffices.
+        let whole = !ceil_mode || (0..kernel.len()).all(fits);
         let powers = self.power(x, p)?;
-        let taps = kernel[0] * kernel[1];
-        let divisor_override = whole.then_some(1);
-        let mean = AvgPool2dOptions { divisor_override, ceil_mode: o.ceil_mode, ..AvgPool2dOptions::new() };
-        let mut y = self.avg_pool2d(powers, kernel, AvgPool2dOptions { stride: Some(Pair(stride)), ..mean })?;
+        let mut y = mean(self, powers, whole.then_some(1))?;
         if !whole {
-            let taps = self.number(taps as f32)?;
+            let taps = self.number(kernel.iter().product::<usize>() as f32)?;
             y = self.binary(y, taps, BinaryKind::Mul)?;
         }
         self.power(y, 1.0 / p)
@@ -141,6 +171,33 @@ impl Graph {
     /// The input is not an image, or has no pixels.
     pub fn adaptive_max_pool2d(&mut self, x: ValueId, output_size: impl Into<Pair>) -> Result<ValueId> {
         self.layer(AdaptivePool2d { output: output_size.into().0, kind: PoolKind::Max }, &[x])
+    }
+
+    /// `[n, c, d, h, w]` to `[n, c, od, oh, ow]`: each output is the mean of its part of the volume.
+    ///
+    /// # Errors
+    /// The input is not a volume, or has no pixels.
+    pub fn adaptive_avg_pool3d(&mut self, x: ValueId, output_size: impl Into<Triple>) -> Result<ValueId> {
+        volume::adaptive_pool(self, &x, output_size.into().0, PoolKind::Avg)
+    }
+
+    /// `[n, c, d, h, w]` to `[n, c, od, oh, ow]`: each output is the maximum of its part of the volume.
+    ///
+    /// # Errors
+    /// The input is not a volume, or has no pixels.
+    pub fn adaptive_max_pool3d(&mut self, x: ValueId, output_size: impl Into<Triple>) -> Result<ValueId> {
+        volume::adaptive_pool(self, &x, output_size.into().0, PoolKind::Max)
+    }
+}
+
+/// An error unless an order and a window are ones of a pooling by norms.
+fn lp_arguments(function: &str, p: f32, kernel: &[usize], stride: &[usize]) -> Result<()> {
+    if !p.is_finite() || p == 0.0 {
+        return Err(Error::argument(format!("the norm of {function} must be finite and not 0, is {p}")));
+    }
+    match kernel.iter().zip(stride).find(|&(kernel, stride)| *kernel == 0 || *stride == 0) {
+        Some((k, s)) => Err(Error::argument(format!("kernel {k} and stride {s} of {function} must not be 0"))),
+        None => Ok(()),
     }
 }
 

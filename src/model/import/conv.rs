@@ -5,7 +5,7 @@ use super::window::{AutoPad, Sliding, spatial};
 use super::{Import, NodeView, Val};
 use crate::attr::{PadMode, Window};
 use crate::error::{Error, Result};
-use crate::graph::volume::Conv3d;
+use crate::graph::volume::{Conv3d, ConvTranspose3d};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::pad::Pad;
@@ -70,72 +70,88 @@ impl Import<'_> {
 /// <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>
 fn conv_transpose(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let (x, weight) = (node.input(0)?, node.input(1)?);
-    let window = Sliding::of(node, x.shape(), weight.shape().get(2..))?;
-    let axes = spatial(node, x.shape(), 2)?;
-    let extra = node.counts("output_padding")?.unwrap_or(vec![0; axes.len()]);
-    let mut op = ConvTranspose2d {
-        stride: window.stride,
-        padding: [[0; 2]; 2],
-        output_padding: if axes.len() == 1 && extra.len() == 1 {
-            [0, extra[0]]
-        } else {
-            pair("output_padding", axes, &extra)?
-        },
-        dilation: window.dilation,
-        groups: node.count("group", 1)?,
-    };
-    match output_shape(node, axes)? {
-        Some(output) => fit(&mut op, &window, AutoPad::of(node)?, pair("the input", axes, axes)?, output)?,
-        None if AutoPad::of(node)? == AutoPad::NotSet => {
-            let pads = window.padding;
-            op.padding = pads.map(|axis| axis.map(|p| p.max(0) as usize));
-            if pads.as_flattened().iter().any(|&p| p < 0) {
-                return Err(Error::unsupported(format!("ConvTranspose with negative pads {pads:?}")));
-            }
-        }
-        None => {}
+    let groups = node.count("group", 1)?;
+    if x.rank() > 4 {
+        let Transposed { window, output_padding } = Transposed::of(node, x, weight)?;
+        let Window { stride, padding, dilation, .. } = window;
+        let op = ConvTranspose3d { stride, padding, output_padding, dilation, groups };
+        return Ok(vec![op.apply(import, x, weight, node.optional(2))?]);
     }
+    let Transposed { window, output_padding } = Transposed::of(node, x, weight)?;
+    let Window { stride, padding, dilation, .. } = window;
     let image = import.as_image(x)?;
     let weight = import.as_image(weight)?;
     let inputs: Vec<&Val> = [&image, &weight].into_iter().chain(node.optional(2)).collect();
-    let y = import.apply(op, &inputs)?;
+    let y = import.apply(ConvTranspose2d { stride, padding, output_padding, dilation, groups }, &inputs)?;
     Ok(vec![import.as_rank(&y, x.rank())?])
 }
 
+/// How a transposed convolution moves, and what is added at the end of its result. An image of one axis is one row.
+struct Transposed<const AXES: usize> {
+    window: Window<AXES>,
+    output_padding: [usize; AXES],
+}
+
+impl<const AXES: usize> Transposed<AXES> {
+    fn of(node: &NodeView, x: &Val, weight: &Val) -> Result<Self> {
+        let moves: Sliding<AXES> = Sliding::of(node, x.shape(), weight.shape().get(2..))?;
+        let axes = spatial(node, x.shape(), AXES)?;
+        let extra = node.counts("output_padding")?.unwrap_or(vec![0; axes.len()]);
+        let output_padding = last("output_padding", axes, &extra, 0)?;
+        let Sliding { kernel, stride, dilation, .. } = moves;
+        let window = Window { kernel, stride, dilation, padding: [[0; 2]; AXES] };
+        let alone = Transposed { window, output_padding };
+        match output_shape(node, axes)? {
+            Some(output) => alone.fit(AutoPad::of(node)?, last("the input", axes, axes, 1)?, output),
+            None if AutoPad::of(node)? == AutoPad::NotSet => {
+                let pads = moves.padding;
+                if pads.as_flattened().iter().any(|&p| p < 0) {
+                    return Err(Error::unsupported(format!("ConvTranspose with negative pads {pads:?}")));
+                }
+                let padding = pads.map(|axis| axis.map(|p| p as usize));
+                Ok(Transposed { window: Window { padding, ..window }, output_padding })
+            }
+            None => Ok(alone),
+        }
+    }
+
+    /// With padding and output padding such that the output has these extents.
+    fn fit(mut self, auto: AutoPad, input: [usize; AXES], output: [usize; AXES]) -> Result<Self> {
+        let Transposed { window, output_padding } = &mut self;
+        for k in 0..AXES {
+            let spread = (input[k].saturating_sub(1) as i128) * window.stride[k] as i128;
+            let total = spread + window.span(k) as i128 + output_padding[k] as i128 - output[k] as i128;
+            let total = i64::try_from(total).map_err(|_| Error::shape("the output of ConvTranspose is too large"))?;
+            // Only SAME_UPPER puts the extra element at the end (the operator's documentation).
+            let auto = if auto == AutoPad::SameUpper { auto } else { AutoPad::SameLower };
+            let [begin, end] = auto.halves(total.max(0));
+            window.padding[k] = [begin as usize, end as usize];
+            output_padding[k] += (-total).max(0) as usize;
+        }
+        Ok(self)
+    }
+}
+
 /// The output's extents, if `output_shape` or `auto_pad` fixes them: `input x stride` for the latter.
-fn output_shape(node: &NodeView, axes: &[usize]) -> Result<Option<[usize; 2]>> {
+fn output_shape<const AXES: usize>(node: &NodeView, axes: &[usize]) -> Result<Option<[usize; AXES]>> {
     if let Some(shape) = node.counts("output_shape")? {
         let behind = shape.len().saturating_sub(axes.len());
-        return pair("output_shape", axes, &shape[behind..]).map(Some);
+        return last("output_shape", axes, &shape[behind..], 1).map(Some);
     }
     if ![AutoPad::SameUpper, AutoPad::SameLower].contains(&AutoPad::of(node)?) {
         return Ok(None);
     }
     let strides = node.counts("strides")?.unwrap_or(vec![1; axes.len()]);
     let extents: Vec<_> = axes.iter().zip(&strides).map(|(&n, &s)| n.saturating_mul(s)).collect();
-    pair("the output", axes, &extents).map(Some)
+    last("the output", axes, &extents, 1).map(Some)
 }
 
-/// A value for each of two axes; an image of one axis is one row.
-fn pair(what: &str, spatial: &[usize], list: &[usize]) -> Result<[usize; 2]> {
-    match (spatial.len(), list) {
-        (1, &[a]) => Ok([1, a]),
-        (2, &[a, b]) => Ok([a, b]),
-        _ => Err(Error::shape(format!("{what} {list:?} does not fit {} spatial axes", spatial.len()))),
+/// A value for each axis, `none` for those that the image does not have.
+fn last<const AXES: usize>(what: &str, spatial: &[usize], list: &[usize], none: usize) -> Result<[usize; AXES]> {
+    if list.len() != spatial.len() {
+        return Err(Error::shape(format!("{what} {list:?} does not fit {} spatial axes", spatial.len())));
     }
-}
-
-/// Sets padding and output padding so that the output has these extents.
-fn fit(op: &mut ConvTranspose2d, window: &Sliding, auto: AutoPad, input: [usize; 2], output: [usize; 2]) -> Result<()> {
-    for k in 0..2 {
-        let spread = (input[k].saturating_sub(1) as i128) * window.stride[k] as i128;
-        let total = spread + window.span(k) as i128 + op.output_padding[k] as i128 - output[k] as i128;
-        let total = i64::try_from(total).map_err(|_| Error::shape("the output of ConvTranspose is too large"))?;
-        // Only SAME_UPPER puts the extra element at the end (the operator's documentation).
-        let auto = if auto == AutoPad::SameUpper { auto } else { AutoPad::SameLower };
-        let [begin, end] = auto.halves(total.max(0));
-        op.padding[k] = [begin as usize, end as usize];
-        op.output_padding[k] += (-total).max(0) as usize;
-    }
-    Ok(())
+    let mut all = [none; AXES];
+    all[AXES - list.len()..].copy_from_slice(list);
+    Ok(all)
 }

@@ -131,11 +131,6 @@ impl<const AXES: usize> Sliding<AXES> {
         }
     }
 
-    /// The extent of the image that one window spans.
-    pub fn span(&self, axis: usize) -> usize {
-        span(self.kernel[axis], self.dilation[axis])
-    }
-
     /// The window without crops, and what to crop from the image first.
     pub fn split(&self) -> (Window<AXES>, Pads<i64, AXES>) {
         let Sliding { kernel, stride, dilation, padding } = *self;
