@@ -140,11 +140,11 @@ fn files_of_another_kind_are_named() {
 #[test]
 fn what_is_not_supported_has_its_file_and_its_node() {
     let scan = model(vec![node("cell", "Scan", &["x"], "z"), node("b", "Loop", &["z"], "y")], vec![], &[2, 3]);
-    let cube = model(vec![node("cube", "ConvTranspose", &["x", "x"], "y")], vec![], &[1, 1, 4, 4, 4]);
-    let x = file("cube.npy", &npy_of("(1, 1, 4, 4, 4)", 64));
+    let cube = model(vec![node("cube", "ConvTranspose", &["x", "x"], "y")], vec![], &[1, 1, 2, 2, 4, 4]);
+    let x = file("cube.npy", &npy_of("(1, 1, 2, 2, 4, 4)", 64));
     for (name, bytes, first, text) in [
         ("scan.onnx", scan, "cell", "scan.onnx: not supported: cell: operator Scan; b: operator Loop"),
-        ("cube.onnx", cube, "cube", "cube.onnx: not supported: cube: 3-D ConvTranspose"),
+        ("cube.onnx", cube, "cube", "cube.onnx: not supported: cube: 4-D ConvTranspose"),
     ] {
         let output = convgpu(&["run", &file(name, &bytes), "--input", &x, "--json"]);
         let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
