@@ -17,5 +17,6 @@ pub mod registry;
 pub mod safetensors;
 pub(crate) mod tensor_proto;
 
+pub use import::operators::names as operators;
 pub use network::Model;
 pub use tensor_proto::tensor_from_bytes;

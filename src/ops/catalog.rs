@@ -102,7 +102,7 @@ pub const CATALOG: &[Entry] = &[
     ),
     entry("local_response_norm", "local_response_norm", "LRN", "any window; even sizes as in PyTorch or in ONNX"),
     entry("lp_normalize", "normalize", "LpNormalization", "order 1 or 2, any axis"),
-    entry("mean_variance_normalize", "", "MeanVarianceNormalization", "the axes that are kept must be adjacent"),
+    entry("mean_variance_normalize", "", "MeanVarianceNormalization", ""),
     entry("softmax, log_softmax", "softmax, log_softmax", "Softmax, LogSoftmax", "any axis; the softmax of -inf is 0"),
     entry(
         "reduce_sum, reduce_mean, reduce_max, reduce_min, reduce_prod, reduce_l1, reduce_l2, reduce_log_sum, reduce_log_sum_exp, reduce_sum_square",

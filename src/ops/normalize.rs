@@ -143,6 +143,11 @@ impl MeanVarianceNormalize {
         (middle == slices).then_some(Slices { outer, slices, inner: shape[end..].iter().product() })
     }
 
+    /// Whether the operator takes an input of this shape: whether the axes that are kept are adjacent, but for those of one element.
+    pub fn takes(&self, shape: &[usize]) -> bool {
+        self.slices(shape).is_some()
+    }
+
     /// The normalisation in each of the supported layouts.
     fn normalizations(&self, x: &[usize]) -> Vec<Normalization> {
         let slices = self.slices(x).expect("the shape rule holds");
@@ -162,7 +167,7 @@ impl Op for MeanVarianceNormalize {
     fn outputs(&self, inputs: &[Desc]) -> Result<Vec<Desc>> {
         check(self, inputs, &self.axes)?;
         let x = &inputs[0];
-        if self.slices(&x.shape).is_none() {
+        if !self.takes(&x.shape) {
             let text = format!("the axes that are kept, {:?} of {x}, must be adjacent", self.kept(&x.shape));
             return Err(Error::unsupported(text));
         }

@@ -1,9 +1,10 @@
 //! Several nodes one after another: functions with constants of any rank, views and copies, images from bytes.
 
+use convgpu::internals::model::proto::{AttributeProto, GraphProto};
 use convgpu::{DType, Tensor};
 
-use crate::net::{Drawn, Net, code};
-use crate::onnx_build::{int, ints};
+use crate::net::{Drawn, Net, Val, code};
+use crate::onnx_build::{int, ints, node, untyped};
 
 /// Functions and sums; a constant may have more axes than what it is added to.
 pub fn elementwise(net: &mut Net) -> Drawn {
@@ -132,4 +133,43 @@ pub fn filled(net: &mut Net) -> Drawn {
         }
     };
     Ok(vec![net.add("Add", &[&x, &y], vec![])?])
+}
+
+/// What is known when a network is planned: a number of elements, places that are not 0, a branch; and Dropout in evaluation.
+pub fn planned(net: &mut Net) -> Drawn {
+    net.at_least(13);
+    let shape = net.shape(2);
+    let x = net.floats(&shape);
+    let x = net.input(x);
+    let size = net.add("Size", &[&x], vec![])?;
+    match net.rng.int(0, 3) {
+        0 => {
+            let count = net.add("Cast", &[&size], vec![int("to", code(DType::F32).into())])?;
+            Ok(vec![net.add("Div", &[&x, &count], vec![])?])
+        }
+        1 => {
+            let mask = net.integers(&shape, DType::F32, 0, 1);
+            let mask = net.constant(&mask);
+            let places = net.add("NonZero", &[&mask], vec![])?;
+            let places = net.add("Transpose", &[&places], vec![])?;
+            Ok(vec![net.add("GatherND", &[&x, &places], vec![])?])
+        }
+        2 => {
+            let limit = net.constant(&Tensor::new([], vec![9i64]).unwrap());
+            let small = net.add("Less", &[&size, &limit], vec![])?;
+            let [yes, no] = [("then_branch", "Tanh"), ("else_branch", "Neg")].map(|(name, op)| branch(name, op, &x));
+            Ok(vec![net.add("If", &[&small], vec![yes, no])?])
+        }
+        _ => {
+            let y = net.add("Dropout", &[&x], vec![])?;
+            Ok(vec![net.add("Neg", &[&y], vec![])?])
+        }
+    }
+}
+
+/// A branch of a node.
+fn branch(name: &str, op: &str, x: &Val) -> AttributeProto {
+    let (given, output) = (node(op, &[&x.name], &[name], vec![]), vec![untyped(name)]);
+    let graph = GraphProto { name: Some(name.to_owned()), node: vec![given], output, ..Default::default() };
+    AttributeProto { name: Some(name.to_owned()), g: Some(Box::new(graph)), r#type: Some(5), ..Default::default() }
 }

@@ -10,7 +10,7 @@ const SIGNED: [DType; 4] = [DType::I8, DType::I16, DType::I32, DType::I64];
 
 impl Net {
     /// A type, mostly one of the two that every engine has.
-    fn integer(&mut self) -> DType {
+    pub fn integer(&mut self) -> DType {
         if self.flag() { self.one(&[DType::I32, DType::I64]) } else { self.one(&INTEGERS) }
     }
 
@@ -33,7 +33,7 @@ impl Net {
         [part(self), part(self)]
     }
 
-    fn two(&mut self, a: Tensor, b: Tensor) -> [Val; 2] {
+    pub fn two(&mut self, a: Tensor, b: Tensor) -> [Val; 2] {
         match self.rng.int(0, 3) {
             0 => [self.constant(&a), self.input(b)],
             1 => [self.input(a), self.constant(&b)],
@@ -44,39 +44,28 @@ impl Net {
 
 /// Functions of any float without attributes.
 pub fn smooth(net: &mut Net) -> Drawn {
-    const ALL: [&str; 21] = [
-        "Abs",
-        "Neg",
-        "Relu",
-        "Sigmoid",
-        "Softplus",
-        "Softsign",
-        "Tanh",
-        "Erf",
-        "Exp",
-        "Sin",
-        "Cos",
-        "Tan",
-        "Asin",
-        "Acos",
-        "Atan",
-        "Sinh",
-        "Cosh",
-        "Asinh",
-        "Atanh",
-        "HardSwish",
-        "Mish",
-    ];
-    let rank = net.rng.int(0, 5);
-    let shape = net.shape(rank);
-    let x = net.floats(&shape);
-    let x = net.input(x);
+    const ALL: [&str; 11] =
+        ["Abs", "Neg", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh", "Erf", "Exp", "HardSwish", "Mish"];
     let op = net.one(&ALL);
     net.at_least(match op {
         "Mish" => 18,
         "HardSwish" => 14,
         _ => 0,
     });
+    of_any_float(net, op)
+}
+
+/// Functions of angles, and their inverses.
+pub fn angles(net: &mut Net) -> Drawn {
+    let op = net.one(&["Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Atanh"]);
+    of_any_float(net, op)
+}
+
+fn of_any_float(net: &mut Net, op: &str) -> Drawn {
+    let rank = net.rng.int(0, 5);
+    let shape = net.shape(rank);
+    let x = net.floats(&shape);
+    let x = net.input(x);
     Ok(vec![net.add(op, &[&x], vec![])?])
 }
 
@@ -98,7 +87,7 @@ pub fn with_attributes(net: &mut Net) -> Drawn {
     let v = net.rng.int(1, 9) as f32 / 10.0;
     let w = net.rng.int(1, 9) as f32 / 10.0;
     let given = net.flag();
-    let (op, mut attributes) = match net.rng.int(0, 8) {
+    let (op, mut attributes) = match net.rng.int(0, 9) {
         0 => ("LeakyRelu", vec![float("alpha", v)]),
         1 => ("Elu", vec![float("alpha", v)]),
         2 => ("Selu", vec![float("alpha", v), float("gamma", w)]),
@@ -108,12 +97,14 @@ pub fn with_attributes(net: &mut Net) -> Drawn {
         5 => ("ThresholdedRelu", vec![float("alpha", v + 0.07)]),
         6 => ("Shrink", vec![float("bias", v), float("lambd", w + 0.07)]),
         7 => ("Gelu", vec![string("approximate", "tanh")]),
+        8 => ("Swish", vec![float("alpha", 2.0 * v)]),
         _ => ("Gelu", vec![]),
     };
     if !given && !matches!(op, "ThresholdedRelu" | "Shrink") {
         attributes.clear();
     }
     net.at_least(match op {
+        "Swish" => 24,
         "Gelu" => 20,
         "Celu" => 12,
         _ => 0,

@@ -2,7 +2,7 @@
 
 use convgpu::Tensor;
 
-use crate::net::{Drawn, Net, Refused, Val};
+use crate::net::{Drawn, Net, Refused, Val, scaled};
 use crate::onnx_build::{float, int, ints};
 
 type Step = Result<Val, Refused>;
@@ -104,10 +104,6 @@ impl Net {
         let x = self.floats(&shape);
         self.input(x)
     }
-}
-
-fn scaled(t: &Tensor, by: f32) -> Tensor {
-    Tensor::new(t.shape(), t.as_f32().unwrap().iter().map(|v| v * by).collect::<Vec<_>>()).unwrap()
 }
 
 /// x (1 + erf(x / sqrt 2)) / 2 in the orders of exporters.

@@ -49,8 +49,8 @@ pub struct Counts {
     refusals: BTreeMap<(&'static str, &'static str, String), usize>,
     /// Models per kind, and how many of them convgpu runs.
     pub kinds: BTreeMap<&'static str, [usize; 2]>,
-    /// Operators of a file that models had which convgpu and rten ran.
-    pub compared: BTreeSet<String>,
+    /// Engines, and operators of models in which they agree with the reference.
+    pub agreed: BTreeSet<(&'static str, String)>,
     /// How often each entry of the table explained a disagreement, and the first seed.
     known: BTreeMap<&'static str, (usize, u64)>,
     pub findings: Vec<String>,
@@ -70,8 +70,9 @@ impl Counts {
             Err(why) => self.refused("the device", case, why),
             Ok(device) => {
                 self.on_the_device += 1;
-                if let Err(what) = compare(device, reference) {
-                    self.findings.push(format!("the device {what}\n{case}"));
+                match compare(device, reference) {
+                    Ok(()) => self.agreed("the device", case),
+                    Err(what) => self.findings.push(format!("the device {what}\n{case}")),
                 }
             }
         }
@@ -79,15 +80,17 @@ impl Counts {
             Err(why) => self.refused("rten", case, why),
             Ok(rten) => {
                 self.with_rten += 1;
-                self.compared.extend(case.operators());
-                if let Err(what) = compare(rten, reference) {
-                    match known::find(case) {
-                        Some(entry) => self.known.entry(entry.reason).or_insert((0, case.seed)).0 += 1,
-                        None => self.findings.push(format!("rten {what}\n{case}")),
-                    }
+                match (compare(rten, reference), known::find(case)) {
+                    (Ok(()), _) => self.agreed("rten", case),
+                    (Err(_), Some(entry)) => self.known.entry(entry.reason).or_insert((0, case.seed)).0 += 1,
+                    (Err(what), None) => self.findings.push(format!("rten {what}\n{case}")),
                 }
             }
         }
+    }
+
+    fn agreed(&mut self, engine: &'static str, case: &Case) {
+        self.agreed.extend(case.operators().map(|op| (engine, op)));
     }
 
     fn refused(&mut self, engine: &'static str, case: &Case, why: &str) {

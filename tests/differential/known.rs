@@ -1,9 +1,10 @@
 //! Disagreements that are the other engine's. Each names the narrowest pattern, and what else says so.
 
-use convgpu::internals::model::proto::data_type::BOOL;
+use convgpu::Tensor;
+use convgpu::internals::model::proto::data_type::{BOOL, INT8, UINT8};
 use convgpu::internals::model::proto::{AttributeProto, GraphProto, TensorProto};
 
-use crate::net::Case;
+use crate::net::{Case, code, full_name};
 
 /// Models on which rten gives another answer than convgpu.
 pub struct Known {
@@ -66,7 +67,7 @@ pub const RTEN: &[Known] = &[
         matches: |c| c.opset() < 13,
     },
     Known {
-        kinds: &["sums matmul"],
+        kinds: &["sums matmul", "quantised matmul_integer"],
         oracle: ORT,
         reason: "a stack of matrices times a vector keeps an axis of 1",
         matches: |c| c.operands().any(|dims| dims.len() == 1) && c.operands().any(|dims| dims.len() > 2),
@@ -89,6 +90,42 @@ pub const RTEN: &[Known] = &[
         reason: "cubic is computed as linear",
         matches: |c| c.attribute("mode").any(|a| a.s() == b"cubic"),
     },
+    Known {
+        kinds: &["attention attention"],
+        oracle: "ONNX Runtime 1.32 and ONNX's reference evaluator",
+        reason: "a mask of one key is for all keys, also from version 24 on, which fills it up",
+        matches: |c| c.opset() >= 24 && c.desc(3).is_some_and(|(_, dims)| dims.ends_with(&[1])),
+    },
+    Known {
+        kinds: &["recurrent lstm", "recurrent gru"],
+        oracle: ORT,
+        reason: "sequence_lens is not looked at",
+        matches: |c| c.given(4).is_some(),
+    },
+    Known {
+        kinds: &["recurrent dynamic_quantize_lstm"],
+        oracle: "the operator's text, of which ONNX Runtime does as rten",
+        reason: "x and the state are rounded to 8 bits at every step, not the weights alone",
+        matches: |_| true,
+    },
+    Known {
+        kinds: &["quantised conv_integer"],
+        oracle: ORT,
+        reason: "the zero point of weights is lost where several images share them, and i8 has one, since it is shifted to u8",
+        matches: |c| c.inputs[0].1.shape()[0] > 1 && (c.given(3).is_some() || c.is_of(1, INT8)),
+    },
+    Known {
+        kinds: &["quantised conv_integer"],
+        oracle: ORT,
+        reason: "beyond the image is 0, not the zero point, and u8 has one, since it is shifted to i8",
+        matches: |c| c.is_padded() && (c.given(2).is_some() || c.is_of(0, UINT8)),
+    },
+    Known {
+        kinds: &["quantised quantize"],
+        oracle: ORT,
+        reason: "the default axis is the last one, not 1",
+        matches: |c| c.attribute("axis").next().is_none(),
+    },
 ];
 
 fn repeats(values: &[f64]) -> bool {
@@ -106,13 +143,39 @@ impl Case {
         self.graph().node.iter().any(|n| n.op_type() == op)
     }
 
-    /// The operators of the file.
+    /// The operators of the file, those of a branch included, with their domains.
     pub fn operators(&self) -> impl Iterator<Item = String> {
-        self.graph().node.iter().map(|n| n.op_type().to_owned())
+        let inner = self.graph().node.iter().flat_map(|n| &n.attribute).filter_map(|a| a.g.as_deref());
+        let nodes = self.graph().node.iter().chain(inner.flat_map(|g| &g.node));
+        nodes.map(|n| full_name(n.domain(), n.op_type()))
     }
 
     fn attribute(&self, name: &str) -> impl Iterator<Item = &AttributeProto> {
         self.graph().node.iter().flat_map(|n| &n.attribute).filter(move |a| a.name() == name)
+    }
+
+    /// The name of an input of the last node, if it is given.
+    fn given(&self, k: usize) -> Option<&str> {
+        let last = self.graph().node.last().expect("a model has a node");
+        last.input.get(k).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// Type and shape of an input of the last node, which is an input of the model or a constant.
+    fn desc(&self, k: usize) -> Option<(i32, Vec<i64>)> {
+        let name = self.given(k)?;
+        let dims = |t: &Tensor| t.shape().iter().map(|&n| n as i64).collect();
+        let of_input = self.inputs.iter().find(|(input, _)| input == name).map(|(_, t)| (code(t.dtype()), dims(t)));
+        of_input.or_else(|| self.constants().find(|t| t.name() == name).map(|t| (t.data_type(), t.dims.clone())))
+    }
+
+    fn is_of(&self, k: usize, data_type: i32) -> bool {
+        self.desc(k).is_some_and(|(of, _)| of == data_type)
+    }
+
+    /// Whether a window reaches beyond the image.
+    fn is_padded(&self) -> bool {
+        let same = self.attribute("auto_pad").any(|a| a.s().starts_with(b"SAME"));
+        same || self.attribute("pads").any(|a| a.ints.iter().any(|&pad| pad > 0))
     }
 
     /// The shapes of inputs and constants.

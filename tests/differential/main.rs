@@ -14,15 +14,17 @@
 #[path = "../support/close.rs"]
 #[allow(dead_code)]
 mod close;
+#[path = "../support/in_rten.rs"]
+mod in_rten;
 #[allow(dead_code)]
 #[path = "../suite/onnx_build.rs"]
 mod onnx_build;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
-#[path = "../support/uncompared.rs"]
-mod uncompared;
 
+mod attention;
+mod bits;
 mod chains;
 mod elementwise;
 mod engines;
@@ -32,12 +34,18 @@ mod idioms;
 mod judge;
 mod kinds;
 mod known;
+mod microsoft;
 mod models;
 mod movement;
 mod net;
 mod print;
+mod qlinear;
+mod quantised;
+mod random;
+mod recurrent;
 mod resize;
 mod rewrites;
+mod sampling;
 mod seeds;
 mod sums;
 mod window;

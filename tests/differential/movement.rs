@@ -7,7 +7,7 @@ use crate::onnx_build::{int, ints, string};
 
 impl Net {
     /// An input of this shape, of any type.
-    fn any(&mut self, shape: &[usize]) -> Val {
+    pub fn any(&mut self, shape: &[usize]) -> Val {
         let dtype = match self.rng.int(0, 3) {
             0 | 1 => DType::F32,
             2 => self.one(&[DType::I32, DType::I64]),
@@ -310,7 +310,7 @@ pub fn scatter(net: &mut Net) -> Drawn {
     let shape = net.shape(2);
     let axis = net.axis(2);
     let at = axis.rem_euclid(2) as usize;
-    let reduction = net.one(&["none", "add", "mul", "max", "min"]);
+    let reduction = net.one(&["none", "none", "add", "mul", "max", "min"]);
     let dtype = net.one(&[DType::F32, DType::F32, DType::I32, DType::I64]);
     let mut of: Vec<usize> = shape.iter().map(|&n| net.rng.int(1, n)).collect();
     let n = shape[at] as i64;
@@ -326,6 +326,40 @@ pub fn scatter(net: &mut Net) -> Drawn {
     };
     let (x, updates) = (net.values(&shape, dtype), net.values(&of, dtype));
     let (x, indices, updates) = (net.input(x), net.constant(&indices), net.either(updates));
+    if reduction == "none" && net.flag() {
+        net.opset = 10;
+        return Ok(vec![net.add("Scatter", &[&x, &indices, &updates], vec![int("axis", axis)])?]);
+    }
     let attributes = vec![int("axis", axis), string("reduction", reduction)];
     Ok(vec![net.add("ScatterElements", &[&x, &indices, &updates], attributes)?])
+}
+
+/// The middle of each axis, or zeros around it, of all axes or of some.
+pub fn crop_or_pad(net: &mut Net) -> Drawn {
+    net.at_least(18);
+    let rank = net.rng.int(1, 4);
+    let shape = net.shape(rank);
+    let x = net.any(&shape);
+    let axes = net.axes(rank, rank);
+    let some = net.flag();
+    let count = if some { axes.len() } else { rank };
+    let wanted: Vec<i64> = (0..count).map(|_| net.rng.int(1, 8) as i64).collect();
+    let wanted = net.ints(&wanted);
+    let attributes = if some { vec![ints("axes", &axes)] } else { vec![] };
+    Ok(vec![net.add("CenterCropPad", &[&x, &wanted], attributes)?])
+}
+
+/// Parts along an axis, or elements; the condition may be shorter than the axis.
+pub fn compress(net: &mut Net) -> Drawn {
+    let rank = net.rng.int(1, 4);
+    let shape = net.shape(rank);
+    let x = net.any(&shape);
+    let axis = net.axis(rank);
+    let along = net.flag();
+    let extent = if along { shape[axis.rem_euclid(rank as i64) as usize] } else { shape.iter().product() };
+    let count = net.rng.int(1, extent);
+    let condition = net.values(&[count], DType::Bool);
+    let condition = net.either(condition);
+    let attributes = if along { vec![int("axis", axis)] } else { vec![] };
+    Ok(vec![net.add("Compress", &[&x, &condition], attributes)?])
 }

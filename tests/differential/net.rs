@@ -2,16 +2,21 @@
 //!
 //! Shapes of results are those that the importer finds. A wrong one is seen later, since outputs are compared with theirs.
 
-use convgpu::internals::model::proto::{AttributeProto, GraphProto, ModelProto, TensorProto, data_type};
+use convgpu::internals::model::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, data_type,
+};
 use convgpu::internals::session::{Bind, Given};
 use convgpu::{DType, Data, Desc, Error, Model, Tensor};
 use prost::Message;
 
-use crate::onnx_build::{model, node, operator_set, tensor as tensor_attribute, untyped, value};
+use crate::onnx_build::{model, node, of, operator_set, tensor as tensor_attribute, untyped, value};
 use crate::support::Rng;
 
 /// The operator sets that models are written for.
 const OPERATOR_SETS: [i64; 5] = [11, 13, 17, 18, 20];
+
+/// The domain of ONNX Runtime's own operators.
+const MICROSOFT: &str = "com.microsoft";
 
 /// A value of the model.
 #[derive(Clone)]
@@ -64,21 +69,26 @@ impl Net {
     /// Draws a model of a kind.
     pub fn draw(seed: u64, kind: &'static str, draw: fn(&mut Net) -> Drawn) -> Case {
         let mut net = Net::new(seed);
-        match draw(&mut net) {
-            Ok(outputs) => net.graph.output.extend(outputs.iter().map(|v| untyped(&v.name))),
+        let names = match draw(&mut net) {
+            Ok(outputs) => outputs.into_iter().map(|v| v.name).collect(),
             // The refused node stays, with its results as outputs: another engine may know what they are.
-            Err(Refused) => {
-                let last = net.graph.node.last().expect("a node is refused");
-                net.graph.output.extend(last.output.iter().map(|name| untyped(name)));
+            Err(Refused) => net.graph.node.last().expect("a node is refused").output.clone(),
+        };
+        for name in names.into_iter().filter(|name: &String| !name.is_empty()) {
+            if net.graph.output.iter().all(|v| v.name() != name) {
+                net.graph.output.push(untyped(&name));
             }
         }
-        net.graph.output.dedup_by(|a, b| a.name == b.name);
         Case { seed, kind, proto: net.proto(net.graph.clone()), inputs: net.inputs }
     }
 
     fn proto(&self, graph: GraphProto) -> ModelProto {
         let graph = GraphProto { name: Some("differential".to_owned()), ..graph };
-        ModelProto { opset_import: vec![operator_set(self.opset)], ..model(graph) }
+        let mut opset_import = vec![operator_set(self.opset)];
+        if graph.node.iter().any(|node| node.domain() == MICROSOFT) {
+            opset_import.push(OperatorSetIdProto { domain: Some(MICROSOFT.to_owned()), version: Some(1) });
+        }
+        ModelProto { opset_import, ..model(graph) }
     }
 
     fn name(&mut self, prefix: &str) -> String {
@@ -129,16 +139,22 @@ impl Net {
         if self.flag() { self.input(tensor) } else { self.constant(&tensor) }
     }
 
-    /// Adds a node of one output. An input without a name is left out.
+    /// Adds a node of one output. An input without a name is left out. `com.microsoft.` before the operator's name is its domain.
     pub fn add(&mut self, op: &str, inputs: &[&Val], attributes: Vec<AttributeProto>) -> Result<Val, Refused> {
         Ok(self.several(op, inputs, 1, attributes)?.swap_remove(0))
     }
 
     pub fn several(&mut self, op: &str, inputs: &[&Val], outputs: usize, attributes: Vec<AttributeProto>) -> Drawn {
-        let names: Vec<String> = (0..outputs).map(|_| self.name("v")).collect();
-        let of: Vec<&str> = inputs.iter().map(|v| v.name.as_str()).collect();
-        let to: Vec<&str> = names.iter().map(String::as_str).collect();
-        self.graph.node.push(node(op, &of, &to, attributes));
+        self.some(op, inputs, &vec![true; outputs], attributes)
+    }
+
+    /// Adds a node of which some outputs are wanted; the others have no name.
+    pub fn some(&mut self, op: &str, inputs: &[&Val], wanted: &[bool], attributes: Vec<AttributeProto>) -> Drawn {
+        let all: Vec<String> = wanted.iter().map(|&yes| if yes { self.name("v") } else { String::new() }).collect();
+        let read: Vec<&str> = inputs.iter().map(|v| v.name.as_str()).collect();
+        let given: Vec<&str> = all.iter().map(String::as_str).collect();
+        self.graph.node.push(named(op, &read, &given, attributes));
+        let names: Vec<String> = all.into_iter().filter(|name| !name.is_empty()).collect();
         let output = names.iter().map(|name| untyped(name)).collect();
         let proto = self.proto(GraphProto { output, ..self.graph.clone() });
         let descs = described(&proto, &self.inputs).map_err(|_| Refused)?;
@@ -149,9 +165,26 @@ impl Net {
         Ok(names.into_iter().zip(descs).map(|(name, desc)| Val { name, desc }).collect())
     }
 
+    /// What the node before has given is no output, though it may have been drawn as one.
+    pub fn hide(&mut self, value: &Val) {
+        self.graph.output.retain(|output| output.name() != value.name);
+    }
+
     /// No input in this place.
     pub fn none() -> Val {
         Val { name: String::new(), desc: Desc::f32([]) }
+    }
+
+    /// An input, an initialiser, or nothing in this place.
+    pub fn perhaps(&mut self, tensor: Tensor) -> Val {
+        if self.flag() { self.either(tensor) } else { Net::none() }
+    }
+
+    /// The inputs without the places behind the last one that is there.
+    pub fn given(mut inputs: Vec<Val>) -> Vec<Val> {
+        let count = inputs.iter().rposition(|v| !v.name.is_empty()).map_or(0, |last| last + 1);
+        inputs.truncate(count);
+        inputs
     }
 
     /// The operator is younger than the drawn operator set.
@@ -211,6 +244,24 @@ impl Net {
             _ => self.integers(shape, dtype, -6, 6),
         }
     }
+}
+
+/// A node of an operator, with its domain before its name if it has one.
+pub fn named(op: &str, inputs: &[&str], outputs: &[&str], attributes: Vec<AttributeProto>) -> NodeProto {
+    match op.rsplit_once('.') {
+        Some((domain, name)) => of(domain, node(name, inputs, outputs, attributes)),
+        None => node(op, inputs, outputs, attributes),
+    }
+}
+
+/// The name of an operator, with its domain before it if it has one.
+pub fn full_name(domain: &str, name: &str) -> String {
+    if domain.is_empty() { name.to_owned() } else { format!("{domain}.{name}") }
+}
+
+/// Floats, each times a number.
+pub fn scaled(t: &Tensor, by: f32) -> Tensor {
+    Tensor::new(t.shape(), t.as_f32().unwrap().iter().map(|v| v * by).collect::<Vec<_>>()).unwrap()
 }
 
 /// The outputs of a model as the importer describes them.

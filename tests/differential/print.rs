@@ -5,7 +5,7 @@ use std::fmt;
 use convgpu::Tensor;
 use convgpu::internals::model::proto::{AttributeProto, TensorProto};
 
-use crate::net::Case;
+use crate::net::{Case, full_name};
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +21,12 @@ impl fmt::Display for Case {
         for node in &graph.node {
             let attributes: Vec<String> = node.attribute.iter().map(attribute).collect();
             let (inputs, outputs) = (node.input.join(", "), node.output.join(", "));
-            writeln!(f, "  {outputs} = {}({inputs}) {}", node.op_type(), attributes.join(" "))?;
+            writeln!(
+                f,
+                "  {outputs} = {}({inputs}) {}",
+                full_name(node.domain(), node.op_type()),
+                attributes.join(" ")
+            )?;
         }
         let outputs: Vec<&str> = graph.output.iter().map(|v| v.name()).collect();
         write!(f, "  outputs {}", outputs.join(", "))
@@ -55,6 +60,7 @@ fn attribute(a: &AttributeProto) -> String {
         3 => format!("{name}={}", String::from_utf8_lossy(a.s())),
         6 => format!("{name}={:?}", a.floats),
         7 => format!("{name}={:?}", a.ints),
+        8 => format!("{name}={:?}", a.strings),
         4 => format!("{name}={}", a.t.as_ref().map(constant_line).unwrap_or_default()),
         other => format!("{name}=(type {other})"),
     }

@@ -5,16 +5,23 @@ use convgpu::{DType, Tensor};
 use crate::net::{Drawn, Net, Val};
 use crate::onnx_build::{float, int, ints, string};
 
-/// Vectors, matrices, and stacks of them that broadcast.
+impl Net {
+    /// The shapes of two factors: vectors, matrices, and stacks of them that broadcast.
+    pub fn factors(&mut self) -> [Vec<usize>; 2] {
+        let [m, k, n] = [self.rng.int(1, 6), self.rng.int(1, 9), self.rng.int(1, 6)];
+        let [batch_a, batch_b] = match self.rng.int(0, 2) {
+            0 => [vec![], vec![]],
+            1 => [vec![3], vec![]],
+            _ => [vec![2, 1], vec![3]],
+        };
+        let a = if self.rng.int(0, 4) == 0 { vec![k] } else { [&batch_a[..], &[m, k]].concat() };
+        let b = if self.rng.int(0, 4) == 0 { vec![k] } else { [&batch_b[..], &[k, n]].concat() };
+        [a, b]
+    }
+}
+
 pub fn matmul(net: &mut Net) -> Drawn {
-    let [m, k, n] = [net.rng.int(1, 6), net.rng.int(1, 9), net.rng.int(1, 6)];
-    let [batch_a, batch_b] = match net.rng.int(0, 2) {
-        0 => [vec![], vec![]],
-        1 => [vec![3], vec![]],
-        _ => [vec![2, 1], vec![3]],
-    };
-    let a = if net.rng.int(0, 4) == 0 { vec![k] } else { [&batch_a[..], &[m, k]].concat() };
-    let b = if net.rng.int(0, 4) == 0 { vec![k] } else { [&batch_b[..], &[k, n]].concat() };
+    let [a, b] = net.factors();
     let (a, b) = (net.floats(&a), net.floats(&b));
     let (a, b) = (net.input(a), net.either(b));
     Ok(vec![net.add("MatMul", &[&a, &b], vec![])?])

@@ -6,14 +6,14 @@ use crate::net::{Drawn, Net};
 use crate::onnx_build::{int, ints, string};
 
 /// The window of an operator over `spatial` axes.
-struct Window {
-    kernel: Vec<i64>,
-    attributes: Vec<AttributeProto>,
+pub struct Window {
+    pub kernel: Vec<i64>,
+    pub attributes: Vec<AttributeProto>,
 }
 
 impl Net {
     /// Attributes whose windows fit into the extents, each of which is left out now and then.
-    fn window(&mut self, extents: &[usize], dilated: bool) -> Window {
+    pub fn window(&mut self, extents: &[usize], dilated: bool) -> Window {
         let axes = extents.len();
         let kernel: Vec<i64> = extents.iter().map(|_| self.rng.int(1, 3) as i64).collect();
         let mut attributes = vec![];
@@ -41,13 +41,13 @@ impl Net {
     }
 
     /// `[n, c, ..]` with one, two or three further axes.
-    fn extents(&mut self) -> Vec<usize> {
+    pub fn extents(&mut self) -> Vec<usize> {
         let axes = self.one(&[1, 2, 2, 2]);
         (0..axes).map(|_| self.rng.int(6, 9)).collect()
     }
 
     /// Groups, and the channels of input and output that they allow.
-    fn channels(&mut self) -> (usize, usize, usize) {
+    pub fn channels(&mut self) -> (usize, usize, usize) {
         match self.rng.int(0, 3) {
             0 => {
                 let c = self.rng.int(2, 9);

@@ -2,13 +2,13 @@
 
 #[path = "../support/close.rs"]
 mod close;
+#[path = "../support/in_rten.rs"]
+mod in_rten;
 #[path = "../samples/mod.rs"]
 mod samples;
 #[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
-#[path = "../support/uncompared.rs"]
-mod uncompared;
 
 mod architecture;
 mod asynchronous;

@@ -1,8 +1,10 @@
-//! What Attention and RotaryEmbedding refuse. The suite's cases say what they give.
+//! What Attention and RotaryEmbedding refuse, and masks of one key. The suite's cases say what they give.
 
+use convgpu::Tensor;
 use convgpu::internals::model::proto::{AttributeProto, ModelProto, TensorProto};
 
-use crate::onnx_build::{floats, graph, int, integers, model, node, run_error};
+use crate::close;
+use crate::onnx_build::{floats, graph, int, integers, model, node, operator_set, read, run, run_error};
 
 /// Attention of x, two heads of five steps, to itself, with more inputs.
 fn attention(more: &[&str], given: Vec<TensorProto>, attributes: Vec<AttributeProto>) -> ModelProto {
@@ -42,6 +44,22 @@ fn attention_says_what_does_not_fit() {
     fails(&flat(4), "[1, 5, 6] in 4 heads: they must divide the last axis");
     fails(&flat(0), "[1, 5, 6] in 0 heads: they must divide the last axis");
     fails(&flat(2), "attention of q [1, 2, 5, 3], k [1, 1, 5, 6], v [1, 1, 5, 6]: they do not fit");
+}
+
+/// From version 24 on such a mask leaves out the other keys: so do ONNX Runtime and ONNX's reference evaluator. Before, it broadcasts.
+#[test]
+fn a_mask_of_one_key_is_a_short_one() {
+    let x = Tensor::new([1, 2, 3, 3], (0..18).map(|k| (k * k % 7) as f32 / 4.0).collect::<Vec<_>>()).unwrap();
+    let y = |version: i64, masked: bool| {
+        let (names, given) = if masked { (vec!["m"], vec![floats("m", &[1, 1], &[0.5])]) } else { (vec![], vec![]) };
+        let model = ModelProto { opset_import: vec![operator_set(version)], ..attention(&names, given, vec![]) };
+        run(&read(&model).unwrap(), &[("x", &x)]).unwrap()[0].1.clone()
+    };
+    let first: Vec<f32> = x.as_f32().unwrap().chunks(9).flat_map(|head| head[..3].repeat(3)).collect();
+    for version in [24, 25] {
+        close::check(&y(version, true), &Tensor::new([1, 2, 3, 3], first.clone()).unwrap()).unwrap();
+    }
+    close::check(&y(23, true), &y(23, false)).unwrap();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use convgpu::internals::model::proto::ModelProto;
 use convgpu::internals::ops::catalog::{CATALOG, Entry};
 use prost::Message;
 
-use crate::uncompared::UNCOMPARED;
+use crate::in_rten;
 
 /// The row of an operator: its own, or that of all functions of one number or of two.
 fn row(op: &str) -> &'static str {
@@ -56,7 +56,7 @@ fn table() -> String {
         let of = |oracle| cases.get(&(*name, oracle)).copied().unwrap_or(0);
         let onnx: Vec<_> = onnx.split(", ").filter(|op| !op.is_empty()).collect();
         let models: usize = onnx.iter().filter_map(|&op| suite.get(op)).sum();
-        let compared = onnx.iter().filter(|op| !UNCOMPARED.contains(op)).count();
+        let compared = onnx.iter().filter(|op| in_rten::has("", op)).count();
         let rten = if onnx.is_empty() { String::new() } else { format!("{compared} of {}", onnx.len()) };
         let [random, integers, edges, torch] =
             [Oracle::Reference, Oracle::Integers, Oracle::Edges, Oracle::PyTorch].map(of);

@@ -99,19 +99,19 @@ impl Inputs {
 
     /// What is added to the scores: the mask of numbers, and minus infinity where a key is not allowed.
     fn bias(&self, import: &mut Import, node: &NodeView) -> Result<Option<Val>> {
-        let mask = self.mask.as_ref().map(|mask| self.as_long_as_keys(import, mask)).transpose()?;
+        let mask = self.mask.as_ref().map(|mask| self.as_long_as_keys(import, node, mask)).transpose()?;
         let (allowed, numbers): (Vec<_>, Vec<_>) = mask.into_iter().partition(|mask| mask.dtype() == DType::Bool);
         let near = self.near(import, node)?;
         let there = self.lengths.as_ref().map(|lengths| self.there(import, lengths)).transpose()?;
         attention::bias(import, allowed.into_iter().chain(there).chain(near).collect(), numbers)
     }
 
-    /// The mask, which may leave out the last keys: they are not allowed.
-    fn as_long_as_keys(&self, import: &mut Import, mask: &Val) -> Result<Val> {
+    /// The mask, which may leave out the last keys: they are not allowed. Before version 24 one key stands for all.
+    fn as_long_as_keys(&self, import: &mut Import, node: &NodeView, mask: &Val) -> Result<Val> {
         let (Some(&given), steps) = (mask.shape().last(), self.keys()) else {
             return Err(Error::shape(format!("Attention with a mask {}", mask.desc())));
         };
-        if given == 1 || given >= steps {
+        if given >= steps || given == 1 && node.opset < 24 {
             return Ok(mask.clone());
         }
         if mask.dtype() == DType::Bool {

@@ -173,5 +173,17 @@ fn lp_normalize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
 fn mean_variance_normalize(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let x = node.input(0)?;
     let axes = axes(&node.ints("axes")?.unwrap_or(vec![0, 2, 3]), x.rank())?;
-    Ok(vec![import.apply(MeanVarianceNormalize { axes, eps: MVN_EPSILON }, &[x])?])
+    let op = MeanVarianceNormalize { axes, eps: MVN_EPSILON };
+    if op.takes(x.shape()) {
+        return Ok(vec![import.apply(op, &[x])?]);
+    }
+    // Axes that are kept and lie apart come to the front.
+    let (reduced, kept): (Vec<_>, Vec<_>) = (0..x.rank()).partition(|axis| op.axes.contains(axis));
+    let order = [&kept[..], &reduced].concat();
+    let mut back = order.clone();
+    order.iter().enumerate().for_each(|(to, &from)| back[from] = to);
+    let op = MeanVarianceNormalize { axes: (kept.len()..x.rank()).collect(), ..op };
+    let x = import.permute(x, &order)?;
+    let y = import.apply(op, &[&x])?;
+    Ok(vec![import.permute(&y, &back)?])
 }

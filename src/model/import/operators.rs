@@ -48,6 +48,11 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
     &TABLE
 }
 
+/// The domain, empty for the default one, and the name of every operator.
+pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    table().keys().copied()
+}
+
 /// The operator of a node, if it is understood.
 pub(crate) fn find(node: &NodeProto) -> Option<&'static Operator> {
     let table: &HashMap<(&str, &str), &'static Operator> = table();
