@@ -25,6 +25,7 @@
 //! | [`Input`], [`Run`], [`PlanInfo`] | what a run is given; a run in flight; what a plan takes |
 //! | [`nn`], [`nn::zoo`] | `torch.nn`: layers with state, and known architectures that take torchvision's weights |
 //! | [`functional`] | `torch.nn.functional`: functions of device tensors |
+//! | [`vision`] | `torchvision.ops` on the host: non-maximum suppression of boxes |
 //! | [`verify`] | each node of a network against the reference, within derived error bounds |
 //! | `conformance` (a feature) | every operator with every kernel of an adapter, on cases whose answers are known |
 //! | [`bench`](mod@bench) | layers timed through every kernel that can compute them |
@@ -39,7 +40,7 @@
 //!
 //! # Features
 //!
-//! None is on by default. `conformance`: the module of that name, with 2.2 MB of PyTorch's answers. `ndarray`: tensors from
+//! None is on by default. `conformance`: the module of that name, with 2.7 MB of PyTorch's answers. `ndarray`: tensors from
 //! arrays of the crate `ndarray`, and back. `image`: tensors from images of the crate `image`, and back; it reads PNG and JPEG,
 //! other formats are features of that crate. Both crates are re-exported, as `convgpu::ndarray` and `convgpu::image`.
 //! `static-dxc`, for Windows (MSVC, x86): Direct3D 12 has its shader compiler, DXC, in the program; otherwise wgpu looks for
@@ -85,6 +86,7 @@ mod textures;
 mod threads;
 mod upload;
 pub mod verify;
+pub mod vision;
 
 pub use device::{Backend, Device, DeviceChoice, DeviceTensor};
 pub use error::{Error, ErrorKind, Result};

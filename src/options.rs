@@ -461,6 +461,64 @@ options! {
 }
 
 options! {
+    /// Options of [`deform_conv2d`](crate::functional::deform_conv2d): stride 1, no padding, dilation 1 unless they are set.
+    ///
+    /// ```
+    /// use convgpu::functional::DeformConv2dOptions;
+    ///
+    /// let options = DeformConv2dOptions::new().stride(2);
+    /// assert_ne!(options, options.padding([0, 1]).dilation(2));
+    /// ```
+    DeformConv2dOptions {
+        /// Steps between outputs; 1 by default.
+        stride: Pair = Pair([1, 1]), set(impl Into<Pair>) stride.into();
+        /// Rows and columns added on every side; 0 by default.
+        padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
+        /// Steps between taps; 1 by default.
+        dilation: Pair = Pair([1, 1]), set(impl Into<Pair>) dilation.into();
+    }
+}
+
+options! {
+    /// Options of [`max_unpool2d`](crate::functional::max_unpool2d): stride equal to the kernel, no padding, and the size that follows
+    /// unless they are set.
+    ///
+    /// ```
+    /// use convgpu::functional::MaxUnpool2dOptions;
+    ///
+    /// let options = MaxUnpool2dOptions::new().stride(2);
+    /// assert_ne!(options, options.padding(1).output_size([5, 7]));
+    /// ```
+    MaxUnpool2dOptions {
+        /// Steps between windows; by default the kernel size.
+        stride: Option<Pair> = None, set(impl Into<Pair>) Some(stride.into());
+        /// Rows and columns that the pooling added on every side; 0 by default.
+        padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
+        /// The height and the width of the output, less than a stride from those that follow.
+        output_size: Option<Pair> = None, set(impl Into<Pair>) Some(output_size.into());
+    }
+}
+
+options! {
+    /// Options of [`fold`](crate::functional::fold): stride 1, no padding, dilation 1 unless they are set.
+    ///
+    /// ```
+    /// use convgpu::functional::FoldOptions;
+    ///
+    /// let options = FoldOptions::new().stride(2);
+    /// assert_ne!(options, options.padding([0, 1]).dilation(2));
+    /// ```
+    FoldOptions {
+        /// Steps between windows; 1 by default.
+        stride: Pair = Pair([1, 1]), set(impl Into<Pair>) stride.into();
+        /// Rows and columns on every side of the image that windows reach; 0 by default.
+        padding: Pair = Pair([0, 0]), set(impl Into<Pair>) padding.into();
+        /// Steps between taps; 1 by default.
+        dilation: Pair = Pair([1, 1]), set(impl Into<Pair>) dilation.into();
+    }
+}
+
+options! {
     /// Options of [`avg_pool2d`](crate::functional::avg_pool2d) and [`nn::AvgPool2d`](crate::nn::AvgPool2d): stride
     /// equal to the kernel, no padding, the padding counted unless they are set.
     AvgPool2dOptions, avg_pool2d_setters {
@@ -589,6 +647,26 @@ options! {
         padding_mode: GridSamplePadding = GridSamplePadding::Zeros, set(GridSamplePadding) padding_mode;
         /// Whether -1 and 1 are the centres of the border pixels, instead of their edges; false by default.
         align_corners: bool = false, set(bool) align_corners;
+    }
+}
+
+options! {
+    /// Options of [`roi_align`](crate::functional::roi_align): scale 1, as many samples as pixels, and pixels whose centres are whole
+    /// numbers unless they are set.
+    ///
+    /// ```
+    /// use convgpu::functional::RoiAlignOptions;
+    ///
+    /// let options = RoiAlignOptions::new().spatial_scale(1.0 / 16.0);
+    /// assert_ne!(options, options.sampling_ratio(2).aligned(true));
+    /// ```
+    RoiAlignOptions {
+        /// Pixels per unit of the boxes; 1 by default.
+        spatial_scale: f32 = 1.0, set(f32) spatial_scale;
+        /// Samples of a bin along each axis; by default as many as it has pixels, rounded up.
+        sampling_ratio: Option<usize> = None, set(usize) Some(sampling_ratio);
+        /// Whether the centre of a pixel is at a half, and a box may be smaller than a pixel; false by default.
+        aligned: bool = false, set(bool) aligned;
     }
 }
 

@@ -6,12 +6,16 @@
 
 pub mod activation;
 mod binary;
+pub mod deform_columns;
+pub mod det;
 pub mod grid_sample;
 pub mod local_response_norm;
 pub mod moments;
 pub mod normalize;
 pub mod recurrent;
 mod reduce;
+pub mod roi_align;
+pub mod roi_pool;
 pub mod sine;
 pub mod softmax;
 mod trigonometry;

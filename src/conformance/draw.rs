@@ -66,6 +66,9 @@ pub enum Fill {
     Index(usize),
     /// Coordinates of a grid over an image, whose borders are -1 and 1: in it and about it, at its corners, far from it.
     Grid,
+    /// Corners of boxes, x1, y1, x2, y2, about an image that ends at this number: in it and about it, some in whole pixels,
+    /// without an extent, or far out.
+    Boxes(f32),
     /// A count, up to this one.
     UpTo(usize),
     /// Integers of any bits; any numbers of another type.
@@ -425,6 +428,10 @@ impl Draws {
                 (0..n).map(|_| index(self)).collect::<Vec<_>>().into()
             }
             (DType::F32, Fill::Grid) => (0..n).map(|_| self.grid_value()).collect::<Vec<_>>().into(),
+            (DType::F32, Fill::Boxes(end)) => {
+                let corners = (0..n.div_ceil(4)).flat_map(|_| self.corners(end)).take(n);
+                corners.collect::<Vec<_>>().into()
+            }
             (_, Fill::UpTo(most)) => (0..n).map(|_| self.rng.int(0, most) as i64).collect::<Vec<_>>().into(),
             // 32 of them: a device has no more.
             (dtype, Fill::Bits) if dtype.is_integer() => {
@@ -444,6 +451,24 @@ impl Draws {
             2 => self.rng.float() * 20.0,
             3 => self.one(&[1e4, -1e7, 3e9, -1e20, f32::MAX, f32::NAN, f32::INFINITY, f32::NEG_INFINITY]),
             _ => self.rng.float() * 1.3,
+        }
+    }
+
+    /// Two corners of a box.
+    fn corners(&mut self, end: f32) -> [f32; 4] {
+        let kind = self.rng.int(0, 15);
+        let place = |r: &mut Draws| match kind {
+            0 => r.one(&[1e4, -1e7, 3e9, -1e20, f32::MAX, f32::NAN, f32::INFINITY, f32::NEG_INFINITY]),
+            1..=5 => (r.rng.float().abs() * 1.2 * end - 0.1 * end).round(),
+            6..=8 => (r.rng.float().abs() * 4.0 * end).round() / 4.0,
+            _ => r.rng.float().abs() * 1.3 * end - 0.15 * end,
+        };
+        let [a, b, c, d] = [(); 4].map(|()| place(self));
+        // Rarely the second corner is not behind the first, or the same.
+        match self.rng.int(0, 9) {
+            0 => [a, b, c, d],
+            1 => [a, b, a, b],
+            _ => [a.min(c), b.min(d), a.max(c), b.max(d)],
         }
     }
 
@@ -476,6 +501,22 @@ impl Draws {
             _ => numbers,
         }
     }
+}
+
+/// The places of a window along both axes of an image; 1 where it does not fit, or is none.
+pub fn places(window: &Window, size: [usize; 2]) -> [usize; 2] {
+    const MOST: usize = 1 << 16;
+    let Window { kernel, stride, padding, dilation } = window;
+    let is_window = [kernel, stride, dilation].into_iter().flatten().all(|n| (1..MOST).contains(n));
+    if !is_window || padding.as_flattened().iter().chain(&size).any(|n| *n >= MOST) {
+        return [1, 1];
+    }
+    [0, 1].map(|axis| window.outputs(axis, size[axis]).unwrap_or(1))
+}
+
+/// A product that does not overflow.
+pub fn product(extents: &[usize]) -> usize {
+    extents.iter().fold(1, |product, &n| product.saturating_mul(n))
 }
 
 impl Rng {

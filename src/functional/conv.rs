@@ -1,10 +1,12 @@
 //! Convolutions and matrix products.
 
-use super::eager::{Given, run, run_with};
+use super::eager::{Given, run, run_all, run_with};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::graph::{Graph, ValueId};
-use crate::options::{Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions};
+use crate::options::{
+    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions, DeformConv2dOptions,
+};
 
 /// Cross-correlation of images: `y[n, o, i, j] = bias[o] + sum over c, u, v of weight[o, c, u, v] x[n, c, sy i + dy u - py,
 /// sx j + dx v - px]`, zeros (or what `padding_mode` says) outside the image.
@@ -121,6 +123,66 @@ pub fn linear(x: &DeviceTensor, weight: &DeviceTensor, bias: Option<&DeviceTenso
 /// The shapes do not fit each other; an operand is a scalar; the types differ, or are other ones.
 pub fn matmul(a: &DeviceTensor, b: &DeviceTensor) -> Result<DeviceTensor> {
     run(&[a, b], |g, ids| g.matmul(ids[0], ids[1]))
+}
+
+/// A convolution whose taps are moved: tap (u, v) of output (i, j) reads x between the pixels about
+/// `(sy i + dy u - py, sx j + dx v - px)` plus its offset, zeros beyond the image, times its mask.
+///
+/// x is `[n, ic, h, w]`, the weight `[oc, ic / groups, kh, kw]`, the bias `[oc]`. The offsets are `[n, offset_groups kh kw 2, oh,
+/// ow]`, vertical before horizontal, the mask `[n, offset_groups kh kw, oh, ow]`; the result is `[n, oc, oh, ow]`. The shapes
+/// tell the groups. A NaN among the offsets gives NaN.
+/// [torchvision.ops.deform_conv2d](https://docs.pytorch.org/vision/stable/generated/torchvision.ops.deform_conv2d.html)
+///
+/// ```
+/// use convgpu::functional::{DeformConv2dOptions, deform_conv2d};
+/// use convgpu::{Device, Tensor};
+///
+/// let device = Device::cpu();
+/// let x = Tensor::new([1, 1, 1, 2], vec![1.0f32, 3.0])?.to_device(&device)?;
+/// // The second pixel is read half a pixel to the left.
+/// let offset = Tensor::new([1, 2, 1, 2], vec![0.0f32, 0.0, 0.0, -0.5])?.to_device(&device)?;
+/// let weight = Tensor::full([1, 1, 1, 1], 10.0f32).to_device(&device)?;
+/// let y = deform_conv2d(&x, &offset, &weight, None, None, DeformConv2dOptions::new())?;
+/// assert_eq!(y.to_host()?.as_f32()?, [10.0, 20.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn deform_conv2d(
+    x: &DeviceTensor,
+    offset: &DeviceTensor,
+    weight: &DeviceTensor,
+    bias: Option<&DeviceTensor>,
+    mask: Option<&DeviceTensor>,
+    options: DeformConv2dOptions,
+) -> Result<DeviceTensor> {
+    let given = Given::new(&[Some(x), Some(offset), Some(weight), bias, mask]);
+    let build = |g: &mut Graph, ids: &[ValueId]| {
+        let values = given.values(ids);
+        Ok(vec![g.deform_conv2d(ids[0], ids[1], ids[2], values[3], values[4], options)?])
+    };
+    Ok(run_all(&given.tensors, build)?.remove(0))
+}
+
+/// The determinants of square matrices, of 32 rows at most; a NaN in one gives NaN.
+///
+/// x is `[.., n, n]`, the result `[..]`.
+/// [torch.linalg.det](https://docs.pytorch.org/docs/stable/generated/torch.linalg.det.html)
+///
+/// ```
+/// use convgpu::functional::det;
+/// use convgpu::{Device, Tensor};
+///
+/// let x = Tensor::from([[1.0f32, 2.0], [3.0, 5.0]]).to_device(&Device::cpu())?;
+/// assert!((det(&x)?.to_host()?.as_f32()?[0] + 1.0).abs() < 1e-6);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+///
+/// # Errors
+/// The matrices are not square, or have more than 32 rows.
+pub fn det(x: &DeviceTensor) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.det(ids[0]))
 }
 
 fn with_bias(

@@ -53,6 +53,8 @@ mod random;
 #[cfg(not(target_arch = "wasm32"))]
 mod reduce;
 #[cfg(not(target_arch = "wasm32"))]
+mod regions;
+#[cfg(not(target_arch = "wasm32"))]
 mod resample;
 #[cfg(not(target_arch = "wasm32"))]
 mod shape;
@@ -60,9 +62,9 @@ mod shape;
 pub use crate::attr::{Activation, BinaryKind, GridSampleMode, GridSamplePadding, PadMode, Trigonometric};
 pub use crate::options::{
     Approximate, AttentionOptions, AvgPool2dOptions, AvgPool3dOptions, Conv1dOptions, Conv2dOptions, Conv3dOptions,
-    ConvTranspose2dOptions, ConvTranspose3dOptions, Extents, GridSampleOptions, InterpolateMode, InterpolateOptions,
-    LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding, PaddingMode, Pair, ScaleFactor,
-    Sides, SplitSizes, Triple,
+    ConvTranspose2dOptions, ConvTranspose3dOptions, DeformConv2dOptions, Extents, FoldOptions, GridSampleOptions,
+    InterpolateMode, InterpolateOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions,
+    MaxUnpool2dOptions, Padding, PaddingMode, Pair, RoiAlignOptions, ScaleFactor, Sides, SplitSizes, Triple,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -79,6 +81,7 @@ mod functions {
     pub use super::pool::*;
     pub use super::random::*;
     pub use super::reduce::*;
+    pub use super::regions::*;
     pub use super::resample::*;
     pub use super::shape::*;
 }

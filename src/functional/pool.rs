@@ -4,8 +4,8 @@ use super::eager::{run, run_all};
 use crate::device::DeviceTensor;
 use crate::error::Result;
 use crate::options::{
-    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair,
-    Triple,
+    AvgPool2dOptions, AvgPool3dOptions, FoldOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions,
+    MaxPool3dOptions, MaxUnpool2dOptions, Pair, Triple,
 };
 
 /// The maximum of every window of an image; NaN if the window has one.
@@ -150,4 +150,63 @@ pub fn adaptive_avg_pool3d(x: &DeviceTensor, output_size: impl Into<Triple>) -> 
 /// x is not a volume or has no pixels.
 pub fn adaptive_max_pool3d(x: &DeviceTensor, output_size: impl Into<Triple>) -> Result<DeviceTensor> {
     run(&[x], |g, ids| g.adaptive_max_pool3d(ids[0], output_size))
+}
+
+/// The partial inverse of [`max_pool2d_with_indices`](super::max_pool2d_with_indices): each value at the place that its index
+/// names,
+/// `iy ow + ix` of its plane, and zeros elsewhere. Of several values for a place the last one has it.
+///
+/// x is `[n, c, h, w]`, the indices have its shape, i64 or i32. The result is `[n, c, oh, ow]` with `oh = (h - 1) sy + kh - 2
+/// py`,
+/// `ow` likewise, or of `output_size`. An index outside the plane is an error on the reference; a device drops the value.
+/// [torch.nn.functional.max_unpool2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html)
+///
+/// ```
+/// use convgpu::functional::{MaxUnpool2dOptions, max_unpool2d};
+/// use convgpu::{Device, Tensor};
+///
+/// let device = Device::cpu();
+/// let x = Tensor::new([1, 1, 1, 2], vec![3.0f32, 5.0])?.to_device(&device)?;
+/// let indices = Tensor::new([1, 1, 1, 2], vec![1i64, 2])?.to_device(&device)?;
+/// let y = max_unpool2d(&x, &indices, [1, 2], MaxUnpool2dOptions::new())?;
+/// assert_eq!(y.to_host()?.as_f32()?, [0.0, 3.0, 5.0, 0.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+///
+/// # Errors
+/// x is not an image, the indices do not have its shape, or `output_size` is a stride or more from the size that follows.
+pub fn max_unpool2d(
+    x: &DeviceTensor,
+    indices: &DeviceTensor,
+    kernel_size: impl Into<Pair>,
+    options: MaxUnpool2dOptions,
+) -> Result<DeviceTensor> {
+    run(&[x, indices], |g, ids| g.max_unpool2d(ids[0], ids[1], kernel_size, options))
+}
+
+/// An image as the sum of the windows that were taken of it: each pixel is the sum of the taps that lie on it.
+///
+/// x is `[n, c kh kw, windows]`, the result `[n, c, h, w]` of `output_size`.
+/// [torch.nn.functional.fold](https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.fold.html)
+///
+/// ```
+/// use convgpu::functional::{FoldOptions, fold};
+/// use convgpu::{Device, Tensor};
+///
+/// // Two windows of a row of three pixels, which share the middle one.
+/// let x = Tensor::new([1, 2, 2], vec![1.0f32, 2.0, 3.0, 4.0])?.to_device(&Device::cpu())?;
+/// let y = fold(&x, [1, 3], [1, 2], FoldOptions::new())?;
+/// assert_eq!(y.to_host()?.as_f32()?, [1.0, 5.0, 4.0]);
+/// # Ok::<(), convgpu::Error>(())
+/// ```
+///
+/// # Errors
+/// The windows are not those of an image of this size.
+pub fn fold(
+    x: &DeviceTensor,
+    output_size: impl Into<Pair>,
+    kernel_size: impl Into<Pair>,
+    options: FoldOptions,
+) -> Result<DeviceTensor> {
+    run(&[x], |g, ids| g.fold(ids[0], output_size, kernel_size, options))
 }

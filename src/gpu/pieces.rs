@@ -131,6 +131,8 @@ pub const MAXIMUM: Piece = piece!("shared/maximum");
 pub const POOL2D: Piece = piece!("shared/pool", WINDOW, TAPS);
 /// `bin`, `pool_combine`, `pool_finish`: adaptive pooling.
 pub const POOL_BIN: Piece = piece!("shared/pool_bin", MAXIMUM, CHANNELS);
+/// The tensors of a pooling of regions; `place_of`, `corner`, `pixel`: what an invocation computes.
+pub const REGIONS: Piece = piece!("shared/regions", CHANNELS);
 /// `apart`: a difference that no compiler takes apart again.
 pub const APART: Piece = piece!("shared/apart");
 /// `Moments`, `merge`: size, sum and sum of squared deviations of a set, and of a union.

@@ -11,6 +11,7 @@ mod norm;
 mod pool;
 mod recurrent;
 mod reduce;
+mod regions;
 mod resample;
 mod shape;
 

@@ -3,6 +3,7 @@
 pub(crate) mod assemble;
 pub(crate) mod attention;
 mod build;
+pub(crate) mod deform;
 mod fingerprint;
 pub(crate) mod guard;
 pub(crate) mod integers;

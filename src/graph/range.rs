@@ -11,12 +11,15 @@ use crate::ops::concat::Concat;
 use crate::ops::expand::Expand;
 use crate::ops::gather::Gather;
 use crate::ops::matmul::MatMul;
+use crate::ops::max_unpool::MaxUnpool;
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
 use crate::ops::pool2d::MaxPool2d;
 use crate::ops::recurrent::Recurrent;
 use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::reshape::Reshape;
+use crate::ops::roi_align::RoiAlign;
+use crate::ops::roi_pool::RoiPool;
 use crate::ops::select::Where;
 use crate::ops::slice::Slice;
 use crate::ops::split::Split;
@@ -40,29 +43,51 @@ pub struct Bounded {
     pub value: ValueId,
     /// Those that may occur.
     pub range: Range<i64>,
-    /// What they are: indices, or lengths.
-    indices: bool,
+    /// What they are.
+    kind: Kind,
+}
+
+/// What integers are that must be in a range.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// Indices into an axis.
+    Indices,
+    /// Lengths of sequences.
+    Lengths,
+    /// Places of a plane.
+    Places,
+    /// The images of regions.
+    Images,
 }
 
 impl Bounded {
-    /// The indices of a gather, or the lengths of the sequences of a recurrent layer.
+    /// The indices of a gather or of an unpooling, the images of regions, or the lengths of the sequences of a recurrent layer.
     pub fn of(graph: &Graph, node: &Node) -> Option<Bounded> {
         if let Some(gather) = node.op.downcast::<Gather>() {
             let extent = graph.shape(node.inputs[0])[gather.axis] as i64;
-            return Some(Bounded { value: node.inputs[1], range: -extent..extent, indices: true });
+            return Some(Bounded { value: node.inputs[1], range: -extent..extent, kind: Kind::Indices });
+        }
+        if let Some(unpool) = node.op.downcast::<MaxUnpool>() {
+            return Some(Bounded { value: node.inputs[1], range: 0..unpool.size() as i64, kind: Kind::Places });
+        }
+        if node.op.downcast::<RoiAlign>().is_some() || node.op.downcast::<RoiPool>().is_some() {
+            let range = 0..graph.shape(node.inputs[0])[0] as i64;
+            return Some(Bounded { value: node.inputs[2], range, kind: Kind::Images });
         }
         let layer: &Recurrent = node.op.downcast()?;
         let value = node.inputs[layer.lengths(node.inputs.len())?];
         let steps = layer.steps(graph.desc(node.inputs[0])) as i64;
-        Some(Bounded { value, range: 0..steps + 1, indices: false })
+        Some(Bounded { value, range: 0..steps + 1, kind: Kind::Lengths })
     }
 
     /// An error unless all of these are in the range.
     pub fn check(&self, values: impl IntoIterator<Item = i64>, node: &str) -> Result<()> {
         let Some(v) = values.into_iter().find(|v| !self.range.contains(v)) else { return Ok(()) };
-        let text = match self.indices {
-            true => format!("index {v} is outside an axis of {}", self.range.end),
-            false => format!("a sequence of length {v} among {} steps", self.range.end - 1),
+        let text = match self.kind {
+            Kind::Indices => format!("index {v} is outside an axis of {}", self.range.end),
+            Kind::Lengths => format!("a sequence of length {v} among {} steps", self.range.end - 1),
+            Kind::Places => format!("index {v} is outside a plane of {}", self.range.end),
+            Kind::Images => format!("a region of image {v} among {}", self.range.end),
         };
         Err(Error::argument(text).at(node))
     }

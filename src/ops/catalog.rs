@@ -33,11 +33,18 @@ pub const CATALOG: &[Entry] = &[
         "stride, padding, output_padding, dilation, groups, bias; one, two or three axes; activation and residual fused",
     ),
     entry(
+        "deform_columns",
+        "deform_conv2d",
+        "DeformConv",
+        "offsets, mask, groups, groups of offsets, stride, padding, dilation, bias; the columns are multiplied by conv2d",
+    ),
+    entry(
         "matmul",
         "matmul, affine_grid, scaled_dot_product_attention, MultiheadAttention",
         "MatMul, Gemm, Einsum, QLinearMatMul, MatMulInteger, AffineGrid, Attention",
         "batched, broadcast; both operands may be known only at run time; of integers, which wrap, too",
     ),
+    entry("det", "det", "Det", "batches of matrices of at most 32 rows; partial pivoting"),
     entry(
         "max_pool2d",
         "max_pool2d, max_pool2d_with_indices, max_pool3d",
@@ -57,6 +64,13 @@ pub const CATALOG: &[Entry] = &[
         "padding, dilation, ceil_mode; of absolute values (ONNX), or of signed values, with windows beyond the image scaled up (PyTorch)",
     ),
     entry(
+        "max_unpool",
+        "max_unpool2d",
+        "MaxUnpool",
+        "any axes; indices of a plane (PyTorch) or of the tensor (ONNX), output size given or not; the last of several values stays",
+    ),
+    entry("fold", "fold", "Col2Im", "padding, stride, dilation; up to six axes in ONNX"),
+    entry(
         "adaptive_avg_pool2d, adaptive_max_pool2d",
         "adaptive_avg_pool2d, adaptive_max_pool2d, adaptive_avg_pool3d, adaptive_max_pool3d",
         "",
@@ -73,6 +87,19 @@ pub const CATALOG: &[Entry] = &[
         "grid_sample",
         "GridSample",
         "images and volumes; bilinear, nearest, of images bicubic; zeros, border or reflection beyond; align_corners",
+    ),
+    entry(
+        "roi_align",
+        "roi_align",
+        "RoiAlign",
+        "torchvision's function; mean or, in ONNX, maximum, of which a NaN is one; up to 4096 samples per axis, or as many as pixels; \
+         aligned; images that are computed",
+    ),
+    entry(
+        "roi_pool",
+        "roi_pool",
+        "MaxRoiPool",
+        "torchvision's function, but a NaN in a bin is its maximum; any number of bins",
     ),
     entry("from_bytes", "", "", "uploads of 8-bit integers and booleans as bytes"),
     entry(

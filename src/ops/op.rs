@@ -167,6 +167,8 @@ impl Privileges {
     pub(crate) const VIEW: Privileges = Privileges { view: true, ..Privileges::BUILT_IN };
     /// Its second input is an index into an axis.
     pub(crate) const INDEXED: Privileges = Privileges { index: Some(1), ..Privileges::BUILT_IN };
+    /// Its third input has the images of regions.
+    pub(crate) const REGIONS: Privileges = Privileges { index: Some(2), ..Privileges::BUILT_IN };
 }
 
 /// In an `impl Op` of this crate: declares its name, unless that depends on the fields, all its fields as attributes, and its

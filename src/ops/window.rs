@@ -21,7 +21,7 @@ pub(super) fn check(window: &Window, image: &[usize]) -> Result<()> {
     if padding.as_flattened().iter().any(|&v| v > MAX_ATTRIBUTE) {
         return Err(Error::argument(format!("padding {padding:?} must be at most {MAX_ATTRIBUTE}")));
     }
-    let long = |axis: usize| image[2 + axis] + padding[axis].iter().sum::<usize>() > MAX_EXTENT;
+    let long = |axis: usize| image[2 + axis].saturating_add(padding[axis].iter().sum()) > MAX_EXTENT;
     if long(0) || long(1) {
         return Err(Error::unsupported(format!("an image of {image:?}, padded by {padding:?}, is too large (2^30)")));
     }

@@ -277,7 +277,9 @@ impl Net {
     fn activated_rows(&mut self, x: &Val) -> Step {
         let (k, n) = (x.shape()[1], self.rng.int(1, 6));
         let weight = self.floats(&[k, n]);
-        let weight = self.constant(&scaled(&weight, 1.0 / (k as f32).sqrt()));
+        // By a power of two, so that sums are exact, also where they cancel.
+        let scale = (-(k as f32).log2() / 2.0).round().exp2();
+        let weight = self.constant(&scaled(&weight, scale));
         let bias = self.floats(&[n]);
         let bias = self.constant(&bias);
         let y = match self.flag() {

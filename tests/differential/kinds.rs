@@ -2,8 +2,8 @@
 
 use crate::net::{Case, Drawn, Net};
 use crate::{
-    attention, bits, chains, elementwise, idioms, microsoft, movement, qlinear, quantised, random, recurrent, resize,
-    sampling, sums, window,
+    attention, bits, chains, elementwise, idioms, microsoft, movement, qlinear, quantised, random, recurrent, regions,
+    resize, sampling, sums, window,
 };
 
 macro_rules! kinds {
@@ -29,6 +29,7 @@ pub const KINDS: &[Kind] = kinds! {
     recurrent: lstm dynamic_quantize_lstm gru rnn reverse_sequence;
     bits: pair inverse shift;
     random: numbers bernoulli multinomial;
+    regions: roi_align max_roi_pool max_unpool col2im deform_conv det;
     quantised: quantize dequantize dynamic matmul_integer conv_integer qlinear_matmul qlinear_conv chain;
     microsoft: gelu fused_conv nhwc_conv fused_matmul norm;
     qlinear: pair concat pool function gemm steps;

@@ -61,6 +61,12 @@ pub const RTEN: &[Known] = &[
         matches: |c| repeats(&c.inputs[0].1.to_f64s()),
     },
     Known {
+        kinds: &["sums reduce"],
+        oracle: ORT,
+        reason: "with noop_with_empty_axes x stays as it is, also where a reduction of one element changes it",
+        matches: |c| c.attribute("noop_with_empty_axes").any(|a| a.i() == 1),
+    },
+    Known {
         kinds: &["sums softmax"],
         oracle: ORT,
         reason: "before version 13 one axis counts, not all from there on",
@@ -73,7 +79,13 @@ pub const RTEN: &[Known] = &[
         matches: |c| c.operands().any(|dims| dims.len() == 1) && c.operands().any(|dims| dims.len() > 2),
     },
     Known {
-        kinds: &["window conv", "window conv_transpose", "window max_pool", "window average_pool"],
+        kinds: &[
+            "window conv",
+            "window conv_transpose",
+            "window max_pool",
+            "window average_pool",
+            "quantised conv_integer",
+        ],
         oracle: ORT,
         reason: "SAME_LOWER pads as SAME_UPPER",
         matches: |c| c.attribute("auto_pad").any(|a| a.s() == b"SAME_LOWER"),
@@ -111,8 +123,9 @@ pub const RTEN: &[Known] = &[
     Known {
         kinds: &["quantised conv_integer"],
         oracle: ORT,
-        reason: "the zero point of weights is lost where several images share them, and i8 has one, since it is shifted to u8",
-        matches: |c| c.inputs[0].1.shape()[0] > 1 && (c.given(3).is_some() || c.is_of(1, INT8)),
+        reason: "the zero point of weights is lost where several images share them, or the image is padded; i8 has one, since it is \
+                 shifted to u8",
+        matches: |c| (c.inputs[0].1.shape()[0] > 1 || c.is_padded()) && (c.given(3).is_some() || c.is_of(1, INT8)),
     },
     Known {
         kinds: &["quantised conv_integer"],

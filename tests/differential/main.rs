@@ -43,6 +43,7 @@ mod qlinear;
 mod quantised;
 mod random;
 mod recurrent;
+mod regions;
 mod resize;
 mod rewrites;
 mod sampling;

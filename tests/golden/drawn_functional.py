@@ -1,11 +1,11 @@
 """Cases of `functional` whose options are drawn from tables: combinations that nobody would write down."""
 
-from math import prod
+from math import gcd, prod
 
 import torch
 
 from family import rounded
-from tables import KINDS, NORMAL, TRIGONOMETRY, away, extent, fill, least, picture, points, span, table
+from tables import KINDS, NORMAL, TRIGONOMETRY, away, deformed, extent, fill, folded, least, picture, points, regions, span, table, unpooled
 
 INF = float("inf")
 PAIR = [[1, 1], [1, 1], [2, 1], [1, 3], [3, 2]]
@@ -236,6 +236,51 @@ def resampling(f):
         grid = points(draw, (o.n, o.out_depth, *o.out, 3))
         names = dict(mode=o.mode, padding_mode=o.padding_mode, align_corners=o.align_corners)
         f.case("grid_sample", dict(x=x, grid=grid), **names)
+
+    windows = dict(n=[1, 2], channels=[1, 3], kernel=[[1, 2], [2, 2], [3, 2], [3, 3]], stride=PAIR, padding=[[0, 0], [0, 1], [1, 1]])
+    for o in table("max_unpool2d", 24, **windows, places=[(3, 4), (4, 3), (5, 5)], more=[None, None, 0, 1], kind=KINDS):
+        options = dict(kernel_size=o.kernel, stride=o.stride, padding=[min(p, k // 2) for p, k in zip(o.padding, o.kernel)])
+        size = None
+        if o.more is not None:
+            axes = zip(o.places, o.stride, o.kernel, options["padding"])
+            size = [(n - 1) * s + k - 2 * p + min(o.more, s - 1) for n, s, k, p in axes]
+        room = size or [(n - 1) * s + k - 2 * p for n, s, k, p in zip(o.places, o.stride, o.kernel, options["padding"])]
+        if room[0] * room[1] < o.places[0] * o.places[1]:
+            continue
+        f.numbers("max_unpool2d")
+        x, indices = unpooled(f.draw, o.n, o.channels, options, o.places, size, o.kind)
+        f.case("max_unpool2d", dict(x=x, indices=indices), output_size=size, **options)
+    for o in table("fold", 24, **windows, size=[(5, 6), (7, 8), (9, 7)], dilation=PAIR, kind=KINDS):
+        options = dict(kernel_size=o.kernel, stride=o.stride, padding=o.padding, dilation=o.dilation)
+        x = fill(f.numbers("fold"), folded(o.n, o.channels, o.size, **options), o.kind)
+        f.case("fold", x, output_size=list(o.size), **options)
+
+    windows = dict(n=[1, 2], kernel=[[1, 1], [2, 3], [3, 3]], stride=PAIR, padding=[[0, 0], [0, 1], [1, 1]], dilation=PAIR)
+    groups = dict(channels=[(1, 1), (4, 2), (4, 6), (6, 3)], groups=[(1, 1), (1, 1), (0, 1), (1, 0)])
+    for o in table(
+        "deform_conv2d", 32, **windows, **groups, more=["", "bias", "mask", "bias mask"], size=[(7, 7), (8, 9)], kind=KINDS
+    ):
+        options = dict(stride=o.stride, padding=o.padding, dilation=o.dilation)
+        # 0 is as many groups as divide the channels.
+        count = [gcd(*o.channels) if o.groups[0] == 0 else 1, o.channels[0] if o.groups[1] == 0 else 1]
+        tensors = deformed(f.numbers("deform_conv2d"), o.n, o.channels, o.size, o.kernel, count, o.more, options, o.kind)
+        f.case("deform_conv2d", tensors, **options)
+
+    for o in table("det", 16, lead=[(), (3,), (2, 2)], n=[2, 3, 4, 6, 9], kind=NORMAL):
+        f.case("det", fill(f.numbers("det"), (*o.lead, o.n, o.n), o.kind))
+
+    parts = dict(bins=[(1, 1), (2, 3), (7, 7), (5, 2)], scale=[1.0, 0.5, 0.0625, 0.3], k=[1, 2, 4])
+    images = dict(n=[1, 2], channels=[1, 3, 5], size=[(1, 1), (6, 9), (14, 5), (11, 11)], kind=KINDS)
+    for o in table("roi_align", 48, **images, **parts, samples=[-1, -1, 1, 2, 3], aligned=[False, True]):
+        draw = f.numbers("roi_align")
+        # Sums that are 0 would be 0 but for the rounding of float64.
+        x, boxes = fill(draw, (o.n, o.channels, *o.size)), regions(draw, o.k, o.n, *o.size, o.scale, o.kind)
+        names = dict(output_size=list(o.bins), spatial_scale=o.scale, sampling_ratio=o.samples, aligned=o.aligned)
+        f.case("roi_align", dict(x=x, boxes=boxes), **names)
+    for o in table("roi_pool", 32, **images, **parts):
+        draw = f.numbers("roi_pool")
+        x, boxes = fill(draw, (o.n, o.channels, *o.size), o.kind), regions(draw, o.k, o.n, *o.size, o.scale, o.kind)
+        f.case("roi_pool", dict(x=x, boxes=boxes), output_size=list(o.bins), spatial_scale=o.scale)
 
     extents = [(1, 1), (3, 1), (2, 5), (4, 3), (1, 2, 3), (3, 4, 2), (2, 1, 5)]
     for o in table("affine_grid", 20, n=[1, 2, 3], extents=extents, align_corners=[False, True], kind=KINDS):

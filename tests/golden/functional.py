@@ -2,11 +2,12 @@
 
 import torch
 import torch.nn.functional as F
+import torchvision.ops
 
 import drawn_functional
 import hard
 from family import DOUBLE, EDGES, Family, edges, gelu, given, rounded_params
-from tables import TRIGONOMETRY, points, span
+from tables import TRIGONOMETRY, deformed, folded, points, regions, span, unpooled
 
 INF = float("inf")
 
@@ -58,6 +59,14 @@ def max_pool2d(x, **p):
     return dict(out=out, indices=torch.where(outside, 0, indices))
 
 
+def max_unpool2d(x, indices, output_size, **p):
+    return F.max_unpool2d(x, indices.to(torch.int64), output_size=output_size, **p)
+
+
+def deform_conv2d(x, offset, mask=None, *, weight, bias=None, **p):
+    return torchvision.ops.deform_conv2d(x, offset, weight, bias, mask=mask, **p)
+
+
 def prod(x, dim, keepdim):
     # torch.prod takes one axis: the last first, so that the others keep their numbers.
     for axis in sorted((d % x.dim() for d in axes(x, dim)), reverse=True):
@@ -97,11 +106,15 @@ FUNCTIONS = dict(
     conv3d=convolution(F.conv3d),
     conv_transpose2d=F.conv_transpose2d,
     conv_transpose3d=F.conv_transpose3d,
+    deform_conv2d=deform_conv2d,
     linear=F.linear,
+    det=torch.linalg.det,
     matmul=torch.matmul,
     scaled_dot_product_attention=F.scaled_dot_product_attention,
     max_pool2d=max_pool2d,
     max_pool3d=F.max_pool3d,
+    max_unpool2d=max_unpool2d,
+    fold=F.fold,
     avg_pool2d=F.avg_pool2d,
     avg_pool3d=F.avg_pool3d,
     lp_pool2d=F.lp_pool2d,
@@ -113,6 +126,8 @@ FUNCTIONS = dict(
     interpolate=interpolate,
     grid_sample=F.grid_sample,
     affine_grid=F.affine_grid,
+    roi_align=torchvision.ops.roi_align,
+    roi_pool=torchvision.ops.roi_pool,
     pad=F.pad,
     pixel_shuffle=F.pixel_shuffle,
     pixel_unshuffle=F.pixel_unshuffle,
@@ -411,6 +426,43 @@ def resampling(f):
     ]:
         for align_corners in (False, True):
             f.case("affine_grid", dict(theta=theta), size=size, align_corners=align_corners)
+
+
+    for output_size, options in (
+        (None, dict(kernel_size=[2, 2], stride=None, padding=[0, 0])),
+        ([9, 7], dict(kernel_size=[2, 3], stride=[2, 2], padding=[0, 1])),
+        ([8, 8], dict(kernel_size=[3, 2], stride=[2, 2], padding=[1, 0])),
+    ):
+        f.numbers("max_unpool2d")
+        x, indices = unpooled(f.draw, 2, 3, options, [4, 4], output_size)
+        f.case("max_unpool2d", dict(x=x, indices=indices), output_size=output_size, **options)
+    for output_size, options in (
+        ([5, 6], dict(kernel_size=[2, 3], stride=[1, 1], padding=[0, 0], dilation=[1, 1])),
+        ([7, 9], dict(kernel_size=[3, 2], stride=[2, 3], padding=[1, 0], dilation=[1, 1])),
+        ([8, 6], dict(kernel_size=[2, 2], stride=[1, 2], padding=[0, 2], dilation=[3, 2])),
+    ):
+        f.case("fold", folded(2, 3, output_size, **options), output_size=output_size, **options)
+    for more, options in (
+        ("", dict(stride=[1, 1], padding=[0, 0], dilation=[1, 1])),
+        ("bias mask", dict(stride=[2, 1], padding=[1, 0], dilation=[1, 2])),
+        ("mask", dict(stride=[1, 1], padding=[1, 1], dilation=[1, 1])),
+    ):
+        tensors = deformed(f.numbers("deform_conv2d"), 2, (4, 6), [7, 8], [3, 2], (2, 2), more, options)
+        f.case("deform_conv2d", tensors, **options)
+    for shape in ((1, 1), (2, 2), (3, 5, 5), (2, 3, 4, 4), (8, 8)):
+        f.case("det", shape)
+    # Of integers every step of which is exact, and a matrix without a rank.
+    f.case("det", torch.tensor([[0.0, 2, 1], [4, 2, 8], [2, 1, 5]], dtype=DOUBLE))
+    f.case("det", torch.tensor([[1.0, 2], [2, 4]], dtype=DOUBLE))
+    f.case("det", torch.zeros(2, 0, 0, dtype=DOUBLE))
+    for sampling_ratio in (-1, 1, 2):
+        for aligned in (False, True):
+            options = dict(sampling_ratio=sampling_ratio, aligned=aligned)
+            boxes = regions(f.numbers("roi_align"), 3, 2, 9, 7, 0.25)
+            f.case("roi_align", dict(x=(2, 3, 9, 7), boxes=boxes), output_size=[3, 2], spatial_scale=0.25, **options)
+    for output_size, scale in (([3, 2], 1.0), ([7, 7], 0.0625), ([1, 4], 0.5)):
+        boxes = regions(f.numbers("roi_pool"), 3, 2, 9, 7, scale)
+        f.case("roi_pool", dict(x=(2, 3, 9, 7), boxes=boxes), output_size=output_size, spatial_scale=scale)
 
 
 def norms(f):

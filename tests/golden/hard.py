@@ -400,8 +400,26 @@ def grids(f):
     f.case("grid_sample", dict(x=x, grid=grid), mode="nearest", padding_mode="zeros", align_corners=False)
 
 
+def regions(f):
+    """Boxes without an extent, inside out, far out, at the end of what counts as the image, and all of it."""
+    far = [[0, 2, 3, 2, 3], [0, 4, 4, 1, 2], [0, -1, -1, 6, 5], [0, -50, -40, 60, 70], [0, 90, 2, 95, 4], [0, -9, 1, 0.5, 2]]
+    ends = [[0, -1.5, -0.5, 6.5, 6], [0, -2, -2, -1, -1], [0, 6, 5, 8, 7], [0, 0, 0, 6, 5], [0, 5.5, 4.5, 6.5, 5.5]]
+    boxes = row(*[v for box in far + ends for v in box]).reshape(-1, 5)
+    for bins in ([1, 1], [2, 2], [4, 4]):
+        for samples in (-1, 1, 2):
+            for aligned in (False, True):
+                x = f.numbers("roi_align").normal(1, 2, 5, 6)
+                names = dict(output_size=bins, spatial_scale=1.0, sampling_ratio=samples, aligned=aligned)
+                f.case("roi_align", dict(x=x, boxes=boxes), **names)
+        x = f.numbers("roi_pool").normal(1, 2, 5, 6)
+        f.case("roi_pool", dict(x=x, boxes=boxes), output_size=bins, spatial_scale=1.0)
+    x = row(*signed([*SUBNORMAL, LARGEST, INF]), rows=2).reshape(1, 1, 2, 8)
+    boxes = row(0, 0, 0, 7, 1, 0, 1, 0, 4, 0).reshape(2, 5)
+    f.case("roi_pool", dict(x=x, boxes=boxes), output_size=[2, 3], spatial_scale=1.0)
+
+
 def functional(f):
-    for cases in (normalizations, windows, sums, elementwise, copies, grids):
+    for cases in (normalizations, windows, sums, elementwise, copies, grids, regions):
         cases(f)
 
 

@@ -50,6 +50,60 @@ def points(draw, shape):
     return torch.where(kind == 0, corners, torch.where(kind == 1, far, near))
 
 
+def regions(draw, k, n, h, w, scale, kind="normal"):
+    """Boxes `[k, 5]` in `n` images of this size and about it, in units of pixels / scale: an image, x1, y1, x2, y2. `sixteenths` are
+    whole and half pixels."""
+
+    def axis(extent):
+        a, b = draw.uniform(k, low=-0.15, high=1.15) * extent, draw.uniform(k, low=-0.15, high=1.15) * extent
+        if kind != "normal":
+            a, b = torch.round(a * 2) / 2, torch.round(b * 2) / 2
+        return torch.minimum(a, b) / scale, torch.maximum(a, b) / scale
+
+    (x1, x2), (y1, y2) = axis(w), axis(h)
+    return rounded(torch.stack([draw.integers(k, low=0, high=n - 1), x1, y1, x2, y2], 1))
+
+
+def unpooled(draw, n, c, window, places, size, kind="normal"):
+    """Values `[n, c, places]`, and a place for each in its plane of `size`, or of the one that follows: no two have the same."""
+    if size is None:
+        stride = window["stride"] or window["kernel_size"]
+        axes = zip(places, stride, window["kernel_size"], window["padding"])
+        size = [(o - 1) * s + k - 2 * p for o, s, k, p in axes]
+    x = fill(draw, (n, c, *places), kind)
+    planes = [draw.random.permutation(size[0] * size[1])[: places[0] * places[1]] for _ in range(n * c)]
+    return x, torch.from_numpy(np.stack(planes)).reshape(x.shape).to(torch.int32)
+
+
+def folded(n, c, size, kernel_size, stride, padding, dilation):
+    """The shape of the windows of an image of this size."""
+    axes = zip(size, kernel_size, stride, padding, dilation)
+    h, w = [(i + 2 * p - d * (k - 1) - 1) // s + 1 for i, k, s, p, d in axes]
+    return (n, c * kernel_size[0] * kernel_size[1], h * w)
+
+
+def deformed(draw, n, channels, size, kernel, groups, more, window, kind="normal"):
+    """Image, offsets, weight, and the bias and the mask that `more` names. `groups` are those of channels and those of offsets; some
+    taps are moved by whole pixels, some far."""
+    ic, oc = channels
+    axes = zip(size, kernel, window["stride"], window["padding"], window["dilation"])
+    places = [(i + 2 * p - d * (k - 1) - 1) // s + 1 for i, k, s, p, d in axes]
+    entries = groups[1] * kernel[0] * kernel[1]
+    x, weight = fill(draw, (n, ic, *size), kind), fill(draw, (oc, ic // groups[0], *kernel), kind)
+    shape = (n, 2 * entries, *places)
+    near, far = draw.uniform(*shape, low=-2.0, high=2.0), draw.uniform(*shape, low=-30.0, high=30.0)
+    which = draw.integers(*shape, low=0, high=7)
+    offset = rounded(torch.where(which == 0, torch.round(near), torch.where(which == 1, far, near)))
+    if kind != "normal":
+        offset = torch.round(offset * 16) / 16
+    tensors = dict(x=x, offset=offset, weight=weight)
+    if "bias" in more:
+        tensors["bias"] = fill(draw, (oc,), kind)
+    if "mask" in more:
+        tensors["mask"] = draw.integers(n, entries, *places, low=-8, high=24) / 16
+    return tensors
+
+
 def away(x, by=0.0625):
     """Positive numbers, none of them near 0."""
     return rounded(x.abs() + by)

@@ -12,9 +12,9 @@ use convgpu::internals::ops::top_k::TopK;
 
 use crate::support::{Case, check_golden, golden, golden_folder, packed_folder};
 use crate::{
-    adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, gather, grid_sample, group_norm,
-    layer_norm, local_response_norm, matmul, movement, normalize, pad, pixel_shuffle, pool2d, prelu, reduce, resize,
-    select, sine, softmax, top_k, trigonometry, unary,
+    adaptive_pool2d, batch_norm, binary, concat, conv_transpose2d, conv1d, conv2d, det, fold, gather, grid_sample,
+    group_norm, layer_norm, local_response_norm, matmul, max_unpool, movement, normalize, pad, pixel_shuffle, pool2d,
+    prelu, reduce, resize, roi_align, roi_pool, select, sine, softmax, top_k, trigonometry, unary,
 };
 
 /// The function that compares the cases of this name with an operator.
@@ -23,14 +23,19 @@ fn check_of(op: &str) -> Option<fn(&Case)> {
         "conv1d" => conv1d::pytorch,
         "conv2d" => conv2d::pytorch,
         "conv_transpose2d" => conv_transpose2d::pytorch,
+        "det" => det::pytorch,
         "linear" => matmul::pytorch_linear,
         "matmul" => matmul::pytorch_matmul,
         "max_pool2d" => pool2d::pytorch_max,
+        "max_unpool2d" => max_unpool::pytorch,
+        "fold" => fold::pytorch,
         "avg_pool2d" => pool2d::pytorch_avg,
         "lp_pool2d" => pool2d::pytorch_lp,
         "adaptive_avg_pool2d" | "adaptive_max_pool2d" => adaptive_pool2d::pytorch,
         "interpolate" => resize::pytorch,
         "grid_sample" => grid_sample::pytorch,
+        "roi_align" => roi_align::pytorch,
+        "roi_pool" => roi_pool::pytorch,
         "pixel_shuffle" | "pixel_unshuffle" => pixel_shuffle::pytorch,
         "pad2d" | "pad" => pad::pytorch,
         "batch_norm" | "batch_norm_training" => batch_norm::pytorch,
@@ -169,6 +174,7 @@ fn is_composed(case: &Case) -> bool {
         "affine_grid"
         | "conv3d"
         | "conv_transpose3d"
+        | "deform_conv2d"
         | "lp_pool3d"
         | "adaptive_avg_pool3d"
         | "adaptive_max_pool3d"
@@ -188,12 +194,12 @@ fn is_composed(case: &Case) -> bool {
 #[test]
 fn functional() {
     let (composed, cases): (Vec<_>, Vec<_>) = golden("functional").into_iter().partition(is_composed);
-    check_all("functional", &cases, 2946);
-    assert_eq!(composed.len(), 264);
+    check_all("functional", &cases, 3131);
+    assert_eq!(composed.len(), 299);
 }
 
-/// Files for other tests: networks, the grids of resampling, and pixels.
-const OTHERS: [&str; 4] = ["interpolate", "network", "onnx_resize", "pixels"];
+/// Files for other tests: networks, the grids of resampling, pixels, and boxes.
+const OTHERS: [&str; 5] = ["interpolate", "network", "onnx_resize", "pixels", "vision"];
 
 #[test]
 fn every_file_has_a_test() {

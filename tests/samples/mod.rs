@@ -18,12 +18,16 @@ use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::deform_columns::DeformColumns;
+use convgpu::internals::ops::det::Det;
+use convgpu::internals::ops::fold::Fold;
 use convgpu::internals::ops::gather::Gather;
 use convgpu::internals::ops::grid_sample::GridSample;
 use convgpu::internals::ops::group_norm::GroupNorm;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::internals::ops::matmul::MatMul;
+use convgpu::internals::ops::max_unpool::MaxUnpool;
 use convgpu::internals::ops::normalize::LpNormalize;
 use convgpu::internals::ops::pad::Pad;
 use convgpu::internals::ops::permute::Permute;
@@ -34,6 +38,8 @@ use convgpu::internals::ops::prelu::Prelu;
 use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::resize::Resize2d;
+use convgpu::internals::ops::roi_align::RoiAlign;
+use convgpu::internals::ops::roi_pool::RoiPool;
 use convgpu::internals::ops::select::Where;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::softmax::Softmax;
@@ -97,6 +103,20 @@ fn lstm() -> (String, Graph) {
     let shapes: [&[usize]; 5] = [&[3, 2, 40], &[2, 20, 5], &[2, 2, 5], &[2, 2, 5], &[2, 15]];
     let lengths = Desc::new([2], DType::I32);
     node_of(op, shapes.iter().map(|shape| Desc::f32(shape.to_vec())).chain([lengths]).collect())
+}
+
+fn roi_align(kind: PoolKind, sampling_ratio: usize) -> RoiAlign {
+    RoiAlign { output: [3, 2], spatial_scale: 0.5, sampling_ratio, aligned: true, kind }
+}
+
+/// Values, and their indices.
+fn unpooled() -> Vec<Desc> {
+    vec![Desc::f32([2, 5, 2, 3]), Desc::new([2, 5, 2, 3], DType::I64)]
+}
+
+/// Images, boxes, and the image of each.
+fn regions() -> Vec<Desc> {
+    vec![Desc::f32([3, 5, 7, 6]), Desc::f32([3, 4]), Desc::new([3], DType::I64)]
 }
 
 fn gru(reset_after: bool) -> Recurrent {
@@ -182,6 +202,14 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(Conv2d::default(), &[&[2, 8, 3, 4], &[9, 8, 1, 1]]),
         node(max_pool(Indices::None), &[&[2, 5, 7, 6]]),
         node(max_pool(Indices::Plane), &[&[2, 5, 7, 6]]),
+        node_of(MaxUnpool { shape: vec![2, 5, 9], planes: 10 }, unpooled()),
+        node(Fold { window: Window::new([3, 2]), size: [6, 8] }, &[&[2, 12, 8]]),
+        node(DeformColumns { window: Window::new([3, 2]), groups: 1 }, &[&[2, 5, 7, 6], &[2, 12, 2, 3]]),
+        node(
+            DeformColumns { window: Window::new([3, 2]), groups: 5 },
+            &[&[2, 5, 7, 6], &[2, 60, 2, 3], &[2, 30, 2, 3]],
+        ),
+        node(Det, &[&[2, 3, 5, 5]]),
         node(avg_pool(), &[&[2, 5, 7, 6]]),
         node(lp_pool(), &[&[2, 5, 7, 6]]),
         node(AdaptivePool2d { output: [1, 1], kind: PoolKind::Avg }, &[&[2, 5, 17, 6]]),
@@ -194,6 +222,9 @@ pub fn graphs() -> Vec<(String, Graph)> {
         node(grid_sample(GridSampleMode::Bilinear, GridSamplePadding::Reflection), &[&[2, 5, 7, 6], &[2, 3, 4, 2]]),
         node(grid_sample(GridSampleMode::Bicubic, GridSamplePadding::Zeros), &[&[2, 5, 7, 6], &[2, 3, 4, 2]]),
         node(grid_sample(GridSampleMode::Nearest, GridSamplePadding::Border), &[&[2, 5, 2, 7, 6], &[2, 1, 3, 4, 3]]),
+        node_of(roi_align(PoolKind::Avg, 0), regions()),
+        node_of(roi_align(PoolKind::Max, 2), regions()),
+        node_of(RoiPool { output: [3, 2], spatial_scale: 0.5 }, regions()),
         node_of(FromBytes { desc: Desc::new([3, 5], DType::I8) }, vec![Desc::new([4], DType::U32)]),
         node_of(FromPixels { width: 7, size: Some([3, 4]), channels: rgb() }, vec![Desc::new([5, 64], DType::U32)]),
         node(ToPixels { pitch: 64, channels: rgb() }, &[&[1, 3, 5, 7]]),

@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["graph", "device", "textures", "upload"],
     &["plan"],
     &["session"],
-    &["model", "functional", "nn", "blocking"],
+    &["model", "functional", "nn", "blocking", "vision"],
     &["verify", "bench"],
     &["conformance"],
     &["custom", "internals", "lib", "onnx"],

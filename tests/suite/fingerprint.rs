@@ -18,12 +18,15 @@ use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::deform_columns::DeformColumns;
 use convgpu::internals::ops::expand::Expand;
+use convgpu::internals::ops::fold::Fold;
 use convgpu::internals::ops::gather::Gather;
 use convgpu::internals::ops::grid_sample::GridSample;
 use convgpu::internals::ops::group_norm::GroupNorm;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
+use convgpu::internals::ops::max_unpool::MaxUnpool;
 use convgpu::internals::ops::normalize::{LpNormalize, MeanVarianceNormalize};
 use convgpu::internals::ops::pad::Pad;
 use convgpu::internals::ops::permute::Permute;
@@ -34,6 +37,8 @@ use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::reshape::Reshape;
 use convgpu::internals::ops::resize::Resize2d;
+use convgpu::internals::ops::roi_align::RoiAlign;
+use convgpu::internals::ops::roi_pool::RoiPool;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::slice::Slice;
 use convgpu::internals::ops::softmax::Softmax;
@@ -113,6 +118,10 @@ fn all() -> Vec<Changes> {
         changes!(ConvTranspose2d::default() =>
             stride: [2, 1], padding: [[1, 0], [0, 0]], output_padding: [0, 1], dilation: [1, 2], groups: 3),
         changes!(Expand { shape: vec![2, 3] } => shape: vec![2, 3, 1]),
+        changes!(DeformColumns { window: WINDOW, groups: 1 } => window.kernel: [2, 3], window.stride: [2, 1],
+            window.padding: [[0, 1], [0, 0]], window.dilation: [1, 2], groups: 2),
+        changes!(Fold { window: WINDOW, size: [5, 6] } => window.kernel: [2, 3], window.stride: [2, 1],
+            window.padding: [[0, 1], [0, 0]], window.dilation: [1, 2], size: [6, 5]),
         changes!(Gather { axis: 0 } => axis: 1),
         changes!(GridSample { mode: GridSampleMode::Bilinear, padding_mode: GridSamplePadding::Zeros, align_corners: true } =>
             mode: GridSampleMode::Nearest, padding_mode: GridSamplePadding::Border, align_corners: false),
@@ -121,6 +130,7 @@ fn all() -> Vec<Changes> {
         changes!(LocalResponseNorm { size: 3, before: 1, alpha: 1e-4, beta: 0.75, k: 1.0 } =>
             size: 5, before: 2, alpha: 1e-3, beta: 0.5, k: 2.0),
         changes!(LpNormalize { axis: 1, p: 2 } => axis: 2, p: 1),
+        changes!(MaxUnpool { shape: vec![2, 6], planes: 1 } => shape: vec![2, 2, 3], planes: 2),
         changes!(MeanVarianceNormalize { axes: vec![1, 2], eps: 1e-9 } => axes: vec![12], eps: 1e-8),
         changes!(Pad { pads: vec![[0, 1], [1, 0]], mode: PadMode::Constant(0.0) } =>
             pads: vec![[0, 1, ], [0, 1]], mode: PadMode::Constant(-0.0)),
@@ -161,6 +171,9 @@ fn all() -> Vec<Changes> {
         changes!(Resize2d::new([5, 9], ResizeMode::Nearest(Rounding::Floor), Coordinates::TorchNearest { small: true }) =>
             size: [9, 5], mode: ResizeMode::Nearest(Rounding::Ceil), coordinates: Coordinates::TorchNearest { small: false },
             scale: Some([0.0, 0.0]), exclude_outside: true, antialias: true),
+        changes!(RoiAlign { output: [2, 3], spatial_scale: 1.0, sampling_ratio: 0, aligned: true, kind: PoolKind::Avg } =>
+            output: [3, 2], spatial_scale: 0.5, sampling_ratio: 2, aligned: false, kind: PoolKind::Max),
+        changes!(RoiPool { output: [2, 3], spatial_scale: 1.0 } => output: [3, 2], spatial_scale: 0.5),
         changes!(Sine { cosine: false } => cosine: true),
         changes!(Slice { starts: vec![0], steps: vec![1], sizes: vec![2] } =>
             starts: vec![1], steps: vec![-1], sizes: vec![3]),

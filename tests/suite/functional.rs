@@ -15,7 +15,7 @@ use crate::traced::{check, check_all, in_order};
 fn every_case_against_pytorch() {
     let cases = Kind::Functional.cases().unwrap();
     let functions: HashSet<&str> = cases.iter().map(|c| c.op.as_str()).collect();
-    assert_eq!((cases.len(), functions.len()), (3210, 118));
+    assert_eq!((cases.len(), functions.len()), (3430, 124));
     check_all(cases, |golden, device| {
         let call = || Ok(golden.call(Kind::Functional, device)?.into_iter().map(|(_, t)| t).collect());
         check(call, &in_order(golden.expected()))
@@ -106,6 +106,14 @@ fn arguments_that_cannot_be() {
         scaled_dot_product_attention(&q, &k, &k, mask.as_ref(), o).err()
     };
     let heads = AttentionOptions::new();
+    let places = Tensor::new([1, 2, 2, 2], vec![0i64; 8]).unwrap().to_device(device()).unwrap();
+    let small = tensor(&[1, 2, 2, 2], &[0.5; 8]);
+    let unpooled = |o: MaxUnpool2dOptions| max_unpool2d(&small, &places, 2, o);
+    let moved = |shape: &[usize]| {
+        let offset = Tensor::zeros(shape).to_device(device()).unwrap();
+        deform_conv2d(&x, &offset, &w, None, None, DeformConv2dOptions::new()).err()
+    };
+    let one_box = tensor(&[1, 5], &[0.0, 1.0, 1.0, 2.0, 2.0]);
     let resized = |o: InterpolateOptions| interpolate(&x, o).err();
     // As for `v`, a transposed kernel whose rows are its channels.
     let wide = ConvTranspose3dOptions::new().stride(2);
@@ -156,6 +164,18 @@ fn arguments_that_cannot_be() {
         ("no step of a window", largest(2, MaxPool3dOptions::new().stride([0, 1, 1])), Argument),
         ("padding over half the window", max_pool2d(&x, 2, MaxPool2dOptions::new().padding(2)).err(), Argument),
         ("no order", lp_pool2d(&x, 0.0, 2, LpPool2dOptions::new()).err(), Argument),
+        ("boxes without images", roi_align(&x, &tensor(&[1, 4], &[0.5; 4]), 2, RoiAlignOptions::new()).err(), Shape),
+        ("no samples", roi_align(&x, &one_box, 2, RoiAlignOptions::new().sampling_ratio(0)).err(), Argument),
+        ("no bins", roi_pool(&x, &one_box, [2, 0], 1.0).err(), Argument),
+        ("no scale", roi_pool(&x, &one_box, 2, 0.0).err(), Argument),
+        ("indices of another shape", max_unpool2d(&x, &places, 2, MaxUnpool2dOptions::new()).err(), Shape),
+        ("an output far from the windows", unpooled(MaxUnpool2dOptions::new().output_size(2)).err(), Argument),
+        ("an output without a size", unpooled(MaxUnpool2dOptions::new().padding(4)).err(), Shape),
+        ("windows of another image", fold(&tensor(&[1, 4, 9], &[0.5; 36]), 5, 2, FoldOptions::new()).err(), Shape),
+        ("taps that are none", fold(&tensor(&[1, 3, 9], &[0.5; 27]), 4, 2, FoldOptions::new()).err(), Shape),
+        ("offsets of other taps", moved(&[1, 4, 2, 2]), Shape),
+        ("offsets of other windows", moved(&[1, 18, 3, 3]), Shape),
+        ("a flat offset", moved(&[18, 2]), Shape),
         ("neither size nor factor", resized(InterpolateOptions::new()), Argument),
         (
             "no factor to compute anew",

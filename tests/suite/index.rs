@@ -23,7 +23,10 @@ use convgpu::internals::ops::cast::Cast;
 use convgpu::internals::ops::concat::Concat;
 use convgpu::internals::ops::conv_transpose2d::ConvTranspose2d;
 use convgpu::internals::ops::conv2d::Conv2d;
+use convgpu::internals::ops::deform_columns::DeformColumns;
+use convgpu::internals::ops::det::Det;
 use convgpu::internals::ops::expand::Expand;
+use convgpu::internals::ops::fold::Fold;
 use convgpu::internals::ops::gather::Gather;
 use convgpu::internals::ops::grid_sample::GridSample;
 use convgpu::internals::ops::group_norm::GroupNorm;
@@ -31,6 +34,7 @@ use convgpu::internals::ops::kernels;
 use convgpu::internals::ops::layer_norm::LayerNorm;
 use convgpu::internals::ops::local_response_norm::LocalResponseNorm;
 use convgpu::internals::ops::matmul::MatMul;
+use convgpu::internals::ops::max_unpool::MaxUnpool;
 use convgpu::internals::ops::normalize::{LpNormalize, MeanVarianceNormalize};
 use convgpu::internals::ops::pad::Pad;
 use convgpu::internals::ops::permute::Permute;
@@ -41,6 +45,8 @@ use convgpu::internals::ops::prelu::Prelu;
 use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::{ArgReduce, Reduce};
 use convgpu::internals::ops::resize::Resize2d;
+use convgpu::internals::ops::roi_align::RoiAlign;
+use convgpu::internals::ops::roi_pool::RoiPool;
 use convgpu::internals::ops::select::Where;
 use convgpu::internals::ops::sine::Sine;
 use convgpu::internals::ops::slice::Slice;
@@ -335,6 +341,13 @@ fn sampled(g: &mut Graph, x: ValueId, grid: &[usize], mode: GridSampleMode) -> V
     with(g, GridSample { mode, padding_mode: GridSamplePadding::Reflection, align_corners: true }, x, &[grid])
 }
 
+/// This number of regions, each of 90 by 90 bins.
+fn of_regions<O: Op + 'static>(g: &mut Graph, x: ValueId, count: usize, op: impl Fn([usize; 2]) -> O) -> ValueId {
+    let boxes = g.input("boxes", Desc::f32([count, 4])).unwrap();
+    let images = g.input("images", Desc::new([count], DType::I64)).unwrap();
+    g.apply("regions", op([90, 90]), &[x, boxes, images]).unwrap()
+}
+
 /// Shapes and operators whose tensors have nearly 2^29 elements: with four bytes each they fill the largest binding that wgpu
 /// allows, of 2^31 - 1 bytes.
 fn networks() -> Vec<(Vec<usize>, Network)> {
@@ -412,6 +425,29 @@ fn networks() -> Vec<(Vec<usize>, Network)> {
         (image(), |g, x| sampled(g, x, &[1, 8100, 8200, 2], GridSampleMode::Bilinear)),
         (image(), |g, x| sampled(g, x, &[1, 8000, 8300, 2], GridSampleMode::Bicubic)),
         (vec![7, 4, 50, 600, 620], |g, x| sampled(g, x, &[7, 40, 600, 620, 3], GridSampleMode::Nearest)),
+        (vec![2, 4, 4050, 4100], |g, x| {
+            let indices = g.input("indices", Desc::new([2, 4, 4050, 4100], DType::I64)).unwrap();
+            g.apply("unpool", MaxUnpool { shape: vec![2, 4, 8100, 8200], planes: 1 }, &[x, indices]).unwrap()
+        }),
+        (vec![524_000, 32, 32], |g, x| one(g, Det, x)),
+        (vec![1, 8, 2500, 2920], |g, x| {
+            let op = DeformColumns { window: window(3, 1), groups: 1 };
+            with(g, op, x, &[&[1, 18, 2500, 2920], &[1, 9, 2500, 2920]])
+        }),
+        (vec![1, 72, 7_300_000], |g, x| {
+            one(
+                g,
+                Fold { window: Window { padding: [[1, 1]; 2], stride: [1, 1], ..window(3, 1) }, size: [2500, 2920] },
+                x,
+            )
+        }),
+        (image(), |g, x| {
+            of_regions(g, x, 8280, |output| {
+                let (spatial_scale, kind) = (1.0, PoolKind::Avg);
+                RoiAlign { output, spatial_scale, sampling_ratio: 2, aligned: true, kind }
+            })
+        }),
+        (image(), |g, x| of_regions(g, x, 8280, |output| RoiPool { output, spatial_scale: 1.0 })),
         (vec![1, 4, 11_000, 11_000], |g, x| one(g, ToPixels { pitch: 11_003, channels: four_channels() }, x)),
         (vec![11_000, 11_000, 4], |g, x| {
             one(g, FromPixels { width: 11_000, size: None, channels: four_channels() }, x)

@@ -74,6 +74,7 @@ mod textures;
 mod traced;
 mod unknown_bounds;
 mod uploads;
+mod vision;
 mod weights;
 mod wide_integers;
 mod zoo;

@@ -24,9 +24,14 @@ fn attention_says_what_does_not_fit() {
         assert!(e.contains(what), "{e}");
     };
     let mask = |shape: &[i64]| floats("m", shape, &vec![0.0; shape.iter().product::<i64>() as usize]);
-    fails(&attention(&["m"], vec![mask(&[5, 7])], vec![]), "add(f32[1, 2, 5, 5], f32[5, 7])");
+    fails(&attention(&["m"], vec![mask(&[5, 7])], vec![]), "Attention with a mask f32[5, 7] of scores [1, 2, 5, 5]");
     let more = mask(&[3, 1, 1, 5, 5]);
-    fails(&attention(&["m"], vec![more], vec![]), "a mask [3, 1, 1, 5, 5] for the scores [1, 2, 5, 5]");
+    fails(&attention(&["m"], vec![more], vec![]), "Attention with a mask f32[3, 1, 1, 5, 5] of scores [1, 2, 5, 5]");
+    let whole = integers("m", &[5, 5], &[1; 25]);
+    fails(
+        &attention(&["m"], vec![whole], vec![]),
+        "a mask i64[5, 5] of scores [1, 2, 5, 5]: it takes floats or booleans",
+    );
     fails(&attention(&["m"], vec![mask(&[])], vec![]), "Attention with a mask f32[]");
     fails(&attention(&[], vec![], vec![int("left_window_size", -2)]), "Attention with left_window_size = -2");
     fails(&attention(&[], vec![], vec![int("qk_matmul_output_mode", 4)]), "qk_matmul_output_mode = 4");

@@ -63,6 +63,10 @@ fn opened(model: &Model, device: &Device, count: usize, wanted: impl Fn(usize) -
     let fixed: Option<Vec<(String, Desc)>> =
         model.inputs().iter().map(|v| Some((v.name.clone(), v.fixed()?))).collect();
     let Some(inputs) = fixed else { return Verdict::Nothing };
+    // Its places are those in the whole batch, not in a part.
+    if model.operators().contains_key("MaxUnpool") {
+        return Verdict::Nothing;
+    }
     let has_batch = |k: usize, d: &Desc| wanted(k) && (d.shape.first() == Some(&1) || d.rank() >= 4);
     let batched: Vec<bool> = inputs.iter().enumerate().map(|(k, (_, d))| has_batch(k, d)).collect();
     if !batched.contains(&true) {

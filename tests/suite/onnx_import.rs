@@ -35,7 +35,21 @@ fn nearest_pixels_as_older_tensorflow_has_them() {
     }
 }
 
-/// The number of parts comes from the file; a list of that length is not allocated.
+/// As in ONNX Runtime. No size makes elements of none.
+#[test]
+fn an_axis_without_elements_is_resized_to_one() {
+    let resized = |sizes: [i64; 4]| {
+        let resize = node("Resize", &["x", "", "", "sizes"], &["y"], vec![]);
+        let mut graph = graph(vec![resize], vec![integers("sizes", &[4], &sizes)]);
+        graph.input = vec![value("x", data_type::FLOAT, &[0, 2, 3, 4])];
+        let x = Tensor::zeros([0, 2, 3, 4]);
+        run(&read(&model(graph))?, &[("x", &x)]).map(|outputs| outputs[0].1.shape().to_vec())
+    };
+    assert_eq!(resized([0, 2, 6, 6]).unwrap(), [0, 2, 6, 6]);
+    let e = resized([1, 2, 6, 6]).unwrap_err().to_string();
+    assert!(e.contains("sizes [1, 2, 6, 6] of f32[0, 2, 3, 4]: an axis without elements stays one"), "{e}");
+}
+
 /// ONNX Runtime's answer: negative pads come first, and what they leave wraps around.
 #[test]
 fn a_cropped_tensor_wraps_around_itself() {

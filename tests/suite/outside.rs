@@ -1,14 +1,17 @@
 //! Indices that a run computes, or is given: inside their axis, or an error on every device, never another element in silence.
 
-use convgpu::internals::attr::{Activation, BinaryKind, Cell, Direction, Extreme};
+use convgpu::internals::attr::{Activation, BinaryKind, Cell, Direction, Extreme, PoolKind};
 use convgpu::internals::graph::Graph;
 use convgpu::internals::model::proto::data_type;
 use convgpu::internals::ops::binary::Binary;
 use convgpu::internals::ops::gather::Gather;
+use convgpu::internals::ops::max_unpool::MaxUnpool;
 use convgpu::internals::ops::recurrent::Recurrent;
 use convgpu::internals::ops::reduce::ArgReduce;
+use convgpu::internals::ops::roi_align::RoiAlign;
+use convgpu::internals::ops::roi_pool::RoiPool;
 use convgpu::internals::session::Compiled;
-use convgpu::{CompileOptions, Desc, Device, ErrorKind, Model, Tensor};
+use convgpu::{CompileOptions, DType, Desc, Device, ErrorKind, Model, Tensor};
 
 use crate::onnx_build::{int, integers, line, model, node, read, run, value};
 use crate::support::device;
@@ -57,6 +60,62 @@ fn indices_outside_an_axis_are_errors() {
         check("GatherElements", Some(2), &[1, 1, 1], &[(&[3], 3.0), (&[-4], 0.0)], elements);
         let tuples: &[&[i64]] = &[&[0, 3], &[0, 4], &[-3, 0], &[1, -4], &[2, 0]];
         check("GatherND", None, &[1, 2], &[(&[1, 2], 20.0), (&[-1, -3], 12.0)], tuples);
+    }
+}
+
+/// Places of an unpooling: given, and computed.
+#[test]
+fn a_place_outside_a_plane_is_an_error() {
+    for (device, computed) in [&Device::cpu(), device()].into_iter().flat_map(|d| [(d, false), (d, true)]) {
+        let mut g = Graph::new();
+        let x = g.constant("x", Tensor::from([5.0f32])).unwrap();
+        let given = g.input("place", Desc::new([1], DType::I64)).unwrap();
+        let zero = g.constant("zero", Tensor::from([0i64])).unwrap();
+        let place = if computed { g.apply("sum", Binary(BinaryKind::Add), &[given, zero]).unwrap() } else { given };
+        let y = g.apply("unpool", MaxUnpool { shape: vec![3], planes: 1 }, &[x, place]).unwrap();
+        g.output("y", y);
+        let session = g.compile(device).unwrap();
+        let run = |place: i64| session.run(&[("place", &Tensor::from([place]))]);
+        assert_eq!(run(2).unwrap().into_first().as_f32().unwrap(), [0.0, 0.0, 5.0]);
+        for place in [-1, 3] {
+            let e = run(place).unwrap_err();
+            let text = format!("index {place} is outside a plane of 3");
+            assert!(e.kind() == ErrorKind::Argument && e.to_string().contains(&text), "{device}: {e}");
+        }
+    }
+}
+
+/// Regions of images that are not there: given, and computed.
+#[test]
+fn an_image_of_a_region_that_is_not_there_is_an_error() {
+    let align = RoiAlign { output: [1, 1], spatial_scale: 1.0, sampling_ratio: 1, aligned: true, kind: PoolKind::Avg };
+    let pool = RoiPool { output: [1, 1], spatial_scale: 1.0 };
+    let run = |device: &Device, aligned: bool, image: i32, computed: bool| {
+        let mut g = Graph::new();
+        let x = g.input("x", Desc::f32([2, 1, 3, 3])).unwrap();
+        let boxes = g.constant("boxes", Tensor::from([[0.0f32, 0.0, 2.0, 2.0]])).unwrap();
+        let given = g.input("image", Desc::new([1], DType::I32)).unwrap();
+        let zero = g.constant("zero", Tensor::from([0i32])).unwrap();
+        let sum = |g: &mut Graph| g.apply("sum", Binary(BinaryKind::Add), &[given, zero]).unwrap();
+        let inputs = [x, boxes, if computed { sum(&mut g) } else { given }];
+        let y = match aligned {
+            true => g.apply("regions", align.clone(), &inputs),
+            false => g.apply("regions", pool.clone(), &inputs),
+        };
+        g.output("y", y.unwrap());
+        g.compile(device).unwrap().run(&[("x", &Tensor::full([2, 1, 3, 3], 3.0)), ("image", &Tensor::from([image]))])
+    };
+    for device in [&Device::cpu(), device()] {
+        for (aligned, computed) in [(false, false), (false, true), (true, false), (true, true)] {
+            for image in [0, 1] {
+                assert_eq!(run(device, aligned, image, computed).unwrap().into_first().as_f32().unwrap(), [3.0]);
+            }
+            for image in [-1, 2, i32::MAX] {
+                let e = run(device, aligned, image, computed).unwrap_err();
+                assert_eq!(e.kind(), ErrorKind::Argument, "{e}");
+                assert!(e.to_string().contains(&format!("a region of image {image} among 2")), "{device}: {e}");
+            }
+        }
     }
 }
 

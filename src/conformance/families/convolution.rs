@@ -1,9 +1,11 @@
 //! Convolutions and products of matrices: forms that reach every kernel, each off the sizes of its tiles.
 
 use crate::attr::Activation;
-use crate::conformance::draw::{Drawn, Draws, Fill, Follow, INTEGERS, Values};
+use crate::conformance::draw::{Drawn, Draws, Fill, Follow, INTEGERS, Values, places, product};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
+use crate::ops::deform_columns::DeformColumns;
+use crate::ops::det::Det;
 use crate::ops::matmul::MatMul;
 use crate::shape::{DType, Desc};
 
@@ -182,4 +184,24 @@ pub fn matmul(r: &mut Draws) -> Drawn {
         return if dtype == DType::I64 { drawn } else { drawn.filled([Fill::Bits, Fill::Bits]) };
     }
     r.of(MatMul, &[&a, &b])
+}
+
+/// Taps moved by some pixels, or far.
+pub fn deform(r: &mut Draws) -> Drawn {
+    let (window, [n, c, h, w]) = (r.window(), r.image());
+    let groups = if r.flag() { 1 } else { c };
+    let [oh, ow] = places(&window, [h, w]);
+    let entries = product(&[groups, window.kernel[0], window.kernel[1]]);
+    let (offset, mask) = ([n, product(&[2, entries]), oh, ow], [n, entries, oh, ow]);
+    let op = DeformColumns { window, groups };
+    let shapes: &[&[usize]] = &[&[n, c, h, w], &offset, &mask];
+    let shapes = if r.flag() { shapes } else { &shapes[..2] };
+    r.of(op, shapes).filled([Fill::Any, Fill::Grid])
+}
+
+/// Matrices of a few rows, seldom of many.
+pub fn det(r: &mut Draws) -> Drawn {
+    let n = if r.rng.int(0, 9) == 0 { r.rng.int(9, 34) } else { r.rng.int(0, 6) };
+    let shape = [r.shape(3), vec![n, n]].concat();
+    r.of(Det, &[&shape])
 }

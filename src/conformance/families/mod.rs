@@ -9,6 +9,7 @@ mod pixels;
 mod pool;
 mod recurrent;
 mod reduce;
+mod regions;
 mod resize;
 
 use std::any::Any;
@@ -24,13 +25,17 @@ use crate::ops::cast::Cast;
 use crate::ops::concat::Concat;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
+use crate::ops::deform_columns::DeformColumns;
+use crate::ops::det::Det;
 use crate::ops::expand::Expand;
+use crate::ops::fold::Fold;
 use crate::ops::gather::Gather;
 use crate::ops::grid_sample::GridSample;
 use crate::ops::group_norm::GroupNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::local_response_norm::LocalResponseNorm;
 use crate::ops::matmul::MatMul;
+use crate::ops::max_unpool::MaxUnpool;
 use crate::ops::normalize::{LpNormalize, MeanVarianceNormalize};
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
@@ -42,6 +47,8 @@ use crate::ops::recurrent::Recurrent;
 use crate::ops::reduce::{ArgReduce, Reduce};
 use crate::ops::reshape::Reshape;
 use crate::ops::resize::Resize2d;
+use crate::ops::roi_align::RoiAlign;
+use crate::ops::roi_pool::RoiPool;
 use crate::ops::select::Where;
 use crate::ops::sine::Sine;
 use crate::ops::slice::Slice;
@@ -98,13 +105,19 @@ const fn often(weight: usize, family: Family) -> Family {
 pub const FAMILIES: &[Family] = &[
     often(8, exact::<Conv2d>("conv2d", convolution::conv2d)),
     often(3, exact::<ConvTranspose2d>("conv_transpose2d", convolution::conv_transpose2d)),
+    often(2, family::<DeformColumns>("deform_columns", convolution::deform)),
+    family::<Det>("det", convolution::det),
     often(3, exact::<MatMul>("matmul", convolution::matmul)),
     often(2, edgy(family::<MaxPool2d>("max_pool2d", pool::max))),
     often(2, edgy(family::<AvgPool2d>("avg_pool2d", pool::avg))),
     edgy(family::<LpPool2d>("lp_pool2d", pool::lp)),
     often(2, edgy(family::<AdaptivePool2d>("adaptive_pool2d", pool::adaptive))),
+    edgy(family::<MaxUnpool>("max_unpool", pool::unpool)),
+    exact::<Fold>("fold", pool::fold),
     often(3, family::<Resize2d>("resize2d", resize::resize)),
     often(3, family::<GridSample>("grid_sample", grid::grid_sample)),
+    often(3, family::<RoiAlign>("roi_align", regions::align)),
+    often(2, family::<RoiPool>("roi_pool", regions::pool)),
     edgy(family::<Pad>("pad", movement::pad)),
     edgy(family::<PixelShuffle>("pixel_shuffle", movement::pixel_shuffle)),
     edgy(family::<PixelUnshuffle>("pixel_unshuffle", movement::pixel_unshuffle)),

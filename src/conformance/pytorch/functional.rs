@@ -46,6 +46,12 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
             let o = o.output_padding(p.triple("output_padding")?).dilation(p.triple("dilation")?);
             conv_transpose3d(&t("x")?, &t("weight")?, bias, o.groups(p.usize("groups")?))
         }
+        "deform_conv2d" => {
+            let o = DeformConv2dOptions::new().stride(p.pair("stride")?).padding(p.pair("padding")?);
+            let mask = optional("mask")?;
+            deform_conv2d(&t("x")?, &t("offset")?, &t("weight")?, bias, mask.as_ref(), o.dilation(p.pair("dilation")?))
+        }
+        "det" => det(&t("x")?),
         "linear" => linear(&t("x")?, &t("weight")?, bias),
         "matmul" => ab(matmul),
         "scaled_dot_product_attention" => {
@@ -56,6 +62,14 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
         "max_pool2d" => {
             let (values, indices) = max_pool2d_with_indices(&t("x")?, p.pair("kernel_size")?, p.max_pool()?)?;
             return Ok(vec![values, indices]);
+        }
+        "max_unpool2d" => {
+            let indices = t("indices")?;
+            max_unpool2d(&t("x")?, &indices, p.pair("kernel_size")?, p.max_unpool2d()?)
+        }
+        "fold" => {
+            let o = FoldOptions::new().stride(p.pair("stride")?).padding(p.pair("padding")?);
+            fold(&t("x")?, p.pair("output_size")?, p.pair("kernel_size")?, o.dilation(p.pair("dilation")?))
         }
         "avg_pool2d" => avg_pool2d(&t("x")?, p.pair("kernel_size")?, p.avg_pool()?),
         "max_pool3d" => max_pool3d(&t("x")?, p.triple("kernel_size")?, p.max_pool3d()?),
@@ -72,6 +86,8 @@ pub fn call(golden: &Golden, device: &Device) -> Result<Vec<DeviceTensor>> {
         "interpolate" => interpolate(&t("x")?, p.interpolate()?),
         "grid_sample" => grid_sample(&t("x")?, &t("grid")?, p.grid_sample()?),
         "affine_grid" => affine_grid(&t("theta")?, &p.sizes("size")?, p.bool("align_corners")?),
+        "roi_align" => roi_align(&t("x")?, &t("boxes")?, p.pair("output_size")?, p.roi_align()?),
+        "roi_pool" => roi_pool(&t("x")?, &t("boxes")?, p.pair("output_size")?, p.f32("spatial_scale")?),
         "pad" => {
             let mode = match p.str("mode")? {
                 "constant" => PadMode::Constant(p.f32_or_none("value")?.unwrap_or(0.0).into()),

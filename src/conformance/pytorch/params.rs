@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::functional::{
     Approximate, AvgPool2dOptions, AvgPool3dOptions, GridSampleMode, GridSampleOptions, GridSamplePadding,
-    InterpolateMode, InterpolateOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Padding,
-    PaddingMode,
+    InterpolateMode, InterpolateOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions,
+    MaxUnpool2dOptions, Padding, PaddingMode, RoiAlignOptions,
 };
 
 /// The options of a case. Each is an error if it is not there or of another type.
@@ -256,6 +256,18 @@ impl Params {
         let o = GridSampleOptions::new().mode(self.grid_sample_mode("mode")?);
         let o = o.padding_mode(self.grid_sample_padding("padding_mode")?);
         Ok(o.align_corners(self.bool("align_corners")?))
+    }
+
+    pub fn max_unpool2d(&self) -> Result<MaxUnpool2dOptions> {
+        let o = MaxUnpool2dOptions::new().padding(self.pair("padding")?);
+        let o = if self.some("stride").is_none() { o } else { o.stride(self.pair("stride")?) };
+        Ok(if self.some("output_size").is_none() { o } else { o.output_size(self.pair("output_size")?) })
+    }
+
+    pub fn roi_align(&self) -> Result<RoiAlignOptions> {
+        let o = RoiAlignOptions::new().spatial_scale(self.f32("spatial_scale")?).aligned(self.bool("aligned")?);
+        // -1, PyTorch's default, stands for none.
+        Ok(usize::try_from(self.i64("sampling_ratio")?).map_or(o, |samples| o.sampling_ratio(samples)))
     }
 
     /// The layers of a Sequential: name, constructor, options.

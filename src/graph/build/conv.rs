@@ -1,15 +1,17 @@
 //! Convolutions and matrix products.
 
-use crate::attr::{PadMode, Pads};
+use crate::attr::{PadMode, Pads, Window};
 use crate::error::{Error, Result};
+use crate::graph::deform::DeformConv;
 use crate::graph::volume::{Conv3d, ConvTranspose3d};
 use crate::graph::{Graph, ValueId};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
+use crate::ops::det::Det;
 use crate::ops::matmul::MatMul;
 use crate::options::{
-    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions, PaddingMode, Pair,
-    Triple,
+    Conv1dOptions, Conv2dOptions, Conv3dOptions, ConvTranspose2dOptions, ConvTranspose3dOptions, DeformConv2dOptions,
+    PaddingMode, Pair, Triple,
 };
 
 /// The limit of a convolution's own padding.
@@ -126,6 +128,51 @@ impl Graph {
         let padding = o.padding.0.map(|n| [n; 2]);
         let op = ConvTranspose3d { stride, padding, output_padding, dilation, groups: o.groups };
         op.apply(self, &x, &w, bias.as_ref())
+    }
+
+    /// A convolution whose taps are moved by offsets `[n, groups kh kw 2, oh, ow]` (vertical, horizontal), and multiplied by a
+    /// mask
+    /// `[n, groups kh kw, oh, ow]`. The weight's shape tells the groups of channels, that of the offsets the groups of these.
+    ///
+    /// # Errors
+    /// The shapes do not fit.
+    pub fn deform_conv2d(
+        &mut self,
+        x: ValueId,
+        offset: ValueId,
+        weight: ValueId,
+        bias: Option<ValueId>,
+        mask: Option<ValueId>,
+        o: DeformConv2dOptions,
+    ) -> Result<ValueId> {
+        let [image, kernel, offsets] = [self.dims(x)?, self.dims(weight)?, self.dims(offset)?].map(<[usize]>::to_vec);
+        let (&[_, ic, _, _], &[_, icg, kh, kw], &[_, entries, _, _]) = (&image[..], &kernel[..], &offsets[..]) else {
+            return Err(Error::shape(format!(
+                "an image, offsets and a weight have four axes: {image:?}, {offsets:?}, {kernel:?}"
+            )));
+        };
+        let Some(moved) = kh.checked_mul(kw).and_then(|taps| taps.checked_mul(2)).filter(|n| *n > 0 && icg > 0) else {
+            return Err(Error::shape(format!("a weight {kernel:?} has no taps")));
+        };
+        if !entries.is_multiple_of(moved) {
+            return Err(Error::shape(format!("{entries} offsets are not two for each of {kh} x {kw} taps")));
+        }
+        let window = Window {
+            kernel: [kh, kw],
+            stride: o.stride.0,
+            padding: o.padding.0.map(|n| [n, n]),
+            dilation: o.dilation.0,
+        };
+        let conv = DeformConv { window, groups: ic / icg, offset_groups: entries / moved };
+        conv.apply(self, [&x, &weight, &offset], mask.as_ref(), bias.as_ref())
+    }
+
+    /// The determinants `[..]` of square matrices `[.., n, n]`.
+    ///
+    /// # Errors
+    /// The matrices are not square, or have more than 32 rows.
+    pub fn det(&mut self, x: ValueId) -> Result<ValueId> {
+        self.layer(Det, &[x])
     }
 
     /// `[.., in]` with a weight `[out, in]` to `[.., out]`; the bias is `[out]`. It is a convolution of images of one

@@ -5,10 +5,12 @@ use crate::error::{Error, Result};
 use crate::graph::volume::{self, Mean};
 use crate::graph::{Graph, ValueId};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
+use crate::ops::fold::Fold;
+use crate::ops::max_unpool::MaxUnpool;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::options::{
-    AvgPool2dOptions, AvgPool3dOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions, MaxPool3dOptions, Pair,
-    Triple,
+    AvgPool2dOptions, AvgPool3dOptions, FoldOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions,
+    MaxPool3dOptions, MaxUnpool2dOptions, Pair, Triple,
 };
 
 impl Graph {
@@ -187,6 +189,59 @@ impl Graph {
     /// The input is not a volume, or has no pixels.
     pub fn adaptive_max_pool3d(&mut self, x: ValueId, output_size: impl Into<Triple>) -> Result<ValueId> {
         volume::adaptive_pool(self, &x, output_size.into().0, PoolKind::Max)
+    }
+
+    /// Values `[n, c, h, w]` put back to the places `iy w + ix` of their planes that the indices name, zeros elsewhere.
+    ///
+    /// # Errors
+    /// The indices do not fit the values; the output's size is none, or not less than a stride from the one that follows.
+    pub fn max_unpool2d(
+        &mut self,
+        x: ValueId,
+        indices: ValueId,
+        kernel_size: impl Into<Pair>,
+        o: MaxUnpool2dOptions,
+    ) -> Result<ValueId> {
+        let (kernel, &[n, c, h, w]) = (kernel_size.into().0, self.dims(x)?) else {
+            return Err(Error::shape(format!("the input must be [n, c, h, w], not {:?}", self.shape(x))));
+        };
+        let stride = o.stride.map_or(kernel, |s| s.0);
+        let follows = |extent: usize, axis: usize| {
+            let whole = extent.checked_sub(1)?.checked_mul(stride[axis])?.checked_add(kernel[axis])?;
+            whole.checked_sub(o.padding.0[axis].checked_mul(2)?).filter(|&size| size > 0)
+        };
+        let (Some(oh), Some(ow)) = (follows(h, 0), follows(w, 1)) else {
+            let padding = o.padding.0;
+            return Err(Error::shape(format!(
+                "no size follows from {h} x {w} windows {kernel:?} padded by {padding:?}"
+            )));
+        };
+        let size = o.output_size.map_or([oh, ow], |size| size.0);
+        if size.contains(&0) || (0..2).any(|axis| size[axis].abs_diff([oh, ow][axis]) >= stride[axis].max(1)) {
+            return Err(Error::argument(format!("output_size {size:?} is not near {oh} x {ow} (stride {stride:?})")));
+        }
+        let shape = vec![n, c, size[0], size[1]];
+        self.layer(MaxUnpool { shape, planes: n * c }, &[x, indices])
+    }
+
+    /// Images `[n, c, h, w]` of this size as the sums of their windows `[n, c kh kw, windows]`.
+    ///
+    /// # Errors
+    /// The windows are not those of an image of this size.
+    pub fn fold(
+        &mut self,
+        x: ValueId,
+        output_size: impl Into<Pair>,
+        kernel_size: impl Into<Pair>,
+        o: FoldOptions,
+    ) -> Result<ValueId> {
+        let window = Window {
+            kernel: kernel_size.into().0,
+            stride: o.stride.0,
+            padding: o.padding.0.map(|n| [n, n]),
+            dilation: o.dilation.0,
+        };
+        self.layer(Fold { window, size: output_size.into().0 }, &[x])
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ops::gather::Gather;
 use crate::ops::pad::Pad;
 use crate::ops::split::Split;
 use crate::ops::unary::Unary;
-use crate::shape::DType;
+use crate::shape::{DType, broadcast};
 use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -109,8 +109,17 @@ impl Inputs {
     /// The mask, which may leave out the last keys: they are not allowed. Before version 24 one key stands for all.
     fn as_long_as_keys(&self, import: &mut Import, node: &NodeView, mask: &Val) -> Result<Val> {
         let (Some(&given), steps) = (mask.shape().last(), self.keys()) else {
-            return Err(Error::shape(format!("Attention with a mask {}", mask.desc())));
+            return Err(Error::shape(format!("Attention with a mask {}: it must have axes", mask.desc())));
         };
+        let q = self.heads.q.shape();
+        let scores = [q[0], q[1], q[2], steps];
+        let filled = [&mask.shape()[..mask.rank() - 1], &[if given == 1 { 1 } else { steps }]].concat();
+        let fits = given <= steps && broadcast(&filled, &scores).is_ok_and(|shape| shape == scores);
+        if !fits || !(mask.dtype() == DType::Bool || mask.dtype().is_float()) {
+            let text =
+                format!("Attention with a mask {} of scores {scores:?}: it takes floats or booleans", mask.desc());
+            return Err(Error::shape(format!("{text} that broadcast to them")));
+        }
         if given >= steps || given == 1 && node.opset < 24 {
             return Ok(mask.clone());
         }

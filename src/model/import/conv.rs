@@ -5,6 +5,7 @@ use super::window::{AutoPad, Sliding, spatial};
 use super::{Import, NodeView, Val};
 use crate::attr::{PadMode, Window};
 use crate::error::{Error, Result};
+use crate::graph::deform::DeformConv;
 use crate::graph::volume::{Conv3d, ConvTranspose3d};
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv2d::Conv2d;
@@ -20,7 +21,31 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"],
         conv_transpose,
     ),
+    Operator::new(
+        "DeformConv",
+        &["dilations", "group", "kernel_shape", "offset_group", "pads", "strides"],
+        deform_conv,
+    ),
 ];
+
+/// <https://onnx.ai/onnx/operators/onnx__DeformConv.html>: of images.
+fn deform_conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (x, weight, offset) = (node.input(0)?, node.input(1)?, node.input(2)?);
+    if x.rank() != 4 || weight.rank() != 4 {
+        return Err(Error::unsupported(format!(
+            "DeformConv of {} with a weight {} (images only)",
+            x.desc(),
+            weight.desc()
+        )));
+    }
+    let sliding: Sliding = Sliding::of(node, x.shape(), weight.shape().get(2..))?;
+    if sliding.padding.as_flattened().iter().any(|&n| n < 0) {
+        return Err(Error::unsupported(format!("DeformConv with negative pads {:?}", sliding.padding)));
+    }
+    let (groups, offset_groups) = (node.count("group", 1)?, node.count("offset_group", 1)?);
+    let conv = DeformConv { window: sliding.split().0, groups, offset_groups };
+    Ok(vec![conv.apply(import, [x, weight, offset], node.optional(4), node.optional(3))?])
+}
 
 /// <https://onnx.ai/onnx/operators/onnx__Conv.html>
 fn conv(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {

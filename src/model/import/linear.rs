@@ -1,14 +1,16 @@
-//! Gemm and MatMul. With constant weights they become convolutions of 1x1 images, which have the fast kernels.
+//! Gemm, MatMul and Det. With constant weights they become convolutions of 1x1 images, which have the fast kernels.
 
 use super::operator::Operator;
 use super::{Import, NodeView, Val};
 use crate::attr::BinaryKind;
 use crate::error::{Error, Result};
 use crate::ops::conv2d::Conv2d;
+use crate::ops::det::Det;
 use crate::ops::matmul::MatMul;
 use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Det", &[], |import, node| Ok(vec![import.apply(Det, &[node.input(0)?])?])),
     Operator::new("Gemm", &["alpha", "beta", "broadcast", "transA", "transB"], gemm),
     Operator::new("MatMul", &[], matmul),
 ];

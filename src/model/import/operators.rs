@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::operator::Operator;
 use super::{
-    activation, arithmetic, attention, constant, conv, data, einsum, grid, linear, masks, microsoft, norm, pool,
-    qlinear, quantize, random, recurrent, reduce, reshape, resize, scatter,
+    activation, arithmetic, attention, constant, conv, data, einsum, fold, grid, linear, masks, microsoft, norm, pool,
+    qlinear, quantize, random, recurrent, reduce, regions, reshape, resize, scatter,
 };
 use crate::error::{Error, Result};
 use crate::model::node::{Node, is_default};
@@ -28,6 +28,7 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
             conv::OPERATORS,
             data::OPERATORS,
             einsum::OPERATORS,
+            fold::OPERATORS,
             grid::OPERATORS,
             linear::OPERATORS,
             masks::OPERATORS,
@@ -39,6 +40,7 @@ fn table() -> &'static HashMap<(&'static str, &'static str), &'static Operator> 
             random::OPERATORS,
             recurrent::OPERATORS,
             reduce::OPERATORS,
+            regions::OPERATORS,
             reshape::OPERATORS,
             resize::OPERATORS,
             scatter::OPERATORS,

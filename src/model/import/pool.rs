@@ -1,12 +1,14 @@
-//! MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool.
+//! MaxPool, MaxUnpool, AveragePool, LpPool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool.
 
+use super::node_view::counts;
 use super::operator::Operator;
 use super::window::{AutoPad, Pooled, Pooling};
-use super::{Import, NodeView, Val};
+use super::{Import, NodeView, Val, checked_numel};
 use crate::attr::{PoolKind, Window};
 use crate::error::{Error, Result};
 use crate::graph::volume::{self, Mean};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
+use crate::ops::max_unpool::MaxUnpool;
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::shape::DType;
 
@@ -22,6 +24,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("GlobalMaxPool", &[], |i, n| global_pool(i, n, PoolKind::Max)),
     Operator::new("LpPool", LP, lp_pool),
     Operator::new("MaxPool", MAX, max_pool),
+    Operator::new("MaxUnpool", &["kernel_shape", "pads", "strides"], max_unpool).host(&[2]),
 ];
 
 /// With `auto_pad`, which fixes the output's size, no window may exceed the image.
@@ -67,6 +70,53 @@ fn max_pool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     };
     outputs[0] = import.cast(&outputs[0], x.dtype())?;
     outputs.iter().map(|y| pooling.back(import, y, x)).collect()
+}
+
+/// <https://onnx.ai/onnx/operators/onnx__MaxUnpool.html>: indices are those of places in the output, as the operator's text and
+/// ONNX Runtime have it, also where the output's shape is given.
+fn max_unpool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
+    let (x, indices) = (node.input(0)?, node.input(1)?);
+    let &[n, c, ref spatial @ ..] = x.shape() else {
+        return Err(Error::shape(format!("MaxUnpool of {}: the input must be [n, c] with spatial axes", x.desc())));
+    };
+    let count = spatial.len();
+    let kernel = node.counts("kernel_shape")?.unwrap_or_default();
+    let stride = node.counts("strides")?.unwrap_or(vec![1; count]);
+    let pads = node.counts("pads")?.unwrap_or(vec![0; 2 * count]);
+    if kernel.len() != count || stride.len() != count || pads.len() != 2 * count {
+        return Err(Error::shape(format!(
+            "MaxUnpool of {}: kernel_shape {kernel:?}, strides {stride:?} and pads {pads:?} do not fit",
+            x.desc()
+        )));
+    }
+    if kernel.contains(&0) || stride.contains(&0) {
+        return Err(Error::argument(format!(
+            "kernel_shape {kernel:?} and strides {stride:?} of MaxUnpool must be at least 1"
+        )));
+    }
+    let extent = |k: usize| {
+        let whole = spatial[k].checked_sub(1)?.checked_mul(stride[k])?.checked_add(kernel[k])?;
+        whole.checked_sub(pads[k].checked_add(pads[count + k])?)
+    };
+    let Some(extents) = (0..count).map(extent).collect::<Option<Vec<usize>>>() else {
+        return Err(Error::shape(format!("MaxUnpool of {}: the output has no size (pads {pads:?})", x.desc())));
+    };
+    let least = [&[n, c], &extents[..]].concat();
+    let shape = match node.host_ints(2)? {
+        Some(given) => counts("output_shape", &given)?,
+        None => least.clone(),
+    };
+    if shape.len() != least.len()
+        || shape[..2] != least[..2]
+        || shape.iter().zip(&least).any(|(have, need)| have < need)
+    {
+        return Err(Error::shape(format!(
+            "MaxUnpool of {}: output_shape {shape:?} must be {least:?}, or larger along the spatial axes",
+            x.desc()
+        )));
+    }
+    checked_numel(&shape)?;
+    Ok(vec![import.apply(MaxUnpool { shape, planes: 1 }, &[x, indices])?])
 }
 
 /// <https://onnx.ai/onnx/operators/onnx__AveragePool.html>

@@ -106,7 +106,8 @@ fn multinomial(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let samples = node.count("sample_size", 1)?;
     let to = dtype(node, DType::I32)?;
     if samples == 0 || !matches!(to, DType::I32 | DType::I64) {
-        return Err(Error::argument(format!("Multinomial of {samples} samples as {to}")));
+        let text = format!("Multinomial of {samples} samples as {to}: it takes a sample or more, as i32 or i64");
+        return Err(Error::argument(text));
     }
     let x = import.cast(x, DType::F32)?;
     let x = import.reshape(&x, &[batch, 1, classes])?;

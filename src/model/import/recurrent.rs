@@ -100,7 +100,14 @@ fn dequantised(import: &mut Import, node: &NodeView, k: usize, scale: usize) -> 
     let spread = |import: &mut Import, x: &Val| match *x.shape() {
         [n] if n == directions => import.reshape(x, &[n, 1, 1]),
         [n, m] if [n, m] == [directions, rows] => import.reshape(x, &[n, 1, m]),
-        _ => Err(Error::shape(format!("{} with weights {} and their scale or zero {}", node.op(), q.desc(), x.desc()))),
+        _ => Err(Error::shape(format!(
+            "{} with weights {} and their scale or zero {}, which must be {:?} or {:?}",
+            node.op(),
+            q.desc(),
+            x.desc(),
+            [directions],
+            [directions, rows]
+        ))),
     };
     let mut values = import.cast(q, DType::F32)?;
     if let Some(zero) = zero {

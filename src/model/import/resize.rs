@@ -65,11 +65,15 @@ impl Target {
     /// Given sizes; or with one scale for all axes the largest sizes within them (`not_larger`) or the smallest that
     /// reach them (`not_smaller`).
     fn sized(x: &Val, axes: &[usize], sizes: &[i64], policy: &str) -> Result<Target> {
-        if sizes.len() != axes.len() || sizes.iter().any(|&n| n < 0) || axes.iter().any(|&k| x.shape()[k] == 0) {
+        if sizes.len() != axes.len() || sizes.iter().any(|&n| n < 0) {
             return Err(Error::shape(format!("sizes {sizes:?} do not fit {} axes of {}", axes.len(), x.desc())));
         }
+        if axes.iter().zip(sizes).any(|(&axis, &n)| x.shape()[axis] == 0 && n > 0) {
+            return Err(Error::shape(format!("sizes {sizes:?} of {}: an axis without elements stays one", x.desc())));
+        }
         let mut target = Target::same(x);
-        let ratios = axes.iter().zip(sizes).map(|(&axis, &n)| n as f32 / x.shape()[axis] as f32);
+        let resized = axes.iter().zip(sizes).map(|(&axis, &n)| (n as f32, x.shape()[axis] as f32));
+        let ratios = resized.map(|(after, before)| if before == 0.0 { 1.0 } else { after / before });
         let scale = match policy {
             "stretch" => None,
             "not_larger" => Some(ratios.clone().fold(f32::INFINITY, f32::min)),
