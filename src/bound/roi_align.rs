@@ -27,7 +27,7 @@ impl Axis {
             false => (20, gamma(3) * largest + 4.0 * TINY),
         };
         let mut spans = vec![span];
-        // A size of so many whole pixels per bin may be above it or below; a size of a pixel is that of a smaller box.
+        // A size that is near a whole number of pixels per bin may be rounded to either side of it, and has one sample more or less.
         let whole = (span.size / self.bins as f64).round().max(0.0);
         let is_near = (span.size - whole * self.bins as f64).abs() <= size_error;
         if self.samples == 0 && size_error > 0.0 && is_near {

@@ -8,6 +8,7 @@ use crate::ops::matmul::MatMul;
 use crate::ops::reduce::Reduce;
 use crate::ops::select::Where;
 use crate::ops::softmax::Softmax;
+use crate::shape::broadcast;
 use crate::tensor::Tensor;
 
 /// Where a score is left out.
@@ -103,10 +104,9 @@ fn joined<A: Assemble>(to: &mut A, f: BinaryKind, values: Vec<A::Value>) -> Resu
 
 /// The scores with the bias, which must broadcast to them.
 pub(crate) fn biased<A: Assemble>(to: &mut A, scores: &A::Value, bias: &A::Value) -> Result<A::Value> {
-    let sum = to.add_op(Binary(BinaryKind::Add), &[scores, bias])?;
     let [wanted, mask] = [to.extents(scores)?, to.extents(bias)?];
-    match to.extents(&sum)? == wanted {
-        true => Ok(sum),
+    match broadcast(&mask, &wanted).is_ok_and(|shape| shape == wanted) {
+        true => to.add_op(Binary(BinaryKind::Add), &[scores, bias]),
         false => Err(Error::shape(format!("attention with a mask {mask:?} for the scores {wanted:?}"))),
     }
 }

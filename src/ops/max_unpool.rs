@@ -39,6 +39,22 @@ impl MaxUnpool {
     }
 }
 
+/// The extent of the axis along which a pooling with this window has so many outputs.
+///
+/// # Errors
+/// The kernel or the stride is 0; the padding leaves nothing.
+pub(crate) fn unpooled(outputs: usize, kernel: usize, stride: usize, padding: [usize; 2]) -> Result<usize> {
+    if kernel == 0 || stride == 0 {
+        return Err(Error::argument(format!("kernel {kernel} and stride {stride} of an unpooling must be at least 1")));
+    }
+    let whole = outputs.checked_sub(1).and_then(|steps| steps.checked_mul(stride)?.checked_add(kernel));
+    let extent = whole.and_then(|whole| whole.checked_sub(padding[0].checked_add(padding[1])?)).filter(|&n| n > 0);
+    extent.ok_or_else(|| {
+        let text = format!("{outputs} windows of {kernel} with stride {stride}, padded by {padding:?}");
+        Error::shape(format!("no extent follows from {text}"))
+    })
+}
+
 impl Op for MaxUnpool {
     built_in!("max_unpool": shape, planes; INDEXED);
     moves_elements!();

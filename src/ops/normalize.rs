@@ -143,7 +143,7 @@ impl MeanVarianceNormalize {
         (middle == slices).then_some(Slices { outer, slices, inner: shape[end..].iter().product() })
     }
 
-    /// Whether the operator takes an input of this shape: whether the axes that are kept are adjacent, but for those of one element.
+    /// Whether the operator takes an input of this shape: the axes that are kept must be adjacent, except those of one element.
     pub fn takes(&self, shape: &[usize]) -> bool {
         self.slices(shape).is_some()
     }

@@ -38,7 +38,7 @@ impl Heads {
         }
     }
 
-    /// An operand of so many heads and steps.
+    /// A tensor with this number of heads and steps.
     fn operand(&self, net: &mut Net, heads: usize, steps: usize, size: usize) -> Tensor {
         let shape = [self.batch, heads, steps, size];
         if self.flat { net.floats(&[self.batch, steps, heads * size]) } else { net.floats(&shape) }

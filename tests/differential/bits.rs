@@ -22,7 +22,7 @@ pub fn inverse(net: &mut Net) -> Drawn {
     Ok(vec![net.add("BitwiseNot", &[&x], vec![])?])
 }
 
-/// By less than the bits of the type: beyond, the operator's text says nothing.
+/// Shifts by fewer bits than the type has. The operator's text does not say what larger shifts give.
 pub fn shift(net: &mut Net) -> Drawn {
     let (dtype, bits) = net.one(&[(DType::U8, 8), (DType::U16, 16), (DType::U32, 32)]);
     let [a, b] = net.two_shapes();

@@ -1,8 +1,10 @@
 """Shared by the families of cases: seeded numbers, the rounding to float32, the bytes of a file."""
 
+import argparse
 import hashlib
 import json
 import math
+import sys
 from collections import Counter
 
 import numpy as np
@@ -134,3 +136,17 @@ def edges(values=EDGES, nan=True):
     """A tensor of two rows with these values."""
     values = values if nan else [0.25 if v != v else v for v in values]
     return rounded(torch.tensor(values, dtype=DOUBLE).reshape(2, -1))
+
+
+def command(about, path, family, versions):
+    """The command of a file that is made alone: writes it, or with --check compares it with the one that is there."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="make the file in memory and compare with the one here")
+    check = parser.parse_args().check
+    made = family()
+    print(f"{versions}: {len(made.cases)} cases")
+    if check:
+        same = path.read_bytes() == made.bytes()
+        print("the same" if same else "other bytes")
+        sys.exit(not same)
+    path.write_bytes(made.bytes())

@@ -3,17 +3,15 @@
 usage: python tests/golden/onnx_resize.py [--check]
 """
 
-import argparse
 import itertools
 import pathlib
-import sys
 
 import numpy as np
 import onnxruntime
 import torch
 from onnx import TensorProto, helper
 
-from family import Family
+from family import Family, command
 
 PATH = pathlib.Path(__file__).parent / "onnx_resize.safetensors"
 SCALES = [0.2, 1 / 3, 0.5, 0.6, 2 / 3, 0.8, 1.1, 4 / 3, 1.7, 2.0, 2.1, 2.5, 3.0]
@@ -99,18 +97,5 @@ def family():
     return f
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="make the file in memory and compare with the one here")
-    check = parser.parse_args().check
-    made = family()
-    print(f"ONNX Runtime {onnxruntime.__version__}: {len(made.cases)} cases")
-    if check:
-        same = PATH.read_bytes() == made.bytes()
-        print("the same" if same else "other bytes")
-        sys.exit(not same)
-    PATH.write_bytes(made.bytes())
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, PATH, family, f"ONNX Runtime {onnxruntime.__version__}")

@@ -3,9 +3,7 @@
 usage: python tests/golden/pixels.py [--check]
 """
 
-import argparse
 import pathlib
-import sys
 
 import numpy as np
 import PIL
@@ -14,7 +12,7 @@ import torchvision
 import torchvision.transforms.functional as tv
 from PIL import Image
 
-from family import Family, rounded
+from family import Family, command, rounded
 
 PATH = pathlib.Path(__file__).parent / "pixels.safetensors"
 SIZES = [None, [5, 9], [3, 23], [17, 4], [31, 40], [1, 1], [11, 6], [2, 70]]
@@ -62,19 +60,5 @@ def family():
     return f
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="make the file in memory and compare with the one here")
-    check = parser.parse_args().check
-    made = family()
-    versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}, Pillow {PIL.__version__}"
-    print(f"{versions}: {len(made.cases)} cases")
-    if check:
-        same = PATH.read_bytes() == made.bytes()
-        print("the same" if same else "other bytes")
-        sys.exit(not same)
-    PATH.write_bytes(made.bytes())
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, PATH, family, f"torch {torch.__version__}, torchvision {torchvision.__version__}, Pillow {PIL.__version__}")

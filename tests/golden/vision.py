@@ -3,16 +3,14 @@
 usage: python tests/golden/vision.py [--check]
 """
 
-import argparse
 import pathlib
-import sys
 
 import torch
 import torchvision
 from torchvision.ops import batched_nms, box_iou, nms
 from torchvision.ops.boxes import _batched_nms_vanilla
 
-from family import Family, rounded
+from family import Family, command, rounded
 
 PATH = pathlib.Path(__file__).parent / "vision.safetensors"
 NAN, INF = float("nan"), float("inf")
@@ -76,18 +74,5 @@ def family():
     return f
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="make the file in memory and compare with the one here")
-    check = parser.parse_args().check
-    made = family()
-    print(f"torch {torch.__version__}, torchvision {torchvision.__version__}: {len(made.cases)} cases")
-    if check:
-        same = PATH.read_bytes() == made.bytes()
-        print("the same" if same else "other bytes")
-        sys.exit(not same)
-    PATH.write_bytes(made.bytes())
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, PATH, family, f"torch {torch.__version__}, torchvision {torchvision.__version__}")

@@ -51,7 +51,8 @@ fn attention_says_what_does_not_fit() {
     fails(&flat(2), "attention of q [1, 2, 5, 3], k [1, 1, 5, 6], v [1, 1, 5, 6]: they do not fit");
 }
 
-/// From version 24 on such a mask leaves out the other keys: so do ONNX Runtime and ONNX's reference evaluator. Before, it broadcasts.
+/// From version 24 on such a mask leaves out the other keys, as in ONNX Runtime and ONNX's reference evaluator. Before, it
+/// broadcasts.
 #[test]
 fn a_mask_of_one_key_is_a_short_one() {
     let x = Tensor::new([1, 2, 3, 3], (0..18).map(|k| (k * k % 7) as f32 / 4.0).collect::<Vec<_>>()).unwrap();

@@ -6,7 +6,7 @@ use crate::graph::volume::{self, Mean};
 use crate::graph::{Graph, ValueId};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
 use crate::ops::fold::Fold;
-use crate::ops::max_unpool::MaxUnpool;
+use crate::ops::max_unpool::{MaxUnpool, unpooled};
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::options::{
     AvgPool2dOptions, AvgPool3dOptions, FoldOptions, LpPool2dOptions, LpPool3dOptions, MaxPool2dOptions,
@@ -206,18 +206,10 @@ impl Graph {
             return Err(Error::shape(format!("the input must be [n, c, h, w], not {:?}", self.shape(x))));
         };
         let stride = o.stride.map_or(kernel, |s| s.0);
-        let follows = |extent: usize, axis: usize| {
-            let whole = extent.checked_sub(1)?.checked_mul(stride[axis])?.checked_add(kernel[axis])?;
-            whole.checked_sub(o.padding.0[axis].checked_mul(2)?).filter(|&size| size > 0)
-        };
-        let (Some(oh), Some(ow)) = (follows(h, 0), follows(w, 1)) else {
-            let padding = o.padding.0;
-            return Err(Error::shape(format!(
-                "no size follows from {h} x {w} windows {kernel:?} padded by {padding:?}"
-            )));
-        };
+        let follows = |outputs, axis: usize| unpooled(outputs, kernel[axis], stride[axis], [o.padding.0[axis]; 2]);
+        let (oh, ow) = (follows(h, 0)?, follows(w, 1)?);
         let size = o.output_size.map_or([oh, ow], |size| size.0);
-        if size.contains(&0) || (0..2).any(|axis| size[axis].abs_diff([oh, ow][axis]) >= stride[axis].max(1)) {
+        if size.contains(&0) || (0..2).any(|axis| size[axis].abs_diff([oh, ow][axis]) >= stride[axis]) {
             return Err(Error::argument(format!("output_size {size:?} is not near {oh} x {ow} (stride {stride:?})")));
         }
         let shape = vec![n, c, size[0], size[1]];

@@ -59,8 +59,8 @@ fn col2im(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
     let pads = node.counts("pads")?.unwrap_or(vec![0; 2 * count]);
     if count == 0 || [&kernel, &stride, &dilation].iter().any(|list| list.len() != count) || pads.len() != 2 * count {
         return Err(Error::shape(format!(
-            "Col2Im of an image {image:?} with blocks {kernel:?}, strides {stride:?}, dilations {dilation:?} and pads {pads:?}: it \
-             takes one number of each per axis, and two pads"
+            "Col2Im of an image {image:?} with blocks {kernel:?}, strides {stride:?}, dilations {dilation:?} and pads \
+             {pads:?}: it takes one number of each per axis, and two pads"
         )));
     }
     if count > MOST_AXES {

@@ -8,7 +8,7 @@ use crate::attr::{PoolKind, Window};
 use crate::error::{Error, Result};
 use crate::graph::volume::{self, Mean};
 use crate::ops::adaptive_pool2d::AdaptivePool2d;
-use crate::ops::max_unpool::MaxUnpool;
+use crate::ops::max_unpool::{MaxUnpool, unpooled};
 use crate::ops::pool2d::{AvgPool2d, Indices, LpPool2d, MaxPool2d};
 use crate::shape::DType;
 
@@ -89,18 +89,8 @@ fn max_unpool(import: &mut Import, node: &NodeView) -> Result<Vec<Val>> {
             x.desc()
         )));
     }
-    if kernel.contains(&0) || stride.contains(&0) {
-        return Err(Error::argument(format!(
-            "kernel_shape {kernel:?} and strides {stride:?} of MaxUnpool must be at least 1"
-        )));
-    }
-    let extent = |k: usize| {
-        let whole = spatial[k].checked_sub(1)?.checked_mul(stride[k])?.checked_add(kernel[k])?;
-        whole.checked_sub(pads[k].checked_add(pads[count + k])?)
-    };
-    let Some(extents) = (0..count).map(extent).collect::<Option<Vec<usize>>>() else {
-        return Err(Error::shape(format!("MaxUnpool of {}: the output has no size (pads {pads:?})", x.desc())));
-    };
+    let extent = |k: usize| unpooled(spatial[k], kernel[k], stride[k], [pads[k], pads[count + k]]);
+    let extents = (0..count).map(extent).collect::<Result<Vec<usize>>>()?;
     let least = [&[n, c], &extents[..]].concat();
     let shape = match node.host_ints(2)? {
         Some(given) => counts("output_shape", &given)?,
