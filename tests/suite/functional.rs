@@ -171,7 +171,6 @@ fn arguments_that_cannot_be() {
         ("indices of another shape", max_unpool2d(&x, &places, 2, MaxUnpool2dOptions::new()).err(), Shape),
         ("an output far from the windows", unpooled(MaxUnpool2dOptions::new().output_size(2)).err(), Argument),
         ("an output without a size", unpooled(MaxUnpool2dOptions::new().padding(4)).err(), Shape),
-        ("an unpooling without steps", unpooled(MaxUnpool2dOptions::new().stride(0)).err(), Argument),
         ("windows of another image", fold(&tensor(&[1, 4, 9], &[0.5; 36]), 5, 2, FoldOptions::new()).err(), Shape),
         ("taps that are none", fold(&tensor(&[1, 3, 9], &[0.5; 27]), 4, 2, FoldOptions::new()).err(), Shape),
         ("offsets of other taps", moved(&[1, 4, 2, 2]), Shape),

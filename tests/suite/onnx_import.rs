@@ -35,6 +35,16 @@ fn nearest_pixels_as_older_tensorflow_has_them() {
     }
 }
 
+#[test]
+fn an_unpooling_takes_steps() {
+    let unpool = node("MaxUnpool", &["x", "places"], &["y"], vec![ints("kernel_shape", &[2]), ints("strides", &[0])]);
+    let mut graph = graph(vec![unpool], vec![integers("places", &[1, 1, 2], &[0, 1])]);
+    graph.input = vec![value("x", data_type::FLOAT, &[1, 1, 2])];
+    let x = Tensor::zeros([1, 1, 2]);
+    let e = read(&model(graph)).and_then(|network| run(&network, &[("x", &x)])).unwrap_err().to_string();
+    assert!(e.contains("kernel 2 and stride 0 of an unpooling must be at least 1"), "{e}");
+}
+
 /// As in ONNX Runtime. No size makes elements of none.
 #[test]
 fn an_axis_without_elements_is_resized_to_one() {
